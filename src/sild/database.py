@@ -1,0 +1,75 @@
+"""One database per process, its schema owned by its room: SQLite (WAL) by default, PostgreSQL by URL.
+
+A room keeps its Alembic revisions in a `migrations` package of its own; `open_database` brings the schema to the newest
+revision and hands out the engine. Nothing else in Sild creates tables.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, make_url
+
+from sild.errors import Unavailable
+
+__all__ = ["open_database", "sqlite_url"]
+
+SQLITE_BUSY_MILLISECONDS = 5_000
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def open_database(url: str, migrations: Path, *, durable: bool = True) -> Engine:
+    """Connect to `url` and bring its schema to the newest revision found in `migrations`.
+
+    url: SQLAlchemy URL; plain `postgresql://` means psycopg 3.  durable: SQLite `synchronous=FULL`, else `NORMAL`.
+    Raises Unavailable (`database_error`) when the database cannot be reached or migrated.
+    """
+    parsed = make_url(url)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_pragmas("FULL" if durable else "NORMAL"))
+    try:
+        _migrate(engine, migrations)
+    except Exception as error:
+        engine.dispose()
+        raise Unavailable(f"database {parsed.render_as_string()}: {error}", code="database_error") from error
+    return engine
+
+
+def _sqlite_pragmas(synchronous: str) -> Any:  # the listener's signature is SQLAlchemy's
+    def set_pragmas(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MILLISECONDS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    return set_pragmas
+
+
+def _migrate(engine: Engine, migrations: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", str(migrations))
+    script = ScriptDirectory.from_config(config)
+
+    def to_head(revision: Any, _context: MigrationContext) -> Any:
+        return script._upgrade_revs("head", revision)  # what alembic.command.upgrade passes to run_env
+
+    with engine.begin() as connection, EnvironmentContext(config, script, fn=to_head) as environment:
+        environment.configure(connection=connection, version_table="schema_revision", render_as_batch=True)
+        environment.run_migrations()
