@@ -1,13 +1,61 @@
-"""The command `sild`."""
+"""The command `sild`: one sub-command a process or tool, imported only when called so that `sild --help` is instant."""
 
 from __future__ import annotations
+
+import sys
+from importlib import import_module
 
 import click
 
 from sild import __version__
+from sild.errors import PlatformError
+
+_COMMANDS = {
+    "bench": ("sild.processes.bench", "Measure exchanges beside the cryptographic floor."),
+    "central-server": ("sild.processes.central_server", "Run a central server."),
+    "demo": ("sild.processes.demo", "Start a whole country on this machine."),
+    "registry": ("sild.processes.registry", "Run the population register."),
+    "security-server": ("sild.processes.security_server", "Run a security server."),
+    "trust": ("sild.processes.trust", "Run certification, OCSP and time-stamping services."),
+    "verify": ("sild.processes.verify", "Judge an evidence container, an archive or a recorded message."),
+}
 
 
-@click.group()
+class _Commands(click.Group):
+    """Sub-commands by name; each module offers one click command called `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command = import_module(_COMMANDS[name][0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{_COMMANDS[name][0]}.command is no click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_module, text) in sorted(_COMMANDS.items())])
+
+
+@click.command(cls=_Commands)
 @click.version_option(__version__, prog_name="sild")
+def cli() -> None:
+    """A digital state in one package: an X-Road exchange, registers, and the evidence for both."""
+
+
 def main() -> None:
-    """A digital state in one package."""
+    """Entry point: a refusal is one line with its code and exit status 2, not a trace."""
+    try:
+        status = cli(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except PlatformError as error:
+        click.echo(f"sild: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,54 @@
+# Each target sets itself up: python3 (3.11 or newer), pip and make are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+SYSTEM_PACKAGES := openssl
+
+.PHONY: demo test check bench fuzz lock clean system-packages
+.DEFAULT_GOAL := demo
+
+demo: .venv/ready
+	@$(BIN)/sild demo $(ARGS)
+
+check: .venv/ready
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: .venv/ready system-packages
+	$(BIN)/pytest $(ARGS)
+
+bench: .venv/ready
+	@$(BIN)/sild bench exchange $(ARGS)
+
+fuzz: .venv/ready
+	$(BIN)/pytest --hypothesis-profile=long -m fuzz --timeout=0 $(ARGS)
+
+# A virtual environment with the locked packages; where python3 lacks ensurepip, virtualenv makes it.
+.venv/ready: pyproject.toml requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv 2>/dev/null || { \
+	  rm -rf .venv; $(PYTHON) -m pip install -q --target .venv-bootstrap virtualenv && \
+	  PYTHONPATH=.venv-bootstrap $(PYTHON) -m virtualenv -q .venv && rm -rf .venv-bootstrap; }
+	@echo "Installing the locked packages into .venv (once)" >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Programs the tests use beside Python packages; suites that need a missing one say so and are skipped.
+system-packages:
+	@for package in $(SYSTEM_PACKAGES); do \
+	  command -v $$package >/dev/null && continue; \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    { apt-get update -q && apt-get install -qy $$package; } >/dev/null || echo "could not install $$package" >&2; \
+	  else echo "missing: $$package (its tests will be skipped; on Debian: apt-get install $$package)" >&2; fi; \
+	done
+
+# Rewrites requirements.lock from pyproject.toml.
+lock: .venv/ready
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/uv lock -q --upgrade
+	$(BIN)/uv export -q --no-emit-project --all-extras --all-groups --no-header --no-annotate > requirements.lock
+	rm uv.lock
+
+clean:
+	rm -rf .venv .sild .mypy_cache .ruff_cache .pytest_cache .hypothesis
