@@ -1,0 +1,116 @@
+"""Reading certificates and asking what they are for (RFC 5280; X-Road's kinds: docs/pki.md)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from functools import lru_cache
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+
+from sild.errors import PeerError
+from sild.pki.algorithms import DigestAlgorithm
+
+__all__ = [
+    "certificate_hash",
+    "certificate_sha1",
+    "der",
+    "extension",
+    "is_auth_certificate",
+    "is_sign_certificate",
+    "key_usage",
+    "ocsp_urls",
+    "read_certificate",
+]
+
+Kind = TypeVar("Kind", bound=x509.ExtensionType)
+
+MAX_CERTIFICATE_BYTES = 64 * 1024
+"""Of the DER; PEM and base64 may be twice as long."""
+
+
+@lru_cache(maxsize=2048)
+def read_certificate(data: bytes) -> Certificate:
+    """Read one certificate: DER, PEM, or base64 of either, as global configurations hold it.
+
+    Text after the first PEM certificate is not looked at. Raises PeerError (`incorrect_certificate`).
+    """
+    if len(data) > 2 * MAX_CERTIFICATE_BYTES:
+        raise PeerError("a certificate is too large", code="incorrect_certificate", size=len(data))
+    try:
+        if data[:1] == b"\x30":
+            return x509.load_der_x509_certificate(data)
+        if b"-----BEGIN" in data:
+            return x509.load_pem_x509_certificate(data)
+        inner = base64.b64decode(b"".join(data.split()), validate=True)
+        if inner[:1] == b"\x30":
+            return x509.load_der_x509_certificate(inner)
+        return x509.load_pem_x509_certificate(inner)
+    except (ValueError, binascii.Error, x509.InvalidVersion) as error:
+        raise PeerError(f"not a certificate: {error}", code="incorrect_certificate") from error
+
+
+@lru_cache(maxsize=4096)
+def der(certificate: Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
+
+
+def certificate_hash(
+    certificate: Certificate | bytes, algorithm: DigestAlgorithm = DigestAlgorithm.SHA256
+) -> bytes:
+    """Digest of the DER. A registered auth certificate is known by its SHA-256 (`authCertHash`)."""
+    return algorithm.digest(certificate if isinstance(certificate, bytes) else der(certificate))
+
+
+def certificate_sha1(certificate: Certificate | bytes) -> bytes:
+    """The name under which port 5577 and version 2 parameters know a certificate; no security rests on it."""
+    data = certificate if isinstance(certificate, bytes) else der(certificate)
+    return hashlib.sha1(data, usedforsecurity=False).digest()
+
+
+def key_usage(certificate: Certificate) -> x509.KeyUsage | None:
+    """Raises PeerError (`incorrect_certificate`) when the extensions cannot be read."""
+    return extension(certificate, x509.KeyUsage)
+
+
+def is_auth_certificate(certificate: Certificate) -> bool:
+    """X-Road's rule: extended key usage clientAuth, or key usage digitalSignature, keyEncipherment or dataEncipherment."""
+    extended = extension(certificate, x509.ExtendedKeyUsage)
+    if extended is not None and ExtendedKeyUsageOID.CLIENT_AUTH in extended:
+        return True
+    usage = key_usage(certificate)
+    return usage is not None and (
+        usage.digital_signature or usage.key_encipherment or usage.data_encipherment
+    )
+
+
+def is_sign_certificate(certificate: Certificate) -> bool:
+    """X-Road's rule: key usage nonRepudiation (contentCommitment in newer words)."""
+    usage = key_usage(certificate)
+    return usage is not None and usage.content_commitment
+
+
+def ocsp_urls(certificate: Certificate) -> tuple[str, ...]:
+    """OCSP addresses out of the authorityInfoAccess extension, in their order."""
+    access = extension(certificate, x509.AuthorityInformationAccess)
+    return tuple(
+        description.access_location.value
+        for description in access or ()
+        if description.access_method == AuthorityInformationAccessOID.OCSP
+        and isinstance(description.access_location, x509.UniformResourceIdentifier)
+    )
+
+
+def extension(certificate: Certificate, kind: type[Kind]) -> Kind | None:
+    """The extension of this kind, if there is one. Raises PeerError (`incorrect_certificate`) when none can be read."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+    except ValueError as error:
+        raise PeerError(f"unreadable extensions: {error}", code="incorrect_certificate") from error
