@@ -1,0 +1,80 @@
+"""The server configuration as the message path sees it: immutable, in memory, one dictionary look-up per question.
+
+A change in the database makes a new snapshot and swaps it in; a message keeps the snapshot it began with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from sild.security_server.access_rights import AccessRights
+from sild.xroad.identifiers import ClientId, SecurityServerId, ServiceId
+
+__all__ = ["ClientConf", "ClientStatus", "ConnectionType", "ServerConfSnapshot", "ServiceConf", "ServiceType"]
+
+
+class ClientStatus(Enum):
+    """X-Road's spelling of a client's state at its security server (UG-SS 4)."""
+
+    SAVED = "saved"
+    REGISTRATION_IN_PROGRESS = "registration in progress"
+    REGISTERED = "registered"
+    DELETION_IN_PROGRESS = "deletion in progress"
+    GLOBAL_ERROR = "global error"
+    DISABLING_IN_PROGRESS = "disabling in progress"
+    DISABLED = "disabled"
+    ENABLING_IN_PROGRESS = "enabling in progress"
+
+
+class ConnectionType(Enum):
+    """How a client's information system must connect (WIRE 11.4)."""
+
+    HTTP = "NOSSL"
+    HTTPS_NO_AUTH = "SSLNOAUTH"
+    HTTPS = "SSLAUTH"
+
+
+class ServiceType(Enum):
+    WSDL = "WSDL"
+    REST = "REST"
+    OPENAPI3 = "OPENAPI3"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConf:
+    """certificates: DER, of the client's information systems; also those its https services may present."""
+
+    status: ClientStatus
+    connection_type: ConnectionType
+    certificates: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConf:
+    """url: base address.  timeout: seconds to wait for each piece of an answer, 0 for ever."""
+
+    service_id: ServiceId
+    service_type: ServiceType
+    url: str
+    timeout: int
+    verify_tls: bool
+    disabled_notice: str | None
+    endpoints: tuple[tuple[str, str], ...]
+    rights: AccessRights
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfSnapshot:
+    """change: counts changes of the database, so that another process's change is noticed."""
+
+    server_id: SecurityServerId
+    change: int = 0
+    minimum_client_version: str | None = None
+    clients: dict[ClientId, ClientConf] = field(default_factory=dict)
+    services: dict[ServiceId, ServiceConf] = field(default_factory=dict)
+    timestamping_services: tuple[tuple[str, str], ...] = ()
+
+    def is_registered(self, client: ClientId) -> bool:
+        conf = self.clients.get(client)
+        return conf is not None and conf.status is ClientStatus.REGISTERED
