@@ -1,0 +1,20 @@
+"""The message log: every message with its signature, written durably before its effect, time-stamped, archived.
+
+Follows PR-MESSLOG and UG-SYSPAR, digested in WIRE 8, 9 and 17. Called by the security server: `append` before a message
+is acted on or an answer handed over; `find` and `as_asice` for evidence afterwards.
+A message's way: `log.py` -> `writer.py` (group commit) -> `sqlite.py` or `postgresql.py`; later `timestamper.py`,
+`archiver.py`, `containers.py`.
+"""
+
+from sild.message_log.body_logging import BodyLogging
+from sild.message_log.log import MessageLog
+from sild.message_log.records import Body, LoggedMessage, MessageRecord, TimestampRecord
+
+__all__ = [
+    "Body",
+    "BodyLogging",
+    "LoggedMessage",
+    "MessageLog",
+    "MessageRecord",
+    "TimestampRecord",
+]

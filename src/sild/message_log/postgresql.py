@@ -1,0 +1,92 @@
+"""Appending to PostgreSQL, driver level: COPY in binary form, one transaction a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import psycopg
+from psycopg import errors
+
+from sild.errors import Unavailable
+from sild.message_log.entries import RECORD_COLUMNS, BrokenRow, Entry, attachment_pieces
+
+__all__ = ["PostgreSQLAppender"]
+
+ID_BLOCK = 1_000
+CONNECT_SECONDS = 5
+Value = str | bytes | int | None
+
+
+class PostgreSQLAppender:
+    """Implements `Appender`. conninfo: libpq connection string."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._connection: psycopg.Connection[tuple[int, ...]] | None = None
+
+    def take_ids(self, count: int) -> range:
+        block = max(count, ID_BLOCK)
+        try:
+            row = self._open().execute(_TAKE_IDS, (block,)).fetchone()
+        except psycopg.Error as error:
+            raise self._translate(error) from error
+        if row is None:
+            raise Unavailable(
+                "the message log has no identifiers: its schema is damaged", code="database_error"
+            )
+        return range(int(row[0]) - block, int(row[0]))
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        try:
+            with self._open().transaction() as transaction:
+                cursor = transaction.connection.cursor()
+                _copy(cursor, _RECORD, _RECORD_TYPES, ((e.record_id, *e.row) for e in entries))
+                _copy(cursor, _PENDING, ["int8", "bytea"], ((e.record_id, e.signature_hash) for e in entries))
+                if any(entry.attachments for entry in entries):
+                    pieces = (piece for entry in entries for piece in attachment_pieces(entry))
+                    _copy(cursor, _ATTACHMENT, ["int8", "int4", "int4", "bytea"], pieces)
+        except psycopg.Error as error:
+            raise self._translate(error) from error
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> psycopg.Connection[tuple[int, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=1
+            )
+            # durable before `append` returns, whatever the server's default is
+            self._connection.execute("SET synchronous_commit = on")
+        return self._connection
+
+    def _translate(self, error: psycopg.Error) -> Exception:
+        """A row PostgreSQL will never take is BrokenRow; anything else is the database's state, and the connection is made anew."""
+        if isinstance(error, errors.DataError | errors.IntegrityError | errors.ProgramLimitExceeded):
+            return BrokenRow(str(error))
+        self.close()
+        return Unavailable(f"the message log cannot be written: {error}", code="database_error")
+
+
+_RECORD = f"COPY message_record (id,{','.join(RECORD_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_RECORD_TYPES = [
+    *("int8", "int8", "int8", "text", "text", "bool", "text", "text", "text", "text"),
+    *("bytea", "bytea", "bytea", "bytea"),
+]
+_PENDING = "COPY pending_timestamp (record_id,signature_hash) FROM STDIN (FORMAT BINARY)"
+_ATTACHMENT = "COPY message_attachment (record_id,attachment_no,piece_no,data) FROM STDIN (FORMAT BINARY)"
+_TAKE_IDS = "UPDATE id_block SET next_id = next_id + %s WHERE name = 'record' RETURNING next_id"
+
+
+def _copy(
+    cursor: psycopg.Cursor[tuple[int, ...]],
+    statement: str,
+    types: Sequence[str],
+    rows: Iterable[tuple[Value, ...]],
+) -> None:
+    with cursor.copy(statement) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)

@@ -1,0 +1,105 @@
+"""The tables of the message log.
+
+`message_record`, `message_attachment`, `timestamp_record` and `record_timestamp` are append-only: rows are written once
+and only cleaning removes them. What still has to be done stands in small tables of its own (`pending_timestamp`,
+`pending_archive`), so that no evidence row is ever rewritten: an SQLite update of a 10 KB row costs a 10 KB write.
+`key_id` and `cipher_message` are X-Road's columns for encryption at rest.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+__all__ = [
+    "archive_digest",
+    "id_block",
+    "message_attachment",
+    "message_record",
+    "metadata",
+    "pending_archive",
+    "pending_timestamp",
+    "record_timestamp",
+    "timestamp_record",
+]
+
+metadata = MetaData()
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite: an alias of the rowid, so no index of its own
+
+message_record = Table(
+    "message_record",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False, comment="milliseconds since 1970, UTC"),
+    Column("query_hash", BigInteger, nullable=False, comment="64 bits of the query id"),
+    Column("query_id", Text, nullable=False),
+    Column("x_request_id", Text),
+    Column("is_response", Boolean, nullable=False),
+    Column("instance_identifier", Text, nullable=False),
+    Column("member_class", Text, nullable=False),
+    Column("member_code", Text, nullable=False),
+    Column("subsystem_code", Text),
+    Column("message", LargeBinary),
+    Column("signature", LargeBinary, nullable=False, comment="signatures.xml as logged"),
+    Column("hash_chain_result", LargeBinary),
+    Column("hash_chain", LargeBinary),
+    Column("key_id", Text),
+    Column("cipher_message", LargeBinary),
+)
+Index("message_record_query", message_record.c.query_hash)
+
+message_attachment = Table(
+    "message_attachment",
+    metadata,
+    Column("record_id", _Id, primary_key=True, autoincrement=False),
+    Column(
+        "attachment_no", Integer, primary_key=True, autoincrement=False, comment="from 1, as in the container"
+    ),
+    Column("piece_no", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+pending_timestamp = Table(
+    "pending_timestamp",
+    metadata,
+    Column("record_id", _Id, primary_key=True, autoincrement=False),
+    Column("signature_hash", LargeBinary, nullable=False, comment="SHA-512 of signatures.xml"),
+)
+
+timestamp_record = Table(
+    "timestamp_record",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False),
+    Column("token", LargeBinary, nullable=False, comment="DER TimeStampToken"),
+    Column("hash_chain_result", LargeBinary, comment="absent: the token covers the one SignatureValue"),
+)
+
+record_timestamp = Table(
+    "record_timestamp",
+    metadata,
+    Column("record_id", _Id, primary_key=True, autoincrement=False),
+    Column("timestamp_record_id", BigInteger, nullable=False),
+    Column("hash_chain", LargeBinary),
+)
+Index("record_timestamp_timestamp", record_timestamp.c.timestamp_record_id)
+
+pending_archive = Table(
+    "pending_archive",
+    metadata,
+    Column("record_id", _Id, primary_key=True, autoincrement=False),
+)
+
+archive_digest = Table(
+    "archive_digest",
+    metadata,
+    Column("group_name", Text, primary_key=True),
+    Column("digest", Text, nullable=False, comment="last linking digest, hex"),
+    Column("file_name", Text, nullable=False),
+)
+
+id_block = Table(
+    "id_block",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next_id", BigInteger, nullable=False, comment="first identifier nobody has taken"),
+)

@@ -1,0 +1,215 @@
+"""Reading the message log, and the writes that are not appends. Every method is one short transaction; call from a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, delete, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from sild.errors import Unavailable
+from sild.message_log.records import LoggedMessage, TimestampRecord, query_hash
+from sild.message_log.schema import (
+    message_attachment,
+    message_record,
+    pending_archive,
+    pending_timestamp,
+    record_timestamp,
+    timestamp_record,
+)
+from sild.xroad.identifiers import ClientId
+
+__all__ = ["Store", "from_milliseconds", "milliseconds"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def milliseconds(at: datetime) -> int:
+    return (at - EPOCH) // _MILLISECOND
+
+
+def from_milliseconds(value: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=value)
+
+
+class Store:
+    """Raises Unavailable (`database_error`) everywhere."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise Unavailable(f"the message log: {error}", code="database_error") from error
+
+    def get(self, record_id: int) -> LoggedMessage | None:
+        with self.transaction() as connection:
+            row = connection.execute(_RECORDS.where(message_record.c.id == record_id)).one_or_none()
+        return None if row is None else _logged(row)
+
+    def find(
+        self, query_id: str, client_id: ClientId | None, is_response: bool | None
+    ) -> tuple[LoggedMessage, ...]:
+        """Oldest first. The query id is the peer's word: only together with the client does it name a message (WIRE 18)."""
+        c = message_record.c
+        query = _RECORDS.where(c.query_hash == query_hash(query_id), c.query_id == query_id)
+        if client_id is not None:
+            query = query.where(
+                c.instance_identifier == client_id.instance_identifier,
+                c.member_class == client_id.member_class,
+                c.member_code == client_id.member_code,
+                c.subsystem_code.is_(None)
+                if client_id.subsystem_code is None
+                else c.subsystem_code == client_id.subsystem_code,
+            )
+        if is_response is not None:
+            query = query.where(c.is_response == is_response)
+        with self.transaction() as connection:
+            return tuple(_logged(row) for row in connection.execute(query.order_by(c.id)))
+
+    def attachment_sizes(self, record_id: int) -> dict[int, int]:
+        """Number (from 1) to length in bytes, in order."""
+        c = message_attachment.c
+        query = (
+            select(c.attachment_no, func.sum(func.length(c.data)))
+            .where(c.record_id == record_id)
+            .group_by(c.attachment_no)
+            .order_by(c.attachment_no)
+        )
+        with self.transaction() as connection:
+            return {int(number): int(size) for number, size in connection.execute(query)}
+
+    def attachment_piece(self, record_id: int, attachment_no: int, piece_no: int) -> bytes | None:
+        c = message_attachment.c
+        query = select(c.data).where(
+            c.record_id == record_id, c.attachment_no == attachment_no, c.piece_no == piece_no
+        )
+        with self.transaction() as connection:
+            data = connection.execute(query).scalar_one_or_none()
+        return None if data is None else bytes(data)
+
+    # time-stamping
+
+    def pending_timestamps(self, limit: int) -> list[tuple[int, bytes]]:
+        """(record id, SHA-512 of signatures.xml), oldest first."""
+        query = select(pending_timestamp).order_by(pending_timestamp.c.record_id).limit(limit)
+        with self.transaction() as connection:
+            return [(row[0], bytes(row[1])) for row in connection.execute(query)]
+
+    def is_timestamp_pending(self) -> bool:
+        with self.transaction() as connection:
+            return connection.execute(select(pending_timestamp.c.record_id).limit(1)).first() is not None
+
+    def add_timestamp(self, record: TimestampRecord) -> None:
+        row = {
+            "id": record.id,
+            "time": milliseconds(record.time),
+            "token": record.token,
+            "hash_chain_result": record.hash_chain_result,
+        }
+        with self.transaction() as connection:
+            connection.execute(insert(timestamp_record), row)
+
+    def link_timestamp(self, timestamp_id: int, links: Sequence[tuple[int, bytes | None]]) -> None:
+        """Mark records as covered: (record id, its ts-hashchain). Those covered meanwhile by another time-stamp keep that one."""
+        ids = [record_id for record_id, _ in links]
+        with self.transaction() as connection:
+            c = pending_timestamp.c
+            taken = set(
+                connection.scalars(
+                    delete(pending_timestamp).where(c.record_id.in_(ids)).returning(c.record_id)
+                )
+            )
+            rows = [
+                {"record_id": record_id, "timestamp_record_id": timestamp_id, "hash_chain": chain}
+                for record_id, chain in links
+                if record_id in taken
+            ]
+            if rows:
+                connection.execute(insert(record_timestamp), rows)
+                connection.execute(insert(pending_archive), [{"record_id": row["record_id"]} for row in rows])
+
+    # cleaning
+
+    def clean(self, before: datetime, limit: int) -> int:
+        """Remove up to `limit` archived records older than `before`; how many went."""
+        c = message_record.c
+        query = (
+            select(c.id)
+            .where(
+                c.time < milliseconds(before),
+                ~select(pending_timestamp).where(pending_timestamp.c.record_id == c.id).exists(),
+                ~select(pending_archive).where(pending_archive.c.record_id == c.id).exists(),
+            )
+            .order_by(c.id)
+            .limit(limit)
+        )
+        with self.transaction() as connection:
+            ids = list(connection.scalars(query))
+            if ids:
+                stamps = connection.scalars(
+                    delete(record_timestamp)
+                    .where(record_timestamp.c.record_id.in_(ids))
+                    .returning(record_timestamp.c.timestamp_record_id)
+                )
+                stamp_ids = sorted(set(stamps))
+                connection.execute(delete(message_attachment).where(message_attachment.c.record_id.in_(ids)))
+                connection.execute(delete(message_record).where(c.id.in_(ids)))
+                still = select(record_timestamp).where(
+                    record_timestamp.c.timestamp_record_id == timestamp_record.c.id
+                )
+                connection.execute(
+                    delete(timestamp_record).where(timestamp_record.c.id.in_(stamp_ids), ~still.exists())
+                )
+        return len(ids)
+
+
+def _records() -> Select[Any]:  # the row is unpacked in _logged, nowhere else
+    r, s, t = message_record.c, record_timestamp.c, timestamp_record.c
+    columns = (r.id, r.time, r.query_id, r.x_request_id, r.is_response, r.instance_identifier, r.member_class)
+    more = (r.member_code, r.subsystem_code, r.message, r.signature, r.hash_chain_result, r.hash_chain)
+    stamp = (t.id, t.time, t.token, t.hash_chain_result, s.hash_chain)
+    source = message_record.outerjoin(record_timestamp, s.record_id == r.id).outerjoin(
+        timestamp_record, t.id == s.timestamp_record_id
+    )
+    return select(*columns, *more, *stamp).select_from(source)
+
+
+_RECORDS = _records()
+
+
+def _logged(row: Sequence[Any]) -> LoggedMessage:
+    record_id, time, query_id, x_request_id, is_response = row[:5]
+    client_id, (message, signature, result, chain) = ClientId(*row[5:9]), row[9:13]
+    stamp_id, stamp_time, token, stamp_result, stamp_chain = row[13:]
+    timestamp = None
+    if stamp_id is not None:
+        timestamp = TimestampRecord(
+            stamp_id, from_milliseconds(stamp_time), bytes(token), _bytes(stamp_result)
+        )
+    return LoggedMessage(
+        id=record_id,
+        time=from_milliseconds(time),
+        query_id=query_id,
+        x_request_id=x_request_id,
+        is_response=bool(is_response),
+        client_id=client_id,
+        message=bytes(message),
+        signature=bytes(signature),
+        hash_chain_result=_bytes(result),
+        hash_chain=_bytes(chain),
+        timestamp=timestamp,
+        timestamp_hash_chain=_bytes(stamp_chain),
+    )
+
+
+def _bytes(value: bytes | None) -> bytes | None:
+    return None if value is None else bytes(value)
