@@ -154,7 +154,7 @@ class Pki:
         """A member's sign certificate; subject after FiVRKCertificateProfileInfoProvider (WIRE 12)."""
         subject = name(
             C="FI",
-            O="Test member",
+            O=f"Member {member_code}",
             CN=member_code,
             SERIALNUMBER=f"{instance}/{server_code}/{member_class}",
         )
@@ -176,7 +176,7 @@ class Pki:
     ) -> Credential:
         """A security server's auth certificate."""
         subject = name(
-            C="FI", O="Test member", CN="localhost", SERIALNUMBER=f"{instance}/{server_code}/{member_class}"
+            C="FI", O=f"Member {member_code}", CN="localhost", SERIALNUMBER=f"{instance}/{server_code}/{member_class}"
         )
         return self.issue(
             CertificateProfile.AUTH,
