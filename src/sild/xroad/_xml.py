@@ -12,7 +12,7 @@ Element = etree._Element
 
 
 def parse_xml(data: bytes, *, code: str, encoding: str | None = None) -> Element:
-    """The root element. `encoding` overrides the document's own. Raises PeerError(`code`); for a DTD `invalid_xml`."""
+    """The root element. `encoding` overrides the document's own. Raises PeerError(`code`), for a DTD too."""
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -28,7 +28,7 @@ def parse_xml(data: bytes, *, code: str, encoding: str | None = None) -> Element
         raise PeerError(f"not well-formed XML: {error}", code=code) from None
     document = root.getroottree()
     if document.docinfo.doctype or document.docinfo.internalDTD is not None:
-        raise PeerError("a document type declaration is not allowed", code="invalid_xml")
+        raise PeerError("a document type declaration is not allowed", code=code)
     return root
 
 

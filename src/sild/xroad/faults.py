@@ -116,7 +116,7 @@ def render_soap_fault(fault: Fault, spelling: Spelling = Spelling.SNAKE_CASE) ->
 def parse_soap_fault(data: bytes) -> Fault | None:
     """The fault in a SOAP document, or None if it is a SOAP message without one.
 
-    Raises PeerError: `invalid_soap` (no SOAP envelope), `missing_body`, `invalid_xml` (a DTD).
+    Raises PeerError: `invalid_soap` (not XML, a DTD, no SOAP envelope), `missing_body`.
     """
     if not data.strip():
         raise PeerError("an empty SOAP message", code="invalid_soap")
