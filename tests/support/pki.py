@@ -3,7 +3,7 @@
     pki = Pki()                                    # EC P-256; Pki("rsa-2048") for the other kind
     member = pki.sign_credential("DEV", "COM", "1234")
     pki.ocsp_response(member.certificate)          # good, as of NOW
-    pki.ocsp_response(member.certificate, status=Revoked(NOW))
+    pki.ocsp_response(member.certificate, status="revoked")
 
 Import it as `from support.pki import Pki`. Certificates are valid 2020-2050, so tests may use NOW or the real time.
 Keys are made once per session and name: two `Pki` share them, two members of one `Pki` do not.
@@ -18,17 +18,30 @@ from functools import cache
 from typing import Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
-from sild.pki import Certificate, CertificateProfile, PrivateKey, issue_certificate
+from sild.pki import (
+    Certificate,
+    CertificateProfile,
+    CertificateStatus,
+    DigestAlgorithm,
+    Good,
+    OCSPResponder,
+    PrivateKey,
+    Revoked,
+    TimeStampAuthority,
+    Unknown,
+    build_ocsp_request,
+    build_timestamp_request,
+    issue_certificate,
+    parse_timestamp_response,
+)
 
 KeyKind = Literal["ec-p256", "ec-p384", "rsa-2048"]
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+TSA_POLICY = "1.3.6.1.4.1.99999.1"
 NOT_BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
 NOT_AFTER = datetime(2050, 1, 1, tzinfo=UTC)
 
@@ -176,7 +189,10 @@ class Pki:
     ) -> Credential:
         """A security server's auth certificate."""
         subject = name(
-            C="FI", O=f"Member {member_code}", CN="localhost", SERIALNUMBER=f"{instance}/{server_code}/{member_class}"
+            C="FI",
+            O=f"Member {member_code}",
+            CN="localhost",
+            SERIALNUMBER=f"{instance}/{server_code}/{member_class}",
         )
         return self.issue(
             CertificateProfile.AUTH,
@@ -208,18 +224,31 @@ class Pki:
         """
         issuer = issuer or self.ca
         responder = responder or self.ocsp
-        wanted = {"good": ocsp.OCSPCertStatus.GOOD, "revoked": ocsp.OCSPCertStatus.REVOKED}
-        builder = ocsp.OCSPResponseBuilder().add_response(
-            certificate,
-            issuer.certificate,
-            hashes.SHA1(),
-            wanted.get(status, ocsp.OCSPCertStatus.UNKNOWN),
-            at,
-            None if validity is None else at + validity,
-            at if status == "revoked" else None,
-            None,
+        statuses: dict[str, CertificateStatus] = {
+            "good": Good(),
+            "revoked": Revoked(at),
+            "unknown": Unknown(),
+        }
+        return OCSPResponder(responder.certificate, responder.key, issuer.certificate).answer(
+            build_ocsp_request(certificate, issuer.certificate),
+            at=at,
+            status_of=lambda _serial: statuses[status],
+            validity=validity,
         )
-        builder = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, responder.certificate)
-        if responder.certificate != issuer.certificate:
-            builder = builder.certificates([responder.certificate])
-        return builder.sign(responder.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+    @property
+    def time_stamp_authority(self) -> TimeStampAuthority:
+        return TimeStampAuthority(self.tsa.certificate, self.tsa.key, TSA_POLICY)
+
+    def timestamp(
+        self,
+        data: bytes,
+        *,
+        at: datetime = NOW,
+        algorithm: DigestAlgorithm = DigestAlgorithm.SHA512,
+        serial_number: int = 1,
+    ) -> bytes:
+        """A TimeStampToken (DER) over `data`, the TSA's certificate in it, as X-Road stores it."""
+        request = build_timestamp_request(algorithm.digest(data), algorithm, cert_req=True)
+        answer = self.time_stamp_authority.answer(request, at=at, serial_number=serial_number)
+        return parse_timestamp_response(answer)

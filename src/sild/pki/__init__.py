@@ -3,9 +3,11 @@
 Pure: bytes, keys, times, serial numbers and nonces come as arguments; nothing here opens a socket or asks the clock.
 Every room above may call it. `Certificate` is cryptography's; on wires it is DER.
 
-algorithms.py  digests and signature algorithms       path.py       certification paths
-certificates.py  reading, hashes, kinds               ocsp.py       requests, responses, X-Road's acceptance rules
-issue.py       certificate profiles                   responder.py  answering OCSP requests
+algorithms.py    digests and signature algorithms    ocsp.py       status: requests, responses, X-Road's rules
+certificates.py  reading, hashes, kinds              responder.py  answering OCSP requests
+issue.py         certificate profiles                timestamp.py  time-stamps: requests, tokens, X-Road's rules
+path.py          certification paths                 authority.py  giving time-stamps
+asn1.py, ocsp_asn1.py, timestamp_asn1.py             the standards' structures
 """
 
 from cryptography.x509 import Certificate
@@ -21,6 +23,7 @@ from sild.pki.algorithms import (
     sign_bytes,
     verify_bytes,
 )
+from sild.pki.authority import PKIFailureInfo, TimeStampAuthority, timestamp_refusal
 from sild.pki.certificates import (
     certificate_hash,
     certificate_sha1,
@@ -31,16 +34,51 @@ from sild.pki.certificates import (
     read_certificate,
 )
 from sild.pki.issue import CertificateProfile, issue_certificate
+from sild.pki.ocsp import (
+    CertificateStatus,
+    Good,
+    OCSPResponse,
+    Revoked,
+    SingleResponse,
+    Unknown,
+    build_ocsp_request,
+    ocsp_response_for,
+    parse_ocsp_response,
+    verify_ocsp_response,
+)
 from sild.pki.path import is_issued_by, verify_path
+from sild.pki.responder import OCSPError, OCSPResponder, ocsp_error
+from sild.pki.timestamp import (
+    TimeStampToken,
+    add_certificate_to_token,
+    build_timestamp_request,
+    parse_timestamp_response,
+    parse_timestamp_token,
+    verify_timestamp,
+)
 
 __all__ = [
     "Certificate",
     "CertificateProfile",
+    "CertificateStatus",
     "DigestAlgorithm",
+    "Good",
+    "OCSPError",
+    "OCSPResponder",
+    "OCSPResponse",
+    "PKIFailureInfo",
     "PrivateKey",
     "PublicKey",
+    "Revoked",
     "SignatureAlgorithm",
+    "SingleResponse",
+    "TimeStampAuthority",
+    "TimeStampToken",
+    "Unknown",
+    "add_certificate_to_token",
     "algorithm_for",
+    "build_ocsp_request",
+    "build_timestamp_request",
     "certificate_hash",
     "certificate_sha1",
     "der",
@@ -50,9 +88,17 @@ __all__ = [
     "is_issued_by",
     "is_sign_certificate",
     "issue_certificate",
+    "ocsp_error",
+    "ocsp_response_for",
     "ocsp_urls",
+    "parse_ocsp_response",
+    "parse_timestamp_response",
+    "parse_timestamp_token",
     "read_certificate",
     "sign_bytes",
+    "timestamp_refusal",
     "verify_bytes",
+    "verify_ocsp_response",
     "verify_path",
+    "verify_timestamp",
 ]

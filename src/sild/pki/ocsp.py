@@ -11,11 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Literal
 
 from cryptography import x509
-from cryptography.hazmat import asn1
-from cryptography.hazmat.asn1 import TLV, BitString, Explicit, GeneralizedTime, Implicit, Null, Variant
+from cryptography.hazmat.asn1 import TLV, Null
 from cryptography.x509 import Certificate, ObjectIdentifier
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -24,7 +22,6 @@ from sild.pki.algorithms import SignatureAlgorithm, verify_bytes
 from sild.pki.asn1 import (
     Algorithm,
     Extension,
-    Tagged0,
     content,
     decode,
     encode,
@@ -35,6 +32,20 @@ from sild.pki.asn1 import (
     tlv,
 )
 from sild.pki.certificates import extension, read_certificate
+from sild.pki.ocsp_asn1 import (
+    ID_BASIC,
+    BasicOCSPResponse,
+    CertID,
+    CertStatus,
+    OCSPRequest,
+    ResponderID,
+    ResponseData,
+    RevokedInfo,
+    RFC6960Response,
+    RFC6960Single,
+    SingleRequest,
+    TBSRequest,
+)
 from sild.pki.path import is_issued_by
 
 __all__ = [
@@ -56,15 +67,18 @@ CLOCK_SKEW = timedelta(minutes=5)
 """How far thisUpdate may lie after the time of checking before the response is refused. The reference does not look:
 a response dated years ahead would stay fresh for years (RFC 6960 4.2.2.1 calls such a response unreliable)."""
 
-ID_BASIC = ObjectIdentifier("1.3.6.1.5.5.7.48.1.1")
-ID_NONCE = ObjectIdentifier("1.3.6.1.5.5.7.48.1.2")
 ID_SHA1 = ObjectIdentifier("1.3.14.3.2.26")
-SHA1_IDENTIFIERS = frozenset(
-    {
-        encode(Algorithm(algorithm=ID_SHA1, parameters=Null())),
-        encode(Algorithm(algorithm=ID_SHA1, parameters=None)),
-    }
-)
+HASH_NAMES = {
+    encode(Algorithm(algorithm=ObjectIdentifier(oid), parameters=parameters)): name
+    for oid, name in {
+        "1.3.14.3.2.26": "sha1",
+        "2.16.840.1.101.3.4.2.1": "sha256",
+        "2.16.840.1.101.3.4.2.2": "sha384",
+        "2.16.840.1.101.3.4.2.3": "sha512",
+    }.items()
+    for parameters in (Null(), None)
+}
+"""Digests of CertIDs, by the DER of their AlgorithmIdentifier."""
 STATUS_NAMES = {
     0: "successful",
     1: "malformedRequest",
@@ -131,93 +145,17 @@ class OCSPResponse:
         )
 
 
-@asn1.sequence
-class _CertID:
-    hash_algorithm: TLV
-    issuer_name_hash: bytes
-    issuer_key_hash: bytes
-    serial_number: int
-
-
-@asn1.sequence
-class _RevokedInfo:
-    revocation_time: GeneralizedTime
-    revocation_reason: Tagged0
-
-
-_CertStatus = (
-    Annotated[Variant[Null, Literal["good"]], Implicit(0)]
-    | Annotated[Variant[_RevokedInfo, Literal["revoked"]], Implicit(1)]
-    | Annotated[Variant[Null, Literal["unknown"]], Implicit(2)]
-)
-
-
-@asn1.sequence
-class _SingleResponse:
-    cert_id: _CertID
-    cert_status: _CertStatus
-    this_update: GeneralizedTime
-    next_update: Annotated[GeneralizedTime | None, Explicit(0)]
-    extensions: Annotated[list[Extension] | None, Explicit(1)]
-
-
-_ResponderID = (
-    Annotated[Variant[TLV, Literal["name"]], Explicit(1)]
-    | Annotated[Variant[bytes, Literal["key"]], Explicit(2)]
-)
-
-
-@asn1.sequence
-class _ResponseData:
-    version: Annotated[int | None, Explicit(0)]
-    responder_id: _ResponderID
-    produced_at: GeneralizedTime
-    responses: list[_SingleResponse]
-    extensions: Annotated[list[Extension] | None, Explicit(1)]
-
-
-@asn1.sequence
-class _BasicOCSPResponse:
-    tbs_response_data: TLV
-    signature_algorithm: TLV
-    signature: BitString
-    certificates: Annotated[list[TLV] | None, Explicit(0)]
-
-
-@asn1.sequence
-class _ResponseBytes:
-    response_type: ObjectIdentifier
-    response: bytes
-
-
-@asn1.sequence
-class _OCSPResponse:
-    status: TLV  # ENUMERATED
-    response_bytes: Annotated[_ResponseBytes | None, Explicit(0)]
-
-
-@asn1.sequence
-class _Request:
-    cert_id: _CertID
-
-
-@asn1.sequence
-class _TBSRequest:
-    request_list: list[_Request]
-
-
-@asn1.sequence
-class _OCSPRequest:
-    tbs_request: _TBSRequest
-
-
 @lru_cache(maxsize=1024)
-def issuer_hashes(issuer: Certificate, hash_name: str = "sha1") -> tuple[bytes, bytes]:
+def issuer_hashes(issuer: Certificate, name: str = "sha1") -> tuple[bytes, bytes]:
     """Of the issuer's name and key, as a CertID has them."""
     return (
-        hashlib.new(hash_name, subject_der(issuer), usedforsecurity=False).digest(),
-        hashlib.new(hash_name, key_bits(issuer), usedforsecurity=False).digest(),
+        hashlib.new(name, subject_der(issuer), usedforsecurity=False).digest(),
+        hashlib.new(name, key_bits(issuer), usedforsecurity=False).digest(),
     )
+
+
+def hash_name(identifier: TLV) -> str | None:
+    return HASH_NAMES.get(encode(identifier))
 
 
 def certificate_key(certificate: Certificate, issuer: Certificate) -> CertificateKey:
@@ -228,13 +166,13 @@ def build_ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:
     """The request X-Road sends: one CertID by SHA-1, unsigned, without a nonce so that responders may cache."""
     name_hash, key_hash = issuer_hashes(issuer)
     identifier = tlv(encode(Algorithm(algorithm=ID_SHA1, parameters=Null())))
-    cert_id = _CertID(
+    cert_id = CertID(
         hash_algorithm=identifier,
         issuer_name_hash=name_hash,
         issuer_key_hash=key_hash,
         serial_number=certificate.serial_number,
     )
-    return encode(_OCSPRequest(tbs_request=_TBSRequest(request_list=[_Request(cert_id=cert_id)])))
+    return encode(OCSPRequest(tbs_request=TBSRequest(request_list=[SingleRequest(cert_id=cert_id)])))
 
 
 @lru_cache(maxsize=512)
@@ -247,15 +185,15 @@ def parse_ocsp_response(der: bytes) -> OCSPResponse:
     try:
         if len(der) > MAX_RESPONSE_BYTES:
             raise PeerError("larger than any OCSP response needs to be")
-        outer = decode(_OCSPResponse, der, ber=True)
+        outer = decode(RFC6960Response, der, ber=True)
         if content(outer.status) != b"\x00" or outer.response_bytes is None:
             status = int.from_bytes(content(outer.status)[:4], "big")
             raise PeerError(f"the OCSP responder answered {STATUS_NAMES.get(status, status)}")
         if outer.response_bytes.response_type != ID_BASIC:
             raise PeerError("not a basic OCSP response")
-        basic = decode(_BasicOCSPResponse, outer.response_bytes.response, ber=True)
+        basic = decode(BasicOCSPResponse, outer.response_bytes.response, ber=True)
         signed = encode(basic.tbs_response_data)
-        data = decode(_ResponseData, signed)
+        data = decode(ResponseData, signed)
         _refuse_critical(data.extensions)
         name, key_hash = _responder_id(data.responder_id)
         return OCSPResponse(
@@ -273,7 +211,7 @@ def parse_ocsp_response(der: bytes) -> OCSPResponse:
         raise PeerError(error.message, code="incorrect_validation_info") from error
 
 
-def _responder_id(responder: _ResponderID) -> tuple[bytes | None, bytes | None]:
+def _responder_id(responder: ResponderID) -> tuple[bytes | None, bytes | None]:
     if isinstance(responder.value, bytes):
         return None, responder.value
     name = encode(responder.value)
@@ -281,10 +219,10 @@ def _responder_id(responder: _ResponderID) -> tuple[bytes | None, bytes | None]:
     return name, None
 
 
-def _single(single: _SingleResponse) -> SingleResponse:
+def _single(single: RFC6960Single) -> SingleResponse:
     _refuse_critical(single.extensions)
     cert_id = single.cert_id
-    by_sha1 = encode(cert_id.hash_algorithm) in SHA1_IDENTIFIERS
+    by_sha1 = hash_name(cert_id.hash_algorithm) == "sha1"
     return SingleResponse(
         certificate_key=(cert_id.issuer_name_hash, cert_id.issuer_key_hash, cert_id.serial_number)
         if by_sha1
@@ -295,8 +233,8 @@ def _single(single: _SingleResponse) -> SingleResponse:
     )
 
 
-def _status(status: _CertStatus) -> CertificateStatus:
-    if isinstance(status.value, _RevokedInfo):
+def _status(status: CertStatus) -> CertificateStatus:
+    if isinstance(status.value, RevokedInfo):
         reasons = status.value.revocation_reason
         code = content(reasons[0])[-1] if reasons and content(reasons[0]) else None
         return Revoked(
