@@ -1,0 +1,143 @@
+"""Files to a `GlobalConf`; what did not change is not parsed again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from sild.configuration_client.layout import (
+    FETCH_INTERVAL_FILE,
+    MONITORING_FILE,
+    NEXT_UPDATE_FILE,
+    PRIVATE_PARAMETERS_FILE,
+    SHARED_PARAMETERS_FILE,
+    PublishedConfiguration,
+    StoredFile,
+    instance_directory,
+    read_published,
+)
+from sild.errors import PeerError, PlatformError
+from sild.telemetry import get_logger
+from sild.xroad.globalconf import (
+    MINIMUM_VERSION,
+    GlobalConf,
+    PrivateParameters,
+    SharedParameters,
+    parse_fetch_interval,
+    parse_monitoring,
+    parse_next_update,
+    parse_private_parameters,
+    parse_shared_parameters,
+)
+
+__all__ = ["Assembler", "load_globalconf"]
+
+log = get_logger("configuration_client")
+
+T = TypeVar("T")
+
+
+def load_globalconf(directory: Path) -> GlobalConf:
+    """The configuration unpacked in `directory`, as X-Road and this client keep it, any version.
+
+    Nothing is verified but form: whoever can write the directory is trusted. A partner instance that cannot be read is left
+    out (logged), the main one may not be. Raises PeerError or TrustError (`malformed_global_conf`, `internal_error`).
+    """
+    return Assembler().assemble(read_published(directory))
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    digest: bytes
+    version: int
+    parameters: SharedParameters
+
+
+class Assembler:
+    """Keeps what it parsed last, by content, so that a new expiry date costs nothing."""
+
+    def __init__(self) -> None:
+        self._shared: dict[str, _Parsed] = {}
+        self._last: GlobalConf | None = None
+
+    def shared_parameters(self, instance: str, file: StoredFile) -> SharedParameters:
+        """Raises PeerError (`malformed_global_conf`, `global_conf_part_invalid_instance_identifier`)."""
+        digest = hashlib.sha256(file.content).digest()
+        version = file.metadata.configuration_version or MINIMUM_VERSION
+        held = self._shared.get(instance)
+        if held is not None and held.digest == digest and held.version == version:
+            return held.parameters
+        parameters = parse_shared_parameters(file.content, version=version)
+        ensure_instance(parameters.instance_identifier, instance, SHARED_PARAMETERS_FILE)
+        self._shared[instance] = _Parsed(digest, version, parameters)
+        return parameters
+
+    def private_parameters(self, instance: str, file: StoredFile) -> PrivateParameters:
+        version = file.metadata.configuration_version or MINIMUM_VERSION
+        parameters = parse_private_parameters(file.content, version=version)
+        ensure_instance(parameters.instance_identifier, instance, PRIVATE_PARAMETERS_FILE)
+        return parameters
+
+    def assemble(self, configuration: PublishedConfiguration) -> GlobalConf:
+        main = configuration.instance_identifier
+        shared: dict[str, tuple[SharedParameters, datetime]] = {}
+        for instance in sorted(configuration.instances, key=lambda name: (name != main, name)):
+            file = configuration.instances[instance].get(SHARED_PARAMETERS_FILE)
+            if file is None:
+                continue
+            try:
+                parameters = self.shared_parameters(instance, file)
+            except PeerError as error:
+                if instance == main:
+                    raise
+                log.refusal("instance.unreadable", error, instance=instance)
+                continue
+            shared[instance] = (parameters, file.metadata.expiration_date)
+        files = configuration.instances.get(main, {})
+        private = files.get(PRIVATE_PARAMETERS_FILE)
+        self._last = GlobalConf(
+            main,
+            shared,
+            private=None if private is None else self.private_parameters(main, private),
+            private_expires_at=None if private is None else private.metadata.expiration_date,
+            monitoring_client=_optional(files, MONITORING_FILE, parse_monitoring, None),
+            ocsp_fetch_interval=_optional(files, FETCH_INTERVAL_FILE, _positive_interval, DEFAULT_INTERVAL),
+            check_ocsp_next_update=_optional(files, NEXT_UPDATE_FILE, parse_next_update, True),
+            previous=self._last,
+        )
+        return self._last
+
+
+DEFAULT_INTERVAL = timedelta(seconds=1200)
+
+
+def _positive_interval(xml: bytes) -> timedelta:
+    interval = parse_fetch_interval(xml)
+    if interval <= timedelta(0):
+        raise PeerError("the OCSP fetch interval is not positive", code="malformed_global_conf")
+    return interval
+
+
+def _optional(files: Mapping[str, StoredFile], name: str, parse: Callable[[bytes], T], default: T) -> T:
+    """An optional part that cannot be read is as if absent: it must not take the configuration with it."""
+    file = files.get(name)
+    if file is None:
+        return default
+    try:
+        return parse(file.content)
+    except PlatformError as error:
+        log.refusal("optional_part.unreadable", error, part=name)
+        return default
+
+
+def ensure_instance(found: str, expected: str, name: str) -> None:
+    """The parameters must be about the instance whose directory lists them."""
+    if found != expected and instance_directory(found) != expected:
+        raise PeerError(
+            f"Content part {name} has invalid instance identifier (expected {expected}, but was {found})",
+            code="global_conf_part_invalid_instance_identifier",
+        )
