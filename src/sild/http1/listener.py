@@ -1,0 +1,115 @@
+"""Listening: accept connections, count them, stop gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+from sild.errors import CallerError
+from sild.http1.limits import Limits
+from sild.http1.server import Handler, ServerConnection
+from sild.telemetry import get_logger
+
+__all__ = ["Server", "serve"]
+
+log = get_logger("http1")
+
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+)
+
+
+class Server:
+    """A listening port and its connections. Made by `serve`."""
+
+    def __init__(self, handler: Handler, limits: Limits, name: str) -> None:
+        self.name = name
+        self._handler = handler
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._listener: asyncio.Server | None = None
+        self._connections: set[ServerConnection] = set()
+        self._none_left: asyncio.Event = asyncio.Event()
+        self._none_left.set()
+        self.addresses: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def port(self) -> int:
+        """The port listened on: the one asked for, or the one the system chose for 0."""
+        return self.addresses[0][1]
+
+    @property
+    def connections(self) -> int:
+        """Open now."""
+        return len(self._connections)
+
+    async def close(self, grace: float = 10.0) -> None:
+        """Stop accepting, let requests in hand finish for at most `grace` seconds, end the rest."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+        for connection in list(self._connections):
+            connection.stop()
+        try:
+            async with asyncio.timeout(grace):
+                await self._none_left.wait()
+        except TimeoutError:
+            log.warning("server.grace_ended", server=self.name, connections=len(self._connections))
+            tasks = [c.task for c in self._connections if c.task is not None]
+            for connection in list(self._connections):
+                connection.abort()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._none_left.wait()
+
+    def _accept(self) -> asyncio.BaseProtocol:
+        if self._listener is None or len(self._connections) >= self._limits.max_connections:
+            log.warning("server.too_many_connections", server=self.name, connections=len(self._connections))
+            return _TurnedAway()
+        connection = ServerConnection(self._loop, self._handler, self._limits, self._gone)
+        self._connections.add(connection)
+        self._none_left.clear()
+        return connection
+
+    def _gone(self, connection: ServerConnection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._none_left.set()
+
+    async def _listen(self, host: str, port: int, *, reuse_port: bool) -> None:
+        try:
+            self._listener = await self._loop.create_server(
+                self._accept, host, port, backlog=1024, reuse_port=reuse_port or None
+            )
+        except OSError as error:
+            raise CallerError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        self.addresses = tuple(s.getsockname()[:2] for s in self._listener.sockets)
+
+
+class _TurnedAway(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(_BUSY)
+        transport.close()
+
+
+async def serve(
+    handler: Handler,
+    host: str,
+    port: int,
+    *,
+    tls: Callable[[], ssl.SSLContext] | None = None,
+    limits: Limits | None = None,
+    name: str = "http",
+    reuse_port: bool = False,
+) -> Server:
+    """Listen on `host`:`port` (0: any free one) and have each request answered by `handler`.
+
+    tls: asked at each connection, so that new keys and CAs need no restart.  reuse_port: several processes share a port.
+    Raises CallerError when the port cannot be had.
+    """
+    server = Server(handler, limits or Limits(), name)
+    await server._listen(host, port, reuse_port=reuse_port)
+    return server
