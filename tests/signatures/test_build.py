@@ -63,7 +63,7 @@ def test_a_part_given_by_its_digest() -> None:
 
 
 def test_a_digest_of_another_length_is_our_mistake() -> None:
-    pki, signer = credential("ec-p256")
+    signer = credential("ec-p256")[1]
     template = SignatureTemplate(signer.certificate, ocsp_responses=[], algorithm=algorithm_for(signer.key))
     with pytest.raises(ValueError, match="another algorithm"):
         template.prepare("/message.xml", b"short", signing_time=NOW)
