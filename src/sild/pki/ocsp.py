@@ -63,9 +63,10 @@ __all__ = [
 
 MAX_RESPONSE_BYTES = 16 * 1024
 MAX_SIGNATURE_CHECKS = 4
-CLOCK_SKEW = timedelta(minutes=5)
+MAX_AHEAD = timedelta(days=1, minutes=5)
 """How far thisUpdate may lie after the time of checking before the response is refused. The reference does not look:
-a response dated years ahead would stay fresh for years (RFC 6960 4.2.2.1 calls such a response unreliable)."""
+a response dated years ahead would stay fresh for years (RFC 6960 4.2.2.1 calls such a response unreliable). A day is
+allowed because reference servers are known to exchange responses dated one day ahead (the recorded exchanges are such)."""
 
 ID_SHA1 = ObjectIdentifier("1.3.14.3.2.26")
 HASH_NAMES = {
@@ -302,7 +303,7 @@ def verify_ocsp_response(
     _verify_responder(parsed, issuer, responder_certificates, ca_certificates, at)
     if single.this_update < at - freshness:
         raise _incorrect(f"OCSP response is too old (thisUpdate: {single.this_update.isoformat()})")
-    if single.this_update > at + CLOCK_SKEW:  # (S)
+    if single.this_update > at + MAX_AHEAD:  # (S)
         raise _incorrect(f"OCSP response is of the future (thisUpdate: {single.this_update.isoformat()})")
     if check_next_update and single.next_update is not None and single.next_update < at:
         raise _incorrect(f"OCSP nextUpdate is too old ({single.next_update.isoformat()})")
@@ -357,8 +358,10 @@ def _candidates(
 
 
 def _is_responder(certificate: Certificate, response: OCSPResponse) -> bool:
+    """By name, written from the root down or the other way round (the reference takes both), or by key."""
     if response.responder_name is not None:
-        return name_key(subject_der(certificate)) == name_key(response.responder_name)
+        subject, responder = name_key(subject_der(certificate)), name_key(response.responder_name)
+        return responder in (subject, subject[::-1])
     return issuer_hashes(certificate)[1] == response.responder_key_hash
 
 
