@@ -1,0 +1,77 @@
+"""Which configuration may follow which: the rules, apart from the downloading (WIRE 13.3). Pure.
+
+A signature proves where a directory comes from, not that it is the latest: whoever sits between us and the source (plain http is
+usual) can play back any directory until it expires. So what is held is followed only by what was *generated* later. The
+generation's time stands, signed, in the locations of its files (`/V6/<time>/`, or a configuration proxy's `/<name>/<ms>/`);
+where it does not, the expiry dates are compared. A held configuration that has expired is followed by any valid one: that is the
+way out of a source's clock having run ahead. The reference follows whatever is validly signed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sild.configuration_client.layout import SHARED_PARAMETERS_FILE, Metadata, StoredFile
+from sild.errors import TrustError
+
+__all__ = ["Standing", "ensure_may_follow", "standing_of"]
+
+_CENTRAL_SERVER = re.compile(r"/V\d+/(\d{14})(\d{9})/")
+_PROXY = re.compile(r"/[^/]+/(\d{13})/")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """When a configuration was generated, if it tells, and when it expires."""
+
+    expires_at: datetime
+    generated_at: datetime | None
+
+
+def standing_of(metadata: Metadata) -> Standing:
+    """By the metadata of its shared parameters."""
+    return Standing(metadata.expiration_date, _generated_at(metadata.content_location or ""))
+
+
+def standing_of_files(files: dict[str, StoredFile]) -> Standing | None:
+    shared = files.get(SHARED_PARAMETERS_FILE)
+    return None if shared is None else standing_of(shared.metadata)
+
+
+def _generated_at(location: str) -> datetime | None:
+    try:
+        if found := _CENTRAL_SERVER.match(location):
+            moment = datetime.strptime(found[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            return moment + timedelta(microseconds=int(found[2]) // 1000)
+        if found := _PROXY.match(location):
+            return datetime.fromtimestamp(int(found[1]) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
+
+
+def ensure_may_follow(new: Standing, held: Standing | None, *, at: datetime) -> None:
+    """Raises TrustError (`global_conf_outdated`): `new` has expired, or is older than what is held and still valid."""
+    if new.expires_at <= at:
+        raise TrustError("the configuration has expired", code="global_conf_outdated")
+    if held is None or held.expires_at <= at:
+        return
+    if new.generated_at is not None and held.generated_at is not None:
+        older = new.generated_at < held.generated_at
+    else:
+        older = new.expires_at < held.expires_at
+    if older:
+        raise TrustError(
+            "the configuration is older than the one held",
+            code="global_conf_outdated",
+            expires_at=new.expires_at.isoformat(),
+            held_expires_at=held.expires_at.isoformat(),
+        )
+
+
+def same_content(new: Iterable[tuple[str, bytes]], held: Iterable[tuple[str, bytes]]) -> bool:
+    """(file name, content) of both: then an older directory is no news and no danger either."""
+    return dict(new) == dict(held)
