@@ -1,0 +1,231 @@
+"""The signer: signatures of the server's members, and the server's own authentication key."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sild.clock import Clock, system_clock
+from sild.errors import PlatformError, Unavailable
+from sild.pki import Certificate, DigestAlgorithm, algorithm_for
+from sild.signatures import SignatureTemplate, SignedPart
+from sild.signer.certificates import CertificateInfo, CertificateStatus, KeyUsage
+from sild.signer.keyring import Keyring
+from sild.signer.ocsp import Fetch, OcspCache
+from sild.signer.signing import SignedMessage, SigningQueue
+from sild.signer.store import Store
+from sild.signer.tokens import Token
+from sild.xroad.globalconf import GlobalConf
+from sild.xroad.identifiers import ClientId
+
+__all__ = ["Signer", "TlsCredentials"]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsCredentials:
+    """The security server's authentication key for TLS, to be used but not to be had.
+
+    certificates: what the peer is sent, leaf first, without the root.  ocsp_responses: DER, one for each of them.
+    """
+
+    info: CertificateInfo
+    certificates: tuple[Certificate, ...]
+    ocsp_responses: tuple[bytes, ...]
+    _token: Token
+
+    def load_into(self, context: ssl.SSLContext) -> None:
+        """Make `context` prove itself by this key. Raises TokenNotActive, KeyNotFound."""
+        self._token.load_tls_key(self.info.key_id, self.certificates, context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    """A certificate that may be shown now, with its response and its token; until a peer would refuse it."""
+
+    info: CertificateInfo
+    token: Token
+    ocsp_response: bytes
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A member's signing certificate and what was made from it."""
+
+    usable: _Usable
+    template: SignatureTemplate
+    queue: SigningQueue
+    globalconf: GlobalConf
+    since: datetime
+
+    def holds(self, globalconf: GlobalConf | None, at: datetime) -> bool:
+        return (
+            self.globalconf is globalconf
+            and self.since <= at < self.usable.until
+            and self.usable.token.is_active
+        )
+
+
+class Signer:
+    """store_url: SQLAlchemy URL of the signer's database.  globalconf: the configuration in force, None before the first.
+    pss: RSA signatures as RSASSA-PSS instead of PKCS#1 v1.5.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        store_url: str,
+        *,
+        globalconf: Callable[[], GlobalConf | None],
+        fetch: Fetch,
+        clock: Clock = system_clock,
+        pss: bool = False,
+        digest_algorithm: DigestAlgorithm = DigestAlgorithm.SHA512,
+    ) -> None:
+        self._store = Store(store_url)
+        self.keyring = Keyring(tokens, self._store)
+        self.ocsp = OcspCache(
+            self._store,
+            certificates=self.keyring.certificates,
+            globalconf=globalconf,
+            fetch=fetch,
+            clock=clock,
+        )
+        self._globalconf = globalconf
+        self._clock = clock
+        self._pss = pss
+        self._digest_algorithm = digest_algorithm
+        self._choices: dict[ClientId, _Choice] = {}
+        self._queues: dict[str, SigningQueue] = {}
+        self.keyring.on_change(self._forget)
+        self.ocsp.on_change(self._forget)
+
+    async def run(self) -> None:
+        """Keep OCSP responses fresh until cancelled."""
+        await self.ocsp.run()
+
+    def close(self) -> None:
+        self._store.close()
+
+    def _forget(self) -> None:
+        self._choices.clear()
+
+    # -- signatures ----------------------------------------------------------------------------------------------------
+
+    async def sign_message(
+        self, member: ClientId, parts: Sequence[SignedPart], *, at: datetime | None = None
+    ) -> SignedMessage:
+        """Sign a message of `member` (or of one of its subsystems): `/message.xml` first, then `/attachment1` ..
+
+        Raises Unavailable: `cannot_create_signature` when there is nothing to sign with, else what the token said below
+        that stage.
+        """
+        at = self._clock() if at is None else at
+        choice = self._choice(member, at)
+        return await choice.queue.sign(choice.template, parts, at)
+
+    def sign_certificate_for(self, member: ClientId, *, at: datetime | None = None) -> CertificateInfo:
+        """The certificate `sign_message` would use: the first active registered one with a good OCSP response (WIRE 6.1).
+
+        Raises Unavailable (`cannot_create_signature`).
+        """
+        return self._choice(member, self._clock() if at is None else at).usable.info
+
+    def _choice(self, client: ClientId, at: datetime) -> _Choice:
+        globalconf = self._globalconf()
+        choice = self._choices.get(client)
+        if choice is not None and choice.holds(globalconf, at):
+            return choice
+        certificates = self.keyring.certificates(member=client, usage=KeyUsage.SIGNING)
+        try:
+            globalconf, usable = self._first_usable(certificates, globalconf, at)
+        except Unavailable as error:
+            raise Unavailable(
+                f"Failed to get signing info for member '{client.member}': {error.message}",
+                code="cannot_create_signature",
+            ) from error
+        if choice is not None and choice.usable.ocsp_response == usable.ocsp_response:
+            template = choice.template
+        else:
+            template = self._template(usable)
+        choice = _Choice(usable, template, self._queue(usable), globalconf, at)
+        self._choices[client] = choice
+        return choice
+
+    def _template(self, usable: _Usable) -> SignatureTemplate:
+        public_key = self.keyring.public_key(usable.info.key_id)
+        algorithm = algorithm_for(public_key, self._digest_algorithm, pss=self._pss)
+        return SignatureTemplate(
+            usable.info.certificate,
+            ocsp_responses=[usable.ocsp_response],
+            algorithm=algorithm,
+            digest_algorithm=self._digest_algorithm,
+        )
+
+    def _queue(self, usable: _Usable) -> SigningQueue:
+        key_id = usable.info.key_id
+        if key_id not in self._queues:
+            self._queues[key_id] = SigningQueue(usable.token, key_id)
+        return self._queues[key_id]
+
+    # -- the server's own key ------------------------------------------------------------------------------------------
+
+    def tls_credentials(self, *, at: datetime | None = None) -> TlsCredentials:
+        """The authentication certificate in use, chosen as sign certificates are.
+
+        Raises Unavailable (`ssl_authentication_failed`): the security server has none that a peer would accept now.
+        """
+        certificates = self.keyring.certificates(usage=KeyUsage.AUTHENTICATION)
+        at = self._clock() if at is None else at
+        try:
+            _, usable = self._first_usable(certificates, self._globalconf(), at)
+        except Unavailable as error:
+            raise Unavailable(
+                f"the security server has no valid authentication certificate: {error.message}",
+                code="ssl_authentication_failed",
+            ) from error
+        return TlsCredentials(usable.info, (usable.info.certificate,), (usable.ocsp_response,), usable.token)
+
+    async def ocsp_response(self, sha1: str) -> bytes | None:
+        """The response about a certificate of ours, for port 5577; fetched now if there is none yet.
+
+        sha1: of the certificate's DER, hex. None for a certificate that is not ours or of which nothing can be learnt.
+        """
+        known = self.ocsp.get(sha1.lower())
+        if known is not None:
+            return known
+        try:
+            return await self.ocsp.fetch(self.keyring.certificate(sha1.lower()))
+        except PlatformError:
+            return None
+
+    # -- choosing ------------------------------------------------------------------------------------------------------
+
+    def _first_usable(
+        self, certificates: Sequence[CertificateInfo], globalconf: GlobalConf | None, at: datetime
+    ) -> tuple[GlobalConf, _Usable]:
+        """Raises Unavailable that tells what is wrong with the last one."""
+        if globalconf is None:
+            raise Unavailable("there is no global configuration yet")
+        problem = "there is no certificate"
+        for info in certificates:
+            try:
+                return globalconf, self._usable(info, globalconf, at)
+            except PlatformError as error:
+                problem = f"certificate {info.sha1}: {error.message}"
+        raise Unavailable(problem)
+
+    def _usable(self, info: CertificateInfo, globalconf: GlobalConf, at: datetime) -> _Usable:
+        if not info.is_active:
+            raise Unavailable("it is not active")
+        if info.status is not CertificateStatus.REGISTERED:
+            raise Unavailable(f"it is not registered but {info.status.value}")
+        if not info.certificate.not_valid_before_utc <= at <= info.certificate.not_valid_after_utc:
+            raise Unavailable("it is not valid now")
+        token = self.keyring.token_of(info.key_id)
+        if not token.is_active:
+            raise Unavailable(f"token {token.token_id} is not logged in")
+        good = self.ocsp.good(info, globalconf, at)
+        return _Usable(info, token, good.der, good.until)

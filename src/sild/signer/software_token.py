@@ -1,0 +1,258 @@
+"""Keys in PKCS#12 files, one a key, all behind one PIN (RFC 7292).
+
+    <directory>/token.p12          a key that is never used: opening it proves the PIN, also when there is no other key
+    <directory>/<key id>.p12       a private key
+    <directory>/<key id>.json      its label and public key, readable before the PIN is given
+
+The files are encrypted with AES-256 under a key derived from the PIN (PBKDF2-HMAC-SHA-256). The PIN is kept in memory while
+the token is active, to write further keys, and stands in no log line and no message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import ssl
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+    pkcs12,
+)
+
+from sild.errors import CallerError, Unavailable
+from sild.pki import Certificate, PrivateKey, PublicKey, SignatureAlgorithm, sign_bytes
+from sild.signer.tokens import (
+    BatchSigning,
+    KeyAlgorithm,
+    KeyNotFound,
+    PinIncorrect,
+    TokenKey,
+    TokenNotActive,
+)
+from sild.telemetry import get_logger
+
+__all__ = ["SoftwareToken"]
+
+KDF_ROUNDS = 100_000
+# larger keys sign for over a millisecond: in a thread, so that the event loop goes on
+MAX_INLINE_RSA_BITS = 3072
+DEFAULT_NAME = "softToken-0"  # the name X-Road gives its own
+PIN_FILE = "token.p12"
+
+log = get_logger("signer")
+
+
+class SoftwareToken:
+    """Implements `Token`. `initialize` once, then `login` after every start."""
+
+    def __init__(
+        self, directory: Path, *, token_id: str = DEFAULT_NAME, batch_signing: BatchSigning = "never"
+    ) -> None:
+        self.directory = directory
+        self._token_id = token_id
+        self._batch_signing: BatchSigning = batch_signing
+        self._pin: bytes | None = None
+        self._private: dict[str, PrivateKey] = {}
+        self._public = {key.key_id: key for key in _read_public(directory)}
+
+    @property
+    def token_id(self) -> str:
+        return self._token_id
+
+    @property
+    def is_active(self) -> bool:
+        return self._pin is not None
+
+    @property
+    def is_initialized(self) -> bool:
+        return (self.directory / PIN_FILE).exists()
+
+    @property
+    def batch_signing(self) -> BatchSigning:
+        return self._batch_signing
+
+    async def initialize(self, pin: str) -> None:
+        """Give the token its PIN, once. Raises CallerError (`token_pin_policy_failure`, `bad_request`)."""
+        if self.is_initialized:
+            raise CallerError("the token is initialized already", code="bad_request")
+        if not pin:
+            raise CallerError("a PIN is needed", code="token_pin_policy_failure")
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = KeyAlgorithm.EC_P256.generate()
+        await asyncio.to_thread(self._write_key, PIN_FILE, key, pin.encode())
+
+    async def login(self, pin: str) -> None:
+        """Raises PinIncorrect, or CallerError (`token_not_initialized`)."""
+        if not self.is_initialized:
+            raise CallerError("the token is not initialized", code="token_not_initialized")
+        private = await asyncio.to_thread(self._open_all, pin.encode())
+        self._private, self._pin = private, pin.encode()
+        log.info("token.activated", token=self.token_id, keys=len(private))
+
+    async def logout(self) -> None:
+        self._private, self._pin = {}, None
+        log.info("token.deactivated", token=self.token_id)
+
+    @property
+    def public_keys(self) -> Sequence[TokenKey]:
+        return tuple(self._public.values())
+
+    async def generate_key(self, algorithm: KeyAlgorithm, label: str) -> TokenKey:
+        """Raises TokenNotActive, Unavailable (`failed_to_generate_private_key`: the disk)."""
+        pin = self._pin
+        if pin is None:
+            raise TokenNotActive(f"token {self.token_id} is not logged in")
+        private = await asyncio.to_thread(algorithm.generate)
+        key = TokenKey(_key_id(private.public_key()), label, private.public_key())
+        try:
+            await asyncio.to_thread(self._write_key, f"{key.key_id}.p12", private, pin)
+            await asyncio.to_thread(_write_public, self.directory, key)
+        except OSError as error:
+            raise Unavailable(
+                f"the key cannot be stored: {error.strerror}", code="failed_to_generate_private_key"
+            ) from error
+        self._public[key.key_id] = key
+        self._private[key.key_id] = private
+        return key
+
+    async def delete_key(self, key_id: str) -> None:
+        self._key(key_id)
+        del self._public[key_id], self._private[key_id]
+        for name in (f"{key_id}.json", f"{key_id}.p12"):
+            await asyncio.to_thread((self.directory / name).unlink, missing_ok=True)
+
+    async def sign(self, key_id: str, algorithm: SignatureAlgorithm, data: bytes) -> bytes:
+        key = self._key(key_id)
+        try:
+            if isinstance(key, rsa.RSAPrivateKey) and key.key_size > MAX_INLINE_RSA_BITS:
+                return await asyncio.to_thread(sign_bytes, key, algorithm, data)
+            return sign_bytes(key, algorithm, data)
+        except ValueError as error:
+            raise Unavailable(str(error), code="cannot_sign") from error
+
+    async def certificate_request(self, key_id: str, subject: x509.Name) -> bytes:
+        builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+        request = await asyncio.to_thread(builder.sign, self._key(key_id), hashes.SHA256())
+        return request.public_bytes(Encoding.DER)
+
+    def load_tls_key(self, key_id: str, certificates: Sequence[Certificate], context: ssl.SSLContext) -> None:
+        """OpenSSL reads keys from files only: it gets one in memory, encrypted under a password used once."""
+        password = secrets.token_urlsafe(32)
+        key = self._key(key_id).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password.encode())
+        )
+        chain = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+        with _memory_file(chain + key) as path:
+            context.load_cert_chain(path, password=password)
+
+    def _key(self, key_id: str) -> PrivateKey:
+        if self._pin is None:
+            raise TokenNotActive(f"token {self.token_id} is not logged in")
+        try:
+            return self._private[key_id]
+        except KeyError:
+            raise KeyNotFound(f"token {self.token_id} has no key {key_id}") from None
+
+    def _open_all(self, pin: bytes) -> dict[str, PrivateKey]:
+        _open_key(self.directory / PIN_FILE, pin)
+        return {key_id: _open_key(self.directory / f"{key_id}.p12", pin) for key_id in self._public}
+
+    def _write_key(self, name: str, key: PrivateKey, pin: bytes) -> None:
+        _write(
+            self.directory / name,
+            pkcs12.serialize_key_and_certificates(name.encode(), key, None, None, _encryption(pin)),
+        )
+
+
+def _encryption(pin: bytes) -> KeySerializationEncryption:
+    return (
+        PrivateFormat.PKCS12.encryption_builder()
+        .kdf_rounds(KDF_ROUNDS)
+        .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
+        .hmac_hash(hashes.SHA256())
+        .build(pin)
+    )
+
+
+def _open_key(path: Path, pin: bytes) -> PrivateKey:
+    """PKCS#12's MAC says whether the PIN is right; OpenSSL compares it in constant time."""
+    try:
+        key, _, _ = pkcs12.load_key_and_certificates(path.read_bytes(), pin)
+    except OSError as error:
+        raise Unavailable(f"{path.name}: {error.strerror}", code="token_not_available") from error
+    except ValueError:
+        raise PinIncorrect("PIN incorrect") from None
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise Unavailable(f"{path.name} holds no RSA or EC key", code="token_not_available")
+    return key
+
+
+def _key_id(public_key: PublicKey) -> str:
+    spki = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).hexdigest()[:40]
+
+
+def _read_public(directory: Path) -> Iterator[TokenKey]:
+    for path in sorted(directory.glob("*.json")):
+        values = json.loads(path.read_bytes())
+        public_key = load_der_public_key(base64.b64decode(values["public_key"]))
+        if isinstance(public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+            yield TokenKey(path.stem, str(values["label"]), public_key)
+
+
+def _write_public(directory: Path, key: TokenKey) -> None:
+    spki = key.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    values = {"label": key.label, "public_key": base64.b64encode(spki).decode()}
+    _write(directory / f"{key.key_id}.json", json.dumps(values).encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all, and on the disk when this returns: a lost key cannot be made again."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+@contextlib.contextmanager
+def _memory_file(data: bytes) -> Iterator[str]:
+    """The path of a file of `data` that is on no disk where the system can do that (Linux), else private and short-lived."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("sild", os.MFD_CLOEXEC)
+        try:
+            os.write(descriptor, data)
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+        return
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        yield file.name
