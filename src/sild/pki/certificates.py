@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
+import re
 from functools import lru_cache
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
@@ -30,6 +31,16 @@ __all__ = [
 
 Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
+UNREADABLE = (
+    ValueError,  # binascii.Error among it
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+PEM = re.compile(
+    rb"-----BEGIN (?P<label>X509 |TRUSTED |)CERTIFICATE-----\s(?P<body>[^-]*)-----END (?P=label)CERTIFICATE-----"
+)
 MAX_CERTIFICATE_BYTES = 64 * 1024
 """Of the DER; PEM and base64 may be twice as long."""
 
@@ -38,21 +49,29 @@ MAX_CERTIFICATE_BYTES = 64 * 1024
 def read_certificate(data: bytes) -> Certificate:
     """Read one certificate: DER, PEM, or base64 of either, as global configurations hold it.
 
-    Text after the first PEM certificate is not looked at. Raises PeerError (`incorrect_certificate`).
+    Names and key of what it returns can be read. Text after the first PEM certificate is not looked at. Raises PeerError (`incorrect_certificate`).
     """
     if len(data) > 2 * MAX_CERTIFICATE_BYTES:
         raise PeerError("a certificate is too large", code="incorrect_certificate", size=len(data))
     try:
-        if data[:1] == b"\x30":
-            return x509.load_der_x509_certificate(data)
-        if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificate(data)
-        inner = base64.b64decode(b"".join(data.split()), validate=True)
-        if inner[:1] == b"\x30":
-            return x509.load_der_x509_certificate(inner)
-        return x509.load_pem_x509_certificate(inner)
-    except (ValueError, binascii.Error, x509.InvalidVersion) as error:
+        if data[:1] != b"\x30" and b"-----BEGIN" not in data:
+            data = base64.b64decode(b"".join(data.split()), validate=True)
+        certificate = x509.load_der_x509_certificate(data if data[:1] == b"\x30" else _der_of_pem(data))
+        _ = certificate.subject, certificate.issuer, certificate.public_key()  # now, not where one is used
+        return certificate
+    except UNREADABLE as error:
         raise PeerError(f"not a certificate: {error}", code="incorrect_certificate") from error
+
+
+def _der_of_pem(data: bytes) -> bytes:
+    """RFC 7468 5, its older label, and OpenSSL's TRUSTED, which puts settings after the certificate. Raises ValueError."""
+    found = PEM.search(data)
+    if found is None:
+        raise ValueError("neither DER nor PEM")
+    body = base64.b64decode(b"".join(found["body"].split()), validate=True)
+    if found["label"] == b"TRUSTED " and body[:2] == b"\x30\x82":
+        return body[: 4 + int.from_bytes(body[2:4], "big")]
+    return body
 
 
 @lru_cache(maxsize=4096)
@@ -112,5 +131,5 @@ def extension(certificate: Certificate, kind: type[Kind]) -> Kind | None:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-    except ValueError as error:
+    except UNREADABLE as error:
         raise PeerError(f"unreadable extensions: {error}", code="incorrect_certificate") from error

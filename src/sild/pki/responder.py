@@ -39,7 +39,7 @@ StatusSource = Callable[[int], CertificateStatus]
 
 MAX_REQUEST_BYTES = 16 * 1024
 MAX_SINGLE_REQUESTS = 64
-MAX_NONCE_BYTES = 130
+MAX_NONCE_BYTES = 131
 """A nonce of at most 128 octets (RFC 9654 2.1) inside its own OCTET STRING."""
 
 REASON_CODES = {reason: code for code, reason in REASONS.items()}
