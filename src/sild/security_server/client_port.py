@@ -1,0 +1,80 @@
+"""Ports 8080 and 8443: requests of information systems (WIRE 5, 8.4, 11.4, 14).
+
+    GET /asic, /verificationconf    evidence (downloads)
+    /r1/...                         REST messages
+    anything else                   SOAP messages, in X-Road's order of handlers
+
+Every refusal becomes X-Road's error in the form the caller understands, with a detail that stands in the log too.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from sild.errors import CallerError, PlatformError
+from sild.http1 import Request, Responder
+from sild.security_server.client_authentication import Channel
+from sild.security_server.client_rest import ClientRest
+from sild.security_server.downloads import Downloads
+from sild.security_server.parts import Parts
+from sild.telemetry import get_logger
+from sild.xroad.faults import Fault, fault_of, render_rest_fault, render_soap_fault
+
+__all__ = ["ClientPort"]
+
+log = get_logger("security_server")
+
+
+class ClientPort:
+    """The handler of both client ports."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._rest = ClientRest(parts)
+        self._downloads = Downloads(parts)
+
+    async def handle(self, request: Request, responder: Responder) -> None:
+        target = request.origin_form
+        channel = Channel(request.tls is not None, request.tls.certificate if request.tls else None)
+        if target.startswith(b"/r1/"):
+            try:
+                await self._rest.process(request, responder, channel)
+            except Exception as error:  # noqa: BLE001 - the edge: every failure becomes an error report
+                await self._refuse_rest(error, request, responder)
+            return
+        if request.method == "GET" and self._downloads.serves(target):
+            await self._downloads.handle(target, responder, channel)
+            return
+        await self._refuse_soap(request, responder)
+
+    async def _refuse_rest(self, error: Exception, request: Request, responder: Responder) -> None:
+        fault = self._fault(error, "server.clientproxy")
+        if responder.started:
+            raise error  # the answer is cut off: the caller sees that it is not whole
+        accept = [value.decode("latin-1") for value in request.header_values(b"accept")]
+        status, headers, body = render_rest_fault(fault, accept, self._parts.settings.spelling)
+        await responder.send(status, headers, body)
+
+    async def _refuse_soap(self, request: Request, responder: Responder) -> None:
+        """SOAP has no processor yet: say so as X-Road says what a server does not serve."""
+        if request.method != "POST":
+            error = CallerError(
+                f"Must use POST request method instead of {request.method}", code="invalid_http_method"
+            )
+            fault = self._fault(error, "client")
+        else:
+            fault = self._fault(
+                CallerError("SOAP messages are not served by this server", code="service_type"),
+                "server.clientproxy",
+            )
+        headers = [(b"Content-Type", b"text/xml;charset=utf-8"), (b"SOAPAction", b"")]
+        await responder.send(200, headers, render_soap_fault(fault, self._parts.settings.spelling))
+
+    def _fault(self, error: Exception, origin: str) -> Fault:
+        detail = str(uuid4())
+        fault = fault_of(error, origin=origin, detail=detail)
+        if isinstance(error, PlatformError):
+            log.refusal("client.refused", error, fault_code=fault.code, fault_detail=fault.detail)
+        else:
+            log.bug("client.failed", error, fault_code=fault.code, fault_detail=detail)
+        return fault

@@ -1,0 +1,215 @@
+"""Evidence for information systems: `GET /asic` and `GET /verificationconf` on the client ports (WIRE 8.4).
+
+Errors are plain text with an HTTP status, as X-Road answers here. A record is only found together with the client it
+belongs to, and that client has to authenticate like for a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+from urllib.parse import parse_qs, quote
+
+from sild.errors import PlatformError
+from sild.http1 import Responder
+from sild.message_log import LoggedMessage
+from sild.security_server.client_authentication import Channel
+from sild.security_server.parts import Parts
+from sild.signatures import write_asice
+from sild.telemetry import get_logger
+from sild.xroad.identifiers import ClientId
+
+__all__ = ["Downloads"]
+
+log = get_logger("security_server")
+PIECE = 64 * 1024
+IN_MEMORY = 4 * 1024 * 1024
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class _AsicQuery:
+    """is_response: None asks for both.  unique: one container itself instead of an archive of them."""
+
+    client: ClientId
+    query_id: str
+    is_response: bool | None
+    unique: bool
+    force: bool
+
+
+class Downloads:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def serves(self, target: bytes) -> bool:
+        return target.partition(b"?")[0] in (b"/asic", b"/verificationconf")
+
+    async def handle(self, target: bytes, responder: Responder, channel: Channel) -> None:
+        path, _, query = target.partition(b"?")
+        try:
+            if path == b"/verificationconf":
+                await self._verification_conf(responder)
+            else:
+                await self._asic(query.decode("latin-1"), responder, channel)
+        except _Refused as refused:
+            await _plain(responder, refused.status, refused.text)
+        except PlatformError as error:
+            log.refusal("downloads.refused", error)
+            await _plain(responder, 500, error.message)
+
+    # /verificationconf
+
+    async def _verification_conf(self, responder: Responder) -> None:
+        """What `sild verify` and X-Road's verifier need: the shared parameters of every known instance."""
+        archive = await asyncio.to_thread(_pack_configuration, self._parts.configuration_directory)
+        await responder.send(
+            200,
+            [
+                (b"Content-Type", b"application/zip"),
+                (b"Content-Disposition", b'filename="verificationconf.zip"'),
+            ],
+            archive,
+        )
+
+    # /asic
+
+    async def _asic(self, query: str, responder: Responder, channel: Channel) -> None:
+        wanted = _asic_query(query)
+        parts = self._parts
+        try:
+            parts.authenticate_client(parts.conf, wanted.client, channel, parts.clock())
+        except PlatformError as error:
+            log.refusal("downloads.client_refused", error, client=str(wanted.client))
+            raise _Refused(401, error.message) from error
+        records = await self._stamped_records(wanted)
+        if wanted.unique:
+            if len(records) != 1:
+                raise _Refused(500, "There are several signed documents")
+            name, content_type = (
+                _container_name(wanted.query_id, records[0]),
+                b"application/vnd.etsi.asic-e+zip",
+            )
+        else:
+            kind = {None: "", True: "-response", False: "-request"}[wanted.is_response]
+            name, content_type = f"{quote(wanted.query_id, safe='')}{kind}.zip", b"application/zip"
+        with tempfile.SpooledTemporaryFile(IN_MEMORY, dir=_directory(parts)) as file:
+            if wanted.unique:
+                await self._write_container(records[0], file)
+            else:
+                await self._write_archive(wanted.query_id, records, file)
+            await _send_file(responder, file, name, content_type)
+
+    async def _stamped_records(self, wanted: _AsicQuery) -> Sequence[LoggedMessage]:
+        parts = self._parts
+        records = await parts.message_log.find(wanted.query_id, wanted.client, is_response=wanted.is_response)
+        if not records:
+            raise _Refused(404, "No signed documents found")
+        unstamped = [record for record in records if record.timestamp is None]
+        if unstamped and not wanted.force:
+            raise _Refused(500, "Message signature has not been timestamped yet!")
+        for record in unstamped:
+            await parts.timestamper.stamp(record.id)
+        if unstamped:
+            records = await parts.message_log.find(
+                wanted.query_id, wanted.client, is_response=wanted.is_response
+            )
+        return records
+
+    async def _write_container(self, record: LoggedMessage, file: IO[bytes]) -> None:
+        container = await self._parts.message_log.as_asice(record)
+        await asyncio.to_thread(write_asice, container, cast(BinaryIO, file), at=record.time)
+
+    async def _write_archive(self, query_id: str, records: Sequence[LoggedMessage], file: IO[bytes]) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for record in records:
+                with tempfile.SpooledTemporaryFile(IN_MEMORY, dir=_directory(self._parts)) as container:
+                    await self._write_container(record, container)
+                    container.seek(0)
+                    entry = zipfile.ZipInfo(_container_name(query_id, record), record.time.timetuple()[:6])
+                    with archive.open(entry, "w") as out:
+                        while piece := container.read(PIECE):
+                            out.write(piece)
+
+
+def _asic_query(query: str) -> _AsicQuery:
+    given = parse_qs(query, keep_blank_values=True, max_num_fields=100)
+
+    def required(name: str) -> str:
+        if name not in given:
+            raise _Refused(400, f'Parameter "{name}"  must be specified.')
+        return given[name][0]
+
+    client = ClientId(
+        required("xRoadInstance"),
+        required("memberClass"),
+        required("memberCode"),
+        given["subsystemCode"][0] if "subsystemCode" in given else None,
+    )
+    query_id = required("queryId")
+    request_only, response_only = "requestOnly" in given, "responseOnly" in given
+    if request_only and response_only:
+        raise _Refused(400, 'Parameters "requestOnly" and "responseOnly" cannot be used at the same time.')
+    unique = "unique" in given
+    if unique and not (request_only or response_only):
+        raise _Refused(400, 'Parameter "unique" not applicable without "requestOnly" or "responseOnly".')
+    is_response = True if response_only else False if request_only else None
+    return _AsicQuery(client, query_id, is_response, unique, "force" in given)
+
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+
+
+def _container_name(query_id: str, record: LoggedMessage) -> str:
+    """`<queryId>-request|response-<record id>.asice`: query id URL-encoded, cut to 226 characters; id in base 32."""
+    number, digits = record.id, ""
+    while number or not digits:
+        number, digit = divmod(number, 32)
+        digits = _DIGITS[digit] + digits
+    kind = "response" if record.is_response else "request"
+    return f"{quote(query_id, safe='')[:226]}-{kind}-{digits}.asice"
+
+
+def _directory(parts: Parts) -> str | None:
+    directory = parts.settings.spool_directory
+    return None if directory is None else str(directory)
+
+
+def _pack_configuration(directory: Path) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        root = directory.resolve()
+        archive.write(root / "instance-identifier", "verificationconf/instance-identifier")
+        for instance in sorted(path for path in root.iterdir() if path.is_dir()):
+            for name in ("shared-params.xml", "shared-params.xml.metadata"):
+                if (instance / name).is_file():
+                    archive.write(instance / name, f"verificationconf/{instance.name}/{name}")
+    return packed.getvalue()
+
+
+async def _send_file(responder: Responder, file: IO[bytes], name: str, content_type: bytes) -> None:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    disposition = f'attachment; filename="{name}"'.encode("ascii", "replace")
+    headers = [(b"Content-Type", content_type), (b"Content-Disposition", disposition)]
+    await responder.start(200, headers, length=size)
+    while piece := file.read(PIECE):
+        await responder.write(piece)
+    await responder.finish()
+
+
+async def _plain(responder: Responder, status: int, text: str) -> None:
+    headers = [(b"Content-Type", b"text/plain;charset=utf-8")]
+    await responder.send(status, headers, text.encode())

@@ -1,0 +1,114 @@
+"""What the message processors are made of: one object, wired once by `server`, read by everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sild.clock import Clock
+from sild.errors import TrustError
+from sild.message_log import MessageLog
+from sild.security_server.client_authentication import Channel, authenticate_client
+from sild.security_server.connections import PeerConnections
+from sild.security_server.crash_points import CrashPoints
+from sild.security_server.peer_authentication import PeerAuthentication
+from sild.security_server.received import ReceivedMessage
+from sild.security_server.serverconf import ServerConf
+from sild.security_server.service_call import ServiceCaller
+from sild.security_server.settings import SecurityServerSettings
+from sild.security_server.snapshot import ServerConfSnapshot
+from sild.security_server.spool import SpooledBody
+from sild.security_server.tls_contexts import TlsContexts
+from sild.signer import Signer
+from sild.xroad.globalconf import GlobalConf
+from sild.xroad.identifiers import ClientId, SecurityServerId
+from sild.xroad.transport import TransportLimits
+from sild.xroad.verification import CertificateVerifier, verify_message
+
+__all__ = ["Parts"]
+
+
+@dataclass(slots=True)
+class Parts:
+    """server_id: this server.  current_globalconf: None until one has been downloaded.
+    verifier: checks certificates, remembering verdicts while they hold.
+    internal_certificate: DER of the server's own TLS certificate towards information systems.
+    """
+
+    server_id: SecurityServerId
+    settings: SecurityServerSettings
+    clock: Clock
+    serverconf: ServerConf
+    current_globalconf: Callable[[], GlobalConf | None]
+    signer: Signer
+    message_log: MessageLog
+    verifier: CertificateVerifier
+    authentication: PeerAuthentication
+    connections: PeerConnections
+    services: ServiceCaller
+    limits: TransportLimits
+    tls: TlsContexts
+    configuration_directory: Path
+    internal_certificate: bytes
+    crash: CrashPoints
+
+    @property
+    def conf(self) -> ServerConfSnapshot:
+        return self.serverconf.snapshot
+
+    def globalconf(self, at: datetime) -> GlobalConf:
+        """The global configuration in force. Raises TrustError (`global_conf_outdated`) when there is no valid one."""
+        globalconf = self.current_globalconf()
+        if globalconf is None:
+            raise TrustError("There is no global configuration yet", code="global_conf_outdated")
+        globalconf.ensure_valid(at)
+        return globalconf
+
+    def auth_ocsp_responses(self) -> tuple[bytes, ...]:
+        """For every certificate this server shows in TLS. Raises TrustError (`ssl_authentication_failed`)."""
+        return self.tls.credentials().ocsp_responses
+
+    def new_body(self, *, keep: bool = True) -> SpooledBody:
+        settings = self.settings
+        return SpooledBody(
+            directory=settings.spool_directory,
+            threshold=settings.spool_threshold,
+            limit=settings.max_body_size,
+            keep=keep,
+        )
+
+    def authenticate_client(
+        self, conf: ServerConfSnapshot, client: ClientId, channel: Channel, at: datetime
+    ) -> None:
+        """See `client_authentication`."""
+        authenticate_client(
+            conf,
+            client,
+            channel,
+            internal_certificate=self.internal_certificate,
+            enforce_validity=self.settings.enforce_client_certificate_validity,
+            at=at,
+        )
+
+    def verify(
+        self,
+        received: ReceivedMessage,
+        signature: bytes,
+        signer: ClientId,
+        globalconf: GlobalConf,
+        at: datetime,
+    ) -> None:
+        """The signature is `signer`'s and covers exactly the parts received. Raises what `verify_message` raises."""
+        verify_message(
+            received.signed_parts,
+            signature,
+            message=received.part,
+            hash_chain_result=received.hash_chain_result,
+            hash_chain=received.hash_chain,
+            signer=signer,
+            globalconf=globalconf,
+            at=at,
+            verifier=self.verifier,
+        )

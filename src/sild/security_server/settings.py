@@ -1,0 +1,107 @@
+"""Settings of one security server. A default stands only where it is right in production and may be public."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from sild.database import sqlite_url
+from sild.settings import Settings
+from sild.xroad.fault_codes import Spelling
+from sild.xroad.identifiers import ClientId, SecurityServerId
+
+__all__ = ["PeerRoute", "SecurityServerSettings"]
+
+MIB = 1024 * 1024
+
+
+class PeerRoute(Settings):
+    """Where a server really listens whose published address cannot say it (tests, a demo on one machine, NAT)."""
+
+    host: str
+    port: int
+    ocsp_port: int
+
+
+class SecurityServerSettings(Settings):
+    """Times are in seconds, sizes in bytes. Ports: 0 takes a free one, None does not listen at all."""
+
+    # who
+    owner: str  # member, `DEV:COM:1234`
+    server_code: str
+    anchor: Path  # configuration anchor file of the instance
+    directory: Path  # all state: databases, configuration, tokens, internal TLS key, spooled bodies
+    pin: SecretStr | None = None  # of the software token; None: the token must be logged in to by hand
+
+    # where
+    database_url: str | None = None  # server configuration; None: SQLite in `directory`
+    message_log_url: str | None = None
+    listen_address: str = "127.0.0.1"  # of the two client ports
+    peer_listen_address: str = "127.0.0.1"  # of 5500 and 5577
+    client_http_port: int | None = 8080
+    client_https_port: int | None = 8443
+    server_proxy_port: int | None = 5500
+    ocsp_responder_port: int | None = 5577
+    peer_server_proxy_port: int = 5500  # where other servers listen
+    peer_ocsp_responder_port: int = 5577
+    peer_routes: dict[str, PeerRoute] = Field(default_factory=dict)  # by published address
+
+    # messages
+    fault_spelling: Literal["snake_case", "CamelCase"] = "snake_case"  # of X-Road 7.8, of 7.7 and older
+    spool_threshold: int = 128 * 1024  # of a body kept in memory
+    max_body_size: int | None = None  # None: as much as the disk holds
+    spool_directory: Path | None = None  # None: the system's own for temporary files
+    batch_signing: Literal["automatic", "always", "never"] = "never"  # of the software token
+
+    # peers
+    connect_timeout: float = 30.0
+    peer_read_timeout: float | None = (
+        None  # silence of the provider's server that is put up with; None: no limit
+    )
+    keep_peer_connections: bool = True  # as client; X-Road's default is a new connection for each message
+    keep_client_connections: bool = True  # as provider: do not answer `Connection: close`
+    max_idle_peer_connections: int = 64  # per server
+    peer_idle_timeout: float = 30.0
+    winner_remembered: float = 3600.0
+
+    # information systems
+    enforce_client_certificate_validity: bool = False
+
+    # message log
+    log_bodies: bool = True
+    max_loggable_body_size: int = 10 * MIB
+    truncated_body_allowed: bool = False
+    unlogged_local_providers: tuple[str, ...] = ()  # exceptions to `log_bodies`, `DEV:COM:1:Sub`
+    unlogged_remote_providers: tuple[str, ...] = ()
+    timestamp_immediately: bool = False
+    acceptable_timestamp_failure: float = 14_400.0
+    archive_directory: Path | None = None  # None: `directory`/archive
+    archive_interval: float = 6 * 3600.0
+    keep_records: float = 30 * 86_400.0  # after archiving
+    clean_interval: float = 12 * 3600.0
+
+    # configuration
+    allowed_federations: Literal["none", "all"] | tuple[str, ...] = "none"  # or names of instances
+    configuration_interval: float = 60.0
+    server_configuration_interval: float = 60.0  # how often another process's change is looked for
+
+    # tests only
+    crash_at: str | None = None
+
+    @property
+    def server_id(self) -> SecurityServerId:
+        return SecurityServerId(ClientId.parse(self.owner), self.server_code)
+
+    @property
+    def spelling(self) -> Spelling:
+        return Spelling(self.fault_spelling)
+
+    @property
+    def serverconf_url(self) -> str:
+        return self.database_url or sqlite_url(self.directory / "serverconf.db")
+
+    @property
+    def log_url(self) -> str:
+        return self.message_log_url or sqlite_url(self.directory / "messagelog.db")
