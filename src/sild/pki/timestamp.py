@@ -184,6 +184,8 @@ def _token(token: bytes) -> TimeStampToken:
         raise PeerError("the content type signed is not TSTInfo")
     digest = _known(digest_algorithm(signer.digest_algorithm))
     sid = signer.sid
+    if not isinstance(sid, bytes):
+        name_key(encode(sid.issuer))  # readable at all
     return TimeStampToken(
         der=token,
         gen_time=info.gen_time.as_datetime(),
