@@ -6,15 +6,26 @@ A message's way: `log.py` -> `writer.py` (group commit) -> `sqlite.py` or `postg
 `archiver.py`, `containers.py`.
 """
 
+from sild.message_log.archiver import Archiver, ArchivingRules
 from sild.message_log.body_logging import BodyLogging
+from sild.message_log.containers import container_name
+from sild.message_log.linking import ArchiveReport, verify_archive
 from sild.message_log.log import MessageLog
 from sild.message_log.records import Body, LoggedMessage, MessageRecord, TimestampRecord
+from sild.message_log.timestamper import Timestamper, TimestampingRules
 
 __all__ = [
+    "ArchiveReport",
+    "Archiver",
+    "ArchivingRules",
     "Body",
     "BodyLogging",
     "LoggedMessage",
     "MessageLog",
     "MessageRecord",
     "TimestampRecord",
+    "Timestamper",
+    "TimestampingRules",
+    "container_name",
+    "verify_archive",
 ]

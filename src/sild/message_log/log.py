@@ -16,11 +16,13 @@ from sild.clock import Clock, system_clock
 from sild.database import open_database
 from sild.errors import stage
 from sild.message_log.body_logging import BodyLogging
+from sild.message_log.containers import container_of
 from sild.message_log.entries import Appender, Entry
 from sild.message_log.records import LoggedMessage, MessageRecord, query_hash
 from sild.message_log.sqlite import SQLiteAppender, SQLiteCheckpointer
 from sild.message_log.store import Store, milliseconds
 from sild.message_log.writer import GroupCommit
+from sild.signatures import AsicContainer
 from sild.xroad.identifiers import ClientId
 
 __all__ = ["MessageLog", "StampingRule"]
@@ -129,6 +131,13 @@ class MessageLog:
     ) -> tuple[LoggedMessage, ...]:
         """Records of a query, oldest first; an outsider's look-up must name the client (WIRE 18)."""
         return await asyncio.to_thread(self.store.find, query_id, client_id, is_response)
+
+    async def as_asice(self, record: LoggedMessage) -> AsicContainer:
+        """The record's evidence container; its attachments are read from the log when written out (which blocks).
+
+        Raises CallerError (`asic_timestamp_not_found`) for a record not time-stamped yet: see `Timestamper.stamp`.
+        """
+        return await asyncio.to_thread(container_of, self.store, record)
 
     async def write(self, work: Callable[[], Result]) -> Result:
         """Run a short writing transaction beside the appends: on SQLite between two commits, else in a thread of its own."""

@@ -6,13 +6,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from sild.xroad.identifiers import ClientId
 
 __all__ = ["Attachment", "Body", "LoggedMessage", "MessageRecord", "TimestampRecord", "query_hash"]
-
-MessageClass = Literal["rest", "soap"]
 
 
 class Body(Protocol):
@@ -36,7 +34,7 @@ class MessageRecord:
     message: the SOAP bytes or the REST part, exactly as signed.  signature: signatures.xml.
     client_id: whose record it is: on the client's side the client, on the provider's side the service's client.
     attachments: the REST body, or the SOAP attachments in order.
-    body_logged: False cuts the message to its headers and leaves the attachments out (`BodyLogging` decides).
+    body_logged: False leaves the attachments out; `message` then is the loggable part only (`BodyLogging.is_logged`).
     """
 
     query_id: str
@@ -48,7 +46,6 @@ class MessageRecord:
     hash_chain_result: bytes | None = None
     hash_chain: bytes | None = None
     attachments: Sequence[Attachment] = ()
-    message_class: MessageClass = "rest"
     body_logged: bool = True
 
 

@@ -22,7 +22,7 @@ BUSY_MILLISECONDS = 5_000
 ROWS_PER_STATEMENT = 32  # a power of two; the statements for 1, 2, 4 .. rows stay prepared
 ID_BLOCK = 1_000
 CHECKPOINT_SECONDS = 1.0
-RESTART_PAGES = 8_192  # 32 MiB of WAL
+RESTART_PAGES = 4_096  # 16 MiB of WAL
 
 log = get_logger("message_log")
 Value = str | bytes | int | None

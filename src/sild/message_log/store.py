@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sild.errors import Unavailable
 from sild.message_log.records import LoggedMessage, TimestampRecord, query_hash
 from sild.message_log.schema import (
+    archive_digest,
     message_attachment,
     message_record,
     pending_archive,
@@ -22,10 +24,11 @@ from sild.message_log.schema import (
 )
 from sild.xroad.identifiers import ClientId
 
-__all__ = ["Store", "from_milliseconds", "milliseconds"]
+__all__ = ["ArchiveDigest", "Store", "from_milliseconds", "milliseconds"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+IDS_PER_STATEMENT = 1_000
 
 
 def milliseconds(at: datetime) -> int:
@@ -34,6 +37,15 @@ def milliseconds(at: datetime) -> int:
 
 def from_milliseconds(value: int) -> datetime:
     return EPOCH + timedelta(milliseconds=value)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveDigest:
+    """The end of a group's linking chain: last digest (hex) and the archive it stands in."""
+
+    group: str
+    digest: str
+    file_name: str
 
 
 class Store:
@@ -136,6 +148,39 @@ class Store:
             if rows:
                 connection.execute(insert(record_timestamp), rows)
                 connection.execute(insert(pending_archive), [{"record_id": row["record_id"]} for row in rows])
+
+    # archiving
+
+    def archivable(self, limit: int, grouping: str) -> list[tuple[int, ClientId]]:
+        """Time-stamped records not yet archived, those of a group together, oldest first: (id, whose it is)."""
+        c = message_record.c
+        client = (c.instance_identifier, c.member_class, c.member_code, c.subsystem_code)
+        groups = {"none": (), "member": client[:3], "subsystem": client}[grouping]
+        query = (
+            select(c.id, *client)
+            .join_from(pending_archive, message_record, pending_archive.c.record_id == c.id)
+            .order_by(*groups, c.id)
+            .limit(limit)
+        )
+        with self.transaction() as connection:
+            return [(row[0], ClientId(*row[1:])) for row in connection.execute(query)]
+
+    def archive_digest(self, group: str) -> ArchiveDigest | None:
+        return next((digest for digest in self.archive_digests() if digest.group == group), None)
+
+    def archive_digests(self) -> list[ArchiveDigest]:
+        with self.transaction() as connection:
+            return [ArchiveDigest(*row) for row in connection.execute(select(archive_digest))]
+
+    def set_archived(self, digest: ArchiveDigest, ids: Sequence[int]) -> None:
+        """The records are in the archive `digest` names, which is the last one of its group: decided here, all or nothing."""
+        with self.transaction() as connection:
+            connection.execute(delete(archive_digest).where(archive_digest.c.group_name == digest.group))
+            row = {"group_name": digest.group, "digest": digest.digest, "file_name": digest.file_name}
+            connection.execute(insert(archive_digest), row)
+            for start in range(0, len(ids), IDS_PER_STATEMENT):
+                some = ids[start : start + IDS_PER_STATEMENT]
+                connection.execute(delete(pending_archive).where(pending_archive.c.record_id.in_(some)))
 
     # cleaning
 
