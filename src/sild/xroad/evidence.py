@@ -268,6 +268,8 @@ def verify_transport_message(
         signer = received.read(report, is_response=not head.is_request)
     if received.signature is None:
         raise PeerError("the message does not have a signature", code="missing_signature")
+    with stage("signature_verification"):
+        report.signature = parse_signature(received.signature, strict_schema=True)
     verified = verify_message(
         received.parts,
         received.signature,
@@ -279,7 +281,7 @@ def verify_transport_message(
         at=at,
         verifier=verifier or CertificateVerifier(),
     )
-    report.signature, report.certificate = verified.signature, verified.certificate
+    report.certificate = verified.certificate
     report.references = [SignedReference(p.uri, p.algorithm, p.digest, verified=True) for p in verified.parts]
     if received.ocsp_responses:
         report.remarks.append(
