@@ -31,6 +31,7 @@ from sild.signatures import (
     parse_signature,
     verify_signature,
 )
+from support.pki import name
 from support.signed_messages import MESSAGE, credential, digest, sign
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"

@@ -3,15 +3,18 @@
 Pure: bytes and values in, values out; the private key is not here (`SignatureTemplate.prepare` gives what must be signed),
 and whose certificate signed is not decided here (`sild.xroad.verification`). Every room above may call it.
 
-hash_chains.py  building                        template.py      writing signatures
-hash_chain_verification.py  verifying           signature.py     reading them       verification.py  checking them
-asice.py, zip_layout.py     containers          timestamping.py  the single time-stamp
+hash_chains.py, hash_chain_verification.py      building and verifying hash chains
+template.py, issuer_name.py                     writing signatures
+reading.py, recurring.py, signature.py, xml.py  reading them, the long way and the short
+verification.py, timestamping.py                checking them; the single time-stamp
+asice.py, zip_layout.py                         containers
 """
 
 from sild.signatures.asice import AsicContainer, AsicLimits, Attachment, read_asice, write_asice
 from sild.signatures.hash_chain_verification import verify_hash_chain
 from sild.signatures.hash_chains import HashChains, SignedPart, build_hash_chains
-from sild.signatures.signature import Signature, SignatureLimits, parse_signature
+from sild.signatures.reading import parse_signature
+from sild.signatures.signature import Signature, SignatureLimits
 from sild.signatures.template import PreparedSignature, SignatureTemplate
 from sild.signatures.timestamping import add_timestamp, signature_value_bytes
 from sild.signatures.verification import verify_signature

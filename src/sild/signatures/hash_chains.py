@@ -23,6 +23,8 @@ SHA512 = DigestAlgorithm.SHA512
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _NAMESPACES = f'xmlns="{NS_HASH_CHAIN}" xmlns:ds="{NS_DS}"'
+_RESULT_START = f"{_DECLARATION}<HashChainResult {_NAMESPACES}"
+RESULT_START = _RESULT_START.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def build_hash_chains(
         levels.append(_pair(levels[-1], algorithm))
     root = levels[-1][0]
     result = (
-        f'{_DECLARATION}<HashChainResult {_NAMESPACES} URI="{file_name}#STEP0">'
+        f'{_RESULT_START} URI="{file_name}#STEP0">'
         f'<ds:DigestMethod Algorithm="{algorithm.uri}"/>{_digest_value(root)}</HashChainResult>'
     )
     return HashChains(result.encode(), _ChainFiles(messages, levels, algorithm), root)

@@ -39,15 +39,16 @@ from sild.signatures.names import (
 )
 
 # Declared on the root, so part of each canonical form.
-_NAMESPACES = f'xmlns:asic="{NS_ASIC}" xmlns:ds="{NS_DS}" xmlns:xades="{NS_XADES}" xmlns:xsi="{NS_XSI}"'
+NAMESPACES = f'xmlns:asic="{NS_ASIC}" xmlns:ds="{NS_DS}" xmlns:xades="{NS_XADES}" xmlns:xsi="{NS_XSI}"'
 
-_START = (
+HEAD = (
     '<?xml version="1.0" encoding="UTF-8" standalone="no"?>'
-    f'<asic:XAdESSignatures {_NAMESPACES}><ds:Signature Id="signature"><ds:SignedInfo>'
-).encode()
-_INFO_CANONICAL_START = f"<ds:SignedInfo {_NAMESPACES}>".encode()
+    f'<asic:XAdESSignatures {NAMESPACES}><ds:Signature Id="signature">'
+)
+_START = f"{HEAD}<ds:SignedInfo>".encode()
+_INFO_CANONICAL_START = f"<ds:SignedInfo {NAMESPACES}>".encode()
 _PROPERTIES_START = b'<xades:SignedProperties Id="signed-properties">'
-_PROPERTIES_CANONICAL_START = f'<xades:SignedProperties {_NAMESPACES} Id="signed-properties">'.encode()
+_PROPERTIES_CANONICAL_START = f'<xades:SignedProperties {NAMESPACES} Id="signed-properties">'.encode()
 _PROPERTIES_END = (
     b"</xades:MimeType></xades:DataObjectFormat></xades:SignedDataObjectProperties></xades:SignedProperties>"
 )

@@ -9,7 +9,8 @@ import base64
 import re
 
 from sild.errors import PeerError
-from sild.signatures.signature import MALFORMED, parse_signature
+from sild.signatures.reading import parse_signature
+from sild.signatures.signature import MALFORMED
 
 # The start tag, wherever it is: `<` cannot stand in an attribute value, and comments are refused before.
 _UNSIGNED = re.compile(

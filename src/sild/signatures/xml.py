@@ -35,6 +35,9 @@ def ensure_plain_xml(xml: bytes, *, max_bytes: int, code: str, comments: bool = 
         raise PeerError(f"an XML document of {len(xml)} bytes is over the limit of {max_bytes}", code=code)
     if b"<!" in xml and not (comments and xml.count(b"<!") == xml.count(b"<!--")):
         raise PeerError("document types, comments and CDATA sections are not allowed here", code=code)
+    if b"\0" in xml:
+        # A reader may follow a byte order mark to UTF-16, where "<!" is spelt otherwise.
+        raise PeerError("not UTF-8", code=code)
     if xml.find(b"<?", 1) != -1:
         raise PeerError("processing instructions are not allowed here", code=code)
 
