@@ -135,6 +135,8 @@ class Central:
 
     trust_url: str
     pki: Pki
+    instance: str = INSTANCE
+    member_class: str = MEMBER_CLASS
     members: dict[str, set[str]] = field(default_factory=dict)
     servers: list[SharedServer] = field(default_factory=list)
     groups: list[GlobalGroup] = field(default_factory=list)
@@ -151,7 +153,7 @@ class Central:
 
     def anchor(self) -> ConfigurationAnchor:
         source = AnchorSource(f"{self.address}/internalconf", (der(self.signer.certificate),))
-        return ConfigurationAnchor(INSTANCE, (source,), datetime.now(UTC))
+        return ConfigurationAnchor(self.instance, (source,), datetime.now(UTC))
 
     def publish(self, *, lifetime: timedelta = timedelta(minutes=10)) -> None:
         """Generate and sign a new configuration with what is known now."""
@@ -162,7 +164,7 @@ class Central:
             "private-params.xml": (PRIVATE_PARAMETERS, render_private_parameters(self._private())),
         }
         parts = [
-            DirectoryPart(identifier, INSTANCE, f"{prefix}/{name}", content)
+            DirectoryPart(identifier, self.instance, f"{prefix}/{name}", content)
             for name, (identifier, content) in contents.items()
         ]
         boundaries = tuple("".join(secrets.choice(string.ascii_letters) for _ in range(20)) for _ in "oi")
@@ -193,7 +195,7 @@ class Central:
         pki = self.pki
         ocsp = (OcspInfo(f"{self.trust_url}/ocsp", der(pki.ocsp.certificate)),)
         return SharedParameters(
-            instance_identifier=INSTANCE,
+            instance_identifier=self.instance,
             version=6,
             sources=(
                 ConfigurationSource(
@@ -206,22 +208,28 @@ class Central:
             approved_tsas=(ApprovedTSA("Test TSA", f"{self.trust_url}/tsa", der(pki.tsa.certificate)),),
             members=tuple(
                 Member(
-                    member(code),
+                    ClientId(self.instance, self.member_class, code),
                     f"Member {code}",
-                    tuple(Subsystem(subsystem(code, name), name) for name in sorted(names)),
+                    tuple(
+                        Subsystem(ClientId(self.instance, self.member_class, code, name), name)
+                        for name in sorted(names)
+                    ),
                 )
                 for code, names in sorted(self.members.items())
             ),
             security_servers=tuple(self.servers),
             global_groups=tuple(self.groups),
-            member_classes=(MemberClass(MEMBER_CLASS, "commercial"),),
+            member_classes=(MemberClass(self.member_class, "commercial"),),
             ocsp_freshness_seconds=self.ocsp_freshness_seconds,
         )
 
     def _private(self) -> PrivateParameters:
         return PrivateParameters(
-            INSTANCE,
-            ManagementService("https://127.0.0.1:4001/managementservice/", subsystem("1", "Management")),
+            self.instance,
+            ManagementService(
+                "https://127.0.0.1:4001/managementservice/",
+                ClientId(self.instance, self.member_class, "1", "Management"),
+            ),
             60,
         )
 
@@ -261,8 +269,17 @@ class Issuing:
 class World:
     """An instance. Use as an asynchronous context manager."""
 
-    def __init__(self, directory: Path, kind: KeyKind = "ec-p256") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        kind: KeyKind = "ec-p256",
+        *,
+        instance: str = INSTANCE,
+        member_class: str = MEMBER_CLASS,
+    ) -> None:
         self.directory = directory
+        self.instance = instance
+        self.member_class = member_class
         self.kind = kind
         self.pki = Pki(kind)
         self.trust = Trust(self.pki)
@@ -273,7 +290,7 @@ class World:
 
     async def __aenter__(self) -> World:
         trust_url = await self.serve(self.trust.handle)
-        self.central = Central(trust_url, self.pki)
+        self.central = Central(trust_url, self.pki, self.instance, self.member_class)
         self.central.address = await self.serve(self.central.handle)
         self.anchor = self.directory / "anchor.xml"
         self.anchor.write_bytes(render_anchor(self.central.anchor()))
@@ -288,6 +305,9 @@ class World:
         listener = await serve(handler, "127.0.0.1", 0, tls=tls)
         self._listeners.append(listener)
         return f"{'https' if tls else 'http'}://127.0.0.1:{listener.port}"
+
+    def member(self, code: str) -> ClientId:
+        return ClientId(self.instance, self.member_class, code)
 
     # security servers
 
@@ -309,7 +329,7 @@ class World:
         for site in self.sites.values():
             site.server.settings.peer_routes.update(self.routes)
         values: dict[str, object] = {
-            "owner": str(member(owner)),
+            "owner": str(self.member(owner)),
             "server_code": name,
             "anchor": self.anchor,
             "directory": self.directory / name,
@@ -323,27 +343,28 @@ class World:
         }
         server = SecurityServer(SecurityServerSettings.model_validate(values | settings))
         await server.initialise_token("1234")
-        auth_certificate = await self._certificate(server, KeyUsage.AUTHENTICATION, member(owner), auth)
+        auth_certificate = await self._certificate(server, KeyUsage.AUTHENTICATION, self.member(owner), auth)
         codes = sorted({owner, *(client.member_code for client in clients)})
         sign_certificates = {
-            code: await self._certificate(server, KeyUsage.SIGNING, member(code), sign) for code in codes
+            code: await self._certificate(server, KeyUsage.SIGNING, self.member(code), sign) for code in codes
         }
+        server.serverconf.add_timestamping_service("Test TSA", f"{self.central.trust_url}/tsa")
         for client in clients:
             server.serverconf.add_client(
                 client, status=ClientStatus.REGISTERED, connection_type=ConnectionType.HTTP
             )
         shared = SharedServer(
-            SecurityServerId(member(owner), name),
+            SecurityServerId(self.member(owner), name),
             address,
             (auth_cert_hash(der(auth_certificate), 6),),
             tuple(clients),
         )
         self.central.servers.append(shared)
-        for client in (member(owner), *clients):
+        for client in (self.member(owner), *clients):
             names = self.central.members.setdefault(client.member_code, set())
             if client.subsystem_code:
                 names.add(client.subsystem_code)
-        site = Site(name, server, member(owner), shared, auth_certificate, sign_certificates)
+        site = Site(name, server, self.member(owner), shared, auth_certificate, sign_certificates)
         self.sites[name] = site
         await self.publish()
         if start:
@@ -374,7 +395,7 @@ class World:
             C="FI",
             O=f"Member {code}",
             CN=code,
-            SERIALNUMBER=f"{INSTANCE}/{server.server_id.server_code}/{MEMBER_CLASS}",
+            SERIALNUMBER=f"{self.instance}/{server.server_id.server_code}/{self.member_class}",
         )
         request = x509.load_der_x509_csr(await server.request_certificate(usage, who, subject, algorithm))
         profile = CertificateProfile.AUTH if usage is KeyUsage.AUTHENTICATION else CertificateProfile.SIGN

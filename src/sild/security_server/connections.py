@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from sild.errors import PlatformError, TrustError, Unavailable
-from sild.http1 import Connection, ConnectionPool, Limits, TlsFailed, open_connection
+from sild.http1 import Connection, ConnectionPool, Limits, TlsContext, TlsFailed, open_connection
 from sild.security_server.settings import PeerRoute, SecurityServerSettings
 from sild.telemetry import get_logger
 from sild.xroad.globalconf import GlobalConf, SecurityServer
@@ -44,7 +43,7 @@ class PeerConnections:
     def __init__(
         self,
         settings: SecurityServerSettings,
-        tls: Callable[[], ssl.SSLContext],
+        tls: Callable[[], TlsContext],
         authenticate: Authenticate,
         limits: Limits,
     ) -> None:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote
 
 from sild.errors import PlatformError
 from sild.http1 import Responder
-from sild.message_log import LoggedMessage
+from sild.message_log import LoggedMessage, container_name
 from sild.security_server.client_authentication import Channel
 from sild.security_server.parts import Parts
 from sild.signatures import write_asice
@@ -99,7 +99,7 @@ class Downloads:
             if len(records) != 1:
                 raise _Refused(500, "There are several signed documents")
             name, content_type = (
-                _container_name(wanted.query_id, records[0]),
+                container_name(records[0]),
                 b"application/vnd.etsi.asic-e+zip",
             )
         else:
@@ -109,7 +109,7 @@ class Downloads:
             if wanted.unique:
                 await self._write_container(records[0], file)
             else:
-                await self._write_archive(wanted.query_id, records, file)
+                await self._write_archive(records, file)
             await _send_file(responder, file, name, content_type)
 
     async def _stamped_records(self, wanted: _AsicQuery) -> Sequence[LoggedMessage]:
@@ -132,13 +132,13 @@ class Downloads:
         container = await self._parts.message_log.as_asice(record)
         await asyncio.to_thread(write_asice, container, cast(BinaryIO, file), at=record.time)
 
-    async def _write_archive(self, query_id: str, records: Sequence[LoggedMessage], file: IO[bytes]) -> None:
+    async def _write_archive(self, records: Sequence[LoggedMessage], file: IO[bytes]) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for record in records:
                 with tempfile.SpooledTemporaryFile(IN_MEMORY, dir=_directory(self._parts)) as container:
                     await self._write_container(record, container)
                     container.seek(0)
-                    entry = zipfile.ZipInfo(_container_name(query_id, record), record.time.timetuple()[:6])
+                    entry = zipfile.ZipInfo(container_name(record), record.time.timetuple()[:6])
                     with archive.open(entry, "w") as out:
                         while piece := container.read(PIECE):
                             out.write(piece)
@@ -167,19 +167,6 @@ def _asic_query(query: str) -> _AsicQuery:
         raise _Refused(400, 'Parameter "unique" not applicable without "requestOnly" or "responseOnly".')
     is_response = True if response_only else False if request_only else None
     return _AsicQuery(client, query_id, is_response, unique, "force" in given)
-
-
-_DIGITS = "0123456789abcdefghijklmnopqrstuv"
-
-
-def _container_name(query_id: str, record: LoggedMessage) -> str:
-    """`<queryId>-request|response-<record id>.asice`: query id URL-encoded, cut to 226 characters; id in base 32."""
-    number, digits = record.id, ""
-    while number or not digits:
-        number, digit = divmod(number, 32)
-        digits = _DIGITS[digit] + digits
-    kind = "response" if record.is_response else "request"
-    return f"{quote(query_id, safe='')[:226]}-{kind}-{digits}.asice"
 
 
 def _directory(parts: Parts) -> str | None:

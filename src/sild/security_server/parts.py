@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sild.clock import Clock
 from sild.errors import TrustError
-from sild.message_log import MessageLog
+from sild.message_log import MessageLog, Timestamper
 from sild.security_server.client_authentication import Channel, authenticate_client
 from sild.security_server.connections import PeerConnections
 from sild.security_server.crash_points import CrashPoints
@@ -50,6 +50,7 @@ class Parts:
     services: ServiceCaller
     limits: TransportLimits
     tls: TlsContexts
+    timestamper: Timestamper
     configuration_directory: Path
     internal_certificate: bytes
     crash: CrashPoints

@@ -9,8 +9,9 @@ await server.stop(grace=10)
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
+from pathlib import Path
 
 from cryptography import x509
 
@@ -18,8 +19,16 @@ from sild.clock import Clock, system_clock
 from sild.configuration_client import ConfigurationClient
 from sild.database import sqlite_url
 from sild.errors import PlatformError
-from sild.http1 import Handler, Limits, Server, fetch, serve
-from sild.message_log import BodyLogging, MessageLog
+from sild.http1 import Handler, Limits, Server, TlsContext, fetch, serve
+from sild.message_log import (
+    Archiver,
+    ArchivingRules,
+    BodyLogging,
+    MessageLog,
+    Timestamper,
+    TimestampingRules,
+)
+from sild.pki import Certificate
 from sild.security_server.client_port import ClientPort
 from sild.security_server.connections import PeerConnections
 from sild.security_server.crash_points import CrashPoints
@@ -50,7 +59,7 @@ __all__ = ["SecurityServer"]
 
 log = get_logger("security_server")
 
-TlsSource = Callable[[], ssl.SSLContext]
+TlsSource = Callable[[], TlsContext]
 
 
 class SecurityServer:
@@ -85,6 +94,22 @@ class SecurityServer:
         self.internal_tls = InternalTls(
             settings.directory, host_names=(settings.listen_address, "localhost"), at=clock()
         )
+        self._trusted = _TimestampingServices(self.serverconf, self.configuration, clock)
+        self.timestamper = Timestamper(
+            self.message_log,
+            urls=self._trusted.urls,
+            tsa_certificates=self._trusted.certificates,
+            interval=self._trusted.interval,
+            fetch=fetch,
+            clock=clock,
+            rules=TimestampingRules(
+                immediate=settings.timestamp_immediately,
+                acceptable_failure_period=timedelta(seconds=settings.acceptable_timestamp_failure),
+            ),
+        )
+        self.archiver = Archiver(
+            self.message_log, _archive_directory(settings), rules=_archiving_rules(settings), clock=clock
+        )
         self._parts = self._compose()
         self._servers: dict[str, Server] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -112,6 +137,7 @@ class SecurityServer:
             services=ServiceCaller(tls.services, limits),
             limits=TransportLimits(max_body_bytes=settings.max_body_size),
             tls=tls,
+            timestamper=self.timestamper,
             configuration_directory=self.configuration.directory,
             internal_certificate=self.internal_tls.certificate_der,
             crash=self._crash,
@@ -134,6 +160,8 @@ class SecurityServer:
         await self._listen()
         self._run(self.configuration.run())
         self._run(self.signer.run())
+        self._run(self.timestamper.run())
+        self._run(self.archiver.run())
         self._run(self._watch_serverconf())
         log.info("server.started", server=str(self.server_id), **self._ports())
 
@@ -213,6 +241,59 @@ class SecurityServer:
         return await self.signer.keyring.import_certificate(
             certificate, status=CertificateStatus.REGISTERED, is_active=True
         )
+
+
+class _TimestampingServices:
+    """The authorities this server uses: those chosen by its administrator that the configuration approves (WIRE 9).
+
+    Asked for every message, so the answer is kept while both stay the same.
+    """
+
+    def __init__(self, serverconf: ServerConf, configuration: ConfigurationClient, clock: Clock) -> None:
+        self._serverconf = serverconf
+        self._configuration = configuration
+        self._clock = clock
+        self._of: tuple[object, object] = (None, None)
+        self._urls: tuple[str, ...] = ()
+
+    def urls(self) -> Sequence[str]:
+        conf, globalconf = self._serverconf.snapshot, self._configuration.current
+        if self._of[0] is not conf or self._of[1] is not globalconf:
+            approved = set()
+            if globalconf is not None:
+                tsas = globalconf.approved_tsas(globalconf.instance_identifier, self._clock())
+                approved = {tsa.url for tsa in tsas}
+            self._urls = tuple(url for _, url in conf.timestamping_services if url in approved)
+            self._of = (conf, globalconf)
+        return self._urls
+
+    def certificates(self) -> Sequence[Certificate]:
+        globalconf = self._configuration.current
+        return () if globalconf is None else globalconf.tsa_certificates(self._clock())
+
+    def interval(self) -> timedelta:
+        globalconf = self._configuration.current
+        if globalconf is None:
+            return timedelta(seconds=60)
+        try:
+            return globalconf.timestamping_interval
+        except PlatformError:  # an external source has no private parameters
+            return timedelta(seconds=60)
+
+
+def _archive_directory(settings: SecurityServerSettings) -> Path:
+    directory = settings.archive_directory or settings.directory / "archive"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _archiving_rules(settings: SecurityServerSettings) -> ArchivingRules:
+    return ArchivingRules(
+        grouping=settings.archive_grouping,
+        archive_interval=timedelta(seconds=settings.archive_interval),
+        clean_interval=timedelta(seconds=settings.clean_interval),
+        keep=timedelta(seconds=settings.keep_records),
+    )
 
 
 def _body_logging(settings: SecurityServerSettings) -> BodyLogging:

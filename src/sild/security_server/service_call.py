@@ -5,14 +5,22 @@ Redirects are not followed and any status is passed through: it is the service's
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sild.errors import CallerError, TrustError
-from sild.http1 import ClientResponse, Connection, ConnectionPool, Header, Limits, TlsFailed, open_connection
+from sild.http1 import (
+    ClientResponse,
+    Connection,
+    ConnectionPool,
+    Header,
+    Limits,
+    TlsContext,
+    TlsFailed,
+    open_connection,
+)
 from sild.security_server.snapshot import ServiceConf
 from sild.security_server.spool import SpooledBody
 
@@ -58,7 +66,7 @@ class ServiceCaller:
     tls: makes a context that offers the server's internal certificate.
     """
 
-    def __init__(self, tls: Callable[[], ssl.SSLContext], limits: Limits) -> None:
+    def __init__(self, tls: Callable[[], TlsContext], limits: Limits) -> None:
         self._tls = tls
         self._limits = limits
         self._pool = ConnectionPool(max_idle=64, idle_seconds=4.0)  # many services close after 5 s

@@ -78,6 +78,7 @@ class SecurityServerSettings(Settings):
     timestamp_immediately: bool = False
     acceptable_timestamp_failure: float = 14_400.0
     archive_directory: Path | None = None  # None: `directory`/archive
+    archive_grouping: Literal["none", "member", "subsystem"] = "none"
     archive_interval: float = 6 * 3600.0
     keep_records: float = 30 * 86_400.0  # after archiving
     clean_interval: float = 12 * 3600.0

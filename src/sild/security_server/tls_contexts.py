@@ -5,19 +5,18 @@ Connections ask for a context when they are made, so a change needs no restart a
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable
 
 from sild.clock import Clock
 from sild.errors import PlatformError, Unavailable
 from sild.http1 import (
+    TlsContext,
     information_system_server_context,
     peer_client_context,
     peer_server_context,
     service_client_context,
 )
-from sild.pki import der
 from sild.security_server.internal_tls import InternalTls
 from sild.signer import Signer, TlsCredentials
 from sild.telemetry import get_logger
@@ -43,10 +42,12 @@ class TlsContexts:
         self._checked = 0.0
         self._checked_with: GlobalConf | None = None
         self._made_of: tuple[object, ...] = ()
-        self._server: ssl.SSLContext | None = None
-        self._client: ssl.SSLContext | None = None
-        self._information_systems = information_system_server_context(internal.key, [internal.certificate])
-        self._services = service_client_context(internal.key, [internal.certificate])
+        self._server: TlsContext | None = None
+        self._client: TlsContext | None = None
+        self._information_systems = information_system_server_context()
+        self._services = service_client_context()
+        for context in (self._information_systems, self._services):
+            context.use_key(internal.key, [internal.certificate])
 
     def credentials(self) -> TlsCredentials:
         """Raises Unavailable (`ssl_authentication_failed`): there is no certificate a peer would accept now."""
@@ -62,7 +63,7 @@ class TlsContexts:
             self._checked, self._checked_with = now, globalconf
         return self._credentials
 
-    def peer_server(self) -> ssl.SSLContext:
+    def peer_server(self) -> TlsContext:
         """Of port 5500. While the certificate's status cannot be shown, the last context goes on."""
         try:
             self._renew(self.credentials())
@@ -74,17 +75,17 @@ class TlsContexts:
             )
         return self._server
 
-    def peer_client(self) -> ssl.SSLContext:
+    def peer_client(self) -> TlsContext:
         """For connections to other servers. Raises Unavailable (`ssl_authentication_failed`)."""
         self._renew(self.credentials())
         assert self._client is not None
         return self._client
 
-    def information_systems(self) -> ssl.SSLContext:
+    def information_systems(self) -> TlsContext:
         """Of port 8443."""
         return self._information_systems
 
-    def services(self) -> ssl.SSLContext:
+    def services(self) -> TlsContext:
         """For https services."""
         return self._services
 
@@ -94,6 +95,8 @@ class TlsContexts:
         made_of = (credentials.info.sha1, authorities)
         if made_of == self._made_of:
             return
-        self._server = peer_server_context(credentials.load_into, [der(ca) for ca in authorities])
-        self._client = peer_client_context(credentials.load_into)
+        server, client = peer_server_context(client_cas=authorities), peer_client_context()
+        credentials.load_into(server)
+        credentials.load_into(client)
+        self._server, self._client = server, client
         self._made_of = made_of
