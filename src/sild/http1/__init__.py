@@ -14,12 +14,23 @@ from sild.http1.fetch import Fetched, fetch
 from sild.http1.heads import Header
 from sild.http1.limits import Limits
 from sild.http1.listener import Server, serve
+from sild.http1.loop import run
 from sild.http1.peer import TlsPeer
 from sild.http1.pool import ConnectionPool
 from sild.http1.request import Request, Responder
 from sild.http1.server import Handler
+from sild.http1.tls import (
+    AnyTls,
+    TlsContext,
+    information_system_server_context,
+    peer_client_context,
+    peer_server_context,
+    service_client_context,
+    unverified_download_context,
+)
 
 __all__ = [
+    "AnyTls",
     "BodyTooLarge",
     "BrokenMessage",
     "ClientResponse",
@@ -35,10 +46,17 @@ __all__ = [
     "Responder",
     "Server",
     "TimedOut",
+    "TlsContext",
     "TlsFailed",
     "TlsPeer",
     "UnknownHost",
     "fetch",
+    "information_system_server_context",
     "open_connection",
+    "peer_client_context",
+    "peer_server_context",
+    "run",
     "serve",
+    "service_client_context",
+    "unverified_download_context",
 ]

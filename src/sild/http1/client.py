@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 
 import httptools
@@ -22,6 +21,8 @@ from sild.http1.limits import Limits
 from sild.http1.message import Flow, IncomingMessage
 from sild.http1.peer import TlsPeer
 from sild.http1.request import COPY_BELOW, write_chunk
+from sild.http1.tls import AnyTls
+from sild.http1.tls_layer import TlsLayer
 
 __all__ = ["ClientResponse", "Connection", "Outgoing", "open_connection"]
 
@@ -346,7 +347,9 @@ class Connection(ByteConnection):
         self._parser = None
         self._keep_alive = False
         if self._receiving:
-            if self._incoming is None:
+            if isinstance(exc, PlatformError):
+                self._fail(exc)
+            elif self._incoming is None:
                 self._fail(ConnectionLost("the peer closed the connection without an answer"))
             elif exc is None:
                 self._fail(BrokenMessage("the peer closed the connection in the middle of its answer"))
@@ -463,7 +466,7 @@ async def open_connection(
     host: str,
     port: int,
     *,
-    tls: ssl.SSLContext | None = None,
+    tls: AnyTls | None = None,
     server_hostname: str | None = None,
     connect_timeout: float = 30.0,
     limits: Limits | None = None,
@@ -480,12 +483,42 @@ async def open_connection(
         name = f"{name}:{port}"
     authority = name.encode("idna" if not name.isascii() else "ascii")
     limits = limits or Limits()
+    connection = Connection(loop, limits, authority)
     with _connecting(host, port):
         async with asyncio.timeout(connect_timeout):
-            _, connection = await loop.create_connection(
-                lambda: Connection(loop, limits, authority), host, port
-            )
+            if tls is None:
+                await loop.create_connection(lambda: connection, host, port)
+            else:
+                await _connect_tls(loop, connection, host, port, tls, server_hostname, connect_timeout)
     return connection
+
+
+async def _connect_tls(
+    loop: asyncio.AbstractEventLoop,
+    connection: Connection,
+    host: str,
+    port: int,
+    tls: AnyTls,
+    server_hostname: str | None,
+    connect_timeout: float,
+) -> None:
+    established = loop.create_future()
+    layer = TlsLayer(
+        loop,
+        tls,
+        connection,
+        server_side=False,
+        handshake_timeout=connect_timeout,
+        hostname=server_hostname,
+        peer=(host, port, server_hostname),
+        established=established,
+    )
+    await loop.create_connection(lambda: layer, host, port)
+    try:
+        await established
+    except BaseException:
+        layer.abort()
+        raise
 
 
 @contextlib.contextmanager

@@ -22,6 +22,8 @@ class ByteConnection(asyncio.Protocol):
         self._loop = loop
         self._limits = limits
         self._transport: asyncio.Transport | None = None
+        self.below: asyncio.Transport | None = None
+        """The TLS layer, while it lives: there before `connection_made`, when it still shakes hands."""
         self._deadline = Deadline(loop, self._expired)
         self._drain: asyncio.Future[None] | None = None
         self._body_full = False
@@ -113,8 +115,9 @@ class ByteConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """End at once; bytes not yet taken by the peer are lost."""
-        if self._transport is not None:
-            self._transport.abort()
+        transport = self._transport or self.below
+        if transport is not None:
+            transport.abort()
 
     def close(self) -> None:
         """End after the peer has taken what was written, or has not moved for linger_timeout."""

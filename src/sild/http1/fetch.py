@@ -12,6 +12,7 @@ from sild.errors import CallerError
 from sild.http1.client import open_connection
 from sild.http1.errors import TimedOut
 from sild.http1.heads import Header
+from sild.http1.tls import AnyTls
 
 __all__ = ["Fetched", "fetch"]
 
@@ -37,7 +38,7 @@ async def fetch(
     headers: Sequence[Header] = (),
     timeout: float = 30.0,  # noqa: ASYNC109 - the whole call's, and an error of ours when it passes
     max_bytes: int = 10 * 1024 * 1024,
-    tls: ssl.SSLContext | None = None,
+    tls: AnyTls | None = None,
 ) -> Fetched:
     """Fetch `url` on a connection of its own, within `timeout` seconds in all and `max_bytes` of body.
 

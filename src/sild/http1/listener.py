@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 
-from sild.errors import CallerError
+from sild.errors import CallerError, PlatformError
 from sild.http1.limits import Limits
 from sild.http1.server import Handler, ServerConnection
+from sild.http1.tls import AnyTls
+from sild.http1.tls_layer import TlsLayer
 from sild.telemetry import get_logger
 
 __all__ = ["Server", "serve"]
@@ -23,8 +24,9 @@ _BUSY = (
 class Server:
     """A listening port and its connections. Made by `serve`."""
 
-    def __init__(self, handler: Handler, limits: Limits, name: str) -> None:
+    def __init__(self, handler: Handler, limits: Limits, name: str, tls: Callable[[], AnyTls] | None) -> None:
         self.name = name
+        self._tls = tls
         self._handler = handler
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -67,11 +69,26 @@ class Server:
     def _accept(self) -> asyncio.BaseProtocol:
         if self._listener is None or len(self._connections) >= self._limits.max_connections:
             log.warning("server.too_many_connections", server=self.name, connections=len(self._connections))
-            return _TurnedAway()
+            return _TurnedAway(_BUSY if self._tls is None else b"")
+        context = None
+        if self._tls is not None:
+            try:
+                context = self._tls()
+            except PlatformError as error:
+                log.refusal("server.no_tls_context", error, server=self.name)
+                return _TurnedAway(b"")
         connection = ServerConnection(self._loop, self._handler, self._limits, self._gone)
         self._connections.add(connection)
         self._none_left.clear()
-        return connection
+        if context is None:
+            return connection
+        return TlsLayer(
+            self._loop,
+            context,
+            connection,
+            server_side=True,
+            handshake_timeout=self._limits.handshake_timeout,
+        )
 
     def _gone(self, connection: ServerConnection) -> None:
         self._connections.discard(connection)
@@ -89,9 +106,13 @@ class Server:
 
 
 class _TurnedAway(asyncio.Protocol):
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(_BUSY)
+        if self._answer:
+            transport.write(self._answer)
         transport.close()
 
 
@@ -100,7 +121,7 @@ async def serve(
     host: str,
     port: int,
     *,
-    tls: Callable[[], ssl.SSLContext] | None = None,
+    tls: Callable[[], AnyTls] | None = None,
     limits: Limits | None = None,
     name: str = "http",
     reuse_port: bool = False,
@@ -110,6 +131,6 @@ async def serve(
     tls: asked at each connection, so that new keys and CAs need no restart.  reuse_port: several processes share a port.
     Raises CallerError when the port cannot be had.
     """
-    server = Server(handler, limits or Limits(), name)
+    server = Server(handler, limits or Limits(), name, tls)
     await server._listen(host, port, reuse_port=reuse_port)
     return server

@@ -11,12 +11,11 @@ __all__ = ["TlsPeer"]
 class TlsPeer:
     """What the handshake proved: the peer holds the key of `certificate`. Whose it is, the caller decides.
 
-    certificate: DER, or None when the peer showed none.  chain: DER as the peer sent it, its own certificate first;
-    only that one when a session was resumed.  version: `TLSv1.2`, `TLSv1.3`.  cipher: OpenSSL's name.
+    certificate: DER, or None when the peer showed none.  chain: DER as the peer sent it, its own certificate first.
+    version: `TLSv1.2`, `TLSv1.3`.  cipher: OpenSSL's name.
     """
 
     certificate: bytes | None
     chain: tuple[bytes, ...]
     cipher: str
     version: str
-    resumed: bool = False

@@ -115,7 +115,9 @@ class ServerConnection(ByteConnection):
         self._stopping = True
         if self._current is None and not self._queue:
             self._no_more = True
-            if self.task is None:
+            if self._transport is None:
+                self.abort()  # still shaking hands
+            elif self.task is None:
                 self.close()
             else:
                 self._wake_task()
