@@ -25,12 +25,13 @@ def der_of(data: bytes) -> bytes:
     text = data.strip()
     if not text.startswith(_PEM_BEGIN):
         return data
-    lines = text.splitlines()
-    body = b"".join(line.strip() for line in lines[1:] if not line.startswith(b"-----"))
+    _, _, rest = text.partition(b"\n")
+    body, end, _ = rest.partition(b"-----END")
     try:
-        return base64.b64decode(body, validate=True)
+        inner = base64.b64decode(b"".join(body.split()), validate=True)
     except binascii.Error:
         return data
+    return inner if end and inner else data
 
 
 def auth_cert_hash(der: bytes, version: int) -> bytes:
