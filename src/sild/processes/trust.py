@@ -1,0 +1,116 @@
+"""`sild trust --config FILE`: certification authority, OCSP responder and time-stamping authority in one process."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import click
+from pydantic import Field, StringConstraints, model_validator
+
+from sild.errors import CallerError
+from sild.processes.asgi import Listen, Listener, serve_asgi
+from sild.settings import Settings, read_settings
+from sild.telemetry import configure_logging
+from sild.trust_services import KeyKind, TrustOptions, TrustServices
+
+__all__ = ["TrustSettings", "command"]
+
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
+class TrustSettings(Settings):
+    """`directory` holds keys and, without `database`, an SQLite file; relative paths start at the TOML file.
+
+    `password`, or `password_file` whose first line it is, opens the keys; on the first start they are made.
+    `name` and `key_kind` count on the first start alone.
+    """
+
+    directory: Path
+    password: str | None = None
+    password_file: Path | None = None
+    database: str | None = None  # SQLAlchemy URL
+    name: str = Field(default="Sild", min_length=1, max_length=60)
+    key_kind: KeyKind = "ec-p256"
+    certificate_validity_days: int = Field(default=730, gt=0)
+    ocsp_validity_seconds: int | None = Field(default=86_400, gt=0)  # until nextUpdate
+    ocsp_url: str | None = None  # into issued certificates, for example http://trust.example:8888/ocsp
+    timestamp_policy: str = Field(default=TrustOptions().timestamp_policy, pattern=r"^[0-2](\.\d+)+$")
+    signing_form: bool = False  # POST /testca/sign certifies for everybody: closed test networks only
+    api_keys: dict[str, Sha256] = {}  # holder to SHA-256 (hexadecimal) of the key
+    listen: tuple[Listen, ...] = (Listen(port=8888),)
+    log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _one_password(self) -> TrustSettings:
+        if (self.password is None) == (self.password_file is None):
+            raise ValueError("either password or password_file")
+        return self
+
+    @property
+    def options(self) -> TrustOptions:
+        seconds = self.ocsp_validity_seconds
+        return TrustOptions(
+            name=self.name,
+            key_kind=self.key_kind,
+            certificate_validity=timedelta(days=self.certificate_validity_days),
+            ocsp_validity=None if seconds is None else timedelta(seconds=seconds),
+            timestamp_policy=self.timestamp_policy,
+            ocsp_url=self.ocsp_url,
+            api_keys={holder: bytes.fromhex(digest) for holder, digest in self.api_keys.items()},
+            signing_form=self.signing_form,
+        )
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Settings (TOML); see docs/trust_services.md.",
+)
+def command(config: Path) -> None:
+    """Run certification, OCSP and time-stamping services."""
+    settings = read_settings(TrustSettings, config)
+    configure_logging(settings.log_level)
+    asyncio.run(run(settings, base=config.parent.resolve()))
+
+
+async def run(settings: TrustSettings, *, base: Path) -> None:
+    """Open or create the services and serve them until the process is asked to end."""
+    services = await asyncio.to_thread(_open, settings, base)
+    try:
+        app = services.app
+        listeners = [
+            Listener(app, listen.model_copy(update=_from(base, listen))) for listen in settings.listen
+        ]
+        await serve_asgi(listeners, name="trust")
+    finally:
+        services.close()
+
+
+def _from(base: Path, listen: Listen) -> dict[str, Path]:
+    paths = {"certificate": listen.certificate, "key": listen.key}
+    return {name: base / path for name, path in paths.items() if path is not None}
+
+
+def _open(settings: TrustSettings, base: Path) -> TrustServices:
+    directory = base / settings.directory
+    start = TrustServices.open if TrustServices.exists(directory) else TrustServices.create
+    return start(
+        directory,
+        password=_password(settings, base),
+        options=settings.options,
+        database_url=settings.database,
+    )
+
+
+def _password(settings: TrustSettings, base: Path) -> str:
+    if settings.password_file is None:
+        return settings.password or ""
+    try:
+        return (base / settings.password_file).read_text().partition("\n")[0]
+    except OSError as error:
+        raise CallerError(f"{settings.password_file}: {error.strerror}") from error
