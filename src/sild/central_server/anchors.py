@@ -8,9 +8,10 @@ from sqlalchemy import Select, delete, insert, select
 
 from sild.central_server.administration import Administration, Change
 from sild.central_server.errors import NotFound
-from sild.central_server.parameters import read_parameters
-from sild.central_server.records import Anchor, ConfigurationType, TrustedAnchor
+from sild.central_server.parameters import read_parameters, write_parameter
+from sild.central_server.records import CONFIGURATION_TYPES, Anchor, ConfigurationType, TrustedAnchor
 from sild.central_server.tables import configuration_anchors, instance, signing_keys, trusted_anchors
+from sild.central_server.validation import ensure_address
 from sild.errors import CallerError, PeerError
 from sild.xroad.globalconf import (
     AnchorSource,
@@ -57,6 +58,17 @@ class Anchors(Administration):
         """Where people find the source: the first of its addresses."""
         with self._read() as connection:
             return download_urls(read_parameters(connection), configuration_type)[0]
+
+    def set_address(self, address: str) -> None:
+        """Move the central server, and make both anchors anew: they have to be handed out again.
+
+        Raises CallerError (`bad_request`).
+        """
+        ensure_address(address, code="bad_request")
+        with self._change("update_central_server_address", address=address) as change:
+            write_parameter(change, "centralServerAddress", address)
+            for configuration_type in CONFIGURATION_TYPES:
+                write_anchor(change, configuration_type)
 
     # --- partners
 

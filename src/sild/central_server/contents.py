@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 from sild.central_server.central_server import CentralServer
 from sild.central_server.configuration_parts import OPTIONAL_PARTS
 from sild.central_server.errors import NotFound
-from sild.central_server.records import ConfigurationType, KeyAlgorithm
+from sild.central_server.records import CONFIGURATION_TYPES, KeyAlgorithm
 from sild.central_server.validation import parse_certificate
 from sild.errors import CallerError
 from sild.pki import der
@@ -144,7 +144,7 @@ class _Application:
         for group in contents.global_groups:
             self._global_group(group)
         self._files(contents)
-        for source_type in _SOURCES:
+        for source_type in CONFIGURATION_TYPES:
             if not self._server.signing_keys(source_type):
                 self._server.add_signing_key(source_type, key_algorithm=contents.signing_keys)
 
@@ -284,6 +284,3 @@ class _Application:
             file = self._file(path)
             if identifier not in uploaded or self._server.configuration_part(identifier) != file:
                 self._server.upload_configuration_part(identifier, file)
-
-
-_SOURCES: tuple[ConfigurationType, ...] = ("INTERNAL", "EXTERNAL")

@@ -123,9 +123,3 @@ class SystemParameters(Administration):
     def address(self) -> str:
         """The central server's public host name or IP address, with a port if it is not the usual one."""
         return self.system_parameters()["centralServerAddress"]
-
-    def set_address(self, address: str) -> None:
-        """Move the central server; both anchors have to be handed out again (`recreate_anchor`)."""
-        ensure_address(address)
-        with self._change("update_central_server_address", address=address) as change:
-            write_parameter(change, "centralServerAddress", address)

@@ -10,6 +10,7 @@ from sild.xroad.globalconf import CostType, CsrFormat
 from sild.xroad.identifiers import ClientId, SecurityServerId
 
 __all__ = [
+    "CONFIGURATION_TYPES",
     "Anchor",
     "AuditRow",
     "AuthCertificate",
@@ -42,6 +43,8 @@ Item = TypeVar("Item")
 
 ConfigurationType = Literal["INTERNAL", "EXTERNAL"]
 """For whom a configuration source is: the instance's own servers, or partner instances."""
+
+CONFIGURATION_TYPES: tuple[ConfigurationType, ...] = ("INTERNAL", "EXTERNAL")
 
 KeyAlgorithm = Literal["RSA", "EC"]
 """RSA means 2048 bits and EC the curve P-256, as X-Road's signer makes them."""

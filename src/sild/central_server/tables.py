@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 __all__ = [
@@ -263,8 +264,8 @@ Index(
     "signing_keys_one_active",
     signing_keys.c.source_type,
     unique=True,
-    sqlite_where=signing_keys.c.active.is_(True),
-    postgresql_where=signing_keys.c.active.is_(True),
+    sqlite_where=text("active"),
+    postgresql_where=text("active"),
 )
 
 configuration_anchors = Table(

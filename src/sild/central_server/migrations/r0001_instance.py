@@ -100,8 +100,8 @@ def upgrade() -> None:
         "signing_keys",
         ["source_type"],
         unique=True,
-        sqlite_where=sa.text("active IS 1"),
-        postgresql_where=sa.text("active IS 1"),
+        sqlite_where=sa.text("active"),
+        postgresql_where=sa.text("active"),
     )
     op.create_table(
         "system_parameters",

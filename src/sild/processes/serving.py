@@ -1,0 +1,72 @@
+"""What the mains of central server, trust services and registers share: addresses in settings, serving until asked to end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+from pydantic import model_validator
+
+from sild.asgi import ApplicationServer, serve_application
+from sild.errors import Unavailable
+from sild.settings import Settings
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
+
+__all__ = ["Listen", "serve_until_stopped"]
+
+
+class Listen(Settings):
+    """Where to listen; port 0 takes a free one. With `certificate` and `key` (PEM files) it speaks TLS."""
+
+    host: str = "127.0.0.1"
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Listen:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+    def at(self, base: Path) -> Listen:
+        """The same with paths that start at `base`."""
+        if self.certificate is None or self.key is None:
+            return self
+        return self.model_copy(update={"certificate": base / self.certificate, "key": base / self.key})
+
+
+async def serve_until_stopped(application: ASGIApplication, listens: Sequence[Listen], *, name: str) -> None:
+    """Serve at every address until SIGTERM, SIGINT or cancelled; one JSON line with the addresses says that it serves.
+
+    Raises CallerError (an address, a certificate), Unavailable (a server ended by itself).
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    same = cast("ASGIApplication", application)  # Starlette's and uvicorn's words for one interface
+    servers: list[ApplicationServer] = []
+    try:
+        for listen in listens:
+            server = await serve_application(
+                same, listen.host, listen.port, certificate=listen.certificate, key=listen.key
+            )
+            server.ended.add_done_callback(lambda _task: stop.set())
+            servers.append(server)
+        click.echo(json.dumps({"server": name, "addresses": [server.url for server in servers]}))
+        await stop.wait()
+        if any(server.ended.done() for server in servers):
+            raise Unavailable(f"{name} stopped serving", code="internal_error")
+    finally:
+        for server in servers:
+            await server.close()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
