@@ -11,6 +11,7 @@ import pytest_asyncio
 from sild.database import sqlite_url
 from sild.message_log import MessageLog
 from support.postgres import PostgreSQL, postgresql  # noqa: F401 - a fixture
+from support.stamped_log import StampedLog, stamped_log
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -29,3 +30,9 @@ async def log(log_url: str) -> AsyncIterator[MessageLog]:
     message_log = MessageLog(log_url)
     yield message_log
     await message_log.close()
+
+
+@pytest_asyncio.fixture
+async def world(log_url: str) -> AsyncIterator[StampedLog]:
+    async with stamped_log(log_url) as world:
+        yield world
