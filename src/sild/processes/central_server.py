@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from sild.central_server import CentralServer, InstanceContents, apply_contents, configuration_app
 from sild.errors import CallerError
-from sild.processes.serving import Listen, serve_until_stopped
+from sild.processes.asgi import Listen, Listener, serve_asgi
 from sild.settings import Settings, read_settings
 from sild.telemetry import configure_logging
 
@@ -65,8 +65,8 @@ async def run(settings: CentralServerSettings, *, base: Path) -> None:
         publishing = asyncio.create_task(server.run(interval=settings.regeneration_seconds))
         try:
             application = configuration_app(server.public_directory)
-            listens = [listen.at(base) for listen in settings.listen]
-            await serve_until_stopped(application, listens, name="central-server")
+            listeners = [Listener(application, listen.at(base)) for listen in settings.listen]
+            await serve_asgi(listeners, name="central-server")
         finally:
             publishing.cancel()
             await asyncio.wait([publishing])

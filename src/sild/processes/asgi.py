@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,9 +18,10 @@ from sild.errors import Unavailable
 from sild.settings import Settings
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
     from uvicorn._types import ASGIApplication
 
-__all__ = ["Listen", "serve_until_stopped"]
+__all__ = ["Listen", "Listener", "serve_asgi"]
 
 
 class Listen(Settings):
@@ -43,8 +45,16 @@ class Listen(Settings):
         return self.model_copy(update={"certificate": base / self.certificate, "key": base / self.key})
 
 
-async def serve_until_stopped(application: ASGIApplication, listens: Sequence[Listen], *, name: str) -> None:
-    """Serve at every address until SIGTERM, SIGINT or cancelled; one JSON line with the addresses says that it serves.
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An application and the address it is served at."""
+
+    application: ASGIApp
+    listen: Listen
+
+
+async def serve_asgi(listeners: Sequence[Listener], *, name: str) -> None:
+    """Serve until SIGTERM, SIGINT or cancelled; one JSON line with the addresses says that it serves.
 
     Raises CallerError (an address, a certificate), Unavailable (a server ended by itself).
     """
@@ -52,12 +62,18 @@ async def serve_until_stopped(application: ASGIApplication, listens: Sequence[Li
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    same = cast("ASGIApplication", application)  # Starlette's and uvicorn's words for one interface
     servers: list[ApplicationServer] = []
     try:
-        for listen in listens:
+        for listener in listeners:
+            listen = listener.listen
             server = await serve_application(
-                same, listen.host, listen.port, certificate=listen.certificate, key=listen.key
+                cast(
+                    "ASGIApplication", listener.application
+                ),  # Starlette's and uvicorn's words for one thing
+                listen.host,
+                listen.port,
+                certificate=listen.certificate,
+                key=listen.key,
             )
             server.ended.add_done_callback(lambda _task: stop.set())
             servers.append(server)
