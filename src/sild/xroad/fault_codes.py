@@ -152,6 +152,7 @@ _KEYS = (
     Code("pin_incorrect", "PinIncorrect", "The PIN is wrong."),
     Code("cert_import_failed", "CertImportFailed", "The certificate could not be imported."),
     Code("token_pin_policy_failure", "TokenPinPolicyFailure", "The PIN is too weak."),
+    Code("timestamp_validation", "TimestampValidation", "A time-stamp is not one of an approved authority."),
     Code("timestamper_failed", "TimestamperFailed", "The time-stamping authority gave no token."),
 )
 ORIGINS = (

@@ -99,19 +99,8 @@ class RestRequest:
             raise CallerError(f"no such method over X-Road: {method[:20]!r}", code="invalid_http_method")
         if target[:1] != b"/":
             target = _ABSOLUTE_FORM.sub(b"", target, count=1)
-        kept = [b"%s\r\n%s\r\n" % (method.encode(), target)]
-        has_query_id = False
-        for name, value in headers:
-            lower = name.lower()
-            if lower in _DROPPED_FROM_REQUEST:
-                continue
-            has_query_id = has_query_id or lower == b"x-road-id"
-            kept.append(_header_line(name, value))
-        kept.append(b"x-road-request-id:%s\r\n" % request_id.encode())
-        if not has_query_id:
-            kept.append(b"x-road-id:%s\r\n" % query_id.encode())
         try:
-            return parse_rest_request(b"".join(kept))
+            return parse_rest_request(_request_part(method, target, headers, request_id, query_id))
         except PeerError as error:
             code = error.code if error.code == "invalid_client_identifier" else "bad_request"
             raise CallerError(error.message, code=code) from None
@@ -119,6 +108,23 @@ class RestRequest:
     def header(self, name: bytes) -> bytes | None:
         """The first header of that (lower-case) name."""
         return _find(self.headers, name)
+
+
+def _request_part(
+    method: str, target: bytes, headers: Iterable[Header], request_id: str, query_id: str
+) -> bytes:
+    kept = [b"%s\r\n%s\r\n" % (method.encode(), target)]
+    has_query_id = False
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _DROPPED_FROM_REQUEST:
+            continue
+        has_query_id = has_query_id or lower == b"x-road-id"
+        kept.append(_header_line(name, value))
+    kept.append(b"x-road-request-id:%s\r\n" % request_id.encode())
+    if not has_query_id:
+        kept.append(b"x-road-id:%s\r\n" % query_id.encode())
+    return b"".join(kept)
 
 
 @dataclass(frozen=True, slots=True)
