@@ -11,6 +11,16 @@ import pytest
 from sild.http1 import Handler, Limits, Request, Responder, Server, serve
 
 
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, LoopFactory]:
+    """Every test here runs on asyncio's loop, and on uvloop's where that is installed."""
+    factories: dict[str, LoopFactory] = {"asyncio": asyncio.new_event_loop}
+    try:
+        import uvloop
+    except ImportError:
+        return factories
+    return factories | {"uvloop": uvloop.new_event_loop}
+
+
 class Wire:
     """A plain TCP client."""
 
@@ -44,6 +54,7 @@ class Wire:
             pass
 
 
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 Dial = Callable[[Server], Awaitable[Wire]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from sild.errors import CallerError, PlatformError
 from sild.http1.limits import Limits
@@ -110,7 +111,7 @@ class _TurnedAway(asyncio.Protocol):
         self._answer = answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
+        transport = cast(asyncio.Transport, transport)
         if self._answer:
             transport.write(self._answer)
         transport.close()
