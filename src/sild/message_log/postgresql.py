@@ -14,6 +14,8 @@ __all__ = ["PostgreSQLAppender"]
 
 ID_BLOCK = 1_000
 CONNECT_SECONDS = 5
+LOCK_MILLISECONDS = 5_000
+STATEMENT_MILLISECONDS = 30_000
 Value = str | bytes | int | None
 
 
@@ -56,10 +58,14 @@ class PostgreSQLAppender:
     def _open(self) -> psycopg.Connection[tuple[int, ...]]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(
-                self._conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=1
+                self._conninfo,
+                autocommit=True,
+                prepare_threshold=1,
+                connect_timeout=CONNECT_SECONDS,
+                tcp_user_timeout=CONNECT_SECONDS
+                * 1000,  # a server that vanished fails the exchange, not the process
             )
-            # durable before `append` returns, whatever the server's default is
-            self._connection.execute("SET synchronous_commit = on")
+            self._connection.execute(_SESSION)
         return self._connection
 
     def _translate(self, error: psycopg.Error) -> Exception:
@@ -70,6 +76,11 @@ class PostgreSQLAppender:
         return Unavailable(f"the message log cannot be written: {error}", code="database_error")
 
 
+# durable before `append` returns, whatever the server's default is; and no exchange waits for ever
+_SESSION = (
+    f"SET synchronous_commit = on; SET lock_timeout = {LOCK_MILLISECONDS};"
+    f" SET statement_timeout = {STATEMENT_MILLISECONDS}"
+)
 _RECORD = f"COPY message_record (id,{','.join(RECORD_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _RECORD_TYPES = [
     *("int8", "int8", "int8", "text", "text", "bool", "text", "text", "text", "text"),
