@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -148,6 +149,7 @@ async def test_cut_off_in_the_middle(false: FalseProvider) -> None:
         whole = render(self.message(await self.read(request)))
         await responder.start(200, self.response_headers, length=len(whole))
         await responder.write(whole[: len(whole) // 2])
+        await asyncio.sleep(0.2)
         raise ConnectionResetError
 
     assert await told(false, answer) == "server.clientproxy.service_failed.io_error"
@@ -239,10 +241,12 @@ async def test_ocsp_of_its_tls_certificate_wrong(false: FalseProvider, how: str)
 
 
 async def test_a_server_that_does_not_host_the_provider(false: FalseProvider) -> None:
+    false.world.central.members["2"].add("Other")
     false.world.change_server("ss2", clients=(subsystem("2", "Other"), REGISTER))
     await false.world.publish()
     pair: Pair = false.pair  # type: ignore[attr-defined]
     assert (await pair.call()).status == 200
     false.world.change_server("ss2", auth_cert_hashes=())
     await false.world.publish()
-    assert await told(false, FalseProvider.honest) == "server.clientproxy.ssl_authentication_failed"
+    assert error_of(await pair.call()) == (500, "server.clientproxy.ssl_authentication_failed")
+    assert false.requests == 1

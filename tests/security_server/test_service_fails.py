@@ -112,12 +112,14 @@ async def test_redirects_are_not_followed(pair: Pair) -> None:
     assert len(pair.echo.requests) == 1
 
 
-async def https_service(pair: Pair) -> None:
+async def https_service(pair: Pair) -> bytes:
+    """Move the service to https; its certificate."""
     tls = pair.world.pki.tls_credential()
     context = information_system_server_context()
     context.use_key(tls.key, [tls.certificate])
     url = await pair.world.serve(pair.echo, tls=lambda: context)
     pair.provider.server.serverconf.update_service(ECHO, url=url, verify_tls=True)
+    return der(tls.certificate)
 
 
 async def test_https_without_any_stored_certificate(pair: Pair) -> None:
@@ -134,9 +136,7 @@ async def test_https_with_another_certificate_than_stored(pair: Pair) -> None:
 
 
 async def test_https_with_the_stored_certificate(pair: Pair) -> None:
-    await https_service(pair)
-    tls = pair.world.pki.tls_credential()
-    pair.provider.server.serverconf.add_certificate(REGISTER, der(tls.certificate))
+    pair.provider.server.serverconf.add_certificate(REGISTER, await https_service(pair))
     assert (await pair.call()).status == 200
 
 

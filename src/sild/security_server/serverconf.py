@@ -389,7 +389,7 @@ class ServerConf:
         service = ServiceId(client, service_code, service_version)
         with self._change("ADD_SERVICE", service, type=kind.value, url=url) as change:
             client_row = change.client_row(client)
-            if service in self.snapshot.services:
+            if change.has_service(service):
                 raise CallerError(f"{service} exists already", code="bad_request")
             change.insert(
                 tables.service,

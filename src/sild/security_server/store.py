@@ -160,8 +160,17 @@ class Change:
             raise CallerError(f"{client} is no client of this security server", code="not_found")
         return row
 
+    def has_service(self, service: ServiceId) -> bool:
+        return self._service_row(service) is not None
+
     def service_row(self, service: ServiceId) -> tuple[int, int, int]:
         """(service id, description id, client id)."""
+        row = self._service_row(service)
+        if row is None:
+            raise CallerError(f"{service} is no service of this security server", code="not_found")
+        return row
+
+    def _service_row(self, service: ServiceId) -> tuple[int, int, int] | None:
         client = self.client_row(service.client_id)
         row = self.connection.execute(
             sa.select(tables.service.c.id, tables.description.c.id)
@@ -172,9 +181,7 @@ class Change:
                 tables.service.c.service_version.is_not_distinct_from(service.service_version),
             )
         ).first()
-        if row is None:
-            raise CallerError(f"{service} is no service of this security server", code="not_found")
-        return int(row[0]), int(row[1]), client
+        return None if row is None else (int(row[0]), int(row[1]), client)
 
     def endpoint_row(self, client_row: int, service_code: str, method: str, path: str) -> int | None:
         return self._one(

@@ -33,7 +33,6 @@ def upgrade() -> None:
         sa.Column("url", sa.Text, nullable=False),
         sa.Column("disabled_notice", sa.Text),
         sa.Column("refreshed_at", sa.Text, nullable=False),
-        sa.UniqueConstraint("client_id", "url"),
     )
     op.create_table(
         "service",
