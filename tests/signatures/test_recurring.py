@@ -16,24 +16,24 @@ from support.signed_messages import SIGNED_SAMPLES, Recorded, sign
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    recurring._memory.clear()
+    recurring.forget()
     yield
-    recurring._memory.clear()
+    recurring.forget()
 
 
 def long_way(xml: bytes) -> Signature | None:
-    recurring._memory.clear()
+    recurring.forget()
     try:
         return parse_signature(xml, strict_schema=True)
     except PeerError:
         return None
     finally:
-        recurring._memory.clear()
+        recurring.forget()
 
 
 def short_way(known: bytes, xml: bytes) -> Signature | None:
     """Read `known` the long way, then see what is recalled of `xml`."""
-    recurring._memory.clear()
+    recurring.forget()
     parse_signature(known, strict_schema=True)
     return recurring.recall(xml)
 

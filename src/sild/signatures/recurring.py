@@ -151,6 +151,12 @@ def remember(xml: bytes, signature: Signature) -> None:
         _memory[values.rest] = remembered
 
 
+def forget() -> None:
+    """Drop everything remembered: for measurements and tests."""
+    with _changing:
+        _memory.clear()
+
+
 def _split(xml: bytes) -> _Values | None:
     """Take the text apart; None unless it has one of the two layouts."""
     if len(xml) > MAX_BYTES:
