@@ -328,13 +328,21 @@ def verify_message(
 
 
 def _verify_chain(result: bytes, chain: bytes | None, parts: Sequence[SignedPart]) -> None:
-    """Step 3. Every part that came stands under the result, and whatever else does cannot be resolved."""
+    """Step 3. Every part that came stands under the result, and whatever else does cannot be resolved.
+
+    The digests the chain itself declares play no role in the result, so the reference does not look at them. They do when
+    the evidence is judged later: who sent false ones could disown a message that had been accepted. So they must agree.
+    """
+    received = {part.uri: part for part in parts}
     with stage("malformed_signature"):
-        verify_hash_chain(
-            result,
-            files={} if chain is None else {HASH_CHAIN: chain},
-            inputs={part.uri: part for part in parts},
+        declared = verify_hash_chain(
+            result, files={} if chain is None else {HASH_CHAIN: chain}, inputs=received
         )
+        for part in declared:
+            if part != received.get(part.uri):
+                raise TrustError(
+                    f"the hash chain declares another digest for {part.uri!r}", code="invalid_hash_chain_ref"
+                )
 
 
 def verify_signer(
