@@ -35,11 +35,11 @@ class Generated:
             yield b"x" * min(self._piece, self.size - start)
 
 
-@pytest.mark.parametrize("size", [0, 1, PIECE_SIZE - 1, PIECE_SIZE, PIECE_SIZE + 1, 3 * PIECE_SIZE])
-@pytest.mark.parametrize("piece", [1_000, PIECE_SIZE, 1_000_000])
-async def test_any_size_in_any_pieces(log: MessageLog, size: int, piece: int) -> None:
-    record_id = await log.append(message(attachments=(Generated(size, piece=piece), b"second")))
-    assert log.store.attachment_sizes(record_id) == {1: size, 2: 6}
+async def test_any_size_in_any_pieces(log: MessageLog) -> None:
+    for size in (0, 1, PIECE_SIZE - 1, PIECE_SIZE, PIECE_SIZE + 1, 3 * PIECE_SIZE):
+        for piece in (1_000, PIECE_SIZE, 1_000_000):
+            record_id = await log.append(message(attachments=(Generated(size, piece=piece), b"second")))
+            assert log.store.attachment_sizes(record_id) == {1: size, 2: 6}, (size, piece)
 
 
 async def test_a_large_body_does_not_fill_the_memory(tmp_path: Path) -> None:
