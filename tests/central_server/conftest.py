@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from central_world import SetClock, empty_central_server, fill
+from central_world import PIN, SetClock, empty_central_server, fill
 
 from sild.central_server import CentralServer
 from support.pki import Pki
@@ -21,11 +22,22 @@ def clock() -> SetClock:
     return SetClock()
 
 
-@pytest.fixture
-def central_server(tmp_path: Path, pki: Pki, clock: SetClock) -> Iterator[CentralServer]:
-    """A filled central server on SQLite."""
-    server = empty_central_server(tmp_path / "cs", clock=clock)
+@pytest.fixture(scope="session")
+def filled_directory(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Path:
+    """A filled central server's directory, to be copied."""
+    directory = tmp_path_factory.mktemp("filled")
+    server = empty_central_server(directory, clock=SetClock())
     fill(server, pki)
+    server.close()
+    return directory
+
+
+@pytest.fixture
+def central_server(filled_directory: Path, tmp_path: Path, clock: SetClock) -> Iterator[CentralServer]:
+    """A filled central server on SQLite."""
+    shutil.copytree(filled_directory, tmp_path / "cs")
+    (tmp_path / "cs" / "keys").chmod(0o700)
+    server = CentralServer.open(tmp_path / "cs", pin=PIN, clock=clock)
     yield server
     server.close()
 

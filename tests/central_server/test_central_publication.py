@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -165,3 +167,34 @@ def test_a_crash_at_any_step_leaves_a_whole_generation(central_server: CentralSe
         server.delete_member_class("NGO")
         server.close()
     assert crashes > 8
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def in_force(server: CentralServer) -> int:
+    return 0 if server.last_generation is None else server.last_generation.revision
+
+
+async def test_changes_are_published_at_once(central_server: CentralServer) -> None:
+    running = asyncio.create_task(central_server.run(interval=3600))
+    await until(lambda: in_force(central_server) == central_server.revision)
+    await asyncio.to_thread(central_server.add_member_class, "NGO", "Others")
+    await until(lambda: in_force(central_server) == central_server.revision)
+    running.cancel()
+    await asyncio.wait([running])
+    central_server.add_member_class("PRV", "People")  # nobody listens any more
+
+
+async def test_a_failed_publication_is_tried_again(central_server: CentralServer) -> None:
+    central_server.log_out()
+    running = asyncio.create_task(central_server.run(interval=0.02))
+    await asyncio.sleep(0.1)
+    assert central_server.last_generation is None
+    central_server.log_in(PIN)
+    await until(lambda: central_server.last_generation is not None)
+    running.cancel()
+    await asyncio.wait([running])
