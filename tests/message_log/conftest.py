@@ -21,7 +21,7 @@ def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield sqlite_url(tmp_path / "message-log.db")
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    with server.database() as url:
+    with server.schema() as url:
         yield url
 
 

@@ -81,6 +81,16 @@ class PostgreSQL:
         return f"host={self.directory} user=postgres dbname={database}"
 
     @contextmanager
+    def schema(self) -> Iterator[str]:
+        """The URL of an empty schema in a database others use too: as good as a database of its own, and made sooner."""
+        name = f"test_{uuid4().hex}"
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        yield f"postgresql://postgres@/postgres?host={self.directory}&options=-csearch_path%3D{name}"
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+    @contextmanager
     def database(self) -> Iterator[str]:
         """The SQLAlchemy URL of an empty database."""
         name = f"test_{uuid4().hex}"
