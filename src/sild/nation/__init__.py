@@ -1,1 +1,29 @@
-"""A whole country composed from the rooms: for the demo, the tests of other people's systems and the benchmarks."""
+"""A whole country composed from the rooms: for the demo, for tests of other people's systems and for benchmarks.
+
+layout.py       where its state lies, ports and secrets       plan.py         which members, servers and rights
+founding.py     the first start: keys, certificates, members  nation.py       every start
+description.py  nation.json                                   story.py        the self-check, step by step
+pytest_plugin.py  the fixture `nation`                        floor.py, load.py  what benchmarks need
+"""
+
+from sild.nation.floor import Floor, measure_floor
+from sild.nation.layout import Layout
+from sild.nation.load import Call, Load, run_load
+from sild.nation.nation import Nation
+from sild.nation.plan import DEMO, MemberPlan, NationPlan
+from sild.nation.story import Step, tell
+
+__all__ = [
+    "DEMO",
+    "Call",
+    "Floor",
+    "Layout",
+    "Load",
+    "MemberPlan",
+    "Nation",
+    "NationPlan",
+    "Step",
+    "measure_floor",
+    "run_load",
+    "tell",
+]

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import model_validator
@@ -19,7 +19,6 @@ from sild.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-    from uvicorn._types import ASGIApplication
 
 __all__ = ["Listen", "Listener", "serve_asgi"]
 
@@ -67,9 +66,7 @@ async def serve_asgi(listeners: Sequence[Listener], *, name: str) -> None:
         for listener in listeners:
             listen = listener.listen
             server = await serve_application(
-                cast(
-                    "ASGIApplication", listener.application
-                ),  # Starlette's and uvicorn's words for one thing
+                listener.application,
                 listen.host,
                 listen.port,
                 certificate=listen.certificate,

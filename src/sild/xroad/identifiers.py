@@ -86,6 +86,10 @@ class ClientId:
             return self
         return ClientId(self.instance_identifier, self.member_class, self.member_code)
 
+    def with_subsystem(self, subsystem_code: str) -> ClientId:
+        """A subsystem of the same member."""
+        return ClientId(self.instance_identifier, self.member_class, self.member_code, subsystem_code)
+
     def is_same_member(self, other: ClientId) -> bool:
         return (
             self.member_code == other.member_code

@@ -1,0 +1,88 @@
+"""Serving ASGI applications with uvicorn: trust services, central servers, registers, screens (everything off the message path)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+
+from sild.errors import CallerError
+from sild.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+    from uvicorn._types import ASGIApplication
+
+__all__ = ["ApplicationServer", "serve_application"]
+
+log = get_logger("asgi")
+
+GRACE_SECONDS = 5
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals belong to the process, which may hold several servers."""
+        yield
+
+
+class ApplicationServer:
+    """One application at one address. `ended` completes when it has stopped, for whatever reason."""
+
+    def __init__(self, server: _Uvicorn, bound: socket.socket, scheme: str) -> None:
+        self._server = server
+        self._bound = bound
+        self.host, self.port = bound.getsockname()[:2]
+        self.url = f"{scheme}://{self.host}:{self.port}"
+        self.ended = asyncio.create_task(server.serve([bound]))
+
+    async def close(self) -> None:
+        """Take no more requests, finish those in hand within `GRACE_SECONDS`."""
+        self._server.should_exit = True
+        try:
+            await self.ended
+        finally:
+            self._bound.close()
+
+
+async def serve_application(
+    application: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> ApplicationServer:
+    """Listen and serve; returns once requests are taken. `port` 0 takes a free one.
+
+    certificate, key: PEM files; with them it speaks TLS. Raises CallerError when the address cannot be had or a file
+    cannot be read.
+    """
+    config = uvicorn.Config(
+        cast("ASGIApplication", application),  # the same thing, typed by another library
+        host=host,
+        port=port,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    try:
+        config.load()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise CallerError(f"{host}:{port}: {error.strerror or error}") from error
+    bound.setblocking(False)
+    server = ApplicationServer(_Uvicorn(config), bound, "https" if certificate else "http")
+    log.info("asgi.listening", address=server.url)
+    return server

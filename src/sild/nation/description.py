@@ -1,0 +1,94 @@
+"""`nation.json`: everything the demo prints for people, for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sild.nation.founding import SERVICE_CODE, published_address
+from sild.nation.plan import MemberPlan
+
+if TYPE_CHECKING:
+    from sild.nation.nation import Nation
+    from sild.security_server import SecurityServer
+
+__all__ = ["describe"]
+
+TEST_PEOPLE = 5
+
+
+def describe(nation: Nation) -> dict[str, object]:
+    """Addresses are URLs, identifiers in the administration form (`SILD:GOV:70000002:population`), paths absolute."""
+    plan, layout = nation.plan, nation.layout
+    central = f"http://127.0.0.1:{nation.ports.central_server}"
+    people = nation.register.some_people(TEST_PEOPLE)
+    path = f"/r1/{plan.subsystem_id(plan.provider).encode()}/{SERVICE_CODE}"
+    client = plan.subsystem_id(plan.consumer)
+    consumer_http = f"http://127.0.0.1:{nation.ports.consumer.client_http}"
+    return {
+        "instance_identifier": plan.instance_identifier,
+        "anchor_file": str(layout.anchor),
+        "central_server": {
+            "address": central,
+            "internal_configuration": f"{central}/internalconf",
+            "external_configuration": f"{central}/externalconf",
+        },
+        "trust_services": {
+            "address": nation.trust_url,
+            "ocsp": f"{nation.trust_url}/ocsp",
+            "timestamping": f"{nation.trust_url}/tsa",
+        },
+        "members": [_member(nation, member) for member in (plan.operator, *plan.servers)],
+        "security_servers": [
+            _server(nation.provider, plan.provider),
+            _server(nation.consumer, plan.consumer),
+        ],
+        "services": [
+            {
+                "id": f"{plan.subsystem_id(plan.provider)}:{SERVICE_CODE}",
+                "path": path,
+                "description_url": f"http://127.0.0.1:{nation.ports.register}/openapi.json",
+                "access_rights": [
+                    {"subject": str(client), "method": method, "path": endpoint}
+                    for method, endpoint in plan.rights
+                ],
+            }
+        ],
+        "example": {
+            "client": client.encode(),
+            "url": f"{consumer_http}{path}/persons/{people[0]['code']}",
+            "curl": f"curl -i -H 'X-Road-Client: {client.encode()}' {consumer_http}{path}/persons/{people[0]['code']}",
+        },
+        "test_people": people,
+        "api_keys": {},
+    }
+
+
+def _member(nation: Nation, member: MemberPlan) -> dict[str, object]:
+    plan = nation.plan
+    return {
+        "id": str(plan.member_id(member)),
+        "name": member.name,
+        "security_servers": [str(plan.server_id(member))] if member.server_code else [],
+        "subsystems": [
+            {"id": str(plan.subsystem_id(member, index)), "name": name}
+            for index, (_, name) in enumerate(member.subsystems)
+        ],
+    }
+
+
+def _server(server: SecurityServer, member: MemberPlan) -> dict[str, object]:
+    schemes = {
+        "client_http": "http",
+        "client_https": "https",
+        "server_proxy": "https",
+        "ocsp_responder": "http",
+    }
+    return {
+        "id": str(server.server_id),
+        "published_address": published_address(member),
+        "addresses": {
+            name: f"{schemes[name]}://{host}:{port}" for name, (host, port) in server.addresses.items()
+        },
+        "directory": str(server.settings.directory),
+        "configuration_directory": str(server.configuration.directory),
+    }

@@ -1,0 +1,121 @@
+"""Founding a nation: keys, certificates, members and servers, in the order a real instance comes into being.
+
+1 trust services   2 central server with members and approved trust services   3 each security server: token, keys,
+certificates from the authority, registration at the central server   4 the provider's service and its access rights
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from sild.central_server import CentralServer, ConfigurationType
+from sild.nation.plan import MemberPlan, NationPlan
+from sild.pki import CertificateProfile, der
+from sild.security_server import ClientStatus, ConnectionType, SecurityServer
+from sild.signer import KeyUsage
+from sild.trust_services import TrustServices
+from sild.xroad.identifiers import ServiceId
+
+__all__ = [
+    "SERVICE_CODE",
+    "describe_instance",
+    "equip_server",
+    "offer_register",
+    "published_address",
+    "register_server",
+]
+
+SERVICE_CODE = "persons"
+PROFILE = "ee.ria.xroad.common.certificateprofile.impl.BasicCertificateProfileInfoProvider"
+
+
+def published_address(member: MemberPlan) -> str:
+    """The name a server has in the configuration. All are one machine here; `PeerRoute`s lead to their ports."""
+    return f"{member.server_code}.localhost"
+
+
+def describe_instance(central: CentralServer, plan: NationPlan, trust: TrustServices, trust_url: str) -> None:
+    """Members, subsystems and approved trust services, in one transaction."""
+    with central.transaction("founding"):
+        for code, description in plan.member_classes:
+            central.add_member_class(code, description)
+        for member in (plan.operator, *plan.servers):
+            central.add_member(member.member_class, member.member_code, member.name)
+            for code, name in member.subsystems:
+                central.add_subsystem(plan.member_id(member).with_subsystem(code), name)
+        central.set_management_service_provider(plan.subsystem_id(plan.operator))
+        authority = central.add_certification_service(der(trust.ca_certificate), PROFILE)
+        central.add_ocsp_responder(
+            authority.id, f"{trust_url}/ocsp", der(trust.ocsp_certificate), cost_type="FREE"
+        )
+        central.add_timestamping_service(f"{trust_url}/tsa", der(trust.tsa_certificate), cost_type="FREE")
+        for source in get_args(ConfigurationType):
+            central.add_signing_key(source, key_algorithm="EC")
+
+
+async def equip_server(
+    server: SecurityServer, plan: NationPlan, member: MemberPlan, trust: TrustServices, pin: str
+) -> bytes:
+    """Give a server its token, a sign key for its member and an auth key. Returns the auth certificate (DER)."""
+    await server.initialise_token(pin)
+    owner = plan.member_id(member)
+    for usage, profile in (
+        (KeyUsage.SIGNING, CertificateProfile.SIGN),
+        (KeyUsage.AUTHENTICATION, CertificateProfile.AUTH),
+    ):
+        request = await server.request_certificate(usage, owner, _subject(member, usage), plan.key_algorithm)
+        certificate = der(trust.issue(request, profile, actor="founding"))
+        await server.import_certificate(certificate)
+    server.serverconf.add_timestamping_service(
+        "Sild TSA", f"{trust.options.ocsp_url}".removesuffix("/ocsp") + "/tsa"
+    )
+    return certificate
+
+
+def register_server(
+    central: CentralServer, plan: NationPlan, member: MemberPlan, auth_certificate: bytes
+) -> None:
+    """Make the central server know a server, its certificate and the subsystems that use it."""
+    server_id = plan.server_id(member)
+    with central.transaction("founding"):
+        central.register_security_server(
+            server_id.owner, member.server_code, published_address(member), auth_certificate
+        )
+        for index, _ in enumerate(member.subsystems):
+            central.register_client(server_id, plan.subsystem_id(member, index))
+
+
+def add_clients(server: SecurityServer, plan: NationPlan, member: MemberPlan) -> None:
+    """The member's subsystems on its server; their information systems need no TLS on this machine."""
+    for index, _ in enumerate(member.subsystems):
+        server.serverconf.add_client(
+            plan.subsystem_id(member, index),
+            status=ClientStatus.REGISTERED,
+            connection_type=ConnectionType.HTTP,
+        )
+
+
+def offer_register(server: SecurityServer, plan: NationPlan, url: str, description: bytes) -> ServiceId:
+    """Put the register on the exchange by its OpenAPI description, and let the consumer call what it needs."""
+    service = server.serverconf.add_openapi_service(
+        plan.subsystem_id(plan.provider), SERVICE_CODE, f"{url}/openapi.json", description, url=url
+    )
+    for method, path in plan.rights:
+        server.serverconf.grant(service, plan.subsystem_id(plan.consumer), method=method, path=path)
+    return service
+
+
+def _subject(member: MemberPlan, usage: KeyUsage) -> x509.Name:
+    """Profile `Basic` (WIRE 12): class in businessCategory, code in serialNumber; an auth certificate names its server."""
+    common = published_address(member) if usage is KeyUsage.AUTHENTICATION else member.name
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, common),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, member.name),
+            x509.NameAttribute(NameOID.BUSINESS_CATEGORY, member.member_class),
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, member.member_code),
+        ]
+    )

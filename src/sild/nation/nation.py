@@ -1,0 +1,222 @@
+"""A running nation: trust services, central server, population register and two security servers in one process.
+
+async with await Nation.start(directory) as nation:
+    nation.description["security_servers"]...          # what nation.json holds
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+
+from pydantic import SecretStr
+
+from sild.asgi import ApplicationServer, serve_application
+from sild.central_server import CentralServer, configuration_app
+from sild.clock import Clock, system_clock
+from sild.http1 import fetch
+from sild.nation.description import describe
+from sild.nation.founding import (
+    add_clients,
+    describe_instance,
+    equip_server,
+    offer_register,
+    published_address,
+    register_server,
+)
+from sild.nation.layout import Layout, Ports, Secrets, ServerPorts, free_ports
+from sild.nation.plan import DEMO, MemberPlan, NationPlan
+from sild.registries import PopulationRegister, population_app
+from sild.security_server import PeerRoute, SecurityServer, SecurityServerSettings
+from sild.trust_services import TrustOptions, TrustServices
+
+__all__ = ["Nation"]
+
+HOST = "127.0.0.1"
+OCSP_VALIDITY = timedelta(hours=24)
+Progress = Callable[[str], None]
+
+
+class Nation:
+    """Made by `start`; `stop` ends it and keeps its state in the directory for the next start."""
+
+    def __init__(
+        self, plan: NationPlan, layout: Layout, ports: Ports, secrets: Secrets, clock: Clock
+    ) -> None:
+        self.plan = plan
+        self.layout = layout
+        self.ports = ports
+        self.description: dict[str, object] = {}
+        self._secrets = secrets
+        self._clock = clock
+        self._open = AsyncExitStack()
+        self.trust: TrustServices
+        self.central: CentralServer
+        self.register: PopulationRegister
+        self.provider: SecurityServer
+        self.consumer: SecurityServer
+
+    @classmethod
+    async def start(
+        cls,
+        directory: Path,
+        *,
+        plan: NationPlan = DEMO,
+        progress: Progress = lambda _step: None,
+        clock: Clock = system_clock,
+    ) -> Nation:
+        """Found a nation in `directory`, or start the one that is there; everything serves when this returns.
+
+        progress: told each step in a few words. Raises CallerError (the directory holds something else, a port of an
+        older start is taken), Unavailable.
+        """
+        layout = Layout(directory.resolve())
+        is_new = not layout.is_founded
+        if is_new:
+            layout.prepare()
+        ports = _take_ports() if is_new else layout.read_ports()
+        secrets = layout.make_secrets() if is_new else layout.read_secrets()
+        nation = cls(plan, layout, ports, secrets, clock)
+        try:
+            await nation._start(is_new, progress)
+        except BaseException:
+            await nation.stop()
+            raise
+        return nation
+
+    async def stop(self) -> None:
+        """End servers in the reverse order of their start. Safe to call twice."""
+        await self._open.aclose()
+
+    async def __aenter__(self) -> Nation:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # --- the steps of a start
+
+    async def _start(self, is_new: bool, progress: Progress) -> None:
+        progress("trust services")
+        await self._start_trust_services(is_new)
+        progress("central server")
+        await self._start_central_server(is_new)
+        progress("population register")
+        register_url = await self._start_register()
+        progress("security servers")
+        self.provider = self._make_server(self.plan.provider, self.ports.provider)
+        self.consumer = self._make_server(self.plan.consumer, self.ports.consumer)
+        if is_new:
+            await self._equip(register_url)
+        progress("global configuration")
+        await asyncio.to_thread(self.central.publish)
+        self._run_central_server()
+        for server in (self.provider, self.consumer):
+            await server.start()
+            self._open.push_async_callback(server.stop, 5.0)
+        if is_new:
+            self.layout.write_ports(self.ports)
+        self.description = describe(self)
+        self.layout.write_description(self.description)
+
+    async def _start_trust_services(self, is_new: bool) -> None:
+        url = f"http://{HOST}:{self.ports.trust_services}"
+        options = TrustOptions(ocsp_url=f"{url}/ocsp", ocsp_validity=OCSP_VALIDITY)
+        make = TrustServices.create if is_new else TrustServices.open
+        self.trust = make(
+            self.layout.trust_services,
+            password=self._secrets.trust_services,
+            options=options,
+            clock=self._clock,
+        )
+        self._open.callback(self.trust.close)
+        await self._serve(serve_application(self.trust.app, HOST, self.ports.trust_services))
+        self.trust_url = url
+
+    async def _start_central_server(self, is_new: bool) -> None:
+        address = f"{HOST}:{self.ports.central_server}"
+        directory, pin = self.layout.central_server, self._secrets.central_server
+        if is_new:
+            self.central = CentralServer.create(
+                directory,
+                instance_identifier=self.plan.instance_identifier,
+                address=address,
+                pin=pin,
+                clock=self._clock,
+            )
+            describe_instance(self.central, self.plan, self.trust, self.trust_url)
+            self.layout.anchor.write_bytes(self.central.anchor("INTERNAL").file)
+        else:
+            self.central = CentralServer.open(directory, pin=pin, clock=self._clock)
+        self._open.callback(self.central.close)
+        application = configuration_app(self.central.public_directory)
+        await self._serve(serve_application(application, HOST, self.ports.central_server))
+
+    async def _start_register(self) -> str:
+        self.register = PopulationRegister.open(self.layout.register, people=self.plan.people)
+        self._open.callback(self.register.close)
+        running = await self._serve(
+            serve_application(population_app(self.register), HOST, self.ports.register)
+        )
+        return running.url
+
+    def _make_server(self, member: MemberPlan, ports: ServerPorts) -> SecurityServer:
+        return SecurityServer(self.server_settings(member, ports), clock=self._clock)
+
+    def server_settings(self, member: MemberPlan, ports: ServerPorts) -> SecurityServerSettings:
+        """Settings of a member's server, as its TOML file would hold them."""
+        return SecurityServerSettings(
+            owner=str(self.plan.member_id(member)),
+            server_code=member.server_code,
+            anchor=self.layout.anchor,
+            directory=self.layout.security_server(member.server_code),
+            pin=SecretStr(self._secrets.security_server),
+            client_http_port=ports.client_http,
+            client_https_port=ports.client_https,
+            server_proxy_port=ports.server_proxy,
+            ocsp_responder_port=ports.ocsp_responder,
+            peer_routes={
+                published_address(other): PeerRoute(
+                    host=HOST, port=other_ports.server_proxy, ocsp_port=other_ports.ocsp_responder
+                )
+                for other, other_ports in (
+                    (self.plan.provider, self.ports.provider),
+                    (self.plan.consumer, self.ports.consumer),
+                )
+            },
+        )
+
+    async def _equip(self, register_url: str) -> None:
+        for server, member in ((self.provider, self.plan.provider), (self.consumer, self.plan.consumer)):
+            certificate = await equip_server(
+                server, self.plan, member, self.trust, self._secrets.security_server
+            )
+            register_server(self.central, self.plan, member, certificate)
+            add_clients(server, self.plan, member)
+        description = await fetch(f"{register_url}/openapi.json")
+        offer_register(self.provider, self.plan, register_url, description.body)
+
+    def _run_central_server(self) -> None:
+        task = asyncio.create_task(self.central.run())
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.wait([task])
+
+        self._open.push_async_callback(end)
+
+    async def _serve(self, starting: Awaitable[ApplicationServer]) -> ApplicationServer:
+        running = await starting
+        self._open.push_async_callback(running.close)
+        return running
+
+
+def _take_ports() -> Ports:
+    trust, central, register, *rest = free_ports(11)
+    return Ports(trust, central, register, ServerPorts(*rest[:4]), ServerPorts(*rest[4:]))

@@ -1,0 +1,146 @@
+"""`sild demo`: a whole country on this machine, started, checked and kept running."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sild.http1 import run
+from sild.nation import Nation, Step, tell
+from sild.telemetry import configure_logging
+
+__all__ = ["command"]
+
+
+@click.command("demo")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".sild"),
+    show_default=True,
+    help="Where the country keeps its state.",
+)
+@click.option("--once", is_flag=True, help="End after the self-check; exit status 0 or 1.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text for people.")
+@click.option("--log-level", default="ERROR", show_default=True, help="Of the log lines on standard error.")
+def command(directory: Path, once: bool, as_json: bool, log_level: str) -> int:
+    """Start a whole country on this machine: trust services, central server, two security servers and a population
+    register. Runs the story of one exchange as a self-check, prints addresses, and serves until stopped."""
+    configure_logging(log_level)
+    return run(_demo(directory, once, _JsonReport() if as_json else _TextReport()))
+
+
+async def _demo(directory: Path, once: bool, report: _TextReport | _JsonReport) -> int:
+    started = time.perf_counter()
+    async with await Nation.start(directory, progress=report.progress) as nation:
+        report.running(nation, time.perf_counter() - started)
+        passed = True
+        first_exchange: float | None = None
+        async for step in tell(nation.description, nation.layout.evidence):
+            if first_exchange is None and "X-Road-Id" in step.evidence:
+                first_exchange = time.perf_counter() - started
+            report.step(step)
+            passed = passed and step.ok
+        report.checked(passed, first_exchange, _memory())
+        if not once and passed:
+            report.addresses(nation.description)
+            await _until_stopped()
+    return 0 if passed else 1
+
+
+async def _until_stopped() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def _memory() -> int | None:
+    """Bytes of memory this process holds now, where the system tells."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS")), None)
+
+
+class _TextReport:
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, emoji=False)
+        self._steps = 0
+
+    def progress(self, what: str) -> None:
+        self._console.print(f"[dim]starting {what}[/dim]")
+
+    def running(self, nation: Nation, seconds: float) -> None:
+        self._console.print(
+            f"[bold]The instance {nation.plan.instance_identifier} runs[/bold] (started in {seconds:.1f} s)\n"
+        )
+
+    def step(self, step: Step) -> None:
+        self._steps += 1
+        mark = "[green]✓[/green]" if step.ok else "[red]✗[/red]"
+        self._console.print(f"{mark} {self._steps}. {escape(step.title)}")
+        for name, value in step.evidence.items():
+            self._console.print(f"     [dim]{escape(name)}[/dim]  {escape(value)}", soft_wrap=True)
+
+    def checked(self, passed: bool, first_exchange: float | None, memory: int | None) -> None:
+        if not passed:
+            self._console.print(
+                "\n[red]The self-check failed.[/red] Run again with --log-level INFO to see why."
+            )
+            return
+        figures = []
+        if first_exchange is not None:
+            figures.append(f"first exchange after {first_exchange:.1f} s")
+        if memory is not None:
+            figures.append(f"{memory / 2**20:.0f} MB of memory")
+        self._console.print(f"\n[green]All checks passed[/green] ({', '.join(figures)}).")
+
+    def addresses(self, description: dict[str, Any]) -> None:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_row("central server", description["central_server"]["address"])
+        table.add_row("trust services", description["trust_services"]["address"])
+        for server in description["security_servers"]:
+            for name, address in server["addresses"].items():
+                table.add_row(f"{server['id']} {name.replace('_', ' ')}", address)
+        self._console.print(table)
+        self._console.print(
+            "\nTest people: " + ", ".join(f"{p['name']} {p['code']}" for p in description["test_people"])
+        )
+        self._console.print("\nTry it:\n  " + escape(description["example"]["curl"]), soft_wrap=True)
+        self._console.print(
+            "\nEverything stands in nation.json too. Ctrl-C ends the country and keeps its state."
+        )
+
+
+class _JsonReport:
+    def _print(self, **values: object) -> None:
+        click.echo(json.dumps(values, ensure_ascii=False))
+
+    def progress(self, what: str) -> None:
+        self._print(event="starting", what=what)
+
+    def running(self, nation: Nation, seconds: float) -> None:
+        self._print(event="running", seconds=round(seconds, 3), description=str(nation.layout.description))
+
+    def step(self, step: Step) -> None:
+        self._print(event="step", ok=step.ok, title=step.title, evidence=step.evidence)
+
+    def checked(self, passed: bool, first_exchange: float | None, memory: int | None) -> None:
+        seconds = None if first_exchange is None else round(first_exchange, 3)
+        self._print(event="checked", passed=passed, first_exchange_seconds=seconds, memory_bytes=memory)
+
+    def addresses(self, description: dict[str, Any]) -> None:
+        self._print(event="serving", nation=description)
