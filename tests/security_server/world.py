@@ -12,10 +12,12 @@ Servers are `SecurityServer` objects in this process, or processes of their own 
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import socket
 import ssl
 import string
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -257,6 +259,26 @@ class Site:
 
 
 @dataclass
+class Spawned:
+    """A security server as a process of its own."""
+
+    process: asyncio.subprocess.Process
+    addresses: dict[str, tuple[str, int]]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        host, port = self.addresses["client_http"]
+        return f"http://{host}:{port}"
+
+    async def end(self) -> int:
+        """SIGTERM, and its exit status."""
+        if self.process.returncode is None:
+            self.process.terminate()
+        return await self.process.wait()
+
+
+@dataclass
 class Issuing:
     """How a certificate is issued, when not as it should be."""
 
@@ -286,6 +308,7 @@ class World:
         self.sites: dict[str, Site] = {}
         self.routes: dict[str, PeerRoute] = {}
         self._listeners: list[Server] = []
+        self._processes: list[Spawned] = []
         self._serials = iter(range(1000, 10_000_000))
 
     async def __aenter__(self) -> World:
@@ -297,6 +320,7 @@ class World:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*(spawned.end() for spawned in self._processes))
         await asyncio.gather(*(site.server.stop(grace=2) for site in self.sites.values()))
         await asyncio.gather(*(listener.close(1) for listener in self._listeners))
 
@@ -414,6 +438,41 @@ class World:
         await server.import_certificate(der(certificate))
         return certificate
 
+    # processes
+
+    async def spawn(
+        self, site: Site, *, prefix: Sequence[str] = (), grace: float = 2.0, **changed: object
+    ) -> Spawned:
+        """Go on with `site` in a process of its own; its server in this process ends. prefix: a command to run it under."""
+        settings = site.server.settings.model_copy(update=changed)
+        await site.server.stop(grace=0.5)
+        self.sites.pop(site.name, None)
+        directory = settings.directory
+        config = directory / "settings.toml"
+        config.write_text(toml_of(settings))
+        log = directory / "log.jsonl"
+        with log.open("ab") as out:
+            process = await asyncio.create_subprocess_exec(
+                *prefix,
+                sys.executable,
+                "-c",
+                "from sild.cli import main; main()",
+                "security-server",
+                "--config",
+                str(config),
+                "--grace",
+                str(grace),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=out,
+            )
+        assert process.stdout is not None
+        line = await process.stdout.readline()
+        assert line, log.read_text()[-3000:]
+        addresses = {name: (host, port) for name, (host, port) in json.loads(line)["addresses"].items()}
+        spawned = Spawned(process, addresses, log)
+        self._processes.append(spawned)
+        return spawned
+
     # messages
 
     async def call(
@@ -440,6 +499,20 @@ class World:
             timeout=timeout,
             max_bytes=64 * 1024 * 1024,
         )
+
+
+def toml_of(settings: SecurityServerSettings) -> str:
+    """Enough TOML for settings: plain values, lists of text, tables of routes."""
+    lines, tables = [], []
+    pin = settings.pin.get_secret_value() if settings.pin else None
+    for name, value in (settings.model_dump(mode="json", exclude_none=True) | {"pin": pin}).items():
+        if isinstance(value, dict):
+            for key, route in value.items():
+                tables.append(f'[{name}."{key}"]')
+                tables += [f"{field} = {json.dumps(content)}" for field, content in route.items()]
+        elif value is not None:
+            lines.append(f"{name} = {json.dumps(value)}")
+    return "\n".join([*lines, *tables]) + "\n"
 
 
 def name_of(**parts: str) -> x509.Name:

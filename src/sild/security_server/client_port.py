@@ -9,14 +9,13 @@ Every refusal becomes X-Road's error in the form the caller understands, with a 
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 from sild.errors import CallerError, PlatformError
 from sild.http1 import Request, Responder
 from sild.security_server.client_authentication import Channel
 from sild.security_server.client_rest import ClientRest
 from sild.security_server.downloads import Downloads
 from sild.security_server.parts import Parts
+from sild.security_server.random_names import new_uuid
 from sild.telemetry import get_logger
 from sild.xroad.faults import Fault, fault_of, render_rest_fault, render_soap_fault
 
@@ -71,7 +70,7 @@ class ClientPort:
         await responder.send(200, headers, render_soap_fault(fault, self._parts.settings.spelling))
 
     def _fault(self, error: Exception, origin: str) -> Fault:
-        detail = str(uuid4())
+        detail = new_uuid()
         fault = fault_of(error, origin=origin, detail=detail)
         if isinstance(error, PlatformError):
             log.refusal("client.refused", error, fault_code=fault.code, fault_detail=fault.detail)

@@ -12,15 +12,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import uuid4
 
 from sild.errors import PeerError, stage
 from sild.http1 import ClientResponse, Connection, Header, Outgoing, Request, Responder
 from sild.message_log import MessageRecord
 from sild.security_server.client_authentication import Channel, ensure_registered
-from sild.security_server.outgoing import new_boundary_letters, signature_parts, signed_parts
+from sild.security_server.outgoing import signature_parts, signed_parts
 from sild.security_server.parts import Parts
 from sild.security_server.provider_choice import choose_servers
+from sild.security_server.random_names import boundary_letters, new_uuid
 from sild.security_server.received import ReceivedMessage, receive, require
 from sild.security_server.spool import SpooledBody
 from sild.signer import SignedMessage
@@ -54,14 +54,14 @@ class ClientRest:
         at = parts.clock()
         globalconf = parts.globalconf(at)
         ocsp_responses = parts.auth_ocsp_responses()
-        xid = str(uuid4())
+        xid = new_uuid()
         with request_id(xid):
             message = RestRequest.from_http(
                 request.method,
                 request.target,
                 request.headers,
                 request_id=xid,
-                query_id=f"{globalconf.instance_identifier}-{uuid4()}",
+                query_id=f"{globalconf.instance_identifier}-{new_uuid()}",
             )
             conf = parts.conf
             ensure_registered(conf, message.client)
@@ -100,7 +100,7 @@ class _Exchange:
     ) -> ClientResponse:
         """Send the message and wait for the head of the answer."""
         message = self._message
-        writer = TransportMessageWriter(new_boundary_letters())
+        writer = TransportMessageWriter(boundary_letters())
         outgoing = _Outgoing(peer, self._headers(writer))
         outgoing.hold(b"".join(writer.ocsp(der) for der in ocsp_responses))
         outgoing.hold(writer.message(message.part, REST_REQUEST))

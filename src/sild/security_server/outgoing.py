@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-
 from sild.security_server.spool import SpooledBody
 from sild.signatures import SignedPart
 from sild.signer import SignedMessage
 from sild.xroad.transport import TransportMessageWriter
 
-__all__ = ["new_boundary_letters", "signature_parts", "signed_parts"]
-
-_LETTERS = bytes(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[i % 52] for i in range(256))
-
-
-def new_boundary_letters() -> str:
-    """30 random letters."""
-    return secrets.token_bytes(30).translate(_LETTERS).decode()
+__all__ = ["signature_parts", "signed_parts"]
 
 
 def signed_parts(part_digest: bytes, body: SpooledBody | None) -> list[SignedPart]:

@@ -6,13 +6,12 @@ service of another kind until it has a processor of its own.
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 from sild.errors import CallerError, PeerError, PlatformError
 from sild.http1 import Request, Responder
 from sild.security_server.client_version import ensure_supported_version
 from sild.security_server.parts import Parts
 from sild.security_server.provider_rest import ProviderAnswer, ProviderRest
+from sild.security_server.random_names import new_uuid
 from sild.telemetry import get_logger, request_id
 from sild.xroad.faults import fault_of, render_soap_fault
 
@@ -59,7 +58,7 @@ class ProviderPort:
         self, error: Exception, request: Request, responder: Responder, answer: ProviderAnswer
     ) -> None:
         """A bare fault, or a fault part when the message has begun. The detail stands in the log line too."""
-        detail = str(uuid4())
+        detail = new_uuid()
         fault = fault_of(error, origin=ORIGIN, detail=detail)
         if isinstance(error, PlatformError):
             log.refusal(

@@ -17,8 +17,9 @@ from datetime import datetime
 from sild.errors import CallerError, PeerError, stage
 from sild.http1 import ClientResponse, Request, Responder
 from sild.message_log import MessageRecord
-from sild.security_server.outgoing import new_boundary_letters, signature_parts, signed_parts
+from sild.security_server.outgoing import signature_parts, signed_parts
 from sild.security_server.parts import Parts
+from sild.security_server.random_names import boundary_letters
 from sild.security_server.received import ReceivedMessage, receive, require
 from sild.security_server.service_call import service_target
 from sild.security_server.snapshot import ServerConfSnapshot, ServiceConf, ServiceType
@@ -43,7 +44,7 @@ class ProviderAnswer:
     """
 
     def __init__(self, responder: Responder, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        self.writer = TransportMessageWriter(new_boundary_letters())
+        self.writer = TransportMessageWriter(boundary_letters())
         self._responder = responder
         self._headers = [
             (b"content-type", self.writer.content_type.encode()),
