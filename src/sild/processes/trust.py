@@ -39,7 +39,7 @@ class TrustSettings(Settings):
     ocsp_url: str | None = None  # into issued certificates, for example http://trust.example:8888/ocsp
     timestamp_policy: str = Field(default=TrustOptions().timestamp_policy, pattern=r"^[0-2](\.\d+)+$")
     signing_form: bool = False  # POST /testca/sign certifies for everybody: closed test networks only
-    api_keys: dict[str, Sha256] = {}  # holder to SHA-256 (hexadecimal) of the key
+    api_keys: dict[str, Sha256] = Field(default_factory=dict)  # holder to SHA-256 (hexadecimal) of the key
     listen: tuple[Listen, ...] = (Listen(port=8888),)
     log_level: str = "INFO"
 
@@ -83,17 +83,10 @@ async def run(settings: TrustSettings, *, base: Path) -> None:
     services = await asyncio.to_thread(_open, settings, base)
     try:
         app = services.app
-        listeners = [
-            Listener(app, listen.model_copy(update=_from(base, listen))) for listen in settings.listen
-        ]
+        listeners = [Listener(app, listen.at(base)) for listen in settings.listen]
         await serve_asgi(listeners, name="trust")
     finally:
         services.close()
-
-
-def _from(base: Path, listen: Listen) -> dict[str, Path]:
-    paths = {"certificate": listen.certificate, "key": listen.key}
-    return {name: base / path for name, path in paths.items() if path is not None}
 
 
 def _open(settings: TrustSettings, base: Path) -> TrustServices:

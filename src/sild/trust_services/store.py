@@ -124,7 +124,7 @@ class Store:
 
     def certificates(self) -> tuple[IssuedCertificate, ...]:
         """All, in the order of issuing."""
-        query = _CERTIFICATES.order_by(certificate.c.issued_at, certificate.c.serial_number)
+        query = _CERTIFICATES.order_by(certificate.c.id)
         with self._transaction() as connection:
             return tuple(_issued(row) for row in connection.execute(query))
 

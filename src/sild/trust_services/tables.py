@@ -15,7 +15,8 @@ metadata = MetaData()
 certificate = Table(
     "certificate",
     metadata,
-    Column("serial_number", String(40), primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("serial_number", String(40), nullable=False, unique=True),
     Column("profile", String(32), nullable=False),
     Column("subject", Text, nullable=False, comment="RFC 4514"),
     Column("not_before", BigInteger, nullable=False),

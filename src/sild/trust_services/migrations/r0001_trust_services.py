@@ -12,7 +12,8 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "certificate",
-        sa.Column("serial_number", sa.String(40), primary_key=True),
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("serial_number", sa.String(40), nullable=False, unique=True),
         sa.Column("profile", sa.String(32), nullable=False),
         sa.Column("subject", sa.Text, nullable=False, comment="RFC 4514"),
         sa.Column("not_before", sa.BigInteger, nullable=False),
