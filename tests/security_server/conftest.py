@@ -1,4 +1,7 @@
-"""Worlds for the tests of this room: one of its own for each test that asks."""
+"""Worlds for the tests of this room: `pair` is a test's own; `shared_pair` is made once a module, for tests that change nothing.
+
+A module that uses the shared one says `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from world import Pair, World, make_pair
 
 
@@ -18,3 +22,19 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 @pytest.fixture
 async def pair(world: World) -> Pair:
     return await make_pair(world)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with World(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_pair(module_world: World) -> Pair:
+    return await make_pair(module_world)
+
+
+@pytest.fixture
+def shared_pair(module_pair: Pair) -> Pair:
+    return module_pair.begin()

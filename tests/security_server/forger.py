@@ -170,6 +170,12 @@ class FalseProvider:
     def __init__(self, world: World, site: Site, code: str = "2") -> None:
         self.world = world
         self.site = site
+        self._code = code
+        self._servers: list[Server] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Honest again, its requests forgotten."""
         self.answer: Answer = FalseProvider.honest
         self.ocsp: list[bytes] | None = None
         self.response_headers: list[Header] = [
@@ -177,8 +183,8 @@ class FalseProvider:
             (b"x-hash-algorithm", b"SHA-512"),
         ]
         self.requests = 0
-        self._code = code
-        self._servers: list[Server] = []
+        if self._servers:
+            self.sealer = Sealer.of(self.world, self.site, self._code)
 
     async def start(self) -> None:
         server = self.site.server

@@ -8,21 +8,23 @@ from world import Pair
 
 from sild.security_server import SecurityServer
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 @pytest.fixture
-def forger(pair: Pair) -> Forger:
-    return Forger(pair.world, pair.consumer, pair.provider)
+def forger(shared_pair: Pair) -> Forger:
+    return Forger(shared_pair.world, shared_pair.consumer, shared_pair.provider)
 
 
 def code(cause: str) -> str:
     return f"server.serverproxy.{cause}"
 
 
-async def test_an_honest_message_passes(forger: Forger, pair: Pair) -> None:
+async def test_an_honest_message_passes(forger: Forger, shared_pair: Pair) -> None:
     answer = await forger.send(forger.message(body=b"hello"))
     assert b"application/x-road-rest-response" in answer
     assert b"hello" in answer
-    assert len(pair.echo.requests) == 1
+    assert len(shared_pair.echo.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -39,66 +41,66 @@ async def test_an_honest_message_passes(forger: Forger, pair: Pair) -> None:
         (5, "missing_signature"),
     ],
 )
-async def test_a_part_is_missing(forger: Forger, pair: Pair, left_out: int, expected: str) -> None:
+async def test_a_part_is_missing(forger: Forger, shared_pair: Pair, left_out: int, expected: str) -> None:
     parts = forger.message(body=b"hello")
     del parts[left_out]
     fault = await forger.fault(parts)
     assert fault.code in [code(one) for one in expected.split("|")], fault
-    assert pair.echo.requests == []
-    assert pair.records(pair.provider) == []
+    assert shared_pair.echo.requests == []
+    assert shared_pair.records(shared_pair.provider) == []
 
 
 @pytest.mark.parametrize("doubled", [1, 2, 3, 4, 5])
-async def test_a_part_comes_twice(forger: Forger, pair: Pair, doubled: int) -> None:
+async def test_a_part_comes_twice(forger: Forger, shared_pair: Pair, doubled: int) -> None:
     parts = forger.message(body=b"hello")
     parts.insert(doubled, parts[doubled])
     fault = await forger.fault(parts)
     assert fault.code in (code("service_failed.invalid_content_type"), code("service_failed.invalid_message"))
-    assert pair.echo.requests == []
+    assert shared_pair.echo.requests == []
 
 
 @pytest.mark.parametrize("place", [1, 2, 3, 4])
-async def test_two_parts_change_places(forger: Forger, pair: Pair, place: int) -> None:
+async def test_two_parts_change_places(forger: Forger, shared_pair: Pair, place: int) -> None:
     parts = forger.message(body=b"hello")
     parts[place], parts[place + 1] = parts[place + 1], parts[place]
     fault = await forger.fault(parts)
     assert fault.code.startswith(code("service_failed.invalid_"))
-    assert pair.echo.requests == []
+    assert shared_pair.echo.requests == []
 
 
-async def test_a_body_the_signature_does_not_cover(forger: Forger, pair: Pair) -> None:
+async def test_a_body_the_signature_does_not_cover(forger: Forger, shared_pair: Pair) -> None:
     """The attack WIRE 18 names: a plain signature over the message alone, and a body nobody signed beside it."""
     part = request_part(method="POST")
     parts = [forger.tls_ocsp(), (REQUEST, part), (BODY, b"unsigned"), *forger.sealer.seal(part)]
     fault = await forger.fault(parts)
     assert fault.code.startswith(code("signature_verification.")), fault
-    assert pair.echo.requests == []
+    assert shared_pair.echo.requests == []
 
 
-async def test_a_chain_beside_a_plain_signature(forger: Forger, pair: Pair) -> None:
+async def test_a_chain_beside_a_plain_signature(forger: Forger, shared_pair: Pair) -> None:
     part = request_part(method="POST")
     other = forger.sealer.seal(part, b"hello")
     parts = [forger.tls_ocsp(), (REQUEST, part), (BODY, b"hello"), *other[:2], *forger.sealer.seal(part)]
     fault = await forger.fault(parts)
     assert fault.code.startswith(code("signature_verification."))
-    assert pair.echo.requests == []
+    assert shared_pair.echo.requests == []
 
 
 @pytest.mark.parametrize("kind", [REQUEST, BODY, RESULT])
-async def test_changed_byte_of_a_signed_part(forger: Forger, pair: Pair, kind: str) -> None:
+async def test_changed_byte_of_a_signed_part(forger: Forger, shared_pair: Pair, kind: str) -> None:
     """A bit flipped at places all over the part: never accepted, never logged, never acted on."""
     for fault in await faults_of_changes(forger, kind):
         assert fault is not None
-    assert pair.echo.requests == []
-    assert pair.records(pair.provider) == []
+    assert shared_pair.echo.requests == []
+    assert shared_pair.records(shared_pair.provider) == []
 
 
 @pytest.mark.parametrize("kind", [CHAIN, SIGNATURE])
-async def test_changed_byte_of_the_signature(forger: Forger, pair: Pair, kind: str) -> None:
+async def test_changed_byte_of_the_signature(forger: Forger, shared_pair: Pair, kind: str) -> None:
     """Not every byte of these means something (a namespace nobody uses, an unsigned Id): what passes is the same message."""
     faults = await faults_of_changes(forger, kind)
     assert len([fault for fault in faults if fault]) > len(faults) / 2
-    assert all(body == b"hello world" for _, _, _, body in pair.echo.requests)
+    assert all(body == b"hello world" for _, _, _, body in shared_pair.echo.requests)
 
 
 async def faults_of_changes(forger: Forger, kind: str) -> list[str | None]:
@@ -120,11 +122,11 @@ async def faults_of_changes(forger: Forger, kind: str) -> list[str | None]:
     return found
 
 
-async def test_signature_of_another_member(forger: Forger, pair: Pair) -> None:
+async def test_signature_of_another_member(forger: Forger, shared_pair: Pair) -> None:
     """Bytes are right, the signer is not the client."""
     from forger import Sealer
 
-    other = Sealer.of(pair.world, pair.provider, "2")
+    other = Sealer.of(shared_pair.world, shared_pair.provider, "2")
     part = request_part()
     fault = await forger.fault([forger.tls_ocsp(), (REQUEST, part), *other.seal(part)])
     assert fault.code == code("signature_verification.incorrect_certificate")
@@ -136,13 +138,15 @@ async def test_oversized_message_part(forger: Forger) -> None:
     assert fault.code == code("service_failed.invalid_message")
 
 
-async def test_body_over_the_limit(pair: Pair) -> None:
-    parts = pair.provider.server._parts
-    parts.settings = parts.settings.model_copy(update={"max_body_size": 1000})
-    forger = Forger(pair.world, pair.consumer, pair.provider)
+async def test_body_over_the_limit(shared_pair: Pair) -> None:
+    parts = shared_pair.provider.server._parts
+    settings = parts.settings
+    parts.settings = settings.model_copy(update={"max_body_size": 1000})
+    forger = Forger(shared_pair.world, shared_pair.consumer, shared_pair.provider)
     fault = await forger.fault(forger.message(body=b"x" * 1001))
+    parts.settings = settings
     assert fault.code == code("service_failed.invalid_request")
-    assert pair.echo.requests == []
+    assert shared_pair.echo.requests == []
 
 
 @pytest.mark.parametrize(
@@ -180,12 +184,13 @@ async def test_wrong_method(forger: Forger) -> None:
     assert fault_in(await response.read(65536)).code == code("invalid_http_method")
 
 
-async def test_peer_version_too_old(forger: Forger, pair: Pair) -> None:
-    server: SecurityServer = pair.provider.server
+async def test_peer_version_too_old(forger: Forger, shared_pair: Pair) -> None:
+    server: SecurityServer = shared_pair.provider.server
     server.serverconf.set_minimum_client_version("7.9.0")
     assert (await forger.fault(forger.message())).code == code("client_proxy_version_not_supported")
     server.serverconf.set_minimum_client_version("7.8.0")
     assert b"x-road-rest-response" in await forger.send(forger.message())
+    server.serverconf.set_minimum_client_version(None)
 
 
 async def test_soap_message(forger: Forger) -> None:

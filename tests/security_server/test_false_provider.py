@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import pytest_asyncio
 from faults import error_of
 from forger import (
     BODY,
@@ -17,23 +18,37 @@ from forger import (
     Sealer,
     render,
 )
-from world import CLIENT, REGISTER, Pair, World, subsystem
+from world import CLIENT, REGISTER, Echo, Pair, World, subsystem
 
 from sild.http1 import Request, Responder
 
 Answer = Callable[[FalseProvider, Request, Responder], Awaitable[None]]
 
 
-@pytest.fixture
-async def false(world: World) -> AsyncIterator[FalseProvider]:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_false(module_world: World) -> AsyncIterator[FalseProvider]:
+    world = module_world
     consumer = await world.add_server("ss1", "1", [CLIENT])
     provider = await world.add_server("ss2", "2", [REGISTER], start=False)
     forged = FalseProvider(world, provider)
     await forged.start()
     await world.publish()
-    forged.pair = Pair(world, consumer, provider, None)  # type: ignore[attr-defined, arg-type]
+    forged.pair = Pair(world, consumer, provider, Echo())  # type: ignore[attr-defined]
     yield forged
     await forged.stop()
+
+
+@pytest.fixture
+def false(module_false: FalseProvider) -> FalseProvider:
+    forged = module_false
+    forged.pair.begin()  # type: ignore[attr-defined]
+    forged.begin()
+    forged.pair.consumer.server._parts.authentication._ocsp._kept.clear()  # type: ignore[attr-defined]
+    forged.pair.consumer.server._parts.connections._pool.drop("ss2.test")  # type: ignore[attr-defined]
+    return forged
 
 
 async def told(false: FalseProvider, answer: Answer) -> str:
@@ -250,3 +265,5 @@ async def test_a_server_that_does_not_host_the_provider(false: FalseProvider) ->
     await false.world.publish()
     assert error_of(await pair.call()) == (500, "server.clientproxy.ssl_authentication_failed")
     assert false.requests == 1
+    false.world.change_server("ss2", auth_cert_hashes=false.site.shared.auth_cert_hashes)
+    await false.world.publish()

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 from world import Echo, World
 
 from sild.http1 import Fetched, Request, Responder, fetch
@@ -69,12 +70,23 @@ class RestWorld:
         )
 
 
-@pytest.fixture
-async def rest(tmp_path: Path) -> AsyncIterator[RestWorld]:
-    async with World(tmp_path, instance="EE", member_class="BUSINESS") as world:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_rest(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RestWorld]:
+    directory = tmp_path_factory.mktemp("rest")
+    async with World(directory, instance="EE", member_class="BUSINESS") as world:
         made = RestWorld(world)
         await made.start()
         yield made
+
+
+@pytest.fixture
+def rest(module_rest: RestWorld) -> RestWorld:
+    module_rest.echo.requests.clear()
+    module_rest.echo.answer = None
+    return module_rest
 
 
 def prepare(case: dict[str, Any], rest: RestWorld) -> None:
@@ -147,3 +159,4 @@ async def use_unusable_addresses(rest: RestWorld) -> None:
     settings.peer_routes["::1"] = PeerRoute(host="::1", port=1, ocsp_port=1)
     await world.publish()
     assert len(world.central.servers) == 6
+    rest.consumer.server._parts.connections._pool.drop("ss2.test")

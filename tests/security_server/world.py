@@ -559,6 +559,17 @@ class Pair:
     consumer: Site
     provider: Site
     echo: Echo
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def begin(self) -> Pair:
+        """Forget what came before: for a pair several tests share."""
+        self.echo.requests.clear()
+        self.echo.answer = None
+        for site in (self.consumer, self.provider):
+            with site.server.message_log.store.engine.connect() as connection:
+                newest = connection.exec_driver_sql("select max(id) from message_record").scalar()
+            self.seen[site.name] = newest or 0
+        return self
 
     async def call(self, method: str = "GET", path: str = "", **given: Any) -> Fetched:
         given.setdefault("client", CLIENT)
@@ -569,9 +580,9 @@ class Pair:
         store = site.server.message_log.store
         with store.engine.connect() as connection:
             rows = connection.exec_driver_sql(
-                "select query_id, is_response from message_record order by id"
+                "select query_id, is_response, id from message_record order by id"
             ).all()
-        return [(row[0], bool(row[1])) for row in rows]
+        return [(row[0], bool(row[1])) for row in rows if row[2] > self.seen.get(site.name, 0)]
 
 
 async def make_pair(
