@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from trust_world import KEY, SettableClock
+from trust_world import OPTIONS, SettableClock
 
-from sild.trust_services import TrustOptions, TrustServices, keys
-
-OPTIONS = TrustOptions(
-    name="Test",
-    ocsp_url="http://127.0.0.1:8888/ocsp",
-    signing_form=True,
-    api_keys={"desk": hashlib.sha256(KEY.encode()).digest()},
-)
+from sild.trust_services import TrustServices, keys
 
 
 @pytest.fixture(autouse=True, scope="session")

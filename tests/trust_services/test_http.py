@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from trust_world import KEY, Answer, SettableClock, call, certificate_request, form, ocsp_path
 
+from sild.errors import Unavailable
 from sild.pki import (
     Certificate,
     CertificateProfile,
@@ -66,8 +69,6 @@ async def test_a_good_certificate(services: TrustServices, member: Certificate, 
 
 async def test_get_with_raw_slashes_and_pluses(services: TrustServices) -> None:
     """Clients encode base64 in three ways: wholly, only what they must, or not at all."""
-    import base64
-
     odd = 0
     for _ in range(40):
         issued = services.issue(certificate_request(), CertificateProfile.SIGN)
@@ -121,7 +122,7 @@ async def test_malformed_ocsp_requests(services: TrustServices, body: bytes) -> 
 
 
 async def test_an_endless_body_is_cut_off(services: TrustServices) -> None:
-    def endless():  # type: ignore[no-untyped-def]  # a generator of bytes
+    def endless() -> Iterator[bytes]:
         while True:
             yield bytes(10_000)
 
@@ -334,8 +335,6 @@ async def test_the_services_own_certificates(services: TrustServices) -> None:
 async def test_a_locked_database_is_said_to_be_so(
     services: TrustServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sild.errors import Unavailable
-
     def locked(*_arguments: object, **_named: object) -> None:
         raise Unavailable("the database is locked", code="database_error")
 

@@ -11,9 +11,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from trust_world import SettableClock, certificate_request
+from trust_world import OPTIONS, SettableClock, certificate_request
 
-from conftest import OPTIONS
 from sild.database import open_database
 from sild.errors import CallerError, Unavailable
 from sild.pki import CertificateProfile, OCSPError, Revoked, build_ocsp_request, ocsp_error, read_certificate

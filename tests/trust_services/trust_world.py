@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.applications import Starlette
 
 from sild.pki import PrivateKey
+from sild.trust_services import TrustOptions
 from support.pki import NOW, name, private_key
 
 KEY = "the key of the registration desk"
+OPTIONS = TrustOptions(
+    name="Test",
+    ocsp_url="http://127.0.0.1:8888/ocsp",
+    signing_form=True,
+    api_keys={"desk": hashlib.sha256(KEY.encode()).digest()},
+)
 
 
 @dataclass(frozen=True)
