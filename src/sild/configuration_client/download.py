@@ -91,18 +91,20 @@ class Downloader:
 
         shared: the source's shared parameters held, for the addresses in them.  held: files that need no download when
         their hash stands in the directory.  accept: the rules; may raise, or give other files to be used instead.
-        Raises the last location's PlatformError when none does; each is logged.
+        Raises PlatformError when none does: the last location's, but that of one that answered before that of one
+        that could not be reached. Each is logged.
         """
         memory = self._memory.get(anchor.instance_identifier)
         locations = download_locations(
             anchor, shared, last_successful=memory.location if memory else None, shuffle=self._shuffle
         )
-        failure: PlatformError = PeerError("the anchor names no source", code="malformed_anchor")
+        failure: PlatformError = Unavailable("the anchor names no source", code="malformed_anchor")
         for location in locations:
             try:
                 return await self._download(anchor.instance_identifier, location, held, wanted, accept)
             except PlatformError as error:
-                failure = error
+                if isinstance(failure, Unavailable) or not isinstance(error, Unavailable):
+                    failure = error
                 self._forget(anchor.instance_identifier, location)
                 log.refusal(
                     "location.failed", error, instance=anchor.instance_identifier, location=location.url
