@@ -11,6 +11,7 @@ from sild.nation.layout import Layout
 from sild.nation.load import Call, Load, run_load
 from sild.nation.nation import Nation
 from sild.nation.plan import DEMO, MemberPlan, NationPlan
+from sild.nation.server_process import ServerProcess, Usage
 from sild.nation.story import Step, tell
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "MemberPlan",
     "Nation",
     "NationPlan",
+    "ServerProcess",
     "Step",
+    "Usage",
     "measure_floor",
     "run_load",
     "tell",

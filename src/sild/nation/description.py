@@ -77,18 +77,17 @@ def _member(nation: Nation, member: MemberPlan) -> dict[str, object]:
 
 
 def _server(server: SecurityServer, member: MemberPlan) -> dict[str, object]:
-    schemes = {
-        "client_http": "http",
-        "client_https": "https",
-        "server_proxy": "https",
-        "ocsp_responder": "http",
+    settings = server.settings
+    addresses = {
+        "client_http": f"http://{settings.listen_address}:{settings.client_http_port}",
+        "client_https": f"https://{settings.listen_address}:{settings.client_https_port}",
+        "server_proxy": f"https://{settings.peer_listen_address}:{settings.server_proxy_port}",
+        "ocsp_responder": f"http://{settings.peer_listen_address}:{settings.ocsp_responder_port}",
     }
     return {
         "id": str(server.server_id),
         "published_address": published_address(member),
-        "addresses": {
-            name: f"{schemes[name]}://{host}:{port}" for name, (host, port) in server.addresses.items()
-        },
+        "addresses": addresses,
         "directory": str(server.settings.directory),
         "configuration_directory": str(server.configuration.directory),
     }

@@ -68,10 +68,12 @@ class Nation:
         plan: NationPlan = DEMO,
         progress: Progress = lambda _step: None,
         clock: Clock = system_clock,
+        serving: bool = True,
     ) -> Nation:
         """Found a nation in `directory`, or start the one that is there; everything serves when this returns.
 
-        progress: told each step in a few words. Raises CallerError (the directory holds something else, a port of an
+        progress: told each step in a few words.  serving: False founds and starts all but the security servers, which can
+        then run as processes of their own with `settings_of`. Raises CallerError (the directory holds something else, a port of an
         older start is taken), Unavailable.
         """
         layout = Layout(directory.resolve())
@@ -82,7 +84,7 @@ class Nation:
         secrets = layout.make_secrets() if is_new else layout.read_secrets()
         nation = cls(plan, layout, ports, secrets, clock)
         try:
-            await nation._start(is_new, progress)
+            await nation._start(is_new, progress, serving)
         except BaseException:
             await nation.stop()
             raise
@@ -102,7 +104,7 @@ class Nation:
 
     # --- the steps of a start
 
-    async def _start(self, is_new: bool, progress: Progress) -> None:
+    async def _start(self, is_new: bool, progress: Progress, serving: bool) -> None:
         progress("trust services")
         await self._start_trust_services(is_new)
         progress("central server")
@@ -110,16 +112,20 @@ class Nation:
         progress("population register")
         register_url = await self._start_register()
         progress("security servers")
-        self.provider = self._make_server(self.plan.provider, self.ports.provider)
-        self.consumer = self._make_server(self.plan.consumer, self.ports.consumer)
+        self.provider, self.consumer = (
+            SecurityServer(self.settings_of(member), clock=self._clock) for member in self.plan.servers
+        )
         if is_new:
             await self._equip(register_url)
         progress("global configuration")
         await asyncio.to_thread(self.central.publish)
         self._run_central_server()
         for server in (self.provider, self.consumer):
-            await server.start()
-            self._open.push_async_callback(server.stop, 5.0)
+            if serving:
+                await server.start()
+                self._open.push_async_callback(server.stop, 5.0)
+            else:
+                await server.stop()
         if is_new:
             self.layout.write_ports(self.ports)
         self.description = describe(self)
@@ -166,11 +172,9 @@ class Nation:
         )
         return running.url
 
-    def _make_server(self, member: MemberPlan, ports: ServerPorts) -> SecurityServer:
-        return SecurityServer(self.server_settings(member, ports), clock=self._clock)
-
-    def server_settings(self, member: MemberPlan, ports: ServerPorts) -> SecurityServerSettings:
+    def settings_of(self, member: MemberPlan) -> SecurityServerSettings:
         """Settings of a member's server, as its TOML file would hold them."""
+        ports = self.ports.provider if member is self.plan.provider else self.ports.consumer
         return SecurityServerSettings(
             owner=str(self.plan.member_id(member)),
             server_code=member.server_code,

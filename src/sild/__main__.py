@@ -1,0 +1,5 @@
+"""`python -m sild`: the same as the command `sild`."""
+
+from sild.cli import main
+
+main()

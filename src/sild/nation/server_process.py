@@ -1,0 +1,115 @@
+"""A security server as a process of its own, with what the operating system knows of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from sild.errors import Unavailable
+from sild.security_server import SecurityServerSettings
+
+__all__ = ["ServerProcess", "Usage"]
+
+START_SECONDS = 30.0
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """cpu: seconds, user and system, of all threads so far.  memory: proportional set size now, peak: resident, bytes."""
+
+    cpu: float
+    memory: int
+    peak: int
+
+
+class ServerProcess:
+    """Started by `start`; `addresses` as the process printed them, `start_seconds` until it did."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, addresses: dict[str, Any], start_seconds: float
+    ) -> None:
+        self._process = process
+        self.addresses = {name: (str(host), int(port)) for name, (host, port) in addresses.items()}
+        self.start_seconds = start_seconds
+
+    @classmethod
+    async def start(cls, settings: SecurityServerSettings) -> ServerProcess:
+        """Write the settings as TOML into the server's directory and run `sild security-server` on them.
+
+        Log lines go to `server.log` beside them. Raises Unavailable when the process ends or does not serve in time.
+        """
+        config = settings.directory / "server.toml"
+        await asyncio.to_thread(_write_settings, config, settings)
+        begun = time.perf_counter()
+        with (settings.directory / "server.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "sild",
+                "security-server",
+                "--config",
+                str(config),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+        assert process.stdout is not None
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        except TimeoutError:
+            process.kill()
+            raise Unavailable(f"the server of {config} did not start in time; see server.log") from None
+        if not line:
+            raise Unavailable(f"the server of {config} ended at once; see server.log")
+        return cls(process, json.loads(line)["addresses"], time.perf_counter() - begun)
+
+    def usage(self) -> Usage:
+        """From /proc: Linux only."""
+        directory = Path(f"/proc/{self._process.pid}")
+        fields = (directory / "stat").read_text().rpartition(")")[2].split()
+        sizes = _sizes(directory / "status") | _sizes(directory / "smaps_rollup")
+        return Usage((int(fields[11]) + int(fields[12])) / CLOCK_TICKS, sizes["Pss"], sizes["VmHWM"])
+
+    async def stop(self) -> None:
+        """Ask it to end and wait."""
+        if self._process.returncode is None:
+            self._process.terminate()
+            await self._process.wait()
+
+
+def _sizes(file: Path) -> dict[str, int]:
+    """Bytes by name, of the lines `Name:  123 kB`."""
+    found = {}
+    for line in file.read_text().splitlines():
+        name, _, rest = line.partition(":")
+        if rest.endswith(" kB"):
+            found[name] = int(rest.split()[0]) * 1024
+    return found
+
+
+def _write_settings(file: Path, settings: SecurityServerSettings) -> None:
+    """TOML, readable by the owner alone: the PIN is in it. JSON's strings, numbers and lists are TOML's too."""
+    lines, tables = [], []
+    for name, value in settings.model_dump().items():
+        if value is None:
+            continue
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                rows = (
+                    f"{inner_name} = {json.dumps(inner_value)}" for inner_name, inner_value in inner.items()
+                )
+                tables += [f"[{name}.{json.dumps(key)}]", *rows]
+            continue
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        lines.append(f"{name} = {json.dumps(str(value) if isinstance(value, Path) else value)}")
+    file.touch(mode=0o600)
+    file.write_text("\n".join((*lines, *tables, "")))
