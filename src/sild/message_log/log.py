@@ -19,7 +19,7 @@ from sild.message_log.body_logging import BodyLogging
 from sild.message_log.containers import container_of
 from sild.message_log.entries import Appender, Entry
 from sild.message_log.records import LoggedMessage, MessageRecord, query_hash
-from sild.message_log.sqlite import SQLiteAppender, SQLiteCheckpointer
+from sild.message_log.sqlite import SQLiteAppender, SQLiteCheckpointer, leave_checkpoints_to_their_thread
 from sild.message_log.store import Store, milliseconds
 from sild.message_log.writer import GroupCommit
 from sild.signatures import AsicContainer
@@ -59,6 +59,8 @@ class MessageLog:
         engine = open_database(url, MIGRATIONS)
         self.store = Store(engine)
         self._is_sqlite = engine.dialect.name == "sqlite"
+        if self._is_sqlite:
+            leave_checkpoints_to_their_thread(engine)
         self._checkpointer: SQLiteCheckpointer | None = None
         self._writer = GroupCommit(self._appender(url))
 

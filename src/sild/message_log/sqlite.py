@@ -12,17 +12,19 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
+from sqlalchemy import Engine, event
+
 from sild.errors import Unavailable
 from sild.message_log.entries import RECORD_COLUMNS, BrokenRow, Entry, attachment_pieces
 from sild.telemetry import get_logger
 
-__all__ = ["SQLiteAppender", "SQLiteCheckpointer"]
+__all__ = ["SQLiteAppender", "SQLiteCheckpointer", "leave_checkpoints_to_their_thread"]
 
 BUSY_MILLISECONDS = 5_000
 ROWS_PER_STATEMENT = 32  # a power of two; the statements for 1, 2, 4 .. rows stay prepared
 ID_BLOCK = 1_000
 CHECKPOINT_SECONDS = 1.0
-RESTART_PAGES = 4_096  # 16 MiB of WAL
+RESTART_PAGES = 16_384  # 64 MiB of WAL
 
 log = get_logger("message_log")
 Value = str | bytes | int | None
@@ -35,6 +37,16 @@ def _connect(path: str) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA wal_autocheckpoint=0").close()
     return connection
+
+
+def leave_checkpoints_to_their_thread(engine: Engine) -> None:
+    """No transaction through `engine` shall end with a checkpoint."""
+
+    def switch_off(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA wal_autocheckpoint=0").close()
+
+    event.listen(engine, "connect", switch_off)
+    engine.dispose()  # connections made before do not know yet
 
 
 class SQLiteAppender:
@@ -125,9 +137,9 @@ def _insert(connection: sqlite3.Connection, insert: _Insert, rows: Iterable[tupl
 class SQLiteCheckpointer:
     """Copies the WAL into the database file from a thread of its own, so that no append waits for it.
 
-    PASSIVE never blocks a writer, but under steady load it never catches up either, and the WAL would grow for ever. So
-    when the WAL is long, a RESTART follows at once: it holds the writer only for the few pages PASSIVE left, and the next
-    append begins at the file's start again.
+    PASSIVE never blocks a writer. When it has copied everything, the next append begins at the file's start again. Under
+    a flood it never catches up, and the WAL would grow for ever: when it is long, a second PASSIVE and a RESTART follow,
+    which holds the writer only for the few pages that are left.
     """
 
     def __init__(self, path: str) -> None:
@@ -152,6 +164,7 @@ class SQLiteCheckpointer:
                 connection = connection or _connect(self._path)
                 _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 if pages > RESTART_PAGES:
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                     connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
                 seen = changed
             except (sqlite3.Error, OSError) as error:

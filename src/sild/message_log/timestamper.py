@@ -38,7 +38,8 @@ SIGNATURES = "/META-INF/signatures.xml"
 TS_HASH_CHAIN = "/ts-hashchain.xml"
 FETCH_TIMEOUT_SECONDS = 20.0
 MAX_RESPONSE_BYTES = 256 * 1024
-SLICE_RECORDS = 100
+SLICE_RECORDS = 25  # a slice holds the writer for about a millisecond
+PAUSE_SECONDS = 0.002  # between slices
 MIN_INTERVAL = timedelta(seconds=60)
 MAX_INTERVAL = timedelta(days=1)
 
@@ -178,13 +179,15 @@ class Timestamper:
         await self._log.write(partial(self._log.store.link_timestamp, timestamp_id, [(record_id, None)]))
 
     async def _stamp_batch(self, pending: Sequence[tuple[int, bytes]]) -> None:
-        chains = await asyncio.to_thread(_chains, [signature_hash for _, signature_hash in pending])
-        token = await self._token(chains.result)
-        timestamp_id = await self._save(token, chains.result)
-        for start in range(0, len(pending), SLICE_RECORDS):
-            numbers = range(start, min(start + SLICE_RECORDS, len(pending)))
-            links = await asyncio.to_thread(_links, chains, pending, numbers)
-            await self._log.write(partial(self._log.store.link_timestamp, timestamp_id, links))
+        with _yielding():
+            chains = await asyncio.to_thread(_chains, [signature_hash for _, signature_hash in pending])
+            token = await self._token(chains.result)
+            timestamp_id = await self._save(token, chains.result)
+            for start in range(0, len(pending), SLICE_RECORDS):
+                numbers = range(start, min(start + SLICE_RECORDS, len(pending)))
+                links = await asyncio.to_thread(_links, chains, pending, numbers)
+                await self._log.write(partial(self._log.store.link_timestamp, timestamp_id, links))
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _save(self, token: bytes, hash_chain_result: bytes | None) -> int:
         """Store the token first: until a record is linked to it, the record counts as not stamped."""
@@ -230,20 +233,18 @@ class Timestamper:
 
 def _chains(signature_hashes: Sequence[bytes]) -> HashChains:
     leaves = [[SignedPart(SIGNATURES, signature_hash)] for signature_hash in signature_hashes]
-    with _yielding():
-        return build_hash_chains(leaves, file_name=TS_HASH_CHAIN)
+    return build_hash_chains(leaves, file_name=TS_HASH_CHAIN)
 
 
 def _links(
     chains: HashChains, pending: Sequence[tuple[int, bytes]], numbers: range
 ) -> list[tuple[int, bytes | None]]:
-    with _yielding():
-        return [(pending[number][0], chains.chains[number]) for number in numbers]
+    return [(pending[number][0], chains.chains[number]) for number in numbers]
 
 
 @contextmanager
 def _yielding() -> Iterator[None]:
-    """Long work in a thread: give the interpreter up to the event loop within half a millisecond, not five."""
+    """While threads compute for long: give the interpreter up to the event loop within half a millisecond, not five."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
     try:
