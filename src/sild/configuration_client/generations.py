@@ -101,21 +101,23 @@ class Generations:
         unfinished.rename(generation)
         _sync(self.root)
         self._step("finished")
-        if foreign:
-            self.directory.rename(self.root / f"{number - 1:012d}")
-            self._step("set aside")
-        self._link_to(generation)
+        self._link_to(generation, set_aside=self.root / f"{number - 1:012d}" if foreign else None)
         self._step("linked")
         for old in self._complete()[:-KEPT]:
-            shutil.rmtree(old)
-            self._step(f"removed {old.name}")
+            condemned = old.with_name(old.name + UNFINISHED)
+            old.rename(condemned)  # at once: a reader finds it whole or not at all
+            self._step("condemned")
+            shutil.rmtree(condemned)
 
-    def _link_to(self, generation: Path) -> None:
-        """The moment of publication: one rename."""
+    def _link_to(self, generation: Path, *, set_aside: Path | None = None) -> None:
+        """The moment of publication: one rename. A real directory goes to `set_aside` just before."""
         link = self.root / f"link{UNFINISHED}"
         link.unlink(missing_ok=True)
         link.symlink_to(Path(self.root.name) / generation.name, target_is_directory=True)
         self._step("prepared link")
+        if set_aside is not None:
+            self.directory.rename(set_aside)
+            self._step("set aside")
         link.replace(self.directory)
         _sync(self.directory.parent)
 

@@ -150,7 +150,9 @@ def read_published(directory: Path) -> PublishedConfiguration:
     for _ in range(ATTEMPTS):
         target = directory.resolve()
         try:
-            return _read(target)
+            found = _read(target)
+            if target.is_dir():  # not removed meanwhile: what was read is all there was
+                return found
         except FileNotFoundError:
             if directory.resolve() == target:
                 raise PeerError(
