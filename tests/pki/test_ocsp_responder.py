@@ -23,7 +23,10 @@ from sild.pki import (
     Unknown,
     build_ocsp_request,
     ocsp_error,
+    parse_ocsp_response,
 )
+from sild.pki.asn1 import decode, encode
+from sild.pki.ocsp_asn1 import OCSPRequest
 from support.pki import NOW, Pki
 
 PKI = Pki()
@@ -135,9 +138,6 @@ def test_the_ca_may_answer_itself() -> None:
 
 
 def many(count: int) -> bytes:
-    from sild.pki.asn1 import decode, encode
-    from sild.pki.ocsp_asn1 import OCSPRequest
-
     request = decode(OCSPRequest, REQUEST)
     request.tbs_request.request_list = request.tbs_request.request_list * count
     return encode(request)
@@ -163,3 +163,33 @@ def test_a_changed_request_gets_a_status_or_an_error(position: int, change: int)
         ocsp.OCSPResponseStatus.MALFORMED_REQUEST,
         ocsp.OCSPResponseStatus.UNAUTHORIZED,
     )
+
+
+@given(
+    serial_number=st.integers(1, 2**159),
+    seconds=st.integers(0, 10**9),
+    validity=st.none() | st.integers(1, 10**7),
+    status=st.sampled_from([Good(), Unknown(), Revoked(NOW), Revoked(NOW, x509.ReasonFlags.ca_compromise)]),
+)
+def test_what_is_answered_is_what_is_read(
+    serial_number: int, seconds: int, validity: int | None, status: CertificateStatus
+) -> None:
+    request = decode(OCSPRequest, REQUEST)
+    request.tbs_request.request_list[0].cert_id.serial_number = serial_number
+    at = NOW + timedelta(seconds=seconds)
+    asked: list[int] = []
+
+    def status_of(serial: int) -> CertificateStatus:
+        asked.append(serial)
+        return status
+
+    lasting = None if validity is None else timedelta(seconds=validity)
+    parsed = parse_ocsp_response(
+        RESPONDER.answer(encode(request), at=at, status_of=status_of, validity=lasting)
+    )
+    (single,) = parsed.singles
+    assert asked == [serial_number]
+    assert single.certificate_key is not None
+    assert single.certificate_key[2] == serial_number
+    assert (single.status, single.this_update) == (status, at)
+    assert single.next_update == (None if lasting is None else at + lasting)

@@ -394,3 +394,22 @@ def test_no_changed_byte_changes_what_is_believed(position: int, change: int) ->
         assert error.code_path in ("timestamp_validation", "malformed_signature", "internal_error")
     else:  # only what no signature covers, such as version numbers of the envelope
         assert (read.gen_time, read.imprint) == (NOW, DigestAlgorithm.SHA512.digest(DATA))
+
+
+@given(
+    serial_number=st.integers(0, 2**159),
+    nonce=st.none() | st.integers(0, 2**128),
+    milliseconds=st.integers(0, 10**11),
+    algorithm=st.sampled_from(list(DigestAlgorithm)),
+    cert_req=st.booleans(),
+)
+def test_what_is_stamped_is_what_is_read(
+    serial_number: int, nonce: int | None, milliseconds: int, algorithm: DigestAlgorithm, cert_req: bool
+) -> None:
+    at = NOW.replace(year=2021) + timedelta(milliseconds=milliseconds)
+    request = build_timestamp_request(algorithm.digest(DATA), algorithm, nonce=nonce, cert_req=cert_req)
+    stamp = parse_timestamp_response(TSA.answer(request, at=at, serial_number=serial_number))
+    read = verify_timestamp(stamp, data=DATA, tsa_certificates=TRUSTED, nonce=nonce)
+    assert (read.gen_time, read.serial_number, read.nonce) == (at, serial_number, nonce)
+    assert bool(read.certificates) == cert_req
+    assert encode(decode(ContentInfo, stamp)) == stamp

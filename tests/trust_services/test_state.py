@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -166,3 +167,17 @@ def test_status_is_by_the_clock_given(services: TrustServices, clock: SettableCl
     clock.at = clock.at.replace(year=2027)
     assert services.revoke(serial) == Revoked(clock.at)
     assert read_certificate(services.certificate(serial).der).serial_number == serial
+
+
+def test_many_at_once(services: TrustServices, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        request = certificate_request()
+        issued = list(pool.map(lambda _: services.issue(request, CertificateProfile.SIGN), range(24)))
+        serial = issued[0].serial_number
+        outcomes = set(pool.map(lambda _: services.revoke(serial), range(16)))
+    assert len({certificate.serial_number for certificate in issued}) == 24
+    assert len(services.certificates()) == 27
+    assert len(outcomes) == 1
+    connection = sqlite3.connect(tmp_path / "trust/trust.sqlite")
+    assert connection.execute("SELECT count(*) FROM audit_row WHERE action = 'revoke'").fetchone() == (1,)
+    connection.close()

@@ -41,15 +41,16 @@ UNREADABLE = (
 PEM = re.compile(
     rb"-----BEGIN (?P<label>X509 |TRUSTED |)CERTIFICATE-----\s(?P<body>[^-]*)-----END (?P=label)CERTIFICATE-----"
 )
-MAX_CERTIFICATE_BYTES = 64 * 1024
+MAX_CERTIFICATE_BYTES = 16 * 1024
 """Of the DER; PEM and base64 may be twice as long."""
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def read_certificate(data: bytes) -> Certificate:
-    """Read one certificate: DER, PEM, or base64 of either, as global configurations hold it.
+    """Read one certificate: DER, PEM, or base64 of either, as global configurations hold it. Remembered by its bytes.
 
-    Names and key of what it returns can be read. Text after the first PEM certificate is not looked at. Raises PeerError (`incorrect_certificate`).
+    Names and key of what it returns can be read. What follows the first PEM certificate is not looked at.
+    Raises PeerError (`incorrect_certificate`).
     """
     if len(data) > 2 * MAX_CERTIFICATE_BYTES:
         raise PeerError("a certificate is too large", code="incorrect_certificate", size=len(data))
@@ -74,7 +75,7 @@ def _der_of_pem(data: bytes) -> bytes:
     return body
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def der(certificate: Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
