@@ -26,11 +26,15 @@ class ContentType:
 
 
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)\s*')
+_USUAL = re.compile(r"(multipart/[a-z]{1,20}); charset=UTF-8; boundary=([A-Za-z0-9]{1,70})")
 _MEDIA_TYPE = re.compile(r"\s*([^\s;,]+)\s*")
 
 
 def parse_content_type(value: str) -> ContentType:
     """Read a Content-Type value; the first of repeated parameters counts. Raises PeerError `invalid_content_type`."""
+    usual = _USUAL.fullmatch(value)
+    if usual is not None:
+        return ContentType(usual.group(1), {"charset": "UTF-8", "boundary": usual.group(2)})
     start = _MEDIA_TYPE.match(value)
     if start is None:
         raise PeerError("the content type is empty or unreadable", code="invalid_content_type")
@@ -108,7 +112,7 @@ class MultipartScanner:
             if self._state is _State.CONTENT:
                 position = self._content(buffer, at)
             elif self._state is _State.HEADERS:
-                position = self._headers(buffer, at)
+                position = self._whole_part(buffer, at) or self._headers(buffer, at)
             elif self._state is _State.CONTENT_BEGIN:
                 position = self._content_begin(buffer, at)
             elif self._state is _State.PREAMBLE:
@@ -160,6 +164,28 @@ class MultipartScanner:
         self._state = _State.EPILOGUE
         self._sink.multipart_end()
         return position + 2
+
+    def _whole_part(self, buffer: bytes, position: int) -> int:
+        """The short way for a part that is all there, as most are: the steps below at once. 0 when it is not so plain."""
+        end = buffer.find(b"\n\r\n", position)
+        found = buffer.find(self._delimiter, end + 2) if end >= 0 else -1
+        after = found + len(self._delimiter)
+        tail = buffer[after : after + 2]
+        if found < 0 or tail not in (b"\r\n", b"--") or end - position > self._max_header_bytes:
+            return 0
+        if buffer.find(b"\n\n", position, end + 1) >= 0:
+            return 0
+        sink = self._sink
+        sink.part_begin(_part_headers(buffer[position + 1 : end]))
+        content = buffer[end + 3 : found - 1 if buffer[found - 1] == 0x0D else found]
+        if content:
+            sink.part_data(content)
+        sink.part_end()
+        if tail == b"\r\n":
+            return after + 1
+        self._state = _State.EPILOGUE
+        sink.multipart_end()
+        return after + 2
 
     def _headers(self, buffer: bytes, position: int) -> int:
         end = buffer.find(b"\n\r\n", position)

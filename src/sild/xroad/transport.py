@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 
 from sild.errors import PeerError
 from sild.xroad.faults import Fault, parse_soap_fault
@@ -157,7 +157,11 @@ class TransportLimits:
     max_body_bytes: int | None = None
 
 
-class _State(Enum):
+_DEFAULT_LIMITS = TransportLimits()
+_NO_HEADERS = PartHeaders(TEXT_XML, TEXT_XML, ())
+
+
+class _State(IntEnum):  # of int, whose hash costs nothing: the table is looked up for each part
     START = auto()
     REST = auto()
     SOAP = auto()
@@ -205,13 +209,13 @@ class TransportMessageReader:
 
         Raises PeerError `invalid_content_type`.
         """
-        self._limits = limits or TransportLimits()
+        self._limits = limits or _DEFAULT_LIMITS
         self._events: list[Event] = []
         self._error: PeerError | None = None
         self._state = _State.START
         self._type = TEXT_XML
         self._limit = self._limits.max_fault_bytes
-        self._headers = PartHeaders(TEXT_XML, TEXT_XML, ())
+        self._headers = _NO_HEADERS
         self._chunks: list[bytes] = []
         self._size = 0
         self._bodies = 0
