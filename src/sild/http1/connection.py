@@ -57,13 +57,13 @@ class ByteConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         transport = self._transport
-        if transport is None:
+        if transport is None or transport.is_closing():
             raise ConnectionLost("the peer has closed the connection")
         transport.write(data)
 
     def write_pieces(self, pieces: list[bytes]) -> None:
         transport = self._transport
-        if transport is None:
+        if transport is None or transport.is_closing():
             raise ConnectionLost("the peer has closed the connection")
         transport.writelines(pieces)
 

@@ -152,44 +152,50 @@ class ServerConnection(ByteConnection):
         self._steer_reading()
 
     def _parse(self, data: bytes) -> None:
-        parser = self._parser
-        if parser is None:
-            return
-        self._slice_bytes = len(data)
-        self._got_body = False
-        try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
+        refused = None
+        while self._parser is not None:
+            self._slice_bytes = len(data)
+            self._got_body = False
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                after = upgrade.args[0]
+            except httptools.HttpParserCallbackError as error:
+                cause = error.__context__
+                if not isinstance(cause, _Refused):
+                    log.bug("connection.parser_callback", cause or error)
+                refused = cause.status if isinstance(cause, _Refused) else 500
+                break
+            except httptools.HttpParserError:
+                if not self._deaf:  # else bytes after a request that was to be the last
+                    refused = 400
+                break
+            else:
+                break
             self._decline_upgrade()
-            rest = data[upgrade.args[0] :]
-            if rest and not self._deaf:
-                self._parse(rest)
-                return
-        except httptools.HttpParserCallbackError as error:
-            cause = error.__context__
-            if not isinstance(cause, _Refused):
-                log.bug("connection.parser_callback", cause or error)
-            self._refuse(cause.status if isinstance(cause, _Refused) else 500)
-            return
-        except httptools.HttpParserError:
-            if not self._deaf:  # else bytes after a request that was to be the last
-                self._refuse(400)
-                return
-        if self._incoming is not None:
-            self._spent = 0 if self._got_body else self._spent + len(data)
-        elif self._head_open:
-            self._spent += len(data)
-            if not self._head_watched and (self.task is None or self._wakeup is not None):
-                self._head_watched = True
-                self._deadline.set(self._limits.header_timeout)
-        if self._spent > self._limits.max_header_bytes:
-            self._refuse(431)
-            return
-        if self._queue:
+            data = data[after:]
+            if not data or self._deaf:
+                break
+        if refused is None:
+            refused = self._look_at_limits(len(data))
+        if refused is not None:
+            self._refuse(refused)
+        elif self._queue:
             if len(self._queue) > _MOST_WAITING:
                 self._crowded = True
                 self._steer_reading()
             self._wake_task()
+
+    def _look_at_limits(self, size: int) -> int | None:
+        """A slice of `size` bytes is parsed: the status to refuse with if what is unfinished has become too long."""
+        if self._incoming is not None:
+            self._spent = 0 if self._got_body else self._spent + size
+        elif self._head_open:
+            self._spent += size
+            if not self._head_watched and (self.task is None or self._wakeup is not None):
+                self._head_watched = True
+                self._deadline.set(self._limits.header_timeout)
+        return 431 if self._spent > self._limits.max_header_bytes else None
 
     def _decline_upgrade(self) -> None:
         """The client offered another protocol (the JDK offers HTTP/2 on each first request): go on in this one.
