@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import socket
 from contextlib import ExitStack
@@ -48,7 +47,7 @@ class Layout:
     """`directory` and what lies in it. `ports.json` is written last: a nation without it was not founded to the end."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self.directory = directory = directory.resolve()
         self.trust_services = directory / "trust-services"
         self.central_server = directory / "central-server"
         self.register = directory / "register"
@@ -100,8 +99,8 @@ def _read(path: Path) -> Any:  # JSON of our own making
 def _write(path: Path, values: dict[str, object]) -> None:
     """Readable by the owner alone, whole or not at all."""
     draft = path.with_suffix(".new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(values, file, indent=1, ensure_ascii=False)
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(values, indent=1, ensure_ascii=False))
     draft.replace(path)
 
 

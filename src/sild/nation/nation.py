@@ -76,7 +76,7 @@ class Nation:
         then run as processes of their own with `settings_of`. Raises CallerError (the directory holds something else, a port of an
         older start is taken), Unavailable.
         """
-        layout = Layout(directory.resolve())
+        layout = Layout(directory)
         is_new = not layout.is_founded
         if is_new:
             layout.prepare()

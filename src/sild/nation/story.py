@@ -54,7 +54,6 @@ class _Failed(Exception):
 
 async def tell(description: dict[str, Any], evidence: Path) -> AsyncIterator[Step]:
     """Run the story against a running nation. `evidence`: directory for the containers it takes out."""
-    evidence.mkdir(parents=True, exist_ok=True)
     story = _Story(description, evidence)
     for step in (
         story.configuration_is_signed,
@@ -77,7 +76,9 @@ async def tell(description: dict[str, Any], evidence: Path) -> AsyncIterator[Ste
 class _Story:
     def __init__(self, description: dict[str, Any], evidence: Path) -> None:
         self._nation = description
+        self._anchor_file = Path(description["anchor_file"]).read_bytes()
         self._evidence = evidence
+        evidence.mkdir(parents=True, exist_ok=True)
         self._client = ClientId.decode(description["example"]["client"])
         self._service = description["services"][0]
         self._provider_server, self._consumer_server = description["security_servers"]
@@ -86,8 +87,7 @@ class _Story:
         self._globalconf: GlobalConf | None = None
 
     async def configuration_is_signed(self) -> Step:
-        anchor_file = Path(self._nation["anchor_file"]).read_bytes()
-        anchor = parse_anchor(anchor_file)
+        anchor = parse_anchor(self._anchor_file)
         source = anchor.sources[0]
         answer = await fetch(f"{source.download_url}?version=6")
         directory = parse_signed_directory(answer.body)
@@ -96,7 +96,7 @@ class _Story:
             "The central server's configuration is signed by a key the anchor names",
             True,
             {
-                "anchor": anchor_hash(anchor_file),
+                "anchor": anchor_hash(self._anchor_file),
                 "source": source.download_url,
                 "expires": xml_datetime(content.expires_at),
             },

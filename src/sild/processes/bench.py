@@ -230,9 +230,9 @@ def _show(result: dict[str, Any], console: Console) -> None:
     table = Table(title="Small exchanges", box=None, title_justify="left", pad_edge=False)
     for column in (
         "key",
-        "signatures",
+        "signed",
         "clients",
-        "per second",
+        "per s",
         "p50 ms",
         "p95 ms",
         "p99 ms",
@@ -240,7 +240,7 @@ def _show(result: dict[str, Any], console: Console) -> None:
         "× floor",
         "errors",
     ):
-        table.add_column(column, justify="left" if column in ("key", "signatures") else "right")
+        table.add_column(column, justify="left" if column in ("key", "signed") else "right")
     for point in result["exchanges"]:
         latency = point["latency_ms"]
         table.add_row(
