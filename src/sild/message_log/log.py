@@ -148,6 +148,8 @@ class MessageLog:
         outcome: Future[Result] = Future()
 
         def run() -> None:
+            if not outcome.set_running_or_notify_cancel():
+                return  # who asked has gone
             try:
                 outcome.set_result(work())
             except Exception as error:  # noqa: BLE001 - handed to the caller

@@ -58,6 +58,8 @@ class GroupCommit:
         """Give `taken` an identifier no record has or will have, or Unavailable."""
 
         def take() -> None:
+            if not taken.set_running_or_notify_cancel():
+                return  # who asked has gone
             try:
                 taken.set_result(self._take(1)[0])
             except Exception as error:  # noqa: BLE001 - handed to the caller
