@@ -37,7 +37,7 @@ __all__ = ["Archiver", "ArchivingRules"]
 
 Grouping = Literal["none", "member", "subsystem"]
 COPY_BYTES = 1024 * 1024
-CLEAN_RECORDS = 200
+CLEAN_RECORDS = 50  # a slice holds the writer for a few milliseconds
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\\<>/:|*?"]')
 
 log = get_logger("message_log")
@@ -108,9 +108,12 @@ class Archiver:
     async def clean(self) -> int:
         """Remove records that are archived and older than `keep`; how many. Raises Unavailable (`database_error`)."""
         before = self._clock() - self.rules.keep
-        removed = 0
-        while count := await self._log.write(partial(self._log.store.clean, before, CLEAN_RECORDS)):
-            removed += count
+        removed = last_id = 0
+        while True:
+            done = await self._log.write(partial(self._log.store.clean, before, last_id, CLEAN_RECORDS))
+            removed, last_id = removed + done.removed, done.last_id
+            if done.is_last:
+                break
         if removed:
             log.info("archiver.cleaned", records=removed)
         return removed

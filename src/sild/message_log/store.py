@@ -24,7 +24,7 @@ from sild.message_log.schema import (
 )
 from sild.xroad.identifiers import ClientId
 
-__all__ = ["ArchiveDigest", "Store", "from_milliseconds", "milliseconds"]
+__all__ = ["ArchiveDigest", "Cleaned", "Store", "from_milliseconds", "milliseconds"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -46,6 +46,15 @@ class ArchiveDigest:
     group: str
     digest: str
     file_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """removed: how many.  last_id: of the slice looked at.  is_last: nothing old follows."""
+
+    removed: int
+    last_id: int
+    is_last: bool
 
 
 class Store:
@@ -184,37 +193,35 @@ class Store:
 
     # cleaning
 
-    def clean(self, before: datetime, limit: int) -> int:
-        """Remove up to `limit` archived records older than `before`; how many went."""
+    def clean(self, before: datetime, after: int, limit: int) -> Cleaned:
+        """Look at the `limit` records that follow id `after` and remove those archived and older than `before`.
+
+        Ids are in order of time, but for a little disorder between processes: nothing old follows a whole slice of
+        young records, so that cleaning never reads the log to its end.
+        """
         c = message_record.c
-        query = (
-            select(c.id)
-            .where(
-                c.time < milliseconds(before),
-                ~select(pending_timestamp).where(pending_timestamp.c.record_id == c.id).exists(),
-                ~select(pending_archive).where(pending_archive.c.record_id == c.id).exists(),
-            )
-            .order_by(c.id)
-            .limit(limit)
-        )
+        query = select(c.id, c.time).where(c.id > after).order_by(c.id).limit(limit)
         with self.transaction() as connection:
-            ids = list(connection.scalars(query))
-            if ids:
-                stamps = connection.scalars(
-                    delete(record_timestamp)
-                    .where(record_timestamp.c.record_id.in_(ids))
-                    .returning(record_timestamp.c.timestamp_record_id)
-                )
-                stamp_ids = sorted(set(stamps))
-                connection.execute(delete(message_attachment).where(message_attachment.c.record_id.in_(ids)))
-                connection.execute(delete(message_record).where(c.id.in_(ids)))
-                still = select(record_timestamp).where(
-                    record_timestamp.c.timestamp_record_id == timestamp_record.c.id
-                )
-                connection.execute(
-                    delete(timestamp_record).where(timestamp_record.c.id.in_(stamp_ids), ~still.exists())
-                )
-        return len(ids)
+            rows = connection.execute(query).all()
+            old = [record_id for record_id, time in rows if time < milliseconds(before)]
+            for pending in (pending_timestamp, pending_archive):
+                waiting = set(connection.scalars(select(pending).where(pending.c.record_id.in_(old))))
+                old = [record_id for record_id in old if record_id not in waiting]
+            if old:
+                _remove(connection, old)
+        is_young = all(time >= milliseconds(before) for _, time in rows)
+        return Cleaned(len(old), rows[-1][0] if rows else after, is_last=is_young)
+
+
+def _remove(connection: Connection, ids: Sequence[int]) -> None:
+    """The records, their attachments, and time-stamps that no other record has."""
+    links, stamps = record_timestamp.c, timestamp_record.c
+    removed = delete(record_timestamp).where(links.record_id.in_(ids)).returning(links.timestamp_record_id)
+    stamp_ids = sorted(set(connection.scalars(removed)))
+    connection.execute(delete(message_attachment).where(message_attachment.c.record_id.in_(ids)))
+    connection.execute(delete(message_record).where(message_record.c.id.in_(ids)))
+    is_used = select(record_timestamp).where(links.timestamp_record_id == stamps.id).exists()
+    connection.execute(delete(timestamp_record).where(stamps.id.in_(stamp_ids), ~is_used))
 
 
 def _records() -> Select[Any]:  # the row is unpacked in _logged, nowhere else
