@@ -166,8 +166,8 @@ class RestResponse:
             b"x-road-id:%s\r\nx-road-client:%s\r\nx-road-service:%s\r\nx-road-request-id:%s\r\nx-road-request-hash:%s\r\n"
             % (
                 request.query_id.encode(),
-                request.client.encode().encode(),
-                request.service.encode().encode(),
+                _encoded(request.client),
+                _encoded(request.service),
                 (request_id or request.request_id).encode(),
                 b64encode(request_hash),
             )
@@ -250,6 +250,11 @@ def _client_id(value: bytes) -> ClientId:
 
 def _service_id(value: bytes) -> ServiceId:
     return (_read_service_id if len(value) <= _CACHED_LENGTH else _read_service_id.__wrapped__)(value)
+
+
+@lru_cache(maxsize=4096)
+def _encoded(identifier: ClientId | ServiceId) -> bytes:
+    return identifier.encode().encode()
 
 
 @lru_cache(maxsize=4096)
