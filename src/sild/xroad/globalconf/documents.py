@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -123,24 +122,31 @@ def certificate_of(element: Element, *, code: str = MALFORMED) -> bytes:
     return der_of(base64_of(element, code=code))
 
 
-def _identifier_parts(element: Element) -> Iterator[tuple[str, str]]:
-    for child in element.iterchildren():
-        yield str(child.tag).removeprefix(f"{{{IDENTIFIERS_NS}}}"), child.text or ""
+_PARTS = {
+    f"{{{IDENTIFIERS_NS}}}{name}": index
+    for index, name in enumerate(
+        ("xRoadInstance", "memberClass", "memberCode", "subsystemCode", "serviceCode", "serviceVersion")
+    )
+}
+
+
+def _identifier_parts(element: Element) -> list[str | None]:
+    parts: list[str | None] = [None] * len(_PARTS)
+    for child in element:
+        index = _PARTS.get(str(child.tag))
+        if index is not None:
+            parts[index] = child.text or ""
+    return parts
 
 
 def client_id_of_element(element: Element) -> ClientId:
-    parts = dict(_identifier_parts(element))
-    return ClientId(
-        parts.get("xRoadInstance", ""),
-        parts.get("memberClass", ""),
-        parts.get("memberCode", ""),
-        parts.get("subsystemCode"),
-    )
+    instance, member_class, member_code, subsystem_code, _, _ = _identifier_parts(element)
+    return ClientId(instance or "", member_class or "", member_code or "", subsystem_code)
 
 
 def service_id_of_element(element: Element) -> ServiceId:
-    parts = dict(_identifier_parts(element))
-    return ServiceId(client_id_of_element(element), parts.get("serviceCode", ""), parts.get("serviceVersion"))
+    *_, service_code, service_version = _identifier_parts(element)
+    return ServiceId(client_id_of_element(element), service_code or "", service_version)
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------

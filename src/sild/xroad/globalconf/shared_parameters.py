@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from sys import intern
 from typing import get_args
 
 from sild.errors import CallerError, PeerError
@@ -94,6 +95,7 @@ class _Reader:
         self.version = version
         self.instance = text_of(root, "instanceIdentifier")
         self.by_id: dict[str, ClientId] = {}
+        self.clients: dict[ClientId, ClientId] = {}
 
     def parameters(self) -> SharedParameters:
         settings = self.root.find("globalSettings")
@@ -113,7 +115,7 @@ class _Reader:
             approved_tsas=tuple(map(_approved_tsa, self._children("approvedTSA"))),
             members=members,
             security_servers=tuple(map(self._server, self._children("securityServer"))),
-            global_groups=tuple(map(_global_group, self._children("globalGroup"))),
+            global_groups=tuple(map(self._global_group, self._children("globalGroup"))),
             central_services=tuple(map(_central_service, self._children("centralService"))),
             member_classes=member_classes,
             ocsp_freshness_seconds=int(text_of(settings, "ocspFreshnessSeconds")),
@@ -126,32 +128,38 @@ class _Reader:
         member_class = code = name = class_description = ""
         subsystems: list[Element] = []
         for child in element:
-            if child.tag == "subsystem":
-                subsystems.append(child)
-            elif child.tag == "memberCode":
-                code = child.text or ""
-            elif child.tag == "name":
-                name = child.text or ""
-            elif child.tag == "memberClass":
-                member_class, class_description = text_of(child, "code"), text_of(child, "description")
-        client = ClientId(self.instance, member_class, code)
+            match child.tag:
+                case "subsystem":
+                    subsystems.append(child)
+                case "memberCode":
+                    code = child.text or ""
+                case "name":
+                    name = child.text or ""
+                case "memberClass":
+                    member_class, class_description = [part.text or "" for part in child]
+        client = ClientId(self.instance, intern(member_class), code)
         self._remember(element, client)
         usual = descriptions.get(member_class, "")
         return Member(
             client,
             name,
-            tuple(self._subsystem(subsystem, client) for subsystem in subsystems),
+            tuple([self._subsystem(subsystem, client) for subsystem in subsystems]),
             None if class_description == usual else class_description,
         )
 
     def _subsystem(self, element: Element, member: ClientId) -> Subsystem:
-        client = ClientId(
-            self.instance, member.member_class, member.member_code, text_of(element, "subsystemCode")
-        )
+        code, name = "", None
+        for child in element:
+            if child.tag == "subsystemCode":
+                code = child.text or ""
+            elif child.tag == "subsystemName":
+                name = child.text or ""
+        client = ClientId(self.instance, member.member_class, member.member_code, code)
         self._remember(element, client)
-        return Subsystem(client, optional_text(element, "subsystemName"))
+        return Subsystem(client, name)
 
     def _remember(self, element: Element, client: ClientId) -> None:
+        self.clients[client] = client
         identifier = element.get("id")
         if identifier is not None:
             self.by_id[identifier.strip()] = client
@@ -163,6 +171,14 @@ class _Reader:
             raise PeerError(
                 f"{reference.tag!s} refers to nobody: {reference.text!r}", code=MALFORMED
             ) from None
+
+    def _global_group(self, element: Element) -> GlobalGroup:
+        members = map(client_id_of_element, element.iterchildren("groupMember"))
+        return GlobalGroup(
+            text_of(element, "groupCode"),
+            text_of(element, "description"),
+            tuple([self.clients.get(client, client) for client in members]),
+        )
 
     def _server(self, element: Element) -> SecurityServer:
         owner: ClientId | None = None
@@ -253,14 +269,6 @@ def _approved_tsa(element: Element) -> ApprovedTSA:
         text_of(element, "url").strip(),
         _required_certificate(element),
         COST_TYPES.get(text_of(element, "costType")),
-    )
-
-
-def _global_group(element: Element) -> GlobalGroup:
-    return GlobalGroup(
-        text_of(element, "groupCode"),
-        text_of(element, "description"),
-        tuple(map(client_id_of_element, element.iterchildren("groupMember"))),
     )
 
 
