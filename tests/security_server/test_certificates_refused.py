@@ -1,0 +1,185 @@
+"""Wrong, expired, revoked, unknown certificates and missing, stale or foreign OCSP responses, as the provider's server sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from faults import error_of
+from forger import OCSP, STALE, Forger, Part, Sealer, sign_key
+from world import Issuing, Pair, World, make_pair
+
+from sild.errors import PlatformError
+from sild.http1 import open_connection, peer_client_context
+from sild.pki import CertificateProfile
+from support.pki import Pki
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SSL = "server.serverproxy.service_failed.ssl_authentication_failed"
+
+
+@pytest.fixture
+def forger(shared_pair: Pair) -> Forger:
+    return Forger(shared_pair.world, shared_pair.consumer, shared_pair.provider)
+
+
+def nothing_happened(pair: Pair) -> None:
+    assert pair.echo.requests == []
+    assert pair.records(pair.provider) == []
+
+
+TLS_OCSP: dict[str, Callable[[Forger], list[Part]]] = {
+    "missing": lambda f: [],
+    "stale": lambda f: [f.tls_ocsp(at=datetime.now(UTC) - STALE, validity=timedelta(hours=9))],
+    "nextUpdate passed": lambda f: [
+        f.tls_ocsp(at=datetime.now(UTC) - timedelta(minutes=9), validity=timedelta(minutes=1))
+    ],
+    "revoked": lambda f: [f.tls_ocsp(status="revoked")],
+    "unknown": lambda f: [f.tls_ocsp(status="unknown")],
+    "for another certificate": lambda f: [
+        (OCSP, f.world.pki.ocsp_response(f.site.sign_certificates["1"], at=datetime.now(UTC)))
+    ],
+    "by a stranger": lambda f: [f.tls_ocsp(responder=Pki("ec-p256", common_name="Stranger").ocsp)],
+    "by a certificate without the right": lambda f: [
+        f.tls_ocsp(
+            responder=f.world.pki.issue(
+                CertificateProfile.TLS, f.world.pki.tls_credential().certificate.subject
+            )
+        )
+    ],
+    "garbage": lambda f: [(OCSP, b"garbage")],
+    "empty": lambda f: [(OCSP, b"")],
+}
+
+
+@pytest.mark.parametrize("how", TLS_OCSP)
+async def test_ocsp_response_of_the_tls_certificate(forger: Forger, shared_pair: Pair, how: str) -> None:
+    parts = [*TLS_OCSP[how](forger), *forger.message()[1:]]
+    unreadable = how in ("garbage", "empty")
+    expected = SSL.replace("ssl_authentication_failed", "io_error") if unreadable else SSL
+    assert (await forger.fault(parts)).code == expected
+    nothing_happened(shared_pair)
+
+
+SIGNATURE_OCSP: dict[str, dict[str, object]] = {
+    "stale": {"at": datetime.now(UTC) - STALE, "validity": timedelta(hours=9)},
+    "nextUpdate passed": {"at": datetime.now(UTC) - timedelta(minutes=9), "validity": timedelta(minutes=1)},
+    "revoked": {"status": "revoked"},
+    "unknown": {"status": "unknown"},
+    "by a stranger": {"responder": Pki("ec-p256", common_name="Stranger").ocsp},
+}
+
+
+@pytest.mark.parametrize("how", SIGNATURE_OCSP)
+async def test_ocsp_response_in_the_signature(forger: Forger, shared_pair: Pair, how: str) -> None:
+    forger.sealer = Sealer.of(forger.world, forger.site, "1", **SIGNATURE_OCSP[how])
+    fault = await forger.fault(forger.message())
+    expected = "cert_validation" if how in ("revoked", "unknown") else "incorrect_validation_info"
+    assert fault.code == f"server.serverproxy.signature_verification.invalid_cert_path.{expected}", fault
+    nothing_happened(shared_pair)
+
+
+async def test_no_ocsp_response_in_the_signature(forger: Forger, shared_pair: Pair) -> None:
+    forger.sealer.ocsp_responses = []
+    fault = await forger.fault(forger.message())
+    assert fault.code.startswith("server.serverproxy.signature_verification.")
+    nothing_happened(shared_pair)
+
+
+async def test_ocsp_response_of_another_certificate_in_the_signature(
+    forger: Forger, shared_pair: Pair
+) -> None:
+    other = forger.world.pki.ocsp_response(forger.site.auth_certificate, at=datetime.now(UTC))
+    forger.sealer.ocsp_responses = [other]
+    fault = await forger.fault(forger.message())
+    assert fault.code.startswith("server.serverproxy.signature_verification.invalid_cert_path.")
+    nothing_happened(shared_pair)
+
+
+def resealed(forger: Forger, pki: Pki, **issuing: object) -> Sealer:
+    """The client's sign key with another certificate, and that one's OCSP response."""
+    now = datetime.now(UTC)
+    subject = forger.site.sign_certificates["1"].subject
+    key = sign_key(forger.site, "1")
+    given = {"not_before": now - timedelta(days=9), "not_after": now + timedelta(days=9)} | issuing
+    profile = given.pop("profile", CertificateProfile.SIGN)
+    credential = pki.issue(profile, given.pop("subject", subject), key=key, **given)  # type: ignore[arg-type]
+    return Sealer(credential.certificate, key, [pki.ocsp_response(credential.certificate, at=now)])
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("expired", "invalid_cert_path|cannot_create_cert_path"),
+        ("not yet valid", "invalid_cert_path|cannot_create_cert_path"),
+        ("unknown authority", "internal_error|cannot_create_cert_path|incorrect_certificate"),
+        ("same name, other authority", "cannot_create_cert_path|invalid_cert_path|internal_error"),
+        ("authentication certificate", "malformed_signature"),
+        ("another member", "incorrect_certificate"),
+    ],
+)
+async def test_sign_certificate(forger: Forger, shared_pair: Pair, how: str, expected: str) -> None:
+    now, pki = datetime.now(UTC), forger.world.pki
+    other = forger.world.sites["ss2"].sign_certificates["2"].subject
+    forger.sealer = {
+        "expired": lambda: resealed(forger, pki, not_after=now - timedelta(days=1)),
+        "not yet valid": lambda: resealed(forger, pki, not_before=now + timedelta(days=1)),
+        "unknown authority": lambda: resealed(forger, Pki("ec-p256", common_name="Stranger")),
+        "same name, other authority": lambda: resealed(forger, Pki("ec-p384")),
+        "authentication certificate": lambda: resealed(forger, pki, profile=CertificateProfile.AUTH),
+        "another member": lambda: resealed(forger, pki, subject=other),
+    }[how]()
+    fault = await forger.fault(forger.message())
+    assert fault.code.startswith("server.serverproxy.signature_verification."), fault
+    assert any(cause in fault.code for cause in expected.split("|")), fault
+    nothing_happened(shared_pair)
+
+
+async def test_honest_again(forger: Forger, shared_pair: Pair) -> None:
+    assert b"rest-response" in await forger.send(forger.message())
+
+
+async def test_auth_certificate_the_configuration_does_not_know(forger: Forger, shared_pair: Pair) -> None:
+    world = forger.world
+    world.change_server("ss1", auth_cert_hashes=())
+    await world.publish()
+    assert (await forger.fault(forger.message())).code == SSL
+    world.change_server("ss1", auth_cert_hashes=forger.site.shared.auth_cert_hashes)
+    await world.publish()
+    nothing_happened(shared_pair)
+
+
+async def test_no_client_certificate(forger: Forger) -> None:
+    host, port = forger.target.server.addresses["server_proxy"]
+    with pytest.raises(PlatformError):
+        connection = await open_connection(host, port, tls=peer_client_context())
+        await connection.request("POST", b"/", [], b"", read_timeout=5)
+
+
+@pytest.mark.parametrize("whose", ["auth", "sign"])
+async def test_own_certificate_from_an_unknown_authority(
+    tmp_path_factory: pytest.TempPathFactory, whose: str
+) -> None:
+    """An honest server with such a certificate does not even try: it has nothing to speak with."""
+    async with World(tmp_path_factory.mktemp("unknown")) as world:
+        stranger = Issuing(pki=Pki("ec-p256", common_name="Stranger"))
+        pair = await make_pair(world, consumer={whose: stranger})
+        cause = "ssl_authentication_failed" if whose == "auth" else "cannot_create_signature"
+        assert error_of(await pair.call()) == (500, f"server.clientproxy.{cause}")
+        nothing_happened(pair)
+
+
+@pytest.mark.parametrize("whose", ["auth", "sign"])
+async def test_own_certificate_expired(tmp_path_factory: pytest.TempPathFactory, whose: str) -> None:
+    async with World(tmp_path_factory.mktemp("expired")) as world:
+        pair = await make_pair(world, provider={whose: Issuing(not_after=timedelta(days=-1))})
+        status, code = error_of(await pair.call())
+        assert status == 500
+        assert code in (
+            "server.serverproxy.service_failed.cannot_create_signature",
+            "server.clientproxy.network_error",
+            "server.clientproxy.ssl_authentication_failed",
+        )
+        nothing_happened(pair)

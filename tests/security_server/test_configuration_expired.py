@@ -1,0 +1,41 @@
+"""The global configuration is outdated or missing: nothing goes in or out (WIRE 5, 13.3)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from faults import error_of
+from forger import Forger
+from world import CLIENT, Pair, World
+
+OUTDATED = "global_conf_outdated"
+
+
+async def test_expired_at_the_clients_server(pair: Pair) -> None:
+    pair.world.central.publish(lifetime=timedelta(seconds=1))
+    await pair.consumer.server.configuration.refresh()
+    await asyncio.sleep(1.2)
+    assert error_of(await pair.call()) == (500, f"server.clientproxy.{OUTDATED}")
+    assert pair.records(pair.consumer) == []
+    await pair.world.publish()
+    assert (await pair.call()).status == 200, "a new configuration is enough to go on"
+
+
+async def test_expired_at_the_providers_server(pair: Pair) -> None:
+    pair.world.central.publish(lifetime=timedelta(seconds=1))
+    await pair.provider.server.configuration.refresh()
+    await asyncio.sleep(1.2)
+    forger = Forger(pair.world, pair.consumer, pair.provider)
+    assert (await forger.fault(forger.message())).code == f"server.serverproxy.{OUTDATED}"
+    assert error_of(await pair.call()) == (500, f"server.serverproxy.{OUTDATED}")
+    assert pair.echo.requests == []
+
+
+async def test_started_without_any_configuration(world: World) -> None:
+    world.central.publish()
+    site = await world.add_server("ss1", "1", [CLIENT], start=False)
+    world.central.directory = b"broken"
+    await site.server.start()
+    pair = Pair(world, site, site, None)  # type: ignore[arg-type]
+    assert error_of(await pair.call()) == (500, f"server.clientproxy.{OUTDATED}")
