@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from sild.signer.keyring import Keyring
 from sild.signer.ocsp import Fetch, OcspCache
 from sild.signer.signing import SignedMessage, SigningQueue
 from sild.signer.store import Store
-from sild.signer.tokens import Token
+from sild.signer.tokens import TlsContext, Token
 from sild.xroad.globalconf import GlobalConf
 from sild.xroad.identifiers import ClientId
 
@@ -35,7 +34,7 @@ class TlsCredentials:
     ocsp_responses: tuple[bytes, ...]
     _token: Token
 
-    def load_into(self, context: ssl.SSLContext) -> None:
+    def load_into(self, context: TlsContext) -> None:
         """Make `context` prove itself by this key. Raises TokenNotActive, KeyNotFound."""
         self._token.load_tls_key(self.info.key_id, self.certificates, context)
 

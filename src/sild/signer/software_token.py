@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import secrets
-import ssl
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,6 +41,7 @@ from sild.signer.tokens import (
     KeyAlgorithm,
     KeyNotFound,
     PinIncorrect,
+    TlsContext,
     TokenKey,
     TokenNotActive,
 )
@@ -151,7 +151,7 @@ class SoftwareToken:
         request = await asyncio.to_thread(builder.sign, self._key(key_id), hashes.SHA256())
         return request.public_bytes(Encoding.DER)
 
-    def load_tls_key(self, key_id: str, certificates: Sequence[Certificate], context: ssl.SSLContext) -> None:
+    def load_tls_key(self, key_id: str, certificates: Sequence[Certificate], context: TlsContext) -> None:
         """OpenSSL reads keys from files only: it gets one in memory, encrypted under a password used once."""
         password = secrets.token_urlsafe(32)
         key = self._key(key_id).private_bytes(

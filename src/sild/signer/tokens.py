@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -19,6 +18,7 @@ __all__ = [
     "KeyAlgorithm",
     "KeyNotFound",
     "PinIncorrect",
+    "TlsContext",
     "Token",
     "TokenKey",
     "TokenNotActive",
@@ -65,6 +65,12 @@ class KeyNotFound(CallerError):
     code = "key_not_found"
 
 
+class TlsContext(Protocol):
+    """What can be given a key: `ssl.SSLContext`, `sild.http1.TlsContext`."""
+
+    def load_cert_chain(self, certfile: str, *, password: str) -> None: ...
+
+
 class Token(Protocol):
     """Every method raises TokenNotActive before `login`, but `public_keys`, which shows what is public anyway."""
 
@@ -100,6 +106,6 @@ class Token(Protocol):
         """PKCS#10, DER. Raises KeyNotFound."""
         ...
 
-    def load_tls_key(self, key_id: str, certificates: Sequence[Certificate], context: ssl.SSLContext) -> None:
+    def load_tls_key(self, key_id: str, certificates: Sequence[Certificate], context: TlsContext) -> None:
         """Let `context` prove itself by this key and certificate chain (leaf first). Raises KeyNotFound."""
         ...
