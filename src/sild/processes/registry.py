@@ -1,0 +1,57 @@
+"""`sild registry --config FILE`: the population register as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+from pydantic import Field
+
+from sild.processes.asgi import Listen, Listener, serve_asgi
+from sild.registries import PopulationRegister, population_app
+from sild.settings import Settings, read_settings
+from sild.telemetry import configure_logging
+
+__all__ = ["RegistrySettings", "command"]
+
+
+class RegistrySettings(Settings):
+    """`directory` holds, without `database`, an SQLite file; relative paths start at the TOML file."""
+
+    directory: Path
+    database: str | None = None  # SQLAlchemy URL
+    people: int = Field(default=4_000, ge=100, le=1_000_000)  # about how many move into an empty register
+    url: str | None = None  # the address given in the OpenAPI description
+    listen: tuple[Listen, ...] = (Listen(port=8000),)
+    log_level: str = "INFO"
+
+
+@click.command("registry")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Settings (TOML); see docs/registries.md.",
+)
+def command(config: Path) -> None:
+    """Run the population register until SIGTERM or SIGINT. Prints one JSON line with its addresses when it serves."""
+    settings = read_settings(RegistrySettings, config)
+    configure_logging(settings.log_level)
+    asyncio.run(run(settings, base=config.parent.resolve()))
+
+
+async def run(settings: RegistrySettings, *, base: Path) -> None:
+    """Open the register and serve it until the process is asked to end."""
+    register = await asyncio.to_thread(
+        PopulationRegister.open,
+        base / settings.directory,
+        people=settings.people,
+        database_url=settings.database,
+    )
+    try:
+        application = population_app(register, url=settings.url)
+        listeners = [Listener(application, listen.at(base)) for listen in settings.listen]
+        await serve_asgi(listeners, name="registry")
+    finally:
+        register.close()
