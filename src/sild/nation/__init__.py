@@ -3,7 +3,6 @@
 layout.py       where its state lies, ports and secrets       plan.py         which members, servers and rights
 founding.py     the first start: keys, certificates, members  nation.py       every start
 description.py  nation.json                                   story.py        the self-check, step by step
-pytest_plugin.py  the fixture `nation`                        floor.py, load.py  what benchmarks need
 """
 
 from sild.nation.floor import Floor, measure_floor

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from sild.nation.nation import Nation
+    from sild.nation import Nation
 
 __all__ = ["RunningNation", "nation"]
 
@@ -71,8 +71,7 @@ class RunningNation:
 async def _start(directory: Path) -> Nation:
     from dataclasses import replace
 
-    from sild.nation.nation import Nation
-    from sild.nation.plan import DEMO
+    from sild.nation import DEMO, Nation  # late: half a second that tests without a nation need not pay
 
     return await Nation.start(directory, plan=replace(DEMO, people=PEOPLE))
 
