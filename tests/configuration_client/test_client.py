@@ -56,7 +56,7 @@ async def test_downloads_publishes_and_answers(
     make: Make, source: ConfigurationSourceServer, clock: SteppingClock
 ) -> None:
     client = make()
-    assert client.current is None
+    assert await client.restore() is None
     globalconf = await client.refresh()
     assert client.current is globalconf
     assert globalconf.version == 6

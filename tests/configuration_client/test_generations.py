@@ -164,12 +164,12 @@ def test_a_reader_never_sees_two_generations_at_once(tmp_path: Path) -> None:
 
 def test_two_publishers_take_turns(tmp_path: Path) -> None:
     directory = tmp_path / "globalconf"
-    publishers = [
-        threading.Thread(
-            target=lambda: [Generations(directory).publish(configuration("x")) for _ in range(10)]
-        )
-        for _ in range(2)
-    ]
+
+    def publish() -> None:
+        for _ in range(10):
+            Generations(directory).publish(configuration("x"))
+
+    publishers = [threading.Thread(target=publish) for _ in range(2)]
     for publisher in publishers:
         publisher.start()
     for publisher in publishers:

@@ -272,7 +272,7 @@ def test_answers_cost_the_same_for_ten_members_and_ten_thousand() -> None:
     costs = []
     for members in (10, 10_000):
         g = GlobalConf(INSTANCE, {INSTANCE: (large_parameters(members), SOON)})
-        client = ClientId(*member_id(members - 1).parts, "sub1")
+        client = replace(member_id(members - 1), subsystem_code="sub1")
         server = g.servers_of(client, NOW)[0]
         group = GlobalGroupId(INSTANCE, "all")
 
