@@ -71,9 +71,9 @@ class PostgreSQLAppender:
     def _translate(self, error: psycopg.Error) -> Exception:
         """A row PostgreSQL will never take is BrokenRow; anything else is the database's state, and the connection is made anew."""
         if isinstance(error, errors.DataError | errors.IntegrityError | errors.ProgramLimitExceeded):
-            return BrokenRow(str(error))
+            return BrokenRow(_reason(error))
         self.close()
-        return Unavailable(f"the message log cannot be written: {error}", code="database_error")
+        return Unavailable("the message log cannot be written", code="database_error", reason=_reason(error))
 
 
 # durable before `append` returns, whatever the server's default is; and no exchange waits for ever
@@ -89,6 +89,11 @@ _RECORD_TYPES = [
 _PENDING = "COPY pending_timestamp (record_id,signature_hash) FROM STDIN (FORMAT BINARY)"
 _ATTACHMENT = "COPY message_attachment (record_id,attachment_no,piece_no,data) FROM STDIN (FORMAT BINARY)"
 _TAKE_IDS = "UPDATE id_block SET next_id = next_id + %s WHERE name = 'record' RETURNING next_id"
+
+
+def _reason(error: psycopg.Error) -> str:
+    """Without DETAIL and CONTEXT, which quote the row."""
+    return error.diag.message_primary or str(error)
 
 
 def _copy(

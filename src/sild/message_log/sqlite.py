@@ -102,7 +102,7 @@ class SQLiteAppender:
             self.close()
         except sqlite3.Error:
             self._connection = None
-        return Unavailable(f"the message log cannot be written: {error}", code="database_error")
+        return Unavailable("the message log cannot be written", code="database_error", reason=str(error))
 
 
 class _Insert:

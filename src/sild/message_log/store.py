@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, delete, func, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sild.errors import Unavailable
 from sild.message_log.records import LoggedMessage, TimestampRecord, query_hash
@@ -69,7 +69,12 @@ class Store:
             with self.engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise Unavailable(f"the message log: {error}", code="database_error") from error
+            reason = str(
+                error.orig if isinstance(error, DBAPIError) else error
+            )  # without SQL and its parameters
+            raise Unavailable(
+                "the message log's database fails", code="database_error", reason=reason
+            ) from error
 
     def get(self, record_id: int) -> LoggedMessage | None:
         with self.transaction() as connection:

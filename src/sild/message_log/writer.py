@@ -138,7 +138,7 @@ class GroupCommit:
                 self._write([entry])
             return
         log.error("message_log.record_refused", reason=str(error))
-        _finish(batch, Unavailable(f"the message cannot be logged: {error}", code="database_error"))
+        _finish(batch, Unavailable("the message cannot be logged", code="database_error"))
 
     def _number(self, batch: Sequence[Entry]) -> None:
         for entry, record_id in zip(batch, self._take(len(batch)), strict=True):

@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sild.database import open_database
 from sild.errors import Unavailable
@@ -77,7 +77,10 @@ class Store:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise Unavailable(f"the signer's database: {error}", code="database_error") from error
+            reason = str(
+                error.orig if isinstance(error, DBAPIError) else error
+            )  # without SQL and its parameters
+            raise Unavailable("the signer's database fails", code="database_error", reason=reason) from error
 
     def certificates(self) -> tuple[CertificateInfo, ...]:
         """In the order they were imported, which is the order they are chosen in."""
