@@ -1,0 +1,115 @@
+"""Evidence taken out by an information system: /asic and /verificationconf, and what an outsider makes of it (WIRE 8.4)."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from world import CLIENT, REGISTER, Pair
+
+from sild.configuration_client import load_globalconf
+from sild.http1 import Fetched, fetch
+from sild.security_server import ConnectionType
+from sild.signatures import read_asice
+from sild.xroad.evidence import verify_container
+from sild.xroad.identifiers import ClientId
+
+
+def target(client: ClientId = CLIENT, query_id: str = "q1", *flags: str) -> str:
+    query = {
+        "queryId": query_id,
+        "xRoadInstance": client.instance_identifier,
+        "memberClass": client.member_class,
+        "memberCode": client.member_code,
+        "subsystemCode": client.subsystem_code or "",
+    }
+    return "/asic?" + "".join(f"{flag}&" for flag in flags) + urlencode(query)
+
+
+async def get(pair: Pair, path: str) -> Fetched:
+    return await fetch(pair.consumer.url + path, max_bytes=10_000_000)
+
+
+async def exchanged(pair: Pair) -> None:
+    answer = await pair.call("POST", "/people", body=b"question", headers=[(b"X-Road-Id", b"q1")])
+    assert answer.status == 200
+
+
+async def test_containers_verify_with_the_downloaded_configuration(pair: Pair, tmp_path: Path) -> None:
+    """Everything an outsider needs: the containers and the verification configuration, both from the client port."""
+    for _ in range(2):
+        await exchanged(pair)
+    await pair.consumer.server.timestamper.tick()
+    packed = await get(pair, "/verificationconf")
+    assert packed.header(b"content-type") == b"application/zip"
+    with zipfile.ZipFile(io.BytesIO(packed.body)) as archive:
+        names = archive.namelist()
+        assert "verificationconf/instance-identifier" in names
+        assert "verificationconf/DEV/shared-params.xml" in names
+        assert "verificationconf/DEV/shared-params.xml.metadata" in names
+        archive.extractall(tmp_path)
+    globalconf = load_globalconf(tmp_path / "verificationconf")
+    answer = await get(pair, target())
+    assert answer.status == 200, answer.body
+    assert answer.header(b"content-type") == b"application/zip"
+    assert answer.header(b"content-disposition") == b'attachment; filename="q1.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        kinds = []
+        for name in archive.namelist():
+            assert name.startswith("q1-")
+            assert name.endswith(".asice")
+            kinds.append(name.split("-")[1])
+            report = verify_container(read_asice(io.BytesIO(archive.read(name))), globalconf)
+            assert not report.remarks
+    assert sorted(kinds) == ["request", "request", "response", "response"]
+
+
+async def test_one_container(pair: Pair) -> None:
+    await exchanged(pair)
+    await pair.consumer.server.timestamper.tick()
+    answer = await get(pair, target(CLIENT, "q1", "unique", "responseOnly"))
+    assert answer.header(b"content-type") == b"application/vnd.etsi.asic-e+zip"
+    container = read_asice(io.BytesIO(answer.body))
+    assert container.message.startswith(b"200\r\n")
+    assert len(container.attachments) == 1
+
+
+async def test_not_time_stamped_yet(pair: Pair) -> None:
+    await exchanged(pair)
+    answer = await get(pair, target())
+    assert (answer.status, answer.body) == (500, b"Message signature has not been timestamped yet!")
+    forced = await get(pair, target(CLIENT, "q1", "force", "requestOnly"))
+    assert forced.status == 200
+    assert forced.header(b"content-disposition") == b'attachment; filename="q1-request.zip"'
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        (target(CLIENT, "unknown"), 404, b"No signed documents found"),
+        (target(REGISTER, "q1"), 401, b"not found"),
+        (target(CLIENT, "q1", "requestOnly", "responseOnly"), 400, b"cannot be used at the same time"),
+        (target(CLIENT, "q1", "unique"), 400, b"not applicable without"),
+        ("/asic", 400, b'"xRoadInstance"  must be specified'),
+        ("/asic?xRoadInstance=DEV&memberClass=COM&memberCode=1", 400, b'"queryId"  must be specified'),
+    ],
+)
+async def test_refused(pair: Pair, path: str, status: int, text: bytes) -> None:
+    await exchanged(pair)
+    answer = await get(pair, path)
+    assert answer.status == status, answer.body
+    assert text in answer.body
+    assert answer.header(b"content-type") == b"text/plain;charset=utf-8"
+
+
+async def test_another_clients_records_stay_hidden(pair: Pair) -> None:
+    """A query id is not a secret: the record is found only with its client, who must authenticate (WIRE 18)."""
+    await exchanged(pair)
+    other = ClientId("DEV", "COM", "1", "Other")
+    pair.consumer.server.serverconf.add_client(other, connection_type=ConnectionType.HTTP)
+    assert (await get(pair, target(other))).status == 404
+    pair.consumer.server.serverconf.set_connection_type(CLIENT, ConnectionType.HTTPS)
+    assert (await get(pair, target())).status == 401
