@@ -258,8 +258,10 @@ class _Country:
         person.address = self._address(
             self._place() if home is None or self._random.random() < 0.4 else self._place_of(home)
         )
-        grown = person.born + timedelta(days=min(round(age * 365.25), 19 * 365))
-        person.moved_in = grown + timedelta(days=self._random.randint(0, max(0, (AS_OF - grown).days - 1)))
+        grown = min(person.born + timedelta(days=19 * 365), AS_OF - timedelta(days=1))
+        if age < 18:  # an orphan, at home where it was born
+            grown = person.born
+        person.moved_in = grown + timedelta(days=self._random.randint(0, (AS_OF - grown).days - 1))
 
     def _place(self) -> Place:
         return self._random.choices(self._places, self._weights)[0]
