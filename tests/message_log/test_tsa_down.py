@@ -100,3 +100,14 @@ async def test_an_answer_that_is_no_time_stamp_of_ours(world: StampedLog, answer
     assert caught.value.code_path == "timestamping_failed"
     world.trust.tsa_answer = None
     assert await world.timestamper.stamp_pending(10) == 1
+
+
+async def test_a_bug_of_ours_counts_as_a_failure(world: StampedLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stops time-stamping stops messages in the end: they must not go on without it for ever."""
+    await world.append("1", "2")
+    with monkeypatch.context() as patch:
+        patch.setattr("sild.message_log.timestamper.build_hash_chains", lambda *_, **__: 1 / 0)
+        assert await world.timestamper.tick() == timedelta(seconds=60)
+    assert world.timestamper.failed_since == world.now
+    await world.timestamper.tick()
+    assert world.timestamper.failed_since is None

@@ -86,6 +86,8 @@ class Archiver:
                     await self.clean()
             except PlatformError as error:
                 log.refusal("archiver.failed", error)
+            except Exception as error:  # noqa: BLE001 - the next run may do better; the records wait for it
+                log.bug("archiver.failed", error)
             await asyncio.sleep((min(archive_at, clean_at) - self._clock()).total_seconds())
 
     async def archive(self) -> list[Path]:

@@ -140,6 +140,8 @@ class Timestamper:
                 stamped = await self.stamp_pending(self.rules.batch_limit)
         except PlatformError as error:
             log.refusal("timestamper.failed", error)
+        except Exception as error:  # noqa: BLE001 - if this loop died, messages would go on without time-stamps for ever
+            log.bug("timestamper.failed", error)
         interval = max(MIN_INTERVAL, min(self._interval(), MAX_INTERVAL))
         return interval if self.failed_since is None else min(interval, self.rules.retry_delay)
 
@@ -151,7 +153,7 @@ class Timestamper:
                 await self._stamp_one(pending[0][0])
             elif pending:
                 await self._stamp_batch(pending)
-        except PlatformError:
+        except Exception:
             if self.failed_since is None and await asyncio.to_thread(self._log.store.is_timestamp_pending):
                 self.failed_since = self._clock()
             raise

@@ -51,6 +51,8 @@ class GroupCommit:
 
     def run_slice(self, work: Callable[[], None]) -> None:
         """Run `work` in the thread after the messages now waiting. It must be short and may not raise."""
+        if self._closing:
+            raise Unavailable("the message log is closed", code="database_error")
         self._slices.append(work)
         self._queue.put(None)
 

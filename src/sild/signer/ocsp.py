@@ -154,9 +154,9 @@ class OcspCache:
     async def _refresh(self, wanted: Iterable[CertificateInfo]) -> bool:
         outcomes = await asyncio.gather(*(self.fetch(info) for info in wanted), return_exceptions=True)
         for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, PlatformError):
-                raise outcome
-        return not any(isinstance(outcome, PlatformError) for outcome in outcomes)
+            if isinstance(outcome, Exception) and not isinstance(outcome, PlatformError):
+                log.bug("ocsp.failed", outcome)
+        return not any(isinstance(outcome, BaseException) for outcome in outcomes)
 
     def wake(self) -> None:
         """Something changed: `run` asks anew at once."""
