@@ -269,7 +269,8 @@ class GlobalConf:
         return self._required_index(instance, at).parameters
 
     def ocsp_freshness(self, instance: str) -> timedelta:
-        """How old `thisUpdate` may be. J: the own instance's value counts for every instance; unknown ones get it too."""
+        """How old `thisUpdate` may be, as that instance says; an unknown one gets the own instance's, as the reference
+        gives it to all."""
         index = self._indexes.get(instance) or self._indexes[self._instance_identifier]
         return timedelta(seconds=index.parameters.ocsp_freshness_seconds)
 
