@@ -13,6 +13,7 @@ from sild.errors import PlatformError
 _COMMANDS = {
     "bench": ("sild.processes.bench", "Measure exchanges beside the cryptographic floor."),
     "central-server": ("sild.processes.central_server", "Run a central server."),
+    "configuration-proxy": ("sild.processes.configuration_proxy", "Run or administer a configuration proxy."),
     "demo": ("sild.processes.demo", "Start a whole country on this machine."),
     "registry": ("sild.processes.registry", "Run the population register."),
     "security-server": ("sild.processes.security_server", "Run a security server."),

@@ -12,7 +12,7 @@ assemble.py     files to a GlobalConf
 from sild.configuration_client.assemble import load_globalconf
 from sild.configuration_client.client import ConfigurationClient, ConfigurationClientStatus
 from sild.configuration_client.download import Fetch, Fetched
-from sild.configuration_client.layout import PublishedConfiguration, read_published
+from sild.configuration_client.layout import PublishedConfiguration, StoredFile, read_published
 
 __all__ = [
     "ConfigurationClient",
@@ -20,6 +20,7 @@ __all__ = [
     "Fetch",
     "Fetched",
     "PublishedConfiguration",
+    "StoredFile",
     "load_globalconf",
     "read_published",
 ]

@@ -4,6 +4,7 @@ Pure: reads, verifies, renders and answers; downloading and keeping is `configur
 
 parameters.py            what a configuration says, frozen values     documents.py    hardened XML, schemas
 shared_parameters.py     shared-params.xml, v2 to v6                   certificates.py DER, PEM, hashes, names
+sources.py               another source in shared-params.xml
 private_parameters.py    private-params.xml, configuration anchors    optional_parts.py  MONITORING, FETCHINTERVAL, NEXTUPDATE
 signed_directory.py      the signed list of files                     certificate_profiles.py  subject to member
 snapshot.py              GlobalConf: the configuration in force, every question a dictionary look-up
@@ -68,6 +69,7 @@ from sild.xroad.globalconf.signed_directory import (
     verify_signed_directory,
 )
 from sild.xroad.globalconf.snapshot import GlobalConf, TrustedIssuer
+from sild.xroad.globalconf.sources import replace_sources
 
 __all__ = [
     "CURRENT_VERSION",
@@ -122,5 +124,6 @@ __all__ = [
     "render_next_update",
     "render_private_parameters",
     "render_shared_parameters",
+    "replace_sources",
     "verify_signed_directory",
 ]
