@@ -21,7 +21,13 @@ from sqlalchemy import Connection
 from sild.central_server.configuration_parts import PRIVATE_PARAMETERS, SHARED_PARAMETERS
 from sild.central_server.key_store import KeyStore
 from sild.central_server.publication import PublicDirectory, VersionDirectories
-from sild.central_server.state import ActiveKey, InstanceState, read_state
+from sild.central_server.state import (
+    ActiveKey,
+    InstanceState,
+    SigningState,
+    read_revision,
+    read_state,
+)
 from sild.clock import Clock
 from sild.errors import PlatformError, Unavailable
 from sild.pki import DigestAlgorithm, algorithm_for, sign_bytes
@@ -82,7 +88,7 @@ class ConfigurationPublisher:
         self._clock = clock
         self._versions = range(minimum_version, CURRENT_VERSION + 1)
         self._lock = threading.Lock()
-        self._state: InstanceState | None = None
+        self._signing: SigningState | None = None
         self._files: dict[int, _VersionFiles] = {}
         self.last: Generation | None = None
 
@@ -102,17 +108,19 @@ class ConfigurationPublisher:
                 ) from error
 
     def _publish(self) -> Generation:
-        with self._snapshot() as connection:
-            state = read_state(connection, unless=self._state)
         at = self._clock()
         name = self._directory.new_name(at)
-        files = self._files if state is self._state else self._render(state, name)
-        expire_at = at + timedelta(seconds=int(state.parameters["confExpireIntervalSeconds"]))
+        signing, files = self._current(name)
+        expire_at = at + timedelta(seconds=int(signing.parameters["confExpireIntervalSeconds"]))
         signed = {
             version: VersionDirectories(
                 files=own.name,
-                internal=self._sign(state, state.internal_key, version, own.name, own.internal, expire_at),
-                external=self._sign(state, state.external_key, version, own.name, own.external, expire_at),
+                internal=self._sign(
+                    signing, signing.internal_key, version, own.name, own.internal, expire_at
+                ),
+                external=self._sign(
+                    signing, signing.external_key, version, own.name, own.external, expire_at
+                ),
             )
             for version, own in files.items()
         }
@@ -121,30 +129,32 @@ class ConfigurationPublisher:
                 contents = {file_name: data for _identifier, file_name, data in own.internal}
                 self._directory.write_files(version, name, contents)
         self._directory.switch(name, signed)
-        self._state, self._files = state, files
-        self.last = Generation(name, state.revision, at, expire_at)
+        self._signing, self._files = signing, files
+        self.last = Generation(name, signing.revision, at, expire_at)
         self._directory.clean(at, signed)
         return self.last
 
-    def _render(self, state: InstanceState, name: str) -> dict[int, _VersionFiles]:
-        """The files of every version; a version whose files came out as before keeps their directory."""
-        rendered = {}
-        for version in self._versions:
-            shared = render_shared_parameters(state.shared_v2 if version == 2 else state.shared, version)
-            private = render_private_parameters(state.private, version)
-            internal = (
-                (*SHARED_PARAMETERS, shared),
-                (*PRIVATE_PARAMETERS, private),
-                *state.parts,
-            )
-            former = self._files.get(version)
-            unchanged = former is not None and former.internal == internal
-            rendered[version] = former if former is not None and unchanged else _VersionFiles(name, internal)
-        return rendered
+    def _current(self, name: str) -> tuple[SigningState, dict[int, _VersionFiles]]:
+        """Who signs, and the files of every version; read and rendered only when the revision moved."""
+        with self._snapshot() as connection:
+            if self._signing is not None and self._signing.revision == read_revision(connection):
+                return self._signing, self._files
+            state = read_state(connection)
+        return state.signing, {version: self._render(state, version, name) for version in self._versions}
+
+    def _render(self, state: InstanceState, version: int, name: str) -> _VersionFiles:
+        """The files of one version; if they came out as before, those that are there."""
+        shared = render_shared_parameters(state.shared_v2 if version == 2 else state.shared, version)
+        private = render_private_parameters(state.private, version)
+        internal = ((*SHARED_PARAMETERS, shared), (*PRIVATE_PARAMETERS, private), *state.parts)
+        former = self._files.get(version)
+        if former is not None and former.internal == internal:
+            return former
+        return _VersionFiles(name, internal)
 
     def _sign(
         self,
-        state: InstanceState,
+        signing: SigningState,
         active: ActiveKey,
         version: int,
         files_name: str,
@@ -152,11 +162,12 @@ class ConfigurationPublisher:
         expire_at: datetime,
     ) -> bytes:
         key = self._key_store.key(active.key_id)
-        digest = DigestAlgorithm[state.parameters["confSignDigestAlgoId"].replace("-", "")]
-        identifier = state.shared.instance_identifier
+        digest = DigestAlgorithm[signing.parameters["confSignDigestAlgoId"].replace("-", "")]
         prepared = prepare_signed_directory(
             [
-                DirectoryPart(content, identifier, f"/V{version}/{files_name}/{file_name}", data)
+                DirectoryPart(
+                    content, signing.instance_identifier, f"/V{version}/{files_name}/{file_name}", data
+                )
                 for content, file_name, data in files
             ],
             expire_at=expire_at,
@@ -164,7 +175,7 @@ class ConfigurationPublisher:
             boundaries=(_boundary(), _boundary()),
             certificate=active.certificate,
             algorithm=algorithm_for(key, digest),
-            hash_algorithm=DigestAlgorithm.from_uri(state.parameters["confHashAlgoUri"]),
+            hash_algorithm=DigestAlgorithm.from_uri(signing.parameters["confHashAlgoUri"]),
         )
         return prepared.complete(sign_bytes(key, prepared.algorithm, prepared.to_be_signed))
 

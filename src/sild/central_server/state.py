@@ -50,7 +50,7 @@ from sild.xroad.globalconf import (
 )
 from sild.xroad.identifiers import ClientId, SecurityServerId
 
-__all__ = ["ActiveKey", "InstanceState", "read_state"]
+__all__ = ["ActiveKey", "InstanceState", "SigningState", "read_revision", "read_state"]
 
 Item = TypeVar("Item")
 
@@ -64,66 +64,85 @@ class ActiveKey:
 
 
 @dataclass(frozen=True, slots=True)
-class InstanceState:
-    """`shared_v2` differs from `shared` in the hashes of authentication certificates. `parts`: (identifier, name, file)."""
+class SigningState:
+    """What signing takes, and the revision it was read at."""
 
     revision: int
+    instance_identifier: str
     parameters: dict[str, str]
-    shared: SharedParameters
-    shared_v2: SharedParameters
-    private: PrivateParameters
-    parts: tuple[tuple[str, str, bytes], ...]
     internal_key: ActiveKey
     external_key: ActiveKey
 
 
-def read_state(connection: Connection, *, unless: InstanceState | None = None) -> InstanceState:
-    """Read everything a configuration says; `unless` itself, when nothing changed since it was read.
+@dataclass(frozen=True, slots=True)
+class InstanceState:
+    """`shared_v2` differs from `shared` in the hashes of authentication certificates. `parts`: (identifier, name, file)."""
 
-    `connection` sees one snapshot. Raises CallerError (`management_service_provider_not_set`, `no_configuration_signing_keys_configured`).
+    signing: SigningState
+    shared: SharedParameters
+    shared_v2: SharedParameters
+    private: PrivateParameters
+    parts: tuple[tuple[str, str, bytes], ...]
+
+
+def read_revision(connection: Connection) -> int:
+    return int(connection.execute(select(instance.c.revision)).scalar_one())
+
+
+def read_state(connection: Connection) -> InstanceState:
+    """Read everything a configuration says. `connection` sees one snapshot.
+
+    Raises CallerError (`management_service_provider_not_set`, `no_configuration_signing_keys_configured`).
     """
     row = connection.execute(select(instance)).one()
-    if unless is not None and unless.revision == row.revision:
-        return unless
     identifier: str = row.instance_identifier
     parameters = read_parameters(connection)
+    private = _private(connection, identifier, parameters, row.management_service_certificate)
+    clients = _Clients(connection, identifier)
+    shared, shared_v2 = _shared(connection, identifier, parameters, clients)
+    return InstanceState(
+        signing=SigningState(
+            revision=row.revision,
+            instance_identifier=identifier,
+            parameters=parameters,
+            internal_key=_active_key(connection, "INTERNAL"),
+            external_key=_active_key(connection, "EXTERNAL"),
+        ),
+        shared=shared,
+        shared_v2=shared_v2,
+        private=private,
+        parts=tuple(
+            (part.content_identifier, part.file_name, part.data)
+            for part in connection.execute(
+                select(configuration_parts).order_by(configuration_parts.c.content_identifier)
+            )
+        ),
+    )
+
+
+def _private(
+    connection: Connection, identifier: str, parameters: dict[str, str], certificate: bytes | None
+) -> PrivateParameters:
     provider = read_service_provider(connection)
     if provider is None:
         raise CallerError(
             "no provider of the management services is set", code="management_service_provider_not_set"
         )
-    clients = _Clients(connection, identifier)
-    shared, shared_v2 = _shared(connection, identifier, parameters, clients)
-    return InstanceState(
-        revision=row.revision,
-        parameters=parameters,
-        shared=shared,
-        shared_v2=shared_v2,
-        private=PrivateParameters(
-            instance_identifier=identifier,
-            management_service=ManagementService(
-                auth_cert_reg_service_address=parameters["authCertRegUrl"].replace(
-                    "%{centralServerAddress}", host_of(parameters["centralServerAddress"])
-                ),
-                management_request_service_provider_id=provider,
-                auth_cert_reg_service_cert=row.management_service_certificate,
+    host = host_of(parameters["centralServerAddress"])
+    anchors = connection.scalars(
+        select(trusted_anchors.c.anchor_file).order_by(trusted_anchors.c.instance_identifier)
+    )
+    return PrivateParameters(
+        instance_identifier=identifier,
+        management_service=ManagementService(
+            auth_cert_reg_service_address=parameters["authCertRegUrl"].replace(
+                "%{centralServerAddress}", host
             ),
-            timestamping_interval_seconds=int(parameters["timeStampingIntervalSeconds"]),
-            anchors=tuple(
-                parse_anchor(file)
-                for file in connection.scalars(
-                    select(trusted_anchors.c.anchor_file).order_by(trusted_anchors.c.instance_identifier)
-                )
-            ),
+            management_request_service_provider_id=provider,
+            auth_cert_reg_service_cert=certificate,
         ),
-        parts=tuple(
-            (row.content_identifier, row.file_name, row.data)
-            for row in connection.execute(
-                select(configuration_parts).order_by(configuration_parts.c.content_identifier)
-            )
-        ),
-        internal_key=_active_key(connection, "INTERNAL"),
-        external_key=_active_key(connection, "EXTERNAL"),
+        timestamping_interval_seconds=int(parameters["timeStampingIntervalSeconds"]),
+        anchors=tuple(parse_anchor(file) for file in anchors),
     )
 
 
