@@ -10,6 +10,7 @@ provider_port.py  5500                              peer_authentication.py, peer
 provider_rest.py  a request on its way in           tls_contexts.py, internal_tls.py       keys of the connections
 service_call.py   the service behind                downloads.py, ocsp_responder.py        evidence, port 5577
 received.py, outgoing.py, spool.py                  messages as streams
+metaservices.py   listClients, listMethods, ...
 """
 
 from sild.security_server.access_rights import AccessRights, EndpointRule

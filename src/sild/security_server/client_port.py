@@ -1,6 +1,7 @@
 """Ports 8080 and 8443: requests of information systems (WIRE 5, 8.4, 11.4, 14).
 
     GET /asic, /verificationconf    evidence (downloads)
+    GET /listClients                members and subsystems of an instance (metaservices)
     /r1/...                         REST messages
     anything else                   SOAP messages, in X-Road's order of handlers
 
@@ -9,11 +10,14 @@ Every refusal becomes X-Road's error in the form the caller understands, with a 
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 from sild.errors import CallerError, PlatformError
 from sild.http1 import Request, Responder
 from sild.security_server.client_authentication import Channel
 from sild.security_server.client_rest import ClientRest
 from sild.security_server.downloads import Downloads
+from sild.security_server.metaservices import render_client_list
 from sild.security_server.parts import Parts
 from sild.security_server.random_names import new_uuid
 from sild.telemetry import get_logger
@@ -44,7 +48,23 @@ class ClientPort:
         if request.method == "GET" and self._downloads.serves(target):
             await self._downloads.handle(target, responder, channel)
             return
+        if request.method == "GET" and target.partition(b"?")[0] == b"/listClients":
+            await self._list_clients(request, target, responder)
+            return
         await self._refuse_soap(request, responder)
+
+    async def _list_clients(self, request: Request, target: bytes, responder: Responder) -> None:
+        query = parse_qs(target.partition(b"?")[2].decode("latin-1"), max_num_fields=100)
+        accept = [value.decode("latin-1") for value in request.header_values(b"accept")]
+        try:
+            at = self._parts.clock()
+            globalconf = self._parts.globalconf(at)
+            instance = query.get("xRoadInstance", [""])[0] or globalconf.instance_identifier
+            content_type, body = render_client_list(globalconf, instance, accept, at)
+        except Exception as error:  # noqa: BLE001 - the edge: every failure becomes a fault
+            await self._send_soap_fault(self._fault(error, "server.clientproxy"), responder)
+            return
+        await responder.send(200, [(b"Content-Type", content_type)], body)
 
     async def _refuse_rest(self, error: Exception, request: Request, responder: Responder) -> None:
         fault = self._fault(error, "server.clientproxy")
@@ -66,6 +86,9 @@ class ClientPort:
                 CallerError("SOAP messages are not served by this server", code="service_type"),
                 "server.clientproxy",
             )
+        await self._send_soap_fault(fault, responder)
+
+    async def _send_soap_fault(self, fault: Fault, responder: Responder) -> None:
         headers = [(b"Content-Type", b"text/xml;charset=utf-8"), (b"SOAPAction", b"")]
         await responder.send(200, headers, render_soap_fault(fault, self._parts.settings.spelling))
 

@@ -16,7 +16,7 @@ import yaml
 
 from sild.errors import CallerError
 
-__all__ = ["OpenApiDescription", "parse_openapi"]
+__all__ = ["OpenApiDescription", "load_description", "parse_openapi"]
 
 MAX_DESCRIPTION_BYTES = 10 * 1024 * 1024
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -45,14 +45,8 @@ def parse_openapi(data: bytes, *, description_url: str) -> OpenApiDescription:
 
     Raises CallerError (`bad_request`).
     """
-    if len(data) > MAX_DESCRIPTION_BYTES:
-        raise _refused("the description is longer than 10 MiB")
-    document = _load(data)
-    if not isinstance(document, dict):
-        raise _refused("the description is no object")
-    version = document.get("openapi")
-    if not isinstance(version, str) or not version.startswith("3."):
-        raise _refused("the description is not OpenAPI 3")
+    document = load_description(data)
+    version = str(document["openapi"])
     information = document.get("info")
     title = information.get("title") if isinstance(information, dict) else None
     return OpenApiDescription(
@@ -61,6 +55,19 @@ def parse_openapi(data: bytes, *, description_url: str) -> OpenApiDescription:
         base_url=_base_url(document.get("servers"), description_url),
         endpoints=tuple(_endpoints(document.get("paths"))),
     )
+
+
+def load_description(data: bytes) -> dict[str, object]:
+    """The document itself, its `openapi` a text that begins `3.`. Raises CallerError (`bad_request`)."""
+    if len(data) > MAX_DESCRIPTION_BYTES:
+        raise _refused("the description is longer than 10 MiB")
+    document = _load(data)
+    if not isinstance(document, dict):
+        raise _refused("the description is no object")
+    version = document.get("openapi")
+    if not isinstance(version, str) or not version.startswith("3."):
+        raise _refused("the description is not OpenAPI 3")
+    return document
 
 
 def _load(data: bytes) -> object:

@@ -17,6 +17,7 @@ from datetime import datetime
 from sild.errors import CallerError, PeerError, stage
 from sild.http1 import ClientResponse, Request, Responder
 from sild.message_log import MessageRecord
+from sild.security_server.metaservices import answer_metaservice, is_metaservice
 from sild.security_server.outgoing import signature_parts, signed_parts
 from sild.security_server.parts import Parts
 from sild.security_server.random_names import boundary_letters
@@ -100,9 +101,12 @@ class ProviderRest:
         try:
             message = await self._read(request, received, globalconf, at)
             conf = self._parts.conf
-            service = self._authorize(conf, message, globalconf, at)
+            service = None if is_metaservice(message) else self._authorize(conf, message, globalconf, at)
             await self._verify_and_log(received, message, request, globalconf, at)
-            await self._answer(received, message, request, service, answer, globalconf)
+            if service is None:
+                await self._tell(received, message, request, answer, globalconf, at)
+            else:
+                await self._answer(received, message, request, service, answer, globalconf)
         finally:
             received.close()
 
@@ -232,6 +236,33 @@ class ProviderRest:
                 await self._seal(
                     response, body if has_body else None, request, answer, globalconf, log_bodies=log_bodies
                 )
+
+    async def _tell(
+        self,
+        received: ReceivedMessage,
+        message: RestRequest,
+        request: Request,
+        answer: ProviderAnswer,
+        globalconf: GlobalConf,
+        at: datetime,
+    ) -> None:
+        """(6) to (9) for what this server answers itself."""
+        parts = self._parts
+        content_type, told = await answer_metaservice(message, parts.conf, globalconf, parts.services, at)
+        response = RestResponse.from_http(
+            200,
+            "OK",
+            [(b"Content-Type", content_type)],
+            request=message,
+            request_hash=request_hash(received.part_digest, received.body.digest if received.body else None),
+            request_id=_wire_request_id(request),
+        )
+        answer.hold(answer.writer.message(response.part, REST_RESPONSE))
+        log_bodies = parts.message_log.body_logging.is_logged(message.service.client_id, client_side=False)
+        with parts.new_body(keep=log_bodies) as body:
+            body.write(told)
+            answer.hold(answer.writer.body_begin() + told)
+            await self._seal(response, body, request, answer, globalconf, log_bodies=log_bodies)
 
     async def _stream_body(
         self, called: ClientResponse, message: RestRequest, answer: ProviderAnswer, body: SpooledBody

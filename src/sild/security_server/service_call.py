@@ -80,14 +80,16 @@ class ServiceCaller:
         headers: Sequence[Header],
         body: SpooledBody | None,
         certificates: frozenset[bytes],
+        *,
+        url: str | None = None,
     ) -> AsyncIterator[ClientResponse]:
         """Send one request and give out the answer while it is read.
 
-        certificates: DER of those the service may present, when its `verify_tls` is set.
+        url: whose host is asked, when it is not the service's own.  certificates: DER of those the service may present, when its `verify_tls` is set.
         A body goes only with POST, PUT and PATCH, with its Content-Length (WIRE 2.3).
         Raises Unavailable (`network_error`, `unknown_host`, `io_error`) or TrustError (`ssl_authentication_failed`).
         """
-        secure, host, port, _ = _address(service.url)
+        secure, host, port, _ = _address(service.url if url is None else url)
         key = (host, port, service.service_id.client_id, certificates if service.verify_tls else None)
         connection = self._pool.take(key)
         if connection is None:

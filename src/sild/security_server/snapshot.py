@@ -57,6 +57,7 @@ class ServiceConf:
     service_id: ServiceId
     service_type: ServiceType
     url: str
+    description_url: str
     timeout: int
     verify_tls: bool
     disabled_notice: str | None
