@@ -89,7 +89,7 @@ class Administration:
         change: Change | None = None
         try:
             with _database_errors(), self._engine.begin() as connection:
-                change = Change(connection, self._clock(), actor, _next_revision(connection))
+                change = Change(connection, self._clock(), actor[:255], _next_revision(connection))
                 self._running.change = change
                 try:
                     yield

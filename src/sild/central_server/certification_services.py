@@ -18,6 +18,7 @@ from sild.central_server.validation import (
     ensure_ip_addresses,
     ensure_profile,
     ensure_url,
+    optional_text,
     parse_certificate,
 )
 from sild.pki import certificate_hash, der
@@ -85,8 +86,10 @@ class CertificationServices(Administration):
             if acme_server_directory_url
             else None,
             "acme_server_ip_address": ensure_ip_addresses(acme_server_ip_address),
-            "authentication_certificate_profile_id": authentication_certificate_profile_id or None,
-            "signing_certificate_profile_id": signing_certificate_profile_id or None,
+            "authentication_certificate_profile_id": optional_text(
+                authentication_certificate_profile_id, "profile id"
+            ),
+            "signing_certificate_profile_id": optional_text(signing_certificate_profile_id, "profile id"),
         }
         with self._change(
             "add_certification_service", certificate=certificate_hash(parsed).hex(), **values
@@ -113,8 +116,8 @@ class CertificationServices(Administration):
             "default_csr_format": ensure_csr_format,
             "acme_server_directory_url": lambda url: ensure_url(url) if url else None,
             "acme_server_ip_address": ensure_ip_addresses,
-            "authentication_certificate_profile_id": lambda text: text or None,
-            "signing_certificate_profile_id": lambda text: text or None,
+            "authentication_certificate_profile_id": lambda text: optional_text(text, "profile id"),
+            "signing_certificate_profile_id": lambda text: optional_text(text, "profile id"),
         }
         unknown = settings.keys() - checks.keys()
         if unknown:

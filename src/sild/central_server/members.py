@@ -37,7 +37,7 @@ from sild.central_server.tables import (
     server_clients,
     subsystems,
 )
-from sild.central_server.validation import ensure_code, ensure_text
+from sild.central_server.validation import ensure_code, ensure_text, optional_text
 from sild.errors import CallerError
 from sild.xroad.identifiers import ClientId, SecurityServerId
 
@@ -137,7 +137,7 @@ class Members(Administration):
         if subsystem_id.subsystem_code is None:
             raise CallerError(f"{subsystem_id} names no subsystem", code="invalid_subsystem_id")
         ensure_code(subsystem_id.subsystem_code)
-        name = ensure_text(name, "subsystem name") if name else None
+        name = optional_text(name, "subsystem name")
         with self._change("add_subsystem", subsystem=str(subsystem_id), name=name) as change:
             member = find_member(change.connection, subsystem_id)
             same = (subsystems.c.member_id == member) & (

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sild.central_server.administration import Administration, Change
 from sild.central_server.errors import NotFound
 from sild.central_server.tables import instance, system_parameters
-from sild.central_server.validation import ensure_address, ensure_code, ensure_url
+from sild.central_server.validation import ensure_address, ensure_code, ensure_text, ensure_url
 from sild.errors import CallerError, PeerError
 from sild.pki import DigestAlgorithm
 from sild.xroad.identifiers import ClientId
@@ -113,6 +113,7 @@ class SystemParameters(Administration):
             raise NotFound(f"there is no system parameter {key}", code="system_parameter_not_found")
         if value:
             try:
+                ensure_text(value, key, maximum=1000)
                 parameter.ensure(value)
             except (ValueError, KeyError, PeerError) as error:
                 raise CallerError(f"{key}: {error}", code="bad_request") from error

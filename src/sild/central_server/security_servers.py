@@ -30,7 +30,7 @@ from sild.central_server.tables import (
     security_servers,
     server_clients,
 )
-from sild.central_server.validation import ensure_address, ensure_code, ensure_text, parse_certificate
+from sild.central_server.validation import ensure_address, ensure_code, optional_text, parse_certificate
 from sild.errors import CallerError, PeerError
 from sild.pki import (
     Certificate,
@@ -122,7 +122,7 @@ class SecurityServers(ServerChanges):
 
         Raises NotFound, Conflict (the server of the management services; already in maintenance).
         """
-        message = ensure_text(message, "message") if message else None
+        message = optional_text(message, "message")
         with self._server_change("maintenance_mode_enable", server_id, message=message) as (change, key):
             provider = read_service_provider(change.connection)
             if provider is not None and registration_of(change.connection, key, provider) is not None:

@@ -26,7 +26,7 @@ from sild.central_server.tables import (
     server_clients,
     subsystems,
 )
-from sild.central_server.validation import ensure_code, ensure_text
+from sild.central_server.validation import ensure_code, optional_text
 from sild.errors import CallerError
 from sild.xroad.identifiers import ClientId, SecurityServerId
 
@@ -62,7 +62,7 @@ class ServerClients(ServerChanges):
             raise CallerError(
                 f"{client_id} owns {server_id}", code="management_request_cannot_register_owner"
             )
-        name = ensure_text(subsystem_name, "subsystem name") if subsystem_name else None
+        name = optional_text(subsystem_name, "subsystem name")
         with self._server_change(
             "client_registration",
             server_id,

@@ -19,6 +19,7 @@ from sild.central_server.errors import NotFound
 from sild.central_server.key_store import KeyStore
 from sild.central_server.records import ConfigurationType, KeyAlgorithm, SigningKey, Token
 from sild.central_server.tables import signing_keys
+from sild.central_server.validation import optional_text
 from sild.clock import Clock
 from sild.errors import CallerError
 from sild.pki import (
@@ -86,6 +87,7 @@ class SigningKeys(Administration):
 
         The first key of a source is active at once. Raises CallerError (`token_not_active`).
         """
+        label = optional_text(label, "label")
         if not self._key_store.logged_in:
             raise CallerError("the software token is not logged in", code="token_not_active")
         key_id, key = self._key_store.generate(key_algorithm)

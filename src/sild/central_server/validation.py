@@ -25,16 +25,25 @@ __all__ = [
     "ensure_profile",
     "ensure_text",
     "ensure_url",
+    "optional_text",
     "parse_certificate",
 ]
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)\Z")
+MAX_URL = 1000
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*\Z")
+
+
+_NO_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What XML cannot say, or nobody can see: entered once, it would keep the whole configuration from being published."""
 
 
 def ensure_code(value: str) -> str:
     """A new class, member, subsystem, server or group code."""
-    return ensure_new_identifier(value)
+    ensure_new_identifier(value)
+    if _NO_XML.search(value):
+        raise CallerError("a character that may not stand in an identifier", code="bad_request")
+    return value
 
 
 def ensure_instance_identifier(value: str) -> str:
@@ -48,9 +57,14 @@ def ensure_instance_identifier(value: str) -> str:
 def ensure_text(value: str, what: str, *, maximum: int = 255) -> str:
     """A name or description for people: not blank, no control characters."""
     text = value.strip()
-    if not text or len(text) > maximum or any(ord(character) < 0x20 for character in text):
+    if not text or len(text) > maximum or _NO_XML.search(text):
         raise CallerError(f"{what}: 1 to {maximum} characters, no control characters", code="bad_request")
     return text
+
+
+def optional_text(value: str | None, what: str) -> str | None:
+    """The same, or nothing."""
+    return ensure_text(value, what) if value and value.strip() else None
 
 
 def ensure_address(value: str, *, code: str = "management_request_invalid_server_address") -> str:
@@ -86,7 +100,7 @@ def ensure_ip_addresses(value: str | None) -> str | None:
     """One or more IP addresses, separated by commas; nothing stays nothing."""
     if value is None or not value.strip():
         return None
-    if not all(_is_ip(address.strip()) for address in value.split(",")):
+    if len(value) > MAX_URL or not all(_is_ip(address.strip()) for address in value.split(",")):
         raise CallerError(f"{value!r} is not a list of IP addresses", code="invalid_ip_address")
     return value.strip()
 
@@ -98,14 +112,14 @@ def ensure_url(value: str) -> str:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or any(character.isspace() for character in value.strip()):
+    if not valid or len(value) > MAX_URL or not value.strip().isprintable() or " " in value.strip():
         raise CallerError(f"{value!r} is not an http or https URL", code="invalid_url")
     return value.strip()
 
 
 def ensure_profile(value: str) -> str:
     """The Java class name of a certificate profile, the only name it has on the wire."""
-    if not _JAVA_CLASS.match(value):
+    if len(value) > 255 or not _JAVA_CLASS.match(value):
         raise CallerError(
             f"{value!r} is not the name of a certificate profile",
             code="certificate_profile_info_class_not_found",
@@ -140,4 +154,5 @@ def parse_certificate(data: bytes, *, code: str = "invalid_certificate") -> Cert
 def certificate_name(certificate: Certificate) -> str:
     """What people call a trust service: the common name of its certificate, or the whole subject without one."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+    name = str(names[0].value) if names else certificate.subject.rfc4514_string()
+    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", name)[:255] or "?"
