@@ -21,7 +21,7 @@ from sild.clock import Clock, system_clock
 from sild.database import open_database, sqlite_url
 from sild.errors import CallerError, Unavailable
 from sild.registries.identity_codes import Country, parse_identity_code
-from sild.registries.population.people import AS_OF, SyntheticPerson, synthetic_people
+from sild.registries.population.people import AS_OF, SyntheticAddress, SyntheticPerson, synthetic_people
 from sild.registries.population.records import (
     Address,
     AddressNotice,
@@ -196,7 +196,7 @@ class PopulationRegister:
                     recorded_at=use.at,
                     client=usage.client,
                     message_id=usage.message_id,
-                    **asdict(address),
+                    **_columns(address),
                 )
             ).inserted_primary_key
             assert key is not None
@@ -335,6 +335,18 @@ def _notice(row: Row[Any]) -> AddressNotice:
     )
 
 
+def _columns(address: Address | SyntheticAddress) -> dict[str, str | None]:
+    return {
+        "country": address.country,
+        "region": address.region,
+        "municipality": address.municipality,
+        "street": address.street,
+        "house": address.house,
+        "apartment": address.apartment,
+        "postal_code": address.postal_code,
+    }
+
+
 def _folded(text: str) -> str:
     """Without case and accents, as people type names: Nguyễn and nguyen, Õunapuu and ounapuu, Đỗ and do."""
     decomposed = unicodedata.normalize("NFKD", text.strip().casefold().replace("đ", "d"))
@@ -369,7 +381,7 @@ def _settle(connection: Connection, people: Iterable[SyntheticPerson]) -> None:
                 "person": person.code,
                 "valid_from": person.moved_in,
                 "recorded_at": RECORDED_AT_START,
-                **asdict(person.address),
+                **_columns(person.address),
             }
             for person in people
             if person.address is not None
