@@ -140,6 +140,7 @@ def test_nobody_edits_the_group_of_owners(central_server: CentralServer) -> None
         ("confSignDigestAlgoId", "MD5"),
         ("authCertRegUrl", "ftp://%{centralServerAddress}"),
         ("confDownloadProtocols", "gopher"),
+        ("managementServiceProviderCode", "9999"),
     ],
 )
 def test_system_parameters_that_would_break_things(
@@ -157,6 +158,17 @@ def test_system_parameters(central_server: CentralServer) -> None:
     assert central_server.system_parameters()["ocspFreshnessSeconds"] == "3600"
     with pytest.raises(NotFound, match="system_parameter_not_found"):
         central_server.set_system_parameter("ocspFreshness", "600")
+
+
+def test_the_group_of_owners_is_renamed_with_its_parameter(central_server: CentralServer) -> None:
+    with pytest.raises(Conflict, match="global_group_exists"):
+        central_server.set_system_parameter("securityServerOwnersGroup", "everyone")
+    central_server.set_system_parameter("securityServerOwnersGroup", "owners")
+    central_server.register_security_server(OTHER, "SS1", "ss1")
+    assert [m.client.id for m in central_server.global_group_members("owners")] == [MEMBER, OTHER]
+    assert {group.code for group in central_server.global_groups()} == {"everyone", "owners"}
+    central_server.set_system_parameter("securityServerOwnersGroup", "")
+    assert len(central_server.global_group_members("security-server-owners")) == 2
 
 
 def test_configuration_parts_are_validated(central_server: CentralServer, shared: Path) -> None:

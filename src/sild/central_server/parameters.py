@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from sild.central_server.administration import Administration, Change
-from sild.central_server.errors import NotFound
-from sild.central_server.tables import instance, system_parameters
+from sild.central_server.errors import Conflict, NotFound
+from sild.central_server.tables import global_groups, instance, system_parameters
 from sild.central_server.validation import ensure_address, ensure_code, ensure_text, ensure_url
 from sild.errors import CallerError, PeerError
 from sild.pki import DigestAlgorithm
@@ -98,6 +98,19 @@ def read_service_provider(connection: Connection) -> ClientId | None:
     )
 
 
+def _rename_owners_group(change: Change, code: str) -> None:
+    former = read_parameters(change.connection)["securityServerOwnersGroup"]
+    if code == former:
+        return
+    if change.connection.scalar(select(exists().where(global_groups.c.group_code == code))):
+        raise Conflict(f"global group {code} exists", code="global_group_exists")
+    change.connection.execute(
+        update(global_groups)
+        .where(global_groups.c.group_code == former)
+        .values(group_code=code, updated_at=change.at)
+    )
+
+
 class SystemParameters(Administration):
     def system_parameters(self) -> dict[str, str]:
         with self._read() as connection:
@@ -106,11 +119,14 @@ class SystemParameters(Administration):
     def set_system_parameter(self, key: str, value: str) -> None:
         """Set one parameter by X-Road's name for it; an empty value brings the default back.
 
-        Raises NotFound (no such parameter), CallerError (`bad_request`: not a value it can have).
+        The group of security server owners is renamed with its parameter. Raises NotFound (no such parameter),
+        CallerError (`bad_request`: not a value it can have, or set by appointing a provider), Conflict (`global_group_exists`).
         """
         parameter = PARAMETERS.get(key)
         if parameter is None:
             raise NotFound(f"there is no system parameter {key}", code="system_parameter_not_found")
+        if key.startswith("managementServiceProvider"):
+            raise CallerError(f"{key} is set by appointing a provider", code="bad_request")
         if value:
             try:
                 ensure_text(value, key, maximum=1000)
@@ -118,6 +134,8 @@ class SystemParameters(Administration):
             except (ValueError, KeyError, PeerError) as error:
                 raise CallerError(f"{key}: {error}", code="bad_request") from error
         with self._change("set_system_parameter", key=key, value=value) as change:
+            if key == "securityServerOwnersGroup":
+                _rename_owners_group(change, value or parameter.default)
             write_parameter(change, key, value)
 
     @property
