@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,14 @@ from sild.message_log import Archiver, ArchivingRules
 from support.stamped_log import StampedLog, stamped_log
 
 RECORDS = 2_000
+
+
+@pytest.fixture(autouse=True)
+def _small_heap() -> Iterator[None]:
+    """A full garbage collection walks the test session's whole heap, in whatever thread it happens to begin."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 async def test_slices_are_short_and_messages_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
