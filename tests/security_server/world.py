@@ -12,20 +12,26 @@ Servers are `SecurityServer` objects in this process, or processes of their own 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import secrets
+import shutil
 import socket
 import ssl
 import string
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
+import sild
+from sild.database import open_database, sqlite_url
 from sild.http1 import Fetched, Header, Request, Responder, Server, fetch, serve
 from sild.pki import (
     CertificateProfile,
@@ -45,6 +51,7 @@ from sild.security_server import (
     SecurityServer,
     SecurityServerSettings,
 )
+from sild.security_server.internal_tls import InternalTls
 from sild.signer import KeyAlgorithm, KeyUsage
 from sild.xroad.globalconf import (
     PRIVATE_PARAMETERS,
@@ -365,6 +372,7 @@ class World:
             "peer_routes": self.routes,
             "configuration_interval": 3600.0,
         }
+        prepare_directory(self.directory / name)
         server = SecurityServer(SecurityServerSettings.model_validate(values | settings))
         await server.initialise_token("1234")
         auth_certificate = await self._certificate(server, KeyUsage.AUTHENTICATION, self.member(owner), auth)
@@ -499,6 +507,26 @@ class World:
             timeout=timeout,
             max_bytes=64 * 1024 * 1024,
         )
+
+
+@cache
+def template() -> Path:
+    """What every new server would make for itself at length: migrated databases, an RSA key."""
+    directory = Path(tempfile.mkdtemp(prefix="sild-world-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    rooms = {"serverconf": "security_server", "signer": "signer", "messagelog": "message_log"}
+    for name, room in rooms.items():
+        migrations = Path(sild.__file__).parent / room / "migrations"
+        open_database(sqlite_url(directory / f"{name}.db"), migrations).dispose()
+    InternalTls(directory, host_names=("127.0.0.1", "localhost"), at=datetime.now(UTC))
+    return directory
+
+
+def prepare_directory(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in template().iterdir():
+        if path.suffix in (".db", ".pem"):
+            shutil.copy(path, directory / path.name)
 
 
 def toml_of(settings: SecurityServerSettings) -> str:
