@@ -6,10 +6,10 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from central_world import MEMBER, OTHER_SUBSYSTEM, PROFILE
+from central_world import MEMBER, OTHER_SUBSYSTEM, PROFILE, SERVER
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -31,6 +31,7 @@ nasty = st.text(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nasty, nasty)
+@example("\x1f", "\x1f")  # Python strips it as if it were a space
 def test_whatever_may_be_entered_can_be_published(
     central_server: CentralServer, shared: Path, code: str, name: str
 ) -> None:
@@ -48,6 +49,12 @@ def test_whatever_may_be_entered_can_be_published(
         central_server.update_timestamping_service(1, url=f"http://tsa/{name}")
     with contextlib.suppress(CallerError):
         central_server.set_system_parameter("authCertRegUrl", f"https://cs/{name}")
+    with contextlib.suppress(CallerError):
+        central_server.change_address(SERVER, f"ss0{name}")
+    with contextlib.suppress(CallerError):
+        central_server.set_address(f"cs{name}")
+    with contextlib.suppress(CallerError):
+        central_server.update_certification_service(1, acme_server_ip_address=f"192.0.2.1{name}")
     generation = central_server.publish()
     path = central_server.public_directory / "V6" / generation.name
     if path.exists():

@@ -64,7 +64,7 @@ class Anchors(Administration):
 
         Raises CallerError (`bad_request`).
         """
-        ensure_address(address, code="bad_request")
+        address = ensure_address(address, code="bad_request")
         with self._change("update_central_server_address", address=address) as change:
             write_parameter(change, "centralServerAddress", address)
             for configuration_type in CONFIGURATION_TYPES:

@@ -87,7 +87,7 @@ class CentralServer(
         Raises Conflict (`init_already_initialized`), CallerError (`init_invalid_params`, ...), Unavailable.
         """
         ensure_instance_identifier(instance_identifier)
-        ensure_address(address, code="init_invalid_params")
+        address = ensure_address(address, code="init_invalid_params")
         server = cls(
             _database(directory, database_url), directory, clock=clock, minimum_version=minimum_version
         )

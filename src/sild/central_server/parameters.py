@@ -129,7 +129,7 @@ class SystemParameters(Administration):
             raise CallerError(f"{key} is set by appointing a provider", code="bad_request")
         if value:
             try:
-                ensure_text(value, key, maximum=1000)
+                value = ensure_text(value, key, maximum=1000)
                 parameter.ensure(value)
             except (ValueError, KeyError, PeerError) as error:
                 raise CallerError(f"{key}: {error}", code="bad_request") from error

@@ -59,7 +59,7 @@ class SecurityServers(ServerChanges):
         and what `add_auth_certificate` raises.
         """
         ensure_code(server_code)
-        ensure_address(address)
+        address = ensure_address(address)
         server_id = SecurityServerId(owner.member, server_code)
         with self._change(
             "register_security_server", security_server=str(server_id), address=address
@@ -113,7 +113,7 @@ class SecurityServers(ServerChanges):
 
     def change_address(self, server_id: SecurityServerId, address: str) -> None:
         """Raises CallerError (`management_request_invalid_server_address`), NotFound."""
-        ensure_address(address)
+        address = ensure_address(address)
         with self._server_change("address_change", server_id, address=address) as (change, key):
             _update_server(change, key, address=address)
 

@@ -73,7 +73,7 @@ def ensure_address(value: str, *, code: str = "management_request_invalid_server
     known = _is_ip(host.strip("[]")) or (
         len(host) <= 253 and all(_LABEL.match(label) for label in host.rstrip(".").split("."))
     )
-    if not known or not (port is None or (port.isdigit() and 0 < int(port) < 65536)):
+    if not known or not (port is None or (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
         raise CallerError(f"{value!r} is not a host name or IP address", code=code)
     return value.strip()
 
