@@ -54,6 +54,8 @@ def distribution_app(public: Path) -> Starlette:
             path, media_type="text/xml" if path.suffix == ".xml" else "application/octet-stream"
         )
 
-    return Starlette(
+    application = Starlette(
         routes=[Route("/{proxy}/conf", conf), Route("/{proxy}/{milliseconds}/{path:path}", file)]
     )
+    application.router.redirect_slashes = False  # configuration clients follow no redirects
+    return application

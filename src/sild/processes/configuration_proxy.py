@@ -138,9 +138,9 @@ def update(administration: Administration, names: tuple[str, ...]) -> None:
 @_proxy_instance
 def create_instance(administration: Administration, name: str) -> None:
     """Create the configuration files of a proxy instance."""
+    administration.proxy.create_instance(name)
     click.echo(f"Generating configuration directory for instance '{name}' ...")
     click.echo("Populating 'conf.ini' with default values ...")
-    administration.proxy.create_instance(name)
     click.echo("Done.")
 
 
