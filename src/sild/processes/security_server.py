@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 from pathlib import Path
@@ -40,6 +41,8 @@ async def _serve(settings: SecurityServerSettings, grace: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await server.start()
+    gc.collect()
+    gc.freeze()  # what stands now stays: the collector need not look at it for every few messages
     click.echo(json.dumps({"server": str(server.server_id), "addresses": server.addresses}))
     await stopping.wait()
     await server.stop(grace)

@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from sild.errors import PlatformError, TrustError, Unavailable
@@ -54,27 +53,24 @@ class PeerConnections:
         self._pool = ConnectionPool(settings.max_idle_peer_connections, settings.peer_idle_timeout)
         self._winners: dict[frozenset[str], tuple[str, float]] = {}
 
-    @asynccontextmanager
-    async def to(
+    def to(
         self, servers: Sequence[SecurityServer], provider: ClientId, globalconf: GlobalConf, at: datetime
-    ) -> AsyncIterator[Connection]:
-        """A verified connection to one of `servers`; kept for another message if it can carry one.
+    ) -> _Lent:
+        """`async with`: a verified connection to one of `servers`; kept for another message if it can carry one.
 
         Raises TrustError (`ssl_authentication_failed`) or Unavailable (`network_error`): none could be used.
         """
         addresses = tuple(dict.fromkeys(server.address for server in servers if server.address))
-        address, connection = await self._acquire(addresses, provider, globalconf, at)
-        try:
-            yield connection
-        except BaseException:
-            connection.abort()
-            raise
+        return _Lent(self, addresses, provider, globalconf, at)
+
+    def release(self, address: str, connection: Connection) -> None:
+        """The exchange on it is over and was good."""
         if self._settings.keep_peer_connections:
             self._pool.give(address, connection)
         else:
             connection.close()
 
-    async def _acquire(
+    async def acquire(
         self, addresses: tuple[str, ...], provider: ClientId, globalconf: GlobalConf, at: datetime
     ) -> tuple[str, Connection]:
         key = frozenset(addresses)
@@ -196,3 +192,35 @@ class PeerConnections:
                 return error
         targets = ", ".join(f"https://{address}:{self._route(address).port}/" for address in addresses)
         return Unavailable(f"Could not connect to any target host ([{targets}])", code="network_error")
+
+
+class _Lent:
+    """A connection for the length of one exchange. A class, not a generator: it is made for every message."""
+
+    __slots__ = ("_address", "_addresses", "_at", "_connection", "_connections", "_globalconf", "_provider")
+
+    def __init__(
+        self,
+        connections: PeerConnections,
+        addresses: tuple[str, ...],
+        provider: ClientId,
+        globalconf: GlobalConf,
+        at: datetime,
+    ) -> None:
+        self._connections = connections
+        self._addresses = addresses
+        self._provider = provider
+        self._globalconf = globalconf
+        self._at = at
+
+    async def __aenter__(self) -> Connection:
+        self._address, self._connection = await self._connections.acquire(
+            self._addresses, self._provider, self._globalconf, self._at
+        )
+        return self._connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._connections.release(self._address, self._connection)
+        else:
+            self._connection.abort()

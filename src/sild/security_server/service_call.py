@@ -5,8 +5,7 @@ Redirects are not followed and any status is passed through: it is the service's
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -71,8 +70,7 @@ class ServiceCaller:
         self._limits = limits
         self._pool = ConnectionPool(max_idle=64, idle_seconds=4.0)  # many services close after 5 s
 
-    @asynccontextmanager
-    async def call(
+    def call(
         self,
         service: ServiceConf,
         method: str,
@@ -82,32 +80,44 @@ class ServiceCaller:
         certificates: frozenset[bytes],
         *,
         url: str | None = None,
-    ) -> AsyncIterator[ClientResponse]:
-        """Send one request and give out the answer while it is read.
+    ) -> _Call:
+        """`async with`: send one request and have the answer while it is read.
 
-        url: whose host is asked, when it is not the service's own.  certificates: DER of those the service may present, when its `verify_tls` is set.
-        A body goes only with POST, PUT and PATCH, with its Content-Length (WIRE 2.3).
+        url: whose host is asked, when it is not the service's own.  certificates: DER of those the service may present,
+        when its `verify_tls` is set. A body goes only with POST, PUT and PATCH, with its Content-Length (WIRE 2.3).
         Raises Unavailable (`network_error`, `unknown_host`, `io_error`) or TrustError (`ssl_authentication_failed`).
         """
-        secure, host, port, _ = _address(service.url if url is None else url)
-        key = (host, port, service.service_id.client_id, certificates if service.verify_tls else None)
+        sent = body if method in BODY_METHODS else None
+        return _Call(
+            self, service, method, target, headers, sent, certificates, service.url if url is None else url
+        )
+
+    async def connect(
+        self, key: Hashable, url: str, service: ServiceConf, certificates: frozenset[bytes]
+    ) -> Connection:
         connection = self._pool.take(key)
-        if connection is None:
-            connection = await self._open(host, port, service, certificates, secure=secure)
-        timeout = float(service.timeout) or None
-        try:
-            if body is None or method not in BODY_METHODS:
-                response = await connection.request(method, target, headers, read_timeout=timeout)
-            elif body.in_memory:
-                response = await connection.request(
-                    method, target, headers, body.read(), read_timeout=timeout
-                )
-            else:
-                response = await self._send_large(connection, method, target, headers, body, timeout)
-            yield response
-        except BaseException:
-            connection.abort()
-            raise
+        if connection is not None:
+            return connection
+        secure, host, port, _ = _address(url)
+        return await self._open(host, port, service, certificates, secure=secure)
+
+    async def send(
+        self,
+        connection: Connection,
+        method: str,
+        target: bytes,
+        headers: Sequence[Header],
+        body: SpooledBody | None,
+        timeout: float | None,  # noqa: ASYNC109 - of silence, not of the call
+    ) -> ClientResponse:
+        if body is None:
+            return await connection.request(method, target, headers, read_timeout=timeout)
+        if body.in_memory:
+            return await connection.request(method, target, headers, body.read(), read_timeout=timeout)
+        return await self._send_large(connection, method, target, headers, body, timeout)
+
+    def release(self, key: Hashable, connection: Connection) -> None:
+        """The answer has been read to its end."""
         self._pool.give(key, connection)
 
     async def _send_large(
@@ -155,3 +165,66 @@ class ServiceCaller:
 
     def close(self) -> None:
         self._pool.close()
+
+
+class _Call:
+    """One call while its answer is read. A class, not a generator: it is made for every message."""
+
+    __slots__ = (
+        "_body",
+        "_caller",
+        "_certificates",
+        "_connection",
+        "_headers",
+        "_key",
+        "_method",
+        "_service",
+        "_target",
+        "_url",
+    )
+
+    def __init__(
+        self,
+        caller: ServiceCaller,
+        service: ServiceConf,
+        method: str,
+        target: bytes,
+        headers: Sequence[Header],
+        body: SpooledBody | None,
+        certificates: frozenset[bytes],
+        url: str,
+    ) -> None:
+        self._caller = caller
+        self._service = service
+        self._method = method
+        self._target = target
+        self._headers = headers
+        self._body = body
+        self._certificates = certificates
+        self._url = url
+
+    async def __aenter__(self) -> ClientResponse:
+        service = self._service
+        secure, host, port, _ = _address(self._url)
+        pinned = self._certificates if service.verify_tls else None
+        self._key = (secure, host, port, service.service_id.client_id, pinned)
+        connection = await self._caller.connect(self._key, self._url, service, self._certificates)
+        self._connection = connection
+        try:
+            return await self._caller.send(
+                connection,
+                self._method,
+                self._target,
+                self._headers,
+                self._body,
+                float(service.timeout) or None,
+            )
+        except BaseException:
+            connection.abort()
+            raise
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._caller.release(self._key, self._connection)
+        else:
+            self._connection.abort()
