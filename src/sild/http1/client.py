@@ -112,7 +112,8 @@ class Connection(ByteConnection):
         self._keep_alive = True
         self._head_request = False
         self._waiter: asyncio.Future[None] | None = None
-        self._response: ClientResponse | None = None
+        self._answered = False
+        self._response: ClientResponse | None = None  # until it is given out
         self._incoming: ClientResponse | None = None
         self._read_timeout: float | None = None
         self._failure: PlatformError | None = None
@@ -144,7 +145,8 @@ class Connection(ByteConnection):
 
     @property
     def answered(self) -> bool:
-        return self._response is not None
+        """The head of the answer is here."""
+        return self._answered
 
     async def request(
         self,
@@ -219,6 +221,7 @@ class Connection(ByteConnection):
     def _go(self, method: str) -> None:
         self.requests += 1
         self._receiving = True
+        self._answered = False
         self._response = None
         self._head_request = method == "HEAD"
 
@@ -241,6 +244,7 @@ class Connection(ByteConnection):
             response = self._response
         if response is None:
             raise self.failure()
+        self._response = None
         return response
 
     def failure(self) -> Exception:
@@ -261,7 +265,7 @@ class Connection(ByteConnection):
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - the iterable is the caller's: its error is raised to the caller
-            if self._response is None:
+            if not self._answered:
                 self._pump_error = error
             self.abort()
         finally:
@@ -405,6 +409,7 @@ class Connection(ByteConnection):
         response = ClientResponse(status, reason.decode("latin-1"), headers, self, self._limits.buffer_bytes)
         self._spent = 0
         self._response = self._incoming = response
+        self._answered = True
         if self._head_request:
             self._end_response()
         self._wake_receiver()

@@ -82,6 +82,7 @@ class ServerConnection(ByteConnection):
         self._deaf = False  # what comes is no longer looked at
         self._no_more = False  # no request will be taken after those queued
         self._stopping = False
+        self._heard_end = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -99,6 +100,7 @@ class ServerConnection(ByteConnection):
 
     def eof_received(self) -> bool:
         """The client has no more to say but may still listen: answer what is queued."""
+        self._heard_end = True
         self._hear_no_more("the client stopped in the middle of a request")
         return self.task is not None
 
@@ -469,15 +471,18 @@ class ServerConnection(ByteConnection):
         transport = self._transport
         if transport is None:
             return
-        if not unread or not transport.can_write_eof() or transport.is_closing():
+        if not unread or self._heard_end or not transport.can_write_eof() or transport.is_closing():
             self.close()
             return
         self._deaf = self._leaving = True
         self._left_behind = transport.get_write_buffer_size()
-        transport.write_eof()
         self._body_full = self._crowded = False
         self._steer_reading()
         self._deadline.set(self._limits.linger_timeout)
+        try:
+            transport.write_eof()
+        except OSError:  # the client is gone altogether
+            transport.abort()
 
 
 def _nobody(flow: ServerConnection) -> Request:

@@ -1,0 +1,116 @@
+"""What a connection leaves behind when it has ended: nothing, and without the garbage collector's help."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import Counter
+from collections.abc import Callable
+
+from sild.errors import CallerError
+from sild.http1 import (
+    AnyTls,
+    Connection,
+    ConnectionLost,
+    Request,
+    Responder,
+    TimedOut,
+    TlsContext,
+    fetch,
+    open_connection,
+    peer_client_context,
+    peer_server_context,
+    serve,
+)
+from sild.http1.deadline import Deadline
+from sild.http1.message import IncomingMessage
+from sild.http1.server import ServerConnection
+from sild.http1.tls_layer import TlsLayer
+
+from .certs import auth_identity
+from .conftest import answering, echo
+
+OURS = (Connection, ServerConnection, IncomingMessage, Responder, Deadline, TlsLayer)
+
+
+def alive() -> Counter[str]:
+    return Counter(type(o).__name__ for o in gc.get_objects() if isinstance(o, OURS))
+
+
+async def exchanges(port: int, tls: AnyTls | None) -> None:
+    connection = await open_connection("127.0.0.1", port, tls=tls)
+    for _ in range(3):
+        await (await connection.request("POST", b"/", [], b"x" * 100)).read(10_000)
+    connection.close()
+    await connection.wait_closed()
+    connection = await open_connection("127.0.0.1", port, tls=tls)
+    outgoing = await connection.start("POST", b"/", [])
+    await outgoing.write(b"abc")
+    connection.abort()
+    await connection.wait_closed()
+    try:
+        await outgoing.response()
+    except ConnectionLost:
+        pass
+
+
+async def leave_nothing(server_tls: Callable[[], TlsContext] | None, client_tls: TlsContext | None) -> None:
+    server = await serve(echo, "127.0.0.1", 0, tls=server_tls)
+    try:
+        await exchanges(server.port, client_tls)
+        await asyncio.sleep(0.05)
+        gc.collect()
+        gc.disable()
+        before = alive()
+        for _ in range(5):
+            await exchanges(server.port, client_tls)
+        await asyncio.sleep(0.05)
+        assert alive() == before
+    finally:
+        gc.enable()
+        await server.close(1)
+
+
+async def test_plain() -> None:
+    await leave_nothing(None, None)
+
+
+async def test_tls() -> None:
+    identity = auth_identity("p256")
+    server_context, client_context = peer_server_context(), peer_client_context()
+    for context in (server_context, client_context):
+        context.use_key(identity.key, identity.chain)
+    await leave_nothing(lambda: server_context, client_context)
+
+
+async def test_failures() -> None:
+    async def handler(request: Request, responder: Responder) -> None:
+        raise CallerError("no")  # an unforeseen error would be kept by the captured log, with its frames
+
+    server = await serve(handler, "127.0.0.1", 0)
+
+    async def fail() -> None:
+        assert (await fetch(f"http://127.0.0.1:{server.port}/")).status == 500
+        async with answering(b"", close=False) as (port, _):
+            try:
+                await fetch(f"http://127.0.0.1:{port}/", timeout=0.02)
+            except TimedOut:
+                pass
+        async with answering(b"garbage") as (port, _):
+            try:
+                await fetch(f"http://127.0.0.1:{port}/")
+            except Exception:
+                pass
+
+    try:
+        await fail()
+        await asyncio.sleep(0.05)
+        gc.collect()
+        before = alive()
+        for _ in range(3):
+            await fail()
+        await asyncio.sleep(0.05)
+        gc.collect()  # an exception may hold its frame for a while
+        assert alive() == before
+    finally:
+        await server.close(1)
