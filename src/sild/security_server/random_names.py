@@ -15,24 +15,27 @@ _LETTERS = bytes(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[i % 52]
 
 
 class _Pool:
-    __slots__ = ("_bytes", "_pid", "_used")
+    __slots__ = ("_bytes", "_used")
 
     def __init__(self) -> None:
         self._bytes = b""
         self._used = 0
-        self._pid = 0
+
+    def forget(self) -> None:
+        self._bytes = b""
 
     def take(self, count: int) -> bytes:
-        """`count` bytes nobody else gets, in a forked process neither."""
+        """`count` bytes nobody else gets."""
         end = self._used + count
-        if end > len(self._bytes) or self._pid != os.getpid():
-            self._bytes, self._pid, end = os.urandom(_POOL_BYTES), os.getpid(), count
+        if end > len(self._bytes):
+            self._bytes, end = os.urandom(_POOL_BYTES), count
         taken = self._bytes[end - count : end]
         self._used = end
         return taken
 
 
 _pool = _Pool()
+os.register_at_fork(after_in_child=_pool.forget)
 
 
 def new_uuid() -> str:
