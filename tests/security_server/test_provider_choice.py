@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 from faults import error_of
-from world import CLIENT, ECHO, REGISTER, Echo, Pair, Site, World, free_ports
+from world import CLIENT, ECHO, REGISTER, Echo, Pair, Site, World
 
 from sild.errors import PlatformError
+from sild.nation.layout import free_ports
 from sild.security_server import PeerRoute
 from sild.security_server.provider_choice import choose_servers
 from sild.xroad.globalconf import GlobalConf, MaintenanceMode, Member, SecurityServer, SharedParameters

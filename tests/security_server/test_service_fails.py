@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from faults import error_of
-from world import ECHO, REGISTER, Pair, free_ports
+from world import ECHO, REGISTER, Pair
 
 from sild.http1 import Request, Responder, information_system_server_context
+from sild.nation.layout import free_ports
 from sild.pki import der
 
 RawService = Callable[[bytes, bool], Awaitable[None]]

@@ -16,7 +16,6 @@ import atexit
 import json
 import secrets
 import shutil
-import socket
 import ssl
 import string
 import sys
@@ -33,6 +32,7 @@ from cryptography import x509
 import sild
 from sild.database import open_database, sqlite_url
 from sild.http1 import Fetched, Header, Request, Responder, Server, fetch, serve
+from sild.nation.layout import free_ports
 from sild.pki import (
     CertificateProfile,
     CertificateStatus,
@@ -545,16 +545,6 @@ def toml_of(settings: SecurityServerSettings) -> str:
 
 def name_of(**parts: str) -> x509.Name:
     return pki_name(**parts)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Echo:

@@ -12,6 +12,8 @@ from typing import Any
 
 from sild.errors import CallerError
 
+FIRST_PORT, PAST_LAST_PORT = 10_240, 32_768
+
 __all__ = ["Layout", "Ports", "Secrets", "ServerPorts", "free_ports"]
 
 
@@ -105,7 +107,14 @@ def _write(path: Path, values: dict[str, object]) -> None:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Different ports of 127.0.0.1 that are free now."""
+    """Different ports of 127.0.0.1 that are free now, below those the system hands out to outgoing connections."""
+    found: list[int] = []
     with ExitStack() as stack:
-        bound = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return tuple(each.getsockname()[1] for each in bound)
+        while len(found) < count:
+            port = FIRST_PORT + secrets.randbelow(PAST_LAST_PORT - FIRST_PORT)
+            try:
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+            found.append(port)
+    return tuple(found)
