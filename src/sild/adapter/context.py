@@ -1,0 +1,79 @@
+"""What a caller may say about a call besides what it asks, and the header that says it (PR-REST 4.3, PR-MESS 2.2).
+
+The provider's log and the evidence of both sides hold these words, signed with the message: all of them are `X-Road-*` headers,
+which stand in the log even where bodies and paths are not logged (WIRE 2.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sild.errors import CallerError
+from sild.http1 import Header
+from sild.xroad import SecurityServerId
+from sild.xroad.identifiers import encode_segments
+from sild.xroad.rest import RepresentedParty
+
+__all__ = ["AUTOMATIC", "HEADER_NAMES", "CallContext", "header_value"]
+
+AUTOMATIC = "automatic"
+"""`user_id` of a call that no person caused."""
+
+HEADER_NAMES = {
+    "user_id": b"X-Road-UserId",
+    "issue": b"X-Road-Issue",
+    "represented_party": b"X-Road-Represented-Party",
+    "security_server": b"X-Road-Security-Server",
+    "legal_ground": b"X-Road-Legal-Ground",
+}
+"""Field of `CallContext` -> header. The last is ours: PR-REST 4.3 leaves further names to those who agree on them."""
+
+MAX_VALUE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallContext:
+    """On whose behalf, because of what, on what ground.
+
+    user_id: who acts, with the country in front, `EE38001085718`; `AUTOMATIC` when nobody does.
+    issue: the case, application or document that caused the call.
+    represented_party: for whom the client acts, when it is neither itself nor a member.
+    security_server: the provider's server that must answer, when any will not do.
+    legal_ground: one provision that allows the call, as an ELI or as both sides write it.
+    """
+
+    user_id: str | None = None
+    issue: str | None = None
+    represented_party: RepresentedParty | None = None
+    security_server: SecurityServerId | None = None
+    legal_ground: str | None = None
+
+    def headers(self) -> list[Header]:
+        """Those that are set. Raises CallerError (`bad_request`) for a value that no header can hold."""
+        texts = {
+            "user_id": self.user_id,
+            "issue": self.issue,
+            "represented_party": _party(self.represented_party),
+            "security_server": self.security_server.encode() if self.security_server else None,
+            "legal_ground": self.legal_ground,
+        }
+        return [
+            (HEADER_NAMES[field], header_value(field, text))
+            for field, text in texts.items()
+            if text is not None
+        ]
+
+
+def _party(party: RepresentedParty | None) -> str | None:
+    if party is None:
+        return None
+    parts = (party.member_code,) if party.member_class is None else (party.member_class, party.member_code)
+    return encode_segments(*parts)
+
+
+def header_value(field: str, text: str) -> bytes:
+    """UTF-8, as the message part is. Raises CallerError: empty, too long, blanks at the ends, control characters."""
+    value = text.encode("utf-8", "surrogatepass")
+    if not value or len(value) > MAX_VALUE_BYTES or text != text.strip() or not text.isprintable():
+        raise CallerError(f"{field} cannot stand in a header: {text[:40]!r}", code="bad_request")
+    return value

@@ -1,0 +1,151 @@
+"""One call on the wire, with its repetitions: connection, request, the judging of what comes back, pauses.
+
+A call's `judge` reads the answer as far as the call wants it and raises what is wrong with it; what it raises counts as the
+attempt's failure, and `retries` says whether there is another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from time import monotonic
+from typing import Generic, TypeVar
+
+from sild.adapter.bodies import RequestBody, Sendable
+from sild.adapter.connections import Connections, Timeouts
+from sild.adapter.faults import XRoadFault
+from sild.adapter.retries import Retries, Sent
+from sild.errors import PlatformError
+from sild.http1 import ClientResponse, Connection, Header, TimedOut
+from sild.telemetry import get_logger
+
+__all__ = ["Call", "Exchanges"]
+
+log = get_logger("adapter")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """judge: gets the answer and the number of the attempt.  service: for the log; paths and queries hold personal data."""
+
+    method: str
+    target: bytes
+    headers: tuple[Header, ...]
+    judge: Callable[[ClientResponse, int], Awaitable[T]]
+    repeatable: bool
+    query_id: str = ""
+    service: str = ""
+    body: Sendable = field(default_factory=lambda: RequestBody(None))
+    timeouts: Timeouts | None = None
+
+
+class Exchanges:
+    """Calls to one security server."""
+
+    def __init__(self, connections: Connections, timeouts: Timeouts, retries: Retries) -> None:
+        self._connections = connections
+        self._timeouts = timeouts
+        self._retries = retries
+
+    async def run(self, call: Call[T]) -> T:
+        """Send, judge, repeat while the rule allows; the connection is free again when this returns."""
+        async with self.open(call) as judged:
+            return judged
+
+    @asynccontextmanager
+    async def open(self, call: Call[T]) -> AsyncIterator[T]:
+        """The same, but the connection stays the call's inside the block, for an answer that is read piece by piece.
+
+        The bound on the whole call ends when the block begins. Enter and leave may run in different tasks.
+        """
+        timeouts = call.timeouts or self._timeouts
+        async with _within(timeouts.total):
+            await self._connections.acquire()
+            try:
+                connection, judged = await self._attempts(call, timeouts)
+            except BaseException:
+                self._connections.release()
+                raise
+        try:
+            yield judged
+        except BaseException:
+            connection.abort()
+            raise
+        else:
+            self._give_back(connection)
+        finally:
+            self._connections.release()
+
+    async def _attempts(self, call: Call[T], timeouts: Timeouts) -> tuple[Connection, T]:
+        for attempt in count(1):
+            began, sent = monotonic(), False
+            try:
+                connection = await self._connections.take()
+                sent = True
+                judged = await self._attempt(connection, call, timeouts, attempt)
+            except PlatformError as error:
+                known = Sent(sent, call.repeatable, call.body.replayable)
+                pause = self._retries.pause_after(attempt, error, known, chance=random.random())  # noqa: S311 - no secret
+                self._report(call, error, attempt, pause)
+                if pause is None:
+                    raise
+            else:
+                log.debug(
+                    "adapter.answered",
+                    service=call.service,
+                    method=call.method,
+                    query_id=call.query_id,
+                    attempt=attempt,
+                    milliseconds=round(1000 * (monotonic() - began), 1),
+                )
+                return connection, judged
+            await asyncio.sleep(pause)
+        raise AssertionError("count() ends nowhere")
+
+    async def _attempt(self, connection: Connection, call: Call[T], timeouts: Timeouts, attempt: int) -> T:
+        try:
+            response = await connection.request(
+                call.method, call.target, call.headers, call.body.send(), read_timeout=timeouts.silence
+            )
+            return await call.judge(response, attempt)
+        except XRoadFault:
+            self._give_back(connection)  # read to its end: the connection is as good as before
+            raise
+        except BaseException:
+            connection.abort()
+            raise
+
+    def _give_back(self, connection: Connection) -> None:
+        if connection.reusable:
+            self._connections.give(connection)
+        else:
+            connection.abort()
+
+    def _report(self, call: Call[T], error: PlatformError, attempt: int, pause: float | None) -> None:
+        """A failure is raised to the caller, who may log it as he likes; a repetition he would not see."""
+        (log.debug if pause is None else log.info)(
+            "adapter.failed" if pause is None else "adapter.repeated",
+            fault=type(error).__name__,
+            code=error.code_path,
+            service=call.service,
+            method=call.method,
+            query_id=call.query_id,
+            attempt=attempt,
+        )
+
+
+@asynccontextmanager
+async def _within(seconds: float | None) -> AsyncIterator[None]:
+    """A bound on everything inside, as an error of ours."""
+    try:
+        async with asyncio.timeout(seconds) as bound:
+            yield
+    except TimeoutError:
+        if bound.expired():
+            raise TimedOut(f"the call took longer than {seconds:g} s") from None
+        raise
