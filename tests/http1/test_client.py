@@ -173,6 +173,7 @@ async def test_answers_to_head_and_without_body() -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab",
         b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n",
     ],
 )
 async def test_an_answer_that_is_none(answer: bytes) -> None:

@@ -26,7 +26,7 @@ from sild.http1.tls_layer import TlsLayer
 
 __all__ = ["ClientResponse", "Connection", "Outgoing", "open_connection"]
 
-_LENGTHS = frozenset({14, 17})  # content-length, transfer-encoding
+_LENGTHS = frozenset({10, 14, 17})  # connection, content-length, transfer-encoding
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -385,8 +385,8 @@ class Connection(ByteConnection):
             raise ValueError("bytes after the answer")
         headers, reason = self._headers, self._reason
         self._headers, self._reason = [], b""
-        if parser.get_http_version() not in ("1.1", "1.0"):
-            raise ValueError("not HTTP/1.1")
+        keep_alive = parser.should_keep_alive()
+        said = not keep_alive
         status = parser.get_status_code()
         if status < 200:
             if status == 101:
@@ -403,8 +403,12 @@ class Connection(ByteConnection):
                     if value.lower() != b"chunked":
                         raise ValueError("a transfer coding other than chunked")
                     framed = True
+                elif name == b"connection":
+                    said = True
+        if said and parser.get_http_version() not in ("1.1", "1.0"):  # unsaid, it is 1.1: see the server
+            raise ValueError("not HTTP/1.1")
         self._until_eof = not framed
-        if not framed or not parser.should_keep_alive():
+        if not framed or not keep_alive:
             self._keep_alive = False
         response = ClientResponse(status, reason.decode("latin-1"), headers, self, self._limits.buffer_bytes)
         self._spent = 0

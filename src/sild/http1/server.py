@@ -33,7 +33,9 @@ Handler = Callable[[Request, Responder], Awaitable[None]]
 log = get_logger("http1")
 
 _METHODS = {m.encode(): m for m in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")}
-_LENGTHS = frozenset({4, 6, 7, 14, 17})  # host, expect, upgrade, content-length, transfer-encoding
+_LENGTHS = frozenset(
+    {4, 6, 7, 10, 14, 17}
+)  # host, expect, upgrade, connection, content-length, transfer-encoding
 _MOST_WAITING = 16  # pipelined requests parsed ahead of the one being answered
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -259,7 +261,7 @@ class ServerConnection(ByteConnection):
             self._tls,
         )
         request.keep_alive = parser.should_keep_alive()
-        self._check_head(request, parser.get_http_version())
+        self._check_head(request, parser)
         self._headers = []
         self._target = b""
         self._head_open = False
@@ -267,16 +269,11 @@ class ServerConnection(ByteConnection):
         self._incoming = request
         self._queue.append(request)
 
-    def _check_head(self, request: Request, version: str) -> None:
+    def _check_head(self, request: Request, parser: httptools.HttpRequestParser) -> None:
         """What the parser leaves open (RFC 9112 3.2, 6.1, 6.3): two readers must not frame one message differently."""
         framing = b""
         upgrade = False
-        if version != "1.1":
-            if version != "1.0":
-                raise _Refused(505)
-            request.minor = 0
-        if request.method == "CONNECT":
-            raise _Refused(501)
+        said = not request.keep_alive
         hosts = 0
         for name, value in request.headers:
             if len(name) not in _LENGTHS:
@@ -290,20 +287,33 @@ class ServerConnection(ByteConnection):
             elif name == b"transfer-encoding":
                 if value.lower() != b"chunked":
                     raise _Refused(501)
-                if not request.minor:
-                    raise _Refused(400)
                 request.has_body_hint = True
                 framing = b"Transfer-Encoding: chunked"
+            elif name == b"connection":
+                said = True
             elif name == b"upgrade":
                 upgrade = True
             elif name == b"expect":
                 if value.lower() != b"100-continue":
                     raise _Refused(417)
                 request.expects_continue = True
+        if said:  # else it is HTTP/1.1: no other version is kept alive unasked
+            self._check_version(request, parser.get_http_version(), framing)
         if hosts > 1 or (hosts == 0 and request.minor):
             raise _Refused(400)
-        if upgrade and request.has_body_hint and self._parser is not None and self._parser.should_upgrade():
+        if request.method == "CONNECT":
+            raise _Refused(501)
+        if upgrade and framing and parser.should_upgrade():
             self._upgrade_framing = framing
+
+    def _check_version(self, request: Request, version: str, framing: bytes) -> None:
+        if version == "1.1":
+            return
+        if version != "1.0":
+            raise _Refused(505)
+        request.minor = 0
+        if framing.startswith(b"Transfer"):
+            raise _Refused(400)
 
     def on_body(self, body: bytes) -> None:
         if self._incoming is not None:

@@ -39,8 +39,8 @@ class Engine(Protocol):
     def handshake(self) -> bool:
         """Go on with it; true when it is done."""
 
-    def read(self) -> bytes | None:
-        """Plain bytes; None when more must be fed first, empty when the peer has said goodbye."""
+    def read(self, most: int) -> bytes | None:
+        """At most `most` plain bytes; None when more must be fed first, empty when the peer has said goodbye."""
 
     def encrypt(self, data: bytes | memoryview) -> bytes:
         """At most one record's worth of plain bytes as it goes to the peer."""
@@ -85,9 +85,9 @@ class OpenSSLEngine:
             raise TlsFailed(_reason(error)) from error
         return True
 
-    def read(self) -> bytes | None:
+    def read(self, most: int) -> bytes | None:
         try:
-            return self._connection.recv(RECORD)
+            return self._connection.recv(most)
         except SSL.WantReadError:
             return None
         except SSL.ZeroReturnError:
@@ -98,7 +98,7 @@ class OpenSSLEngine:
     def encrypt(self, data: bytes | memoryview) -> bytes:
         try:
             self._connection.send(data)
-            return self._connection.bio_read(_ROOM)
+            return self._connection.bio_read(len(data) + 256)
         except SSL.Error as error:
             raise TlsFailed(_reason(error)) from error
 
@@ -155,9 +155,9 @@ class StandardEngine:
             raise TlsFailed(error.reason or str(error)) from error
         return True
 
-    def read(self) -> bytes | None:
+    def read(self, most: int) -> bytes | None:
         try:
-            return self._object.read(RECORD)
+            return self._object.read(most)
         except ssl.SSLWantReadError:
             return None
         except ssl.SSLZeroReturnError:
@@ -283,7 +283,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
                 engine.feed(
                     data
                 )  # one whole record, the usual small message: no need to ask whether there is more
-                plain = engine.read()
+                plain = engine.read(len(data))
                 if plain:
                     app.data_received(plain)
                 elif plain is None:
@@ -312,7 +312,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
 
     def _drain(self) -> None:
         while self._engine is not None and self._app is not None:
-            plain = self._engine.read()
+            plain = self._engine.read(RECORD)
             if plain is None:
                 self._send_out()
                 return
