@@ -70,6 +70,33 @@ def test_what_only_a_container_may_have_is_not_remembered() -> None:
     assert recurring.recall(xml) is None
 
 
+def _decoy(xml: bytes, name: bytes) -> bytes:
+    """The signed element spelt `<xades:Name >`, and one of the usual spelling where no signature covers it."""
+    start, end = b"<xades:%b>" % name, b"</xades:%b>" % name
+    unsigned = xml[xml.index(start) : xml.index(end)] + end
+    place = (
+        b"<ds:KeyInfo>" if name == b"SigningTime" else b"</xades:QualifyingProperties>"
+    )  # the schema lets anything follow
+    return xml.replace(start, b"<xades:%b >" % name).replace(place, place + unsigned)
+
+
+@pytest.mark.parametrize("name", [b"SigningTime", b"MimeType"])
+def test_a_decoy_beside_the_signed_value_is_not_remembered(name: bytes) -> None:
+    """Else its owner could have a signature accepted that covers the decoy: good here, invalid as evidence."""
+    xml = _decoy(sign(), name)
+    assert long_way(xml) is not None
+    assert short_way(xml, xml) is None
+
+
+@pytest.mark.parametrize("name", [b"SigningTime", b"MimeType"])
+def test_a_value_that_no_signature_covers_is_not_remembered(name: bytes) -> None:
+    xml = _decoy(sign(), name)
+    signed = re.compile(rb"<xades:%b >[^<]*</xades:%b>" % (name, name))
+    xml = signed.sub(b"", xml)
+    assert long_way(xml) is not None
+    assert short_way(xml, xml) is None
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurring, "MAX_REMEMBERED", 3)
     for number in range(5):

@@ -37,6 +37,8 @@ _TIME_START: Final = b"<xades:SigningTime>"
 _TIME_END: Final = b"</xades:SigningTime>"
 _MIME_START: Final = b"<xades:MimeType>"
 _MIME_END: Final = b"</xades:MimeType>"
+_VALUE_NAMES: Final = (b"SignatureValue", b"SigningTime", b"MimeType")
+"""In a start tag and an end tag each, whatever prefix or white space is there."""
 
 _MIMES: Final = frozenset({b"text/xml", b"application/hash-chain-result"})
 _TIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
@@ -105,8 +107,11 @@ def recall(xml: bytes) -> Signature | None:
     """The signature, if everything in `xml` but its own values has been read before."""
     values = _split(xml)
     known = None if values is None else _memory.get(values.rest)
-    if values is None or known is None:
-        return None
+    return None if values is None or known is None else _put_together(values, known)
+
+
+def _put_together(values: _Values, known: _Remembered) -> Signature | None:
+    """None for a value that is not what it must be: the long way finds the words for it."""
     method, uri, digest_method, digest, properties_method, properties_digest = values.info
     before, middle, after = known.properties
     try:
@@ -126,13 +131,18 @@ def recall(xml: bytes) -> Signature | None:
             timestamp=known.timestamp,
         )
     except (ValueError, PeerError):
-        return None  # the long way finds the words for it
+        return None
 
 
 def remember(xml: bytes, signature: Signature) -> None:
-    """Keep what does not change in `xml`, which has been read the long way, schema included, as `signature`."""
+    """Keep what does not change in `xml`, which has been read the long way, schema included, as `signature`.
+
+    Only where each value stands in an element of a name that occurs once, however it is spelt, and where putting the
+    document together again gives the same signature. Else a second SigningTime outside the SignedProperties (ds:KeyInfo is
+    open to anything) could be taken for the signed one: accepted here, invalid to everybody else who reads the evidence.
+    """
     values = _split(xml)
-    if values is None or any(xml.count(mark) != 1 for mark in (_VALUE_END, _TIME_START, _MIME_START)):
+    if values is None or any(xml.count(name) != 2 for name in _VALUE_NAMES):
         return
     before, time_start, rest = signature.signed_properties.partition(_TIME_START)
     _, time_end, rest = rest.partition(_TIME_END)
@@ -145,6 +155,8 @@ def remember(xml: bytes, signature: Signature) -> None:
         timestamp=signature.timestamp,
         properties=(before + time_start, time_end + middle + mime_start, mime_end + after),
     )
+    if _put_together(values, remembered) != signature:
+        return
     with _changing:
         while len(_memory) >= MAX_REMEMBERED:
             del _memory[next(iter(_memory))]
