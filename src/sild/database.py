@@ -1,11 +1,13 @@
 """One database per process, its schema owned by its room: SQLite (WAL) by default, PostgreSQL by URL.
 
 A room keeps its Alembic revisions in a `migrations` package of its own; `open_database` brings the schema to the newest
-revision and hands out the engine. Nothing else in Sild creates tables.
+revision and hands out the engine. Nothing else in Sild creates tables. The table that remembers the revision bears the
+room's name, so rooms may share one PostgreSQL database; two deployments of one room may not.
 """
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +15,38 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 
 from sild.errors import Unavailable
 
-__all__ = ["open_database", "sqlite_url"]
+__all__ = ["open_database", "revision_table", "sqlite_url"]
 
 SQLITE_BUSY_MILLISECONDS = 5_000
+_one_at_a_time = threading.Lock()  # Alembic's environment is the process's own
 
 
 def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def revision_table(migrations: Path) -> str:
+    """The table in which the room of `migrations` keeps its schema's revision: `message_log_revision`."""
+    return f"{migrations.parent.name}_revision"
+
+
 def open_database(url: str, migrations: Path, *, durable: bool = True) -> Engine:
     """Connect to `url` and bring its schema to the newest revision found in `migrations`.
 
     url: SQLAlchemy URL; plain `postgresql://` means psycopg 3.  durable: SQLite `synchronous=FULL`, else `NORMAL`.
+    A new SQLite file can be read by its owner alone, and so can the -wal and -shm files beside it, which copy its mode.
+    Several processes may open one PostgreSQL database at once: one of them migrates, the others wait for it.
     Raises Unavailable (`database_error`) when the database cannot be reached or migrated.
     """
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_private(Path(parsed.database), parsed)
     engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas("FULL" if durable else "NORMAL"))
@@ -46,6 +56,15 @@ def open_database(url: str, migrations: Path, *, durable: bool = True) -> Engine
         engine.dispose()
         raise Unavailable(f"database {parsed.render_as_string()}: {error}", code="database_error") from error
     return engine
+
+
+def _make_private(file: Path, url: URL) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.touch(mode=0o600)
+    except OSError as error:
+        raise Unavailable(f"database {url}: {error.strerror or error}", code="database_error") from error
 
 
 def _sqlite_pragmas(synchronous: str) -> Any:  # the listener's signature is SQLAlchemy's
@@ -70,6 +89,13 @@ def _migrate(engine: Engine, migrations: Path) -> None:
     def to_head(revision: Any, _context: MigrationContext) -> Any:
         return script._upgrade_revs("head", revision)  # what alembic.command.upgrade passes to run_env
 
-    with engine.begin() as connection, EnvironmentContext(config, script, fn=to_head) as environment:
-        environment.configure(connection=connection, version_table="schema_revision", render_as_batch=True)
+    table = revision_table(migrations)
+    with (
+        _one_at_a_time,
+        engine.begin() as connection,
+        EnvironmentContext(config, script, fn=to_head) as environment,
+    ):
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:table))"), {"table": table})
+        environment.configure(connection=connection, version_table=table, render_as_batch=True)
         environment.run_migrations()

@@ -20,7 +20,7 @@ from sild.errors import CallerError, PlatformError, Unavailable
 
 def test_the_migrations_make_the_schema_the_code_believes_in(either_server: CentralServer) -> None:
     with either_server._engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "schema_revision"})
+        context = MigrationContext.configure(connection, opts={"version_table": "central_server_revision"})
         assert compare_metadata(context, metadata) == []
 
 

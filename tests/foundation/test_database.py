@@ -1,12 +1,18 @@
 """Opening a database brings its schema to the newest revision, once."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, make_url, text
 
+import sild
 from sild.database import open_database, sqlite_url
 from sild.errors import Unavailable
+from support.postgres import PostgreSQL
+from support.postgres import postgresql as postgresql  # a fixture
 
 FIRST = """
 import sqlalchemy as sa
@@ -47,3 +53,61 @@ def test_an_unreachable_database_is_unavailable_and_keeps_its_password(tmp_path:
         open_database("postgresql://user:secret@127.0.0.1:9/none", tmp_path)
     assert caught.value.code == "database_error"
     assert "secret" not in str(caught.value)
+
+
+def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    migrations = tmp_path / "room" / "migrations"
+    migrations.mkdir(parents=True)
+    (migrations / "r0001.py").write_text(FIRST)
+    engine = open_database(sqlite_url(tmp_path / "room.db"), migrations)
+    with engine.connect():
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("room.db*")}
+    engine.dispose()
+    assert modes == {"room.db": 0o600, "room.db-wal": 0o600, "room.db-shm": 0o600}
+
+
+def test_a_directory_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match="File exists"):
+        open_database(sqlite_url(tmp_path / "file" / "room.db"), tmp_path)
+
+
+# Rooms of a process or of a small instance may share one PostgreSQL database. The signer always has SQLite.
+ROOMS = ("central_server", "security_server", "message_log", "trust_services", "registries/population")
+
+
+def test_rooms_share_a_postgresql_database(postgresql: PostgreSQL) -> None:
+    with postgresql.database() as url:
+        tables: dict[str, set[str]] = {}
+        for room in ROOMS * 2:  # the second time each finds its own revision and changes nothing
+            before = _tables(url)
+            open_database(url, Path(sild.__path__[0]) / room / "migrations").dispose()
+            tables[room] = tables.get(room, set()) | (_tables(url) - before)
+        assert {f"{Path(room).name}_revision" for room in ROOMS} <= _tables(url)
+        assert all(len(made) > 3 for made in tables.values())
+
+
+def test_processes_that_start_together_migrate_once(postgresql: PostgreSQL) -> None:
+    migrations = Path(sild.__path__[0]) / "message_log" / "migrations"
+    program = "import sys, pathlib, sild.database as d; d.open_database(sys.argv[1], pathlib.Path(sys.argv[2])).dispose()"
+    with postgresql.database() as url:
+        command = [sys.executable, "-c", program, url, str(migrations)]
+        processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+        assert [(each.communicate()[1], each.returncode) for each in processes] == [(b"", 0)] * 3
+
+
+def test_threads_may_open_databases_at_once(tmp_path: Path) -> None:
+    def open_one(name: str) -> None:
+        migrations = Path(sild.__path__[0]) / "message_log" / "migrations"
+        open_database(sqlite_url(tmp_path / name), migrations).dispose()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(open_one, "abcd")) == [None] * 4
+
+
+def _tables(url: str) -> set[str]:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()

@@ -30,7 +30,7 @@ def codes(register: PopulationRegister) -> list[str]:
 
 def test_the_migrations_make_the_schema_the_code_believes_in(either_register: PopulationRegister) -> None:
     with either_register._engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "schema_revision"})
+        context = MigrationContext.configure(connection, opts={"version_table": "population_revision"})
         assert compare_metadata(context, metadata) == []
 
 

@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from trust_world import OPTIONS, SettableClock, certificate_request
 
-from sild.database import open_database
+from sild.database import open_database, revision_table
 from sild.errors import CallerError, Unavailable
 from sild.pki import CertificateProfile, OCSPError, Revoked, build_ocsp_request, ocsp_error, read_certificate
 from sild.trust_services import KeyKind, PasswordIncorrect, TrustOptions, TrustServices
@@ -132,7 +132,7 @@ def test_every_change_leaves_an_audit_row(services: TrustServices, tmp_path: Pat
 def test_the_schema_is_what_the_migrations_make(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/schema.sqlite", MIGRATIONS)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "schema_revision"})
+        context = MigrationContext.configure(connection, opts={"version_table": revision_table(MIGRATIONS)})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
 
