@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -146,6 +149,29 @@ async def test_the_layout_of_the_signed_directory(world: ProxyWorld) -> None:
     assert sorted(text.splitlines(keepends=True)) == sorted(expected)
     assert text.startswith("".join(expected[:11]))
     assert text.endswith("".join(expected[-11:]))
+
+
+@pytest.mark.parametrize("algorithm", ["RSA", "EC"])
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on this machine")
+async def test_openssl_verifies_the_signature(tmp_path: Path, pki: Pki, algorithm: str) -> None:
+    """Over the bytes between the first part's blank line and the line end before the boundary, taken by hand (WIRE 13.1)."""
+    async with ProxyWorld(tmp_path, pki, algorithm=algorithm) as world:
+        await world.proxy.mediate(PROXY)
+        body = world.signed(6)
+        (outer,) = re.findall(rb"\Acontent-type: multipart/related; .*boundary=(\w+)\n\n", body)
+        _, first, second, rest = body.split(b"--" + outer)
+        assert rest == b"--\r\n"
+        data = first.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
+        signature = base64.b64decode(second.partition(b"\r\n\r\n")[2])
+        certificate = world.proxy.instance(PROXY).signing_keys[0].certificate_path
+        (tmp_path / "data").write_bytes(data)
+        (tmp_path / "signature").write_bytes(signature)
+        key = subprocess.run(
+            ["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=True, capture_output=True
+        )
+        (tmp_path / "key.pem").write_bytes(key.stdout)
+        arguments = ["-sha512", "-verify", tmp_path / "key.pem", "-signature", tmp_path / "signature"]
+        subprocess.run(["openssl", "dgst", *arguments, tmp_path / "data"], check=True, capture_output=True)
 
 
 async def test_the_algorithms_of_the_settings(tmp_path: Path, pki: Pki) -> None:

@@ -17,11 +17,13 @@ from central_server.central_world import OTHER, SetClock, fill
 from configuration_proxy.proxy_world import source
 from sild.clock import system_clock
 from sild.configuration_client import ConfigurationClient
+from sild.configuration_proxy import distribution_app
 from sild.errors import CallerError
 from sild.nation.layout import free_ports
 from sild.processes.configuration_proxy import ConfigurationProxyProcessSettings
 from sild.settings import read_settings
-from sild.xroad.globalconf import parse_anchor
+from sild.xroad.globalconf import parse_anchor, parse_signed_directory, verify_signed_directory
+from support.asgi import serving
 from support.pki import Pki
 
 MAIN = [sys.executable, "-c", "from sild.cli import main; main()", "configuration-proxy"]
@@ -61,8 +63,8 @@ listen = [{{ port = {self.port} }}]
         return done.stderr
 
     @contextmanager
-    def serving(self) -> Iterator[str]:
-        """The address of `serve`; it must end by itself when asked to."""
+    def serving(self, *, kill: bool = False) -> Iterator[str]:
+        """The address of `serve`; it must end by itself when asked to. kill: it is not asked."""
         arguments = [*MAIN, "serve", "--config", str(self.config)]
         with subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -71,7 +73,7 @@ listen = [{{ port = {self.port} }}]
                 assert process.stdout is not None
                 (address,) = json.loads(process.stdout.readline())["addresses"]
                 yield address
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
                 assert process.wait(20) == 0
             finally:
                 process.kill()
@@ -135,6 +137,37 @@ async def test_the_manual_from_beginning_to_end(tmp_path: Path, pki: Pki) -> Non
         # after a restart
         with operator.serving():
             await client.refresh()
+
+
+async def test_killed_at_any_moment_it_leaves_whole_configurations(tmp_path: Path, pki: Pki) -> None:
+    """Every round has new files to write; what is there after kill -9 verifies, and the next start goes on."""
+    with source(tmp_path / "cs", SetClock(system_clock())) as central:
+        fill(central.server, pki)
+        central.server.publish()
+        operator = Operator(tmp_path)
+        operator.run("create-instance", "-p", "PROXY")
+        operator.run("add-signing-key", "-p", "PROXY", "-a", "EC")
+        (tmp_path / "state/confproxy/PROXY/anchor.xml").write_bytes(central.anchor())
+        operator.config.write_text(operator.config.read_text().replace("0.2", "0.001"))
+        anchor = tmp_path / "anchor.xml"
+        operator.run("generate-anchor", "-p", "PROXY", "-f", str(anchor))
+        public = tmp_path / "state/public"
+        for number in range(4):
+            with pytest.raises(AssertionError), operator.serving(kill=True):
+                until(lambda: (public / "PROXY/conf-v2").exists())
+                for name in range(5 + number):
+                    central.server.rename_member(OTHER, f"Name {number} {name}")
+                    central.server.publish()
+                    time.sleep(0.013 * number)
+            with serving(distribution_app(public)) as site:
+                (certs,) = {s.verification_certs for s in parse_anchor(anchor.read_bytes()).sources}
+                for version in range(2, 7):
+                    signed = site.get(f"/PROXY/conf?version={version}").body
+                    listed = verify_signed_directory(parse_signed_directory(signed), certs, at=system_clock())
+                    for file in listed.files:
+                        file.ensure_content(site.get(file.content_location).body)
+        operator.run("update")
+        assert [path.name for path in (public / "PROXY").glob(".1*")] == [], "leftovers are cleared"
 
 
 def test_update_tells_what_failed(tmp_path: Path) -> None:
