@@ -437,3 +437,21 @@ def test_cut_doubled_and_foreign_input(good: bytes, data: st.DataObject) -> None
 def test_noise(noise: bytes) -> None:
     with pytest.raises(PeerError):
         parse_signature(noise)
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        b'<ds:KeyInfo xmlns:abcdefgh="http://www.w3.org/2000/09/xmldsig#">',  # a known namespace, a new prefix
+        b"<ds:KeyInfo>"
+        + b" \t" * 10,  # a run of blanks before a tag is a name to libxml2, too: there are 3**59
+    ],
+)
+def test_prefixes_and_white_space_never_seen_before(good: bytes, new: bytes) -> None:
+    with pytest.raises(PeerError, match="that no signature has"):
+        parse_signature(good.replace(b"<ds:KeyInfo>", new), strict_schema=True)
+
+
+@pytest.mark.parametrize("space", [b"\n" + b" " * 40, b"\r\n" + b"\t" * 20, b" \t \n\t"])
+def test_indentation_is_not_an_attack(good: bytes, space: bytes) -> None:
+    parse_signature(good.replace(b"<ds:KeyInfo>", b"<ds:KeyInfo>" + space), strict_schema=True)

@@ -78,26 +78,31 @@ def decode_base64(text: str | bytes | None, *, code: str) -> bytes:
 
 
 def ensure_known_names(xml: bytes) -> None:
-    """Refuse names that no XAdES signature has. Raises PeerError (`malformed_signature`).
+    """Refuse names, and white space between elements, that no XAdES signature has. Raises PeerError (`malformed_signature`).
 
-    libxml2 keeps every name of an element, attribute, prefix or namespace it has seen until the process ends: a peer that
-    sent new ones with each message would fill the memory. Names are counted here without regard to where they stand.
+    libxml2 keeps every name of an element, attribute, prefix or namespace it has seen until the process ends, and so runs of
+    white space before a tag: a peer that sent new ones with each message would fill the memory. Names are counted here
+    without regard to where they stand. Prefixes are the reference's, whose verifier finds elements by them (WIRE 6.2).
     """
     names = {*_TAG_NAME.findall(xml), *_ATTRIBUTE_NAME.findall(xml)}
     prefixes = {name.rpartition(b":")[0] for name in names}
     declared = {name[6:] for name in names if name.startswith(b"xmlns:")}
     strange = {name.rpartition(b":")[2] for name in names} - _known_names() - declared
-    if strange or not all(map(_PREFIX.fullmatch, prefixes | declared)):
+    if strange or not _KNOWN_PREFIXES.issuperset(prefixes | declared):
         raise PeerError("names that no signature has", code="malformed_signature", names=len(strange))
     if not _KNOWN_NAMESPACES.issuperset(_NAMESPACE.findall(xml)):
         raise PeerError("namespaces that no signature has", code="malformed_signature")
+    if not all(map(_INDENTATION.fullmatch, _LONG_SPACE.findall(xml))):
+        raise PeerError("white space that no signature has", code="malformed_signature")
 
 
 _TAG_NAME = re.compile(rb"</?([^\s<>/]+)")
 _ATTRIBUTE_NAME = re.compile(rb"[\s\"']([^\s<>=\"'/]+)\s*=\s*[\"']")
 _NAMESPACE = re.compile(rb"xmlns(?::[^\s=]*)?\s*=\s*[\"']([^\"']*)[\"']")
-_PREFIX = re.compile(rb"(?:[a-z]{1,8}[0-9]?)?")
+_KNOWN_PREFIXES = frozenset({b"", b"asic", b"ds", b"xades", b"xsi", b"xml", b"xmlns"})
 _KNOWN_NAMESPACES = frozenset(map(str.encode, (NS_ASIC, NS_ASIC_OLD, NS_DS, NS_XADES, NS_XSI)))
+_LONG_SPACE = re.compile(rb">([ \t\r\n]{16,})(?=<)")  # shorter ones are kept with their node
+_INDENTATION = re.compile(rb"(?:\r?\n)?(?: *|\t*)")
 
 
 @cache
