@@ -226,6 +226,19 @@ async def test_our_client_resumes_sessions(
     assert reused == [False, True, True]
 
 
+async def test_a_session_refused_is_forgotten(here: Identity, there: Identity) -> None:
+    """Closed before the first request: the next handshake is a full one, and shows the certificate of that day."""
+    server_context = keyed(peer_server_context(), there)
+    context = keyed(peer_client_context(), here)
+    async with serving(echo, lambda: server_context) as server:
+        async with connected(server, context) as connection:
+            await ask(connection)
+        assert len(context._sessions) == 1
+        async with connected(server, context):
+            pass
+        assert len(context._sessions) == 0
+
+
 async def test_our_server_resumes_sessions_and_still_knows_the_chain(here: Identity, there: Identity) -> None:
     server_context, witness = keyed(peer_server_context(), there), Witness()
     context = keyed(peer_client_context(), here)

@@ -271,6 +271,19 @@ class Connection(ByteConnection):
         finally:
             self._pump = None
 
+    def close(self) -> None:
+        self._forget_unused()
+        super().close()
+
+    def abort(self) -> None:
+        self._forget_unused()
+        super().abort()
+
+    def _forget_unused(self) -> None:
+        """Closed before the first request: its certificate did not please, so the session must not come again."""
+        if self.requests == 0 and isinstance(self.below, TlsLayer):
+            self.below.forget_session()
+
     def sent(self) -> None:
         """The request's last byte is written."""
         self._sending = False

@@ -240,7 +240,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         app, self._app = self._app, None
-        self._tcp = self._engine = None
+        self._tcp = self._engine = self._peer = None
         self._pending.clear()
         failure = self._failure or exc
         if failure is None and self._open and not self._goodbye_heard and not self._closing:
@@ -280,9 +280,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
                 and not self._owed
                 and not self._header
             ):
-                engine.feed(
-                    data
-                )  # one whole record, the usual small message: no need to ask whether there is more
+                engine.feed(data)  # one whole record, as small messages are: there is nothing more to ask for
                 plain = engine.read(len(data))
                 if plain:
                     app.data_received(plain)
@@ -378,7 +376,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         """The peer is told by an alert, where the library has one; then the connection is over."""
         if self._failure is not None or self._tcp is None or self._engine is None:
             return
-        self._failure = failure
+        self._failure = TlsFailed(failure.message)  # without the frames of where it came from
         if self._established is None:
             log.info("tls.failed", reason=failure.message, handshake=not self._open)
         self._engine.forget_session()
@@ -435,6 +433,11 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
             self._engine.goodbye()
             self._send_out()
         self._tcp.close()
+
+    def forget_session(self) -> None:
+        """The next connection to this peer shakes hands in full."""
+        if self._engine is not None:
+            self._engine.forget_session()
 
     def abort(self) -> None:
         self._closing = True
