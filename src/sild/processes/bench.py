@@ -100,7 +100,7 @@ class _Pair:
 @asynccontextmanager
 async def _pair(key: Keys, *, batch: bool) -> AsyncIterator[_Pair]:
     """Two server processes of a fresh nation and a service behind one of them."""
-    plan = replace(DEMO, key_algorithm=KEY_ALGORITHMS[key], people=1)
+    plan = replace(DEMO, key_algorithm=KEY_ALGORITHMS[key], people=50)
     service = await serve(_service, "127.0.0.1", 0, name="bench")
     with tempfile.TemporaryDirectory(prefix="sild-bench-") as directory:
         async with await Nation.start(Path(directory) / "nation", plan=plan, serving=False) as nation:
