@@ -296,3 +296,14 @@ def test_whatever_is_read_is_valid_against_the_schema(shared: Path, data: st.Dat
 
 def _schema(shared: Path) -> etree.XMLSchema:
     return etree.XMLSchema(etree.parse(str(shared / "schema/signature/hashchain.xsd")))
+
+
+@pytest.mark.timeout(5)
+def test_one_file_referred_to_again_and_again() -> None:
+    """16 MB of file and 150 KB of chain must not make 32 GB to hash."""
+    part = SignedPart("/big", digest(big := bytes(16 * 1024 * 1024)))
+    chains = build_hash_chains([[part] * 2000])
+    references = verify_hash_chain(
+        chains.result, files={"/sig-hashchain.xml": chains.chains[0], "/big": big}, inputs={"/big": None}
+    )
+    assert references == (part,) * 2000

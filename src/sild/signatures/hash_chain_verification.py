@@ -96,6 +96,7 @@ class _Walk:
     chains: dict[str, _Chain] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     references: list[SignedPart] = field(default_factory=list)
+    digests: dict[tuple[str, DigestAlgorithm, tuple[str, ...]], bytes] = field(default_factory=dict)
     values: int = 0
 
     def step(self, uri: str, current: str, depth: int) -> bytes:
@@ -144,9 +145,7 @@ class _Walk:
         if data is None and value.uri in self.optional:
             return value.digest
         if isinstance(data, bytes):
-            for method in value.transforms:
-                data = canonicalize(parse_xml(data, max_bytes=MAX_FILE_BYTES, comments=True), method)
-            actual = value.algorithm.digest(data)
+            actual = self._digest_of_file(value, data)
         elif data is not None and data.algorithm is value.algorithm and not value.transforms:
             actual = data.digest
         else:
@@ -158,6 +157,15 @@ class _Walk:
                 f"{value.uri!r} has another digest than the hash chain", code="invalid_hash_chain_ref"
             )
         return actual
+
+    def _digest_of_file(self, value: _Value, data: bytes) -> bytes:
+        """Computed once: a chain may refer to one large file as often as it likes."""
+        key = (value.uri, value.algorithm, value.transforms)
+        if key not in self.digests:
+            for method in value.transforms:
+                data = canonicalize(parse_xml(data, max_bytes=MAX_FILE_BYTES, comments=True), method)
+            self.digests[key] = value.algorithm.digest(data)
+        return self.digests[key]
 
 
 # Reading the two files.
