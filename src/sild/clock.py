@@ -26,4 +26,7 @@ def xml_datetime(at: datetime, *, milliseconds: bool = False) -> str:
 def parse_xml_datetime(text: str) -> datetime:
     """Read xs:dateTime; a value without a zone counts as UTC. Raises ValueError."""
     at = datetime.fromisoformat(text.strip())
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError as error:  # within a day of the years 1 and 9999
+        raise ValueError(f"{text!r} is out of range in UTC") from error

@@ -386,6 +386,18 @@ def test_white_space_before_the_signature_on_line(good: bytes) -> None:
     assert refusal(xml, on_line=False) is None
 
 
+def test_signed_info_without_its_methods(good: bytes) -> None:
+    xml = re.sub(rb"<ds:SignedInfo>.*</ds:SignedInfo>", b"<ds:SignedInfo></ds:SignedInfo>", good)
+    assert both(xml) == {"malformed_signature"}
+
+
+@pytest.mark.parametrize("time", [b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:59:59-14:00"])
+def test_signing_time_that_utc_does_not_have(good: bytes, time: bytes) -> None:
+    """Valid by the schema all the same."""
+    xml = signed_again(re.sub(rb"(<xades:SigningTime>)[^<]*", rb"\g<1>" + time, good))
+    assert both(xml) == {"malformed_signature"}
+
+
 # Properties.
 
 

@@ -123,6 +123,8 @@ class _Reference:
 def _signed_info(
     element: Element, limits: SignatureLimits
 ) -> tuple[str, SignatureAlgorithm, list[_Reference]]:
+    if len(element) < 2:
+        raise PeerError("ds:SignedInfo is cut short", code=MALFORMED)
     method, algorithm, *references = element
     if method.tag != ds("CanonicalizationMethod") or algorithm.tag != ds("SignatureMethod"):
         raise PeerError("ds:SignedInfo begins with its two methods", code=MALFORMED)
