@@ -303,6 +303,14 @@ FAULTS = {
         substitute(b"12:10:00Z", b"12:10:00"),
         "global_conf_header_field_wrong_value",
     ),
+    "expire date that UTC does not have": (
+        substitute(b"2026-01-01T12:10:00Z", b"9999-12-31T23:59:59-14:00"),
+        "global_conf_header_field_wrong_value",
+    ),
+    "location is no URL": (
+        substitute(b"Content-location: /V6", b"Content-location: http://[/V6"),
+        "global_conf_header_field_wrong_value",
+    ),
     "expired": (substitute(b"12:10:00Z", b"12:00:00Z"), "global_conf_outdated"),
     "version is no number": (
         substitute(b"Version: 6", b"Version: six"),

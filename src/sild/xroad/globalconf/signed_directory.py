@@ -268,11 +268,11 @@ def _verify_signature(directory: SignedDirectory, certificate: bytes) -> None:
 def _expire_date(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        if at.tzinfo is None:
+            raise PeerError("Expire-date has no zone", code=FIELD_WRONG)
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise PeerError(f"Expire-date {text!r} is no time", code=FIELD_WRONG) from None
-    if at.tzinfo is None:
-        raise PeerError("Expire-date has no zone", code=FIELD_WRONG)
-    return at.astimezone(UTC)
 
 
 def _version(head: MimePart) -> int | None:
@@ -286,7 +286,7 @@ def _version(head: MimePart) -> int | None:
 
 def _configuration_file(part: MimePart) -> ConfigurationFile:
     _require_octets(part)
-    location = _required(part, "content-location")
+    location = _location(part)
     algorithm = _digest_algorithm(_required(part, "hash-algorithm-id"))
     identifier, parameters = field_value(_required(part, "content-identifier"))
     instance = parameters.get("instance")
@@ -300,6 +300,15 @@ def _configuration_file(part: MimePart) -> ConfigurationFile:
         hash=_base64(part.body.decode("ascii", "replace"), "hash"),
         file_name=FILE_NAMES.get(identifier) or _file_name(part.headers.get("content-file-name") or location),
     )
+
+
+def _location(part: MimePart) -> str:
+    location = _required(part, "content-location")
+    try:
+        urlsplit(location)
+    except ValueError:
+        raise PeerError(f"{location!r} is no URL", code=FIELD_WRONG, field="content-location") from None
+    return location
 
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,120}")
