@@ -177,7 +177,10 @@ def verify_bytes(key: object, algorithm: SignatureAlgorithm, signature: bytes, d
             return key.verify(signature, data, _pss(algorithm), digest)
         if isinstance(key, ec.EllipticCurvePublicKey) and algorithm.scheme == "ecdsa":
             return key.verify(signature, data, _ECDSA[algorithm.digest_algorithm])
-    except InvalidSignature:
+    except (
+        InvalidSignature,
+        ValueError,
+    ):  # ValueError: an RSA key too short for the digest, which a peer may have
         raise TrustError("the signature value does not match", code="invalid_signature_value") from None
     raise TrustError(f"{algorithm.java_name} does not fit the key", code="invalid_signature_value")
 
