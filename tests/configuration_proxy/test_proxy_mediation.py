@@ -170,8 +170,8 @@ async def test_openssl_verifies_the_signature(tmp_path: Path, pki: Pki, algorith
             ["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=True, capture_output=True
         )
         (tmp_path / "key.pem").write_bytes(key.stdout)
-        arguments = ["-sha512", "-verify", tmp_path / "key.pem", "-signature", tmp_path / "signature"]
-        subprocess.run(["openssl", "dgst", *arguments, tmp_path / "data"], check=True, capture_output=True)
+        arguments = ["-sha512", "-verify", "key.pem", "-signature", "signature", "data"]
+        subprocess.run(["openssl", "dgst", *arguments], cwd=tmp_path, check=True, capture_output=True)
 
 
 async def test_the_algorithms_of_the_settings(tmp_path: Path, pki: Pki) -> None:

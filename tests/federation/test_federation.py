@@ -72,7 +72,7 @@ async def test_both_sides_hold_evidence_that_verifies(federation: Federation) ->
             report = verify_container(
                 read_asice(io.BytesIO(got.body)), load_globalconf(server.configuration.directory)
             )
-            assert report.signer.member == signer
+            assert report.signer is not None and report.signer.member == signer
 
 
 async def test_calls_inside_go_on(federation: Federation) -> None:
