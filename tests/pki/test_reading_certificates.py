@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,7 +81,6 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
         assert refused.code == "incorrect_certificate"
 
 
-@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # cryptography's, for one that is not positive
 @given(st.integers(0, len(DER) - 1), st.integers(1, 255))
 def test_a_changed_certificate_reads_or_is_refused(position: int, change: int) -> None:
     data = bytearray(DER)
@@ -88,6 +89,23 @@ def test_a_changed_certificate_reads_or_is_refused(position: int, change: int) -
         is_auth_certificate(read_certificate(bytes(data)))
     except PeerError as refused:
         assert refused.code == "incorrect_certificate"
+
+
+def test_a_country_of_more_than_two_letters_is_read_in_silence() -> None:
+    """X-Road's EJBCA profile has C=<instance>. Warnings are errors here."""
+    common_name, country = b"\x06\x03\x55\x04\x03", b"\x06\x03\x55\x04\x06"
+    assert common_name in DER
+    read = read_certificate(DER.replace(common_name, country))
+    assert [a.value for a in read.subject if a.oid == NameOID.COUNTRY_NAME] == ["Test CA"]
+
+
+@pytest.mark.parametrize("first", [b"\x00", b"\xff"])
+def test_a_serial_number_that_is_not_positive_is_read_in_silence(first: bytes) -> None:
+    data = PKI.issue(CertificateProfile.SIGN, subject=name(CN="1"), serial_number=0x7F).certificate
+    assert (serial := b"\x02\x01\x7f\x30") in der(data)
+    read = read_certificate(der(data).replace(serial, b"\x02\x01" + first + b"\x30", 1))
+    with pytest.warns(CryptographyDeprecationWarning):
+        assert read.serial_number == int.from_bytes(first, signed=True)
 
 
 def test_hashes_are_of_the_der() -> None:

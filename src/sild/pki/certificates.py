@@ -5,7 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
 from typing import TypeVar
 
 from cryptography import x509
@@ -44,24 +48,41 @@ PEM = re.compile(
 MAX_CERTIFICATE_BYTES = 16 * 1024
 """Of the DER; PEM and base64 may be twice as long."""
 
+_silence = Lock()
+
 
 @lru_cache(maxsize=1024)
 def read_certificate(data: bytes) -> Certificate:
     """Read one certificate: DER, PEM, or base64 of either, as global configurations hold it. Remembered by its bytes.
 
-    Names and key of what it returns can be read. What follows the first PEM certificate is not looked at.
-    Raises PeerError (`incorrect_certificate`).
+    Names and key of what it returns can be read. What follows the first PEM certificate is not looked at. Values outside
+    RFC 5280's bounds are taken without a word, as the reference takes them: X-Road's own profiles have C=<instance>, and
+    there are roots with the serial number 0. Raises PeerError (`incorrect_certificate`).
     """
     if len(data) > 2 * MAX_CERTIFICATE_BYTES:
         raise PeerError("a certificate is too large", code="incorrect_certificate", size=len(data))
     try:
         if data[:1] != b"\x30" and b"-----BEGIN" not in data:
             data = base64.b64decode(b"".join(data.split()), validate=True)
-        certificate = x509.load_der_x509_certificate(data if data[:1] == b"\x30" else _der_of_pem(data))
-        _ = certificate.subject, certificate.issuer, certificate.public_key()  # now, not where one is used
+        encoded = data if data[:1] == b"\x30" else _der_of_pem(data)
+        with _without_warnings():
+            certificate = x509.load_der_x509_certificate(encoded)
+            _ = (
+                certificate.subject,
+                certificate.issuer,
+                certificate.public_key(),
+            )  # now, not where one is used
         return certificate
     except UNREADABLE as error:
         raise PeerError(f"not a certificate: {error}", code="incorrect_certificate") from error
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """cryptography's: whoever sends a certificate must not fill our standard error. One thread at a time: the list is global."""
+    with _silence, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _der_of_pem(data: bytes) -> bytes:
