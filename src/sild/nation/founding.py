@@ -52,6 +52,7 @@ def describe_instance(central: CentralServer, plan: NationPlan, trust: TrustServ
             authority.id, f"{trust_url}/ocsp", der(trust.ocsp_certificate), cost_type="FREE"
         )
         central.add_timestamping_service(f"{trust_url}/tsa", der(trust.tsa_certificate), cost_type="FREE")
+        central.set_system_parameter("confDownloadProtocols", "http")
         for source in get_args(ConfigurationType):
             central.add_signing_key(source, key_algorithm="EC")
 
