@@ -220,9 +220,9 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         self._open = False
         self._closing = False
         self._session_kept = server_side
+        self._sessions_over = server_side
         self._goodbye_heard = False
         self._failure: Exception | None = None
-        self._deaf = False
         self._owed = 0  # bytes still to come of the record begun
         self._header = b""  # the beginning of a record's header, when a read ended inside it
         self._pending: list[bytes] = []
@@ -240,6 +240,8 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         app, self._app = self._app, None
+        if not self._sessions_over and self._engine is not None and self._session_kept:
+            self._engine.keep_session()  # with the tickets that came since (TLS 1.3)
         self._tcp = self._engine = self._peer = None
         self._pending.clear()
         failure = self._failure or exc
@@ -266,7 +268,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
 
     def data_received(self, data: bytes) -> None:
         engine, app = self._engine, self._app
-        if engine is None or app is None or self._deaf:
+        if engine is None or app is None or self._closing:
             return
         if not self._open:
             self._count_records(data)
@@ -309,7 +311,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
             self._drain()
 
     def _drain(self) -> None:
-        while self._engine is not None and self._app is not None:
+        while self._engine is not None and self._app is not None and not self._closing:
             plain = self._engine.read(RECORD)
             if plain is None:
                 self._send_out()
@@ -379,7 +381,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         self._failure = TlsFailed(failure.message)  # without the frames of where it came from
         if self._established is None:
             log.info("tls.failed", reason=failure.message, handshake=not self._open)
-        self._engine.forget_session()
+        self.forget_session()
         self._send_out()
         self._closing = True
         self._tcp.close()
@@ -436,6 +438,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
 
     def forget_session(self) -> None:
         """The next connection to this peer shakes hands in full."""
+        self._sessions_over = True
         if self._engine is not None:
             self._engine.forget_session()
 
@@ -470,7 +473,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         if self._closing or self._tcp is None or self._engine is None:
             return
         self._flush()
-        self._deaf = self._closing = True
+        self._closing = True
         self._engine.goodbye()
         self._send_out()
         if self._tcp.can_write_eof():
