@@ -88,7 +88,8 @@ class GroupCommit:
                 self._slices.popleft()()
                 if self._slices:
                     self._queue.put(None)  # come back without waiting
-            elif self._closing and self._queue.empty():
+            # Not "else": the one call to close may have been taken from the queue in the round of the last slice.
+            if self._closing and not self._slices and self._queue.empty():
                 self._appender.close()
                 return
 
