@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -167,3 +168,28 @@ def test_what_an_instance_cannot_begin_with(
     assert refusal.value.code == code
     server = CentralServer.create(tmp_path, instance_identifier="DEV", address="cs", pin="1")
     server.close()
+
+
+def test_a_key_is_on_disk_before_the_database_names_it(
+    central_server: CentralServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File and directory: a power failure may take an entry that was never flushed, and the key cannot be made again."""
+    flushed: list[str] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        flushed.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    central_server.add_signing_key("INTERNAL", key_algorithm="EC")
+    assert flushed == ["file", "directory"]
+
+
+def test_a_key_that_cannot_be_written_is_not_there(central_server: CentralServer, tmp_path: Path) -> None:
+    (keys,) = tmp_path.rglob("keys")
+    keys.rename(keys.with_name("elsewhere"))
+    before = central_server.signing_keys("INTERNAL")
+    with pytest.raises(Unavailable):
+        central_server.add_signing_key("INTERNAL", key_algorithm="EC")
+    assert len(central_server.signing_keys("INTERNAL")) == len(before)

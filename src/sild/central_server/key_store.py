@@ -50,14 +50,17 @@ class KeyStore:
     def initialise(self, pin: str) -> None:
         """Set the PIN and log in; where one is set already, only log in.
 
-        Raises CallerError (`token_incorrect_pin_format`, `pin_incorrect`).
+        Raises CallerError (`token_incorrect_pin_format`, `pin_incorrect`), Unavailable (`io_error`).
         """
         if not pin:
             raise CallerError("the PIN is empty", code="token_incorrect_pin_format")
         if self.initialised:
             self.log_in(pin)
             return
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise Unavailable(f"{self._directory}: {error.strerror}", code="io_error") from error
         marker = ec.generate_private_key(ec.SECP256R1())
         self._write(TOKEN_FILE, _pack(marker, None, pin.encode()))
         self._pin = pin.encode()
@@ -82,7 +85,7 @@ class KeyStore:
         return secrets.token_hex(20).upper(), key
 
     def store(self, key_id: str, key: PrivateKey, certificate: Certificate) -> None:
-        """Raises CallerError (`token_not_active`)."""
+        """Raises CallerError (`token_not_active`), Unavailable (`io_error`)."""
         self._write(f"{key_id}.p12", _pack(key, certificate, self._require_pin()))
         with self._lock:
             self._keys[key_id] = key
@@ -110,14 +113,23 @@ class KeyStore:
         return self._pin
 
     def _write(self, name: str, data: bytes) -> None:
+        """Durable when it returns: the database must not name a key that a power failure takes away."""
         path = self._directory / name
         draft = path.with_suffix(".new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+            directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise Unavailable(f"{name}: {error.strerror}", code="io_error") from error
 
     def _read(self, name: str, pin: bytes) -> PrivateKey:
         try:
