@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,6 +54,26 @@ def test_keys_are_behind_the_password_and_for_their_owner_alone(
     assert [file.name for file in files] == ["ca.p12", "ocsp.p12", "tsa.p12"]
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
     assert services.ca_certificate
+
+
+def test_keys_are_on_disk_when_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File and directory: an entry never flushed may be gone after a power failure, and with it the authority."""
+    flushed: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: flushed.append("directory" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file")
+    )
+    TrustServices.create(tmp_path, password="secret", options=OPTIONS).close()
+    assert flushed == ["file", "directory"] * 3
+
+
+def test_a_failing_database_names_no_values(services: TrustServices, tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/trust/trust.sqlite")
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE audit_row RENAME TO elsewhere"))
+    engine.dispose()
+    with pytest.raises(Unavailable) as failed:
+        services.issue(certificate_request(), CertificateProfile.SIGN)
+    assert "Member" not in str(failed.value)
 
 
 def test_creating_twice_and_opening_nothing(services: TrustServices, tmp_path: Path) -> None:

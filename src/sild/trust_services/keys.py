@@ -55,6 +55,11 @@ def write_credential(path: Path, credential: Credential, password: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}", code="io_error") from error
 

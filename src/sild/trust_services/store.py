@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from sqlalchemy import Connection, Engine, Row, Select, insert, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from sild.errors import Unavailable
 from sild.pki import Certificate, CertificateProfile, CertificateStatus, Good, Revoked, Unknown, der
@@ -50,7 +50,7 @@ class Store:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise Unavailable(f"the trust services: {error}", code="database_error") from error
+            raise _unavailable(error) from error
 
     def add(self, issued: Certificate, profile: CertificateProfile, *, at: datetime, actor: str) -> None:
         """Record a certificate before anybody sees it."""
@@ -94,7 +94,7 @@ class Store:
         except IntegrityError:  # somebody else did, between the two transactions
             pass
         except SQLAlchemyError as error:
-            raise Unavailable(f"the trust services: {error}", code="database_error") from error
+            raise _unavailable(error) from error
         done = self.status(serial_number)
         if not isinstance(done, Revoked):
             raise Unavailable("a revocation was not kept", code="database_error")
@@ -130,6 +130,12 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _unavailable(error: SQLAlchemyError) -> Unavailable:
+    """Without SQL and its values: subjects name people, and the message goes into a log."""
+    reason = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+    return Unavailable(f"the trust services' database fails: {reason}", code="database_error")
 
 
 _JOINED = certificate.outerjoin(revocation)
