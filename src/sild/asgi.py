@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -81,8 +82,13 @@ async def serve_application(
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         bound = socket.create_server((host, port), family=family)
     except OSError as error:
-        raise CallerError(f"{host}:{port}: {error.strerror or error}") from error
+        raise CallerError(f"cannot listen on {host}:{port}: {_reason(error)}") from error
     bound.setblocking(False)
     server = ApplicationServer(_Uvicorn(config), bound, "https" if certificate else "http")
     log.info("asgi.listening", address=server.url)
     return server
+
+
+def _reason(error: OSError) -> str:
+    """In the system's words: Python's own repeat the address."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)

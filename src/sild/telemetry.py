@@ -89,6 +89,9 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+logging.getLogger("sild").addHandler(logging.NullHandler())  # silent in a program that configures no logging
+
+
 def configure_logging(level: str = "INFO") -> None:
     """Called once by a main."""
     handler = logging.StreamHandler(sys.stderr)

@@ -27,6 +27,7 @@ def describe(nation: Nation) -> dict[str, object]:
     return {
         "instance_identifier": plan.instance_identifier,
         "anchor_file": str(layout.anchor),
+        "evidence_directory": str(layout.evidence),
         "central_server": {
             "address": central,
             "internal_configuration": f"{central}/internalconf",
@@ -41,6 +42,12 @@ def describe(nation: Nation) -> dict[str, object]:
         "security_servers": [
             _server(nation.provider, plan.provider),
             _server(nation.consumer, plan.consumer),
+        ],
+        "registers": [
+            {
+                "id": str(plan.subsystem_id(plan.provider)),
+                "address": f"http://127.0.0.1:{nation.ports.register}",
+            }
         ],
         "services": [
             {

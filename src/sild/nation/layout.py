@@ -1,11 +1,21 @@
-"""Where a nation keeps its state, the ports it was given and the secrets it made."""
+"""Where a nation keeps its state, the ports it was given and the secrets it made.
+
+DIR/nation.json ports.json secrets.json anchor.xml evidence/    read by people and programs (secrets by its owner)
+DIR/trust-services/ central-server/ register/ ss1/ ss2/         the state of each component
+DIR/.lock                                                       held while the nation runs
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import secrets
+import shutil
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +45,16 @@ class Ports:
     provider: ServerPorts
     consumer: ServerPorts
 
+    def named(self) -> dict[str, int]:
+        """`central_server`, `provider client_http`, ..."""
+        found: dict[str, int] = {}
+        for name, value in asdict(self).items():
+            if isinstance(value, dict):
+                found |= {f"{name} {inner}": port for inner, port in value.items()}
+            else:
+                found[name] = value
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
@@ -46,9 +66,13 @@ class Secrets:
 
 
 class Layout:
-    """`directory` and what lies in it. `ports.json` is written last: a nation without it was not founded to the end."""
+    """`directory` and what lies in it. `secrets.json` is written first and `ports.json` last: a directory with the one and
+    without the other holds a nation that was not founded to the end, and nothing in it was ever used.
 
-    def __init__(self, directory: Path) -> None:
+    servers: their codes, which name directories.
+    """
+
+    def __init__(self, directory: Path, servers: Sequence[str]) -> None:
         self.directory = directory = directory.resolve()
         self.trust_services = directory / "trust-services"
         self.central_server = directory / "central-server"
@@ -58,6 +82,8 @@ class Layout:
         self.evidence = directory / "evidence"
         self._ports = directory / "ports.json"
         self._secrets = directory / "secrets.json"
+        self._lock = directory / ".lock"
+        self._servers = servers
 
     def security_server(self, server_code: str) -> Path:
         return self.directory / server_code
@@ -66,13 +92,57 @@ class Layout:
     def is_founded(self) -> bool:
         return self._ports.exists()
 
-    def prepare(self) -> None:
-        """Make the directory, refusing one that holds something else. Raises CallerError."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if any(self.directory.iterdir()):
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the directory for this process, made if it is not there. Raises CallerError: a nation runs in it already."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not self.is_founded:
+                self._refuse_other_things()
+            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CallerError(f"{self.directory}: {error.strerror or error}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise CallerError(
+                f"a nation runs in {self.directory} already; give this one another --dir"
+            ) from error
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    def clear_unfinished(self) -> None:
+        """Remove what a founding that was broken off has left."""
+        for path in self._ours():
+            if path != self._lock:
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def _ours(self) -> set[Path]:
+        servers = {self.security_server(code) for code in self._servers}
+        parts = {self.trust_services, self.central_server, self.register, self.evidence}
+        files = {self.anchor, self.description, self._ports, self._secrets, self._lock}
+        return servers | parts | files | {_draft(file) for file in files}
+
+    def _refuse_other_things(self) -> None:
+        found = set(self.directory.iterdir()) - {self._lock, _draft(self._secrets)}
+        unfinished = self._secrets in found and found <= self._ours() - {self.description, self.evidence}
+        if found and not unfinished:
             raise CallerError(
                 f"{self.directory} is neither empty nor a founded nation; remove it or give another --dir"
             )
+
+    def ensure_ports_free(self, ports: Ports) -> None:
+        """Raises CallerError that names the port another program has taken since the nation was founded."""
+        for name, port in ports.named().items():
+            if not _is_free(port):
+                raise CallerError(
+                    f"port {port} (this nation's {name.replace('_', ' ')}) is taken by another program; "
+                    "stop that one, or found a new nation with another --dir",
+                    code="network_error",
+                )
 
     def read_ports(self) -> Ports:
         values = _read(self._ports)
@@ -100,10 +170,24 @@ def _read(path: Path) -> Any:  # JSON of our own making
 
 def _write(path: Path, values: dict[str, object]) -> None:
     """Readable by the owner alone, whole or not at all."""
-    draft = path.with_suffix(".new")
+    draft = _draft(path)
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(values, indent=1, ensure_ascii=False))
     draft.replace(path)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_suffix(".new")
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        raise
+    return True
 
 
 def free_ports(count: int) -> tuple[int, ...]:

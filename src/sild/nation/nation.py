@@ -76,18 +76,19 @@ class Nation:
         then run as processes of their own with `settings_of`. Raises CallerError (the directory holds something else, a port of an
         older start is taken), Unavailable.
         """
-        layout = Layout(directory)
-        is_new = not layout.is_founded
-        if is_new:
-            layout.prepare()
-        ports = _take_ports() if is_new else layout.read_ports()
-        secrets = layout.make_secrets() if is_new else layout.read_secrets()
-        nation = cls(plan, layout, ports, secrets, clock)
-        try:
+        layout = Layout(directory, [member.server_code for member in plan.servers])
+        async with AsyncExitStack() as opened:
+            opened.enter_context(layout.held())
+            is_new = not layout.is_founded
+            if is_new:
+                layout.clear_unfinished()
+            secrets = layout.make_secrets() if is_new else layout.read_secrets()
+            ports = _take_ports() if is_new else layout.read_ports()
+            layout.ensure_ports_free(ports)
+            nation = cls(plan, layout, ports, secrets, clock)
+            nation._open = opened
             await nation._start(is_new, progress, serving)
-        except BaseException:
-            await nation.stop()
-            raise
+            nation._open = opened.pop_all()
         return nation
 
     async def stop(self) -> None:

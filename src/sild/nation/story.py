@@ -78,7 +78,7 @@ class _Story:
         self._nation = description
         self._anchor_file = Path(description["anchor_file"]).read_bytes()
         self._evidence = evidence
-        evidence.mkdir(parents=True, exist_ok=True)
+        evidence.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._client = ClientId.decode(description["example"]["client"])
         self._service = description["services"][0]
         self._provider_server, self._consumer_server = description["security_servers"]

@@ -149,7 +149,7 @@ async def _service(request: Request, responder: Responder) -> None:
 async def _point(
     pair: _Pair, key: Keys, floor: Floor, batch: bool, clients: int, seconds: float
 ) -> dict[str, Any]:
-    await run_load(pair.small, clients=clients, seconds=WARM_UP_SECONDS)
+    await run_load(pair.small, clients=clients, seconds=min(WARM_UP_SECONDS, seconds))
     before = pair.cpu()
     load = await run_load(pair.small, clients=clients, seconds=seconds)
     cpu = (pair.cpu() - before) / max(1, len(load.latencies)) * 1e6
@@ -185,6 +185,7 @@ async def _large_body(pair: _Pair) -> dict[str, Any]:
         "status": response.status,
         "bytes_at_service": int(answer) if response.status == 200 else None,
         "megabytes_per_second": round(LARGE_BODY / 1e6 / seconds, 1),
+        "peak_memory_mb": [round(peak / 1e6, 1) for peak in after],
         "peak_memory_growth_mb": [round((b - a) / 1e6, 1) for a, b in zip(before, after, strict=True)],
     }
 

@@ -6,12 +6,12 @@ import asyncio
 from pathlib import Path
 
 import click
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from sild.central_server import CentralServer, InstanceContents, apply_contents, configuration_app
 from sild.errors import CallerError
 from sild.processes.asgi import Listen, Listener, serve_asgi
-from sild.settings import Settings, read_settings
+from sild.settings import LogLevel, Settings, read_secret, read_settings
 from sild.telemetry import configure_logging
 
 __all__ = ["CentralServerSettings", "command"]
@@ -27,13 +27,13 @@ class CentralServerSettings(Settings):
     directory: Path
     instance_identifier: str
     address: str  # public host name or IP address, and port if it is not the usual one
-    pin: str | None = None
+    pin: SecretStr | None = None
     pin_file: Path | None = None
     database: str | None = None  # SQLAlchemy URL
     regeneration_seconds: float = Field(default=60.0, gt=0)
     minimum_global_configuration_version: int = Field(default=2, ge=2, le=6)
     listen: tuple[Listen, ...] = (Listen(port=80),)
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
     instance: InstanceContents = InstanceContents()
 
     @model_validator(mode="after")
@@ -76,13 +76,7 @@ async def run(settings: CentralServerSettings, *, base: Path) -> None:
 
 def _open(settings: CentralServerSettings, base: Path) -> CentralServer:
     directory = base / settings.directory
-    pin = settings.pin
-    if pin is None:
-        assert settings.pin_file is not None  # the settings' own check
-        try:
-            pin = (base / settings.pin_file).read_text().partition("\n")[0]
-        except OSError as error:
-            raise CallerError(f"{settings.pin_file}: {error.strerror}") from error
+    pin = read_secret(settings.pin, settings.pin_file and base / settings.pin_file)
     try:
         server = CentralServer.open(
             directory,

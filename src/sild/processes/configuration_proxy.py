@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-from pydantic import model_validator
+from pydantic import SecretStr, model_validator
 
 from sild.configuration_proxy import (
     ConfigurationProxy,
@@ -23,7 +23,7 @@ from sild.configuration_proxy import (
 )
 from sild.errors import CallerError, PlatformError
 from sild.processes.asgi import Listen, Listener, serve_asgi
-from sild.settings import read_settings
+from sild.settings import LogLevel, read_secret, read_settings
 from sild.telemetry import configure_logging
 
 __all__ = ["ConfigurationProxyProcessSettings", "command"]
@@ -34,10 +34,10 @@ F = TypeVar("F", bound=Callable[..., object])
 class ConfigurationProxyProcessSettings(ConfigurationProxySettings):
     """Relative paths start at the TOML file. `pin`, or `pin_file` whose first line is the PIN, of the software token."""
 
-    pin: str | None = None
+    pin: SecretStr | None = None
     pin_file: Path | None = None
     listen: tuple[Listen, ...] = (Listen(port=80),)
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")
     def _one_pin(self) -> ConfigurationProxyProcessSettings:
@@ -46,13 +46,7 @@ class ConfigurationProxyProcessSettings(ConfigurationProxySettings):
         return self
 
     def read_pin(self, base: Path) -> str:
-        if self.pin is not None:
-            return self.pin
-        assert self.pin_file is not None  # the settings' own check
-        try:
-            return (base / self.pin_file).read_text().partition("\n")[0]
-        except OSError as error:
-            raise CallerError(f"{self.pin_file}: {error.strerror}") from error
+        return read_secret(self.pin, self.pin_file and base / self.pin_file)
 
 
 class Administration:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from rich.console import Console
@@ -16,6 +17,7 @@ from rich.table import Table
 
 from sild.http1 import run
 from sild.nation import Nation, Step, tell
+from sild.settings import LogLevel
 from sild.telemetry import configure_logging
 
 __all__ = ["command"]
@@ -32,7 +34,13 @@ __all__ = ["command"]
 )
 @click.option("--once", is_flag=True, help="End after the self-check; exit status 0 or 1.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text for people.")
-@click.option("--log-level", default="ERROR", show_default=True, help="Of the log lines on standard error.")
+@click.option(
+    "--log-level",
+    type=click.Choice(get_args(LogLevel), case_sensitive=False),
+    default="ERROR",
+    show_default=True,
+    help="Of the log lines on standard error.",
+)
 def command(directory: Path, once: bool, as_json: bool, log_level: str) -> int:
     """Start a whole country on this machine: trust services, central server, two security servers and a population
     register. Runs the story of one exchange as a self-check, prints addresses, and serves until stopped."""
@@ -75,38 +83,46 @@ def _memory() -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS")), None)
 
 
+def _program() -> str:
+    """How this very program was called, for people to copy."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "sild" else f"{sys.executable} -m sild"
+
+
 class _TextReport:
     def __init__(self) -> None:
         self._console = Console(highlight=False, emoji=False)
         self._steps = 0
 
+    def _print(self, what: str | Table) -> None:
+        """Lines as they are: they are copied, and wrapped by the terminal if by anybody."""
+        self._console.print(what, soft_wrap=True)
+
     def progress(self, what: str) -> None:
-        self._console.print(f"[dim]starting {what}[/dim]")
+        self._print(f"[dim]starting {what}[/dim]")
 
     def running(self, nation: Nation, seconds: float) -> None:
-        self._console.print(
+        self._print(
             f"[bold]The instance {nation.plan.instance_identifier} runs[/bold] (started in {seconds:.1f} s)\n"
         )
 
     def step(self, step: Step) -> None:
         self._steps += 1
         mark = "[green]✓[/green]" if step.ok else "[red]✗[/red]"
-        self._console.print(f"{mark} {self._steps}. {escape(step.title)}")
+        self._print(f"{mark} {self._steps}. {escape(step.title)}")
         for name, value in step.evidence.items():
-            self._console.print(f"     [dim]{escape(name)}[/dim]  {escape(value)}", soft_wrap=True)
+            self._print(f"     [dim]{escape(name)}[/dim]  {escape(value)}")
 
     def checked(self, passed: bool, first_exchange: float | None, memory: int | None) -> None:
         if not passed:
-            self._console.print(
-                "\n[red]The self-check failed.[/red] Run again with --log-level INFO to see why."
-            )
+            self._print("\n[red]The self-check failed.[/red] Run again with --log-level INFO to see why.")
             return
         figures = []
         if first_exchange is not None:
             figures.append(f"first exchange after {first_exchange:.1f} s")
         if memory is not None:
             figures.append(f"{memory / 2**20:.0f} MB of memory")
-        self._console.print(f"\n[green]All checks passed[/green] ({', '.join(figures)}).")
+        self._print(f"\n[green]All checks passed[/green] ({', '.join(figures)}).")
 
     def addresses(self, description: dict[str, Any]) -> None:
         table = Table(box=None, pad_edge=False, show_header=False)
@@ -115,14 +131,17 @@ class _TextReport:
         for server in description["security_servers"]:
             for name, address in server["addresses"].items():
                 table.add_row(f"{server['id']} {name.replace('_', ' ')}", address)
-        self._console.print(table)
-        self._console.print(
+        self._print(table)
+        self._print(
             "\nTest people: " + ", ".join(f"{p['name']} {p['code']}" for p in description["test_people"])
         )
-        self._console.print("\nTry it:\n  " + escape(description["example"]["curl"]), soft_wrap=True)
-        self._console.print(
-            "\nEverything stands in nation.json too. Ctrl-C ends the country and keeps its state."
+        self._print("\nTry it:\n  " + escape(description["example"]["curl"]))
+        container = Path(description["evidence_directory"]) / "ss2-request.asice"
+        self._print(
+            "\nJudge a container of the exchange above:\n  "
+            + escape(f"{_program()} verify {container} --conf {description['anchor_file']}")
         )
+        self._print("\nEverything stands in nation.json too. Ctrl-C ends the country and keeps its state.")
 
 
 class _JsonReport:

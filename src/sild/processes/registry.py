@@ -10,7 +10,7 @@ from pydantic import Field
 
 from sild.processes.asgi import Listen, Listener, serve_asgi
 from sild.registries import PopulationRegister, population_app
-from sild.settings import Settings, read_settings
+from sild.settings import LogLevel, Settings, read_settings
 from sild.telemetry import configure_logging
 
 __all__ = ["RegistrySettings", "command"]
@@ -24,7 +24,7 @@ class RegistrySettings(Settings):
     people: int = Field(default=4_000, ge=100, le=1_000_000)  # about how many move into an empty register
     url: str | None = None  # the address given in the OpenAPI description
     listen: tuple[Listen, ...] = (Listen(port=8000),)
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
 
 
 @click.command("registry")

@@ -9,13 +9,37 @@ import signal
 from pathlib import Path
 
 import click
+from pydantic import SecretStr, model_validator
 
 from sild.http1 import run
 from sild.security_server import SecurityServer, SecurityServerSettings
-from sild.settings import read_settings
+from sild.settings import LogLevel, read_secret, read_settings
 from sild.telemetry import configure_logging
 
-__all__ = ["command"]
+__all__ = ["SecurityServerProcessSettings", "command"]
+
+
+class SecurityServerProcessSettings(SecurityServerSettings):
+    """Relative paths start at the TOML file. `pin_file`: its first line is the PIN."""
+
+    pin_file: Path | None = None
+    log_level: LogLevel = "INFO"
+
+    @model_validator(mode="after")
+    def _one_pin(self) -> SecurityServerProcessSettings:
+        if self.pin is not None and self.pin_file is not None:
+            raise ValueError("either pin or pin_file")
+        return self
+
+    def at(self, base: Path) -> SecurityServerSettings:
+        """The server's own settings: paths resolved, the PIN read. Raises CallerError."""
+        values = {name: getattr(self, name) for name in SecurityServerSettings.model_fields}
+        for name in ("anchor", "directory", "spool_directory", "archive_directory"):
+            if values[name] is not None:
+                values[name] = base / values[name]
+        if self.pin_file is not None:
+            values["pin"] = SecretStr(read_secret(None, base / self.pin_file))
+        return SecurityServerSettings(**values)
 
 
 @click.command("security-server")
@@ -24,14 +48,14 @@ __all__ = ["command"]
     "config",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML settings.",
+    help="Settings (TOML); see docs/security_server.md.",
 )
 @click.option("--grace", default=30.0, show_default=True, help="Seconds messages in hand get at the end.")
-@click.option("--log-level", default="INFO", show_default=True)
-def command(config: Path, grace: float, log_level: str) -> None:
+def command(config: Path, grace: float) -> None:
     """Run a security server until SIGTERM or SIGINT. Prints one JSON line with its addresses when it serves."""
-    configure_logging(log_level)
-    run(_serve(read_settings(SecurityServerSettings, config), grace))
+    settings = read_settings(SecurityServerProcessSettings, config)
+    configure_logging(settings.log_level)
+    run(_serve(settings.at(config.parent.resolve()), grace))
 
 
 async def _serve(settings: SecurityServerSettings, grace: float) -> None:
@@ -40,9 +64,11 @@ async def _serve(settings: SecurityServerSettings, grace: float) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await server.start()
-    gc.collect()
-    gc.freeze()  # what stands now stays: the collector need not look at it for every few messages
-    click.echo(json.dumps({"server": str(server.server_id), "addresses": server.addresses}))
-    await stopping.wait()
-    await server.stop(grace)
+    try:
+        await server.start()
+        gc.collect()
+        gc.freeze()  # what stands now stays: the collector need not look at it for every few messages
+        click.echo(json.dumps({"server": str(server.server_id), "addresses": server.addresses}))
+        await stopping.wait()
+    finally:
+        await server.stop(grace)

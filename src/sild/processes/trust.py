@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import click
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from sild.errors import CallerError
 from sild.processes.asgi import Listen, Listener, serve_asgi
-from sild.settings import Settings, read_settings
+from sild.settings import LogLevel, Settings, read_secret, read_settings
 from sild.telemetry import configure_logging
 from sild.trust_services import KeyKind, TrustOptions, TrustServices
 
@@ -29,7 +28,7 @@ class TrustSettings(Settings):
     """
 
     directory: Path
-    password: str | None = None
+    password: SecretStr | None = None
     password_file: Path | None = None
     database: str | None = None  # SQLAlchemy URL
     name: str = Field(default="Sild", min_length=1, max_length=60)
@@ -41,7 +40,7 @@ class TrustSettings(Settings):
     signing_form: bool = False  # POST /testca/sign certifies for everybody: closed test networks only
     api_keys: dict[str, Sha256] = Field(default_factory=dict)  # holder to SHA-256 (hexadecimal) of the key
     listen: tuple[Listen, ...] = (Listen(port=8888),)
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")
     def _one_password(self) -> TrustSettings:
@@ -94,16 +93,7 @@ def _open(settings: TrustSettings, base: Path) -> TrustServices:
     start = TrustServices.open if TrustServices.exists(directory) else TrustServices.create
     return start(
         directory,
-        password=_password(settings, base),
+        password=read_secret(settings.password, settings.password_file and base / settings.password_file),
         options=settings.options,
         database_url=settings.database,
     )
-
-
-def _password(settings: TrustSettings, base: Path) -> str:
-    if settings.password_file is None:
-        return settings.password or ""
-    try:
-        return (base / settings.password_file).read_text().partition("\n")[0]
-    except OSError as error:
-        raise CallerError(f"{settings.password_file}: {error.strerror}") from error

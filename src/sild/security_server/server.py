@@ -73,7 +73,7 @@ class SecurityServer:
         self.server_id = settings.server_id
         self._clock = clock
         self._crash = CrashPoints(settings.crash_at)
-        settings.directory.mkdir(parents=True, exist_ok=True)
+        settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.serverconf = ServerConf(settings.serverconf_url, self.server_id, clock=clock)
         self.configuration = ConfigurationClient(
             settings.anchor,
@@ -149,6 +149,8 @@ class SecurityServer:
         """Log in, get the configuration and OCSP responses if they can be had, listen. What is missing is retried."""
         if self.settings.pin is not None and self.token.is_initialized:
             await self.token.login(self.settings.pin.get_secret_value())
+        else:
+            log.warning("server.token_not_active", initialized=self.token.is_initialized)
         try:
             await self.configuration.refresh()
         except PlatformError as error:
@@ -283,7 +285,7 @@ class _TimestampingServices:
 
 def _archive_directory(settings: SecurityServerSettings) -> Path:
     directory = settings.archive_directory or settings.directory / "archive"
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     return directory
 
 

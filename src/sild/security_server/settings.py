@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from sild.database import sqlite_url
 from sild.settings import Settings
@@ -90,6 +90,20 @@ class SecurityServerSettings(Settings):
 
     # tests only
     crash_at: str | None = None
+
+    @field_validator("owner")
+    @classmethod
+    def _a_member(cls, owner: str) -> str:
+        if ClientId.parse(owner).subsystem_code is not None:
+            raise ValueError("a member owns a server, not a subsystem")
+        return owner
+
+    @field_validator("unlogged_local_providers", "unlogged_remote_providers")
+    @classmethod
+    def _clients(cls, providers: tuple[str, ...]) -> tuple[str, ...]:
+        for provider in providers:
+            ClientId.parse(provider)
+        return providers
 
     @property
     def server_id(self) -> SecurityServerId:

@@ -1,0 +1,145 @@
+"""`sild demo` as a newcomer starts it: a process of its own, once and again on what the first left."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Value = Any  # JSON
+STEPS = 6
+MEMORY_BOUND = 300 * 2**20
+
+
+@dataclass
+class Run:
+    status: int
+    events: list[dict[str, Value]]
+    errors: str
+    directory: Path
+
+    def of(self, event: str) -> list[dict[str, Value]]:
+        return [each for each in self.events if each["event"] == event]
+
+    @property
+    def description(self) -> dict[str, Value]:
+        found: dict[str, Value] = json.loads((self.directory / "nation.json").read_text())
+        return found
+
+
+def demo(directory: Path) -> Run:
+    command = [sys.executable, "-m", "sild", "demo", "--once", "--json", "--dir", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return Run(
+        done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr, directory
+    )
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return demo(tmp_path_factory.mktemp("demo") / "nation")
+
+
+def logged_requests(run: Run) -> list[str]:
+    """Query ids in the message log of the consumer's server."""
+    server = next(s for s in run.description["security_servers"] if s["id"].endswith(":ss2"))
+    with sqlite3.connect(Path(server["directory"]) / "messagelog.db") as log:
+        rows = log.execute("SELECT query_id FROM message_record WHERE NOT is_response ORDER BY id").fetchall()
+    log.close()
+    return [row[0] for row in rows]
+
+
+def test_every_step_of_the_story_is_ok(first: Run) -> None:
+    assert [step["ok"] for step in first.of("step")] == [True] * STEPS
+    assert first.status == 0, first.errors
+    assert not first.errors
+    (checked,) = first.of("checked")
+    assert checked["passed"]
+    assert 0 < checked["memory_bytes"] < MEMORY_BOUND
+    assert checked["first_exchange_seconds"] > 0
+
+
+def test_the_description_names_everything_the_design_asks_for(first: Run) -> None:
+    nation = first.description
+    assert nation["instance_identifier"] == "SILD"
+    assert Path(nation["anchor_file"]).read_bytes().startswith(b"<?xml")
+    assert nation["central_server"]["address"].startswith("http://127.0.0.1:")
+    assert {"address", "ocsp", "timestamping"} <= nation["trust_services"].keys()
+    servers = {server["id"]: server for server in nation["security_servers"]}
+    for server in servers.values():
+        assert server["addresses"].keys() >= {"client_http", "client_https", "server_proxy", "ocsp_responder"}
+    for member in nation["members"]:
+        assert member["id"].startswith("SILD:GOV:")
+        assert set(member["security_servers"]) <= servers.keys()
+        assert member["subsystems"]
+    (service,) = nation["services"]
+    assert service["id"] == "SILD:GOV:70000002:population:persons"
+    assert service["description_url"].endswith("/openapi.json")
+    assert service["description_url"].startswith(nation["registers"][0]["address"])
+    assert len(nation["test_people"]) == 5
+    assert all(person["code"] and person["name"] for person in nation["test_people"])
+    assert nation["api_keys"] == {}
+
+
+def test_only_the_owner_can_read_what_is_secret_or_personal(first: Run) -> None:
+    assert first.directory.stat().st_mode & 0o777 == 0o700
+    secret = [
+        first.directory / name
+        for name in ("secrets.json", "nation.json", "register/population.db", "ss1/token")
+    ]
+    secret += first.directory.glob("*/*.db")
+    secret += first.directory.glob("*/**/*.p12")
+    assert [str(path) for path in secret if path.stat().st_mode & 0o077] == []
+
+
+def test_what_it_prints_and_logs_holds_no_secret(first: Run) -> None:
+    printed = json.dumps(first.events) + first.errors + json.dumps(first.description)
+    for secret in json.loads((first.directory / "secrets.json").read_text()).values():
+        assert secret not in printed
+
+
+def test_evidence_is_judged_by_a_stranger(first: Run) -> None:
+    files = sorted(Path(first.description["evidence_directory"]).iterdir())
+    assert [file.name for file in files] == [
+        f"{server}-{part}.asice" for server in ("ss1", "ss2") for part in ("request", "response")
+    ]
+    command = [sys.executable, "-m", "sild", "verify", "--json", "--conf"]
+    # the anchor leads to a central server that has stopped, so the verdict rests on the server's directory
+    conf = first.description["security_servers"][0]["configuration_directory"]
+    done = subprocess.run([*command, conf, str(files[0])], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["verdict"] == "valid"
+    assert done.stderr == ""
+
+
+def test_a_restart_goes_on_with_the_same_nation(first: Run) -> None:
+    before = first.description
+    anchor = Path(before["anchor_file"]).read_bytes()
+    logged = logged_requests(first)
+    again = demo(first.directory)
+    assert again.status == 0, again.errors
+    assert again.description == before
+    assert Path(before["anchor_file"]).read_bytes() == anchor
+    assert logged_requests(again)[: len(logged)] == logged
+    assert len(logged_requests(again)) > len(logged)
+
+
+@pytest.mark.parametrize(
+    ("directory", "told"), [("others", "neither empty nor"), ("others/letter/nation", "Not a directory")]
+)
+def test_a_place_of_something_else_is_left_alone(tmp_path: Path, directory: str, told: str) -> None:
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "letter").write_text("dear")
+    before = sorted(tmp_path.rglob("*"))
+    run = demo(tmp_path / directory)
+    assert run.status == 2
+    assert run.errors.startswith("sild: ")
+    assert told in run.errors
+    assert len(run.errors.splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
