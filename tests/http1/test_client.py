@@ -55,6 +55,27 @@ async def test_kept_alive_requests_with_headers_as_given() -> None:
         assert not connection.reusable
 
 
+async def test_a_request_line_cannot_be_broken() -> None:
+    async with serving(echo) as server:
+        connection = await connect(server.port)
+        for method, target in (
+            ("GET /x HTTP/1.1\r\nX:", b"/"),
+            ("GET /x", b"/"),
+            ("", b"/"),
+            ("GET", b""),
+            ("GET", b"/ HTTP/1.1"),
+            ("GET", b"/\r\nX: y"),
+            ("GET", b"/\t"),
+        ):
+            with pytest.raises(ValueError, match="not a"):
+                await connection.request(method, target, [])
+        response = await connection.request(
+            "GET", b"/", [(b"Connection", b"keep-alive"), (b"Transfer-Encoding", b"x")]
+        )
+        assert b"onnection" not in await response.read(1000)
+        await end(connection)
+
+
 async def test_body_from_an_iterable() -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for i in range(5):

@@ -194,6 +194,34 @@ async def test_the_silent_body(dial: Dial) -> None:
         assert caught == ["io_error"]
 
 
+async def test_the_trickling_body(dial: Dial) -> None:
+    """Each byte in time, the whole at a rate that would hold the handler for hours."""
+
+    async def handler(request: Request, responder: Responder) -> None:
+        await request.read(100_000)
+
+    async with serving(handler, body_timeout=0.2, body_rate=1000, linger_timeout=0.1) as server:
+        wire = await dial(server)
+        await wire.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50000\r\n\r\n")
+        reading = asyncio.create_task(wire.to_end())
+        for _ in range(200):
+            if reading.done():
+                break
+            await wire.send(b"x")
+            await asyncio.sleep(0.02)
+        assert (await reading).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_slow_but_steady_body_passes(dial: Dial) -> None:
+    async with serving(echo, body_timeout=0.1, body_rate=1000) as server:
+        wire = await dial(server)
+        await wire.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3000\r\n\r\n")
+        for _ in range(30):
+            await wire.send(b"x" * 100)
+            await asyncio.sleep(0.01)
+        assert (await wire.answer())[1].endswith(b"x" * 3000)
+
+
 async def test_idle_connections_end(dial: Dial) -> None:
     async with serving(echo, idle_timeout=0.1) as server:
         fresh, used = await dial(server), await dial(server)

@@ -16,7 +16,7 @@ import httptools
 from sild.errors import PlatformError
 from sild.http1.connection import SLICE, ByteConnection
 from sild.http1.errors import BrokenMessage, ConnectionLost, TimedOut, UnknownHost
-from sild.http1.heads import Framing, Header, join_head, render_head
+from sild.http1.heads import Framing, Header, join_head, render_head, request_line
 from sild.http1.limits import Limits
 from sild.http1.message import Flow, IncomingMessage
 from sild.http1.peer import TlsPeer
@@ -209,10 +209,8 @@ class Connection(ByteConnection):
             raise ConnectionLost("the connection is closed")
         if not self.reusable:
             raise RuntimeError("the connection is in use")
-        if b" " in target or not target:
-            raise ValueError(f"not a request target: {target!r}")
         framing = Framing()
-        lines = render_head(b"%b %b HTTP/1.1\r\n" % (method.encode("ascii"), target), headers, framing)
+        lines = render_head(request_line(method, target), headers, framing)
         if not framing.host:
             lines.insert(1, self._host_line)
         self._keep_alive = not framing.close

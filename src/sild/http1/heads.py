@@ -13,11 +13,12 @@ from email.utils import formatdate
 from http import HTTPStatus
 from time import time
 
-__all__ = ["Framing", "Header", "http_date", "render_head", "status_line"]
+__all__ = ["Framing", "Header", "http_date", "join_head", "render_head", "request_line", "status_line"]
 
 Header = tuple[bytes, bytes]
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
 _PLAIN, _LENGTH, _ENCODING, _CONNECTION, _DATE, _HOST = range(6)
 _KINDS = {
     b"content-length": _LENGTH,
@@ -43,6 +44,16 @@ def status_line(status: int, reason: str) -> bytes:
     return f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1", "replace")
 
 
+def request_line(method: str, target: bytes) -> bytes:
+    """`POST /path HTTP/1.1` CRLF. Raises ValueError for what would not be one token and one target."""
+    name = method.encode("ascii", "replace")
+    if _TOKEN.fullmatch(name) is None:
+        raise ValueError(f"not a method: {method!r}")
+    if _TARGET.fullmatch(target) is None:
+        raise ValueError(f"not a request target: {target!r}")
+    return b"%b %b HTTP/1.1\r\n" % (name, target)
+
+
 class Framing:
     """What the caller's own headers said about framing; filled by `render_head`."""
 
@@ -58,7 +69,7 @@ class Framing:
 def render_head(first_line: bytes, headers: Iterable[Header], framing: Framing) -> list[bytes]:
     """The lines of a head without the empty one, ready to be added to and joined.
 
-    A Transfer-Encoding from the caller is left out: this room frames. Raises ValueError for a name that is not a token,
+    A Transfer-Encoding from the caller is left out, and a Connection that does not say close: this room frames. Raises ValueError for a name that is not a token,
     and for two or unreadable Content-Lengths; `check_head` finds line breaks in values.
     """
     lines = [first_line]
@@ -69,7 +80,7 @@ def render_head(first_line: bytes, headers: Iterable[Header], framing: Framing) 
         if kind is None:
             kind = _learn(name)
         if kind:
-            if kind == _ENCODING:
+            if kind == _ENCODING or (kind == _CONNECTION and b"close" not in value.lower()):
                 continue
             _note(kind, value, framing)
         add(b"%b: %b\r\n" % (name, value))
@@ -101,7 +112,7 @@ def _note(kind: int, value: bytes, framing: Framing) -> None:
             raise ValueError(f"Content-Length {value!r}")
         framing.length = int(value)
     elif kind == _CONNECTION:
-        framing.close = framing.close or b"close" in value.lower()
+        framing.close = True
     elif kind == _DATE:
         framing.date = True
     elif kind == _HOST:

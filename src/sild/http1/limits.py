@@ -16,6 +16,8 @@ class Limits:
     header_timeout: from the first byte of a head to its last, however steadily it trickles.
     idle_timeout: a kept-alive connection on which nothing happens.
     body_timeout: without progress while somebody waits for a body, or for the peer to take our bytes.
+    body_rate: bytes a second that a request's body must reach on the average of the time somebody waited for it, once
+        body_timeout has been waited: a client cannot hold a handler for ever by a byte now and then.
     buffer_bytes: a body held for a slow reader, or written for a slow peer, before the sender is stopped.
     max_connections: open at once; one more is answered 503 (plain) or closed (TLS).
     discard_bytes: of a request body nobody wanted, read and dropped to keep the connection; more closes it.
@@ -26,6 +28,7 @@ class Limits:
     header_timeout: float = 30.0
     idle_timeout: float = 75.0
     body_timeout: float = 60.0
+    body_rate: int = 256
     buffer_bytes: int = 128 * 1024
     max_connections: int = 4096
     discard_bytes: int = 256 * 1024

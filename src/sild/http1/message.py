@@ -42,6 +42,7 @@ class IncomingMessage:
         "_parts",
         "_waiter",
         "headers",
+        "received",
     )
 
     def __init__(self, headers: list[Header], flow: Flow, high: int) -> None:
@@ -51,6 +52,8 @@ class IncomingMessage:
         self._high = high
         self._parts: list[bytes] = []
         self._held = 0
+        self.received = 0
+        """Bytes of the body so far, taken or not."""
         self._complete = False
         self._failure: PlatformError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -129,6 +132,7 @@ class IncomingMessage:
 
     def feed(self, data: bytes) -> None:
         self._parts.append(data)
+        self.received += len(data)
         before = self._held
         self._held = held = before + len(data)
         if held >= self._high > before:

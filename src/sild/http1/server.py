@@ -79,6 +79,9 @@ class ServerConnection(ByteConnection):
         self._got_body = False
         self._upgrade_framing = b""  # the framing line of a body that follows a head with an upgrade
         self._repeating = False  # the parser is being fed a head it knows
+        # the request being answered
+        self._waited = 0.0  # seconds its reader has waited for its body
+        self._wait_began = 0.0
         # the end
         self._refused = 0  # the status a broken head is answered with
         self._deaf = False  # what comes is no longer looked at
@@ -335,9 +338,14 @@ class ServerConnection(ByteConnection):
         if request is not None and request.expects_continue:
             request.expects_continue = False
             self.write(_CONTINUE)
-        self._deadline.set(self._limits.body_timeout)
+        limits = self._limits
+        received = 0 if request is None else request.received
+        self._wait_began = self._loop.time()
+        left = limits.body_timeout + received / limits.body_rate - self._waited
+        self._deadline.set(max(0.0, min(limits.body_timeout, left)))
 
     def reader_served(self) -> None:
+        self._waited += self._loop.time() - self._wait_began
         self._deadline.clear()
 
     def _expired(self) -> None:
@@ -345,7 +353,7 @@ class ServerConnection(ByteConnection):
             super()._expired()
         elif self._current is not None:
             self._deaf = self._no_more = True
-            self._current.fail(TimedOut(f"no byte of the body for {self._limits.body_timeout:g} s"))
+            self._current.fail(TimedOut("the client sends its body too slowly"))
             self._incoming = None
         elif self._head_open:
             self._refuse(408)
@@ -412,6 +420,7 @@ class ServerConnection(ByteConnection):
     async def _exchange(self, request: Request) -> bool:
         """Have one request answered. Says whether the connection can carry another."""
         self._current = request
+        self._waited = 0.0
         self._deadline.clear()
         if self._unparsed and len(self._queue) <= _MOST_WAITING:
             self._parse_kept()  # the rest of this request's body may be there
