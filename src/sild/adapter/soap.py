@@ -14,7 +14,8 @@ from sild.adapter.faults import ServiceError, XRoadFault, service_error, split_c
 from sild.adapter.xml import parse_xml
 from sild.errors import CallerError, PeerError
 from sild.xroad import ClientId, SecurityServerId, ServiceId
-from sild.xroad.faults import SOAP_ENVELOPE, Fault
+from sild.xroad.envelope import SOAP_ENVELOPE
+from sild.xroad.faults import Fault
 from sild.xroad.rest import RepresentedParty
 from sild.xroad.soap import (
     IDENTIFIERS,

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from sild.errors import PeerError, PlatformError
-from sild.xroad._xml import Element, local_name, parse_xml
+from sild.xroad.envelope import (
+    SOAP_ENVELOPE,
+    XML_DECLARATION,
+    Element,
+    EnvelopeEvents,
+    read_envelope,
+    utf8_document,
+)
 from sild.xroad.fault_codes import CODES, Spelling, respell
 
 __all__ = [
@@ -25,8 +32,6 @@ __all__ = [
     "render_rest_fault",
     "render_soap_fault",
 ]
-
-SOAP_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,8 @@ class PeerFault(PlatformError):
 def fault_of(error: BaseException, *, origin: str, detail: str) -> Fault:
     """The fault to answer with.
 
-    origin: `server.clientproxy`, `server.serverproxy`, `client`..., put in front unless it stands there already.
+    origin: `server.clientproxy`, `server.serverproxy`, `client`..., put in front unless it stands there already. What was
+    raised `with stage("client")`, bad input of an information system, has an origin of its own.
     Errors that are none of ours get the code X-Road has for their kind (WIRE 5.1) and a text that tells nothing.
     """
     if isinstance(error, PeerFault):
@@ -69,7 +75,7 @@ def fault_of(error: BaseException, *, origin: str, detail: str) -> Fault:
     else:
         path = _foreign_code(error)
         message = CODES[path].meaning
-    if not path.startswith(origin + "."):
+    if not path.startswith((origin + ".", "client.")):
         path = f"{origin}.{path}"
     return Fault(code=path, message=message, detail=detail)
 
@@ -118,33 +124,37 @@ def parse_soap_fault(data: bytes) -> Fault | None:
 
     Raises PeerError: `invalid_soap` (not XML, a DTD, no SOAP envelope), `missing_body`.
     """
-    if not data.strip():
-        raise PeerError("an empty SOAP message", code="invalid_soap")
-    envelope = parse_xml(data, code="invalid_soap")
-    if local_name(envelope) != (SOAP_ENVELOPE, "Envelope"):
-        raise PeerError("not a SOAP envelope", code="invalid_soap")
-    body = envelope.find(f"{{{SOAP_ENVELOPE}}}Body")
-    if body is None:
+    found = _FaultSearch()
+    read_envelope(utf8_document(data), found)
+    if not found.bodies:
         raise PeerError("the SOAP message has no Body", code="missing_body")
-    fault = body.find(f"{{{SOAP_ENVELOPE}}}Fault")
-    return None if fault is None else fault_of_element(fault, data)
+    return None if found.element is None else fault_of_element(found.element, data)
+
+
+class _FaultSearch(EnvelopeEvents):
+    def __init__(self) -> None:
+        self.bodies = 0
+        self.element: Element | None = None
+
+    def body(self) -> None:
+        self.bodies += 1
+
+    def fault(self, element: Element) -> None:
+        self.element = self.element or element
 
 
 def fault_of_element(element: Element, data: bytes) -> Fault:
     """The fields of a SOAP-ENV:Fault element; its children carry no namespace (tolerated when they do)."""
-    fields = {local_name(child)[1]: child for child in element}
+    fields = {child.name[1]: child.content.strip() for child in element.children}
+    document = utf8_document(data)  # a fault travels on as UTF-8
     return Fault(
-        code=_content(fields.get("faultcode")),
-        message=_content(fields.get("faultstring")),
-        actor=_content(fields.get("faultactor")),
-        detail=_content(fields.get("detail")),
+        code=fields.get("faultcode", ""),
+        message=fields.get("faultstring", ""),
+        actor=fields.get("faultactor", ""),
+        detail=fields.get("detail", ""),
         foreign=True,
-        xml=data,
+        xml=data if data.endswith(document) else XML_DECLARATION + document,
     )
-
-
-def _content(element: Element | None) -> str:
-    return "" if element is None else "".join(str(text) for text in element.itertext()).strip()
 
 
 # --- REST ---------------------------------------------------------------------------------------------------------

@@ -7,23 +7,44 @@ with an element is found at the element, what is missing at the end.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha512
 
 from sild.errors import PeerError
-from sild.xroad._xml import Element, local_name, parse_xml
-from sild.xroad.faults import SOAP_ENVELOPE, Fault, fault_of_element
+from sild.xroad.envelope import (
+    SOAP_ENVELOPE,
+    XML_DECLARATION,
+    Element,
+    EnvelopeEvents,
+    Name,
+    read_envelope,
+    utf8_document,
+)
+from sild.xroad.faults import Fault, fault_of_element
 from sild.xroad.identifiers import ClientId, SecurityServerId, ServiceId
 from sild.xroad.rest import RepresentedParty
 
-__all__ = ["RequestHash", "SoapMessage", "ensure_consistent", "parse_soap", "soap_request_hash"]
+__all__ = [
+    "RequestHash",
+    "SoapMessage",
+    "answer_with_request_hash",
+    "ensure_consistent",
+    "ensure_request_hash",
+    "ensure_same_fields",
+    "parse_soap",
+    "soap_request_hash",
+]
 
 XROAD = "http://x-road.eu/xsd/xroad.xsd"
 IDENTIFIERS = "http://x-road.eu/xsd/identifiers"
 REPRESENTATION = "http://x-road.eu/xsd/representation.xsd"
+SHA512 = "http://www.w3.org/2001/04/xmlenc#sha512"
 _ENCODING = "http://schemas.xmlsoap.org/soap/encoding/"
+_START_TAG = re.compile(rb"<([^\s/>:]+:)?[^\s/>]+((?:[^>\"'/]|\"[^\"]*\"|'[^']*')*)/?>")
+_ALGORITHM_ID = re.compile(rb"\s+algorithmId\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_INDENTATION = re.compile(rb">(\s+)<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +90,50 @@ def parse_soap(data: bytes) -> SoapMessage | Fault:
     `duplicate_header_field`, `invalid_xml` (identifiers), `invalid_protocol_version`, `missing_body`, `invalid_body`,
     `inconsistent_headers`.
     """
-    if not data.strip():
-        raise PeerError("an empty SOAP message", code="invalid_soap")
-    envelope = parse_xml(data, code="invalid_soap")
-    if local_name(envelope) != (SOAP_ENVELOPE, "Envelope"):
-        raise PeerError("Malformed SOAP message: envelope missing", code="invalid_soap")
-    header = _Header()
-    service_name: str | None = None
-    bodies = 0
-    for child in envelope:
-        name = local_name(child)
-        if name == (SOAP_ENVELOPE, "Header"):
-            header.read(child)
-        elif name == (SOAP_ENVELOPE, "Body"):
-            bodies += 1
-            fault = child.find(f"{{{SOAP_ENVELOPE}}}Fault")
-            if fault is not None:
-                return fault_of_element(fault, data)
-            service_name = _service_name(child, service_name)
-    fields = header.finish()
-    if not bodies:
-        raise PeerError("Malformed SOAP message: body missing", code="missing_body")
-    if bodies > 1 or service_name is None:
-        raise _invalid_body()
-    if not service_name.startswith(fields.service.service_code):
-        raise PeerError(
-            "Malformed SOAP message: service code does not match in header and body",
-            code="inconsistent_headers",
-        )
-    rpc = envelope.get(f"{{{SOAP_ENVELOPE}}}encodingStyle") == _ENCODING
-    return fields.message(data, service_name, rpc)
+    reading = _Reading()
+    read_envelope(utf8_document(data), reading)
+    return reading.result(data)
+
+
+def answer_with_request_hash(
+    data: bytes, request_digest: bytes, charset: str | None = None
+) -> SoapMessage | Fault:
+    """A service's answer as it is signed: requestHash behind the id, UTF-8, a declaration in front (WIRE 3).
+
+    request_digest: `soap_request_hash` of the request.  charset: the answer's content type's, for a document that does not
+    name its encoding. A requestHash the service wrote is dropped; every other byte of the document stays.
+    Raises what `parse_soap` raises.
+    """
+    document = utf8_document(data, charset).lstrip()
+    reading = _Reading()
+    read_envelope(document, reading)
+    result = reading.result(data)
+    if isinstance(result, Fault):
+        return result
+    value = b64encode(request_digest)
+    rewritten = XML_DECLARATION + _spliced(document, reading.header_fields, value)
+    return replace(result, data=rewritten, request_hash=RequestHash(SHA512, value.decode()))
+
+
+def _spliced(document: bytes, header: _Header, value: bytes) -> bytes:
+    """The document with requestHash where it belongs: id's prefix and attributes, indented as the header's first field."""
+    start, end = header.places["id"]
+    tag = _START_TAG.match(document, start)
+    if tag is None:  # expat has read it: cannot be
+        raise PeerError("the id has no start tag", code="invalid_soap")
+    prefix, attributes = tag.group(1) or b"", _ALGORITHM_ID.sub(b"", tag.group(2).rstrip())
+    name = prefix + b"requestHash"
+    indentation = _INDENTATION.search(document, header.begins)
+    spaces = indentation.group(1) if indentation else b""
+    inserted = b'%s<%s%s algorithmId="%s">%s</%s>' % (spaces, name, attributes, SHA512.encode(), value, name)
+    kept = document[:end] + inserted + document[end:]
+    if "requestHash" not in header.places:
+        return kept
+    old_start, old_end = header.places["requestHash"]
+    while document[old_start - 1 : old_start].isspace():
+        old_start -= 1
+    shift = len(inserted) if old_start >= end else 0
+    return kept[: old_start + shift] + kept[old_end + shift :]
 
 
 def soap_request_hash(data: bytes) -> bytes:
@@ -108,11 +143,21 @@ def soap_request_hash(data: bytes) -> bytes:
 
 def ensure_consistent(request: SoapMessage, response: SoapMessage) -> None:
     """The answer is the answer to this request. Raises PeerError `inconsistent_response` (WIRE 3)."""
+    ensure_same_fields(request, response)
+    ensure_request_hash(request, response)
+
+
+def ensure_same_fields(request: SoapMessage, response: SoapMessage) -> None:
+    """Raises PeerError `inconsistent_response`: the service answered with other header fields."""
     for field in ("client", "service", "query_id", "user_id", "issue", "represented_party"):
         if getattr(request, field) != getattr(response, field):
             raise PeerError(
                 f"Field '{field}' does not match in request and response", code="inconsistent_response"
             )
+
+
+def ensure_request_hash(request: SoapMessage, response: SoapMessage) -> None:
+    """Raises PeerError `inconsistent_response`: the provider's server answered another request, or none."""
     stated = response.request_hash
     if stated is None or "".join(stated.value.split()) != b64encode(soap_request_hash(request.data)).decode():
         raise PeerError("Request message hash does not match request message", code="inconsistent_response")
@@ -122,21 +167,54 @@ def _invalid_body() -> PeerError:
     return PeerError("Malformed SOAP message: body must have exactly one child element", code="invalid_body")
 
 
-def _service_name(body: Element, found: str | None) -> str | None:
-    for child in _elements(body):
-        if found is not None:
+class _Reading(EnvelopeEvents):
+    """Collects what `SoapMessage` has."""
+
+    def __init__(self) -> None:
+        self.header_fields = _Header()
+        self._bodies = 0
+        self._service_name: str | None = None
+        self._fault: Element | None = None
+        self._rpc = False
+
+    def envelope(self, attributes: dict[Name, str]) -> None:
+        self._rpc = attributes.get((SOAP_ENVELOPE, "encodingStyle")) == _ENCODING
+
+    def header(self, start: int) -> None:
+        self.header_fields.begin(start)
+
+    def wants_field(self, name: Name) -> bool:
+        return self.header_fields.wants(name)
+
+    def field(self, element: Element) -> None:
+        self.header_fields.take(element)
+
+    def body(self) -> None:
+        self._bodies += 1
+
+    def body_child(self, name: Name) -> None:
+        if self._service_name is not None:
             raise _invalid_body()
-        found = local_name(child)[1]
-    return found
+        self._service_name = name[1]
 
+    def fault(self, element: Element) -> None:
+        self._fault = self._fault or element
 
-def _elements(parent: Element) -> Iterator[Element]:
-    return (child for child in parent if isinstance(child.tag, str))
-
-
-def _value(element: Element) -> str:
-    """The element's own text: entities and CDATA resolved, comments and children left out."""
-    return (element.text or "") + "".join(child.tail or "" for child in element)
+    def result(self, data: bytes) -> SoapMessage | Fault:
+        if self._fault is not None:
+            return fault_of_element(self._fault, data)
+        fields = self.header_fields.finish()
+        if not self._bodies:
+            raise PeerError("Malformed SOAP message: body missing", code="missing_body")
+        service_name = self._service_name
+        if self._bodies > 1 or service_name is None:
+            raise _invalid_body()
+        if not service_name.startswith(fields.service.service_code):
+            raise PeerError(
+                "Malformed SOAP message: service code does not match in header and body",
+                code="inconsistent_headers",
+            )
+        return fields.message(data, service_name, self._rpc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,26 +250,37 @@ class _Header:
 
     def __init__(self) -> None:
         self.present = False
-        self.seen: set[tuple[str, str]] = set()
+        self.begins = 0
+        self.seen: set[Name] = set()
         self.texts: dict[str, str] = {}
+        self.places: dict[str, tuple[int, int]] = {}
+        """Where `id` and `requestHash` stand in the document."""
         self.client: ClientId | None = None
         self.service: ServiceId | None = None
         self.security_server: SecurityServerId | None = None
         self.represented_party: RepresentedParty | None = None
         self.request_hash: RequestHash | None = None
 
-    def read(self, header: Element) -> None:
+    def begin(self, start: int) -> None:
+        if not self.present:
+            self.begins = start
         self.present = True
-        for element in _elements(header):
-            name = local_name(element)
-            if name not in _FIELDS:
-                continue
-            if name in self.seen:
-                raise PeerError(
-                    f"SOAP header contains duplicate field '{name[1]}'", code="duplicate_header_field"
-                )
-            self.seen.add(name)
-            self._field(name[1], element)
+
+    def wants(self, name: Name) -> bool:
+        if name not in _FIELDS:
+            return False
+        if name in self.seen:
+            raise PeerError(
+                f"SOAP header contains duplicate field '{name[1]}'", code="duplicate_header_field"
+            )
+        self.seen.add(name)
+        return True
+
+    def take(self, element: Element) -> None:
+        name = element.name[1]
+        if name in ("id", "requestHash"):
+            self.places[name] = (element.start, element.end)
+        self._field(name, element)
 
     def _field(self, name: str, element: Element) -> None:
         if name == "client":
@@ -207,9 +296,9 @@ class _Header:
             parts = _children(element, REPRESENTATION, ("partyClass", "partyCode"))
             self.represented_party = RepresentedParty(parts.get("partyClass"), _required(parts, "partyCode"))
         elif name == "requestHash":
-            self.request_hash = RequestHash(element.get("algorithmId"), _value(element))
+            self.request_hash = RequestHash(element.attributes.get(("", "algorithmId")), element.text)
         else:
-            value = _value(element)
+            value = element.text
             if name == "protocolVersion" and not value.startswith("4."):
                 raise PeerError(
                     f"Invalid protocol version (supported: 4.x, provided: {value[:20]})",
@@ -256,7 +345,7 @@ def _missing(name: str) -> PeerError:
 
 
 def _identifier(element: Element, types: tuple[str, ...], names: tuple[str, ...]) -> dict[str, str]:
-    object_type = element.get(f"{{{IDENTIFIERS}}}objectType")
+    object_type = element.attributes.get((IDENTIFIERS, "objectType"))
     if object_type not in types:
         raise PeerError(f"missing or unexpected objectType: {object_type!r}", code="invalid_xml")
     return _children(element, IDENTIFIERS, names)
@@ -264,13 +353,13 @@ def _identifier(element: Element, types: tuple[str, ...], names: tuple[str, ...]
 
 def _children(element: Element, namespace: str, names: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for child in _elements(element):
-        where, name = local_name(child)
+    for child in element.children:
+        where, name = child.name
         if where != namespace or name not in names:
             continue
         if name in found:
             raise PeerError(f"SOAP header contains duplicate field '{name}'", code="duplicate_header_field")
-        found[name] = _value(child)
+        found[name] = child.text
     return found
 
 
