@@ -435,13 +435,14 @@ class ServerConnection(ByteConnection):
             raise
         except Exception as error:  # noqa: BLE001 - a handler's bug must not end the server
             await self._failed(responder, error)
-        if not responder.finished:
-            if not responder.started:
-                log.error("connection.unanswered", method=request.method)
-                await responder.send(500, [])
-            else:
-                self.abort()
-                return False
+        if self._transport is None:
+            return False
+        if responder.started and not responder.finished:
+            self.abort()  # the client must not take what it has for the whole
+            return False
+        if not responder.started:
+            log.error("connection.unanswered", method=request.method)
+            await responder.send(500, [])
         if not request.complete and not await self._discard(request):
             self._leave(unread=True)
             return False
