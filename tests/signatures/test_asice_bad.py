@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
-from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -185,3 +186,23 @@ def test_cut_and_doubled(length: int) -> None:
     good = zipped(GOOD)
     assert code(good[: min(length, len(good) - 1)]) is not None
     assert code(good[:length] + good) is not None or length == 0
+
+
+@pytest.mark.parametrize("second", [b"message.xml", b"attachment1"])
+def test_a_second_name_in_an_extra_field(second: bytes) -> None:
+    """Info-ZIP's Unicode path: Python from 3.12 on takes it for the entry's name, Java's streams do not."""
+    data = io.BytesIO()
+    with ZipFile(data, "w") as archive:
+        for name, content in GOOD.items():
+            archive.writestr(name, content)
+        entry = ZipInfo("harmless")
+        field = struct.pack("<BI", 1, crc32(b"harmless")) + second
+        entry.extra = struct.pack("<HH", 0x7075, len(field)) + field
+        archive.writestr(entry, b"another message")
+    assert code(data.getvalue()) == "io_error"
+
+
+def test_a_name_cut_short_by_a_nul() -> None:
+    """To Python `message.xml`, to Java another name."""
+    data = zipped({("message.xml0junk" if name == "message.xml" else name): c for name, c in GOOD.items()})
+    assert code(data.replace(b"message.xml0junk", b"message.xml\0junk")) == "io_error"

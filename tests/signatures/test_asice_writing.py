@@ -77,6 +77,15 @@ def test_same_record_same_bytes() -> None:
     assert written(FULL) == written(FULL)
 
 
+def test_a_record_after_2038() -> None:
+    """When the extra field's 32 bits are over."""
+    file = io.BytesIO()
+    write_asice(FULL, file, at=AT.replace(year=2039))
+    with ZipFile(file) as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {2039}
+    assert read_asice(file).message == MESSAGE
+
+
 def test_what_belongs_together_is_required_together() -> None:
     with pytest.raises(PeerError) as refusal:
         written(AsicContainer(message=MESSAGE, signature=sign(), hash_chain=b"<chain/>"))

@@ -258,7 +258,8 @@ def _entry(name: str, at: datetime) -> ZipInfo:
     entry.external_attr = 0o644 << 16
     if name != _MIMETYPE:  # which EN 319 162-1 A.1 wants first, uncompressed and without extra fields
         entry.compress_type = ZIP_DEFLATED
-        entry.extra = struct.pack("<2sHBl", b"UT", 5, 1, int(at.timestamp()))
+        if at.timestamp() < 2**31:  # all that the field can hold; the DOS fields reach to 2107
+            entry.extra = struct.pack("<2sHBl", b"UT", 5, 1, int(at.timestamp()))
     return entry
 
 

@@ -25,6 +25,7 @@ _MAX_COMMENT = 0xFFFF
 _DESCRIPTOR_SIZES = (12, 16)
 _STREAMED = 0x08
 _ENCRYPTED = 0x01 | 0x40
+_UNICODE_PATH = 0x7075
 
 
 @contextmanager
@@ -103,12 +104,22 @@ def _ensure_fills(file: BinaryIO, entry: ZipInfo, position: int, end: int) -> No
         or method not in (ZIP_STORED, ZIP_DEFLATED)
         or flags != entry.flag_bits
         or flags & _ENCRYPTED
+        or entry.filename != entry.orig_filename
+        or _UNICODE_PATH in _extra_fields(entry.extra)
         or file.read(name_length) != _raw_name(entry)
         or (streamed and method == ZIP_STORED and entry.file_size)
         or (not streamed and (crc, packed, size) != (entry.CRC, entry.compress_size, entry.file_size))
         or (rest not in _DESCRIPTOR_SIZES if streamed else rest != 0)
     ):
         raise PeerError(f"the header of {entry.filename[:80]!r} differs from the directory", code=DAMAGED)
+
+
+def _extra_fields(extra: bytes) -> Iterator[int]:
+    """Their kinds. One gives the entry a second name, which newer Pythons believe and Java does not."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        yield kind
+        extra = extra[4 + size :]
 
 
 def _raw_name(entry: ZipInfo) -> bytes:
