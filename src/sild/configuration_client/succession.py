@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sild.configuration_client.layout import SHARED_PARAMETERS_FILE, Metadata, StoredFile
+from sild.configuration_client.layout import Metadata
 from sild.errors import TrustError
 
 __all__ = ["Standing", "ensure_may_follow", "standing_of"]
@@ -34,11 +34,6 @@ class Standing:
 def standing_of(metadata: Metadata) -> Standing:
     """By the metadata of its shared parameters."""
     return Standing(metadata.expiration_date, _generated_at(metadata.content_location or ""))
-
-
-def standing_of_files(files: dict[str, StoredFile]) -> Standing | None:
-    shared = files.get(SHARED_PARAMETERS_FILE)
-    return None if shared is None else standing_of(shared.metadata)
 
 
 def _generated_at(location: str) -> datetime | None:

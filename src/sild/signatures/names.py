@@ -15,12 +15,6 @@ SIG_HASH_CHAIN: Final = "/sig-hashchain.xml"
 TS_HASH_CHAIN_RESULT: Final = "/ts-hashchainresult.xml"
 TS_HASH_CHAIN: Final = "/ts-hashchain.xml"
 
-
-def attachment_name(number: int) -> str:
-    """`/attachment1` for the first attachment, and for the body of a REST message."""
-    return f"/attachment{number}"
-
-
 NS_ASIC: Final = "http://uri.etsi.org/02918/v1.2.1#"
 NS_ASIC_OLD: Final = "http://uri.etsi.org/02918/v1.1.1#"
 NS_DS: Final = "http://www.w3.org/2000/09/xmldsig#"
