@@ -419,7 +419,7 @@ def test_any_body_comes_through(data: bytes, cuts: list[int]) -> None:
     assert [event for event in events if isinstance(event, BodyData)] == ([BodyData(data)] if data else [])
 
 
-@given(st.integers(0, len(WHOLE) - 4))
+@given(st.integers(1, len(WHOLE) - 4))
 def test_a_cut_message_is_a_peer_error(end: int) -> None:
     assert isinstance(read(TYPE, WHOLE[:end])[1], PeerError)
 

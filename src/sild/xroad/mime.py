@@ -2,7 +2,8 @@
 
 X-Road writes CRLF; old senders and X-Road's own samples use LF, so both are read. What a reference reader would skip
 silently is refused here, since two readers must not see two messages: text before the first boundary or after the last,
-a line that begins like the boundary and goes on otherwise, a header line without a colon.
+a line that begins like the boundary and goes on otherwise, a header line without a colon. Between an information system and
+its own server nothing is signed in this form, and all that is passed over (`lenient`), as the reference does.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def parse_content_type(value: str) -> ContentType:
 
 @dataclass(frozen=True, slots=True)
 class PartHeaders:
-    """Headers of one part. content_type: as written, empty when absent; media_type: lower-case, without parameters.
+    """Headers of one part, their bytes as Latin-1, so that they are written again as they came. content_type: as written, empty when absent; media_type: lower-case, without parameters.
 
     fields: the other headers, name (case kept) and value, in order.
     """
@@ -85,21 +86,31 @@ class _State(Enum):
     EPILOGUE = auto()
 
 
+_OTHER = 3
+_PADDING = re.compile(rb"[ \t]{1,100}")
 _FOLDED = re.compile(rb"\r?\n[ \t]+")
 _SEEN_HEADERS: dict[bytes, PartHeaders] = {}
 """Header blocks seen before, since most parts have one of six. Bounded in number and size."""
 
 
 class MultipartScanner:
-    """Cuts one multipart body into parts and tells `sink`. Feed it bytes as they come, then `finish`."""
+    """Cuts one multipart body into parts and tells `sink`. Feed it bytes as they come, then `finish`.
 
-    def __init__(self, boundary: str, sink: PartSink, *, max_header_bytes: int = 16_384) -> None:
+    lenient: text around the parts is skipped, a missing closing boundary tolerated, a line that only begins like the boundary
+    is content (RFC 2046 5.1.1).
+    """
+
+    def __init__(
+        self, boundary: str, sink: PartSink, *, max_header_bytes: int = 16_384, lenient: bool = False
+    ) -> None:
         if not 1 <= len(boundary) <= 200 or not boundary.isascii() or not boundary.isprintable():
             raise PeerError("the multipart boundary is missing or unusable", code="invalid_content_type")
         self._dashes = b"--" + boundary.encode()
         self._delimiter = b"\n" + self._dashes
         self._sink = sink
         self._max_header_bytes = max_header_bytes
+        self._lenient = lenient
+        self._skipping = False
         self._state = _State.PREAMBLE
         self._rest = b""
 
@@ -127,32 +138,65 @@ class MultipartScanner:
         return self._state is _State.EPILOGUE
 
     def finish(self) -> None:
-        """No more input. Raises PeerError (`io_error`) if the closing boundary has not come."""
-        if not self.ended:
+        """No more input. A body without any boundary is one without parts: what must come is missing then.
+
+        Raises PeerError (`io_error`) if the closing boundary has not come.
+        """
+        if self.ended or (self._state is _State.PREAMBLE and (self._skipping or not self._rest)):
+            return
+        if not self._lenient:
             raise PeerError("the multipart message ends before its closing boundary", code="io_error")
+        if self._state in (_State.CONTENT_BEGIN, _State.CONTENT):
+            content = b"" if self._state is _State.CONTENT_BEGIN else self._rest
+            found = content.rfind(self._delimiter)
+            if found >= 0 and not content[found + len(self._delimiter) :].strip(b"- \t\r\n"):
+                content = content[: found - 1 if content[found - 1 : found] == b"\r" else found]
+            if content:
+                self._sink.part_data(content)
+            self._sink.part_end()
+        self._state = _State.EPILOGUE
+        self._sink.multipart_end()
 
     # Each step takes the buffer and a position in it and gives the position it got to, or ~p to wait for more from p on.
 
     def _preamble(self, buffer: bytes, position: int) -> int:
-        """Line ends only, then the first boundary."""
-        while buffer[position : position + 1] in (b"\r", b"\n"):
-            position += 1
+        """Line ends only, then the first boundary; or text to be skipped."""
         size = len(self._dashes)
-        if not self._dashes.startswith(buffer[position : position + size]):
+        if not self._skipping:
+            while buffer[position : position + 1] in (b"\r", b"\n"):
+                position += 1
+            start = buffer[position : position + size]
+            if self._dashes.startswith(start):
+                what = self._after_boundary(buffer, position + size) if start == self._dashes else 0
+                if what != _OTHER:
+                    return self._leave_boundary(buffer, position + size, what) if what else ~position
+            self._skipping = True
+        found = buffer.find(self._delimiter, position)
+        if found < 0:
+            return ~max(position, len(buffer) - size)
+        end = found + len(self._delimiter)
+        what = self._after_boundary(buffer, end)
+        if not what:
+            return ~found
+        if what == _OTHER:
+            return end
+        if not self._lenient:
             raise PeerError("text before the first boundary", code="mime_parsing_failed")
-        if len(buffer) < position + size:
-            return ~position
-        what = self._after_boundary(buffer, position + size)
-        return self._leave_boundary(buffer, position + size, what) if what else ~position
+        return self._leave_boundary(buffer, end, what)
 
     def _after_boundary(self, buffer: bytes, position: int) -> int:
-        """What follows the boundary that ends at `position`: 0 more must come, 1 a part begins, 2 the end."""
+        """What follows the boundary that ends at `position`: 0 more must come, 1 a part begins, 2 the end, _OTHER."""
+        if self._lenient:
+            padding = _PADDING.match(buffer, position)
+            position = padding.end() if padding is not None else position
         tail = buffer[position : position + 2]
         if tail == b"\r\n" or tail[:1] == b"\n":
             return 1
         if tail == b"--":
             return 2
         if len(tail) == 2 or tail not in (b"", b"\r", b"-"):
+            if self._lenient:
+                return _OTHER
             raise PeerError("a boundary goes on as something else", code="mime_parsing_failed")
         return 0
 
@@ -160,7 +204,7 @@ class MultipartScanner:
         """The line feed that ends a boundary's line is left unread: a blank line is looked for from there."""
         if what == 1:
             self._state = _State.HEADERS
-            return position if buffer[position] == 0x0A else position + 1
+            return buffer.index(b"\n", position)
         self._state = _State.EPILOGUE
         self._sink.multipart_end()
         return position + 2
@@ -176,7 +220,7 @@ class MultipartScanner:
         if buffer.find(b"\n\n", position, end + 1) >= 0:
             return 0
         sink = self._sink
-        sink.part_begin(_part_headers(buffer[position + 1 : end]))
+        sink.part_begin(self._part_headers(buffer[position + 1 : end]))
         content = buffer[end + 3 : found - 1 if buffer[found - 1] == 0x0D else found]
         if content:
             sink.part_data(content)
@@ -197,17 +241,20 @@ class MultipartScanner:
             raise PeerError("the headers of a part are too long", code="mime_parsing_failed")
         if end < 0:
             return ~position
-        self._sink.part_begin(_part_headers(buffer[position + 1 : end]))
+        self._sink.part_begin(self._part_headers(buffer[position + 1 : end]))
         self._state = _State.CONTENT_BEGIN
         return end + size
 
     def _content_begin(self, buffer: bytes, position: int) -> int:
         """`position` is at the blank line's line feed; a boundary right behind it leaves the part without content."""
         start = buffer[position : position + len(self._delimiter)]
-        if start == self._delimiter or not self._delimiter.startswith(start):
-            self._state = _State.CONTENT
-            return position if start == self._delimiter else position + 1
-        return ~position
+        what = _OTHER
+        if self._delimiter.startswith(start):
+            what = self._after_boundary(buffer, position + len(start)) if start == self._delimiter else 0
+        if not what:
+            return ~position
+        self._state = _State.CONTENT
+        return position + 1 if what == _OTHER else position
 
     def _content(self, buffer: bytes, position: int) -> int:
         found = buffer.find(self._delimiter, position)
@@ -218,17 +265,25 @@ class MultipartScanner:
                 self._sink.part_data(buffer[position:safe])
                 return ~safe
             return ~position
-        what = self._after_boundary(buffer, found + len(self._delimiter))
+        after = found + len(self._delimiter)
+        what = self._after_boundary(buffer, after)
         if not what:
             return ~position
+        if what == _OTHER:
+            self._sink.part_data(buffer[position:after])
+            return after
         end = found - 1 if found > position and buffer[found - 1] == 0x0D else found
         if end > position:
             self._sink.part_data(buffer[position:end])
         self._sink.part_end()
-        return self._leave_boundary(buffer, found + len(self._delimiter), what)
+        return self._leave_boundary(buffer, after, what)
+
+    def _part_headers(self, block: bytes) -> PartHeaders:
+        """block: the header lines without the blank one."""
+        return _parse_part_headers(block, lenient=True) if self._lenient else _part_headers(block)
 
     def _epilogue(self, buffer: bytes, position: int) -> int:
-        if buffer[position:].strip(b"\r\n"):
+        if not self._lenient and buffer[position:].strip(b"\r\n"):
             raise PeerError("text after the last boundary", code="mime_parsing_failed")
         return ~len(buffer)
 
@@ -243,16 +298,18 @@ def _part_headers(block: bytes) -> PartHeaders:
     return seen
 
 
-def _parse_part_headers(block: bytes) -> PartHeaders:
+def _parse_part_headers(block: bytes, *, lenient: bool = False) -> PartHeaders:
     content_type: str | None = None
     fields = []
     for line in _FOLDED.sub(b" ", block).splitlines():
         name, colon, value = line.partition(b":")
         if not colon or not name.strip():
+            if lenient:
+                continue
             raise PeerError("a header line of a part is unreadable", code="mime_parsing_failed")
-        text = value.strip(b" \t").decode("utf-8", "replace")
+        text = value.strip(b" \t").decode("latin-1")
         if name.strip().lower() != b"content-type":
-            fields.append((name.strip().decode("utf-8", "replace"), text))
+            fields.append((name.strip().decode("latin-1"), text))
         elif content_type is not None:
             raise PeerError("a part has two content types", code="mime_parsing_failed")
         else:

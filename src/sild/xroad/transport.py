@@ -420,33 +420,45 @@ class TransportMessageWriter:
         self._letters = letters
         self._outer = f"--xtop{letters}\r\n".encode()
         self._separator = b""
+        self._nested = False
         self.content_type = f"multipart/mixed; charset=UTF-8; boundary=xtop{letters}"
 
-    def _begin(self, content_type: str) -> bytes:
-        begin = b"%s%scontent-type: %s\r\n\r\n" % (self._separator, self._outer, content_type.encode())
+    def _begin(self, content_type: str, fields: Iterable[tuple[str, str]] = ()) -> bytes:
+        begin = b"%s%scontent-type: %s\r\n%s\r\n" % (
+            self._separator,
+            self._outer,
+            content_type.encode("latin-1"),
+            _lines(fields),
+        )
         self._separator = b"\r\n"
         return begin
 
     def ocsp(self, der: bytes) -> bytes:
         return self._begin(OCSP_RESPONSE) + der
 
-    def message(self, data: bytes, content_type: str) -> bytes:
-        """content_type: REST_REQUEST, REST_RESPONSE, or the SOAP part's own (`text/xml; charset=UTF-8`)."""
-        return self._begin(content_type) + data
+    def message(self, data: bytes, content_type: str, fields: Iterable[tuple[str, str]] = ()) -> bytes:
+        """content_type: REST_REQUEST, REST_RESPONSE, or the SOAP part's own (`text/xml; charset=UTF-8`).
+
+        fields: a SOAP part's other headers, as they came.
+        """
+        return self._begin(content_type, fields) + data
 
     def body_begin(self) -> bytes:
         """The REST body follows, raw."""
         return self._begin(REST_BODY)
 
     def attachments_begin(self) -> bytes:
+        self._nested = True
         return self._begin(f"{MULTIPART_MIXED}; charset=UTF-8; boundary=xatt{self._letters}")
 
     def attachment_begin(self, content_type: str, fields: Iterable[tuple[str, str]] = ()) -> bytes:
-        """One attachment follows, raw. fields: its other headers, as they came."""
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
-        return f"\r\n--xatt{self._letters}\r\ncontent-type: {content_type}\r\n{lines}\r\n".encode()
+        """One attachment follows, raw. content_type: empty for none.  fields: its other headers, as they came."""
+        kind = f"content-type: {content_type}\r\n" if content_type else ""
+        head = f"\r\n--xatt{self._letters}\r\n{kind}".encode("latin-1")
+        return head + _lines(fields) + b"\r\n"
 
     def attachments_end(self) -> bytes:
+        self._nested = False
         return f"\r\n--xatt{self._letters}--\r\n".encode()
 
     def hash_chain(self, result: bytes, chain: bytes) -> bytes:
@@ -456,8 +468,13 @@ class TransportMessageWriter:
         return self._begin(SIGNATURE) + xml
 
     def fault(self, xml: bytes) -> bytes:
-        """A fault in place of the message or the signature; `end` comes next."""
-        return self._begin("text/xml; charset=UTF-8") + xml
+        """A fault in place of the message or the signature; `end` comes next. Ends attachments that have begun."""
+        nested = self.attachments_end() if self._nested else b""
+        return nested + self._begin("text/xml; charset=UTF-8") + xml
 
     def end(self) -> bytes:
         return b"\r\n--xtop%s--\r\n" % self._letters.encode()
+
+
+def _lines(fields: Iterable[tuple[str, str]]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
