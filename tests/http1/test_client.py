@@ -244,8 +244,11 @@ async def test_nobody_there() -> None:
         pass
     with pytest.raises(ConnectionLost):
         await connect(port)
-    with pytest.raises(UnknownHost):
-        await open_connection("no-such-host.invalid", 80)
+    for name in ("no-such-host.invalid", "a..b", "a" * 64 + ".ee", "", "a b", "a\0b", "ä..ö", "x" * 300):
+        with pytest.raises(UnknownHost):
+            await open_connection(name, 80)
+    with pytest.raises((UnknownHost, ConnectionLost)):
+        await open_connection("127.0.0.1", 70_000)
 
 
 async def test_pool_keeps_what_can_be_used_again() -> None:

@@ -498,10 +498,7 @@ async def open_connection(
     Raises UnknownHost, ConnectionLost (refused, unreachable, timed out), TlsFailed.
     """
     loop = asyncio.get_running_loop()
-    name = f"[{host}]" if ":" in host else host
-    if port != (443 if tls else 80):
-        name = f"{name}:{port}"
-    authority = name.encode("idna" if not name.isascii() else "ascii")
+    authority = _authority(host, port, secure=tls is not None)
     limits = limits or Limits()
     connection = Connection(loop, limits, authority)
     with _connecting(host, port):
@@ -541,11 +538,24 @@ async def _connect_tls(
         raise
 
 
+def _authority(host: str, port: int, *, secure: bool) -> bytes:
+    """The value of Host: an IPv6 address in brackets, the scheme's own port left out."""
+    try:
+        name = host.encode("ascii" if host.isascii() else "idna")
+    except UnicodeError:
+        raise UnknownHost(f"not a host name: {host!r}", host=host) from None
+    if not name or not name.isascii() or any(c <= 32 for c in name):
+        raise UnknownHost(f"not a host name: {host!r}", host=host)
+    if b":" in name:
+        name = b"[%b]" % name
+    return name if port == (443 if secure else 80) else b"%b:%d" % (name, port)
+
+
 @contextlib.contextmanager
 def _connecting(host: str, port: int) -> Iterator[None]:
     try:
         yield
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError, OverflowError) as error:
         raise UnknownHost(f"the name {host} does not resolve", host=host) from error
     except TimeoutError as error:
         raise ConnectionLost(f"no connection to {host}:{port} in time", host=host, port=port) from error

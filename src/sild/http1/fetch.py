@@ -6,6 +6,8 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from time import time
 from urllib.parse import urlsplit
 
 from sild.errors import CallerError
@@ -47,7 +49,7 @@ async def fetch(
     BodyTooLarge.
     """
     host, port, secure, target = _parse_url(url)
-    context = (tls or ssl.create_default_context()) if secure else None
+    context = (tls or _system_trust(int(time() // 3600))) if secure else None
     given = [*headers, (b"Connection", b"close")]
     try:
         async with asyncio.timeout(timeout):
@@ -62,6 +64,12 @@ async def fetch(
     except TimeoutError:
         raise TimedOut(f"{host}:{port} did not answer within {timeout:g} s", host=host, port=port) from None
     return Fetched(response.status, tuple(response.headers), data)
+
+
+@lru_cache(maxsize=1)
+def _system_trust(hour: int) -> ssl.SSLContext:
+    """Reading the system's CAs takes ten milliseconds and more; they are read again every hour."""
+    return ssl.create_default_context()
 
 
 def _parse_url(url: str) -> tuple[str, int, bool, bytes]:
