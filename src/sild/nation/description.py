@@ -97,4 +97,5 @@ def _server(server: SecurityServer, member: MemberPlan) -> dict[str, object]:
         "addresses": addresses,
         "directory": str(server.settings.directory),
         "configuration_directory": str(server.configuration.directory),
+        "settings_file": str(server.settings.directory / "server.toml"),
     }

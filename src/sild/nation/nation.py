@@ -30,6 +30,7 @@ from sild.nation.founding import (
 )
 from sild.nation.layout import Layout, Ports, Secrets, ServerPorts, free_ports
 from sild.nation.plan import DEMO, MemberPlan, NationPlan
+from sild.nation.server_process import write_settings
 from sild.registries import PopulationRegister, population_app
 from sild.security_server import PeerRoute, SecurityServer, SecurityServerSettings
 from sild.trust_services import TrustOptions, TrustServices
@@ -38,6 +39,7 @@ __all__ = ["Nation"]
 
 HOST = "127.0.0.1"
 OCSP_VALIDITY = timedelta(hours=24)
+CONFIGURATION_INTERVAL = 2.0  # seconds: whoever tries a change from outside sees it at once
 Progress = Callable[[str], None]
 
 
@@ -118,6 +120,8 @@ class Nation:
         )
         if is_new:
             await self._equip(register_url)
+        for member in self.plan.servers:
+            await asyncio.to_thread(write_settings, self.settings_of(member))
         progress("global configuration")
         await asyncio.to_thread(self.central.publish)
         self._run_central_server()
@@ -186,6 +190,7 @@ class Nation:
             client_https_port=ports.client_https,
             server_proxy_port=ports.server_proxy,
             ocsp_responder_port=ports.ocsp_responder,
+            server_configuration_interval=CONFIGURATION_INTERVAL,
             peer_routes={
                 published_address(other): PeerRoute(
                     host=HOST, port=other_ports.server_proxy, ocsp_port=other_ports.ocsp_responder

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sild.errors import Unavailable
 from sild.security_server import SecurityServerSettings
 
-__all__ = ["ServerProcess", "Usage"]
+__all__ = ["ServerProcess", "Usage", "write_settings"]
 
 START_SECONDS = 30.0
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -47,8 +47,7 @@ class ServerProcess:
 
         Log lines go to `server.log` beside them. Raises Unavailable when the process ends or does not serve in time.
         """
-        config = settings.directory / "server.toml"
-        await asyncio.to_thread(_write_settings, config, settings)
+        config = await asyncio.to_thread(write_settings, settings)
         begun = time.perf_counter()
         with (settings.directory / "server.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
@@ -95,9 +94,10 @@ def _sizes(file: Path) -> dict[str, int]:
     return found
 
 
-def _write_settings(file: Path, settings: SecurityServerSettings) -> None:
-    """TOML, readable by the owner alone: the PIN is in it. JSON's strings, numbers and lists are TOML's too."""
-    lines, tables = [], []
+def write_settings(settings: SecurityServerSettings) -> Path:
+    """`server.toml` in the server's directory, readable by the owner alone: the PIN is in it."""
+    file = settings.directory / "server.toml"
+    lines, tables = [], []  # JSON's strings, numbers and lists are TOML's too
     for name, value in settings.model_dump().items():
         if value is None:
             continue
@@ -113,3 +113,4 @@ def _write_settings(file: Path, settings: SecurityServerSettings) -> None:
         lines.append(f"{name} = {json.dumps(str(value) if isinstance(value, Path) else value)}")
     file.touch(mode=0o600)
     file.write_text("\n".join((*lines, *tables, "")))
+    return file

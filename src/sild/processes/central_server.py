@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import get_args
 
 import click
 from pydantic import Field, SecretStr, model_validator
 
-from sild.central_server import CentralServer, InstanceContents, apply_contents, configuration_app
-from sild.errors import CallerError
+from sild.central_server import (
+    CentralServer,
+    ConfigurationType,
+    InstanceContents,
+    apply_contents,
+    configuration_app,
+)
+from sild.errors import CallerError, PlatformError
 from sild.processes.asgi import Listen, Listener, serve_asgi
 from sild.settings import LogLevel, Settings, read_secret, read_settings
-from sild.telemetry import configure_logging
+from sild.telemetry import configure_logging, get_logger
 
 __all__ = ["CentralServerSettings", "command"]
+
+log = get_logger("central_server")
 
 
 class CentralServerSettings(Settings):
@@ -62,6 +71,7 @@ async def run(settings: CentralServerSettings, *, base: Path) -> None:
     server = await asyncio.to_thread(_open, settings, base)
     try:
         await asyncio.to_thread(apply_contents, server, settings.instance, base=base)
+        await asyncio.to_thread(_write_anchors, server, base / settings.directory)
         publishing = asyncio.create_task(server.run(interval=settings.regeneration_seconds))
         try:
             application = configuration_app(server.public_directory)
@@ -72,6 +82,19 @@ async def run(settings: CentralServerSettings, *, base: Path) -> None:
             await asyncio.wait([publishing])
     finally:
         server.close()
+
+
+def _write_anchors(server: CentralServer, directory: Path) -> None:
+    """`internal-anchor.xml` for security servers and `external-anchor.xml` for partners, as they are at this start."""
+    for source in get_args(ConfigurationType):
+        try:
+            anchor = server.anchor(source)
+        except PlatformError as error:
+            log.refusal("central_server.no_anchor", error, source=source)
+            continue
+        file = directory / f"{source.lower()}-anchor.xml"
+        file.write_bytes(anchor.file)
+        log.info("central_server.anchor", source=source, file=str(file), hash=anchor.hash)
 
 
 def _open(settings: CentralServerSettings, base: Path) -> CentralServer:

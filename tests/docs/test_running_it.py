@@ -1,0 +1,30 @@
+"""docs/running-it.md: an instance of five processes, composed by the page alone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from docs.documented import DocumentedRun
+from sild.nation.layout import free_ports
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not all(map(shutil.which, ("curl", "openssl"))), reason="needs curl and openssl")
+def test_the_page_makes_an_instance(tmp_path: Path) -> None:
+    trust, central, registry, client, client_https, messages, ocsp = free_ports(7)
+    ports = (
+        f"client_http_port = {client}\nclient_https_port = {client_https}\nserver_proxy_port = {messages}\n"
+        f"ocsp_responder_port = {ocsp}\npeer_server_proxy_port = {messages}\npeer_ocsp_responder_port = {ocsp}\n"
+    )
+    changes = {"8888": str(trust), "4080": str(central), "8000": str(registry), ":8080": f":{client}"}
+    with DocumentedRun(tmp_path, changes, {"ss1.toml": ports, "ss2.toml": ports}) as run:
+        run.page("running-it.md")
+        assert '"family_name":"Tamm"' in run.printed
+        assert "VALID  request.asice" in run.printed
+        assert "DEV:GOV:70000002:population:persons  OPENAPI3" in run.printed
+        private = [*tmp_path.glob("ss*/*.db"), *tmp_path.glob("ss*/token/*"), *tmp_path.glob("*.pi[n]")]
+        assert len(private) > 12
+        assert [path for path in private if path.stat().st_mode & 0o077] == []
