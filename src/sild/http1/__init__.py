@@ -4,17 +4,20 @@ RFC 9110 and 9112, and what X-Road asks of HTTP (WIRE 4, 11): header names and r
 given, the peer's certificates are at hand, bodies of any size pass through a bounded buffer. Every security server, the
 configuration client and the signer speak through this door; it knows nothing of X-Road's messages.
 
-Follow a request: listener.py (accept) -> server.py (parse, queue, task) -> request.py (what a handler gets) and back;
-client.py the other way; message.py is the bounded body of both, heads.py writes heads, tls.py makes contexts.
+Follow a request: listener.py (accept) -> request_reader.py (parse, queue) -> server.py (the connection's task) ->
+request.py (what a handler gets) and back; opening.py and client.py the other way; message.py is the bounded body of both,
+heads.py writes heads, tls.py makes contexts and tls_layer.py puts them between TCP and HTTP.
 """
 
-from sild.http1.client import ClientResponse, Connection, Outgoing, open_connection
+from sild.http1.client import ClientResponse, Connection
 from sild.http1.errors import BodyTooLarge, BrokenMessage, ConnectionLost, TimedOut, TlsFailed, UnknownHost
 from sild.http1.fetch import Fetched, fetch
 from sild.http1.heads import Header
 from sild.http1.limits import Limits
 from sild.http1.listener import Server, serve
 from sild.http1.loop import run
+from sild.http1.opening import open_connection
+from sild.http1.outgoing import Outgoing
 from sild.http1.peer import TlsPeer
 from sild.http1.pool import ConnectionPool
 from sild.http1.request import Request, Responder

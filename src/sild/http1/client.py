@@ -7,24 +7,22 @@ neither side said `close`; otherwise it is closed as soon as both have ended.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable
 
 import httptools
 
 from sild.errors import PlatformError
 from sild.http1.connection import SLICE, ByteConnection
-from sild.http1.errors import BrokenMessage, ConnectionLost, TimedOut, UnknownHost
+from sild.http1.errors import BrokenMessage, ConnectionLost, TimedOut
 from sild.http1.heads import Framing, Header, join_head, render_head, request_line
 from sild.http1.limits import Limits
 from sild.http1.message import Flow, IncomingMessage
+from sild.http1.outgoing import Outgoing
 from sild.http1.peer import TlsPeer
-from sild.http1.request import COPY_BELOW, write_chunk
-from sild.http1.tls import AnyTls
+from sild.http1.request import COPY_BELOW
 from sild.http1.tls_layer import TlsLayer
 
-__all__ = ["ClientResponse", "Connection", "Outgoing", "open_connection"]
+__all__ = ["ClientResponse", "Connection"]
 
 _LENGTHS = frozenset({10, 14, 17})  # connection, content-length, transfer-encoding
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -39,60 +37,6 @@ class ClientResponse(IncomingMessage):
         super().__init__(headers, flow, high)
         self.status = status
         self.reason = reason
-
-
-class Outgoing:
-    """A request under way, made by `Connection.start`: `write` its body, `finish` it, take the `response`.
-
-    The peer may answer early (a fault, say): look at `answered` and stop writing. Once it has answered, bytes it no
-    longer takes are dropped without a word, so that the answer gets read.
-    """
-
-    __slots__ = ("_chunked", "_connection", "_remaining", "finished")
-
-    def __init__(self, connection: Connection, length: int | None) -> None:
-        self._connection = connection
-        self._chunked = length is None
-        self._remaining = length
-        self.finished = False
-
-    @property
-    def answered(self) -> bool:
-        """The head of the answer is here."""
-        return self._connection.answered
-
-    async def write(self, data: bytes) -> None:
-        """The next piece of the body; waits while the peer is slow. Raises ConnectionLost, TimedOut."""
-        await self._body(data, last=False)
-
-    async def finish(self, data: bytes = b"") -> None:
-        """The end of the body, with a last piece of it if there is one."""
-        await self._body(data, last=True)
-        self.finished = True
-        self._connection.sent()
-
-    async def response(self, read_timeout: float | None = None) -> ClientResponse:
-        """The answer's head; see `Connection.request`."""
-        return await self._connection.receive(read_timeout)
-
-    async def _body(self, data: bytes, *, last: bool) -> None:
-        if self.finished:
-            raise RuntimeError("the request is finished")
-        if self._remaining is not None:
-            self._remaining -= len(data)
-            if self._remaining < 0 or (last and self._remaining):
-                raise ValueError("the body is not as long as announced")
-        connection = self._connection
-        try:
-            if self._chunked:
-                write_chunk(connection, data, last=last)
-            elif data:
-                connection.write(data)
-            if connection.clogged:
-                await connection.drained()
-        except ConnectionLost:
-            if not connection.answered:
-                raise connection.failure() from None
 
 
 class Connection(ByteConnection):
@@ -480,85 +424,3 @@ class Connection(ByteConnection):
     def unpark(self) -> None:
         self._parked = None
         self._deadline.clear()
-
-
-async def open_connection(
-    host: str,
-    port: int,
-    *,
-    tls: AnyTls | None = None,
-    server_hostname: str | None = None,
-    connect_timeout: float = 30.0,
-    limits: Limits | None = None,
-) -> Connection:
-    """Connect, and shake hands when `tls` is given.
-
-    The peer's certificates are in `Connection.tls`: check them before the first request is sent.
-    server_hostname: for SNI and, where the context asks for it, the name check.
-    Raises UnknownHost, ConnectionLost (refused, unreachable, timed out), TlsFailed.
-    """
-    loop = asyncio.get_running_loop()
-    authority = _authority(host, port, secure=tls is not None)
-    limits = limits or Limits()
-    connection = Connection(loop, limits, authority)
-    with _connecting(host, port):
-        async with asyncio.timeout(connect_timeout):
-            if tls is None:
-                await loop.create_connection(lambda: connection, host, port)
-            else:
-                await _connect_tls(loop, connection, host, port, tls, server_hostname, connect_timeout)
-    return connection
-
-
-async def _connect_tls(
-    loop: asyncio.AbstractEventLoop,
-    connection: Connection,
-    host: str,
-    port: int,
-    tls: AnyTls,
-    server_hostname: str | None,
-    connect_timeout: float,
-) -> None:
-    established = loop.create_future()
-    layer = TlsLayer(
-        loop,
-        tls,
-        connection,
-        server_side=False,
-        handshake_timeout=connect_timeout,
-        hostname=server_hostname,
-        peer=(host, port, server_hostname),
-        established=established,
-    )
-    await loop.create_connection(lambda: layer, host, port)
-    try:
-        await established
-    except BaseException:
-        layer.abort()
-        raise
-
-
-def _authority(host: str, port: int, *, secure: bool) -> bytes:
-    """The value of Host: an IPv6 address in brackets, the scheme's own port left out."""
-    try:
-        name = host.encode("ascii" if host.isascii() else "idna")
-    except UnicodeError:
-        raise UnknownHost(f"not a host name: {host!r}", host=host) from None
-    if not name or not name.isascii() or any(c <= 32 for c in name):
-        raise UnknownHost(f"not a host name: {host!r}", host=host)
-    if b":" in name:
-        name = b"[%b]" % name
-    return name if port == (443 if secure else 80) else b"%b:%d" % (name, port)
-
-
-@contextlib.contextmanager
-def _connecting(host: str, port: int) -> Iterator[None]:
-    try:
-        yield
-    except (socket.gaierror, UnicodeError, OverflowError) as error:
-        raise UnknownHost(f"the name {host} does not resolve", host=host) from error
-    except TimeoutError as error:
-        raise ConnectionLost(f"no connection to {host}:{port} in time", host=host, port=port) from error
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ConnectionLost(f"no connection to {host}:{port}: {why}", host=host, port=port) from error

@@ -11,9 +11,9 @@ from time import time
 from urllib.parse import urlsplit
 
 from sild.errors import CallerError
-from sild.http1.client import open_connection
 from sild.http1.errors import TimedOut
 from sild.http1.heads import Header
+from sild.http1.opening import open_connection
 from sild.http1.tls import AnyTls
 
 __all__ = ["Fetched", "fetch"]

@@ -8,190 +8,19 @@ OpenSSL's buffers stay small. What is written within one turn of the event loop 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable, Hashable, Iterable
-from ipaddress import ip_address
-from typing import Any, Protocol, cast
-
-from cryptography.hazmat.primitives.serialization import Encoding
-from OpenSSL import SSL
+from collections.abc import Hashable, Iterable
+from typing import Any, cast
 
 from sild.http1.connection import SLICE, ByteConnection
 from sild.http1.errors import TlsFailed
 from sild.http1.peer import TlsPeer
-from sild.http1.tls import AnyTls, TlsContext
+from sild.http1.tls import AnyTls
+from sild.http1.tls_engines import RECORD, ROOM, Engine, make_engine
 from sild.telemetry import get_logger
 
 __all__ = ["TlsLayer"]
 
 log = get_logger("http1")
-
-RECORD = 16 * 1024
-_ROOM = RECORD + 2048
-
-
-class Engine(Protocol):
-    """A TLS library on memory buffers. Methods raise TlsFailed."""
-
-    feed: Callable[[bytes], object]
-    """Takes bytes from the peer."""
-
-    def handshake(self) -> bool:
-        """Go on with it; true when it is done."""
-
-    def read(self, most: int) -> bytes | None:
-        """At most `most` plain bytes; None when more must be fed first, empty when the peer has said goodbye."""
-
-    def encrypt(self, data: bytes | memoryview) -> bytes:
-        """At most one record's worth of plain bytes as it goes to the peer."""
-
-    def out(self) -> bytes:
-        """What the library itself wants sent: handshake, alerts."""
-
-    def goodbye(self) -> None:
-        """Put a close_notify into `out`."""
-
-    def peer(self) -> TlsPeer: ...
-
-    def keep_session(self) -> None:
-        """Remember the session, for the next connection to this peer."""
-
-    def forget_session(self) -> None: ...
-
-
-class OpenSSLEngine:
-    """On our own contexts."""
-
-    def __init__(
-        self, context: TlsContext, *, server_side: bool, hostname: str | None, peer: Hashable
-    ) -> None:
-        self._context = context
-        self._peer = None if server_side else peer
-        self._connection = connection = context.connection(self._peer)
-        if server_side:
-            connection.set_accept_state()
-        else:
-            connection.set_connect_state()
-            if hostname is not None and not _is_address(hostname):
-                connection.set_tlsext_host_name(hostname.encode("idna"))
-        self.feed: Callable[[bytes], object] = connection.bio_write
-
-    def handshake(self) -> bool:
-        try:
-            self._connection.do_handshake()
-        except SSL.WantReadError:
-            return False
-        except SSL.Error as error:
-            raise TlsFailed(_reason(error)) from error
-        return True
-
-    def read(self, most: int) -> bytes | None:
-        try:
-            return self._connection.recv(most)
-        except SSL.WantReadError:
-            return None
-        except SSL.ZeroReturnError:
-            return b""
-        except SSL.Error as error:
-            raise TlsFailed(_reason(error)) from error
-
-    def encrypt(self, data: bytes | memoryview) -> bytes:
-        try:
-            self._connection.send(data)
-            return self._connection.bio_read(len(data) + 256)
-        except SSL.Error as error:
-            raise TlsFailed(_reason(error)) from error
-
-    def out(self) -> bytes:
-        pieces = []
-        try:
-            while True:
-                pieces.append(self._connection.bio_read(_ROOM))
-        except SSL.Error:  # nothing left
-            return b"".join(pieces)
-
-    def goodbye(self) -> None:
-        try:
-            self._connection.shutdown()
-        except SSL.Error:
-            pass
-
-    def peer(self) -> TlsPeer:
-        connection = self._connection
-        certificate = connection.get_peer_certificate(as_cryptography=True)
-        cipher, version = connection.get_cipher_name() or "", connection.get_protocol_version_name()
-        if certificate is None:
-            return TlsPeer(None, (), cipher, version)
-        sent = connection.get_peer_cert_chain(as_cryptography=True) or ()
-        leaf = certificate.public_bytes(Encoding.DER)
-        chain = self._context.whole_chain(leaf, tuple(c.public_bytes(Encoding.DER) for c in sent))
-        return TlsPeer(leaf, chain, cipher, version)
-
-    def keep_session(self) -> None:
-        if self._peer is not None:
-            self._context.keep_session(self._peer, self._connection)
-
-    def forget_session(self) -> None:
-        if self._peer is not None:
-            self._context.forget_session(self._peer)
-
-
-class StandardEngine:
-    """On the standard library's contexts."""
-
-    def __init__(self, context: ssl.SSLContext, *, server_side: bool, hostname: str | None) -> None:
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = context.wrap_bio(
-            self._in, self._out, server_side=server_side, server_hostname=hostname
-        )
-        self.feed: Callable[[bytes], object] = self._in.write
-
-    def handshake(self) -> bool:
-        try:
-            self._object.do_handshake()
-        except ssl.SSLWantReadError:
-            return False
-        except ssl.SSLError as error:
-            raise TlsFailed(error.reason or str(error)) from error
-        return True
-
-    def read(self, most: int) -> bytes | None:
-        try:
-            return self._object.read(most)
-        except ssl.SSLWantReadError:
-            return None
-        except ssl.SSLZeroReturnError:
-            return b""
-        except ssl.SSLError as error:
-            raise TlsFailed(error.reason or str(error)) from error
-
-    def encrypt(self, data: bytes | memoryview) -> bytes:
-        try:
-            self._object.write(data)
-        except ssl.SSLError as error:
-            raise TlsFailed(error.reason or str(error)) from error
-        return self._out.read()
-
-    def out(self) -> bytes:
-        return self._out.read()
-
-    def goodbye(self) -> None:
-        try:
-            self._object.unwrap()
-        except ssl.SSLError:
-            pass
-
-    def peer(self) -> TlsPeer:
-        certificate = self._object.getpeercert(binary_form=True)
-        cipher = self._object.cipher()
-        name, version = (cipher[0], self._object.version() or "") if cipher else ("", "")
-        return TlsPeer(certificate, (certificate,) if certificate else (), name, version)
-
-    def keep_session(self) -> None:
-        pass
-
-    def forget_session(self) -> None:
-        pass
 
 
 class TlsLayer(asyncio.Protocol, asyncio.Transport):
@@ -212,7 +41,9 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         super().__init__()
         self._loop = loop
         self._app: ByteConnection | None = app
-        self._engine: Engine | None = _engine(context, server_side=server_side, hostname=hostname, peer=peer)
+        self._engine: Engine | None = make_engine(
+            context, server_side=server_side, hostname=hostname, peer=peer
+        )
         self._established = established
         self._handshake_timeout = handshake_timeout
         self._timer: asyncio.TimerHandle | None = None
@@ -277,7 +108,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
             return
         try:
             if (
-                len(data) <= _ROOM
+                len(data) <= ROOM
                 and len(data) == 5 + int.from_bytes(data[3:5], "big")
                 and not self._owed
                 and not self._header
@@ -483,25 +314,3 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         if name == "tls_peer":
             return self._peer
         return self._tcp.get_extra_info(name, default) if self._tcp is not None else default
-
-
-def _engine(context: AnyTls, *, server_side: bool, hostname: str | None, peer: Hashable) -> Engine:
-    if isinstance(context, TlsContext):
-        return OpenSSLEngine(context, server_side=server_side, hostname=hostname, peer=peer)
-    return StandardEngine(context, server_side=server_side, hostname=hostname)
-
-
-def _reason(error: SSL.Error) -> str:
-    """OpenSSL's words for it."""
-    first = error.args[0] if error.args else None
-    if isinstance(first, list) and first:
-        return "; ".join(str(entry[-1]) for entry in first)
-    return ": ".join(str(a) for a in error.args) or type(error).__name__
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
