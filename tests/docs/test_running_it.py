@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from docs.documented import DocumentedRun
 from sild.nation.layout import free_ports
+from support.documented import DocumentedRun
 
 
 @pytest.mark.slow

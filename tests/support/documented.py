@@ -82,8 +82,9 @@ class DocumentedRun:
 
     def _run(self, lines: list[str]) -> None:
         script = "\n".join(lines)
+        kept = "set -a; test ! -e .variables || . ./.variables"  # variables live on from block to block
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
+            ["bash", "-euo", "pipefail", "-c", f"{kept}\n{script}\nexport -p > .variables"],
             cwd=self.directory, env=self._environment, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}\n{self._logs()}"
