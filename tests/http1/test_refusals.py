@@ -74,6 +74,26 @@ async def test_a_head_that_is_refused(dial: Dial, status: int, request_bytes: by
         assert answer.count(b"HTTP/1.1") == 1
 
 
+@pytest.mark.parametrize("ends", ["half-closed", "closed", "half-closed later"])
+async def test_a_refused_client_that_ends_its_side(
+    dial: Dial, caplog: pytest.LogCaptureFixture, ends: str
+) -> None:
+    """Its end may come with the head, or while our goodbye waits for it: one answer, and no second one after that."""
+    async with serving(echo, linger_timeout=0.3) as server:
+        wire = await dial(server)
+        wire.writer.write(b"GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\nand more")
+        if ends == "half-closed":
+            wire.writer.write_eof()
+        answer = await wire.to_end()
+        assert answer.count(b"HTTP/1.1 400 ") == answer.count(b"HTTP/1.1") == 1
+        if ends == "half-closed later":
+            wire.writer.write_eof()
+        elif ends == "closed":
+            await wire.close()
+        await asyncio.sleep(0.05)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
