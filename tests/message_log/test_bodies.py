@@ -73,7 +73,7 @@ async def test_a_body_over_the_limit_fails_the_exchange(log_url: str, size: int)
     else:
         with pytest.raises(Unavailable, match="exceeds maximum loggable size") as caught:
             await log.append(message(attachments=(Generated(size),)))
-        assert caught.value.code_path == "logging_failed.logging_failed"
+        assert caught.value.code_path == "logging_failed"
         assert await log.find("DEV-1") == ()
     await log.close()
 
