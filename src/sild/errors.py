@@ -65,7 +65,7 @@ class Unavailable(PlatformError):
         self.retry_after = retry_after
 
 
-class stage:  # noqa: N801 - reads as the statement it is
+class stage:
     """`with stage("signature_verification"):` puts its name in front of the code of any refusal raised inside: what was
     being done when it happened. A path that begins with it already stays as it is, as in X-Road (`withPrefix`). A class,
     not a generator: several are passed for every message.

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -23,14 +21,19 @@ _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 Plain = str | int | float | bool | None
 
 
-@contextmanager
-def request_id(value: str) -> Iterator[None]:
-    """Put `value` (the x-road-request-id) on every line logged inside."""
-    token = _request_id.set(value)
-    try:
-        yield
-    finally:
-        _request_id.reset(token)
+class request_id:
+    """`with request_id(value):` puts `value` (the x-road-request-id) on every line logged inside."""
+
+    __slots__ = ("_token", "_value")
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __enter__(self) -> None:
+        self._token = _request_id.set(self._value)
+
+    def __exit__(self, *_: object) -> None:
+        _request_id.reset(self._token)
 
 
 class Logger:

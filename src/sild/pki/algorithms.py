@@ -6,6 +6,7 @@ XML names are those of RFC 9231 and XML Encryption; Java names stand in manageme
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from enum import Enum
 from typing import Literal
 
@@ -42,13 +43,16 @@ class DigestAlgorithm(Enum):
         self.http_name = http_name
         self.uri = uri
         self.hashlib_name = hashlib_name
+        self._new: Callable[..., hashlib._Hash] = getattr(
+            hashlib, hashlib_name
+        )  # not hashlib.new, which looks it up
 
     def digest(self, data: bytes) -> bytes:
-        return hashlib.new(self.hashlib_name, data).digest()
+        return self._new(data).digest()
 
     def new(self) -> hashlib._Hash:
         """A running digest: `update(bytes)`, `digest()`."""
-        return hashlib.new(self.hashlib_name)
+        return self._new()
 
     @property
     def primitive(self) -> hashes.HashAlgorithm:
@@ -157,26 +161,26 @@ def algorithm_for(
 
 def sign_bytes(key: PrivateKey, algorithm: SignatureAlgorithm, data: bytes) -> bytes:
     """Sign `data`. EC signatures come out in DER; XML-DSig wants `ecdsa_raw_from_der`. Raises ValueError (key of another kind)."""
-    digest = algorithm.digest_algorithm.primitive
-    if isinstance(key, rsa.RSAPrivateKey) and algorithm.scheme == "rsa":
-        return key.sign(data, _PKCS1, digest)
-    if isinstance(key, rsa.RSAPrivateKey) and algorithm.scheme == "rsa-pss":
-        return key.sign(data, _pss(algorithm), digest)
-    if isinstance(key, ec.EllipticCurvePrivateKey) and algorithm.scheme == "ecdsa":
-        return key.sign(data, _ECDSA[algorithm.digest_algorithm])
+    scheme = algorithm.scheme
+    if scheme == "ecdsa":
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            return key.sign(data, _ECDSA[algorithm.digest_algorithm])
+    elif isinstance(key, rsa.RSAPrivateKey):
+        scheme_padding = _PKCS1 if scheme == "rsa" else _pss(algorithm)
+        return key.sign(data, scheme_padding, algorithm.digest_algorithm.primitive)
     raise ValueError(f"{algorithm.java_name} does not fit the key")
 
 
 def verify_bytes(key: object, algorithm: SignatureAlgorithm, signature: bytes, data: bytes) -> None:
     """Check `signature` (EC: DER) over `data`. Raises TrustError (`invalid_signature_value`), for a key of another kind too."""
-    digest = algorithm.digest_algorithm.primitive
+    scheme = algorithm.scheme
     try:
-        if isinstance(key, rsa.RSAPublicKey) and algorithm.scheme == "rsa":
-            return key.verify(signature, data, _PKCS1, digest)
-        if isinstance(key, rsa.RSAPublicKey) and algorithm.scheme == "rsa-pss":
-            return key.verify(signature, data, _pss(algorithm), digest)
-        if isinstance(key, ec.EllipticCurvePublicKey) and algorithm.scheme == "ecdsa":
-            return key.verify(signature, data, _ECDSA[algorithm.digest_algorithm])
+        if scheme == "ecdsa":
+            if isinstance(key, ec.EllipticCurvePublicKey):
+                return key.verify(signature, data, _ECDSA[algorithm.digest_algorithm])
+        elif isinstance(key, rsa.RSAPublicKey):
+            scheme_padding = _PKCS1 if scheme == "rsa" else _pss(algorithm)
+            return key.verify(signature, data, scheme_padding, algorithm.digest_algorithm.primitive)
     except (
         InvalidSignature,
         ValueError,

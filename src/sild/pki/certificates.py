@@ -119,6 +119,7 @@ def key_usage(certificate: Certificate) -> x509.KeyUsage | None:
     return extension(certificate, x509.KeyUsage)
 
 
+@lru_cache(maxsize=1024)
 def is_auth_certificate(certificate: Certificate) -> bool:
     """X-Road's rule: extended key usage clientAuth, or key usage digitalSignature, keyEncipherment or dataEncipherment."""
     extended = extension(certificate, x509.ExtendedKeyUsage)
@@ -130,6 +131,7 @@ def is_auth_certificate(certificate: Certificate) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def is_sign_certificate(certificate: Certificate) -> bool:
     """X-Road's rule: key usage nonRepudiation (contentCommitment in newer words)."""
     usage = key_usage(certificate)

@@ -10,6 +10,8 @@ time-stamped. Each message keeps its *chain*, the steps from the result down to 
 from __future__ import annotations
 
 import base64
+import re
+from binascii import b2a_base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -60,6 +62,10 @@ def build_hash_chains(
         raise ValueError("a hash chain covers several messages, or one message of several parts")
     if any(part.algorithm is not algorithm for parts in messages for part in parts):
         raise ValueError("the parts are digested with another algorithm")
+    if len(messages) == 1 and file_name == SIG_HASH_CHAIN:
+        size = _chain_texts(algorithm).digest_size
+        if all(len(part.digest) == size and _PLAIN_NAME.fullmatch(part.uri) for part in messages[0]):
+            return _chain_of_parts(messages[0], algorithm)
     levels = [[_leaf(parts, algorithm) for parts in messages]]
     while len(levels[-1]) > 1:
         levels.append(_pair(levels[-1], algorithm))
@@ -69,6 +75,54 @@ def build_hash_chains(
         f'<ds:DigestMethod Algorithm="{algorithm.uri}"/>{_digest_value(root)}</HashChainResult>'
     )
     return HashChains(result.encode(), _ChainFiles(messages, levels, algorithm), root)
+
+
+def _chain_of_parts(parts: Sequence[SignedPart], algorithm: DigestAlgorithm) -> HashChains:
+    """The common case, one message of several parts: the files are filled in, not put together."""
+    texts = _chain_texts(algorithm)
+    values = b"".join([texts.value_start + part.digest + texts.value_end for part in parts])
+    root = algorithm.digest(_der_sequence(values))
+    references = b"".join(
+        [
+            b'<DataRef URI="%b"><ds:DigestValue>%b</ds:DigestValue></DataRef>'
+            % (part.uri.encode(), b2a_base64(part.digest, newline=False))
+            for part in parts
+        ]
+    )
+    return HashChains(texts.result % b2a_base64(root, newline=False), (texts.chain % references,), root)
+
+
+@dataclass(frozen=True, slots=True)
+class _ChainTexts:
+    """What surrounds the digests of a one-message chain: in the step's DER, and in both files (`%b` for what goes in)."""
+
+    digest_size: int
+    value_start: bytes
+    value_end: bytes
+    result: bytes
+    chain: bytes
+
+
+_PLAIN_NAME = re.compile(r"/[A-Za-z0-9._-]+")
+
+
+@cache
+def _chain_texts(algorithm: DigestAlgorithm) -> _ChainTexts:
+    size = algorithm.new().digest_size
+    value_end = _method_and_transforms(algorithm)
+    start = _der_sequence(bytes((0x04, size)) + bytes(size) + value_end)
+    return _ChainTexts(
+        digest_size=size,
+        value_start=start[: -len(value_end) - size],
+        value_end=value_end,
+        result=f'{_RESULT_START} URI="{SIG_HASH_CHAIN}#STEP0"><ds:DigestMethod Algorithm="{algorithm.uri}"/>'
+        "<ds:DigestValue>%b</ds:DigestValue></HashChainResult>".encode(),
+        chain=f'{_chain_head(algorithm)}<HashStep id="STEP0">%b</HashStep></HashChain>'.encode(),
+    )
+
+
+def _chain_head(algorithm: DigestAlgorithm) -> str:
+    return f'{_DECLARATION}<HashChain {_NAMESPACES}><DefaultDigestMethod Algorithm="{algorithm.uri}"/>'
 
 
 def step_digest(
@@ -127,9 +181,7 @@ class _ChainFiles(Sequence[bytes]):
     ) -> None:
         self._messages = messages
         self._levels = levels
-        self._head = (
-            f'{_DECLARATION}<HashChain {_NAMESPACES}><DefaultDigestMethod Algorithm="{algorithm.uri}"/>'
-        )
+        self._head = _chain_head(algorithm)
 
     def __len__(self) -> int:
         return len(self._messages)

@@ -102,7 +102,8 @@ class SignatureTemplate:
         self.certificate = certificate
         self.algorithm = algorithm
         self.digest_algorithm = digest_algorithm
-        self._public_key = certificate.public_key()
+        key = certificate.public_key()
+        self._curve_key = key if isinstance(key, EllipticCurvePublicKey) else None
         self._digest_size = digest_algorithm.new().digest_size
         self._info_start = (
             f'<ds:CanonicalizationMethod Algorithm="{C14N}"></ds:CanonicalizationMethod>'
@@ -165,8 +166,8 @@ class SignatureTemplate:
 
     def write(self, signed_info: bytes, signature: bytes, signed_properties: bytes) -> bytes:
         """Put the pieces together: for `PreparedSignature` only."""
-        if isinstance(self._public_key, EllipticCurvePublicKey):
-            signature = ecdsa_raw_from_der(signature, self._public_key)
+        if self._curve_key is not None:
+            signature = ecdsa_raw_from_der(signature, self._curve_key)
         return b"".join(
             (
                 _START,

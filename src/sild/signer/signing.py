@@ -7,12 +7,12 @@ signs one thing at a time) finds everybody who came meanwhile when it is done, a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sild.errors import Unavailable, stage
 from sild.signatures import SignatureTemplate, SignedPart, build_hash_chains
@@ -24,6 +24,7 @@ MAX_BATCH = 256
 GATHER_SECONDS = 0.001
 SIGNING_TIMEOUT_SECONDS = 60.0
 HASH_CHAIN_RESULT = "/sig-hashchainresult.xml"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,7 @@ class SigningQueue:
             if mode == "never" or (mode == "automatic" and not self._under_way and not self._waiting):
                 self._under_way += 1
                 try:
-                    async with _limited():
-                        return (await self._sign(template, [parts], at))[0]
+                    return (await _limited(self._sign(template, [parts], at)))[0]
                 finally:
                     self._under_way -= 1
                     if self._waiting:
@@ -72,8 +72,7 @@ class SigningQueue:
             self._waiting.append(waiting)
             if not self._under_way:
                 self._start()
-            async with _limited():
-                return await waiting.done
+            return await _limited(waiting.done)
 
     def _start(self) -> None:
         if self._worker is None:
@@ -131,11 +130,10 @@ class SigningQueue:
         )
 
 
-@contextlib.asynccontextmanager
-async def _limited() -> AsyncIterator[None]:
+async def _limited(work: Awaitable[Made]) -> Made:
     """Nobody waits for a token for more than a minute (the reference's `signer.client-timeout`)."""
     try:
         async with asyncio.timeout(SIGNING_TIMEOUT_SECONDS):
-            yield
+            return await work
     except TimeoutError:
         raise Unavailable("Signature creation timed out", code="internal_error") from None
