@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -208,3 +209,18 @@ async def test_a_changed_archive_is_refused(world: StampedLog, tmp_path: Path) -
             verify_archive(file)
     with pytest.raises(PeerError):
         verify_archive(io.BytesIO(b"no archive"))
+
+
+async def test_a_clock_set_back_by_years_does_not_end_archiving(world: StampedLog, tmp_path: Path) -> None:
+    interval = timedelta(milliseconds=30)
+    running = asyncio.create_task(
+        archiver(world, tmp_path, archive_interval=interval, clean_interval=interval).run()
+    )
+    async with asyncio.timeout(20):
+        for count in (1, 2):
+            await world.append(f"DEV-{count}")
+            await world.timestamper.stamp_pending(10)
+            while len(list(tmp_path.glob("mlog-*.zip"))) < count:
+                await asyncio.sleep(0.01)
+            world.now -= timedelta(days=700)
+    running.cancel()

@@ -73,22 +73,23 @@ class Archiver:
         self.rules = rules or ArchivingRules()
 
     async def run(self) -> None:
-        """Archive and clean on schedule until cancelled."""
-        archive_at = clean_at = self._clock()
+        """Archive and clean on schedule until cancelled. By the event loop's clock: the other may be set back by years."""
+        passed = asyncio.get_running_loop().time
+        archive_at = clean_at = passed()
         while True:
-            now = self._clock()
+            now = passed()
             try:
                 if now >= archive_at:
-                    archive_at = now + self.rules.archive_interval
+                    archive_at = now + self.rules.archive_interval.total_seconds()
                     await self.archive()
                 if now >= clean_at:
-                    clean_at = now + self.rules.clean_interval
+                    clean_at = now + self.rules.clean_interval.total_seconds()
                     await self.clean()
             except PlatformError as error:
                 log.refusal("archiver.failed", error)
             except Exception as error:  # noqa: BLE001 - the next run may do better; the records wait for it
                 log.bug("archiver.failed", error)
-            await asyncio.sleep((min(archive_at, clean_at) - self._clock()).total_seconds())
+            await asyncio.sleep(min(archive_at, clean_at) - passed())
 
     async def archive(self) -> list[Path]:
         """Archive every time-stamped record that is not yet; the new files.

@@ -27,6 +27,8 @@ MAX_RESPONSE_BYTES = 64 * 1024
 FIRST_RETRY_SECONDS = 5.0
 MAX_RETRY_SECONDS = 60.0
 MIN_INTERVAL_SECONDS = 60.0  # the reference's floor of ocspFetchIntervalSeconds
+CLOCK_CHECK_SECONDS = 15.0
+CLOCK_JUMP_SECONDS = 30.0
 
 log = get_logger("signer")
 
@@ -170,12 +172,27 @@ class OcspCache:
                 delay, retry = self._interval().total_seconds(), FIRST_RETRY_SECONDS
             else:
                 delay, retry = min(retry, self._interval().total_seconds()), min(retry * 2, MAX_RETRY_SECONDS)
-            try:
-                async with asyncio.timeout(delay):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await self._wait(delay)
             self._wake.clear()
+
+    async def _wait(self, seconds: float) -> None:
+        """Until `seconds` have passed, or `wake` is called, or the clock has jumped.
+
+        A machine that was suspended, or whose clock somebody has set, holds responses that are stale or not yet valid;
+        the event loop's own clock has seen nothing of it.
+        """
+        passed = asyncio.get_running_loop().time
+        begun, begun_at = passed(), self._clock()
+        while (left := begun + seconds - passed()) > 0:
+            try:
+                async with asyncio.timeout(min(left, CLOCK_CHECK_SECONDS)):
+                    await self._wake.wait()
+                    return
+            except TimeoutError:
+                jump = (self._clock() - begun_at).total_seconds() - (passed() - begun)
+                if abs(jump) > CLOCK_JUMP_SECONDS:
+                    log.warning("ocsp.clock_jumped", seconds=round(jump))
+                    return
 
     def _interval(self) -> timedelta:
         """As the configuration says, but never so seldom that a response would grow stale in between."""
