@@ -386,6 +386,13 @@ def test_white_space_before_the_signature_on_line(good: bytes) -> None:
     assert refusal(xml, on_line=False) is None
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("piece", [b"xmlns:", b"xmlns ", b" a", b"<a", b"'a", b"> ", b"xmlns='"])
+def test_looking_at_names_takes_time_in_proportion(good: bytes, piece: bytes) -> None:
+    text = b"<ds:KeyInfo>" + piece * (900_000 // len(piece))
+    assert refusal(replaced(good, b"<ds:KeyInfo>", text)) in (None, "malformed_signature", "invalid_xml")
+
+
 def test_signed_info_without_its_methods(good: bytes) -> None:
     xml = re.sub(rb"<ds:SignedInfo>.*</ds:SignedInfo>", b"<ds:SignedInfo></ds:SignedInfo>", good)
     assert both(xml) == {"malformed_signature"}

@@ -98,7 +98,7 @@ def ensure_known_names(xml: bytes) -> None:
 
 _TAG_NAME = re.compile(rb"</?([^\s<>/]+)")
 _ATTRIBUTE_NAME = re.compile(rb"[\s\"']([^\s<>=\"'/]+)\s*=\s*[\"']")
-_NAMESPACE = re.compile(rb"xmlns(?::[^\s=]*)?\s*=\s*[\"']([^\"']*)[\"']")
+_NAMESPACE = re.compile(rb"xmlns(?::[a-z]{1,8})?\s*=\s*[\"']([^\"']*)[\"']")
 _KNOWN_PREFIXES = frozenset({b"", b"asic", b"ds", b"xades", b"xsi", b"xml", b"xmlns"})
 _KNOWN_NAMESPACES = frozenset(map(str.encode, (NS_ASIC, NS_ASIC_OLD, NS_DS, NS_XADES, NS_XSI)))
 _LONG_SPACE = re.compile(rb">([ \t\r\n]{16,})(?=<)")  # shorter ones are kept with their node
