@@ -449,6 +449,18 @@ def test_size_is_limited(signer: Signer) -> None:
     assert signer.verdict(signer.directory(many)) == "global_conf_parsing_downloaded_conf_directory_failure"
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "tail",
+    ["; " + " " * 500_000, ";" + "ab" * 250_000, "; a" * 160_000, '; a="' * 100_000, "\r\n b" * 120_000],
+)
+def test_reading_takes_time_in_proportion(tail: str) -> None:
+    """Before anything is verified: whoever sits on the way could otherwise keep a server busy for hours."""
+    with pytest.raises(PlatformError) as refused:
+        parse_signed_directory(f"Content-Type: multipart/related{tail}\r\n\r\n--x\r\n".encode())
+    assert refused.value.code == "global_conf_parsing_downloaded_conf_directory_failure"
+
+
 def test_the_location_of_a_generation() -> None:
     at = datetime(2025, 11, 10, 17, 0, 0, 548026, tzinfo=UTC)
     assert content_location_prefix(6, at) == "/V6/20251110170000548026000"

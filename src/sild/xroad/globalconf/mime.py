@@ -16,6 +16,8 @@ __all__ = ["MimePart", "field_value", "split_head", "split_multipart"]
 PARSING_FAILURE = "global_conf_parsing_downloaded_conf_directory_failure"
 
 MAX_HEADERS = 32
+MAX_FIELD_CHARACTERS = 4096
+"""Of one header field. Fields are read before anything is verified, and taking one apart costs its length squared at worst."""
 MAX_PARTS = 1000
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
@@ -43,7 +45,7 @@ def split_head(data: bytes) -> MimePart:
 
 
 def _headers(block: bytes) -> dict[str, str]:
-    """Raises PeerError for a line that is no field, a field given twice, more than MAX_HEADERS."""
+    """Raises PeerError for a line that is no field, a field given twice or too long, more than MAX_HEADERS."""
     try:
         lines = [line.decode() for line in _LINE_END.split(block)]
     except UnicodeDecodeError:
@@ -53,7 +55,10 @@ def _headers(block: bytes) -> dict[str, str]:
     for line in lines:
         if not line:
             continue
-        if line[0] in " \t" and last:
+        folded = line[0] in " \t" and bool(last)
+        if len(line) + (len(headers[last]) if folded else 0) > MAX_FIELD_CHARACTERS:
+            raise PeerError("a header is too long", code=PARSING_FAILURE)
+        if folded:
             headers[last] += " " + line.strip()
             continue
         name, colon, value = line.partition(":")
