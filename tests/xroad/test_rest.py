@@ -128,8 +128,47 @@ def test_optional_headers() -> None:
     assert made.represented_party == RepresentedParty("COM", "õ")
 
 
-def test_the_last_client_header_wins() -> None:
-    assert request("GET", TARGET, (b"x-road-client", b"DEV/COM/9")).client == ClientId("DEV", "COM", "9")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        (b"x-road-client", "invalid_client_identifier"),
+        (b"X-ROAD-CLIENT", "invalid_client_identifier"),
+        (b"X_Road_Client", "bad_request"),
+        (b"x-road_client", "bad_request"),
+        (b"X_Road_UserId", "bad_request"),
+    ],
+)
+def test_a_second_client_for_the_service_to_believe(name: bytes, code: str) -> None:
+    """Both security servers would check the one, and the service behind might read the other."""
+    with pytest.raises(CallerError) as caught:
+        request("GET", TARGET, (name, b"DEV/COM/9"))
+    assert caught.value.code == code
+    part = request().part + name + b":DEV/COM/9\r\n"
+    with pytest.raises(PeerError) as refused:
+        parse_rest_request(part)
+    assert refused.value.code == code.replace("bad_request", "invalid_message")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"a b:c",
+        b"a :c",
+        b":c",
+        b"a",
+        b"X\xc3\xb5:c",
+        b"X:a\0b",
+        b"X:a\rb",
+        b"X:a\nb",
+        b" X:a",
+        b"X@:a",
+        b"(X):a",
+    ],
+)
+def test_a_line_that_is_no_header(line: bytes) -> None:
+    """It could not be sent on to the service, or would be something else there."""
+    with pytest.raises(PeerError):
+        parse_rest_request(request().part + line + b"\r\n")
 
 
 def test_absolute_form() -> None:

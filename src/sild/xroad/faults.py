@@ -160,6 +160,7 @@ def fault_of_element(element: Element, data: bytes) -> Fault:
 # --- REST ---------------------------------------------------------------------------------------------------------
 
 _XML_TYPES = {"text/xml": "text/xml", "application/xml": "application/xml", "text/*": "text/xml"}
+_MAX_CODE = 300  # of a peer's code: a header has to be read by whoever asked
 _SERVER_PREFIX = {Spelling.SNAKE_CASE: "server.", Spelling.CAMEL_CASE: "Server."}
 
 
@@ -171,7 +172,7 @@ def render_rest_fault(
     accept: the value or values of its Accept headers. The first of text/xml, application/xml, text/* from the left
     makes the body XML, whatever `q` says; everything else gets JSON.
     """
-    code = fault.code_in(spelling)
+    code = fault.code_in(spelling)[:_MAX_CODE] or respell("internal_error", spelling)
     status = 500 if code.startswith(_SERVER_PREFIX[spelling]) else 400
     xml_type = _accepted_xml([accept] if isinstance(accept, str) else accept or ())
     if xml_type is None:

@@ -48,6 +48,12 @@ _DROPPED_FROM_RESPONSE = DROPPED | {
     b"x-road-request-id",
 }
 
+_OURS = b"x-road-"
+_ONCE_IN_REQUEST = frozenset(
+    b"x-road-client x-road-id x-road-request-id x-road-security-server x-road-represented-party".split()
+)
+_ONCE_IN_RESPONSE = frozenset(b"x-road-client x-road-id x-road-request-id x-road-request-hash".split())
+
 # What java.net.URI reads (RFC 2396), so that a reference peer can read what we sign; ASCII only.
 _TARGET = re.compile(
     rb"(/[A-Za-z0-9\-_.!~*'(),;:$&+=@/]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9\-_.!~*'(),;:$&+=@/]*)*)"
@@ -211,7 +217,7 @@ def _lines(part: bytes) -> list[bytes]:
     """The lines without their CRLF. Raises PeerError unless joining them gives `part` back and it is UTF-8 text."""
     lines = part.split(b"\r\n")
     ends = len(lines) - 1
-    if ends < 2 or lines[ends] or part.count(b"\r") != ends or part.count(b"\n") != ends:
+    if ends < 2 or lines[ends] or part.count(b"\r") != ends or part.count(b"\n") != ends or b"\0" in part:
         raise PeerError("a REST message is lines ended by CRLF", code="invalid_message")
     if not part.isascii():
         try:
@@ -221,21 +227,51 @@ def _lines(part: bytes) -> list[bytes]:
     return lines
 
 
-def _headers(lines: list[bytes]) -> tuple[tuple[Header, ...], dict[bytes, bytes]]:
-    """All headers of lines 3 and on, and the x-road-* ones by lower-case name, the last repetition winning."""
+# Names seen before, in lower case: only such as may stand in a message. Bounded in number and length.
+_names: dict[bytes, bytes] = {}
+
+
+def _lower_name(name: bytes) -> bytes:
+    """The name in lower case. Raises PeerError unless it may stand in a REST message (WIRE 2.1)."""
+    lower = name.lower()
+    if not _HEADER_NAME.fullmatch(name) or lower in DROPPED:
+        raise _unfit("a header that may not stand in a REST message", name)
+    if b"_" not in name and len(_names) < 4096 and len(name) <= 100:
+        _names[name] = lower
+    return lower
+
+
+def _is_pretender(lower: bytes) -> bool:
+    """CGI, WSGI and their kin give a service one variable for X-Road-Client and X_Road_Client."""
+    return b"_" in lower and not lower.startswith(_OURS) and lower.replace(b"_", b"-").startswith(_OURS)
+
+
+def _unfit(why: str, name: bytes, code: str = "invalid_message") -> PeerError:
+    return PeerError(why, code=code, header=repr(name[:50]))
+
+
+def _headers(lines: list[bytes], *, of_request: bool) -> tuple[tuple[Header, ...], dict[bytes, bytes]]:
+    """All headers of lines 3 and on, and the x-road-* ones by lower-case name, the last repetition winning.
+
+    Those that say who and what are not repeated: a service may take the first where the security servers take the last.
+    """
+    once = _ONCE_IN_REQUEST if of_request else _ONCE_IN_RESPONSE
     headers = []
-    ours = {}
+    ours: dict[bytes, bytes] = {}
     for line in lines[2:-1]:
         name, colon, value = line.partition(b":")
-        lower = name.lower()
-        if not colon or not name or lower in DROPPED:
-            raise PeerError(
-                "a header that may not stand in a REST message",
-                code="invalid_message",
-                header=repr(name[:50]),
-            )
+        lower = _names.get(name)
+        if lower is None:
+            lower = _lower_name(name)
+            if of_request and _is_pretender(lower):
+                raise _unfit("a header that a service could take for one of X-Road's", name)
+        if not colon:
+            raise _unfit("a header line without a colon", name)
         headers.append((name, value))
-        if lower.startswith(b"x-road-"):
+        if lower.startswith(_OURS):
+            if lower in ours and lower in once:
+                code = "invalid_client_identifier" if lower == b"x-road-client" else "invalid_message"
+                raise _unfit("a header of X-Road's that stands twice", name, code)
             ours[lower] = value
     return tuple(headers), ours
 
@@ -311,7 +347,7 @@ def parse_rest_request(part: bytes) -> RestRequest:
             "not the path of a REST service: /r1/<service identifier>/...", code="invalid_message"
         )
     service = _service_id(b"/".join(pieces[2:7]))
-    headers, ours = _headers(lines)
+    headers, ours = _headers(lines, of_request=True)
     client = ours.get(b"x-road-client")
     if client is None:
         raise PeerError("the client identifier is missing", code="invalid_client_identifier")
@@ -339,9 +375,9 @@ def parse_rest_request(part: bytes) -> RestRequest:
 def parse_rest_response(part: bytes) -> RestResponse:
     """Read a response part strictly (WIRE 2.2). Raises PeerError (`invalid_message`, `invalid_client_identifier`)."""
     lines = _lines(part)
-    if len(lines[0]) != 3 or not lines[0].isdigit() or not b"1" <= lines[0][:1] <= b"9":
+    if len(lines[0]) != 3 or not lines[0].isdigit() or not b"2" <= lines[0][:1] <= b"9":  # 1xx ends nothing
         raise PeerError("the status of a REST response is unreadable", code="invalid_message")
-    headers, ours = _headers(lines)
+    headers, ours = _headers(lines, of_request=False)
     try:
         digest = b64decode(ours.get(b"x-road-request-hash", b""), validate=True)
     except (binascii.Error, ValueError):
