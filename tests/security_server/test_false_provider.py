@@ -11,6 +11,7 @@ from faults import error_of
 from forger import (
     BODY,
     CHAIN,
+    REQUEST,
     RESPONSE,
     RESULT,
     SIGNATURE,
@@ -20,7 +21,7 @@ from forger import (
 )
 from world import CLIENT, REGISTER, Echo, Pair, World, subsystem
 
-from sild.http1 import Request, Responder
+from sild.http1 import Request, Responder, open_connection
 
 Answer = Callable[[FalseProvider, Request, Responder], Awaitable[None]]
 
@@ -267,3 +268,100 @@ async def test_a_server_that_does_not_host_the_provider(false: FalseProvider) ->
     assert false.requests == 1
     false.world.change_server("ss2", auth_cert_hashes=false.site.shared.auth_cert_hashes)
     await false.world.publish()
+
+
+async def test_answers_before_it_has_the_whole_request(false: FalseProvider) -> None:
+    """Half a request was neither signed nor logged, so nothing can be an answer to it, however well it is made."""
+
+    async def answer(self: FalseProvider, request: Request, responder: Responder) -> None:
+        data = b""
+        while BODY.encode() not in data:
+            data += await request.read_some()
+        part = data.partition(REQUEST.encode() + b"\r\n\r\n")[2].partition(b"\r\n--")[0]
+        parts = {REQUEST: part, "request-id": request.header(b"x-road-request-id") or b""}
+        await self.send(responder, self.message(parts))
+
+    false.answer = answer
+    pair: Pair = false.pair  # type: ignore[attr-defined]
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 65536
+            await asyncio.sleep(0.02)
+
+    host, port = pair.consumer.server.addresses["client_http"]
+    connection = await open_connection(host, port)
+    headers = [(b"X-Road-Client", CLIENT.encode().encode())]
+    response = await connection.request("POST", b"/r1/DEV/COM/2/Register/echo", headers, body())
+    connection.abort()
+    assert (response.status, response.header(b"x-road-error")) == (
+        500,
+        b"server.clientproxy.inconsistent_response",
+    )
+    assert pair.records(pair.consumer) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"100", b"Continue"],
+        [b"101", b"Switching Protocols"],
+        [b"199", b""],
+        [b"000", b""],
+        [b"200", b"OK", b"a b:c"],
+        [b"200", b"OK", b"X :c"],
+        [b"200", b"OK", b"X\xc3\xa4:c"],
+        [b"200", b"OK", b"X:a\0b"],
+        [b"200", b"OK", b"Content-Length:1"],
+        [b"200", b"OK", b"Connection:close"],
+        [b"200", b"OK", b"X:a\rb"],
+        [b"200", b"OK", b"X:a", b" folded"],
+    ],
+)
+async def test_a_signed_answer_that_cannot_be_handed_over(false: FalseProvider, lines: list[bytes]) -> None:
+    async def answer(self: FalseProvider, request: Request, responder: Responder) -> None:
+        part = self.response_part(await self.read(request))
+        part = b"".join(line + b"\r\n" for line in lines) + part.partition(b"\r\n")[2].partition(b"\r\n")[2]
+        await self.send(responder, [(RESPONSE, part), (BODY, b"x"), *self.sealer.seal(part, b"x")])
+
+    assert await told(false, answer) == "server.clientproxy.service_failed.invalid_message"
+
+
+@pytest.mark.parametrize("status", [b"204", b"304", b"200"])
+async def test_a_body_where_there_can_be_none(false: FalseProvider, status: bytes) -> None:
+    """A body signed with 204, or as the answer to HEAD, is verified and logged, and not sent on."""
+
+    async def answer(self: FalseProvider, request: Request, responder: Responder) -> None:
+        part = self.response_part(await self.read(request)).replace(b"200\r\n", status + b"\r\n", 1)
+        await self.send(responder, [(RESPONSE, part), (BODY, b"x"), *self.sealer.seal(part, b"x")])
+
+    false.answer = answer
+    pair: Pair = false.pair  # type: ignore[attr-defined]
+    host, port = pair.consumer.server.addresses["client_http"]
+    connection = await open_connection(host, port)
+    for method in ("HEAD", "HEAD") if status == b"200" else ("GET", "HEAD", "GET"):
+        headers = [(b"X-Road-Client", CLIENT.encode().encode())]
+        response = await connection.request(method, b"/r1/DEV/COM/2/Register/echo", headers)
+        assert (response.status, await response.read(100)) == (int(status), b"")
+    connection.close()
+
+
+@pytest.mark.parametrize("code", ["x" * 100_000, "", "client.x\r\nX-Evil: 1", "\u0100\u009b31m", "a\x00b"])
+async def test_a_fault_with_a_hostile_code(false: FalseProvider, code: str) -> None:
+    xml = (
+        '<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body><SOAP-ENV:Fault>'
+        f"<faultcode>{code}</faultcode><faultstring>no</faultstring></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>"
+    ).encode()
+
+    async def answer(self: FalseProvider, request: Request, responder: Responder) -> None:
+        await request.read(65536)
+        await responder.send(200, [(b"Content-Type", b"text/xml")], xml)
+
+    false.answer = answer
+    pair: Pair = false.pair  # type: ignore[attr-defined]
+    told = await pair.call()
+    assert told.status in (400, 500)
+    assert told.header(b"x-evil") is None
+    header = told.header(b"x-road-error") or b""
+    assert 0 < len(header) <= 300
+    assert all(0x20 <= byte < 0x7F for byte in header)

@@ -89,6 +89,7 @@ class _Exchange:
         self._at = at
         self._part_digest = hashlib.sha512(message.part).digest()
         self._body_digest: bytes | None = None
+        self._sealed = False  # signed and logged: only to such a request can there be an answer
         self._log_bodies = parts.message_log.body_logging.is_logged(
             message.service.client_id, client_side=True
         )
@@ -117,6 +118,7 @@ class _Exchange:
                 piece = await request.read_some()
             if not outgoing.answered:
                 sealed = await self._seal(body if has_body else None)
+                self._sealed = True
                 self._body_digest = body.digest if has_body else None
                 await outgoing.finish(signature_parts(writer, sealed))
         self._parts.crash.reach("client.request_sent")
@@ -181,6 +183,8 @@ class _Exchange:
     async def accept(self, received: ReceivedMessage) -> RestResponse:
         """Verify, compare with the request, log: what comes back may be handed over (WIRE 2.3, 5)."""
         parts, message, at = self._parts, self._message, self._parts.clock()
+        if not self._sealed:
+            raise PeerError("Response came before the end of the request", code="inconsistent_response")
         if received.kind is not MessageKind.REST_RESPONSE:
             raise PeerError("Response does not have REST message", code="missing_rest")
         signature = require(received.signature, "missing_signature", "Response does not have signature")
