@@ -50,6 +50,7 @@ WRONG = [
     ("security-server", SECURITY_SERVER + 'pin = "hunter2"\npin_file = "pin"', "either pin or pin_file"),
     ("security-server", SECURITY_SERVER + 'pin_file = "none"', "none: No such file or directory"),
     ("security-server", SECURITY_SERVER + 'log_level = "loud"', "log_level: Input should be 'DEBUG'"),
+    ("security-server", SECURITY_SERVER + "client_http_port = true", "client_http_port: a port's number, or"),
     ("security-server", 'server_code = "SS1"', "owner: is needed; anchor: is needed; directory: is needed"),
     ("trust", 'directory = "state"', "either password or password_file"),
     ("trust", 'directory = "state"\npassword = "hunter2"\nkey_kind = "dsa"', "key_kind: Input should be"),

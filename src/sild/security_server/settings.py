@@ -26,13 +26,13 @@ class PeerRoute(Settings):
 
 
 class SecurityServerSettings(Settings):
-    """Times are in seconds, sizes in bytes. Ports: 0 takes a free one, None does not listen at all."""
+    """Times are in seconds, sizes in bytes. Ports: 0 takes a free one, None (in TOML: false) does not listen at all."""
 
     # who
     owner: str  # member, `DEV:COM:1234`
     server_code: str
     anchor: Path  # configuration anchor file of the instance
-    directory: Path  # all state: databases, configuration, tokens, internal TLS key, spooled bodies
+    directory: Path  # all state: databases, configuration, tokens, internal TLS key, archive
     pin: SecretStr | None = None  # of the software token; None: the token must be logged in to by hand
 
     # where
@@ -90,6 +90,17 @@ class SecurityServerSettings(Settings):
 
     # tests only
     crash_at: str | None = None
+
+    @field_validator(
+        "client_http_port", "client_https_port", "server_proxy_port", "ocsp_responder_port", mode="before"
+    )
+    @classmethod
+    def _off(cls, port: object) -> object:
+        if isinstance(port, bool):
+            if port:
+                raise ValueError("a port's number, or false")
+            return None
+        return port
 
     @field_validator("owner")
     @classmethod

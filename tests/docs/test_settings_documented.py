@@ -1,0 +1,35 @@
+"""Every setting of every process stands in its page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sild.processes.central_server import CentralServerSettings
+from sild.processes.registry import RegistrySettings
+from sild.processes.security_server import SecurityServerProcessSettings
+from sild.processes.trust import TrustSettings
+from sild.settings import Settings
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.mark.parametrize(
+    ("page", "settings"),
+    [
+        ("processes.md", SecurityServerProcessSettings),
+        ("central_server.md", CentralServerSettings),
+        ("trust_services.md", TrustSettings),
+        ("registries.md", RegistrySettings),
+    ],
+)
+def test_every_setting_is_documented(page: str, settings: type[Settings]) -> None:
+    text = (DOCS / page).read_text()
+    in_prose, in_toml = (
+        re.findall(r"`\[?(\w+)", text),
+        re.findall(r"(?:^|# |or |\[)(\w+)\]? *(?:=|$|#)", text, re.M),
+    )
+    named = {*in_prose, *in_toml}
+    assert sorted(settings.model_fields.keys() - named - {"log_level"}) == []
