@@ -158,6 +158,25 @@ def test_an_unknown_critical_extension() -> None:
     assert "1.2.3.4" in refused(_leaf(critical=odd), anchor=Pki("rsa-2048").ca)
 
 
+def test_an_intermediate_with_name_constraints_that_are_not_critical() -> None:
+    """RFC 5280 4.2.1.10 wants them critical; one that forgot must not become unconstrained."""
+    key = private_key("ec-p256", "constrained")
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name(CN="constrained"))
+        .issuer_name(PKI.ca.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(98)
+        .not_valid_before(NOT_BEFORE)
+        .not_valid_after(NOT_AFTER)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.NameConstraints([x509.DirectoryName(name(O="Elsewhere"))], None), critical=False)
+    )
+    constrained = Credential(builder.sign(PKI.ca.key, hashes.SHA256()), key)
+    member = PKI.sign_credential(issuer=constrained)
+    assert "name constraints" in refused(member, intermediates=(constrained,))
+
+
 def test_a_sha1_signature_is_worth_nothing(shared: Path) -> None:
     certificate = read_certificate((shared / "certs/consumer.pem").read_bytes())
     root = read_certificate((shared / "certs/root-ca.pem").read_bytes())

@@ -2,8 +2,8 @@
 
 The anchor is a certificate the global configuration names, usually the direct issuer. As in RFC 5280 6.1 an anchor's
 own validity and extensions are not looked at: naming it is the trust. Revocation is not checked here (see ocsp.py).
-Stricter than the reference: no SHA-1 or older digest in a certificate's signature. Narrower: critical name and policy
-constraints of an intermediate are refused, not evaluated.
+Stricter than the reference: no SHA-1 or older digest in a certificate's signature. Narrower: name constraints and critical
+policy constraints of an intermediate are refused, not evaluated.
 """
 
 from __future__ import annotations
@@ -134,6 +134,10 @@ class _Search:
             return "not a certification authority"
         if usage is not None and not usage.key_cert_sign:
             return "its key may not sign certificates"
+        if (
+            extension(certificate, x509.NameConstraints) is not None
+        ):  # also one that is not critical, as it should be
+            return "its name constraints cannot be evaluated"
         if constraints.path_length is not None and below - 1 > constraints.path_length:
             return "its path length is exceeded"
         return None
