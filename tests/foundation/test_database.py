@@ -111,3 +111,19 @@ def _tables(url: str) -> set[str]:
         return set(inspect(engine).get_table_names())
     finally:
         engine.dispose()
+
+
+def test_two_deployments_share_a_postgresql_database_in_schemas_of_their_own(postgresql: PostgreSQL) -> None:
+    """As docs/processes.md says: the schema is chosen in the address."""
+    migrations = Path(sild.__path__[0]) / "message_log" / "migrations"
+    with postgresql.database() as url:
+        admin = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+        for name in ("ss1", "ss2"):
+            with admin.begin() as connection:
+                connection.execute(text(f"CREATE SCHEMA {name}"))
+            chosen = make_url(url).update_query_dict({"options": f"-csearch_path={name}"})
+            for _ in range(2):
+                open_database(chosen.render_as_string(hide_password=False), migrations).dispose()
+            assert "message_record" in inspect(admin).get_table_names(schema=name)
+        assert inspect(admin).get_table_names(schema="public") == []
+        admin.dispose()
