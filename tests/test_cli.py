@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,3 +93,25 @@ def test_wrong_settings_are_named(
     assert told in printed
     assert "hunter2" not in printed
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "settings"),
+    [
+        (
+            "security-server",
+            SECURITY_SERVER + "client_http_port = PORT\nclient_https_port = 0\nserver_proxy_port = 0\n"
+            "ocsp_responder_port = 0",
+        ),
+        ("registry", 'directory = "state"\npeople = 100\nlisten = [{ port = PORT }]'),
+    ],
+)
+def test_a_port_that_is_taken_is_named(tmp_path: Path, command: str, settings: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "it.toml").write_text(settings.replace("PORT", str(port)) + '\nlog_level = "ERROR"\n')
+        arguments = [sys.executable, "-m", "sild", command, "--config", str(tmp_path / "it.toml")]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2
+    assert done.stderr == f"sild: bad_request: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert done.stdout == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import cast
 
@@ -102,7 +103,9 @@ class Server:
                 self._accept, host, port, backlog=1024, reuse_port=reuse_port or None
             )
         except OSError as error:
-            raise CallerError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+            # the system's words: the event loop's own repeat the address
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            raise CallerError(f"cannot listen on {host}:{port}: {reason}") from error
         self.addresses = tuple(s.getsockname()[:2] for s in self._listener.sockets)
 
 
