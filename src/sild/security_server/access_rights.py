@@ -1,9 +1,12 @@
 """Who may call which endpoint: (service code, method, path) against a client subsystem or a group (WIRE 11.5, UG-SS 7).
 
 A right on the whole service is the endpoint `*` `**`. A path pattern is a glob on the decoded, normalised path: `*` is any
-run without `/`, `**` any run, `\\` makes the next `*` or `\\` literal. An encoded slash stays `%2F`, so that it can never
-count as a separator. A path in which `..` appears after decoding, once or twice, matches nothing: the service might
-resolve it to an endpoint other than the one the right was given for.
+run without `/`, `**` any run, `\\` makes the next `*` or `\\` literal.
+
+What the service takes a path for is not known here, so a right must cover every reading of it. An encoded slash may be a
+character or a separator (ASGI servers decode it before they route), a backslash likewise, and what follows a `;` may count
+or not (servlet containers cut it off): all must match. A path in which `..` appears after decoding, once or twice, matches
+nothing: the service might resolve it to another endpoint.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from sild.xroad.identifiers import ClientId, GlobalGroupId
 __all__ = ["AccessRights", "EndpointRule", "compile_path_glob", "normalise_path"]
 
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_PARAMETERS = re.compile(r";[^/]*")
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -44,21 +48,34 @@ def compile_path_glob(glob: str) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=4096)
-def normalise_path(path: str) -> str | None:
-    """Decode a service path once (an encoded slash stays), join doubled slashes, drop `.` segments.
+def normalise_path(path: str) -> tuple[str, ...]:
+    """The readings of a service path, one to three: decoded once, doubled slashes joined, `.` segments dropped.
 
-    None: the path may match no right at all (`..` in it, also behind two encodings, or not UTF-8).
+    An encoded slash is `%2F` in the first and `/` in the others, a backslash `/` in the others; the last is without path
+    parameters.
+    Empty: the path may match no right at all (`..` in it, also behind two encodings, or not UTF-8).
     """
-    if "%" not in path and "." not in path and "//" not in path:
-        return path
+    if "%" not in path and "." not in path and "//" not in path and ";" not in path:
+        return (path,)
     try:
         decoded = _decode(path.encode()).decode()
         twice = _decode(decoded.encode()).decode(errors="replace")
     except UnicodeDecodeError:
-        return None
+        return ()
     if ".." in decoded or ".." in twice:
-        return None
-    joined = _SLASHES.sub("/", decoded)
+        return ()
+    readings = [decoded, _separated(decoded)]
+    if ";" in path:
+        readings.append(_separated(_decode(_PARAMETERS.sub("", path).encode()).decode()))
+    return tuple(_tidy(reading) for reading in dict.fromkeys(readings))
+
+
+def _separated(path: str) -> str:
+    return path.replace("%2F", "/").replace("\\", "/")
+
+
+def _tidy(path: str) -> str:
+    joined = _SLASHES.sub("/", path)
     if "/./" not in joined and not joined.endswith("/."):
         return joined
     kept = [segment for segment in joined.split("/") if segment != "."]
@@ -80,12 +97,14 @@ class EndpointRule:
     method: str
     path: str
 
-    def matches(self, method: str, normalised_path: str | None) -> bool:
-        if self.method not in ("*", method):
+    def matches(self, method: str, readings: tuple[str, ...]) -> bool:
+        """readings: of `normalise_path`; all of them must match."""
+        if self.method not in ("*", method) or not readings:
             return False
-        if normalised_path is None:
-            return False
-        return self.path == "**" or compile_path_glob(self.path).fullmatch(normalised_path) is not None
+        if self.path == "**":
+            return True
+        pattern = compile_path_glob(self.path)
+        return all(pattern.fullmatch(reading) is not None for reading in readings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +123,11 @@ class AccessRights:
         in_global_group: Callable[[GlobalGroupId, ClientId], bool],
     ) -> bool:
         """Whether `client` may call `method` on `path` (encoded, as in the message; empty means the service itself)."""
-        normalised = normalise_path(path)
+        readings = normalise_path(path)
         for rule in self.by_client.get(client, ()):
-            if rule.matches(method, normalised):
+            if rule.matches(method, readings):
                 return True
         for group, rules in self.by_global_group:
-            if any(rule.matches(method, normalised) for rule in rules) and in_global_group(group, client):
+            if any(rule.matches(method, readings) for rule in rules) and in_global_group(group, client):
                 return True
         return False
