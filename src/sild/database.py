@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from sild.errors import Unavailable
 
@@ -47,14 +48,17 @@ def open_database(url: str, migrations: Path, *, durable: bool = True) -> Engine
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         _make_private(Path(parsed.database), parsed)
-    engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas("FULL" if durable else "NORMAL"))
     try:
         _migrate(engine, migrations)
     except Exception as error:
         engine.dispose()
-        raise Unavailable(f"database {parsed.render_as_string()}: {error}", code="database_error") from error
+        reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)  # without the statement
+        raise Unavailable(
+            f"database {parsed.render_as_string()}: {reason.strip()}", code="database_error"
+        ) from error
     return engine
 
 

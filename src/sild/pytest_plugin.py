@@ -34,7 +34,11 @@ class RunningNation:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="nation", daemon=True)
         self._thread.start()
-        self.nation: Nation = self.run(_start(directory))
+        try:
+            self.nation: Nation = self.run(_start(directory))
+        except BaseException:
+            self._end()
+            raise
         self.description: dict[str, Any] = self.nation.description
 
     def run(self, work: Coroutine[object, object, T]) -> T:
@@ -62,7 +66,12 @@ class RunningNation:
         return list(self.description["test_people"])
 
     def stop(self) -> None:
-        self.run(self.nation.stop())
+        try:
+            self.run(self.nation.stop())
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

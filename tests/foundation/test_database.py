@@ -1,5 +1,6 @@
 """Opening a database brings its schema to the newest revision, once."""
 
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -127,3 +128,13 @@ def test_two_deployments_share_a_postgresql_database_in_schemas_of_their_own(pos
             assert "message_record" in inspect(admin).get_table_names(schema=name)
         assert inspect(admin).get_table_names(schema="public") == []
         admin.dispose()
+
+
+def test_a_database_of_something_else_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "room.db"
+    with sqlite3.connect(file) as other:
+        other.execute("CREATE TABLE message_record (theirs)")
+    other.close()
+    with pytest.raises(Unavailable) as caught:
+        open_database(sqlite_url(file), Path(sild.__path__[0]) / "message_log" / "migrations")
+    assert caught.value.message == f"database sqlite:///{file}: table message_record already exists"

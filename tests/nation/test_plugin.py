@@ -74,3 +74,18 @@ def test_who_does_not_ask_pays_nothing(tmp_path: Path) -> None:
     )
     done = pytest_in(tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_nation_that_cannot_start_fails_the_test_and_leaves_no_thread(tmp_path: Path) -> None:
+    """As where 127.0.0.1 may not be listened on: the test has an error, the run ends."""
+    (tmp_path / "test_theirs.py").write_text(
+        "import threading\n"
+        "import pytest\n"
+        "from sild.pytest_plugin import RunningNation\n"
+        "def test_it(tmp_path):\n"
+        "    (tmp_path / 'letter').touch()\n"
+        "    with pytest.raises(Exception, match='neither empty nor'): RunningNation(tmp_path)\n"
+        "    assert 'nation' not in [thread.name for thread in threading.enumerate()]\n"
+    )
+    done = pytest_in(tmp_path)
+    assert done.returncode == 0, done.stdout
