@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from world import CLIENT, REGISTER, Pair
+from world import CLIENT, REGISTER, Pair, World
 
 from sild.configuration_client import load_globalconf
 from sild.http1 import Fetched, fetch
@@ -95,6 +95,10 @@ async def test_not_time_stamped_yet(pair: Pair) -> None:
         (target(CLIENT, "q1", "unique"), 400, b"not applicable without"),
         ("/asic", 400, b'"xRoadInstance"  must be specified'),
         ("/asic?xRoadInstance=DEV&memberClass=COM&memberCode=1", 400, b'"queryId"  must be specified'),
+        ("/asic?" + "x=1&" * 5000, 400, b'"xRoadInstance"  must be specified'),
+        ("/asic?xRoadInstance=&memberClass=&memberCode=&queryId=", 401, b"not found"),
+        (target(CLIENT, "q1\0"), 404, b"No signed documents found"),
+        (target(CLIENT, "../q1"), 404, b"No signed documents found"),
     ],
 )
 async def test_refused(pair: Pair, path: str, status: int, text: bytes) -> None:
@@ -113,3 +117,31 @@ async def test_another_clients_records_stay_hidden(pair: Pair) -> None:
     assert (await get(pair, target(other))).status == 404
     pair.consumer.server.serverconf.set_connection_type(CLIENT, ConnectionType.HTTPS)
     assert (await get(pair, target())).status == 401
+
+
+async def test_names_made_of_a_hostile_query_id(pair: Pair) -> None:
+    """The id is the client's own word: no path, no quote and no line break of it reaches a name."""
+    query_id = '../"x\\y;\u00e4'
+    answer = await pair.call(headers=[(b"X-Road-Id", query_id.encode())])
+    assert answer.status == 200
+    await pair.consumer.server.timestamper.tick()
+    for flags in ((), ("unique", "requestOnly")):
+        answer = await get(pair, target(CLIENT, query_id, *flags))
+        assert answer.status == 200, answer.body
+        name = (answer.header(b"content-disposition") or b"").partition(b'filename="')[2]
+        assert name.endswith(b'"')
+        assert not set(name[:-1]) & set(b'"/\\;\r\n')
+        if not flags:
+            with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+                assert all("/" not in entry and "\\" not in entry for entry in archive.namelist())
+
+
+async def test_no_configuration_to_download(world: World) -> None:
+    site = await world.add_server("ss1", "1", [CLIENT], start=False)
+    world.central.directory = b"broken"
+    await site.server.start()
+    answer = await fetch(site.url + "/verificationconf")
+    assert (answer.status, answer.body) == (500, b"There is no global configuration yet")
+    assert (await fetch(site.url + "/listClients?" + "x=1&" * 5000)).status == 200, (
+        "a fault, as X-Road gives it"
+    )

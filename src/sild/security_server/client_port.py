@@ -54,7 +54,7 @@ class ClientPort:
         await self._refuse_soap(request, responder)
 
     async def _list_clients(self, request: Request, target: bytes, responder: Responder) -> None:
-        query = parse_qs(target.partition(b"?")[2].decode("latin-1"), max_num_fields=100)
+        query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
         accept = [value.decode("latin-1") for value in request.header_values(b"accept")]
         try:
             at = self._parts.clock()

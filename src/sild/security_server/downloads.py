@@ -74,7 +74,11 @@ class Downloads:
 
     async def _verification_conf(self, responder: Responder) -> None:
         """What `sild verify` and X-Road's verifier need: the shared parameters of every known instance."""
-        archive = await asyncio.to_thread(_pack_configuration, self._parts.configuration_directory)
+        try:
+            archive = await asyncio.to_thread(_pack_configuration, self._parts.configuration_directory)
+        except OSError as error:
+            log.warning("downloads.no_configuration", reason=error.strerror)
+            raise _Refused(500, "There is no global configuration yet") from error
         await responder.send(
             200,
             [
@@ -145,7 +149,7 @@ class Downloads:
 
 
 def _asic_query(query: str) -> _AsicQuery:
-    given = parse_qs(query, keep_blank_values=True, max_num_fields=100)
+    given = parse_qs(query, keep_blank_values=True)
 
     def required(name: str) -> str:
         if name not in given:
