@@ -122,7 +122,7 @@ class Connections:
                 limits=self._limits,
             )
         except TlsFailed as error:
-            if isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
+            if "CERTIFICATE_VERIFY_FAILED" in error.message:  # OpenSSL's word: the system's rules refused it
                 raise TrustError(
                     f"the security server's certificate: {error.message}", code="ssl_authentication_failed"
                 ) from error

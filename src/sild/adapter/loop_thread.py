@@ -19,6 +19,15 @@ __all__ = ["LoopThread", "shared_loop"]
 T = TypeVar("T")
 
 
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
 class LoopThread:
     """Runs coroutines for other threads. `lend` and `give_back` count who uses it; the last one out ends it."""
 
@@ -34,7 +43,7 @@ class LoopThread:
             self._users += 1
             if self._loop is None:
                 loop = self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=loop.run_forever, name="sild.adapter", daemon=True)
+                self._thread = threading.Thread(target=_serve, args=(loop,), name="sild.adapter", daemon=True)
                 self._thread.start()
 
     @property
@@ -52,9 +61,6 @@ class LoopThread:
         if loop is not None and thread is not None:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
 
     def run(self, work: Coroutine[object, object, T]) -> T:
         """Run `work` there and wait; an interrupt here cancels it there. Raises what it raises."""
