@@ -62,7 +62,10 @@ class MessageLog:
         if self._is_sqlite:
             leave_checkpoints_to_their_thread(engine)
         self._checkpointer: SQLiteCheckpointer | None = None
-        self._writer = GroupCommit(self._appender(url))
+        self.under_way = (
+            0  # exchanges in hand, which their processors count: how many appends are worth waiting for
+        )
+        self._writer = GroupCommit(self._appender(url), lambda: self.under_way)
 
     def _appender(self, url: str) -> Appender:
         parsed = make_url(url)

@@ -22,6 +22,7 @@ __all__ = ["SQLiteAppender", "SQLiteCheckpointer", "leave_checkpoints_to_their_t
 
 BUSY_MILLISECONDS = 5_000
 ROWS_PER_STATEMENT = 32  # a power of two; the statements for 1, 2, 4 .. rows stay prepared
+PIECES_BYTES = 256 * 1024
 ID_BLOCK = 1_000
 CHECKPOINT_SECONDS = 1.0
 RESTART_PAGES = 16_384  # 64 MiB of WAL
@@ -72,10 +73,7 @@ class SQLiteAppender:
                 _insert(connection, _RECORD, ((entry.record_id, *entry.row) for entry in entries))
                 _insert(connection, _PENDING, ((entry.record_id, entry.signature_hash) for entry in entries))
                 if any(entry.attachments for entry in entries):
-                    # pieces are large: one at a time keeps memory at one piece
-                    connection.executemany(
-                        _ATTACHMENT, chain.from_iterable(attachment_pieces(entry) for entry in entries)
-                    )
+                    _insert_pieces(connection, chain.from_iterable(map(attachment_pieces, entries)))
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -120,8 +118,22 @@ class _Insert:
 
 _RECORD = _Insert("message_record", ("id", *RECORD_COLUMNS))
 _PENDING = _Insert("pending_timestamp", ("record_id", "signature_hash"))
-_ATTACHMENT = _Insert("message_attachment", ("record_id", "attachment_no", "piece_no", "data")).by_rows[1]
+_ATTACHMENT = _Insert("message_attachment", ("record_id", "attachment_no", "piece_no", "data"))
 _TAKE_IDS = "UPDATE id_block SET next_id = next_id + ? WHERE name = 'record' RETURNING next_id"
+
+
+def _insert_pieces(connection: sqlite3.Connection, pieces: Iterable[tuple[int, int, int, bytes]]) -> None:
+    """Small ones many at once; of large ones no more in memory than `PIECES_BYTES` and one."""
+    held: list[tuple[int, int, int, bytes]] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece[3])
+        if size >= PIECES_BYTES:
+            _insert(connection, _ATTACHMENT, held)
+            held.clear()
+            size = 0
+    _insert(connection, _ATTACHMENT, held)
 
 
 def _insert(connection: sqlite3.Connection, insert: _Insert, rows: Iterable[tuple[Value, ...]]) -> None:

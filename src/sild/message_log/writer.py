@@ -1,8 +1,9 @@
 """Group commit: one thread takes what has gathered, writes it in one transaction and wakes all who wait for it.
 
-Under load the next batch gathers while this one is being made durable. On a fast disk that is too short to gather much,
-so when several messages are under way the thread waits a moment for the rest (`MAX_WINDOW_SECONDS` at most, and no longer
-than messages keep arriving). A message alone never waits.
+Under load the next batch gathers while this one is being made durable. On a fast disk that is too short to gather much, and
+a transaction costs several times what a row does. So the thread waits until a part of those under way
+(one in `SHARE`) have come, at most `SECONDS_PER_ENTRY` for each of them and `MAX_WINDOW_SECONDS` in all: about as long as
+an exchange takes anyway when so many share the machine. A message alone, or one of a few, never waits.
 
 Slices of other work (storing the time-stamps of a batch) go through the same thread between batches: SQLite has one writer.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,16 +25,24 @@ from sild.telemetry import get_logger
 __all__ = ["GroupCommit"]
 
 MAX_BATCH = 512
-MAX_WINDOW_SECONDS = 0.002
-WINDOW_STEP_SECONDS = 0.0005
+SHARE = 2
+SECONDS_PER_ENTRY = 0.001
+MAX_WINDOW_SECONDS = 0.016
 
 log = get_logger("message_log")
 
 
 class GroupCommit:
-    """`submit` from event loops; everything else happens in the thread. The appender is used by the thread alone."""
+    """`submit` from event loops; everything else happens in the thread. The appender is used by the thread alone.
 
-    def __init__(self, appender: Appender) -> None:
+    under_way: how many messages are being worked on that may be submitted soon.
+    """
+
+    def __init__(self, appender: Appender, under_way: Callable[[], int] = lambda: 1) -> None:
+        self._under_way = under_way
+        self._enough = threading.Lock()  # held but for the moment in which the thread may stop waiting
+        self._enough.acquire()
+        self._wanted = 0
         self._appender = appender
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._slices: deque[Callable[[], None]] = deque()
@@ -48,6 +56,8 @@ class GroupCommit:
         if self._closing:
             raise Unavailable("the message log is closed", code="database_error")
         self._queue.put(entry)
+        if self._wanted and self._queue.qsize() >= self._wanted:
+            self._stop_waiting()
 
     def run_slice(self, work: Callable[[], None]) -> None:
         """Run `work` in the thread after the messages now waiting. It must be short and may not raise."""
@@ -55,6 +65,7 @@ class GroupCommit:
             raise Unavailable("the message log is closed", code="database_error")
         self._slices.append(work)
         self._queue.put(None)
+        self._stop_waiting()
 
     def take_id(self, taken: Future[int]) -> None:
         """Give `taken` an identifier no record has or will have, or Unavailable."""
@@ -75,15 +86,14 @@ class GroupCommit:
             return
         self._closing = True
         self._queue.put(None)
+        self._stop_waiting()
         self._thread.join()
 
     def _run(self) -> None:
-        crowd = 1  # how many messages the last round saw under way
         while True:
-            batch = self._gather(crowd)
+            batch = self._gather()
             if batch:
                 self._write(batch)
-                crowd = len(batch) + self._queue.qsize()
             if self._slices:
                 self._slices.popleft()()
                 if self._slices:
@@ -93,23 +103,12 @@ class GroupCommit:
                 self._appender.close()
                 return
 
-    def _gather(self, crowd: int) -> list[Entry]:
+    def _gather(self) -> list[Entry]:
         batch: list[Entry] = []
         entry = self._queue.get()
         if entry is not None:
             batch.append(entry)
-        self._drain(batch)
-        if crowd > 1 and batch and not self._slices:
-            deadline = time.monotonic() + MAX_WINDOW_SECONDS
-            while len(batch) < min(crowd, MAX_BATCH) and time.monotonic() < deadline:
-                time.sleep(WINDOW_STEP_SECONDS)
-                if not self._drain(batch):
-                    break
-        return batch
-
-    def _drain(self, batch: list[Entry]) -> bool:
-        """Add what waits to `batch`; whether there was anything."""
-        before = len(batch)
+            self._wait_for_more(min(-(-self._under_way() // SHARE), MAX_BATCH))
         try:
             while len(batch) < MAX_BATCH:
                 entry = self._queue.get_nowait()
@@ -117,7 +116,22 @@ class GroupCommit:
                     batch.append(entry)
         except Empty:
             pass
-        return len(batch) > before
+        return batch
+
+    def _wait_for_more(self, crowd: int) -> None:
+        """Until `crowd` entries are there with the one in hand, or their time is up, or there is other work."""
+        self._wanted = crowd - 1
+        if self._queue.qsize() < self._wanted and not self._slices and not self._closing:
+            self._enough.acquire(timeout=min(crowd * SECONDS_PER_ENTRY, MAX_WINDOW_SECONDS))
+        self._wanted = 0
+
+    def _stop_waiting(self) -> None:
+        """At worst the thread stops waiting once too often."""
+        self._wanted = 0
+        try:
+            self._enough.release()
+        except RuntimeError:  # it does not wait
+            pass
 
     def _write(self, batch: list[Entry]) -> None:
         try:
