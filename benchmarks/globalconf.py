@@ -73,7 +73,7 @@ def main() -> None:
         json.dump(results, sys.stdout, indent=2)
         return
     for name in results[0]:
-        print(f"{name:32}", *(f"{result[name]:>12g}" for result in results))  # noqa: T201
+        print(f"{name:32}", *(f"{result[name]:>12g}" for result in results))
 
 
 if __name__ == "__main__":
