@@ -1,7 +1,8 @@
 # Each target sets itself up: python3 (3.11 or newer), pip and make are enough.
 PYTHON ?= python3
 BIN := .venv/bin
-SYSTEM_PACKAGES := openssl
+# command:package
+SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2
 
 .PHONY: demo test check bench fuzz lock clean system-packages
 .DEFAULT_GOAL := demo
@@ -36,8 +37,8 @@ fuzz: .venv/ready
 
 # Programs the tests use beside Python packages; suites that need a missing one say so and are skipped.
 system-packages:
-	@for package in $(SYSTEM_PACKAGES); do \
-	  command -v $$package >/dev/null && continue; \
+	@for pair in $(SYSTEM_PACKAGES); do \
+	  package=$${pair#*:}; command -v $${pair%%:*} >/dev/null && continue; \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    { apt-get update -q && apt-get install -qy $$package; } >/dev/null || echo "could not install $$package" >&2; \
 	  else echo "missing: $$package (its tests will be skipped; on Debian: apt-get install $$package)" >&2; fi; \

@@ -3,10 +3,15 @@
 Called by the security server (signatures, the key of port 5500, OCSP answers for port 5577) and by its administration
 (keys, certificate requests, certificates). Keys never leave their token.
 A signature's way: `signer.py` (which certificate) -> `signing.py` (one by one or in a batch) -> a token.
+Tokens: `software_token.py`, or hardware: `devices.py` (settings) -> `hardware_tokens.py` (finds them) -> `pkcs11_token.py`.
 """
 
+from sild.signer.auto_login import AutoLogin, parse_pins, pins_from_command
 from sild.signer.certificates import CertificateInfo, CertificateRequest, CertificateStatus, KeyUsage
+from sild.signer.devices import Pkcs11Device, read_devices_ini
+from sild.signer.hardware_tokens import HardwareTokens
 from sild.signer.keyring import Keyring
+from sild.signer.pkcs10 import encode_request
 from sild.signer.signer import Signer, TlsCredentials
 from sild.signer.signing import SignedMessage
 from sild.signer.software_token import SoftwareToken
@@ -18,18 +23,22 @@ from sild.signer.tokens import (
     Token,
     TokenKey,
     TokenNotActive,
+    TokenNotAvailable,
 )
 
 __all__ = [
+    "AutoLogin",
     "BatchSigning",
     "CertificateInfo",
     "CertificateRequest",
     "CertificateStatus",
+    "HardwareTokens",
     "KeyAlgorithm",
     "KeyNotFound",
     "KeyUsage",
     "Keyring",
     "PinIncorrect",
+    "Pkcs11Device",
     "SignedMessage",
     "Signer",
     "SoftwareToken",
@@ -37,4 +46,9 @@ __all__ = [
     "Token",
     "TokenKey",
     "TokenNotActive",
+    "TokenNotAvailable",
+    "encode_request",
+    "parse_pins",
+    "pins_from_command",
+    "read_devices_ini",
 ]

@@ -44,6 +44,11 @@ class Keyring:
         """Call `listener` after every change of certificates."""
         self._listeners.append(listener)
 
+    def add_token(self, token: Token) -> None:
+        """A token that has been found while the server runs."""
+        self.tokens[token.token_id] = token
+        self._changed()
+
     def token(self, token_id: str) -> Token:
         """Raises CallerError (`token_not_found`)."""
         try:
@@ -52,11 +57,13 @@ class Keyring:
             raise CallerError(f"there is no token {token_id!r}", code="token_not_found") from None
 
     def token_of(self, key_id: str) -> Token:
-        """Raises KeyNotFound."""
-        for token in self.tokens.values():
-            if any(key.key_id == key_id for key in token.public_keys):
-                return token
-        raise KeyNotFound(f"no token has the key {key_id}")
+        """Of several that have the key (copies of a token) one that is active. Raises KeyNotFound."""
+        holders = [
+            token for token in self.tokens.values() if any(key.key_id == key_id for key in token.public_keys)
+        ]
+        if not holders:
+            raise KeyNotFound(f"no token has the key {key_id}")
+        return next((token for token in holders if token.is_active), holders[0])
 
     def public_key(self, key_id: str) -> PublicKey:
         """Raises KeyNotFound."""
@@ -83,16 +90,26 @@ class Keyring:
         return self._store.requests()
 
     async def request_certificate(
-        self, key_id: str, usage: KeyUsage, member: ClientId, subject: x509.Name
+        self,
+        key_id: str,
+        usage: KeyUsage,
+        member: ClientId,
+        subject: x509.Name,
+        dns_names: Sequence[str] = (),
     ) -> bytes:
-        """A PKCS#10 request (DER), remembered until a certificate for the key comes. One key has one usage.
+        """A PKCS#10 request (DER; `encode_request` for PEM), remembered until a certificate for the key comes. One key
+        has one usage.
 
-        member: who will sign with it, or the owner of the security server. Raises KeyNotFound, TokenNotActive,
-        CallerError (`wrong_cert_usage`).
+        member: who will sign with it, or the owner of the security server.  subject: see `subject_for` in
+        `sild.xroad.globalconf`. Raises KeyNotFound, TokenNotActive, CallerError (`wrong_cert_usage`).
         """
         token = self.token_of(key_id)
         self._ensure_usage(key_id, usage)
-        request = await token.certificate_request(key_id, subject)
+        if usage is KeyUsage.AUTHENTICATION and not token.can_authenticate:
+            raise CallerError(
+                "an authentication key has to be in the software token", code="wrong_cert_usage"
+            )
+        request = await token.certificate_request(key_id, subject, dns_names)
         await asyncio.to_thread(self._store.add_request, key_id, usage, member.member, request)
         return request
 
@@ -158,6 +175,9 @@ class Keyring:
 
     async def _reload(self) -> None:
         self._certificates = await asyncio.to_thread(self._store.certificates)
+        self._changed()
+
+    def _changed(self) -> None:
         for listener in self._listeners:
             listener()
 

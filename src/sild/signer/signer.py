@@ -97,7 +97,7 @@ class Signer:
         self._pss = pss
         self._digest_algorithm = digest_algorithm
         self._choices: dict[ClientId, _Choice] = {}
-        self._queues: dict[str, SigningQueue] = {}
+        self._queues: dict[tuple[str, str], SigningQueue] = {}
         self.keyring.on_change(self._forget)
         self.ocsp.on_change(self._forget)
 
@@ -155,7 +155,8 @@ class Signer:
 
     def _template(self, usable: _Usable) -> SignatureTemplate:
         public_key = self.keyring.public_key(usable.info.key_id)
-        algorithm = algorithm_for(public_key, self._digest_algorithm, pss=self._pss)
+        pss = self._pss or usable.token.signs_with_pss
+        algorithm = algorithm_for(public_key, self._digest_algorithm, pss=pss)
         return SignatureTemplate(
             usable.info.certificate,
             ocsp_responses=[usable.ocsp_response],
@@ -164,10 +165,10 @@ class Signer:
         )
 
     def _queue(self, usable: _Usable) -> SigningQueue:
-        key_id = usable.info.key_id
-        if key_id not in self._queues:
-            self._queues[key_id] = SigningQueue(usable.token, key_id)
-        return self._queues[key_id]
+        place = (usable.token.token_id, usable.info.key_id)
+        if place not in self._queues:
+            self._queues[place] = SigningQueue(usable.token, usable.info.key_id)
+        return self._queues[place]
 
     # -- the server's own key ------------------------------------------------------------------------------------------
 

@@ -1,13 +1,15 @@
 """Making signatures: one a message, or one over many that wait for the same key (WIRE 6.3).
 
 A token that signs without waiting never has a queue, so its messages are signed one by one. A slow one (a hardware token
-signs one thing at a time) finds everybody who came meanwhile when it is done, and signs for all of them at once.
+signs one thing at a time) finds everybody who came meanwhile when it is done, and signs for all of them at once if that
+spares them enough time, by how long its signatures have taken: a batch costs each of its messages two more files.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
+import time
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ __all__ = ["SignedMessage", "SigningQueue"]
 MAX_BATCH = 256
 GATHER_SECONDS = 0.001
 SIGNING_TIMEOUT_SECONDS = 60.0
+WORTHWHILE_SECONDS = 0.005  # that the last in the queue would wait, signed for one by one
+WEIGHT_OF_NEWEST = 0.2  # in the running mean of a signature's time
 HASH_CHAIN_RESULT = "/sig-hashchainresult.xml"
 Made = TypeVar("Made")
 
@@ -53,6 +57,16 @@ class SigningQueue:
         self._waiting: deque[_Waiting] = deque()
         self._under_way = 0
         self._worker: asyncio.Task[None] | None = None
+        self._seconds: float | None = None
+
+    @property
+    def seconds_per_signature(self) -> float | None:
+        """What the token takes, as measured lately; None before the first."""
+        return self._seconds
+
+    @property
+    def _is_free(self) -> bool:
+        return not self._under_way and not self._waiting and self._worker is None
 
     async def sign(
         self, template: SignatureTemplate, parts: Sequence[SignedPart], at: datetime
@@ -60,7 +74,7 @@ class SigningQueue:
         """Sign the parts of one message, the message first. Raises Unavailable, stage `cannot_create_signature`."""
         mode = self._token.batch_signing
         with stage("cannot_create_signature"):
-            if mode == "never" or (mode == "automatic" and not self._under_way and not self._waiting):
+            if mode == "never" or (mode == "automatic" and self._is_free):
                 self._under_way += 1
                 try:
                     return (await _limited(self._sign(template, [parts], at)))[0]
@@ -91,7 +105,8 @@ class SigningQueue:
 
     async def _sign_batch(self) -> int:
         batch: list[_Waiting] = []
-        while self._waiting and len(batch) < MAX_BATCH:
+        size = MAX_BATCH if self._is_batch_worthwhile else 1
+        while self._waiting and len(batch) < size:
             if batch and self._waiting[0].template is not batch[0].template:
                 break  # the certificate's OCSP response was renewed in between
             waiting = self._waiting.popleft()
@@ -111,6 +126,12 @@ class SigningQueue:
                     waiting.done.set_result(message)
         return len(batch)
 
+    @property
+    def _is_batch_worthwhile(self) -> bool:
+        if self._token.batch_signing == "always" or self._seconds is None:
+            return True
+        return self._seconds * len(self._waiting) > WORTHWHILE_SECONDS
+
     async def _sign(
         self, template: SignatureTemplate, messages: Sequence[Sequence[SignedPart]], at: datetime
     ) -> list[SignedMessage]:
@@ -125,9 +146,16 @@ class SigningQueue:
 
     async def _sign_file(self, template: SignatureTemplate, uri: str, digest: bytes, at: datetime) -> bytes:
         prepared = template.prepare(uri, digest, signing_time=at)
-        return prepared.complete(
-            await self._token.sign(self._key_id, template.algorithm, prepared.to_be_signed)
-        )
+        began = time.perf_counter()
+        signature = await self._token.sign(self._key_id, template.algorithm, prepared.to_be_signed)
+        self._measure(time.perf_counter() - began)
+        return prepared.complete(signature)
+
+    def _measure(self, seconds: float) -> None:
+        if self._seconds is None:
+            self._seconds = seconds
+        else:
+            self._seconds += WEIGHT_OF_NEWEST * (seconds - self._seconds)
 
 
 async def _limited(work: Awaitable[Made]) -> Made:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import hashlib
 import json
 import os
 import secrets
@@ -35,7 +34,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sild.errors import CallerError, Unavailable
-from sild.pki import Certificate, PrivateKey, PublicKey, SignatureAlgorithm, sign_bytes
+from sild.pki import Certificate, PrivateKey, SignatureAlgorithm, sign_bytes
 from sild.signer.tokens import (
     BatchSigning,
     KeyAlgorithm,
@@ -44,6 +43,7 @@ from sild.signer.tokens import (
     TlsContext,
     TokenKey,
     TokenNotActive,
+    key_id_of,
 )
 from sild.telemetry import get_logger
 
@@ -76,6 +76,14 @@ class SoftwareToken:
         return self._token_id
 
     @property
+    def label(self) -> str:
+        return self._token_id
+
+    @property
+    def accepts_guesses(self) -> bool:
+        return self.is_initialized
+
+    @property
     def is_active(self) -> bool:
         return self._pin is not None
 
@@ -86,6 +94,14 @@ class SoftwareToken:
     @property
     def batch_signing(self) -> BatchSigning:
         return self._batch_signing
+
+    @property
+    def signs_with_pss(self) -> bool:
+        return False
+
+    @property
+    def can_authenticate(self) -> bool:
+        return True
 
     async def initialize(self, pin: str) -> None:
         """Give the token its PIN, once. Raises CallerError (`token_pin_policy_failure`, `bad_request`)."""
@@ -119,7 +135,7 @@ class SoftwareToken:
         if pin is None:
             raise TokenNotActive(f"token {self.token_id} is not logged in")
         private = await asyncio.to_thread(algorithm.generate)
-        key = TokenKey(_key_id(private.public_key()), label, private.public_key())
+        key = TokenKey(key_id_of(private.public_key()), label, private.public_key())
         try:
             await asyncio.to_thread(self._write_key, f"{key.key_id}.p12", private, pin)
             await asyncio.to_thread(_write_public, self.directory, key)
@@ -146,8 +162,13 @@ class SoftwareToken:
         except ValueError as error:
             raise Unavailable(str(error), code="cannot_sign") from error
 
-    async def certificate_request(self, key_id: str, subject: x509.Name) -> bytes:
+    async def certificate_request(
+        self, key_id: str, subject: x509.Name, dns_names: Sequence[str] = ()
+    ) -> bytes:
         builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+        if dns_names:
+            names = x509.SubjectAlternativeName([x509.DNSName(name) for name in dns_names])
+            builder = builder.add_extension(names, critical=False)
         request = await asyncio.to_thread(builder.sign, self._key(key_id), hashes.SHA256())
         return request.public_bytes(Encoding.DER)
 
@@ -201,11 +222,6 @@ def _open_key(path: Path, pin: bytes) -> PrivateKey:
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise Unavailable(f"{path.name} holds no RSA or EC key", code="token_not_available")
     return key
-
-
-def _key_id(public_key: PublicKey) -> str:
-    spki = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(spki).hexdigest()[:40]
 
 
 def _read_public(directory: Path) -> Iterator[TokenKey]:
