@@ -119,10 +119,11 @@ class Forger:
     world: World
     site: Site
     target: Site
+    code: str = CLIENT.member_code
     sealer: Sealer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sealer = Sealer.of(self.world, self.site, CLIENT.member_code)
+        self.sealer = Sealer.of(self.world, self.site, self.code)
 
     def tls_ocsp(self, **ocsp: Any) -> Part:
         ocsp.setdefault("at", datetime.now(UTC))

@@ -196,4 +196,10 @@ async def test_peer_version_too_old(forger: Forger, shared_pair: Pair) -> None:
 async def test_soap_message(forger: Forger) -> None:
     headers = [(name, value) for name, value in HEADERS if name != b"x-road-message-type"]
     response = await forger.post(render([forger.tls_ocsp(), ("text/xml", b"<x/>")]), headers)
-    assert fault_in(await response.read(65536)).code == code("service_type")
+    assert fault_in(await response.read(65536)).code == code("service_failed.invalid_soap")
+
+
+async def test_rest_message_that_does_not_say_so(forger: Forger) -> None:
+    headers = [(name, value) for name, value in HEADERS if name != b"x-road-message-type"]
+    response = await forger.post(render(forger.message()), headers)
+    assert fault_in(await response.read(65536)).code == code("missing_soap")

@@ -115,9 +115,9 @@ async def test_unreadable_requests(pair: Pair, target: str, client: str | None, 
 
 
 @pytest.mark.parametrize(
-    ("method", "code"), [("GET", "client.invalid_http_method"), ("POST", "server.clientproxy.service_type")]
+    ("method", "code"), [("GET", "client.invalid_http_method"), ("POST", "client.invalid_request")]
 )
-async def test_soap_is_not_served_yet(pair: Pair, method: str, code: str) -> None:
+async def test_what_is_no_soap(pair: Pair, method: str, code: str) -> None:
     answer = await fetch(pair.consumer.url + "/", method=method, body=b"<x/>" if method == "POST" else None)
     assert answer.status == 200
     assert answer.header(b"content-type") == b"text/xml;charset=utf-8"

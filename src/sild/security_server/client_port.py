@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from sild.errors import CallerError, PlatformError
+from sild.errors import PlatformError
 from sild.http1 import Request, Responder
 from sild.security_server.client_authentication import Channel
 from sild.security_server.client_rest import ClientRest
+from sild.security_server.client_soap import ClientSoap
 from sild.security_server.downloads import Downloads
 from sild.security_server.metaservices import render_client_list
 from sild.security_server.parts import Parts
@@ -34,16 +35,20 @@ class ClientPort:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._rest = ClientRest(parts)
+        self._soap = ClientSoap(parts)
         self._downloads = Downloads(parts)
 
     async def handle(self, request: Request, responder: Responder) -> None:
         target = request.origin_form
         channel = Channel(request.tls is not None, request.tls.certificate if request.tls else None)
         if target.startswith(b"/r1/"):
+            self._parts.message_log.under_way += 1
             try:
                 await self._rest.process(request, responder, channel)
             except Exception as error:  # noqa: BLE001 - the edge: every failure becomes an error report
                 await self._refuse_rest(error, request, responder)
+            finally:
+                self._parts.message_log.under_way -= 1
             return
         if request.method == "GET" and self._downloads.serves(target):
             await self._downloads.handle(target, responder, channel)
@@ -51,7 +56,12 @@ class ClientPort:
         if request.method == "GET" and target.partition(b"?")[0] == b"/listClients":
             await self._list_clients(request, target, responder)
             return
-        await self._refuse_soap(request, responder)
+        try:
+            await self._soap.process(request, responder, channel)
+        except Exception as error:
+            if responder.started:
+                raise
+            await self._send_soap_fault(self._fault(error, "server.clientproxy"), responder)
 
     async def _list_clients(self, request: Request, target: bytes, responder: Responder) -> None:
         query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
@@ -73,20 +83,6 @@ class ClientPort:
         accept = [value.decode("latin-1") for value in request.header_values(b"accept")]
         status, headers, body = render_rest_fault(fault, accept, self._parts.settings.spelling)
         await responder.send(status, headers, body)
-
-    async def _refuse_soap(self, request: Request, responder: Responder) -> None:
-        """SOAP has no processor yet: say so as X-Road says what a server does not serve."""
-        if request.method != "POST":
-            error = CallerError(
-                f"Must use POST request method instead of {request.method}", code="invalid_http_method"
-            )
-            fault = self._fault(error, "client")
-        else:
-            fault = self._fault(
-                CallerError("SOAP messages are not served by this server", code="service_type"),
-                "server.clientproxy",
-            )
-        await self._send_soap_fault(fault, responder)
 
     async def _send_soap_fault(self, fault: Fault, responder: Responder) -> None:
         headers = [(b"Content-Type", b"text/xml;charset=utf-8"), (b"SOAPAction", b"")]

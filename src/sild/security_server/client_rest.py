@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sild.errors import PeerError, stage
-from sild.http1 import ClientResponse, Connection, Header, Outgoing, Request, Responder
+from sild.http1 import ClientResponse, Connection, Header, Request, Responder
 from sild.message_log import MessageRecord
 from sild.security_server.client_authentication import Channel, ensure_registered
-from sild.security_server.outgoing import signature_parts, signed_parts
+from sild.security_server.outgoing import PROXY_VERSION, OutgoingMessage, signature_parts, signed_parts
 from sild.security_server.parts import Parts
 from sild.security_server.provider_choice import choose_servers
 from sild.security_server.random_names import boundary_letters, new_uuid
@@ -38,8 +38,6 @@ from sild.xroad.rest import (
 from sild.xroad.transport import REST_REQUEST, MessageKind, TransportMessageWriter
 
 __all__ = ["ClientRest"]
-
-PROXY_VERSION = b"7.8.0"
 
 
 class ClientRest:
@@ -102,7 +100,7 @@ class _Exchange:
         """Send the message and wait for the head of the answer."""
         message = self._message
         writer = TransportMessageWriter(boundary_letters())
-        outgoing = _Outgoing(peer, self._headers(writer))
+        outgoing = OutgoingMessage(peer, self._headers(writer))
         outgoing.hold(b"".join(writer.ocsp(der) for der in ocsp_responses))
         outgoing.hold(writer.message(message.part, REST_REQUEST))
         with self._parts.new_body(keep=self._log_bodies) as body:
@@ -209,49 +207,6 @@ class _Exchange:
         )
         parts.crash.reach("client.response_logged")
         return answer
-
-
-class _Outgoing:
-    """A message to a peer, held back until it is worth a write: a small one leaves in one piece, head included."""
-
-    __slots__ = ("_connection", "_headers", "_outgoing", "_pieces", "held")
-
-    def __init__(self, connection: Connection, headers: Sequence[Header]) -> None:
-        self._connection = connection
-        self._headers = headers
-        self._outgoing: Outgoing | None = None
-        self._pieces: list[bytes] = []
-        self.held = 0
-
-    @property
-    def answered(self) -> bool:
-        """The provider's server did not wait for the end: it has refused."""
-        return self._outgoing is not None and self._outgoing.answered
-
-    def hold(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self.held += len(piece)
-
-    async def flush(self) -> None:
-        await (await self._started()).write(self._taken())
-
-    async def finish(self, piece: bytes) -> None:
-        self.hold(piece)
-        await (await self._started()).finish(self._taken())
-
-    async def response(self, read_timeout: float | None) -> ClientResponse:
-        return await (await self._started()).response(read_timeout)
-
-    async def _started(self) -> Outgoing:
-        if self._outgoing is None:
-            self._outgoing = await self._connection.start("POST", b"/", self._headers)
-        return self._outgoing
-
-    def _taken(self) -> bytes:
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        self.held = 0
-        return taken
 
 
 async def _hand_over(responder: Responder, answer: RestResponse, body: SpooledBody | None) -> None:

@@ -1,16 +1,16 @@
 """Port 5500: messages from other security servers. Checks before the message is read, and faults after (WIRE 4, 5).
 
-`handle` knows which processor a message belongs to; REST is served here, SOAP is answered with X-Road's fault for a
-service of another kind until it has a processor of its own.
+`handle` knows which processor a message belongs to: what does not say it is REST is SOAP.
 """
 
 from __future__ import annotations
 
-from sild.errors import CallerError, PeerError, PlatformError
+from sild.errors import PeerError, PlatformError
 from sild.http1 import Request, Responder
 from sild.security_server.client_version import ensure_supported_version
 from sild.security_server.parts import Parts
 from sild.security_server.provider_rest import ProviderAnswer, ProviderRest
+from sild.security_server.provider_soap import ProviderSoap
 from sild.security_server.random_names import new_uuid
 from sild.telemetry import get_logger, request_id
 from sild.xroad.faults import fault_of, render_soap_fault
@@ -27,6 +27,7 @@ class ProviderPort:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._rest = ProviderRest(parts)
+        self._soap = ProviderSoap(parts)
 
     async def handle(self, request: Request, responder: Responder) -> None:
         """Answer every message: 200 with the provider's message or with a fault."""
@@ -34,10 +35,13 @@ class ProviderPort:
         closing = [] if settings.keep_client_connections else [(b"Connection", b"close")]
         answer = ProviderAnswer(responder, closing)
         with request_id((request.header(b"x-road-request-id") or b"").decode("latin-1")[:100]):
+            self._parts.message_log.under_way += 1
             try:
                 await self._process(request, answer)
             except Exception as error:  # noqa: BLE001 - the edge: every failure becomes a fault
                 await self._refuse(error, request, responder, answer)
+            finally:
+                self._parts.message_log.under_way -= 1
 
     async def _process(self, request: Request, answer: ProviderAnswer) -> None:
         if request.method != "POST":
@@ -51,7 +55,8 @@ class ProviderPort:
             version.decode("latin-1") if version else None, self._parts.conf.minimum_client_version
         )
         if request.header(b"x-road-message-type") != b"REST":
-            raise CallerError("SOAP messages are not served by this server", code="service_type")
+            await self._soap.process(request, answer, globalconf, at)
+            return
         await self._rest.process(request, answer, globalconf, at)
 
     async def _refuse(

@@ -59,6 +59,10 @@ class ProviderAnswer:
     def begun(self) -> bool:
         return self._responder.started
 
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Before the answer has begun."""
+        self._headers.append((name, value))
+
     def hold(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self.held += len(piece)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sild.errors import PeerError
+from sild.security_server.outgoing import numbered_parts
 from sild.security_server.spool import SpooledBody
 from sild.signatures import SignedPart
 from sild.xroad.faults import Fault
@@ -42,6 +43,7 @@ class ReceivedMessage:
 
     __slots__ = (
         "bodies",
+        "body_headers",
         "fault",
         "hash_chain",
         "hash_chain_result",
@@ -50,6 +52,7 @@ class ReceivedMessage:
         "part",
         "part_content_type",
         "part_digest",
+        "part_fields",
         "signature",
     )
 
@@ -59,7 +62,9 @@ class ReceivedMessage:
         self.part = b""
         self.part_digest = b""
         self.part_content_type = ""
+        self.part_fields: tuple[tuple[str, str], ...] = ()
         self.bodies: list[SpooledBody] = []
+        self.body_headers: list[tuple[str, tuple[tuple[str, str], ...]]] = []
         self.hash_chain_result: bytes | None = None
         self.hash_chain: bytes | None = None
         self.signature: bytes | None = None
@@ -73,10 +78,7 @@ class ReceivedMessage:
     @property
     def signed_parts(self) -> list[SignedPart]:
         """Exactly the parts that came, by the names a signature gives them."""
-        parts = [SignedPart("/message.xml", self.part_digest)]
-        for number, body in enumerate(self.bodies, 1):
-            parts.append(SignedPart(f"/attachment{number}", body.digest))
-        return parts
+        return numbered_parts(self.part_digest, self.bodies)
 
     def close(self) -> None:
         for body in self.bodies:
@@ -94,9 +96,11 @@ class ReceivedMessage:
                 self.part = event.data
                 self.part_digest = hashlib.sha512(event.data).digest()
                 self.part_content_type = event.content_type
+                self.part_fields = event.fields
                 return True
             case BodyStart():
                 self.bodies.append(new_body())
+                self.body_headers.append((event.content_type, event.fields))
             case HashChainResult():
                 self.hash_chain_result = event.data
             case HashChain():

@@ -5,8 +5,9 @@ Redirects are not followed and any status is passed through: it is the service's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from sild.errors import CallerError, TrustError
@@ -21,12 +22,22 @@ from sild.http1 import (
     open_connection,
 )
 from sild.security_server.snapshot import ServiceConf
-from sild.security_server.spool import SpooledBody
 
-__all__ = ["ServiceCaller", "service_target"]
+__all__ = ["SentBody", "ServiceCaller", "service_target"]
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 MAX_CONNECT_TIMEOUT = 30.0
+
+
+class SentBody(Protocol):
+    """A body whose length is known: a spooled one, or a message composed of several."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def in_memory(self) -> bool: ...
+    def read(self) -> bytes: ...
+    def pieces(self) -> Iterator[bytes]: ...
 
 
 @lru_cache(maxsize=1024)
@@ -76,7 +87,7 @@ class ServiceCaller:
         method: str,
         target: bytes,
         headers: Sequence[Header],
-        body: SpooledBody | None,
+        body: SentBody | None,
         certificates: frozenset[bytes],
         *,
         url: str | None = None,
@@ -107,7 +118,7 @@ class ServiceCaller:
         method: str,
         target: bytes,
         headers: Sequence[Header],
-        body: SpooledBody | None,
+        body: SentBody | None,
         timeout: float | None,  # noqa: ASYNC109 - of silence, not of the call
     ) -> ClientResponse:
         if body is None:
@@ -126,7 +137,7 @@ class ServiceCaller:
         method: str,
         target: bytes,
         headers: Sequence[Header],
-        body: SpooledBody,
+        body: SentBody,
         timeout: float | None,  # noqa: ASYNC109 - of silence, not of the call
     ) -> ClientResponse:
         outgoing = await connection.start(method, target, headers, length=body.size)
@@ -190,7 +201,7 @@ class _Call:
         method: str,
         target: bytes,
         headers: Sequence[Header],
-        body: SpooledBody | None,
+        body: SentBody | None,
         certificates: frozenset[bytes],
         url: str,
     ) -> None:
