@@ -18,9 +18,9 @@ def xml_datetime(at: datetime, *, milliseconds: bool = False) -> str:
     """xs:dateTime in UTC with a `Z`: `2035-11-11T03:07:40Z`, or with three digits of a second."""
     if at.tzinfo is None:
         raise ValueError("a time without a zone")
-    at = at.astimezone(UTC)
-    text = at.isoformat(timespec="milliseconds" if milliseconds else "seconds")
-    return text.replace("+00:00", "Z")
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds" if milliseconds else "seconds")[:-6] + "Z"
 
 
 def parse_xml_datetime(text: str) -> datetime:

@@ -193,14 +193,14 @@ def ecdsa_raw_from_der(
     signature: bytes, key: ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey
 ) -> bytes:
     """DER to r||s, each padded to the field's length (XML-DSig 1.1, 6.4.3)."""
-    size = (key.curve.key_size + 7) // 8
+    size = (key.key_size + 7) // 8
     r, s = decode_dss_signature(signature)
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
 def ecdsa_der_from_raw(signature: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
     """r||s to DER. Raises TrustError (`invalid_signature_value`) unless exactly two field lengths long."""
-    size = (key.curve.key_size + 7) // 8
+    size = (key.key_size + 7) // 8
     if len(signature) != 2 * size:
         raise TrustError("an ECDSA signature value has the wrong length", code="invalid_signature_value")
     return encode_dss_signature(

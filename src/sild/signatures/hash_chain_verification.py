@@ -79,11 +79,13 @@ def _is_written_here(
 
     Then there is nothing to compute that writing them has not computed.
     """
-    parts = [part for name, part in inputs.items() if part is not None and part.uri == name]
-    if len(parts) != len(inputs) or len(parts) < 2 or not result.startswith(RESULT_START):
+    if len(inputs) < 2 or not result.startswith(RESULT_START):
         return False
-    if any(part.algorithm is not parts[0].algorithm for part in parts):
-        return False
+    parts: list[SignedPart] = []
+    for name, part in inputs.items():
+        if part is None or part.uri != name or (parts and part.algorithm is not parts[0].algorithm):
+            return False
+        parts.append(part)
     own = build_hash_chains([parts], parts[0].algorithm)
     return own.result == result and own.chains[0] == files.get(SIG_HASH_CHAIN)
 

@@ -58,14 +58,12 @@ def build_hash_chains(
     All digests must be in `algorithm`. `file_name` is the name each chain file will have beside the result. A single
     message of a single part has no chain. Raises ValueError.
     """
+    if len(messages) == 1 and file_name == SIG_HASH_CHAIN and _are_plain(messages[0], algorithm):
+        return _chain_of_parts(messages[0], algorithm)
     if not messages or not all(messages) or (len(messages) == 1 and len(messages[0]) == 1):
         raise ValueError("a hash chain covers several messages, or one message of several parts")
     if any(part.algorithm is not algorithm for parts in messages for part in parts):
         raise ValueError("the parts are digested with another algorithm")
-    if len(messages) == 1 and file_name == SIG_HASH_CHAIN:
-        size = _chain_texts(algorithm).digest_size
-        if all(len(part.digest) == size and _PLAIN_NAME.fullmatch(part.uri) for part in messages[0]):
-            return _chain_of_parts(messages[0], algorithm)
     levels = [[_leaf(parts, algorithm) for parts in messages]]
     while len(levels[-1]) > 1:
         levels.append(_pair(levels[-1], algorithm))
@@ -75,6 +73,15 @@ def build_hash_chains(
         f'<ds:DigestMethod Algorithm="{algorithm.uri}"/>{_digest_value(root)}</HashChainResult>'
     )
     return HashChains(result.encode(), _ChainFiles(messages, levels, algorithm), root)
+
+
+def _are_plain(parts: Sequence[SignedPart], algorithm: DigestAlgorithm) -> bool:
+    """Several parts, with whole digests in `algorithm` and names that XML need not escape."""
+    size = _chain_texts(algorithm).digest_size
+    for part in parts:
+        if part.algorithm is not algorithm or len(part.digest) != size or not _PLAIN_NAME.fullmatch(part.uri):
+            return False
+    return len(parts) > 1
 
 
 def _chain_of_parts(parts: Sequence[SignedPart], algorithm: DigestAlgorithm) -> HashChains:

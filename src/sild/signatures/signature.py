@@ -48,4 +48,7 @@ class Signature:
 
     def covers(self, uri: str) -> bool:
         """Whether the signature has a reference to the part of this name."""
-        return any(reference.uri == uri for reference in self.references)
+        for reference in self.references:  # noqa: SIM110 - asked for each message: a generator costs more than the answer
+            if reference.uri == uri:
+                return True
+        return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -156,9 +157,9 @@ class SignatureTemplate:
                 self._info_start,
                 reference_uri.encode(),
                 self._info_digest,
-                base64.b64encode(digest),
+                b2a_base64(digest, newline=False),
                 self._info_properties,
-                base64.b64encode(properties_digest),
+                b2a_base64(properties_digest, newline=False),
                 b"</ds:DigestValue></ds:Reference></ds:SignedInfo>",
             )
         )
@@ -173,7 +174,7 @@ class SignatureTemplate:
                 _START,
                 signed_info,
                 b'<ds:SignatureValue Id="signature-value">',
-                base64.b64encode(signature),
+                b2a_base64(signature, newline=False),
                 self._after_value,
                 _PROPERTIES_START,
                 signed_properties,
