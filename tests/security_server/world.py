@@ -293,6 +293,8 @@ class Issuing:
     not_before: timedelta = timedelta(days=-30)
     not_after: timedelta = timedelta(days=365)
     subject_code: str | None = None
+    token_id: str | None = None
+    algorithm: KeyAlgorithm | None = None
 
 
 class World:
@@ -375,6 +377,7 @@ class World:
         prepare_directory(self.directory / name)
         server = SecurityServer(SecurityServerSettings.model_validate(values | settings))
         await server.initialise_token("1234")
+        await server.hardware.open()
         auth_certificate = await self._certificate(server, KeyUsage.AUTHENTICATION, self.member(owner), auth)
         codes = sorted({owner, *(client.member_code for client in clients)})
         sign_certificates = {
@@ -421,7 +424,8 @@ class World:
         self, server: SecurityServer, usage: KeyUsage, who: ClientId, issuing: Issuing | None
     ) -> x509.Certificate:
         issuing = issuing or Issuing()
-        algorithm = KeyAlgorithm.RSA_2048 if self.kind == "rsa-2048" else KeyAlgorithm.EC_P256
+        usual = KeyAlgorithm.RSA_2048 if self.kind == "rsa-2048" else KeyAlgorithm.EC_P256
+        algorithm = issuing.algorithm or usual
         code = issuing.subject_code or who.member_code
         subject = name_of(
             C="FI",
@@ -429,7 +433,9 @@ class World:
             CN=code,
             SERIALNUMBER=f"{self.instance}/{server.server_id.server_code}/{self.member_class}",
         )
-        request = x509.load_der_x509_csr(await server.request_certificate(usage, who, subject, algorithm))
+        request = x509.load_der_x509_csr(
+            await server.request_certificate(usage, who, subject, algorithm, token_id=issuing.token_id)
+        )
         profile = CertificateProfile.AUTH if usage is KeyUsage.AUTHENTICATION else CertificateProfile.SIGN
         pki, now = issuing.pki or self.pki, datetime.now(UTC)
         certificate = issue_certificate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import resource
 import signal
 from pathlib import Path
 
@@ -34,7 +35,15 @@ class SecurityServerProcessSettings(SecurityServerSettings):
     def at(self, base: Path) -> SecurityServerSettings:
         """The server's own settings: paths resolved, the PIN read. Raises CallerError."""
         values = {name: getattr(self, name) for name in SecurityServerSettings.model_fields}
-        for name in ("anchor", "directory", "spool_directory", "archive_directory"):
+        paths = (
+            "anchor",
+            "directory",
+            "spool_directory",
+            "archive_directory",
+            "devices_file",
+            "token_pins_file",
+        )
+        for name in paths:
             if values[name] is not None:
                 values[name] = base / values[name]
         if self.pin_file is not None:
@@ -55,7 +64,14 @@ def command(config: Path, grace: float) -> None:
     """Run a security server until SIGTERM or SIGINT. Prints one JSON line with its addresses when it serves."""
     settings = read_settings(SecurityServerProcessSettings, config)
     configure_logging(settings.log_level)
+    _allow_many_connections()
     run(_serve(settings.at(config.parent.resolve()), grace))
+
+
+def _allow_many_connections() -> None:
+    """Each connection is a file to the system; many systems start a process with 1024 until it asks for its due."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(settings: SecurityServerSettings, grace: float) -> None:

@@ -42,12 +42,19 @@ from sild.security_server.service_call import ServiceCaller
 from sild.security_server.settings import SecurityServerSettings
 from sild.security_server.tls_contexts import TlsContexts
 from sild.signer import (
+    AutoLogin,
     CertificateInfo,
     CertificateStatus,
+    HardwareTokens,
     KeyAlgorithm,
     KeyUsage,
+    PinSource,
+    Pkcs11Device,
     Signer,
     SoftwareToken,
+    pins_from_command,
+    pins_from_file,
+    read_devices_ini,
 )
 from sild.telemetry import get_logger
 from sild.xroad.globalconf import GlobalConf
@@ -89,6 +96,12 @@ class SecurityServer:
             globalconf=self._globalconf,
             fetch=fetch,
             clock=clock,
+            warning=timedelta(seconds=settings.certificate_warning),
+        )
+        self.auto_login = AutoLogin(_pin_source(settings))
+        self.auto_login.watch(self.token)
+        self.hardware = HardwareTokens(
+            _devices(settings), found=self.signer.keyring.add_token, auto_login=self.auto_login
         )
         self.message_log = MessageLog(settings.log_url, clock=clock, body_logging=_body_logging(settings))
         self.internal_tls = InternalTls(
@@ -149,7 +162,8 @@ class SecurityServer:
         """Log in, get the configuration and OCSP responses if they can be had, listen. What is missing is retried."""
         if self.settings.pin is not None and self.token.is_initialized:
             await self.token.login(self.settings.pin.get_secret_value())
-        else:
+        await self.hardware.open()
+        if not self.token.is_active:
             log.warning("server.token_not_active", initialized=self.token.is_initialized)
         try:
             await self.configuration.refresh()
@@ -162,6 +176,7 @@ class SecurityServer:
         await self._listen()
         self._run(self.configuration.run())
         self._run(self.signer.run())
+        self._run(self.hardware.run())
         self._run(self.timestamper.run())
         self._run(self.archiver.run())
         self._run(self._watch_serverconf())
@@ -177,6 +192,7 @@ class SecurityServer:
         self._parts.connections.close()
         self._parts.services.close()
         await self.message_log.close()
+        await self.hardware.close()
         self.signer.close()
         self.serverconf.close()
         log.info("server.stopped", server=str(self.server_id))
@@ -231,11 +247,19 @@ class SecurityServer:
         await self.token.login(pin)
 
     async def request_certificate(
-        self, usage: KeyUsage, member: ClientId, subject: x509.Name, algorithm: KeyAlgorithm
+        self,
+        usage: KeyUsage,
+        member: ClientId,
+        subject: x509.Name,
+        algorithm: KeyAlgorithm,
+        *,
+        token_id: str | None = None,
+        dns_names: Sequence[str] = (),
     ) -> bytes:
-        """A new key and its certificate request (PKCS#10, DER)."""
-        key = await self.token.generate_key(algorithm, f"{usage.value} {member}")
-        return await self.signer.keyring.request_certificate(key.key_id, usage, member, subject)
+        """A new key and its certificate request (PKCS#10, DER). token_id: None is the software token."""
+        token = self.token if token_id is None else self.signer.keyring.token(token_id)
+        key = await token.generate_key(algorithm, f"{usage.value} {member}")
+        return await self.signer.keyring.request_certificate(key.key_id, usage, member, subject, dns_names)
 
     async def import_certificate(self, certificate: bytes) -> CertificateInfo:
         """A certificate for one of the keys, in use at once: sign certificates need no registration, and for an auth
@@ -281,6 +305,24 @@ class _TimestampingServices:
             return globalconf.timestamping_interval
         except PlatformError:  # an external source has no private parameters
             return timedelta(seconds=60)
+
+
+def _devices(settings: SecurityServerSettings) -> dict[str, Pkcs11Device]:
+    devices = dict(settings.devices)
+    if settings.devices_file is not None:
+        devices.update(read_devices_ini(settings.devices_file))
+    return devices
+
+
+def _pin_source(settings: SecurityServerSettings) -> PinSource | None:
+    file, command = settings.token_pins_file, settings.token_pins_command
+    if file is None and not command:
+        return None
+
+    async def pins() -> dict[str, str]:
+        return await pins_from_file(file) if file is not None else await pins_from_command(command)
+
+    return pins
 
 
 def _archive_directory(settings: SecurityServerSettings) -> Path:

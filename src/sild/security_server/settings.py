@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from sild.database import sqlite_url
 from sild.settings import Settings
+from sild.signer import Pkcs11Device
 from sild.xroad.fault_codes import Spelling
 from sild.xroad.identifiers import ClientId, SecurityServerId
 
@@ -34,6 +35,13 @@ class SecurityServerSettings(Settings):
     anchor: Path  # configuration anchor file of the instance
     directory: Path  # all state: databases, configuration, tokens, internal TLS key, archive
     pin: SecretStr | None = None  # of the software token; None: the token must be logged in to by hand
+
+    # hardware tokens and automatic login (docs/signer.md)
+    devices_file: Path | None = None  # X-Road's devices.ini
+    devices: dict[str, Pkcs11Device] = Field(default_factory=dict)  # the same as tables, by name
+    token_pins_file: Path | None = None  # a line each: `token:PIN`
+    token_pins_command: tuple[str, ...] = ()  # a program and its arguments that prints such lines
+    certificate_warning: float = 30 * 86_400.0  # before a certificate ends
 
     # where
     database_url: str | None = None  # server configuration; None: SQLite in `directory`
@@ -101,6 +109,12 @@ class SecurityServerSettings(Settings):
                 raise ValueError("a port's number, or false")
             return None
         return port
+
+    @model_validator(mode="after")
+    def _one_source_of_pins(self) -> SecurityServerSettings:
+        if self.token_pins_file is not None and self.token_pins_command:
+            raise ValueError("either token_pins_file or token_pins_command")
+        return self
 
     @field_validator("owner")
     @classmethod

@@ -6,7 +6,7 @@ A signature's way: `signer.py` (which certificate) -> `signing.py` (one by one o
 Tokens: `software_token.py`, or hardware: `devices.py` (settings) -> `hardware_tokens.py` (finds them) -> `pkcs11_token.py`.
 """
 
-from sild.signer.auto_login import AutoLogin, parse_pins, pins_from_command
+from sild.signer.auto_login import AutoLogin, PinSource, parse_pins, pins_from_command, pins_from_file
 from sild.signer.certificates import CertificateInfo, CertificateRequest, CertificateStatus, KeyUsage
 from sild.signer.devices import Pkcs11Device, read_devices_ini
 from sild.signer.hardware_tokens import HardwareTokens
@@ -15,6 +15,7 @@ from sild.signer.pkcs10 import encode_request
 from sild.signer.signer import Signer, TlsCredentials
 from sild.signer.signing import SignedMessage
 from sild.signer.software_token import SoftwareToken
+from sild.signer.status import CertificateState, Validity
 from sild.signer.tokens import (
     BatchSigning,
     KeyAlgorithm,
@@ -31,6 +32,7 @@ __all__ = [
     "BatchSigning",
     "CertificateInfo",
     "CertificateRequest",
+    "CertificateState",
     "CertificateStatus",
     "HardwareTokens",
     "KeyAlgorithm",
@@ -38,6 +40,7 @@ __all__ = [
     "KeyUsage",
     "Keyring",
     "PinIncorrect",
+    "PinSource",
     "Pkcs11Device",
     "SignedMessage",
     "Signer",
@@ -47,8 +50,10 @@ __all__ = [
     "TokenKey",
     "TokenNotActive",
     "TokenNotAvailable",
+    "Validity",
     "encode_request",
     "parse_pins",
     "pins_from_command",
+    "pins_from_file",
     "read_devices_ini",
 ]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.signer.tokens import Token
 from sild.telemetry import get_logger
 
-__all__ = ["AutoLogin", "parse_pins", "pins_from_command"]
+__all__ = ["AutoLogin", "PinSource", "parse_pins", "pins_from_command", "pins_from_file"]
 
 SOFTWARE_TOKEN = "softToken-0"  # noqa: S105 - its name
 COMMAND_SECONDS = 60.0
@@ -102,6 +103,14 @@ def parse_pins(text: str) -> dict[str, str]:
             raise CallerError(f"line {number} of the PINs: {'a second PIN' if pin else 'no PIN'}")
         pins[name] = pin
     return pins
+
+
+async def pins_from_file(path: Path) -> dict[str, str]:
+    """Raises Unavailable (`login_failed`), CallerError."""
+    try:
+        return parse_pins(await asyncio.to_thread(path.read_text))
+    except OSError as error:
+        raise Unavailable(f"{path}: {error.strerror}", code="login_failed") from error
 
 
 async def pins_from_command(command: Sequence[str]) -> dict[str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sild.clock import Clock, system_clock
 from sild.errors import PlatformError, Unavailable
@@ -12,10 +13,11 @@ from sild.pki import Certificate, DigestAlgorithm, algorithm_for
 from sild.signatures import SignatureTemplate, SignedPart
 from sild.signer.certificates import CertificateInfo, CertificateStatus, KeyUsage
 from sild.signer.keyring import Keyring
-from sild.signer.ocsp import Fetch, OcspCache
+from sild.signer.ocsp import Fetch, GoodResponse, OcspCache
 from sild.signer.signing import SignedMessage, SigningQueue
+from sild.signer.status import CertificateState, state_of, warn_of_expiry
 from sild.signer.store import Store
-from sild.signer.tokens import TlsContext, Token
+from sild.signer.tokens import KeyNotFound, TlsContext, Token
 from sild.xroad.globalconf import GlobalConf
 from sild.xroad.identifiers import ClientId
 
@@ -69,7 +71,7 @@ class _Choice:
 
 class Signer:
     """store_url: SQLAlchemy URL of the signer's database.  globalconf: the configuration in force, None before the first.
-    pss: RSA signatures as RSASSA-PSS instead of PKCS#1 v1.5.
+    pss: RSA signatures as RSASSA-PSS instead of PKCS#1 v1.5.  warning: how long before its end a certificate is warned of.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Signer:
         clock: Clock = system_clock,
         pss: bool = False,
         digest_algorithm: DigestAlgorithm = DigestAlgorithm.SHA512,
+        warning: timedelta = timedelta(days=30),
     ) -> None:
         self._store = Store(store_url)
         self.keyring = Keyring(tokens, self._store)
@@ -96,20 +99,47 @@ class Signer:
         self._clock = clock
         self._pss = pss
         self._digest_algorithm = digest_algorithm
+        self._warning = warning
         self._choices: dict[ClientId, _Choice] = {}
         self._queues: dict[tuple[str, str], SigningQueue] = {}
         self.keyring.on_change(self._forget)
         self.ocsp.on_change(self._forget)
 
     async def run(self) -> None:
-        """Keep OCSP responses fresh until cancelled."""
-        await self.ocsp.run()
+        """Keep OCSP responses fresh, and warn of certificates that end, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.ocsp.run())
+            group.create_task(warn_of_expiry(self.certificate_states))
 
     def close(self) -> None:
         self._store.close()
 
     def _forget(self) -> None:
         self._choices.clear()
+
+    def certificate_states(self, *, at: datetime | None = None) -> tuple[CertificateState, ...]:
+        """How every certificate of ours stands, in the order of import."""
+        at = self._clock() if at is None else at
+        return tuple(self._state(info, at) for info in self.keyring.certificates())
+
+    def _state(self, info: CertificateInfo, at: datetime) -> CertificateState:
+        try:
+            token = self.keyring.token_of(info.key_id)
+        except KeyNotFound:
+            token = None
+        return state_of(
+            info,
+            at=at,
+            warning=self._warning,
+            ensure_good=lambda info: self._good(info, at),
+            token=None if token is None else (token.token_id, token.is_active),
+        )
+
+    def _good(self, info: CertificateInfo, at: datetime) -> GoodResponse:
+        globalconf = self._globalconf()
+        if globalconf is None:
+            raise Unavailable("there is no global configuration yet", code="global_conf_outdated")
+        return self.ocsp.good(info, globalconf, at)
 
     # -- signatures ----------------------------------------------------------------------------------------------------
 
