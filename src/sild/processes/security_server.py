@@ -74,6 +74,13 @@ def _allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def _allow_many_connections() -> None:
+    """Each connection is a file to the system; many systems start a process with 1024 until it asks for its due."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # a system that says "any number" and does not mean it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def _serve(settings: SecurityServerSettings, grace: float) -> None:
     server = SecurityServer(settings)
     stopping = asyncio.Event()

@@ -68,7 +68,9 @@ class SpooledBody:
             while left:
                 left = left[self._file.write(left) :]
         except OSError as error:
-            raise Unavailable(f"cannot spool a message body: {error.strerror}", code="io_error") from error
+            raise Unavailable(
+                "cannot spool a message body", code="io_error", reason=error.strerror
+            ) from error  # the reason names directories: it is for the log, not for the peer
 
     @property
     def digest(self) -> bytes:
