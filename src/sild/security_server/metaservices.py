@@ -22,7 +22,7 @@ from sild.xroad.globalconf import GlobalConf
 from sild.xroad.identifiers import ClientId, ServiceId
 from sild.xroad.rest import RestRequest
 
-__all__ = ["REST_METASERVICES", "answer_metaservice", "is_metaservice", "render_client_list"]
+__all__ = ["REST_METASERVICES", "answer_metaservice", "is_metaservice", "may_use", "render_client_list"]
 
 REST_METASERVICES = frozenset({"listMethods", "allowedMethods", "getOpenAPI"})
 JSON = b"application/json"
@@ -118,12 +118,12 @@ async def answer_metaservice(
         for service in conf.services.values()
         if service.service_id.client_id == provider
         and service.service_type is not ServiceType.WSDL
-        and (allowed_for is None or _may_use(service, allowed_for, globalconf, at))
+        and (allowed_for is None or may_use(service, allowed_for, globalconf, at))
     ]
     return JSON, _json({"service": listed})
 
 
-def _may_use(service: ServiceConf, client: ClientId, globalconf: GlobalConf, at: datetime) -> bool:
+def may_use(service: ServiceConf, client: ClientId, globalconf: GlobalConf, at: datetime) -> bool:
     """Any right at all on the service."""
     rights = service.rights
     return client in rights.by_client or any(

@@ -4,6 +4,7 @@
         sign for it? is the peer who may speak for the client?  (2) all parts there  (3) service exists, is SOAP, may be called,
         is not disabled  (4) signature  (5) log  (6) call the service  (7) requestHash, sign  (8) log  (9) the signature part
 
+listMethods, allowedMethods and getWsdl are answered here: (3) is left out, (6) is `soap_metaservices`.
 A fault of the service goes back as it came, neither signed nor logged. Attachments of its answer stream back while they arrive.
 """
 
@@ -20,6 +21,7 @@ from sild.security_server.provider_rest import ProviderAnswer
 from sild.security_server.received import ReceivedMessage, receive, require
 from sild.security_server.service_call import service_target
 from sild.security_server.snapshot import ServerConfSnapshot, ServiceConf, ServiceType
+from sild.security_server.soap_metaservices import SOAP_METASERVICES, answer_soap_metaservice
 from sild.security_server.soap_passing import (
     TEXT_XML_UTF8,
     SoapDelivery,
@@ -33,8 +35,8 @@ from sild.xroad.globalconf import GlobalConf
 from sild.xroad.mime import parse_content_type
 from sild.xroad.soap import SoapMessage, answer_with_request_hash, parse_soap, soap_request_hash
 from sild.xroad.soap_stream import ensure_soap_action
-from sild.xroad.soap_writing import loggable_message
-from sild.xroad.transport import MessageKind
+from sild.xroad.soap_writing import build_answer, loggable_message
+from sild.xroad.transport import BodyData, BodyStart, MessageKind, MessagePart
 
 __all__ = ["ProviderSoap"]
 
@@ -54,10 +56,14 @@ class ProviderSoap:
         received = ReceivedMessage()
         try:
             message = await self._read(request, received, globalconf, at)
-            service = self._authorize(self._parts.conf, message, globalconf, at)
+            is_own = message.service.service_code in SOAP_METASERVICES
+            service = None if is_own else self._authorize(self._parts.conf, message, globalconf, at)
             exchange = _Exchange(self._parts, message, received, request, answer)
             await exchange.verify_and_log(globalconf, at)
-            await exchange.call(service, soap_action)
+            if service is None:
+                await exchange.tell(globalconf, at)
+            else:
+                await exchange.call(service, soap_action)
         finally:
             received.close()
 
@@ -206,6 +212,20 @@ class _Exchange:
                 ) as called:
                     response = await self._pass_on(called, passage)
             parts.crash.reach("provider.service_answered")
+            await self._seal(response, passage)
+
+    async def tell(self, globalconf: GlobalConf, at: datetime) -> None:
+        """(6) to (9) for what this server answers itself."""
+        parts = self._parts
+        own = await answer_soap_metaservice(self._message, parts.conf, globalconf, parts.services, at)
+        response = build_answer(self._message, own.body)
+        self._answer.add_header(b"x-original-content-type", own.content_type().encode())
+        with self._passage() as passage:
+            passage.message(response, MessagePart(MessageKind.SOAP, response.data, TEXT_XML_UTF8))
+            if own.attachment is not None:
+                await passage.take(BodyStart(1, own.attachment.content_type, own.attachment.fields))
+                await passage.take(BodyData(own.attachment.data))
+            passage.end()
             await self._seal(response, passage)
 
     def _passage(self) -> SoapPassage:

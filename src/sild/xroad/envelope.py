@@ -43,7 +43,7 @@ _DECLARED = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
 
 @dataclass(slots=True)
 class Element:
-    """A header field, a fault, or a child of one; deeper elements leave only their characters.
+    """A header field, a fault, an element of the Body, or a child of one; deeper elements leave only their characters.
 
     text: its own characters.  content: those of all below it as well (of children; a root has none).
     start, end: offsets of a root's first `<` and behind its last `>`.
@@ -77,7 +77,11 @@ class EnvelopeEvents:
 
     def field(self, element: Element) -> None: ...
     def body(self) -> None: ...
-    def body_child(self, name: Name) -> None: ...
+    def body_child(self, name: Name) -> bool:
+        """An element of the Body begins: whether to keep it for `body_element`. May refuse."""
+        return False
+
+    def body_element(self, element: Element) -> None: ...
     def fault(self, element: Element) -> None: ...
 
 
@@ -212,8 +216,8 @@ class _Reader:
         elif self._within == _BODY:
             if name == FAULT:
                 self._keep(name, attributes, self._events.fault)
-            else:
-                self._events.body_child(name)
+            elif self._events.body_child(name):
+                self._keep(name, attributes, self._events.body_element)
 
     def _keep(self, name: Name, attributes: dict[str, str], done: Callable[[Element], None]) -> None:
         self._done = done

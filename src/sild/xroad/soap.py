@@ -30,6 +30,7 @@ __all__ = [
     "RequestHash",
     "SoapMessage",
     "answer_with_request_hash",
+    "body_parameters",
     "ensure_consistent",
     "ensure_request_hash",
     "ensure_same_fields",
@@ -136,6 +137,29 @@ def _spliced(document: bytes, header: _Header, value: bytes) -> bytes:
     return kept[: old_start + shift] + kept[old_end + shift :]
 
 
+def body_parameters(message: SoapMessage, namespace: str) -> dict[str, str]:
+    """Local name and text of the children of the Body's element that are in `namespace`; the first of a name counts."""
+    found = _Parameters()
+    read_envelope(utf8_document(message.data), found)
+    parameters: dict[str, str] = {}
+    for child in found.element.children if found.element is not None else ():
+        where, name = child.name
+        if where == namespace:
+            parameters.setdefault(name, child.text.strip())
+    return parameters
+
+
+class _Parameters(EnvelopeEvents):
+    def __init__(self) -> None:
+        self.element: Element | None = None
+
+    def body_child(self, name: Name) -> bool:
+        return self.element is None
+
+    def body_element(self, element: Element) -> None:
+        self.element = element
+
+
 def soap_request_hash(data: bytes) -> bytes:
     """The value of requestHash in the answer, raw: SHA-512 of the request's SOAP bytes, attachments not included."""
     return sha512(data).digest()
@@ -192,10 +216,11 @@ class _Reading(EnvelopeEvents):
     def body(self) -> None:
         self._bodies += 1
 
-    def body_child(self, name: Name) -> None:
+    def body_child(self, name: Name) -> bool:
         if self._service_name is not None:
             raise _invalid_body()
         self._service_name = name[1]
+        return False
 
     def fault(self, element: Element) -> None:
         self._fault = self._fault or element
