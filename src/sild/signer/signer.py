@@ -149,11 +149,17 @@ class Signer:
         """Sign a message of `member` (or of one of its subsystems): `/message.xml` first, then `/attachment1` ..
 
         Raises Unavailable: `cannot_create_signature` when there is nothing to sign with, else what the token said below
-        that stage.
+        that stage. A token that turns out to be gone is replaced by another of the member's, if there is one.
         """
         at = self._clock() if at is None else at
         choice = self._choice(member, at)
-        return await choice.queue.sign(choice.template, parts, at)
+        try:
+            return await choice.queue.sign(choice.template, parts, at)
+        except Unavailable:
+            other = None if choice.usable.token.is_active else self._other_choice(member, at)
+            if other is None:
+                raise
+        return await other.queue.sign(other.template, parts, at)
 
     def sign_certificate_for(self, member: ClientId, *, at: datetime | None = None) -> CertificateInfo:
         """The certificate `sign_message` would use: the first active registered one with a good OCSP response (WIRE 6.1).
@@ -182,6 +188,12 @@ class Signer:
         choice = _Choice(usable, template, self._queue(usable), globalconf, at)
         self._choices[client] = choice
         return choice
+
+    def _other_choice(self, client: ClientId, at: datetime) -> _Choice | None:
+        try:
+            return self._choice(client, at)
+        except Unavailable:
+            return None
 
     def _template(self, usable: _Usable) -> SignatureTemplate:
         public_key = self.keyring.public_key(usable.info.key_id)
