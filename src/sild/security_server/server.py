@@ -32,6 +32,7 @@ from sild.pki import Certificate
 from sild.security_server.client_port import ClientPort
 from sild.security_server.connections import PeerConnections
 from sild.security_server.crash_points import CrashPoints
+from sild.security_server.descriptions import Descriptions
 from sild.security_server.internal_tls import InternalTls
 from sild.security_server.ocsp_responder import OCSPPort
 from sild.security_server.parts import Parts
@@ -157,6 +158,10 @@ class SecurityServer:
         )
 
     # life
+
+    def descriptions(self, actor: str = "system") -> Descriptions:
+        """Adds and refreshes services by their published descriptions; `actor` stands in the audit rows."""
+        return Descriptions(self.serverconf.acting_as(actor), self._parts.services)
 
     async def start(self) -> None:
         """Log in, get the configuration and OCSP responses if they can be had, listen. What is missing is retried."""

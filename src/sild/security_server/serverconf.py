@@ -19,12 +19,14 @@ from sild.security_server.access_rights import compile_path_glob
 from sild.security_server.openapi import parse_openapi
 from sild.security_server.snapshot import ClientStatus, ConnectionType, ServerConfSnapshot, ServiceType
 from sild.security_server.store import AuditRow, Change, Store, tables
+from sild.security_server.wsdl import WsdlOperation, parse_wsdl
 from sild.xroad.identifiers import (
     ClientId,
     GlobalGroupId,
     LocalGroupId,
     SecurityServerId,
     ServiceId,
+    ensure_new_identifier,
 )
 
 __all__ = ["DEFAULT_SERVICE_TIMEOUT", "ServerConf", "Subject"]
@@ -214,6 +216,62 @@ class ServerConf:
             verify_tls=verify_tls,
         )
 
+    def add_wsdl(
+        self, client: ClientId, wsdl_url: str, wsdl: bytes, *, timeout: int = DEFAULT_SERVICE_TIMEOUT
+    ) -> tuple[ServiceId, ...]:
+        """Every operation of a WSDL description, all or none. wsdl: the bytes fetched from `wsdl_url`.
+
+        Raises CallerError (`bad_request`) too for one that is no WSDL, has no operations or whose names may not stand in an
+        identifier, and `service_malformed_url` for an operation without a usable address.
+        """
+        operations = _checked_operations(wsdl)
+        with self._change("ADD_WSDL", client, url=wsdl_url, services=len(operations)) as change:
+            return tuple(
+                self._insert_service(
+                    change,
+                    ServiceId(client, operation.code, operation.version),
+                    ServiceType.WSDL,
+                    wsdl_url,
+                    operation.url,
+                    timeout=timeout,
+                    verify_tls=None,
+                )
+                for operation in operations
+            )
+
+    def refresh_wsdl(self, client: ClientId, wsdl_url: str, wsdl: bytes) -> None:
+        """Take over a newer description: new operations are added, those that are gone go with their rights.
+
+        The address, timeout and rights of those that stay are the administrator's and stay too.
+        """
+        operations = {(one.code, one.version): one for one in _checked_operations(wsdl)}
+        with self._change("REFRESH_DESCRIPTION", client, url=wsdl_url) as change:
+            row = self._wsdl_row(change, change.client_row(client), wsdl_url)
+            if row is None:
+                raise CallerError(f"{client} has no WSDL description {wsdl_url}", code="not_found")
+            table = tables.service
+            known = {
+                (found.service_code, found.service_version)
+                for found in change.connection.execute(sa.select(table).where(table.c.description_id == row))
+            }
+            for code, version in operations.keys() - known:
+                self._insert_service(
+                    change,
+                    ServiceId(client, code, version),
+                    ServiceType.WSDL,
+                    wsdl_url,
+                    operations[code, version].url,
+                    timeout=DEFAULT_SERVICE_TIMEOUT,
+                    verify_tls=None,
+                )
+            for code, version in known - operations.keys():
+                self._drop_service(change, ServiceId(client, code, version))
+            change.connection.execute(
+                sa.update(tables.description)
+                .where(tables.description.c.id == row)
+                .values(refreshed_at=change.now)
+            )
+
     def update_service(
         self,
         service: ServiceId,
@@ -240,20 +298,9 @@ class ServerConf:
         self._set_notice(service, None, "ENABLE_SERVICE")
 
     def remove_service(self, service: ServiceId) -> None:
+        """Its rights go with it, unless another version of it stays: rights are on the service code."""
         with self._change("REMOVE_SERVICE", service) as change:
-            row, description, client = change.service_row(service)
-            change.connection.execute(sa.delete(tables.service).where(tables.service.c.id == row))
-            left = sa.select(tables.service.c.id).where(tables.service.c.description_id == description)
-            if change.connection.execute(left).first() is None:
-                change.connection.execute(
-                    sa.delete(tables.description).where(tables.description.c.id == description)
-                )
-            table = tables.endpoint
-            change.connection.execute(
-                sa.delete(table).where(
-                    table.c.client_id == client, table.c.service_code == service.service_code
-                )
-            )
+            self._drop_service(change, service)
 
     def add_endpoint(self, service: ServiceId, method: str, path: str) -> None:
         """method: an HTTP method or `*`.  path: a glob (see `access_rights`) that begins with `/`, or `**`."""
@@ -383,39 +430,89 @@ class ServerConf:
         service_version: str | None = None,
         endpoints: Iterable[tuple[str, str]] = (),
     ) -> ServiceId:
-        scheme = _checked_url(url)
         if not service_code or "/" in service_code:
             raise CallerError(f"{service_code!r} is no service code", code="bad_request")
         service = ServiceId(client, service_code, service_version)
         with self._change("ADD_SERVICE", service, type=kind.value, url=url) as change:
-            client_row = change.client_row(client)
-            if change.has_service(service):
-                raise CallerError(f"{service} exists already", code="bad_request")
-            change.insert(
-                tables.service,
-                description_id=self._description(change, client_row, kind, description_url),
-                service_code=service_code,
-                service_version=service_version,
-                url=url,
-                timeout_seconds=timeout,
-                verify_tls=scheme == "https" if verify_tls is None else verify_tls,
+            return self._insert_service(
+                change,
+                service,
+                kind,
+                description_url,
+                url,
+                timeout=timeout,
+                verify_tls=verify_tls,
+                endpoints=endpoints,
             )
-            wanted = [("*", "**"), *endpoints]
-            if change.endpoint_row(client_row, service_code, "*", "**") is not None:
-                wanted.remove(("*", "**"))
-            self._insert_endpoints(change, client_row, service_code, wanted, generated=True)
+
+    def _insert_service(
+        self,
+        change: Change,
+        service: ServiceId,
+        kind: ServiceType,
+        description_url: str,
+        url: str,
+        *,
+        timeout: int,
+        verify_tls: bool | None,
+        endpoints: Iterable[tuple[str, str]] = (),
+    ) -> ServiceId:
+        scheme = _checked_url(url)
+        client_row = change.client_row(service.client_id)
+        if change.has_service(service):
+            raise CallerError(f"{service} exists already", code="bad_request")
+        change.insert(
+            tables.service,
+            description_id=self._description(change, client_row, kind, description_url),
+            service_code=service.service_code,
+            service_version=service.service_version,
+            url=url,
+            timeout_seconds=timeout,
+            verify_tls=scheme == "https" if verify_tls is None else verify_tls,
+        )
+        wanted = [("*", "**"), *endpoints]
+        if change.endpoint_row(client_row, service.service_code, "*", "**") is not None:
+            wanted.remove(("*", "**"))
+        self._insert_endpoints(change, client_row, service.service_code, wanted, generated=True)
         return service
 
+    def _drop_service(self, change: Change, service: ServiceId) -> None:
+        row, description, client = change.service_row(service)
+        table = tables.service
+        change.connection.execute(sa.delete(table).where(table.c.id == row))
+        left = sa.select(table.c.id).where(table.c.description_id == description)
+        if change.connection.execute(left).first() is None:
+            change.connection.execute(
+                sa.delete(tables.description).where(tables.description.c.id == description)
+            )
+        versions = (
+            sa.select(table.c.id)
+            .join(tables.description, tables.description.c.id == table.c.description_id)
+            .where(tables.description.c.client_id == client, table.c.service_code == service.service_code)
+        )
+        if change.connection.execute(versions).first() is None:
+            change.connection.execute(
+                sa.delete(tables.endpoint).where(
+                    tables.endpoint.c.client_id == client,
+                    tables.endpoint.c.service_code == service.service_code,
+                )
+            )
+
     def _description(self, change: Change, client_row: int, kind: ServiceType, url: str) -> int:
+        row = self._wsdl_row(change, client_row, url) if kind is ServiceType.WSDL else None
+        if row is not None:
+            return row
+        return change.insert(
+            tables.description, client_id=client_row, type=kind.value, url=url, refreshed_at=change.now
+        )
+
+    def _wsdl_row(self, change: Change, client_row: int, url: str) -> int | None:
         table = tables.description
-        row = change.connection.execute(
+        return change.connection.execute(
             sa.select(table.c.id).where(
                 table.c.client_id == client_row, table.c.url == url, table.c.type == ServiceType.WSDL.value
             )
         ).scalar()
-        if row is not None and kind is ServiceType.WSDL:
-            return int(row)
-        return change.insert(table, client_id=client_row, type=kind.value, url=url, refreshed_at=change.now)
 
     def _set_notice(self, service: ServiceId, notice: str | None, event: str) -> None:
         with self._change(event, service, notice=notice) as change:
@@ -444,6 +541,17 @@ class ServerConf:
                 path=path,
                 generated=generated,
             )
+
+
+def _checked_operations(wsdl: bytes) -> tuple[WsdlOperation, ...]:
+    operations = parse_wsdl(wsdl)
+    if not operations:
+        raise CallerError("the WSDL description has no SOAP operations", code="bad_request")
+    for operation in operations:
+        ensure_new_identifier(operation.code)
+        if operation.version is not None:
+            ensure_new_identifier(operation.version)
+    return operations
 
 
 def _checked_url(url: str) -> str:
