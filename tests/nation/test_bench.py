@@ -16,9 +16,18 @@ def test_every_figure_is_there() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    points = {(point["key"], point["signatures"], point["clients"]): point for point in found["exchanges"]}
-    assert points.keys() == set(product(("RSA-2048", "EC-P256"), ("single", "batch"), (1, 8, 64)))
-    for point in points.values():
+    points = [
+        (point["key"], point["signatures"], point["connections"], point["clients"])
+        for point in found["exchanges"]
+    ]
+    keys = ("RSA-2048", "EC-P256")
+    expected = {
+        *product(keys, ("single", "batch"), ("kept",), (1, 8, 64)),
+        *product(keys, ("single",), ("new",), (64,)),
+    }
+    assert len(points) == len(expected)
+    assert set(points) == expected
+    for point in found["exchanges"]:
         assert point["errors"] == 0
         assert point["exchanges_per_second"] > 0
         assert 0 < point["latency_ms"]["p50"] <= point["latency_ms"]["p95"] <= point["latency_ms"]["p99"]
@@ -28,6 +37,7 @@ def test_every_figure_is_there() -> None:
         assert found["floor_microseconds"][key].keys() == {
             "sign", "verify", "digest_24kB", "tls_records_20kB", "exchange",
         }  # fmt: skip
+        assert found["added_latency_ms"][key]["p50"] > 0
         assert found["server"][key]["start_seconds"] > 0
         assert 0 < found["server"][key]["idle_memory_mb"] < 200
     large = found["large_body"]

@@ -2,6 +2,7 @@
 
 Two security servers run as processes of their own; the load, the service, the central server and the trust services share
 a third. CPU counts both security servers, databases included; so the ratio to the floor does not depend on the load's cost.
+Added latency is what one client waits longer than it does for the service itself, asked without any server in between.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ SMALL_ANSWER = b'{"code":"38001010002","name":"Mari Maasikas","born":"1980-01-01
 CLIENTS = (1, 8, 64)
 WARM_UP_SECONDS = 1.0
 LARGE_BODY = 100 * 1024 * 1024
+WIDTH = 110
 PIECE = bytes(64 * 1024)
 Keys = Literal["RSA-2048", "EC-P256"]
 KEY_ALGORITHMS: dict[Keys, KeyAlgorithm] = {
@@ -56,7 +58,7 @@ def exchange(seconds: float, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
-        _show(result, Console(highlight=False))
+        _show(result, Console(highlight=False, width=WIDTH))
 
 
 async def _measure(seconds: float, console: Console) -> dict[str, Any]:
@@ -64,6 +66,7 @@ async def _measure(seconds: float, console: Console) -> dict[str, Any]:
     floors: dict[str, Floor] = {}
     servers: dict[str, Any] = {}
     large: dict[str, Any] = {}
+    added: dict[str, Any] = {}
     for key in KEY_ALGORITHMS:
         for batch in (False, True):
             console.print(f"[dim]{key}, {'batch' if batch else 'single'} signatures[/dim]")
@@ -72,15 +75,21 @@ async def _measure(seconds: float, console: Console) -> dict[str, Any]:
                 if not batch:
                     servers[key] = _server_figures(pair)
                 points += [
-                    await _point(pair, key, floors[key], batch, clients, seconds) for clients in CLIENTS
+                    await _point(pair, key, floors[key], clients, seconds, batch=batch) for clients in CLIENTS
                 ]
+                if not batch:
+                    added[key] = await _added_latency(pair, points[-len(CLIENTS)], seconds)
                 if key == "EC-P256" and not batch:
                     console.print("[dim]100 MB bodies[/dim]")
                     large = await _large_body(pair)
+        console.print(f"[dim]{key}, a new connection for each message[/dim]")
+        async with _pair(key, batch=False, keep=False) as pair:
+            points.append(await _point(pair, key, floors[key], CLIENTS[-1], seconds, keep=False))
     return {
         "machine": _machine(),
         "floor_microseconds": {key: _floor_figures(floor) for key, floor in floors.items()},
         "exchanges": points,
+        "added_latency_ms": added,
         "large_body": large,
         "server": servers,
     }
@@ -91,6 +100,7 @@ class _Pair:
     consumer: ServerProcess
     provider: ServerProcess
     small: Call
+    direct: Call
     large_path: bytes
 
     def cpu(self) -> float:
@@ -98,8 +108,8 @@ class _Pair:
 
 
 @asynccontextmanager
-async def _pair(key: Keys, *, batch: bool) -> AsyncIterator[_Pair]:
-    """Two server processes of a fresh nation and a service behind one of them."""
+async def _pair(key: Keys, *, batch: bool, keep: bool = True) -> AsyncIterator[_Pair]:
+    """Two server processes of a fresh nation and a service behind one of them. keep: their connections serve many messages."""
     plan = replace(DEMO, key_algorithm=KEY_ALGORITHMS[key], people=50)
     service = await serve(_service, "127.0.0.1", 0, name="bench")
     with tempfile.TemporaryDirectory(prefix="sild-bench-") as directory:
@@ -112,6 +122,7 @@ async def _pair(key: Keys, *, batch: bool) -> AsyncIterator[_Pair]:
                     settings = nation.settings_of(member).model_copy(
                         update={
                             "batch_signing": "always" if batch else "never",
+                            "keep_peer_connections": keep,
                             "truncated_body_allowed": True,
                         }
                     )
@@ -120,7 +131,8 @@ async def _pair(key: Keys, *, batch: bool) -> AsyncIterator[_Pair]:
                 path = f"/r1/{plan.subsystem_id(plan.provider).encode()}/bench".encode()
                 header = (b"X-Road-Client", plan.subsystem_id(plan.consumer).encode().encode())
                 small = Call(*consumer.addresses["client_http"], path + b"/small", (header,))
-                yield _Pair(consumer, provider, small, path + b"/large")
+                direct = Call(host, port, b"/small", ())
+                yield _Pair(consumer, provider, small, direct, path + b"/large")
             finally:
                 for process in processes:
                     await process.stop()
@@ -147,7 +159,14 @@ async def _service(request: Request, responder: Responder) -> None:
 
 
 async def _point(
-    pair: _Pair, key: Keys, floor: Floor, batch: bool, clients: int, seconds: float
+    pair: _Pair,
+    key: Keys,
+    floor: Floor,
+    clients: int,
+    seconds: float,
+    *,
+    batch: bool = False,
+    keep: bool = True,
 ) -> dict[str, Any]:
     await run_load(pair.small, clients=clients, seconds=min(WARM_UP_SECONDS, seconds))
     before = pair.cpu()
@@ -156,6 +175,7 @@ async def _point(
     return {
         "key": key,
         "signatures": "batch" if batch else "single",
+        "connections": "kept" if keep else "new",
         "clients": clients,
         "exchanges_per_second": round(load.rate, 1),
         "errors": load.errors,
@@ -163,6 +183,13 @@ async def _point(
         "cpu_microseconds_per_exchange": round(cpu),
         "floor_ratio": round(cpu / floor.exchange, 2),
     }
+
+
+async def _added_latency(pair: _Pair, exchanged: dict[str, Any], seconds: float) -> dict[str, float]:
+    """exchanged: the point with one client."""
+    direct = await run_load(pair.direct, clients=1, seconds=min(WARM_UP_SECONDS, seconds))
+    latency = exchanged["latency_ms"]
+    return {f"p{p}": round(latency[f"p{p}"] - direct.percentile(p) * 1e3, 2) for p in (50, 99)}
 
 
 async def _large_body(pair: _Pair) -> dict[str, Any]:
@@ -232,6 +259,7 @@ def _show(result: dict[str, Any], console: Console) -> None:
     for column in (
         "key",
         "signed",
+        "links",
         "clients",
         "per s",
         "p50 ms",
@@ -241,12 +269,13 @@ def _show(result: dict[str, Any], console: Console) -> None:
         "× floor",
         "errors",
     ):
-        table.add_column(column, justify="left" if column in ("key", "signed") else "right")
+        table.add_column(column, justify="left" if column in ("key", "signed", "links") else "right")
     for point in result["exchanges"]:
         latency = point["latency_ms"]
         table.add_row(
             point["key"],
             point["signatures"],
+            point["connections"],
             str(point["clients"]),
             f"{point['exchanges_per_second']:.0f}",
             *(f"{latency[name]:.2f}" for name in ("p50", "p95", "p99")),
@@ -258,6 +287,8 @@ def _show(result: dict[str, Any], console: Console) -> None:
     for key, floor in result["floor_microseconds"].items():
         parts = ", ".join(f"{name} {value}" for name, value in floor.items())
         console.print(f"floor {key} (µs): {parts}")
+    for key, latency in result["added_latency_ms"].items():
+        console.print(f"added latency, one client, {key}: p50 {latency['p50']} ms, p99 {latency['p99']} ms")
     large = result["large_body"]
     console.print(
         f"\n100 MB body: {large['megabytes_per_second']} MB/s, peak memory +{large['peak_memory_growth_mb']} MB (client's, provider's server)"
