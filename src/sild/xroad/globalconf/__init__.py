@@ -7,10 +7,12 @@ shared_parameters.py     shared-params.xml, v2 to v6                   certifica
 sources.py               another source in shared-params.xml
 private_parameters.py    private-params.xml, configuration anchors    optional_parts.py  MONITORING, FETCHINTERVAL, NEXTUPDATE
 signed_directory.py      the signed list of files                     certificate_profiles.py  subject to member
+certificate_requests.py  member to subject
 snapshot.py              GlobalConf: the configuration in force, every question a dictionary look-up
 """
 
 from sild.xroad.globalconf.certificate_profiles import client_id_of_subject
+from sild.xroad.globalconf.certificate_requests import CertificateUse, subject_for
 from sild.xroad.globalconf.certificates import auth_cert_hash
 from sild.xroad.globalconf.optional_parts import (
     parse_fetch_interval,
@@ -85,6 +87,7 @@ __all__ = [
     "ApprovedTSA",
     "CaInfo",
     "CentralService",
+    "CertificateUse",
     "ConfigurationAnchor",
     "ConfigurationDirectory",
     "ConfigurationFile",
@@ -125,5 +128,6 @@ __all__ = [
     "render_private_parameters",
     "render_shared_parameters",
     "replace_sources",
+    "subject_for",
     "verify_signed_directory",
 ]
