@@ -72,7 +72,7 @@ def subject_for(
     return x509.Name(attributes)
 
 
-def _attribute(oid: x509.ObjectIdentifier, value: str) -> x509.NameAttribute:
+def _attribute(oid: x509.ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
     """Of any length: an instance identifier stands where X.520 wants a country of two letters."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
