@@ -22,12 +22,18 @@ from sild.adapter import (
     ServiceError,
     ServiceId,
     XRoadFault,
-    build_response,
     security_token,
 )
 from sild.adapter.metaservices import read_soap_services
 from sild.adapter.multipart import SoapReader
-from sild.adapter.soap import body_of, build_envelope, fault_error, read_answer, soap_action_header
+from sild.adapter.soap import (
+    body_of,
+    build_envelope,
+    build_response,
+    fault_error,
+    read_answer,
+    soap_action_header,
+)
 from sild.xroad.fault_codes import Spelling
 from sild.xroad.faults import Fault, render_soap_fault
 from sild.xroad.soap import SoapMessage, answer_with_request_hash, parse_soap, soap_request_hash
@@ -38,13 +44,20 @@ BODY = '<p:getState xmlns:p="urn:p"><name>Õun &amp; pirn</name></p:getState>'
 
 
 def request(body: bytes | str = BODY, **changed: Any) -> SoapMessage:
-    options: dict[str, Any] = {"client": CLIENT, "service": SERVICE, "query_id": "q-1", "context": CallContext()}
+    options: dict[str, Any] = {
+        "client": CLIENT,
+        "service": SERVICE,
+        "query_id": "q-1",
+        "context": CallContext(),
+    }
     read = parse_soap(build_envelope(body, **(options | changed)))
     assert isinstance(read, SoapMessage)
     return read
 
 
-def answer_to(asked: SoapMessage, body: str = '<p:getStateResponse xmlns:p="urn:p">õ</p:getStateResponse>') -> bytes:
+def answer_to(
+    asked: SoapMessage, body: str = '<p:getStateResponse xmlns:p="urn:p">õ</p:getStateResponse>'
+) -> bytes:
     """As the provider's security server signs it."""
     answered = answer_with_request_hash(build_response(asked, body), soap_request_hash(asked.data))
     assert isinstance(answered, SoapMessage)
@@ -63,7 +76,12 @@ FULL = CallContext(
 def test_every_header_field() -> None:
     token = security_token('a"<b>&', "urn:ietf:params:oauth:token-type:jwt")
     asked = request(context=FULL, extensions=[token])
-    assert (asked.client, asked.service, asked.query_id, asked.protocol_version) == (CLIENT, SERVICE, "q-1", "4.0")
+    assert (asked.client, asked.service, asked.query_id, asked.protocol_version) == (
+        CLIENT,
+        SERVICE,
+        "q-1",
+        "4.0",
+    )
     assert (asked.user_id, asked.issue) == (FULL.user_id, FULL.issue)
     assert (asked.represented_party, asked.security_server) == (FULL.represented_party, FULL.security_server)
     assert not asked.is_response
@@ -77,7 +95,11 @@ def test_every_header_field() -> None:
 
 @pytest.mark.parametrize(
     ("client", "service"),
-    [(CLIENT.member, SERVICE), (CLIENT, ServiceId(CLIENT, "getState")), (CLIENT, ServiceId(CLIENT.member, "get", "1"))],
+    [
+        (CLIENT.member, SERVICE),
+        (CLIENT, ServiceId(CLIENT, "getState")),
+        (CLIENT, ServiceId(CLIENT.member, "get", "1")),
+    ],
 )
 def test_members_subsystems_and_versions(client: ClientId, service: ServiceId) -> None:
     asked = request(client=client, service=service)
@@ -108,7 +130,12 @@ def test_what_is_built_is_what_is_read(
         query_id=parts[4],
         context=CallContext(user_id=user_id),
     )
-    assert (asked.client, asked.service, asked.query_id, asked.user_id) == (client, service, parts[4], user_id)
+    assert (asked.client, asked.service, asked.query_id, asked.user_id) == (
+        client,
+        service,
+        parts[4],
+        user_id,
+    )
     answered = read_answer(answer_to(asked, f"<{service_code}Response/>"), asked)
     assert etree.fromstring(body_of(answered)).tag == f"{service_code}Response"
 
@@ -200,7 +227,11 @@ def test_x_roads_faults(spelling: Spelling) -> None:
         read_answer(render_soap_fault(fault, spelling), request())
     assert isinstance(error.value, PeerError)
     assert (error.value.code_path, error.value.origin) == ("service_failed.http_error", "server.serverproxy")
-    assert (error.value.message, error.value.fault_detail, error.value.query_id) == ("why & õ", "a-uuid", "q-1")
+    assert (error.value.message, error.value.fault_detail, error.value.query_id) == (
+        "why & õ",
+        "a-uuid",
+        "q-1",
+    )
 
 
 # --- X-Road's samples
@@ -309,7 +340,9 @@ def test_we_build_what_x_roads_users_send(shared: Path, name: str) -> None:
     )
     for field in ("client", "service", "query_id", "protocol_version", "service_name", "security_server"):
         assert getattr(ours, field) == getattr(theirs, field)
-    canonical = [etree.tostring(etree.fromstring(body_of(message)), method="c14n") for message in (ours, theirs)]
+    canonical = [
+        etree.tostring(etree.fromstring(body_of(message)), method="c14n") for message in (ours, theirs)
+    ]
     assert canonical[0] == canonical[1]
 
 

@@ -39,6 +39,7 @@ from sild.adapter.options import CallOptions, RestOptions
 from sild.adapter.rest import (
     IDEMPOTENT,
     PathText,
+    encoded,
     ensure_method,
     own_headers,
     read_fault,
@@ -221,7 +222,7 @@ class AsyncXRoadClient:
         body, content_type = _body_of(options)
         ensure_method(method, has_body=body.present)
         query_id = self._query_id(options)
-        headers: list[Header] = [(b"X-Road-Client", self.client.encode().encode())]
+        headers: list[Header] = [(b"X-Road-Client", encoded(self.client))]
         headers.append((b"X-Road-Id", header_value("query_id", query_id)))
         headers += (options.get("context") or self._context).headers()
         if content_type:

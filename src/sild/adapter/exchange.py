@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
@@ -54,8 +54,9 @@ class Exchanges:
 
     async def run(self, call: Call[T]) -> T:
         """Send, judge, repeat while the rule allows; the connection is free again when this returns."""
-        async with self.open(call) as judged:
-            return judged
+        connection, judged = await self._begin(call)
+        self._end(connection)
+        return judged
 
     @asynccontextmanager
     async def open(self, call: Call[T]) -> AsyncIterator[T]:
@@ -63,23 +64,29 @@ class Exchanges:
 
         The bound on the whole call ends when the block begins. Enter and leave may run in different tasks.
         """
-        timeouts = call.timeouts or self._timeouts
-        async with _within(timeouts.total):
-            await self._connections.acquire()
-            try:
-                connection, judged = await self._attempts(call, timeouts)
-            except BaseException:
-                self._connections.release()
-                raise
+        connection, judged = await self._begin(call)
         try:
             yield judged
         except BaseException:
             connection.abort()
             raise
-        else:
-            self._give_back(connection)
         finally:
-            self._connections.release()
+            self._end(connection)
+
+    async def _begin(self, call: Call[T]) -> tuple[Connection, T]:
+        """Wait for a connection's turn, and send until something good comes back. `_end` gives the turn up."""
+        timeouts = call.timeouts or self._timeouts
+        async with _within(timeouts.total) if timeouts.total is not None else nullcontext():
+            await self._connections.acquire()
+            try:
+                return await self._attempts(call, timeouts)
+            except BaseException:
+                self._connections.release()
+                raise
+
+    def _end(self, connection: Connection) -> None:
+        self._give_back(connection)
+        self._connections.release()
 
     async def _attempts(self, call: Call[T], timeouts: Timeouts) -> tuple[Connection, T]:
         for attempt in count(1):
@@ -140,7 +147,7 @@ class Exchanges:
 
 
 @asynccontextmanager
-async def _within(seconds: float | None) -> AsyncIterator[None]:
+async def _within(seconds: float) -> AsyncIterator[None]:
     """A bound on everything inside, as an error of ours."""
     try:
         async with asyncio.timeout(seconds) as bound:

@@ -33,6 +33,7 @@ __all__ = [
     "build_response",
     "fault_error",
     "header_text",
+    "legal_ground_of",
     "read_answer",
     "security_token",
     "soap_action_header",
@@ -194,6 +195,14 @@ def _legal_ground(value: str | None) -> str:
     if value is None:
         return ""
     return f'<legalGround xmlns="{LEGAL_GROUND}">{header_text("legalGround", value)}</legalGround>'
+
+
+def legal_ground_of(message: SoapMessage) -> str | None:
+    """The text of our header element, None when it is absent or empty."""
+    if LEGAL_GROUND.encode() not in message.data:
+        return None
+    header = parse_xml(message.data).find(f"{{{SOAP_ENVELOPE}}}Header")
+    return None if header is None else header.findtext(f"{{{LEGAL_GROUND}}}legalGround") or None
 
 
 # --- the answer -----------------------------------------------------------------------------------------------------
