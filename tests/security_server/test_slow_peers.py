@@ -86,7 +86,7 @@ async def test_an_information_system_that_does_not_take_its_answer(pair: Pair) -
     pair.echo.answer = large
     _, writer = await asyncio.open_connection(*pair.consumer.server.addresses["client_http"], limit=1024)
     writer.write(HEAD + b"Content-Length: 0\r\n\r\n")
-    writer.transport.pause_reading()
+    writer.transport.pause_reading()  # type: ignore[attr-defined]  # a TCP transport has it
     for _ in range(100):
         await asyncio.sleep(0.1)
         if pair.consumer.server._servers["client_http"].connections == 0:
