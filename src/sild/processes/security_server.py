@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import resource
@@ -66,12 +67,6 @@ def command(config: Path, grace: float) -> None:
     configure_logging(settings.log_level)
     _allow_many_connections()
     run(_serve(settings.at(config.parent.resolve()), grace))
-
-
-def _allow_many_connections() -> None:
-    """Each connection is a file to the system; many systems start a process with 1024 until it asks for its due."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _allow_many_connections() -> None:
