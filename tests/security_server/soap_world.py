@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from world import Handler, Site, World
@@ -81,11 +82,13 @@ class SoapWorld:
         self.world = world
         self.service = SoapService()
 
-    async def start(self, *, provider_starts: bool = True) -> None:
+    async def start(self, *, provider_starts: bool = True, **settings: Any) -> None:
         world = self.world
         self.url = await world.serve(self.service)
-        self.consumer = await world.add_server("ss1", "consumer", [CONSUMER_SUBSYSTEM])
-        self.provider = await world.add_server("ss2", "producer", [PRODUCER_SUBSYSTEM], start=provider_starts)
+        self.consumer = await world.add_server("ss1", "consumer", [CONSUMER_SUBSYSTEM], **settings)
+        self.provider = await world.add_server(
+            "ss2", "producer", [PRODUCER_SUBSYSTEM], start=provider_starts, **settings
+        )
         for site, owner in ((self.consumer, CONSUMER), (self.provider, PRODUCER)):
             site.server.serverconf.add_client(
                 owner, status=ClientStatus.REGISTERED, connection_type=ConnectionType.HTTP
@@ -128,6 +131,67 @@ class SoapWorld:
             given.get("answer_content_type", TEXT_XML),
         )
         return await self.post(with_id(query(request), query_id), given.get("content_type", TEXT_XML))
+
+
+def identifier(tag: str, kind: str, parts: dict[str, str | None]) -> str:
+    inner = "".join(f"<id:{name}>{value}</id:{name}>" for name, value in parts.items() if value is not None)
+    return f'<xroad:{tag} id:objectType="{kind}">{inner}</xroad:{tag}>'
+
+
+def client_header(client: ClientId, tag: str = "client", **more: str | None) -> str:
+    names = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode")
+    parts: dict[str, str | None] = dict(zip(names, client.parts, strict=False))
+    kind = "SERVICE" if "serviceCode" in more else "SERVER" if "serverCode" in more else ""
+    kind = kind or ("MEMBER" if client.subsystem_code is None else "SUBSYSTEM")
+    return identifier(tag, kind, parts | more)
+
+
+def envelope(
+    *,
+    client: ClientId = CONSUMER,
+    service: ServiceId = GET_STATE,
+    query_id: str = "q1",
+    header: str = "",
+    body: str = "<get xmlns='urn:x'>õ</get>",
+    response: bool = False,
+    declaration: str = '<?xml version="1.0" encoding="UTF-8"?>',
+    encoding: str = "utf-8",
+) -> bytes:
+    """A SOAP message. header: more of its fields.  body: children of the element named after the service."""
+    name = service.service_code + ("Response" if response else "")
+    fields = client_header(client) + client_header(
+        service.client_id,
+        "service",
+        serviceCode=service.service_code,
+        serviceVersion=service.service_version,
+    )
+    text = (
+        f'{declaration}<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"'
+        ' xmlns:xroad="http://x-road.eu/xsd/xroad.xsd" xmlns:id="http://x-road.eu/xsd/identifiers">'
+        f"<SOAP-ENV:Header>{fields}<xroad:id>{query_id}</xroad:id>"
+        f"<xroad:protocolVersion>4.0</xroad:protocolVersion>{header}</SOAP-ENV:Header>"
+        f'<SOAP-ENV:Body><p:{name} xmlns:p="urn:producer">{body}</p:{name}></SOAP-ENV:Body></SOAP-ENV:Envelope>'
+    )
+    return text.encode(encoding)
+
+
+def multipart(*parts: tuple[str, bytes], boundary: str = "MIME_boundary") -> bytes:
+    """parts: header lines joined by CRLF, and content."""
+    pieces = [f"--{boundary}\r\n{head}\r\n\r\n".encode("latin-1") + data + b"\r\n" for head, data in parts]
+    return b"".join(pieces) + f"--{boundary}--\r\n".encode()
+
+
+MULTIPART = "multipart/related; boundary=MIME_boundary"
+
+
+def records(site: Site) -> list[tuple[str, bool, bytes]]:
+    """(query id, is response, message) of every logged message, in order."""
+    store = site.server.message_log.store
+    with store.engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "select query_id, is_response, message from message_record order by id"
+        ).all()
+    return [(row[0], bool(row[1]), bytes(row[2])) for row in rows]
 
 
 def fault_of_answer(answer: Fetched) -> Fault:
