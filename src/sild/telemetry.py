@@ -12,7 +12,7 @@ import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-from sild.errors import PlatformError
+from sild.errors import CallerError, PeerError, PlatformError, TrustError, Unavailable
 
 __all__ = ["Logger", "configure_logging", "get_logger", "request_id"]
 
@@ -63,7 +63,10 @@ class Logger:
 
     def refusal(self, event: str, error: PlatformError, **values: Plain) -> None:
         """A refusal with whose fault it is (`fault`: CallerError, PeerError, TrustError, Unavailable)."""
-        values.update(fault=type(error).__name__, code=error.code_path, message=error.message)
+        kind, whose = type(error).__name__, _whose(error)
+        values.update(fault=whose, code=error.code_path, message=error.message)
+        if kind != whose:
+            values["error"] = kind
         for name, value in error.detail.items():
             values.setdefault(name, value)
         self._log(logging.WARNING, event, values)
@@ -72,6 +75,12 @@ class Logger:
         """An error nobody foresaw: logged with its trace, shown to no caller."""
         values["error"] = type(error).__name__
         self._logger.error(event, exc_info=error, extra={"values": values})
+
+
+def _whose(error: PlatformError) -> str:
+    """The kind among the four, whatever a room calls its own error; a fault passed on from a peer is none of them."""
+    kinds = (CallerError, PeerError, TrustError, Unavailable)
+    return next((kind.__name__ for kind in kinds if isinstance(error, kind)), type(error).__name__)
 
 
 def get_logger(room: str) -> Logger:
@@ -89,7 +98,13 @@ class _JsonLines(logging.Formatter):
         line.update(getattr(record, "values", {}))
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        text = json.dumps(line, ensure_ascii=False)
+        return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    """What a terminal acts on or a reader takes for a line's end (C1 controls, U+2028, marks of direction) is escaped."""
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 logging.getLogger("sild").addHandler(logging.NullHandler())  # silent in a program that configures no logging
