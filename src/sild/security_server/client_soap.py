@@ -121,6 +121,7 @@ class _Exchange:
         self._source = source
         self._globalconf = globalconf
         self._request_id = xid
+        self._sealed = False  # signed and logged: only to such a request can there be an answer
         self._log_bodies = parts.message_log.body_logging.is_logged(
             message.service.client_id, client_side=True
         )
@@ -149,6 +150,7 @@ class _Exchange:
             if not outgoing.answered:
                 passage.end()
                 sealed = await self._seal(passage)
+                self._sealed = True
                 await outgoing.finish(signature_parts(writer, sealed))
         parts.crash.reach("client.request_sent")
         return await outgoing.response(parts.settings.peer_read_timeout)
@@ -214,6 +216,8 @@ class _Exchange:
     async def accept(self, received: ReceivedMessage) -> None:
         """Verify, compare with the request, log: what has been received may be handed over (WIRE 3, 5)."""
         parts, message, at = self._parts, self._message, self._parts.clock()
+        if not self._sealed:
+            raise PeerError("Response came before the end of the request", code="inconsistent_response")
         if received.kind is not MessageKind.SOAP:
             raise PeerError("Response does not have SOAP message", code="missing_soap")
         with stage("service_failed"):
