@@ -23,7 +23,7 @@ bench: .venv/ready
 	@$(BIN)/sild bench exchange $(ARGS)
 
 fuzz: .venv/ready
-	$(BIN)/pytest --hypothesis-profile=long -m fuzz --timeout=0 $(ARGS)
+	$(BIN)/pytest --hypothesis-profile=long -m hypothesis --timeout=0 $(ARGS)
 
 # A virtual environment with the locked packages; where python3 lacks ensurepip, virtualenv makes it.
 .venv/ready: pyproject.toml requirements.lock

