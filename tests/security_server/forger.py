@@ -137,7 +137,7 @@ class Forger:
 
     async def connect(self) -> Connection:
         host, port = self.target.server.addresses["server_proxy"]
-        return await open_connection(host, port, tls=self.site.server._parts.tls.peer_client())
+        return await open_connection(host, port, tls=self.site.server._parts.tls.peer_identity().context)
 
     async def post(
         self, body: bytes, headers: Sequence[Header] = HEADERS, method: str = "POST"

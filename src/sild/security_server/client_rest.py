@@ -51,7 +51,7 @@ class ClientRest:
         parts = self._parts
         at = parts.clock()
         globalconf = parts.globalconf(at)
-        ocsp_responses = parts.auth_ocsp_responses()
+        identity = parts.peer_identity()
         xid = new_uuid()
         with request_id(xid):
             message = RestRequest.from_http(
@@ -68,8 +68,10 @@ class ClientRest:
             exchange = _Exchange(parts, message, globalconf, at)
             received = ReceivedMessage()
             try:
-                async with parts.connections.to(servers, message.service.client_id, globalconf, at) as peer:
-                    response = await exchange.send(peer, request, ocsp_responses)
+                async with parts.connections.to(
+                    servers, message.service.client_id, globalconf, at, identity.context
+                ) as peer:
+                    response = await exchange.send(peer, request, identity.ocsp_responses)
                     await exchange.receive(response, received)
                 answer = await exchange.accept(received)
                 await _hand_over(responder, answer, received.body)

@@ -61,7 +61,7 @@ class ClientSoap:
                 )
         at = parts.clock()
         globalconf = parts.globalconf(at)
-        ocsp_responses = parts.auth_ocsp_responses()
+        identity = parts.peer_identity()
         xid = new_uuid()
         with request_id(xid):
             source = _Input(request, parts)
@@ -73,8 +73,10 @@ class ClientSoap:
             exchange = _Exchange(parts, message, source, globalconf, xid)
             received = ReceivedMessage()
             try:
-                async with parts.connections.to(servers, message.service.client_id, globalconf, at) as peer:
-                    response = await exchange.send(peer, ocsp_responses)
+                async with parts.connections.to(
+                    servers, message.service.client_id, globalconf, at, identity.context
+                ) as peer:
+                    response = await exchange.send(peer, identity.ocsp_responses)
                     await exchange.receive(response, received)
                 await exchange.accept(received)
                 await _hand_over(responder, received, response)

@@ -35,59 +35,68 @@ Authenticate = Callable[[Connection, PeerRoute, ClientId, GlobalConf, datetime],
 class PeerConnections:
     """Gives out verified connections.
 
-    tls: the context for a new connection.  authenticate: raises TrustError unless the server at the other end is one that
+    authenticate: raises TrustError unless the server at the other end is one that
     serves the provider.
     """
 
     def __init__(
         self,
         settings: SecurityServerSettings,
-        tls: Callable[[], TlsContext],
         authenticate: Authenticate,
         limits: Limits,
     ) -> None:
         self._settings = settings
-        self._tls = tls
         self._authenticate = authenticate
         self._limits = limits
         self._pool = ConnectionPool(settings.max_idle_peer_connections, settings.peer_idle_timeout)
         self._winners: dict[frozenset[str], tuple[str, float]] = {}
 
     def to(
-        self, servers: Sequence[SecurityServer], provider: ClientId, globalconf: GlobalConf, at: datetime
+        self,
+        servers: Sequence[SecurityServer],
+        provider: ClientId,
+        globalconf: GlobalConf,
+        at: datetime,
+        tls: TlsContext,
     ) -> _Lent:
-        """`async with`: a verified connection to one of `servers`; kept for another message if it can carry one.
+        """`async with`: a verified connection to one of `servers`; kept for another message if it can carry one, and if
+        that goes out under the same context.
 
         Raises TrustError (`ssl_authentication_failed`) or Unavailable (`network_error`): none could be used.
         """
         addresses = tuple(dict.fromkeys(server.address for server in servers if server.address))
-        return _Lent(self, addresses, provider, globalconf, at)
+        return _Lent(self, addresses, provider, globalconf, at, tls)
 
-    def release(self, address: str, connection: Connection) -> None:
+    def release(self, address: str, connection: Connection, tls: TlsContext) -> None:
         """The exchange on it is over and was good."""
         if self._settings.keep_peer_connections:
-            self._pool.give(address, connection)
+            self._pool.give((address, tls), connection)
         else:
             connection.close()
 
     async def acquire(
-        self, addresses: tuple[str, ...], provider: ClientId, globalconf: GlobalConf, at: datetime
+        self,
+        addresses: tuple[str, ...],
+        provider: ClientId,
+        globalconf: GlobalConf,
+        at: datetime,
+        tls: TlsContext,
     ) -> tuple[str, Connection]:
         key = frozenset(addresses)
         alone = len(addresses) == 1
         likely = addresses[0] if alone else self._winner(key)
         if likely is not None:
-            kept = await self._kept(likely, provider, globalconf, at)
+            kept = await self._kept(likely, provider, globalconf, at, tls)
             if kept is not None:
                 return likely, kept
         if likely is not None and not alone:
             try:
-                return await self._race((likely,), REMEMBERED_TIMEOUT, provider, globalconf, at)
+                return await self._race((likely,), REMEMBERED_TIMEOUT, provider, globalconf, at, tls)
             except PlatformError as error:
                 log.refusal("connections.winner_lost", error, address=likely)
                 self._winners.pop(key, None)
                 addresses = tuple(address for address in addresses if address != likely)
-        found = await self._race(addresses, self._settings.connect_timeout, provider, globalconf, at)
+        found = await self._race(addresses, self._settings.connect_timeout, provider, globalconf, at, tls)
         if not alone:
             self._remember(key, found[0])
         return found
@@ -107,10 +116,10 @@ class PeerConnections:
     # kept connections
 
     async def _kept(
-        self, address: str, provider: ClientId, globalconf: GlobalConf, at: datetime
+        self, address: str, provider: ClientId, globalconf: GlobalConf, at: datetime, tls: TlsContext
     ) -> Connection | None:
         """An idle connection to `address`, if it is still what a new one would be."""
-        while (connection := self._pool.take(address)) is not None:
+        while (connection := self._pool.take((address, tls))) is not None:
             try:
                 await self._authenticate(connection, self._route(address), provider, globalconf, at)
             except PlatformError:
@@ -139,11 +148,12 @@ class PeerConnections:
         provider: ClientId,
         globalconf: GlobalConf,
         at: datetime,
+        tls: TlsContext,
     ) -> tuple[str, Connection]:
         """The first of `addresses` that can be connected to and is what it must be; the others are let go."""
         order = random.sample(addresses, len(addresses))
         attempts = {
-            asyncio.create_task(self._open(address, timeout, provider, globalconf, at)): address
+            asyncio.create_task(self._open(address, timeout, provider, globalconf, at, tls)): address
             for address in order
         }
         failures: list[BaseException] = []
@@ -171,11 +181,12 @@ class PeerConnections:
         provider: ClientId,
         globalconf: GlobalConf,
         at: datetime,
+        tls: TlsContext,
     ) -> tuple[str, Connection]:
         route = self._route(address)
         try:
             connection = await open_connection(
-                route.host, route.port, tls=self._tls(), connect_timeout=timeout, limits=self._limits
+                route.host, route.port, tls=tls, connect_timeout=timeout, limits=self._limits
             )
         except TlsFailed as error:
             raise TrustError("TLS handshake failed", code="ssl_authentication_failed") from error
@@ -197,7 +208,16 @@ class PeerConnections:
 class _Lent:
     """A connection for the length of one exchange. A class, not a generator: it is made for every message."""
 
-    __slots__ = ("_address", "_addresses", "_at", "_connection", "_connections", "_globalconf", "_provider")
+    __slots__ = (
+        "_address",
+        "_addresses",
+        "_at",
+        "_connection",
+        "_connections",
+        "_globalconf",
+        "_provider",
+        "_tls",
+    )
 
     def __init__(
         self,
@@ -206,21 +226,23 @@ class _Lent:
         provider: ClientId,
         globalconf: GlobalConf,
         at: datetime,
+        tls: TlsContext,
     ) -> None:
         self._connections = connections
         self._addresses = addresses
         self._provider = provider
         self._globalconf = globalconf
         self._at = at
+        self._tls = tls
 
     async def __aenter__(self) -> Connection:
         self._address, self._connection = await self._connections.acquire(
-            self._addresses, self._provider, self._globalconf, self._at
+            self._addresses, self._provider, self._globalconf, self._at, self._tls
         )
         return self._connection
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._connections.release(self._address, self._connection)
+            self._connections.release(self._address, self._connection, self._tls)
         else:
             self._connection.abort()

@@ -20,7 +20,7 @@ from sild.security_server.service_call import ServiceCaller
 from sild.security_server.settings import SecurityServerSettings
 from sild.security_server.snapshot import ServerConfSnapshot
 from sild.security_server.spool import SpooledBody
-from sild.security_server.tls_contexts import TlsContexts
+from sild.security_server.tls_contexts import PeerIdentity, TlsContexts
 from sild.signer import Signer
 from sild.xroad.globalconf import GlobalConf
 from sild.xroad.identifiers import ClientId, SecurityServerId
@@ -67,9 +67,9 @@ class Parts:
         globalconf.ensure_valid(at)
         return globalconf
 
-    def auth_ocsp_responses(self) -> tuple[bytes, ...]:
-        """For every certificate this server shows in TLS. Raises TrustError (`ssl_authentication_failed`)."""
-        return self.tls.credentials().ocsp_responses
+    def peer_identity(self) -> PeerIdentity:
+        """What this server shows others, for one message. Raises Unavailable (`ssl_authentication_failed`)."""
+        return self.tls.peer_identity()
 
     def new_body(self, *, keep: bool = True) -> SpooledBody:
         settings = self.settings

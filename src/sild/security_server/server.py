@@ -147,7 +147,7 @@ class SecurityServer:
             message_log=self.message_log,
             verifier=verifier,
             authentication=authentication,
-            connections=PeerConnections(settings, tls.peer_client, authentication.provider_server, limits),
+            connections=PeerConnections(settings, authentication.provider_server, limits),
             services=ServiceCaller(tls.services, limits),
             limits=TransportLimits(max_body_bytes=settings.max_body_size),
             tls=tls,

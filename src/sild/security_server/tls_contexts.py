@@ -1,12 +1,15 @@
 """The TLS contexts of this server, made anew when a key, a certificate or the trusted authorities change.
 
 Connections ask for a context when they are made, so a change needs no restart and drops no message (WIRE 11.1, 11.4).
+A message goes out under one `PeerIdentity` from beginning to end: the OCSP responses in it are about the certificate of its
+connection, also when another certificate has come into use meanwhile.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sild.clock import Clock
 from sild.errors import PlatformError, Unavailable
@@ -22,11 +25,19 @@ from sild.signer import Signer, TlsCredentials
 from sild.telemetry import get_logger
 from sild.xroad.globalconf import GlobalConf
 
-__all__ = ["TlsContexts"]
+__all__ = ["PeerIdentity", "TlsContexts"]
 
 log = get_logger("security_server")
 
 RECHECK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class PeerIdentity:
+    """Who this server is to another: the context of its connections, and DER responses about every certificate it shows."""
+
+    context: TlsContext
+    ocsp_responses: tuple[bytes, ...]
 
 
 class TlsContexts:
@@ -41,13 +52,21 @@ class TlsContexts:
         self._credentials: TlsCredentials | None = None
         self._checked = 0.0
         self._checked_with: GlobalConf | None = None
-        self._made_of: tuple[object, ...] = ()
+        self._server_made_of: tuple[object, ...] = ()
         self._server: TlsContext | None = None
+        self._client_made_of: str | None = None
         self._client: TlsContext | None = None
+        self._identity: PeerIdentity | None = None
+        self._identity_of: TlsCredentials | None = None
+        signer.keyring.on_change(self._forget)
         self._information_systems = information_system_server_context()
         self._services = service_client_context()
         for context in (self._information_systems, self._services):
             context.use_key(internal.key, [internal.certificate])
+
+    def _forget(self) -> None:
+        """Another certificate may be the one in use now."""
+        self._credentials = None
 
     def credentials(self) -> TlsCredentials:
         """Raises Unavailable (`ssl_authentication_failed`): there is no certificate a peer would accept now."""
@@ -66,7 +85,7 @@ class TlsContexts:
     def peer_server(self) -> TlsContext:
         """Of port 5500. While the certificate's status cannot be shown, the last context goes on."""
         try:
-            self._renew(self.credentials())
+            self._renew_server(self.credentials())
         except PlatformError as error:
             log.refusal("tls.no_credentials", error)
         if self._server is None:
@@ -75,11 +94,17 @@ class TlsContexts:
             )
         return self._server
 
-    def peer_client(self) -> TlsContext:
-        """For connections to other servers. Raises Unavailable (`ssl_authentication_failed`)."""
-        self._renew(self.credentials())
-        assert self._client is not None
-        return self._client
+    def peer_identity(self) -> PeerIdentity:
+        """For a message to another server. Raises Unavailable (`ssl_authentication_failed`)."""
+        credentials = self.credentials()
+        if self._identity is None or self._identity_of is not credentials:
+            if self._client is None or self._client_made_of != credentials.info.sha1:
+                client = peer_client_context()
+                credentials.load_into(client)
+                self._client, self._client_made_of = client, credentials.info.sha1
+            self._identity = PeerIdentity(self._client, credentials.ocsp_responses)
+            self._identity_of = credentials
+        return self._identity
 
     def information_systems(self) -> TlsContext:
         """Of port 8443."""
@@ -89,14 +114,11 @@ class TlsContexts:
         """For https services."""
         return self._services
 
-    def _renew(self, credentials: TlsCredentials) -> None:
+    def _renew_server(self, credentials: TlsCredentials) -> None:
         globalconf = self._globalconf()
         authorities = () if globalconf is None else globalconf.all_ca_certificates(self._clock())
         made_of = (credentials.info.sha1, authorities)
-        if made_of == self._made_of:
-            return
-        server, client = peer_server_context(client_cas=authorities), peer_client_context()
-        credentials.load_into(server)
-        credentials.load_into(client)
-        self._server, self._client = server, client
-        self._made_of = made_of
+        if made_of != self._server_made_of:
+            server = peer_server_context(client_cas=authorities)
+            credentials.load_into(server)
+            self._server, self._server_made_of = server, made_of
