@@ -98,7 +98,7 @@ async def test_what_cannot_be_sent_is_said_before_anything_is(pair: Pair, xroad:
     with pytest.raises(ValueError, match="not JSON compliant"):
         await xroad.post(ECHO, json=float("nan"))
     with pytest.raises(TypeError):
-        await xroad.post(ECHO, body="text")  # type: ignore[typeddict-item]
+        await xroad.post(ECHO, body="text")  # type: ignore[arg-type]
     assert pair.echo.requests == []
 
 
