@@ -37,8 +37,12 @@ _ENCODINGS = frozenset(
     + [f"iso8859-{n}" for n in (*range(1, 12), *range(13, 17))]
     + [f"cp{n}" for n in range(1250, 1259)]
 )
-_DECLARATION = re.compile(rb"\s*<\?xml\s[^>]{0,200}?\?>")
-_DECLARED = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
+_BEGINS_DECLARATION = re.compile(rb"<\?xml\s")
+_DECLARATION = re.compile(
+    rb"<\?xml\s+version\s*=\s*(?:'1\.0'|\"1\.0\")"
+    rb"(?:\s+encoding\s*=\s*(?P<quote>['\"])(?P<encoding>[A-Za-z][A-Za-z0-9._-]{0,39})(?P=quote))?"
+    rb"(?:\s+standalone\s*=\s*(?:'(?:yes|no)'|\"(?:yes|no)\"))?\s*\?>"
+)
 
 
 @dataclass(slots=True)
@@ -91,22 +95,30 @@ def utf8_document(data: bytes, charset: str | None = None) -> bytes:
     Its encoding is what its byte order mark or declaration says; failing that `charset`; failing that UTF-8.
     Raises PeerError (`invalid_soap`): an unknown encoding, or bytes that are not of it.
     """
-    data, name = _without_mark(data)
-    declaration = _DECLARATION.match(data) if name is None else None
-    if declaration is not None:
-        declared = _DECLARED.search(declaration.group())
-        name = declared.group(1).decode() if declared else None
-        data = data[declaration.end() :]
-    name = _known_encoding(name or charset or "utf-8")
-    if name == "utf-8":
-        return data
+    data, utf16 = _without_mark(data)
+    if utf16 is not None:
+        return _without_declaration(_in_utf8(data, utf16))[1]
+    declared, data = _without_declaration(data)
+    name = _known_encoding(declared or charset or "utf-8")
+    return data if name == "utf-8" else _in_utf8(data, name)
+
+
+def _in_utf8(data: bytes, encoding: str) -> bytes:
     try:
-        text = data.decode(name)
+        return data.decode(encoding).encode()
     except UnicodeDecodeError:
-        raise _malformed(f"the document is not {name}") from None
-    decoded = text.encode()
-    declaration = _DECLARATION.match(decoded)
-    return decoded[declaration.end() :] if declaration else decoded
+        raise _malformed(f"the document is not {encoding}") from None
+
+
+def _without_declaration(data: bytes) -> tuple[str | None, bytes]:
+    """The encoding an XML declaration names, and what follows it (XML 1.0, 2.8)."""
+    if not _BEGINS_DECLARATION.match(data):
+        return None, data
+    declaration = _DECLARATION.match(data)
+    if declaration is None:
+        raise _malformed("the XML declaration is not one of XML 1.0")
+    encoding = declaration["encoding"]
+    return None if encoding is None else encoding.decode(), data[declaration.end() :]
 
 
 def _without_mark(data: bytes) -> tuple[bytes, str | None]:
