@@ -7,7 +7,7 @@ description.py  nation.json                                   story.py        th
 
 from sild.nation.floor import Floor, measure_floor
 from sild.nation.layout import Layout
-from sild.nation.load import Call, Load, run_load
+from sild.nation.load import Call, Load, joined, run_load
 from sild.nation.nation import Nation
 from sild.nation.plan import DEMO, MemberPlan, NationPlan
 from sild.nation.server_process import ServerProcess, Usage
@@ -25,6 +25,7 @@ __all__ = [
     "ServerProcess",
     "Step",
     "Usage",
+    "joined",
     "measure_floor",
     "run_load",
     "tell",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sild.errors import PlatformError
 from sild.http1 import Header, Limits, open_connection
 
-__all__ = ["Call", "Load", "run_load"]
+__all__ = ["Call", "Load", "joined", "run_load"]
 
 ANSWER_LIMIT = 1024 * 1024
 
@@ -46,6 +46,13 @@ class Load:
         if not self.latencies:
             return float("nan")
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * percent / 100))]
+
+
+def joined(loads: Sequence[Load]) -> Load:
+    """Several of the same load, one after the other, as one."""
+    latencies = sorted(latency for load in loads for latency in load.latencies)
+    seconds, errors = sum(load.seconds for load in loads), sum(load.errors for load in loads)
+    return Load(loads[0].clients, seconds, tuple(latencies), errors)
 
 
 async def run_load(call: Call, *, clients: int, seconds: float) -> Load:
