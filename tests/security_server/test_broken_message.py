@@ -32,10 +32,7 @@ async def test_an_honest_message_passes(forger: Forger, shared_pair: Pair) -> No
     [
         (0, "service_failed.ssl_authentication_failed"),
         (1, "service_failed.invalid_content_type"),
-        (
-            2,
-            "signature_verification.malformed_signature.hashchain_unused_inputs|signature_verification.malformed_signature.invalid_reference",
-        ),
+        (2, "signature_verification.malformed_signature.invalid_reference"),
         (3, "service_failed.invalid_content_type"),
         (4, "service_failed.invalid_content_type"),
         (5, "missing_signature"),
@@ -45,7 +42,7 @@ async def test_a_part_is_missing(forger: Forger, shared_pair: Pair, left_out: in
     parts = forger.message(body=b"hello")
     del parts[left_out]
     fault = await forger.fault(parts)
-    assert fault.code in [code(one) for one in expected.split("|")], fault
+    assert fault.code == code(expected)
     assert shared_pair.echo.requests == []
     assert shared_pair.records(shared_pair.provider) == []
 
@@ -55,7 +52,8 @@ async def test_a_part_comes_twice(forger: Forger, shared_pair: Pair, doubled: in
     parts = forger.message(body=b"hello")
     parts.insert(doubled, parts[doubled])
     fault = await forger.fault(parts)
-    assert fault.code in (code("service_failed.invalid_content_type"), code("service_failed.invalid_message"))
+    after_the_end = code("service_failed.invalid_message")
+    assert fault.code == (after_the_end if doubled == 5 else code("service_failed.invalid_content_type"))
     assert shared_pair.echo.requests == []
 
 
@@ -64,7 +62,7 @@ async def test_two_parts_change_places(forger: Forger, shared_pair: Pair, place:
     parts = forger.message(body=b"hello")
     parts[place], parts[place + 1] = parts[place + 1], parts[place]
     fault = await forger.fault(parts)
-    assert fault.code.startswith(code("service_failed.invalid_"))
+    assert fault.code == code("service_failed.invalid_content_type")
     assert shared_pair.echo.requests == []
 
 
@@ -73,7 +71,7 @@ async def test_a_body_the_signature_does_not_cover(forger: Forger, shared_pair: 
     part = request_part(method="POST")
     parts = [forger.tls_ocsp(), (REQUEST, part), (BODY, b"unsigned"), *forger.sealer.seal(part)]
     fault = await forger.fault(parts)
-    assert fault.code.startswith(code("signature_verification.")), fault
+    assert fault.code == code("signature_verification.malformed_signature")
     assert shared_pair.echo.requests == []
 
 
@@ -82,7 +80,7 @@ async def test_a_chain_beside_a_plain_signature(forger: Forger, shared_pair: Pai
     other = forger.sealer.seal(part, b"hello")
     parts = [forger.tls_ocsp(), (REQUEST, part), (BODY, b"hello"), *other[:2], *forger.sealer.seal(part)]
     fault = await forger.fault(parts)
-    assert fault.code.startswith(code("signature_verification."))
+    assert fault.code == code("signature_verification.malformed_signature")
     assert shared_pair.echo.requests == []
 
 
@@ -167,7 +165,7 @@ async def test_wrong_content_type(forger: Forger, content_type: bytes, expected:
 async def test_a_fault_in_a_request(forger: Forger) -> None:
     fault_xml = b'<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>x</faultcode><faultstring>y</faultstring></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>'
     fault = await forger.fault([forger.tls_ocsp(), ("text/xml", fault_xml)])
-    assert fault.code.startswith("server.serverproxy.")
+    assert fault.code == code("missing_rest")
 
 
 async def test_without_a_hash_algorithm(forger: Forger) -> None:
