@@ -72,6 +72,11 @@ _MESSAGE = (
     ),
     Code("logging_failed", "LoggingFailed", "The message could not be logged, so it was not handed over."),
     Code("timestamping_failed", "TimestampingFailed", "Time-stamping has failed for longer than allowed."),
+    Code(
+        "no_timestamping_provider_found",
+        "NoTimestampingProviderFound",
+        "No time-stamping authority has been chosen.",
+    ),
     Code("invalid_content_type", "InvalidContentType", "A part or message of another type was expected."),
     Code("invalid_soap_action", "InvalidSoapAction", "SOAPAction is not a quoted URI."),
     Code("invalid_http_method", "InvalidHttpMethod", "Another HTTP method was expected."),
