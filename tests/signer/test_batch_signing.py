@@ -120,3 +120,38 @@ async def test_nobody_waits_longer_than_a_minute(world: SignerWorld, monkeypatch
     token.answering.set()
     verify(await signer.sign_message(MEMBER, [MESSAGE]), MESSAGE)
     signer.close()
+
+
+class QuickToken(SoftwareToken):
+    """Signs in its own time, which is short: less than a message's two more files are worth."""
+
+    def __init__(self, world: SignerWorld, seconds: float) -> None:
+        super().__init__(world.directory / "token", batch_signing="automatic")
+        self.seconds = seconds
+        self.signatures = 0
+
+    async def sign(self, key_id: str, algorithm: SignatureAlgorithm, data: bytes) -> bytes:
+        self.signatures += 1
+        await asyncio.sleep(self.seconds)
+        return await super().sign(key_id, algorithm, data)
+
+
+@pytest.mark.parametrize(("seconds", "shared"), [(0.0, False), (0.02, True)])
+async def test_whether_a_batch_is_worth_it_is_measured(
+    world: SignerWorld, monkeypatch: pytest.MonkeyPatch, seconds: float, shared: bool
+) -> None:
+    monkeypatch.setattr("sild.signer.signing.WORTHWHILE_SECONDS", 0.05)  # room for a busy machine
+    first = world.open_signer()
+    await world.certify(first)
+    await first.ocsp.refresh()
+    first.close()
+    token = QuickToken(world, seconds)
+    await token.login(PIN)
+    signer = world.open_signer(token)
+    await signer.sign_message(MEMBER, [MESSAGE])  # measures
+    messages = [[part("/message.xml", b"%d" % number)] for number in range(8)]
+    signed = await asyncio.gather(*(signer.sign_message(MEMBER, parts) for parts in messages))
+    for one, parts in zip(signed, messages, strict=True):
+        verify(one, *parts)
+    assert token.signatures == (3 if shared else 9)
+    signer.close()

@@ -103,6 +103,7 @@ class Signer:
         self._choices: dict[ClientId, _Choice] = {}
         self._queues: dict[tuple[str, str], SigningQueue] = {}
         self.keyring.on_change(self._forget)
+        self.keyring.on_change(self.ocsp.wake)  # a new certificate is of use when its status is known
         self.ocsp.on_change(self._forget)
 
     async def run(self) -> None:
