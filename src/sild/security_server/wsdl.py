@@ -74,6 +74,9 @@ class _Reader:
             parser.Parse(document, True)
         except (expat.ExpatError, UnicodeDecodeError) as error:
             raise _refused(f"not well-formed XML: {error}") from None
+        finally:
+            parser.StartElementHandler = parser.EndElementHandler = None
+            parser.CharacterDataHandler = parser.StartDoctypeDeclHandler = None
 
     def _doctype(self, *_: object) -> None:
         raise _refused("a document type declaration is not allowed")

@@ -117,8 +117,10 @@ def _without_declaration(data: bytes) -> tuple[str | None, bytes]:
     declaration = _DECLARATION.match(data)
     if declaration is None:
         raise _malformed("the XML declaration is not one of XML 1.0")
-    encoding = declaration["encoding"]
-    return None if encoding is None else encoding.decode(), data[declaration.end() :]
+    encoding, rest = declaration["encoding"], data[declaration.end() :]
+    if _BEGINS_DECLARATION.match(rest):
+        raise _malformed("two XML declarations")
+    return None if encoding is None else encoding.decode(), rest
 
 
 def _without_mark(data: bytes) -> tuple[bytes, str | None]:
@@ -189,6 +191,10 @@ class _Reader:
             raise _malformed(str(error)) from None
         except UnicodeDecodeError:
             raise _malformed("a character is not UTF-8") from None
+        finally:
+            # Parser and handlers hold one another: left to the collector, the names of many messages would pile up.
+            self._parser.StartElementHandler = self._parser.EndElementHandler = None
+            self._parser.CharacterDataHandler = self._parser.StartDoctypeDeclHandler = None
 
     def _doctype(self, *_: object) -> None:
         raise PeerError("a document type declaration is not allowed", code="invalid_soap")

@@ -124,7 +124,7 @@ def _spliced(document: bytes, header: _Header, value: bytes) -> bytes:
         raise PeerError("the id has no start tag", code="invalid_soap")
     prefix, attributes = tag.group(1) or b"", _ALGORITHM_ID.sub(b"", tag.group(2).rstrip())
     name = prefix + b"requestHash"
-    indentation = _INDENTATION.search(document, header.begins)
+    indentation = _INDENTATION.search(document, header.begins, start + 1)
     spaces = indentation.group(1) if indentation else b""
     inserted = b'%s<%s%s algorithmId="%s">%s</%s>' % (spaces, name, attributes, SHA512.encode(), value, name)
     kept = document[:end] + inserted + document[end:]

@@ -17,6 +17,7 @@ from sild.xroad.globalconf.documents import (
     certificate_of,
     client_id_of_element,
     conforms,
+    discard,
     optional_text,
     parse_document,
     require_conformity,
@@ -64,7 +65,10 @@ def parse_shared_parameters(xml: bytes, *, version: int | None = None) -> Shared
     (X-Road's own test data has such; 3 and up only add optional elements). Raises PeerError (`malformed_global_conf`).
     """
     root = parse_document(xml, "conf")
-    return _Reader(root, _fitting_version(root, version)).parameters()
+    try:
+        return _Reader(root, _fitting_version(root, version)).parameters()
+    finally:
+        discard(root)
 
 
 def _fitting_version(root: Element, version: int | None) -> int:

@@ -101,6 +101,10 @@ class InstanceIndex:
                 self.server_of_hash[digest] = server
         self.servers_of = {client: tuple(found) for client, found in servers_of.items()}
 
+    def pieces(self) -> list[list[object]]:
+        found = (self.members, self.subsystems, self.servers, self.clients_of, self.servers_of)
+        return [list(by_id.values()) for by_id in found]
+
     @property
     def issuers(self) -> dict[NameKey, tuple[TrustedIssuer, ...]]:
         """By subject name. Several may share one (a CA that changed its key): all are kept."""
@@ -179,6 +183,13 @@ class GlobalConf:
                 index.parameters is parameters or index.parameters == parameters
             )
             self._indexes[instance] = index if index and reusable else InstanceIndex(parameters)
+
+    def pieces(self, successor: GlobalConf) -> list[list[object]]:
+        """What is in this configuration by the thousand and not in `successor`: whoever holds these lists, drops this configuration and
+        then empties them one by one frees it bit by bit. Freed as a whole, one of 100,000 members stops the interpreter for a second."""
+        kept = set(map(id, successor._indexes.values()))
+        gone = (index for index in self._indexes.values() if id(index) not in kept)
+        return [piece for index in gone for piece in index.pieces()]
 
     # -- the own instance ------------------------------------------------------------------------------------------
 
