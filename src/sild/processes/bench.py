@@ -37,6 +37,7 @@ CLIENTS = (1, 8, 64)
 WARM_UP_SECONDS = 1.0
 SLICES = 5  # of a second or more
 LARGE_BODY = 100 * 1024 * 1024
+LARGE_POSTS = 3
 WIDTH = 110
 PIECE = bytes(64 * 1024)
 Keys = Literal["RSA-2048", "EC-P256"]
@@ -202,8 +203,27 @@ async def _added_latency(pair: _Pair, exchanged: dict[str, Any], seconds: float)
 
 
 async def _large_body(pair: _Pair) -> dict[str, Any]:
-    """One POST of 100 MB after a small one has warmed everything; memory is how far the peak rose."""
+    """POSTs of 100 MB after small ones have warmed everything: the fastest; memory is how far all of them raised the peak."""
     before = [process.usage().peak for process in (pair.consumer, pair.provider)]
+    posts = [await _post_large(pair) for _ in range(LARGE_POSTS)]
+    after = [process.usage().peak for process in (pair.consumer, pair.provider)]
+    return {
+        "status": max(post.status for post in posts),
+        "bytes_at_service": min(post.bytes_at_service for post in posts),
+        "megabytes_per_second": round(LARGE_BODY / 1e6 / min(post.seconds for post in posts), 1),
+        "peak_memory_mb": [round(peak / 1e6, 1) for peak in after],
+        "peak_memory_growth_mb": [round((b - a) / 1e6, 1) for a, b in zip(before, after, strict=True)],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    status: int
+    bytes_at_service: int
+    seconds: float
+
+
+async def _post_large(pair: _Pair) -> _Post:
     connection = await open_connection(pair.small.host, pair.small.port)
     headers = [*pair.small.headers, (b"Content-Length", str(LARGE_BODY).encode())]
 
@@ -216,14 +236,7 @@ async def _large_body(pair: _Pair) -> dict[str, Any]:
     answer = await response.read(1024)
     seconds = asyncio.get_running_loop().time() - begun
     connection.close()
-    after = [process.usage().peak for process in (pair.consumer, pair.provider)]
-    return {
-        "status": response.status,
-        "bytes_at_service": int(answer) if response.status == 200 else None,
-        "megabytes_per_second": round(LARGE_BODY / 1e6 / seconds, 1),
-        "peak_memory_mb": [round(peak / 1e6, 1) for peak in after],
-        "peak_memory_growth_mb": [round((b - a) / 1e6, 1) for a, b in zip(before, after, strict=True)],
-    }
+    return _Post(response.status, int(answer) if response.status == 200 else 0, seconds)
 
 
 def _server_figures(pair: _Pair) -> dict[str, Any]:
