@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -85,14 +85,15 @@ async def test_bodies(pair: Pair, xroad: AsyncXRoadClient, tmp_path: Path) -> No
 
 
 async def test_what_cannot_be_sent_is_said_before_anything_is(pair: Pair, xroad: AsyncXRoadClient) -> None:
-    for call in (
+    wrong: list[Callable[[], Awaitable[object]]] = [
         lambda: xroad.get(ECHO, body=b"lost on the way"),
         lambda: xroad.delete(ECHO, json={}),
         lambda: xroad.post(ECHO, json={}, body=b""),
         lambda: xroad.request("BREW", ECHO),
         lambda: xroad.get(ECHO, headers={"X-Road-Id": "another way"}),
         lambda: xroad.get(ECHO, query_id="a\r\nb"),
-    ):
+    ]
+    for call in wrong:
         with pytest.raises(CallerError):
             await call()
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -233,6 +234,47 @@ async def test_large_bodies_stream_both_ways(pair: Pair, xroad: AsyncXRoadClient
             received.update(data)
     assert received.digest() == sent.digest()
     assert answer.evidence_handle().answer_digest is not None
+
+
+async def test_a_refusal_while_the_body_is_still_going(pair: Pair, xroad: AsyncXRoadClient) -> None:
+    """The server answers before the end and does not wait for it; nor do we."""
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 65536
+            yield b"x" * 65536
+            await asyncio.sleep(0)
+
+    with pytest.raises(XRoadFault) as error:
+        await xroad.post(ServiceId(subsystem("7", "Nobody"), "echo"), body=endless())
+    assert error.value.code == "unknown_member"
+    assert sent < 100 * 1024 * 1024
+    assert (await xroad.get(ECHO)).ok
+
+
+async def test_a_slow_upload_is_no_silence(pair: Pair, xroad: AsyncXRoadClient) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(6):
+            await asyncio.sleep(0.1)
+            yield b"x"
+
+    assert (await xroad.post(ECHO, body=slow(), timeouts=Timeouts(silence=0.3))).body == b"x" * 6
+
+
+async def test_what_was_said_stays_out_of_logs(pair: Pair, xroad: AsyncXRoadClient) -> None:
+    with pytest.raises(CallerError) as error:
+        await xroad.get(ECHO, context=CallContext(user_id="EE38001085718\n"))
+    answer = await xroad.post(ECHO, json={"name": "Mari Õun"}, context=CallContext(user_id="EE38001085718"))
+    for text in (
+        str(error.value),
+        repr(error.value),
+        repr(answer),
+        repr(await answer.evidence(stamp_now=True)),
+    ):
+        assert "EE38001085718" not in text
+        assert "Mari" not in text
 
 
 async def test_an_answer_larger_than_allowed(pair: Pair) -> None:

@@ -175,7 +175,7 @@ async def test_any_changed_byte(evidence: Evidence, globalconf: GlobalConf) -> N
         for name in ("message.xml", "attachment1", "META-INF/signatures.xml"):
             changed = replace(container, data=rewritten(container.data, name))
             with pytest.raises(PlatformError):
-                replace(evidence, **{side: changed}).verify(globalconf)
+                replace(evidence, **{side: changed}).verify(globalconf)  # type: ignore[arg-type]
 
 
 async def test_a_body_the_log_left_out_is_still_bound(evidence: Evidence, globalconf: GlobalConf) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha512
 from typing import Any, Self
 
@@ -59,9 +59,12 @@ def _text(value: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestAnswer(AnswerHead):
-    """An answer read whole. Any status the service gave is an answer: `ensure_success` makes 4xx and 5xx errors."""
+    """An answer read whole. Any status the service gave is an answer: `ensure_success` makes 4xx and 5xx errors.
 
-    body: bytes
+    What it says stays out of `repr`, which ends up in logs.
+    """
+
+    body: bytes = field(repr=False)
 
     @property
     def ok(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
 __all__ = ["Body", "BodyStream", "ByteReader", "RequestBody", "Sendable"]
@@ -40,7 +40,7 @@ class Sendable(Protocol):
     def replayable(self) -> bool:
         """It can be sent again from its beginning, or nothing of it has been read yet."""
 
-    def send(self) -> bytes | AsyncIterable[bytes] | None:
+    def send(self) -> bytes | AsyncGenerator[bytes, None] | None:
         """The body for one attempt."""
 
 
@@ -71,7 +71,7 @@ class RequestBody:
     def replayable(self) -> bool:
         return not (self._once and self._used)
 
-    def send(self) -> bytes | AsyncIterable[bytes] | None:
+    def send(self) -> bytes | AsyncGenerator[bytes, None] | None:
         self._used = True
         return self._whole if self._open is None else _pieces(self._open())
 
@@ -86,7 +86,7 @@ def _rewinding(file: _Seekable) -> Callable[[], BodyStream]:
     return rewind
 
 
-async def _pieces(stream: BodyStream) -> AsyncIterator[bytes]:
+async def _pieces(stream: BodyStream) -> AsyncGenerator[bytes, None]:
     """Blocking streams are read in a thread, so that a slow disk holds up nobody else's call."""
     if isinstance(stream, AsyncIterable):
         async for piece in stream:

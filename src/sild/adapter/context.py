@@ -72,8 +72,11 @@ def _party(party: RepresentedParty | None) -> str | None:
 
 
 def header_value(field: str, text: str) -> bytes:
-    """UTF-8, as the message part is. Raises CallerError: empty, too long, blanks at the ends, control characters."""
+    """UTF-8, as the message part is. Raises CallerError: empty, too long, blanks at the ends, control characters.
+
+    The error does not repeat the value: it may be a person's.
+    """
     value = text.encode("utf-8", "surrogatepass")
     if not value or len(value) > MAX_VALUE_BYTES or text != text.strip() or not text.isprintable():
-        raise CallerError(f"{field} cannot stand in a header: {text[:40]!r}", code="bad_request")
+        raise CallerError(f"this {field} cannot stand in a header", code="bad_request")
     return value

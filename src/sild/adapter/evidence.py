@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha512
 from pathlib import Path
@@ -99,7 +99,7 @@ class EvidenceContainer:
     """One ASiC-E container. name: as the server called it.  data: the file."""
 
     name: str
-    data: bytes
+    data: bytes = field(repr=False)
 
     def read(self) -> AsicContainer:
         """Raises PeerError (`asic_...`)."""

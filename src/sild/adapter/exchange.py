@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
@@ -116,9 +116,7 @@ class Exchanges:
 
     async def _attempt(self, connection: Connection, call: Call[T], timeouts: Timeouts, attempt: int) -> T:
         try:
-            response = await connection.request(
-                call.method, call.target, call.headers, call.body.send(), read_timeout=timeouts.silence
-            )
+            response = await _send(connection, call, timeouts.silence)
             return await call.judge(response, attempt)
         except XRoadFault:
             self._give_back(connection)  # read to its end: the connection is as good as before
@@ -144,6 +142,25 @@ class Exchanges:
             query_id=call.query_id,
             attempt=attempt,
         )
+
+
+async def _send(connection: Connection, call: Call[T], silence: float) -> ClientResponse:
+    """Send, and wait for the head of the answer. A stream is sent to its end unless the server answers before.
+
+    Silence counts from the request's last byte: a long upload is none.
+    """
+    body = call.body.send()
+    if body is None or isinstance(body, bytes):
+        return await connection.request(call.method, call.target, call.headers, body, read_timeout=silence)
+    outgoing = await connection.start(call.method, call.target, call.headers)
+    async with aclosing(body):
+        async for piece in body:
+            if outgoing.answered:
+                break
+            await outgoing.write(piece)
+        else:
+            await outgoing.finish()
+    return await outgoing.response(silence)
 
 
 @asynccontextmanager

@@ -9,8 +9,9 @@ from __future__ import annotations
 import binascii
 import quopri
 from base64 import b64decode
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import BinaryIO
 from urllib.parse import unquote
 
@@ -79,10 +80,10 @@ class MultipartBody:
     def replayable(self) -> bool:
         return all(body.replayable for _, body in self._parts)
 
-    def send(self) -> bytes | AsyncIterable[bytes]:
+    def send(self) -> bytes | AsyncGenerator[bytes, None]:
         """At once when every part is bytes, else as a stream."""
         sent = [(head, body.send()) for head, body in self._parts]
-        whole = [(head, body) for head, body in sent if not isinstance(body, AsyncIterable)]
+        whole = [(head, body) for head, body in sent if not isinstance(body, AsyncGenerator)]
         if len(whole) < len(sent):
             return self._stream(sent)
         pieces = [piece for head, body in whole for piece in (self._begin(head), body or b"", b"\r\n")]
@@ -96,13 +97,14 @@ class MultipartBody:
         return b"--%b--\r\n" % self._boundary
 
     async def _stream(
-        self, sent: Sequence[tuple[bytes, bytes | AsyncIterable[bytes] | None]]
-    ) -> AsyncIterator[bytes]:
+        self, sent: Sequence[tuple[bytes, bytes | AsyncGenerator[bytes, None] | None]]
+    ) -> AsyncGenerator[bytes, None]:
         for head, body in sent:
             yield self._begin(head)
-            if isinstance(body, AsyncIterable):
-                async for piece in body:
-                    yield piece
+            if isinstance(body, AsyncGenerator):
+                async with aclosing(body):
+                    async for piece in body:
+                        yield piece
             elif body:
                 yield body
             yield b"\r\n"
@@ -117,7 +119,7 @@ class ReceivedAttachment:
     """raw: the bytes between the boundaries; empty when they were written elsewhere (`AttachmentSink`)."""
 
     headers: PartHeaders
-    raw: bytes
+    raw: bytes = field(repr=False)
 
     @property
     def content_type(self) -> str:
@@ -157,7 +159,7 @@ AttachmentSink = Callable[[PartHeaders], BinaryIO | None]
 class ReceivedSoap:
     """envelope: the SOAP message's bytes as received.  content_type: of its part."""
 
-    envelope: bytes
+    envelope: bytes = field(repr=False)
     content_type: str
     attachments: tuple[ReceivedAttachment, ...]
 

@@ -138,7 +138,7 @@ def _lines(lines: Sequence[str]) -> str:
 def header_text(name: str, value: str) -> str:
     """Raises CallerError for what XML 1.0 cannot hold or a header should not."""
     if not value or not value.isprintable() or value != value.strip():
-        raise CallerError(f"{name} cannot stand in a SOAP header: {value[:40]!r}", code="bad_request")
+        raise CallerError(f"this {name} cannot stand in a SOAP header", code="bad_request")
     return escape(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha512
 from secrets import token_hex
 from typing import TypeVar
@@ -38,9 +38,9 @@ T = TypeVar("T")
 class SoapAnswer:
     """message: the answer's header fields and bytes.  received: envelope and attachments as they came."""
 
-    message: SoapMessage
-    received: ReceivedSoap
-    request: SoapMessage
+    message: SoapMessage = field(repr=False)
+    received: ReceivedSoap = field(repr=False)
+    request: SoapMessage = field(repr=False)
     attempts: int
 
     @property
