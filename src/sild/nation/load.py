@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sild.errors import PlatformError
-from sild.http1 import Header, Limits, open_connection
+from sild.http1 import Connection, Header, Limits, open_connection
 
 __all__ = ["Call", "Load", "joined", "run_load"]
 
@@ -59,12 +59,12 @@ async def run_load(call: Call, *, clients: int, seconds: float) -> Load:
     """Send `call` from `clients` connections for `seconds`. A refused or broken call counts as an error."""
     latencies: list[float] = []
     errors = 0
+    connections = [await open_connection(call.host, call.port, limits=Limits()) for _ in range(clients)]
     start = time.perf_counter()
     end = start + seconds
 
-    async def client() -> None:
+    async def client(connection: Connection) -> None:
         nonlocal errors
-        connection = await open_connection(call.host, call.port, limits=Limits())
         try:
             while (begun := time.perf_counter()) < end:
                 try:
@@ -82,5 +82,5 @@ async def run_load(call: Call, *, clients: int, seconds: float) -> Load:
         finally:
             connection.close()
 
-    await asyncio.gather(*(client() for _ in range(clients)))
+    await asyncio.gather(*map(client, connections))
     return Load(clients, time.perf_counter() - start, tuple(sorted(latencies)), errors)
