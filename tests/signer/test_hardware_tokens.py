@@ -376,3 +376,72 @@ async def test_errors_carry_no_pin(hsm: SoftHsm, caplog: pytest.LogCaptureFixtur
         with pytest.raises(PlatformError) as error:
             await hardware.tokens[0].login("24680135")
         assert "24680135" not in repr(error.value) + caplog.text + repr(vars(error.value))
+
+
+async def test_one_of_two_tokens_goes_the_other_signs_on(hsm: SoftHsm, tmp_path: Path) -> None:
+    before = set((tmp_path / "tokens").iterdir())
+    hsm.make_token("second")
+    (added,) = set((tmp_path / "tokens").iterdir()) - before
+    async with opened({"hsm": hsm.device()}, {"first": PIN, "second": PIN}) as hardware:
+        tokens = {token.label: token for token in hardware.tokens}
+        keys = {
+            label: await token.generate_key(KeyAlgorithm.EC_P256, label) for label, token in tokens.items()
+        }
+        added.rename(tmp_path / "out")
+
+        async def sign(label: str) -> None:
+            algorithm, key = SignatureAlgorithm.ECDSA_SHA256, keys[label]
+            verify_bytes(
+                key.public_key, algorithm, await tokens[label].sign(key.key_id, algorithm, DATA), DATA
+            )
+
+        with pytest.raises(TokenNotAvailable):
+            await sign("second")
+        await sign("first")
+        await hardware.refresh()
+        await sign("first")
+        assert {label: token.is_active for label, token in tokens.items()} == {"first": True, "second": False}
+
+
+async def test_a_card_that_wants_its_pin_comes_back(hsm: SoftHsm) -> None:
+    async with opened({"hsm": hsm.device(sign_verify_pin=True)}, {"first": PIN}) as hardware:
+        (token,) = hardware.tokens
+        key = await token.generate_key(KeyAlgorithm.EC_P256, "k")
+        hsm.pull_out()
+        with pytest.raises(Unavailable):
+            await token.sign(key.key_id, SignatureAlgorithm.ECDSA_SHA256, DATA)
+        await hardware.refresh()
+        hsm.put_back()
+        await hardware.refresh()
+        await token.sign(key.key_id, SignatureAlgorithm.ECDSA_SHA256, DATA)
+
+
+async def test_calls_from_many_tasks_while_it_is_looked_for(hsm: SoftHsm, hardware: HardwareTokens) -> None:
+    """Whatever comes between, every call ends in a signature or in a refusal of ours."""
+    (token,) = hardware.tokens
+    key = await token.generate_key(KeyAlgorithm.EC_P256, "k")
+    outcomes: list[str] = []
+
+    async def sign() -> None:
+        for _ in range(40):
+            try:
+                signature = await token.sign(key.key_id, SignatureAlgorithm.ECDSA_SHA256, DATA)
+                verify_bytes(key.public_key, SignatureAlgorithm.ECDSA_SHA256, signature, DATA)
+                outcomes.append("signed")
+            except Unavailable as error:
+                outcomes.append(error.code)
+                await asyncio.sleep(0.005)
+
+    async def disturb() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            hsm.pull_out()
+            await asyncio.gather(hardware.refresh(), hardware.refresh())
+            hsm.put_back()
+            await asyncio.gather(hardware.refresh(), hardware.refresh())
+
+    await asyncio.gather(disturb(), *(sign() for _ in range(6)))
+    assert set(outcomes) <= {"signed", "token_not_available", "hsm_non_operational"}
+    assert "signed" in outcomes
+    assert token.is_active
+    await token.sign(key.key_id, SignatureAlgorithm.ECDSA_SHA256, DATA)

@@ -45,6 +45,8 @@ class HardwareTokens:
         self._modules: dict[str, Pkcs11Module] = {}
         self._tokens: dict[tuple[str, str, str], Pkcs11Token] = {}
         self._broken: set[str] = set()
+        self._suspect: set[str] = set()
+        self._refreshing = asyncio.Lock()
         self._wake = asyncio.Event()
         if self._devices:
             _ensure_library()
@@ -78,14 +80,15 @@ class HardwareTokens:
 
     async def refresh(self) -> None:
         """Compare what is known with what is there."""
-        for name in self._modules:
-            try:
-                await self._refresh_device(name)
-                self._broken.discard(name)
-            except PlatformError as error:
-                self._broken.add(name)
-                log.refusal("device.not_operational", error, device=name)
-        await self._auto_login.attempt()
+        async with self._refreshing:
+            for name in list(self._modules):
+                try:
+                    await self._refresh_device(name)
+                    self._broken.discard(name)
+                except PlatformError as error:
+                    self._broken.add(name)
+                    log.refusal("device.not_operational", error, device=name)
+            await self._auto_login.attempt()
 
     async def run(self) -> None:
         """Look again every minute, and sooner, with back-off, while something is missing."""
@@ -116,9 +119,14 @@ class HardwareTokens:
 
         module, device = self._modules[name], self._devices[name]
         found = {(one.serial_number, one.label): one for one in await self._look(name, module, device)}
-        for (owner, *identity), token in self._tokens.items():
-            if owner == name:
-                await token.seen(found.pop((identity[0], identity[1]), None))
+        listed = []
+        for token in self._known(name):
+            one = found.pop((token.serial_number, token.label), None)
+            await token.seen(one)
+            if one is not None:
+                listed.append(token)
+        if listed and not any(token.is_available for token in listed):
+            self._suspect.add(name)
         for (serial_number, label), one in found.items():
             token = Pkcs11Token(module, name, device, one)
             token.on_lost(self._wake.set)
@@ -130,18 +138,22 @@ class HardwareTokens:
 
     async def _look(self, name: str, module: Pkcs11Module, device: Pkcs11Device) -> list[Found]:
         """A library that fails, or shows none of its tokens any longer, is begun anew, as the reference does: some see
-        only then what was put back. It costs the other tokens their sessions, so not while one of them works."""
-        known = [token for (owner, _, _), token in self._tokens.items() if owner == name]
+        only then what was put back. It costs the other tokens their sessions, so not while one of them is there."""
+        suspect = name in self._suspect
+        self._suspect.discard(name)
         try:
             found = await module.run(lambda: module.found(device.slot_ids))
         except PlatformError:
             return await module.run(lambda: module.found_anew(device.slot_ids))
         there = {(one.serial_number, one.label) for one in found}
-        if known and not any(
-            token.is_available and (token.serial_number, token.label) in there for token in known
-        ):
+        known = self._known(name)
+        lost = known and not any((token.serial_number, token.label) in there for token in known)
+        if lost or suspect:
             return await module.run(lambda: module.found_anew(device.slot_ids))
         return found
+
+    def _known(self, name: str) -> list[Pkcs11Token]:
+        return [token for (owner, _, _), token in self._tokens.items() if owner == name]
 
 
 def _ensure_library() -> None:

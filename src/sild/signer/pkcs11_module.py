@@ -83,7 +83,7 @@ class Pkcs11Module:
         return await asyncio.get_running_loop().run_in_executor(self._executor, _translated, work)
 
     def found(self, slot_ids: Sequence[int] = ()) -> list[Found]:
-        """In the thread: the tokens in `slot_ids` (empty: in all slots). Raises PKCS11Error."""
+        """In the thread: the tokens in `slot_ids` (empty: in all slots). Raises PKCS11Error, but not for one slot."""
         found = []
         self._library = pkcs11.lib(self.library)
         for slot in self._library.get_slots(token_present=True):
@@ -91,8 +91,8 @@ class Pkcs11Module:
                 continue
             try:
                 token = slot.get_token()
-            except (pkcs11.TokenNotPresent, pkcs11.TokenNotRecognised):
-                continue  # pulled out since the list was made, or nothing we understand
+            except pkcs11.PKCS11Error:
+                continue  # pulled out since the list was made, nothing we understand, or broken
             if pkcs11.TokenFlag.TOKEN_INITIALIZED in token.flags:
                 serial_number = token.serial.decode("utf-8", "replace").strip()
                 found.append(Found(slot.slot_id, serial_number, token.label.strip(), token.flags, token))

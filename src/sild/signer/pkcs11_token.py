@@ -242,7 +242,11 @@ class Pkcs11Token:
         """Log in, sign, log out: a card that wants its PIN for every signature."""
         if self._pin is None:
             raise TokenNotActive(f"token {self.token_id} is not logged in")
-        session = self._open(self._pin)
+        try:
+            session = self._open(self._pin)
+        except STALE:
+            self._found = self._find()
+            session = self._open(self._pin)
         try:
             key = find_keys(session, logged_in=True).get(key_id)
             if key is None or key.private is None:
@@ -285,22 +289,17 @@ class Pkcs11Token:
         if self._generation == self._module.generation:
             self._close()
         self._session = None
-        self._found = self._find()
         self._log_in(self._pin)
         log.info("token.restored", token=self.token_id)
 
     def _find(self) -> Found:
-        try:
-            for found in self._module.found(self.device.slot_ids):
-                if (found.serial_number, found.label) == (self.serial_number, self.label):
-                    return found
-        except pkcs11.GeneralError:
-            pass  # what some say of a slot whose token is gone
+        for found in self._module.found(self.device.slot_ids):
+            if (found.serial_number, found.label) == (self.serial_number, self.label):
+                return found
         raise pkcs11.TokenNotPresent
 
     def _log_in(self, pin: str) -> None:
-        if self._generation != self._module.generation:
-            self._found = self._find()
+        self._found = self._find()
         session = self._open(pin)
         self._generation = self._module.generation
         self._keys = find_keys(session, logged_in=True)
