@@ -357,6 +357,21 @@ async def test_attachments_without_an_original_content_type(forger: Forger, soap
     assert content_type.startswith(b'multipart/related; type="text/xml"; charset=UTF-8; boundary=xroad')
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b"--", b" \t\n", b""])
+async def test_attachment_that_holds_the_boundary(forger: Forger, soap: SoapWorld, end: bytes) -> None:
+    """Signed as one attachment, it would be two to the service (WIRE 18)."""
+    hidden = b"one\r\n--MIME_boundary" + end
+    parts = [
+        forger.tls_ocsp(),
+        (SOAP_PART, GOOD),
+        (NESTED, nested(hidden)),
+        *forger.sealer.seal(GOOD, hidden),
+    ]
+    headers = [*SOAP_HEADERS[:-2], (b"x-original-content-type", MULTIPART.encode()), SOAP_HEADERS[-1]]
+    assert await refusal(forger, parts, headers) == "server.serverproxy.service_failed.invalid_message"
+    assert soap.service.seen == []
+
+
 async def test_malformed_soap_action_of_a_peer(forger: Forger) -> None:
     headers = [*SOAP_HEADERS, (b"x-original-soapaction", b"bare")]
     assert await refusal(forger, message(forger), headers) == "server.serverproxy.invalid_soap_action"

@@ -78,8 +78,13 @@ class ClientSoap:
                 ) as peer:
                     response = await exchange.send(peer, identity.ocsp_responses)
                     await exchange.receive(response, received)
+                delivery = SoapDelivery(
+                    received, text_of(response.header(b"x-original-content-type")), TEXT_XML_UTF8
+                )
+                with stage("service_failed"):
+                    await delivery.ensure_one_reading()
                 await exchange.accept(received)
-                await _hand_over(responder, received, response)
+                await _hand_over(responder, delivery)
             finally:
                 received.close()
 
@@ -251,10 +256,8 @@ class _Exchange:
         parts.crash.reach("client.response_logged")
 
 
-async def _hand_over(responder: Responder, received: ReceivedMessage, response: ClientResponse) -> None:
+async def _hand_over(responder: Responder, delivery: SoapDelivery) -> None:
     """200, and the message in the form the service gave it: plain, or multipart with its boundary."""
-    original = text_of(response.header(b"x-original-content-type"))
-    delivery = SoapDelivery(received, original, TEXT_XML_UTF8)
     headers = [(b"Content-Type", delivery.content_type.encode("latin-1"))]
     if delivery.in_memory:
         await responder.send(200, headers, delivery.read())

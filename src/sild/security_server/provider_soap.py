@@ -59,6 +59,8 @@ class ProviderSoap:
             is_own = message.service.service_code in SOAP_METASERVICES
             service = None if is_own else self._authorize(self._parts.conf, message, globalconf, at)
             exchange = _Exchange(self._parts, message, received, request, answer)
+            with stage("service_failed"):
+                await exchange.delivery.ensure_one_reading()
             await exchange.verify_and_log(globalconf, at)
             if service is None:
                 await exchange.tell(globalconf, at)
@@ -163,7 +165,8 @@ class _Exchange:
         self._message = message
         self._received = received
         self._answer = answer
-        self._original_content_type = text_of(request.header(b"x-original-content-type"))
+        original = text_of(request.header(b"x-original-content-type"))
+        self.delivery = SoapDelivery(received, original, _plain_content_type(original))
         self._request_id = text_of(request.header(b"x-road-request-id")) or None
         self._provider = message.service.client_id
         logging = parts.message_log.body_logging
@@ -198,9 +201,7 @@ class _Exchange:
         target = service_target(service.url, "", None)
         client = parts.conf.clients.get(self._provider)
         certificates = client.certificates if client is not None else frozenset()
-        delivery = SoapDelivery(
-            self._received, self._original_content_type, _plain_content_type(self._original_content_type)
-        )
+        delivery = self.delivery
         headers: list[Header] = [
             (b"Content-Type", delivery.content_type.encode("latin-1")),
             (b"SOAPAction", (soap_action or "").encode("latin-1")),

@@ -7,8 +7,10 @@ attachments of any size go on piece by piece, their digests run along, a piece i
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from sild.errors import PeerError
@@ -176,6 +178,24 @@ class SoapDelivery:
         self.in_memory = all(body.in_memory for body in received.bodies)
         self._heads, self._end = self._framing()
 
+    async def ensure_one_reading(self) -> None:
+        """No part holds the boundary: who is handed the message must find the parts that were signed, no more (WIRE 18).
+
+        An honest sender's cannot, having been cut at that very boundary. Raises PeerError (`invalid_message`).
+        """
+        if self._boundary is None:
+            return
+        received, boundary = self._received, self._boundary
+        parts = [[received.part], *(body.pieces() for body in received.bodies)]
+        if self.in_memory:
+            held = any(_holds(pieces, boundary) for pieces in parts)
+        else:
+            held = await asyncio.to_thread(lambda: any(_holds(pieces, boundary) for pieces in parts))
+        if held:
+            raise PeerError(
+                "a part of the message holds the boundary between its parts", code="invalid_message"
+            )
+
     @property
     def size(self) -> int:
         received = self._received
@@ -202,6 +222,19 @@ class SoapDelivery:
         writer = SoapStreamWriter(self._boundary, with_attachments=bool(received.bodies))
         headers = [(received.part_content_type, received.part_fields), *received.body_headers]
         return [writer.part(content_type, fields) for content_type, fields in headers], writer.end()
+
+
+def _holds(pieces: Iterable[bytes], boundary: str) -> bool:
+    """Whether a line of the content is the boundary, alone or with `--` behind it."""
+    dashes = re.escape(b"\n--" + boundary.encode())
+    line = re.compile(dashes + rb"(?:--|[ \t]{0,100}\r?\n)")
+    kept = b"\n"
+    for piece in pieces:
+        window = kept + piece
+        if line.search(window):
+            return True
+        kept = window[-(len(dashes) + 104) :]
+    return re.search(dashes + rb"[ \t]{0,100}\r?\Z", kept) is not None
 
 
 def loggable_bodies(bodies: Sequence[SpooledBody], limit: int) -> tuple[SpooledBody, ...]:

@@ -186,14 +186,15 @@ class MultipartScanner:
 
     def _after_boundary(self, buffer: bytes, position: int) -> int:
         """What follows the boundary that ends at `position`: 0 more must come, 1 a part begins, 2 the end, _OTHER."""
-        if self._lenient:
-            padding = _PADDING.match(buffer, position)
-            position = padding.end() if padding is not None else position
         tail = buffer[position : position + 2]
-        if tail == b"\r\n" or tail[:1] == b"\n":
-            return 1
         if tail == b"--":
             return 2
+        if self._lenient and tail[:1] in (b" ", b"\t"):
+            padding = _PADDING.match(buffer, position)
+            position = padding.end() if padding is not None else position
+            tail = buffer[position : position + 2].replace(b"-", b"x")
+        if tail == b"\r\n" or tail[:1] == b"\n":
+            return 1
         if len(tail) == 2 or tail not in (b"", b"\r", b"-"):
             if self._lenient:
                 return _OTHER

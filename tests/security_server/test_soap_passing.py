@@ -1,0 +1,31 @@
+"""The boundary of a message within a part of it, wherever the part is cut."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sild.security_server.soap_passing import _holds
+from sild.xroad.soap_stream import SoapStreamReader, SoapStreamWriter
+from sild.xroad.transport import BodyStart, TransportLimits
+
+PIECES = st.sampled_from([b"--b0und", b"--", b"\r\n", b"\n", b" ", b"\t", b"x", b"-", b"b0und", b"\r"])
+
+
+@given(st.lists(PIECES, max_size=8), st.lists(st.integers(0, 60), max_size=5))
+def test_who_is_handed_the_message_finds_one_part(pieces: list[bytes], cuts: list[int]) -> None:
+    content = b"".join(pieces)
+    places = [0, *sorted(cut for cut in cuts if cut <= len(content)), len(content)]
+    held = _holds([content[start:end] for start, end in pairwise(places)], "b0und")
+    writer = SoapStreamWriter("b0und", with_attachments=True)
+    whole = writer.part("text/xml", []) + b"<x/>" + writer.part("a/b", []) + content + writer.end()
+    reader = SoapStreamReader("multipart/related; boundary=b0und", TransportLimits())
+    try:
+        events = [*reader.feed(whole), *reader.finish()]
+        data = b"".join(getattr(event, "data", b"") for event in events[2:])
+        one = sum(isinstance(event, BodyStart) for event in events) == 1 and data == content
+    except Exception:
+        one = False
+    assert held is not one
