@@ -257,10 +257,10 @@ async def test_a_refusal_while_the_body_is_still_going(pair: Pair, xroad: AsyncX
 async def test_a_slow_upload_is_no_silence(pair: Pair, xroad: AsyncXRoadClient) -> None:
     async def slow() -> AsyncIterator[bytes]:
         for _ in range(6):
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.3)
             yield b"x"
 
-    assert (await xroad.post(ECHO, body=slow(), timeouts=Timeouts(silence=0.3))).body == b"x" * 6
+    assert (await xroad.post(ECHO, body=slow(), timeouts=Timeouts(silence=1.2))).body == b"x" * 6
 
 
 async def test_what_was_said_stays_out_of_logs(pair: Pair, xroad: AsyncXRoadClient) -> None:

@@ -254,13 +254,13 @@ async def test_a_post_that_never_reached_the_service_is_sent_again() -> None:
 async def test_no_connection_no_request() -> None:
     async with breaking() as (xroad, server):
         url = server.url
-    async with AsyncXRoadClient(url, CLIENT, retries=Retries(first_pause=0.2)) as xroad:
+    async with AsyncXRoadClient(url, CLIENT, retries=Retries(attempts=20, first_pause=0.2)) as xroad:
         calling = asyncio.create_task(xroad.post(ECHO, body=b"data"))
         await asyncio.sleep(0.05)
         state = Breaking([])
         again = await asyncio.start_server(state.talk, "127.0.0.1", int(url.rpartition(":")[2]))
         try:
-            assert (await calling).attempts == 2, "the server was restarted meanwhile"
+            assert (await calling).attempts > 1, "the server was restarted meanwhile"
         finally:
             again.close()
 
@@ -285,7 +285,7 @@ async def test_the_total_bounds_attempts_and_pauses() -> None:
     retries = Retries(attempts=100, first_pause=0.05)
     async with breaking(*[closes_after_the_request] * 100, retries=retries) as (xroad, server):
         with pytest.raises(Unavailable, match="longer than"):
-            await xroad.get(ECHO, timeouts=Timeouts(total=0.3))
+            await xroad.get(ECHO, timeouts=Timeouts(total=1.0))
         assert 1 < len(server.requests) < 20
 
 
