@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +18,7 @@ from typing import Protocol
 
 from sild.clock import Clock, system_clock
 from sild.errors import PlatformError, TrustError, Unavailable
+from sild.interpreter import yielding
 from sild.message_log.log import MessageLog
 from sild.message_log.records import TimestampRecord
 from sild.pki import (
@@ -181,7 +180,7 @@ class Timestamper:
         await self._log.write(partial(self._log.store.link_timestamp, timestamp_id, [(record_id, None)]))
 
     async def _stamp_batch(self, pending: Sequence[tuple[int, bytes]]) -> None:
-        with _yielding():
+        with yielding():
             chains = await asyncio.to_thread(_chains, [signature_hash for _, signature_hash in pending])
             token = await self._token(chains.result)
             timestamp_id = await self._save(token, chains.result)
@@ -242,14 +241,3 @@ def _links(
     chains: HashChains, pending: Sequence[tuple[int, bytes]], numbers: range
 ) -> list[tuple[int, bytes | None]]:
     return [(pending[number][0], chains.chains[number]) for number in numbers]
-
-
-@contextmanager
-def _yielding() -> Iterator[None]:
-    """While threads compute for long: give the interpreter up to the event loop within half a millisecond, not five."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
