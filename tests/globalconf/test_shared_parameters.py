@@ -1,5 +1,6 @@
 """shared-params.xml reads to the right content in every version; what we write fits its schema and reads back."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from sild.xroad.globalconf import (
     parse_shared_parameters,
     render_shared_parameters,
 )
+from sild.xroad.globalconf.documents import discard, parse_document
 from sild.xroad.identifiers import ClientId, SecurityServerId
-from support.shared_parameters import INSTANCE, SOURCE, shared_parameters
+from support.shared_parameters import INSTANCE, SOURCE, large_parameters, shared_parameters
 
 SAMPLES = "globalconf/**/shared-params.xml"
 
@@ -190,3 +192,23 @@ def test_an_owner_that_is_a_subsystem_is_refused(shared: Path) -> None:
     xml = (shared / "globalconf/dirs/globalconf_good_v6/EE/shared-params.xml").read_bytes()
     with pytest.raises(PeerError, match="owner"):
         parse_shared_parameters(xml.replace(b"<owner>fooId", b"<owner>foosubsystemId"))
+
+
+def test_an_id_that_stands_twice() -> None:
+    """It is validated while it is read, and libxml2 then does not look for it: who is meant by a reference must be sure."""
+    xml = render_shared_parameters(large_parameters(3))
+    assert xml.count(b'id="id1"') == 1
+    for version in (6, None):
+        with pytest.raises(PeerError) as refused:
+            parse_shared_parameters(xml.replace(b'id="id1"', b'id="id0"'), version=version)
+        assert refused.value.code == "malformed_global_conf"
+
+
+def test_a_document_that_has_been_read_is_freed_piece_by_piece() -> None:
+    """Freed at once, a large one stops every thread; taken apart carelessly, it costs the square of its size."""
+    xml = render_shared_parameters(large_parameters(3000))
+    root = parse_document(xml, "conf")
+    started = time.perf_counter()
+    discard(root)
+    assert len(root) == 0
+    assert time.perf_counter() - started < 2

@@ -31,6 +31,7 @@ __all__ = [
     "discard",
     "escape",
     "optional_text",
+    "parse_conforming",
     "parse_document",
     "render_client_id",
     "require_conformity",
@@ -57,6 +58,26 @@ MALFORMED = "malformed_global_conf"
 
 def parse_document(data: bytes, root: str, *, code: str = MALFORMED) -> Element:
     """Parse `data` and check its root element's name (`root`, in X-Road's namespace). Raises PeerError (`code`)."""
+    return _parse(data, root, code, None)
+
+
+def parse_conforming(data: bytes, root: str, schema: str) -> Element | None:
+    """The same, validated while it is read; None for what is not well-formed, or does not conform.
+
+    Validated afterwards, libxml2 would keep a table of every `xs:ID`, which is freed in one long call. Without it nobody has
+    seen whether an ID stands twice: the reader must.
+    """
+    try:
+        return _parse(data, root, MALFORMED, schema)
+    except _Unfit:
+        return None
+
+
+class _Unfit(PeerError):
+    pass
+
+
+def _parse(data: bytes, root: str, code: str, schema: str | None) -> Element:
     if len(data) > MAX_DOCUMENT_BYTES:
         raise PeerError("the document is too large", code=code, size=len(data))
     parser = etree.XMLParser(
@@ -68,13 +89,15 @@ def parse_document(data: bytes, root: str, *, code: str = MALFORMED) -> Element:
         remove_comments=True,
         remove_pis=True,
         collect_ids=False,
+        schema=None if schema is None else _schema(schema),
     )
     if _declares_type(data):
         raise PeerError("a document type is not allowed", code=code)
     try:
         element = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise PeerError(f"not well-formed XML: {error}", code=code) from None
+        kind = PeerError if schema is None else _Unfit
+        raise kind(f"not well-formed XML: {error}", code=code) from None
     if (
         element.getroottree().docinfo.internalDTD is not None
     ):  # written in UTF-16, the marker above looks different
@@ -97,7 +120,9 @@ def discard(root: Element) -> None:
     """Empty a document that has been read, piece by piece: libxml2 frees a whole one in a single call, which takes as long as
     parsing it and holds the interpreter. Nothing below `root` can be used any more."""
     for child in _first_ones(root):
-        if len(child) > MANY_CHILDREN:  # before it leaves: lxml carries namespaces along, which costs the square of the number
+        if (
+            len(child) > MANY_CHILDREN
+        ):  # before it leaves: lxml carries namespaces along, which costs the square of the number
             for grandchild in _first_ones(child):
                 child.remove(grandchild)
         root.remove(child)

@@ -19,6 +19,7 @@ from sild.xroad.globalconf.documents import (
     conforms,
     discard,
     optional_text,
+    parse_conforming,
     parse_document,
     require_conformity,
     service_id_of_element,
@@ -64,11 +65,21 @@ def parse_shared_parameters(xml: bytes, *, version: int | None = None) -> Shared
     A document that does not fit the schema of its own version but that of a later one is read by the later one
     (X-Road's own test data has such; 3 and up only add optional elements). Raises PeerError (`malformed_global_conf`).
     """
-    root = parse_document(xml, "conf")
+    root, fitting = _conforming(xml, version)
     try:
-        return _Reader(root, _fitting_version(root, version)).parameters()
+        return _Reader(root, fitting).parameters()
     finally:
         discard(root)
+
+
+def _conforming(xml: bytes, version: int | None) -> tuple[Element, int]:
+    """The version it says is nearly always the one it fits: that is tried while reading."""
+    if version is not None and version in VERSIONS:
+        root = parse_conforming(xml, "conf", _schema(version))
+        if root is not None:
+            return root, version
+    root = parse_document(xml, "conf")
+    return root, _fitting_version(root, version)
 
 
 def _fitting_version(root: Element, version: int | None) -> int:
@@ -158,8 +169,8 @@ class _Reader:
     def _remember(self, element: Element, client: ClientId) -> None:
         self.clients[client] = client
         identifier = element.get("id")
-        if identifier is not None:
-            self.by_id[identifier.strip()] = client
+        if identifier is not None and self.by_id.setdefault(identifier.strip(), client) is not client:
+            raise PeerError(f"the ID {identifier!r} stands twice", code=MALFORMED)
 
     def _client(self, reference: Element) -> ClientId:
         try:
