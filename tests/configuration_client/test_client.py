@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +16,7 @@ import pytest
 from configuration_client.conftest import SteppingClock
 from sild.configuration_client import ConfigurationClient, load_globalconf
 from sild.errors import PlatformError
+from sild.pki import DigestAlgorithm
 from sild.xroad.globalconf import (
     SHARED_PARAMETERS,
     AnchorSource,
@@ -26,6 +30,7 @@ from sild.xroad.globalconf import (
 )
 from sild.xroad.identifiers import ClientId
 from support.configuration_source import Answer, ConfigurationSourceServer, SigningKey
+from support.shared_parameters import large_parameters
 
 Make = Callable[..., ConfigurationClient]
 
@@ -137,6 +142,62 @@ async def test_optional_parts_take_effect(
     source.publish(at=clock.advance(minutes=1))
     assert (await client.refresh()).monitoring_client is None
     assert not (client.directory / "DEV/something.bin").exists()
+
+
+async def test_what_is_large_is_read_in_threads(
+    make: Make, source: ConfigurationSourceServer, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration of 90 MB takes 200 ms to hash alone: the loop, which serves messages, must not wait for it."""
+    on_the_loop: list[int] = []
+    digest = DigestAlgorithm.digest
+
+    def watched(algorithm: DigestAlgorithm, data: bytes) -> bytes:
+        if threading.current_thread() is threading.main_thread():
+            on_the_loop.append(len(data))
+        return digest(algorithm, data)
+
+    client = make()
+    await client.refresh()
+    source.members = 3
+    source.publish(at=clock.advance(minutes=1))
+    with monkeypatch.context() as context:
+        context.setattr(DigestAlgorithm, "digest", watched)
+        await client.refresh()
+        await client.refresh()
+    assert not on_the_loop
+
+
+async def test_an_earlier_configuration_is_let_go_in_pieces(
+    make: Make, source: ConfigurationSourceServer, clock: SteppingClock
+) -> None:
+    client = make()
+    first = await client.refresh()
+    assert first.pieces(first) == []
+    earlier = weakref.ref(first)
+    source.members = 3
+    source.publish(at=clock.advance(minutes=1))
+    second = await client.refresh()
+    members, *_ = first.pieces(second)
+    assert len(members) == 2
+    del first, members, _
+    assert earlier() is not None, "not at once: freeing a large one takes as long as making it"
+    await client.refresh()
+    assert earlier() is None
+
+
+async def test_a_large_configuration_is_none_of_the_garbage_collectors_business(
+    make: Make, source: ConfigurationSourceServer, clock: SteppingClock
+) -> None:
+    """A full collection over the objects of 100,000 members stops the process for a second."""
+    thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
+    client = make()
+    await client.refresh()
+    assert gc.get_freeze_count() <= frozen, "not for a small one: what is garbage at that moment would stay"
+    source.publish(at=clock.advance(minutes=1), shared=large_parameters(3000), versions=(6,))
+    await client.refresh()
+    assert gc.get_freeze_count() > frozen + 3000
+    assert gc.get_threshold() == thresholds
+    gc.unfreeze()
 
 
 # -- versions ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,6 +41,9 @@ log = get_logger("configuration_client")
 
 T = TypeVar("T")
 
+LARGE_BYTES = 1024 * 1024
+"""Of a shared-params.xml: about a thousand members, some ten thousand objects for the garbage collector to look at."""
+
 
 def load_globalconf(directory: Path) -> GlobalConf:
     """The configuration unpacked in `directory`, as X-Road and this client keep it, any version.
@@ -58,11 +62,16 @@ class _Parsed:
 
 
 class Assembler:
-    """Keeps what it parsed last, by content, so that a new expiry date costs nothing."""
+    """Keeps what it parsed last, by content, so that a new expiry date costs nothing.
 
-    def __init__(self) -> None:
+    building: entered around making a large configuration's objects (`sild.interpreter`), by who lives on after that.
+    """
+
+    def __init__(self, building: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._building = building
         self._shared: dict[str, _Parsed] = {}
         self._last: GlobalConf | None = None
+        self._large_is_new = False
 
     def shared_parameters(self, instance: str, file: StoredFile) -> SharedParameters:
         """Raises PeerError (`malformed_global_conf`, `global_conf_part_invalid_instance_identifier`)."""
@@ -71,7 +80,10 @@ class Assembler:
         held = self._shared.get(instance)
         if held is not None and held.digest == digest and held.version == version:
             return held.parameters
-        parameters = parse_shared_parameters(file.content, version=version)
+        large = len(file.content) >= LARGE_BYTES
+        with self._building() if large else nullcontext():
+            parameters = parse_shared_parameters(file.content, version=version)
+        self._large_is_new |= large
         ensure_instance(parameters.instance_identifier, instance, SHARED_PARAMETERS_FILE)
         self._shared[instance] = _Parsed(digest, version, parameters)
         return parameters
@@ -99,16 +111,20 @@ class Assembler:
             shared[instance] = (parameters, file.metadata.expiration_date)
         files = configuration.instances.get(main, {})
         private = files.get(PRIVATE_PARAMETERS_FILE)
-        self._last = GlobalConf(
-            main,
-            shared,
-            private=None if private is None else self.private_parameters(main, private),
-            private_expires_at=None if private is None else private.metadata.expiration_date,
-            monitoring_client=_optional(files, MONITORING_FILE, parse_monitoring, None),
-            ocsp_fetch_interval=_optional(files, FETCH_INTERVAL_FILE, _positive_interval, DEFAULT_INTERVAL),
-            check_ocsp_next_update=_optional(files, NEXT_UPDATE_FILE, parse_next_update, True),
-            previous=self._last,
-        )
+        with self._building() if self._large_is_new else nullcontext():
+            self._last = GlobalConf(
+                main,
+                shared,
+                private=None if private is None else self.private_parameters(main, private),
+                private_expires_at=None if private is None else private.metadata.expiration_date,
+                monitoring_client=_optional(files, MONITORING_FILE, parse_monitoring, None),
+                ocsp_fetch_interval=_optional(
+                    files, FETCH_INTERVAL_FILE, _positive_interval, DEFAULT_INTERVAL
+                ),
+                check_ocsp_next_update=_optional(files, NEXT_UPDATE_FILE, parse_next_update, True),
+                previous=self._last,
+            )
+        self._large_is_new = False
         return self._last
 
 

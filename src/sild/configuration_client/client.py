@@ -24,6 +24,7 @@ from sild.configuration_client.locations import FederationFilter
 from sild.configuration_client.succession import ensure_may_follow, same_content, standing_of
 from sild.errors import CallerError, PlatformError, TrustError
 from sild.http1 import fetch as http_fetch
+from sild.interpreter import building, yielding
 from sild.telemetry import get_logger
 from sild.xroad.globalconf import (
     SHARED_PARAMETERS,
@@ -84,13 +85,14 @@ class ConfigurationClient:
         self._random = randomness or random.Random()  # noqa: S311 - spreads load, decides nothing about trust
         self._generations = Generations(directory) if step is None else Generations(directory, step=step)
         self._downloader = Downloader(fetch, clock, self._random.shuffle)
-        self._assembler = Assembler()
+        self._assembler = Assembler(building)
         self._callbacks: list[OnChange] = []
         self._lock = asyncio.Lock()
         self._restored = False
         self._held: PublishedConfiguration | None = None
         self._on_disk: PublishedConfiguration | None = None
         self._current: GlobalConf | None = None
+        self._retired: list[GlobalConf] = []
         self._status = ConfigurationClientStatus()
 
     @property
@@ -128,6 +130,7 @@ class ConfigurationClient:
         """
         async with self._lock:
             await self._restore()
+            await self._release()
             at = self._clock()
             try:
                 location = await self._refresh()
@@ -171,12 +174,18 @@ class ConfigurationClient:
             published = await asyncio.to_thread(self._generations.read)
             if published is None:
                 return
-            globalconf = await asyncio.to_thread(self._assembler.assemble, published)
+            globalconf, _, _ = await asyncio.to_thread(self._assembled, published)
         except PlatformError as error:
             log.refusal("restore.failed", error, directory=str(self._generations.directory))
             return
         self._on_disk = published
         self._install(published, globalconf)
+
+    async def _release(self) -> None:
+        """Let go of earlier configurations in a thread, one interval after they were replaced: nobody asks them any more."""
+        if self._retired and self._current is not None:
+            retired, self._retired = self._retired, []
+            await asyncio.to_thread(_released, retired, self._current)
 
     async def _refresh(self) -> str:
         anchor = await asyncio.to_thread(self._read_anchor)
@@ -221,13 +230,22 @@ class ConfigurationClient:
             shared = await asyncio.to_thread(self._assembler.shared_parameters, instance, file)
 
         async def accept(files: Files) -> Files:
-            await asyncio.to_thread(self._ensure_readable, instance, files[instance])
+            held = instances.get(instance, NO_FILES)
             return {
                 **files,
-                instance: self._successor(instance, files[instance], instances.get(instance, NO_FILES)),
+                instance: await asyncio.to_thread(self._accepted, instance, files[instance], held),
             }
 
         return await self._downloader.download(anchor, shared, instances, wanted, accept)
+
+    def _accepted(
+        self, instance: str, files: dict[str, StoredFile], held: Mapping[str, StoredFile]
+    ) -> dict[str, StoredFile]:
+        """What follows is decided first: whoever plays back old directories should not have them parsed."""
+        followed = self._successor(instance, files, held)
+        with yielding():
+            self._ensure_readable(instance, followed)
+        return followed
 
     def _ensure_readable(self, instance: str, files: Mapping[str, StoredFile]) -> None:
         """Parameters that do not parse, or are another instance's, are as good as none: the next location is asked."""
@@ -276,22 +294,29 @@ class ConfigurationClient:
         passed_on = from_main.get(instance)
         if passed_on is not None:
             try:
-                await asyncio.to_thread(self._ensure_readable, instance, passed_on)
-                return self._successor(instance, passed_on, held)
+                return await asyncio.to_thread(self._accepted, instance, passed_on, held)
             except PlatformError as error:
                 log.refusal("partner.failed", error, instance=instance)
         return held
 
     async def _adopt(self, configuration: PublishedConfiguration) -> None:
         """In force first, then on disk: a full disk must not stop a server that has a newer valid configuration."""
-        globalconf = await asyncio.to_thread(self._assembler.assemble, configuration)
-        if configuration != self._held:
+        globalconf, new, unpublished = await asyncio.to_thread(self._assembled, configuration)
+        if new:
             self._install(configuration, globalconf)
-        if configuration != self._on_disk:
+        if unpublished:
             await asyncio.to_thread(self._generations.publish, configuration)
             self._on_disk = configuration
 
+    def _assembled(self, configuration: PublishedConfiguration) -> tuple[GlobalConf, bool, bool]:
+        """And whether it differs from what is held, and from what is on disk: large files take time to compare."""
+        with yielding():
+            globalconf = self._assembler.assemble(configuration)
+            return globalconf, configuration != self._held, configuration != self._on_disk
+
     def _install(self, configuration: PublishedConfiguration, globalconf: GlobalConf) -> None:
+        if self._current is not None:
+            self._retired.append(self._current)
         self._held = configuration
         self._current = globalconf
         log.info(
@@ -305,6 +330,16 @@ class ConfigurationClient:
                 callback(globalconf)
             except Exception as error:  # noqa: BLE001 - one listener's bug must not keep the others from the news
                 log.bug("on_change.failed", error)
+
+
+def _released(retired: list[GlobalConf], current: GlobalConf) -> None:
+    with yielding():
+        while retired:
+            pieces = retired[-1].pieces(current)
+            retired.pop()
+            for piece in pieces:
+                while piece:
+                    piece.pop()
 
 
 def _contents(files: Mapping[str, StoredFile]) -> Iterable[tuple[str, bytes]]:

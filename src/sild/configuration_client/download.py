@@ -120,9 +120,7 @@ class Downloader:
         accept: Callable[[Files], Awaitable[Files]],
     ) -> tuple[Files, str]:
         url, version, data = await self._directory(instance, location)
-        directory = verify_signed_directory(
-            parse_signed_directory(data), location.verification_certs, at=self._clock()
-        )
+        directory = await asyncio.to_thread(_verified, data, location, self._clock())
         files = await self._files(url, directory, held, wanted)
         if SHARED_PARAMETERS_FILE not in files.get(instance, {}):
             raise PeerError(
@@ -183,7 +181,7 @@ class Downloader:
             if not wanted(file):
                 continue
             known = held.get(file.instance_identifier, {}).get(file.file_name)
-            if known is not None and file.hash_algorithm.digest(known.content) == file.hash:
+            if known is not None and await asyncio.to_thread(_is_listed, known.content, file):
                 content = known.content
             else:
                 content = await self._content(url, file)
@@ -198,7 +196,7 @@ class Downloader:
         fetched = await self._get(target, FILE_TIMEOUT, limit, code)
         if fetched.status != HTTP_OK:
             raise Unavailable(f"{target} answered {fetched.status}", code=code, status=fetched.status)
-        file.ensure_content(fetched.body)
+        await asyncio.to_thread(file.ensure_content, fetched.body)
         return fetched.body
 
     async def _get(self, url: str, timeout: float, max_bytes: int, code: str) -> Fetched:  # noqa: ASYNC109 - the port's
@@ -212,3 +210,11 @@ class Downloader:
         if len(fetched.body) > max_bytes:
             raise Unavailable(f"{url}: more than {max_bytes} bytes", code=code)
         return fetched
+
+
+def _verified(data: bytes, location: Location, at: datetime) -> ConfigurationDirectory:
+    return verify_signed_directory(parse_signed_directory(data), location.verification_certs, at=at)
+
+
+def _is_listed(content: bytes, file: ConfigurationFile) -> bool:
+    return file.hash_algorithm.digest(content) == file.hash

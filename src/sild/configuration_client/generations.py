@@ -29,6 +29,7 @@ Step = Callable[[str], None]
 
 UNFINISHED = ".unfinished"
 KEPT = 2
+SLICE_BYTES = 1024 * 1024
 
 
 def _no_step(name: str) -> None:
@@ -136,7 +137,13 @@ def _write(path: Path, content: bytes, previous: Path | None) -> None:
 
 def _holds(path: Path, content: bytes) -> bool:
     try:
-        return path.stat().st_size == len(content) and path.read_bytes() == content
+        if path.stat().st_size != len(content):
+            return False
+        with path.open("rb") as file:
+            return all(
+                file.read(SLICE_BYTES) == content[start : start + SLICE_BYTES]
+                for start in range(0, len(content), SLICE_BYTES)
+            )
     except OSError:
         return False
 
