@@ -67,7 +67,7 @@ TITLES = {
 class XRoadMiddleware:
     """ASGI middleware: lets through what came through a security server, refuses the rest with an RFC 9457 problem.
 
-    open_paths: exact paths that need no headers (the description, a health check).  service: put into `XRoadCaller.service`.
+    open_paths: exact paths, a mount's prefix included, that need no headers (the description, a health check).  service: put into `XRoadCaller.service`.
     security_servers: addresses or networks that requests may come from; empty leaves that to the network.
     Request and answer pass untouched; log lines of `sild.telemetry` inside carry the request id.
     """
