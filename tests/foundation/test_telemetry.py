@@ -1,11 +1,22 @@
 """A log line is one JSON object with whose fault it was."""
 
 import json
+import logging
+from collections.abc import Iterator
 
 import pytest
 
 from sild.errors import TrustError
 from sild.telemetry import configure_logging, get_logger, request_id
+
+
+@pytest.fixture(autouse=True)
+def fresh_logging() -> Iterator[None]:
+    """What `configure_logging` sets is for a process's life: put it back for the tests that follow."""
+    logger = logging.getLogger("sild")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
 
 
 def test_refusal_line(capsys: pytest.CaptureFixture[str]) -> None:
