@@ -15,8 +15,8 @@ def at(minutes: float) -> datetime:
     return NOW + timedelta(minutes=minutes)
 
 
-def standing(expires: float, generated: float | None = None) -> Standing:
-    return Standing(at(expires), None if generated is None else at(generated))
+def standing(expires: float, generated: float | None = None, version: int = 6) -> Standing:
+    return Standing(at(expires), None if generated is None else at(generated), version)
 
 
 MAY = [
@@ -28,6 +28,8 @@ MAY = [
     (standing(10, generated=0), standing(10, generated=0)),
     (standing(5, generated=-9), standing(-1, generated=9)),
     (standing(10), standing(9, generated=3)),
+    (standing(10, version=3), standing(9, version=2)),
+    (standing(10, version=2), standing(0, version=6)),
 ]
 MAY_NOT = [
     (standing(0), None),
@@ -35,6 +37,8 @@ MAY_NOT = [
     (standing(9), standing(10)),
     (standing(60, generated=-1), standing(5, generated=0)),
     (standing(9, generated=3), standing(10)),
+    (standing(10, version=5), standing(9, version=6)),
+    (standing(10, generated=9, version=2), standing(9, generated=1, version=3)),
 ]
 
 
@@ -67,6 +71,9 @@ def test_may_not_follow(new: Standing, held: Standing | None) -> None:
 def test_the_time_of_generation_stands_in_the_location(
     location: str | None, generated_at: datetime | None
 ) -> None:
-    assert standing_of(Metadata(expiration_date=NOW, content_location=location)) == Standing(
-        NOW, generated_at
-    )
+    assert standing_of(Metadata(expiration_date=NOW, content_location=location)).generated_at == generated_at
+
+
+@pytest.mark.parametrize(("named", "version"), [(6, 6), (2, 2), (None, 2)])
+def test_a_directory_without_a_version_is_of_the_lowest(named: int | None, version: int) -> None:
+    assert standing_of(Metadata(expiration_date=NOW, configuration_version=named)).version == version
