@@ -103,6 +103,14 @@ def test_a_version_2_configuration_names_no_addresses() -> None:
     assert urls(anchor("http://cs:1/internalconf"), no_keys) == ["http://cs:1/internalconf"]
 
 
+def test_what_is_no_url_is_no_location() -> None:
+    assert urls(anchor("http://[::1/internalconf", "http://cs:1/internalconf"), held("[::1", "a:2")) == [
+        "https://a:2/internalconf",
+        "http://a:2/internalconf",
+        "http://cs:1/internalconf",
+    ]
+
+
 def test_many_nodes(shared: Path) -> None:
     """X-Road's own sample of several central server nodes."""
     folder = shared / "globalconf"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -31,8 +32,19 @@ from sild.xroad.identifiers import ClientId
 from support.shared_parameters import codes, texts
 
 clients = st.builds(ClientId, codes, codes, codes, st.none() | codes)
+
+
+def is_url(text: str) -> bool:
+    try:
+        return urlsplit(text).port is not False
+    except ValueError:
+        return False
+
+
 sources = st.builds(
-    AnchorSource, texts.map(str.strip), st.lists(st.binary(max_size=9), min_size=1, max_size=2).map(tuple)
+    AnchorSource,
+    texts.map(str.strip).filter(is_url),
+    st.lists(st.binary(max_size=9), min_size=1, max_size=2).map(tuple),
 )
 anchors = st.builds(
     ConfigurationAnchor,
@@ -158,3 +170,17 @@ def test_schemas_are_x_roads_own(shared: Path) -> None:
     for path in ours.rglob("*.xsd"):
         theirs = shared / "schema/globalconf" / path.relative_to(ours)
         assert etree.canonicalize(path.read_text()) == etree.canonicalize(theirs.read_text())
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1/internalconf", "http://cs]/internalconf", "http://cs:port/x", "http://cs:99999/x"]
+)
+def test_an_anchor_whose_download_url_is_none(url: str) -> None:
+    """Refused when it is read, by its name, not when it is asked, as a bug; in private parameters it is a partner's business."""
+    anchor = ConfigurationAnchor("DEV", (AnchorSource(url, (b"certificate",)),))
+    with pytest.raises(PeerError) as refused:
+        parse_anchor(render_anchor(anchor))
+    assert refused.value.code == "malformed_anchor"
+    service = ManagementService("https://cs:4001", ClientId("DEV", "COM", "1"))
+    private = PrivateParameters("DEV", service, 60, anchors=(anchor,))
+    assert parse_private_parameters(render_private_parameters(private)).anchors == (anchor,)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 from sild.xroad.globalconf import (
     CURRENT_VERSION,
@@ -61,7 +61,9 @@ def _from_anchor(anchor: ConfigurationAnchor) -> list[Location]:
     """As given, and an http address with the default port over https too."""
     found = []
     for source in anchor.sources:
-        parts = urlsplit(source.download_url)
+        parts = _split(source.download_url)
+        if parts is None:
+            continue
         if parts.scheme.lower() == "http" and ":" not in parts.netloc.rpartition("]")[2]:
             found.append(Location(urlunsplit(parts._replace(scheme="https")), source.verification_certs))
         found.append(Location(source.download_url, source.verification_certs))
@@ -76,15 +78,23 @@ def _from_sources(anchor: ConfigurationAnchor, held: SharedParameters | None) ->
     found = []
     for source in held.sources:
         certificates = _certificates_for(path, source)
-        if source.address and certificates:
+        if source.address and certificates and _split(f"https://{source.address}/") is not None:
             found += [Location(f"{s}://{source.address}/{path}", certificates) for s in ("https", "http")]
     return found
 
 
+def _split(url: str) -> SplitResult | None:
+    """None for what is no URL: a partner's anchor, or an address in shared parameters, may say anything."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
 def _configuration_path(anchor: ConfigurationAnchor) -> str | None:
     for source in anchor.sources:
-        parts = urlsplit(source.download_url)
-        if parts.netloc and parts.path.strip("/"):
+        parts = _split(source.download_url)
+        if parts is not None and parts.netloc and parts.path.strip("/"):
             path = parts.path.lstrip("/")
             return f"{path}?{parts.query}" if parts.query else path
     return None

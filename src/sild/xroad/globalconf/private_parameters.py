@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from sild.clock import parse_xml_datetime, xml_datetime
 from sild.errors import CallerError, PeerError
@@ -73,10 +74,19 @@ def _management_service(element: Element) -> ManagementService:
 
 
 def parse_anchor(xml: bytes) -> ConfigurationAnchor:
-    """An anchor file. Raises PeerError (`malformed_anchor`)."""
+    """An anchor file. Raises PeerError (`malformed_anchor`).
+
+    A partner's anchor inside private parameters may have a download URL that is none: that is the partner's loss alone.
+    """
     root = parse_document(xml, "configurationAnchor", code=MALFORMED_ANCHOR)
     require_conformity(root, OLD_SCHEMA, code=MALFORMED_ANCHOR)
-    return _anchor(root, MALFORMED_ANCHOR)
+    anchor = _anchor(root, MALFORMED_ANCHOR)
+    for source in anchor.sources:
+        try:
+            _ = urlsplit(source.download_url).port
+        except ValueError as error:
+            raise PeerError(f"downloadURL {source.download_url!r}: {error}", code=MALFORMED_ANCHOR) from None
+    return anchor
 
 
 def _anchor(element: Element, code: str) -> ConfigurationAnchor:
