@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import threading
 import weakref
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from configuration_client.conftest import SteppingClock
-from sild.configuration_client import ConfigurationClient, load_globalconf
+from sild.configuration_client import ConfigurationClient, Fetched, load_globalconf
 from sild.errors import PlatformError
 from sild.pki import DigestAlgorithm
 from sild.xroad.globalconf import (
@@ -52,6 +53,30 @@ async def refused(client: ConfigurationClient) -> str:
     assert client.current is before and client.published is files
     assert client.status.error_code == error.value.code
     return error.value.code
+
+
+async def test_the_error_reported_is_the_last_answer(make: Make, source: ConfigurationSourceServer) -> None:
+    """One location answers that there is nothing, two cannot be reached; whichever comes last, the answer says more."""
+    source.paths = {}
+    certificate = source.keys["internal"][0].certificate
+    urls = (
+        "http://127.0.0.1:9/internalconf",
+        f"http://{source.address}/internalconf",
+        "http://127.0.0.1:10/x",
+    )
+    anchor = ConfigurationAnchor("DEV", tuple(AnchorSource(url, (certificate,)) for url in urls))
+    for seed in range(4):
+        assert await refused(make(anchor, randomness=random.Random(seed))) == "global_conf_get_version_failed"
+
+
+async def test_a_bug_is_no_success(make: Make, clock: SteppingClock) -> None:
+    async def broken(url: str, **options: object) -> Fetched:
+        raise RuntimeError("a bug")
+
+    client = make(fetch=broken)
+    with pytest.raises(RuntimeError):
+        await client.refresh()
+    assert (client.status.last_attempt_at, client.status.error_code) == (clock.now, "internal_error")
 
 
 # -- the good path -----------------------------------------------------------------------------------------------------
@@ -227,6 +252,35 @@ async def test_an_upgraded_source_is_noticed_within_an_hour(
     assert (await client.refresh()).version == 3
     source.publish(at=clock.advance(minutes=1), lifetime=timedelta(days=1))
     assert (await client.refresh()).version == 6
+
+
+async def test_404s_do_not_push_the_client_to_a_lower_version(
+    make: Make, source: ConfigurationSourceServer, clock: SteppingClock
+) -> None:
+    """Whoever stands between us and the source answers 404 to all but version 2: not while what is held is valid.
+
+    Over a restart either; and once it has expired, or the directories are removed, the lower version is taken.
+    """
+    await make().refresh()
+    source.members = 3
+    source.publish(at=clock.advance(minutes=1), versions=(2, 3))
+    source.answers = {f"/internalconf?version={version}": 404 for version in (3, 4, 5, 6)}
+    client = make()
+    await client.restore()
+    assert await refused(client) == "global_conf_outdated"
+    source.publish(at=clock.advance(minutes=9), versions=(2, 3))
+    assert (await client.refresh()).version == 2
+
+
+async def test_a_lower_version_under_a_higher_ones_address(
+    make: Make, source: ConfigurationSourceServer, clock: SteppingClock
+) -> None:
+    client = make()
+    await client.refresh()
+    source.members = 3
+    source.publish(at=clock.advance(minutes=1))
+    source.answers["/internalconf?version=6"] = source.paths["/internalconf?version=3"]
+    assert await refused(client) == "global_conf_outdated"
 
 
 async def test_a_version_in_the_address_is_respected(make: Make, source: ConfigurationSourceServer) -> None:
@@ -472,6 +526,15 @@ async def test_parameters_of_another_instance(
     assert await refused(make()) == "global_conf_part_invalid_instance_identifier"
 
 
+async def test_an_instance_whose_encoded_name_is_ours(
+    make: Make, source: ConfigurationSourceServer, clock: SteppingClock
+) -> None:
+    """A directory on disk is called `A%2BB` for the instance `A+B`; what is downloaded says its name itself."""
+    async with ConfigurationSourceServer("A%2BB") as encoded:
+        encoded.publish(at=clock.now, shared=ConfigurationSourceServer("A+B").shared())
+        assert await refused(make(encoded.anchor())) == "global_conf_part_invalid_instance_identifier"
+
+
 async def test_parameters_that_do_not_fit_their_schema(
     make: Make, source: ConfigurationSourceServer, clock: SteppingClock
 ) -> None:
@@ -594,6 +657,8 @@ async def test_an_anchor_file_is_read_at_each_refresh(
     assert await refused(client) == "anchor_file_not_found"
     path.write_bytes(b"half")
     assert await refused(client) == "malformed_anchor"
+    path.write_bytes(render_anchor(source.anchor(url="http://[::1/internalconf")))
+    assert await refused(client) == "malformed_anchor"
     path.write_bytes(render_anchor(source.anchor()))
     await client.refresh()
     async with ConfigurationSourceServer("OTHER") as other:
@@ -656,6 +721,14 @@ async def test_a_partner_that_fails_keeps_its_last_and_expires_alone(
         source.publish(at=clock.advance(minutes=1))
         assert (await client.refresh()).instances(clock.now) == ("DEV",)
         assert not (client.directory / "PAR").exists()
+
+
+async def test_a_partners_anchor_without_a_url_is_the_partners_loss(
+    make: Make, source: ConfigurationSourceServer, clock: SteppingClock
+) -> None:
+    source.partners = [ConfigurationAnchor("PAR", (AnchorSource("http://[::1/externalconf", (b"x",)),))]
+    source.publish(at=clock.now)
+    assert (await make(allowed_federations="all").refresh()).instances(clock.now) == ("DEV",)
 
 
 async def test_a_partner_cannot_speak_for_us(

@@ -74,7 +74,18 @@ class Assembler:
         self._large_is_new = False
 
     def shared_parameters(self, instance: str, file: StoredFile) -> SharedParameters:
-        """Raises PeerError (`malformed_global_conf`, `global_conf_part_invalid_instance_identifier`)."""
+        """Downloaded ones. Raises PeerError (`malformed_global_conf`, `global_conf_part_invalid_instance_identifier`)."""
+        parameters = self._parsed(instance, file)
+        ensure_instance(parameters.instance_identifier, instance, SHARED_PARAMETERS_FILE)
+        return parameters
+
+    def private_parameters(self, instance: str, file: StoredFile) -> PrivateParameters:
+        """Downloaded ones. Raises as `shared_parameters`."""
+        parameters = _private_parameters(file)
+        ensure_instance(parameters.instance_identifier, instance, PRIVATE_PARAMETERS_FILE)
+        return parameters
+
+    def _parsed(self, instance: str, file: StoredFile) -> SharedParameters:
         digest = hashlib.sha256(file.content).digest()
         version = file.metadata.configuration_version or MINIMUM_VERSION
         held = self._shared.get(instance)
@@ -84,14 +95,12 @@ class Assembler:
         with self._building() if large else nullcontext():
             parameters = parse_shared_parameters(file.content, version=version)
         self._large_is_new |= large
-        ensure_instance(parameters.instance_identifier, instance, SHARED_PARAMETERS_FILE)
         self._shared[instance] = _Parsed(digest, version, parameters)
         return parameters
 
-    def private_parameters(self, instance: str, file: StoredFile) -> PrivateParameters:
-        version = file.metadata.configuration_version or MINIMUM_VERSION
-        parameters = parse_private_parameters(file.content, version=version)
-        ensure_instance(parameters.instance_identifier, instance, PRIVATE_PARAMETERS_FILE)
+    def _from_directory(self, instance: str, file: StoredFile) -> SharedParameters:
+        parameters = self._parsed(instance, file)
+        ensure_instance_of_directory(parameters.instance_identifier, instance, SHARED_PARAMETERS_FILE)
         return parameters
 
     def assemble(self, configuration: PublishedConfiguration) -> GlobalConf:
@@ -102,7 +111,7 @@ class Assembler:
             if file is None:
                 continue
             try:
-                parameters = self.shared_parameters(instance, file)
+                parameters = self._from_directory(instance, file)
             except PeerError as error:
                 if instance == main:
                     raise
@@ -115,7 +124,7 @@ class Assembler:
             self._last = GlobalConf(
                 main,
                 shared,
-                private=None if private is None else self.private_parameters(main, private),
+                private=None if private is None else _private_from_directory(main, private),
                 private_expires_at=None if private is None else private.metadata.expiration_date,
                 monitoring_client=_optional(files, MONITORING_FILE, parse_monitoring, None),
                 ocsp_fetch_interval=_optional(
@@ -129,6 +138,18 @@ class Assembler:
 
 
 DEFAULT_INTERVAL = timedelta(seconds=1200)
+
+
+def _private_parameters(file: StoredFile) -> PrivateParameters:
+    return parse_private_parameters(
+        file.content, version=file.metadata.configuration_version or MINIMUM_VERSION
+    )
+
+
+def _private_from_directory(instance: str, file: StoredFile) -> PrivateParameters:
+    parameters = _private_parameters(file)
+    ensure_instance_of_directory(parameters.instance_identifier, instance, PRIVATE_PARAMETERS_FILE)
+    return parameters
 
 
 def _positive_interval(xml: bytes) -> timedelta:
@@ -151,9 +172,18 @@ def _optional(files: Mapping[str, StoredFile], name: str, parse: Callable[[bytes
 
 
 def ensure_instance(found: str, expected: str, name: str) -> None:
-    """The parameters must be about the instance whose directory lists them."""
-    if found != expected and instance_directory(found) != expected:
+    """Parameters that were downloaded must be about the instance whose directory lists them.
+
+    Raises PeerError (`global_conf_part_invalid_instance_identifier`).
+    """
+    if found != expected:
         raise PeerError(
             f"Content part {name} has invalid instance identifier (expected {expected}, but was {found})",
             code="global_conf_part_invalid_instance_identifier",
         )
+
+
+def ensure_instance_of_directory(found: str, expected: str, name: str) -> None:
+    """On disk the instance is known by its directory's name where metadata does not tell: URL-encoded."""
+    if instance_directory(found) != expected:
+        ensure_instance(found, expected, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from sild.configuration_client.layout import (
 )
 from sild.configuration_client.locations import FederationFilter
 from sild.configuration_client.succession import ensure_may_follow, same_content, standing_of
-from sild.errors import CallerError, PlatformError, TrustError
+from sild.errors import CallerError, PeerError, PlatformError, TrustError
 from sild.http1 import fetch as http_fetch
 from sild.interpreter import building, yielding
 from sild.telemetry import get_logger
@@ -134,9 +135,10 @@ class ConfigurationClient:
             at = self._clock()
             try:
                 location = await self._refresh()
-            except PlatformError as error:
+            except Exception as error:
+                code = error.code if isinstance(error, PlatformError) else "internal_error"
                 self._status = ConfigurationClientStatus(
-                    at, self._status.last_success_at, self._status.last_location, error.code
+                    at, self._status.last_success_at, self._status.last_location, code
                 )
                 raise
             self._status = ConfigurationClientStatus(at, at, location, None)
@@ -227,7 +229,10 @@ class ConfigurationClient:
         file = instances.get(instance, NO_FILES).get(SHARED_PARAMETERS_FILE)
         shared = None
         if file is not None:
-            shared = await asyncio.to_thread(self._assembler.shared_parameters, instance, file)
+            with contextlib.suppress(
+                PeerError
+            ):  # taken over from a directory, and another instance's after all
+                shared = await asyncio.to_thread(self._assembler.shared_parameters, instance, file)
 
         async def accept(files: Files) -> Files:
             held = instances.get(instance, NO_FILES)

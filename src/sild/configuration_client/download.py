@@ -47,6 +47,10 @@ Files = dict[str, dict[str, StoredFile]]
 Wanted = Callable[[ConfigurationFile], bool]
 
 
+class _Unreachable(Unavailable):
+    """There was no answer, or half of one: less to the point than what another location answered."""
+
+
 class Fetched(Protocol):
     @property
     def status(self) -> int: ...
@@ -91,19 +95,19 @@ class Downloader:
 
         shared: the source's shared parameters held, for the addresses in them.  held: files that need no download when
         their hash stands in the directory.  accept: the rules; may raise, or give other files to be used instead.
-        Raises PlatformError when none does: the last location's, but that of one that answered before that of one
-        that could not be reached. Each is logged.
+        Raises PlatformError when none does: that of the last location that answered, whatever it was; when none did, of the
+        last one. Each is logged.
         """
         memory = self._memory.get(anchor.instance_identifier)
         locations = download_locations(
             anchor, shared, last_successful=memory.location if memory else None, shuffle=self._shuffle
         )
-        failure: PlatformError = Unavailable("the anchor names no source", code="malformed_anchor")
+        failure: PlatformError = _Unreachable("the anchor names no usable source", code="malformed_anchor")
         for location in locations:
             try:
                 return await self._download(anchor.instance_identifier, location, held, wanted, accept)
             except PlatformError as error:
-                if isinstance(failure, Unavailable) or not isinstance(error, Unavailable):
+                if isinstance(failure, _Unreachable) or not isinstance(error, _Unreachable):
                     failure = error
                 self._forget(anchor.instance_identifier, location)
                 log.refusal(
@@ -206,7 +210,7 @@ class Downloader:
                 fetched = await self._fetch(url, timeout=timeout, max_bytes=max_bytes)
         except (PlatformError, OSError, TimeoutError) as error:
             reason = error.message if isinstance(error, PlatformError) else type(error).__name__
-            raise Unavailable(f"{url}: {reason}", code=code) from error
+            raise _Unreachable(f"{url}: {reason}", code=code) from error
         if len(fetched.body) > max_bytes:
             raise Unavailable(f"{url}: more than {max_bytes} bytes", code=code)
         return fetched
