@@ -1,13 +1,16 @@
-"""The boundary of a message within a part of it, wherever the part is cut."""
+"""The boundary of a message within a part of it, wherever the part is cut; long documents in their turn."""
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from soap_world import envelope
 
-from sild.security_server.soap_passing import _holds
+from sild.security_server.soap_passing import _holds, read_aside
+from sild.xroad.soap import SoapMessage, parse_soap
 from sild.xroad.soap_stream import SoapStreamReader, SoapStreamWriter
 from sild.xroad.transport import BodyStart, TransportLimits
 
@@ -29,3 +32,20 @@ def test_who_is_handed_the_message_finds_one_part(pieces: list[bytes], cuts: lis
     except Exception:
         one = False
     assert held is not one
+
+
+async def test_a_long_document_leaves_others_their_turn() -> None:
+    long = envelope(body="<row><a>some text</a></row>" * 800_000)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.005)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    message = await read_aside(parse_soap, long)
+    beside.cancel()
+    assert isinstance(message, SoapMessage)
+    assert turns > 5

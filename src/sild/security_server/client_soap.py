@@ -26,6 +26,7 @@ from sild.security_server.soap_passing import (
     SoapPassage,
     SoapSource,
     loggable_bodies,
+    read_aside,
     text_of,
 )
 from sild.signer import SignedMessage
@@ -106,7 +107,7 @@ class _Input:
             self.part = await self._source.message()
             if self.part is None:
                 raise CallerError("Request does not contain SOAP message", code="missing_soap")
-            message = parse_soap(self.part.data)
+            message = await read_aside(parse_soap, self.part.data)
         if isinstance(message, Fault):
             raise PeerFault(Fault(f"client.{message.code}", message.message, message.detail, message.actor))
         return message
@@ -228,7 +229,7 @@ class _Exchange:
         if received.kind is not MessageKind.SOAP:
             raise PeerError("Response does not have SOAP message", code="missing_soap")
         with stage("service_failed"):
-            answer = parse_soap(received.part)
+            answer = await read_aside(parse_soap, received.part)
         if isinstance(answer, Fault):
             raise PeerFault(answer)
         signature = require(received.signature, "missing_signature", "Response does not have signature")

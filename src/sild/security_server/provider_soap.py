@@ -28,6 +28,7 @@ from sild.security_server.soap_passing import (
     SoapPassage,
     SoapSource,
     loggable_bodies,
+    read_aside,
     text_of,
 )
 from sild.xroad.faults import Fault, PeerFault
@@ -76,10 +77,10 @@ class ProviderSoap:
         parts = self._parts
         found: list[SoapMessage] = []
 
-        def on_message(received: ReceivedMessage) -> None:
+        async def on_message(received: ReceivedMessage) -> None:
             if received.kind is not MessageKind.SOAP:
                 return
-            message = parse_soap(received.part)
+            message = await read_aside(parse_soap, received.part)
             if isinstance(message, Fault):
                 return
             self._check_parties(request, received, message, globalconf, at)
@@ -251,9 +252,8 @@ class _Exchange:
         part = await source.message()
         if part is None:
             raise PeerError("No response message received from service", code="invalid_message")
-        response = answer_with_request_hash(
-            part.data, soap_request_hash(self._message.data), _charset(part.content_type)
-        )
+        digest, charset = soap_request_hash(self._message.data), _charset(part.content_type)
+        response = await read_aside(lambda data: answer_with_request_hash(data, digest, charset), part.data)
         if isinstance(response, Fault):
             raise PeerFault(response)
         self._answer.add_header(b"x-original-content-type", content_type.encode("latin-1"))

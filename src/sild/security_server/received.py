@@ -6,7 +6,7 @@ The same on both sides: the provider's server reads requests with it, the client
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from sild.errors import PeerError
@@ -120,7 +120,7 @@ async def receive(
     limits: TransportLimits,
     new_body: Callable[[], SpooledBody],
     bare_fault: bool,
-    on_message: Callable[[ReceivedMessage], None] | None = None,
+    on_message: Callable[[ReceivedMessage], Awaitable[None] | None] | None = None,
 ) -> None:
     """Read a whole transport message.
 
@@ -132,7 +132,9 @@ async def receive(
     while data := await stream.read_some():
         for event in reader.feed(data):
             if into.take(event, new_body) and on_message is not None:
-                on_message(into)
+                waits = on_message(into)
+                if waits is not None:
+                    await waits
     for event in reader.finish():
         into.take(event, new_body)
 

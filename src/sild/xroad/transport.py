@@ -18,6 +18,7 @@ They are handed on as they arrive and kept nowhere, so a body may be larger than
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
@@ -54,6 +55,9 @@ MULTIPART_MIXED = "multipart/mixed"
 HASH_CHAIN_RESULT = "application/hash-chain-result"
 HASH_CHAIN = "application/hash-chain"
 SIGNATURE = "signature/bdoc-1.0/ts"
+
+
+_FAULT = re.compile(rb"[<:]Fault[\s/>]")
 
 
 class MessageKind(Enum):
@@ -341,8 +345,8 @@ class TransportMessageReader:
         return self._soap_or_fault(data)
 
     def _soap_or_fault(self, data: bytes) -> Event:
-        # Only what can hold the word is read as XML here; a document in another encoding than ASCII's kin has NULs.
-        fault = parse_soap_fault(data) if b"Fault" in data or b"\x00" in data else None
+        # Only what can hold the element is read as XML here; a document in another encoding than ASCII's kin has NULs.
+        fault = parse_soap_fault(data) if _FAULT.search(data) or b"\x00" in data else None
         if fault is not None:
             return FaultPart(fault)
         if self._state is _State.DONE:
