@@ -60,6 +60,7 @@ def test_every_spelling_reads_to_the_same_certificate(data: bytes) -> None:
         PEM[: len(PEM) // 2],
         base64.b64encode(b"no certificate"),
         b"\xff" * 99,
+        DER.replace(b"\x0c\x04Test", b"\x03\x04Test"),  # a bit string for a name
     ],
 )
 def test_anything_else_is_an_incorrect_certificate(data: bytes) -> None:

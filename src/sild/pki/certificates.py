@@ -37,6 +37,7 @@ Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
 UNREADABLE = (
     ValueError,  # binascii.Error among it
+    TypeError,  # a name's value of a type its attribute does not have
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
