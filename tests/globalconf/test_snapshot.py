@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sild.errors import TrustError
-from sild.pki import der
+from sild.pki import CertificateProfile, der
 from sild.xroad.globalconf import (
     ApprovedCA,
     ApprovedTSA,
@@ -25,7 +25,7 @@ from sild.xroad.globalconf import (
     auth_cert_hash,
 )
 from sild.xroad.identifiers import ClientId, GlobalGroupId, SecurityServerId
-from support.pki import Pki
+from support.pki import Credential, Pki, name
 from support.shared_parameters import INSTANCE, large_parameters, member_id
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -210,6 +210,19 @@ def test_an_issuer_counts_in_its_own_instance_only() -> None:
         with pytest.raises(TrustError) as refused:
             g.issuer_of(pki.ocsp.certificate, instance, NOW)
         assert refused.value.code == "internal_error"
+
+
+def test_the_issuer_is_found_as_names_compare() -> None:
+    """RFC 5280 7.1, by the same folding as everywhere (`sild.pki`): a CA that came to write itself otherwise."""
+    pki = Pki()
+    spelled = Credential(
+        pki.issue(CertificateProfile.ROOT_CA, name(O="TEST", CN=" test  ca"), kind="ec-p384").certificate,
+        pki.ca.key,
+    )
+    member = pki.issue(CertificateProfile.SIGN, name(CN="1"), issuer=spelled).certificate
+    assert member.issuer != pki.ca.certificate.subject
+    g = conf(replace(DEV, approved_cas=(approved(pki),)))
+    assert g.issuer_of(member, "DEV", NOW).certificate == pki.ca.certificate
 
 
 def test_two_cas_of_one_name_are_told_apart_by_their_keys() -> None:

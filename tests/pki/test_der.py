@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sild.errors import PeerError
-from sild.pki.asn1 import Algorithm, decode, definite_form, encode, issuer_der, name_key, subject_der, wrap
+from sild.pki.asn1 import (
+    Algorithm,
+    decode,
+    definite_form,
+    encode,
+    issuer_der,
+    issuer_name_key,
+    name_key,
+    subject_der,
+    subject_name_key,
+    wrap,
+)
 from support.pki import Pki, name
 
 PKI = Pki()
@@ -80,6 +91,44 @@ def test_names_compare_without_case_spaces_and_kind_of_string() -> None:
     assert name_key(one) == name_key(one.replace(b"\x0c\x0cTest", b"\x13\x0cTest"))
     assert name_key(one) != name_key(name(CN="x", O="Test member").public_bytes())
     assert name_key(one) != name_key(name(O="Test member").public_bytes())
+
+
+def text_name(tag: int, data: bytes) -> bytes:
+    """A Name of one common name whose value has `tag`."""
+    attribute = wrap(0x30, b"\x06\x03\x55\x04\x03" + wrap(tag, data))
+    return wrap(0x30, wrap(0x31, attribute))
+
+
+@pytest.mark.parametrize(
+    ("tag", "data"),
+    [
+        (0x0C, "straße".encode()),
+        (0x0C, b" STRASSE "),
+        (0x13, b"Strasse"),
+        (0x16, b"strasse"),
+        (0x1A, b"STRASSE"),
+        (0x14, "Straße".encode("latin-1")),
+        (0x1C, "Straße".encode("utf-32-be")),
+        (0x1E, "Straße".encode("utf-16-be")),
+        (0x0C, "\uff33trasse\u00a0".encode()),  # full-width S, no-break space
+    ],
+)
+def test_a_name_is_its_text_whatever_string_it_stands_in(tag: int, data: bytes) -> None:
+    assert name_key(text_name(tag, data)) == name_key(text_name(0x0C, b"strasse"))
+
+
+@pytest.mark.parametrize(
+    ("tag", "data"),
+    [(0x0C, b"stra sse"), (0x03, b"strasse"), (0x0C, b"strasse\xff"), (0x13, b"stra\xc3\x9fe")],
+)
+def test_a_name_that_is_another(tag: int, data: bytes) -> None:
+    assert name_key(text_name(tag, data)) != name_key(text_name(0x0C, b"strasse"))
+    assert name_key(text_name(tag, data)) == name_key(text_name(tag, data))
+
+
+def test_keys_of_a_certificates_names() -> None:
+    member = PKI.sign_credential().certificate
+    assert issuer_name_key(member) == subject_name_key(PKI.ca.certificate) == name_key(issuer_der(member))
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 255, 256, 65535, 65536])

@@ -23,6 +23,7 @@ from sild.pki.algorithms import (
     sign_bytes,
     verify_bytes,
 )
+from sild.pki.asn1 import NameKey, issuer_name_key, subject_name_key
 from sild.pki.authority import PKIFailureInfo, TimeStampAuthority, timestamp_refusal
 from sild.pki.certificates import (
     certificate_hash,
@@ -63,6 +64,7 @@ __all__ = [
     "CertificateStatus",
     "DigestAlgorithm",
     "Good",
+    "NameKey",
     "OCSPError",
     "OCSPResponder",
     "OCSPResponse",
@@ -88,6 +90,7 @@ __all__ = [
     "is_issued_by",
     "is_sign_certificate",
     "issue_certificate",
+    "issuer_name_key",
     "ocsp_error",
     "ocsp_response_for",
     "ocsp_urls",
@@ -96,6 +99,7 @@ __all__ = [
     "parse_timestamp_token",
     "read_certificate",
     "sign_bytes",
+    "subject_name_key",
     "timestamp_refusal",
     "verify_bytes",
     "verify_ocsp_response",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Annotated, TypeVar
+from unicodedata import normalize
 
 from cryptography.hazmat import asn1
 from cryptography.hazmat.asn1 import TLV, Default, Explicit, Implicit, Null
@@ -21,6 +22,7 @@ from sild.pki.algorithms import DigestAlgorithm, PrivateKey, SignatureAlgorithm,
 __all__ = [
     "Algorithm",
     "Extension",
+    "NameKey",
     "Tagged0",
     "Tagged1",
     "Tagged2",
@@ -31,12 +33,14 @@ __all__ = [
     "digest_identifier",
     "encode",
     "issuer_der",
+    "issuer_name_key",
     "key_bits",
     "name_key",
     "octets",
     "signature_algorithm",
     "signature_identifier",
     "subject_der",
+    "subject_name_key",
     "tlv",
     "wrap",
 ]
@@ -213,15 +217,27 @@ def key_bits(certificate: Certificate) -> bytes:
     return _names_and_key(certificate)[2]
 
 
-STRING_TAGS = frozenset({b"\x0c", b"\x13", b"\x14", b"\x16"})
-"""UTF8String, PrintableString, TeletexString, IA5String: compared by their text, whichever was chosen."""
+NameKey = tuple[frozenset[tuple[str, str | bytes]], ...]
+
+_STRINGS = {
+    b"\x0c": ("utf-8",),
+    b"\x12": ("ascii",),  # NumericString
+    b"\x13": ("ascii",),  # PrintableString
+    b"\x14": ("utf-8", "latin-1"),  # TeletexString: what people put there
+    b"\x16": ("ascii",),  # IA5String
+    b"\x1a": ("ascii",),  # VisibleString
+    b"\x1c": ("utf-32-be",),  # UniversalString
+    b"\x1e": ("utf-16-be",),  # BMPString
+}
 
 
-@lru_cache(maxsize=1024)
-def name_key(name: bytes) -> tuple[frozenset[tuple[str, bytes]], ...]:
-    """A DER Name in a form to compare: without string kinds, case and extra spaces (RFC 5280 7.1, simplified).
+@lru_cache(maxsize=4096)
+def name_key(name: bytes) -> NameKey:
+    """A key under which DER Names that are equal by RFC 5280 7.1 meet; the order of RDNs counts, that within one does not.
 
-    Raises PeerError (`invalid_message`).
+    Attribute values are compared by their text, whatever kind of string holds it: case folded, NFKC, white space at the ends
+    dropped and elsewhere one space (RFC 4518 2.2, 2.3, 2.6.1, without its lists of prohibited characters, which only make
+    names invalid). What is no text of its kind is compared byte by byte. Raises PeerError (`invalid_message`).
     """
     parts = decode(_Names, wrap(0x30, name)).names
     return tuple(
@@ -230,13 +246,22 @@ def name_key(name: bytes) -> tuple[frozenset[tuple[str, bytes]], ...]:
     )
 
 
-def _value_key(value: TLV) -> bytes:
-    data = content(value)
-    if value.tag_bytes not in STRING_TAGS:
-        return encode(value)
-    return b" ".join(
-        data.decode("utf-8", "surrogateescape").casefold().encode("utf-8", "surrogateescape").split()
-    )
+def _value_key(value: TLV) -> str | bytes:
+    for encoding in _STRINGS.get(value.tag_bytes, ()):
+        try:
+            text = content(value).decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return " ".join(normalize("NFKC", text.casefold()).split())
+    return encode(value)
+
+
+def issuer_name_key(certificate: Certificate) -> NameKey:
+    return name_key(issuer_der(certificate))
+
+
+def subject_name_key(certificate: Certificate) -> NameKey:
+    return name_key(subject_der(certificate))
 
 
 _NULL = Null()

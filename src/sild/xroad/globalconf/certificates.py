@@ -6,18 +6,13 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterable
-from functools import lru_cache
-
-from cryptography import x509
 
 from sild.errors import PlatformError
 from sild.pki import Certificate, read_certificate
 
-__all__ = ["Certificate", "NameKey", "auth_cert_hash", "der_of", "name_key", "readable_certificates"]
+__all__ = ["Certificate", "auth_cert_hash", "der_of", "readable_certificates"]
 
 _PEM_BEGIN = b"-----BEGIN"
-
-NameKey = tuple[tuple[tuple[str, str], ...], ...]
 
 
 def der_of(data: bytes) -> bytes:
@@ -50,15 +45,3 @@ def readable_certificates(certificates: Iterable[bytes]) -> tuple[Certificate, .
         except PlatformError:
             continue
     return tuple(found)
-
-
-@lru_cache(maxsize=4096)
-def _value_key(value: str) -> str:
-    return " ".join(value.split()).casefold()
-
-
-def name_key(name: x509.Name) -> NameKey:
-    """A key under which names equal by RFC 5280 7.1 meet: case and white space folded, order of RDNs kept."""
-    return tuple(
-        tuple(sorted((a.oid.dotted_string, _value_key(str(a.value))) for a in rdn)) for rdn in name.rdns
-    )

@@ -15,14 +15,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 
-from sild.errors import TrustError
-from sild.pki import is_issued_by
+from sild.errors import PeerError, TrustError
+from sild.pki import NameKey, is_issued_by, issuer_name_key, subject_name_key
 from sild.xroad.globalconf.certificate_profiles import client_id_of_subject
 from sild.xroad.globalconf.certificates import (
     Certificate,
-    NameKey,
     auth_cert_hash,
-    name_key,
     readable_certificates,
 )
 from sild.xroad.globalconf.parameters import (
@@ -133,7 +131,11 @@ class InstanceIndex:
         self._ca_certificates = tuple(dict.fromkeys(certificate for _, _, certificate in found))
         issuers: dict[NameKey, dict[Certificate, TrustedIssuer]] = {}
         for approved_ca, info, certificate in found:
-            issuers.setdefault(name_key(certificate.subject), {})[certificate] = TrustedIssuer(
+            try:
+                by_certificate = issuers.setdefault(subject_name_key(certificate), {})
+            except PeerError:  # as a certificate that cannot be parsed: it disables itself alone
+                continue
+            by_certificate[certificate] = TrustedIssuer(
                 certificate=certificate,
                 approved_ca=approved_ca,
                 ocsp_certificates=readable_certificates(
@@ -338,9 +340,9 @@ class GlobalConf:
         """The CA of `instance`, top or intermediate, whose subject is the certificate's issuer (WIRE 10).
 
         Where several CA certificates carry that name, the one whose key signed `certificate`. Raises TrustError
-        (`internal_error`, X-Road's "not issued by approved certification service provider").
+        (`internal_error`, X-Road's "not issued by approved certification service provider"), PeerError for a name that is none.
         """
-        found = self._required_index(instance, at).issuers.get(name_key(certificate.issuer), ())
+        found = self._required_index(instance, at).issuers.get(issuer_name_key(certificate), ())
         if len(found) == 1:
             return found[0]
         for issuer in found:
