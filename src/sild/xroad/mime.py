@@ -4,6 +4,8 @@ X-Road writes CRLF; old senders and X-Road's own samples use LF, so both are rea
 silently is refused here, since two readers must not see two messages: text before the first boundary or after the last,
 a line that begins like the boundary and goes on otherwise, a header line without a colon. Between an information system and
 its own server nothing is signed in this form, and all that is passed over (`lenient`), as the reference does.
+
+A signed directory has a small reader of its own, `sild.xroad.globalconf.mime`, which says why.
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 Lines end in CRLF or LF, both occur, within one document too. The line end before a boundary belongs to the boundary: what is
 signed is the part's body without it.
+
+`sild.xroad.mime` is another reader for another thing: a stream of parts too large to hold, pushed to a sink, most of whose header
+fields it passes on as they came (twice given too). Here a megabyte at most is at hand, a field given twice is an attack, quotes may
+be single, a part may have no header, and the bytes between two boundaries are what was signed: one reader for both would be two
+behind switches.
 """
 
 from __future__ import annotations
