@@ -421,7 +421,6 @@ def meaning(signature: Signature) -> tuple[object, ...]:
     )
 
 
-@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @given(st.data())
 @settings(max_examples=400, deadline=None)
 def test_any_changed_byte(good: bytes, data: st.DataObject) -> None:
@@ -435,7 +434,6 @@ def test_any_changed_byte(good: bytes, data: st.DataObject) -> None:
     assert meaning(signature) == meaning(parse_signature(good))
 
 
-@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @given(st.data())
 @settings(max_examples=200, deadline=None)
 def test_cut_doubled_and_foreign_input(good: bytes, data: st.DataObject) -> None:

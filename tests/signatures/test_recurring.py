@@ -141,7 +141,6 @@ def test_values_the_long_way_refuses(pattern: bytes, value: bytes) -> None:
 GOOD = {kind: sign(kind=kind) for kind in ("ec-p256", "rsa-2048")}
 
 
-@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_changed_text(data: st.DataObject) -> None:
