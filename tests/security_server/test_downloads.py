@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from world import CLIENT, REGISTER, Pair, World
 
-from sild.configuration_client import load_globalconf
+from sild.configuration_client import load_globalconf, read_published
+from sild.configuration_client.generations import Generations
 from sild.http1 import Fetched, fetch
 from sild.security_server import ConnectionType
 from sild.signatures import read_asice
@@ -65,6 +67,35 @@ async def test_containers_verify_with_the_downloaded_configuration(pair: Pair, t
             report = verify_container(read_asice(io.BytesIO(archive.read(name))), globalconf)
             assert not report.remarks
     assert sorted(kinds) == ["request", "request", "response", "response"]
+
+
+async def test_a_configuration_published_while_it_is_packed(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two publications during one download: the generation that was being read is gone, and a whole one is sent."""
+    directory = pair.consumer.server.configuration.directory
+    published = read_published(directory)
+    iterdir, waiting = Path.iterdir, [published, published]
+
+    def publishing(path: Path) -> Iterator[Path]:
+        while waiting and path == directory.resolve():
+            later = waiting.pop()
+            with monkeypatch.context() as context:
+                context.setattr(Path, "iterdir", iterdir)
+                for _ in range(2):
+                    Generations(directory).publish(later)
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", publishing)
+    packed = await get(pair, "/verificationconf")
+    assert not waiting
+    assert packed.status == 200, packed.body
+    with zipfile.ZipFile(io.BytesIO(packed.body)) as archive:
+        names = {f"verificationconf/DEV/shared-params.xml{end}" for end in ("", ".metadata")}
+        assert set(archive.namelist()) == {"verificationconf/instance-identifier", *names}
+        assert archive.read("verificationconf/DEV/shared-params.xml") == (
+            published.instances["DEV"]["shared-params.xml"].content
+        )
 
 
 async def test_one_container(pair: Pair) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 from urllib.parse import parse_qs, quote
 
-from sild.errors import PlatformError
+from sild.configuration_client import read_published
+from sild.errors import PeerError, PlatformError
 from sild.http1 import Responder
 from sild.message_log import LoggedMessage, container_name
 from sild.security_server.client_authentication import Channel
@@ -30,6 +31,7 @@ __all__ = ["Downloads"]
 log = get_logger("security_server")
 PIECE = 64 * 1024
 IN_MEMORY = 4 * 1024 * 1024
+VERIFICATION_FILES = frozenset({"instance-identifier", "shared-params.xml", "shared-params.xml.metadata"})
 
 
 class _Refused(Exception):
@@ -76,8 +78,8 @@ class Downloads:
         """What `sild verify` and X-Road's verifier need: the shared parameters of every known instance."""
         try:
             archive = await asyncio.to_thread(_pack_configuration, self._parts.configuration_directory)
-        except OSError as error:
-            log.warning("downloads.no_configuration", reason=error.strerror)
+        except (PeerError, OSError) as error:
+            log.warning("downloads.no_configuration", reason=str(error))
             raise _Refused(500, "There is no global configuration yet") from error
         await responder.send(
             200,
@@ -179,14 +181,12 @@ def _directory(parts: Parts) -> str | None:
 
 
 def _pack_configuration(directory: Path) -> bytes:
+    """Of one generation, whatever is published meanwhile. Raises PeerError or Unavailable when there is none to be had."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        root = directory.resolve()
-        archive.write(root / "instance-identifier", "verificationconf/instance-identifier")
-        for instance in sorted(path for path in root.iterdir() if path.is_dir()):
-            for name in ("shared-params.xml", "shared-params.xml.metadata"):
-                if (instance / name).is_file():
-                    archive.write(instance / name, f"verificationconf/{instance.name}/{name}")
+        for path, content in read_published(directory).entries().items():
+            if path.rpartition("/")[2] in VERIFICATION_FILES:
+                archive.writestr(f"verificationconf/{path}", content)
     return packed.getvalue()
 
 
