@@ -1,16 +1,18 @@
 """The security server: information systems on one side, other security servers on the other.
 
-Follows PR-REST, PR-MESSTRANSP and UG-SS, digested in WIRE 2, 4, 5 and 11; docs/security_server.md walks a message through.
+Follows PR-REST, PR-MESS, PR-MESSTRANSP, PR-META and UG-SS, digested in WIRE 2-5, 11 and 14; docs/security_server.md and
+docs/soap.md walk a message through.
 Called by processes and by `sild.nation`; everybody else meets it on the wire.
 
 server.py         composition and life              serverconf.py, store.py, snapshot.py   its configuration
-client_port.py    8080, 8443                        access_rights.py, openapi.py           who may call what
-client_rest.py    a request on its way out          provider_choice.py, connections.py     which server, over what
+client_port.py    8080, 8443                        access_rights.py                       who may call what
+client_rest.py    a request on its way out          openapi.py, wsdl.py, descriptions.py   services by their descriptions
+client_soap.py    the same of SOAP                  provider_choice.py, connections.py     which server, over what
 provider_port.py  5500                              peer_authentication.py, peer_ocsp.py   is it that server
 provider_rest.py  a request on its way in           tls_contexts.py, internal_tls.py       keys of the connections
-service_call.py   the service behind                downloads.py, ocsp_responder.py        evidence, port 5577
-received.py, outgoing.py, spool.py                  messages as streams
-metaservices.py   listClients, listMethods, ...
+provider_soap.py  the same of SOAP                  downloads.py, ocsp_responder.py        evidence, port 5577
+service_call.py   the service behind                metaservices.py, soap_metaservices.py  listClients, listMethods, ...
+received.py, outgoing.py, spool.py, soap_passing.py                                        messages as streams
 """
 
 from sild.security_server.access_rights import AccessRights, EndpointRule
