@@ -86,7 +86,9 @@ async def _serve(settings: SecurityServerSettings, grace: float) -> None:
         await server.start()
         gc.collect()
         gc.freeze()  # what stands now stays: the collector need not look at it for every few messages
-        gc.set_threshold(5_000, 20, 20)  # messages leave few cycles behind; looking for them less often saves 2 %
+        gc.set_threshold(
+            5_000, 20, 20
+        )  # messages leave few cycles behind; looking for them less often saves 2 %
         click.echo(json.dumps({"server": str(server.server_id), "addresses": server.addresses}))
         await stopping.wait()
     finally:
