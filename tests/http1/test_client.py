@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -296,3 +297,13 @@ async def test_fetch() -> None:
     async with answering(b"", close=False) as (port, _):
         with pytest.raises(TimedOut):
             await fetch(f"http://127.0.0.1:{port}/", timeout=0.1)
+
+
+async def test_a_silent_peer_is_probed() -> None:
+    """A peer whose machine is gone sends nothing, not even an end: TCP has to ask."""
+    async with serving(echo) as server:
+        connection = await connect(server.port)
+        assert connection._transport is not None
+        opened = connection._transport.get_extra_info("socket")
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        await end(connection)

@@ -15,6 +15,8 @@ from sild.http1.tls_layer import TlsLayer
 
 __all__ = ["open_connection"]
 
+SILENCE_BEFORE_PROBES = 60  # seconds
+
 
 async def open_connection(
     host: str,
@@ -38,7 +40,8 @@ async def open_connection(
     with _connecting(host, port):
         async with asyncio.timeout(connect_timeout):
             if tls is None:
-                await loop.create_connection(lambda: connection, host, port)
+                transport, _ = await loop.create_connection(lambda: connection, host, port)
+                _probe_when_silent(transport)
             else:
                 await _connect_tls(loop, connection, host, port, tls, server_hostname, connect_timeout)
     return connection
@@ -64,12 +67,21 @@ async def _connect_tls(
         peer=(host, port, server_hostname),
         established=established,
     )
-    await loop.create_connection(lambda: layer, host, port)
+    transport, _ = await loop.create_connection(lambda: layer, host, port)
+    _probe_when_silent(transport)
     try:
         await established
     except BaseException:
         layer.abort()
         raise
+
+
+def _probe_when_silent(transport: asyncio.BaseTransport) -> None:
+    """TCP keep-alive: a peer that is gone without a word ends even an exchange that may wait for ever."""
+    opened: socket.socket = transport.get_extra_info("socket")
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENCE_BEFORE_PROBES)
 
 
 def _authority(host: str, port: int, *, secure: bool) -> bytes:

@@ -56,12 +56,15 @@ class ClientPort:
         if request.method == "GET" and target.partition(b"?")[0] == b"/listClients":
             await self._list_clients(request, target, responder)
             return
+        self._parts.message_log.under_way += 1
         try:
             await self._soap.process(request, responder, channel)
         except Exception as error:
             if responder.started:
                 raise
             await self._send_soap_fault(self._fault(error, "server.clientproxy"), responder)
+        finally:
+            self._parts.message_log.under_way -= 1
 
     async def _list_clients(self, request: Request, target: bytes, responder: Responder) -> None:
         query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
