@@ -145,8 +145,9 @@ async def test_an_interrupt_cancels_the_call(pair: Pair) -> None:
 
     pair.echo.answer = slow
     program = f"""
-        import time
+        import signal, time
         from sild.adapter import *
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it is ignored
         service = ServiceId(ClientId.parse("DEV:COM:2:Register"), "echo")
         with XRoadClient("{pair.consumer.url}", ClientId.parse("DEV:COM:1:Client")) as xroad:
             began = time.monotonic()
