@@ -8,6 +8,7 @@ room's name, so rooms may share one PostgreSQL database; two deployments of one 
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,43 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    DateTime,
+    Dialect,
+    Engine,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 
 from sild.errors import Unavailable
 
-__all__ = ["open_database", "revision_table", "sqlite_url"]
+__all__ = ["UtcDateTime", "open_database", "revision_table", "sqlite_url"]
 
 SQLITE_BUSY_MILLISECONDS = 5_000
 _one_at_a_time = threading.Lock()  # Alembic's environment is the process's own
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime; SQLite keeps it without a zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        at = value.astimezone(UTC)
+        return at.replace(tzinfo=None) if dialect.name == "sqlite" else at
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def sqlite_url(path: Path) -> str:
@@ -35,10 +64,11 @@ def revision_table(migrations: Path) -> str:
     return f"{migrations.parent.name}_revision"
 
 
-def open_database(url: str, migrations: Path, *, durable: bool = True) -> Engine:
-    """Connect to `url` and bring its schema to the newest revision found in `migrations`.
+def open_database(url: str, *migrations: Path, durable: bool = True) -> Engine:
+    """Connect to `url` and bring its schema to the newest revisions found in `migrations`, in the order given.
 
-    url: SQLAlchemy URL; plain `postgresql://` means psycopg 3.  durable: SQLite `synchronous=FULL`, else `NORMAL`.
+    url: SQLAlchemy URL; plain `postgresql://` means psycopg 3.  migrations: of the room, after those of the rooms whose
+    tables it shares a transaction with.  durable: SQLite `synchronous=FULL`, else `NORMAL`.
     A new SQLite file can be read by its owner alone, and so can the -wal and -shm files beside it, which copy its mode.
     Several processes may open one PostgreSQL database at once: one of them migrates, the others wait for it.
     Raises Unavailable (`database_error`) when the database cannot be reached or migrated.
@@ -52,7 +82,8 @@ def open_database(url: str, migrations: Path, *, durable: bool = True) -> Engine
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas("FULL" if durable else "NORMAL"))
     try:
-        _migrate(engine, migrations)
+        for steps in migrations:
+            _migrate(engine, steps)
     except Exception as error:
         engine.dispose()
         reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)  # without the statement
