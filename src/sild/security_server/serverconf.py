@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -17,7 +17,13 @@ from sild.clock import Clock, system_clock
 from sild.errors import CallerError
 from sild.security_server.access_rights import compile_path_glob
 from sild.security_server.openapi import parse_openapi
-from sild.security_server.snapshot import ClientStatus, ConnectionType, ServerConfSnapshot, ServiceType
+from sild.security_server.snapshot import (
+    ClientStatus,
+    ConnectionType,
+    SentRequest,
+    ServerConfSnapshot,
+    ServiceType,
+)
 from sild.security_server.store import AuditRow, Change, Store, tables
 from sild.security_server.wsdl import WsdlOperation, parse_wsdl
 from sild.xroad.identifiers import (
@@ -70,6 +76,20 @@ class ServerConf:
 
     def audit_rows(self) -> list[AuditRow]:
         return self._store.audit_rows()
+
+    def management_requests(self) -> tuple[SentRequest, ...]:
+        """All this server ever made, oldest first."""
+        return self._store.management_requests()
+
+    @property
+    def actor(self) -> str:
+        return self._actor
+
+    def change(
+        self, event: str, about: ClientId | None = None, **values: object
+    ) -> AbstractContextManager[Change]:
+        """One audited transaction, for `registration`, which keeps its own tables here."""
+        return self._change(event, about, **values)
 
     def close(self) -> None:
         self._store.close()

@@ -11,7 +11,16 @@ from enum import Enum
 from sild.security_server.access_rights import AccessRights
 from sild.xroad.identifiers import ClientId, SecurityServerId, ServiceId
 
-__all__ = ["ClientConf", "ClientStatus", "ConnectionType", "ServerConfSnapshot", "ServiceConf", "ServiceType"]
+__all__ = [
+    "ClientConf",
+    "ClientStatus",
+    "ConnectionType",
+    "RequestOutcome",
+    "SentRequest",
+    "ServerConfSnapshot",
+    "ServiceConf",
+    "ServiceType",
+]
 
 
 class ClientStatus(Enum):
@@ -65,9 +74,40 @@ class ServiceConf:
     rights: AccessRights
 
 
+class RequestOutcome(Enum):
+    """Of a management request. UNANSWERED is written before it leaves, so it is also what a dying process leaves behind."""
+
+    UNANSWERED = "unanswered"
+    SUBMITTED = "submitted"
+    REFUSED = "refused"
+    IN_EFFECT = "in effect"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """A management request this server made (WIRE 16).
+
+    service_code: `clientReg`, ...  subject: a client in REST form, a certificate's SHA-1 in hex, or "" for the server itself.
+    value: the new name, address or message.  request_id: the central server's.  code, message: of its fault.
+    """
+
+    id: int
+    at: str
+    actor: str
+    service_code: str
+    subject: str
+    value: str | None
+    outcome: RequestOutcome
+    request_id: int | None = None
+    code: str | None = None
+    message: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ServerConfSnapshot:
-    """change: counts changes of the database, so that another process's change is noticed."""
+    """pending_requests: management requests, oldest first, whose effect the global configuration does not show yet.
+    change: counts changes of the database, so that another process's change is noticed."""
 
     server_id: SecurityServerId
     change: int = 0
@@ -75,6 +115,7 @@ class ServerConfSnapshot:
     clients: dict[ClientId, ClientConf] = field(default_factory=dict)
     services: dict[ServiceId, ServiceConf] = field(default_factory=dict)
     timestamping_services: tuple[tuple[str, str], ...] = ()
+    pending_requests: tuple[SentRequest, ...] = ()
 
     def is_registered(self, client: ClientId) -> bool:
         conf = self.clients.get(client)

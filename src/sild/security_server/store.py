@@ -23,6 +23,8 @@ from sild.security_server.snapshot import (
     ClientConf,
     ClientStatus,
     ConnectionType,
+    RequestOutcome,
+    SentRequest,
     ServerConfSnapshot,
     ServiceConf,
     ServiceType,
@@ -46,6 +48,7 @@ class tables:
         sa.Column("server_code", sa.Text),
         sa.Column("minimum_client_version", sa.Text),
         sa.Column("change", sa.Integer),
+        sa.Column("founding_owner", sa.Text),
     )
     client = sa.Table(
         "client",
@@ -123,6 +126,20 @@ class tables:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("name", sa.Text),
         sa.Column("url", sa.Text),
+    )
+    management_request = sa.Table(
+        "management_request",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("at", sa.Text),
+        sa.Column("actor", sa.Text),
+        sa.Column("service_code", sa.Text),
+        sa.Column("subject", sa.Text),
+        sa.Column("value", sa.Text),
+        sa.Column("outcome", sa.Text),
+        sa.Column("request_id", sa.Integer),
+        sa.Column("code", sa.Text),
+        sa.Column("message", sa.Text),
     )
     audit = sa.Table(
         "audit",
@@ -235,19 +252,26 @@ class Store:
             raise Unavailable(f"server configuration: {error.orig}", code="database_error") from error
 
     def initialise(self, server_id: SecurityServerId) -> None:
-        """Write down whose server this is, once. Raises CallerError when the database belongs to another server."""
+        """Write down whose server this is, once. Raises CallerError when the database belongs to another server.
+
+        After a change of owner the settings may still name the one the server was founded with.
+        """
         with self._reading() as connection:
-            row = connection.execute(sa.select(tables.server.c.owner, tables.server.c.server_code)).first()
+            row = connection.execute(sa.select(tables.server)).first()
         if row is None:
             with self.change("system", "INITIALISE", {"server": server_id.encode()}) as change:
                 change.insert(
                     tables.server,
                     id=1,
                     owner=server_id.owner.encode(),
+                    founding_owner=server_id.owner.encode(),
                     server_code=server_id.server_code,
                     change=0,
                 )
-        elif (row.owner, row.server_code) != (server_id.owner.encode(), server_id.server_code):
+        elif (
+            server_id.owner.encode() not in (row.owner, row.founding_owner)
+            or row.server_code != server_id.server_code
+        ):
             raise CallerError(
                 f"the database is of the server {row.owner}/{row.server_code}", code="malformed_server_conf"
             )
@@ -260,6 +284,10 @@ class Store:
         with self._reading() as connection:
             rows = connection.execute(sa.select(tables.audit).order_by(tables.audit.c.id)).all()
         return [AuditRow(row.at, row.actor, row.event, json.loads(row._mapping["values"])) for row in rows]
+
+    def management_requests(self) -> tuple[SentRequest, ...]:
+        with self._reading() as connection:
+            return _requests(connection)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -289,7 +317,20 @@ class Store:
                         sa.select(tables.timestamping_service).order_by(tables.timestamping_service.c.id)
                     )
                 ),
+                pending_requests=_requests(connection, RequestOutcome.UNANSWERED, RequestOutcome.SUBMITTED),
             )
+
+
+def _requests(connection: sa.Connection, *outcomes: RequestOutcome) -> tuple[SentRequest, ...]:
+    """Oldest first; of any outcome when none is given."""
+    table = tables.management_request
+    query = sa.select(table).order_by(table.c.id)
+    if outcomes:
+        query = query.where(table.c.outcome.in_([outcome.value for outcome in outcomes]))
+    return tuple(
+        SentRequest(**{**row._mapping, "outcome": RequestOutcome(row.outcome)})
+        for row in connection.execute(query)
+    )
 
 
 def _clients(connection: sa.Connection) -> dict[int, tuple[ClientId, ClientConf]]:

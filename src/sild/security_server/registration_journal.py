@@ -1,0 +1,164 @@
+"""What this server has asked of the central server, written down before it asks; one transaction each, audited.
+
+A request stands here as UNANSWERED before it leaves. The answer changes that row and the client's state together, so a
+process that dies in between leaves a request whose outcome is unknown, and never a state nobody asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from sild.errors import CallerError
+from sild.security_server.serverconf import ServerConf
+from sild.security_server.snapshot import ClientStatus, ConnectionType, RequestOutcome
+from sild.security_server.store import Change, tables
+from sild.xroad.identifiers import ClientId
+
+__all__ = ["RegistrationJournal"]
+
+_PENDING = (RequestOutcome.UNANSWERED.value, RequestOutcome.SUBMITTED.value)
+_requests = tables.management_request
+
+
+class RegistrationJournal:
+    """Synchronous, as `ServerConf`, whose change it makes. Raises Unavailable (`database_error`) everywhere."""
+
+    def __init__(self, conf: ServerConf) -> None:
+        self._conf = conf
+
+    def acting_as(self, actor: str) -> RegistrationJournal:
+        return RegistrationJournal(self._conf.acting_as(actor))
+
+    def begin(self, service_code: str, subject: str, value: str | None) -> int:
+        """A request is about to leave; its row."""
+        with self._conf.change(
+            "SEND_MANAGEMENT_REQUEST", request=service_code, subject=subject, value=value
+        ) as change:
+            return change.insert(
+                _requests,
+                at=change.now,
+                actor=self._conf.actor,
+                service_code=service_code,
+                subject=subject,
+                value=value,
+                outcome=RequestOutcome.UNANSWERED.value,
+            )
+
+    def submitted(
+        self,
+        row: int,
+        request_id: int | None,
+        *,
+        supersedes: Sequence[str] = (),
+        client: tuple[ClientId, ClientStatus] | None = None,
+    ) -> None:
+        """The central server has it. supersedes: service codes of older requests about the same.  client: its new state."""
+        with self._conf.change(
+            "MANAGEMENT_REQUEST_SUBMITTED",
+            client[0] if client else None,
+            number=row,
+            request_id=request_id,
+            status=client[1].value if client else None,
+        ) as change:
+            _settle(change, row, RequestOutcome.SUBMITTED, request_id=request_id)
+            subject = sa.select(_requests.c.subject).where(_requests.c.id == row).scalar_subquery()
+            change.connection.execute(
+                sa.update(_requests)
+                .where(
+                    _requests.c.id < row,
+                    _requests.c.subject == subject,
+                    _requests.c.service_code.in_(supersedes),
+                    _requests.c.outcome.in_(_PENDING),
+                )
+                .values(outcome=RequestOutcome.SUPERSEDED.value)
+            )
+            if client is not None:
+                _set_status(change, *client)
+
+    def refused(
+        self, row: int, code: str, message: str, client: tuple[ClientId, ClientStatus] | None = None
+    ) -> None:
+        """Nothing has changed at the central server.  client: its state, if the refusal tells a better one."""
+        with self._conf.change(
+            "MANAGEMENT_REQUEST_REFUSED",
+            client[0] if client else None,
+            number=row,
+            code=code,
+            status=client[1].value if client else None,
+        ) as change:
+            _settle(change, row, RequestOutcome.REFUSED, code=code, message=message)
+            if client is not None:
+                _set_status(change, *client)
+
+    def unanswered(self, row: int, code: str, message: str) -> None:
+        """What was told instead of an answer; the outcome stays unknown."""
+        with self._conf.change("MANAGEMENT_REQUEST_UNANSWERED", number=row, code=code) as change:
+            _settle(change, row, RequestOutcome.UNANSWERED, code=code, message=message)
+
+    def in_effect(self, row: int) -> None:
+        """The global configuration shows it."""
+        with self._conf.change("MANAGEMENT_REQUEST_IN_EFFECT", number=row) as change:
+            _settle(change, row, RequestOutcome.IN_EFFECT)
+
+    # what follows from the global configuration
+
+    def follow_client(self, client: ClientId, was: ClientStatus, now: ClientStatus) -> bool:
+        """Change the state, unless another process has done so meanwhile."""
+        try:
+            with self._conf.change("FOLLOW_CLIENT_STATUS", client, was=was.value, status=now.value) as change:
+                found = change.connection.execute(
+                    sa.update(tables.client)
+                    .where(
+                        tables.client.c.id == change.client_row(client), tables.client.c.status == was.value
+                    )
+                    .values(status=now.value)
+                )
+                if found.rowcount == 0:
+                    raise _DoneAlready
+        except _DoneAlready:
+            return False
+        return True
+
+    def note_certificate(self, sha1: str, status: str) -> None:
+        """The audit row of a certificate's new state; the state itself is the signer's."""
+        with self._conf.change("SET_CERTIFICATE_STATUS", certificate=sha1, status=status):
+            pass
+
+    def add_owner(self, owner: ClientId) -> None:
+        """The owner is a client too: management requests are its messages. Its systems must use TLS, as any new client's."""
+        if owner not in self._conf.snapshot.clients:
+            try:
+                self._conf.add_client(owner, status=ClientStatus.SAVED, connection_type=ConnectionType.HTTPS)
+            except CallerError:
+                self._conf.reload_if_changed()  # another process was first
+
+    def set_owner(self, owner: ClientId) -> None:
+        """The former owner stays as a client."""
+        with self._conf.change("FOLLOW_OWNER", owner) as change:
+            change.connection.execute(sa.update(tables.server).values(owner=owner.encode()))
+
+    def set_client_status(self, client: ClientId, status: ClientStatus) -> None:
+        self._conf.set_client_status(client, status)
+
+    def delete_client(self, client: ClientId) -> None:
+        self._conf.remove_client(client)
+
+
+class _DoneAlready(Exception):
+    """Rolls a change back that somebody else has made."""
+
+
+def _settle(change: Change, row: int, outcome: RequestOutcome, **values: str | int | None) -> None:
+    change.connection.execute(
+        sa.update(_requests).where(_requests.c.id == row).values(outcome=outcome.value, **values)
+    )
+
+
+def _set_status(change: Change, client: ClientId, status: ClientStatus) -> None:
+    change.connection.execute(
+        sa.update(tables.client)
+        .where(tables.client.c.id == change.client_row(client))
+        .values(status=status.value)
+    )
