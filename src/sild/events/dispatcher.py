@@ -1,0 +1,86 @@
+"""Sends events out of an outbox until their subscribers have taken them.
+
+What fails is tried again after 1, 2, 4 ... seconds, at most an hour apart, for ever: a subscriber that was away for a week
+gets everything. Only a subscriber that says it will never take an event (`CallerError`: our event is wrong) ends its delivery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from sild.clock import Clock, system_clock
+from sild.errors import CallerError, PlatformError, Unavailable
+from sild.events.event import Event
+from sild.events.outbox import Delivery, Outbox, Subscription
+from sild.telemetry import get_logger
+
+__all__ = ["Deliver", "Dispatcher"]
+
+log = get_logger("events")
+
+Deliver = Callable[[Subscription, Event], Awaitable[str | None]]
+"""Sends one event to its subscriber; returns the message's id. Raises CallerError when it will never be taken, another
+PlatformError when it may be later."""
+
+BATCH = 20
+LEASE = timedelta(minutes=2)
+LONGEST_PAUSE = timedelta(hours=1)
+LOOK_AGAIN = 1.0  # seconds: for what another process has added
+
+
+class Dispatcher:
+    """`wake` after adding events saves the wait for the next look."""
+
+    def __init__(self, outbox: Outbox, deliver: Deliver, *, clock: Clock = system_clock) -> None:
+        self._outbox = outbox
+        self._deliver = deliver
+        self._clock = clock
+        self._awake = asyncio.Event()
+
+    def wake(self) -> None:
+        """From the loop's thread."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A database that fails is asked again later."""
+        while True:
+            self._awake.clear()
+            try:
+                if await self.dispatch():
+                    continue
+            except PlatformError as error:
+                log.refusal("events.not_dispatched", error)
+            except Exception as error:  # noqa: BLE001  (no event may end the delivery of all others)
+                log.bug("events.dispatch_failed", error)
+            try:
+                await asyncio.wait_for(self._awake.wait(), LOOK_AGAIN)
+            except TimeoutError:
+                pass
+
+    async def dispatch(self) -> int:
+        """One round: send what is due, at once; how many were tried."""
+        taken = await asyncio.to_thread(self._outbox.take, BATCH, LEASE)
+        await asyncio.gather(*map(self._send, taken))
+        return len(taken)
+
+    async def _send(self, delivery: Delivery) -> None:
+        try:
+            async with asyncio.timeout(LEASE.total_seconds() / 2):
+                message_id = await self._deliver(delivery.subscription, delivery.event)
+        except TimeoutError:
+            await self._later(delivery, Unavailable("no answer", code="timeout"))
+        except CallerError as error:
+            log.refusal("events.refused", error, subscriber=delivery.subscription.subscriber)
+            await asyncio.to_thread(self._outbox.failed, delivery, error.code_path, None)
+        except PlatformError as error:
+            await self._later(delivery, error)
+        else:
+            await asyncio.to_thread(self._outbox.delivered, delivery, message_id)
+
+    async def _later(self, delivery: Delivery, error: PlatformError) -> None:
+        pause = min(timedelta(seconds=2 ** min(delivery.attempts, 12)), LONGEST_PAUSE)
+        log.refusal("events.not_delivered", error, subscriber=delivery.subscription.subscriber)
+        again_at = self._clock() + pause
+        await asyncio.to_thread(self._outbox.failed, delivery, error.code_path, again_at)
