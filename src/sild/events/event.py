@@ -65,8 +65,12 @@ def parse_event(content: bytes) -> Event:
     if len(content) > MAX_EVENT_BYTES:
         raise _invalid(f"larger than {MAX_EVENT_BYTES} bytes")
     try:
-        if not isinstance(json.loads(content), dict):
+        written = json.loads(content)
+        if not isinstance(written, dict):
             raise _invalid("not a JSON object")
+        for name in ("specversion", "id", "time"):  # which the library would make up
+            if name not in written:
+                raise _invalid(f"no {name}")
         read = _FORMAT.read(CloudEvent, content)
     except CloudEventValidationError as error:
         raise _invalid(f"attributes {', '.join(sorted(error.errors))}") from None
