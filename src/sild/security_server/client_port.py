@@ -18,6 +18,7 @@ from sild.security_server.client_authentication import Channel
 from sild.security_server.client_rest import ClientRest
 from sild.security_server.client_soap import ClientSoap
 from sild.security_server.downloads import Downloads
+from sild.security_server.measurement import CLIENT, Measurement
 from sild.security_server.metaservices import render_client_list
 from sild.security_server.parts import Parts
 from sild.security_server.random_names import new_uuid
@@ -42,13 +43,13 @@ class ClientPort:
         target = request.origin_form
         channel = Channel(request.tls is not None, request.tls.certificate if request.tls else None)
         if target.startswith(b"/r1/"):
-            self._parts.message_log.under_way += 1
+            measured = self._begin(request)
             try:
-                await self._rest.process(request, responder, channel)
+                await self._rest.process(request, responder, channel, measured)
             except Exception as error:  # noqa: BLE001 - the edge: every failure becomes an error report
-                await self._refuse_rest(error, request, responder)
+                await self._refuse_rest(error, request, responder, measured)
             finally:
-                self._parts.message_log.under_way -= 1
+                self._end(measured)
             return
         if request.method == "GET" and self._downloads.serves(target):
             await self._downloads.handle(target, responder, channel)
@@ -56,15 +57,25 @@ class ClientPort:
         if request.method == "GET" and target.partition(b"?")[0] == b"/listClients":
             await self._list_clients(request, target, responder)
             return
-        self._parts.message_log.under_way += 1
+        measured = self._begin(request)
         try:
-            await self._soap.process(request, responder, channel)
+            await self._soap.process(request, responder, channel, measured)
         except Exception as error:
+            fault = self._fault(error, "server.clientproxy")
+            measured.refused(fault)
             if responder.started:
                 raise
-            await self._send_soap_fault(self._fault(error, "server.clientproxy"), responder)
+            await self._send_soap_fault(fault, responder)
         finally:
-            self._parts.message_log.under_way -= 1
+            self._end(measured)
+
+    def _begin(self, request: Request) -> Measurement:
+        self._parts.message_log.under_way += 1
+        return self._parts.monitoring.begins(CLIENT, request)
+
+    def _end(self, measured: Measurement) -> None:
+        self._parts.message_log.under_way -= 1
+        self._parts.monitoring.ends(measured)
 
     async def _list_clients(self, request: Request, target: bytes, responder: Responder) -> None:
         query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
@@ -79,8 +90,11 @@ class ClientPort:
             return
         await responder.send(200, [(b"Content-Type", content_type)], body)
 
-    async def _refuse_rest(self, error: Exception, request: Request, responder: Responder) -> None:
+    async def _refuse_rest(
+        self, error: Exception, request: Request, responder: Responder, measured: Measurement
+    ) -> None:
         fault = self._fault(error, "server.clientproxy")
+        measured.refused(fault)
         if responder.started:
             raise error  # the answer is cut off: the caller sees that it is not whole
         accept = [value.decode("latin-1") for value in request.header_values(b"accept")]

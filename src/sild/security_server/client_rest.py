@@ -17,6 +17,7 @@ from sild.errors import PeerError, stage
 from sild.http1 import ClientResponse, Connection, Header, Request, Responder
 from sild.message_log import MessageRecord
 from sild.security_server.client_authentication import Channel, ensure_registered
+from sild.security_server.measurement import Measurement
 from sild.security_server.outgoing import PROXY_VERSION, OutgoingMessage, signature_parts, signed_parts
 from sild.security_server.parts import Parts
 from sild.security_server.provider_choice import choose_servers
@@ -46,13 +47,16 @@ class ClientRest:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def process(self, request: Request, responder: Responder, channel: Channel) -> None:
+    async def process(
+        self, request: Request, responder: Responder, channel: Channel, measured: Measurement
+    ) -> None:
         """One exchange. Raises the refusals of WIRE 5; nothing has been answered then."""
         parts = self._parts
         at = parts.clock()
         globalconf = parts.globalconf(at)
         identity = parts.peer_identity()
-        xid = new_uuid()
+        xid = measured.request_id = new_uuid()
+        measured.client_server_address = parts.addresses.own(globalconf, at)
         with request_id(xid):
             message = RestRequest.from_http(
                 request.method,
@@ -64,17 +68,24 @@ class ClientRest:
             conf = parts.conf
             ensure_registered(conf, message.client)
             parts.authenticate_client(conf, message.client, channel, at)
+            measured.rest(message, conf.service_type_of(message.service))
             servers = choose_servers(globalconf, message.service, message.security_server, at)
-            exchange = _Exchange(parts, message, globalconf, at)
+            measured.only_server(servers)
+            exchange = _Exchange(parts, message, globalconf, at, measured)
             received = ReceivedMessage()
             try:
-                async with parts.connections.to(
+                measured.leaves()
+                lent = parts.connections.to(
                     servers, message.service.client_id, globalconf, at, identity.context
-                ) as peer:
+                )
+                async with lent as peer:
+                    measured.service_server_address = lent.address
                     response = await exchange.send(peer, request, identity.ocsp_responses)
+                    measured.comes_back()
                     await exchange.receive(response, received)
                 answer = await exchange.accept(received)
                 await _hand_over(responder, answer, received.body)
+                measured.succeeded = answer.status < 400
             finally:
                 received.close()
 
@@ -82,8 +93,16 @@ class ClientRest:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, parts: Parts, message: RestRequest, globalconf: GlobalConf, at: datetime) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        message: RestRequest,
+        globalconf: GlobalConf,
+        at: datetime,
+        measured: Measurement,
+    ) -> None:
         self._parts = parts
+        self._measured = measured
         self._message = message
         self._globalconf = globalconf
         self._at = at
@@ -120,6 +139,7 @@ class _Exchange:
                 sealed = await self._seal(body if has_body else None)
                 self._sealed = True
                 self._body_digest = body.digest if has_body else None
+                self._measured.rest_request_size(len(message.part) + body.size)
                 await outgoing.finish(signature_parts(writer, sealed))
         self._parts.crash.reach("client.request_sent")
         return await outgoing.response(self._parts.settings.peer_read_timeout)
@@ -190,6 +210,9 @@ class _Exchange:
         signature = require(received.signature, "missing_signature", "Response does not have signature")
         with stage("service_failed"):
             answer = parse_rest_response(received.part)
+        body = received.body
+        self._measured.rest_response_size(len(received.part) + (body.size if body is not None else 0))
+        self._measured.status = answer.status
         parts.verify(received, signature, message.service.client_id, self._globalconf, at)
         parts.crash.reach("client.response_verified")
         ensure_consistent(message, answer, request_hash(self._part_digest, self._body_digest))

@@ -15,6 +15,7 @@ from sild.errors import CallerError, PeerError, stage
 from sild.http1 import ClientResponse, Connection, Header, Request, Responder
 from sild.message_log import MessageRecord
 from sild.security_server.client_authentication import Channel, ensure_registered
+from sild.security_server.measurement import Measurement
 from sild.security_server.outgoing import PROXY_VERSION, OutgoingMessage, signature_parts
 from sild.security_server.parts import Parts
 from sild.security_server.provider_choice import choose_servers
@@ -52,7 +53,9 @@ class ClientSoap:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def process(self, request: Request, responder: Responder, channel: Channel) -> None:
+    async def process(
+        self, request: Request, responder: Responder, channel: Channel, measured: Measurement
+    ) -> None:
         """One exchange. Raises the refusals of WIRE 5; nothing has been answered then."""
         parts = self._parts
         if request.method != "POST":
@@ -63,21 +66,28 @@ class ClientSoap:
         at = parts.clock()
         globalconf = parts.globalconf(at)
         identity = parts.peer_identity()
-        xid = new_uuid()
+        xid = measured.request_id = new_uuid()
+        measured.client_server_address = parts.addresses.own(globalconf, at)
         with request_id(xid):
             source = _Input(request, parts)
             message = await source.message()
+            measured.soap(message)
             conf = parts.conf
             ensure_registered(conf, message.client)
             parts.authenticate_client(conf, message.client, channel, at)
             servers = choose_servers(globalconf, message.service, message.security_server, at)
-            exchange = _Exchange(parts, message, source, globalconf, xid)
+            measured.only_server(servers)
+            exchange = _Exchange(parts, message, source, globalconf, xid, measured)
             received = ReceivedMessage()
             try:
-                async with parts.connections.to(
+                measured.leaves()
+                lent = parts.connections.to(
                     servers, message.service.client_id, globalconf, at, identity.context
-                ) as peer:
+                )
+                async with lent as peer:
+                    measured.service_server_address = lent.address
                     response = await exchange.send(peer, identity.ocsp_responses)
+                    measured.comes_back()
                     await exchange.receive(response, received)
                 delivery = SoapDelivery(
                     received, text_of(response.header(b"x-original-content-type")), TEXT_XML_UTF8
@@ -85,7 +95,9 @@ class ClientSoap:
                 with stage("service_failed"):
                     await delivery.ensure_one_reading()
                 await exchange.accept(received)
+                measured.answers()
                 await _hand_over(responder, delivery)
+                measured.succeeded = True
             finally:
                 received.close()
 
@@ -122,9 +134,16 @@ class _Exchange:
     """One request and its answer."""
 
     def __init__(
-        self, parts: Parts, message: SoapMessage, source: _Input, globalconf: GlobalConf, xid: str
+        self,
+        parts: Parts,
+        message: SoapMessage,
+        source: _Input,
+        globalconf: GlobalConf,
+        xid: str,
+        measured: Measurement,
     ) -> None:
         self._parts = parts
+        self._measured = measured
         self._message = message
         self._source = source
         self._globalconf = globalconf
@@ -157,6 +176,7 @@ class _Exchange:
                     await passage.take(event)
             if not outgoing.answered:
                 passage.end()
+                self._measured.request_parts(passage.attachments, passage.attachments_size)
                 sealed = await self._seal(passage)
                 self._sealed = True
                 await outgoing.finish(signature_parts(writer, sealed))
@@ -232,6 +252,8 @@ class _Exchange:
             answer = await read_aside(parse_soap, received.part)
         if isinstance(answer, Fault):
             raise PeerFault(answer)
+        bodies = received.bodies
+        self._measured.response_parts(len(answer.data), len(bodies), sum(body.size for body in bodies))
         signature = require(received.signature, "missing_signature", "Response does not have signature")
         parts.verify(received, signature, message.service.client_id, self._globalconf, at)
         parts.crash.reach("client.response_verified")

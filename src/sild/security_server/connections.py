@@ -235,6 +235,11 @@ class _Lent:
         self._at = at
         self._tls = tls
 
+    @property
+    def address(self) -> str:
+        """Of the server whose connection it is, as published."""
+        return self._address
+
     async def __aenter__(self) -> Connection:
         self._address, self._connection = await self._connections.acquire(
             self._addresses, self._provider, self._globalconf, self._at, self._tls

@@ -13,6 +13,7 @@ from sild.message_log import MessageLog, Timestamper
 from sild.security_server.client_authentication import Channel, authenticate_client
 from sild.security_server.connections import PeerConnections
 from sild.security_server.crash_points import CrashPoints
+from sild.security_server.monitoring import Monitoring, ServerAddresses
 from sild.security_server.peer_authentication import PeerAuthentication
 from sild.security_server.received import ReceivedMessage
 from sild.security_server.serverconf import ServerConf
@@ -54,6 +55,8 @@ class Parts:
     configuration_directory: Path
     internal_certificate: bytes
     crash: CrashPoints
+    monitoring: Monitoring
+    addresses: ServerAddresses
 
     @property
     def conf(self) -> ServerConfSnapshot:

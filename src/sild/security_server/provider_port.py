@@ -8,6 +8,7 @@ from __future__ import annotations
 from sild.errors import PeerError, PlatformError
 from sild.http1 import Request, Responder
 from sild.security_server.client_version import ensure_supported_version
+from sild.security_server.measurement import PRODUCER, Measurement
 from sild.security_server.parts import Parts
 from sild.security_server.provider_rest import ProviderAnswer, ProviderRest
 from sild.security_server.provider_soap import ProviderSoap
@@ -36,14 +37,16 @@ class ProviderPort:
         answer = ProviderAnswer(responder, closing)
         with request_id((request.header(b"x-road-request-id") or b"").decode("latin-1")[:100]):
             self._parts.message_log.under_way += 1
+            measured = self._parts.monitoring.begins(PRODUCER, None)
             try:
-                await self._process(request, answer)
+                await self._process(request, answer, measured)
             except Exception as error:  # noqa: BLE001 - the edge: every failure becomes a fault
-                await self._refuse(error, request, responder, answer)
+                await self._refuse(error, request, responder, answer, measured)
             finally:
                 self._parts.message_log.under_way -= 1
+                self._parts.monitoring.ends(measured)
 
-    async def _process(self, request: Request, answer: ProviderAnswer) -> None:
+    async def _process(self, request: Request, answer: ProviderAnswer, measured: Measurement) -> None:
         if request.method != "POST":
             raise PeerError(
                 f"Must use POST request method instead of {request.method}", code="invalid_http_method"
@@ -54,17 +57,28 @@ class ProviderPort:
         ensure_supported_version(
             version.decode("latin-1") if version else None, self._parts.conf.minimum_client_version
         )
+        wire_id = request.header(b"x-road-request-id")
+        measured.request_id = wire_id.decode("latin-1") if wire_id else None
+        addresses = self._parts.addresses
+        measured.client_server_address = addresses.of(request.tls, globalconf, at)
+        measured.service_server_address = addresses.own(globalconf, at)
         if request.header(b"x-road-message-type") != b"REST":
-            await self._soap.process(request, answer, globalconf, at)
+            await self._soap.process(request, answer, globalconf, at, measured)
             return
-        await self._rest.process(request, answer, globalconf, at)
+        await self._rest.process(request, answer, globalconf, at, measured)
 
     async def _refuse(
-        self, error: Exception, request: Request, responder: Responder, answer: ProviderAnswer
+        self,
+        error: Exception,
+        request: Request,
+        responder: Responder,
+        answer: ProviderAnswer,
+        measured: Measurement,
     ) -> None:
         """A bare fault, or a fault part when the message has begun. The detail stands in the log line too."""
         detail = new_uuid()
         fault = fault_of(error, origin=ORIGIN, detail=detail)
+        measured.refused(fault)
         if isinstance(error, PlatformError):
             log.refusal(
                 "provider.refused",

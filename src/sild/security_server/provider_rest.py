@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sild.errors import CallerError, PeerError, stage
-from sild.http1 import ClientResponse, Request, Responder
+from sild.http1 import ClientResponse, Header, Request, Responder
 from sild.message_log import MessageRecord
+from sild.security_server.measurement import Measurement
 from sild.security_server.metaservices import answer_metaservice, is_metaservice
 from sild.security_server.outgoing import signature_parts, signed_parts
 from sild.security_server.parts import Parts
@@ -98,24 +99,34 @@ class ProviderRest:
         self._parts = parts
 
     async def process(
-        self, request: Request, answer: ProviderAnswer, globalconf: GlobalConf, at: datetime
+        self,
+        request: Request,
+        answer: ProviderAnswer,
+        globalconf: GlobalConf,
+        at: datetime,
+        measured: Measurement,
     ) -> None:
         """One exchange. What it raises before `answer.begun` is answered with a bare fault, after that with a fault part."""
         received = ReceivedMessage()
         try:
-            message = await self._read(request, received, globalconf, at)
+            message = await self._read(request, received, globalconf, at, measured)
             conf = self._parts.conf
             service = None if is_metaservice(message) else self._authorize(conf, message, globalconf, at)
             await self._verify_and_log(received, message, request, globalconf, at)
             if service is None:
-                await self._tell(received, message, request, answer, globalconf, at)
+                await self._tell(received, message, request, answer, globalconf, at, measured)
             else:
-                await self._answer(received, message, request, service, answer, globalconf)
+                await self._answer(received, message, request, service, answer, globalconf, measured)
         finally:
             received.close()
 
     async def _read(
-        self, request: Request, received: ReceivedMessage, globalconf: GlobalConf, at: datetime
+        self,
+        request: Request,
+        received: ReceivedMessage,
+        globalconf: GlobalConf,
+        at: datetime,
+        measured: Measurement,
     ) -> RestRequest:
         """(1) and (2)."""
         parts = self._parts
@@ -148,6 +159,10 @@ class ProviderRest:
             )
         if not found:
             raise PeerError("Request does not have REST message", code="missing_rest")
+        body = received.body
+        measured.rest(found[0], parts.conf.service_type_of(found[0].service))
+        measured.rest_request_size(len(received.part) + (body.size if body is not None else 0))
+        parts.monitoring.traced(measured, found[0].header(b"traceparent"))
         require(received.signature, "missing_signature", "Request does not have signature")
         return found[0]
 
@@ -214,6 +229,7 @@ class ProviderRest:
         service: ServiceConf,
         answer: ProviderAnswer,
         globalconf: GlobalConf,
+        measured: Measurement,
     ) -> None:
         """(6) to (9)"""
         parts = self._parts
@@ -222,9 +238,14 @@ class ProviderRest:
         certificates = client.certificates if client is not None else frozenset()
         digest = request_hash(received.part_digest, received.body.digest if received.body else None)
         log_bodies = parts.message_log.body_logging.is_logged(message.service.client_id, client_side=False)
+        measured.leaves()
+        headers: Sequence[Header] = message.headers
+        if measured.trace is not None and message.header(b"traceparent") is None:
+            headers = [*headers, (b"traceparent", measured.trace.traceparent)]
         async with parts.services.call(
-            service, message.method, target, message.headers, received.body, certificates
+            service, message.method, target, headers, received.body, certificates
         ) as called:
+            measured.comes_back()
             response = RestResponse.from_http(
                 called.status,
                 called.reason,
@@ -236,10 +257,13 @@ class ProviderRest:
             answer.hold(answer.writer.message(response.part, REST_RESPONSE))
             with parts.new_body(keep=log_bodies) as body:
                 has_body = await self._stream_body(called, message, answer, body)
+                measured.rest_response_size(len(response.part) + body.size)
                 parts.crash.reach("provider.service_answered")
                 await self._seal(
                     response, body if has_body else None, request, answer, globalconf, log_bodies=log_bodies
                 )
+        measured.status = response.status
+        measured.succeeded = response.status < 400
 
     async def _tell(
         self,
@@ -249,9 +273,12 @@ class ProviderRest:
         answer: ProviderAnswer,
         globalconf: GlobalConf,
         at: datetime,
+        measured: Measurement,
     ) -> None:
         """(6) to (9) for what this server answers itself."""
         parts = self._parts
+        measured.answered_here()
+        measured.service_type = "REST"
         content_type, told = await answer_metaservice(message, parts.conf, globalconf, parts.services, at)
         response = RestResponse.from_http(
             200,
@@ -267,6 +294,8 @@ class ProviderRest:
             body.write(told)
             answer.hold(answer.writer.body_begin() + told)
             await self._seal(response, body, request, answer, globalconf, log_bodies=log_bodies)
+        measured.status = response.status
+        measured.succeeded = True
 
     async def _stream_body(
         self, called: ClientResponse, message: RestRequest, answer: ProviderAnswer, body: SpooledBody

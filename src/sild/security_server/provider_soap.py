@@ -15,6 +15,7 @@ from datetime import datetime
 from sild.errors import CallerError, PeerError, stage
 from sild.http1 import ClientResponse, Header, Request
 from sild.message_log import MessageRecord
+from sild.security_server.measurement import Measurement
 from sild.security_server.outgoing import signature_parts
 from sild.security_server.parts import Parts
 from sild.security_server.provider_rest import ProviderAnswer
@@ -49,17 +50,22 @@ class ProviderSoap:
         self._parts = parts
 
     async def process(
-        self, request: Request, answer: ProviderAnswer, globalconf: GlobalConf, at: datetime
+        self,
+        request: Request,
+        answer: ProviderAnswer,
+        globalconf: GlobalConf,
+        at: datetime,
+        measured: Measurement,
     ) -> None:
         """One exchange. What it raises before `answer.begun` is answered with a bare fault, after that with a fault part."""
         soap_action = text_of(request.header(b"x-original-soapaction"))
         ensure_soap_action(soap_action)
         received = ReceivedMessage()
         try:
-            message = await self._read(request, received, globalconf, at)
+            message = await self._read(request, received, globalconf, at, measured)
             is_own = message.service.service_code in SOAP_METASERVICES
             service = None if is_own else self._authorize(self._parts.conf, message, globalconf, at)
-            exchange = _Exchange(self._parts, message, received, request, answer)
+            exchange = _Exchange(self._parts, message, received, request, answer, measured)
             with stage("service_failed"):
                 await exchange.delivery.ensure_one_reading()
             await exchange.verify_and_log(globalconf, at)
@@ -67,11 +73,17 @@ class ProviderSoap:
                 await exchange.tell(globalconf, at)
             else:
                 await exchange.call(service, soap_action)
+            measured.succeeded = True
         finally:
             received.close()
 
     async def _read(
-        self, request: Request, received: ReceivedMessage, globalconf: GlobalConf, at: datetime
+        self,
+        request: Request,
+        received: ReceivedMessage,
+        globalconf: GlobalConf,
+        at: datetime,
+        measured: Measurement,
     ) -> SoapMessage:
         """(1) and (2)."""
         parts = self._parts
@@ -83,6 +95,8 @@ class ProviderSoap:
             message = await read_aside(parse_soap, received.part)
             if isinstance(message, Fault):
                 return
+            measured.soap(message)
+            parts.monitoring.traced(measured, None)
             self._check_parties(request, received, message, globalconf, at)
             found.append(message)
 
@@ -100,6 +114,8 @@ class ProviderSoap:
             )
         if not found:
             raise PeerError("Request does not have SOAP message", code="missing_soap")
+        bodies = received.bodies
+        measured.request_parts(len(bodies), sum(body.size for body in bodies))
         require(received.signature, "missing_signature", "Request does not have signature")
         return found[0]
 
@@ -161,8 +177,10 @@ class _Exchange:
         received: ReceivedMessage,
         request: Request,
         answer: ProviderAnswer,
+        measured: Measurement,
     ) -> None:
         self._parts = parts
+        self._measured = measured
         self._message = message
         self._received = received
         self._answer = answer
@@ -207,13 +225,19 @@ class _Exchange:
             (b"Content-Type", delivery.content_type.encode("latin-1")),
             (b"SOAPAction", (soap_action or "").encode("latin-1")),
         ]
+        measured = self._measured
+        measured.leaves()
+        if measured.trace is not None:
+            headers.append((b"traceparent", measured.trace.traceparent))
         with self._passage() as passage:
             with stage("service_failed"):
                 async with parts.services.call(
                     service, "POST", target, headers, delivery, certificates
                 ) as called:
+                    measured.comes_back()
                     response = await self._pass_on(called, passage)
             parts.crash.reach("provider.service_answered")
+            measured.response_parts(len(response.data), passage.attachments, passage.attachments_size)
             await self._seal(response, passage)
 
     async def tell(self, globalconf: GlobalConf, at: datetime) -> None:
@@ -257,6 +281,7 @@ class _Exchange:
         if isinstance(response, Fault):
             raise PeerFault(response)
         self._answer.add_header(b"x-original-content-type", content_type.encode("latin-1"))
+        self._measured.answers()
         passage.message(response, part, _in_utf8(part.content_type))
         while events := await source.more():
             for event in events:

@@ -34,6 +34,7 @@ from sild.security_server.connections import PeerConnections
 from sild.security_server.crash_points import CrashPoints
 from sild.security_server.descriptions import Descriptions
 from sild.security_server.internal_tls import InternalTls
+from sild.security_server.monitoring import Monitoring, ServerAddresses
 from sild.security_server.ocsp_responder import OCSPPort
 from sild.security_server.parts import Parts
 from sild.security_server.peer_authentication import PeerAuthentication
@@ -155,6 +156,8 @@ class SecurityServer:
             configuration_directory=self.configuration.directory,
             internal_certificate=self.internal_tls.certificate_der,
             crash=self._crash,
+            monitoring=Monitoring(lambda: self.serverconf.snapshot, settings.spelling),
+            addresses=ServerAddresses(self.server_id),
         )
 
     # life

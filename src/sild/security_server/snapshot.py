@@ -117,6 +117,11 @@ class ServerConfSnapshot:
     timestamping_services: tuple[tuple[str, str], ...] = ()
     pending_requests: tuple[SentRequest, ...] = ()
 
+    def service_type_of(self, service: ServiceId) -> str:
+        """X-Road's name of it for REST calls; a service that is not ours is taken for REST."""
+        conf = self.services.get(service)
+        return "REST" if conf is None else conf.service_type.value
+
     def is_registered(self, client: ClientId) -> bool:
         conf = self.clients.get(client)
         return conf is not None and conf.status is ClientStatus.REGISTERED

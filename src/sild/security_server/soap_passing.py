@@ -153,6 +153,16 @@ class SoapPassage:
         return numbered_parts(self._message_digest, self._bodies)
 
     @property
+    def attachments(self) -> int:
+        """How many have come so far."""
+        return len(self._bodies)
+
+    @property
+    def attachments_size(self) -> int:
+        """Their bytes together."""
+        return sum(body.size for body in self._bodies)
+
+    @property
     def loggable(self) -> tuple[SpooledBody, ...]:
         """The attachments in order, all of them or none."""
         return tuple(self._bodies) if all(body.keep for body in self._bodies) else ()
