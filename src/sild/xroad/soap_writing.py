@@ -22,7 +22,15 @@ from sild.xroad.soap import (
     soap_request_hash,
 )
 
-__all__ = ["build_answer", "client_parts", "loggable_message", "service_parts"]
+__all__ = [
+    "build_answer",
+    "build_message",
+    "client_element",
+    "client_parts",
+    "loggable_message",
+    "server_element",
+    "service_parts",
+]
 
 _ENVELOPE = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -43,6 +51,12 @@ def build_answer(request: SoapMessage, body: str) -> SoapMessage:
     return replace(answer, data=_ENVELOPE.format(header=_header(answer), body=body).encode())
 
 
+def build_message(message: SoapMessage, body: str, service_name: str | None = None) -> SoapMessage:
+    """`message`, its header fields written anew, over another body (`build_answer`'s), whose element is `service_name`."""
+    data = _ENVELOPE.format(header=_header(message), body=body).encode()
+    return replace(message, data=data, service_name=service_name or message.service_name)
+
+
 def loggable_message(message: SoapMessage) -> bytes:
     """What is logged when bodies are not: the header fields, and an empty element that tells request from response."""
     name = message.service.service_code + ("Response" if message.is_response else "")
@@ -51,9 +65,9 @@ def loggable_message(message: SoapMessage) -> bytes:
 
 def _header(message: SoapMessage) -> str:
     fields = [
-        f'<xroad:client id:objectType="{_client_type(message.client)}">{client_parts(message.client)}</xroad:client>',
+        client_element("client", message.client),
         f'<xroad:service id:objectType="SERVICE">{service_parts(message.service)}</xroad:service>',
-        _server(message.security_server),
+        "" if message.security_server is None else server_element("securityServer", message.security_server),
         _field("userId", message.user_id),
         _party(message.represented_party),
         _field("issue", message.issue),
@@ -92,11 +106,15 @@ def _field(name: str, value: str | None) -> str:
     return "" if value is None else f"<xroad:{name}>{escape(value)}</xroad:{name}>"
 
 
-def _server(server: SecurityServerId | None) -> str:
-    if server is None:
-        return ""
+def server_element(name: str, server: SecurityServerId) -> str:
+    """`<xroad:name id:objectType="SERVER">`, as the header's securityServer."""
     parts = client_parts(server.owner) + _part("serverCode", server.server_code)
-    return f'<xroad:securityServer id:objectType="SERVER">{parts}</xroad:securityServer>'
+    return f'<xroad:{name} id:objectType="SERVER">{parts}</xroad:{name}>'
+
+
+def client_element(name: str, client: ClientId) -> str:
+    """`<xroad:name id:objectType="MEMBER">` or `"SUBSYSTEM"`, as the header's client."""
+    return f'<xroad:{name} id:objectType="{_client_type(client)}">{client_parts(client)}</xroad:{name}>'
 
 
 def _party(party: RepresentedParty | None) -> str:
