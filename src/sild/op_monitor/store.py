@@ -1,0 +1,300 @@
+"""All SQL of operational monitoring. Blocking: called in threads of the monitor's own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, delete, insert, or_, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from sild.clock import Clock
+from sild.database import open_database
+from sild.errors import Unavailable
+from sild.op_monitor.health import MEASURES, Measure, ServicePeriod, sum_by_service
+from sild.op_monitor.records import COLUMNS, MOST_CHARACTERS, OperationalDataRecord, Value, storable
+from sild.op_monitor.schema import operational_data, service_last, service_period
+from sild.telemetry import get_logger
+from sild.xroad.identifiers import ClientId
+
+__all__ = ["RecordQuery", "Store"]
+
+log = get_logger("op_monitor")
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+ROWS_PER_STATEMENT = (
+    128  # a power of two: one call into SQLite for many rows, the interpreter lock given up once
+)
+ROWS_PER_FETCH = 500
+ROWS_PER_CLEANING = 5_000
+MOST_SERVICES = 10_000
+STATEMENT_MILLISECONDS = 20_000
+_IP = COLUMNS.index("security_server_internal_ip")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordQuery:
+    """Records monitored from `first` to `last` second, both included. party: who took part, as client or provider.
+
+    service_provider: whose service it was.  columns: which, in order; the monitor's second comes in front of them.
+    """
+
+    first: int
+    last: int
+    party: ClientId | None
+    service_provider: ClientId | None
+    columns: tuple[str, ...]
+
+
+class Store:
+    """Opened when first needed, so that a database that is away holds nobody up. Raises Unavailable (`database_error`).
+
+    slowest_write: seconds after which a batch is rolled back and must come again: else it could be committed as older than
+    what a collector has fetched already.
+    """
+
+    def __init__(self, url: str, *, clock: Clock, slowest_write: float) -> None:
+        self._url = url
+        self._clock = clock
+        self._slowest_write = slowest_write
+        self._opening = threading.Lock()
+        self._engine: Engine | None = None
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _open(self) -> Engine:
+        with self._opening:
+            if self._engine is None:
+                self._engine = open_database(self._url, MIGRATIONS, durable=False)
+            return self._engine
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._open().begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MILLISECONDS}")
+                yield connection
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+    def second(self) -> int:
+        return int(self._clock().timestamp())
+
+    # writing
+
+    def write(self, records: Sequence[OperationalDataRecord], internal_ip: str) -> None:
+        """All of them with one second, that of the writing; those no database would take are left out."""
+        try:
+            self._write(records, [_row(record, internal_ip) for record in records])
+        except (Unavailable, OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a value the driver or the database refuses: whose is found out
+            self._write_one_by_one(records, internal_ip, error)
+
+    def _write(self, records: Sequence[OperationalDataRecord], rows: Sequence[Sequence[Value]]) -> None:
+        started = time.monotonic()
+        try:
+            with self._open().begin() as connection:
+                is_postgresql = connection.dialect.name == "postgresql"
+                if is_postgresql:
+                    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MILLISECONDS}")
+                at = self.second()
+                (_copy if is_postgresql else _insert)(connection, [(at, *row) for row in rows])
+                _add_sums(connection, sum_by_service(records), at)
+                if time.monotonic() - started > self._slowest_write:
+                    raise Unavailable("the monitoring database is too slow", code="database_error")
+        except DBAPIError as error:
+            if isinstance(error, OperationalError) or error.connection_invalidated:
+                raise _unavailable(error) from error
+            raise
+
+    def _write_one_by_one(
+        self, records: Sequence[OperationalDataRecord], internal_ip: str, why: Exception
+    ) -> None:
+        refused = 0
+        for record in records:
+            row = [
+                storable(name, value) if isinstance(value, str) else value
+                for name, value in zip(COLUMNS, _row(record, internal_ip), strict=True)
+            ]
+            clean = OperationalDataRecord._make(row)
+            try:
+                self._write([clean], [row])
+            except (Unavailable, OperationalError):
+                raise
+            except Exception:  # noqa: BLE001 - see above
+                refused += 1
+        log.warning("records.refused", refused=refused, of=len(records), error=type(why).__name__)
+
+    # reading
+
+    def records(self, query: RecordQuery) -> Generator[tuple[Value, ...], None, None]:
+        """Oldest first, streamed: the second, then the columns asked for."""
+        c = operational_data.c
+        statement = (
+            select(c.monitoring_data_ts, *(c[name] for name in query.columns))
+            .where(c.monitoring_data_ts.between(query.first, query.last))
+            .order_by(c.monitoring_data_ts, c.id)
+        )
+        if query.party is not None:
+            statement = statement.where(or_(_is(query.party, "client"), _is(query.party, "service")))
+        if query.service_provider is not None:
+            statement = statement.where(_is(query.service_provider, "service"))
+        with self._transaction() as connection:
+            streaming = connection.execution_options(stream_results=True, max_row_buffer=ROWS_PER_FETCH)
+            with streaming.execute(statement) as result:
+                for row in result:
+                    yield tuple(row)
+
+    def health(self, period_seconds: int) -> dict[str, ServicePeriod]:
+        """By service key: sums over the last `period_seconds`, and what is known of older times."""
+        since = self.second() - period_seconds
+        last, period = service_last, service_period
+        found: dict[str, ServicePeriod] = {}
+        with self._transaction() as connection:
+            newest = select(last).order_by(last.c.ts.desc(), last.c.service).limit(MOST_SERVICES)
+            for row in connection.execute(newest):
+                found[row.service] = ServicePeriod(
+                    service_type=row.service_type,
+                    last_successful=row.last_successful_ts,
+                    last_unsuccessful=row.last_unsuccessful_ts,
+                )
+            for values in connection.execute(select(period).where(period.c.ts > since)).mappings():
+                known = found.get(values["service"])
+                if known is not None:
+                    measures = {name: _measure(values, name) for name in MEASURES}
+                    known.merge(ServicePeriod(values["successful"], values["unsuccessful"], measures))
+        return found
+
+    # cleaning
+
+    def clean(self, before: int, period_before: int) -> int:
+        """Remove a slice of records older than `before` (seconds); of sums, all older than `period_before`. How many records."""
+        c = operational_data.c
+        old = select(c.id).where(c.monitoring_data_ts < before).limit(ROWS_PER_CLEANING)
+        with self._transaction() as connection:
+            removed = connection.execute(delete(operational_data).where(c.id.in_(old))).rowcount
+            connection.execute(delete(service_period).where(service_period.c.ts < period_before))
+            connection.execute(delete(service_last).where(service_last.c.ts < before))
+        return removed
+
+
+def _row(record: OperationalDataRecord, internal_ip: str) -> list[Value]:
+    """As the columns take it: texts no longer than the schema says."""
+    row: list[Value] = [
+        storable(COLUMNS[place], value) if value.__class__ is str and len(value) > MOST_CHARACTERS else value
+        for place, value in enumerate(record)
+    ]
+    if row[_IP] is None:
+        row[_IP] = internal_ip
+    return row
+
+
+def _is(client: ClientId, role: str) -> ColumnElement[bool]:
+    c = operational_data.c
+    return and_(
+        c[f"{role}_xroad_instance"] == client.instance_identifier,
+        c[f"{role}_member_class"] == client.member_class,
+        c[f"{role}_member_code"] == client.member_code,
+        c[f"{role}_subsystem_code"].is_(None)
+        if client.subsystem_code is None
+        else c[f"{role}_subsystem_code"] == client.subsystem_code,
+    )
+
+
+_NAMES = ("monitoring_data_ts", *COLUMNS)
+_INSERT = f"INSERT INTO operational_data ({','.join(_NAMES)}) VALUES "  # noqa: S608 - our own columns
+_PLACES = f"({','.join('?' * len(_NAMES))})"
+
+
+def _insert(connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
+    start = 0
+    while start < len(rows):
+        size = min(ROWS_PER_STATEMENT, 1 << ((len(rows) - start).bit_length() - 1))
+        statement = _INSERT + ",".join([_PLACES] * size)
+        values = tuple(chain.from_iterable(rows[start : start + size]))
+        connection.exec_driver_sql(statement, values)
+        start += size
+
+
+_TYPES = {"BIGINT": "int8", "INTEGER": "int4", "BOOLEAN": "bool", "TEXT": "text"}
+_COPY = f"COPY operational_data ({','.join(_NAMES)}) FROM STDIN (FORMAT BINARY)"
+_COPY_TYPES = [_TYPES[str(operational_data.c[name].type)] for name in _NAMES]
+
+
+def _copy(connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
+    import psycopg  # the driver is an optional dependency
+
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.set_types(_COPY_TYPES)
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.OperationalError as error:
+        raise _unavailable(error) from error
+
+
+def _add_sums(connection: Connection, sums: dict[str, ServicePeriod], at: int) -> None:
+    if not sums:
+        return
+    ordered = sorted(sums.items())  # in one order everywhere: two processes never wait for each other
+    connection.execute(insert(service_period), [_sum_row(key, period, at) for key, period in ordered])
+    connection.execute(_REMEMBER_LAST, [_last_row(key, period, at) for key, period in ordered])
+
+
+def _sum_row(key: str, period: ServicePeriod, at: int) -> dict[str, Value | float]:
+    row: dict[str, Value | float] = {
+        "ts": at,
+        "service": key,
+        "successful": period.successful,
+        "unsuccessful": period.unsuccessful,
+    }
+    for name, measure in period.measures.items():
+        row |= {
+            f"{name}_count": measure.count,
+            f"{name}_min": measure.min,
+            f"{name}_max": measure.max,
+            f"{name}_mean": measure.mean,
+            f"{name}_m2": measure.m2,
+        }
+    return row
+
+
+def _last_row(key: str, period: ServicePeriod, at: int) -> dict[str, Value]:
+    return {
+        "service": key,
+        "ts": at,
+        "service_type": period.service_type,
+        "successful": period.last_successful,
+        "unsuccessful": period.last_unsuccessful,
+    }
+
+
+_REMEMBER_LAST = text(
+    "INSERT INTO service_last (service, ts, service_type, last_successful_ts, last_unsuccessful_ts)"
+    " VALUES (:service, :ts, :service_type, :successful, :unsuccessful)"
+    " ON CONFLICT (service) DO UPDATE SET ts = excluded.ts, service_type = excluded.service_type,"
+    " last_successful_ts = coalesce(excluded.last_successful_ts, service_last.last_successful_ts),"
+    " last_unsuccessful_ts = coalesce(excluded.last_unsuccessful_ts, service_last.last_unsuccessful_ts)"
+)
+
+
+def _measure(values: RowMapping, name: str) -> Measure:
+    return Measure(*(values[f"{name}_{part}"] for part in ("count", "min", "max", "mean", "m2")))
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    reason = str(error.orig if isinstance(error, DBAPIError) else error)  # without SQL and its parameters
+    return Unavailable(
+        "the monitoring database fails", code="database_error", reason=reason.partition("\n")[0]
+    )
