@@ -12,10 +12,11 @@ from sild.signer.devices import Pkcs11Device, read_devices_ini
 from sild.signer.hardware_tokens import HardwareTokens
 from sild.signer.keyring import Keyring
 from sild.signer.pkcs10 import encode_request
-from sild.signer.signer import Signer, TlsCredentials
+from sild.signer.signer import DetachedSignature, Signer, TlsCredentials
 from sild.signer.signing import SignedMessage
 from sild.signer.software_token import SoftwareToken
 from sild.signer.status import CertificateState, Validity
+from sild.signer.store import Store as SignerStore
 from sild.signer.tokens import (
     BatchSigning,
     KeyAlgorithm,
@@ -34,6 +35,7 @@ __all__ = [
     "CertificateRequest",
     "CertificateState",
     "CertificateStatus",
+    "DetachedSignature",
     "HardwareTokens",
     "KeyAlgorithm",
     "KeyNotFound",
@@ -44,6 +46,7 @@ __all__ = [
     "Pkcs11Device",
     "SignedMessage",
     "Signer",
+    "SignerStore",
     "SoftwareToken",
     "TlsCredentials",
     "Token",

@@ -173,6 +173,13 @@ class Keyring:
     async def delete_request(self, request_id: int) -> None:
         await asyncio.to_thread(self._store.delete_request, request_id)
 
+    async def reload(self) -> None:
+        """Take up what another process has changed in the signer's database. Raises Unavailable (`database_error`)."""
+        certificates = await asyncio.to_thread(self._store.certificates)
+        if certificates != self._certificates:
+            self._certificates = certificates
+            self._changed()
+
     async def _reload(self) -> None:
         self._certificates = await asyncio.to_thread(self._store.certificates)
         self._changed()

@@ -2,6 +2,9 @@
 
 Every registered certificate is asked about each `ocspFetchIntervalSeconds`; after a failure sooner, with back-off. A
 response is believed only by the rules a peer will apply to it, so that a bad responder is noticed here and not there.
+
+Of the processes that share a database one asks, and the others read its answers there; what they find missing or stale all the
+same they ask about themselves.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sild.clock import Clock
+from sild.cluster import ClusterLock
 from sild.errors import PlatformError, TrustError, Unavailable
 from sild.pki import SingleResponse, build_ocsp_request, ocsp_urls, verify_ocsp_response
 from sild.signer.certificates import CertificateInfo
@@ -29,6 +33,7 @@ MAX_RETRY_SECONDS = 60.0
 MIN_INTERVAL_SECONDS = 60.0  # the reference's floor of ocspFetchIntervalSeconds
 CLOCK_CHECK_SECONDS = 15.0
 CLOCK_JUMP_SECONDS = 30.0
+FOLLOWING_SECONDS = 5.0  # how often a process that does not ask looks whether it must
 
 log = get_logger("signer")
 
@@ -78,6 +83,7 @@ class OcspCache:
         self._globalconf = globalconf
         self._fetch = fetch
         self._clock = clock
+        self._lock = ClusterLock(store.engine, "signer_ocsp")
         self._responses = store.ocsp_responses()
         self._wake = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
@@ -160,6 +166,41 @@ class OcspCache:
                 log.bug("ocsp.failed", outcome)
         return not any(isinstance(outcome, BaseException) for outcome in outcomes)
 
+    async def refresh_stale(self) -> bool:
+        """As `refresh`, of those only that could not be shown now."""
+        globalconf, at = self._globalconf(), self._clock()
+        stale = []
+        for info in self._certificates():
+            if info.is_usable:
+                try:
+                    if globalconf is not None:
+                        self.good(info, globalconf, at)
+                        continue
+                except PlatformError:
+                    pass
+                stale.append(info)
+        return await self._refresh(stale)
+
+    async def reload(self) -> None:
+        """Take up another process's answers. Raises Unavailable (`database_error`)."""
+        responses = await asyncio.to_thread(self._store.ocsp_responses)
+        if responses != self._responses:
+            self._responses = responses
+            for listener in self._listeners:
+                listener()
+
+    async def asks(self) -> bool:
+        """Whether this process asks for all. Each does for itself while the database cannot say."""
+        try:
+            return await self._lock.hold() is not None
+        except Unavailable as error:
+            log.refusal("ocsp.no_lock", error)
+            return True
+
+    def close(self) -> None:
+        """Let another process ask."""
+        self._lock.release()
+
     def wake(self) -> None:
         """Something changed: `run` asks anew at once."""
         self._wake.set()
@@ -168,8 +209,10 @@ class OcspCache:
         """Keep the responses fresh until cancelled."""
         retry = FIRST_RETRY_SECONDS
         while True:
-            if await self.refresh():
-                delay, retry = self._interval().total_seconds(), FIRST_RETRY_SECONDS
+            asks = await self.asks()
+            if await (self.refresh() if asks else self.refresh_stale()):
+                delay = self._interval().total_seconds() if asks else FOLLOWING_SECONDS
+                retry = FIRST_RETRY_SECONDS
             else:
                 delay, retry = min(retry, self._interval().total_seconds()), min(retry * 2, MAX_RETRY_SECONDS)
             await self._wait(delay)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sild.clock import Clock, system_clock
-from sild.errors import PlatformError, Unavailable
-from sild.pki import Certificate, DigestAlgorithm, algorithm_for
+from sild.errors import PlatformError, Unavailable, stage
+from sild.pki import Certificate, DigestAlgorithm, SignatureAlgorithm, algorithm_for, der
 from sild.signatures import SignatureTemplate, SignedPart
 from sild.signer.certificates import CertificateInfo, CertificateStatus, KeyUsage
 from sild.signer.keyring import Keyring
 from sild.signer.ocsp import Fetch, GoodResponse, OcspCache
 from sild.signer.signing import SignedMessage, SigningQueue
+from sild.signer.software_token import SoftwareToken
 from sild.signer.status import CertificateState, state_of, warn_of_expiry
 from sild.signer.store import Store
 from sild.signer.tokens import KeyNotFound, TlsContext, Token
 from sild.xroad.globalconf import GlobalConf
 from sild.xroad.identifiers import ClientId
 
-__all__ = ["Signer", "TlsCredentials"]
+__all__ = ["DetachedSignature", "Signer", "TlsCredentials"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,17 @@ class TlsCredentials:
     def load_into(self, context: TlsContext) -> None:
         """Make `context` prove itself by this key. Raises TokenNotActive, KeyNotFound."""
         self._token.load_tls_key(self.info.key_id, self.certificates, context)
+
+
+@dataclass(frozen=True, slots=True)
+class DetachedSignature:
+    """Over bytes as they are (management requests, WIRE 16). value: EC signatures in DER.  certificate: DER of the
+    signer's.  ocsp_response: DER about it, None where none was asked for."""
+
+    algorithm: SignatureAlgorithm
+    value: bytes
+    certificate: bytes
+    ocsp_response: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +82,14 @@ class _Choice:
 
 
 class Signer:
-    """store_url: SQLAlchemy URL of the signer's database.  globalconf: the configuration in force, None before the first.
+    """store: the signer's database, or its SQLAlchemy URL; several processes may share it.  globalconf: the configuration in force, None before the first.
     pss: RSA signatures as RSASSA-PSS instead of PKCS#1 v1.5.  warning: how long before its end a certificate is warned of.
     """
 
     def __init__(
         self,
         tokens: Sequence[Token],
-        store_url: str,
+        store: Store | str,
         *,
         globalconf: Callable[[], GlobalConf | None],
         fetch: Fetch,
@@ -86,7 +98,8 @@ class Signer:
         digest_algorithm: DigestAlgorithm = DigestAlgorithm.SHA512,
         warning: timedelta = timedelta(days=30),
     ) -> None:
-        self._store = Store(store_url)
+        self._store = Store(store) if isinstance(store, str) else store
+        self._seen = self._store.change_count()
         self.keyring = Keyring(tokens, self._store)
         self.ocsp = OcspCache(
             self._store,
@@ -112,7 +125,28 @@ class Signer:
             group.create_task(self.ocsp.run())
             group.create_task(warn_of_expiry(self.certificate_states))
 
+    async def reload_if_changed(self) -> bool:
+        """Take up what another process has changed: keys, certificates, OCSP responses.
+
+        Raises Unavailable (`database_error`), PinIncorrect; what was there stays in use.
+        """
+        change = await asyncio.to_thread(self._store.change_count)
+        if change == self._seen:
+            return False
+        for token in self.keyring.tokens.values():
+            if isinstance(token, SoftwareToken):
+                await token.reload()
+        await self.ocsp.reload()  # before the certificates, so that a new one is found with its status
+        await self.keyring.reload()
+        self._seen = change
+        return True
+
+    def ensure_database(self) -> None:
+        """Raises Unavailable (`database_error`). Blocks."""
+        self._store.change_count()
+
     def close(self) -> None:
+        self.ocsp.close()
         self._store.close()
 
     def _forget(self) -> None:
@@ -168,6 +202,24 @@ class Signer:
         Raises Unavailable (`cannot_create_signature`).
         """
         return self._choice(member, self._clock() if at is None else at).usable.info
+
+    async def sign_detached(
+        self, member: ClientId, data: bytes, *, at: datetime | None = None
+    ) -> DetachedSignature:
+        """Sign `data` with the certificate `sign_message` would use. Raises Unavailable (`cannot_create_signature`)."""
+        usable = self._choice(member, self._clock() if at is None else at).usable
+        signature = await self.sign_detached_as(usable.info, data)
+        return replace(signature, ocsp_response=usable.ocsp_response)
+
+    async def sign_detached_as(self, info: CertificateInfo, data: bytes) -> DetachedSignature:
+        """Sign `data` with the key of one certificate, in whatever state it is: an authentication certificate proves that
+        its key is here before it is registered. Raises Unavailable, stage `cannot_create_signature`; KeyNotFound."""
+        with stage("cannot_create_signature"):
+            token = self.keyring.token_of(info.key_id)
+            key = self.keyring.public_key(info.key_id)
+            algorithm = algorithm_for(key, self._digest_algorithm, pss=self._pss or token.signs_with_pss)
+            value = await token.sign(info.key_id, algorithm, data)
+        return DetachedSignature(algorithm, value, der(info.certificate))
 
     def _choice(self, client: ClientId, at: datetime) -> _Choice:
         globalconf = self._globalconf()

@@ -1,8 +1,8 @@
-"""Keys in PKCS#12 files, one a key, all behind one PIN (RFC 7292).
+"""Keys in PKCS#12 files, one a key, all behind one PIN (RFC 7292). The files are in a directory, or in the signer's database.
 
-    <directory>/token.p12          a key that is never used: opening it proves the PIN, also when there is no other key
-    <directory>/<key id>.p12       a private key
-    <directory>/<key id>.json      its label and public key, readable before the PIN is given
+    token.p12          a key that is never used: opening it proves the PIN, also when there is no other key
+    <key id>.p12       a private key
+    <key id>.json      its label and public key, readable before the PIN is given
 
 The files are encrypted with AES-256 under a key derived from the PIN (PBKDF2-HMAC-SHA-256). The PIN is kept in memory while
 the token is active, to write further keys, and stands in no log line and no message.
@@ -17,7 +17,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -35,6 +35,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sild.errors import CallerError, Unavailable
 from sild.pki import Certificate, PrivateKey, SignatureAlgorithm, sign_bytes
+from sild.signer.token_files import DirectoryFiles, TokenFiles
 from sild.signer.tokens import (
     BatchSigning,
     KeyAlgorithm,
@@ -59,17 +60,19 @@ log = get_logger("signer")
 
 
 class SoftwareToken:
-    """Implements `Token`. `initialize` once, then `login` after every start."""
+    """Implements `Token`. `initialize` once, then `login` after every start. files: the directory they are in, or where else."""
 
     def __init__(
-        self, directory: Path, *, token_id: str = DEFAULT_NAME, batch_signing: BatchSigning = "never"
+        self, files: Path | TokenFiles, *, token_id: str = DEFAULT_NAME, batch_signing: BatchSigning = "never"
     ) -> None:
-        self.directory = directory
+        self._files: TokenFiles = DirectoryFiles(files) if isinstance(files, Path) else files
         self._token_id = token_id
         self._batch_signing: BatchSigning = batch_signing
         self._pin: bytes | None = None
         self._private: dict[str, PrivateKey] = {}
-        self._public = {key.key_id: key for key in _read_public(directory)}
+        names = self._files.names()
+        self._initialized = PIN_FILE in names
+        self._public = {key.key_id: key for key in self._read_public(names)}
 
     @property
     def token_id(self) -> str:
@@ -89,7 +92,10 @@ class SoftwareToken:
 
     @property
     def is_initialized(self) -> bool:
-        return (self.directory / PIN_FILE).exists()
+        """Asked anew while it is not, which blocks: another process may have done it."""
+        if not self._initialized:
+            self._initialized = PIN_FILE in self._files.names()
+        return self._initialized
 
     @property
     def batch_signing(self) -> BatchSigning:
@@ -109,9 +115,10 @@ class SoftwareToken:
             raise CallerError("the token is initialized already", code="bad_request")
         if not pin:
             raise CallerError("a PIN is needed", code="token_pin_policy_failure")
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = KeyAlgorithm.EC_P256.generate()
-        await asyncio.to_thread(self._write_key, PIN_FILE, key, pin.encode())
+        proof = await asyncio.to_thread(_pkcs12, PIN_FILE, key, pin.encode())
+        if not await asyncio.to_thread(self._files.add, {PIN_FILE: proof}):
+            raise CallerError("the token is initialized already", code="bad_request")
 
     async def login(self, pin: str) -> None:
         """Raises PinIncorrect, or CallerError (`token_not_initialized`)."""
@@ -137,11 +144,10 @@ class SoftwareToken:
         private = await asyncio.to_thread(algorithm.generate)
         key = TokenKey(key_id_of(private.public_key()), label, private.public_key())
         try:
-            await asyncio.to_thread(self._write_key, f"{key.key_id}.p12", private, pin)
-            await asyncio.to_thread(_write_public, self.directory, key)
-        except OSError as error:
+            await asyncio.to_thread(self._store, key, private, pin)
+        except Unavailable as error:
             raise Unavailable(
-                f"the key cannot be stored: {error.strerror}", code="failed_to_generate_private_key"
+                f"the key cannot be stored: {error.message}", code="failed_to_generate_private_key"
             ) from error
         self._public[key.key_id] = key
         self._private[key.key_id] = private
@@ -150,8 +156,22 @@ class SoftwareToken:
     async def delete_key(self, key_id: str) -> None:
         self._key(key_id)
         del self._public[key_id], self._private[key_id]
-        for name in (f"{key_id}.json", f"{key_id}.p12"):
-            await asyncio.to_thread((self.directory / name).unlink, missing_ok=True)
+        await asyncio.to_thread(self._files.delete, f"{key_id}.json", f"{key_id}.p12")
+
+    async def reload(self) -> None:
+        """Take up keys another process has made or deleted. Raises PinIncorrect, Unavailable; then nothing has changed."""
+        names = await asyncio.to_thread(self._files.names)
+        found = {name.removesuffix(".json") for name in names if name.endswith(".json")}
+        new = found - self._public.keys()
+        for key_id in self._public.keys() - found:
+            del self._public[key_id]
+            self._private.pop(key_id, None)
+        if not new:
+            return
+        public = await asyncio.to_thread(list, self._read_public(f"{key_id}.json" for key_id in sorted(new)))
+        if self._pin is not None:
+            self._private |= await asyncio.to_thread(self._open, [key.key_id for key in public], self._pin)
+        self._public |= {key.key_id: key for key in public}
 
     async def sign(self, key_id: str, algorithm: SignatureAlgorithm, data: bytes) -> bytes:
         key = self._key(key_id)
@@ -191,14 +211,29 @@ class SoftwareToken:
             raise KeyNotFound(f"token {self.token_id} has no key {key_id}") from None
 
     def _open_all(self, pin: bytes) -> dict[str, PrivateKey]:
-        _open_key(self.directory / PIN_FILE, pin)
-        return {key_id: _open_key(self.directory / f"{key_id}.p12", pin) for key_id in self._public}
+        _open_key(PIN_FILE, self._files.read(PIN_FILE), pin)
+        return self._open(self._public, pin)
 
-    def _write_key(self, name: str, key: PrivateKey, pin: bytes) -> None:
-        _write(
-            self.directory / name,
-            pkcs12.serialize_key_and_certificates(name.encode(), key, None, None, _encryption(pin)),
-        )
+    def _open(self, key_ids: Iterable[str], pin: bytes) -> dict[str, PrivateKey]:
+        names = {key_id: f"{key_id}.p12" for key_id in key_ids}
+        return {key_id: _open_key(name, self._files.read(name), pin) for key_id, name in names.items()}
+
+    def _store(self, key: TokenKey, private: PrivateKey, pin: bytes) -> None:
+        name = f"{key.key_id}.p12"
+        self._files.add({name: _pkcs12(name, private, pin), f"{key.key_id}.json": _public_file(key)})
+
+    def _read_public(self, names: Iterable[str]) -> Iterator[TokenKey]:
+        for name in sorted(names):
+            if not name.endswith(".json"):
+                continue
+            values = json.loads(self._files.read(name))
+            public_key = load_der_public_key(base64.b64decode(values["public_key"]))
+            if isinstance(public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+                yield TokenKey(name.removesuffix(".json"), str(values["label"]), public_key)
+
+
+def _pkcs12(name: str, key: PrivateKey, pin: bytes) -> bytes:
+    return pkcs12.serialize_key_and_certificates(name.encode(), key, None, None, _encryption(pin))
 
 
 def _encryption(pin: bytes) -> KeySerializationEncryption:
@@ -211,50 +246,20 @@ def _encryption(pin: bytes) -> KeySerializationEncryption:
     )
 
 
-def _open_key(path: Path, pin: bytes) -> PrivateKey:
+def _open_key(name: str, data: bytes, pin: bytes) -> PrivateKey:
     """PKCS#12's MAC says whether the PIN is right; OpenSSL compares it in constant time."""
     try:
-        key, _, _ = pkcs12.load_key_and_certificates(path.read_bytes(), pin)
-    except OSError as error:
-        raise Unavailable(f"{path.name}: {error.strerror}", code="token_not_available") from error
+        key, _, _ = pkcs12.load_key_and_certificates(data, pin)
     except ValueError:
         raise PinIncorrect("PIN incorrect") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise Unavailable(f"{path.name} holds no RSA or EC key", code="token_not_available")
+        raise Unavailable(f"{name} holds no RSA or EC key", code="token_not_available")
     return key
 
 
-def _read_public(directory: Path) -> Iterator[TokenKey]:
-    for path in sorted(directory.glob("*.json")):
-        values = json.loads(path.read_bytes())
-        public_key = load_der_public_key(base64.b64decode(values["public_key"]))
-        if isinstance(public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-            yield TokenKey(path.stem, str(values["label"]), public_key)
-
-
-def _write_public(directory: Path, key: TokenKey) -> None:
+def _public_file(key: TokenKey) -> bytes:
     spki = key.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    values = {"label": key.label, "public_key": base64.b64encode(spki).decode()}
-    _write(directory / f"{key.key_id}.json", json.dumps(values).encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all, and on the disk when this returns: a lost key cannot be made again."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    return json.dumps({"label": key.label, "public_key": base64.b64encode(spki).decode()}).encode()
 
 
 @contextlib.contextmanager

@@ -1,16 +1,21 @@
-"""The signer's tables: all its SQL. Small and rare: the signer keeps certificates and OCSP responses in memory too."""
+"""The signer's tables: all its SQL. Small and rare: the signer keeps certificates and OCSP responses in memory too.
+
+Every change is counted in its transaction, so that processes sharing the database see that there is something to read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
+    Engine,
     Integer,
     LargeBinary,
     MetaData,
@@ -21,7 +26,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from sild.database import open_database
 from sild.errors import Unavailable
@@ -29,7 +35,7 @@ from sild.pki import certificate_sha1, read_certificate
 from sild.signer.certificates import CertificateInfo, CertificateRequest, CertificateStatus, KeyUsage
 from sild.xroad.identifiers import ClientId
 
-__all__ = ["Store"]
+__all__ = ["DatabaseFiles", "Store"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 metadata = MetaData()
@@ -60,6 +66,19 @@ ocsp_response = Table(
     Column("certificate_sha1", Text, primary_key=True),
     Column("der", LargeBinary),
 )
+signer_state = Table(
+    "signer_state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("change", BigInteger),
+)
+token_file = Table(
+    "token_file",
+    metadata,
+    Column("token_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("data", LargeBinary),
+)
 
 
 class Store:
@@ -67,6 +86,14 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = open_database(url, MIGRATIONS)
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    def token_files(self, token_id: str) -> DatabaseFiles:
+        """The files of a software token that lives in this database."""
+        return DatabaseFiles(self, token_id)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -81,6 +108,17 @@ class Store:
                 error.orig if isinstance(error, DBAPIError) else error
             )  # without SQL and its parameters
             raise Unavailable("the signer's database fails", code="database_error", reason=reason) from error
+
+    @contextmanager
+    def _change(self) -> Iterator[Connection]:
+        with self._transaction() as connection:
+            connection.execute(update(signer_state).values(change=signer_state.c.change + 1))
+            yield connection
+
+    def change_count(self) -> int:
+        """Grows with every change, whoever made it."""
+        with self._transaction() as connection:
+            return int(connection.execute(select(signer_state.c.change)).scalar_one())
 
     def certificates(self) -> tuple[CertificateInfo, ...]:
         """In the order they were imported, which is the order they are chosen in."""
@@ -109,16 +147,16 @@ class Store:
             "is_active": is_active,
             "der": info_der,
         }
-        with self._transaction() as connection:
+        with self._change() as connection:
             connection.execute(insert(certificate), values)
             connection.execute(delete(certificate_request).where(certificate_request.c.key_id == key_id))
 
     def update_certificate(self, sha1: str, **values: str | bool) -> None:
-        with self._transaction() as connection:
+        with self._change() as connection:
             connection.execute(update(certificate).where(certificate.c.sha1 == sha1).values(**values))
 
     def delete_certificate(self, sha1: str) -> None:
-        with self._transaction() as connection:
+        with self._change() as connection:
             connection.execute(delete(certificate).where(certificate.c.sha1 == sha1))
             connection.execute(delete(ocsp_response).where(ocsp_response.c.certificate_sha1 == sha1))
 
@@ -129,11 +167,11 @@ class Store:
 
     def add_request(self, key_id: str, usage: KeyUsage, member: ClientId, request: bytes) -> None:
         values = {"key_id": key_id, "usage": usage.value, "member": member.encode(), "der": request}
-        with self._transaction() as connection:
+        with self._change() as connection:
             connection.execute(insert(certificate_request), values)
 
     def delete_request(self, request_id: int) -> None:
-        with self._transaction() as connection:
+        with self._change() as connection:
             connection.execute(delete(certificate_request).where(certificate_request.c.id == request_id))
 
     def ocsp_responses(self) -> dict[str, bytes]:
@@ -142,9 +180,68 @@ class Store:
             return {row.certificate_sha1: bytes(row.der) for row in connection.execute(select(ocsp_response))}
 
     def set_ocsp_response(self, sha1: str, response: bytes) -> None:
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(ocsp_response).values(certificate_sha1=sha1, der=response)
+        with self._change() as connection:  # several processes may have asked at once
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["certificate_sha1"], set_={"der": statement.excluded.der}
+                )
+            )
+
+    def file_names(self, token_id: str) -> frozenset[str]:
         with self._transaction() as connection:
-            connection.execute(delete(ocsp_response).where(ocsp_response.c.certificate_sha1 == sha1))
-            connection.execute(insert(ocsp_response), {"certificate_sha1": sha1, "der": response})
+            query = select(token_file.c.name).where(token_file.c.token_id == token_id)
+            return frozenset(connection.execute(query).scalars())
+
+    def file(self, token_id: str, name: str) -> bytes | None:
+        with self._transaction() as connection:
+            query = select(token_file.c.data).where(
+                token_file.c.token_id == token_id, token_file.c.name == name
+            )
+            data = connection.execute(query).scalar()
+            return None if data is None else bytes(data)
+
+    def add_files(self, token_id: str, files: Mapping[str, bytes]) -> bool:
+        """All or none; False when one is there already."""
+        rows = [{"token_id": token_id, "name": name, "data": data} for name, data in files.items()]
+        try:
+            with self._change() as connection:
+                connection.execute(insert(token_file), rows)
+        except Unavailable as error:
+            if isinstance(error.__cause__, IntegrityError):
+                return False
+            raise
+        return True
+
+    def delete_files(self, token_id: str, names: tuple[str, ...]) -> None:
+        with self._change() as connection:
+            connection.execute(
+                delete(token_file).where(token_file.c.token_id == token_id, token_file.c.name.in_(names))
+            )
+
+
+class DatabaseFiles:
+    """Implements `TokenFiles`."""
+
+    def __init__(self, store: Store, token_id: str) -> None:
+        self._store = store
+        self._token_id = token_id
+
+    def names(self) -> frozenset[str]:
+        return self._store.file_names(self._token_id)
+
+    def read(self, name: str) -> bytes:
+        data = self._store.file(self._token_id, name)
+        if data is None:
+            raise Unavailable(f"{name}: it is not in the signer's database", code="token_not_available")
+        return data
+
+    def add(self, files: Mapping[str, bytes]) -> bool:
+        return self._store.add_files(self._token_id, files)
+
+    def delete(self, *names: str) -> None:
+        self._store.delete_files(self._token_id, names)
 
 
 def _info(row: Any) -> CertificateInfo:  # SQLAlchemy's rows are typed by query, not by table
