@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 from collections.abc import Callable
 from typing import cast
 
@@ -18,6 +20,7 @@ __all__ = ["Server", "serve"]
 
 log = get_logger("http1")
 
+BACKLOG = 1024
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
 )
@@ -33,6 +36,8 @@ class Server:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._listener: asyncio.Server | None = None
+        self._accepting = True
+        self._draining = False
         self._connections: set[ServerConnection] = set()
         self._none_left: asyncio.Event = asyncio.Event()
         self._none_left.set()
@@ -48,15 +53,28 @@ class Server:
         """Open now."""
         return len(self._connections)
 
-    async def close(self, grace: float = 10.0) -> None:
-        """Stop accepting, let requests in hand finish for at most `grace` seconds, end the rest."""
+    async def close(self, grace: float = 10.0, *, drain: float = 0.0) -> None:
+        """Stop accepting, let requests in hand finish for at most `grace` seconds, end the rest.
+
+        drain: for so long (within `grace`) a kept connection may still bring its next request, and is told with the
+        answer that it was the last. Without it an idle connection is closed at once, maybe just when a request comes.
+        """
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
+        drain = min(drain, grace)
+        if drain > 0:
+            self._draining = True
+            for connection in list(self._connections):
+                connection.last_call()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(drain):
+                    await self._none_left.wait()
+        self._accepting = False
         for connection in list(self._connections):
             connection.stop()
         try:
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(grace - drain):
                 await self._none_left.wait()
         except TimeoutError:
             log.warning("server.grace_ended", server=self.name, connections=len(self._connections))
@@ -69,7 +87,7 @@ class Server:
             await self._none_left.wait()
 
     def _accept(self) -> asyncio.BaseProtocol:
-        if self._listener is None or len(self._connections) >= self._limits.max_connections:
+        if not self._accepting or len(self._connections) >= self._limits.max_connections:
             log.warning("server.too_many_connections", server=self.name, connections=len(self._connections))
             return _TurnedAway(_BUSY if self._tls is None else b"")
         context = None
@@ -82,6 +100,8 @@ class Server:
         connection = ServerConnection(self._loop, self._handler, self._limits, self._gone)
         self._connections.add(connection)
         self._none_left.clear()
+        if self._draining:  # it was on its way to us when we stopped listening
+            connection.last_call()
         if context is None:
             return connection
         return TlsLayer(
@@ -97,11 +117,16 @@ class Server:
         if not self._connections:
             self._none_left.set()
 
-    async def _listen(self, host: str, port: int, *, reuse_port: bool) -> None:
+    async def _listen(
+        self, host: str, port: int, *, reuse_port: bool, listening: socket.socket | None
+    ) -> None:
         try:
-            self._listener = await self._loop.create_server(
-                self._accept, host, port, backlog=1024, reuse_port=reuse_port or None
-            )
+            if listening is not None:
+                self._listener = await self._loop.create_server(self._accept, sock=listening, backlog=BACKLOG)
+            else:
+                self._listener = await self._loop.create_server(
+                    self._accept, host, port, backlog=BACKLOG, reuse_port=reuse_port or None
+                )
         except OSError as error:
             # the system's words: the event loop's own repeat the address
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
@@ -129,12 +154,14 @@ async def serve(
     limits: Limits | None = None,
     name: str = "http",
     reuse_port: bool = False,
+    listening: socket.socket | None = None,
 ) -> Server:
     """Listen on `host`:`port` (0: any free one) and have each request answered by `handler`.
 
     tls: asked at each connection, so that new keys and CAs need no restart.  reuse_port: several processes share a port.
+    listening: a socket that listens already, shared with other processes, in place of `host` and `port`; closed in the end.
     Raises CallerError when the port cannot be had.
     """
     server = Server(handler, limits or Limits(), name, tls)
-    await server._listen(host, port, reuse_port=reuse_port)
+    await server._listen(host, port, reuse_port=reuse_port, listening=listening)
     return server

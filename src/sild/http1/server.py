@@ -68,6 +68,10 @@ class ServerConnection(RequestReader):
         self._hear_no_more("the client stopped in the middle of a request")
         return self.task is not None
 
+    def last_call(self) -> None:
+        """The server is closing soon: the next answer says that it is the last."""
+        self._stopping = True
+
     def stop(self) -> None:
         """The server is closing: finish the request in hand, take no other."""
         self._stopping = True
