@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from sild.http1 import fetch
 from sild.message_log import (
+    BodyEncryption,
     LoggedMessage,
     MessageLog,
     MessageRecord,
@@ -78,10 +79,10 @@ class StampedLog:
 
 
 @asynccontextmanager
-async def stamped_log(url: str) -> AsyncIterator[StampedLog]:
+async def stamped_log(url: str, encryption: BodyEncryption | None = None) -> AsyncIterator[StampedLog]:
     async with TrustServices.running() as trust:
         now = datetime.now(UTC)
-        log = MessageLog(url, clock=lambda: world.now)
+        log = MessageLog(url, clock=lambda: world.now, encryption=encryption)
         world = StampedLog(trust, now, log, trust.globalconf(("1234", "4321", "5678")), [trust.tsa_url])
         trust.clock = world.clock
         yield world

@@ -9,6 +9,7 @@ A message's way: `log.py` -> `writer.py` (group commit) -> `sqlite.py` or `postg
 from sild.message_log.archiver import Archiver, ArchivingRules
 from sild.message_log.body_logging import BodyLogging
 from sild.message_log.containers import container_name
+from sild.message_log.encryption import BodyEncryption
 from sild.message_log.linking import ArchiveReport, verify_archive
 from sild.message_log.log import MessageLog
 from sild.message_log.records import Body, LoggedMessage, MessageRecord, TimestampRecord
@@ -19,6 +20,7 @@ __all__ = [
     "Archiver",
     "ArchivingRules",
     "Body",
+    "BodyEncryption",
     "BodyLogging",
     "LoggedMessage",
     "MessageLog",

@@ -111,10 +111,10 @@ class Archiver:
     async def clean(self) -> int:
         """Remove records that are archived and older than `keep`; how many. Raises Unavailable (`database_error`)."""
         before = self._clock() - self.rules.keep
-        removed = last_id = 0
+        removed, last = 0, (-1, -1)
         while True:
-            done = await self._log.write(partial(self._log.store.clean, before, last_id, CLEAN_RECORDS))
-            removed, last_id = removed + done.removed, done.last_id
+            done = await self._log.write(partial(self._log.store.clean, before, last, CLEAN_RECORDS))
+            removed, last = removed + done.removed, done.last
             if done.is_last:
                 break
         if removed:

@@ -28,17 +28,23 @@ RECORD_COLUMNS = (
     "signature",
     "hash_chain_result",
     "hash_chain",
+    "key_id",
+    "cipher_message",
+    "signature_block",
+    "signature_cuts",
 )
-RecordRow = tuple[
-    int, int, str, str | None, bool, str, str, str, str | None, bytes, bytes, bytes | None, bytes | None
-]
+Value = str | bytes | int | None
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """row: values of RECORD_COLUMNS.  attachment_limit: bytes of each attachment to keep."""
+    """head: values of RECORD_COLUMNS before `message`.  signature_hash: SHA-512.  attachment_limit: bytes of each to keep."""
 
-    row: RecordRow
+    head: tuple[int, int, str, str | None, bool, str, str, str, str | None]
+    message: bytes
+    signature: bytes
+    hash_chain_result: bytes | None
+    hash_chain: bytes | None
     signature_hash: bytes
     attachments: Sequence[Attachment]
     attachment_limit: int | None

@@ -17,8 +17,10 @@ from sild.database import open_database
 from sild.errors import stage
 from sild.message_log.body_logging import BodyLogging
 from sild.message_log.containers import container_of
+from sild.message_log.encryption import BodyEncryption
 from sild.message_log.entries import Appender, Entry
 from sild.message_log.records import LoggedMessage, MessageRecord, query_hash
+from sild.message_log.rows import Rows
 from sild.message_log.sqlite import SQLiteAppender, SQLiteCheckpointer, leave_checkpoints_to_their_thread
 from sild.message_log.store import Store, milliseconds
 from sild.message_log.writer import GroupCommit
@@ -46,18 +48,24 @@ class MessageLog:
     """Evidence of every message. What `append` returned for is in the database whatever happens next.
 
     url: SQLAlchemy URL of SQLite or PostgreSQL; the schema is brought up to date on opening.
-    One instance per process and database; several processes may share one PostgreSQL.
+    encryption: of bodies at rest; None: they are stored as they are.
+    One instance per process and database; several processes may share it (see `docs/message_log.md`).
     Raises Unavailable (`database_error`) when the database cannot be opened.
     """
 
     def __init__(
-        self, url: str, *, clock: Clock = system_clock, body_logging: BodyLogging | None = None
+        self,
+        url: str,
+        *,
+        clock: Clock = system_clock,
+        body_logging: BodyLogging | None = None,
+        encryption: BodyEncryption | None = None,
     ) -> None:
         self.body_logging = body_logging or BodyLogging()
         self.stamping: StampingRule | None = None
         self._clock = clock
         engine = open_database(url, MIGRATIONS)
-        self.store = Store(engine)
+        self.store = Store(engine, encryption)
         self._is_sqlite = engine.dialect.name == "sqlite"
         if self._is_sqlite:
             leave_checkpoints_to_their_thread(engine)
@@ -65,17 +73,18 @@ class MessageLog:
         self.under_way = (
             0  # exchanges in hand, which their processors count: how many appends are worth waiting for
         )
-        self._writer = GroupCommit(self._appender(url), lambda: self.under_way)
+        self._writer = GroupCommit(self._appender(url, Rows(encryption)), lambda: self.under_way)
 
-    def _appender(self, url: str) -> Appender:
+    def _appender(self, url: str, rows: Rows) -> Appender:
         parsed = make_url(url)
         if self._is_sqlite:
             path = str(Path(parsed.database or "").absolute())
             self._checkpointer = SQLiteCheckpointer(path)
-            return SQLiteAppender(path)
+            return SQLiteAppender(path, rows)
         from sild.message_log.postgresql import PostgreSQLAppender  # the driver is an optional dependency
 
-        return PostgreSQLAppender(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
+        conninfo = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        return PostgreSQLAppender(conninfo, rows)
 
     async def append(self, record: MessageRecord, *, at: datetime | None = None) -> int:
         """Write `record` durably and return its id; by the rule of time-stamping, stamp it first.
@@ -101,7 +110,7 @@ class MessageLog:
             policy.ensure_loggable(record)
         loop = asyncio.get_running_loop()
         client = record.client_id
-        row = (
+        head = (
             milliseconds(at),
             query_hash(record.query_id),
             record.query_id,
@@ -111,14 +120,21 @@ class MessageLog:
             client.member_class,
             client.member_code,
             client.subsystem_code,
+        )
+        done: asyncio.Future[int] = loop.create_future()
+        entry = Entry(
+            head,
             record.message,
             record.signature,
             record.hash_chain_result,
             record.hash_chain,
+            hashlib.sha512(record.signature).digest(),
+            attachments,
+            policy.max_body_size,
+            done,
+            loop,
         )
-        signature_hash = hashlib.sha512(record.signature).digest()
-        done: asyncio.Future[int] = loop.create_future()
-        self._writer.submit(Entry(row, signature_hash, attachments, policy.max_body_size, done, loop))
+        self._writer.submit(entry)
         if not attachments:
             return await done
         try:

@@ -8,7 +8,8 @@ import psycopg
 from psycopg import errors
 
 from sild.errors import Unavailable
-from sild.message_log.entries import RECORD_COLUMNS, BrokenRow, Entry, attachment_pieces
+from sild.message_log.entries import RECORD_COLUMNS, BrokenRow, Entry, Value
+from sild.message_log.rows import Rows
 
 __all__ = ["PostgreSQLAppender"]
 
@@ -16,14 +17,14 @@ ID_BLOCK = 1_000
 CONNECT_SECONDS = 5
 LOCK_MILLISECONDS = 5_000
 STATEMENT_MILLISECONDS = 30_000
-Value = str | bytes | int | None
 
 
 class PostgreSQLAppender:
     """Implements `Appender`. conninfo: libpq connection string."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, rows: Rows) -> None:
         self._conninfo = conninfo
+        self._rows = rows
         self._connection: psycopg.Connection[tuple[int, ...]] | None = None
 
     def take_ids(self, count: int) -> range:
@@ -39,14 +40,18 @@ class PostgreSQLAppender:
         return range(int(row[0]) - block, int(row[0]))
 
     def append(self, entries: Sequence[Entry]) -> None:
+        rows = self._rows
         try:
             with self._open().transaction() as transaction:
                 cursor = transaction.connection.cursor()
-                _copy(cursor, _RECORD, _RECORD_TYPES, ((e.record_id, *e.row) for e in entries))
+                records = rows.records(entries)
+                if blocks := rows.blocks():
+                    _copy(cursor, _BLOCK, ["int8", "int8", "bytea"], blocks)
+                _copy(cursor, _RECORD, _RECORD_TYPES, records)
                 _copy(cursor, _PENDING, ["int8", "bytea"], ((e.record_id, e.signature_hash) for e in entries))
                 if any(entry.attachments for entry in entries):
-                    pieces = (piece for entry in entries for piece in attachment_pieces(entry))
-                    _copy(cursor, _ATTACHMENT, ["int8", "int4", "int4", "bytea"], pieces)
+                    _copy(cursor, _ATTACHMENT, ["int8", "int4", "int4", "bytea"], rows.pieces(entries))
+            rows.committed()
         except psycopg.Error as error:
             raise self._translate(error) from error
 
@@ -84,8 +89,9 @@ _SESSION = (
 _RECORD = f"COPY message_record (id,{','.join(RECORD_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _RECORD_TYPES = [
     *("int8", "int8", "int8", "text", "text", "bool", "text", "text", "text", "text"),
-    *("bytea", "bytea", "bytea", "bytea"),
+    *("bytea", "bytea", "bytea", "bytea", "text", "bytea", "int8", "bytea"),
 ]
+_BLOCK = "COPY signature_block (id,time,data) FROM STDIN (FORMAT BINARY)"
 _PENDING = "COPY pending_timestamp (record_id,signature_hash) FROM STDIN (FORMAT BINARY)"
 _ATTACHMENT = "COPY message_attachment (record_id,attachment_no,piece_no,data) FROM STDIN (FORMAT BINARY)"
 _TAKE_IDS = "UPDATE id_block SET next_id = next_id + %s WHERE name = 'record' RETURNING next_id"

@@ -3,7 +3,7 @@
 `message_record`, `message_attachment`, `timestamp_record` and `record_timestamp` are append-only: rows are written once
 and only cleaning removes them. What still has to be done stands in small tables of its own (`pending_timestamp`,
 `pending_archive`), so that no evidence row is ever rewritten: an SQLite update of a 10 KB row costs a 10 KB write.
-`key_id` and `cipher_message` are X-Road's columns for encryption at rest.
+`key_id` and `cipher_message` are X-Road's columns for encryption at rest. `signature_block` holds what recurs in signatures.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 
 __all__ = [
     "archive_digest",
+    "archive_file",
+    "cluster_state",
     "id_block",
     "message_attachment",
     "message_record",
@@ -19,6 +21,7 @@ __all__ = [
     "pending_archive",
     "pending_timestamp",
     "record_timestamp",
+    "signature_block",
     "timestamp_record",
 ]
 
@@ -44,8 +47,25 @@ message_record = Table(
     Column("hash_chain", LargeBinary),
     Column("key_id", Text),
     Column("cipher_message", LargeBinary),
+    Column("signature_block", BigInteger, comment="what `signature` lacks; absent: nothing"),
+    Column("signature_cuts", LargeBinary, comment="where, and a digest of the whole"),
 )
 Index("message_record_query", message_record.c.query_hash)
+Index("message_record_time", message_record.c.time)
+Index(
+    "message_record_party",
+    message_record.c.member_code,
+    message_record.c.subsystem_code,
+    message_record.c.time,
+)
+
+signature_block = Table(
+    "signature_block",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False, comment="the record it came with"),
+    Column("time", BigInteger, nullable=False, comment="of that record"),
+    Column("data", LargeBinary, nullable=False),
+)
 
 message_attachment = Table(
     "message_attachment",
@@ -95,6 +115,27 @@ archive_digest = Table(
     Column("group_name", Text, primary_key=True),
     Column("digest", Text, nullable=False, comment="last linking digest, hex"),
     Column("file_name", Text, nullable=False),
+)
+
+archive_file = Table(
+    "archive_file",
+    metadata,
+    Column(
+        "name",
+        Text,
+        primary_key=True,
+        comment="decided on: it stands in the directory, or will when that is tidied",
+    ),
+    Column("group_name", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("is_transferred", Boolean, nullable=False),
+)
+
+cluster_state = Table(
+    "cluster_state",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("time", BigInteger, nullable=False),
 )
 
 id_block = Table(

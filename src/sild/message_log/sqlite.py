@@ -15,7 +15,8 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 
 from sild.errors import Unavailable
-from sild.message_log.entries import RECORD_COLUMNS, BrokenRow, Entry, attachment_pieces
+from sild.message_log.entries import RECORD_COLUMNS, BrokenRow, Entry, Value
+from sild.message_log.rows import Rows
 from sild.telemetry import get_logger
 
 __all__ = ["SQLiteAppender", "SQLiteCheckpointer", "leave_checkpoints_to_their_thread"]
@@ -28,7 +29,6 @@ CHECKPOINT_SECONDS = 1.0
 RESTART_PAGES = 16_384  # 64 MiB of WAL
 
 log = get_logger("message_log")
-Value = str | bytes | int | None
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -53,8 +53,9 @@ def leave_checkpoints_to_their_thread(engine: Engine) -> None:
 class SQLiteAppender:
     """Implements `Appender`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, rows: Rows) -> None:
         self._path = path
+        self._rows = rows
         self._connection: sqlite3.Connection | None = None
 
     def take_ids(self, count: int) -> range:
@@ -66,19 +67,23 @@ class SQLiteAppender:
         return range(int(row[0]) - block, int(row[0]))
 
     def append(self, entries: Sequence[Entry]) -> None:
+        rows = self._rows
         try:
             connection = self._open()
+            records = rows.records(entries)
             connection.execute("BEGIN IMMEDIATE")
             try:
-                _insert(connection, _RECORD, ((entry.record_id, *entry.row) for entry in entries))
+                _insert(connection, _BLOCK, rows.blocks())
+                _insert(connection, _RECORD, records)
                 _insert(connection, _PENDING, ((entry.record_id, entry.signature_hash) for entry in entries))
                 if any(entry.attachments for entry in entries):
-                    _insert_pieces(connection, chain.from_iterable(map(attachment_pieces, entries)))
+                    _insert_pieces(connection, rows.pieces(entries))
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            rows.committed()
         except sqlite3.Error as error:
             raise self._translate(error) from error
 
@@ -117,6 +122,7 @@ class _Insert:
 
 
 _RECORD = _Insert("message_record", ("id", *RECORD_COLUMNS))
+_BLOCK = _Insert("signature_block", ("id", "time", "data"))
 _PENDING = _Insert("pending_timestamp", ("record_id", "signature_hash"))
 _ATTACHMENT = _Insert("message_attachment", ("record_id", "attachment_no", "piece_no", "data"))
 _TAKE_IDS = "UPDATE id_block SET next_id = next_id + ? WHERE name = 'record' RETURNING next_id"

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, tuple_
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sild.errors import Unavailable
+from sild.message_log.encryption import BodyEncryption
 from sild.message_log.records import LoggedMessage, TimestampRecord, query_hash
 from sild.message_log.schema import (
     archive_digest,
@@ -20,8 +21,10 @@ from sild.message_log.schema import (
     pending_archive,
     pending_timestamp,
     record_timestamp,
+    signature_block,
     timestamp_record,
 )
+from sild.message_log.signature_blocks import BLOCK_MILLISECONDS, join_signature
 from sild.xroad.identifiers import ClientId
 
 __all__ = ["ArchiveDigest", "Cleaned", "Store", "from_milliseconds", "milliseconds"]
@@ -50,18 +53,19 @@ class ArchiveDigest:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """removed: how many.  last_id: of the slice looked at.  is_last: nothing old follows."""
+    """removed: how many.  last: (time, id) of the slice looked at.  is_last: nothing old follows."""
 
     removed: int
-    last_id: int
+    last: tuple[int, int]
     is_last: bool
 
 
 class Store:
     """Raises Unavailable (`database_error`) everywhere."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, encryption: BodyEncryption | None = None) -> None:
         self.engine = engine
+        self._encryption = encryption
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -79,7 +83,7 @@ class Store:
     def get(self, record_id: int) -> LoggedMessage | None:
         with self.transaction() as connection:
             row = connection.execute(_RECORDS.where(message_record.c.id == record_id)).one_or_none()
-        return None if row is None else _logged(row)
+        return None if row is None else self._logged(row)
 
     def find(
         self, query_id: str, client_id: ClientId | None, is_response: bool | None
@@ -99,7 +103,31 @@ class Store:
         if is_response is not None:
             query = query.where(c.is_response == is_response)
         with self.transaction() as connection:
-            return tuple(_logged(row) for row in connection.execute(query.order_by(c.id)))
+            return tuple(self._logged(row) for row in connection.execute(query.order_by(c.id)))
+
+    def _logged(self, row: Sequence[Any]) -> LoggedMessage:
+        """Raises Unavailable (`database_error`) too for a damaged signature and a key that is not in the keystore."""
+        record_id, time, query_id, x_request_id, is_response = row[:5]
+        client_id, (message, signature, result, chain) = ClientId(*row[5:9]), row[9:13]
+        key_id, cipher_message, block, cuts = row[18:]
+        if key_id is not None:
+            message = self._keys(key_id).message(key_id, record_id, bytes(cipher_message))
+        return LoggedMessage(
+            id=record_id,
+            time=from_milliseconds(time),
+            query_id=query_id,
+            x_request_id=x_request_id,
+            is_response=bool(is_response),
+            client_id=client_id,
+            message=bytes(message),
+            signature=bytes(signature)
+            if cuts is None
+            else join_signature(bytes(signature), _bytes(block), bytes(cuts)),
+            hash_chain_result=_bytes(result),
+            hash_chain=_bytes(chain),
+            timestamp=_timestamp(row[13:17]),
+            timestamp_hash_chain=_bytes(row[17]),
+        )
 
     def attachment_sizes(self, record_id: int) -> dict[int, int]:
         """Number (from 1) to length in bytes, in order."""
@@ -114,13 +142,27 @@ class Store:
             return {int(number): int(size) for number, size in connection.execute(query)}
 
     def attachment_piece(self, record_id: int, attachment_no: int, piece_no: int) -> bytes | None:
-        c = message_attachment.c
-        query = select(c.data).where(
-            c.record_id == record_id, c.attachment_no == attachment_no, c.piece_no == piece_no
+        c, r = message_attachment.c, message_record.c
+        query = (
+            select(c.data, r.key_id)
+            .join_from(message_attachment, message_record, r.id == c.record_id)
+            .where(c.record_id == record_id, c.attachment_no == attachment_no, c.piece_no == piece_no)
         )
         with self.transaction() as connection:
-            data = connection.execute(query).scalar_one_or_none()
-        return None if data is None else bytes(data)
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        data, key_id = bytes(row[0]), row[1]
+        if key_id is None:
+            return data
+        return self._keys(key_id).piece(key_id, record_id, attachment_no, piece_no, data)
+
+    def _keys(self, key_id: str) -> BodyEncryption:
+        if self._encryption is None:
+            raise Unavailable(
+                f"there is no keystore for records under the key {key_id}", code="database_error"
+            )
+        return self._encryption
 
     # time-stamping
 
@@ -198,24 +240,30 @@ class Store:
 
     # cleaning
 
-    def clean(self, before: datetime, after: int, limit: int) -> Cleaned:
-        """Look at the `limit` records that follow id `after` and remove those archived and older than `before`.
+    def clean(self, before: datetime, after: tuple[int, int], limit: int) -> Cleaned:
+        """Look at the `limit` records that follow `after` (time in ms, id) and remove those that are archived.
 
-        Ids are in order of time, but for a little disorder between processes: nothing old follows a whole slice of
-        young records, so that cleaning never reads the log to its end.
+        In the order of time, and only up to `before`: cleaning never reads the log to its end.
         """
         c = message_record.c
-        query = select(c.id, c.time).where(c.id > after).order_by(c.id).limit(limit)
+        query = (
+            select(c.time, c.id)
+            .where(tuple_(c.time, c.id) > tuple_(*after), c.time < milliseconds(before))
+            .order_by(c.time, c.id)
+            .limit(limit)
+        )
         with self.transaction() as connection:
             rows = connection.execute(query).all()
-            old = [record_id for record_id, time in rows if time < milliseconds(before)]
+            old = [record_id for _, record_id in rows]
             for pending in (pending_timestamp, pending_archive):
                 waiting = set(connection.scalars(select(pending).where(pending.c.record_id.in_(old))))
                 old = [record_id for record_id in old if record_id not in waiting]
             if old:
                 _remove(connection, old)
-        is_young = all(time >= milliseconds(before) for _, time in rows)
-        return Cleaned(len(old), rows[-1][0] if rows else after, is_last=is_young)
+            is_last = len(rows) < limit
+            if is_last:
+                _remove_blocks(connection, before)
+        return Cleaned(len(old), (rows[-1][0], rows[-1][1]) if rows else after, is_last)
 
 
 def _remove(connection: Connection, ids: Sequence[int]) -> None:
@@ -229,43 +277,37 @@ def _remove(connection: Connection, ids: Sequence[int]) -> None:
     connection.execute(delete(timestamp_record).where(stamps.id.in_(stamp_ids), ~is_used))
 
 
+def _remove_blocks(connection: Connection, before: datetime) -> None:
+    """Blocks that only records older than the oldest there is may have needed."""
+    oldest = connection.execute(select(func.min(message_record.c.time))).scalar_one_or_none()
+    needed_since = milliseconds(before) if oldest is None else min(oldest, milliseconds(before))
+    connection.execute(
+        delete(signature_block).where(signature_block.c.time + BLOCK_MILLISECONDS < needed_since)
+    )
+
+
 def _records() -> Select[Any]:  # the row is unpacked in _logged, nowhere else
-    r, s, t = message_record.c, record_timestamp.c, timestamp_record.c
+    r, s, t, b = message_record.c, record_timestamp.c, timestamp_record.c, signature_block.c
     columns = (r.id, r.time, r.query_id, r.x_request_id, r.is_response, r.instance_identifier, r.member_class)
     more = (r.member_code, r.subsystem_code, r.message, r.signature, r.hash_chain_result, r.hash_chain)
     stamp = (t.id, t.time, t.token, t.hash_chain_result, s.hash_chain)
-    source = message_record.outerjoin(record_timestamp, s.record_id == r.id).outerjoin(
-        timestamp_record, t.id == s.timestamp_record_id
+    stored = (r.key_id, r.cipher_message, b.data, r.signature_cuts)
+    source = (
+        message_record.outerjoin(record_timestamp, s.record_id == r.id)
+        .outerjoin(timestamp_record, t.id == s.timestamp_record_id)
+        .outerjoin(signature_block, b.id == r.signature_block)
     )
-    return select(*columns, *more, *stamp).select_from(source)
+    return select(*columns, *more, *stamp, *stored).select_from(source)
 
 
 _RECORDS = _records()
 
 
-def _logged(row: Sequence[Any]) -> LoggedMessage:
-    record_id, time, query_id, x_request_id, is_response = row[:5]
-    client_id, (message, signature, result, chain) = ClientId(*row[5:9]), row[9:13]
-    stamp_id, stamp_time, token, stamp_result, stamp_chain = row[13:]
-    timestamp = None
-    if stamp_id is not None:
-        timestamp = TimestampRecord(
-            stamp_id, from_milliseconds(stamp_time), bytes(token), _bytes(stamp_result)
-        )
-    return LoggedMessage(
-        id=record_id,
-        time=from_milliseconds(time),
-        query_id=query_id,
-        x_request_id=x_request_id,
-        is_response=bool(is_response),
-        client_id=client_id,
-        message=bytes(message),
-        signature=bytes(signature),
-        hash_chain_result=_bytes(result),
-        hash_chain=_bytes(chain),
-        timestamp=timestamp,
-        timestamp_hash_chain=_bytes(stamp_chain),
-    )
+def _timestamp(row: Sequence[Any]) -> TimestampRecord | None:
+    stamp_id, time, token, result = row
+    if stamp_id is None:
+        return None
+    return TimestampRecord(stamp_id, from_milliseconds(time), bytes(token), _bytes(result))
 
 
 def _bytes(value: bytes | None) -> bytes | None:
