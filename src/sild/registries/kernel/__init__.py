@@ -1,0 +1,30 @@
+"""What every register is built on: bitemporal facts, a record of every use, events.
+
+register = Kernel.open(url, "/SILD/GOV/70000002/population", RESIDENCE_MIGRATIONS)
+with register.used("getPerson", usage) as use:                 # one transaction, its usage record in it, refusals too
+    use.concerns(code)                                         # whose data it is
+    use.facts.value(code, "family_name", on=use.today)
+    use.facts.record(...); use.publish("civil.birth.registered", code, {...})
+
+A fact says when it is true, when we knew it, who said so, on which legal ground and by which message. Called by registers.
+
+facts.py  bitemporal facts        usage.py  who used whose data        kernel.py  the transaction that holds it all together
+"""
+
+from __future__ import annotations
+
+from sild.registries.kernel.facts import Fact, Facts, Provenance
+from sild.registries.kernel.kernel import KERNEL_MIGRATIONS, Kernel, Use
+from sild.registries.kernel.usage import Usage, UsageEntry, UsagePage
+
+__all__ = [
+    "KERNEL_MIGRATIONS",
+    "Fact",
+    "Facts",
+    "Kernel",
+    "Provenance",
+    "Usage",
+    "UsageEntry",
+    "UsagePage",
+    "Use",
+]

@@ -1,0 +1,216 @@
+"""One register's database, and the transaction in which everything happens: facts, the usage record, events, the answer.
+
+A use that is refused leaves its record, too, and nothing else: what it had changed is taken back first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from sild.clock import Clock, system_clock
+from sild.database import open_database
+from sild.errors import CallerError, Unavailable
+from sild.events import EVENT_MIGRATIONS, Event, Inbox, Outbox
+from sild.registries.kernel.facts import Facts, Json
+from sild.registries.kernel.tables import answers
+from sild.registries.kernel.usage import Usage, UsagePage, find_usage, record_usage, usage_periods
+
+__all__ = ["KERNEL_MIGRATIONS", "Kernel", "Use"]
+
+KERNEL_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Kernel:
+    """Thread-safe. system: the information system, `/INSTANCE/CLASS/CODE/SUBSYSTEM`, the source of its events.
+
+    zone: of the country, which decides what day it is.
+    """
+
+    def __init__(
+        self, engine: Engine, system: str, *, zone: ZoneInfo | None = None, clock: Clock = system_clock
+    ) -> None:
+        self.engine = engine
+        self.system = system
+        self.outbox = Outbox(engine, clock=clock)
+        self.wake: Callable[[], None] = lambda: None  # told, in any thread, that there are events to send
+        self._inbox = Inbox(clock=clock)
+        self._clock = clock
+        self._zone = zone or ZoneInfo("Europe/Tallinn")
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        system: str,
+        *migrations: Path,
+        zone: ZoneInfo | None = None,
+        clock: Clock = system_clock,
+    ) -> Kernel:
+        """migrations: of the register's own tables, if it has any. Raises Unavailable (`database_error`)."""
+        engine = open_database(url, EVENT_MIGRATIONS, KERNEL_MIGRATIONS, *migrations)
+        return cls(engine, system, zone=zone, clock=clock)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @property
+    def today(self) -> date:
+        return self._clock().astimezone(self._zone).date()
+
+    @contextmanager
+    def used(self, operation: str, usage: Usage) -> Iterator[Use]:
+        """One transaction with its usage record. A CallerError takes back what was done, is recorded, and goes on.
+
+        Raises Unavailable (`database_error`).
+        """
+        with _database_errors(), self.engine.connect() as connection:
+            use = Use(connection, self, usage, operation)
+            try:
+                with connection.begin():
+                    yield use
+                    record_usage(connection, use.at, operation, "done", usage, use.persons)
+            except CallerError as refusal:
+                with connection.begin():
+                    record_usage(connection, use.at, operation, refusal.code, usage, use.persons)
+                raise
+        if use.has_published:
+            self.wake()
+
+    @contextmanager
+    def applying(self, event: Event, message_id: str) -> Iterator[Use | None]:
+        """The transaction of an event's effect; None when it was applied before. No usage is recorded: nobody looked.
+
+        message_id: of the message that brought it. A CallerError takes everything back, so the event may come again.
+        """
+        usage = Usage(client=event.source.removeprefix("/"), message_id=message_id, user_id="automatic")
+        with _database_errors(), self.engine.begin() as connection:
+            if not self._inbox.apply(connection, event):
+                yield None
+                return
+            use = Use(connection, self, usage, event.type)
+            yield use
+        if use.has_published:
+            self.wake()
+
+    def usage_of(
+        self,
+        person: str,
+        *,
+        begin: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 1_000,
+        offset: int = 0,
+    ) -> UsagePage:
+        """For the person, or oversight. Raises Unavailable (`database_error`)."""
+        with _database_errors(), self.engine.connect() as connection:
+            return find_usage(connection, person, begin=begin, end=end, limit=limit, offset=offset)
+
+    def usage_periods(self) -> tuple[datetime, datetime] | None:
+        with _database_errors(), self.engine.connect() as connection:
+            return usage_periods(connection)
+
+    def filling(self) -> Filling:
+        """For a register that is empty yet: `with register.filling() as facts`."""
+        return Filling(self.engine, self._clock())
+
+
+class Filling:
+    """A transaction in which an empty register is filled; nobody's data is used."""
+
+    def __init__(self, engine: Engine, at: datetime) -> None:
+        self._begun = engine.begin()
+        self._at = at
+
+    def __enter__(self) -> Facts:
+        return Facts(self._begun.__enter__(), self._at)
+
+    def __exit__(self, *raised: Any) -> None:
+        self._begun.__exit__(*raised)
+
+
+class Use:
+    """One use of the register: its transaction and moment, whom it concerns and what it tells others."""
+
+    def __init__(self, connection: Connection, kernel: Kernel, usage: Usage, operation: str) -> None:
+        self.connection = connection
+        self.usage = usage
+        self.at = kernel._clock()
+        self.today = self.at.astimezone(kernel._zone).date()
+        self.facts = Facts(connection, self.at)
+        self.persons: list[str] = []
+        self.has_published = False
+        self._kernel = kernel
+        self._operation = operation
+
+    def concerns(self, *persons: str) -> None:
+        """Their data is asked for, given or changed: say it before looking, so that a look-up in vain is recorded."""
+        self.persons.extend(persons)
+
+    def publish(self, event_type: str, subject: str, data: Mapping[str, Json] | None = None) -> Event:
+        """Tell the subscribers, when this transaction is done. data: as little as they need."""
+        event = Event(
+            id=str(uuid4()),
+            source=self._kernel.system,
+            type=event_type,
+            subject=subject,
+            time=self.at,
+            data=dict(data or {}),
+            extensions={"caseid": self.usage.issue} if self.usage.issue else {},
+        )
+        self._kernel.outbox.add(self.connection, event)
+        self.has_published = True
+        return event
+
+    def answered(self) -> Json | None:
+        """What this very message was answered before, if it has been here; then nothing is to be done again.
+
+        Raises CallerError (`message_id_reused`): the id came with another operation.
+        """
+        usage = self.usage
+        row = self.connection.execute(
+            select(answers.c.operation, answers.c.answer).where(
+                answers.c.client == usage.client, answers.c.message_id == usage.message_id
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        if row.operation != self._operation:
+            raise CallerError("this message id was used for something else", code="message_id_reused")
+        return row.answer
+
+    def answer(self, answer: Json) -> Json:
+        """Remember the answer of a message that changes something, and give it.
+
+        Raises Unavailable (`message_in_progress`): the same message was answered meanwhile, elsewhere.
+        """
+        insert = sqlite.insert if self.connection.dialect.name == "sqlite" else postgresql.insert
+        row = {
+            "client": self.usage.client,
+            "message_id": self.usage.message_id,
+            "operation": self._operation,
+            "answer": answer,
+            "at": self.at,
+        }
+        adding = insert(answers).values(row).on_conflict_do_nothing().returning(answers.c.message_id)
+        if self.connection.scalar(adding) is None:
+            raise Unavailable("the message came twice at once", code="message_in_progress", retry_after=1)
+        return answer
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    """The database away or full is nobody's fault who asks: it may be asked again."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable("the register's database does not answer", code="database_error") from error

@@ -1,0 +1,108 @@
+"""Who used whose data: written with every use, in its transaction, in vain or not; shown to the person and to oversight.
+
+The record is what `findUsage` (data tracker, protocol of e-gov/AJ) and the tracker of the portal are made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, insert, select
+
+from sild.registries.kernel.tables import usage_persons, usage_records
+
+__all__ = ["Usage", "UsageEntry", "UsagePage", "find_usage", "record_usage", "usage_periods"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Who asks, as the security server vouches for it: no data leaves a register without one.
+
+    client: `INSTANCE/CLASS/CODE/SUBSYSTEM`.  message_id: x-road-id.  user_id: the person acting, `EE49001010005`, or the word
+    `automatic`.  issue: the case.  basis: the one legal ground of this use.
+    """
+
+    client: str
+    message_id: str
+    request_id: str | None = None
+    user_id: str | None = None
+    issue: str | None = None
+    basis: str | None = None
+    represented_party: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEntry:
+    """operation: what was done, the OpenAPI operation.  outcome: `done`, or the code of the refusal."""
+
+    id: int
+    at: datetime
+    operation: str
+    outcome: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePage:
+    """total: all that fit, of which `entries` are some, newest first."""
+
+    entries: tuple[UsageEntry, ...]
+    total: int
+
+
+def record_usage(
+    connection: Connection, at: datetime, operation: str, outcome: str, usage: Usage, persons: Iterable[str]
+) -> None:
+    """One use and those whose data it concerned."""
+    key = connection.scalar(
+        insert(usage_records)
+        .values(at=at, operation=operation, outcome=outcome, **asdict(usage))
+        .returning(usage_records.c.id)
+    )
+    rows = [{"usage_record": key, "person": person} for person in dict.fromkeys(persons)]
+    if rows:
+        connection.execute(insert(usage_persons), rows)
+
+
+def find_usage(
+    connection: Connection,
+    person: str,
+    *,
+    begin: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 1_000,
+    offset: int = 0,
+) -> UsagePage:
+    """The uses of one person's data from `begin` up to `end` (not included)."""
+
+    def of_person(query: Select[Any]) -> Select[Any]:
+        query = query.join_from(usage_records, usage_persons).where(usage_persons.c.person == person)
+        if begin is not None:
+            query = query.where(usage_records.c.at >= begin)
+        return query if end is None else query.where(usage_records.c.at < end)
+
+    total = connection.scalar(of_person(select(func.count(usage_records.c.id)))) or 0
+    newest = of_person(select(usage_records)).order_by(usage_records.c.id.desc()).limit(limit).offset(offset)
+    return UsagePage(tuple(_entry(row) for row in connection.execute(newest)), total)
+
+
+def usage_periods(connection: Connection) -> tuple[datetime, datetime] | None:
+    """When the first and the last use were recorded; None before the first."""
+    first, last = connection.execute(select(func.min(usage_records.c.at), func.max(usage_records.c.at))).one()
+    return None if first is None else (first, last)
+
+
+def _entry(row: Any) -> UsageEntry:  # a row of `usage_records`
+    usage = Usage(
+        client=row.client,
+        message_id=row.message_id,
+        request_id=row.request_id,
+        user_id=row.user_id,
+        issue=row.issue,
+        basis=row.basis,
+        represented_party=row.represented_party,
+    )
+    return UsageEntry(row.id, row.at, row.operation, row.outcome, usage)
