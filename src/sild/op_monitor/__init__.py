@@ -6,17 +6,23 @@ An answer's: `criteria.py` (what is asked) -> `store.py` -> `answers.py`; `healt
 """
 
 from sild.op_monitor.answers import ATTACHMENT_CID, MonitoringAnswer
+from sild.op_monitor.daemon import Daemon, is_server_owner
 from sild.op_monitor.monitor import MONITORING_SERVICES, Monitor, OperationalMonitor
 from sild.op_monitor.records import OperationalDataRecord
+from sild.op_monitor.remote import RemoteMonitor, RemoteTls
 from sild.op_monitor.rules import BufferRules, MonitoringRules
 
 __all__ = [
     "ATTACHMENT_CID",
     "MONITORING_SERVICES",
     "BufferRules",
+    "Daemon",
     "Monitor",
     "MonitoringAnswer",
     "MonitoringRules",
     "OperationalDataRecord",
     "OperationalMonitor",
+    "RemoteMonitor",
+    "RemoteTls",
+    "is_server_owner",
 ]

@@ -13,11 +13,13 @@ __all__ = [
     "FIELDS",
     "INTERNAL_IP",
     "MONITORING_DATA_TS",
+    "MOST_CHARACTERS",
     "OperationalDataRecord",
     "SecurityServerType",
     "Value",
     "as_json",
     "parse_records",
+    "storable",
 ]
 
 SecurityServerType = Literal["Client", "Producer"]
@@ -137,13 +139,18 @@ _REQUIRED = (INTERNAL_IP, "securityServerType", "requestInTs", "responseOutTs", 
 _WIRE_NAMES = tuple((name, COLUMNS.index(column)) for name, column in FIELDS.items() if column in COLUMNS)
 
 
-def as_json(records: Sequence[OperationalDataRecord]) -> bytes:
-    """The body of a store request: `{"records":[...]}`, what is not known left out."""
-    listed = [
-        {name: record[place] for name, place in _WIRE_NAMES if record[place] is not None}
-        for record in records
-    ]
-    return json.dumps({"records": listed}, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+def as_json(records: Sequence[OperationalDataRecord], internal_ip: str) -> bytes:
+    """The body of a store request: `{"records":[...]}`, what is not known left out, texts as long as the schema allows."""
+    listed = []
+    for record in records:
+        values = {
+            name: storable(name, value) if isinstance(value := record[place], str) else value
+            for name, place in _WIRE_NAMES
+            if record[place] is not None
+        }
+        values.setdefault(INTERNAL_IP, internal_ip)
+        listed.append(values)
+    return json.dumps({"records": listed}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def parse_records(data: bytes) -> list[OperationalDataRecord]:
