@@ -147,6 +147,10 @@ class MessageLog:
     async def get(self, record_id: int) -> LoggedMessage | None:
         return await asyncio.to_thread(self.store.get, record_id)
 
+    async def unstamped(self) -> tuple[int, datetime | None]:
+        """How many records wait for a time-stamp, and since when the oldest does."""
+        return await asyncio.to_thread(self.store.unstamped)
+
     async def find(
         self, query_id: str, client_id: ClientId | None = None, *, is_response: bool | None = None
     ) -> tuple[LoggedMessage, ...]:

@@ -176,6 +176,14 @@ class Store:
         with self.transaction() as connection:
             return connection.execute(select(pending_timestamp.c.record_id).limit(1)).first() is not None
 
+    def unstamped(self) -> tuple[int, datetime | None]:
+        """How many records wait for a time-stamp, and since when the oldest does."""
+        oldest = select(func.min(pending_timestamp.c.record_id)).scalar_subquery()
+        with self.transaction() as connection:
+            count = connection.scalar(select(func.count()).select_from(pending_timestamp)) or 0
+            since = connection.scalar(select(message_record.c.time).where(message_record.c.id == oldest))
+        return count, None if since is None else from_milliseconds(since)
+
     def add_timestamp(self, record: TimestampRecord) -> None:
         row = {
             "id": record.id,
