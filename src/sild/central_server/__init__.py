@@ -5,6 +5,7 @@ later, by X-Road's administration API, whose resources `CentralServer`'s methods
 
 central_server.py   CentralServer: create, open, publish, run        administration.py  transactions and audit rows
 members.py          member classes, members, subsystems              security_servers.py, server_clients.py
+management_requests.py  waiting, approval     request_effects.py, request_rows.py
 global_groups.py    groups; the owners' group keeps itself           certification_services.py, timestamping_services.py
 signing_keys.py     keys of both sources, over key_store.py          anchors.py, configuration_parts.py, parameters.py
 state.py            the database as one configuration                publisher.py  renders and signs; publication.py  switches
@@ -16,15 +17,22 @@ from sild.central_server.contents import InstanceContents, apply_contents
 from sild.central_server.errors import Conflict, NotFound
 from sild.central_server.http import configuration_app
 from sild.central_server.publisher import Generation
-from sild.central_server.records import ConfigurationType, KeyAlgorithm
+from sild.central_server.records import (
+    AutomaticApproval,
+    ConfigurationType,
+    KeyAlgorithm,
+    ManagementRequestRecord,
+)
 
 __all__ = [
+    "AutomaticApproval",
     "CentralServer",
     "ConfigurationType",
     "Conflict",
     "Generation",
     "InstanceContents",
     "KeyAlgorithm",
+    "ManagementRequestRecord",
     "NotFound",
     "apply_contents",
     "configuration_app",

@@ -14,6 +14,7 @@ from sild.central_server.configuration_parts import ConfigurationParts
 from sild.central_server.errors import Conflict
 from sild.central_server.global_groups import GlobalGroups, add_owners_group
 from sild.central_server.key_store import KeyStore
+from sild.central_server.management_requests import ManagementRequests
 from sild.central_server.management_services import ManagementServicesAdministration
 from sild.central_server.members import Members
 from sild.central_server.parameters import SystemParameters, write_parameter
@@ -34,6 +35,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class CentralServer(
+    ManagementRequests,
     SystemParameters,
     Members,
     SecurityServers,

@@ -8,12 +8,14 @@ from typing import Any, Generic, Literal, TypeVar
 
 from sild.xroad.globalconf import CostType, CsrFormat
 from sild.xroad.identifiers import ClientId, SecurityServerId
+from sild.xroad.management import ManagementRequest
 
 __all__ = [
     "CONFIGURATION_TYPES",
     "Anchor",
     "AuditRow",
     "AuthCertificate",
+    "AutomaticApproval",
     "CertificateAuthority",
     "CertificationService",
     "Client",
@@ -24,11 +26,15 @@ __all__ = [
     "GlobalGroup",
     "GroupMember",
     "KeyAlgorithm",
+    "ManagementRequestRecord",
     "ManagementServices",
     "Member",
     "MemberClass",
     "OcspResponder",
     "Page",
+    "RequestKind",
+    "RequestOrigin",
+    "RequestStatus",
     "SecurityServer",
     "ServerClient",
     "SigningKey",
@@ -237,6 +243,54 @@ class ManagementServices:
     services_address: str
     wsdl_address: str
     security_server_owners_global_group_code: str
+
+
+RequestOrigin = Literal["SECURITY_SERVER", "CENTER"]
+"""Who asked: a security server by its message, or a registrar here."""
+
+RequestStatus = Literal["WAITING", "SUBMITTED FOR APPROVAL", "APPROVED", "DECLINED", "REVOKED"]
+"""WAITING: one side asked. SUBMITTED FOR APPROVAL: both did. What needs no approval is APPROVED from the beginning."""
+
+RequestKind = Literal[
+    "AUTH_CERT_REGISTRATION_REQUEST",
+    "AUTH_CERT_DELETION_REQUEST",
+    "CLIENT_REGISTRATION_REQUEST",
+    "CLIENT_DELETION_REQUEST",
+    "CLIENT_DISABLE_REQUEST",
+    "CLIENT_ENABLE_REQUEST",
+    "CLIENT_RENAME_REQUEST",
+    "OWNER_CHANGE_REQUEST",
+    "ADDRESS_CHANGE_REQUEST",
+    "MAINTENANCE_MODE_ENABLE_REQUEST",
+    "MAINTENANCE_MODE_DISABLE_REQUEST",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticApproval:
+    """Which requests of security servers need no registrar, provided that the member exists (UG-SYSPAR, auto-approve-*)."""
+
+    auth_cert_registration: bool = False
+    client_registration: bool = False
+    owner_change: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ManagementRequestRecord:
+    """A management request and where it stands. `owner_name`: of the server's owner, if it is a member now.
+
+    `processing_id` is the same for two requests that complement one another.
+    """
+
+    id: int
+    kind: RequestKind
+    request: ManagementRequest
+    origin: RequestOrigin
+    status: RequestStatus
+    comments: str | None
+    owner_name: str | None
+    processing_id: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Security servers: owner, address, authentication certificates, maintenance mode (UG-CS 6, 8).
 
-With `server_clients` these are the effects of X-Road's management requests (WIRE 16). The requests themselves, with waiting and approval, will
-call them; they raise the codes those requests answer with.
+With `server_clients` these are the effects of X-Road's management requests (WIRE 16). The requests themselves, with waiting and approval,
+call them (`management_requests`); they raise the codes those requests answer with.
 """
 
 from __future__ import annotations
@@ -198,11 +198,7 @@ class SecurityServers(ServerChanges):
             change,
             key,
         ):
-            _ensure_auth_certificate(change, parsed)
-            if change.connection.scalar(select(exists().where(auth_certificates.c.sha256 == sha256))):
-                raise Conflict(
-                    "the certificate is registered", code="management_request_security_server_exists"
-                )
+            self._ensure_new_auth_certificate(change, certificate)
             inserted = change.connection.execute(
                 insert(auth_certificates).values(
                     security_server_id=key,
@@ -214,6 +210,26 @@ class SecurityServers(ServerChanges):
             ).inserted_primary_key
             assert inserted is not None
         return AuthCertificate(inserted[0], der(parsed))
+
+    def _ensure_new_auth_certificate(self, change: Change, certificate: bytes) -> None:
+        """Suitable (see `add_auth_certificate`), and registered nowhere."""
+        _ensure_auth_certificate(
+            change, parse_certificate(certificate, code="management_request_invalid_auth_certificate")
+        )
+        if self._server_of_auth_certificate(change, certificate) is not None:
+            raise Conflict("the certificate is registered", code="management_request_security_server_exists")
+
+    def _server_of_auth_certificate(self, change: Change, certificate: bytes) -> tuple[int, int] | None:
+        """The keys of the server that has it registered, and of its registration."""
+        sha256 = certificate_hash(
+            parse_certificate(certificate, code="management_request_invalid_auth_certificate")
+        )
+        row = change.connection.execute(
+            select(auth_certificates.c.security_server_id, auth_certificates.c.id).where(
+                auth_certificates.c.sha256 == sha256
+            )
+        ).one_or_none()
+        return None if row is None else (row[0], row[1])
 
     def auth_certificates(self, server_id: SecurityServerId) -> tuple[AuthCertificate, ...]:
         with self._read() as connection:

@@ -39,10 +39,12 @@ __all__ = [
     "global_group_members",
     "global_groups",
     "instance",
+    "management_requests",
     "member_classes",
     "members",
     "metadata",
     "ocsp_responders",
+    "request_processings",
     "security_servers",
     "server_clients",
     "signing_keys",
@@ -295,6 +297,39 @@ configuration_parts = Table(
     Column("data", LargeBinary, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
+
+request_processings = Table(
+    "request_processings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("status", String(22), nullable=False, index=True),
+)
+"""What becomes of a management request, or of two that complement one another."""
+
+management_requests = Table(
+    "management_requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("processing_id", ForeignKey("request_processings.id"), nullable=False, index=True),
+    Column("kind", String(40), nullable=False),
+    Column("origin", String(15), nullable=False),
+    Column("owner_class", String(255), nullable=False),
+    Column("owner_code", String(255), nullable=False),
+    Column("server_code", String(255), nullable=False),
+    Column("client_class", String(255)),
+    Column("client_code", String(255)),
+    Column("client_subsystem", String(255)),
+    Column("address", String(255)),
+    Column("auth_certificate", LargeBinary),
+    Column("auth_certificate_sha256", LargeBinary(32), index=True),
+    Column("subsystem_name", String(255)),
+    Column("message", String(255)),
+    Column("comments", Text),
+    Column("message_digest", LargeBinary(32), unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("management_requests_server", "owner_class", "owner_code", "server_code"),
+)
+"""Parties stand here by their identifiers: a request outlives them, and may come before them."""
 
 audit_rows = Table(
     "audit_rows",
