@@ -24,6 +24,8 @@ CRASH_POINTS = frozenset(
         "provider.service_answered",
         "provider.response_signed",
         "provider.response_logged",
+        "registration.request_recorded",
+        "registration.request_answered",
     }
 )
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from sild.errors import CallerError
 from sild.security_server.serverconf import ServerConf
 from sild.security_server.snapshot import ClientStatus, ConnectionType, RequestOutcome
 from sild.security_server.store import Change, tables
@@ -63,22 +62,18 @@ class RegistrationJournal:
             status=client[1].value if client else None,
         ) as change:
             _settle(change, row, RequestOutcome.SUBMITTED, request_id=request_id)
-            subject = sa.select(_requests.c.subject).where(_requests.c.id == row).scalar_subquery()
-            change.connection.execute(
-                sa.update(_requests)
-                .where(
-                    _requests.c.id < row,
-                    _requests.c.subject == subject,
-                    _requests.c.service_code.in_(supersedes),
-                    _requests.c.outcome.in_(_PENDING),
-                )
-                .values(outcome=RequestOutcome.SUPERSEDED.value)
-            )
+            _supersede(change, row, supersedes)
             if client is not None:
                 _set_status(change, *client)
 
     def refused(
-        self, row: int, code: str, message: str, client: tuple[ClientId, ClientStatus] | None = None
+        self,
+        row: int,
+        code: str,
+        message: str,
+        *,
+        supersedes: Sequence[str] = (),
+        client: tuple[ClientId, ClientStatus] | None = None,
     ) -> None:
         """Nothing has changed at the central server.  client: its state, if the refusal tells a better one."""
         with self._conf.change(
@@ -89,6 +84,7 @@ class RegistrationJournal:
             status=client[1].value if client else None,
         ) as change:
             _settle(change, row, RequestOutcome.REFUSED, code=code, message=message)
+            _supersede(change, row, supersedes)
             if client is not None:
                 _set_status(change, *client)
 
@@ -126,24 +122,28 @@ class RegistrationJournal:
         with self._conf.change("SET_CERTIFICATE_STATUS", certificate=sha1, status=status):
             pass
 
-    def add_owner(self, owner: ClientId) -> None:
-        """The owner is a client too: management requests are its messages. Its systems must use TLS, as any new client's."""
+    def add_owner(self, owner: ClientId, status: ClientStatus) -> None:
+        """The owner as a client: management requests are its messages. Its systems must use TLS, as any new client's."""
         if owner not in self._conf.snapshot.clients:
-            try:
-                self._conf.add_client(owner, status=ClientStatus.SAVED, connection_type=ConnectionType.HTTPS)
-            except CallerError:
-                self._conf.reload_if_changed()  # another process was first
+            self._conf.add_client(owner, status=status, connection_type=ConnectionType.HTTPS)
 
     def set_owner(self, owner: ClientId) -> None:
         """The former owner stays as a client."""
         with self._conf.change("FOLLOW_OWNER", owner) as change:
             change.connection.execute(sa.update(tables.server).values(owner=owner.encode()))
 
-    def set_client_status(self, client: ClientId, status: ClientStatus) -> None:
-        self._conf.set_client_status(client, status)
-
-    def delete_client(self, client: ClientId) -> None:
+    def delete_client(self, client: ClientId, service_codes: Sequence[str]) -> None:
         self._conf.remove_client(client)
+        self.forget(client.encode(), service_codes)
+
+    def forget(self, subject: str, service_codes: Sequence[str]) -> None:
+        """Whatever was asked about it is not waited for any more."""
+        with self._conf.change("FORGET_MANAGEMENT_REQUESTS", subject=subject) as change:
+            change.connection.execute(
+                sa.update(_requests)
+                .where(_requests.c.subject == subject, *_pending(service_codes))
+                .values(outcome=RequestOutcome.SUPERSEDED.value)
+            )
 
 
 class _DoneAlready(Exception):
@@ -154,6 +154,20 @@ def _settle(change: Change, row: int, outcome: RequestOutcome, **values: str | i
     change.connection.execute(
         sa.update(_requests).where(_requests.c.id == row).values(outcome=outcome.value, **values)
     )
+
+
+def _supersede(change: Change, row: int, service_codes: Sequence[str]) -> None:
+    """Older requests about the same are settled by this one."""
+    subject = sa.select(_requests.c.subject).where(_requests.c.id == row).scalar_subquery()
+    change.connection.execute(
+        sa.update(_requests)
+        .where(_requests.c.id < row, _requests.c.subject == subject, *_pending(service_codes))
+        .values(outcome=RequestOutcome.SUPERSEDED.value)
+    )
+
+
+def _pending(service_codes: Sequence[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    return _requests.c.service_code.in_(service_codes), _requests.c.outcome.in_(_PENDING)
 
 
 def _set_status(change: Change, client: ClientId, status: ClientStatus) -> None:

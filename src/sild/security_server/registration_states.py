@@ -95,9 +95,17 @@ def followed_client(
 
 
 def followed_certificate(
-    status: CertificateStatus, *, registered: bool, unanswered: Set[str] = frozenset()
+    status: CertificateStatus,
+    *,
+    registered: bool,
+    unanswered: Set[str] = frozenset(),
+    submitted: Set[str] = frozenset(),
 ) -> CertificateStatus:
-    """As `followed_client`."""
+    """As `followed_client`. submitted: those the central server has taken; a certificate's state is in another database than
+    the answer, so it may have been lost on the way there."""
+    for code in sorted(submitted):
+        if status in CERTIFICATE_STEPS[code].source and not (registered and code == "authCertReg"):
+            return CERTIFICATE_STEPS[code].to
     for code in sorted(unanswered):
         if (status, registered, code) in _CERTIFICATE_UNANSWERED:
             return _CERTIFICATE_UNANSWERED[status, registered, code]
