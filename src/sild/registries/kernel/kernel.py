@@ -64,8 +64,16 @@ class Kernel:
         self.engine.dispose()
 
     @property
+    def now(self) -> datetime:
+        return self._clock()
+
+    @property
     def today(self) -> date:
         return self._clock().astimezone(self._zone).date()
+
+    def aware(self, time: datetime) -> datetime:
+        """A time as people write it: without a zone it is the country's."""
+        return time if time.tzinfo is not None else time.replace(tzinfo=self._zone)
 
     @contextmanager
     def used(self, operation: str, usage: Usage) -> Iterator[Use]:

@@ -1,0 +1,177 @@
+"""What every register answers alike: who asks and why, findUsage, events, its own description, problems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from sild.asgi import serve_application
+from sild.errors import CallerError
+from sild.events import CLOUDEVENTS_JSON, Event, render_event
+from sild.http1 import Fetched, fetch
+from sild.registries.kernel import Kernel
+from sild.registries.kernel.http import Concept, PersonalUsage, SelfDescription, register_app
+
+from .conftest import SetClock
+
+CLIENT = "SILD/GOV/70000003/insurance"
+HEADERS = {
+    "X-Road-Client": CLIENT,
+    "X-Road-Id": "m-1",
+    "X-Road-UserId": "EE38001085718",
+    "X-Road-Issue": "case-7",
+    "Sild-Legal-Basis": "RRS 5",
+}
+PERSON = "49001010005"
+
+
+class Register:
+    """A register that knows nothing but that it was asked."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.effects: list[str] = []
+        description = SelfDescription(
+            "things", {"en": "Things"}, "Office of Things", [Concept("person.thing", "What one has")]
+        )
+        self.app = register_app(
+            kernel, description, actions={"getThing": "A thing is looked up"}, apply_event=self.apply
+        )
+        self._add(self.app)
+        self.url = ""
+
+    def _add(self, app: FastAPI) -> None:
+        @app.get("/things/{code}", operation_id="getThing")
+        def get_thing(code: str, usage: PersonalUsage) -> dict[str, str]:
+            with self.kernel.used("getThing", usage) as use:
+                use.concerns(code)
+                if code == "none":
+                    raise CallerError("nobody", code="unknown_person")
+                if code == "bug":
+                    raise RuntimeError(code)
+                return {"thing": "hat"}
+
+    def apply(self, event: Event, message_id: str) -> None:
+        if event.type != "civil.birth.registered":
+            raise CallerError("no", code="event_not_taken")
+        with self.kernel.applying(event, message_id) as use:
+            if use is not None:
+                self.effects.append(event.id)
+
+    async def ask(self, path: str, *, without: str = "", body: bytes | None = None, **more: str) -> Fetched:
+        headers = {**HEADERS, **{name.replace("_", "-"): value for name, value in more.items()}}
+        headers.pop(without, None)
+        return await fetch(
+            f"{self.url}{path}",
+            method="GET" if body is None else "POST",
+            body=body,
+            headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+        )
+
+
+@pytest.fixture
+async def register(kernel: Kernel) -> AsyncIterator[Register]:
+    register = Register(kernel)
+    running = await serve_application(register.app, "127.0.0.1", 0)
+    register.url = running.url
+    yield register
+    await running.close()
+
+
+def problem(answer: Fetched) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(answer.body)
+    return content
+
+
+async def test_a_use_is_found_by_the_person(register: Register, clock: SetClock) -> None:
+    assert (await register.ask(f"/things/{PERSON}")).status == 200
+    found = json.loads((await register.ask(f"/findUsage?userCode=EE{PERSON}")).body)
+    assert found == {
+        "totalUsages": 1,
+        "usages": [
+            {
+                "logtime": "2026-03-02T09:00:00Z",
+                "action": "A thing is looked up",
+                "receiverCode": "70000003",
+                "receiverSystem": "insurance",
+            }
+        ],
+    }
+    later = await register.ask(f"/findUsage?userCode=EE{PERSON}&periodStart=2026-03-02T11:00:01")
+    assert json.loads(later.body)["totalUsages"] == 0, "nine o'clock in UTC is eleven in Tallinn"
+    earlier = await register.ask(f"/findUsage?userCode=EE{PERSON}&periodStart=2026-03-02T11:00:00")
+    assert json.loads(earlier.body)["totalUsages"] == 1
+
+
+@pytest.mark.parametrize(
+    ("without", "code"),
+    [
+        ("X-Road-Client", "missing_x_road_header"),
+        ("X-Road-Id", "missing_x_road_header"),
+        ("X-Road-UserId", "missing_legal_basis"),
+        ("Sild-Legal-Basis", "missing_legal_basis"),
+    ],
+)
+async def test_without_who_and_why_there_is_no_answer(register: Register, without: str, code: str) -> None:
+    answer = await register.ask(f"/things/{PERSON}", without=without)
+    assert answer.status == 400
+    assert problem(answer)["type"] == f"urn:sild:things:{code}"
+    assert register.kernel.usage_of(PERSON).total == 0
+
+
+async def test_a_look_up_in_vain_is_recorded(register: Register) -> None:
+    answer = await register.ask("/things/none")
+    assert (answer.status, problem(answer)["type"]) == (404, "urn:sild:things:unknown_person")
+    assert [entry.outcome for entry in register.kernel.usage_of("none").entries] == ["unknown_person"]
+
+
+async def test_a_bug_tells_nothing(register: Register) -> None:
+    answer = await register.ask("/things/bug")
+    assert (answer.status, problem(answer)["type"]) == (500, "urn:sild:things:internal_error")
+    assert b"RuntimeError" not in answer.body
+
+
+async def test_period_heartbeat_and_description(register: Register, clock: SetClock) -> None:
+    assert json.loads((await register.ask("/usagePeriod")).body) == {"periodStart": "2026-03-02T09:00:00Z"}
+    assert json.loads((await register.ask("/heartbeat")).body) == {"status": "OK"}
+    described = json.loads((await register.ask("/description")).body)
+    dataset, service = described["@graph"]
+    assert dataset["dcat:theme"][0]["skos:notation"] == "person.thing"
+    assert service["dcat:servesDataset"]["@id"] == dataset["@id"]
+
+
+def birth(number: int = 1, **changes: str) -> bytes:
+    values: dict[str, Any] = {
+        "id": f"e{number}",
+        "source": f"/{CLIENT}",
+        "type": "civil.birth.registered",
+        "subject": PERSON,
+        "time": datetime(2026, 3, 2, tzinfo=UTC),
+    }
+    return render_event(Event(**{**values, **changes}))
+
+
+async def test_an_event_delivered_twice_is_applied_once(register: Register) -> None:
+    for message in ("m-1", "m-2"):
+        answer = await register.ask("/events", body=birth(), Content_Type=CLOUDEVENTS_JSON, X_Road_Id=message)
+        assert answer.status == 204
+    assert register.effects == ["e1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"nonsense", 400, "invalid_event"),
+        (birth(source="/SILD/GOV/9/other"), 400, "invalid_event"),
+        (birth(type="tax.paid"), 404, "event_not_taken"),
+    ],
+)
+async def test_events_that_are_not_taken(register: Register, body: bytes, status: int, code: str) -> None:
+    answer = await register.ask("/events", body=body)
+    assert (answer.status, problem(answer)["type"]) == (status, f"urn:sild:things:{code}")
+    assert register.effects == []
