@@ -12,11 +12,15 @@ from sild.message_log.containers import container_name
 from sild.message_log.encryption import BodyEncryption
 from sild.message_log.linking import ArchiveReport, verify_archive
 from sild.message_log.log import MessageLog
+from sild.message_log.openpgp import ArchiveEncryption
 from sild.message_log.records import Body, LoggedMessage, MessageRecord, TimestampRecord
 from sild.message_log.timestamper import Timestamper, TimestampingRules
+from sild.message_log.transfer import ArchiveTransfer
 
 __all__ = [
+    "ArchiveEncryption",
     "ArchiveReport",
+    "ArchiveTransfer",
     "Archiver",
     "ArchivingRules",
     "Body",

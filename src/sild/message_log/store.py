@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sild.errors import Unavailable
@@ -16,6 +16,8 @@ from sild.message_log.encryption import BodyEncryption
 from sild.message_log.records import LoggedMessage, TimestampRecord, query_hash
 from sild.message_log.schema import (
     archive_digest,
+    archive_file,
+    cluster_state,
     message_attachment,
     message_record,
     pending_archive,
@@ -236,15 +238,57 @@ class Store:
         with self.transaction() as connection:
             return [ArchiveDigest(*row) for row in connection.execute(select(archive_digest))]
 
-    def set_archived(self, digest: ArchiveDigest, ids: Sequence[int]) -> None:
+    def set_archived(
+        self, connection: Connection, digest: ArchiveDigest, ids: Sequence[int], at: datetime
+    ) -> None:
         """The records are in the archive `digest` names, which is the last one of its group: decided here, all or nothing."""
+        connection.execute(delete(archive_digest).where(archive_digest.c.group_name == digest.group))
+        row = {"group_name": digest.group, "digest": digest.digest, "file_name": digest.file_name}
+        connection.execute(insert(archive_digest), row)
+        file = {"name": digest.file_name, "group_name": digest.group, "time": milliseconds(at)}
+        connection.execute(insert(archive_file), {**file, "is_transferred": False})
+        for start in range(0, len(ids), IDS_PER_STATEMENT):
+            some = ids[start : start + IDS_PER_STATEMENT]
+            connection.execute(delete(pending_archive).where(pending_archive.c.record_id.in_(some)))
+
+    def is_archive(self, file_name: str) -> bool:
+        """Whether the archive has been decided on."""
+        c = archive_file.c
+        known = select(c.name).where(c.name == file_name)
+        last = select(archive_digest.c.file_name).where(
+            archive_digest.c.file_name == file_name
+        )  # before revision 0002
         with self.transaction() as connection:
-            connection.execute(delete(archive_digest).where(archive_digest.c.group_name == digest.group))
-            row = {"group_name": digest.group, "digest": digest.digest, "file_name": digest.file_name}
-            connection.execute(insert(archive_digest), row)
-            for start in range(0, len(ids), IDS_PER_STATEMENT):
-                some = ids[start : start + IDS_PER_STATEMENT]
-                connection.execute(delete(pending_archive).where(pending_archive.c.record_id.in_(some)))
+            return connection.execute(known.union(last)).first() is not None
+
+    def untransferred_archives(self) -> list[str]:
+        """File names, oldest first."""
+        c = archive_file.c
+        query = select(c.name).where(c.is_transferred.is_(False)).order_by(c.time, c.name)
+        with self.transaction() as connection:
+            return list(connection.scalars(query))
+
+    def set_transferred(self, names: Sequence[str]) -> None:
+        with self.transaction() as connection:
+            for start in range(0, len(names), IDS_PER_STATEMENT):
+                some = names[start : start + IDS_PER_STATEMENT]
+                connection.execute(
+                    update(archive_file).where(archive_file.c.name.in_(some)).values(is_transferred=True)
+                )
+
+    # what processes tell each other
+
+    def state(self, name: str) -> datetime | None:
+        query = select(cluster_state.c.time).where(cluster_state.c.name == name)
+        with self.transaction() as connection:
+            time = connection.execute(query).scalar_one_or_none()
+        return None if time is None else from_milliseconds(time)
+
+    def set_state(self, name: str, at: datetime | None) -> None:
+        with self.transaction() as connection:
+            connection.execute(delete(cluster_state).where(cluster_state.c.name == name))
+            if at is not None:
+                connection.execute(insert(cluster_state), {"name": name, "time": milliseconds(at)})
 
     # cleaning
 

@@ -4,6 +4,9 @@
     after a failure every minute one record only, until that succeeds: then everything that has gathered
 
 A batch is computed in a thread and stored in slices between appends, so that no message waits for it.
+
+Of all processes that share a log one does the rounds (`sild.cluster`); another takes over a minute after it has gone. Since when
+time-stamping fails stands in the database, so that all of them stop taking messages when it is too long ago.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from functools import partial
 from typing import Protocol
 
 from sild.clock import Clock, system_clock
+from sild.cluster import ClusterLock
 from sild.errors import PlatformError, TrustError, Unavailable
 from sild.interpreter import yielding
 from sild.message_log.log import MessageLog
@@ -41,6 +45,7 @@ SLICE_RECORDS = 25  # a slice holds the writer for about a millisecond
 PAUSE_SECONDS = 0.002  # between slices
 MIN_INTERVAL = timedelta(seconds=60)
 MAX_INTERVAL = timedelta(days=1)
+FAILED_SINCE = "timestamping_failed_since"
 
 log = get_logger("message_log")
 
@@ -103,6 +108,8 @@ class Timestamper:
         self._clock = clock
         self.rules = rules or TimestampingRules()
         self.failed_since: datetime | None = None
+        self._lock = ClusterLock(message_log.store.engine, "message_log_timestamping")
+        self._keeps_lock = False
         message_log.stamping = self
 
     @property
@@ -123,26 +130,44 @@ class Timestamper:
             raise Unavailable("Cannot time-stamp messages", code="timestamping_failed")
 
     async def run(self) -> None:
-        """Stamp on schedule until cancelled."""
+        """Stamp on schedule until cancelled, as long as no other process does."""
+        self._keeps_lock = True
         delay = 1.0
-        while True:
-            await asyncio.sleep(delay)
-            delay = (await self.tick()).total_seconds()
+        try:
+            while True:
+                await asyncio.sleep(delay)
+                delay = (await self.tick()).total_seconds()
+        finally:
+            self._keeps_lock = False
+            await asyncio.to_thread(self._lock.release)
 
     async def tick(self) -> timedelta:
         """One round of the schedule; how long to wait for the next. Never raises for a failure, which is remembered."""
-        failing = self.failed_since is not None
+        is_ours = False
         try:
-            stamped = await self.stamp_pending(1 if failing else self.rules.batch_limit)
-            while stamped == self.rules.batch_limit or (failing and stamped):
-                failing = False
-                stamped = await self.stamp_pending(self.rules.batch_limit)
+            is_ours = await self._lock.hold() is not None
+            failed_since = await asyncio.to_thread(self._log.store.state, FAILED_SINCE)
+            if (failed_since is None) != (self.failed_since is None):  # another process knows better
+                self.failed_since = failed_since
+            if is_ours:
+                await self._stamp_all()
         except PlatformError as error:
             log.refusal("timestamper.failed", error)
         except Exception as error:  # noqa: BLE001 - if this loop died, messages would go on without time-stamps for ever
             log.bug("timestamper.failed", error)
+        finally:
+            if is_ours and not self._keeps_lock:
+                await asyncio.to_thread(self._lock.release)
         interval = max(MIN_INTERVAL, min(self._interval(), MAX_INTERVAL))
-        return interval if self.failed_since is None else min(interval, self.rules.retry_delay)
+        is_calm = is_ours and self.failed_since is None
+        return interval if is_calm else min(interval, self.rules.retry_delay)
+
+    async def _stamp_all(self) -> None:
+        failing = self.failed_since is not None
+        stamped = await self.stamp_pending(1 if failing else self.rules.batch_limit)
+        while stamped == self.rules.batch_limit or (failing and stamped):
+            failing = False
+            stamped = await self.stamp_pending(self.rules.batch_limit)
 
     async def stamp_pending(self, limit: int) -> int:
         """Stamp up to `limit` waiting records, oldest first; how many. Raises Unavailable (`timestamping_failed`)."""
@@ -154,11 +179,9 @@ class Timestamper:
                 await self._stamp_batch(pending)
         except Exception:
             if self.failed_since is None and await asyncio.to_thread(self._log.store.is_timestamp_pending):
-                self.failed_since = self._clock()
+                await self._set_failed_since(self._clock())
             raise
-        if self.failed_since is not None:
-            log.info("timestamper.recovered")
-            self.failed_since = None
+        await self._set_failed_since(None)
         if pending:
             log.info("timestamper.stamped", records=len(pending))
         return len(pending)
@@ -168,7 +191,15 @@ class Timestamper:
         record = await self._log.get(record_id)
         if record is None or record.timestamp is None:
             await self._stamp_one(record_id)
-            self.failed_since = None
+            await self._set_failed_since(None)
+
+    async def _set_failed_since(self, at: datetime | None) -> None:
+        if (at is None) == (self.failed_since is None):
+            return
+        self.failed_since = at
+        if at is None:
+            log.info("timestamper.recovered")
+        await self._log.write(partial(self._log.store.set_state, FAILED_SINCE, at))
 
     async def _stamp_one(self, record_id: int) -> None:
         """Over the decoded SignatureValue; the token goes into the signature when it is taken out."""
