@@ -75,8 +75,9 @@ class Site:
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[Site]:
-    bound = socket.create_server(("127.0.0.1", 0))
+def serving(app: Any, bound: socket.socket | None = None) -> Iterator[Site]:
+    """bound: a listening socket, for an application that has to know its address beforehand."""
+    bound = bound or socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
     thread.start()

@@ -346,7 +346,7 @@ async def test_a_locked_database_is_said_to_be_so(
 async def test_every_route_has_a_stated_access_rule(services: TrustServices) -> None:
     for method, path, _handler, access in ROUTES:
         assert access in (Access.EVERYBODY, Access.FORM, Access.KEY)
-        assert (access == Access.KEY) == path.startswith("/certificates/")
+        assert (access == Access.KEY) == path.startswith(("/certificates/", "/external-accounts"))
         assert (access == Access.FORM) == path.startswith("/testca/")
         if access == Access.KEY:
             assert (await call(services.app, method, path)).status == 401

@@ -4,20 +4,49 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
 import click
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
+from sild.pki import CertificateProfile
 from sild.processes.asgi import Listen, Listener, serve_asgi
 from sild.settings import LogLevel, Settings, read_secret, read_settings
 from sild.telemetry import configure_logging
-from sild.trust_services import KeyKind, TrustOptions, TrustServices
+from sild.trust_services import AcmeOptions, KeyKind, TrustOptions, TrustServices
 
 __all__ = ["TrustSettings", "command"]
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
+class AcmeSettings(Settings):
+    """base_url: what clients reach the ACME server by. See docs/acme.md."""
+
+    base_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]*[^\s?#/]$")]
+    external_account_required: bool = True
+    challenge_port: int = Field(default=80, gt=0, lt=65_536)
+    private_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    auth_profile_id: str = "auth"  # X-Road's authenticationCertificateProfileId
+    sign_profile_id: str = "sign"
+    terms_of_service: str | None = None
+
+    @property
+    def options(self) -> AcmeOptions:
+        return AcmeOptions(
+            base_url=self.base_url,
+            external_account_required=self.external_account_required,
+            challenge_port=self.challenge_port,
+            private_networks=self.private_networks,
+            profiles={
+                self.sign_profile_id: CertificateProfile.SIGN,
+                self.auth_profile_id: CertificateProfile.AUTH,
+                "tls": CertificateProfile.TLS,
+            },
+            terms_of_service=self.terms_of_service,
+        )
 
 
 class TrustSettings(Settings):
@@ -39,6 +68,7 @@ class TrustSettings(Settings):
     timestamp_policy: str = Field(default=TrustOptions().timestamp_policy, pattern=r"^[0-2](\.\d+)+$")
     signing_form: bool = False  # POST /testca/sign certifies for everybody: closed test networks only
     api_keys: dict[str, Sha256] = Field(default_factory=dict)  # holder to SHA-256 (hexadecimal) of the key
+    acme: AcmeSettings | None = None
     listen: tuple[Listen, ...] = (Listen(port=8888),)
     log_level: LogLevel = "INFO"
 
@@ -60,6 +90,7 @@ class TrustSettings(Settings):
             ocsp_url=self.ocsp_url,
             api_keys={holder: bytes.fromhex(digest) for holder, digest in self.api_keys.items()},
             signing_form=self.signing_form,
+            acme=None if self.acme is None else self.acme.options,
         )
 
 

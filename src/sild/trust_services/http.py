@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import unquote_to_bytes
 
 from cryptography import x509
@@ -39,6 +39,7 @@ from sild.pki import (
     timestamp_refusal,
 )
 from sild.telemetry import get_logger
+from sild.trust_services.acme_http import acme_routes
 from sild.trust_services.errors import CertificateNotFound
 from sild.trust_services.form import parse_form
 
@@ -184,6 +185,24 @@ class TrustHttp:
             }
         )
 
+    async def add_external_account(self, request: Request) -> Response:
+        """POST `{"holder": "...", "subject": {"serialNumber": "..."} or null, "profiles": [...], "names": [...]}`."""
+        holder, acme = self._holder(request), self.services.acme
+        if holder is None or acme is None:
+            return _unauthorised() if holder is None else _refused(404, "ACME is switched off")
+        said = _external_account(await _body(request))
+        key = await run_in_threadpool(partial(acme.add_external_account, actor=holder, **said))
+        return JSONResponse({"kid": key.kid, "mac_key": key.mac_key}, 201, {"cache-control": "no-store"})
+
+    async def remove_external_account(self, request: Request) -> Response:
+        holder, acme = self._holder(request), self.services.acme
+        if holder is None or acme is None:
+            return _unauthorised() if holder is None else _refused(404, "ACME is switched off")
+        kid = request.path_params["kid"]
+        if not await run_in_threadpool(partial(acme.remove_external_account, kid, actor=holder)):
+            return _refused(404, "no such external account")
+        return Response(status_code=204)
+
     async def own_certificate(self, request: Request) -> Response:
         own = {
             "ca": self.services.ca_certificate,
@@ -217,6 +236,8 @@ ROUTES: tuple[tuple[str, str, Handler, str], ...] = (
     ("POST", "/testca/sign", TrustHttp.sign_form, Access.FORM),
     ("POST", "/certificates/{profile}", TrustHttp.issue, Access.KEY),
     ("PUT", "/certificates/{serial}/revocation", TrustHttp.revoke, Access.KEY),
+    ("POST", "/external-accounts", TrustHttp.add_external_account, Access.KEY),
+    ("DELETE", "/external-accounts/{kid}", TrustHttp.remove_external_account, Access.KEY),
 )
 """Method, path, handler, who may call."""
 
@@ -225,6 +246,8 @@ def trust_app(services: TrustServices) -> Starlette:
     """The application over `services`; its options say who may issue and revoke."""
     http = TrustHttp(services)
     routes = [Route(path, _guarded(handler, http), methods=[method]) for method, path, handler, _ in ROUTES]
+    if services.acme is not None:
+        routes += acme_routes(services.acme, _body, _TooLarge)
     return Starlette(routes=routes)
 
 
@@ -267,6 +290,36 @@ async def _body(request: Request) -> bytes:
                 raise _TooLarge
             parts.append(part)
     return b"".join(parts)
+
+
+class _ExternalAccount(TypedDict):
+    holder: str
+    subject: dict[str, str] | None
+    profiles: list[CertificateProfile]
+    names: list[str]
+
+
+def _external_account(body: bytes) -> _ExternalAccount:
+    try:
+        said = json.loads(body)
+        subject = said["subject"]
+        wanted = _ExternalAccount(
+            holder=said["holder"],
+            subject=None if subject is None else dict(subject),
+            profiles=[PROFILES[name] for name in said.get("profiles", ["sign", "auth"])],
+            names=list(said.get("names", [])),
+        )
+        texts = [wanted["holder"], *wanted["names"], *(wanted["subject"] or {}).values()]
+        if (
+            not all(isinstance(text, str) and text for text in texts)
+            or said.keys() > _ExternalAccount.__annotations__.keys()
+        ):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CallerError(
+            "the body must be JSON: holder, subject or null, perhaps profiles and names"
+        ) from error
+    return wanted
 
 
 def _reason(body: bytes) -> x509.ReasonFlags | None:

@@ -33,6 +33,7 @@ from sild.pki import (
     issue_certificate,
 )
 from sild.telemetry import get_logger
+from sild.trust_services.acme import AcmeOptions, AcmeServer
 from sild.trust_services.certification import (
     CertificateRequest,
     SubjectRules,
@@ -65,7 +66,7 @@ class TrustOptions:
 
     ocsp_validity: from thisUpdate to nextUpdate; None leaves nextUpdate out.  timestamp_policy: object identifier.
     api_keys: holder's name to SHA-256 of the key, for issuing and revoking over HTTP.  signing_form: POST /testca/sign
-    certifies for everybody who reaches it, as X-Road's test CA does; for closed test networks only.
+    certifies for everybody who reaches it, as X-Road's test CA does; for closed test networks only.  acme: None is off.
     """
 
     name: str = "Sild"
@@ -78,6 +79,7 @@ class TrustOptions:
     subject_rules: SubjectRules = field(default_factory=SubjectRules)
     api_keys: Mapping[str, bytes] = field(default_factory=dict)
     signing_form: bool = False
+    acme: AcmeOptions | None = None
 
 
 class TrustServices:
@@ -101,6 +103,19 @@ class TrustServices:
         self._clock = clock
         self._responder = OCSPResponder(*ocsp, self.ca_certificate)
         self._time_stamps = TimeStampAuthority(*tsa, options.timestamp_policy, [self.ca_certificate])
+        self.acme = None if options.acme is None else self._acme_server(options.acme)
+
+    def _acme_server(self, options: AcmeOptions) -> AcmeServer:
+        return AcmeServer(
+            options,
+            self._store.engine,
+            self._key,
+            issue=self.issue,
+            revoke=lambda serial_number, reason, actor: self.revoke(serial_number, reason, actor=actor),
+            find=self.certificate,
+            validity=self.options.certificate_validity,
+            clock=self._clock,
+        )
 
     @classmethod
     def create(

@@ -44,6 +44,10 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         try:
