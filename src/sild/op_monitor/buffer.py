@@ -36,9 +36,11 @@ class RecordBuffer:
         self._enough = asyncio.Event()
         self._round = asyncio.Lock()
         self._reported = 0
+        self._under_way = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """Not taken yet, those on their way included."""
+        return len(self._waiting) + self._under_way
 
     def store(self, record: OperationalDataRecord) -> None:
         """Never waits, never fails, costs less than a microsecond."""
@@ -69,8 +71,12 @@ class RecordBuffer:
             self._report_dropped()
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(self._at_once, len(self._waiting)))]
-                if not await self._hand_over(batch):
-                    return False
+                self._under_way = len(batch)
+                try:
+                    if not await self._hand_over(batch):
+                        return False
+                finally:
+                    self._under_way = 0
         return True
 
     async def _hand_over(self, batch: list[OperationalDataRecord]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,8 +53,7 @@ class RecordQuery:
 class Store:
     """Opened when first needed, so that a database that is away holds nobody up. Raises Unavailable (`database_error`).
 
-    slowest_write: seconds after which a batch is rolled back and must come again: else it could be committed as older than
-    what a collector has fetched already.
+    slowest_write: seconds after which a batch is not committed and must come again: a collector may have passed its second.
     """
 
     def __init__(self, url: str, *, clock: Clock, slowest_write: float) -> None:
@@ -100,7 +98,6 @@ class Store:
             self._write_one_by_one(records, internal_ip, error)
 
     def _write(self, records: Sequence[OperationalDataRecord], rows: Sequence[Sequence[Value]]) -> None:
-        started = time.monotonic()
         try:
             with self._open().begin() as connection:
                 is_postgresql = connection.dialect.name == "postgresql"
@@ -109,7 +106,7 @@ class Store:
                 at = self.second()
                 (_copy if is_postgresql else _insert)(connection, [(at, *row) for row in rows])
                 _add_sums(connection, sum_by_service(records), at)
-                if time.monotonic() - started > self._slowest_write:
+                if self.second() - at > self._slowest_write:
                     raise Unavailable("the monitoring database is too slow", code="database_error")
         except DBAPIError as error:
             if isinstance(error, OperationalError) or error.connection_invalidated:
