@@ -22,9 +22,10 @@ __all__ = ["SecurityServerProcessSettings", "command"]
 
 
 class SecurityServerProcessSettings(SecurityServerSettings):
-    """Relative paths start at the TOML file. `pin_file`: its first line is the PIN."""
+    """Relative paths start at the TOML file. `pin_file`: its first line is the PIN; so with the keystore's password."""
 
     pin_file: Path | None = None
+    message_log_keystore_password_file: Path | None = None
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")
@@ -41,6 +42,9 @@ class SecurityServerProcessSettings(SecurityServerSettings):
             "directory",
             "spool_directory",
             "archive_directory",
+            "archive_encryption_keys",
+            "archive_gpg_home",
+            "message_log_keystore",
             "devices_file",
             "token_pins_file",
         )
@@ -49,6 +53,9 @@ class SecurityServerProcessSettings(SecurityServerSettings):
                 values[name] = base / values[name]
         if self.pin_file is not None:
             values["pin"] = SecretStr(read_secret(None, base / self.pin_file))
+        if self.message_log_keystore_password_file is not None:
+            password = read_secret(None, base / self.message_log_keystore_password_file)
+            values["message_log_keystore_password"] = SecretStr(password)
         return SecurityServerSettings(**values)
 
 

@@ -9,7 +9,8 @@ await server.stop(grace=10)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import socket
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,31 +18,37 @@ from cryptography import x509
 
 from sild.clock import Clock, system_clock
 from sild.configuration_client import ConfigurationClient
-from sild.database import sqlite_url
-from sild.errors import PlatformError
+from sild.errors import CallerError, PlatformError, Unavailable
 from sild.http1 import Handler, Limits, Server, TlsContext, fetch, serve
 from sild.message_log import (
+    ArchiveEncryption,
     Archiver,
+    ArchiveTransfer,
     ArchivingRules,
+    BodyEncryption,
     BodyLogging,
     MessageLog,
     Timestamper,
     TimestampingRules,
 )
-from sild.pki import Certificate
+from sild.pki import Certificate, is_auth_certificate, read_certificate
 from sild.security_server.client_port import ClientPort
 from sild.security_server.connections import PeerConnections
 from sild.security_server.crash_points import CrashPoints
 from sild.security_server.descriptions import Descriptions
+from sild.security_server.health import Check, Health, Maintenance
 from sild.security_server.internal_tls import InternalTls
 from sild.security_server.monitoring import Monitoring, ServerAddresses
 from sild.security_server.ocsp_responder import OCSPPort
 from sild.security_server.parts import Parts
 from sild.security_server.peer_authentication import PeerAuthentication
 from sild.security_server.provider_port import ProviderPort
+from sild.security_server.registration import Registration, Wiring
+from sild.security_server.registration_follow import RegistrationFollower
 from sild.security_server.serverconf import ServerConf
 from sild.security_server.service_call import ServiceCaller
 from sild.security_server.settings import SecurityServerSettings
+from sild.security_server.sharing import ConfigurationDownload, take_up_changes
 from sild.security_server.tls_contexts import TlsContexts
 from sild.signer import (
     AutoLogin,
@@ -53,6 +60,7 @@ from sild.signer import (
     PinSource,
     Pkcs11Device,
     Signer,
+    SignerStore,
     SoftwareToken,
     pins_from_command,
     pins_from_file,
@@ -60,7 +68,7 @@ from sild.signer import (
 )
 from sild.telemetry import get_logger
 from sild.xroad.globalconf import GlobalConf
-from sild.xroad.identifiers import ClientId
+from sild.xroad.identifiers import ClientId, SecurityServerId
 from sild.xroad.transport import TransportLimits
 from sild.xroad.verification import CertificateVerifier
 
@@ -72,18 +80,24 @@ TlsSource = Callable[[], TlsContext]
 
 
 class SecurityServer:
-    """`serverconf`, `signer`, `token` and `message_log` are its administration; see their rooms and `ServerConf`.
+    """`registration`, `serverconf`, `signer`, `token` and `message_log` are its administration; see their rooms and `ServerConf`.
 
+    listening: sockets that listen already, by the names of `addresses`, shared with other processes of this server.
     Raises CallerError (settings, a database of another server) or Unavailable (`database_error`).
     """
 
-    def __init__(self, settings: SecurityServerSettings, *, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        settings: SecurityServerSettings,
+        *,
+        clock: Clock = system_clock,
+        listening: Mapping[str, socket.socket] | None = None,
+    ) -> None:
         self.settings = settings
-        self.server_id = settings.server_id
         self._clock = clock
         self._crash = CrashPoints(settings.crash_at)
         settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.serverconf = ServerConf(settings.serverconf_url, self.server_id, clock=clock)
+        self.serverconf = ServerConf(settings.serverconf_url, settings.server_id, clock=clock)
         self.configuration = ConfigurationClient(
             settings.anchor,
             settings.directory / "globalconf",
@@ -91,10 +105,15 @@ class SecurityServer:
             allowed_federations=settings.allowed_federations,
             update_interval=settings.configuration_interval,
         )
-        self.token = SoftwareToken(settings.directory / "token", batch_signing=settings.batch_signing)
+        self._download = ConfigurationDownload(self.configuration, clock)
+        signer_store = SignerStore(settings.signer_database_url)
+        self.token = SoftwareToken(
+            signer_store.token_files("softToken-0") if settings.signer_url else settings.directory / "token",
+            batch_signing=settings.batch_signing,
+        )
         self.signer = Signer(
             [self.token],
-            sqlite_url(settings.directory / "signer.db"),
+            signer_store,
             globalconf=self._globalconf,
             fetch=fetch,
             clock=clock,
@@ -105,7 +124,12 @@ class SecurityServer:
         self.hardware = HardwareTokens(
             _devices(settings), found=self.signer.keyring.add_token, auto_login=self.auto_login
         )
-        self.message_log = MessageLog(settings.log_url, clock=clock, body_logging=_body_logging(settings))
+        self.message_log = MessageLog(
+            settings.log_url,
+            clock=clock,
+            body_logging=_body_logging(settings),
+            encryption=_body_encryption(settings),
+        )
         self.internal_tls = InternalTls(
             settings.directory, host_names=(settings.listen_address, "localhost"), at=clock()
         )
@@ -126,11 +150,50 @@ class SecurityServer:
             self.message_log, _archive_directory(settings), rules=_archiving_rules(settings), clock=clock
         )
         self._parts = self._compose()
+        wiring = self._registration_wiring()
+        self.registration = Registration(wiring)
+        self._follower = RegistrationFollower(wiring)
+        self.health = Health(self._checks(), Maintenance(settings.directory))
+        self._listening = dict(listening or {})
         self._servers: dict[str, Server] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
+    @property
+    def server_id(self) -> SecurityServerId:
+        """As it is now: its owner may have changed since it was founded."""
+        return self.serverconf.snapshot.server_id
+
     def _globalconf(self) -> GlobalConf | None:
         return self.configuration.current
+
+    def _registration_wiring(self) -> Wiring:
+        return Wiring(
+            clock=self._clock,
+            serverconf=self.serverconf,
+            signer=self.signer,
+            globalconf=self._globalconf,
+            own_port=self._own_port,
+            tls=self._parts.tls.services,
+            internal_certificate=self.internal_tls.certificate_der,
+            crash=self._crash,
+        )
+
+    def _own_port(self) -> tuple[str, int]:
+        """Port 8443, where this server's own management requests go: of this process, or of the one that serves beside it.
+
+        Raises CallerError when it is switched off.
+        """
+        if "client_https" in self._servers:
+            host, port = self._servers["client_https"].addresses[0]
+        else:
+            host, port = self.settings.listen_address, self.settings.client_https_port or 0
+        if not port:
+            raise CallerError(
+                "management requests need a running server with client_https_port",
+                code="action_not_possible",
+            )
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound, called
+        return everywhere.get(host, host), port
 
     def _compose(self) -> Parts:
         settings = self.settings
@@ -139,7 +202,6 @@ class SecurityServer:
         authentication = PeerAuthentication(verifier)
         tls = TlsContexts(self.signer, self._globalconf, self._clock, self.internal_tls)
         return Parts(
-            server_id=self.server_id,
             settings=settings,
             clock=self._clock,
             serverconf=self.serverconf,
@@ -174,25 +236,33 @@ class SecurityServer:
         if not self.token.is_active:
             log.warning("server.token_not_active", initialized=self.token.is_initialized)
         try:
-            await self.configuration.refresh()
+            await self._download.begin()
         except PlatformError as error:
             log.refusal("server.configuration_not_refreshed", error)
+        await self._follower.follow()
+        self.configuration.on_change(lambda _globalconf: self._follower.wake())
         try:
-            await self.signer.ocsp.refresh()
+            await self.signer.ocsp.refresh_stale()
         except PlatformError as error:
             log.refusal("server.ocsp_not_refreshed", error)
         await self._listen()
-        self._run(self.configuration.run())
+        self._run(self._download.run())
         self._run(self.signer.run())
         self._run(self.hardware.run())
         self._run(self.timestamper.run())
         self._run(self.archiver.run())
-        self._run(self._watch_serverconf())
+        self._run(self._follower.run())
+        self._run(self._watch_changes())
         log.info("server.started", server=str(self.server_id), **self._ports())
 
-    async def stop(self, grace: float = 10.0) -> None:
-        """Take no new messages, finish those in hand for at most `grace` seconds, write what is to be written."""
-        await asyncio.gather(*(server.close(grace) for server in self._servers.values()))
+    async def stop(self, grace: float = 10.0, *, drain: float = 0.0) -> None:
+        """Take no new messages, finish those in hand for at most `grace` seconds, write what is to be written.
+
+        drain: as of `sild.http1.Server.close`; for when others take the messages that come now.
+        """
+        self.health.leave()
+        await asyncio.gather(*(server.close(grace, drain=drain) for server in self._servers.values()))
+        await self.health.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -201,6 +271,7 @@ class SecurityServer:
         self._parts.services.close()
         await self.message_log.close()
         await self.hardware.close()
+        self._download.close()
         self.signer.close()
         self.serverconf.close()
         log.info("server.stopped", server=str(self.server_id))
@@ -217,35 +288,76 @@ class SecurityServer:
         settings, parts = self.settings, self._parts
         client, provider = ClientPort(parts), ProviderPort(parts)
         ocsp = OCSPPort(self.signer.ocsp_response)
-        here, outside = settings.listen_address, settings.peer_listen_address
-        await self._serve("client_http", client.handle, here, settings.client_http_port)
-        await self._serve(
-            "client_https", client.handle, here, settings.client_https_port, parts.tls.information_systems
-        )
-        await self._serve(
-            "server_proxy", provider.handle, outside, settings.server_proxy_port, parts.tls.peer_server
-        )
-        await self._serve("ocsp_responder", ocsp.handle, outside, settings.ocsp_responder_port)
+        handlers: dict[str, tuple[Handler, TlsSource | None]] = {
+            "client_http": (client.handle, None),
+            "client_https": (client.handle, parts.tls.information_systems),
+            "server_proxy": (provider.handle, parts.tls.peer_server),
+            "ocsp_responder": (ocsp.handle, None),
+            "health_check": (self.health.handle, None),
+            "proxy_admin": (self.health.maintenance.handle, None),
+        }
+        for name, (host, port) in settings.listeners.items():
+            handler, tls = handlers[name]
+            self._servers[name] = await serve(
+                handler, host, port, tls=tls, name=name, listening=self._listening.get(name)
+            )
 
-    async def _serve(
-        self, name: str, handler: Handler, host: str, port: int | None, tls: TlsSource | None = None
-    ) -> None:
-        if port is not None:
-            self._servers[name] = await serve(handler, host, port, tls=tls, name=name)
+    def _checks(self) -> dict[str, Check]:
+        """What a message needs, in the order in which the reasons are told."""
+
+        async def global_configuration() -> None:
+            self._parts.globalconf(self._clock())
+
+        async def authentication_key() -> None:
+            self.signer.tls_credentials()
+
+        async def server_configuration() -> None:
+            await asyncio.to_thread(self.serverconf.ensure_database)
+
+        async def signer_database() -> None:
+            await asyncio.to_thread(self.signer.ensure_database)
+
+        async def message_log() -> None:
+            await self.message_log.get(0)
+
+        async def hardware_tokens() -> None:
+            for token in self.hardware.tokens:
+                if not token.is_active:
+                    raise Unavailable(f"token {token.token_id} does not work or is not logged in")
+
+        checks: dict[str, Check] = {
+            "global_configuration": global_configuration,
+            "authentication_key": authentication_key,
+            "server_configuration": server_configuration,
+            "signer_database": signer_database,
+            "message_log": message_log,
+        }
+        if self.settings.hsm_health_check_enabled:
+            checks["hardware_tokens"] = hardware_tokens
+        return checks
 
     # background work
 
     def _run(self, work: Coroutine[object, object, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
 
-    async def _watch_serverconf(self) -> None:
-        """Take up changes another process has made in the configuration's database."""
+    async def _watch_changes(self) -> None:
+        """Take up what another process has changed."""
         while True:
             await asyncio.sleep(self.settings.server_configuration_interval)
-            try:
-                await asyncio.to_thread(self.serverconf.reload_if_changed)
-            except PlatformError as error:
-                log.refusal("server.serverconf_not_reloaded", error)
+            await self._take_up_changes()
+
+    async def _take_up_changes(self) -> None:
+        if await take_up_changes(self.serverconf, self.signer):
+            self._follower.wake()
+
+    async def reload(self) -> None:
+        """Take up every change at once: databases, global configuration. What fails is logged."""
+        await self._take_up_changes()
+        try:
+            await self.configuration.refresh()
+        except PlatformError as error:
+            log.refusal("server.configuration_not_refreshed", error)
 
     # administration of keys
 
@@ -270,11 +382,13 @@ class SecurityServer:
         return await self.signer.keyring.request_certificate(key.key_id, usage, member, subject, dns_names)
 
     async def import_certificate(self, certificate: bytes) -> CertificateInfo:
-        """A certificate for one of the keys, in use at once: sign certificates need no registration, and for an auth
-        certificate the caller has seen to it at the central server."""
-        return await self.signer.keyring.import_certificate(
-            certificate, status=CertificateStatus.REGISTERED, is_active=True
-        )
+        """A certificate for one of the keys. A sign certificate is in use at once; an auth certificate is SAVED, and in use
+        when the global configuration shows it registered (`registration.register_auth_certificate`)."""
+        kind = read_certificate(certificate)
+        status = CertificateStatus.SAVED if is_auth_certificate(kind) else CertificateStatus.REGISTERED
+        info = await self.signer.keyring.import_certificate(kind, status=status, is_active=True)
+        await self._follower.follow()
+        return self.signer.keyring.certificate(info.sha1)
 
 
 class _TimestampingServices:
@@ -342,10 +456,34 @@ def _archive_directory(settings: SecurityServerSettings) -> Path:
 def _archiving_rules(settings: SecurityServerSettings) -> ArchivingRules:
     return ArchivingRules(
         grouping=settings.archive_grouping,
+        max_file_size=settings.archive_max_file_size,
         archive_interval=timedelta(seconds=settings.archive_interval),
         clean_interval=timedelta(seconds=settings.clean_interval),
         keep=timedelta(seconds=settings.keep_records),
+        encryption=_archive_encryption(settings),
+        transfer=ArchiveTransfer(settings.archive_transfer_command)
+        if settings.archive_transfer_command
+        else None,
     )
+
+
+def _archive_encryption(settings: SecurityServerSettings) -> ArchiveEncryption | None:
+    if not settings.archive_encryption:
+        return None
+    return ArchiveEncryption(
+        settings.archive_gpg_home or settings.directory / "gpghome",
+        settings.archive_default_encryption_key,
+        settings.archive_encryption_keys,
+    )
+
+
+def _body_encryption(settings: SecurityServerSettings) -> BodyEncryption | None:
+    keystore, password = settings.message_log_keystore, settings.message_log_keystore_password
+    if keystore is None:
+        return None
+    if password is None:
+        raise CallerError("message_log_keystore needs message_log_keystore_password", code="bad_request")
+    return BodyEncryption.from_keystore(keystore, password.get_secret_value(), settings.message_log_key_id)
 
 
 def _body_logging(settings: SecurityServerSettings) -> BodyLogging:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from sild.database import sqlite_url
+from sild.op_monitor import MonitoringRules
 from sild.settings import Settings
 from sild.signer import Pkcs11Device
 from sild.xroad.fault_codes import Spelling
@@ -46,6 +47,9 @@ class SecurityServerSettings(Settings):
     # where
     database_url: str | None = None  # server configuration; None: SQLite in `directory`
     message_log_url: str | None = None
+    signer_url: str | None = (
+        None  # keys, too, are then in that database; None: files and SQLite in `directory`
+    )
     listen_address: str = "127.0.0.1"  # of the two client ports
     peer_listen_address: str = "127.0.0.1"  # of 5500 and 5577
     client_http_port: int | None = 8080
@@ -55,6 +59,13 @@ class SecurityServerSettings(Settings):
     peer_server_proxy_port: int = 5500  # where other servers listen
     peer_ocsp_responder_port: int = 5577
     peer_routes: dict[str, PeerRoute] = Field(default_factory=dict)  # by published address
+
+    # behind a load balancer (docs/high-availability.md)
+    health_check_address: str = "127.0.0.1"
+    health_check_port: int | None = None
+    hsm_health_check_enabled: bool = False  # a hardware token that does not work makes the node unhealthy
+    proxy_admin_port: int | None = None  # switches maintenance mode; on 127.0.0.1 only. X-Road's is 5566
+    leave_delay: float = 0.0  # told to end, it goes on so long but is unhealthy, for the balancer to notice
 
     # messages
     fault_spelling: Literal["snake_case", "CamelCase"] = "snake_case"  # of X-Road 7.8, of 7.7 and older
@@ -86,21 +97,47 @@ class SecurityServerSettings(Settings):
     timestamp_immediately: bool = False
     acceptable_timestamp_failure: float = 14_400.0
     archive_directory: Path | None = None  # None: `directory`/archive
+    message_log_keystore: Path | None = None  # PKCS#12 with the keys of encrypted records
+    message_log_keystore_password: SecretStr | None = None
+    message_log_key_id: str | None = None  # what new bodies are encrypted with; None: they are not encrypted
     archive_grouping: Literal["none", "member", "subsystem"] = "none"
+    archive_max_file_size: int = 32 * MIB
+    archive_encryption: bool = False  # with OpenPGP, by gpg
+    archive_gpg_home: Path | None = None  # None: `directory`/gpghome
+    archive_default_encryption_key: str | None = None  # None: the server's own
+    archive_encryption_keys: Path | None = None  # which keys a member's archives are for
+    archive_transfer_command: tuple[str, ...] = ()  # after archiving: a program and its arguments
     archive_interval: float = 6 * 3600.0
     keep_records: float = 30 * 86_400.0  # after archiving
     clean_interval: float = 12 * 3600.0
 
+    # monitoring (docs/monitoring.md)
+    op_monitoring: str = "embedded"  # or "off", or a daemon's address: http://host:2080
+    op_monitor_url: str | None = None  # the embedded one's database; None: SQLite in `directory`
+    op_monitor: MonitoringRules = Field(default_factory=MonitoringRules)
+    op_monitor_certificate: Path | None = None  # PEM, of a daemon with https
+    limit_remote_data_set: bool = False  # getSecurityServerMetrics tells others than the owner little
+    metrics_port: int | None = None  # `GET /metrics`; None: not at all
+    metrics_address: str = "127.0.0.1"
+    otlp_endpoint: str | None = None  # traces: http://collector:4318/v1/traces
+    otlp_ratio: float = Field(default=1.0, ge=0, le=1)  # of traces kept
+
     # configuration
     allowed_federations: Literal["none", "all"] | tuple[str, ...] = "none"  # or names of instances
     configuration_interval: float = 60.0
-    server_configuration_interval: float = 60.0  # how often another process's change is looked for
+    server_configuration_interval: float = 2.0  # how often another process's change is looked for
 
     # tests only
     crash_at: str | None = None
 
     @field_validator(
-        "client_http_port", "client_https_port", "server_proxy_port", "ocsp_responder_port", mode="before"
+        "client_http_port",
+        "client_https_port",
+        "server_proxy_port",
+        "ocsp_responder_port",
+        "health_check_port",
+        "proxy_admin_port",
+        mode="before",
     )
     @classmethod
     def _off(cls, port: object) -> object:
@@ -114,6 +151,19 @@ class SecurityServerSettings(Settings):
     def _one_source_of_pins(self) -> SecurityServerSettings:
         if self.token_pins_file is not None and self.token_pins_command:
             raise ValueError("either token_pins_file or token_pins_command")
+        return self
+
+    @field_validator("op_monitoring")
+    @classmethod
+    def _a_monitor(cls, where: str) -> str:
+        if where not in ("embedded", "off") and not where.startswith(("http://", "https://")):
+            raise ValueError("embedded, off, or the address of a daemon")
+        return where
+
+    @model_validator(mode="after")
+    def _a_keystore_for_the_key(self) -> SecurityServerSettings:
+        if self.message_log_keystore is None and self.message_log_key_id is not None:
+            raise ValueError("message_log_key_id is of a key in message_log_keystore")
         return self
 
     @field_validator("owner")
@@ -141,6 +191,28 @@ class SecurityServerSettings(Settings):
     @property
     def serverconf_url(self) -> str:
         return self.database_url or sqlite_url(self.directory / "serverconf.db")
+
+    @property
+    def listeners(self) -> dict[str, tuple[str, int]]:
+        """Address and port of each that is switched on, by its name in `SecurityServer.addresses`."""
+        here, outside = self.listen_address, self.peer_listen_address
+        ports = {
+            "client_http": (here, self.client_http_port),
+            "client_https": (here, self.client_https_port),
+            "server_proxy": (outside, self.server_proxy_port),
+            "ocsp_responder": (outside, self.ocsp_responder_port),
+            "health_check": (self.health_check_address, self.health_check_port),
+            "proxy_admin": ("127.0.0.1", self.proxy_admin_port),
+        }
+        return {name: (host, port) for name, (host, port) in ports.items() if port is not None}
+
+    @property
+    def signer_database_url(self) -> str:
+        return self.signer_url or sqlite_url(self.directory / "signer.db")
+
+    @property
+    def op_monitor_database_url(self) -> str:
+        return self.op_monitor_url or sqlite_url(self.directory / "opmonitor.db")
 
     @property
     def log_url(self) -> str:
