@@ -520,7 +520,12 @@ def template() -> Path:
     """What every new server would make for itself at length: migrated databases, an RSA key."""
     directory = Path(tempfile.mkdtemp(prefix="sild-world-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    rooms = {"serverconf": "security_server", "signer": "signer", "messagelog": "message_log"}
+    rooms = {
+        "serverconf": "security_server",
+        "signer": "signer",
+        "messagelog": "message_log",
+        "opmonitor": "op_monitor",
+    }
     for name, room in rooms.items():
         migrations = Path(sild.__file__).parent / room / "migrations"
         open_database(sqlite_url(directory / f"{name}.db"), migrations).dispose()
@@ -541,9 +546,11 @@ def toml_of(settings: SecurityServerSettings) -> str:
     pin = settings.pin.get_secret_value() if settings.pin else None
     for name, value in (settings.model_dump(mode="json", exclude_none=True) | {"pin": pin}).items():
         if isinstance(value, dict):
-            for key, route in value.items():
-                tables.append(f'[{name}."{key}"]')
-                tables += [f"{field} = {json.dumps(content)}" for field, content in route.items()]
+            plain = {key: content for key, content in value.items() if not isinstance(content, dict)}
+            for key, table in {None: plain, **value}.items():
+                if isinstance(table, dict) and table:
+                    tables.append(f"[{name}]" if key is None else f'[{name}."{key}"]')
+                    tables += [f"{field} = {json.dumps(content)}" for field, content in table.items()]
         elif value is not None:
             lines.append(f"{name} = {json.dumps(value)}")
     return "\n".join([*lines, *tables]) + "\n"

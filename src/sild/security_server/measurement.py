@@ -6,6 +6,7 @@ ends it. It holds on to the message instead of copying from it, and is let go wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import time_ns
 from typing import Protocol
 
@@ -148,7 +149,7 @@ class Measurement:
         self.fault = fault
         self.answers()
 
-    def only_server(self, servers: tuple[SecurityServer, ...] | list[SecurityServer]) -> None:
+    def only_server(self, servers: Sequence[SecurityServer]) -> None:
         """Where there is no choice the provider's server is known before it has been reached."""
         if len(servers) == 1:
             self.service_server_address = servers[0].address

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sild.http1 import Request, TlsPeer
-from sild.op_monitor.records import OperationalDataRecord
+from sild.op_monitor import OperationalDataRecord
 from sild.security_server.access_rights import EndpointRule, normalise_path
 from sild.security_server.exchange_totals import ExchangeTotals
 from sild.security_server.measurement import PRODUCER, ExchangeTrace, Measurement
@@ -190,8 +190,9 @@ def _endpoint_path(request: RestRequest, conf: ServerConfSnapshot) -> str | None
 class ServerAddresses:
     """Addresses of servers as the configuration publishes them, looked up for every exchange and so remembered."""
 
-    def __init__(self, server_id: SecurityServerId) -> None:
-        self._server_id = server_id
+    def __init__(self, conf: Callable[[], ServerConfSnapshot]) -> None:
+        self._conf = conf
+        self._server_id: SecurityServerId | None = None
         self._globalconf: GlobalConf | None = None
         self._own: str | None = None
         self._peers: dict[bytes, str | None] = {}
@@ -215,8 +216,10 @@ class ServerAddresses:
         return known
 
     def _take_up(self, globalconf: GlobalConf, at: datetime) -> None:
-        if globalconf is not self._globalconf:
-            server = globalconf.server(self._server_id, at)
+        server_id = self._conf().server_id
+        if globalconf is not self._globalconf or server_id is not self._server_id:
+            server = globalconf.server(server_id, at)
             self._own = None if server is None else server.address
             self._peers.clear()
             self._globalconf = globalconf
+            self._server_id = server_id

@@ -4,7 +4,8 @@
         sign for it? is the peer who may speak for the client?  (2) all parts there  (3) service exists, is SOAP, may be called,
         is not disabled  (4) signature  (5) log  (6) call the service  (7) requestHash, sign  (8) log  (9) the signature part
 
-listMethods, allowedMethods and getWsdl are answered here: (3) is left out, (6) is `soap_metaservices`.
+listMethods, allowedMethods and getWsdl are answered here: (3) is left out, (6) is `soap_metaservices`; of monitoring's services
+`monitoring_services` says who may ask and what the answer is.
 A fault of the service goes back as it came, neither signed nor logged. Attachments of its answer stream back while they arrive.
 """
 
@@ -22,7 +23,7 @@ from sild.security_server.provider_rest import ProviderAnswer
 from sild.security_server.received import ReceivedMessage, receive, require
 from sild.security_server.service_call import service_target
 from sild.security_server.snapshot import ServerConfSnapshot, ServiceConf, ServiceType
-from sild.security_server.soap_metaservices import SOAP_METASERVICES, answer_soap_metaservice
+from sild.security_server.soap_metaservices import SOAP_METASERVICES, OwnAnswer, answer_soap_metaservice
 from sild.security_server.soap_passing import (
     TEXT_XML_UTF8,
     SoapDelivery,
@@ -63,8 +64,7 @@ class ProviderSoap:
         received = ReceivedMessage()
         try:
             message = await self._read(request, received, globalconf, at, measured)
-            is_own = message.service.service_code in SOAP_METASERVICES
-            service = None if is_own else self._authorize(self._parts.conf, message, globalconf, at)
+            service = self._service(message, globalconf, at)
             exchange = _Exchange(self._parts, message, received, request, answer, measured)
             with stage("service_failed"):
                 await exchange.delivery.ensure_one_reading()
@@ -140,6 +140,16 @@ class ProviderSoap:
         parts.authentication.client_server(
             request.tls, received.ocsp_responses, globalconf, message.client, at
         )
+
+    def _service(self, message: SoapMessage, globalconf: GlobalConf, at: datetime) -> ServiceConf | None:
+        """The service that is to be called; None: it is answered here."""
+        watching = self._parts.monitoring_services
+        if watching.serves(message.service):
+            watching.authorize(message, globalconf)
+            return None
+        if message.service.service_code in SOAP_METASERVICES:
+            return None
+        return self._authorize(self._parts.conf, message, globalconf, at)
 
     def _authorize(
         self, conf: ServerConfSnapshot, message: SoapMessage, globalconf: GlobalConf, at: datetime
@@ -242,9 +252,9 @@ class _Exchange:
 
     async def tell(self, globalconf: GlobalConf, at: datetime) -> None:
         """(6) to (9) for what this server answers itself."""
-        parts = self._parts
-        own = await answer_soap_metaservice(self._message, parts.conf, globalconf, parts.services, at)
+        own = await self._own_answer(globalconf, at)
         response = build_answer(self._message, own.body)
+        self._measured.answers()
         self._answer.add_header(b"x-original-content-type", own.content_type().encode())
         with self._passage() as passage:
             passage.message(response, MessagePart(MessageKind.SOAP, response.data, TEXT_XML_UTF8))
@@ -252,7 +262,22 @@ class _Exchange:
                 await passage.take(BodyStart(1, own.attachment.content_type, own.attachment.fields))
                 await passage.take(BodyData(own.attachment.data))
             passage.end()
+            self._measured.response_parts(len(response.data), passage.attachments, passage.attachments_size)
             await self._seal(response, passage)
+
+    async def _own_answer(self, globalconf: GlobalConf, at: datetime) -> OwnAnswer:
+        parts, message, measured = self._parts, self._message, self._measured
+        watching = parts.monitoring_services
+        if not watching.serves(message.service):
+            measured.answered_here()
+            return await answer_soap_metaservice(message, parts.conf, globalconf, parts.services, at)
+        if watching.is_asked_elsewhere(message.service):
+            measured.leaves()
+            answer = await watching.answer(message, globalconf)
+            measured.comes_back()
+            return answer
+        measured.answered_here()
+        return await watching.answer(message, globalconf)
 
     def _passage(self) -> SoapPassage:
         return SoapPassage(
