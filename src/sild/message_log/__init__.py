@@ -14,6 +14,7 @@ from sild.message_log.linking import ArchiveReport, verify_archive
 from sild.message_log.log import MessageLog
 from sild.message_log.openpgp import ArchiveEncryption
 from sild.message_log.records import Body, LoggedMessage, MessageRecord, TimestampRecord
+from sild.message_log.store import Search
 from sild.message_log.timestamper import Timestamper, TimestampingRules
 from sild.message_log.transfer import ArchiveTransfer
 
@@ -29,6 +30,7 @@ __all__ = [
     "LoggedMessage",
     "MessageLog",
     "MessageRecord",
+    "Search",
     "TimestampRecord",
     "Timestamper",
     "TimestampingRules",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from sild.message_log.entries import Appender, Entry
 from sild.message_log.records import LoggedMessage, MessageRecord, query_hash
 from sild.message_log.rows import Rows
 from sild.message_log.sqlite import SQLiteAppender, SQLiteCheckpointer, leave_checkpoints_to_their_thread
-from sild.message_log.store import Store, milliseconds
+from sild.message_log.store import Search, Store, milliseconds
 from sild.message_log.writer import GroupCommit
 from sild.signatures import AsicContainer
 from sild.xroad.identifiers import ClientId
@@ -156,6 +156,20 @@ class MessageLog:
     ) -> tuple[LoggedMessage, ...]:
         """Records of a query, oldest first; an outsider's look-up must name the client (WIRE 18)."""
         return await asyncio.to_thread(self.store.find, query_id, client_id, is_response)
+
+    async def search(self, wanted: Search, *, page: int = 100) -> AsyncIterator[LoggedMessage]:
+        """Records by time and party, oldest first; any number of them, `page` in memory.
+
+        What is logged meanwhile is found or not. Raises Unavailable (`database_error`).
+        """
+        after = (-1, -1)
+        while True:
+            records = await asyncio.to_thread(self.store.search, wanted, after, page)
+            for record in records:
+                yield record
+            if len(records) < page:
+                return
+            after = (milliseconds(records[-1].time), records[-1].id)
 
     async def as_asice(self, record: LoggedMessage) -> AsicContainer:
         """The record's evidence container; its attachments are read from the log when written out (which blocks).

@@ -29,7 +29,7 @@ from sild.message_log.schema import (
 from sild.message_log.signature_blocks import BLOCK_MILLISECONDS, join_signature
 from sild.xroad.identifiers import ClientId
 
-__all__ = ["ArchiveDigest", "Cleaned", "Store", "from_milliseconds", "milliseconds"]
+__all__ = ["ArchiveDigest", "Cleaned", "Search", "Store", "from_milliseconds", "milliseconds"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -60,6 +60,16 @@ class Cleaned:
     removed: int
     last: tuple[int, int]
     is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """since: from then on.  until: before then.  party: whose records; a member's are those of all its subsystems too."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    party: ClientId | None = None
+    is_response: bool | None = None
 
 
 class Store:
@@ -106,6 +116,29 @@ class Store:
             query = query.where(c.is_response == is_response)
         with self.transaction() as connection:
             return tuple(self._logged(row) for row in connection.execute(query.order_by(c.id)))
+
+    def search(self, wanted: Search, after: tuple[int, int], limit: int) -> list[LoggedMessage]:
+        """The first `limit` records behind `after` (time in ms, id), in that order."""
+        c = message_record.c
+        query = _RECORDS.where(tuple_(c.time, c.id) > tuple_(*after))
+        if wanted.since is not None:
+            query = query.where(c.time >= milliseconds(wanted.since))
+        if wanted.until is not None:
+            query = query.where(c.time < milliseconds(wanted.until))
+        party = wanted.party
+        if party is not None:
+            query = query.where(
+                c.member_code == party.member_code,
+                c.member_class == party.member_class,
+                c.instance_identifier == party.instance_identifier,
+            )
+            if party.subsystem_code is not None:
+                query = query.where(c.subsystem_code == party.subsystem_code)
+        if wanted.is_response is not None:
+            query = query.where(c.is_response == wanted.is_response)
+        with self.transaction() as connection:
+            rows = connection.execute(query.order_by(c.time, c.id).limit(limit)).all()
+        return [self._logged(row) for row in rows]
 
     def _logged(self, row: Sequence[Any]) -> LoggedMessage:
         """Raises Unavailable (`database_error`) too for a damaged signature and a key that is not in the keystore."""
