@@ -28,6 +28,7 @@ def filled_directory(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Path
     directory = tmp_path_factory.mktemp("filled")
     server = empty_central_server(directory, clock=SetClock())
     fill(server, pki)
+    server.management_service_tls()  # here, once: RSA keys are slow to make
     server.close()
     return directory
 

@@ -8,6 +8,7 @@ members.py          member classes, members, subsystems              security_se
 management_requests.py  waiting, approval     request_effects.py, request_rows.py
 global_groups.py    groups; the owners' group keeps itself           certification_services.py, timestamping_services.py
 signing_keys.py     keys of both sources, over key_store.py          anchors.py, configuration_parts.py, parameters.py
+request_services.py ports 4001 and 4002       service_tls.py, own_configuration.py  their TLS key; what they judge by
 state.py            the database as one configuration                publisher.py  renders and signs; publication.py  switches
 contents.py         an instance told in settings, applied            http.py       /internalconf, /externalconf and the files
 """
@@ -23,8 +24,10 @@ from sild.central_server.records import (
     KeyAlgorithm,
     ManagementRequestRecord,
 )
+from sild.central_server.request_services import REQUEST_LIMITS, management_service, registration_service
 
 __all__ = [
+    "REQUEST_LIMITS",
     "AutomaticApproval",
     "CentralServer",
     "ConfigurationType",
@@ -36,4 +39,6 @@ __all__ = [
     "NotFound",
     "apply_contents",
     "configuration_app",
+    "management_service",
+    "registration_service",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 from sqlalchemy import Engine, insert, select
@@ -15,12 +16,14 @@ from sild.central_server.errors import Conflict
 from sild.central_server.global_groups import GlobalGroups, add_owners_group
 from sild.central_server.key_store import KeyStore
 from sild.central_server.management_requests import ManagementRequests
-from sild.central_server.management_services import ManagementServicesAdministration
 from sild.central_server.members import Members
+from sild.central_server.own_configuration import OwnConfiguration
 from sild.central_server.parameters import SystemParameters, write_parameter
 from sild.central_server.publication import PublicDirectory
 from sild.central_server.publisher import ConfigurationPublisher, Generation
+from sild.central_server.records import AutomaticApproval
 from sild.central_server.security_servers import SecurityServers
+from sild.central_server.service_tls import ManagementServiceTls
 from sild.central_server.signing_keys import SigningKeys
 from sild.central_server.tables import instance
 from sild.central_server.timestamping_services import TimestampingServices
@@ -39,13 +42,14 @@ class CentralServer(
     SystemParameters,
     Members,
     SecurityServers,
-    ManagementServicesAdministration,
+    ManagementServiceTls,
     GlobalGroups,
     CertificationServices,
     TimestampingServices,
     SigningKeys,
     Anchors,
     ConfigurationParts,
+    OwnConfiguration,
 ):
     """An instance's register of members and servers. `directory` holds the keys, the public files and, by default, the database.
 
@@ -60,8 +64,12 @@ class CentralServer(
         *,
         clock: Clock = system_clock,
         minimum_version: int = MINIMUM_VERSION,
+        automatic_approval: AutomaticApproval | None = None,
     ) -> None:
         super().__init__(engine, clock, KeyStore(directory / "keys"))
+        self.automatic_approval = automatic_approval or AutomaticApproval()
+        self._service_tls_file = directory / "ssl" / "management-service.pem"
+        self._configuration_lock = threading.Lock()
         self.public_directory = directory / "public"
         self._publisher = ConfigurationPublisher(
             self._snapshot,
@@ -82,6 +90,7 @@ class CentralServer(
         database_url: str | None = None,
         clock: Clock = system_clock,
         minimum_version: int = MINIMUM_VERSION,
+        automatic_approval: AutomaticApproval | None = None,
     ) -> CentralServer:
         """Initialise a central server: identifier, public address, PIN of the software token; log the token in.
 
@@ -91,7 +100,11 @@ class CentralServer(
         ensure_instance_identifier(instance_identifier)
         address = ensure_address(address, code="init_invalid_params")
         server = cls(
-            _database(directory, database_url), directory, clock=clock, minimum_version=minimum_version
+            _database(directory, database_url),
+            directory,
+            clock=clock,
+            minimum_version=minimum_version,
+            automatic_approval=automatic_approval,
         )
         try:
             server._initialise(instance_identifier, address, pin)
@@ -109,13 +122,18 @@ class CentralServer(
         database_url: str | None = None,
         clock: Clock = system_clock,
         minimum_version: int = MINIMUM_VERSION,
+        automatic_approval: AutomaticApproval | None = None,
     ) -> CentralServer:
         """Open one that was created before; without the PIN nothing can be signed until `log_in`.
 
         Raises CallerError (`instance_identifier_not_set`, `pin_incorrect`), Unavailable.
         """
         server = cls(
-            _database(directory, database_url), directory, clock=clock, minimum_version=minimum_version
+            _database(directory, database_url),
+            directory,
+            clock=clock,
+            minimum_version=minimum_version,
+            automatic_approval=automatic_approval,
         )
         try:
             assert server.instance_identifier

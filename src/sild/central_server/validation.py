@@ -25,6 +25,7 @@ __all__ = [
     "ensure_profile",
     "ensure_text",
     "ensure_url",
+    "is_ip",
     "optional_text",
     "parse_certificate",
 ]
@@ -70,7 +71,7 @@ def optional_text(value: str | None, what: str) -> str | None:
 def ensure_address(value: str, *, code: str = "management_request_invalid_server_address") -> str:
     """A host name or IP address, and `:port` if it is not the usual one (Sild's extension: several servers on a machine)."""
     host, port = _split_port(value.strip())
-    known = _is_ip(host.strip("[]")) or (
+    known = is_ip(host.strip("[]")) or (
         len(host) <= 253 and all(_LABEL.match(label) for label in host.rstrip(".").split("."))
     )
     if not known or not (port is None or (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
@@ -88,7 +89,8 @@ def _split_port(value: str) -> tuple[str, str | None]:
     return value, None
 
 
-def _is_ip(value: str) -> bool:
+def is_ip(value: str) -> bool:
+    """An IPv4 or IPv6 address, without brackets."""
     try:
         ipaddress.ip_address(value)
     except ValueError:
@@ -100,7 +102,7 @@ def ensure_ip_addresses(value: str | None) -> str | None:
     """One or more IP addresses, separated by commas; nothing stays nothing."""
     if value is None or not value.strip():
         return None
-    if len(value) > MAX_URL or not all(_is_ip(address.strip()) for address in value.split(",")):
+    if len(value) > MAX_URL or not all(is_ip(address.strip()) for address in value.split(",")):
         raise CallerError(f"{value!r} is not a list of IP addresses", code="invalid_ip_address")
     return value.strip()
 
