@@ -1,0 +1,44 @@
+"""What a state offers, as data: services (CPSV-AP), screens of one contract for every channel, clocks in working days.
+
+Pure: packs and profiles come in as parsed JSON or YAML, nothing is read from a disk, time is an argument.
+
+screens.py    the Screen JSON contract         answers.py    what people filled in, every defect at once
+once_only.py  no question a register answers   calendar.py   working days of a country       clocks.py  promise dates
+
+Called by cases and the portal. CPSV-AP 3.2; Decree 118/2025 (any centre of the province may receive).
+"""
+
+from __future__ import annotations
+
+from sild.catalogue.answers import Answers, Defect, read_answers
+from sild.catalogue.calendar import WorkingDays
+from sild.catalogue.clocks import Clock, ClockStop
+from sild.catalogue.once_only import ensure_once_only
+from sild.catalogue.screens import (
+    Action,
+    Component,
+    Facts,
+    Field,
+    Screen,
+    Text,
+    parse_screen,
+    screen_schema,
+)
+
+__all__ = [
+    "Action",
+    "Answers",
+    "Clock",
+    "ClockStop",
+    "Component",
+    "Defect",
+    "Facts",
+    "Field",
+    "Screen",
+    "Text",
+    "WorkingDays",
+    "ensure_once_only",
+    "parse_screen",
+    "read_answers",
+    "screen_schema",
+]
