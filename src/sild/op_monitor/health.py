@@ -30,7 +30,17 @@ class Measure:
     m2: float = 0.0
 
     def add(self, value: int) -> None:
-        self.merge(Measure(1, value, value, float(value), 0.0))
+        """Welford 1962."""
+        if not self.count:
+            self.min = self.max = value
+        elif value < self.min:
+            self.min = value
+        elif value > self.max:
+            self.max = value
+        self.count += 1
+        apart = value - self.mean
+        self.mean += apart / self.count
+        self.m2 += apart * (value - self.mean)
 
     def merge(self, other: Measure) -> None:
         """Chan, Golub, LeVeque 1979."""
@@ -87,7 +97,7 @@ class ServicePeriod:
 
 def sum_by_service(records: Iterable[OperationalDataRecord]) -> dict[str, ServicePeriod]:
     """By `service_key`. Records of a client's side, and those that name no service, count nowhere."""
-    sums: dict[str, ServicePeriod] = {}
+    sums: dict[tuple[str | None, ...], ServicePeriod] = {}
     for record in records:
         if record.security_server_type != "Producer":
             continue
@@ -101,12 +111,11 @@ def sum_by_service(records: Iterable[OperationalDataRecord]) -> dict[str, Servic
         )
         if not (parts[0] and parts[1] and parts[2] and parts[4]):
             continue
-        key = service_key(parts)
-        period = sums.get(key)
+        period = sums.get(parts)
         if period is None:
-            period = sums[key] = ServicePeriod()
+            period = sums[parts] = ServicePeriod()
         period.add(record)
-    return sums
+    return {service_key(parts): period for parts, period in sums.items()}
 
 
 def service_key(parts: Sequence[str | None]) -> str:
