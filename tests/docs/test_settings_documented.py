@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sild.op_monitor import MonitoringRules
 from sild.processes.central_server import CentralServerSettings
+from sild.processes.op_monitor import OpMonitorSettings
 from sild.processes.registry import RegistrySettings
 from sild.processes.security_server import SecurityServerProcessSettings
 from sild.processes.trust import TrustSettings
@@ -23,6 +25,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
         ("central_server.md", CentralServerSettings),
         ("trust_services.md", TrustSettings),
         ("registries.md", RegistrySettings),
+        ("op_monitor.md", OpMonitorSettings),
+        ("op_monitor.md", MonitoringRules),
     ],
 )
 def test_every_setting_is_documented(page: str, settings: type[Settings]) -> None:

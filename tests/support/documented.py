@@ -23,6 +23,7 @@ LONG_RUNNING = (
     "sild trust ",
     "sild central-server ",
     "sild registry ",
+    "sild op-monitor ",
     "sild security-server ",
     "sild demo",
     "uvicorn ",
