@@ -92,6 +92,7 @@ class ConfigurationClient:
         self._restored = False
         self._held: PublishedConfiguration | None = None
         self._on_disk: PublishedConfiguration | None = None
+        self._generation: str | None = None
         self._current: GlobalConf | None = None
         self._retired: list[GlobalConf] = []
         self._status = ConfigurationClientStatus()
@@ -123,6 +124,20 @@ class ConfigurationClient:
         async with self._lock:
             await self._restore()
             return self._current
+
+    async def take_up(self) -> bool:
+        """Take over what another process has published in `directory` since; whether there was anything.
+
+        For the processes of one machine of which one runs `run`. What cannot be read leaves in force what is held.
+        """
+        async with self._lock:
+            newest = self._generations.newest()
+            if newest is None or newest == self._generation:
+                return False
+            await self._release()
+            self._restored = False
+            await self._restore()
+            return self._generation == newest
 
     async def refresh(self) -> GlobalConf:
         """Download, decide, publish. On failure what was held stays in force.
@@ -172,16 +187,19 @@ class ConfigurationClient:
         if self._restored:
             return
         self._restored = True
+        generation = self._generations.newest()
         try:
             published = await asyncio.to_thread(self._generations.read)
             if published is None:
                 return
-            globalconf, _, _ = await asyncio.to_thread(self._assembled, published)
+            globalconf, new, _ = await asyncio.to_thread(self._assembled, published)
         except PlatformError as error:
             log.refusal("restore.failed", error, directory=str(self._generations.directory))
             return
         self._on_disk = published
-        self._install(published, globalconf)
+        self._generation = generation
+        if new:
+            self._install(published, globalconf)
 
     async def _release(self) -> None:
         """Let go of earlier configurations in a thread, one interval after they were replaced: nobody asks them any more."""
@@ -312,6 +330,7 @@ class ConfigurationClient:
         if unpublished:
             await asyncio.to_thread(self._generations.publish, configuration)
             self._on_disk = configuration
+            self._generation = self._generations.newest()
 
     def _assembled(self, configuration: PublishedConfiguration) -> tuple[GlobalConf, bool, bool]:
         """And whether it differs from what is held, and from what is on disk: large files take time to compare."""

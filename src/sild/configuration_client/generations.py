@@ -44,6 +44,13 @@ class Generations:
         self.root = directory.with_name(directory.name + ".generations")
         self._step = step
 
+    def newest(self) -> str | None:
+        """The name of the published generation, another for each; None while nothing is published."""
+        try:
+            return self.directory.readlink().name
+        except OSError:
+            return None
+
     def read(self) -> PublishedConfiguration | None:
         """What is published; None when nothing is. Raises PeerError (it cannot be read), Unavailable."""
         try:

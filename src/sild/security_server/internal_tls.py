@@ -6,6 +6,7 @@ only this process may read, not in a token. X-Road's default: RSA-2048, for clie
 
 from __future__ import annotations
 
+import contextlib
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -65,6 +66,12 @@ class InternalTls:
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         pem += certificate.public_bytes(Encoding.PEM)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(pem)
+        try:
+            with contextlib.suppress(FileExistsError):  # another process was quicker: then its key it is
+                self._path.hardlink_to(unfinished)
+        finally:
+            unfinished.unlink()

@@ -14,6 +14,7 @@ from sild.security_server.client_authentication import Channel, authenticate_cli
 from sild.security_server.connections import PeerConnections
 from sild.security_server.crash_points import CrashPoints
 from sild.security_server.monitoring import Monitoring, ServerAddresses
+from sild.security_server.monitoring_services import MonitoringServices
 from sild.security_server.peer_authentication import PeerAuthentication
 from sild.security_server.received import ReceivedMessage
 from sild.security_server.serverconf import ServerConf
@@ -33,12 +34,11 @@ __all__ = ["Parts"]
 
 @dataclass(slots=True)
 class Parts:
-    """server_id: this server.  current_globalconf: None until one has been downloaded.
+    """current_globalconf: None until one has been downloaded.
     verifier: checks certificates, remembering verdicts while they hold.
     internal_certificate: DER of the server's own TLS certificate towards information systems.
     """
 
-    server_id: SecurityServerId
     settings: SecurityServerSettings
     clock: Clock
     serverconf: ServerConf
@@ -57,10 +57,16 @@ class Parts:
     crash: CrashPoints
     monitoring: Monitoring
     addresses: ServerAddresses
+    monitoring_services: MonitoringServices
 
     @property
     def conf(self) -> ServerConfSnapshot:
         return self.serverconf.snapshot
+
+    @property
+    def server_id(self) -> SecurityServerId:
+        """This server; its owner may change."""
+        return self.serverconf.snapshot.server_id
 
     def globalconf(self, at: datetime) -> GlobalConf:
         """The global configuration in force. Raises TrustError (`global_conf_outdated`) when there is no valid one."""

@@ -38,7 +38,7 @@ from sild.security_server.crash_points import CrashPoints
 from sild.security_server.descriptions import Descriptions
 from sild.security_server.health import Check, Health, Maintenance
 from sild.security_server.internal_tls import InternalTls
-from sild.security_server.monitoring import Monitoring, ServerAddresses
+from sild.security_server.monitoring import ServerAddresses
 from sild.security_server.ocsp_responder import OCSPPort
 from sild.security_server.parts import Parts
 from sild.security_server.peer_authentication import PeerAuthentication
@@ -50,6 +50,7 @@ from sild.security_server.service_call import ServiceCaller
 from sild.security_server.settings import SecurityServerSettings
 from sild.security_server.sharing import ConfigurationDownload, take_up_changes
 from sild.security_server.tls_contexts import TlsContexts
+from sild.security_server.watch import Watch
 from sild.signer import (
     AutoLogin,
     CertificateInfo,
@@ -149,6 +150,16 @@ class SecurityServer:
         self.archiver = Archiver(
             self.message_log, _archive_directory(settings), rules=_archiving_rules(settings), clock=clock
         )
+        self.watch = Watch(
+            settings,
+            clock=clock,
+            serverconf=self.serverconf,
+            signer=self.signer,
+            configuration=self.configuration,
+            message_log=self.message_log,
+            timestamper=self.timestamper,
+            internal_tls=self.internal_tls,
+        )
         self._parts = self._compose()
         wiring = self._registration_wiring()
         self.registration = Registration(wiring)
@@ -218,8 +229,9 @@ class SecurityServer:
             configuration_directory=self.configuration.directory,
             internal_certificate=self.internal_tls.certificate_der,
             crash=self._crash,
-            monitoring=Monitoring(lambda: self.serverconf.snapshot, settings.spelling),
-            addresses=ServerAddresses(self.server_id),
+            monitoring=self.watch.monitoring,
+            addresses=ServerAddresses(lambda: self.serverconf.snapshot),
+            monitoring_services=self.watch.services,
         )
 
     # life
@@ -253,6 +265,10 @@ class SecurityServer:
         self._run(self.archiver.run())
         self._run(self._follower.run())
         self._run(self._watch_changes())
+        if self._listening and self.watch.metrics is not None:
+            self._run(self.watch.metrics.share(self.settings.metrics_directory))
+        for work in self.watch.work():
+            self._run(work)
         log.info("server.started", server=str(self.server_id), **self._ports())
 
     async def stop(self, grace: float = 10.0, *, drain: float = 0.0) -> None:
@@ -270,6 +286,7 @@ class SecurityServer:
         self._parts.connections.close()
         self._parts.services.close()
         await self.message_log.close()
+        await self.watch.close()
         await self.hardware.close()
         self._download.close()
         self.signer.close()
@@ -296,6 +313,8 @@ class SecurityServer:
             "health_check": (self.health.handle, None),
             "proxy_admin": (self.health.maintenance.handle, None),
         }
+        if self.watch.metrics is not None:
+            handlers["metrics"] = (self.watch.metrics.handle, None)
         for name, (host, port) in settings.listeners.items():
             handler, tls = handlers[name]
             self._servers[name] = await serve(

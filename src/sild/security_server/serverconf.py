@@ -74,6 +74,10 @@ class ServerConf:
         self._current[0] = self._store.read_snapshot()
         return True
 
+    def ensure_database(self) -> None:
+        """Raises Unavailable (`database_error`). Blocks."""
+        self._store.change_count()
+
     def audit_rows(self) -> list[AuditRow]:
         return self._store.audit_rows()
 

@@ -137,6 +137,7 @@ class SecurityServerSettings(Settings):
         "ocsp_responder_port",
         "health_check_port",
         "proxy_admin_port",
+        "metrics_port",
         mode="before",
     )
     @classmethod
@@ -203,8 +204,14 @@ class SecurityServerSettings(Settings):
             "ocsp_responder": (outside, self.ocsp_responder_port),
             "health_check": (self.health_check_address, self.health_check_port),
             "proxy_admin": ("127.0.0.1", self.proxy_admin_port),
+            "metrics": (self.metrics_address, self.metrics_port),
         }
         return {name: (host, port) for name, (host, port) in ports.items() if port is not None}
+
+    @property
+    def metrics_directory(self) -> Path:
+        """Where workers that share a port keep what each has counted."""
+        return self.directory / "metrics"
 
     @property
     def signer_database_url(self) -> str:

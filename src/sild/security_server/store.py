@@ -259,21 +259,27 @@ class Store:
         with self._reading() as connection:
             row = connection.execute(sa.select(tables.server)).first()
         if row is None:
-            with self.change("system", "INITIALISE", {"server": server_id.encode()}) as change:
-                change.insert(
-                    tables.server,
-                    id=1,
-                    owner=server_id.owner.encode(),
-                    founding_owner=server_id.owner.encode(),
-                    server_code=server_id.server_code,
-                    change=0,
-                )
+            try:
+                self._found(server_id)
+            except CallerError:  # another process has done it since
+                self.initialise(server_id)
         elif (
             server_id.owner.encode() not in (row.owner, row.founding_owner)
             or row.server_code != server_id.server_code
         ):
             raise CallerError(
                 f"the database is of the server {row.owner}/{row.server_code}", code="malformed_server_conf"
+            )
+
+    def _found(self, server_id: SecurityServerId) -> None:
+        with self.change("system", "INITIALISE", {"server": server_id.encode()}) as change:
+            change.insert(
+                tables.server,
+                id=1,
+                owner=server_id.owner.encode(),
+                founding_owner=server_id.owner.encode(),
+                server_code=server_id.server_code,
+                change=0,
             )
 
     def change_count(self) -> int:
@@ -296,6 +302,10 @@ class Store:
     def _reading(self) -> Iterator[sa.Connection]:
         try:
             with self._engine.connect() as connection:
+                if connection.dialect.name == "postgresql":  # what several statements read belongs together
+                    connection.execution_options(isolation_level="REPEATABLE READ")
+                else:
+                    connection.exec_driver_sql("BEGIN")
                 yield connection
         except DBAPIError as error:
             raise Unavailable(f"server configuration: {error.orig}", code="database_error") from error
