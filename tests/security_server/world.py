@@ -54,6 +54,7 @@ from sild.security_server import (
 from sild.security_server.internal_tls import InternalTls
 from sild.signer import KeyAlgorithm, KeyUsage
 from sild.xroad.globalconf import (
+    MONITORING,
     PRIVATE_PARAMETERS,
     SHARED_PARAMETERS,
     AnchorSource,
@@ -75,6 +76,7 @@ from sild.xroad.globalconf import (
     content_location_prefix,
     prepare_signed_directory,
     render_anchor,
+    render_monitoring,
     render_private_parameters,
     render_shared_parameters,
 )
@@ -149,6 +151,7 @@ class Central:
     members: dict[str, set[str]] = field(default_factory=dict)
     servers: list[SharedServer] = field(default_factory=list)
     groups: list[GlobalGroup] = field(default_factory=list)
+    monitoring_client: ClientId | None = None
     ocsp_freshness_seconds: int = 3600
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
@@ -172,6 +175,8 @@ class Central:
             "shared-params.xml": (SHARED_PARAMETERS, render_shared_parameters(self._shared(), 6)),
             "private-params.xml": (PRIVATE_PARAMETERS, render_private_parameters(self._private())),
         }
+        if self.monitoring_client is not None:
+            contents["monitoring-params.xml"] = (MONITORING, render_monitoring(self.monitoring_client))
         parts = [
             DirectoryPart(identifier, self.instance, f"{prefix}/{name}", content)
             for name, (identifier, content) in contents.items()

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,11 +103,7 @@ def write_settings(settings: SecurityServerSettings) -> Path:
         if value is None:
             continue
         if isinstance(value, dict):
-            for key, inner in value.items():
-                rows = (
-                    f"{inner_name} = {json.dumps(inner_value)}" for inner_name, inner_value in inner.items()
-                )
-                tables += [f"[{name}.{json.dumps(key)}]", *rows]
+            tables += _tables(name, value)
             continue
         if isinstance(value, SecretStr):
             value = value.get_secret_value()
@@ -114,3 +111,19 @@ def write_settings(settings: SecurityServerSettings) -> Path:
     file.touch(mode=0o600)
     file.write_text("\n".join((*lines, *tables, "")))
     return file
+
+
+def _tables(name: str, table: Mapping[str, object]) -> list[str]:
+    """The rows of a table and of the tables in it."""
+    rows = [
+        f"{json.dumps(key)} = {json.dumps(value)}"
+        for key, value in table.items()
+        if value is not None and not isinstance(value, dict)
+    ]
+    inner = [
+        row
+        for key, value in table.items()
+        if isinstance(value, dict)
+        for row in _tables(f"{name}.{json.dumps(key)}", value)
+    ]
+    return [*([f"[{name}]", *rows] if rows else []), *inner]
