@@ -18,8 +18,8 @@ SMALL = replace(DEMO, people=100)
 
 
 def some_ports() -> Ports:
-    found = free_ports(11)
-    return Ports(*found[:3], ServerPorts(*found[3:7]), ServerPorts(*found[7:]))
+    found = free_ports(13)
+    return Ports(*found[:5], ServerPorts(*found[5:9]), ServerPorts(*found[9:]))
 
 
 async def test_two_in_one_directory(tmp_path: Path) -> None:

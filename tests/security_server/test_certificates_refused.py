@@ -16,6 +16,7 @@ from world import Issuing, Pair, World, make_pair
 from sild.errors import PlatformError
 from sild.http1 import open_connection, peer_client_context
 from sild.pki import CertificateProfile, der, issue_certificate
+from sild.signer import CertificateStatus, KeyUsage
 from sild.xroad.globalconf import auth_cert_hash
 from support.pki import Pki
 
@@ -148,6 +149,11 @@ async def test_auth_certificate_the_configuration_does_not_know(forger: Forger, 
     world = forger.world
     world.change_server("ss1", auth_cert_hashes=())
     await world.publish()
+    server = forger.site.server
+    await server._follower.follow()
+    (info,) = server.signer.keyring.certificates(usage=KeyUsage.AUTHENTICATION)
+    assert info.status is CertificateStatus.GLOBAL_ERROR, "an honest server would not even try"
+    await server.signer.keyring.set_status(info.sha1, CertificateStatus.REGISTERED)
     assert (await forger.fault(forger.message())).code == SSL
     world.change_server("ss1", auth_cert_hashes=forger.site.shared.auth_cert_hashes)
     await world.publish()

@@ -32,6 +32,13 @@ def describe(nation: Nation) -> dict[str, object]:
             "address": central,
             "internal_configuration": f"{central}/internalconf",
             "external_configuration": f"{central}/externalconf",
+            "registration_service": nation.registration_service_url,
+            "management_service": nation.management_service_url,
+            "directory": str(layout.central_server),
+        },
+        "management_services": {
+            "provider": str(plan.subsystem_id(plan.operator)),
+            "security_server": str(plan.server_id(plan.provider)),
         },
         "trust_services": {
             "address": nation.trust_url,

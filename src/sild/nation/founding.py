@@ -2,6 +2,8 @@
 
 1 trust services   2 central server with members and approved trust services   3 each security server: token, keys,
 certificates from the authority, registration at the central server   4 the provider's service and its access rights
+5 the management services, which the operator offers through the provider's security server: from here on any server can
+register itself by them, as those of the nation did not
 """
 
 from __future__ import annotations
@@ -17,18 +19,21 @@ from sild.pki import CertificateProfile, der
 from sild.security_server import ClientStatus, ConnectionType, SecurityServer
 from sild.signer import KeyUsage
 from sild.trust_services import TrustServices
-from sild.xroad.identifiers import ServiceId
+from sild.xroad.identifiers import GlobalGroupId, ServiceId
+from sild.xroad.management import SERVICE_CODES
 
 __all__ = [
     "SERVICE_CODE",
     "describe_instance",
     "equip_server",
+    "offer_management_services",
     "offer_register",
     "published_address",
     "register_server",
 ]
 
 SERVICE_CODE = "persons"
+OWNERS_GROUP = "security-server-owners"
 PROFILE = "ee.ria.xroad.common.certificateprofile.impl.BasicCertificateProfileInfoProvider"
 
 
@@ -37,8 +42,10 @@ def published_address(member: MemberPlan) -> str:
     return f"{member.server_code}.localhost"
 
 
-def describe_instance(central: CentralServer, plan: NationPlan, trust: TrustServices, trust_url: str) -> None:
-    """Members, subsystems and approved trust services, in one transaction."""
+def describe_instance(
+    central: CentralServer, plan: NationPlan, trust: TrustServices, trust_url: str, registration_url: str
+) -> None:
+    """Members, subsystems and approved trust services, in one transaction. registration_url: of port 4001."""
     with central.transaction("founding"):
         for code, description in plan.member_classes:
             central.add_member_class(code, description)
@@ -53,6 +60,7 @@ def describe_instance(central: CentralServer, plan: NationPlan, trust: TrustServ
         )
         central.add_timestamping_service(f"{trust_url}/tsa", der(trust.tsa_certificate), cost_type="FREE")
         central.set_system_parameter("confDownloadProtocols", "http")
+        central.set_system_parameter("authCertRegUrl", registration_url)
         for source in get_args(ConfigurationType):
             central.add_signing_key(source, key_algorithm="EC")
 
@@ -107,6 +115,30 @@ def offer_register(server: SecurityServer, plan: NationPlan, url: str, descripti
     for method, path in plan.rights:
         server.serverconf.grant(service, plan.subsystem_id(plan.consumer), method=method, path=path)
     return service
+
+
+async def offer_management_services(
+    server: SecurityServer, central: CentralServer, plan: NationPlan, trust: TrustServices, url: str
+) -> None:
+    """The operator's subsystem on `server`, with a sign key of its own, and behind it the central server's port 4002 at
+    `url`, for the owners of security servers."""
+    operator, provider = plan.member_id(plan.operator), plan.subsystem_id(plan.operator)
+    request = await server.request_certificate(
+        KeyUsage.SIGNING, operator, _subject(plan.operator, KeyUsage.SIGNING), plan.key_algorithm
+    )
+    await server.import_certificate(der(trust.issue(request, CertificateProfile.SIGN, actor="founding")))
+    with central.transaction("founding"):
+        central.register_management_service_provider(server.server_id)
+        certificate = der(central.publish_management_service_tls())
+        wsdl = central.management_services().wsdl_address
+    conf = server.serverconf
+    conf.add_client(provider, status=ClientStatus.REGISTERED, connection_type=ConnectionType.HTTPS)
+    conf.add_certificate(provider, certificate)
+    owners = GlobalGroupId(plan.instance_identifier, OWNERS_GROUP)
+    for code in SERVICE_CODES:
+        if code != "authCertReg":  # goes to the central server itself
+            service = conf.add_soap_service(provider, code, None, wsdl, url)
+            conf.grant(service, owners)
 
 
 def _subject(member: MemberPlan, usage: KeyUsage) -> x509.Name:

@@ -41,6 +41,8 @@ class Ports:
 
     trust_services: int
     central_server: int
+    registration_service: int
+    management_service: int
     register: int
     provider: ServerPorts
     consumer: ServerPorts
@@ -146,8 +148,13 @@ class Layout:
 
     def read_ports(self) -> Ports:
         values = _read(self._ports)
-        provider, consumer = (ServerPorts(**values.pop(name)) for name in ("provider", "consumer"))
-        return Ports(**values, provider=provider, consumer=consumer)
+        try:
+            provider, consumer = (ServerPorts(**values.pop(name)) for name in ("provider", "consumer"))
+            return Ports(**values, provider=provider, consumer=consumer)
+        except (KeyError, TypeError) as error:
+            raise CallerError(
+                f"the nation in {self.directory} was founded by another version: remove it or give another --dir"
+            ) from error
 
     def write_ports(self, ports: Ports) -> None:
         _write(self._ports, asdict(ports))

@@ -16,14 +16,21 @@ from types import TracebackType
 from pydantic import SecretStr
 
 from sild.asgi import ApplicationServer, serve_application
-from sild.central_server import CentralServer, configuration_app
+from sild.central_server import (
+    REQUEST_LIMITS,
+    CentralServer,
+    configuration_app,
+    management_service,
+    registration_service,
+)
 from sild.clock import Clock, system_clock
-from sild.http1 import fetch
+from sild.http1 import Handler, TlsContext, fetch, serve
 from sild.nation.description import describe
 from sild.nation.founding import (
     add_clients,
     describe_instance,
     equip_server,
+    offer_management_services,
     offer_register,
     published_address,
     register_server,
@@ -40,6 +47,7 @@ __all__ = ["Nation"]
 HOST = "127.0.0.1"
 OCSP_VALIDITY = timedelta(hours=24)
 CONFIGURATION_INTERVAL = 2.0  # seconds: whoever tries a change from outside sees it at once
+REQUESTS_PER_MINUTE = 1_000  # everybody here has one address
 Progress = Callable[[str], None]
 
 
@@ -61,6 +69,7 @@ class Nation:
         self.register: PopulationRegister
         self.provider: SecurityServer
         self.consumer: SecurityServer
+        self._service_key: asyncio.Task[object]  # of the central server's services: it takes long to make
 
     @classmethod
     async def start(
@@ -120,6 +129,7 @@ class Nation:
         )
         if is_new:
             await self._equip(register_url)
+        await self._start_management_services()
         for member in self.plan.servers:
             await asyncio.to_thread(write_settings, self.settings_of(member))
         progress("global configuration")
@@ -161,13 +171,43 @@ class Nation:
                 pin=pin,
                 clock=self._clock,
             )
-            describe_instance(self.central, self.plan, self.trust, self.trust_url)
+            self._service_key = asyncio.create_task(asyncio.to_thread(self.central.management_service_tls))
+            describe_instance(
+                self.central, self.plan, self.trust, self.trust_url, self.registration_service_url
+            )
             self.layout.anchor.write_bytes(self.central.anchor("INTERNAL").file)
         else:
             self.central = CentralServer.open(directory, pin=pin, clock=self._clock)
         self._open.callback(self.central.close)
         application = configuration_app(self.central.public_directory)
         await self._serve(serve_application(application, HOST, self.ports.central_server))
+
+    async def _start_management_services(self) -> None:
+        """Ports 4001 and 4002 of the central server; the second takes the management security server alone."""
+        tls = await asyncio.to_thread(self.central.management_service_tls)
+        registrations = registration_service(
+            self.central, clock=self._clock, requests_per_minute=REQUESTS_PER_MINUTE
+        )
+        requests = management_service(
+            self.central,
+            clock=self._clock,
+            client_certificates=[self.provider.internal_tls.certificate_der],
+            requests_per_minute=REQUESTS_PER_MINUTE,
+        )
+        await self._serve_tls(registrations, self.ports.registration_service, tls)
+        await self._serve_tls(requests, self.ports.management_service, tls)
+
+    async def _serve_tls(self, handler: Handler, port: int, tls: Callable[[], TlsContext]) -> None:
+        server = await serve(handler, HOST, port, tls=tls, limits=REQUEST_LIMITS)
+        self._open.push_async_callback(server.close, 5.0)
+
+    @property
+    def registration_service_url(self) -> str:
+        return f"https://{HOST}:{self.ports.registration_service}/managementservice/"
+
+    @property
+    def management_service_url(self) -> str:
+        return f"https://{HOST}:{self.ports.management_service}/managementservice/manage/"
 
     async def _start_register(self) -> str:
         self.register = PopulationRegister.open(self.layout.register, people=self.plan.people)
@@ -191,6 +231,7 @@ class Nation:
             server_proxy_port=ports.server_proxy,
             ocsp_responder_port=ports.ocsp_responder,
             server_configuration_interval=CONFIGURATION_INTERVAL,
+            configuration_interval=CONFIGURATION_INTERVAL,
             peer_routes={
                 published_address(other): PeerRoute(
                     host=HOST, port=other_ports.server_proxy, ocsp_port=other_ports.ocsp_responder
@@ -211,6 +252,10 @@ class Nation:
             add_clients(server, self.plan, member)
         description = await fetch(f"{register_url}/openapi.json")
         offer_register(self.provider, self.plan, register_url, description.body)
+        await self._service_key
+        await offer_management_services(
+            self.provider, self.central, self.plan, self.trust, self.management_service_url
+        )
 
     def _run_central_server(self) -> None:
         task = asyncio.create_task(self.central.run())
@@ -228,5 +273,7 @@ class Nation:
 
 
 def _take_ports() -> Ports:
-    trust, central, register, *rest = free_ports(11)
-    return Ports(trust, central, register, ServerPorts(*rest[:4]), ServerPorts(*rest[4:]))
+    trust, central, registration, management, register, *rest = free_ports(13)
+    return Ports(
+        trust, central, registration, management, register, ServerPorts(*rest[:4]), ServerPorts(*rest[4:])
+    )

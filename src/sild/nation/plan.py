@@ -27,7 +27,7 @@ class NationPlan:
 
     instance_identifier: str
     member_classes: tuple[tuple[str, str], ...]
-    operator: MemberPlan  # of the management services; has no server of its own
+    operator: MemberPlan  # of the management services, offered through the provider's server
     provider: MemberPlan
     consumer: MemberPlan
     people: int = 4_000

@@ -7,6 +7,7 @@ registered certificate can send nothing else. Everything else is an ordinary mes
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -54,6 +55,7 @@ _BEFORE_THE_SERVICE = frozenset(
         "cannot_create_signature",
     }
 )
+_ADMINISTRATION_CODE = re.compile(r"([a-z_]+) with statusCode \d+")
 _ON_THE_WAY = ("server.", "client.")
 
 _NEXT_STEPS = {
@@ -83,7 +85,7 @@ class RequestRefused(CallerError):
     """The central server, or a server on the way, answered with a fault: its code and text, and what to do next."""
 
     def __init__(self, fault: PlatformError) -> None:
-        code = fault.fault.code if isinstance(fault, PeerFault) else fault.code_path
+        code = _told_code(fault)
         self.next_step = _NEXT_STEPS.get(last_word(code))
         told = fault.message + (f" — {self.next_step}" if self.next_step else "")
         super().__init__(told, code=code, **fault.detail)
@@ -93,9 +95,8 @@ class OutcomeUnknown(Unavailable):
     """No answer, or one that does not tell whether the central server has done what was asked."""
 
     def __init__(self, error: PlatformError) -> None:
-        code = error.fault.code if isinstance(error, PeerFault) else error.code_path
         told = f"{error.message} — it is not known whether the request arrived: ask again"
-        super().__init__(told, code=code)
+        super().__init__(told, code=_told_code(error))
         self.detail = error.detail
 
 
@@ -103,11 +104,19 @@ def last_word(code: str) -> str:
     return code.rpartition(".")[2]
 
 
+def _told_code(error: PlatformError) -> str:
+    """A fault's whole path; the central server's own code, which stands in the text: `… with statusCode 409`."""
+    if not isinstance(error, PeerFault):
+        return error.code_path
+    named = _ADMINISTRATION_CODE.match(error.fault.message)
+    return named[1] if named and last_word(error.fault.code) == "internal_error" else error.fault.code
+
+
 def is_certain(error: PlatformError) -> bool:
     """The central server has not done what was asked, for sure."""
     if isinstance(error, PeerFault):
         code = error.fault.code
-        on_the_way = code.startswith(_ON_THE_WAY)
+        on_the_way = code.lower().startswith(_ON_THE_WAY)
         return not on_the_way or not _BEFORE_THE_SERVICE.isdisjoint(code.split("."))
     return isinstance(error, CallerError | TrustError | NotSent)
 
