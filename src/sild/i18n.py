@@ -1,0 +1,113 @@
+"""Texts of screens in several languages: one TOML file a language, a language that lacks a text refused at the start.
+
+    texts/en.toml   [login]            texts = Texts.load(Path(__file__).parent / "texts")
+                    title = "Log in"   say = texts.speaker(texts.choose(["vi-VN", "en"]))
+                                       say("login.title"); say("login.attempts", count=3)
+
+Placeholders are `{name}`. A value put into one is plain text: templates escape the result as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+
+__all__ = ["Texts", "format_day", "format_moment", "parse_accept_language"]
+
+Speaker = Callable[..., str]
+
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts by language and key. The first language is the one for those who speak none of them."""
+
+    languages: tuple[str, ...]
+    _texts: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def load(cls, directory: Path, languages: tuple[str, ...] = ("et", "vi", "en")) -> Texts:
+        """Read `directory/<language>.toml`. Raises ValueError when keys or placeholders of two languages differ."""
+        texts = {language: _read(directory / f"{language}.toml") for language in languages}
+        first = texts[languages[0]]
+        for language, found in texts.items():
+            if found.keys() != first.keys():
+                odd = sorted(found.keys() ^ first.keys())
+                raise ValueError(
+                    f"{directory.name}/{language}.toml: {', '.join(odd[:5])} not in every language"
+                )
+            for key, text in found.items():
+                if _placeholders(text) != _placeholders(first[key]):
+                    raise ValueError(f"{directory.name}/{language}.toml: {key} has other placeholders")
+        return cls(languages, texts)
+
+    def choose(self, wanted: Iterable[str]) -> str:
+        """The first of `wanted` (BCP 47 tags) there are texts for; `vi-VN` is `vi`."""
+        for tag in wanted:
+            language = tag.partition("-")[0].lower()
+            if language in self._texts:
+                return language
+        return self.languages[0]
+
+    def speaker(self, language: str) -> Speaker:
+        """`say(key, **values)`. Raises KeyError for a text that does not exist: a test renders every screen."""
+        texts = self._texts[language]
+
+        def say(key: str, **values: object) -> str:
+            return texts[key].format(**values) if values else texts[key]
+
+        return say
+
+
+def parse_accept_language(header: str) -> list[str]:
+    """Tags of an Accept-Language header, the most wanted first (RFC 9110 12.5.4); nonsense is passed over."""
+    found: list[tuple[float, int, str]] = []
+    for number, part in enumerate(header[:1000].split(",")):
+        tag, _, parameter = part.strip().partition(";")
+        try:
+            quality = float(parameter.strip().removeprefix("q=") or 1)
+        except ValueError:
+            continue
+        if _TAG.fullmatch(tag.strip()) and 0 < quality <= 1:
+            found.append((-quality, number, tag.strip()))
+    return [tag for _quality, _number, tag in sorted(found)]
+
+
+def format_day(day: date, language: str) -> str:
+    """A date as people of the language write it, the month in letters."""
+    return format_date(day, format="long", locale=Locale.parse(language))
+
+
+def format_moment(at: datetime, language: str) -> str:
+    """Date and time, to the minute, in the zone `at` is in."""
+    return format_datetime(
+        at, format="d. MMMM y HH:mm" if language == "et" else "medium", locale=Locale.parse(language)
+    )
+
+
+def _read(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        return dict(_flat(tomllib.load(file), ""))
+
+
+def _flat(table: Mapping[str, object], prefix: str) -> Iterable[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, str):
+            yield f"{prefix}{key}", value
+        else:
+            raise ValueError(f"{prefix}{key} is no text")
+
+
+def _placeholders(text: str) -> set[str]:
+    return {name for _literal, name, _spec, _conversion in string.Formatter().parse(text) if name is not None}
