@@ -16,6 +16,7 @@ _COMMANDS = {
     "configuration-proxy": ("sild.processes.configuration_proxy", "Run or administer a configuration proxy."),
     "demo": ("sild.processes.demo", "Start a whole country on this machine."),
     "op-monitor": ("sild.processes.op_monitor", "Run an operational monitoring daemon."),
+    "identity": ("sild.processes.identity", "Run an identity provider."),
     "registry": ("sild.processes.registry", "Run the population register."),
     "security-server": ("sild.processes.security_server", "Run a security server."),
     "trust": ("sild.processes.trust", "Run certification, OCSP and time-stamping services."),
