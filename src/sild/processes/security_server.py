@@ -67,6 +67,8 @@ class SecurityServerProcessSettings(SecurityServerSettings):
         for name in paths:
             if values[name] is not None:
                 values[name] = base / values[name]
+        if self.acme is not None:
+            values["acme"] = self.acme.at(base)
         if self.pin_file is not None:
             values["pin"] = SecretStr(read_secret(None, base / self.pin_file))
         if self.message_log_keystore_password_file is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from sild.acme_client import AcmeClient, AcmeClientSettings
 from sild.clock import Clock, system_clock
 from sild.configuration_client import ConfigurationClient
 from sild.errors import CallerError, PlatformError, Unavailable
@@ -164,6 +165,7 @@ class SecurityServer:
         wiring = self._registration_wiring()
         self.registration = Registration(wiring)
         self._follower = RegistrationFollower(wiring)
+        self.acme = None if settings.acme is None else self._acme_client(settings.acme)
         self.health = Health(self._checks(), Maintenance(settings.directory))
         self._listening = dict(listening or {})
         self._servers: dict[str, Server] = {}
@@ -187,6 +189,21 @@ class SecurityServer:
             tls=self._parts.tls.services,
             internal_certificate=self.internal_tls.certificate_der,
             crash=self._crash,
+        )
+
+    def _acme_client(self, settings: AcmeClientSettings) -> AcmeClient:
+        async def register(address: str, sha1: str) -> None:
+            await self.registration.register_auth_certificate(address, sha1)
+
+        return AcmeClient(
+            settings,
+            self.settings.acme_database_url,
+            self.settings.directory,
+            signer=self.signer,
+            server_id=lambda: self.server_id,
+            globalconf=lambda: self._parts.globalconf(self._clock()),
+            register=register,
+            clock=self._clock,
         )
 
     def _own_port(self) -> tuple[str, int]:
@@ -264,6 +281,8 @@ class SecurityServer:
         self._run(self.timestamper.run())
         self._run(self.archiver.run())
         self._run(self._follower.run())
+        if self.acme is not None:
+            self._run(self.acme.renewal.run())
         self._run(self._watch_changes())
         if self._listening and self.watch.metrics is not None:
             self._run(self.watch.metrics.share(self.settings.metrics_directory))
@@ -291,6 +310,8 @@ class SecurityServer:
         self._download.close()
         self.signer.close()
         self.serverconf.close()
+        if self.acme is not None:
+            self.acme.close()
         log.info("server.stopped", server=str(self.server_id))
 
     @property
@@ -315,6 +336,8 @@ class SecurityServer:
         }
         if self.watch.metrics is not None:
             handlers["metrics"] = (self.watch.metrics.handle, None)
+        if self.acme is not None:
+            handlers["acme_challenge"] = (self.acme.challenge.handle, None)
         for name, (host, port) in settings.listeners.items():
             handler, tls = handlers[name]
             self._servers[name] = await serve(

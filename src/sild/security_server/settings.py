@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from sild.acme_client import AcmeClientSettings
 from sild.database import sqlite_url
 from sild.op_monitor import MonitoringRules
 from sild.settings import Settings
@@ -43,6 +44,7 @@ class SecurityServerSettings(Settings):
     token_pins_file: Path | None = None  # a line each: `token:PIN`
     token_pins_command: tuple[str, ...] = ()  # a program and its arguments that prints such lines
     certificate_warning: float = 30 * 86_400.0  # before a certificate ends
+    acme: AcmeClientSettings | None = None  # docs/acme.md; None: certificates come by hand
 
     # where
     database_url: str | None = None  # server configuration; None: SQLite in `directory`
@@ -205,8 +207,24 @@ class SecurityServerSettings(Settings):
             "health_check": (self.health_check_address, self.health_check_port),
             "proxy_admin": ("127.0.0.1", self.proxy_admin_port),
             "metrics": (self.metrics_address, self.metrics_port),
+            **self._challenge_listener,
         }
         return {name: (host, port) for name, (host, port) in ports.items() if port is not None}
+
+    @property
+    def _challenge_listener(self) -> dict[str, tuple[str, int | None]]:
+        if self.acme is None:
+            return {}
+        return {
+            "acme_challenge": (
+                self.acme.challenge_address or self.peer_listen_address,
+                self.acme.challenge_port,
+            )
+        }
+
+    @property
+    def acme_database_url(self) -> str:
+        return self.database_url or sqlite_url(self.directory / "acme.db")
 
     @property
     def metrics_directory(self) -> Path:

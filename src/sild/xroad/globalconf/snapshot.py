@@ -371,6 +371,9 @@ class GlobalConf:
         indexes = (self._index(instance, at) for instance in self._indexes)
         return tuple(dict.fromkeys(chain.from_iterable(i.ca_certificates for i in indexes if i is not None)))
 
+    def approved_cas(self, instance: str, at: datetime) -> tuple[ApprovedCA, ...]:
+        return self._required_index(instance, at).parameters.approved_cas
+
     def approved_tsas(self, instance: str, at: datetime) -> tuple[ApprovedTSA, ...]:
         return self._required_index(instance, at).parameters.approved_tsas
 
