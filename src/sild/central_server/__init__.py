@@ -23,6 +23,9 @@ from sild.central_server.records import (
     ConfigurationType,
     KeyAlgorithm,
     ManagementRequestRecord,
+    RequestKind,
+    RequestOrigin,
+    RequestStatus,
 )
 from sild.central_server.request_services import REQUEST_LIMITS, management_service, registration_service
 
@@ -37,6 +40,9 @@ __all__ = [
     "KeyAlgorithm",
     "ManagementRequestRecord",
     "NotFound",
+    "RequestKind",
+    "RequestOrigin",
+    "RequestStatus",
     "apply_contents",
     "configuration_app",
     "management_service",

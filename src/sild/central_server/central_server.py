@@ -30,6 +30,7 @@ from sild.central_server.timestamping_services import TimestampingServices
 from sild.central_server.validation import ensure_address, ensure_instance_identifier
 from sild.clock import Clock, system_clock
 from sild.database import open_database, sqlite_url
+from sild.errors import Unavailable
 from sild.xroad.globalconf import MINIMUM_VERSION
 
 __all__ = ["CentralServer"]
@@ -177,8 +178,11 @@ class CentralServer(
         """What this process published last."""
         return self._publisher.last
 
-    async def run(self, *, interval: float = 60.0) -> None:
-        """Publish at once, after every change made here, and every `interval` seconds, until cancelled."""
+    async def run(self, *, interval: float = 60.0, look_every: float = 2.0) -> None:
+        """Publish at once, after every change, and every `interval` seconds, until cancelled.
+
+        look_every: seconds after which a change made by another process is noticed.
+        """
         changed = asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -186,10 +190,26 @@ class CentralServer(
             loop.call_soon_threadsafe(changed.set)
 
         self._listeners.append(wake)
+        looking = asyncio.create_task(self._look(changed, look_every))
         try:
             await self._publisher.run(interval=interval, changed=changed)
         finally:
+            looking.cancel()
             self._listeners.remove(wake)
+
+    async def _look(self, changed: asyncio.Event, seconds: float) -> None:
+        """Set `changed` when the register has moved past what was published last."""
+        seen = -1
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                revision = await asyncio.to_thread(lambda: self.revision)
+            except Unavailable:
+                continue  # the publisher says it in its log
+            published = self.last_generation
+            if revision not in (None if published is None else published.revision, seen):
+                changed.set()
+            seen = revision
 
 
 def _database(directory: Path, url: str | None) -> Engine:

@@ -52,8 +52,10 @@ class Listener:
     listen: Listen
 
 
-async def serve_asgi(listeners: Sequence[Listener], *, name: str) -> None:
+async def serve_asgi(listeners: Sequence[Listener], *, name: str, others: Sequence[str] = ()) -> None:
     """Serve until SIGTERM, SIGINT or cancelled; one JSON line with the addresses says that it serves.
+
+    others: addresses the process serves besides, named after these.
 
     Raises CallerError (an address, a certificate), Unavailable (a server ended by itself).
     """
@@ -74,7 +76,7 @@ async def serve_asgi(listeners: Sequence[Listener], *, name: str) -> None:
             )
             server.ended.add_done_callback(lambda _task: stop.set())
             servers.append(server)
-        click.echo(json.dumps({"server": name, "addresses": [server.url for server in servers]}))
+        click.echo(json.dumps({"server": name, "addresses": [*(server.url for server in servers), *others]}))
         await stop.wait()
         if any(server.ended.done() for server in servers):
             raise Unavailable(f"{name} stopped serving", code="internal_error")
