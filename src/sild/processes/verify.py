@@ -20,7 +20,9 @@ import click
 from sild.clock import parse_xml_datetime, xml_datetime
 from sild.configuration_client import ConfigurationClient, load_globalconf
 from sild.errors import PeerError, PlatformError, Unavailable
-from sild.processes.verify_archive import judge_archive
+from sild.processes.verify_archive import JudgeContainer, judge_archive
+from sild.processes.verify_chain import judge_directory
+from sild.processes.verify_openpgp import is_encrypted, open_encrypted
 from sild.processes.verify_report import Judgement, Verdict, as_json, as_text, next_step_of
 from sild.signatures import Signature, read_asice
 from sild.xroad.evidence import EvidenceReport, verify_container, verify_transport_message
@@ -54,7 +56,7 @@ def _read_time(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 
 
 @click.command(name="verify")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--conf",
     required=True,
@@ -67,14 +69,21 @@ def _read_time(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     callback=_read_time,
     help="Judge as of this time (UTC unless it says otherwise), not the time-stamp's or the present.",
 )
+@click.option(
+    "--gpg-home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="GnuPG's home directory for encrypted archives: the recipient's secret key and the server's public one.",
+)
 @click.option("--json", "wants_json", is_flag=True, help="One JSON object instead of the report for people.")
-def command(file: Path, conf: Path, at: datetime | None, wants_json: bool) -> int:
-    """Judge FILE: an evidence container (.asice), a message-log archive, or a recorded transport message.
+def command(file: Path, conf: Path, at: datetime | None, gpg_home: Path | None, wants_json: bool) -> int:
+    """Judge FILE: an evidence container (.asice), a message-log archive (.zip, .zip.gpg), a directory of archives, or a
+    recorded transport message.
 
     Exit status 0 valid, 1 invalid, 2 cannot tell.
     """
     try:
-        judgement = judge(file, load_configuration(conf), at=at, now=datetime.now(UTC))
+        globalconf, now = load_configuration(conf), datetime.now(UTC)
+        judgement = judge(file, globalconf, at=at, now=now, gpg_home=gpg_home)
     except PlatformError as error:
         judgement = Judgement(
             str(file),
@@ -128,9 +137,19 @@ def _unpack(path: Path, directory: Path) -> None:
 # --- judging ----------------------------------------------------------------------------------------------------------
 
 
-def judge(path: Path, globalconf: GlobalConf, *, at: datetime | None, now: datetime) -> Judgement:
-    """Judge one file. Raises nothing but what the operating system raises while reading it."""
+def judge(
+    path: Path, globalconf: GlobalConf, *, at: datetime | None, now: datetime, gpg_home: Path | None = None
+) -> Judgement:
+    """Judge one file, or all archives of a directory. Raises nothing but what the operating system raises while reading."""
     verifier = CertificateVerifier()
+    if path.is_dir():
+        return judge_directory(path, lambda file: judge(file, globalconf, at=at, now=now, gpg_home=gpg_home))
+
+    def of_archive(name: str, container: BinaryIO) -> Judgement:
+        return judge_container(name, container, globalconf, at, verifier)
+
+    if is_encrypted(path):
+        return _judge_encrypted(path, gpg_home, of_archive)
     with path.open("rb") as file:
         start = file.read(8192)
         file.seek(0)
@@ -146,13 +165,26 @@ def judge(path: Path, globalconf: GlobalConf, *, at: datetime | None, now: datet
             )
         file.seek(0)
         if _is_archive(file):
-            return judge_archive(
-                str(path),
-                file,
-                lambda name, container: judge_container(name, container, globalconf, at, verifier),
-            )
+            return judge_archive(str(path), file, of_archive)
         file.seek(0)
         return judge_container(str(path), file, globalconf, at, verifier)
+
+
+def _judge_encrypted(path: Path, gpg_home: Path | None, judge_container: JudgeContainer) -> Judgement:
+    try:
+        with open_encrypted(path, gpg_home) as opened:
+            judgement = judge_archive(str(path), opened.file, judge_container)
+            judgement.facts["openpgp_signer"] = opened.signer
+            return judgement
+    except PlatformError as error:
+        judgement = Judgement(str(path), "archive", Verdict.INVALID, error.code_path, error.message)
+        judgement.next_step = next_step_of(error.code_path)
+        if isinstance(error, Unavailable):
+            judgement.verdict = Verdict.CANNOT_TELL
+            judgement.next_step = (
+                "Give --gpg-home with the secret key it is for and the public key of the server."
+            )
+        return judgement
 
 
 def _is_archive(file: BinaryIO) -> bool:

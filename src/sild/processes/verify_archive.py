@@ -12,7 +12,7 @@ from sild.errors import PeerError, PlatformError
 from sild.processes.verify_report import Judgement, Verdict, next_step_of
 from sild.xroad.archive_linking import Linking, parse_linking, verify_linking
 
-__all__ = ["judge_archive"]
+__all__ = ["JudgeContainer", "judge_archive"]
 
 LINKING_INFO = "linkinginfo"
 MAX_LINKING_BYTES = 64 * 1024 * 1024

@@ -28,7 +28,8 @@ class Verdict(Enum):
 
 @dataclass(slots=True)
 class Judgement:
-    """type: `container`, `recorded-message`, `archive` or `unknown`.  parts: of an archive.  facts: more about an archive.
+    """type: `container`, `recorded-message`, `archive`, `archives` or `unknown`.
+    parts: of an archive or archives.  facts: more about them.
 
     at_source: where the time of judging came from.
     """
@@ -108,6 +109,9 @@ def as_json(judgement: Judgement) -> dict[str, Plain]:
     if judgement.type == "archive":
         result["linking"] = dict(judgement.facts)
         result["containers"] = [as_json(part) for part in judgement.parts]
+    if judgement.type == "archives":
+        result["chains"] = dict(judgement.facts)
+        result["archives"] = [as_json(part) for part in judgement.parts]
     return result
 
 
