@@ -3,6 +3,7 @@
 Pure: packs and profiles come in as parsed JSON or YAML, nothing is read from a disk, time is an argument.
 
 screens.py    the Screen JSON contract         answers.py    what people filled in, every defect at once
+profile.py    a country as data: days, divisions and competence with dates, deadlines
 once_only.py  no question a register answers   calendar.py   working days of a country       clocks.py  promise dates
 
 Called by cases and the portal. CPSV-AP 3.2; Decree 118/2025 (any centre of the province may receive).
@@ -14,6 +15,7 @@ from sild.catalogue.answers import Answers, Defect, read_answers
 from sild.catalogue.calendar import WorkingDays
 from sild.catalogue.clocks import Clock, ClockStop
 from sild.catalogue.once_only import ensure_once_only
+from sild.catalogue.profile import Competence, Division, Profile, parse_profile
 from sild.catalogue.screens import (
     Action,
     Component,
@@ -30,14 +32,18 @@ __all__ = [
     "Answers",
     "Clock",
     "ClockStop",
+    "Competence",
     "Component",
     "Defect",
+    "Division",
     "Facts",
     "Field",
+    "Profile",
     "Screen",
     "Text",
     "WorkingDays",
     "ensure_once_only",
+    "parse_profile",
     "parse_screen",
     "read_answers",
     "screen_schema",

@@ -1,0 +1,172 @@
+"""A country as data: languages, days, money, divisions with dates, who is competent when, and its service deadlines.
+
+Divisions and competence are effective-dated: an old commune keeps its name and leads to its successor, and the office that
+was competent on a day stays so for that day (Viet Nam's district tier ended on 1 July 2025, Decree 118/2025).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+
+from sild.catalogue.calendar import WorkingDays
+from sild.errors import CallerError
+
+__all__ = ["Competence", "Division", "Profile", "parse_profile"]
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Division(_Part):
+    """A unit of administration. ended: the first day on which it is no more.  successors: what it became, codes."""
+
+    code: str
+    name: str
+    tier: Word  # province, district, commune; county, municipality
+    parent: str | None = None
+    began: date
+    ended: date | None = None
+    successors: tuple[str, ...] = ()
+
+    def exists_on(self, day: date) -> bool:
+        return self.began <= day and (self.ended is None or day < self.ended)
+
+
+class Competence(_Part):
+    """Which tier decides a matter, from a day on and until another.  within: a filing may be received anywhere in this tier."""
+
+    matter: Word
+    tier: Word
+    office: Mapping[str, str]
+    basis: str
+    began: date
+    ended: date | None = None
+    within: Word | None = None
+
+
+class Deadline(_Part):
+    """value: in working days, or in days or months of the calendar.  basis: where the law says so."""
+
+    value: int
+    unit: Literal["working_days", "days", "months", "years"]
+    basis: str
+
+
+class Days(_Part):
+    """Days off, and days worked, against the general rule."""
+
+    free: tuple[date, ...] = ()
+    working: tuple[date, ...] = ()
+
+
+class Profile(_Part):
+    """country: ISO 3166-1.  languages: the official one first.  zone: of the IANA database.  currency: ISO 4217."""
+
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    names: Mapping[str, str]
+    languages: tuple[str, ...]
+    zone: str
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    days: Days = Days()
+    deadlines: Mapping[Word, Deadline] = {}
+    divisions: tuple[Division, ...] = ()
+    competence: tuple[Competence, ...] = ()
+
+    @model_validator(mode="after")
+    def _refers_to_itself(self) -> Profile:
+        codes = {division.code for division in self.divisions}
+        for division in self.divisions:
+            unknown = {*division.successors, division.parent} - codes - {None}
+            if unknown:
+                raise ValueError(f"division {division.code} refers to {', '.join(map(str, unknown))}")
+            if division.ended is not None and not division.successors:
+                raise ValueError(f"division {division.code} ended and has no successor")
+        return self
+
+    @cached_property
+    def working_days(self) -> WorkingDays:
+        return WorkingDays(self.country, free=self.days.free, working=self.days.working)
+
+    @cached_property
+    def _divisions(self) -> dict[str, Division]:
+        return {division.code: division for division in self.divisions}
+
+    def division(self, code: str) -> Division:
+        """As it is or was. Raises CallerError (`unknown_division`)."""
+        found = self._divisions.get(code)
+        if found is None:
+            raise CallerError(f"no division {code[:20]} in {self.country}", code="unknown_division")
+        return found
+
+    def resolve(self, code: str, on: date) -> tuple[Division, ...]:
+        """What a division is on a day: itself, or what became of it. Raises CallerError (`unknown_division`)."""
+        return tuple(self._resolve(self.division(code), on))
+
+    def _resolve(self, division: Division, on: date) -> Iterator[Division]:
+        if division.ended is None or on < division.ended:
+            yield division
+            return
+        for code in division.successors:
+            yield from self._resolve(self.division(code), on)
+
+    def competent(self, matter: str, place: str, on: date) -> tuple[Competence, Division]:
+        """Who decides a matter at a place on a day: the rule, and the unit of its tier that holds the place.
+
+        place: code of the smallest division, of any day. Raises CallerError (`unknown_division`, `nobody_competent`).
+        """
+        rules = [
+            rule
+            for rule in self.competence
+            if rule.matter == matter and rule.began <= on and (rule.ended is None or on < rule.ended)
+        ]
+        for rule in rules:
+            for unit in self.resolve(place, on):
+                holder: Division | None = unit
+                while holder is not None and holder.tier != rule.tier:
+                    holder = self.division(holder.parent) if holder.parent else None
+                if holder is not None:
+                    return rule, holder
+        raise CallerError(f"nobody decides {matter} at {place[:20]} on {on}", code="nobody_competent")
+
+    def deadline(self, name: str, begin: date) -> date:
+        """The last day of a deadline that begins on `begin`. Raises KeyError for one the profile does not have."""
+        deadline = self.deadlines[name]
+        match deadline.unit:
+            case "working_days":
+                return self.working_days.add(begin, deadline.value)
+            case "days":
+                return date.fromordinal(begin.toordinal() + deadline.value)
+            case "months":
+                return _months_later(begin, deadline.value)
+            case "years":
+                return _months_later(begin, 12 * deadline.value)
+
+
+def parse_profile(content: Mapping[str, Any]) -> Profile:
+    """A profile from parsed YAML. Raises CallerError (`invalid_profile`), naming every place that does not fit."""
+    try:
+        return Profile.model_validate(content)
+    except ValidationError as error:
+        places = "; ".join(
+            f"/{'/'.join(str(step) for step in fault['loc'])}: {fault['msg']}" for fault in error.errors()
+        )
+        raise CallerError(f"not a profile: {places}", code="invalid_profile") from None
+
+
+def _months_later(day: date, months: int) -> date:
+    """The same day of a later month, or its last day when it has no such."""
+    month = day.month - 1 + months
+    year, month = day.year + month // 12, month % 12 + 1
+    while True:
+        try:
+            return date(year, month, day.day)
+        except ValueError:
+            day = date(day.year, day.month, day.day - 1)
