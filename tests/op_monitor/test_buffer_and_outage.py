@@ -200,3 +200,40 @@ async def test_old_records_are_removed(url: str, clock: SetClock) -> None:
     running.cancel()
     await asyncio.wait([running])
     await monitor.close()
+
+
+async def test_endless_question_is_given_up(
+    tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks for everything must not keep the others from asking."""
+    monitor = OperationalMonitor(sqlite_url(tmp_path / "m.db"), clock=clock)
+    for number in range(500):
+        monitor.store(record(str(number)))
+    await monitor.flush()
+    clock.pass_seconds(100)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("sild.op_monitor.store.MOST_SECONDS", 0)
+        impatient.setattr("sild.op_monitor.store.STEPS_BETWEEN_LOOKS", 10)
+        with pytest.raises(Unavailable, match="Failed to get records for response"):
+            await ask(monitor, 0, BEGIN_SECONDS)
+    assert (await ask(monitor, 0, BEGIN_SECONDS)).count == 500
+    await monitor.close()
+
+
+async def test_several_processes_write_clean_and_ask_at_once(url: str, clock: SetClock) -> None:
+    monitors = [OperationalMonitor(url, clock=clock) for _ in range(3)]
+
+    async def work(number: int, monitor: OperationalMonitor) -> None:
+        for step in range(15):
+            monitor.store(record(f"{number}/{step}", service_code=f"s{step % 3}"))
+            assert await monitor.flush()
+            if step % 5 == 0:
+                await monitor.clean()
+                await monitor.answer(message(health_request()), client_sees_all=True)
+
+    await asyncio.gather(*(work(number, monitor) for number, monitor in enumerate(monitors)))
+    clock.pass_seconds(100)
+    found = await ask(monitors[0], 0, BEGIN_SECONDS)
+    assert sorted(found.names) == sorted(f"{number}/{step}" for number in range(3) for step in range(15))
+    for monitor in monitors:
+        await monitor.close()

@@ -23,7 +23,7 @@ from sild.xroad.faults import PeerFault, parse_soap_fault
 from sild.xroad.mime import MultipartScanner, PartHeaders, parse_content_type
 from sild.xroad.soap import SoapMessage
 
-__all__ = ["RemoteMonitor", "RemoteTls"]
+__all__ = ["RemoteMonitor", "RemoteTls", "parse_answer"]
 
 log = get_logger("op_monitor")
 
@@ -99,7 +99,7 @@ class RemoteMonitor:
         with stage("service_failed"):
             headers = [(b"Content-Type", b"text/xml; charset=UTF-8"), (b"SOAPAction", b"")]
             content_type, body = await self._post(QUERY_DATA, headers, message.data, MOST_ANSWER_BYTES)
-            return await asyncio.to_thread(_parse_answer, content_type, body)
+            return await asyncio.to_thread(parse_answer, content_type, body)
 
     async def _send(self, records: Sequence[OperationalDataRecord]) -> None:
         body = as_json(records, self._internal_address.current())
@@ -159,7 +159,8 @@ def _address(url: str, *, secure: bool) -> tuple[str, int]:
     return host, port or 2080
 
 
-def _parse_answer(content_type: str, body: bytes) -> MonitoringAnswer:
+def parse_answer(content_type: str, body: bytes) -> MonitoringAnswer:
+    """What a daemon answered. Raises PeerFault (its SOAP fault), PeerError (anything else that is no answer)."""
     kind = parse_content_type(content_type)
     if not kind.media_type.startswith("multipart/"):
         return MonitoringAnswer(_body_element(body))

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, delete, insert, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    and_,
+    delete,
+    insert,
+    make_url,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from sild.clock import Clock
@@ -32,7 +46,9 @@ ROWS_PER_STATEMENT = (
 ROWS_PER_FETCH = 500
 ROWS_PER_CLEANING = 5_000
 MOST_SERVICES = 10_000
-STATEMENT_MILLISECONDS = 20_000
+MOST_SECONDS = 20
+STEPS_BETWEEN_LOOKS = 1_000_000  # of SQLite's machine: some milliseconds
+CONNECT_SECONDS = 5
 _IP = COLUMNS.index("security_server_internal_ip")
 
 
@@ -70,15 +86,13 @@ class Store:
     def _open(self) -> Engine:
         with self._opening:
             if self._engine is None:
-                self._engine = open_database(self._url, MIGRATIONS, durable=False)
+                self._engine = open_database(_patient(self._url), MIGRATIONS, durable=False)
             return self._engine
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         try:
-            with self._open().begin() as connection:
-                if connection.dialect.name == "postgresql":
-                    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MILLISECONDS}")
+            with self._open().begin() as connection, _limited(connection):
                 yield connection
         except SQLAlchemyError as error:
             raise _unavailable(error) from error
@@ -99,12 +113,10 @@ class Store:
 
     def _write(self, records: Sequence[OperationalDataRecord], rows: Sequence[Sequence[Value]]) -> None:
         try:
-            with self._open().begin() as connection:
-                is_postgresql = connection.dialect.name == "postgresql"
-                if is_postgresql:
-                    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MILLISECONDS}")
+            with self._open().begin() as connection, _limited(connection):
+                insert_rows = _copy if connection.dialect.name == "postgresql" else _insert
                 at = self.second()
-                (_copy if is_postgresql else _insert)(connection, [(at, *row) for row in rows])
+                insert_rows(connection, [(at, *row) for row in rows])
                 _add_sums(connection, sum_by_service(records), at)
                 if self.second() - at > self._slowest_write:
                     raise Unavailable("the monitoring database is too slow", code="database_error")
@@ -176,12 +188,39 @@ class Store:
     def clean(self, before: int, period_before: int) -> int:
         """Remove a slice of records older than `before` (seconds); of sums, all older than `period_before`. How many records."""
         c = operational_data.c
-        old = select(c.id).where(c.monitoring_data_ts < before).limit(ROWS_PER_CLEANING)
+        oldest = select(c.id).where(c.monitoring_data_ts < before).order_by(c.monitoring_data_ts, c.id)
+        old = oldest.limit(ROWS_PER_CLEANING)
         with self._transaction() as connection:
             removed = connection.execute(delete(operational_data).where(c.id.in_(old))).rowcount
             connection.execute(delete(service_period).where(service_period.c.ts < period_before))
             connection.execute(delete(service_last).where(service_last.c.ts < before))
         return removed
+
+
+def _patient(url: str) -> str:
+    """With a bound on connecting, and on a server that vanished: a stopping process waits for these threads."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return url
+    bounds = {"connect_timeout": str(CONNECT_SECONDS), "tcp_user_timeout": str(CONNECT_SECONDS * 1_000)}
+    return parsed.set(query={**bounds, **parsed.query}).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _limited(connection: Connection) -> Iterator[None]:
+    """No statement takes longer than `MOST_SECONDS`: who asks for much must not keep the others from asking."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {MOST_SECONDS * 1_000}")
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    until = time.monotonic() + MOST_SECONDS
+    driver.set_progress_handler(lambda: time.monotonic() > until, STEPS_BETWEEN_LOOKS)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 def _row(record: OperationalDataRecord, internal_ip: str) -> list[Value]:
