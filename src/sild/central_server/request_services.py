@@ -7,7 +7,7 @@ The answer is a SOAP message, or HTTP 500 and a SOAP Fault whose detail is the n
 register itself refuses is `internal_error` with X-Road's administration code in the text, as the reference says it.
 
 Who may connect: X-Road's port 4002 takes anybody, although a deletion carries no signature. Here it is told the TLS certificates of
-the management security servers and takes no others (docs/adr/0019).
+the management security servers and takes no others (docs/adr/0016).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ the others are the modules themselves, one a document:
 rest.py  soap.py             messages                faults.py  fault_codes.py      what is told when something fails
 mime.py  transport.py        between two servers     verification.py                whose signature, certificate, connection
 envelope.py  soap_writing.py read, written           soap_stream.py                  with an information system
+management/                  what servers ask of the central server
 globalconf/                  the configuration       evidence.py  recorded.py  archive_linking.py    judging after the fact
 """
 

@@ -1,4 +1,4 @@
-"""Management requests: what security servers ask of the central server (PR-MSERV; WIRE 16; docs/management.md).
+"""Management requests: what security servers ask of the central server (PR-MSERV; WIRE 16; docs/central_server.md).
 
 Pure: bytes and values in, values out. `security_server` asks, `central_server` answers; nobody else needs it.
 
