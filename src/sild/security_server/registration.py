@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sild.clock import Clock
-from sild.errors import CallerError, PlatformError, TrustError
+from sild.errors import CallerError, PlatformError, TrustError, Unavailable
 from sild.http1 import TlsContext
 from sild.pki import der
 from sild.security_server.crash_points import CrashPoints
@@ -382,18 +382,27 @@ class Registration:
             )
         soap, signer = self._soap(request), self._wiring.signer
         auth = await signer.sign_detached_as(info, soap.data)
-        owner = await signer.sign_detached(self._server_id.owner, soap.data)
+        owner = await self._sign(self._server_id.owner, soap)
         content_type, body = _attached(soap, (auth, owner))
         return _Message(request, soap, service.auth_cert_reg_service_address, pinned, content_type, body)
 
     async def _ordinary(self, request: ManagementRequest) -> _Message:
         await self._ensure_owner_is_client()
         soap = self._soap(request)
-        signers = [await self._wiring.signer.sign_detached(who, soap.data) for who in self._signers(request)]
+        signers = [await self._sign(who, soap) for who in self._signers(request)]
         content_type, body = _attached(soap, signers)
         host, port = self._wiring.own_port()
         url = f"https://{f'[{host}]' if ':' in host else host}:{port}/"
         return _Message(request, soap, url, self._wiring.internal_certificate, content_type, body)
+
+    async def _sign(self, member: ClientId, soap: SoapMessage) -> DetachedSignature:
+        """A certificate that has just been imported may still be without its OCSP response: then that is asked for."""
+        signer = self._wiring.signer
+        try:
+            return await signer.sign_detached(member, soap.data)
+        except Unavailable:
+            await signer.ocsp.refresh_stale()
+            return await signer.sign_detached(member, soap.data)
 
     async def _ensure_owner_is_client(self) -> None:
         owner = self._server_id.owner

@@ -107,7 +107,7 @@ class RegistrationFollower:
                 log.info("registration.client", client=str(client), status=now.value)
 
     async def _follow_certificates(self, globalconf: GlobalConf) -> None:
-        keyring = self._wiring.signer.keyring
+        keyring, changed = self._wiring.signer.keyring, False
         for info in keyring.certificates(usage=KeyUsage.AUTHENTICATION):
             now = followed_certificate(
                 info.status,
@@ -118,6 +118,9 @@ class RegistrationFollower:
             if now is not info.status:
                 await keyring.set_status(info.sha1, now)
                 await asyncio.to_thread(self._journal.note_certificate, info.sha1, now.value)
+                changed = True
+        if changed:  # a certificate that is registered now can be used when its status is known
+            await self._wiring.signer.ocsp.refresh_stale()
 
     async def _settle_requests(self, globalconf: GlobalConf) -> None:
         for request in self._wiring.serverconf.snapshot.pending_requests:
