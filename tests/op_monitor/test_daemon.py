@@ -31,7 +31,7 @@ from op_monitor.monitor_world import (
 )
 from sild.database import sqlite_url
 from sild.errors import CallerError, PlatformError, TrustError
-from sild.http1 import Fetched, TlsContext, fetch, service_client_context
+from sild.http1 import Fetched, Request, Responder, TlsContext, fetch, serve, service_client_context
 from sild.op_monitor import BufferRules, MonitoringRules, OperationalMonitor, RemoteMonitor, RemoteTls
 from sild.pki import CertificateProfile
 from sild.xroad.faults import PeerFault
@@ -291,6 +291,47 @@ async def test_monitoring_client_of_the_instance_sees_all(tmp_path: Path) -> Non
                 assert found.count == seen
                 assert ("securityServerInternalIp" in found.text) == (client == STRANGER)
             await remote.close()
+
+
+async def test_daemon_that_does_not_answer_holds_no_stop_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asyncio.Event()
+
+    async def silent(request: Request, responder: Responder) -> None:
+        asked.set()
+        await asyncio.sleep(100)
+
+    monkeypatch.setattr("sild.op_monitor.buffer.FINISHING_SECONDS", 0.1)
+    monkeypatch.setattr("sild.op_monitor.remote.CLOSING_SECONDS", 0.1)
+    server = await serve(silent, "127.0.0.1", 0)
+    remote = RemoteMonitor(
+        f"http://127.0.0.1:{server.port}", rules=BufferRules(sending_interval_seconds=0.01)
+    )
+    running = asyncio.create_task(remote.run())
+    remote.store(record())
+    await asked.wait()
+    async with asyncio.timeout(5):
+        running.cancel()
+        await asyncio.wait([running])
+        await remote.close()
+    assert remote.waiting == 1
+    await server.close(0)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"OK", b"[]", b'{"status":"Error","errorMessage":"full"}', b"[" * 50_000]
+)
+async def test_only_ok_counts_as_stored(answer: bytes) -> None:
+    async def says(request: Request, responder: Responder) -> None:
+        assert json.loads(await request.read(10_000))["records"]
+        await responder.send(200, [], answer)
+
+    server = await serve(says, "127.0.0.1", 0)
+    remote = RemoteMonitor(f"http://127.0.0.1:{server.port}")
+    remote.store(record())
+    assert not await remote.flush()
+    assert remote.waiting == 1
+    await remote.close()
+    await server.close(0)
 
 
 def test_addresses_that_are_none() -> None:

@@ -16,6 +16,7 @@ from sild.telemetry import get_logger
 __all__ = ["RecordBuffer"]
 
 log = get_logger("op_monitor")
+FINISHING_SECONDS = 5.0
 Deliver = Callable[[Sequence[OperationalDataRecord]], Awaitable[None]]
 
 
@@ -80,12 +81,14 @@ class RecordBuffer:
         return True
 
     async def _hand_over(self, batch: list[OperationalDataRecord]) -> bool:
-        """A delivery under way is finished even when the round is cancelled: else a record could be lost or come twice."""
+        """A delivery under way may finish even when the round is cancelled: else a record could be lost or come twice."""
         delivery = asyncio.ensure_future(self._deliver(batch))
         try:
             await asyncio.shield(delivery)
         except asyncio.CancelledError:
+            await asyncio.wait([delivery], timeout=FINISHING_SECONDS)
             if not delivery.done():
+                delivery.cancel()
                 await asyncio.wait([delivery])
             if delivery.cancelled() or delivery.exception() is not None:
                 self._put_back(batch)
