@@ -138,6 +138,11 @@ async def test_what_counts(monitor: OperationalMonitor, health) -> None:  # type
     assert found.statistics()["requestMinDuration"] == 50
 
 
+async def test_what_has_just_happened_counts(monitor: OperationalMonitor, health) -> None:  # type: ignore[no-untyped-def]
+    monitor.store(record())
+    assert (await health()).services() == ["EE/GOV/5678/Register/getPerson"]
+
+
 async def test_filter_by_provider(monitor: OperationalMonitor, health) -> None:  # type: ignore[no-untyped-def]
     monitor.store(record(service_code="b<&>"))
     monitor.store(record(service_code="a"))

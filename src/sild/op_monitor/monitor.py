@@ -122,6 +122,9 @@ class OperationalMonitor:
                 )
             if code == HEALTH_DATA:
                 provider = parse_health_filter(message)
+                await (
+                    self.flush()
+                )  # what this process has just done counts; other processes are seconds behind
                 return await self._in(
                     self._reading, lambda: health_data(self._store, self.rules, self._started, provider)
                 )
