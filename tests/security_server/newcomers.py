@@ -99,7 +99,7 @@ class Instance:
         for server in (self.nation.provider, self.nation.consumer, *(each.server for each in self.newcomers)):
             if server.addresses:
                 await server.configuration.refresh()
-                await server._follower.follow()
+                await server.registration_follower.follow()
 
     def member(self, code: str) -> ClientId:
         return ClientId(PLAN.instance_identifier, "COM", code)

@@ -150,7 +150,7 @@ async def test_auth_certificate_the_configuration_does_not_know(forger: Forger, 
     world.change_server("ss1", auth_cert_hashes=())
     await world.publish()
     server = forger.site.server
-    await server._follower.follow()
+    await server.registration_follower.follow()
     (info,) = server.signer.keyring.certificates(usage=KeyUsage.AUTHENTICATION)
     assert info.status is CertificateStatus.GLOBAL_ERROR, "an honest server would not even try"
     await server.signer.keyring.set_status(info.sha1, CertificateStatus.REGISTERED)

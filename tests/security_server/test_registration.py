@@ -261,7 +261,7 @@ async def test_another_owner(instance: Instance) -> None:
     assert newcomer.owner == former
     instance.central.approve_management_request(number)
     await instance.settle()
-    await newcomer.server._follower.follow()
+    await newcomer.server.registration_follower.follow()
     assert newcomer.owner == heir
     assert newcomer.status(former) is ClientStatus.REGISTERED, "the former owner stays as a client"
     assert newcomer.auth_status is CertificateStatus.REGISTERED

@@ -23,6 +23,7 @@ import click
 from pydantic import Field, SecretStr, model_validator
 
 from sild.http1 import run
+from sild.processes.security_server_administration import ADMINISTRATION
 from sild.processes.supervisor import LEAVE_SIGNAL, Plan, Supervisor, inherited_sockets, worker_command
 from sild.security_server import Maintenance, SecurityServer, SecurityServerSettings
 from sild.settings import LogLevel, read_secret, read_settings
@@ -77,11 +78,10 @@ class SecurityServerProcessSettings(SecurityServerSettings):
         return SecurityServerSettings(**values)
 
 
-@click.command("security-server")
+@click.group("security-server", invoke_without_command=True)
 @click.option(
     "--config",
     "config",
-    required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Settings (TOML); see docs/security_server.md.",
 )
@@ -89,8 +89,23 @@ class SecurityServerProcessSettings(SecurityServerSettings):
 @click.option("--workers", type=click.IntRange(0, 256), help="Instead of the setting `workers`.")
 @click.option("--worker", type=int, hidden=True)
 @click.option("--listening", default="", hidden=True)
-def command(config: Path, grace: float, workers: int | None, worker: int | None, listening: str) -> None:
-    """Run a security server until SIGTERM or SIGINT. Prints one JSON line with its addresses when it serves."""
+@click.pass_context
+def command(
+    context: click.Context,
+    config: Path | None,
+    grace: float,
+    workers: int | None,
+    worker: int | None,
+    listening: str,
+) -> None:
+    """Run a security server until SIGTERM or SIGINT, or with a command administer the one that runs.
+
+    Prints one JSON line with its addresses when it serves.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if config is None:
+        raise click.MissingParameter(param_hint="--config", param_type="option")
     settings = read_settings(SecurityServerProcessSettings, config)
     configure_logging(settings.log_level)
     _allow_many_connections()
@@ -98,6 +113,10 @@ def command(config: Path, grace: float, workers: int | None, worker: int | None,
         run(_supervise(config, grace, workers))
     else:
         run(_serve(settings.at(config.parent.resolve()), grace, worker, inherited_sockets(listening)))
+
+
+for each in ADMINISTRATION:
+    command.add_command(each)
 
 
 def _allow_many_connections() -> None:

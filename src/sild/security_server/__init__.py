@@ -13,12 +13,14 @@ provider_rest.py  a request on its way in           tls_contexts.py, internal_tl
 provider_soap.py  the same of SOAP                  downloads.py, ocsp_responder.py        evidence, port 5577
 service_call.py   the service behind                metaservices.py, soap_metaservices.py  listClients, listMethods, ...
 health.py         for load balancers            sharing.py                             several processes of one server
+registration.py    itself and clients              registration_follow.py, _states, _journal, _sending
 received.py, outgoing.py, spool.py, soap_passing.py                                        messages as streams
 """
 
 from sild.security_server.access_rights import AccessRights, EndpointRule
 from sild.security_server.crash_points import CRASH_POINTS
 from sild.security_server.health import Maintenance
+from sild.security_server.registration import Registration
 from sild.security_server.server import SecurityServer
 from sild.security_server.serverconf import ServerConf
 from sild.security_server.settings import PeerRoute, SecurityServerSettings
@@ -32,6 +34,7 @@ __all__ = [
     "EndpointRule",
     "Maintenance",
     "PeerRoute",
+    "Registration",
     "SecurityServer",
     "SecurityServerSettings",
     "ServerConf",

@@ -164,7 +164,7 @@ class SecurityServer:
         self._parts = self._compose()
         wiring = self._registration_wiring()
         self.registration = Registration(wiring)
-        self._follower = RegistrationFollower(wiring)
+        self.registration_follower = RegistrationFollower(wiring)
         self.acme = None if settings.acme is None else self._acme_client(settings.acme)
         self.health = Health(self._checks(), Maintenance(settings.directory))
         self._listening = dict(listening or {})
@@ -268,8 +268,8 @@ class SecurityServer:
             await self._download.begin()
         except PlatformError as error:
             log.refusal("server.configuration_not_refreshed", error)
-        await self._follower.follow()
-        self.configuration.on_change(lambda _globalconf: self._follower.wake())
+        await self.registration_follower.follow()
+        self.configuration.on_change(lambda _globalconf: self.registration_follower.wake())
         try:
             await self.signer.ocsp.refresh_stale()
         except PlatformError as error:
@@ -280,7 +280,7 @@ class SecurityServer:
         self._run(self.hardware.run())
         self._run(self.timestamper.run())
         self._run(self.archiver.run())
-        self._run(self._follower.run())
+        self._run(self.registration_follower.run())
         if self.acme is not None:
             self._run(self.acme.renewal.run())
         self._run(self._watch_changes())
@@ -391,7 +391,7 @@ class SecurityServer:
 
     async def _take_up_changes(self) -> None:
         if await take_up_changes(self.serverconf, self.signer):
-            self._follower.wake()
+            self.registration_follower.wake()
 
     async def reload(self) -> None:
         """Take up every change at once: databases, global configuration. What fails is logged."""
@@ -429,7 +429,7 @@ class SecurityServer:
         kind = read_certificate(certificate)
         status = CertificateStatus.SAVED if is_auth_certificate(kind) else CertificateStatus.REGISTERED
         info = await self.signer.keyring.import_certificate(kind, status=status, is_active=True)
-        await self._follower.follow()
+        await self.registration_follower.follow()
         return self.signer.keyring.certificate(info.sha1)
 
 
