@@ -48,6 +48,10 @@ def test_head_gives_the_length(client: Site) -> None:
     assert int(response.headers["content-length"]) == len(client.get("/internalconf?version=6").body)
 
 
+def test_no_wsdl_without_the_services_address(client: Site) -> None:
+    assert client.get("/managementservices.wsdl").status == 404
+
+
 def test_other_methods(client: Site) -> None:
     assert client.request("POST", "/internalconf").status == 405
 

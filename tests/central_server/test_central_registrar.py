@@ -111,6 +111,8 @@ def test_requests_are_decided_while_the_server_runs(
     decided = sild("requests", "approve", "--config", config, "--json", str(number))
     assert json.loads(decided.output)["status"] == "APPROVED"
     assert published(source, "<address>ss1.example.org</address>")
+    with urlopen(f"{source}/managementservices.wsdl") as answer:
+        assert b'location="https://cs.example.org:4002/managementservice/manage/"' in answer.read()
     deletion = Signed(requests.soap(ClientDeletion(SERVER, OTHER_SUBSYSTEM)))
     assert isinstance(asyncio.run(services.manage(deletion)), int)
 

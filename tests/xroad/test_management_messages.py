@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from sild.errors import CallerError, PeerError
+from sild.security_server.wsdl import parse_wsdl
 from sild.xroad import ClientId, SecurityServerId
 from sild.xroad.management import (
     MAX_REQUEST_BYTES,
@@ -27,6 +30,7 @@ from sild.xroad.management import (
     OwnerChange,
     Signing,
     management_body,
+    management_services_wsdl,
     parse_management_body,
     parse_management_request,
     parse_management_response,
@@ -35,6 +39,7 @@ from sild.xroad.management import (
     service_code_of,
     signing_of,
 )
+from sild.xroad.soap import XROAD
 
 OWNER = ClientId("DEV", "GOV", "1")
 SERVER = SecurityServerId(OWNER, "SS1")
@@ -46,6 +51,11 @@ ATTACHMENTS = {
     "certificates": [b"auth certificate", b"owner certificate"],
     "ocsp": b"ocsp",
 }
+
+
+@pytest.fixture(scope="module")
+def request_schema(shared: Path) -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(shared / "schema" / "message" / "request.xsd"))
 
 
 def attachments_of(request: ManagementRequest) -> dict[str, object]:
@@ -340,3 +350,52 @@ def test_an_answer_of_another_service() -> None:
     with pytest.raises(PeerError) as error:
         parse_management_response(answer.replace(b"clientRegResponse", b"clientRegResponseX"))
     assert error.value.code == "invalid_soap"
+
+
+@given(requests)
+@settings(max_examples=60)
+def test_the_standard_s_schema_accepts_what_is_written(
+    request_schema: etree.XMLSchema, request: ManagementRequest
+) -> None:
+    """X-Road's own request.xsd, read by libxml2: requests and answers."""
+    message, _ = parse_management_request(rendered(request))
+    for data in (message.data, render_management_response(message, request, 7).data):
+        body = etree.fromstring(data).find("{http://schemas.xmlsoap.org/soap/envelope/}Body")
+        assert body is not None
+        element = body[0]
+        element.tag = (
+            f"{{{XROAD}}}{service_code_of(request)}"  # the schema has no answers: they are of the same type
+        )
+        request_schema.assertValid(element)
+
+
+def test_the_wsdl_describes_every_kind_that_comes_through_the_exchange(
+    tmp_path: Path,
+) -> None:
+    wsdl = management_services_wsdl("https://cs:4002/managementservice/manage/")
+    operations = parse_wsdl(wsdl)
+    assert {operation.code for operation in operations} == set(SERVICE_CODES) - {"authCertReg"}
+    assert {operation.url for operation in operations} == {"https://cs:4002/managementservice/manage/"}
+    identifiers, messages = etree.fromstring(wsdl).iter("{http://www.w3.org/2001/XMLSchema}schema")
+    (tmp_path / "identifiers.xsd").write_bytes(etree.tostring(identifiers))
+    found = messages.find("{http://www.w3.org/2001/XMLSchema}import")
+    assert found is not None
+    found.set("schemaLocation", "identifiers.xsd")
+    (tmp_path / "messages.xsd").write_bytes(etree.tostring(messages))
+    described = etree.XMLSchema(etree.parse(tmp_path / "messages.xsd"))
+    for request in (
+        AuthCertDeletion(SERVER, b"certificate"),
+        ClientRegistration(SERVER, CLIENT, "name"),
+        ClientRegistration(SERVER, OWNER),
+        ClientRenaming(SERVER, CLIENT, "name"),
+        *(kind(SERVER, CLIENT) for kind in (ClientDeletion, ClientDisabling, ClientEnabling, OwnerChange)),
+        AddressChange(SERVER, "a"),
+        MaintenanceModeEnabling(SERVER),
+        MaintenanceModeEnabling(SERVER, "m"),
+        MaintenanceModeDisabling(SERVER),
+    ):
+        message, _ = parse_management_request(rendered(request))
+        for data in (message.data, render_management_response(message, request, 7).data):
+            body = etree.fromstring(data).find("{http://schemas.xmlsoap.org/soap/envelope/}Body")
+            assert body is not None
+            described.assertValid(body[0])

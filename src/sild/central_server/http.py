@@ -2,6 +2,7 @@
 
 GET or HEAD  /internalconf, /externalconf     ?version=N, without a number 2; a version that is not published: 404
              /V<N>/<digits>/<file>            the files of a generation
+             /managementservices.wsdl         what the management security server adds the services by
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from sild.xroad.globalconf import MINIMUM_VERSION
+from sild.xroad.management import management_services_wsdl
 
 __all__ = ["configuration_app"]
 
@@ -25,8 +27,11 @@ _VERSION = re.compile(r"(?:^|&)version=(\d+)(?=&|$)")
 _FILE = re.compile(r"[a-z][a-z0-9-]*\.xml", re.ASCII)
 
 
-def configuration_app(public: Path) -> Starlette:
-    """The configuration source over `public`, the directory a central server publishes into."""
+def configuration_app(public: Path, *, management_services_address: str | None = None) -> Starlette:
+    """The configuration source over `public`, the directory a central server publishes into.
+
+    management_services_address: of port 4002 as its WSDL names it; without it there is no WSDL.
+    """
 
     async def directory(request: Request) -> Response:
         source = request.url.path.removeprefix("/")
@@ -48,8 +53,14 @@ def configuration_app(public: Path) -> Starlette:
             raise HTTPException(404)
         return FileResponse(path, media_type="text/xml")
 
+    async def wsdl(_request: Request) -> Response:
+        if management_services_address is None:
+            raise HTTPException(404)
+        return Response(management_services_wsdl(management_services_address), media_type="text/xml")
+
     return Starlette(
         routes=[
+            Route("/managementservices.wsdl", wsdl),
             Route("/internalconf", directory),
             Route("/externalconf", directory),
             Route("/V{version:int}/{generation}/{name}", file),

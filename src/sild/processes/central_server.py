@@ -137,7 +137,10 @@ async def run(settings: CentralServerSettings, *, base: Path) -> None:
         await asyncio.to_thread(_write_anchors, server, base / settings.directory)
         publishing = asyncio.create_task(server.run(interval=settings.regeneration_seconds))
         try:
-            application = configuration_app(server.public_directory)
+            services = await asyncio.to_thread(server.management_services)
+            application = configuration_app(
+                server.public_directory, management_services_address=services.services_address
+            )
             listeners = [Listener(application, listen.at(base)) for listen in settings.listen]
             async with _request_services(settings, server, base) as addresses:
                 await serve_asgi(listeners, name="central-server", others=addresses)

@@ -4,10 +4,12 @@ Pure: bytes and values in, values out. `security_server` asks, `central_server` 
 
 requests.py  the eleven requests, their service codes, who signs     bodies.py  the HTTP body with its attachments
 writing.py   SOAP messages written      reading.py  and read         checks.py  whether a request is its server's own
+description.py  the services' WSDL
 """
 
 from sild.xroad.management.bodies import ManagementBody, management_body, parse_management_body
 from sild.xroad.management.checks import verify_management_request
+from sild.xroad.management.description import management_services_wsdl
 from sild.xroad.management.reading import parse_management_request, parse_management_response
 from sild.xroad.management.requests import (
     MAX_REQUEST_BYTES,
@@ -48,6 +50,7 @@ __all__ = [
     "OwnerChange",
     "Signing",
     "management_body",
+    "management_services_wsdl",
     "parse_management_body",
     "parse_management_request",
     "parse_management_response",
