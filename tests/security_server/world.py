@@ -153,6 +153,7 @@ class Central:
     groups: list[GlobalGroup] = field(default_factory=list)
     monitoring_client: ClientId | None = None
     ocsp_freshness_seconds: int = 3600
+    more_cas: list[ApprovedCA] = field(default_factory=list)
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     directory: bytes = b""
@@ -218,7 +219,10 @@ class Central:
                     (der(self.signer.certificate),),
                 ),
             ),
-            approved_cas=(ApprovedCA("Test CA", CaInfo(der(pki.ca.certificate), ocsp), PROFILE),),
+            approved_cas=(
+                ApprovedCA("Test CA", CaInfo(der(pki.ca.certificate), ocsp), PROFILE),
+                *self.more_cas,
+            ),
             approved_tsas=(ApprovedTSA("Test TSA", f"{self.trust_url}/tsa", der(pki.tsa.certificate)),),
             members=tuple(
                 Member(
@@ -383,10 +387,10 @@ class World:
         server = SecurityServer(SecurityServerSettings.model_validate(values | settings))
         await server.initialise_token("1234")
         await server.hardware.open()
-        auth_certificate = await self._certificate(server, KeyUsage.AUTHENTICATION, self.member(owner), auth)
+        auth_certificate = await self.certify(server, KeyUsage.AUTHENTICATION, self.member(owner), auth)
         codes = sorted({owner, *(client.member_code for client in clients)})
         sign_certificates = {
-            code: await self._certificate(server, KeyUsage.SIGNING, self.member(code), sign) for code in codes
+            code: await self.certify(server, KeyUsage.SIGNING, self.member(code), sign) for code in codes
         }
         server.serverconf.add_timestamping_service("Test TSA", f"{self.central.trust_url}/tsa")
         for client in clients:
@@ -425,8 +429,8 @@ class World:
             if server.id.server_code == name:
                 servers[index] = replace(server, **values)  # type: ignore[arg-type]
 
-    async def _certificate(
-        self, server: SecurityServer, usage: KeyUsage, who: ClientId, issuing: Issuing | None
+    async def certify(
+        self, server: SecurityServer, usage: KeyUsage, who: ClientId, issuing: Issuing | None = None
     ) -> x509.Certificate:
         issuing = issuing or Issuing()
         usual = KeyAlgorithm.RSA_2048 if self.kind == "rsa-2048" else KeyAlgorithm.EC_P256
@@ -466,6 +470,17 @@ class World:
         settings = site.server.settings.model_copy(update=changed)
         await site.server.stop(grace=0.5)
         self.sites.pop(site.name, None)
+        return await self.launch(settings, prefix=prefix, grace=grace)
+
+    async def launch(
+        self,
+        settings: SecurityServerSettings,
+        *,
+        prefix: Sequence[str] = (),
+        grace: float = 2.0,
+        workers: int | None = None,
+    ) -> Spawned:
+        """A process of `settings`; with `workers`, a supervisor and theirs."""
         directory = settings.directory
         config = directory / "settings.toml"
         config.write_text(toml_of(settings))
@@ -481,6 +496,7 @@ class World:
                 str(config),
                 "--grace",
                 str(grace),
+                *(() if workers is None else ("--workers", str(workers))),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=out,
             )
