@@ -57,6 +57,8 @@ WRONG = [
     ("trust", 'directory = "state"\npassword = "hunter2"\nkey_kind = "dsa"', "key_kind: Input should be"),
     ("central-server", CENTRAL_SERVER + 'pin = "hunter2"\n[instance]\nmember_clases = 1', "no such setting"),
     ("central-server", CENTRAL_SERVER + 'pin_file = "none"', "none: No such file or directory"),
+    ("op-monitor", 'directory = "state"\nclient_certificates = ["x"]', "client_certificates go with a certi"),
+    ("op-monitor", 'directory = "state"\n[monitoring]\nbuffer_size = -1', "monitoring.buffer_size: Input"),
     ("registry", 'directory = "state"\npeople = 5', "people: Input should be greater"),
     ("registry", "directory = ", "is not TOML"),
 ]
