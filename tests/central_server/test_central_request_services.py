@@ -11,8 +11,8 @@ import pytest
 from central_world import INSTANCE, MANAGEMENT, MEMBER, OTHER, OTHER_SUBSYSTEM, SERVER, SetClock
 from management_world import NEW_SERVER, Requests, Services, Signed, services
 
-from sild.central_server import AutomaticApproval, CentralServer
-from sild.http1 import open_connection, service_client_context
+from sild.central_server import AutomaticApproval, CentralServer, management_service
+from sild.http1 import open_connection, serve, service_client_context
 from sild.pki import SignatureAlgorithm, der
 from sild.xroad.faults import Fault, parse_soap_fault
 from sild.xroad.identifiers import ClientId, SecurityServerId
@@ -463,7 +463,8 @@ async def test_an_instance_without_signing_keys_takes_no_requests(
     with central_server._engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM signing_keys")
     async with services(central_server, pki, clock) as running:
-        assert code_of(await running.register(requests.registration()))[0] == "internal_error"
+        answer = await running.register(requests.registration())
+        assert code_of(answer) == ("internal_error", "The central server cannot take requests now")
 
 
 async def test_the_services_key_is_pinned_and_renewed_while_they_run(
@@ -490,3 +491,78 @@ async def test_the_services_key_is_pinned_and_renewed_while_they_run(
     second = await shown()
     assert second != first
     assert second == central_server.management_service_certificate()
+
+
+async def test_a_database_that_is_away_is_not_described(
+    running: Services, requests: Requests, central_server: CentralServer
+) -> None:
+    with central_server._engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE management_requests RENAME TO gone")
+    answer = await running.register(requests.registration())
+    assert code_of(answer) == ("database_error", "The central server cannot take requests now")
+
+
+async def test_anybody_may_connect_where_that_is_asked_for(
+    central_server: CentralServer, pki: Pki, clock: SetClock, requests: Requests
+) -> None:
+    handler = management_service(central_server, clock=clock, client_certificates=None)
+    listening = await serve(handler, "127.0.0.1", 0, tls=central_server.management_service_tls())
+    try:
+        services = Services("", f"https://127.0.0.1:{listening.port}/managementservice/manage/", pki.ca)
+        deletion = Signed(requests.soap(ClientDeletion(SERVER, OTHER_SUBSYSTEM)))
+        assert (await services.post(services.management, deletion, anonymous=True)).status == 200
+    finally:
+        await listening.close(grace=1.0)
+
+
+ORDER = [
+    ("cert_validation", "Authentication certificate is not valid"),
+    ("invalid_signature_value", "Auth signature verification failed"),
+    ("cert_validation", "Member (owner/client) sign certificate is invalid"),
+    ("incorrect_validation_info", "does not apply"),
+    ("invalid_signature_value", "Owner signature verification failed"),
+    ("invalid_request", "Invalid management service address. Contact central server administrator."),
+    ("invalid_client_identifier", "The management request contains an invalid identifier."),
+    ("invalid_request", "Sender does not match server owner."),
+    ("cert_validation", "Authentication certificates do not match."),
+    ("invalid_request", "Subject identifier"),
+    ("invalid_request", "Invalid server address"),
+    ("internal_error", "management_request_exists with statusCode 409"),
+]
+
+
+@pytest.mark.parametrize("first", range(len(ORDER)))
+async def test_of_several_faults_the_first_in_x_road_s_order_is_told(
+    running: Services, requests: Requests, central_server: CentralServer, first: int
+) -> None:
+    """Everything from `first` on is wrong at once."""
+
+    def wrong(place: int) -> bool:
+        return place >= first
+
+    pki, auth = requests.pki, requests.auth
+    waiting = AuthCertRegistration(NEW_SERVER, "a", der(auth.certificate))
+    central_server.submit_management_request(waiting)
+    owner = requests.member(MEMBER if wrong(9) else OTHER)
+    other_certificate = der(pki.auth_credential(server_code="SS9").certificate)
+    soap = requests.soap(
+        AuthCertRegistration(
+            SecurityServerId(OTHER, "a/b") if wrong(6) else NEW_SERVER,
+            "not a host" if wrong(10) else "ss1.example.org",
+            other_certificate if wrong(8) else der(auth.certificate),
+        ),
+        sender=MEMBER if wrong(7) else OTHER,
+        provider=OTHER_SUBSYSTEM if wrong(5) else MANAGEMENT,
+    )
+    stranger = pki.tls_credential("stranger")
+    signed = requests.signed(soap, stranger if wrong(1) else auth, stranger if wrong(4) else owner)
+    signed = replace(
+        signed,
+        certificates=(
+            der((owner if wrong(0) else auth).certificate),
+            der((auth if wrong(2) else owner).certificate),
+        ),
+        ocsp=requests.ocsp(requests.member(OTHER if wrong(9) else MEMBER) if wrong(3) else owner),
+    )
+    code, message = code_of(await running.register(signed))
+    assert (code, ORDER[first][1] in message) == (ORDER[first][0], True), message

@@ -132,6 +132,9 @@ class _Service:
             async with self._turn:
                 answer = await asyncio.to_thread(self._process, content_type, body)
             return 200, _HEADERS, answer
+        except Unavailable as error:
+            log.refusal("management_request.refused", error, detail=detail, peer=request.peer_address)
+            fault = Fault(error.code, "The central server cannot take requests now", detail)
         except PlatformError as error:
             log.refusal("management_request.refused", error, detail=detail, peer=request.peer_address)
             fault = Fault(error.code, error.message, detail)
