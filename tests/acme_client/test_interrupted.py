@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ordering_world import CA, OrderingWorld, client
+from ordering_world import CA, DUE_NOW, OrderingWorld, client
 from world import Site
 
 from sild.acme_client.ordering import Ordering
 from sild.acme_client.protocol import AcmeConnection
-from sild.acme_client.store import Store
+from sild.acme_client.store import RenewalRow, Store
 from sild.security_server import SecurityServer
 from sild.signer import KeyUsage
 
@@ -26,7 +26,7 @@ STEPS: dict[str, tuple[type, str, bool]] = {
     "account opened": (AcmeConnection, "open_account", True),
     "order made": (AcmeConnection, "begin_order", True),
     "name proven, certificate issued": (AcmeConnection, "finish_order", True),
-    "imported": (Store, "delete_order", False),
+    "imported": (Store, "finish_order", False),
 }
 
 
@@ -113,3 +113,27 @@ async def test_the_authority_loses_an_order(it: OrderingWorld, monkeypatch: pyte
     await client(site).ordering.resume()
     assert await client(site).ordering.pending() == ()
     assert site.server.signer.keyring.certificates()[-1].key_id == waiting.key_id
+
+
+async def test_a_renewal_is_interrupted(it: OrderingWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At every step, the server begun anew each time: one certificate comes in the old one's place, by one key."""
+    site = await it.add_server("ss1", "1", acme={"renewal": True, "renewal_interval": 3600.0})
+    it.validity(DUE_NOW)
+    old = await client(site).ordering.order(CA, KeyUsage.SIGNING, site.owner, activate=True)
+    it.validity(timedelta(days=365))
+    keys = len(site.server.token.public_keys)
+    for step in STEPS:
+        with monkeypatch.context() as patch:
+            end_at(patch, step)
+            with pytest.raises(Ended):
+                await client(site).renewal._renew(old, RenewalRow(old.sha1))
+        for order in await client(site).ordering.pending():
+            client(site)._store.release_order(order.id)
+    server = await again(site)
+    async with asyncio.timeout(10):
+        while await client(site).ordering.pending():
+            await asyncio.sleep(0.05)
+    new = server.signer.keyring.certificates()[-1]
+    assert client(site)._store.renewals()[old.sha1].renewed_by == new.sha1 != old.sha1
+    assert len(server.token.public_keys) == keys + 1
+    assert it.issued() == 5

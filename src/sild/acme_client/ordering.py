@@ -159,18 +159,30 @@ class Ordering:
             raise AcmeRefusal(f"{authority.name!r} is approved for authentication certificates only")
 
     async def resume(self) -> None:
-        """Go on with the orders nobody works on, of this process's earlier life or of another server. Failures are logged."""
+        """Go on with first orders nobody works on, of this process's earlier life or of another server. Failures are logged.
+
+        Those that renew a certificate are gone on with where it is looked at (`Renewal`).
+        """
         for order in await asyncio.to_thread(self._wiring.store.orders):
-            at = self._wiring.clock()
-            if order.id in self._mine or not await asyncio.to_thread(
-                self._wiring.store.claim_order, order.id, at=at, busy_until=self._busy_until()
-            ):
-                continue
-            log.info("acme.order_resumed", order=order.id, authority=order.authority, usage=order.usage.value)
-            try:
-                await self._work(order)
-            except PlatformError as error:
-                log.refusal("acme.order_failed", error, order=order.id)
+            if order.replaces is None:
+                try:
+                    await self.go_on(order)
+                except PlatformError as error:
+                    log.refusal("acme.order_failed", error, order=order.id)
+
+    async def go_on(self, order: Order) -> CertificateInfo | None:
+        """Go on with an order that was interrupted; None while somebody works on it."""
+        at = self._wiring.clock()
+        if order.id in self._mine or not await asyncio.to_thread(
+            self._wiring.store.claim_order, order.id, at=at, busy_until=self._busy_until()
+        ):
+            return None
+        log.info("acme.order_resumed", order=order.id, authority=order.authority, usage=order.usage.value)
+        return await self._work(order)
+
+    async def cancel(self, order_id: str) -> None:
+        """Give up an order that waits to be gone on with: its key and request are deleted."""
+        await self._undo(order_id)
 
     async def pending(self) -> tuple[Order, ...]:
         """Orders that are under way or wait to be gone on with."""
@@ -190,7 +202,7 @@ class Ordering:
             raise
         finally:
             self._mine.discard(order.id)
-        await asyncio.to_thread(self._wiring.store.delete_order, order.id)
+        await asyncio.to_thread(self._wiring.store.finish_order, order, info.sha1)
         log.info(
             "acme.certificate_imported", order=order.id, certificate=info.sha1, usage=info.usage.value,
             member=str(info.member), not_after=info.certificate.not_valid_after_utc.isoformat(),

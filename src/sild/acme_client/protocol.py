@@ -110,15 +110,19 @@ class AcmeConnection:
 
     def begin_order(self, dns_name: str, *, profile: str | None, replaces: str | None) -> str:
         """A new order for one name. Its URL."""
-        profiles = self._profiles()
+        with _speaking("acme.order_creation_failure", f"the authority takes no order for {dns_name}"):
+            try:
+                return self._new_order(dns_name, profile, replaces if self._has_renewal_info() else None)
+            except errors.ConflictError:  # another order replaces that certificate already (RFC 9773 7.4)
+                return self._new_order(dns_name, profile, None)
+
+    def _new_order(self, dns_name: str, profile: str | None, replaces: str | None) -> str:
         order = _NewOrder(
             identifiers=[messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=dns_name)],
-            profile=profile if profile in profiles else "",
-            replaces=replaces if self._has_renewal_info() else None,
+            profile=profile if profile in self._profiles() else "",
+            replaces=replaces,
         )
-        with _speaking("acme.order_creation_failure", f"the authority takes no order for {dns_name}"):
-            response = self._post(self._acme.directory["newOrder"], order)
-            return str(response.headers["Location"])
+        return str(self._post(self._acme.directory["newOrder"], order).headers["Location"])
 
     def finish_order(
         self,

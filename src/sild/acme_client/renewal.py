@@ -135,6 +135,8 @@ class Renewal:
 
     async def _failed(self, info: CertificateInfo, row: RenewalRow, error: PlatformError) -> None:
         settings, at = self._wiring.settings, self._wiring.clock()
+        rows = await asyncio.to_thread(self._wiring.store.renewals)
+        row = rows.get(info.sha1, row)  # what had been achieved before
         wait = min(settings.retry_first * 2 ** min(row.failures, 20), settings.retry_most)
         later = at + timedelta(seconds=wait * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, hides nothing
         log.refusal(
@@ -170,7 +172,26 @@ class Renewal:
         if not self._was_in_use(info):
             return row
         await self._keep(row)
-        new = await self._ordering.order(
+        new = await self._ordered(info, authority)
+        if new is None:
+            return row
+        log.info("acme.renewed", certificate=info.sha1, new_certificate=new.sha1, usage=info.usage.value)
+        row = replace(row, renewed_by=new.sha1)
+        await self._wiring.mail.tell(
+            info.member,
+            f"A certificate was renewed: {info.usage.value}, {info.member}",
+            f"The {info.usage.value} certificate {info.sha1} of {info.member} was renewed.\n"
+            f"The new one, {new.sha1}, ends on {new.certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC.",
+            success=True,
+        )
+        return await self._follow(info, new, row)
+
+    async def _ordered(self, info: CertificateInfo, authority: ApprovedCA) -> CertificateInfo | None:
+        """By an order that was begun before, if there is one: its key is not made twice. None: another process has it."""
+        for order in await self._ordering.pending():
+            if order.replaces == info.sha1:
+                return await self._ordering.go_on(order)
+        return await self._ordering.order(
             authority.name,
             info.usage,
             info.member,
@@ -180,17 +201,6 @@ class Renewal:
             token_id=self._wiring.keyring.token_of(info.key_id).token_id,
             replaces=info,
         )
-        log.info("acme.renewed", certificate=info.sha1, new_certificate=new.sha1, usage=info.usage.value)
-        row = replace(row, renewed_by=new.sha1)
-        await self._keep(row)
-        await self._wiring.mail.tell(
-            info.member,
-            f"A certificate was renewed: {info.usage.value}, {info.member}",
-            f"The {info.usage.value} certificate {info.sha1} of {info.member} was renewed.\n"
-            f"The new one, {new.sha1}, ends on {new.certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC.",
-            success=True,
-        )
-        return await self._follow(info, new, row)
 
     def _was_in_use(self, info: CertificateInfo) -> bool:
         """One that was put out of use, or whose key is gone, is not renewed."""

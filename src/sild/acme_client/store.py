@@ -203,6 +203,19 @@ class Store:
         with self._transaction() as connection:
             connection.execute(delete(certificate_order).where(certificate_order.c.id == order_id))
 
+    def finish_order(self, order: Order, sha1: str) -> None:
+        """The certificate is there: it has taken the place of the one it renews, and the order is no more."""
+        with self._transaction() as connection:
+            if order.replaces is not None:
+                connection.execute(
+                    delete(certificate_renewal).where(certificate_renewal.c.sha1 == order.replaces)
+                )
+                connection.execute(
+                    insert(certificate_renewal),
+                    {"sha1": order.replaces, "failures": 0, "renewed_by": sha1},
+                )
+            connection.execute(delete(certificate_order).where(certificate_order.c.id == order.id))
+
     def orders(self) -> tuple[Order, ...]:
         with self._transaction() as connection:
             return tuple(_order(row) for row in connection.execute(select(certificate_order)))
