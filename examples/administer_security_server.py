@@ -3,8 +3,8 @@
     python examples/administer_security_server.py --config ss1.toml init
     python examples/administer_security_server.py --config ss1.toml --help
 
-There is no administration API yet; this program uses the Python interface that such an API will sit on. Keys and
-certificates (`init`, `request`, `import`) are administered while the server is stopped: a running one has read its token.
+There is no administration API yet; this program uses the Python interface that such an API will sit on. Registration has
+commands of its own, `sild security-server register`, `client` and so on. Keys and certificates (`init`, `request`, `import`) are administered while the server is stopped: a running one has read its token.
 Everything else takes effect in a running server within `server_configuration_interval` seconds.
 """
 
@@ -149,7 +149,10 @@ def add_timestamping(settings: SecurityServerSettings, name: str, url: str) -> N
 @click.option("--connection", type=click.Choice([each.name for each in ConnectionType]), default="HTTPS")
 @click.pass_obj
 def add_client(settings: SecurityServerSettings, client: ClientId, connection: str) -> None:
-    """Let CLIENT's information systems use this server. It must be registered at the central server too."""
+    """Let CLIENT's information systems use this server, which the central server knows of already.
+
+    A client that has yet to be registered: `sild security-server client add` and `client register`.
+    """
     with configuration_of(settings) as conf:
         conf.add_client(client, status=ClientStatus.REGISTERED, connection_type=ConnectionType[connection])
 
@@ -181,6 +184,17 @@ def add_service(settings: SecurityServerSettings, service: ServiceId, url: str, 
 
 
 @main.command()
+@click.argument("client", type=ClientId.parse)
+@click.argument("url")
+@click.pass_obj
+def add_wsdl(settings: SecurityServerSettings, client: ClientId, url: str) -> None:
+    """Offer the SOAP services that the WSDL description at URL describes."""
+    with configuration_of(settings) as conf:
+        for service in conf.add_wsdl(client, url, _described(url)):
+            click.echo(str(service))
+
+
+@main.command()
 @click.argument("service", type=service_id)
 @click.pass_obj
 def refresh_service(settings: SecurityServerSettings, service: ServiceId) -> None:
@@ -201,11 +215,13 @@ def grant(
 ) -> None:
     """Let SUBJECT call METHOD PATH of SERVICE; all of it unless they are given.
 
-    SUBJECT: a subsystem, `global:GROUP` or `local:GROUP`.
+    SERVICE: with the code `*` every service of the client.  SUBJECT: a subsystem, `global:GROUP` or `local:GROUP`.
     """
     with configuration_of(settings) as conf:
         change = conf.revoke if remove else conf.grant
-        change(service, _subject_of_right(subject, settings), method=method, path=path)
+        every = [each for each in conf.snapshot.services if each.client_id == service.client_id]
+        for each in every if service.service_code == "*" else [service]:
+            change(each, _subject_of_right(subject, settings), method=method, path=path)
 
 
 @main.command()

@@ -20,7 +20,7 @@ from sild.security_server import ClientStatus, ConnectionType, SecurityServer
 from sild.signer import KeyUsage
 from sild.trust_services import TrustServices
 from sild.xroad.identifiers import GlobalGroupId, ServiceId
-from sild.xroad.management import SERVICE_CODES
+from sild.xroad.management import management_services_wsdl
 
 __all__ = [
     "SERVICE_CODE",
@@ -135,10 +135,8 @@ async def offer_management_services(
     conf.add_client(provider, status=ClientStatus.REGISTERED, connection_type=ConnectionType.HTTPS)
     conf.add_certificate(provider, certificate)
     owners = GlobalGroupId(plan.instance_identifier, OWNERS_GROUP)
-    for code in SERVICE_CODES:
-        if code != "authCertReg":  # goes to the central server itself
-            service = conf.add_soap_service(provider, code, None, wsdl, url)
-            conf.grant(service, owners)
+    for service in conf.add_wsdl(provider, wsdl, management_services_wsdl(url)):
+        conf.grant(service, owners)
 
 
 def _subject(member: MemberPlan, usage: KeyUsage) -> x509.Name:

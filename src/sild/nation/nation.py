@@ -179,7 +179,9 @@ class Nation:
         else:
             self.central = CentralServer.open(directory, pin=pin, clock=self._clock)
         self._open.callback(self.central.close)
-        application = configuration_app(self.central.public_directory)
+        application = configuration_app(
+            self.central.public_directory, management_services_address=self.management_service_url
+        )
         await self._serve(serve_application(application, HOST, self.ports.central_server))
 
     async def _start_management_services(self) -> None:

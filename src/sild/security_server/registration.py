@@ -12,7 +12,7 @@ request may be made again: the central server refuses a second one while the fir
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sild.clock import Clock
@@ -84,14 +84,15 @@ _MAINTENANCE_FAMILY = ("maintenanceModeEnable", "maintenanceModeDisable")
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What registration needs of its server. own_port: host and port of 8443.  internal_certificate: DER, shown there by
-    both ends.  tls: contexts that offer it."""
+    """What registration needs of its server. own_port: host and port of 8443.  taken_up: returns when the process that serves
+    it has seen what was changed here.  internal_certificate: DER, shown there by both ends.  tls: contexts that offer it."""
 
     clock: Clock
     serverconf: ServerConf
     signer: Signer
     globalconf: Callable[[], GlobalConf | None]
     own_port: Callable[[], tuple[str, int]]
+    taken_up: Callable[[], Awaitable[None]]
     tls: Callable[[], TlsContext]
     internal_certificate: bytes
     crash: CrashPoints
@@ -408,7 +409,8 @@ class Registration:
         owner = self._server_id.owner
         registered = self._globalconf().is_server_client(self._server_id, owner, self._wiring.clock())
         status = ClientStatus.REGISTERED if registered else ClientStatus.SAVED
-        await asyncio.to_thread(self._journal.add_owner, owner, status)
+        if await asyncio.to_thread(self._journal.add_owner, owner, status):
+            await self._wiring.taken_up()
 
     def _signers(self, request: ManagementRequest) -> tuple[ClientId, ...]:
         """Whose signatures are attached."""

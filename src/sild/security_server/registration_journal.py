@@ -122,10 +122,15 @@ class RegistrationJournal:
         with self._conf.change("SET_CERTIFICATE_STATUS", certificate=sha1, status=status):
             pass
 
-    def add_owner(self, owner: ClientId, status: ClientStatus) -> None:
-        """The owner as a client: management requests are its messages. Its systems must use TLS, as any new client's."""
-        if owner not in self._conf.snapshot.clients:
-            self._conf.add_client(owner, status=status, connection_type=ConnectionType.HTTPS)
+    def add_owner(self, owner: ClientId, status: ClientStatus) -> bool:
+        """The owner as a client: management requests are its messages. Its systems must use TLS, as any new client's.
+
+        Whether it was none yet.
+        """
+        if owner in self._conf.snapshot.clients:
+            return False
+        self._conf.add_client(owner, status=status, connection_type=ConnectionType.HTTPS)
+        return True
 
     def set_owner(self, owner: ClientId) -> None:
         """The former owner stays as a client."""

@@ -186,6 +186,7 @@ class SecurityServer:
             signer=self.signer,
             globalconf=self._globalconf,
             own_port=self._own_port,
+            taken_up=self._taken_up,
             tls=self._parts.tls.services,
             internal_certificate=self.internal_tls.certificate_der,
             crash=self._crash,
@@ -205,6 +206,10 @@ class SecurityServer:
             register=register,
             clock=self._clock,
         )
+
+    async def _taken_up(self) -> None:
+        if "client_https" not in self._servers:  # another process serves it, and looks for changes from time to time
+            await asyncio.sleep(self.settings.server_configuration_interval + 1.0)
 
     def _own_port(self) -> tuple[str, int]:
         """Port 8443, where this server's own management requests go: of this process, or of the one that serves beside it.
