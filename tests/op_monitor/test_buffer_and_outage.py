@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from op_monitor.monitor_world import BEGIN_SECONDS, SetClock, ask, health_request, message, record
@@ -83,6 +84,33 @@ async def test_postgresql_killed_and_started_again(
         found = await ask(monitor, 0, BEGIN_SECONDS + 40)
         assert found.names == ["before", "meanwhile", "after"]
         assert found.records[1]["monitoringDataTs"] == BEGIN_SECONDS + 30
+        await monitor.close()
+
+
+async def test_postgresql_that_has_become_read_only(postgresql: PostgreSQL, clock: SetClock) -> None:
+    """After a failover, say. Nothing is wrong with the records: they wait."""
+
+    def make_read_only(url: str, value: str) -> None:
+        name = url.rpartition("@/")[2].partition("?")[0]
+        with psycopg.connect(postgresql.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+            )
+
+    with postgresql.database() as url:
+        monitor = OperationalMonitor(url, clock=clock)
+        monitor.store(record("before"))
+        assert await monitor.flush()
+        make_read_only(url, "on")
+        monitor.store(record("meanwhile"))
+        monitor.store(record("far too large", request_size=2**70))
+        assert not await monitor.flush()
+        assert monitor.waiting == 2
+        make_read_only(url, "off")
+        assert await monitor.flush()
+        clock.pass_seconds(100)
+        assert (await ask(monitor, 0, BEGIN_SECONDS)).names == ["before", "meanwhile"]
         await monitor.close()
 
 

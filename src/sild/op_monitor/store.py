@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -24,7 +24,14 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from sild.clock import Clock
 from sild.database import open_database
@@ -49,6 +56,8 @@ MOST_SERVICES = 10_000
 MOST_SECONDS = 20
 STEPS_BETWEEN_LOOKS = 1_000_000  # of SQLite's machine: some milliseconds
 CONNECT_SECONDS = 5
+Records = Sequence[OperationalDataRecord]
+Inserting = Callable[[Connection, Records, int, str], Records]
 _IP = COLUMNS.index("security_server_internal_ip")
 
 
@@ -102,46 +111,23 @@ class Store:
 
     # writing
 
-    def write(self, records: Sequence[OperationalDataRecord], internal_ip: str) -> None:
+    def write(self, records: Records, internal_ip: str) -> None:
         """All of them with one second, that of the writing; those no database would take are left out."""
         try:
-            self._write(records, [_row(record, internal_ip) for record in records])
-        except (Unavailable, OperationalError):
-            raise
-        except Exception as error:  # noqa: BLE001 - a value the driver or the database refuses: whose is found out
-            self._write_one_by_one(records, internal_ip, error)
+            self._write(records, internal_ip, _insert_all)
+        except _BrokenRow:
+            self._write(records, internal_ip, _insert_singly)
 
-    def _write(self, records: Sequence[OperationalDataRecord], rows: Sequence[Sequence[Value]]) -> None:
+    def _write(self, records: Records, internal_ip: str, insert_records: Inserting) -> None:
         try:
             with self._open().begin() as connection, _limited(connection):
-                insert_rows = _copy if connection.dialect.name == "postgresql" else _insert
                 at = self.second()
-                insert_rows(connection, [(at, *row) for row in rows])
-                _add_sums(connection, sum_by_service(records), at)
+                kept = insert_records(connection, records, at, internal_ip)
+                _add_sums(connection, sum_by_service(kept), at)
                 if self.second() - at > self._slowest_write:
                     raise Unavailable("the monitoring database is too slow", code="database_error")
-        except DBAPIError as error:
-            if isinstance(error, OperationalError) or error.connection_invalidated:
-                raise _unavailable(error) from error
-            raise
-
-    def _write_one_by_one(
-        self, records: Sequence[OperationalDataRecord], internal_ip: str, why: Exception
-    ) -> None:
-        refused = 0
-        for record in records:
-            row = [
-                storable(name, value) if isinstance(value, str) else value
-                for name, value in zip(COLUMNS, _row(record, internal_ip), strict=True)
-            ]
-            clean = OperationalDataRecord._make(row)
-            try:
-                self._write([clean], [row])
-            except (Unavailable, OperationalError):
-                raise
-            except Exception:  # noqa: BLE001 - see above
-                refused += 1
-        log.warning("records.refused", refused=refused, of=len(records), error=type(why).__name__)
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
 
     # reading
 
@@ -246,12 +232,63 @@ def _is(client: ClientId, role: str) -> ColumnElement[bool]:
     )
 
 
+class _BrokenRow(Exception):
+    """A value the database will never take; anything else that goes wrong is the database's state."""
+
+
+_ROW_FAULTS: dict[str, tuple[type[DBAPIError], ...]] = {
+    "sqlite": (DataError, IntegrityError, InterfaceError, ProgrammingError),
+    "postgresql": (DataError, IntegrityError),
+}
+
+
+@contextmanager
+def _finding_broken_rows(connection: Connection) -> Iterator[None]:
+    try:
+        yield
+    except (OverflowError, TypeError, ValueError) as error:  # the driver's, which has no word of its own
+        raise _BrokenRow from error
+    except DBAPIError as error:
+        if isinstance(error, _ROW_FAULTS[connection.dialect.name]) and not error.connection_invalidated:
+            raise _BrokenRow from error
+        raise
+
+
+def _insert_all(connection: Connection, records: Records, at: int, internal_ip: str) -> Records:
+    with _finding_broken_rows(connection):
+        _insert_rows(connection, [(at, *_row(record, internal_ip)) for record in records])
+    return records
+
+
+def _insert_singly(connection: Connection, records: Records, at: int, internal_ip: str) -> Records:
+    """Texts made fit, and what is still no row left out. The records that are in."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # else the driver begins it after the first savepoint
+    kept = []
+    for record in records:
+        row = [
+            storable(name, value) if isinstance(value, str) else value
+            for name, value in zip(COLUMNS, _row(record, internal_ip), strict=True)
+        ]
+        try:
+            with connection.begin_nested(), _finding_broken_rows(connection):
+                _insert_rows(connection, [(at, *row)])
+        except _BrokenRow:
+            continue
+        kept.append(OperationalDataRecord._make(row))
+    log.warning("records.refused", refused=len(records) - len(kept), of=len(records))
+    return kept
+
+
 _NAMES = ("monitoring_data_ts", *COLUMNS)
 _INSERT = f"INSERT INTO operational_data ({','.join(_NAMES)}) VALUES "  # noqa: S608 - our own columns
 _PLACES = f"({','.join('?' * len(_NAMES))})"
 
 
-def _insert(connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
+def _insert_rows(connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
+    if connection.dialect.name == "postgresql":
+        _copy(connection, rows)
+        return
     start = 0
     while start < len(rows):
         size = min(ROWS_PER_STATEMENT, 1 << ((len(rows) - start).bit_length() - 1))
@@ -276,7 +313,9 @@ def _copy(connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
             copy.set_types(_COPY_TYPES)
             for row in rows:
                 copy.write_row(row)
-    except psycopg.OperationalError as error:
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise _BrokenRow from error
+    except psycopg.Error as error:
         raise _unavailable(error) from error
 
 
