@@ -2,6 +2,7 @@
 
 Pure: packs and profiles come in as parsed JSON or YAML, nothing is read from a disk, time is an argument.
 
+services.py   a public service, CPSV-AP       cpsv.py       the catalogue as RDF (import it: rdflib takes its time)
 screens.py    the Screen JSON contract         answers.py    what people filled in, every defect at once
 profile.py    a country as data: days, divisions and competence with dates, deadlines
 once_only.py  no question a register answers   calendar.py   working days of a country       clocks.py  promise dates
@@ -26,6 +27,7 @@ from sild.catalogue.screens import (
     parse_screen,
     screen_schema,
 )
+from sild.catalogue.services import Evidence, PublicService, parse_service
 
 __all__ = [
     "Action",
@@ -36,15 +38,18 @@ __all__ = [
     "Component",
     "Defect",
     "Division",
+    "Evidence",
     "Facts",
     "Field",
     "Profile",
+    "PublicService",
     "Screen",
     "Text",
     "WorkingDays",
     "ensure_once_only",
     "parse_profile",
     "parse_screen",
+    "parse_service",
     "read_answers",
     "screen_schema",
 ]
