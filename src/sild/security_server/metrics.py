@@ -66,17 +66,30 @@ class Metrics:
     def __init__(self, totals: ExchangeTotals, figures: Callable[[], Awaitable[ServerFigures]]) -> None:
         self._totals = totals
         self._figures = figures
-        self._shared: Path | None = None
+        self._own_file: Path | None = None
 
     async def share(self, directory: Path) -> None:
         """Write this process's totals into `directory` until cancelled; what others write there counts as well."""
-        self._shared = directory
-        while True:
-            try:
-                await asyncio.to_thread(_write, self._own_file(directory), json.dumps(self._totals.as_data()))
-            except OSError as error:
-                log.bug("metrics.not_shared", error)
-            await asyncio.sleep(SHARING_SECONDS)
+        self._own_file = directory / f"{os.getpid()}-{time.time_ns()}.json"
+        try:
+            while True:
+                self._write()  # a few kilobytes without a sync: not worth a thread
+                await asyncio.sleep(SHARING_SECONDS)
+        finally:
+            self._totals.in_flight.update(dict.fromkeys(self._totals.in_flight, 0))
+            self._write()
+
+    def _write(self) -> None:
+        """Whole or not at all."""
+        if self._own_file is None:
+            return
+        try:
+            self._own_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            new = self._own_file.with_suffix(".new")
+            new.write_text(json.dumps(self._totals.as_data()))
+            new.replace(self._own_file)
+        except OSError as error:
+            log.bug("metrics.not_shared", error)
 
     async def handle(self, request: Request, responder: Responder) -> None:
         if request.origin_form.partition(b"?")[0] != b"/metrics":
@@ -89,24 +102,21 @@ class Metrics:
     async def render(self) -> bytes:
         """The text format."""
         figures = await self._figures()
-        totals, processes = await asyncio.to_thread(self._everyones)
+        totals, processes = self._everyones()
         registry = CollectorRegistry()
         registry.register(_Families(totals, figures, processes))
         if processes == 1:
             ProcessCollector(registry=registry)
         return generate_latest(registry)
 
-    def _own_file(self, directory: Path) -> Path:
-        return directory / f"{os.getpid()}.json"
-
     def _everyones(self) -> tuple[ExchangeTotals, int]:
         """The sum, and over how many processes that still live."""
-        if self._shared is None:
+        if self._own_file is None:
             return self._totals, 1
         everyones, living = ExchangeTotals(), 1
         everyones.add(self._totals)
-        for path in self._shared.glob("*.json"):
-            if path == self._own_file(self._shared):
+        for path in self._own_file.parent.glob("*.json"):
+            if path == self._own_file:
                 continue
             try:
                 sibling = ExchangeTotals.from_data(json.loads(path.read_bytes()))
@@ -120,14 +130,6 @@ class Metrics:
                 living += 1
             everyones.add(sibling)
         return everyones, living
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(".new")
-    new.write_text(text)
-    new.replace(path)
 
 
 class _Families(Collector):
