@@ -141,7 +141,7 @@ async def test_another_certificate_takes_over_while_the_token_is_out(world: Worl
     """A member with a second key, in the software token, goes on."""
     pair = await hardware_pair(world, hsm)
     for site, code in ((pair.consumer, "1"), (pair.provider, "2")):
-        await world._certificate(site.server, KeyUsage.SIGNING, world.member(code), None)
+        await world.certify(site.server, KeyUsage.SIGNING, world.member(code), None)
         await site.server.signer.ocsp.refresh()
     assert (await pair.call()).status == 200
     hsm.pull_out()
@@ -158,7 +158,7 @@ async def test_the_authentication_key_stays_in_the_software_token(world: World, 
         token_pins_file=hsm.directory / "consumer.pins",
     )
     with pytest.raises(CallerError) as refused:
-        await world._certificate(
+        await world.certify(
             site.server, KeyUsage.AUTHENTICATION, world.member("1"), Issuing(token_id="consumer")
         )
     assert refused.value.code == "wrong_cert_usage"

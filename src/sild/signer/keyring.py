@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -173,10 +173,14 @@ class Keyring:
     async def delete_request(self, request_id: int) -> None:
         await asyncio.to_thread(self._store.delete_request, request_id)
 
-    async def reload(self) -> None:
-        """Take up what another process has changed in the signer's database. Raises Unavailable (`database_error`)."""
+    async def reload(self, prepare: Callable[[Sequence[CertificateInfo]], Awaitable[object]]) -> None:
+        """Take up what another process has changed in the signer's database. Raises Unavailable (`database_error`).
+
+        prepare: called with all certificates before the new ones are used and those that have gone are not.
+        """
         certificates = await asyncio.to_thread(self._store.certificates)
         if certificates != self._certificates:
+            await prepare(certificates)
             self._certificates = certificates
             self._changed()
 

@@ -181,6 +181,12 @@ class OcspCache:
                 stale.append(info)
         return await self._refresh(stale)
 
+    async def ask_about_new(self, certificates: Iterable[CertificateInfo]) -> bool:
+        """As `refresh`, of those among `certificates` that nothing is known about."""
+        return await self._refresh(
+            [info for info in certificates if info.is_usable and info.sha1 not in self._responses]
+        )
+
     async def reload(self) -> None:
         """Take up another process's answers. Raises Unavailable (`database_error`)."""
         responses = await asyncio.to_thread(self._store.ocsp_responses)

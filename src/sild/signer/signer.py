@@ -136,8 +136,10 @@ class Signer:
         for token in self.keyring.tokens.values():
             if isinstance(token, SoftwareToken):
                 await token.reload()
-        await self.ocsp.reload()  # before the certificates, so that a new one is found with its status
-        await self.keyring.reload()
+        await self.ocsp.reload()
+        await self.keyring.reload(
+            self.ocsp.ask_about_new
+        )  # a new one is used with its status, the old one until then
         self._seen = change
         return True
 
