@@ -1,7 +1,7 @@
 """Operational monitoring: a record of every exchange, kept for some days, given out on request (PR-OPMON; WIRE 15).
 
 Called by the security server (`store` for each exchange; `answer` for the two SOAP services) and by the daemon's process.
-A record's way: `buffer.py` -> `monitor.py` -> `store.py` (all SQL), or -> `remote.py` -> `daemon.py` of another process.
+A record's way: `buffer.py` -> `monitor.py` -> `store.py` and `writing.py` (all SQL), or -> `remote.py` -> `daemon.py` of another process.
 An answer's: `criteria.py` (what is asked) -> `store.py` -> `answers.py`; `health.py` adds up.
 """
 

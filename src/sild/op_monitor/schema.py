@@ -1,6 +1,6 @@
 """The tables of operational monitoring.
 
-`operational_data` has the reference's columns and indexes, for those who read its database (COMPAT I12). `service_period`
+`operational_data` has the reference's columns, for those who read its database (COMPAT I12). `service_period`
 and `service_last` are sums over each batch written, so that health data is cheap, the same for all processes that share
 the database, and there after a restart.
 """

@@ -1,14 +1,13 @@
-"""All SQL of operational monitoring. Blocking: called in threads of the monitor's own."""
+"""The database of operational monitoring: all SQL but that of writing rows (`writing.py`). Blocking: in threads of the monitor's own."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import (
@@ -18,18 +17,11 @@ from sqlalchemy import (
     RowMapping,
     and_,
     delete,
-    insert,
     make_url,
     or_,
     select,
-    text,
 )
 from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    ProgrammingError,
     SQLAlchemyError,
 )
 
@@ -37,28 +29,28 @@ from sild.clock import Clock
 from sild.database import open_database
 from sild.errors import Unavailable
 from sild.op_monitor.health import MEASURES, Measure, ServicePeriod, sum_by_service
-from sild.op_monitor.records import COLUMNS, MOST_CHARACTERS, OperationalDataRecord, Value, storable
+from sild.op_monitor.records import Value
 from sild.op_monitor.schema import operational_data, service_last, service_period
-from sild.telemetry import get_logger
+from sild.op_monitor.writing import (
+    BrokenRow,
+    Inserting,
+    Records,
+    add_sums,
+    insert_all,
+    insert_singly,
+    unavailable,
+)
 from sild.xroad.identifiers import ClientId
 
 __all__ = ["RecordQuery", "Store"]
 
-log = get_logger("op_monitor")
-
 MIGRATIONS = Path(__file__).parent / "migrations"
-ROWS_PER_STATEMENT = (
-    128  # a power of two: one call into SQLite for many rows, the interpreter lock given up once
-)
 ROWS_PER_FETCH = 500
 ROWS_PER_CLEANING = 5_000
 MOST_SERVICES = 10_000
 MOST_SECONDS = 20
 STEPS_BETWEEN_LOOKS = 1_000_000  # of SQLite's machine: some milliseconds
 CONNECT_SECONDS = 5
-Records = Sequence[OperationalDataRecord]
-Inserting = Callable[[Connection, Records, int, str], Records]
-_IP = COLUMNS.index("security_server_internal_ip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +96,7 @@ class Store:
             with self._open().begin() as connection, _limited(connection):
                 yield connection
         except SQLAlchemyError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     def second(self) -> int:
         return int(self._clock().timestamp())
@@ -114,20 +106,20 @@ class Store:
     def write(self, records: Records, internal_ip: str) -> None:
         """All of them with one second, that of the writing; those no database would take are left out."""
         try:
-            self._write(records, internal_ip, _insert_all)
-        except _BrokenRow:
-            self._write(records, internal_ip, _insert_singly)
+            self._write(records, internal_ip, insert_all)
+        except BrokenRow:
+            self._write(records, internal_ip, insert_singly)
 
     def _write(self, records: Records, internal_ip: str, insert_records: Inserting) -> None:
         try:
             with self._open().begin() as connection, _limited(connection):
                 at = self.second()
                 kept = insert_records(connection, records, at, internal_ip)
-                _add_sums(connection, sum_by_service(kept), at)
+                add_sums(connection, sum_by_service(kept), at)
                 if self.second() - at > self._slowest_write:
                     raise Unavailable("the monitoring database is too slow", code="database_error")
         except SQLAlchemyError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     # reading
 
@@ -209,17 +201,6 @@ def _limited(connection: Connection) -> Iterator[None]:
         driver.set_progress_handler(None, 0)
 
 
-def _row(record: OperationalDataRecord, internal_ip: str) -> list[Value]:
-    """As the columns take it: texts no longer than the schema says."""
-    row: list[Value] = [
-        storable(COLUMNS[place], value) if value.__class__ is str and len(value) > MOST_CHARACTERS else value
-        for place, value in enumerate(record)
-    ]
-    if row[_IP] is None:
-        row[_IP] = internal_ip
-    return row
-
-
 def _is(client: ClientId, role: str) -> ColumnElement[bool]:
     c = operational_data.c
     return and_(
@@ -232,144 +213,5 @@ def _is(client: ClientId, role: str) -> ColumnElement[bool]:
     )
 
 
-class _BrokenRow(Exception):
-    """A value the database will never take; anything else that goes wrong is the database's state."""
-
-
-_ROW_FAULTS: dict[str, tuple[type[DBAPIError], ...]] = {
-    "sqlite": (DataError, IntegrityError, InterfaceError, ProgrammingError),
-    "postgresql": (DataError, IntegrityError),
-}
-
-
-@contextmanager
-def _finding_broken_rows(connection: Connection) -> Iterator[None]:
-    try:
-        yield
-    except (OverflowError, TypeError, ValueError) as error:  # the driver's, which has no word of its own
-        raise _BrokenRow from error
-    except DBAPIError as error:
-        if isinstance(error, _ROW_FAULTS[connection.dialect.name]) and not error.connection_invalidated:
-            raise _BrokenRow from error
-        raise
-
-
-def _insert_all(connection: Connection, records: Records, at: int, internal_ip: str) -> Records:
-    with _finding_broken_rows(connection):
-        _insert_rows(connection, [(at, *_row(record, internal_ip)) for record in records])
-    return records
-
-
-def _insert_singly(connection: Connection, records: Records, at: int, internal_ip: str) -> Records:
-    """Texts made fit, and what is still no row left out. The records that are in."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # else the driver begins it after the first savepoint
-    kept = []
-    for record in records:
-        row = [
-            storable(name, value) if isinstance(value, str) else value
-            for name, value in zip(COLUMNS, _row(record, internal_ip), strict=True)
-        ]
-        try:
-            with connection.begin_nested(), _finding_broken_rows(connection):
-                _insert_rows(connection, [(at, *row)])
-        except _BrokenRow:
-            continue
-        kept.append(OperationalDataRecord._make(row))
-    log.warning("records.refused", refused=len(records) - len(kept), of=len(records))
-    return kept
-
-
-_NAMES = ("monitoring_data_ts", *COLUMNS)
-_INSERT = f"INSERT INTO operational_data ({','.join(_NAMES)}) VALUES "  # noqa: S608 - our own columns
-_PLACES = f"({','.join('?' * len(_NAMES))})"
-
-
-def _insert_rows(connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
-    if connection.dialect.name == "postgresql":
-        _copy(connection, rows)
-        return
-    start = 0
-    while start < len(rows):
-        size = min(ROWS_PER_STATEMENT, 1 << ((len(rows) - start).bit_length() - 1))
-        statement = _INSERT + ",".join([_PLACES] * size)
-        values = tuple(chain.from_iterable(rows[start : start + size]))
-        connection.exec_driver_sql(statement, values)
-        start += size
-
-
-_TYPES = {"BIGINT": "int8", "INTEGER": "int4", "BOOLEAN": "bool", "TEXT": "text"}
-_COPY = f"COPY operational_data ({','.join(_NAMES)}) FROM STDIN (FORMAT BINARY)"
-_COPY_TYPES = [_TYPES[str(operational_data.c[name].type)] for name in _NAMES]
-
-
-def _copy(connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
-    import psycopg  # the driver is an optional dependency
-
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    try:
-        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.set_types(_COPY_TYPES)
-            for row in rows:
-                copy.write_row(row)
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
-        raise _BrokenRow from error
-    except psycopg.Error as error:
-        raise _unavailable(error) from error
-
-
-def _add_sums(connection: Connection, sums: dict[str, ServicePeriod], at: int) -> None:
-    if not sums:
-        return
-    ordered = sorted(sums.items())  # in one order everywhere: two processes never wait for each other
-    connection.execute(insert(service_period), [_sum_row(key, period, at) for key, period in ordered])
-    connection.execute(_REMEMBER_LAST, [_last_row(key, period, at) for key, period in ordered])
-
-
-def _sum_row(key: str, period: ServicePeriod, at: int) -> dict[str, Value | float]:
-    row: dict[str, Value | float] = {
-        "ts": at,
-        "service": key,
-        "successful": period.successful,
-        "unsuccessful": period.unsuccessful,
-    }
-    for name, measure in period.measures.items():
-        row |= {
-            f"{name}_count": measure.count,
-            f"{name}_min": measure.min,
-            f"{name}_max": measure.max,
-            f"{name}_mean": measure.mean,
-            f"{name}_m2": measure.m2,
-        }
-    return row
-
-
-def _last_row(key: str, period: ServicePeriod, at: int) -> dict[str, Value]:
-    return {
-        "service": key,
-        "ts": at,
-        "service_type": period.service_type,
-        "successful": period.last_successful,
-        "unsuccessful": period.last_unsuccessful,
-    }
-
-
-_REMEMBER_LAST = text(
-    "INSERT INTO service_last (service, ts, service_type, last_successful_ts, last_unsuccessful_ts)"
-    " VALUES (:service, :ts, :service_type, :successful, :unsuccessful)"
-    " ON CONFLICT (service) DO UPDATE SET ts = excluded.ts, service_type = excluded.service_type,"
-    " last_successful_ts = coalesce(excluded.last_successful_ts, service_last.last_successful_ts),"
-    " last_unsuccessful_ts = coalesce(excluded.last_unsuccessful_ts, service_last.last_unsuccessful_ts)"
-)
-
-
 def _measure(values: RowMapping, name: str) -> Measure:
     return Measure(*(values[f"{name}_{part}"] for part in ("count", "min", "max", "mean", "m2")))
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    reason = str(error.orig if isinstance(error, DBAPIError) else error)  # without SQL and its parameters
-    return Unavailable(
-        "the monitoring database fails", code="database_error", reason=reason.partition("\n")[0]
-    )
