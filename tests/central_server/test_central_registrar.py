@@ -28,7 +28,7 @@ from sild.errors import CallerError
 from sild.pki import CertificateProfile, certificate_hash, der
 from sild.processes.central_server import CentralServerSettings, ManagementServiceSettings
 from sild.xroad.identifiers import ClientId
-from sild.xroad.management import ClientDeletion, ClientRegistration
+from sild.xroad.management import AuthCertRegistration, ClientDeletion, ClientRegistration
 from support.pki import Credential, Pki
 
 NEW_SUBSYSTEM = ClientId(INSTANCE, "GOV", "5678", "New")
@@ -160,6 +160,32 @@ def test_listing_changes_nothing_and_deciding_is_all_or_nothing(config: Path) ->
     assert row.event == "decline_management_request"
     assert row.actor.startswith("local user ")
     server.close()
+
+
+def test_a_registrar_asks_first(config: Path, pki: Pki, tmp_path: Path) -> None:
+    """Then the servers' own requests take effect without another decision."""
+    requests = Requests(pki, SetClock())
+    file = tmp_path / "auth.pem"
+    file.write_bytes(requests.auth.certificate.public_bytes(Encoding.PEM))
+    asked = sild("requests", "add-certificate", "--config", config, "--json", str(NEW_SERVER), file)
+    assert (json.loads(asked.output)["origin"], json.loads(asked.output)["status"]) == ("CENTER", "WAITING")
+    client = sild(
+        "requests", "add-client", "--config", config, str(SERVER), str(NEW_SUBSYSTEM),
+        "--name", "New", "--comments", "letter 7",
+    )  # fmt: skip
+    assert client.output.split()[1:3] == ["WAITING", "CLIENT_REGISTRATION_REQUEST"]
+    server = CentralServer.open(config.parent / "state")
+    certificate = der(requests.auth.certificate)
+    for request in (
+        AuthCertRegistration(NEW_SERVER, "ss1.example.org", certificate),
+        ClientRegistration(SERVER, NEW_SUBSYSTEM),
+    ):
+        assert server.submit_management_request(request).status == "APPROVED"
+    assert server.subsystems(NEW_SUBSYSTEM)[0].name == "New"
+    server.close()
+    for wrong in ("DEV:COM:1234", "DEV:COM:1234:Sub:SS1", "nonsense", "DEV:COM:1234:"):
+        refused = sild("requests", "add-client", "--config", config, wrong, str(NEW_SUBSYSTEM))
+        assert isinstance(refused.exception, CallerError), wrong
 
 
 def test_the_tls_key_is_renewed_and_certified(config: Path, pki: Pki, tmp_path: Path) -> None:

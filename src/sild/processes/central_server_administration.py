@@ -19,6 +19,8 @@ from sild.central_server import CentralServer, ManagementRequestRecord, RequestK
 from sild.errors import CallerError
 from sild.pki import certificate_hash
 from sild.settings import read_settings
+from sild.xroad import ClientId, SecurityServerId
+from sild.xroad.management import AuthCertRegistration, ClientRegistration, ManagementRequest
 
 if TYPE_CHECKING:
     from sild.processes.central_server import CentralServerSettings
@@ -72,7 +74,7 @@ def _settings(config: Path) -> CentralServerSettings:
 
 @click.group("requests")
 def requests_command() -> None:
-    """See, approve and decline management requests."""
+    """See, approve and decline management requests, and enter the registrar's own."""
 
 
 @requests_command.command("list")
@@ -128,6 +130,65 @@ def decline(config: Path, *, as_json: bool, numbers: tuple[int, ...]) -> None:
     _decide(config, numbers, CentralServer.decline_management_request, as_json=as_json)
 
 
+@requests_command.command("add-client")
+@_config
+@_json
+@click.argument("server")
+@click.argument("client")
+@click.option("--name", help="Of the subsystem, for people.")
+@click.option("--comments", help="What the decision rests on.")
+def add_client(
+    config: Path, *, as_json: bool, server: str, client: str, name: str | None, comments: str | None
+) -> None:
+    """Ask for CLIENT (`DEV:COM:1234:Sub`) to be registered on SERVER (`DEV:COM:1234:SS1`); its own request then needs no approval."""
+    _add(
+        config,
+        ClientRegistration(_server_id(server), _client_id(client), name),
+        as_json=as_json,
+        comments=comments,
+    )
+
+
+@requests_command.command("add-certificate")
+@_config
+@_json
+@click.argument("server")
+@click.argument("certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--address", default="", help="Of the server; what it says itself counts otherwise.")
+@click.option("--comments", help="What the decision rests on.")
+def add_certificate(
+    config: Path, *, as_json: bool, server: str, certificate: Path, address: str, comments: str | None
+) -> None:
+    """Ask for SERVER (`DEV:COM:1234:SS1`) to be known by an authentication certificate (DER or PEM file)."""
+    try:
+        data = certificate.read_bytes()
+    except OSError as error:
+        raise CallerError(f"{certificate}: {error.strerror or error}") from error
+    request = AuthCertRegistration(_server_id(server), address, data)
+    _add(config, request, as_json=as_json, comments=comments)
+
+
+def _add(config: Path, request: ManagementRequest, *, as_json: bool, comments: str | None) -> None:
+    with _changed(config) as server:
+        record = server.submit_management_request(request, origin="CENTER", comments=comments)
+    _tell(record, as_json=as_json)
+
+
+def _client_id(text: str) -> ClientId:
+    try:
+        return ClientId.parse(text)
+    except ValueError as error:
+        raise CallerError(str(error)) from error
+
+
+def _server_id(text: str) -> SecurityServerId:
+    owner, _, code = text.rpartition(":")
+    member = _client_id(owner)
+    if member.subsystem_code is not None or not code:
+        raise CallerError(f"a security server identifier is INSTANCE:CLASS:CODE:SERVER: {text!r}")
+    return SecurityServerId(member, code)
+
+
 def _decide(
     config: Path,
     numbers: tuple[int, ...],
@@ -138,7 +199,11 @@ def _decide(
     with _changed(config) as server:
         records = [decision(server, number) for number in numbers]
     for record in records:
-        click.echo(json.dumps(_told(record), ensure_ascii=False) if as_json else _line(record))
+        _tell(record, as_json=as_json)
+
+
+def _tell(record: ManagementRequestRecord, *, as_json: bool) -> None:
+    click.echo(json.dumps(_told(record), ensure_ascii=False) if as_json else _line(record))
 
 
 def _told(record: ManagementRequestRecord) -> Told:
