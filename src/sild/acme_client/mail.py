@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -65,11 +66,13 @@ class Mail:
         message["Message-ID"] = make_msgid(domain=server.host)
         message.set_content(f"{text}\n\nSecurity server: {self._sender_name}\n")
         context = ssl.create_default_context(cafile=self._ca_certificates)
-        host, port = server.host or "", server.port or 0
+        host, port, own_name = server.host or "", server.port or 0, socket.gethostname()
         if server.use_ssl_tls:
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=context)
+            connection: smtplib.SMTP = smtplib.SMTP_SSL(
+                host, port, own_name, timeout=SECONDS, context=context
+            )
         else:
-            connection = smtplib.SMTP(host, port, timeout=SECONDS)
+            connection = smtplib.SMTP(host, port, own_name, timeout=SECONDS)
         with connection:
             if not server.use_ssl_tls:
                 connection.starttls(
