@@ -148,7 +148,11 @@ class Nation:
 
     async def _start_trust_services(self, is_new: bool) -> None:
         url = f"http://{HOST}:{self.ports.trust_services}"
-        options = TrustOptions(ocsp_url=f"{url}/ocsp", ocsp_validity=OCSP_VALIDITY)
+        options = TrustOptions(
+            ocsp_url=f"{url}/ocsp",
+            ocsp_validity=OCSP_VALIDITY,
+            signing_form=True,  # strangers may join: on this machine
+        )
         make = TrustServices.create if is_new else TrustServices.open
         self.trust = make(
             self.layout.trust_services,
