@@ -21,10 +21,10 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[2]
 LONG_RUNNING = (
     "sild trust ",
-    "sild central-server ",
+    "sild central-server --config",
     "sild registry ",
     "sild op-monitor ",
-    "sild security-server ",
+    "sild security-server --config",
     "sild demo",
     "uvicorn ",
 )
