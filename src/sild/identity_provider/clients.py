@@ -26,7 +26,8 @@ from sild.openid import Client, OpenIDError, check_client, parse_jwks, verify_to
 __all__ = ["Clients"]
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-ASSERTION_LIFETIME = timedelta(minutes=5)
+ASSERTION_LIFETIME = timedelta(hours=1)
+"""The longest a client may make one count; each is remembered as long, so that none counts twice."""
 
 
 class Clients:
