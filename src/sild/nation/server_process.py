@@ -43,7 +43,7 @@ class ServerProcess:
         self.start_seconds = start_seconds
 
     @classmethod
-    async def start(cls, settings: SecurityServerSettings) -> ServerProcess:
+    async def start(cls, settings: SecurityServerSettings, *, workers: int = 0) -> ServerProcess:
         """Write the settings as TOML into the server's directory and run `sild security-server` on them.
 
         Log lines go to `server.log` beside them. Raises Unavailable when the process ends or does not serve in time.
@@ -58,6 +58,8 @@ class ServerProcess:
                 "security-server",
                 "--config",
                 str(config),
+                "--workers",
+                str(workers),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )
@@ -72,17 +74,30 @@ class ServerProcess:
         return cls(process, json.loads(line)["addresses"], time.perf_counter() - begun)
 
     def usage(self) -> Usage:
-        """From /proc: Linux only."""
-        directory = Path(f"/proc/{self._process.pid}")
-        fields = (directory / "stat").read_text().rpartition(")")[2].split()
-        sizes = _sizes(directory / "status") | _sizes(directory / "smaps_rollup")
-        return Usage((int(fields[11]) + int(fields[12])) / CLOCK_TICKS, sizes["Pss"], sizes["VmHWM"])
+        """Of the process and its workers together. From /proc: Linux only."""
+        processes = [_usage(pid) for pid in (self._process.pid, *_children(self._process.pid))]
+        return Usage(
+            sum(each.cpu for each in processes),
+            sum(each.memory for each in processes),
+            sum(each.peak for each in processes),
+        )
 
     async def stop(self) -> None:
         """Ask it to end and wait."""
         if self._process.returncode is None:
             self._process.terminate()
             await self._process.wait()
+
+
+def _usage(pid: int) -> Usage:
+    directory = Path(f"/proc/{pid}")
+    fields = (directory / "stat").read_text().rpartition(")")[2].split()
+    sizes = _sizes(directory / "status") | _sizes(directory / "smaps_rollup")
+    return Usage((int(fields[11]) + int(fields[12])) / CLOCK_TICKS, sizes["Pss"], sizes["VmHWM"])
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _sizes(file: Path) -> dict[str, int]:

@@ -54,18 +54,24 @@ def command() -> None:
 
 @command.command()
 @click.option("--seconds", default=5.0, show_default=True, help="For each point of the load.")
+@click.option(
+    "--workers",
+    default=0,
+    show_default=True,
+    help="Worker processes of each server; 0: each is one process.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
-def exchange(seconds: float, as_json: bool) -> None:
+def exchange(seconds: float, workers: int, as_json: bool) -> None:
     """Exchanges between two security servers: rate, latency, CPU beside the floor, large bodies, memory, start."""
     console = Console(stderr=True, quiet=as_json, highlight=False)
-    result = run(_measure(seconds, console))
+    result = run(_measure(seconds, workers, console))
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
         _show(result, Console(highlight=False, width=WIDTH))
 
 
-async def _measure(seconds: float, console: Console) -> dict[str, Any]:
+async def _measure(seconds: float, workers: int, console: Console) -> dict[str, Any]:
     points: list[dict[str, Any]] = []
     floors: dict[str, Floor] = {}
     servers: dict[str, Any] = {}
@@ -75,7 +81,7 @@ async def _measure(seconds: float, console: Console) -> dict[str, Any]:
         for batch in (False, True):
             console.print(f"[dim]{key}, {'batch' if batch else 'single'} signatures[/dim]")
             floors[key] = await asyncio.to_thread(measure_floor, key)
-            async with _pair(key, batch=batch) as pair:
+            async with _pair(key, workers, batch=batch) as pair:
                 if not batch:
                     servers[key] = _server_figures(pair)
                 points += [
@@ -87,10 +93,11 @@ async def _measure(seconds: float, console: Console) -> dict[str, Any]:
                     console.print("[dim]100 MB bodies[/dim]")
                     large = await _large_body(pair)
         console.print(f"[dim]{key}, a new connection for each message[/dim]")
-        async with _pair(key, batch=False, keep=False) as pair:
+        async with _pair(key, workers, batch=False, keep=False) as pair:
             points.append(await _point(pair, key, floors[key], CLIENTS[-1], seconds, keep=False))
     return {
         "machine": _machine(),
+        "workers": workers,
         "floor_microseconds": {key: _floor_figures(floor) for key, floor in floors.items()},
         "exchanges": points,
         "added_latency_ms": added,
@@ -112,7 +119,7 @@ class _Pair:
 
 
 @asynccontextmanager
-async def _pair(key: Keys, *, batch: bool, keep: bool = True) -> AsyncIterator[_Pair]:
+async def _pair(key: Keys, workers: int, *, batch: bool, keep: bool = True) -> AsyncIterator[_Pair]:
     """Two server processes of a fresh nation and a service behind one of them. keep: their connections serve many messages."""
     plan = replace(DEMO, key_algorithm=KEY_ALGORITHMS[key], people=50)
     service = await serve(_service, "127.0.0.1", 0, name="bench")
@@ -130,7 +137,7 @@ async def _pair(key: Keys, *, batch: bool, keep: bool = True) -> AsyncIterator[_
                             "truncated_body_allowed": True,
                         }
                     )
-                    processes.append(await ServerProcess.start(settings))
+                    processes.append(await ServerProcess.start(settings, workers=workers))
                 provider, consumer = processes
                 path = f"/r1/{plan.subsystem_id(plan.provider).encode()}/bench".encode()
                 header = (b"X-Road-Client", plan.subsystem_id(plan.consumer).encode().encode())
