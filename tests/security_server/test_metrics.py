@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -193,38 +195,39 @@ async def test_a_service_cannot_make_labels(soap: SoapWorld) -> None:
 
 
 async def test_processes_of_one_server_are_added_up(tmp_path: Path) -> None:
-    """What a process counted before it ended still counts, and what it had in flight does not."""
+    """What a process counted before it was killed still counts, and what it had in flight does not."""
 
     async def figures() -> ServerFigures:
         return ServerFigures()
 
-    async def served(totals: ExchangeTotals) -> Samples:
-        return read(await metrics[totals].render())
+    def exchange(totals: ExchangeTotals) -> None:
+        totals.begins(CLIENT)
+        measured = Measurement(CLIENT)
+        measured.answers()
+        measured.succeeded = True
+        totals.ends(measured)
 
     parts = [ExchangeTotals() for _ in range(3)]
-    metrics = {totals: Metrics(totals, figures) for totals in parts}
+    metrics = [Metrics(totals, figures) for totals in parts]
     for number, totals in enumerate(parts, 1):
         for _ in range(number):
-            totals.begins(CLIENT)
-            measured = Measurement(CLIENT)
-            measured.answers()
-            measured.succeeded = True
-            totals.ends(measured)
+            exchange(totals)
         totals.begins(CLIENT)
-    sharing = [asyncio.create_task(each.share(tmp_path)) for each in metrics.values()]
-    while len(list(tmp_path.glob("*.json"))) < 3:
-        await asyncio.sleep(0.001)
-    for totals in parts:
-        samples = await served(totals)
-        assert count(samples) == 6
+    for each in metrics:
+        await each.share(tmp_path)
+    for each in metrics:
+        samples = read(await each.render())
+        assert count(samples) == 6, "what was counted before is not lost"
         assert samples["sild_exchanges_in_flight", (("side", "client"),)] == 3
         assert only(samples, "sild_processes") == 3
-    sharing[2].cancel()
-    await asyncio.gather(sharing[2], return_exceptions=True)
-    (tmp_path / "broken.json").write_text('{"kinds": 3}')
-    samples = await served(parts[0])
-    assert count(samples) == 6
+    exchange(parts[2])
+    assert count(read(await metrics[0].render())) == 7, "and at once"
+    (killed,) = [path for path in tmp_path.iterdir() if path == metrics[2]._shared._path]  # type: ignore[union-attr]
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    killed.rename(tmp_path / f"{ended.pid}-1.totals")
+    (tmp_path / f"{os.getpid()}-1.totals").write_bytes(b"[" * 1000)
+    samples = read(await metrics[0].render())
+    assert count(samples) == 7
     assert samples["sild_exchanges_in_flight", (("side", "client"),)] == 2
-    for task in sharing[:2]:
-        task.cancel()
-    await asyncio.gather(*sharing[:2], return_exceptions=True)
+    assert only(samples, "sild_processes") == 2

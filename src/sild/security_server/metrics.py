@@ -1,16 +1,12 @@
 """`GET /metrics` for Prometheus: exchanges counted by this process and its siblings, and how the server stands at this moment.
 
 Names begin `sild_`, units stand in them, label values come from closed sets or from this server's own configuration.
-Several processes behind one port write their totals into a common directory (`share`), and whoever is asked adds them up;
-a file stays when its process has ended, so that no counter runs backwards. Who starts the processes empties the directory.
+Several processes behind one port count where all can see it (`share`), and whoever is asked adds up.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,15 +17,22 @@ from prometheus_client.registry import Collector
 
 from sild import __version__
 from sild.http1 import Request, Responder
-from sild.security_server.exchange_totals import BUCKETS, Exchanges, ExchangeTotals
+from sild.security_server.exchange_totals import (
+    BUCKETS,
+    COUNT,
+    FIRST_BUCKET,
+    REQUEST_BYTES,
+    RESPONSE_BYTES,
+    SECONDS,
+    ExchangeTotals,
+    Figures,
+)
+from sild.security_server.shared_totals import SharedTotals
 from sild.telemetry import get_logger
 
 __all__ = ["CertificateFigures", "Metrics", "ServerFigures"]
 
 log = get_logger("security_server")
-
-SHARING_SECONDS = 2.0
-STALE_SECONDS = 10 * SHARING_SECONDS  # what a process that writes no more has in flight is nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +69,16 @@ class Metrics:
     def __init__(self, totals: ExchangeTotals, figures: Callable[[], Awaitable[ServerFigures]]) -> None:
         self._totals = totals
         self._figures = figures
-        self._own_file: Path | None = None
+        self._shared: SharedTotals | None = None
 
     async def share(self, directory: Path) -> None:
-        """Write this process's totals into `directory` until cancelled; what others write there counts as well."""
-        self._own_file = directory / f"{os.getpid()}-{time.time_ns()}.json"
+        """From now on count where the other processes of this server see it, and tell what all have counted."""
         try:
-            while True:
-                self._write()  # a few kilobytes without a sync: not worth a thread
-                await asyncio.sleep(SHARING_SECONDS)
-        finally:
-            self._totals.in_flight.update(dict.fromkeys(self._totals.in_flight, 0))
-            self._write()
-
-    def _write(self) -> None:
-        """Whole or not at all."""
-        if self._own_file is None:
-            return
-        try:
-            self._own_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new = self._own_file.with_suffix(".new")
-            new.write_text(json.dumps(self._totals.as_data()))
-            new.replace(self._own_file)
+            self._shared = await asyncio.to_thread(SharedTotals, directory)
         except OSError as error:
             log.bug("metrics.not_shared", error)
+            return
+        self._totals.keep(self._shared.new_figures)
 
     async def handle(self, request: Request, responder: Responder) -> None:
         if request.origin_form.partition(b"?")[0] != b"/metrics":
@@ -102,34 +91,12 @@ class Metrics:
     async def render(self) -> bytes:
         """The text format."""
         figures = await self._figures()
-        totals, processes = self._everyones()
+        totals, processes = (self._totals, 1) if self._shared is None else self._shared.everyones()
         registry = CollectorRegistry()
         registry.register(_Families(totals, figures, processes))
         if processes == 1:
             ProcessCollector(registry=registry)
         return generate_latest(registry)
-
-    def _everyones(self) -> tuple[ExchangeTotals, int]:
-        """The sum, and over how many processes that still live."""
-        if self._own_file is None:
-            return self._totals, 1
-        everyones, living = ExchangeTotals(), 1
-        everyones.add(self._totals)
-        for path in self._own_file.parent.glob("*.json"):
-            if path == self._own_file:
-                continue
-            try:
-                sibling = ExchangeTotals.from_data(json.loads(path.read_bytes()))
-                is_stale = time.time() - path.stat().st_mtime > STALE_SECONDS
-            except (OSError, ValueError, TypeError, KeyError) as error:
-                log.bug("metrics.sibling_not_read", error, file=path.name)
-                continue
-            if is_stale:
-                sibling.in_flight.update(dict.fromkeys(sibling.in_flight, 0))
-            else:
-                living += 1
-            everyones.add(sibling)
-        return everyones, living
 
 
 class _Families(Collector):
@@ -147,10 +114,10 @@ class _Families(Collector):
     def _exchanges(self) -> Iterator[Metric]:
         labels = ["side", "service_type", "outcome", "origin", "cause"]
         count = CounterMetricFamily("sild_exchanges", "Exchanges that have ended.", labels=labels)
-        by_service: dict[tuple[str, str], Exchanges] = {}
-        for key, kind in sorted(self._totals.by_kind.items()):
-            count.add_metric(key, kind.count)
-            by_service.setdefault(key[:2], Exchanges()).add(kind)
+        by_service = ExchangeTotals()
+        for key, kind in sorted(self._totals.by_kind.items(), key=lambda item: item[0]):
+            count.add_metric(key, kind[COUNT])
+            by_service.add(key[:2], kind)
         yield count
         labels = labels[:2]
         seconds = HistogramMetricFamily(
@@ -160,10 +127,10 @@ class _Families(Collector):
         received = CounterMetricFamily(
             "sild_response_bytes", "Bytes of responses, as recorded.", labels=labels
         )
-        for service, kind in by_service.items():
-            seconds.add_metric(service, _cumulated(kind), kind.seconds)
-            sent.add_metric(service, kind.request_bytes)
-            received.add_metric(service, kind.response_bytes)
+        for service, kind in by_service.by_kind.items():
+            seconds.add_metric(service, _cumulated(kind), kind[SECONDS])
+            sent.add_metric(service, kind[REQUEST_BYTES])
+            received.add_metric(service, kind[RESPONSE_BYTES])
         yield from (seconds, sent, received)
         in_flight = [({"side": side}, number) for side, number in self._totals.in_flight.items()]
         yield _gauge("sild_exchanges_in_flight", "Exchanges under way.", in_flight)
@@ -231,9 +198,9 @@ def _gauge(name: str, text: str, values: Iterable[tuple[dict[str, str], float]])
     return family
 
 
-def _cumulated(kind: Exchanges) -> list[tuple[str, float]]:
-    cumulated, so_far = [], 0
-    for bound, number in zip((*BUCKETS, float("inf")), kind.buckets, strict=True):
+def _cumulated(kind: Figures) -> list[tuple[str, float]]:
+    cumulated, so_far = [], 0.0
+    for bound, number in zip((*BUCKETS, float("inf")), kind[FIRST_BUCKET:], strict=True):
         so_far += number
-        cumulated.append(("+Inf" if bound == float("inf") else repr(bound), float(so_far)))
+        cumulated.append(("+Inf" if bound == float("inf") else repr(bound), so_far))
     return cumulated

@@ -76,7 +76,7 @@ class _Trace:
     @property
     def traceparent(self) -> bytes:
         context = (self._inner or self._span).get_span_context()
-        return b"00-%032x-%016x-%02x" % (context.trace_id, context.span_id, context.trace_flags)
+        return b"00-%032x-%016x-%02x" % (context.trace_id, context.span_id, context.trace_flags & 1)
 
     def leaves(self) -> None:
         self._inner = self._tracer.start_span(
