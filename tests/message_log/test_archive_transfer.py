@@ -100,8 +100,9 @@ async def test_the_schedule_retries_by_itself(
             while "archiver.failed" not in caplog.text:
                 await asyncio.sleep(0.01)
             (tmp_path / "up").mkdir()
-            while not names_in(tmp_path / "up"):
+            while await asyncio.to_thread(world.log.store.untransferred_archives):
                 await asyncio.sleep(0.01)
+    assert len(names_in(tmp_path / "up")) == 1
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -10,6 +10,7 @@ from sild.message_log.archiver import Archiver, ArchivingRules
 from sild.message_log.body_logging import BodyLogging
 from sild.message_log.containers import container_name
 from sild.message_log.encryption import BodyEncryption
+from sild.message_log.keystore import add_secret, read_keystore
 from sild.message_log.linking import ArchiveReport, verify_archive
 from sild.message_log.log import MessageLog
 from sild.message_log.openpgp import ArchiveEncryption
@@ -34,6 +35,8 @@ __all__ = [
     "TimestampRecord",
     "Timestamper",
     "TimestampingRules",
+    "add_secret",
     "container_name",
+    "read_keystore",
     "verify_archive",
 ]

@@ -31,7 +31,7 @@ RECORD_COLUMNS = (
     "key_id",
     "cipher_message",
     "signature_block",
-    "signature_cuts",
+    "signature_digest",
 )
 Value = str | bytes | int | None
 

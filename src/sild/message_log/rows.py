@@ -48,7 +48,7 @@ class Rows:
         cipher_message = None
         if self._encryption is not None and self._key_id is not None:
             message, cipher_message = None, self._encryption.message(self._key_id, record_id, entry.message)
-        signature, block, cuts = self._blocks.take(
+        signature, block, digest = self._blocks.take(
             record_id, entry.head[0], entry.signature, entry.signature_hash
         )
         return (
@@ -61,5 +61,5 @@ class Rows:
             self._key_id,
             cipher_message,
             block,
-            cuts,
+            digest,
         )

@@ -48,7 +48,7 @@ message_record = Table(
     Column("key_id", Text),
     Column("cipher_message", LargeBinary),
     Column("signature_block", BigInteger, comment="what `signature` lacks; absent: nothing"),
-    Column("signature_cuts", LargeBinary, comment="where, and a digest of the whole"),
+    Column("signature_digest", LargeBinary, comment="of the whole, where there is a block"),
 )
 Index("message_record_query", message_record.c.query_hash)
 Index("message_record_time", message_record.c.time)

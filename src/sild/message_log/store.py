@@ -144,7 +144,7 @@ class Store:
         """Raises Unavailable (`database_error`) too for a damaged signature and a key that is not in the keystore."""
         record_id, time, query_id, x_request_id, is_response = row[:5]
         client_id, (message, signature, result, chain) = ClientId(*row[5:9]), row[9:13]
-        key_id, cipher_message, block, cuts = row[18:]
+        key_id, cipher_message, block, digest = row[18:]
         if key_id is not None:
             message = self._keys(key_id).message(key_id, record_id, bytes(cipher_message))
         return LoggedMessage(
@@ -156,8 +156,8 @@ class Store:
             client_id=client_id,
             message=bytes(message),
             signature=bytes(signature)
-            if cuts is None
-            else join_signature(bytes(signature), _bytes(block), bytes(cuts)),
+            if digest is None
+            else join_signature(bytes(signature), _bytes(block), bytes(digest)),
             hash_chain_result=_bytes(result),
             hash_chain=_bytes(chain),
             timestamp=_timestamp(row[13:17]),
@@ -376,7 +376,7 @@ def _records() -> Select[Any]:  # the row is unpacked in _logged, nowhere else
     columns = (r.id, r.time, r.query_id, r.x_request_id, r.is_response, r.instance_identifier, r.member_class)
     more = (r.member_code, r.subsystem_code, r.message, r.signature, r.hash_chain_result, r.hash_chain)
     stamp = (t.id, t.time, t.token, t.hash_chain_result, s.hash_chain)
-    stored = (r.key_id, r.cipher_message, b.data, r.signature_cuts)
+    stored = (r.key_id, r.cipher_message, b.data, r.signature_digest)
     source = (
         message_record.outerjoin(record_timestamp, s.record_id == r.id)
         .outerjoin(timestamp_record, t.id == s.timestamp_record_id)

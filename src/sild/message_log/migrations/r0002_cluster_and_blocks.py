@@ -13,7 +13,7 @@ _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 def upgrade() -> None:
     op.add_column("message_record", sa.Column("signature_block", sa.BigInteger))
-    op.add_column("message_record", sa.Column("signature_cuts", sa.LargeBinary))
+    op.add_column("message_record", sa.Column("signature_digest", sa.LargeBinary))
     op.create_index("message_record_time", "message_record", ["time"])
     op.create_index("message_record_party", "message_record", ["member_code", "subsystem_code", "time"])
     op.create_table(
