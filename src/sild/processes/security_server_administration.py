@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from sild.errors import PlatformError
+from sild.errors import CallerError, PlatformError
 from sild.security_server import ClientStatus, ConnectionType, Registration, SecurityServer
 from sild.settings import read_settings
 from sild.signer import KeyUsage
 from sild.xroad.identifiers import ClientId
 
 if TYPE_CHECKING:
+    from sild.acme_client import AcmeClient
     from sild.security_server import SecurityServerSettings
 
 __all__ = ["ADMINISTRATION"]
@@ -200,7 +201,7 @@ async def maintenance(
 
 @click.group("certificate")
 def certificate_group() -> None:
-    """Authentication certificates after their registration."""
+    """Certificates: ordered by ACME; authentication certificates after their registration."""
 
 
 @certificate_group.command("delete")
@@ -224,6 +225,76 @@ async def remove_certificate(server: SecurityServer, registration: Registration,
     """Forget a certificate that is not registered."""
     await registration.remove_auth_certificate(sha1)
     return {"certificate": sha1, "state": "removed"}
+
+
+# certificates by ACME
+
+
+@certificate_group.command("order")
+@_administers
+@click.argument("authority")
+@click.option("--usage", type=click.Choice(["sign", "auth"]), required=True)
+@click.option("--member", type=CLIENT, help="Who signs with it; else the server's owner.")
+@click.option("--name", "dns_name", help="The host name to prove; else this server's address.")
+@click.option("--activate/--not-active", default=None, help="In use at once; else as the settings say.")
+async def order_certificate(
+    server: SecurityServer,
+    _registration: Registration,
+    authority: str,
+    usage: str,
+    member: ClientId | None,
+    dns_name: str | None,
+    activate: bool | None,
+) -> Told:
+    """Order a certificate from AUTHORITY by ACME. The running server answers the authority's challenge."""
+    info = await _acme(server).ordering.order(
+        authority,
+        KeyUsage.SIGNING if usage == "sign" else KeyUsage.AUTHENTICATION,
+        member or server.server_id.owner,
+        dns_name=dns_name,
+        activate=activate,
+    )
+    return {"certificate": info.sha1, "state": info.status.value, "active": info.is_active}
+
+
+@certificate_group.command("renewals")
+@_administers
+async def list_renewals(server: SecurityServer, _registration: Registration) -> Told:
+    """How the renewal of each certificate stands, and the orders that wait."""
+    acme = _acme(server)
+    states = await acme.renewal.state()
+    return {
+        "certificates": [
+            {
+                "certificate": state.info.sha1,
+                "usage": state.info.usage.value,
+                "renewal": state.progress.value,
+                "at": None if state.next_at is None else state.next_at.isoformat(),
+                "error": state.error,
+                "renewed_by": state.renewed_by,
+            }
+            for state in states
+        ],
+        "orders": [
+            {"order": order.id, "authority": order.authority, "usage": order.usage.value}
+            for order in await acme.ordering.pending()
+        ],
+    }
+
+
+@certificate_group.command("cancel-order")
+@_administers
+@click.argument("order")
+async def cancel_order(server: SecurityServer, _registration: Registration, order: str) -> Told:
+    """Give up an order that waits; its key is deleted."""
+    await _acme(server).ordering.cancel(order)
+    return {"order": order, "state": "cancelled"}
+
+
+def _acme(server: SecurityServer) -> AcmeClient:
+    if server.acme is None:
+        raise CallerError("certificates come by hand here: the settings have no table [acme] (docs/acme.md)")
+    return server.acme
 
 
 # clients
