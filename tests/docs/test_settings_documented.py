@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from sild.op_monitor import MonitoringRules
+from sild.acme_client import AcmeClientSettings
 from sild.processes.central_server import CentralServerSettings
 from sild.processes.op_monitor import OpMonitorSettings
 from sild.processes.registry import RegistrySettings
 from sild.processes.security_server import SecurityServerProcessSettings
-from sild.processes.trust import TrustSettings
+from sild.processes.trust import AcmeSettings, TrustSettings
 from sild.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -25,6 +26,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
         ("central_server.md", CentralServerSettings),
         ("trust_services.md", TrustSettings),
         ("registries.md", RegistrySettings),
+        ("acme.md", AcmeClientSettings),
+        ("acme.md", AcmeSettings),
         ("op_monitor.md", OpMonitorSettings),
         ("op_monitor.md", MonitoringRules),
     ],
