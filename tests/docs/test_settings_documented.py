@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sild.op_monitor import MonitoringRules
 from sild.acme_client import AcmeClientSettings
+from sild.op_monitor import MonitoringRules
 from sild.processes.central_server import CentralServerSettings
 from sild.processes.op_monitor import OpMonitorSettings
 from sild.processes.registry import RegistrySettings
