@@ -96,7 +96,11 @@ async def test_a_good_exchange(soap: SoapWorld) -> None:
 async def test_attachments(soap: SoapWorld) -> None:
     message, response = envelope(), envelope(response=True)
     head = "Content-Type: text/xml; charset=UTF-8"
-    two = multipart((head, message), ("Content-Type: image/png", b"a" * 700), ("Content-Type: text/plain\r\nContent-ID: <b>", b"b" * 300))
+    two = multipart(
+        (head, message),
+        ("Content-Type: image/png", b"a" * 700),
+        ("Content-Type: text/plain\r\nContent-ID: <b>", b"b" * 300),
+    )
     one = multipart((head, response), ("Content-Type: image/png", b"c" * 50))
     soap.service.answer = one, MULTIPART
     answer = await soap.post(two, MULTIPART)
