@@ -30,7 +30,7 @@ async def test_two_in_one_directory(tmp_path: Path) -> None:
         pass  # let go of
 
 
-@pytest.mark.parametrize(("index", "name"), [(0, "trust services"), (5, "provider server proxy")])
+@pytest.mark.parametrize(("index", "name"), [(0, "trust services"), (7, "provider server proxy")])
 async def test_a_port_taken_meanwhile_is_named(tmp_path: Path, index: int, name: str) -> None:
     layout = Layout(tmp_path, SERVERS)
     ports = some_ports()

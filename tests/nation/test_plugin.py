@@ -33,7 +33,7 @@ async def disable(server, service):
 
 def test_administration_in_the_middle(nation):
     server = nation.nation.provider
-    (service,) = server.serverconf.snapshot.services
+    (service,) = (each for each in server.serverconf.snapshot.services if each.service_code == "persons")
     nation.run(disable(server, service))
     try:
         ask(nation, nation.people[0]["code"])
