@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.identity_world import MARI, MINH, Browser, World
 from joserfc.jwk import RSAKey
 
 from sild.errors import TrustError
 from sild.openid import parse_jwks, verify_token
 from support.authenticator import SoftwareAuthenticator
 from support.identity_card import IdentityCard
+from support.identity_world import MARI, MINH, Browser, World
 
 
 def test_with_a_passkey(world: World) -> None:

@@ -208,7 +208,9 @@ class Grants:
         if scope is None:
             return grant.scopes, None
         scopes, representee = parse_scope(scope, client)
-        if not set(scopes) <= set(grant.scopes) or (representee and "representee" not in grant.scopes):
+        if not set(scopes) <= set(grant.scopes) or (
+            representee not in (None, grant.representee) and "representee" not in grant.scopes
+        ):
             raise OpenIDError("more than was granted", code="invalid_scope")
         return scopes, representee
 

@@ -1,0 +1,155 @@
+"""What survives: both databases, several processes, keys behind their password, audit rows for good, keys that change."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pydantic import SecretStr
+
+from sild.database import open_database, revision_table
+from sild.errors import TrustError, Unavailable
+from sild.identity_provider import IdentityProvider
+from sild.identity_provider.provider import MIGRATIONS
+from sild.identity_provider.tables import metadata
+from support.identity_world import CALLBACK, FIRM, MARI, MARI_PARTY, SECRET, World, board_of
+from support.postgres import PostgreSQL, postgresql  # noqa: F401  a fixture
+
+
+def test_the_schema_is_what_the_migrations_make(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/schema.sqlite", MIGRATIONS)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": revision_table(MIGRATIONS)})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_on_postgresql_with_two_processes(tmp_path: Path, postgresql: PostgreSQL) -> None:  # noqa: F811
+    with postgresql.database() as url:
+        world = World(tmp_path, database=url)
+        second = IdentityProvider(world.settings, world.clock)
+        world.register.rights.append(board_of(MARI_PARTY, FIRM))
+        with world.running():
+            browser, service = world.browser(), world.service()
+            tokens = service.log_in(browser, scope=f"openid representee.{FIRM.identifier}")
+            assert service.claims(tokens)["representee"]["sub"] == FIRM.identifier
+            assert second.keys.active("ES256").key_id == world.provider.keys.active("ES256").key_id
+            form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+            with ThreadPoolExecutor(4) as pool:  # the same token, four times at once
+                answers = list(
+                    pool.map(
+                        lambda _: world.post("/token", auth=("service", SECRET), data=form).status_code,
+                        range(4),
+                    )
+                )
+            assert answers.count(200) <= 1
+            bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+            assert (
+                world.get("/userinfo", headers=bearer).status_code == 401
+            )  # a theft, as far as anybody can tell
+            second.end_sessions(MARI.subject)  # here, and it counts there
+            assert browser.open(world.service().url()).path.startswith("/login/")
+        second.close()
+
+
+def test_one_code_at_once_on_sqlite(world: World) -> None:
+    service, browser = world.service(), world.browser()
+    code = browser.as_test_person(browser.open(service.url())).query["code"]
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": CALLBACK,
+        "code_verifier": service.verifier,
+    }
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(
+                lambda _: world.post("/token", auth=("service", SECRET), data=form).status_code, range(4)
+            )
+        )
+    assert answers.count(200) <= 1
+    assert set(answers) <= {200, 400}
+
+
+def test_a_restart_changes_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with world.running():
+        tokens = world.service().log_in(world.browser())
+    again = IdentityProvider(world.settings, world.clock)
+    assert again._grants.userinfo(tokens["access_token"])["sub"] == MARI.subject
+    again.close()
+
+
+def test_keys_are_behind_their_password(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.provider.close()
+    database = tmp_path / "identity" / "identity-provider.db"
+    connection = sqlite3.connect(database)
+    (pem,) = connection.execute("SELECT pem FROM signing_key").fetchone()
+    connection.close()
+    assert b"ENCRYPTED" in pem
+    assert database.stat().st_mode & 0o077 == 0
+    with pytest.raises(TrustError):
+        IdentityProvider(world.settings.model_copy(update={"key_password": SecretStr("guess")}), world.clock)
+
+
+def test_secrets_are_kept_as_hashes(world: World) -> None:
+    browser, service = world.browser(), world.service()
+    tokens = service.log_in(browser)
+    database = (world.settings.directory / "identity-provider.db").read_bytes()
+    database += (world.settings.directory / "identity-provider.db-wal").read_bytes()
+    for secret in [cookie.value for cookie in browser.session.cookies] + [tokens["refresh_token"], SECRET]:
+        assert secret and secret.encode() not in database
+
+
+def test_what_happened_stays(world: World) -> None:
+    world.service().log_in(world.browser())
+    connection = sqlite3.connect(world.settings.directory / "identity-provider.db")
+    actions = [action for (action,) in connection.execute("SELECT action FROM audit_row ORDER BY id")]
+    assert actions[-2:] == ["log_in", "grant"]
+    for change in ("DELETE FROM audit_row", "UPDATE audit_row SET actor = 'x'"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(change)
+    connection.close()
+
+
+def test_a_failing_database_shows_nothing(world: World) -> None:
+    connection = sqlite3.connect(world.settings.directory / "identity-provider.db")
+    connection.execute("ALTER TABLE client RENAME TO elsewhere")
+    connection.commit()
+    connection.close()
+    page = world.browser().open(world.issuer + "/authorize?client_id=service")
+    assert page.status == 503
+    assert "client" not in page.text.partition("<main")[2]
+    with pytest.raises(Unavailable):
+        world.provider.clients.find("service")
+
+
+def test_keys_change_without_a_gap(world: World) -> None:
+    service = world.service()
+    tokens = service.log_in(world.browser())
+    world.provider.rotate_keys()
+    assert len(world.get("/jwks").json()["keys"]) == 2  # published before it signs
+    first = world.provider.keys.active("ES256").key_id
+    world.clock.forward(hours=1)
+    world.provider.maintain()
+    assert world.provider.keys.active("ES256").key_id != first
+    assert service.claims(tokens)["sub"] == MARI.subject  # the old one is still published
+    world.clock.forward(days=2)
+    world.provider.maintain()
+    assert len(world.get("/jwks").json()["keys"]) == 1
+    world.clock.forward(days=91)
+    world.provider.maintain()
+    assert len(world.get("/jwks").json()["keys"]) == 2  # by itself, in time
+
+
+def test_a_stolen_key_signs_nothing_that_counts(world: World) -> None:
+    tokens = world.service().log_in(world.browser())
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert world.get("/userinfo", headers=bearer).status_code == 200
+    world.provider.rotate_keys(compromised=True)
+    assert world.get("/userinfo", headers=bearer).status_code == 401
