@@ -766,3 +766,25 @@ async def test_partners_passed_on_by_a_configuration_proxy(
     assert not (await make().refresh()).is_known_client(member, clock.now), "not without leave"
     globalconf = await make(allowed_federations="PAR").refresh()
     assert globalconf.is_known_client(member, clock.now)
+
+
+async def test_another_process_takes_up_what_one_has_published(
+    make: Make, source: ConfigurationSourceServer, clock: SteppingClock
+) -> None:
+    one, other = make(), make()
+    assert not await other.take_up()
+    first = await one.refresh()
+    heard: list[object] = []
+    other.on_change(heard.append)
+    assert await other.take_up()
+    assert other.current is not None and other.current.valid_until == first.valid_until
+    assert not await other.take_up()
+    clock.advance(minutes=1)
+    source.publish(at=clock.now)
+    again = await one.refresh()
+    asked = len(source.requests)
+    assert await other.take_up()
+    assert other.current.valid_until == again.valid_until > first.valid_until
+    assert heard[-1] is other.current and len(heard) == 2
+    assert len(source.requests) == asked, "it asks nobody"
+    assert not await one.take_up(), "one's own is no news"
