@@ -192,6 +192,7 @@ class FalseProvider:
         settings = server.settings
         await server.token.login("1234")
         await server.configuration.refresh()
+        await server.registration_follower.follow()
         await server.signer.ocsp.refresh()
         self.sealer = Sealer.of(self.world, self.site, self._code)
         assert settings.server_proxy_port is not None
