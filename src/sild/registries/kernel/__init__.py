@@ -9,17 +9,23 @@ with register.used("getPerson", usage) as use:                 # one transaction
 A fact says when it is true, when we knew it, who said so, on which legal ground and by which message. Called by registers.
 
 facts.py  bitemporal facts        usage.py  who used whose data        kernel.py  the transaction that holds it all together
+defects.py  a refusal that names everything        corrections.py, fact_paths.py  disputes and corrections        http.py
 """
 
 from __future__ import annotations
 
+from sild.registries.kernel.corrections import FactKind, provenance
+from sild.registries.kernel.defects import Defect, Defects, refuse_defects
 from sild.registries.kernel.facts import Fact, Facts, Provenance
 from sild.registries.kernel.kernel import KERNEL_MIGRATIONS, Kernel, Use
 from sild.registries.kernel.usage import Usage, UsageEntry, UsagePage
 
 __all__ = [
     "KERNEL_MIGRATIONS",
+    "Defect",
+    "Defects",
     "Fact",
+    "FactKind",
     "Facts",
     "Kernel",
     "Provenance",
@@ -27,4 +33,6 @@ __all__ = [
     "UsageEntry",
     "UsagePage",
     "Use",
+    "provenance",
+    "refuse_defects",
 ]

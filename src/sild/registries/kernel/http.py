@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from sild.errors import CallerError, PeerError, PlatformError, Unavailable
 from sild.events import Event, parse_event
+from sild.registries.kernel.defects import Defects
 from sild.registries.kernel.kernel import Kernel
 from sild.registries.kernel.usage import Usage, UsageEntry
 from sild.telemetry import get_logger
@@ -80,6 +81,8 @@ BasisHeader = Annotated[
     str | None,
     Header(alias="Sild-Legal-Basis", max_length=255, description="The one legal ground of this use"),
 ]
+GroundHeader = Annotated[str | None, Header(alias="X-Road-Legal-Ground", max_length=255, **_HIDDEN)]
+"""What Sild's adapter calls it."""
 
 
 def _any_usage(
@@ -90,13 +93,16 @@ def _any_usage(
     issue: IssueHeader = None,
     party: PartyHeader = None,
     basis: BasisHeader = None,
+    ground: GroundHeader = None,
 ) -> Usage:
     if not client or not message_id:
         raise CallerError(
             "X-Road-Client and X-Road-Id say who asks; a security server sends them",
             code="missing_x_road_header",
         )
-    return Usage(client, message_id, request_id, user_id, issue, basis, party)
+    if basis and ground and basis != ground:
+        raise CallerError("a use has one legal ground, not two", code="missing_legal_basis")
+    return Usage(client, message_id, request_id, user_id, issue, basis or ground, party)
 
 
 def _personal_usage(usage: Annotated[Usage, Depends(_any_usage)]) -> Usage:
@@ -354,7 +360,7 @@ class _Problems:
         assert isinstance(error, PlatformError)
         log.refusal("request.refused", error, register=self._register, path=_template(request))
         if isinstance(error, CallerError | PeerError):
-            return self._problem(request, error.code, error.message)
+            return self._problem(request, error.code, error.message, errors=_defects(error))
         code = (
             error.code if isinstance(error, Unavailable) and error.code in self._titles else "internal_error"
         )
@@ -389,6 +395,14 @@ class _Problems:
     async def _failed(self, request: Request, error: Exception) -> JSONResponse:
         log.bug("request.failed", error, register=self._register, path=_template(request))
         return self._problem(request, "internal_error", "The register failed; its operator was told")
+
+
+def _defects(error: PlatformError) -> list[dict[str, str]] | None:
+    if not isinstance(error, Defects):
+        return None
+    return [
+        {"pointer": defect.pointer, "code": defect.code, "detail": defect.detail} for defect in error.defects
+    ]
 
 
 def _template(request: Request) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -100,7 +100,12 @@ class Kernel:
 
         message_id: of the message that brought it. A CallerError takes everything back, so the event may come again.
         """
-        usage = Usage(client=event.source.removeprefix("/"), message_id=message_id, user_id="automatic")
+        usage = Usage(
+            client=event.source.removeprefix("/"),
+            message_id=message_id,
+            user_id="automatic",
+            issue=event.extensions.get("caseid"),
+        )
         with _database_errors(), self.engine.begin() as connection:
             if not self._inbox.apply(connection, event):
                 yield None
@@ -164,6 +169,19 @@ class Use:
         """Their data is asked for, given or changed: say it before looking, so that a look-up in vain is recorded."""
         self.persons.extend(persons)
 
+    def alone(self, *keys: str) -> None:
+        """Wait until no other transaction is between here and its end with one of these keys; call it before looking."""
+        connection = self.connection
+        if (
+            connection.dialect.name == "sqlite"
+        ):  # one writer at a time anyhow; but it must be the writer before it looks
+            if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # sqlite3's own
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        for key in sorted(set(keys)):
+            of_register = func.hashtextextended(f"{self._kernel.system}/{key}", 0)
+            connection.execute(select(func.pg_advisory_xact_lock(of_register)))
+
     def publish(self, event_type: str, subject: str, data: Mapping[str, Json] | None = None) -> Event:
         """Tell the subscribers, when this transaction is done. data: as little as they need."""
         event = Event(
@@ -182,9 +200,10 @@ class Use:
     def answered(self) -> Json | None:
         """What this very message was answered before, if it has been here; then nothing is to be done again.
 
-        Raises CallerError (`message_id_reused`): the id came with another operation.
+        The same message at the same time waits until this transaction is done. Raises CallerError (`message_id_reused`): the id came with another operation.
         """
         usage = self.usage
+        self.alone(f"message/{usage.client}/{usage.message_id}")
         row = self.connection.execute(
             select(answers.c.operation, answers.c.answer).where(
                 answers.c.client == usage.client, answers.c.message_id == usage.message_id

@@ -1,0 +1,199 @@
+"""What people do about a wrong fact: they dispute it, and the register corrects it, or says why not.
+
+A dispute is a fact itself, on the person it concerns: name `dispute`, key its id. A correction is a new saying about the same
+days; the old one stays, superseded. The event `fact.corrected` names the fact by the id it was first said under (`origin`), so
+that whoever built on it can find what follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import uuid4
+
+from sild.errors import CallerError
+from sild.registries.kernel.facts import Fact, Json, Provenance
+from sild.registries.kernel.kernel import Use
+
+__all__ = [
+    "DISPUTE",
+    "Dispute",
+    "FactKind",
+    "correct",
+    "dispute",
+    "disputed_origins",
+    "disputes",
+    "provenance",
+    "read_dispute",
+    "refuse_dispute",
+]
+
+DISPUTE = "dispute"
+
+
+@dataclass(frozen=True, slots=True)
+class FactKind:
+    """A name of facts. concept: what others call it, `person.date_of_birth`.  description: one sentence, in English.
+
+    ensure: raises CallerError (`invalid_value`) for a value that cannot be; without it the fact is corrected by no one's word
+    alone (a parent, a home: there is a procedure of its own for that).
+    """
+
+    name: str
+    concept: str
+    description: str
+    ensure: Callable[[str, Json], None] | None = None  # of the entity and the value
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """state: OPEN, CORRECTED or REFUSED.  fact: the id under which the disputed fact was first said."""
+
+    id: str
+    person: str
+    fact: int
+    name: str
+    state: str
+    reason: str
+    proposed_value: Json
+    opened_at: str
+    opened_by: str
+    answer: str | None
+
+
+def dispute(use: Use, fact_id: int, reason: str, proposed_value: Json) -> Dispute:
+    """Open a case about a fact. Disputed twice, it is one case. Raises CallerError (`unknown_fact`, `superseded_fact`)."""
+    fact = _standing(use, fact_id)
+    use.alone(f"fact/{fact.origin}")
+    for known in _disputes_of(use, fact.entity):
+        if known.fact == fact.origin and known.state == "OPEN":
+            return known
+    opened = {
+        "fact": fact.origin,
+        "name": fact.name,
+        "state": "OPEN",
+        "reason": reason,
+        "proposed_value": proposed_value,
+        "opened_at": use.at.isoformat(),
+        "opened_by": use.usage.user_id or "",
+        "answer": None,
+    }
+    key = str(uuid4())
+    said = use.facts.record(
+        fact.entity, DISPUTE, opened, key=key, valid_from=use.today, provenance=provenance(use)
+    )
+    return _dispute(said)
+
+
+def disputes(use: Use) -> tuple[Dispute, ...]:
+    """Those that wait for the register's people, oldest first."""
+    found = map(_dispute, use.facts.named(DISPUTE, on=use.today))
+    return tuple(one for one in found if one.state == "OPEN")
+
+
+def read_dispute(use: Use, dispute_id: str) -> Dispute:
+    """Raises CallerError (`unknown_dispute`)."""
+    found = use.facts.entities_with(DISPUTE, dispute_id, on=use.today)
+    if not found:
+        raise CallerError("no such dispute", code="unknown_dispute")
+    use.concerns(found[0].entity)
+    return _dispute(found[0])
+
+
+def refuse_dispute(use: Use, dispute_id: str, reason: str) -> Dispute:
+    """The fact stands, and why. Raises CallerError (`unknown_dispute`, `dispute_is_closed`)."""
+    return _close(use, dispute_id, "REFUSED", reason)
+
+
+def correct(
+    use: Use,
+    kinds: Mapping[str, FactKind],
+    fact_id: int,
+    value: Json,
+    reason: str,
+    *,
+    valid_from: date | None = None,
+    valid_to: date | None = None,
+    dispute_id: str | None = None,
+) -> Fact:
+    """Say better what a fact says, for its own days or for others; the new fact.
+
+    Raises CallerError (`unknown_fact`, `superseded_fact`, `not_correctable`, `invalid_value`, `unknown_dispute`).
+    """
+    fact = _standing(use, fact_id)
+    use.alone(f"fact/{fact.origin}")
+    fact = _standing(use, fact_id)
+    kind = kinds.get(fact.name)
+    if kind is None or kind.ensure is None:
+        raise CallerError(f"{fact.name} is not corrected this way", code="not_correctable")
+    kind.ensure(fact.entity, value)
+    if dispute_id is not None:
+        if read_dispute(use, dispute_id).fact != fact.origin:
+            raise CallerError("the dispute is about another fact", code="unknown_dispute")
+        _close(use, dispute_id, "CORRECTED", reason)
+    corrected = use.facts.record(
+        fact.entity,
+        fact.name,
+        value,
+        key=fact.key,
+        valid_from=valid_from or fact.valid_from,
+        valid_to=valid_to or fact.valid_to,
+        provenance=provenance(use),
+    )
+    use.publish(
+        "fact.corrected", fact.entity, {"fact": fact.origin, "name": fact.name, "concept": kind.concept}
+    )
+    return corrected
+
+
+def disputed_origins(use: Use, entity: str) -> frozenset[int]:
+    """Facts of `entity` about which a dispute is open, by `origin`."""
+    return frozenset(one.fact for one in _disputes_of(use, entity) if one.state == "OPEN")
+
+
+def provenance(use: Use) -> Provenance:
+    """Of what this very message says."""
+    usage = use.usage
+    return Provenance(usage.client, (usage.basis or "")[:200], usage.message_id)
+
+
+# --- inside
+
+
+def _standing(use: Use, fact_id: int) -> Fact:
+    fact = use.facts.by_id(fact_id)
+    if fact is None or fact.name == DISPUTE:
+        raise CallerError("no such fact", code="unknown_fact")
+    use.concerns(fact.entity)
+    if fact.known_to is not None:
+        raise CallerError("the register knows better by now", code="superseded_fact")
+    return fact
+
+
+def _disputes_of(use: Use, entity: str) -> Sequence[Dispute]:
+    return [_dispute(fact) for fact in use.facts.current(entity, [DISPUTE], on=use.today)]
+
+
+def _close(use: Use, dispute_id: str, state: str, answer: str) -> Dispute:
+    use.alone(f"dispute/{dispute_id}")
+    found = use.facts.entities_with(DISPUTE, dispute_id, on=use.today)
+    if not found:
+        raise CallerError("no such dispute", code="unknown_dispute")
+    (fact,) = found
+    use.concerns(fact.entity)
+    if fact.value["state"] != "OPEN":
+        raise CallerError("the dispute was answered before", code="dispute_is_closed")
+    closed = use.facts.record(
+        fact.entity,
+        DISPUTE,
+        {**fact.value, "state": state, "answer": answer},
+        key=dispute_id,
+        valid_from=use.today,
+        provenance=provenance(use),
+    )
+    return _dispute(closed)
+
+
+def _dispute(fact: Fact) -> Dispute:
+    return Dispute(id=fact.key, person=fact.entity, **fact.value)
