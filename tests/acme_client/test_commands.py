@@ -28,9 +28,18 @@ async def test_as_an_operator_does(it: OrderingWorld) -> None:
     status, said = await sild(config, "order", CA, "--usage", "sign", "--activate")
     assert status == 0, said
     assert (said["state"], said["active"]) == ("registered", True)
+    subject = "serialNumber=1,businessCategory=COM,O=Member 1,C=EE"
+    status, other = await sild(config, "order", CA, "--usage", "sign", "--subject", subject)
+    assert status == 0 and not other["active"]
+    issued = it.authority.services.certificates()[-1]
+    assert issued.subject == "2.5.4.5=1,2.5.4.15=COM,O=Member 1,C=EE"
     status, told = await sild(config, "renewals")
     assert status == 0 and told["orders"] == []
-    assert [row["renewal"] for row in told["certificates"]] == ["N/A", "N/A", "Next planned renewal on"]
+    assert [row["renewal"] for row in told["certificates"]] == [
+        "N/A",
+        "N/A",
+        *["Next planned renewal on"] * 2,
+    ]
     assert told["certificates"][2]["certificate"] == said["certificate"]
     status, refused = await sild(config, "order", "nobody", "--usage", "auth")
     assert status == 2 and "has no ACME server" in refused["error"]["message"]

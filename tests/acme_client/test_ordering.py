@@ -181,6 +181,11 @@ async def test_another_keystore_password(it: OrderingWorld) -> None:
     assert (await refused(site)).code == "acme.account_key_pair_error"
 
 
+async def test_an_address_is_no_host_name(it: OrderingWorld) -> None:
+    error = await refused(await it.add_server("ss1", "1", acme={"dns_name": "127.0.0.1"}))
+    assert "is an address" in error.message and "dns_name" in error.message
+
+
 async def test_two_at_once(it: OrderingWorld) -> None:
     site = await it.add_server("ss1", "1")
     ordering = client(site).ordering

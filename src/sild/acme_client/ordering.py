@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import secrets
 import warnings
 from collections.abc import Callable
@@ -104,6 +105,7 @@ class Ordering:
         settings, server = self._wiring.settings, self._wiring.server_id()
         member = server.owner if usage is KeyUsage.AUTHENTICATION else member.member
         name = dns_name or self.dns_name()
+        _ensure_host_name(name)
         if activate is None:
             activate = (
                 settings.activate_sign_certificates
@@ -356,6 +358,17 @@ class Ordering:
 
     def _busy_until(self) -> datetime:
         return self._deadline() + timedelta(seconds=SPARE_SECONDS)
+
+
+def _ensure_host_name(name: str) -> None:
+    """As with X-Road: certificates are ordered for host names."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return
+    raise AcmeRefusal(
+        f"{name} is an address: say the host name of this server as `dns_name`, in the order or in [acme]"
+    )
 
 
 def _label(order: Order) -> str:

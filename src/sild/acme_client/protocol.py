@@ -81,7 +81,8 @@ class AcmeConnection:
         """Use the account of `key`, made now if the authority has none. Its URL."""
         self._net.key = key
         if url is None:
-            with _speaking("acme.account_creation_failure", "the authority opens no account"):
+            hint = "" if contact else " (no contact is told: the member's address belongs into mail.yml)"
+            with _speaking("acme.account_creation_failure", f"the authority opens no account{hint}"):
                 url = self._new_account(key, external, contact)
         self._net.account = messages.RegistrationResource(body=messages.Registration(), uri=url)
         return url

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from sild.errors import CallerError, PlatformError
 from sild.security_server import ClientStatus, ConnectionType, Registration, SecurityServer
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["ADMINISTRATION"]
 
 Told = dict[str, object]
+NAMES_OF_ATTRIBUTES = {"serialNumber": NameOID.SERIAL_NUMBER, "businessCategory": NameOID.BUSINESS_CATEGORY}
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -236,6 +239,7 @@ async def remove_certificate(server: SecurityServer, registration: Registration,
 @click.option("--usage", type=click.Choice(["sign", "auth"]), required=True)
 @click.option("--member", type=CLIENT, help="Who signs with it; else the server's owner.")
 @click.option("--name", "dns_name", help="The host name to prove; else this server's address.")
+@click.option("--subject", help="Instead of the certificate profile's; RFC 4514, as `CN=...,O=...,C=EE`.")
 @click.option("--activate/--not-active", default=None, help="In use at once; else as the settings say.")
 async def order_certificate(
     server: SecurityServer,
@@ -244,6 +248,7 @@ async def order_certificate(
     usage: str,
     member: ClientId | None,
     dns_name: str | None,
+    subject: str | None,
     activate: bool | None,
 ) -> Told:
     """Order a certificate from AUTHORITY by ACME. The running server answers the authority's challenge."""
@@ -252,6 +257,7 @@ async def order_certificate(
         KeyUsage.SIGNING if usage == "sign" else KeyUsage.AUTHENTICATION,
         member or server.server_id.owner,
         dns_name=dns_name,
+        subject=_name(subject),
         activate=activate,
     )
     return {"certificate": info.sha1, "state": info.status.value, "active": info.is_active}
@@ -289,6 +295,13 @@ async def cancel_order(server: SecurityServer, _registration: Registration, orde
     """Give up an order that waits; its key is deleted."""
     await _acme(server).ordering.cancel(order)
     return {"order": order, "state": "cancelled"}
+
+
+def _name(text: str | None) -> x509.Name | None:
+    try:
+        return None if text is None else x509.Name.from_rfc4514_string(text, NAMES_OF_ATTRIBUTES)
+    except ValueError as error:
+        raise CallerError(f"the subject is no name of RFC 4514: {error}") from error
 
 
 def _acme(server: SecurityServer) -> AcmeClient:
