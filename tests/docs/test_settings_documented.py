@@ -10,6 +10,7 @@ import pytest
 from sild.acme_client import AcmeClientSettings
 from sild.op_monitor import MonitoringRules
 from sild.processes.central_server import CentralServerSettings
+from sild.processes.identity import IdentitySettings
 from sild.processes.op_monitor import OpMonitorSettings
 from sild.processes.registry import RegistrySettings
 from sild.processes.security_server import SecurityServerProcessSettings
@@ -26,6 +27,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
         ("central_server.md", CentralServerSettings),
         ("trust_services.md", TrustSettings),
         ("registries.md", RegistrySettings),
+        ("identity_provider.md", IdentitySettings),
         ("acme.md", AcmeClientSettings),
         ("acme.md", AcmeSettings),
         ("op_monitor.md", OpMonitorSettings),

@@ -85,8 +85,8 @@ def test_a_restart_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_keys_are_behind_their_password(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    world.provider.close()
+    with World(tmp_path).running() as world:
+        pass
     database = tmp_path / "identity" / "identity-provider.db"
     connection = sqlite3.connect(database)
     (pem,) = connection.execute("SELECT pem FROM signing_key").fetchone()

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import requests
 
 from sild import identity_provider
 from sild.identity_provider import ROUTES
@@ -64,7 +65,7 @@ def test_every_text_that_is_shown_exists() -> None:
 def test_every_route_says_who_may_call_it_and_programs_get_json(world: World) -> None:
     for route in ROUTES:
         path = re.sub(r"{\w+}", "x", route.path)
-        answer = world.get(path) if route.method == "GET" else world.post(path)
+        answer = requests.request(route.method, world.issuer + path, verify=str(world.ca_file), timeout=10)
         if route.access.startswith("everybody") and route.method == "GET":
             assert answer.status_code in (200, 400, 404), route.path
         else:

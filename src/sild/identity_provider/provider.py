@@ -11,7 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from sild.clock import Clock, system_clock
@@ -214,7 +216,14 @@ class IdentityProvider:
                 keys=self.keys,
             ),
         )
-        return Starlette(routes=[self._route(route, parts) for route in ROUTES])
+        return Starlette(
+            routes=[self._route(route, parts) for route in ROUTES],
+            exception_handlers={HTTPException: self._no_such_route},
+        )
+
+    async def _no_such_route(self, _request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return secure(PlainTextResponse("nothing here\n", status), https=True)
 
     def _route(self, route: RouteRule, parts: _Handlers) -> Route:
         handler = route.handler(parts)
