@@ -1,6 +1,6 @@
 """Registration of this server and its clients at the central server, by management requests (WIRE 16, UG-SS 3-6).
 
-    number = await server.registration.register_auth_certificate(sha1, "ss1.example.org")
+    number = await server.registration.register_auth_certificate("ss1.example.org")
     number = await server.registration.register_client(client, name="Population register")
 
 Each method sends one request and answers the central server's number for it. What then becomes of it (it may wait for a
@@ -12,16 +12,11 @@ request may be made again: the central server refuses a second one while the fir
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from sild.clock import Clock
-from sild.errors import CallerError, PlatformError, TrustError, Unavailable
-from sild.http1 import TlsContext
+from sild.errors import CallerError, PlatformError
 from sild.pki import der
-from sild.security_server.crash_points import CrashPoints
-from sild.security_server.random_names import boundary_letters, new_uuid
-from sild.security_server.registration_journal import RegistrationJournal
+from sild.security_server.registration_messages import RequestMessage, RequestMessages
 from sild.security_server.registration_sending import (
     ALREADY_THERE,
     NOT_THERE,
@@ -29,7 +24,6 @@ from sild.security_server.registration_sending import (
     RequestRefused,
     is_certain,
     last_word,
-    post_pinned,
 )
 from sild.security_server.registration_states import (
     CERTIFICATE_STEPS,
@@ -37,20 +31,15 @@ from sild.security_server.registration_states import (
     DELETABLE_CERTIFICATES,
     DELETABLE_CLIENTS,
 )
-from sild.security_server.serverconf import ServerConf
 from sild.security_server.snapshot import ClientStatus, RequestOutcome, SentRequest
 from sild.signer import (
     CertificateInfo,
     CertificateStatus,
-    DetachedSignature,
     KeyUsage,
-    Signer,
 )
 from sild.telemetry import get_logger
-from sild.xroad.faults import PeerFault, parse_soap_fault
-from sild.xroad.globalconf import GlobalConf
 from sild.xroad.globalconf import SecurityServer as PublishedServer
-from sild.xroad.identifiers import ClientId, SecurityServerId
+from sild.xroad.identifiers import ClientId
 from sild.xroad.management import (
     AddressChange,
     AuthCertDeletion,
@@ -62,16 +51,9 @@ from sild.xroad.management import (
     ClientRenaming,
     MaintenanceModeDisabling,
     MaintenanceModeEnabling,
-    ManagementRequest,
     OwnerChange,
-    Signing,
-    management_body,
-    parse_management_response,
-    render_management_request,
     service_code_of,
-    signing_of,
 )
-from sild.xroad.soap import SoapMessage, ensure_same_fields, parse_soap
 
 __all__ = ["Registration"]
 
@@ -82,43 +64,9 @@ _CERTIFICATE_FAMILY = tuple(CERTIFICATE_STEPS)
 _MAINTENANCE_FAMILY = ("maintenanceModeEnable", "maintenanceModeDisable")
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What registration needs of its server. own_port: host and port of 8443.  taken_up: returns when the process that serves
-    it has seen what was changed here.  internal_certificate: DER, shown there by both ends.  tls: contexts that offer it."""
-
-    clock: Clock
-    serverconf: ServerConf
-    signer: Signer
-    globalconf: Callable[[], GlobalConf | None]
-    own_port: Callable[[], tuple[str, int]]
-    taken_up: Callable[[], Awaitable[None]]
-    tls: Callable[[], TlsContext]
-    internal_certificate: bytes
-    crash: CrashPoints
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A request ready to be sent."""
-
-    request: ManagementRequest
-    soap: SoapMessage
-    url: str
-    pinned: bytes
-    content_type: str
-    body: bytes
-
-
-class Registration:
+class Registration(RequestMessages):
     """Every method raises CallerError (`action_not_possible` and X-Road's other codes: not in this state; `RequestRefused`: the
     fault that came back), TrustError (`global_conf_outdated`), or Unavailable (the outcome is unknown)."""
-
-    def __init__(self, wiring: Wiring, actor: str = "system") -> None:
-        self._wiring = wiring
-        self._actor = actor
-        self._journal = RegistrationJournal(wiring.serverconf.acting_as(actor))
 
     def acting_as(self, actor: str) -> Registration:
         """The same, its changes audited under another name."""
@@ -304,21 +252,6 @@ class Registration:
             if (each.service_code, each.subject, each.outcome) == (code, subject, RequestOutcome.SUBMITTED)
         ]
 
-    @property
-    def _server_id(self) -> SecurityServerId:
-        return self._wiring.serverconf.snapshot.server_id
-
-    @property
-    def _management_provider(self) -> ClientId:
-        return self._globalconf().private.management_service.management_request_service_provider_id
-
-    def _globalconf(self) -> GlobalConf:
-        globalconf = self._wiring.globalconf()
-        if globalconf is None:
-            raise TrustError("There is no global configuration yet", code="global_conf_outdated")
-        globalconf.ensure_valid(self._wiring.clock())
-        return globalconf
-
     def _published_server(self) -> PublishedServer:
         server = self._globalconf().server(self._server_id, self._wiring.clock())
         if server is None:
@@ -360,83 +293,7 @@ class Registration:
             raise _not_possible(f"cannot {action} a certificate that is {info.status.value}")
 
     # making messages
-
-    def _soap(self, request: ManagementRequest) -> SoapMessage:
-        data = render_management_request(
-            request,
-            sender=self._server_id.owner,
-            provider=self._management_provider,
-            query_id=new_uuid(),
-        )
-        message = parse_soap(data)
-        assert isinstance(message, SoapMessage)
-        return message
-
-    async def _direct(self, request: AuthCertRegistration, info: CertificateInfo) -> _Message:
-        """Signed by the authentication key, which must be here, and by the owner."""
-        service = self._globalconf().private.management_service
-        pinned = service.auth_cert_reg_service_cert
-        if pinned is None:
-            raise TrustError(
-                "the global configuration names no certificate of the registration service",
-                code="ssl_authentication_failed",
-            )
-        soap, signer = self._soap(request), self._wiring.signer
-        auth = await signer.sign_detached_as(info, soap.data)
-        owner = await self._sign(self._server_id.owner, soap)
-        content_type, body = _attached(soap, (auth, owner))
-        return _Message(request, soap, service.auth_cert_reg_service_address, pinned, content_type, body)
-
-    async def _ordinary(self, request: ManagementRequest) -> _Message:
-        await self._ensure_owner_is_client()
-        soap = self._soap(request)
-        signers = [await self._sign(who, soap) for who in self._signers(request)]
-        content_type, body = _attached(soap, signers)
-        host, port = self._wiring.own_port()
-        url = f"https://{f'[{host}]' if ':' in host else host}:{port}/"
-        return _Message(request, soap, url, self._wiring.internal_certificate, content_type, body)
-
-    async def _sign(self, member: ClientId, soap: SoapMessage) -> DetachedSignature:
-        """A certificate that has just been imported may still be without its OCSP response: then that is asked for."""
-        signer = self._wiring.signer
-        try:
-            return await signer.sign_detached(member, soap.data)
-        except Unavailable:
-            await signer.ocsp.refresh_stale()
-            return await signer.sign_detached(member, soap.data)
-
-    async def _ensure_owner_is_client(self) -> None:
-        owner = self._server_id.owner
-        registered = self._globalconf().is_server_client(self._server_id, owner, self._wiring.clock())
-        status = ClientStatus.REGISTERED if registered else ClientStatus.SAVED
-        if await asyncio.to_thread(self._journal.add_owner, owner, status):
-            await self._wiring.taken_up()
-
-    def _signers(self, request: ManagementRequest) -> tuple[ClientId, ...]:
-        """Whose signatures are attached."""
-        match signing_of(request), request:
-            case Signing.CLIENT, (
-                ClientRegistration() | ClientDisabling() | ClientEnabling() | ClientRenaming() | OwnerChange()
-            ):
-                return (request.client,)
-            case Signing.OWNER, _:
-                return (self._server_id.owner,)
-            case _:
-                return ()
-
     # sending them
-
-    async def _call(self, message: _Message) -> int:
-        """The central server's number. Raises PeerFault and what `post_pinned` raises."""
-        answer = await post_pinned(
-            message.url, message.content_type, message.body, tls=self._wiring.tls, pinned=message.pinned
-        )
-        fault = parse_soap_fault(answer.body)
-        if fault is not None:
-            raise PeerFault(fault)
-        response, number = parse_management_response(answer.body)
-        ensure_same_fields(message.soap, response)
-        return number
 
     async def _submit_for_client(
         self,
@@ -459,7 +316,7 @@ class Registration:
     async def _submit_for_certificate(
         self,
         info: CertificateInfo,
-        message: _Message,
+        message: RequestMessage,
         *,
         value: str | None = None,
         unknown: CertificateStatus | None = None,
@@ -481,7 +338,7 @@ class Registration:
 
     async def _submit(
         self,
-        message: _Message,
+        message: RequestMessage,
         subject: str,
         *,
         value: str | None = None,
@@ -536,19 +393,6 @@ class Registration:
     async def _set_certificate_status(self, info: CertificateInfo, status: CertificateStatus) -> None:
         await self._wiring.signer.keyring.set_status(info.sha1, status)
         await asyncio.to_thread(self._journal.note_certificate, info.sha1, status.value)
-
-
-def _attached(soap: SoapMessage, signatures: Sequence[DetachedSignature]) -> tuple[str, bytes]:
-    """Content type and body; the OCSP response is about the last certificate."""
-    if not signatures:
-        return management_body(soap.data)
-    return management_body(
-        soap.data,
-        signatures=[(each.algorithm.java_name, each.value) for each in signatures],
-        certificates=[each.certificate for each in signatures],
-        ocsp=signatures[-1].ocsp_response,
-        boundary=f"xroad{boundary_letters()}",
-    )
 
 
 def _not_possible(why: str) -> CallerError:

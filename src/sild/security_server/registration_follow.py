@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from sild.errors import PlatformError
 from sild.pki import der
-from sild.security_server.registration import Wiring
 from sild.security_server.registration_journal import RegistrationJournal
+from sild.security_server.registration_messages import Wiring
 from sild.security_server.registration_states import (
     CERTIFICATE_STEPS,
     CLIENT_STEPS,

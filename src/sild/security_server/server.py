@@ -44,8 +44,9 @@ from sild.security_server.ocsp_responder import OCSPPort
 from sild.security_server.parts import Parts
 from sild.security_server.peer_authentication import PeerAuthentication
 from sild.security_server.provider_port import ProviderPort
-from sild.security_server.registration import Registration, Wiring
+from sild.security_server.registration import Registration
 from sild.security_server.registration_follow import RegistrationFollower
+from sild.security_server.registration_messages import Wiring
 from sild.security_server.serverconf import ServerConf
 from sild.security_server.service_call import ServiceCaller
 from sild.security_server.settings import SecurityServerSettings
