@@ -90,7 +90,7 @@ class Balancer:
         backend.healthy = await health(host, port) == 200
 
     async def until_healthy(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while sum(backend.healthy for backend in self.backends) != count:
                 await asyncio.sleep(0.02)
 
@@ -159,7 +159,7 @@ class Load:
     async def more(self, messages: int) -> None:
         """Until so many more have been answered."""
         wanted = len(self.answered) + messages
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while len(self.answered) < wanted:
                 await asyncio.sleep(0.01)
 

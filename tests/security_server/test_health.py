@@ -29,7 +29,7 @@ async def look(site: Site, path: str = "/", port: str = "health_check") -> Fetch
 
 async def until(site: Site, status: int) -> Fetched:
     """What is told is not older than a second."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(20):
         while (answer := await look(site)).status != status:
             await asyncio.sleep(0.05)
     return answer

@@ -143,7 +143,7 @@ async def another_certificate_and_client(cluster: Cluster) -> None:
     await office.stop(0)
     begun = asyncio.get_running_loop().time()
     for name, node in cluster.nodes.items():
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             for turn in range(1000):
                 query_id = f"office-{name}-{turn}"
                 if await signed_by(cluster.database, node, query_id, der(new)):
@@ -151,7 +151,7 @@ async def another_certificate_and_client(cluster: Cluster) -> None:
                 await asyncio.sleep(0.1)
             while await refusal(node) == "server.clientproxy.unknown_member":
                 await asyncio.sleep(0.1)
-    assert asyncio.get_running_loop().time() - begun < 12
+    assert asyncio.get_running_loop().time() - begun < 20
 
 
 async def refusal(node: Spawned) -> str:
@@ -176,7 +176,7 @@ async def stamped_once(cluster: Cluster) -> None:
     """A new process takes over what the dead one was to stamp; no record gets two time-stamps, no time-stamp is for nothing."""
     if not await asyncio.to_thread(rows, cluster.database, "SELECT 1 FROM record_timestamp LIMIT 1"):
         await cluster.start("c")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not await asyncio.to_thread(rows, cluster.database, "SELECT 1 FROM record_timestamp LIMIT 1"):
             await asyncio.sleep(0.1)
     links = await asyncio.to_thread(

@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 from cluster import Load, ensure_none_lost_or_doubled, health, logged, rows
-from world import Pair, Spawned, World, make_pair, toml_of
+from world import CLIENT, ECHO, Pair, Spawned, World, make_pair, toml_of
 
-from sild.http1 import fetch
+from sild.errors import PlatformError
+from sild.http1 import Request, Responder, fetch
+from sild.security_server import ServerConf
 from support.postgres import PostgreSQL, postgresql  # noqa: F401 - a fixture
 
 
@@ -47,7 +49,7 @@ class Workers:
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
     async def until(self, name: str, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while len(self.events(name)) < count:
                 await asyncio.sleep(0.05)
 
@@ -150,3 +152,49 @@ async def test_a_port_that_is_taken_or_settings_that_do_not_work_end_the_start(t
             )
             out, _ = await asyncio.wait_for(process.communicate(), 20)
             assert (process.returncode, out) == (2, b"")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path, workers: int) -> None:
+    """The first lets the message in hand go on."""
+    async with World(tmp_path) as world:
+        pair = await make_pair(world)
+        asked = asyncio.Event()
+
+        async def never(_request: Request, _responder: Responder) -> None:
+            asked.set()
+            await asyncio.sleep(60)
+
+        pair.echo.answer = never
+        settings = pair.consumer.server.settings
+        await pair.consumer.server.stop(grace=0.5)
+        world.sites.pop("ss1")
+        spawned = await world.launch(settings, workers=workers, grace=30.0)
+        header = (b"X-Road-Client", CLIENT.encode().encode())
+        asking = asyncio.create_task(fetch(f"{spawned.url}/r1/{ECHO.encode()}", headers=[header]))
+        await asyncio.wait_for(asked.wait(), 10)
+        spawned.process.terminate()
+        await asyncio.sleep(0.5)
+        assert spawned.process.returncode is None and not asking.done()
+        with pytest.raises(PlatformError):
+            await fetch(f"{spawned.url}/listClients")
+        spawned.process.terminate()
+        await asyncio.wait_for(spawned.process.wait(), 3)
+        with pytest.raises(PlatformError):
+            await asking
+
+
+async def test_one_process_looks_for_changes_when_told(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        pair = await make_pair(world, consumer={"server_configuration_interval": 3600.0})
+        settings = pair.consumer.server.settings
+        spawned = await world.spawn(pair.consumer)
+        conf = ServerConf(settings.serverconf_url, settings.server_id)
+        conf.remove_client(CLIENT)
+        conf.close()
+        header = (b"X-Road-Client", CLIENT.encode().encode())
+        assert (await fetch(f"{spawned.url}/r1/{ECHO.encode()}", headers=[header])).status == 200
+        spawned.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(5):
+            while (await fetch(f"{spawned.url}/r1/{ECHO.encode()}", headers=[header])).status == 200:
+                await asyncio.sleep(0.05)

@@ -136,9 +136,7 @@ async def _supervise(config: Path, grace: float, workers: int | None) -> None:
 
     settings = read_settings(SecurityServerProcessSettings, config).at(config.parent.resolve())
     Maintenance(settings.directory).set(False)
-    shutil.rmtree(
-        settings.metrics_directory, ignore_errors=True
-    )  # what the workers of an earlier life counted
+    shutil.rmtree(settings.metrics_directory, ignore_errors=True)  # of the workers of an earlier life
     supervisor = Supervisor(plan)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -163,12 +161,12 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _once(stopping))
+    reloading = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, reloading.set)
+    reloader = asyncio.create_task(_reload_when(reloading, server))
     if worker is None:
         server.health.maintenance.set(False)
-        reloads: set[asyncio.Task[None]] = set()
-        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(server.reload())))
     else:
-        loop.add_signal_handler(signal.SIGHUP, lambda: None)
         loop.add_signal_handler(LEAVE_SIGNAL, leaving.set)
         _end_with_supervisor(loop, stopping)
     try:
@@ -184,8 +182,16 @@ async def _serve(
             server.health.leave()
             await asyncio.sleep(settings.leave_delay)
     finally:
+        reloader.cancel()
         drain = settings.leave_delay if stopping.is_set() else grace
         await server.stop(grace, drain=min(drain, LAST_CALL_SECONDS))
+
+
+async def _reload_when(told: asyncio.Event, server: SecurityServer) -> None:
+    while True:
+        await told.wait()
+        told.clear()
+        await server.reload()
 
 
 def _once(stopping: asyncio.Event) -> Callable[[], None]:
