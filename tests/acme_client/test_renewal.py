@@ -121,7 +121,9 @@ async def test_without_activation_the_old_one_stays_in_use(it: OrderingWorld) ->
 
 
 async def test_it_is_tried_again_later_and_later(it: OrderingWorld) -> None:
-    site = await it.add_server("ss1", "1", acme=ON | {"retry_first": 60.0, "retry_most": 200.0})
+    site = await it.add_server(
+        "ss1", "1", acme=ON | {"activate_sign_certificates": False, "retry_first": 60.0, "retry_most": 200.0}
+    )
     info = await ordered(it, site, KeyUsage.SIGNING)
     await client(site).renewal.round()  # planned, and renewed: begin again
     keyring = site.server.signer.keyring
