@@ -13,7 +13,7 @@ provider_rest.py  a request on its way in           tls_contexts.py, internal_tl
 provider_soap.py  the same of SOAP                  downloads.py, ocsp_responder.py        evidence, port 5577
 service_call.py   the service behind                metaservices.py, soap_metaservices.py  listClients, listMethods, ...
 health.py         for load balancers            sharing.py                             several processes of one server
-registration.py    itself and clients              registration_follow.py, _states, _journal, _sending
+registration.py   of itself and its clients     registration_follow.py, _states, _messages, _sending, _journal
 received.py, outgoing.py, spool.py, soap_passing.py                                        messages as streams
 """
 

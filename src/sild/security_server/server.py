@@ -274,7 +274,10 @@ class SecurityServer:
             await self._download.begin()
         except PlatformError as error:
             log.refusal("server.configuration_not_refreshed", error)
-        await self.registration_follower.follow()
+        try:
+            await self.registration_follower.follow()
+        except PlatformError as error:
+            log.refusal("registration.not_followed", error)
         self.configuration.on_change(lambda _globalconf: self.registration_follower.wake())
         try:
             await self.signer.ocsp.refresh_stale()
