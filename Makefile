@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # command:package
-SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2 pebble:pebble lego:lego gpg:gnupg
+SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2 pebble:pebble lego:lego gpg:gnupg chromium:chromium
 
 .PHONY: demo test check bench fuzz lock clean system-packages
 .DEFAULT_GOAL := demo
