@@ -209,7 +209,8 @@ class SecurityServer:
         )
 
     async def _taken_up(self) -> None:
-        if "client_https" not in self._servers:  # another process serves it, and looks for changes from time to time
+        """Port 8443 of this process knows at once; another process looks for changes from time to time."""
+        if "client_https" not in self._servers:
             await asyncio.sleep(self.settings.server_configuration_interval + 1.0)
 
     def _own_port(self) -> tuple[str, int]:
