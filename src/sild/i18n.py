@@ -89,9 +89,8 @@ def format_day(day: date, language: str) -> str:
 
 def format_moment(at: datetime, language: str) -> str:
     """Date and time, to the minute, in the zone `at` is in."""
-    return format_datetime(
-        at, format="d. MMMM y HH:mm" if language == "et" else "medium", locale=Locale.parse(language)
-    )
+    pattern = "d. MMMM y HH:mm" if language == "et" else "d MMMM y, HH:mm"
+    return format_datetime(at, format=pattern, locale=Locale.parse(language))
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from cryptography import x509
 from playwright.sync_api import Browser, Page
+from pydantic import SecretStr
 
+from sild.identity_provider import IdentityProvider, IdentityProviderSettings
+from support.asgi import serving
 from support.chromium import chromium
-from support.identity_world import CALLBACK, CHILD, MARI_PARTY, World, parent_of
+from support.identity_world import CALLBACK, CHILD, MARI, MARI_PARTY, World, parent_of
 
 PHONE = {"width": 360, "height": 740}
 
@@ -103,8 +107,6 @@ def test_no_extension_is_said_in_words(world: World, browser: Browser) -> None:
 
 
 def test_an_official_on_a_device_nobody_knows_without_a_script(world: World, browser: Browser) -> None:
-    from support.identity_world import MARI
-
     world.provider.add_official_role(MARI.subject, "inspector", "70000349")
     page = browser.new_context(viewport=PHONE, locale="en", java_script_enabled=False).new_page()
     page.route("https://service.example/**", lambda route: route.fulfill(body="back"))
@@ -122,3 +124,23 @@ def test_on_a_desk_in_the_dark(world: World, browser: Browser) -> None:
     check(page, "login-desk-dark")
     page.goto(world.issuer + "/login/none")
     check(page, "error-desk-dark")
+
+
+def test_a_demonstration_without_tls_on_this_machine(tmp_path: Path) -> None:
+    """http://localhost is a secure context, and its Secure cookies are kept: a demonstration needs no certificate."""
+    bound = socket.create_server(("127.0.0.1", 0))
+    port = bound.getsockname()[1]
+    settings = IdentityProviderSettings(
+        directory=tmp_path,
+        issuer=f"http://localhost:{port}",
+        key_password=SecretStr("x"),
+        test_people=(MARI,),
+    )
+    provider = IdentityProvider(settings)
+    with chromium() as browser, serving(provider.app, bound):
+        page = new_page(browser)
+        page.goto(settings.issuer + "/account")
+        page.get_by_role("button", name="Mari Maasikas").click()
+        page.get_by_role("heading", name="Mari Maasikas").wait_for()
+        assert page.get_by_role("button", name="Add a passkey").is_visible()
+    provider.close()
