@@ -153,3 +153,28 @@ def test_a_stolen_key_signs_nothing_that_counts(world: World) -> None:
     assert world.get("/userinfo", headers=bearer).status_code == 200
     world.provider.rotate_keys(compromised=True)
     assert world.get("/userinfo", headers=bearer).status_code == 401
+
+
+def test_what_is_over_goes_and_the_audit_stays(world: World) -> None:
+    world.register.rights.append(board_of(MARI_PARTY, FIRM))
+    service = world.service()
+    service.log_in(world.browser(), scope=f"openid representee.{FIRM.identifier}")
+    tables = ("session", "token_grant", "token_grant_mandate", "authorization_code", "refresh_token", "login")
+
+    def counts() -> list[int]:
+        connection = sqlite3.connect(world.settings.directory / "identity-provider.db")
+        found = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+        found.append(
+            connection.execute("SELECT count(*) FROM audit_row WHERE action = 'log_in'").fetchone()[0]
+        )
+        connection.close()
+        return found
+
+    world.provider.maintain()
+    assert counts() == [1] * 7
+    world.clock.forward(hours=31)  # over for 23
+    world.provider.maintain()
+    assert counts()[0] == 1
+    world.clock.forward(hours=2)
+    world.provider.maintain()
+    assert counts() == [0] * 6 + [1]

@@ -12,7 +12,7 @@ logins.py     a log-in under way     sessions.py  one for all services     grant
 passkeys.py   WebAuthn               cards.py     Web eID, mutual TLS      people.py   people, officials, devices
 clients.py    the client registry    keys.py      signing keys             notices.py  back-channel logout
 mandates.py   who acts for whom      mandate_api.py  Pääsuke's interface   limits.py   failures and rates
-store.py, tables.py, migrations      the database
+store.py, tables.py, migrations      the database   pruning.py   what is over goes
 
 One log-in, file by file: screens.py, passkeys.py (or cards.py), sessions.py, grants.py, protocol.py.
 """

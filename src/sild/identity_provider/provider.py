@@ -34,6 +34,7 @@ from sild.identity_provider.pages import STATIC, Pages
 from sild.identity_provider.passkeys import Passkeys
 from sild.identity_provider.people import DeviceKeyKind, People
 from sild.identity_provider.protocol import Protocol, json_refusal
+from sild.identity_provider.pruning import prune
 from sild.identity_provider.screens import Screens
 from sild.identity_provider.sessions import Sessions
 from sild.identity_provider.settings import IdentityProviderSettings
@@ -47,6 +48,7 @@ __all__ = ["ROUTES", "Access", "IdentityProvider"]
 log = get_logger("identity_provider")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+PRUNE_EVERY = timedelta(hours=1)
 
 
 class Access:
@@ -76,6 +78,7 @@ class IdentityProvider:
         certificate_status: CertificateStatusSource | None = None,
     ) -> None:
         self.settings = settings
+        self._pruned_at: datetime | None = None
         url = settings.database or sqlite_url(settings.directory / "identity-provider.db")
         self._engine = open_database(url, MIGRATIONS)
         try:
@@ -170,8 +173,13 @@ class IdentityProvider:
         self.keys.rotate(compromised=compromised)
 
     def maintain(self) -> int:
-        """What time asks for: keys, and logout notices that are due; gives how many of these were delivered."""
+        """What time asks for: keys, what is over (once an hour), and logout notices that are due; gives how many of these
+        were delivered."""
         self.keys.maintain()
+        with self._store.change() as change:
+            if self._pruned_at is None or change.at - self._pruned_at >= PRUNE_EVERY:
+                prune(change, lock_seconds=self.settings.lock_seconds)
+                self._pruned_at = change.at
         return self.notices.deliver()
 
     async def run(self, *, interval: float = 1.0) -> None:
