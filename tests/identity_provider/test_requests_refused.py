@@ -116,6 +116,9 @@ def test_a_clients_secret_is_not_guessed(world: World) -> None:
     locked = world.post("/token", auth=("service", SECRET), data={"grant_type": "x"})
     assert locked.status_code == 429
     assert int(locked.headers["Retry-After"]) > 800
+    basic = {"authorization": "Basic " + base64.b64encode(f"service:{SECRET}".encode()).decode()}
+    elsewhere = world.provider.clients.authenticate(basic, {}, address="198.51.100.7")
+    assert elsewhere.client_id == "service"  # whoever guesses does not lock the service out
     world.clock.forward(minutes=16)
     assert (
         world.post("/token", auth=("service", SECRET), data={"grant_type": "x"}).json()["error"]

@@ -117,18 +117,18 @@ class Clients:
 
     # --- authentication
 
-    def authenticate(self, headers: Mapping[str, str], form: Mapping[str, str]) -> Client:
+    def authenticate(self, headers: Mapping[str, str], form: Mapping[str, str], *, address: str) -> Client:
         """The client behind a request to the token, introspection or revocation endpoint, or the mandates' interface.
 
         Exactly one way, and the one registered: a weaker one is no way in (RFC 9700 2.5). Raises OpenIDError
-        (`invalid_client`), TooMany after too many failures.
+        (`invalid_client`), TooMany after too many failures from one address: whoever guesses locks out only themselves.
         """
         basic = _basic(headers.get("authorization", ""))
         assertion = form.get("client_assertion")
         if basic is not None and (assertion is not None or "client_secret" in form):
             raise OpenIDError("more than one way of authentication", code="invalid_request")
         if basic is not None:
-            return self._by_secret(*basic, named=form.get("client_id"))
+            return self._by_secret(*basic, named=form.get("client_id"), address=address)
         if assertion is not None:
             return self._by_assertion(form, assertion)
         client = self.find(form.get("client_id", ""))
@@ -136,8 +136,8 @@ class Clients:
             raise OpenIDError("the client must authenticate as registered", code="invalid_client")
         return client
 
-    def _by_secret(self, client_id: str, secret: str, *, named: str | None) -> Client:
-        key = f"client:{client_id}"
+    def _by_secret(self, client_id: str, secret: str, *, named: str | None, address: str) -> Client:
+        key = f"client:{client_id} {address}"
         settings = self._settings
         with self._store.change() as change:
             check_not_locked(change, key, failures=settings.lock_failures, seconds=settings.lock_seconds)

@@ -180,7 +180,7 @@ class MandateApi:
 
     def _client(self, call: Call, *, changes: bool = False) -> Client:
         """Raises OpenIDError (`invalid_client`, `access_denied`)."""
-        client = self._clients.authenticate(call.headers, {})
+        client = self._clients.authenticate(call.headers, {}, address=call.address)
         if not client.mandate_namespaces:
             raise OpenIDError("the client has nothing to do with mandates", code="access_denied")
         if changes and call.parameters["ns"] not in client.mandate_namespaces:

@@ -47,7 +47,7 @@ class Protocol:
 
     def token(self, call: Call) -> Response:
         form = parse_parameters(call.form)
-        client = self._clients.authenticate(call.headers, form)
+        client = self._clients.authenticate(call.headers, form, address=call.address)
         return JSONResponse(self._grant(client, form), headers={"Pragma": "no-cache"})
 
     def _grant(self, client: Client, form: Mapping[str, str]) -> Claims:
@@ -69,14 +69,14 @@ class Protocol:
 
     def introspect(self, call: Call) -> Response:
         form = parse_parameters(call.form)
-        client = self._clients.authenticate(call.headers, form)
+        client = self._clients.authenticate(call.headers, form, address=call.address)
         if not client.introspection:
             raise OpenIDError("the client may not introspect", code="access_denied")
         return JSONResponse(self._grants.introspect(client, form.get("token", "")))
 
     def revoke(self, call: Call) -> Response:
         form = parse_parameters(call.form)
-        client = self._clients.authenticate(call.headers, form)
+        client = self._clients.authenticate(call.headers, form, address=call.address)
         self._grants.revoke(client, form.get("token", ""))
         return Response(status_code=200)
 
