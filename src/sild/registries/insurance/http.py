@@ -1,0 +1,166 @@
+"""The health insurance register's REST interface."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from html import escape
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path, Response
+from fastapi.responses import HTMLResponse
+from pydantic import Field
+
+from sild.registries.insurance.credential import STATUS_LIST_TYPE
+from sild.registries.insurance.register import Card as HeldCard
+from sild.registries.insurance.register import InsuranceRegister
+from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
+
+__all__ = ["make_app"]
+
+DESCRIPTION = SelfDescription(
+    "insurance",
+    {
+        "en": "Health insurance register",
+        "et": "Ravikindlustuse register",
+        "vi": "Cơ sở dữ liệu bảo hiểm y tế",
+    },
+    "Health Insurance Fund",
+    (
+        Concept("person.insurance_cover", "Health insurance cover of a person, with its days"),
+        Concept("child.insurance_cover", "Health insurance cover of a child, from its birth"),
+        Concept("person.insurance_card", "The card that proves the cover"),
+    ),
+)
+TITLES = {
+    "no_card": (404, "This person has no card"),
+    "card_revoked": (409, "The card was revoked"),
+}
+ACTIONS = {
+    "getCover": "Health insurance cover was looked up",
+    "getCard": "The health insurance card was looked up",
+    "bindCard": "The health insurance card was put in a wallet",
+    "printCard": "The health insurance card was printed",
+}
+Code = Annotated[str, Path(max_length=30, examples=["49001010005"])]
+
+
+class Cover(Model):
+    """Of one day. insured: False when there is no cover on it; then there is nothing else."""
+
+    person: str
+    on: date
+    insured: bool
+    kind: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = Field(default=None, description="The first day without cover")
+    source: str | None = None
+    basis: str | None = None
+    fact: int | None = None
+
+
+class Office(Model):
+    """Who is competent for the card on the day of issue."""
+
+    office: dict[str, str]
+    unit: str
+    name: str
+    basis: str
+
+
+class Card(Model):
+    person: str
+    number: str
+    state: str = Field(description="valid or revoked")
+    issued_at: datetime
+    office: Office | None = Field(default=None, description="None: the fund itself")
+    credential: str = Field(description="SD-JWT VC, `application/dc+sd-jwt`, in compact form")
+
+
+class Holder(Model):
+    """jwk: public key of the wallet (P-256)."""
+
+    jwk: dict[str, Any]
+
+
+class Bound(Model):
+    credential: str
+
+
+def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
+    app = register_app(
+        register.kernel,
+        DESCRIPTION,
+        titles=TITLES,
+        actions=ACTIONS,
+        apply_event=register.apply_event,
+        url=url,
+    )
+
+    @app.get("/persons/{code}/cover", operation_id="getCover", response_model_exclude_none=True)
+    def get_cover(code: Code, usage: PersonalUsage, on: date | None = None) -> Cover:
+        """Is the person insured on a day (today)? A child is from its birth on, and not before."""
+        day = on or register.kernel.today
+        held = register.cover(code, usage, on=day)
+        if held is None:
+            return Cover(person=code, on=day, insured=False)
+        return Cover(
+            person=code,
+            on=day,
+            insured=True,
+            kind=held.value["kind"],
+            valid_from=held.valid_from,
+            valid_to=held.valid_to,
+            source=held.provenance.source,
+            basis=held.provenance.basis,
+            fact=held.origin,
+        )
+
+    @app.get("/persons/{code}/card", operation_id="getCard", response_model_exclude_none=True)
+    def get_card(code: Code, usage: PersonalUsage) -> Card:
+        """The card and its credential."""
+        held = register.card(code, usage)
+        return Card(
+            person=held.person,
+            number=held.number,
+            state=held.state,
+            issued_at=held.issued_at,
+            office=Office(**held.office) if held.office else None,
+            credential=held.credential,
+        )
+
+    @app.post("/persons/{code}/card/wallet", operation_id="bindCard")
+    def bind_card(code: Code, holder: Holder, usage: PersonalUsage) -> Bound:
+        """The card bound to the key of the holder's wallet."""
+        return Bound(credential=register.bind_card(code, holder.jwk, usage))
+
+    @app.get("/persons/{code}/card/print", operation_id="printCard", response_class=HTMLResponse)
+    def print_card(code: Code, usage: PersonalUsage) -> HTMLResponse:
+        """The same on paper: a page of the size of a card."""
+        return HTMLResponse(_page(register.card(code, usage, operation="printCard")))
+
+    @app.get("/status-list", operation_id="getStatusList")
+    def get_status_list() -> Response:
+        """Which cards were revoked: token status list, signed."""
+        return Response(register.status_list(), media_type=STATUS_LIST_TYPE)
+
+    @app.get("/issuer", operation_id="getIssuer")
+    def get_issuer() -> dict[str, Any]:
+        """The issuer of the cards and its keys: JWT VC issuer metadata."""
+        return register.issuer.metadata()
+
+    return app
+
+
+def _page(card: HeldCard) -> str:
+    claims = {name: escape(str(value)) for name, value in card.claims.items()}
+    revoked = "<p><strong>Tühistatud · Đã thu hồi · Revoked</strong></p>" if card.state != "valid" else ""
+    return (
+        '<!doctype html><html lang="et"><meta charset="utf-8"><title>Ravikindlustuskaart</title>'
+        "<style>@page{size:86mm 54mm;margin:5mm}body{font:9pt/1.35 sans-serif;margin:0}h1{font-size:9pt;margin:0 0 3mm}"
+        "dl{display:grid;grid-template-columns:auto 1fr;gap:0 3mm;margin:0}dt{color:#555}dd{margin:0}</style>"
+        "<h1>Ravikindlustuskaart · Thẻ bảo hiểm y tế · Health insurance card</h1>"
+        f"{revoked}<dl><dt>Nr</dt><dd>{claims['card_number']}</dd>"
+        f"<dt>Nimi · Tên · Name</dt><dd>{claims['given_names']} {claims['family_name']}</dd>"
+        f"<dt>Kood · Mã · Code</dt><dd>{claims['personal_administrative_number']}</dd>"
+        f"<dt>Sünniaeg · Sinh · Born</dt><dd>{claims['birthdate']}</dd></dl></html>"
+    )

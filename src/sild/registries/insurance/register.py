@@ -1,0 +1,260 @@
+"""What the fund does: cover from birth as soon as the birth is registered, then the card; an end on the day of death.
+
+Cover of a child whose code tells the date of birth begins in the transaction of the event; the card needs name and home, which are
+asked for over the exchange, and so comes a moment later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Row, insert, select, update
+
+from sild.clock import Clock, system_clock
+from sild.database import sqlite_url
+from sild.errors import CallerError
+from sild.events import Event
+from sild.registries.exchange import Ask, Because
+from sild.registries.identity_codes import Country, parse_identity_code
+from sild.registries.insurance.credential import CardIssuer
+from sild.registries.insurance.rules import card_number, cover_of_child, ground
+from sild.registries.insurance.synthetic import insured_people
+from sild.registries.insurance.tables import cards
+from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
+from sild.registries.profiles import profile
+from sild.registries.sources import PersonTold, Sources
+from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
+
+__all__ = ["COVER", "Card", "InsuranceRegister"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+COVER = "insurance_cover"
+CARD_MATTER = "health_insurance_card"
+CARD_YEARS = 5
+SYSTEM = "/SILD/GOV/70000003/insurance"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """number: none yet while the card is in the making.  office: competent on the day of issue."""
+
+    person: str
+    number: str
+    state: str
+    claims: Mapping[str, Any]
+    office: Mapping[str, Any] | None
+    credential: str
+    issued_at: datetime
+    status_index: int
+
+
+class InsuranceRegister(ActingRegister):
+    def __init__(self, kernel: Kernel, issuer: CardIssuer) -> None:
+        super().__init__(kernel, silenced_types=["insurance.*"], silenced_kinds=["card"])
+        self.issuer = issuer
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        database_url: str | None = None,
+        *,
+        system: str = SYSTEM,
+        people: int = 4_000,
+        issuer: str = "https://insurance.sild.example",
+        clock: Clock = system_clock,
+    ) -> Self:
+        """people: of the synthetic population, insured in an empty register; 0: nobody.  issuer: URL of the cards' issuer.
+
+        Raises Unavailable (`database_error`, `key_not_found`).
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        url = database_url or sqlite_url(directory / "insurance.db")
+        kernel = Kernel.open(url, system, TASK_MIGRATIONS, MIGRATIONS, clock=clock)
+        if people and not kernel.has_facts():
+            with kernel.filling() as facts:
+                facts.record_many(insured_people(people, COVER))
+        return cls(kernel, CardIssuer.open(directory / "issuer-key.jwk", issuer))
+
+    # --- events
+
+    def effects(self) -> Mapping[str, Effect]:
+        return {"civil.birth.registered": self._born}
+
+    def _born(self, use: Use, event: Event) -> None:
+        born = parse_identity_code(event.subject).born
+        if born is None:
+            self.tasks.add(use, "cover", event.subject, cause=event.id)
+        else:
+            self._cover(use, event.subject, born, event.source, cause=event.id)
+
+    def silenced(self, use: Use, event: Event, reason: str) -> None:
+        if reason == "protection_order":
+            return
+        use.connection.execute(
+            update(cards)
+            .where(cards.c.person == event.subject, cards.c.state == "valid")
+            .values(state="revoked", revoked_at=use.at)
+        )
+        if reason == "stillbirth":  # there never was a person to cover
+            use.facts.retract(event.subject, COVER, valid_from=date.min)
+        else:
+            self.tasks.add(use, "end_cover", event.subject, cause=event.id)
+
+    def _cover(self, use: Use, person: str, born: date, source: str, *, cause: str) -> None:
+        """And what follows: the card; after a death that came first, the end."""
+        silence = self.silence.reason(use, person)
+        if silence == "stillbirth":
+            return
+        country = parse_identity_code(person).country
+        rule = cover_of_child(country, born)
+        use.facts.record(
+            person,
+            COVER,
+            {"kind": "child", "country": country},
+            valid_from=rule.valid_from,
+            valid_to=rule.valid_to,
+            provenance=Provenance(source, rule.basis, use.usage.message_id),
+        )
+        if silence is None:
+            use.publish("insurance.cover.began", person, {"valid_from": rule.valid_from.isoformat()})
+        self.tasks.add(use, "end_cover" if silence == "death" else "card", person, cause=cause)
+
+    # --- what follows by itself
+
+    def handlers(self, ask: Ask) -> Mapping[str, Handler]:
+        sources = Sources(ask)
+
+        async def cover(task: Task) -> Callable[[Use], None]:
+            child = await sources.person(task.subject, _because(task))
+
+            return lambda use: self._cover(use, child.code, child.born, child.source, cause=task.cause)
+
+        async def card(task: Task) -> Callable[[Use], None]:
+            child = await sources.person(task.subject, _because(task))
+            division = await sources.division_of_child(child, _because(task))
+            return lambda use: self._give_card(use, child, division)
+
+        async def end_cover(task: Task) -> Callable[[Use], None]:
+            person = await sources.person(task.subject, _because(task))
+            last = person.died or self.kernel.today
+            return lambda use: self._end_cover(use, person.code, last)
+
+        return {"cover": cover, "card": card, "end_cover": end_cover}
+
+    def _give_card(self, use: Use, child: PersonTold, division: str | None) -> None:
+        use.alone(f"card/{child.code}")
+        has_one = use.connection.scalar(select(cards.c.id).where(cards.c.person == child.code))
+        if has_one is not None or self.silence.reason(use, child.code) is not None:
+            return
+        country: Country = "VN" if child.country == "VN" else "EE"
+        claims = {
+            "given_names": child.given_names,
+            "family_name": child.family_name,
+            "personal_administrative_number": child.code,
+            "birthdate": child.born.isoformat(),
+            "cover_from": child.born.isoformat(),
+        }
+        key = use.connection.scalar(
+            insert(cards)
+            .values(
+                person=child.code,
+                state="valid",
+                claims=claims,
+                office=_office(country, division, use.today),
+                issued_at=use.at,
+            )
+            .returning(cards.c.id)
+        )
+        assert key is not None
+        claims["card_number"] = card_number(country, key)
+        credential = self.issuer.issue(claims, at=use.at, until=_until(use.at), status_index=key)
+        use.connection.execute(
+            update(cards)
+            .where(cards.c.id == key)
+            .values(number=claims["card_number"], claims=claims, credential=credential)
+        )
+        use.publish("insurance.card.issued", child.code)
+
+    def _end_cover(self, use: Use, person: str, died: date) -> None:
+        """The cover holds on the day of death, and no longer."""
+        held = use.facts.fact(person, COVER, on=died)
+        if held is not None:
+            use.facts.retract(person, COVER, valid_from=died + timedelta(days=1), valid_to=held.valid_to)
+
+    # --- questions
+
+    def cover(self, person: str, usage: Usage, *, on: date | None = None) -> Fact | None:
+        """The cover on a day, today by default; None when there is none. Raises InvalidIdentityCode."""
+        parse_identity_code(person)
+        with self.kernel.used("getCover", usage) as use:
+            use.concerns(person)
+            return use.facts.fact(person, COVER, on=on or use.today)
+
+    def card(self, person: str, usage: Usage, *, operation: str = "getCard") -> Card:
+        """Raises InvalidIdentityCode, CallerError (`no_card`)."""
+        parse_identity_code(person)
+        with self.kernel.used(operation, usage) as use:
+            use.concerns(person)
+            return _card(use, person)
+
+    def bind_card(self, person: str, holder: Mapping[str, Any], usage: Usage) -> str:
+        """The card again, bound to the key of a wallet. Raises as `card` does; CallerError (`card_revoked`, `bad_request`)."""
+        parse_identity_code(person)
+        with self.kernel.used("bindCard", usage) as use:
+            use.concerns(person)
+            card = _card(use, person)
+            if card.state != "valid":
+                raise CallerError("the card was revoked", code="card_revoked")
+            return self.issuer.issue(
+                card.claims, at=use.at, until=_until(use.at), status_index=card.status_index, holder=holder
+            )
+
+    def status_list(self) -> str:
+        """JWT; tells nothing about anybody who does not show a card."""
+        with self.kernel.engine.connect() as connection:
+            revoked = connection.scalars(select(cards.c.id).where(cards.c.state == "revoked")).all()
+        return self.issuer.status_list(revoked, at=self.kernel.now)
+
+
+def _because(task: Task) -> Because:
+    country = parse_identity_code(task.subject).country
+    return Because(ground(country), task.issue, key=f"{task.kind}/{task.cause}")
+
+
+def _until(at: datetime) -> datetime:
+    return datetime.combine(at.date() + timedelta(days=365 * CARD_YEARS), time(), UTC)
+
+
+def _office(country: Country, division: str | None, on: date) -> dict[str, Any] | None:
+    """Who is competent for the card on that day: Viet Nam's district offices before 1 July 2025, grassroots ones since then.
+
+    None where the matter has no local office (Estonia: the fund itself), or the place is not known.
+    """
+    if division is None:
+        return None
+    try:
+        rule, unit = profile(country).competent(CARD_MATTER, division, on)
+    except CallerError:
+        return None
+    return {"office": dict(rule.office), "unit": unit.code, "name": unit.name, "basis": rule.basis}
+
+
+def _card(use: Use, person: str) -> Card:
+    row: Row[Any] | None = use.connection.execute(select(cards).where(cards.c.person == person)).one_or_none()
+    if row is None:
+        raise CallerError("this person has no card", code="no_card")
+    return Card(
+        person=row.person,
+        number=row.number,
+        state=row.state,
+        claims=row.claims,
+        office=row.office,
+        credential=row.credential,
+        issued_at=row.issued_at,
+        status_index=row.id,
+    )

@@ -1,0 +1,112 @@
+"""What population and residence tell the other registers, read from their answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sild.errors import PeerError, Unavailable
+from sild.registries.exchange import Ask, Because
+
+__all__ = ["PersonTold", "Sources"]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTold:
+    """Of a person, from the population register. Names are empty until the birth is registered."""
+
+    code: str
+    country: str
+    sex: str
+    given_names: str
+    family_name: str
+    born: date
+    died: date | None
+    mother: str | None
+    father: str | None
+    source: str
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        return tuple(code for code in (self.mother, self.father) if code)
+
+
+class Sources:
+    """Raises PeerError for an answer that is not what the register's description says; else as `Ask` does."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    async def person(self, code: str, because: Because) -> PersonTold:
+        """Raises Unavailable (`unknown_person`): events may come before what they tell of can be asked for."""
+        told = await self._ask.ask("population", ["persons", code], because=because)
+        if told.body is None:
+            raise Unavailable("the population register does not know the person yet", code="unknown_person")
+        body = _mapping(told.body)
+        try:
+            return PersonTold(
+                code=str(body["code"]),
+                country=str(body["country"]),
+                sex=str(body["sex"]),
+                given_names=str(body.get("given_names") or ""),
+                family_name=str(body.get("family_name") or ""),
+                born=date.fromisoformat(body["born"]),
+                died=date.fromisoformat(body["died"]) if body.get("died") else None,
+                mother=body.get("mother"),
+                father=body.get("father"),
+                source=told.source,
+            )
+        except (KeyError, TypeError, ValueError):
+            raise PeerError("not a person", code="invalid_body") from None
+
+    async def children(self, code: str, because: Because) -> tuple[tuple[str, date], ...]:
+        """A person's living children: code and date of birth, eldest first."""
+        told = await self._ask.ask("population", ["persons", code, "children"], because=because)
+        try:
+            items = [item for item in _mapping(told.body)["items"] if not item.get("died")]
+            return tuple(sorted((str(i["code"]), date.fromisoformat(i["born"])) for i in items))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise PeerError("not a list of children", code="invalid_body") from None
+
+    async def division(self, code: str, because: Because) -> str | None:
+        """Code of the smallest unit a person lives in today; None: abroad, sealed, or not known."""
+        told = await self._ask.ask("residence", ["persons", code, "residence"], because=because)
+        if told.body is None:
+            return None
+        body = _mapping(told.body)
+        if body.get("level") not in ("dwelling", "commune"):
+            return None
+        units = body.get("is") or ([body["division"]] if body.get("division") else [])
+        try:
+            return str(units[0]["code"]) if units else None
+        except (KeyError, TypeError, IndexError):
+            raise PeerError("not a residence", code="invalid_body") from None
+
+    async def lives_abroad(self, code: str, because: Because) -> bool:
+        told = await self._ask.ask("residence", ["persons", code, "residence"], because=because)
+        return told.body is not None and _mapping(told.body).get("level") == "abroad"
+
+    async def division_of_child(self, child: PersonTold, because: Because) -> str | None:
+        """Where the child lives; before its own residence is entered, where a parent does, the mother first."""
+        for code in (child.code, *child.parents):
+            found = await self.division(code, because)
+            if found is not None:
+                return found
+        return None
+
+    async def household(self, code: str, because: Because) -> tuple[str, ...] | None:
+        """Who lives with the person, the person too; None when the register does not know."""
+        told = await self._ask.ask("residence", ["households", code], because=because)
+        if told.body is None or _mapping(told.body).get("sealed"):
+            return None
+        try:
+            return tuple(str(member["code"]) for member in told.body["members"])
+        except (KeyError, TypeError):
+            raise PeerError("not a household", code="invalid_body") from None
+
+
+def _mapping(body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise PeerError("not a JSON object", code="invalid_body")
+    return body

@@ -1,0 +1,261 @@
+"""Cover from birth and the card after it, whatever comes late, twice or out of order; silence after a death."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from sild.errors import CallerError
+from sild.registries.insurance.register import InsuranceRegister
+from sild.registries.insurance.rules import cover_of_child
+from sild.registries.tasks import TaskState
+
+from .conftest import CHILD, MOTHER, USAGE, VN_CHILD, Others, SetClock, day, event
+
+
+@pytest.fixture
+def register(directory: Path, database_url: str | None, clock: SetClock) -> Iterator[InsuranceRegister]:
+    register = InsuranceRegister.open(directory, database_url, people=0, clock=clock)
+    register.kernel.outbox.subscribe("SILD/GOV/70000001/portal", "events", ["insurance.*"])
+    yield register
+    register.close()
+
+
+def sent(register: InsuranceRegister, subject: str) -> list[tuple[str, str]]:
+    return [(d.event.type, d.state.value) for d in register.kernel.outbox.deliveries_about(subject)]
+
+
+async def settle(register: InsuranceRegister, others: Others, clock: SetClock, rounds: int = 4) -> None:
+    worker = register.worker(others)
+    for _ in range(rounds):
+        await worker.work()
+        clock.forward(minutes=20)
+
+
+async def test_cover_at_once_and_the_card_by_itself(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    register.apply_event(event("civil.birth.registered", CHILD), "m-1")
+    held = register.cover(CHILD, USAGE)
+    assert held is not None
+    assert (held.valid_from, held.valid_to) == (day("2026-03-01"), day("2045-03-01"))
+    assert held.provenance.source == "/SILD/GOV/70000002/population"
+    assert register.cover(CHILD, USAGE, on=day("2026-02-28")) is None, "none before birth"
+    await settle(register, others, clock)
+    card = register.card(CHILD, USAGE)
+    assert card.number.startswith("80233") and len(card.number) == 20
+    assert card.office is None, "in Estonia the fund itself"
+    assert sent(register, CHILD) == [
+        ("insurance.cover.began", "pending"),
+        ("insurance.card.issued", "pending"),
+    ]
+    (first, *_) = others.asked
+    assert first[0] == "population" and first[2].case == "case-7" and first[2].basis == "RaKS § 5"
+
+
+async def test_a_code_that_does_not_tell_the_day_is_asked_for(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    register.apply_event(event("civil.birth.registered", VN_CHILD), "m-1")
+    assert register.cover(VN_CHILD, USAGE) is None
+    await settle(register, others, clock)
+    held = register.cover(VN_CHILD, USAGE)
+    assert held is not None and held.valid_to == day("2032-02-27")
+    assert register.card(VN_CHILD, USAGE).number.startswith("TE1")
+
+
+@pytest.mark.parametrize(
+    ("at", "office", "unit"),
+    [
+        (datetime(2025, 6, 30, 9, tzinfo=UTC), "District social insurance office", "001"),
+        (datetime(2025, 7, 1, 9, tzinfo=UTC), "Grassroots social insurance office", "00004"),
+    ],
+)
+async def test_the_office_is_the_one_competent_on_the_day(
+    register: InsuranceRegister, others: Others, clock: SetClock, at: datetime, office: str, unit: str
+) -> None:
+    clock.at = at
+    others.divisions = dict.fromkeys(others.divisions, "00016")
+    others.person(VN_CHILD, "2025-06-20", mother=None)
+    others.divisions[VN_CHILD] = "00016"
+    register.apply_event(event("civil.birth.registered", VN_CHILD), "m-1")
+    worker = register.worker(others)
+    while await worker.work():
+        pass
+    found = register.card(VN_CHILD, USAGE).office
+    assert found is not None and (found["office"]["en"], found["unit"]) == (office, unit)
+
+
+async def test_a_register_that_is_down_delays_only_the_card(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    others.down = {"residence"}
+    register.apply_event(event("civil.birth.registered", CHILD), "m-1")
+    await settle(register, others, clock)
+    assert register.cover(CHILD, USAGE) is not None
+    with pytest.raises(CallerError) as refused:
+        register.card(CHILD, USAGE)
+    assert refused.value.code == "no_card"
+    (waiting,) = register.tasks.in_state(TaskState.WAITING)
+    assert waiting.reason == "network_error" and waiting.attempts == 4
+    keys = {because.key for _, path, because in others.asked if path == f"persons/{CHILD}"}
+    assert len(keys) == 1, "asked again it is the same message"
+    others.down.clear()
+    await settle(register, others, clock)
+    assert register.card(CHILD, USAGE).state == "valid"
+
+
+async def test_twice_is_once(register: InsuranceRegister, others: Others, clock: SetClock) -> None:
+    born = event("civil.birth.registered", CHILD)
+    for message in ("m-1", "m-2"):
+        register.apply_event(born, message)
+        await settle(register, others, clock)
+    register.apply_event(event("civil.birth.registered", CHILD), "m-3")  # another event that says the same
+    await settle(register, others, clock)
+    assert [kind for kind, _ in sent(register, CHILD)].count("insurance.card.issued") == 1
+
+
+@pytest.mark.parametrize("order", ["birth first", "birth, card, death", "death first"])
+async def test_death_ends_it_in_any_order(
+    register: InsuranceRegister, others: Others, clock: SetClock, order: str
+) -> None:
+    others.people[CHILD]["died"] = "2026-03-02"
+    birth, death = event("civil.birth.registered", CHILD), event("civil.death.registered", CHILD)
+    events = [death, birth] if order == "death first" else [birth, death]
+    for one in events:
+        register.apply_event(one, f"m-{one.id}")
+        if order == "birth, card, death":
+            await settle(register, others, clock)
+    await settle(register, others, clock)
+    assert register.cover(CHILD, USAGE, on=day("2026-03-02")) is not None
+    assert register.cover(CHILD, USAGE, on=day("2026-03-03")) is None
+    assert all(state != "pending" for _, state in sent(register, CHILD)), "silence"
+    if order == "birth, card, death":
+        assert register.card(CHILD, USAGE).state == "revoked"
+        with pytest.raises(CallerError) as refused:
+            register.bind_card(CHILD, {}, USAGE)
+        assert refused.value.code == "card_revoked"
+    else:
+        with pytest.raises(CallerError):
+            register.card(CHILD, USAGE)
+
+
+@pytest.mark.parametrize("first", ["birth", "stillbirth"])
+async def test_a_stillborn_child_has_no_cover(
+    register: InsuranceRegister, others: Others, clock: SetClock, first: str
+) -> None:
+    events = [event("civil.birth.registered", CHILD), event("civil.stillbirth.recorded", CHILD)]
+    for one in events if first == "birth" else reversed(events):
+        register.apply_event(one, f"m-{one.id}")
+    await settle(register, others, clock)
+    assert register.cover(CHILD, USAGE) is None
+    assert all(state != "pending" for _, state in sent(register, CHILD))
+
+
+async def test_under_a_protection_order_people_go_on(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    register.apply_event(event("civil.birth.registered", CHILD), "m-1")
+    register.apply_event(event("civil.protection.ordered", CHILD, valid_from="2026-03-02"), "m-2")
+    await settle(register, others, clock)
+    assert register.cover(CHILD, USAGE) is not None, "the right stays"
+    (held,) = register.tasks.in_state(TaskState.HELD)
+    assert (held.kind, held.reason) == ("card", "protection_order")
+    assert sent(register, CHILD) == [("insurance.cover.began", "refused")]
+
+
+def test_events_nobody_subscribed_to_are_refused(register: InsuranceRegister) -> None:
+    with pytest.raises(CallerError) as refused:
+        register.apply_event(event("tax.paid", MOTHER), "m-1")
+    assert refused.value.code == "event_not_taken"
+
+
+# --- the credential, read by what knows only the specification
+
+
+def unpacked(credential: str, key: ECKey) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Signed payload, and claims whose disclosures it vouches for (RFC 9901, 7.1)."""
+    signed, *disclosures, end = credential.split("~")
+    assert end == ""
+    token = jwt.decode(signed, key, algorithms=["ES256"])
+    assert token.header["typ"] == "dc+sd-jwt"
+    claims = {}
+    for disclosure in disclosures:
+        digest = base64.urlsafe_b64encode(sha256(disclosure.encode()).digest()).rstrip(b"=").decode()
+        assert digest in token.claims["_sd"]
+        _, name, value = json.loads(base64.urlsafe_b64decode(disclosure + "=="))
+        claims[name] = value
+    return dict(token.claims), claims
+
+
+async def test_the_card_is_a_credential_each_claim_of_which_is_shown_alone(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    register.apply_event(event("civil.birth.registered", CHILD), "m-1")
+    await settle(register, others, clock)
+    card = register.card(CHILD, USAGE)
+    (public,) = register.issuer.metadata()["jwks"]["keys"]
+    assert "d" not in public
+    key = ECKey.import_key(public)
+    payload, claims = unpacked(card.credential, key)
+    assert claims["personal_administrative_number"] == CHILD and claims["card_number"] == card.number
+    assert CHILD not in json.dumps(payload)
+    assert payload["status"]["status_list"]["idx"] == card.status_index
+    wallet = ECKey.generate_key("P-256")
+    bound, _ = unpacked(register.bind_card(CHILD, wallet.as_dict(private=True), USAGE), key)
+    assert bound["cnf"]["jwk"] == wallet.as_dict(private=False)
+    with pytest.raises(CallerError) as refused:
+        register.bind_card(CHILD, {"kty": "oct", "k": "AA"}, USAGE)
+    assert refused.value.code == "bad_request"
+
+
+async def test_the_status_list_tells_a_revoked_card(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    key = ECKey.import_key(register.issuer.metadata()["jwks"]["keys"][0])
+
+    def bit(place: int) -> int:
+        token = jwt.decode(register.status_list(), key, algorithms=["ES256"])
+        assert token.header["typ"] == "statuslist+jwt"
+        content = zlib.decompress(base64.urlsafe_b64decode(token.claims["status_list"]["lst"] + "=="))
+        return content[place // 8] >> place % 8 & 1 if place // 8 < len(content) else 0
+
+    register.apply_event(event("civil.birth.registered", CHILD), "m-1")
+    await settle(register, others, clock)
+    place = register.card(CHILD, USAGE).status_index
+    assert bit(place) == 0
+    register.apply_event(event("civil.death.registered", CHILD), "m-2")
+    assert bit(place) == 1
+
+
+def test_the_issuers_key_is_kept_and_private(directory: Path, clock: SetClock) -> None:
+    def kid() -> str:
+        register = InsuranceRegister.open(directory, people=0, clock=clock)
+        register.close()
+        return str(register.issuer.metadata()["jwks"]["keys"][0]["kid"])
+
+    assert kid() == kid()
+    assert stat.S_IMODE((directory / "issuer-key.jwk").stat().st_mode) == 0o600
+
+
+def test_a_child_of_a_leap_day_is_insured_to_the_last_of_february() -> None:
+    assert cover_of_child("EE", date(2024, 2, 29)).valid_to == date(2043, 3, 1)
+
+
+def test_the_synthetic_are_insured_by_age_and_work(directory: Path, clock: SetClock) -> None:
+    register = InsuranceRegister.open(directory, people=400, clock=clock)
+    with register.kernel.used("count", USAGE) as use:
+        kinds = [fact.value["kind"] for fact in use.facts.named("insurance_cover", on=day("2026-03-02"))]
+    register.close()
+    assert {"child", "worker", "pensioner"} <= set(kinds)
