@@ -17,6 +17,7 @@ from world import Pair
 from sild.errors import PlatformError
 from sild.http1 import Header, TlsPeer
 from sild.pki import der
+from sild.security_server.measurement import PRODUCER, Measurement
 from sild.security_server.provider_rest import ProviderRest
 from sild.security_server.received import ReceivedMessage
 
@@ -53,8 +54,9 @@ class Checks:
         globalconf = self._parts.globalconf(at)
         received = ReceivedMessage()
         wire = Wire(render(parts), self._certificate)
+        measured = Measurement(PRODUCER)
         try:
-            message = await self._rest._read(wire, received, globalconf, at)  # type: ignore[arg-type]
+            message = await self._rest._read(wire, received, globalconf, at, measured)  # type: ignore[arg-type]
             self._rest._authorize(self._parts.conf, message, globalconf, at)
             self._parts.verify(received, received.signature or b"", message.client, globalconf, at)
             body = received.body.read() if received.body is not None else b""
