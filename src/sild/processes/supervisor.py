@@ -1,7 +1,8 @@
 """Several processes of one server that share its ports: started, watched, replaced and ended by a small one that serves nothing.
 
-The supervisor opens the listening sockets and the workers inherit them. A connection waits in a queue all workers take from, so
-none is refused while one of them dies or is replaced, and whoever has time takes the next.
+The supervisor opens the listening sockets, a set for each worker's place, and the workers inherit theirs; the system spreads
+connections over the places (SO_REUSEPORT). The sockets stay open while a worker is replaced or dies: what comes meanwhile waits
+in their queues for the successor. Only a place whose worker does not come to serve again is closed until one does.
 
     SIGTERM, SIGINT   all end in order; a second one ends them at once
     SIGHUP            the settings are read again and every worker is replaced, one after the other: the new one serves before
@@ -56,6 +57,14 @@ class Plan:
     ending_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """asked: the address as the settings have it."""
+
+    asked: tuple[str, int]
+    socket: socket.socket
+
+
 class _Worker:
     """One process. `number` is its place, which it shares with its successors."""
 
@@ -101,7 +110,8 @@ class Supervisor:
     def __init__(self, plan: Callable[[], Plan]) -> None:
         self._plan = plan
         self._now = plan()
-        self._sockets: dict[str, tuple[tuple[str, int], socket.socket]] = {}
+        self._sockets: dict[int, dict[str, _Listening]] = {}
+        self._addresses: dict[str, tuple[str, int]] = {}
         self._workers: dict[int, _Worker] = {}
         self._leaving: set[_Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,7 +120,7 @@ class Supervisor:
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
-        return {name: listening.getsockname()[:2] for name, (_, listening) in self._sockets.items()}
+        return dict(self._addresses)
 
     def stop(self) -> None:
         """In order; called again, at once."""
@@ -129,7 +139,7 @@ class Supervisor:
         """Until `stop`. serving: called when all workers serve. Raises CallerError (a port), Unavailable (the first worker
         does not come to serve; its own words are in the log)."""
         try:
-            self._listen(self._now.listeners)
+            self._open_ports(self._now)
             first = await self._start(0)  # alone: it may have databases to migrate
             if first is None:
                 raise Unavailable("the server does not start; see its log")
@@ -161,27 +171,57 @@ class Supervisor:
 
     # sockets
 
-    def _listen(self, listeners: Listeners) -> None:
-        """Have what is asked for listened to; what is no longer asked for is closed by `_close_unused`."""
-        for name, address in listeners.items():
-            known = self._sockets.get(name)
-            if known is not None and known[0] == address:
+    def _open_ports(self, plan: Plan) -> None:
+        """Every place's sockets. Raises CallerError when a port cannot be had; what was open before stays."""
+        known = {listening.asked: listening.socket.getsockname()[:2] for listening in self._all_sockets()}
+        for address in set(plan.listeners.values()) - known.keys():
+            with _listening(
+                *address, shared=False
+            ):  # shared ones would not notice that another server has the port
+                pass
+        for number in range(plan.workers):
+            self._open_place(number, plan.listeners)
+
+    def _open_place(self, number: int, listeners: Listeners) -> dict[str, int]:
+        """File descriptors by name. All places get the port that the first of them was given for 0."""
+        place = self._sockets.setdefault(number, {})
+        for name, asked in listeners.items():
+            if name in place and place[name].asked == asked:
                 continue
-            listening = _listening(*address)
-            if known is not None:
-                known[1].close()
-            self._sockets[name] = (address, listening)
+            others = [
+                other[name]
+                for other in self._sockets.values()
+                if name in other and other[name].asked == asked
+            ]
+            address = others[0].socket.getsockname()[:2] if others else asked
+            opened = _Listening(asked, _listening(*address, shared=True))
+            if name in place:
+                place[name].socket.close()
+            place[name] = opened
+            self._addresses[name] = opened.socket.getsockname()[:2]
+        return {name: place[name].socket.fileno() for name in listeners}
+
+    def _close_place(self, number: int) -> None:
+        for listening in self._sockets.pop(number, {}).values():
+            listening.socket.close()
 
     def _close_unused(self) -> None:
-        for name in self._sockets.keys() - self._now.listeners.keys():
-            self._sockets.pop(name)[1].close()
+        for number in [number for number in self._sockets if number >= self._now.workers]:
+            self._close_place(number)
+        for place in self._sockets.values():
+            for name in place.keys() - self._now.listeners.keys():
+                place.pop(name).socket.close()
+        for name in self._addresses.keys() - self._now.listeners.keys():
+            del self._addresses[name]
+
+    def _all_sockets(self) -> list[_Listening]:
+        return [listening for place in self._sockets.values() for listening in place.values()]
 
     # workers
 
     async def _start(self, number: int) -> _Worker | None:
         """A worker that serves, or None."""
-        names = self._now.listeners.keys()
-        descriptors = {name: entry[1].fileno() for name, entry in self._sockets.items() if name in names}
+        descriptors = self._open_place(number, self._now.listeners)
         listening = ",".join(f"{name}={descriptor}" for name, descriptor in descriptors.items())
         process = await asyncio.create_subprocess_exec(
             *self._now.command,
@@ -236,6 +276,8 @@ class Supervisor:
             worker = await self._start(number)
             if worker is not None:
                 self._settle(worker)
+            elif len(self._workers) > 0:
+                self._close_place(number)  # the others get what would wait here for long
             delay = min(max(FIRST_DELAY, delay * 2), LONGEST_DELAY)
 
     # replacing
@@ -244,7 +286,7 @@ class Supervisor:
         before = self._now
         try:
             self._now = self._plan()
-            self._listen(self._now.listeners)
+            self._open_ports(self._now)
         except PlatformError as error:
             self._now = before
             log.refusal("supervisor.not_reloaded", error)
@@ -277,18 +319,18 @@ class Supervisor:
         ending = {*self._workers.values(), *self._leaving}
         for worker in ending:
             worker.tell_to_end()
-        for _, listening in self._sockets.values():
-            listening.close()
+        for number in list(self._sockets):
+            self._close_place(number)
         await asyncio.gather(*(worker.end(self._now.ending_seconds + MARGIN_SECONDS) for worker in ending))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise CallerError(f"cannot listen on {host}:{port}: {reason}") from error
