@@ -149,5 +149,9 @@ class Federation:
     async def call(self, of: FederatedNation, at: FederatedNation) -> Fetched:
         """The insurance desk of one instance asks the population register of one instance for a person."""
         url = f"http://127.0.0.1:{of.ports.consumer.client_http}/r1/{at.register_service.encode()}"
-        headers = [(b"X-Road-Client", of.desk.encode().encode())]
+        headers = [
+            (b"X-Road-Client", of.desk.encode().encode()),
+            (b"X-Road-UserId", b"EE38001085718"),
+            (b"Sild-Legal-Basis", b"RaKS 11"),
+        ]
         return await fetch(f"{url}/persons/{at.person}", headers=headers)

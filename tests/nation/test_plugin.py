@@ -14,6 +14,8 @@ from urllib.request import Request, urlopen
 def ask(nation, code):
     request = Request(f"{nation.client_url}{nation.service_path}/persons/{code}")
     request.add_header("X-Road-Client", nation.client)
+    request.add_header("X-Road-UserId", "EE38001085718")
+    request.add_header("Sild-Legal-Basis", "RaKS 11")
     with urlopen(request) as answer:
         return json.load(answer)
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 TEST_PEOPLE = 5
+EXAMPLE_USER = (
+    "EE38001085718"  # the official at the desk: registers want to know who acts, and on which ground
+)
+EXAMPLE_BASIS = "RaKS 11"
 
 
 def describe(nation: Nation) -> dict[str, object]:
@@ -69,8 +73,11 @@ def describe(nation: Nation) -> dict[str, object]:
         ],
         "example": {
             "client": client.encode(),
-            "url": f"{consumer_http}{path}/persons/{people[0]['code']}",
-            "curl": f"curl -i -H 'X-Road-Client: {client.encode()}' {consumer_http}{path}/persons/{people[0]['code']}",
+            "user_id": EXAMPLE_USER,
+            "legal_basis": EXAMPLE_BASIS,
+            "url": (url := f"{consumer_http}{path}/persons/{people[0]['code']}"),
+            "curl": f"curl -i -H 'X-Road-Client: {client.encode()}' -H 'X-Road-UserId: {EXAMPLE_USER}' "
+            f"-H 'Sild-Legal-Basis: {EXAMPLE_BASIS}' {url}",
         },
         "test_people": people,
         "api_keys": {},

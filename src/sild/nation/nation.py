@@ -216,7 +216,11 @@ class Nation:
         return f"https://{HOST}:{self.ports.management_service}/managementservice/manage/"
 
     async def _start_register(self) -> str:
-        self.register = PopulationRegister.open(self.layout.register, people=self.plan.people)
+        self.register = PopulationRegister.open(
+            self.layout.register,
+            system=f"/{self.plan.subsystem_id(self.plan.provider).encode()}",
+            people=self.plan.people,
+        )
         self._open.callback(self.register.close)
         running = await self._serve(
             serve_application(population_app(self.register), HOST, self.ports.register)

@@ -179,7 +179,16 @@ class _Story:
         return url
 
     async def _call(self, url: str) -> Fetched:
-        return await fetch(url, headers=[(b"X-Road-Client", self._client.encode().encode())])
+        """As the desk's official: without who acts and why a register gives no personal data."""
+        example = self._nation["example"]
+        return await fetch(
+            url,
+            headers=[
+                (b"X-Road-Client", self._client.encode().encode()),
+                (b"X-Road-UserId", example["user_id"].encode()),
+                (b"Sild-Legal-Basis", example["legal_basis"].encode()),
+            ],
+        )
 
     async def _verification_conf(self) -> GlobalConf:
         answer = await fetch(f"{self._consumer_url}/verificationconf")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sild.registries.identity_codes import IdentityCode, InvalidIdentityCode, parse_identity_code
-from sild.registries.population.store import PopulationRegister
+from sild.registries.population.register import PopulationRegister
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

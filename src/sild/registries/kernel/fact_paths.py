@@ -132,8 +132,12 @@ def add_fact_paths(
     *,
     ensure_person: Callable[[Use, str], None],
     shown: Callable[[Use, Sequence[Fact]], Sequence[Fact]] = lambda _use, facts: facts,
+    corrected: Callable[[Use, Fact], None] = lambda _use, _fact: None,
 ) -> None:
-    """ensure_person: raises what the register says of codes it does not know.  shown: leaves out what this reader may not see."""
+    """ensure_person: raises what the register says of codes it does not know.  shown: leaves out what this reader may not see.
+
+    corrected: brings up to date what the register made from the fact.
+    """
     by_name = {kind.name: kind for kind in kinds}
 
     @app.get("/persons/{code}/facts", operation_id="getFacts", response_model_exclude_none=True)
@@ -196,7 +200,7 @@ def add_fact_paths(
             answer = use.answered()
             if answer is None:
                 _ensure_shown(use, fact_id)
-                corrected = correct(
+                better = correct(
                     use,
                     by_name,
                     fact_id,
@@ -206,7 +210,8 @@ def add_fact_paths(
                     valid_to=body.valid_to,
                     dispute_id=body.dispute,
                 )
-                answer = use.answer(known_fact(corrected, by_name).model_dump(mode="json"))
+                corrected(use, better)
+                answer = use.answer(known_fact(better, by_name).model_dump(mode="json"))
             return KnownFact(**answer)
 
     def _ensure_shown(use: Use, fact_id: int) -> None:

@@ -5,7 +5,7 @@ A use that is refused leaves its record, too, and nothing else: what it had chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from sild.database import open_database
 from sild.errors import CallerError, Unavailable
 from sild.events import EVENT_MIGRATIONS, Event, Inbox, Outbox
 from sild.registries.kernel.facts import Facts, Json
-from sild.registries.kernel.tables import answers
+from sild.registries.kernel.tables import answers, facts
 from sild.registries.kernel.usage import Usage, UsagePage, find_usage, record_usage, usage_periods
 
 __all__ = ["KERNEL_MIGRATIONS", "Kernel", "Use"]
@@ -132,6 +132,25 @@ class Kernel:
         with _database_errors(), self.engine.connect() as connection:
             return usage_periods(connection)
 
+    def has_facts(self) -> bool:
+        with _database_errors(), self.engine.connect() as connection:
+            return connection.scalar(select(facts.c.id).limit(1)) is not None
+
+    def fill_once(self, fill: Callable[[Connection, Facts], None]) -> bool:
+        """Let `fill` put its facts into a register that has none; whether it was empty. Of several processes one does it.
+
+        Raises Unavailable (`database_error`).
+        """
+        with _database_errors(), self.engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(self.system, 0))))
+            if connection.scalar(select(facts.c.id).limit(1)) is not None:
+                return False
+            fill(connection, Facts(connection, self._clock()))
+            return True
+
     def filling(self) -> Filling:
         """For a register that is empty yet: `with register.filling() as facts`."""
         return Filling(self.engine, self._clock())
@@ -196,6 +215,10 @@ class Use:
         self._kernel.outbox.add(self.connection, event)
         self.has_published = True
         return event
+
+    def cancel_events(self, subject: str, types: Iterable[str]) -> int:
+        """Let what still waits to be told about `subject` never be sent; how many deliveries. types: patterns with `*`."""
+        return self._kernel.outbox.cancel(self.connection, subject, types)
 
     def answered(self) -> Json | None:
         """What this very message was answered before, if it has been here; then nothing is to be done again.

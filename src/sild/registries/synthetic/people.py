@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from sild.registries.identity_codes import Country, Sex, estonia, vietnam
-from sild.registries.population.names import (
+from sild.registries.synthetic.homes import HomeMaker, SyntheticHome
+from sild.registries.synthetic.names import (
     EE_FAMILY,
     EE_FEMALE,
     EE_MALE,
@@ -26,9 +27,9 @@ from sild.registries.population.names import (
     VN_MALE,
     VN_MALE_MIDDLE,
 )
-from sild.registries.population.places import EE_PLACES, VN_PLACES, Place
+from sild.registries.synthetic.places import EE_PLACES, FORMER_COMMUNES, VN_PLACES, Place
 
-__all__ = ["AS_OF", "SyntheticAddress", "SyntheticPerson", "synthetic_people"]
+__all__ = ["AS_OF", "SyntheticPerson", "synthetic_people"]
 
 AS_OF = date(2026, 1, 1)
 """The day on which they are as they are told; ages do not depend on when they are made."""
@@ -38,20 +39,12 @@ _SURVIVAL = ((60, 0.985), (70, 0.93), (80, 0.78), (90, 0.38), (100, 0.06), (200,
 """Up to that age, this share is alive."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyntheticAddress:
-    country: Country
-    region: str
-    municipality: str
-    street: str
-    house: str
-    apartment: str | None
-    postal_code: str
-
-
 @dataclass(slots=True, eq=False)
 class SyntheticPerson:
-    """`moved_in`: since when the address holds."""
+    """`family_name`: the one borne now, `birth_name` until `married_on`.  `moved_in`: since when the home holds.
+
+    `before`: a commune lived in until then, by its code of that time, and since when.  `guardian`: of a child without parents.
+    """
 
     code: str
     country: Country
@@ -64,9 +57,13 @@ class SyntheticPerson:
     father: SyntheticPerson | None
     russian: bool = False
     died: date | None = None
-    address: SyntheticAddress | None = None
+    home: SyntheticHome | None = None
     moved_in: date | None = None
+    before: tuple[str, date] | None = None
     spouse: SyntheticPerson | None = field(default=None, repr=False)
+    married_on: date | None = None
+    birth_name: str | None = None
+    guardian: SyntheticPerson | None = field(default=None, repr=False)
 
 
 def synthetic_people(count: int = 4_000, *, seed: int = 2026) -> list[SyntheticPerson]:
@@ -85,6 +82,8 @@ class _Country:
         self._codes: set[str] = set()
         self._places = EE_PLACES if country == "EE" else VN_PLACES
         self._weights = [place.weight for place in self._places]
+        self._by_name = {place.municipality: place for place in self._places}
+        self._homes = HomeMaker(randomness, country)
 
     def people(self, count: int) -> Iterator[SyntheticPerson]:
         """Generations until there are `count`; each person once, after its parents."""
@@ -93,6 +92,8 @@ class _Country:
         while generation:
             for person in generation:
                 self._settle(person)
+            for person in generation:
+                self._give_guardian(person)
             yield from generation
             made += len(generation)
             if made >= count or generation[0].born.year > AS_OF.year - 16:
@@ -145,8 +146,12 @@ class _Country:
 
     def _marry(self, husband: SyntheticPerson, wife: SyntheticPerson) -> None:
         husband.spouse, wife.spouse = wife, husband
+        younger = max(husband.born, wife.born)
+        ends = [AS_OF, *(person.died for person in (husband, wife) if person.died is not None)]
+        wedding = younger + timedelta(days=self._random.randint(19 * 365 + 30, 23 * 365))
+        husband.married_on = wife.married_on = min(wedding, min(ends) - timedelta(days=1))
         if self._country == "EE" and self._random.random() < 0.72:  # in Vietnam a wife keeps her name
-            wife.family_name = self._woman_form(husband.family_name)
+            wife.birth_name, wife.family_name = wife.family_name, self._woman_form(husband.family_name)
 
     def _person(
         self,
@@ -161,7 +166,7 @@ class _Country:
             family_name = self._family_name(sex, russian)
         else:
             family_name = self._inherited(named_after.family_name, sex)
-        place = self._place() if mother is None or mother.address is None else self._place_of(mother)
+        place = self._place() if mother is None or mother.home is None else self._place_of(mother)
         code = self._code(born, sex, place)
         person = SyntheticPerson(
             code=code,
@@ -239,51 +244,55 @@ class _Country:
     # --- where they live
 
     def _settle(self, person: SyntheticPerson) -> None:
-        """An address for those who live: with the mother while young, with the spouse, or alone."""
+        """A home for those who live: with the mother while young, with the spouse, or one's own."""
         if person.died is not None:
             return
         spouse = person.spouse
-        if spouse is not None and spouse.address is not None and self._random.random() < 0.95:
-            person.address, person.moved_in = spouse.address, spouse.moved_in
+        if spouse is not None and spouse.home is not None and self._random.random() < 0.95:
+            assert person.married_on is not None
+            person.home = spouse.home
+            person.moved_in = max(spouse.moved_in or person.married_on, person.married_on)
             return
         age = (AS_OF - person.born).days / 365.25
-        home = next(
-            (p for p in (person.mother, person.father) if p is not None and p.address is not None), None
-        )
+        parents = (person.mother, person.father)
+        parent = next((p for p in parents if p is not None and p.home is not None), None)
         at_home = age < 18 or (age < 27 and spouse is None and self._random.random() < 0.7)
-        if home is not None and at_home:
-            person.address = home.address
-            person.moved_in = max(person.born, home.moved_in or person.born)
+        if parent is not None and parent.home is not None and at_home:
+            person.home = parent.home
+            person.moved_in = max(person.born, parent.moved_in or person.born)
             return
-        person.address = self._address(
-            self._place() if home is None or self._random.random() < 0.4 else self._place_of(home)
-        )
+        place = self._place() if parent is None or self._random.random() < 0.4 else self._place_of(parent)
+        person.home = self._homes.new(place)
         grown = min(person.born + timedelta(days=19 * 365), AS_OF - timedelta(days=1))
         if age < 18:  # an orphan, at home where it was born
             grown = person.born
         person.moved_in = grown + timedelta(days=self._random.randint(0, (AS_OF - grown).days - 1))
+        if self._random.random() < 0.3:
+            person.before = self._commune_before(person.born, person.moved_in)
+
+    def _commune_before(self, born: date, moved_in: date) -> tuple[str, date] | None:
+        code, began, ended = self._random.choice(FORMER_COMMUNES[self._country])
+        since = max(born, began, moved_in - timedelta(days=self._random.randint(1_000, 4_000)))
+        return (code, since) if since < min(moved_in, ended) else None
+
+    def _give_guardian(self, person: SyntheticPerson) -> None:
+        """A grandparent, or whoever of the parents' age is left in the family: nobody of seventeen is on their own."""
+        if person.died is not None or (AS_OF - person.born).days >= 18 * 365:
+            return
+        parents = [parent for parent in (person.mother, person.father) if parent is not None]
+        if not parents or any(parent.died is None for parent in parents):
+            return
+        elders = [
+            elder for parent in parents for elder in (parent.mother, parent.father) if elder is not None
+        ]
+        person.guardian = next((elder for elder in elders if elder.died is None), None)
 
     def _place(self) -> Place:
         return self._random.choices(self._places, self._weights)[0]
 
     def _place_of(self, person: SyntheticPerson) -> Place:
-        assert person.address is not None
-        return next(place for place in self._places if place.municipality == person.address.municipality)
-
-    def _address(self, place: Place) -> SyntheticAddress:
-        house = str(self._random.randint(1, 90))
-        if self._country == "VN" and self._random.random() < 0.3:
-            house = f"{house}/{self._random.randint(1, 40)}"  # a lane
-        apartment = str(self._random.randint(1, 80)) if place.town and self._random.random() < 0.7 else None
-        return SyntheticAddress(
-            country=self._country,
-            region=place.region,
-            municipality=place.municipality,
-            street=self._random.choice(place.streets),
-            house=house,
-            apartment=apartment,
-            postal_code=place.postal_code,
-        )
+        assert person.home is not None
+        return self._by_name[person.home.municipality]
 
     def _day(self, first_year: int, last_year: int) -> date:
         start = date(first_year, 1, 1)

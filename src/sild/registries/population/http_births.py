@@ -1,0 +1,348 @@
+"""Births: the hospital's notice, paternity, registration, and what people have to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Path, Query, Request, Response
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from sild.errors import CallerError
+from sild.registries.identity_codes import Sex
+from sild.registries.kernel import Kernel, Usage, Use
+from sild.registries.kernel.http import Model, PersonalUsage
+from sild.registries.population.birth_notice import (
+    MAX_NOTICE_BYTES,
+    BirthNotice,
+    parse_birth_notice,
+    read_notice,
+)
+from sild.registries.population.births import record_child, take_notice
+from sild.registries.population.persons import require_person
+from sild.registries.population.registration import (
+    Birth,
+    Paternity,
+    acknowledge,
+    births_of,
+    read_birth,
+    register_birth,
+)
+from sild.registries.population.reviews import Review, close_review, open_reviews, read_review
+
+__all__ = ["BIRTH_TITLES", "add_birth_paths"]
+
+FHIR_JSON = "application/fhir+json"
+BIRTH_TITLES: dict[str, tuple[int, str]] = {
+    "invalid_birth_notice": (400, "Not a notice of birth"),
+    "unknown_birth": (404, "Unknown birth"),
+    "unknown_review": (404, "Unknown review"),
+    "review_is_closed": (409, "The review was decided before"),
+    "not_the_parent": (403, "Not said by the parent"),
+    "paternity_not_needed": (409, "The father is known"),
+    "paternity_settled": (409, "Paternity was answered before"),
+    "fathers_differ": (409, "Another man was named"),
+    "birth_not_registrable": (409, "The birth cannot be registered yet"),
+    "already_registered": (409, "The birth is registered with another name"),
+    "no_code_left": (503, "No identity code is left for this day"),
+}
+
+Code = Annotated[str, Path(max_length=20, description="Identity code")]
+PersonCode = Annotated[str, Field(max_length=20, examples=["38001085718"])]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class NoticeTaken(Model):
+    outcome: Literal["RECORDED", "REPEATED", "REVIEW", "REFUSED", "STILLBORN"]
+    child: str | None = Field(default=None, description="The child's identity code")
+    review: str | None = Field(default=None, description="The case people have to decide")
+    reasons: list[str] | None = None
+
+
+class ParentSaid(Model):
+    parent: str
+    answer: Literal["ACKNOWLEDGED", "DENIED"]
+    at: datetime
+
+
+class PaternityState(Model):
+    status: Literal["NOT_NEEDED", "NONE_NAMED", "WAITING", "ACKNOWLEDGED", "DENIED"]
+    father: str | None = None
+    answers: list[ParentSaid]
+    waiting_for: list[str]
+
+
+class Fault(Model):
+    code: str
+    detail: str
+
+
+class BirthState(Model):
+    child: str
+    born: date
+    born_at: datetime | None = None
+    sex: Sex
+    birth_place: str | None = None
+    hospital: str | None = None
+    multiple_birth: int | None = Field(default=None, description="Which of the twins")
+    status: Literal["UNNAMED", "REGISTERED", "DEAD", "STILLBORN"]
+    mother: str | None = None
+    father: str | None = None
+    claimed_father: str | None = Field(default=None, description="As the mother named him")
+    given_names: str | None = None
+    family_name: str | None = None
+    registered_at: datetime | None = None
+    paternity: PaternityState
+    defects: list[Fault] = Field(description="What stands against registration, names aside")
+    notes: list[Fault] = Field(description="What people should see")
+
+
+class Births(Model):
+    items: list[BirthState]
+
+
+class PaternityAnswer(Model):
+    parent: PersonCode = Field(description="Who says it: the mother, or the man himself")
+    father: PersonCode
+    answer: Literal["ACKNOWLEDGED", "DENIED"]
+    custody: Literal["joint", "mother"] = "joint"
+    mandate: str | None = Field(default=None, max_length=100, description="By which somebody else says it")
+
+
+class Registration(Model):
+    given_names: Name
+    family_name: Name
+    without_father: bool = Field(default=False, description="Although a man was named and has not answered")
+
+
+class Registered(Model):
+    child: str
+    given_names: str
+    family_name: str
+    registered_at: datetime
+    mother: str | None = None
+    father: str | None = None
+
+
+class ReviewState(Model):
+    id: str
+    kind: Literal["BIRTH_NOTICE"] = "BIRTH_NOTICE"
+    reasons: list[str]
+    candidates: list[str] = Field(description="Children it may be about")
+    notice: dict[str, Any]
+    state: Literal["OPEN", "CLOSED"]
+    opened_at: datetime
+    decision: str | None = None
+    child: str | None = None
+
+
+class Reviews(Model):
+    items: list[ReviewState]
+
+
+class Decision(Model):
+    decision: Literal["DISTINCT", "SAME", "REFUSED"] = Field(
+        description="Another child; the same as `child`; no birth at all"
+    )
+    child: PersonCode | None = None
+
+
+def add_birth_paths(app: FastAPI, kernel: Kernel) -> None:
+    _add_notices(app, kernel)
+    _add_births(app, kernel)
+    _add_reviews(app, kernel)
+
+
+def _add_notices(app: FastAPI, kernel: Kernel) -> None:
+    body = {"content": {FHIR_JSON: {"schema": {"type": "object", "description": "FHIR R4 Bundle"}}}}
+
+    @app.post(
+        "/birth-notices",
+        operation_id="takeBirthNotice",
+        status_code=201,
+        response_model=NoticeTaken,
+        response_model_exclude_none=True,
+        openapi_extra={"requestBody": {"required": True, **body}},
+        responses={
+            200: {"model": NoticeTaken, "description": "The notice came before"},
+            202: {"model": NoticeTaken, "description": "People decide"},
+        },
+    )
+    async def take(request: Request, response: Response, usage: PersonalUsage) -> NoticeTaken:
+        """A hospital's notice: Bundle of Patient, RelatedPerson, Encounter. Event: civil.child.recorded."""
+        notice = parse_birth_notice(await _read(request))
+        taken = await run_in_threadpool(_take, kernel, notice, usage)
+        response.status_code = {"REPEATED": 200, "REFUSED": 200, "REVIEW": 202}.get(taken.outcome, 201)
+        return taken
+
+
+async def _read(request: Request) -> bytes:
+    """The body, of which no more is kept than a notice may have."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in (FHIR_JSON, "application/json"):
+        raise CallerError(f"a notice is {FHIR_JSON}", code="invalid_birth_notice")
+    read = bytearray()
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > MAX_NOTICE_BYTES:
+            raise CallerError(f"a notice has at most {MAX_NOTICE_BYTES} bytes", code="invalid_birth_notice")
+    return bytes(read)
+
+
+def _take(kernel: Kernel, notice: BirthNotice, usage: Usage) -> NoticeTaken:
+    with kernel.used("takeBirthNotice", usage) as use:
+        answer = use.answered()
+        if answer is None:
+            answer = use.answer(take_notice(use, notice))
+        elif answer["outcome"] == "RECORDED":
+            answer = {**answer, "outcome": "REPEATED"}
+        return NoticeTaken(**answer)
+
+
+def _add_births(app: FastAPI, kernel: Kernel) -> None:
+    @app.get("/births/{child}", operation_id="getBirth", response_model_exclude_none=True)
+    def get_birth(child: Code, usage: PersonalUsage) -> BirthState:
+        """What is known of a birth, and everything that stands against its registration."""
+        with kernel.used("getBirth", usage) as use:
+            return _birth(read_birth(use, child))
+
+    @app.get("/births", operation_id="getBirths", response_model_exclude_none=True)
+    def get_births(usage: PersonalUsage, parent: Annotated[str, Query(max_length=20)]) -> Births:
+        """Births that were notified, of a mother, a father, or a man a notice names."""
+        with kernel.used("getBirths", usage) as use:
+            return Births(items=[_birth(birth) for birth in births_of(use, parent)])
+
+    @app.post("/births/{child}/paternity", operation_id="answerPaternity", response_model_exclude_none=True)
+    def answer_paternity(child: Code, body: PaternityAnswer, usage: PersonalUsage) -> PaternityState:
+        """One parent's acknowledgement or denial. Event when both have acknowledged: civil.paternity.acknowledged."""
+        with kernel.used("answerPaternity", usage) as use:
+            require_person(use, child)
+            use.concerns(body.parent, body.father)
+            answer = use.answered()
+            if answer is None:
+                said = acknowledge(use, child, **body.model_dump())
+                answer = use.answer(_paternity(said).model_dump(mode="json"))
+            return PaternityState(**answer)
+
+    @app.post(
+        "/births/{child}/registration",
+        operation_id="registerBirth",
+        status_code=201,
+        response_model=Registered,
+        response_model_exclude_none=True,
+        responses={200: {"model": Registered, "description": "It was registered with this name before"}},
+    )
+    def register(child: Code, body: Registration, usage: PersonalUsage, response: Response) -> Registered:
+        """Enter the birth with its name, when nothing stands against it. Event: civil.birth.registered."""
+        with kernel.used("registerBirth", usage) as use:
+            require_person(use, child)
+            answer, is_new = use.answered(), False
+            if answer is None:
+                birth, is_new = register_birth(use, child, **body.model_dump())
+                answer = use.answer(_registered(birth).model_dump(mode="json"))
+            response.status_code = 201 if is_new else 200
+            return Registered(**answer)
+
+
+def _add_reviews(app: FastAPI, kernel: Kernel) -> None:
+    @app.get("/reviews", operation_id="getReviews", response_model_exclude_none=True)
+    def get_reviews(usage: PersonalUsage) -> Reviews:
+        """Notices that people have to decide on, oldest first."""
+        with kernel.used("getReviews", usage) as use:
+            found = open_reviews(use)
+            use.concerns(*(child for review in found for child in review.candidates))
+            return Reviews(items=[_review(review) for review in found])
+
+    @app.get("/reviews/{review_id}", operation_id="getReview", response_model_exclude_none=True)
+    def get_review(review_id: Annotated[str, Path(max_length=64)], usage: PersonalUsage) -> ReviewState:
+        with kernel.used("getReview", usage) as use:
+            return _review(read_review(use, review_id))
+
+    @app.post("/reviews/{review_id}/decision", operation_id="decideReview", response_model_exclude_none=True)
+    def decide(
+        review_id: Annotated[str, Path(max_length=64)], body: Decision, usage: PersonalUsage
+    ) -> ReviewState:
+        """One child or two: only people say. A distinct child is recorded now. Event: civil.child.recorded."""
+        with kernel.used("decideReview", usage) as use:
+            return _answered(use, lambda: _decide(use, review_id, body))
+
+
+def _decide(use: Use, review_id: str, body: Decision) -> ReviewState:
+    use.alone(f"review/{review_id}")
+    review = read_review(use, review_id)
+    if review.state != "OPEN":
+        raise CallerError("the review was decided before", code="review_is_closed")
+    child = body.child
+    if body.decision == "SAME":
+        if child not in review.candidates:
+            raise CallerError("one of the candidates", code="bad_request")
+    elif body.decision == "DISTINCT":
+        notice = read_notice(review.notice)
+        mother = notice.mother.code
+        if mother is None:
+            raise CallerError("without the mother's code no child is recorded", code="unknown_person")
+        require_person(use, mother)
+        use.alone(f"births/{mother}")
+        child = record_child(use, notice)
+    return _review(close_review(use, review, body.decision, child if body.decision != "REFUSED" else None))
+
+
+def _answered(use: Use, act: Callable[[], ReviewState]) -> ReviewState:
+    answer = use.answered()
+    if answer is None:
+        answer = use.answer(act().model_dump(mode="json"))
+    return ReviewState(**answer)
+
+
+def _birth(birth: Birth) -> BirthState:
+    child, notice = birth.child, birth.notice
+    return BirthState(
+        child=child.code,
+        born=child.born,
+        born_at=notice.get("born_at"),
+        sex=child.sex,
+        birth_place=child.birth_place,
+        hospital=notice.get("hospital"),
+        multiple_birth=notice.get("order"),
+        status=birth.status,  # type: ignore[arg-type]  # the closed set of `Birth`
+        mother=child.mother,
+        father=child.father,
+        claimed_father=(notice.get("father") or {}).get("code"),
+        given_names=child.given_names,
+        family_name=child.family_name,
+        registered_at=birth.registered_at,  # type: ignore[arg-type]  # ISO text, which pydantic reads
+        paternity=_paternity(birth.paternity),
+        defects=[Fault(code=defect.code, detail=defect.detail) for defect in birth.defects],
+        notes=[Fault(code=note.code, detail=note.detail) for note in birth.notes],
+    )
+
+
+def _paternity(paternity: Paternity) -> PaternityState:
+    return PaternityState(
+        status=paternity.status,  # type: ignore[arg-type]  # the closed set of `Paternity`
+        father=paternity.father,
+        answers=[
+            ParentSaid(parent=said["parent"], answer=said["answer"], at=said["at"])
+            for said in paternity.answers
+        ],
+        waiting_for=list(paternity.waiting_for),
+    )
+
+
+def _registered(birth: Birth) -> Registered:
+    child = birth.child
+    return Registered(
+        child=child.code,
+        given_names=child.given_names or "",
+        family_name=child.family_name or "",
+        registered_at=birth.registered_at,  # type: ignore[arg-type]  # ISO text, which pydantic reads
+        mother=child.mother,
+        father=child.father,
+    )
+
+
+def _review(review: Review) -> ReviewState:
+    return ReviewState(**asdict(review))

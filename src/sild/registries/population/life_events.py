@@ -1,0 +1,144 @@
+"""Death, stillbirth, protection, guardianship: what others must know at once, and what must then be silent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from sild.errors import CallerError
+from sild.registries.kernel import Use, provenance
+from sild.registries.kernel.facts import Json
+from sild.registries.population.births import REGISTRATION
+from sild.registries.population.persons import read_person, require_living, require_person
+
+__all__ = ["order_protection", "record_death", "record_guardian", "record_stillbirth"]
+
+SILENCED = ("civil.child.recorded", "civil.paternity.*")
+"""Events that would only be followed by a message to the family; what waits of them is never sent."""
+
+
+def record_death(use: Use, person: str, died: date, place: str | None) -> dict[str, Json]:
+    """Raises CallerError (`unknown_person`, `already_dead`, `date_out_of_range`)."""
+    use.alone(f"person/{person}", f"birth/{person}")
+    known = read_person(use, person)
+    if known.died is not None:
+        if known.died == died:
+            return {"person": person, "died": died.isoformat(), "recorded": False}
+        raise CallerError("another day of death is recorded; correct it", code="already_dead")
+    if not known.born <= died <= use.today:
+        raise CallerError("a death is after birth and not in the future", code="date_out_of_range")
+    said = provenance(use)
+    use.facts.record(person, "died", died.isoformat(), valid_from=died, provenance=said)
+    if place is not None:
+        use.facts.record(person, "death_place", place, valid_from=died, provenance=said)
+    _end_relations(use, person, died)
+    _fall_silent(use, person)
+    use.publish("civil.death.registered", person, {"died": died.isoformat()})
+    return {"person": person, "died": died.isoformat(), "recorded": True}
+
+
+def record_stillbirth(use: Use, mother: str, on: date, child: str | None) -> dict[str, Json]:
+    """child: one that had been recorded as living, by mistake. Raises CallerError (`unknown_person`, `unknown_birth`)."""
+    require_person(use, mother)
+    if on > use.today:
+        raise CallerError("not in the future", code="date_out_of_range")
+    if child is None:
+        use.alone(f"births/{mother}")
+        if not use.facts.current(mother, ["stillbirth"], on=on):
+            value = {"digest": None, "system": use.usage.client, "order": None, "sex": None}
+            use.facts.record(mother, "stillbirth", value, key="", valid_from=on, provenance=provenance(use))
+            use.publish("civil.stillbirth.recorded", mother)
+        return {"mother": mother, "child": None}
+    use.alone(f"person/{child}", f"birth/{child}")
+    known = read_person(use, child)
+    registration = use.facts.value(child, REGISTRATION, on=use.today)
+    if registration is None or known.mother != mother:
+        raise CallerError("no such birth of hers was notified", code="unknown_birth")
+    if registration["status"] != "STILLBORN":
+        said, born = provenance(use), known.born
+        use.facts.record(child, REGISTRATION, {"status": "STILLBORN"}, valid_from=born, provenance=said)
+        if known.died is None:
+            use.facts.record(child, "died", born.isoformat(), valid_from=born, provenance=said)
+        _fall_silent(use, child)
+        use.publish("civil.stillbirth.recorded", child)
+    return {"mother": mother, "child": child}
+
+
+def order_protection(
+    use: Use,
+    *,
+    protected: str,
+    against: str,
+    children: Sequence[str],
+    valid_from: date,
+    valid_to: date | None,
+    order: str,
+) -> dict[str, Json]:
+    """From now on nobody tells `against` where `protected` and `children` are. Raises CallerError (`unknown_person`, `not_a_child`)."""
+    if protected == against:
+        raise CallerError("nobody is protected from themselves", code="bad_request")
+    require_person(use, against)
+    require_living(use, protected)
+    for child in children:
+        if read_person(use, child).mother != protected and read_person(use, child).father != protected:
+            raise CallerError("a child of the protected person", code="not_a_child")
+    ends = valid_to.isoformat() if valid_to else None
+    for person in (protected, *children):
+        use.facts.record(
+            person,
+            "protection",
+            {"order": order, "protected": protected},
+            key=against,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            provenance=provenance(use),
+        )
+        data = {"against": against, "valid_from": valid_from.isoformat(), "valid_to": ends}
+        use.publish("civil.protection.ordered", person, data)
+    return {
+        "order": order,
+        "protected": [protected, *children],
+        "against": against,
+        "valid_from": valid_from.isoformat(),
+        "valid_to": ends,
+    }
+
+
+def record_guardian(
+    use: Use, *, ward: str, guardian: str, kind: str, valid_from: date, valid_to: date | None
+) -> dict[str, Json]:
+    """kind: guardian or curator. Raises CallerError (`unknown_person`, `person_is_dead`, `bad_request`)."""
+    if ward == guardian:
+        raise CallerError("nobody is their own guardian", code="bad_request")
+    require_living(use, ward)
+    elder = require_living(use, guardian)
+    if (valid_from - elder.born).days < 18 * 365:
+        raise CallerError("a guardian is of age", code="bad_request")
+    fact = use.facts.record(
+        ward,
+        "guardian",
+        kind,
+        key=guardian,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        provenance=provenance(use),
+    )
+    return {"ward": ward, "guardian": guardian, "kind": kind, "fact": fact.id}
+
+
+# --- inside
+
+
+def _end_relations(use: Use, person: str, died: date) -> None:
+    """Marriage, custody and guardianship end with the day after the death, for both sides."""
+    end = died + timedelta(days=1)
+    for fact in use.facts.current(person, ["spouse", "custody", "guardian"], on=died):
+        use.facts.retract(person, fact.name, key=fact.key, valid_from=end)
+    for name in ("spouse", "custody", "guardian"):
+        for fact in use.facts.entities_with(name, person, on=died):
+            use.concerns(fact.entity)
+            use.facts.retract(fact.entity, name, key=person, valid_from=end)
+
+
+def _fall_silent(use: Use, person: str) -> None:
+    use.cancel_events(person, SILENCED)

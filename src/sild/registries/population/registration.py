@@ -1,0 +1,256 @@
+"""From a recorded child to a registered birth: who the father is, and the name.
+
+The mother's husband is the father (nothing is asked of them). Else mother and father both acknowledge; when one of them
+denies, this branch stops and the others go on. The first name that is registered holds; whoever sends another is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sild.errors import CallerError
+from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
+from sild.registries.kernel.facts import Json
+from sild.registries.population.births import BIRTH_NOTICE, REGISTRATION, grown_up
+from sild.registries.population.kinds import folded, is_name
+from sild.registries.population.persons import (
+    index_name,
+    read_person,
+    read_persons,
+    require_living,
+    require_person,
+)
+from sild.registries.population.records import Person
+
+__all__ = ["Birth", "Paternity", "acknowledge", "births_of", "read_birth", "register_birth"]
+
+PATERNITY = "paternity"
+
+
+@dataclass(frozen=True, slots=True)
+class Paternity:
+    """status: NOT_NEEDED (married), NONE_NAMED, WAITING, ACKNOWLEDGED, DENIED.  answers: {parent, answer, at} each."""
+
+    status: str
+    father: str | None
+    answers: tuple[dict[str, Json], ...]
+    waiting_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """status: UNNAMED, REGISTERED, DEAD, STILLBORN.  defects: what stands against registration now, names aside.
+
+    notes: what people should see though it stands against nothing.
+    """
+
+    child: Person
+    status: str
+    notice: dict[str, Json]
+    paternity: Paternity
+    defects: tuple[Defect, ...]
+    notes: tuple[Defect, ...]
+    registered_at: str | None
+
+
+def read_birth(use: Use, child: str) -> Birth:
+    """Raises InvalidIdentityCode, CallerError (`unknown_person`, `unknown_birth`)."""
+    person = read_person(use, child)
+    facts = use.facts.current(child, [BIRTH_NOTICE, REGISTRATION, PATERNITY], on=use.today)
+    notices = [fact.value for fact in facts if fact.name == BIRTH_NOTICE]
+    registration = next((fact.value for fact in facts if fact.name == REGISTRATION), None)
+    if registration is None:
+        raise CallerError("no birth of this person was notified here", code="unknown_birth")
+    notice = notices[0] if notices else {}
+    paternity = _paternity(person, notice, [fact for fact in facts if fact.name == PATERNITY])
+    status = registration["status"]
+    if person.died is not None and status != "STILLBORN":
+        status = "DEAD"
+    return Birth(
+        child=person,
+        status=status,
+        notice=notice,
+        paternity=paternity,
+        defects=_defects(status, paternity),
+        notes=_notes(person, notice, paternity),
+        registered_at=registration.get("registered_at"),
+    )
+
+
+def births_of(use: Use, parent: str) -> tuple[Birth, ...]:
+    """Births that were notified here, of a mother, of a father, or of a man a notice names; youngest first."""
+    require_person(use, parent)
+    found = {link.entity for link in use.facts.entities_with("parent", parent, on=use.today)}
+    found |= {fact.entity for fact in use.facts.entities_with("claimed_father", parent, on=use.today)}
+    known = use.facts.current_of(sorted(found), [REGISTRATION], on=use.today)
+    births = [read_birth(use, child) for child, facts in known.items() if facts]
+    return tuple(sorted(births, key=lambda birth: (birth.child.born, birth.child.code), reverse=True))
+
+
+# --- paternity
+
+
+def acknowledge(
+    use: Use, child: str, *, parent: str, father: str, answer: str, custody: str, mandate: str | None
+) -> Paternity:
+    """What one parent says, once. answer: ACKNOWLEDGED or DENIED.  custody: `joint` or `mother`, as the mother wants it.
+
+    Raises CallerError (`unknown_birth`, `not_the_parent`, `paternity_not_needed`, `paternity_settled`, `fathers_differ`,
+    `unknown_person`, `person_is_dead`).
+    """
+    use.alone(f"birth/{child}")
+    birth = read_birth(use, child)
+    before = birth.paternity
+    _ensure_acting(use, parent, mandate)
+    if birth.status in ("DEAD", "STILLBORN"):
+        raise CallerError("the child is dead", code="person_is_dead")
+    if before.status == "NOT_NEEDED":
+        raise CallerError("the mother's husband is the father", code="paternity_not_needed")
+    if parent not in (birth.child.mother, father):
+        raise CallerError("neither the mother nor the man named", code="not_the_parent")
+    said_before = next((said for said in before.answers if said["parent"] == parent), None)
+    if said_before is not None and (said_before["answer"], said_before["father"]) == (answer, father):
+        return before
+    if before.status in ("ACKNOWLEDGED", "DENIED") or said_before is not None:
+        raise CallerError("this was answered before; a court can change it", code="paternity_settled")
+    if before.father not in (None, father):
+        raise CallerError("another man was named", code="fathers_differ")
+    man = require_living(use, father)
+    if man.sex != "M":
+        raise CallerError("a father is a man", code="fathers_differ")
+    value = {
+        "parent": parent,
+        "father": father,
+        "answer": answer,
+        "custody": custody,
+        "at": use.at.isoformat(),
+        "by": use.usage.user_id,
+        "mandate": mandate,
+    }
+    born = birth.child.born
+    use.facts.record(child, PATERNITY, value, key=parent, valid_from=born, provenance=provenance(use))
+    after = read_birth(use, child).paternity
+    if after.status == "ACKNOWLEDGED":
+        _become_father(use, birth.child, father, after)
+    return after
+
+
+def _become_father(use: Use, child: Person, father: str, paternity: Paternity) -> None:
+    said = provenance(use)
+    use.facts.record(child.code, "parent", "father", key=father, valid_from=child.born, provenance=said)
+    wanted = next((a["custody"] for a in paternity.answers if a["parent"] == child.mother), "joint")
+    if wanted == "joint":
+        for parent in (child.mother, father):
+            assert parent is not None
+            use.facts.record(
+                child.code,
+                "custody",
+                "joint",
+                key=parent,
+                valid_from=child.born,
+                valid_to=grown_up(child.born),
+                provenance=said,
+            )
+    use.publish("civil.paternity.acknowledged", child.code)
+
+
+def _ensure_acting(use: Use, parent: str, mandate: str | None) -> None:
+    """The parent in person; somebody else only by a mandate, which is kept with the answer."""
+    user = use.usage.user_id or ""
+    if mandate is None and user.removeprefix("EE").removeprefix("VN") != parent:
+        raise CallerError("a parent says this in person", code="not_the_parent")
+
+
+def _paternity(child: Person, notice: dict[str, Json], said: Sequence[Fact]) -> Paternity:
+    claimed = (notice.get("father") or {}).get("code")
+    answers = tuple(fact.value for fact in said)
+    if not answers and child.father is not None:
+        return Paternity("NOT_NEEDED", child.father, (), ())
+    father = claimed or next((answer["father"] for answer in answers), None)
+    if any(answer["answer"] == "DENIED" for answer in answers):
+        return Paternity("DENIED", father, answers, ())
+    if father is None:
+        return Paternity("NONE_NAMED", None, (), ())
+    given = {answer["parent"] for answer in answers}
+    waiting = tuple(parent for parent in (child.mother, father) if parent is not None and parent not in given)
+    return Paternity("WAITING" if waiting else "ACKNOWLEDGED", father, answers, waiting)
+
+
+# --- registration
+
+
+def register_birth(
+    use: Use, child: str, *, given_names: str, family_name: str, without_father: bool
+) -> tuple[Birth, bool]:
+    """Enter the birth with its name; also: is it entered just now? The same names again are no second entry.
+
+    Raises Defects (`birth_not_registrable`), CallerError (`unknown_birth`, `already_registered`).
+    """
+    use.alone(f"birth/{child}")
+    birth = read_birth(use, child)
+    person = birth.child
+    if birth.status == "REGISTERED":
+        if (person.given_names, person.family_name) == (given_names, family_name):
+            return birth, False
+        raise CallerError(
+            f"the child was registered as {person.full_name}; the first name holds", code="already_registered"
+        )
+    defects = [d for d in birth.defects if not (without_father and d.code == "paternity_open")]
+    parents = read_persons(use, [code for code in (person.mother, person.father) if code is not None])
+    defects += _name_defects(person, given_names, family_name, parents)
+    refuse_defects("the birth cannot be registered yet", code="birth_not_registrable", defects=defects)
+    said = provenance(use)
+    registered = {"status": "REGISTERED", "registered_at": use.at.isoformat(), "by": use.usage.user_id}
+    for name, value in (
+        ("given_names", given_names),
+        ("family_name", family_name),
+        (REGISTRATION, registered),
+    ):
+        use.facts.record(child, name, value, valid_from=person.born, provenance=said)
+    for country in sorted({country for parent in parents for country in parent.citizenships}):
+        use.facts.record(child, "citizenship", True, key=country, valid_from=person.born, provenance=said)
+    index_name(use, child)
+    use.publish("civil.birth.registered", child)
+    return read_birth(use, child), True
+
+
+def _defects(status: str, paternity: Paternity) -> tuple[Defect, ...]:
+    found = []
+    if status in ("DEAD", "STILLBORN"):
+        found.append(Defect("child_is_dead", "the child is dead: people register this, in silence"))
+    if paternity.status == "WAITING":
+        found.append(
+            Defect("paternity_open", "a man is named as the father and not both parents have answered")
+        )
+    return tuple(found)
+
+
+def _notes(child: Person, notice: dict[str, Json], paternity: Paternity) -> tuple[Defect, ...]:
+    claimed = (notice.get("father") or {}).get("code")
+    if paternity.status == "NOT_NEEDED" and claimed not in (None, child.father):
+        return (Defect("another_father_named", "the notice names another man than the mother's husband"),)
+    return ()
+
+
+def _name_defects(
+    child: Person, given_names: str, family_name: str, parents: Sequence[Person]
+) -> list[Defect]:
+    """EE: at most three given names, a parent's family name (NS §§ 3, 5). VN: a parent's family name (BLDS 2015, Điều 26)."""
+    found = []
+    if not is_name(given_names):
+        found.append(Defect("not_a_name", "given names are made of letters", "/given_names"))
+    elif child.country == "EE" and len(given_names.replace("-", " ").split()) > 3:
+        found.append(Defect("too_many_names", "at most three given names", "/given_names"))
+    if not is_name(family_name):
+        found.append(Defect("not_a_name", "a family name is made of letters", "/family_name"))
+    elif _stem(family_name) not in {_stem(p.family_name) for p in parents if p.family_name}:
+        found.append(Defect("not_a_parents_name", "the family name of a parent", "/family_name"))
+    return found
+
+
+def _stem(name: str) -> str:
+    """Ivanov and Ivanova are one name."""
+    return (
+        folded(name).removesuffix("a") if folded(name).endswith(("va", "na", "ova", "ina")) else folded(name)
+    )
