@@ -1,0 +1,52 @@
+"""Who acts: what the identity provider vouches for, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["AUTOMATIC", "STATE", "Acr", "Actor", "reaches"]
+
+Acr = Literal["low", "substantial", "high"]
+_LEVELS = ("low", "substantial", "high")
+
+AUTOMATIC = "automatic"
+"""The person acting when nobody does: a rule, or another body's event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """person: `EE38001085718`.  acr: level of the log-in (eIDAS).  representee, mandate_id: for whom, and what proves it.
+
+    posture: of the device.  roles: `official`, `clerk`, `supervisor`, `oversight`; nobody's is empty.
+    authority: of an official, `birth@0793`, the matter and the division.
+    """
+
+    person: str
+    name: str = ""
+    acr: Acr = "low"
+    amr: frozenset[str] = frozenset()
+    representee: str | None = None
+    mandate_id: str | None = None
+    posture: Literal["managed", "unmanaged"] = "unmanaged"
+    roles: frozenset[str] = frozenset()
+    authority: str | None = None
+    language: str = "en"
+
+    @property
+    def acting_for(self) -> str:
+        """Whose case it is: the representee's, or their own."""
+        return self.representee or self.person
+
+    @property
+    def is_staff(self) -> bool:
+        """Acts for a body, not for themselves."""
+        return bool(self.roles)
+
+
+STATE = Actor(person=AUTOMATIC, name="", acr="high", posture="managed", roles=frozenset({"state"}))
+"""The state acting by rule."""
+
+
+def reaches(level: Acr, needed: Acr) -> bool:
+    return _LEVELS.index(level) >= _LEVELS.index(needed)

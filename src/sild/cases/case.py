@@ -1,0 +1,100 @@
+"""A case as its actions make it: nothing here is stored but parties and actions, everything else is a fold over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+__all__ = ["Case", "Party", "Taken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """role: of the process, `parent`, `child`, `owner`.  person: identity code."""
+
+    role: str
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One accepted action. seq: its place in the case, from 1.  person: who acted, or `automatic`.  role: as what.
+
+    acting_for: whose act it is, when the person had a mandate.  data: JSON, as the process checked it.
+    """
+
+    seq: int
+    name: str
+    at: datetime
+    person: str
+    role: str
+    acting_for: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """id: not guessable, in addresses and messages.  number: for people.  office: who decides, `birth@0793`, if known.
+
+    opened_by: the person, or `automatic`.  status: what the process folds out of the actions.
+    """
+
+    id: str
+    number: str
+    service: str
+    opened_at: datetime
+    parties: tuple[Party, ...]
+    actions: tuple[Taken, ...]
+    status: str
+    office: str | None = None
+    data: Mapping[str, Any] | None = None
+
+    @property
+    def seq(self) -> int:
+        return self.actions[-1].seq if self.actions else 0
+
+    def last(self, name: str) -> Taken | None:
+        """The newest action of that name."""
+        return next((taken for taken in reversed(self.actions) if taken.name == name), None)
+
+    def all(self, *names: str) -> tuple[Taken, ...]:
+        return tuple(taken for taken in self.actions if taken.name in names)
+
+    def has(self, name: str) -> bool:
+        return self.last(name) is not None
+
+    def since(self, name: str) -> tuple[Taken, ...]:
+        """The actions after the newest one of that name; all, if there is none."""
+        newest = self.last(name)
+        return tuple(taken for taken in self.actions if newest is None or taken.seq > newest.seq)
+
+    def persons(self, *roles: str) -> tuple[str, ...]:
+        """In the order they came in, each once."""
+        return tuple(dict.fromkeys(party.person for party in self.parties if party.role in roles))
+
+    def roles_of(self, person: str) -> tuple[str, ...]:
+        return tuple(party.role for party in self.parties if party.person == person)
+
+    def given(self, name: str) -> Mapping[str, Any]:
+        """The data of the newest action of that name; empty when there is none."""
+        newest = self.last(name)
+        return newest.data if newest is not None else {}
+
+    def upto(self, seq: int, status: str) -> Case:
+        """As it was after that action."""
+        return self._with(tuple(taken for taken in self.actions if taken.seq <= seq), status)
+
+    def _with(self, actions: Iterable[Taken], status: str) -> Case:
+        return Case(
+            self.id,
+            self.number,
+            self.service,
+            self.opened_at,
+            self.parties,
+            tuple(actions),
+            status,
+            self.office,
+            self.data,
+        )

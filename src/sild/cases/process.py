@@ -1,0 +1,285 @@
+"""A process: what may be done in the cases of one service, by whom, when, and what follows. One module for each.
+
+    class Birth(Process):
+        service = "birth"
+        rules = (Rule("DECLARE", by=("parent",), when=("OPENED",), to="DECLARED", screen="birth.check_and_name"), ...)
+
+        def after(self, case, taken):                       # pure, in the transaction of the action
+            if taken.name == "REGISTER_ALL": return Effects(jobs=(Job("register"),), notices=(...))
+
+        def jobs(self): return {"register": self.register}
+
+        async def register(self, work: Work):               # durable: killed anywhere, it goes on, and has one effect
+            answer = await work.call("registration", POPULATION, "POST", f"/births/{child}/registration", {...}, basis=...)
+            await work.act("registered", "REGISTER", {"registered_at": answer.json["registered_at"]})
+
+An *action* is accepted or refused at once, in one transaction. What takes time or other bodies is a *job*: a durable workflow
+that the action's transaction asks for. A job's steps have names, unique in it; a step's message id is made from (case, job, step),
+so a register that hears it twice sees the same message. Jobs wait for no person and for no date: a later job is a job with `at`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Protocol
+
+from sild.cases.actor import Acr, Actor
+from sild.cases.case import Case, Party, Taken
+from sild.cases.views import FactLine, Options
+from sild.catalogue import Defect, Profile, Screen
+
+__all__ = [
+    "OPENED",
+    "Asking",
+    "Effects",
+    "ExchangeAnswer",
+    "Given",
+    "Job",
+    "JobFunction",
+    "NewNotice",
+    "Opening",
+    "Process",
+    "Rule",
+    "Waiting",
+    "Work",
+]
+
+OPENED = "OPENED"
+"""The status every case begins with; its first action is `OPEN`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One action. name: imperative.  by: roles that may do it: of a party, or `official`, `supervisor`, `clerk`, `state`.
+
+    when: statuses in which it may be done; empty: any but the closed ones.  to: the status after; None: as it was.
+    screen: whose fields are read.  acr: least level of log-in; an official always needs `high`.
+    once: one effect in the case (`case`), for each person (`person`), or as often as they like (None).
+    decides: conflict of interest is checked before.  stops, resumes: clocks stand from here with this reason, or run again.
+    is_return: something is sent back; a second one on a new ground needs a supervisor.
+    """
+
+    name: str
+    by: tuple[str, ...]
+    when: tuple[str, ...] = ()
+    to: str | None = None
+    screen: str | None = None
+    acr: Acr = "low"
+    once: str | None = None
+    decides: bool = False
+    stops: str | None = None
+    resumes: bool = False
+    is_return: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A screen waits for everybody of a role while the case has one of these statuses and they have not yet done `until`.
+
+    deadline: its name in the profile, counted from the day the case came to be so.
+    """
+
+    screen: str
+    role: str
+    when: tuple[str, ...]
+    until: tuple[str, ...] = ()
+    deadline: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """kind: of `Process.jobs`.  arguments: JSON.  at: not before; None: now.  key: tells jobs of one kind and action apart."""
+
+    kind: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    at: datetime | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewNotice:
+    """person: whose inbox.  text: key into the pack's texts, `birth.child_recorded`.  not_before: None: now."""
+
+    person: str
+    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What follows from an action, in its transaction. cancel_jobs: kinds of which nothing waiting is done any more.
+
+    cancel_notices: nothing queued of this case is sent (the silence switch does both for all, by itself).
+    parties: who joins the case.  office: who decides from now on.
+    """
+
+    jobs: tuple[Job, ...] = ()
+    notices: tuple[NewNotice, ...] = ()
+    cancel_jobs: tuple[str, ...] = ()
+    cancel_notices: bool = False
+    parties: tuple[Party, ...] = ()
+    office: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a case begins. parties: the person who opens is added by the engine as `Process.opener`."""
+
+    parties: tuple[Party, ...] = ()
+    office: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is to be recorded of an action, or every reason why not."""
+
+    data: Mapping[str, Any]
+    defects: tuple[Defect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeAnswer:
+    """status: of HTTP.  json: the body; None when it has none."""
+
+    status: int
+    json: Any  # of the service's shape; who asked reads it
+    message_id: str
+
+
+class Asking(Protocol):
+    """Looks into registers while a person waits: each look a message with the case, the ground and the person acting."""
+
+    profile: Profile
+    now: datetime
+
+    async def get(self, service: str, path: str, *, basis: str) -> ExchangeAnswer | None:
+        """service: `GOV/70000002/population`.  None: 404, or the register is down; `failed` tells which."""
+        ...
+
+    def failed(self, service: str) -> bool:
+        """Whether this register did not answer."""
+        ...
+
+
+class Work(Protocol):
+    """A job's hands. Every method with a `step` is done once, whatever dies; its name is unique in the job."""
+
+    case: Case | None
+    """As it was after the action that asked for the job; None for an event's job."""
+    arguments: Mapping[str, Any]
+    profile: Profile
+    at: datetime
+    """When the job was asked for."""
+
+    async def call(
+        self,
+        step: str,
+        service: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        basis: str,
+        acting: str | None = None,
+        content_type: str = "application/json",
+        within: timedelta | None = None,
+        case: str | None = None,
+    ) -> ExchangeAnswer:
+        """One message. service: `GOV/70000002/population`.  acting: the person; None: `automatic`.  case: when the job has none.
+
+        A register that is down is asked again until it answers, and the case shows its name and the next try; `within`: for so
+        long, then Unavailable is raised. Raises CallerError with the problem's code for what the register refuses (`detail`
+        has `status`); PeerError (nonsense) counts as down.
+        """
+        ...
+
+    async def act(
+        self, step: str, action: str, data: Mapping[str, Any] | None = None, *, case: str | None = None
+    ) -> str:
+        """Do an action as the state. The case's status afterwards. Raises CallerError when the process refuses it now."""
+        ...
+
+    async def open(
+        self, step: str, service: str, opening: Opening, *, data: Mapping[str, Any] | None = None
+    ) -> str:
+        """Open a case as the state; its id. The same job opens it once."""
+        ...
+
+    async def current(self, step: str, case: str | None = None) -> str:
+        """The case's status at that moment."""
+        ...
+
+    async def cases(self, step: str, service: str, person: str) -> Sequence[str]:
+        """Ids of the live cases of a service in which the person is a party."""
+        ...
+
+
+JobFunction = Callable[[Work], Awaitable[None]]
+
+
+class Process(ABC):
+    """service: id in the catalogue.  opener: the role of the person who opens a case; None: only the state does.
+
+    events: type of event -> kind of job that takes it (the job has no case; `arguments["event"]` has id, source, type,
+    subject, time, data).  silenced: roles whom the case is about: their silence is the case's.
+    visible: role -> roles of other parties it may see.  closed: statuses in which nothing may be done any more.
+    """
+
+    service: ClassVar[str]
+    rules: ClassVar[tuple[Rule, ...]]
+    waiting: ClassVar[tuple[Waiting, ...]] = ()
+    opener: ClassVar[str | None] = None
+    events: ClassVar[Mapping[str, str]] = {}
+    silenced: ClassVar[tuple[str, ...]] = ()
+    visible: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    closed: ClassVar[tuple[str, ...]] = ("CLOSED",)
+
+    def rule(self, name: str) -> Rule | None:
+        return next((rule for rule in self.rules if rule.name == name), None)
+
+    def status(self, status: str, taken: Taken, before: Case) -> str:
+        """The fold: the status after `taken`. before: the case without it. By default what its rule says."""
+        rule = self.rule(taken.name)
+        return rule.to if rule is not None and rule.to is not None else status
+
+    async def opening(self, actor: Actor, asking: Asking) -> Opening:
+        """When a person opens a case. Raises Refused."""
+        return Opening()
+
+    async def check(
+        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> Given:
+        """Look over what was given, complete already as a form; name every defect. Registers may be asked."""
+        return Given(values)
+
+    def after(self, case: Case, taken: Taken) -> Effects:
+        """Pure. case: with `taken` in it."""
+        return Effects()
+
+    def jobs(self) -> Mapping[str, JobFunction]:
+        return {}
+
+    async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
+        """For every `options_from` of the screen: (value, label)."""
+        return {}
+
+    async def suggested(self, case: Case, screen: Screen, actor: Actor) -> Mapping[str, Sequence[str]]:
+        """What stands in the fields at first."""
+        return {}
+
+    async def facts(
+        self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
+    ) -> Sequence[FactLine] | None:
+        """Fact lines of a `facts` component; None: the engine asks `GET /persons/{code}/facts` of the registers that hold
+        the concepts, for every party whose role is `of`.
+        """
+        return None
+
+    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+        """What came out of it, for this role."""
+        return {}

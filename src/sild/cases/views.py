@@ -1,0 +1,200 @@
+"""What screens are made from: values only, in codes and texts by language; whoever shows them renders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sild.cases.case import Party
+from sild.catalogue import Defect, Screen
+
+__all__ = [
+    "Acted",
+    "CaseLine",
+    "CaseView",
+    "ClockView",
+    "DeskItem",
+    "DraftLine",
+    "Entry",
+    "FactLine",
+    "FailedBody",
+    "Filled",
+    "Home",
+    "Notice",
+    "Task",
+]
+
+Text = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A screen that waits for this viewer. due: the last day, if there is one."""
+
+    case: str
+    screen: str
+    title: Text
+    due: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """promise: None before there is a valid receipt.  standing_for: reason of the stop that lasts.  late: past its promise."""
+
+    id: str
+    title: Text
+    promise: date | None
+    standing_for: str | None
+    kept_on: date | None
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the timeline. name: the action.  by: `you`, a role, or `automatic`; no name of another party."""
+
+    at: datetime
+    name: str
+    by: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedBody:
+    """body: subsystem that did not answer, `GOV/70000006/residence`.  next_try: when we ask again."""
+
+    body: str
+    reason: str
+    next_try: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLine:
+    id: str
+    number: str
+    service: str
+    title: Text
+    status: str
+    opened_at: datetime
+    promise: date | None
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """role: what the viewer is in it.  parties: those whom this viewer may see.  results: what came out, by the process.
+
+    seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.
+    """
+
+    id: str
+    number: str
+    service: str
+    title: Text
+    status: str
+    role: str
+    seq: int
+    timeline: tuple[Entry, ...]
+    clocks: tuple[ClockView, ...]
+    tasks: tuple[Task, ...]
+    parties: tuple[Party, ...]
+    results: Mapping[str, Any]
+    failed_bodies: tuple[FailedBody, ...]
+    assigned: str | None = None
+    is_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    """One thing the state knows. value: plain, or None and why it is not known (`register_down`, `not_held`, `sealed`).
+
+    register: subsystem that said so, or would.  source, valid_from, known_from, basis, ref: of the fact (ref: its id there).
+    """
+
+    concept: str
+    of: str
+    value: Any
+    unknown_reason: str | None = None
+    register: str = ""
+    source: str | None = None
+    valid_from: str | None = None
+    known_from: str | None = None
+    basis: str | None = None
+    ref: int | None = None
+
+
+Options = Mapping[str, Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A screen ready to be shown. options: of fields with `options_from`, (value, label) in the viewer's language.
+
+    values: the draft, else what is suggested; by field name, each with its values, as a form sends them.
+    """
+
+    case: str
+    screen: Screen
+    facts: tuple[FactLine, ...]
+    options: Options
+    values: Mapping[str, Sequence[str]]
+    defects: tuple[Defect, ...] = ()
+    clocks: tuple[ClockView, ...] = ()
+    failed_bodies: tuple[FailedBody, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """status: of the case afterwards.  again: the very same answer was given before, with this key."""
+
+    case: str
+    status: str
+    action: str
+    seq: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """text: key into the pack's texts; values: for its places."""
+
+    id: str
+    at: datetime
+    case: str
+    text: str
+    values: Mapping[str, Any]
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    case: str
+    screen: str
+    title: Text
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    tasks: tuple[Task, ...]
+    cases: tuple[CaseLine, ...]
+    drafts: tuple[DraftLine, ...]
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeskItem:
+    """waiting_for: the body or party it waits for, if not for the office.  assigned: who took it."""
+
+    case: str
+    number: str
+    service: str
+    title: Text
+    status: str
+    promise: date | None
+    late: bool
+    waiting_for: str | None
+    assigned: str | None
+    tasks: tuple[str, ...] = field(default=())
