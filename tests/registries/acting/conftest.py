@@ -21,9 +21,7 @@ from support.postgres import postgresql as postgresql
 POPULATION = "/SILD/GOV/70000002/population"
 MOTHER, FATHER, CHILD, SISTER = "48901010015", "38702030027", "62603010039", "62301010015"
 VN_MOTHER, VN_FATHER, VN_CHILD = "001190000001", "001088000002", "001326000003"
-USAGE = Usage(
-    "SILD/GOV/70000001/portal", "message-1", user_id=f"EE{MOTHER}", issue="case-7", basis="PHS 10"
-)
+USAGE = Usage("SILD/GOV/70000001/portal", "message-1", user_id=f"EE{MOTHER}", issue="case-7", basis="PHS 10")
 
 
 class SetClock:

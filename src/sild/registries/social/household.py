@@ -1,0 +1,89 @@
+"""What an offer is made from, asked of other registers before its transaction: the family as far as it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sild.errors import PlatformError
+from sild.registries.exchange import Ask, Because
+from sild.registries.identity_codes import Country, parse_identity_code
+from sild.registries.social.rules import CHILD_UNTIL, Unknown, ground
+from sild.registries.sources import PersonTold, Sources
+from sild.registries.tasks import Held, Task
+from sild.telemetry import get_logger
+
+__all__ = ["Household", "gather"]
+
+log = get_logger("register")
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """foreign: why another country may have to do with it, if so.  complete: has everybody who was asked answered?"""
+
+    country: Country
+    child: str
+    born: date
+    mother: str
+    father: str | None
+    older_siblings: int | Unknown
+    foreign: str | None
+    complete: bool
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        return (self.mother, self.father) if self.father else (self.mother,)
+
+
+async def gather(ask: Ask, task: Task) -> Household:
+    """Without the population register there is no offer yet; without the residence register something in it is unknown.
+
+    Raises Held (`no_mother`): no rule decides; else as `Ask` does.
+    """
+    sources = Sources(ask)
+    country = parse_identity_code(task.subject).country
+    because = Because(ground(country), task.issue, key=f"{task.kind}/{task.cause}")
+    child = await sources.person(task.subject, because)
+    if child.mother is None:
+        raise Held("the child has no mother in the register", code="no_mother")
+    siblings = await _older_siblings(sources, child, because)
+    try:
+        abroad = [await sources.lives_abroad(parent, because) for parent in child.parents]
+        household = await sources.household(child.mother, because) if siblings else ()
+        known = household is not None
+        number: int | Unknown = len(siblings & set(household or ())) if known else _unknown(child)
+        complete = True
+    except PlatformError as error:
+        log.refusal("offer.residence_unknown", error)
+        abroad, number, complete = [], _unknown(child), False
+    foreign = None
+    if any(parse_identity_code(parent).country != country for parent in child.parents):
+        foreign = "foreign_parent"
+    elif any(abroad):
+        foreign = "lives_abroad"
+    return Household(
+        country=country,
+        child=child.code,
+        born=child.born,
+        mother=child.mother,
+        father=child.father,
+        older_siblings=number,
+        foreign=foreign,
+        complete=complete,
+    )
+
+
+async def _older_siblings(sources: Sources, child: PersonTold, because: Because) -> set[str]:
+    """Of either parent, under age on the child's day of birth; of twins the one with the smaller code is the elder."""
+    eldest = child.born.replace(year=child.born.year - CHILD_UNTIL, day=min(child.born.day, 28))
+    found = set()
+    for parent in child.parents:
+        for code, born in await sources.children(parent, because):
+            if eldest < born and (born, code) < (child.born, child.code):
+                found.add(code)
+    return found
+
+
+def _unknown(child: PersonTold) -> Unknown:
+    return Unknown("person.household", child.mother or child.code, "residence")

@@ -1,0 +1,107 @@
+"""Contributions by month, as facts: one for each job and span of months with the same pay. Months not declared are unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from sild.errors import CallerError
+from sild.registries.kernel import Provenance, Use
+from sild.registries.social.rules import Months
+
+__all__ = ["CONTRIBUTION", "Declared", "MonthPaid", "declare", "foreign_income", "income", "ledger"]
+
+CONTRIBUTION = "contribution"
+HOLDER = "tax"
+"""Who knows what nobody declared here: the tax board's register."""
+
+MAX_AMOUNT = Decimal("1000000000000")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """By an employer, for whole months: from the first on, `last` included. amount: for each month.  country: of the work."""
+
+    payer: str
+    first: int
+    last: int
+    amount: Decimal
+    currency: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthPaid:
+    """month: `2026-02`.  amount: None when nobody here knows; then `holder` names who does."""
+
+    month: str
+    amount: Decimal | None
+    currency: str | None
+    payers: tuple[str, ...]
+    holder: str | None
+
+
+def parse_amount(text: str) -> Decimal:
+    """Raises CallerError (`invalid_amount`): not a plain decimal number, negative, or too large."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or not 0 <= amount < MAX_AMOUNT:
+        raise CallerError("not an amount of money", code="invalid_amount")
+    return amount
+
+
+def declare(use: Use, person: str, declared: Declared, provenance: Provenance) -> None:
+    """What was declared before for these months and this payer is superseded."""
+    use.facts.record(
+        person,
+        CONTRIBUTION,
+        {"amount": str(declared.amount), "currency": declared.currency, "country": declared.country},
+        valid_from=first_day(declared.first),
+        valid_to=first_day(declared.last + 1),
+        key=declared.payer,
+        provenance=provenance,
+    )
+
+
+def ledger(use: Use, person: str, first: int, last: int) -> tuple[MonthPaid, ...]:
+    """Months first to last, both included."""
+    known = [f for f in use.facts.history(person, CONTRIBUTION) if f.known_to is None]
+    found = []
+    for number in range(first, last + 1):
+        day = first_day(number)
+        paid = [fact for fact in known if fact.is_true_on(day)]
+        month = day.isoformat()[:7]
+        if not paid or day >= use.today.replace(day=1):  # a month that is not over yet is not known
+            found.append(MonthPaid(month, None, None, (), HOLDER))
+            continue
+        amount = sum((Decimal(fact.value["amount"]) for fact in paid), Decimal(0))
+        payers = tuple(fact.key for fact in paid if fact.key)
+        found.append(MonthPaid(month, amount, paid[0].value["currency"], payers, None))
+    return tuple(found)
+
+
+def income(use: Use, person: str, first: int, last: int) -> Months:
+    return Months(person, tuple(month.amount for month in ledger(use, person, first, last)), HOLDER)
+
+
+def foreign_income(use: Use, persons: Sequence[str], country: str, first: int, last: int) -> bool:
+    """Did any of them work in another country in those months?"""
+    begin, end = first_day(first), first_day(last + 1)
+    return any(
+        fact.value["country"] != country
+        for person in persons
+        for fact in use.facts.history(person, CONTRIBUTION)
+        if fact.known_to is None
+        and fact.valid_from < end
+        and (fact.valid_to is None or fact.valid_to > begin)
+    )
+
+
+def first_day(month: int) -> date:
+    """month: `12 * year + month - 1`."""
+    year, zero_based = divmod(month, 12)
+    return date(year, zero_based + 1, 1)

@@ -1,0 +1,152 @@
+"""Offers as rows, read and written within a register's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Row, select
+
+from sild.registries.kernel import Use
+from sild.registries.social.rules import Choice, Item, Unknown
+from sild.registries.social.tables import acceptances, offer_parties, offers, payment_orders
+
+__all__ = ["Acceptance", "Offer", "PaymentOrder", "find_offers", "orders_of", "read_items", "render_choices"]
+
+
+OfferState = Literal["open", "accepted", "held", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    person: str
+    choice: str
+    account: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """choices: as `render_choices` writes them.  state: open, accepted, held, withdrawn; reason: why the last two."""
+
+    id: str
+    child: str
+    country: str
+    issue: str | None
+    state: OfferState
+    reason: str | None
+    version: int
+    choices: Sequence[Mapping[str, Any]]
+    parties: tuple[str, ...]
+    made_at: datetime
+    acceptance: Acceptance | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOrder:
+    """period: the first day it is paid for.  due: not later than this."""
+
+    id: int
+    offer: str
+    benefit: str
+    person: str
+    account: str
+    amount: Decimal
+    currency: str
+    period: date
+    due: date
+    state: str
+
+
+def find_offers(use: Use, condition: ColumnElement[bool]) -> list[Offer]:
+    """Those that fit a condition on `offers`, oldest first."""
+    rows = use.connection.execute(select(offers).where(condition).order_by(offers.c.made_at)).all()
+    return [_offer(use, row) for row in rows]
+
+
+def of_party(person: str) -> ColumnElement[bool]:
+    return offers.c.id.in_(select(offer_parties.c.offer).where(offer_parties.c.person == person))
+
+
+def orders_of(use: Use, condition: ColumnElement[bool]) -> list[PaymentOrder]:
+    query = select(payment_orders).where(condition).order_by(payment_orders.c.id)
+    return [
+        PaymentOrder(
+            id=row.id,
+            offer=row.offer,
+            benefit=row.benefit,
+            person=row.person,
+            account=row.account,
+            amount=Decimal(row.amount),
+            currency=row.currency,
+            period=row.period,
+            due=row.due,
+            state=row.state,
+        )
+        for row in use.connection.execute(query)
+    ]
+
+
+def render_choices(choices: Sequence[Choice]) -> list[dict[str, Any]]:
+    """JSON: amounts as decimal strings; where one is unknown, None, and beside it who holds what is missing."""
+    return [{"id": choice.id, "items": [_rendered(item) for item in choice.items]} for choice in choices]
+
+
+def read_items(choice: Mapping[str, Any]) -> tuple[Item, ...]:
+    return tuple(_item(written) for written in choice["items"])
+
+
+def _rendered(item: Item) -> dict[str, Any]:
+    unknown = item.amount if isinstance(item.amount, Unknown) else None
+    return {
+        "benefit": item.benefit,
+        "person": item.person,
+        "per": item.per,
+        "amount": None if isinstance(item.amount, Unknown) else str(item.amount),
+        "currency": item.currency,
+        "valid_from": item.valid_from.isoformat(),
+        "valid_to": item.valid_to.isoformat() if item.valid_to else None,
+        "basis": item.basis,
+        "unknown": {"fact": unknown.fact, "person": unknown.person, "holder": unknown.holder}
+        if unknown
+        else None,
+    }
+
+
+def _item(written: Mapping[str, Any]) -> Item:
+    amount = Unknown(**written["unknown"]) if written["unknown"] else Decimal(written["amount"])
+    return Item(
+        benefit=written["benefit"],
+        person=written["person"],
+        per=written["per"],
+        amount=amount,
+        currency=written["currency"],
+        valid_from=date.fromisoformat(written["valid_from"]),
+        valid_to=date.fromisoformat(written["valid_to"]) if written["valid_to"] else None,
+        basis=written["basis"],
+    )
+
+
+def _offer(use: Use, row: Row[Any]) -> Offer:
+    parties = use.connection.scalars(
+        select(offer_parties.c.person).where(offer_parties.c.offer == row.id).order_by(offer_parties.c.person)
+    ).all()
+    accepted = use.connection.execute(select(acceptances).where(acceptances.c.offer == row.id)).one_or_none()
+    return Offer(
+        id=row.id,
+        child=row.child,
+        country=row.country,
+        issue=row.issue,
+        state=row.state,
+        reason=row.reason,
+        version=row.version,
+        choices=row.choices,
+        parties=tuple(parties),
+        made_at=row.made_at,
+        acceptance=Acceptance(accepted.person, accepted.choice, accepted.account, accepted.at)
+        if accepted
+        else None,
+    )

@@ -1,0 +1,434 @@
+"""What the board does: an offer as soon as a birth is registered, money once a parent has accepted, silence where it is due.
+
+Nobody applies. What is not known blocks only the amount it feeds: that item waits, the others are paid. Where another country may
+have to do with it, or a parent is protected from another, the offer is held for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+from sqlalchemy import insert, update
+
+from sild.clock import Clock, system_clock
+from sild.database import sqlite_url
+from sild.errors import CallerError
+from sild.events import Event
+from sild.registries.exchange import Ask
+from sild.registries.identity_codes import Country, parse_identity_code
+from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
+from sild.registries.profiles import profile
+from sild.registries.social import ledger
+from sild.registries.social.accounts import parse_account
+from sild.registries.social.household import Household, gather
+from sild.registries.social.ledger import Declared, MonthPaid
+from sild.registries.social.offers import (
+    Offer,
+    PaymentOrder,
+    find_offers,
+    of_party,
+    orders_of,
+    read_items,
+    render_choices,
+)
+from sild.registries.social.rules import Family, Item, Unknown, choices, window
+from sild.registries.social.synthetic import contributions
+from sild.registries.social.tables import acceptances, offer_parties, offers, payment_orders
+from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Held, Task
+
+__all__ = ["BENEFIT", "SocialRegister"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+SYSTEM = "/SILD/GOV/70000004/social"
+BENEFIT = "benefit"
+ASK_AGAIN = timedelta(minutes=15)
+DAYS_TO_PAY = 3  # working days
+
+
+class SocialRegister(ActingRegister):
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__(
+            kernel,
+            silenced_types=["social.offer.made", "social.benefit.granted"],
+            silenced_kinds=["pay"],
+        )
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        database_url: str | None = None,
+        *,
+        system: str = SYSTEM,
+        people: int = 4_000,
+        clock: Clock = system_clock,
+    ) -> Self:
+        """people: of the synthetic population, whose work an empty register knows; 0: nobody's.
+
+        Raises Unavailable (`database_error`).
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        url = database_url or sqlite_url(directory / "social.db")
+        kernel = Kernel.open(url, system, TASK_MIGRATIONS, MIGRATIONS, clock=clock)
+        if people and not kernel.has_facts():
+            with kernel.filling() as facts:
+                facts.record_many(contributions(people))
+        return cls(kernel)
+
+    # --- events
+
+    def effects(self) -> Mapping[str, Effect]:
+        return {"civil.birth.registered": self._born}
+
+    def _born(self, use: Use, event: Event) -> None:
+        if self.silence.reason(use, event.subject) in (None, "protection_order"):
+            self.tasks.add(use, "offer", event.subject, cause=event.id)
+
+    def silenced(self, use: Use, event: Event, reason: str) -> None:
+        person = event.subject
+        if reason != "protection_order":
+            self.tasks.cancel(use.connection, person, ["offer"], use.at, reason)
+        for offer in find_offers(use, offers.c.child == person):
+            if reason == "protection_order":
+                self._hold(use, offer, reason)
+            elif offer.state != "withdrawn":
+                _set(use, offer, state="withdrawn", reason=reason)
+                self._stop(use, offer)
+        for offer in find_offers(use, of_party(person)):
+            if reason != "stillbirth":
+                self._hold(use, offer, f"parent_{reason}")
+
+    def _hold(self, use: Use, offer: Offer, reason: str) -> None:
+        if offer.state == "open":
+            _set(use, offer, state="held", reason=reason)
+            use.publish("social.offer.held", offer.child, {"offer": offer.id, "reason": reason})
+
+    def _stop(self, use: Use, offer: Offer) -> None:
+        """What has not been paid is not paid; what was paid by right stays."""
+        waiting = (payment_orders.c.offer == offer.id) & (payment_orders.c.due > use.today)
+        use.connection.execute(update(payment_orders).where(waiting).values(state="cancelled"))
+        for party in offer.parties:
+            for fact in use.facts.current(party, [BENEFIT], on=use.today):
+                if fact.value["child"] == offer.child:
+                    tomorrow = use.today + timedelta(days=1)
+                    use.facts.retract(party, BENEFIT, key=fact.key, valid_from=tomorrow)
+
+    # --- what follows by itself
+
+    def handlers(self, ask: Ask) -> Mapping[str, Handler]:
+        async def offer(task: Task) -> Callable[[Use], None]:
+            household = await gather(ask, task)
+
+            def change(use: Use) -> None:
+                self._offer(use, household)
+                if not household.complete:  # somebody did not answer: ask again, and fill in what is unknown
+                    cause = f"{task.cause.partition('+')[0]}+{task.id}"
+                    self.tasks.add(use, "offer", task.subject, cause=cause, at=use.at + ASK_AGAIN)
+
+            return change
+
+        async def pay(task: Task) -> Callable[[Use], None]:
+            return lambda use: self._pay(use, task)
+
+        return {"offer": offer, "pay": pay}
+
+    def _offer(self, use: Use, household: Household) -> None:
+        """Make the offer, or bring it up to date with what is known now."""
+        child = household.child
+        use.alone(f"offer/{child}")
+        reason = self.silence.reason(use, child)
+        if reason in ("death", "stillbirth"):
+            return
+        silence = self.silence.reason(use, child, *household.parents)
+        if reason is None:
+            reason = f"parent_{silence}" if silence else household.foreign
+        first, last = window(household.country, household.born)
+        if reason is None and ledger.foreign_income(use, household.parents, household.country, first, last):
+            reason = "foreign_income"
+        found = render_choices(choices(_family(use, household)))
+        existing = find_offers(use, offers.c.child == child)
+        if not existing:
+            self._make(use, household, found, reason)
+        elif existing[0].choices != found:
+            self._renew(use, existing[0], found)
+
+    def _make(
+        self, use: Use, household: Household, found: Sequence[Mapping[str, Any]], reason: str | None
+    ) -> None:
+        key = str(uuid4())
+        use.connection.execute(
+            insert(offers).values(
+                id=key,
+                child=household.child,
+                country=household.country,
+                issue=use.usage.issue,
+                state="held" if reason else "open",
+                reason=reason,
+                version=1,
+                choices=found,
+                made_at=use.at,
+                changed_at=use.at,
+            )
+        )
+        rows = [{"offer": key, "person": person} for person in household.parents]
+        use.connection.execute(insert(offer_parties), rows)
+        if reason:
+            use.publish("social.offer.held", household.child, {"offer": key, "reason": reason})
+        else:
+            use.publish("social.offer.made", household.child, {"offer": key})
+
+    def _renew(self, use: Use, offer: Offer, found: Sequence[Mapping[str, Any]]) -> None:
+        _set(use, offer, choices=found, version=offer.version + 1)
+        if offer.state == "open":
+            use.publish("social.offer.made", offer.child, {"offer": offer.id})
+        elif offer.state == "accepted" and offer.acceptance is not None:
+            accepted = next((c for c in found if c["id"] == offer.acceptance.choice), None)
+            if accepted is not None:
+                self._grant(use, offer, accepted, offer.acceptance.account)
+
+    def _grant(self, use: Use, offer: Offer, choice: Mapping[str, Any], account: str) -> list[str]:
+        """Every item of the choice that is known and not granted yet; which benefits."""
+        granted = []
+        for item in read_items(choice):
+            key = f"{item.benefit}/{offer.child}"
+            if isinstance(item.amount, Unknown) or use.facts.fact(
+                item.person, BENEFIT, on=item.valid_from, key=key
+            ):
+                continue
+            use.facts.record(
+                item.person,
+                BENEFIT,
+                {
+                    "benefit": item.benefit,
+                    "child": offer.child,
+                    "offer": offer.id,
+                    "per": item.per,
+                    "amount": str(item.amount),
+                    "currency": item.currency,
+                },
+                valid_from=item.valid_from,
+                valid_to=item.valid_to or item.valid_from + timedelta(days=1),
+                key=key,
+                provenance=Provenance(self.kernel.system, item.basis, use.usage.message_id),
+            )
+            self._schedule(use, offer, item, item.amount, account, item.valid_from)
+            granted.append(item.benefit)
+        if granted:
+            use.publish("social.benefit.granted", offer.child, {"offer": offer.id, "benefits": granted})
+        return granted
+
+    # --- payment orders
+
+    def _schedule(
+        self, use: Use, offer: Offer, item: Item, amount: Decimal, account: str, period: date
+    ) -> None:
+        about = {
+            "offer": offer.id,
+            "benefit": item.benefit,
+            "person": item.person,
+            "account": account,
+            "amount": str(amount),
+            "currency": item.currency,
+            "period": period.isoformat(),
+            "until": item.valid_to.isoformat() if item.valid_to else None,
+        }
+        self._pay_from(use, offer.child, about)
+
+    def _pay_from(self, use: Use, child: str, about: Mapping[str, Any]) -> None:
+        """A task for the day on which the period begins: at once, when that is past."""
+        cause = "/".join(str(about[name]) for name in ("offer", "benefit", "person", "period"))
+        at = datetime.combine(date.fromisoformat(about["period"]), time(), UTC)
+        self.tasks.add(use, "pay", child, cause=cause, about=about, at=max(at, use.at))
+
+    def _pay(self, use: Use, task: Task) -> None:
+        """Order one payment, and have the next one come. Raises Held when the receiver is dead or protected."""
+        about = task.about
+        silence = self.silence.reason(use, task.subject, about["person"])
+        if silence is not None:
+            raise Held("the receiver's payments are for people to see to", code=silence)
+        country = parse_identity_code(task.subject).country
+        period = date.fromisoformat(about["period"])
+        key = use.connection.scalar(
+            insert(payment_orders)
+            .values(
+                **{n: about[n] for n in ("offer", "benefit", "person", "account", "amount", "currency")},
+                period=period,
+                due=profile(country).working_days.add(use.today, DAYS_TO_PAY),
+                state="ordered",
+                ordered_at=use.at,
+            )
+            .returning(payment_orders.c.id)
+        )
+        use.publish("social.payment.ordered", about["person"], {"order": key})
+        if about["until"] is not None:
+            following = _next_month(period)
+            if following < date.fromisoformat(about["until"]):
+                self._pay_from(use, task.subject, {**about, "period": following.isoformat()})
+
+    # --- what people and other registers ask and say
+
+    def contributions(self, person: str, usage: Usage, *, months: int = 12) -> tuple[MonthPaid, ...]:
+        """Of the last whole months. Raises InvalidIdentityCode."""
+        parse_identity_code(person)
+        with self.kernel.used("getContributions", usage) as use:
+            use.concerns(person)
+            last = 12 * use.today.year + use.today.month - 2
+            return ledger.ledger(use, person, last - months + 1, last)
+
+    def declare(self, person: str, declared: Declared, usage: Usage) -> None:
+        """Contributions by an employer or the tax board; offers that waited for them are brought up to date.
+
+        Raises InvalidIdentityCode, CallerError (`empty_period`).
+        """
+        parse_identity_code(person)
+        with self.kernel.used("declareContributions", usage) as use:
+            if use.answered() is not None:
+                return
+            use.concerns(person)
+            said = Provenance(usage.client, usage.basis or "", usage.message_id)
+            ledger.declare(use, person, declared, said)
+            for offer in find_offers(use, of_party(person)):
+                if offer.state in ("open", "accepted"):
+                    self.tasks.add(use, "offer", offer.child, cause=f"declared/{usage.message_id}")
+            use.answer({})
+
+    def benefits(self, person: str, usage: Usage, *, on: date | None = None) -> tuple[Fact, ...]:
+        """Granted to the person on a day (today). Raises InvalidIdentityCode."""
+        parse_identity_code(person)
+        with self.kernel.used("getBenefits", usage) as use:
+            use.concerns(person)
+            return use.facts.current(person, [BENEFIT], on=on or use.today)
+
+    def offers_of(self, person: str, usage: Usage) -> list[Offer]:
+        """For a child, or made to a parent."""
+        parse_identity_code(person)
+        with self.kernel.used("getOffers", usage) as use:
+            use.concerns(person)
+            return find_offers(use, of_party(person) | (offers.c.child == person))
+
+    def offer(self, offer_id: str, usage: Usage) -> Offer:
+        """Raises CallerError (`unknown_offer`)."""
+        with self.kernel.used("getOffer", usage) as use:
+            return _require(use, offer_id)
+
+    def payment_orders(
+        self, usage: Usage, *, offer: str | None = None, order: int | None = None
+    ) -> list[PaymentOrder]:
+        """Of an offer, or the one of this number. Raises CallerError (`unknown_offer`, `unknown_order`)."""
+        with self.kernel.used("getPaymentOrders", usage) as use:
+            if offer is not None:
+                _require(use, offer)
+                return orders_of(use, payment_orders.c.offer == offer)
+            found = orders_of(use, payment_orders.c.id == order)
+            use.concerns(*(one.person for one in found))
+            if not found:
+                raise CallerError("no such payment order", code="unknown_order")
+            return found
+
+    def accept(
+        self, offer_id: str, choice_id: str, account: str, usage: Usage, *, version: int | None = None
+    ) -> Offer:
+        """A parent takes one of the choices. The first valid acceptance holds, whichever parent's it is.
+
+        Raises CallerError: `unknown_offer`, `not_a_party`, `unknown_choice`, `invalid_account`, `offer_changed` (since the person
+        saw it), `offer_held`, `offer_withdrawn`, `already_accepted`.
+        """
+        with self.kernel.used("acceptOffer", usage) as use:
+            repeated = use.answered() is not None
+            offer = _require(use, offer_id)
+            if repeated:
+                return offer
+            use.alone(f"offer/{offer.child}")
+            offer = _require(use, offer_id)
+            person = _acting(usage)
+            if person not in offer.parties:
+                raise CallerError("the offer was not made to this person", code="not_a_party")
+            choice = next((c for c in offer.choices if c["id"] == choice_id), None)
+            if choice is None:
+                raise CallerError("the offer has no such choice", code="unknown_choice")
+            country: Country = "VN" if offer.country == "VN" else "EE"
+            plain = parse_account(account, country)
+            self._ensure_open(offer, version)
+            use.connection.execute(
+                insert(acceptances).values(
+                    offer=offer.id,
+                    person=person,
+                    choice=choice_id,
+                    version=offer.version,
+                    account=plain,
+                    at=use.at,
+                    message_id=usage.message_id,
+                )
+            )
+            _set(use, offer, state="accepted")
+            self._grant(use, offer, choice, plain)
+            use.answer({"offer": offer.id})
+            return _require(use, offer_id)
+
+    def _ensure_open(self, offer: Offer, version: int | None) -> None:
+        if offer.acceptance is not None:
+            raise CallerError(f"accepted before: {offer.acceptance.choice}", code="already_accepted")
+        if offer.state != "open":
+            raise CallerError(f"the offer is {offer.state}: {offer.reason}", code=f"offer_{offer.state}")
+        if version is not None and version != offer.version:
+            raise CallerError("the offer has changed since", code="offer_changed")
+
+    def release(self, offer_id: str, usage: Usage) -> Offer:
+        """An official lets an offer go on that was held. Raises CallerError (`unknown_offer`, `not_held`, `needs_a_person`)."""
+        with self.kernel.used("releaseOffer", usage) as use:
+            repeated = use.answered() is not None
+            offer = _require(use, offer_id)
+            if repeated:
+                return offer
+            use.alone(f"offer/{offer.child}")
+            offer = _require(use, offer_id)
+            if usage.user_id == "automatic" or _acting(usage) in offer.parties:
+                raise CallerError("an official decides this", code="needs_a_person")
+            if offer.state != "held":
+                raise CallerError(f"the offer is {offer.state}", code="not_held")
+            _set(use, offer, state="open", reason=None)
+            use.publish("social.offer.made", offer.child, {"offer": offer.id})
+            use.answer({"offer": offer.id})
+            return _require(use, offer_id)
+
+
+def _require(use: Use, offer_id: str) -> Offer:
+    found = find_offers(use, offers.c.id == offer_id)
+    if not found:
+        raise CallerError("no such offer", code="unknown_offer")
+    use.concerns(found[0].child, *found[0].parties)
+    return found[0]
+
+
+def _set(use: Use, offer: Offer, **values: object) -> None:
+    changing = update(offers).where(offers.c.id == offer.id)
+    use.connection.execute(changing.values(changed_at=use.at, **values))
+
+
+def _family(use: Use, household: Household) -> Family:
+    first, last = window(household.country, household.born)
+    return Family(
+        country=household.country,
+        child=household.child,
+        born=household.born,
+        mother=household.mother,
+        father=household.father,
+        older_siblings=household.older_siblings,
+        income=[ledger.income(use, parent, first, last) for parent in household.parents],
+    )
+
+
+def _acting(usage: Usage) -> str:
+    """`EE48901010015` -> `48901010015`."""
+    user = usage.user_id or ""
+    return user[2:] if user[:2].isalpha() else user
+
+
+def _next_month(day: date) -> date:
+    """The first of the next month: later payments are for whole months."""
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

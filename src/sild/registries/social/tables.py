@@ -1,0 +1,62 @@
+"""Offers, their parties, acceptances, payment orders. Contributions and granted benefits are facts of the kernel's."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Date, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+
+from sild.database import UtcDateTime
+
+__all__ = ["acceptances", "offer_parties", "offers", "payment_orders"]
+
+metadata = MetaData()
+
+offers = Table(
+    "social_offers",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("child", String(100), nullable=False, unique=True),
+    Column("country", String(2), nullable=False),
+    Column("issue", String(255)),  # the case
+    Column("state", String(10), nullable=False),  # open, accepted, held, withdrawn
+    Column("reason", String(200)),  # why it is held or withdrawn
+    Column("version", Integer, nullable=False),
+    Column("choices", JSON, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+offer_parties = Table(
+    "social_offer_parties",
+    metadata,
+    Column("offer", ForeignKey("social_offers.id"), primary_key=True),
+    Column("person", String(100), primary_key=True, index=True),
+)
+
+acceptances = Table(
+    "social_acceptances",
+    metadata,
+    Column("offer", ForeignKey("social_offers.id"), primary_key=True),  # the first valid one wins
+    Column("person", String(100), nullable=False),
+    Column("choice", String(50), nullable=False),
+    Column("version", Integer, nullable=False),  # of the offer, as the person saw it
+    Column("account", String(50), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("message_id", String(255), nullable=False),
+)
+
+payment_orders = Table(
+    "social_payment_orders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("offer", ForeignKey("social_offers.id"), nullable=False, index=True),
+    Column("benefit", String(50), nullable=False),
+    Column("person", String(100), nullable=False, index=True),
+    Column("account", String(50), nullable=False),
+    Column("amount", String(30), nullable=False),  # a decimal number
+    Column("currency", String(3), nullable=False),
+    Column("period", Date, nullable=False),  # the first day it is paid for
+    Column("due", Date, nullable=False),
+    Column("state", String(10), nullable=False),  # ordered, cancelled
+    Column("ordered_at", UtcDateTime, nullable=False),
+    UniqueConstraint("offer", "benefit", "person", "period", name="social_payment_orders_once"),
+)
