@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, insert, or_, select, update
 
 from sild.errors import CallerError
+from sild.registries.kernel.bulk import write_many
 from sild.registries.kernel.tables import facts
 
 __all__ = ["Fact", "Facts", "Json", "Provenance"]
@@ -99,9 +100,7 @@ class Facts:
         """Fill an empty register: each row has `entity`, `name`, `value`, `valid_from`, `source`, `basis`, and may have
         `key`, `valid_to`. Nothing is looked up, so nothing may overlap.
         """
-        values = [{"key": "", "valid_to": None, **row, "known_from": self._at} for row in rows]
-        if values:
-            self._connection.execute(insert(facts), values)
+        write_many(self._connection, self._at, rows)
 
     # --- to ask
 

@@ -31,7 +31,7 @@ def fill(connection: Connection, facts: Facts, people: Sequence[SyntheticPerson]
             for person in people
         ],
     )
-    facts.record_many({**row, **said} for person in people for row in _facts(person))
+    facts.record_many(row | said for person in people for row in _facts(person))
 
 
 def _facts(person: SyntheticPerson) -> Iterator[dict[str, Any]]:
