@@ -1,0 +1,172 @@
+"""The REST interface of the register of kindergarten places."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from fastapi import FastAPI, Path, Query
+from pydantic import Field
+
+from sild.registries.education.queue import Group as HeldGroup
+from sild.registries.education.register import EducationRegister, Standing
+from sild.registries.education.rules import RULE
+from sild.registries.kernel.http import (
+    AnyUsage,
+    Concept,
+    Model,
+    PersonalUsage,
+    SelfDescription,
+    register_app,
+)
+
+__all__ = ["make_app"]
+
+DESCRIPTION = SelfDescription(
+    "education",
+    {
+        "en": "Register of kindergarten places",
+        "et": "Lasteaiakohtade register",
+        "vi": "Cơ sở dữ liệu chỗ học mẫu giáo",
+    },
+    "Municipality",
+    (
+        Concept("commune.kindergarten_places", "Kindergartens of a commune and their free places"),
+        Concept("child.kindergarten_queue", "A child's place in the queue, its wish, the place it was given"),
+    ),
+)
+TITLES = {
+    "not_in_queue": (404, "The child is not in the queue"),
+    "unknown_kindergarten": (404, "No such kindergarten"),
+    "not_a_parent": (403, "A parent decides this"),
+    "too_young": (409, "The child is too young on that day"),
+    "no_group": (409, "No group is for this age"),
+    "already_attending": (409, "The child attends a kindergarten"),
+    "no_offer": (409, "No place is offered"),
+}
+ACTIONS = {
+    "getQueue": "A child's place in the kindergarten queue was looked up",
+    "wishPlace": "A kindergarten was wished for",
+    "answerPlace": "An offered kindergarten place was answered",
+    "leaveQueue": "A child left the kindergarten queue",
+}
+Code = Annotated[str, Path(max_length=30, examples=["62603010039"])]
+
+
+class Group(Model):
+    """age_to: not included."""
+
+    id: int
+    kindergarten: int
+    name: str
+    division: str
+    age_from: int
+    age_to: int
+    capacity: int
+    free: int
+
+
+class Places(Model):
+    items: list[Group]
+    rule: dict[str, str]
+
+
+class Queue(Model):
+    """place: from 1, of `waiting` children who want the same group; before there is a wish, in the commune.
+
+    reason: of the wait, `no_wish`, `no_free_place` or `declined`.  review_on: when it will be looked at again.
+    """
+
+    child: str
+    state: Literal["waiting", "offered", "attending", "left"]
+    division: str | None
+    joined_at: datetime
+    place: int | None
+    waiting: int
+    group: Group | None
+    wanted_from: date | None
+    reason: str | None
+    review_on: date | None
+    rule: dict[str, str]
+
+
+class Wish(Model):
+    """wanted_from: the first day the child should attend; by default as soon as it may."""
+
+    kindergarten: int
+    wanted_from: date | None = None
+
+
+class PlaceAnswer(Model):
+    accept: bool = Field(description="False: the child waits on, the next one is asked")
+
+
+def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
+    app = register_app(
+        register.kernel,
+        DESCRIPTION,
+        titles=TITLES,
+        actions=ACTIONS,
+        apply_event=register.apply_event,
+        url=url,
+    )
+
+    @app.get("/places", operation_id="getPlaces")
+    def get_places(
+        usage: AnyUsage, commune: Annotated[str | None, Query(max_length=20, examples=["0784"])] = None
+    ) -> Places:
+        """Kindergartens, their groups and free places, and the rule by which they are given."""
+        found = register.places(usage, commune=commune)
+        return Places(items=[_group(group) for group in found], rule=RULE)
+
+    @app.get("/children/{code}/queue", operation_id="getQueue")
+    def get_queue(code: Code, usage: PersonalUsage) -> Queue:
+        """Where the child stands, by which rule, and when that will be looked at again."""
+        return _queue(register.standing(code, usage))
+
+    @app.post("/children/{code}/wish", operation_id="wishPlace")
+    def wish_place(code: Code, wish: Wish, usage: PersonalUsage) -> Queue:
+        """A parent chooses a kindergarten, or another one; a free place is offered at once."""
+        return _queue(register.wish(code, wish.kindergarten, wish.wanted_from, usage))
+
+    @app.post("/children/{code}/place", operation_id="answerPlace")
+    def answer_place(code: Code, answer: PlaceAnswer, usage: PersonalUsage) -> Queue:
+        """A parent takes the place that is offered, or not."""
+        return _queue(register.answer_offer(code, answer.accept, usage))
+
+    @app.post("/children/{code}/leave", operation_id="leaveQueue")
+    def leave_queue(code: Code, usage: PersonalUsage) -> Queue:
+        """A parent takes the child out."""
+        return _queue(register.leave(code, usage))
+
+    return app
+
+
+def _group(group: HeldGroup) -> Group:
+    return Group(
+        id=group.id,
+        kindergarten=group.kindergarten,
+        name=group.name,
+        division=group.division,
+        age_from=group.age_from,
+        age_to=group.age_to,
+        capacity=group.capacity,
+        free=group.free,
+    )
+
+
+def _queue(standing: Standing) -> Queue:
+    child = standing.child
+    return Queue(
+        child=child.child,
+        state=child.state,
+        division=child.division,
+        joined_at=child.joined_at,
+        place=standing.place,
+        waiting=standing.waiting,
+        group=_group(standing.group) if standing.group else None,
+        wanted_from=child.wanted_from,
+        reason=child.reason,
+        review_on=child.review_on,
+        rule=RULE,
+    )

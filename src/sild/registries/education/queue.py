@@ -1,0 +1,148 @@
+"""Places and the queue as rows, read and written within a register's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Row, Select, func, select, update
+
+from sild.errors import CallerError
+from sild.registries.education.rules import Waiting, age_in_years, in_order
+from sild.registries.education.tables import children, groups, kindergartens
+from sild.registries.kernel import Use
+
+__all__ = [
+    "Child",
+    "Group",
+    "ahead_of",
+    "child_row",
+    "group_for",
+    "group_of",
+    "groups_in",
+    "next_in_line",
+    "set_child",
+]
+
+ChildState = Literal["waiting", "offered", "attending", "left"]
+TAKEN = ("offered", "attending")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """age: in years, from the first included to the second excluded.  taken: attending, or offered and not answered yet."""
+
+    id: int
+    kindergarten: int
+    name: str
+    division: str
+    age_from: int
+    age_to: int
+    capacity: int
+    taken: int
+
+    @property
+    def free(self) -> int:
+        return max(0, self.capacity - self.taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    child: str
+    born: date
+    division: str | None
+    parents: tuple[str, ...]
+    siblings: tuple[str, ...]
+    joined_at: datetime
+    state: ChildState
+    wanted: int | None
+    wanted_from: date | None
+    reason: str | None
+    review_on: date | None
+    issue: str | None
+
+
+def groups_in(use: Use, condition: ColumnElement[bool]) -> list[Group]:
+    """Those that fit a condition on `groups` and `kindergartens`."""
+    taken = (
+        select(func.count())
+        .select_from(children)
+        .where(children.c.wanted == groups.c.id, children.c.state.in_(TAKEN))
+        .scalar_subquery()
+    )
+    query: Select[Any] = (
+        select(groups, kindergartens.c.name, kindergartens.c.division, taken.label("taken"))
+        .join_from(groups, kindergartens)
+        .where(condition)
+        .order_by(kindergartens.c.division, kindergartens.c.id, groups.c.age_from)
+    )
+    return [Group(**row._mapping) for row in use.connection.execute(query)]
+
+
+def group_of(use: Use, group_id: int) -> Group:
+    return groups_in(use, groups.c.id == group_id)[0]
+
+
+def group_for(use: Use, kindergarten: int, born: date, on: date) -> Group:
+    """The group of a kindergarten that the child's age on that day fits. Raises CallerError (`unknown_kindergarten`, `no_group`)."""
+    found = groups_in(use, groups.c.kindergarten == kindergarten)
+    if not found:
+        raise CallerError("no such kindergarten", code="unknown_kindergarten")
+    age = age_in_years(born, on)
+    fitting = [group for group in found if group.age_from <= age < group.age_to]
+    if not fitting:
+        raise CallerError("no group of this kindergarten is for this age", code="no_group")
+    return fitting[0]
+
+
+def child_row(use: Use, child: str) -> Child | None:
+    row = use.connection.execute(select(children).where(children.c.child == child)).one_or_none()
+    return None if row is None else _child(row)
+
+
+def set_child(use: Use, child: str, **values: object) -> None:
+    use.connection.execute(update(children).where(children.c.child == child).values(**values))
+
+
+def ahead_of(use: Use, child: Child) -> tuple[int, int]:
+    """The child's place in its queue, from 1, and how many wait there: for the wished group, else in the whole commune."""
+    same = children.c.wanted == child.wanted
+    if child.wanted is None:
+        same = children.c.division == child.division
+    waiting = _waiting(use, same, group_of(use, child.wanted) if child.wanted else None)
+    codes = [one.child for one in in_order(waiting)]
+    return codes.index(child.child) + 1, len(codes)
+
+
+def next_in_line(use: Use, group: Group) -> list[str]:
+    return [one.child for one in in_order(_waiting(use, children.c.wanted == group.id, group))]
+
+
+def _waiting(use: Use, condition: ColumnElement[bool], group: Group | None) -> list[Waiting]:
+    query = select(children).where(children.c.state == "waiting", condition)
+    rows = [_child(row) for row in use.connection.execute(query)]
+    there = set()
+    if group is not None:
+        attending = (
+            select(children.c.child)
+            .join(groups, groups.c.id == children.c.wanted)
+            .where(groups.c.kindergarten == group.kindergarten, children.c.state == "attending")
+        )
+        there = set(use.connection.scalars(attending))
+    return [
+        Waiting(
+            child=row.child,
+            resident=group is None or row.division == group.division,
+            sibling=not there.isdisjoint(row.siblings),
+            joined_at=row.joined_at,
+            born=row.born,
+        )
+        for row in rows
+    ]
+
+
+def _child(row: Row[Any]) -> Child:
+    values = dict(row._mapping)
+    values["parents"], values["siblings"] = tuple(row.parents), tuple(row.siblings)
+    return Child(**values)

@@ -1,0 +1,289 @@
+"""What the municipality does: a place in the queue for every child born, an offer as soon as one is free, and free choice.
+
+The queue is computed by the published rule whenever somebody asks; nothing stores a number that could go stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import insert, select
+
+from sild.clock import Clock, system_clock
+from sild.database import sqlite_url
+from sild.errors import CallerError
+from sild.events import Event
+from sild.registries.education.queue import (
+    Child,
+    Group,
+    ahead_of,
+    child_row,
+    group_for,
+    group_of,
+    groups_in,
+    next_in_line,
+    set_child,
+)
+from sild.registries.education.rules import earliest, ground
+from sild.registries.education.synthetic import fill
+from sild.registries.education.tables import children, groups, kindergartens
+from sild.registries.exchange import Ask, Because
+from sild.registries.identity_codes import Country, parse_identity_code
+from sild.registries.kernel import Kernel, Usage, Use
+from sild.registries.profiles import profile
+from sild.registries.sources import PersonTold, Sources
+from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
+
+__all__ = ["EducationRegister", "Standing"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+SYSTEM = "/SILD/GOV/70000005/education"
+REVIEW_AFTER = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a child stands. place: in its queue, from 1, of `waiting`; None when it does not wait.  group: wished, or offered."""
+
+    child: Child
+    place: int | None
+    waiting: int
+    group: Group | None
+
+
+class EducationRegister(ActingRegister):
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__(kernel, silenced_types=["education.*"], silenced_kinds=["review"])
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        database_url: str | None = None,
+        *,
+        system: str = SYSTEM,
+        people: int = 4_000,
+        clock: Clock = system_clock,
+    ) -> Self:
+        """people: of the synthetic population, for whom an empty register has kindergartens; 0: none.
+
+        Raises Unavailable (`database_error`).
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        url = database_url or sqlite_url(directory / "education.db")
+        kernel = Kernel.open(url, system, TASK_MIGRATIONS, MIGRATIONS, clock=clock)
+        with kernel.engine.begin() as connection:
+            if people and connection.scalar(select(kindergartens.c.id).limit(1)) is None:
+                fill(connection, people)
+        return cls(kernel)
+
+    # --- events
+
+    def effects(self) -> Mapping[str, Effect]:
+        return {"civil.birth.registered": self._come, "residence.changed": self._moved}
+
+    def _come(self, use: Use, event: Event) -> None:
+        if self.silence.reason(use, event.subject) in (None, "protection_order"):
+            self.tasks.add(use, "queue", event.subject, cause=event.id)
+
+    def _moved(self, use: Use, event: Event) -> None:
+        """Of a child in the queue: its commune may be another now. Others' moves are nothing to us."""
+        if child_row(use, event.subject) is not None:
+            self.tasks.add(use, "queue", event.subject, cause=event.id)
+
+    def silenced(self, use: Use, event: Event, reason: str) -> None:
+        if reason == "protection_order":
+            return
+        self.tasks.cancel(use.connection, event.subject, ["queue"], use.at, reason)
+        child = child_row(use, event.subject)
+        if child is not None and child.state != "left":
+            self._leave(use, child, reason)
+
+    # --- what follows by itself
+
+    def handlers(self, ask: Ask) -> Mapping[str, Handler]:
+        sources = Sources(ask)
+
+        async def queue(task: Task) -> Callable[[Use], None]:
+            country = parse_identity_code(task.subject).country
+            because = Because(ground(country), task.issue, key=f"{task.kind}/{task.cause}")
+            told = await sources.person(task.subject, because)
+            division = await sources.division_of_child(told, because)
+            siblings = {code for p in told.parents for code, _ in await sources.children(p, because)}
+            return lambda use: self._queue(use, told, division, sorted(siblings - {told.code}))
+
+        async def review(task: Task) -> Callable[[Use], None]:
+            return lambda use: self._review(use, task)
+
+        return {"queue": queue, "review": review}
+
+    def _queue(self, use: Use, told: PersonTold, division: str | None, siblings: list[str]) -> None:
+        """Let the child join, or note that it lives elsewhere now; the time of joining stays."""
+        use.alone(f"child/{told.code}")
+        silence = self.silence.reason(use, told.code)
+        if silence in ("death", "stillbirth"):
+            return
+        if child_row(use, told.code) is not None:
+            set_child(use, told.code, division=division, siblings=siblings)
+            return
+        use.connection.execute(
+            insert(children).values(
+                child=told.code,
+                born=told.born,
+                division=division,
+                parents=list(told.parents),
+                siblings=siblings,
+                joined_at=use.at,
+                state="waiting",
+                wanted_from=earliest("VN" if told.country == "VN" else "EE", told.born),
+                reason="no_wish",
+                issue=use.usage.issue,
+            )
+        )
+        if silence is None:
+            use.publish("education.queue.joined", told.code, {"place": self._standing(use, told.code).place})
+
+    def _review(self, use: Use, task: Task) -> None:
+        """The promised look at a wait; whoever waits still is told, with the next date."""
+        child = child_row(use, task.subject)
+        if child is None or child.state != "waiting" or child.wanted is None:
+            return
+        if child.review_on is None or child.review_on > use.today:  # another wish came since
+            return
+        self._allocate(use, child.wanted)
+        child = _require(use, child.child)
+        if child.state == "waiting":
+            self._wait(use, child)
+            use.publish("education.wait.reviewed", child.child, {"place": ahead_of(use, child)[0]})
+
+    # --- places
+
+    def _allocate(self, use: Use, group_id: int) -> None:
+        """Offer what is free to those whose turn it is. Two of this about one group never overlap."""
+        use.alone(f"group/{group_id}")
+        group = group_of(use, group_id)
+        for child in next_in_line(use, group)[: group.free]:
+            set_child(use, child, state="offered", reason=None, review_on=None)
+            if self.silence.reason(use, child) is None:
+                data = {"kindergarten": group.kindergarten, "group": group.id}
+                use.publish("education.place.offered", child, data)
+
+    def _wait(self, use: Use, child: Child) -> None:
+        """No place: the reason, and the day on which it will be looked at again."""
+        country = parse_identity_code(child.child).country
+        day = profile(country).working_days.add(use.today + REVIEW_AFTER, 0)
+        set_child(use, child.child, reason="no_free_place", review_on=day)
+        at = datetime.combine(day, time(6), UTC)
+        self.tasks.add(use, "review", child.child, cause=f"{child.wanted}/{day}", at=at)
+
+    def _leave(self, use: Use, child: Child, reason: str | None) -> None:
+        set_child(use, child.child, state="left", reason=reason, review_on=None, wanted=None)
+        if child.wanted is not None:
+            self._allocate(use, child.wanted)
+
+    # --- what people ask and say
+
+    def places(self, usage: Usage, *, commune: str | None = None) -> list[Group]:
+        """Kindergartens with their groups; nobody's data."""
+        with self.kernel.used("getPlaces", usage) as use:
+            condition = kindergartens.c.division == commune if commune else groups.c.id > 0
+            return groups_in(use, condition)
+
+    def standing(self, child: str, usage: Usage) -> Standing:
+        """Raises InvalidIdentityCode, CallerError (`not_in_queue`)."""
+        parse_identity_code(child)
+        with self.kernel.used("getQueue", usage) as use:
+            use.concerns(child)
+            return self._standing(use, child)
+
+    def wish(self, child: str, kindergarten: int, wanted_from: date | None, usage: Usage) -> Standing:
+        """A parent chooses; choosing anew is free and keeps the time of joining. A free place is offered at once.
+
+        Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `already_attending`, `too_young`,
+        `unknown_kindergarten`, `no_group`.
+        """
+        with self._changing("wishPlace", child, usage) as (use, held, repeated):
+            if repeated:
+                return self._standing(use, child)
+            country: Country = parse_identity_code(child).country
+            begin = wanted_from or max(use.today, earliest(country, held.born))
+            if begin < earliest(country, held.born):
+                raise CallerError("the child is too young on that day", code="too_young")
+            group = group_for(use, kindergarten, held.born, begin)
+            if held.state == "attending" and held.wanted is not None:
+                raise CallerError("the child attends a kindergarten", code="already_attending")
+            left = held.wanted if held.state == "offered" else None
+            set_child(
+                use, child, state="waiting", wanted=group.id, wanted_from=begin, reason=None, review_on=None
+            )
+            if left is not None and left != group.id:  # an offer given up goes to the next
+                self._allocate(use, left)
+            self._allocate(use, group.id)
+            held = _require(use, child)
+            if held.state == "waiting":
+                self._wait(use, held)
+            use.answer({})
+            return self._standing(use, child)
+
+    def answer_offer(self, child: str, accept: bool, usage: Usage) -> Standing:
+        """A parent takes the place that is offered, or not: then the child waits on and the next is asked.
+
+        Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `no_offer`.
+        """
+        with self._changing("answerPlace", child, usage) as (use, held, repeated):
+            if repeated:
+                return self._standing(use, child)
+            if held.state != "offered" or held.wanted is None:
+                raise CallerError("no place is offered", code="no_offer")
+            if accept:
+                set_child(use, child, state="attending")
+            else:
+                set_child(use, child, state="waiting", wanted=None, reason="declined")
+                self._allocate(use, held.wanted)
+            use.answer({})
+            return self._standing(use, child)
+
+    def leave(self, child: str, usage: Usage) -> Standing:
+        """A parent takes the child out of the queue, or of the kindergarten. Raises as `answer_offer` does, but for `no_offer`."""
+        with self._changing("leaveQueue", child, usage) as (use, held, repeated):
+            if not repeated:
+                self._leave(use, held, None)
+                use.answer({})
+            return self._standing(use, child)
+
+    @contextmanager
+    def _changing(self, operation: str, child: str, usage: Usage) -> Iterator[tuple[Use, Child, bool]]:
+        """The transaction in which a parent changes something; whether this very message did it before."""
+        parse_identity_code(child)
+        with self.kernel.used(operation, usage) as use:
+            use.concerns(child)
+            repeated = use.answered() is not None
+            use.alone(f"child/{child}")
+            held = _require(use, child)
+            if _acting(usage) not in held.parents:
+                raise CallerError("a parent decides this", code="not_a_parent")
+            yield use, held, repeated
+
+    def _standing(self, use: Use, code: str) -> Standing:
+        child = _require(use, code)
+        group = group_of(use, child.wanted) if child.wanted is not None else None
+        place, waiting = ahead_of(use, child) if child.state == "waiting" else (None, 0)
+        return Standing(child, place, waiting, group)
+
+
+def _require(use: Use, code: str) -> Child:
+    found = child_row(use, code)
+    if found is None:
+        raise CallerError("the child is not in the queue", code="not_in_queue")
+    return found
+
+
+def _acting(usage: Usage) -> str:
+    """`EE48901010015` -> `48901010015`."""
+    user = usage.user_id or ""
+    return user[2:] if user[:2].isalpha() else user
