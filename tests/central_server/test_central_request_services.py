@@ -398,6 +398,7 @@ async def test_what_the_register_refuses_is_told_as_the_reference_tells_it(
         ),
         (lambda r: r.by_client(ClientRenaming(SERVER, OTHER_SUBSYSTEM, " ")), "Invalid subsystem name"),
         (lambda r: r.by_client(AddressChange(SERVER, "-")), "Invalid server address"),
+        (lambda r: r.by_client(AddressChange(SERVER, "fe80::1%\n 17  WAITING")), "Invalid server address"),
         (lambda r: r.registration(), "The request is not one of this address"),
     ],
 )

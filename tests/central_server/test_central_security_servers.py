@@ -32,7 +32,22 @@ def test_a_server_code_once_per_owner(central_server: CentralServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "a b", "-x.org", "http://ss0", "ss0:0", "ss0:99999", "ss0:x", "a..b", "1.2.3.4:", "::1:"]
+    "address",
+    [
+        "",
+        "a b",
+        "-x.org",
+        "http://ss0",
+        "ss0:0",
+        "ss0:99999",
+        "ss0:x",
+        "a..b",
+        "1.2.3.4:",
+        "::1:",
+        "fe80::1%eth0",
+        "fe80::1%\n   17  WAITING  CLIENT_REGISTRATION_REQUEST",
+        "[fe80::1%\x9b31m]:80",
+    ],
 )
 def test_addresses_nobody_could_reach(central_server: CentralServer, address: str) -> None:
     with pytest.raises(CallerError, match="management_request_invalid_server_address"):

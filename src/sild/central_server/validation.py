@@ -90,12 +90,12 @@ def _split_port(value: str) -> tuple[str, str | None]:
 
 
 def is_ip(value: str) -> bool:
-    """An IPv4 or IPv6 address, without brackets."""
+    """An IPv4 or IPv6 address, without brackets. One with a zone is nobody else's, and in a zone Python takes any text."""
     try:
         ipaddress.ip_address(value)
     except ValueError:
         return False
-    return True
+    return "%" not in value
 
 
 def ensure_ip_addresses(value: str | None) -> str | None:

@@ -210,11 +210,12 @@ def _is_address(value: str) -> bool:
 
 
 def _is_ip(value: str) -> bool:
+    """Not one with a zone (`fe80::1%eth0`): nobody else could use it, and in a zone Python takes any text, lines and all."""
     try:
         ipaddress.ip_address(value)
     except ValueError:
         return False
-    return True
+    return "%" not in value
 
 
 def _invalid(why: str) -> PeerError:
