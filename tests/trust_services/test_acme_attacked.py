@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,6 +26,7 @@ from sild.trust_services.acme_errors import AcmeProblem
 from sild.trust_services.acme_http import ACME_ROUTES, Signature
 from sild.trust_services.acme_jws import parse_request
 from sild.trust_services.acme_orders import certificate_id
+from sild.trust_services.acme_validation import _may_call
 from support.pki import name, private_key
 
 ORDER = {"identifiers": [{"type": "dns", "value": HOST}]}
@@ -397,7 +399,23 @@ def test_a_redirect_within_the_challenge_port(authority: Authority, client: RawC
 
 
 @pytest.mark.parametrize(
-    "value", [HOST, "127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fe80::1", "0.0.0.0"]
+    "value",
+    [
+        HOST,
+        "127.0.0.1",
+        "10.1.2.3",
+        "169.254.169.254",
+        "::1",
+        "fe80::1",
+        "0.0.0.0",
+        "fec0::1",
+        "::127.0.0.1",
+        "::ffff:10.1.2.3",
+        "64:ff9b::10.1.2.3",
+        "64:ff9b:1::10.1.2.3",
+        "2002:a01:203::1",
+        "::ffff:0:127.0.0.1",
+    ],
 )
 def test_private_addresses_are_not_called(tmp_path: Path, value: str) -> None:
     with acme_authority(tmp_path, private_networks=()) as authority:
@@ -408,6 +426,11 @@ def test_private_addresses_are_not_called(tmp_path: Path, value: str) -> None:
         said = client.post(challenge["url"], {}).json()
         assert said["error"]["type"].endswith(":connection") and "is not called" in said["error"]["detail"]
         assert authority.challenges.asked == []
+
+
+@pytest.mark.parametrize("value", ["64:ff9b::8.8.8.8", "2002:808:808::1", "2001:4860:4860::8888", "8.8.8.8"])
+def test_public_addresses_are_called_whatever_they_are_written_as(value: str) -> None:
+    assert _may_call(ipaddress.ip_address(value), ())
 
 
 def test_nobody_serves(authority: Authority, tmp_path: Path) -> None:
@@ -435,6 +458,7 @@ def test_nobody_serves(authority: Authority, tmp_path: Path) -> None:
         ({"identifiers": [{"type": "dns", "value": "a.example:80"}]}, "malformed"),
         ({"identifiers": [{"type": "dns", "value": "a.example/x"}]}, "malformed"),
         ({"identifiers": [{"type": "ip", "value": "1.2.3"}]}, "malformed"),
+        ({"identifiers": [{"type": "ip", "value": "2001:4860::1%a\r\nb: c"}]}, "malformed"),
         (ORDER | {"notBefore": "2030-01-01T00:00:00Z"}, "malformed"),
         (ORDER | {"notAfter": "2020-01-01T00:00:00Z"}, "malformed"),
         (ORDER | {"notAfter": "soon"}, "malformed"),

@@ -420,9 +420,12 @@ def _identifier(item: object) -> tuple[str, str]:
         raise AcmeProblem("unsupportedIdentifier", "identifiers are of type dns or ip")
     if kind == "ip":
         try:
-            return kind, str(ipaddress.ip_address(value))
+            address = ipaddress.ip_address(value)
         except ValueError as error:
             raise AcmeProblem("malformed", "an identifier of type ip is no address") from error
+        if "%" in value:
+            raise AcmeProblem("malformed", "an identifier of type ip has no zone")
+        return kind, str(address)
     name = value.lower()
     if name.startswith("*."):
         raise AcmeProblem("rejectedIdentifier", "http-01 proves no wildcards")

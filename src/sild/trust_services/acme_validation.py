@@ -92,11 +92,24 @@ async def _addresses(name: str, networks: Sequence[Network]) -> list[Address]:
 
 
 def _may_call(address: Address, networks: Sequence[Network]) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
+    address = _behind(address)
     if any(address.version == network.version and address in network for network in networks):
         return True
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and not any(address in each for each in _OF_A_SITE)
+
+
+def _behind(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, however private: a gateway would call it for us."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 2.1
+_OF_A_SITE = (ipaddress.IPv6Network("::/8"), ipaddress.IPv6Network("fec0::/10"))
+"""Global to Python: IPv4-compatible and translated addresses, local NAT64 (RFC 8215), and the site-local ones of old."""
 
 
 def _redirected(name: str, target: str, port: int, location: str) -> tuple[str, str]:
