@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +14,11 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from op_monitor.monitor_world import BEGIN_SECONDS, SetClock, ask, health_request, message, record
+from op_monitor.monitor_world import BEGIN_SECONDS, CONSUMER, SetClock, ask, health_request, message, record
 from sild.database import sqlite_url
 from sild.errors import Unavailable
 from sild.op_monitor import MonitoringRules, OperationalMonitor
+from sild.op_monitor.monitor import MOST_WAITING
 from support.postgres import PostgreSQL
 
 UNREACHABLE = "postgresql://nobody@/none?host=" + quote("/nonexistent", safe="")
@@ -245,6 +247,31 @@ async def test_endless_question_is_given_up(
         with pytest.raises(Unavailable, match="Failed to get records for response"):
             await ask(monitor, 0, BEGIN_SECONDS)
     assert (await ask(monitor, 0, BEGIN_SECONDS)).count == 500
+    await monitor.close()
+
+
+async def test_a_flood_of_questions_keeps_no_collector_waiting(tmp_path: Path, clock: SetClock) -> None:
+    """Any member may ask, and each question may take seconds; who sees all records is answered all the same."""
+    monitor = OperationalMonitor(sqlite_url(tmp_path / "m.db"), clock=clock)
+    monitor.store(record("1"))
+    await monitor.flush()
+    clock.pass_seconds(100)
+    slow = threading.Event()
+    monitor._reading[False].submit(slow.wait)
+    flood = [
+        asyncio.create_task(ask(monitor, 0, BEGIN_SECONDS, sees_all=False, client=CONSUMER))
+        for _ in range(MOST_WAITING)
+    ]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        assert (await ask(monitor, 0, BEGIN_SECONDS)).names == ["1"]
+        await monitor.answer(message(health_request()), client_sees_all=True)
+    with pytest.raises(Unavailable, match="Too many questions") as caught:
+        await ask(monitor, 0, BEGIN_SECONDS, sees_all=False, client=CONSUMER)
+    assert caught.value.code_path == "opmonitor.internal_error"
+    slow.set()
+    assert {page.count for page in await asyncio.gather(*flood)} == {1}
+    assert (await ask(monitor, 0, BEGIN_SECONDS, sees_all=False, client=CONSUMER)).count == 1
     await monitor.close()
 
 

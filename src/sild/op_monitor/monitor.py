@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from sild.clock import Clock, system_clock
-from sild.errors import CallerError, PlatformError, stage
+from sild.errors import CallerError, PlatformError, Unavailable, stage
 from sild.op_monitor.addresses import InternalAddress
 from sild.op_monitor.answers import MonitoringAnswer, health_data, operational_data
 from sild.op_monitor.buffer import RecordBuffer
@@ -28,6 +28,7 @@ OPERATIONAL_DATA = "getSecurityServerOperationalData"
 HEALTH_DATA = "getSecurityServerHealthData"
 MONITORING_SERVICES = frozenset({OPERATIONAL_DATA, HEALTH_DATA})
 RECORDS_AT_ONCE = 1_000
+MOST_WAITING = 32  # questions of those who do not see all
 CLOSING_SECONDS = 5.0
 Result = TypeVar("Result")
 
@@ -61,7 +62,10 @@ class OperationalMonitor:
         self._store = Store(url, clock=clock, slowest_write=offset / 2 or float("inf"))
         self._address = InternalAddress()
         self._writing = ThreadPoolExecutor(1, "op-monitor-write")
-        self._reading = ThreadPoolExecutor(1, "op-monitor-read")  # one query at a time, whoever asks
+        # one query at a time for those who see all, and one for the others: a member that asks without end keeps no
+        # collector from its data
+        self._reading = {sees_all: ThreadPoolExecutor(1, "op-monitor-read") for sees_all in (True, False)}
+        self._asked_by_others = 0
         self._buffer = RecordBuffer(
             self.write,
             capacity=self.rules.buffer_size,
@@ -101,7 +105,7 @@ class OperationalMonitor:
                 await self.flush()
         except TimeoutError:
             log.warning("records.lost_at_end", waiting=self.waiting)
-        for pool in (self._writing, self._reading):
+        for pool in (self._writing, *self._reading.values()):
             await asyncio.to_thread(pool.shutdown)
         await asyncio.to_thread(self._store.close)
 
@@ -110,25 +114,33 @@ class OperationalMonitor:
 
         client_sees_all: the client is the server's owner (and named the server) or the instance's monitoring client; others
         get the records they took part in, without internal addresses. Health data is the same for all, as the reference's.
-        Raises CallerError (`invalid_request`), Unavailable (`internal_error`), with the stages `opmonitor` and the rest.
+        Raises CallerError (`invalid_request`), Unavailable (`internal_error`: the database, or `MOST_WAITING` questions of others
+        wait already), with the stages `opmonitor` and the rest.
         """
-        code = message.service.service_code
         with stage("opmonitor"):
-            if code == OPERATIONAL_DATA:
-                criteria = parse_search_criteria(message)
-                party = None if client_sees_all else message.client
-                return await self._in(
-                    self._reading, lambda: operational_data(self._store, self.rules, criteria, party)
-                )
-            if code == HEALTH_DATA:
-                provider = parse_health_filter(message)
-                await (
-                    self.flush()
-                )  # what this process has just done counts; other processes are seconds behind
-                return await self._in(
-                    self._reading, lambda: health_data(self._store, self.rules, self._started, provider)
-                )
-            raise CallerError(f"Unknown service: '{message.service.long_form}'", code="internal_error")
+            if client_sees_all:
+                return await self._answer(message, client_sees_all=True)
+            if self._asked_by_others >= MOST_WAITING:
+                raise Unavailable("Too many questions wait: ask again later", code="internal_error")
+            self._asked_by_others += 1
+            try:
+                return await self._answer(message, client_sees_all=False)
+            finally:
+                self._asked_by_others -= 1
+
+    async def _answer(self, message: SoapMessage, *, client_sees_all: bool) -> MonitoringAnswer:
+        code, reading = message.service.service_code, self._reading[client_sees_all]
+        if code == OPERATIONAL_DATA:
+            criteria = parse_search_criteria(message)
+            party = None if client_sees_all else message.client
+            return await self._in(reading, lambda: operational_data(self._store, self.rules, criteria, party))
+        if code == HEALTH_DATA:
+            provider = parse_health_filter(message)
+            await self.flush()  # what this process has just done counts; other processes are seconds behind
+            return await self._in(
+                reading, lambda: health_data(self._store, self.rules, self._started, provider)
+            )
+        raise CallerError(f"Unknown service: '{message.service.long_form}'", code="internal_error")
 
     async def clean(self) -> int:
         """Remove records older than the rule says, a slice at a time; how many."""
