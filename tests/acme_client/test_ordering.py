@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from world import CLIENT, ECHO, REGISTER, Echo
 
 from sild.acme_client import AcmeRefusal, AcmeUnavailable
+from sild.acme_client.responder import AT_ONCE
 from sild.errors import PlatformError
 from sild.http1 import fetch
 from sild.pki import der, is_auth_certificate, is_sign_certificate
@@ -81,6 +83,28 @@ async def test_the_challenge_port_shows_nothing_else(it: OrderingWorld) -> None:
         assert (await fetch(url + target)).status == 404
     posted = await fetch(f"{url}/.well-known/acme-challenge/{'t' * 43}", method="POST", body=b"x")
     assert posted.status == 404
+
+
+async def test_a_flood_of_made_up_tokens_takes_no_threads(it: OrderingWorld) -> None:
+    """Whoever reaches the port may ask; the threads are the messages', too."""
+    site = await it.add_server("ss1", "1")
+    store, clock = client(site)._store, site.server._clock
+    store.add_challenge("t" * 43, "content", at=clock(), until=clock() + timedelta(seconds=60))
+    url, side_by_side, most = f"http://127.0.0.1:{it.challenge_port}/.well-known/acme-challenge/", 0, 0
+
+    class Counting:
+        def challenge(self, token: str, *, at: datetime) -> str | None:
+            nonlocal side_by_side, most
+            side_by_side += 1
+            most = max(most, side_by_side)
+            time.sleep(0.02)
+            side_by_side -= 1
+            return store.challenge(token, at=at)
+
+    client(site).challenge._store = Counting()  # type: ignore[assignment] # the same store, looked at from outside
+    answers = await asyncio.gather(*(fetch(f"{url}{'x' * 40}{number:03}") for number in range(40)))
+    assert {answer.status for answer in answers} == {404} and most <= AT_ONCE
+    assert (await fetch(f"{url}{'t' * 43}")).body == b"content"
 
 
 async def test_without_settings_there_is_none(it: OrderingWorld) -> None:

@@ -15,6 +15,8 @@ __all__ = ["ChallengeResponder"]
 
 log = get_logger("acme_client")
 
+AT_ONCE = 2
+"""Look-ups side by side. The port is everybody's: a flood of made-up tokens must not take the threads that messages need."""
 TARGET = re.compile(rb"/\.well-known/acme-challenge/([A-Za-z0-9_-]{16,200})")
 
 
@@ -24,13 +26,17 @@ class ChallengeResponder:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def handle(self, request: Request, responder: Responder) -> None:
         found = TARGET.fullmatch(request.target)
         content = None
         if found is not None and request.method in ("GET", "HEAD"):
             try:
-                content = await asyncio.to_thread(self._store.challenge, found[1].decode(), at=self._clock())
+                async with self._turn:
+                    content = await asyncio.to_thread(
+                        self._store.challenge, found[1].decode(), at=self._clock()
+                    )
             except PlatformError as error:
                 log.refusal("acme.challenge_not_answered", error)
                 await responder.send(503, [], b"")
