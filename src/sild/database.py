@@ -7,7 +7,9 @@ room's name, so rooms may share one PostgreSQL database; two deployments of one 
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
 
 from sild.errors import Unavailable
 
@@ -35,6 +38,7 @@ __all__ = ["UtcDateTime", "open_database", "revision_table", "sqlite_url"]
 
 SQLITE_BUSY_MILLISECONDS = 5_000
 _one_at_a_time = threading.Lock()  # Alembic's environment is the process's own
+_empty_databases: dict[frozenset[tuple[Path, int]], bytes] = {}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -76,13 +80,14 @@ def open_database(url: str, *migrations: Path, durable: bool = True) -> Engine:
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
+    made = False
     if parsed.get_backend_name() == "sqlite" and parsed.database:
-        _make_private(Path(parsed.database), parsed)
+        made = _make_private(Path(parsed.database), parsed, migrations)
     engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas("FULL" if durable else "NORMAL"))
     try:
-        for steps in migrations:
+        for steps in () if made else migrations:
             _migrate(engine, steps)
     except Exception as error:
         engine.dispose()
@@ -93,13 +98,51 @@ def open_database(url: str, *migrations: Path, durable: bool = True) -> Engine:
     return engine
 
 
-def _make_private(file: Path, url: URL) -> None:
+def _make_private(file: Path, url: URL, migrations: Sequence[Path]) -> bool:
+    """A new file with the newest schema, for its owner alone; False when there is one already.
+
+    Written aside and linked: another process sees no file or all of it.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        if not file.exists():
-            file.touch(mode=0o600)
+        if file.exists():
+            return False
+        draft = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as new:
+                new.write(_empty_database(migrations))
+                new.flush()
+                os.fsync(new.fileno())
+            try:
+                file.hardlink_to(draft)
+            except FileExistsError:
+                return False
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         raise Unavailable(f"database {url}: {error.strerror or error}", code="database_error") from error
+    return True
+
+
+def _empty_database(migrations: Sequence[Path]) -> bytes:
+    """An SQLite file as these revisions make it. A process that opens several of a kind runs them once."""
+    revisions = frozenset(
+        (file, file.stat().st_mtime_ns) for steps in migrations for file in steps.glob("*.py")
+    )
+    if revisions not in _empty_databases:
+        engine = create_engine("sqlite://", poolclass=StaticPool, hide_parameters=True)
+        try:
+            for steps in migrations:
+                _migrate(engine, steps)
+            connection = engine.raw_connection()
+            try:
+                content: bytes = connection.driver_connection.serialize()  # type: ignore[union-attr]  # sqlite3's
+            finally:
+                connection.close()
+        finally:
+            engine.dispose()
+        _empty_databases[revisions] = content
+    return _empty_databases[revisions]
 
 
 def _sqlite_pragmas(synchronous: str) -> Any:  # the listener's signature is SQLAlchemy's

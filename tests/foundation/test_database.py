@@ -61,10 +61,31 @@ def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
     migrations.mkdir(parents=True)
     (migrations / "r0001.py").write_text(FIRST)
     engine = open_database(sqlite_url(tmp_path / "room.db"), migrations)
-    with engine.connect():
+    with engine.connect() as connection:
+        connection.execute(text("select * from fact"))
         modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("room.db*")}
     engine.dispose()
     assert modes == {"room.db": 0o600, "room.db-wal": 0o600, "room.db-shm": 0o600}
+
+
+def test_a_second_of_a_kind_is_as_new_as_the_first(tmp_path: Path) -> None:
+    """It is copied; a row in the first is not in it, and a newer revision of the room is."""
+    migrations = tmp_path / "room" / "migrations"
+    migrations.mkdir(parents=True)
+    (migrations / "r0001.py").write_text(FIRST)
+    columns, rows = [], []
+    for name in ("first", "second", "third"):
+        if name == "third":
+            (migrations / "r0002.py").write_text(SECOND)
+        engine = open_database(sqlite_url(tmp_path / name), migrations)
+        columns.append([column["name"] for column in inspect(engine).get_columns("fact")])
+        with engine.begin() as connection:
+            rows.append(connection.execute(text("select count(*) from fact")).scalar())
+            connection.execute(text("insert into fact (id) values (1)"))
+        engine.dispose()
+    assert columns == [["id"], ["id"], ["id", "source"]]
+    assert rows == [0, 0, 0]
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_directory_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from sild.central_server.management_services import ManagementServicesAdministration, host_of
 from sild.central_server.parameters import read_parameters
+from sild.central_server.records import KeyAlgorithm
 from sild.central_server.validation import is_ip
 from sild.errors import CallerError, Unavailable
 from sild.http1 import TlsContext, information_system_server_context
@@ -42,10 +43,13 @@ RSA_BITS = 3072
 class ManagementServiceTls(ManagementServicesAdministration):
     _service_tls_file: Path
 
-    def management_service_tls(self) -> ServiceTls:
-        """Key and certificate of the services, made now if there are none. Raises Unavailable (`io_error`)."""
+    def management_service_tls(self, *, key_algorithm: KeyAlgorithm = "RSA") -> ServiceTls:
+        """Key and certificate of the services, made now if there are none. Raises Unavailable (`io_error`).
+
+        key_algorithm: of a key made now; RSA with 3072 bits, as X-Road's, which every client knows.
+        """
         if not self._service_tls_file.exists():
-            self._make_key()
+            self._make_key(key_algorithm)
         return ServiceTls(self._service_tls_file)
 
     def renew_management_service_key(self) -> Certificate:
@@ -86,8 +90,12 @@ class ManagementServiceTls(ManagementServicesAdministration):
         _write(self._service_tls_file, key, chain)
         return self.publish_management_service_tls()
 
-    def _make_key(self) -> None:
-        key = rsa.generate_private_key(65537, RSA_BITS)
+    def _make_key(self, key_algorithm: KeyAlgorithm = "RSA") -> None:
+        key: PrivateKey = (
+            ec.generate_private_key(ec.SECP256R1())
+            if key_algorithm == "EC"
+            else rsa.generate_private_key(65537, RSA_BITS)
+        )
         at = self._clock()
         host = self._host()
         certificate = issue_certificate(

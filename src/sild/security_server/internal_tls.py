@@ -1,7 +1,7 @@
 """The server's own TLS key towards information systems: port 8443, and the certificate it offers to https services.
 
 It proves nothing to other members, so it is self-signed (or by the organisation's own authority) and lives in a file
-only this process may read, not in a token. X-Road's default: RSA-2048, for clients that know only RSA suites.
+only this process may read, not in a token. X-Road's: RSA-2048, for clients that know only RSA suites; a setting makes it EC.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import randbits
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from sild.errors import CallerError
 from sild.pki import Certificate, CertificateProfile, PrivateKey, der, issue_certificate, read_certificate
+from sild.signer import KeyAlgorithm
 
 __all__ = ["InternalTls"]
 
@@ -33,10 +34,17 @@ VALIDITY = timedelta(days=365 * 20)
 class InternalTls:
     """key and certificate, made on first use in `directory`/internal-tls.pem (mode 0600)."""
 
-    def __init__(self, directory: Path, *, host_names: tuple[str, ...], at: datetime) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        host_names: tuple[str, ...],
+        at: datetime,
+        key_algorithm: KeyAlgorithm = KeyAlgorithm.RSA_2048,
+    ) -> None:
         self._path = directory / "internal-tls.pem"
         if not self._path.exists():
-            self._make(host_names, at)
+            self._make(host_names, at, key_algorithm)
         data = self._path.read_bytes()
         key = load_pem_private_key(data, password=None)
         self.certificate: Certificate = read_certificate(data[data.index(b"-----BEGIN CERTIFICATE") :])
@@ -48,8 +56,12 @@ class InternalTls:
     def certificate_der(self) -> bytes:
         return der(self.certificate)
 
-    def _make(self, host_names: tuple[str, ...], at: datetime) -> None:
-        key = rsa.generate_private_key(65537, 2048)
+    def _make(self, host_names: tuple[str, ...], at: datetime, key_algorithm: KeyAlgorithm) -> None:
+        key: PrivateKey = (
+            ec.generate_private_key(ec.SECP256R1())
+            if key_algorithm is KeyAlgorithm.EC_P256
+            else rsa.generate_private_key(65537, 2048)
+        )
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host_names[0])])
         certificate = issue_certificate(
             CertificateProfile.TLS,

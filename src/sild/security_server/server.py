@@ -13,10 +13,10 @@ import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from sild.acme_client import AcmeClient, AcmeClientSettings
 from sild.clock import Clock, system_clock
 from sild.configuration_client import ConfigurationClient
 from sild.errors import CallerError, PlatformError, Unavailable
@@ -74,6 +74,9 @@ from sild.xroad.globalconf import GlobalConf
 from sild.xroad.identifiers import ClientId, SecurityServerId
 from sild.xroad.transport import TransportLimits
 from sild.xroad.verification import CertificateVerifier
+
+if TYPE_CHECKING:
+    from sild.acme_client import AcmeClient, AcmeClientSettings
 
 __all__ = ["SecurityServer"]
 
@@ -134,7 +137,10 @@ class SecurityServer:
             encryption=_body_encryption(settings),
         )
         self.internal_tls = InternalTls(
-            settings.directory, host_names=(settings.listen_address, "localhost"), at=clock()
+            settings.directory,
+            host_names=(settings.listen_address, "localhost"),
+            at=clock(),
+            key_algorithm=KeyAlgorithm(settings.internal_tls_key),
         )
         self._trusted = _TimestampingServices(self.serverconf, self.configuration, clock)
         self.timestamper = Timestamper(
@@ -194,6 +200,8 @@ class SecurityServer:
         )
 
     def _acme_client(self, settings: AcmeClientSettings) -> AcmeClient:
+        from sild.acme_client import AcmeClient
+
         async def register(address: str, sha1: str) -> None:
             await self.registration.register_auth_certificate(address, sha1)
 

@@ -58,6 +58,7 @@ class SecurityServerSettings(Settings):
     client_https_port: int | None = 8443
     server_proxy_port: int | None = 5500
     ocsp_responder_port: int | None = 5577
+    internal_tls_key: Literal["rsa-2048", "ec-p256"] = "rsa-2048"  # of the key made when there is none
     peer_server_proxy_port: int = 5500  # where other servers listen
     peer_ocsp_responder_port: int = 5577
     peer_routes: dict[str, PeerRoute] = Field(default_factory=dict)  # by published address
