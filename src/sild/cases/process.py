@@ -59,7 +59,8 @@ class Rule:
     screen: whose fields are read.  acr: least level of log-in; an official always needs `high`.
     once: one effect in the case (`case`), for each person (`person`), or as often as they like (None).
     decides: conflict of interest is checked before.  stops, resumes: clocks stand from here with this reason, or run again.
-    is_return: something is sent back; a second one on a new ground needs a supervisor.
+    is_return: something is sent back; its data has `defects`, a list of reason codes; a second return with a new code needs a
+    supervisor.
     """
 
     name: str
@@ -158,7 +159,7 @@ class Asking(Protocol):
     now: datetime
 
     async def get(self, service: str, path: str, *, basis: str) -> ExchangeAnswer | None:
-        """service: `GOV/70000002/population`.  None: 404, or the register is down; `failed` tells which."""
+        """service: a register's name, `population`, or `GOV/70000002/population`.  None: 404, or the register is down; `failed` tells which."""
         ...
 
     def failed(self, service: str) -> bool:
@@ -190,7 +191,7 @@ class Work(Protocol):
         within: timedelta | None = None,
         case: str | None = None,
     ) -> ExchangeAnswer:
-        """One message. service: `GOV/70000002/population`.  acting: the person; None: `automatic`.  case: when the job has none.
+        """One message. service: a register's name, `population`, or `GOV/70000002/population`.  acting: the person; None: `automatic`.  case: when the job has none.
 
         A register that is down is asked again until it answers, and the case shows its name and the next try; `within`: for so
         long, then Unavailable is raised. Raises CallerError with the problem's code for what the register refuses (`detail`
@@ -226,16 +227,19 @@ class Process(ABC):
     """service: id in the catalogue.  opener: the role of the person who opens a case; None: only the state does.
 
     events: type of event -> kind of job that takes it (the job has no case; `arguments["event"]` has id, source, type,
-    subject, time, data).  silenced: roles whom the case is about: their silence is the case's.
+    subject, time, data).  silenced: role -> `death`, `stillbirth`, `protection_order`: what of such a party silences the case: every queued notice and
+    waiting job ends, the action `SILENCE` {reason, person} is taken (give it a rule for the state), and no notice is sent any more.
+    conflict_basis: ground on which an official's kin are asked for before they decide.
     visible: role -> roles of other parties it may see.  closed: statuses in which nothing may be done any more.
     """
 
     service: ClassVar[str]
+    conflict_basis: ClassVar[str] = "HMS § 10"
     rules: ClassVar[tuple[Rule, ...]]
     waiting: ClassVar[tuple[Waiting, ...]] = ()
     opener: ClassVar[str | None] = None
     events: ClassVar[Mapping[str, str]] = {}
-    silenced: ClassVar[tuple[str, ...]] = ()
+    silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     visible: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     closed: ClassVar[tuple[str, ...]] = ("CLOSED",)
 
