@@ -11,7 +11,8 @@ show one call, and the other side answers it as it did before.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
@@ -85,13 +86,14 @@ class Exchange:
 
     async def ask(self, register: str, path: Sequence[str], *, because: Because) -> Told:
         service, query_id = self._addressed("GET", register, path, because)
-        answer = await self._client.get(
-            service,
-            path,
-            context=_context(because),
-            headers={BASIS_HEADER: because.basis},
-            query_id=query_id,
-        )
+        with _exchange_refusals():
+            answer = await self._client.get(
+                service,
+                path,
+                context=_context(because),
+                headers={BASIS_HEADER: because.basis},
+                query_id=query_id,
+            )
         if answer.status in NOT_THERE:
             return Told(None, query_id, str(service))
         return Told(answer.ensure_success().json(), query_id, str(service))
@@ -106,16 +108,17 @@ class Exchange:
         content_type: str = JSON,
     ) -> Told:
         service, query_id = self._addressed("POST", register, path, because)
-        answer = await self._client.post(
-            service,
-            path,
-            context=_context(because),
-            headers={BASIS_HEADER: because.basis},
-            query_id=query_id,
-            body=json.dumps(body, ensure_ascii=False, sort_keys=True).encode(),
-            content_type=content_type,
-            idempotent=True,  # the register keeps its answer by message id
-        )
+        with _exchange_refusals():
+            answer = await self._client.post(
+                service,
+                path,
+                context=_context(because),
+                headers={BASIS_HEADER: because.basis},
+                query_id=query_id,
+                body=json.dumps(body, ensure_ascii=False, sort_keys=True).encode(),
+                content_type=content_type,
+                idempotent=True,  # the register keeps its answer by message id
+            )
         answer.ensure_success()
         return Told(answer.json() if answer.body else {}, query_id, str(service))
 
@@ -134,6 +137,15 @@ def _context(because: Because) -> CallContext:
     return CallContext(user_id=because.user_id, issue=because.case, legal_ground=because.basis)
 
 
+@contextmanager
+def _exchange_refusals() -> Iterator[None]:
+    """A right that is missing, a service that is not there yet: no fault of what we say, so it is said again later."""
+    try:
+        yield
+    except CallerError as refusal:
+        raise Unavailable(f"the exchange refused: {refusal.message}", code=refusal.code) from refusal
+
+
 def event_delivery(client: AsyncXRoadClient) -> Deliver:
     """Delivers events as messages to the subscribers' services.
 
@@ -147,7 +159,7 @@ def event_delivery(client: AsyncXRoadClient) -> Deliver:
         query_id = message_id_of(
             client.client.instance_identifier, event.source, event.id, subscription.subscriber
         )
-        try:
+        with _exchange_refusals():
             answer = await client.post(
                 service,
                 context=CallContext(user_id=AUTOMATIC, issue=event.extensions.get("caseid")),
@@ -156,8 +168,6 @@ def event_delivery(client: AsyncXRoadClient) -> Deliver:
                 query_id=query_id,
                 idempotent=True,
             )
-        except CallerError as refusal:
-            raise Unavailable(f"the exchange refused: {refusal.message}", code=refusal.code) from refusal
         if answer.status in (408, 425, 429):
             raise Unavailable(f"the subscriber answered {answer.status}", code="http_error")
         answer.ensure_success()

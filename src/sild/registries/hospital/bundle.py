@@ -1,0 +1,88 @@
+"""The notice of birth as a FHIR R4 Bundle of Patient, RelatedPerson and Encounter. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, uuid5
+
+from sild.errors import CallerError
+from sild.registries.identity_codes import parse_identity_code
+
+__all__ = ["FHIR_JSON", "Birth", "birth_bundle"]
+
+FHIR_JSON = "application/fhir+json"
+ROLES = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
+BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
+IDENTITY_SYSTEMS = {"EE": "https://fhir.ee/sid/pid/est/ni", "VN": "urn:sild:sid:VN:ni"}
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """One child. born: with its zone.  multiple: which of twins, from 1; None: the only one.  father: as the mother names him."""
+
+    number: str
+    mother: str
+    father: str | None
+    sex: Literal["female", "male"]
+    born: datetime
+    stillborn: bool
+    multiple: int | None
+    place: str
+
+
+def birth_bundle(birth: Birth, *, hospital: str, name: str, at: datetime) -> dict[str, Any]:
+    """hospital: member code.  name: of the hospital.  The same birth at the same time is the same document.
+
+    Raises InvalidIdentityCode, CallerError (`date_out_of_range`): born in the future, or without a zone.
+    """
+    if birth.born.tzinfo is None or birth.born > at:
+        raise CallerError(
+            "a birth is noted after it has happened, with its time zone", code="date_out_of_range"
+        )
+    ids = {part: _urn(hospital, birth.number, part) for part in ("child", "mother", "father", "stay")}
+    patient: dict[str, Any] = {
+        "resourceType": "Patient",
+        "gender": birth.sex,
+        "birthDate": birth.born.date().isoformat(),
+        "_birthDate": {"extension": [{"url": BIRTH_TIME, "valueDateTime": birth.born.isoformat()}]},
+    }
+    if birth.multiple is not None:
+        patient["multipleBirthInteger"] = birth.multiple
+    if birth.stillborn:
+        patient["deceasedBoolean"] = True
+    stay = {
+        "resourceType": "Encounter",
+        "status": "finished",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+        "subject": {"reference": ids["child"]},
+        "period": {"start": birth.born.isoformat()},
+        "serviceProvider": {"display": name},
+        "location": [{"location": {"display": birth.place}}],
+    }
+    resources = [(ids["child"], patient), (ids["mother"], _related(ids["child"], "MTH", birth.mother))]
+    if birth.father:
+        resources.append((ids["father"], _related(ids["child"], "FTH", birth.father)))
+    resources.append((ids["stay"], stay))
+    return {
+        "resourceType": "Bundle",
+        "type": "message",
+        "identifier": {"system": f"urn:sild:hospital:{hospital}:birth-notices", "value": birth.number},
+        "timestamp": at.isoformat(),
+        "entry": [{"fullUrl": url, "resource": resource} for url, resource in resources],
+    }
+
+
+def _related(child: str, role: str, code: str) -> dict[str, Any]:
+    country = parse_identity_code(code).country
+    return {
+        "resourceType": "RelatedPerson",
+        "patient": {"reference": child},
+        "relationship": [{"coding": [{"system": ROLES, "code": role}]}],
+        "identifier": [{"system": IDENTITY_SYSTEMS[country], "value": code}],
+    }
+
+
+def _urn(*parts: str) -> str:
+    return f"urn:uuid:{uuid5(NAMESPACE_URL, '/'.join(('urn:sild:birth', *parts)))}"

@@ -1,0 +1,24 @@
+"""The hospital's REST interface towards the exchange: what every information system answers. Notices go out from it."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from sild.registries.hospital.register import HospitalRegister
+from sild.registries.kernel.http import Concept, SelfDescription, register_app
+
+__all__ = ["make_app"]
+
+DESCRIPTION = SelfDescription(
+    "hospital",
+    {"en": "Hospital information system", "et": "Haigla infosüsteem", "vi": "Hệ thống thông tin bệnh viện"},
+    "Hospital",
+    (Concept("child.medical_birth_record", "What the ward wrote down of a birth"),),
+)
+
+
+def make_app(register: HospitalRegister, *, url: str | None = None) -> FastAPI:
+    actions = {"writeNotice": "The ward wrote a notice of a birth or a death"}
+    return register_app(
+        register.kernel, DESCRIPTION, actions=actions, apply_event=register.apply_event, url=url
+    )

@@ -1,0 +1,220 @@
+"""Notices of birth, stillbirth and death: written down first, then sent until the population register has taken them.
+
+Sent again it is the same message, so the register opens one record, however often the line breaks. What it refuses (an unknown
+mother, a date that cannot be) stays in the ward's list with the reason, for people to set right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Row, insert, select, update
+
+from sild.clock import Clock, system_clock
+from sild.database import sqlite_url
+from sild.errors import CallerError
+from sild.events import Event
+from sild.registries.exchange import Ask, Because
+from sild.registries.hospital.bundle import FHIR_JSON, Birth, birth_bundle
+from sild.registries.hospital.tables import notices
+from sild.registries.identity_codes import parse_identity_code
+from sild.registries.kernel import Kernel, Usage, Use
+from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
+
+__all__ = ["HospitalRegister", "NewBirth", "Notice"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+SYSTEM = "/SILD/COM/90000001/hospital"
+GROUNDS = {"EE": "PKTS § 22", "VN": "Luật Hộ tịch 2014, Điều 16"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewBirth:
+    """As the midwife writes it down. Fields as in `Birth`."""
+
+    mother: str
+    father: str | None
+    sex: str
+    born: datetime
+    stillborn: bool = False
+    multiple: int | None = None
+    place: str = "Tartu linn"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """state: waiting, arrived, review (people at the register look at it), refused.  answer: of the register, or its refusal."""
+
+    id: int
+    number: str
+    kind: str
+    person: str
+    author: str
+    state: str
+    answer: Mapping[str, Any]
+    written_at: datetime
+    arrived_at: datetime | None
+
+
+class HospitalRegister(ActingRegister):
+    def __init__(self, kernel: Kernel, name: str) -> None:
+        super().__init__(kernel, silenced_types=[], silenced_kinds=[])
+        self.name = name
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        database_url: str | None = None,
+        *,
+        system: str = SYSTEM,
+        name: str = "Tartu Ülikooli Kliinikum",
+        clock: Clock = system_clock,
+    ) -> Self:
+        """name: of the hospital, as notices give it. Raises Unavailable (`database_error`)."""
+        directory.mkdir(parents=True, exist_ok=True)
+        url = database_url or sqlite_url(directory / "hospital.db")
+        return cls(Kernel.open(url, system, TASK_MIGRATIONS, MIGRATIONS, clock=clock), name)
+
+    def effects(self) -> Mapping[str, Effect]:
+        return {}
+
+    def silenced(self, use: Use, event: Event, reason: str) -> None:
+        """The ward knows already; nothing here waits for the family."""
+
+    # --- the ward
+
+    def note_birth(self, birth: NewBirth, *, author: str, token: str) -> Notice:
+        """author: code of the midwife, who signs.  token: of the form; the same again is the same notice.
+
+        Raises InvalidIdentityCode, CallerError (`date_out_of_range`, `bad_request`).
+        """
+        if birth.sex not in ("female", "male") or not (birth.multiple is None or 1 <= birth.multiple <= 9):
+            raise CallerError("sex is female or male; of twins the first is 1", code="bad_request")
+        kind = "stillbirth" if birth.stillborn else "birth"
+        for code in (birth.mother, birth.father):
+            if code:
+                parse_identity_code(code)
+
+        def content(number: str, at: datetime) -> dict[str, Any]:
+            told = Birth(
+                number=number,
+                mother=birth.mother,
+                father=birth.father,
+                sex="female" if birth.sex == "female" else "male",
+                born=self.kernel.aware(birth.born),
+                stillborn=birth.stillborn,
+                multiple=birth.multiple,
+                place=birth.place,
+            )
+            return birth_bundle(told, hospital=self._member_code, name=self.name, at=at)
+
+        return self._note(kind, birth.mother, content, author=author, token=token)
+
+    def note_death(self, person: str, died: date, *, author: str, token: str) -> Notice:
+        """Raises InvalidIdentityCode, CallerError (`date_out_of_range`)."""
+        parse_identity_code(person)
+        if died > self.kernel.today:
+            raise CallerError("a death is noted after it has happened", code="date_out_of_range")
+        content = {"person": person, "died": died.isoformat(), "place": self.name}
+        return self._note("death", person, lambda _number, _at: content, author=author, token=token)
+
+    def notices(self, limit: int = 20) -> list[Notice]:
+        """The newest first."""
+        query = select(notices).order_by(notices.c.id.desc()).limit(limit)
+        with self.kernel.engine.connect() as connection:
+            return [_notice(row) for row in connection.execute(query)]
+
+    def _note(
+        self,
+        kind: str,
+        person: str,
+        content: Callable[[str, datetime], dict[str, Any]],
+        *,
+        author: str,
+        token: str,
+    ) -> Notice:
+        parse_identity_code(author)
+        if not 8 <= len(token) <= 100:
+            raise CallerError("the form has no token", code="bad_request")
+        usage = Usage(self.kernel.system.removeprefix("/"), f"ward-{token}", user_id=author, basis="ward")
+        with self.kernel.used("writeNotice", usage) as use:
+            use.alone("notices")
+            use.concerns(person)
+            known = use.connection.execute(select(notices).where(notices.c.token == token)).one_or_none()
+            if known is not None:
+                return _notice(known)
+            key = use.connection.scalar(
+                insert(notices)
+                .values(
+                    token=token,
+                    kind=kind,
+                    person=person,
+                    content={},
+                    author=author,
+                    state="waiting",
+                    answer={},
+                    written_at=use.at,
+                )
+                .returning(notices.c.id)
+            )
+            number = f"{use.at.year}-{key:06d}"
+            changing = update(notices).where(notices.c.id == key).returning(notices)
+            row = use.connection.execute(
+                changing.values(number=number, content=content(number, use.at))
+            ).one()
+            self.tasks.add(use, "notice", str(key), cause=f"notice/{number}")
+            return _notice(row)
+
+    @property
+    def _member_code(self) -> str:
+        return self.kernel.system.strip("/").split("/")[2]
+
+    # --- on its way
+
+    def handlers(self, ask: Ask) -> Mapping[str, Handler]:
+        async def notice(task: Task) -> Callable[[Use], None]:
+            row = self._row(int(task.subject))
+            basis = GROUNDS[parse_identity_code(row.person).country]
+            country = parse_identity_code(row.author).country
+            because = Because(basis, key=task.cause, user_id=f"{country}{row.author}")
+            path, content_type = (["birth-notices"], FHIR_JSON)
+            if row.kind == "death":
+                path, content_type = (["deaths"], "application/json")
+            try:
+                told = await ask.send(
+                    "population", path, row.content, because=because, content_type=content_type
+                )
+            except CallerError as refusal:
+                reason = {"code": refusal.code, "detail": refusal.message}
+                return lambda use: self._arrived(use, row.id, "refused", reason)
+            state = "review" if told.body.get("outcome") == "REVIEW" else "arrived"
+            return lambda use: self._arrived(use, row.id, state, told.body)
+
+        return {"notice": notice}
+
+    def _row(self, key: int) -> Row[Any]:
+        with self.kernel.engine.connect() as connection:
+            return connection.execute(select(notices).where(notices.c.id == key)).one()
+
+    def _arrived(self, use: Use, key: int, state: str, answer: Mapping[str, Any]) -> None:
+        values = {"state": state, "answer": answer, "arrived_at": use.at}
+        use.connection.execute(update(notices).where(notices.c.id == key).values(**values))
+
+
+def _notice(row: Row[Any]) -> Notice:
+    return Notice(
+        id=row.id,
+        number=row.number,
+        kind=row.kind,
+        person=row.person,
+        author=row.author,
+        state=row.state,
+        answer=row.answer,
+        written_at=row.written_at,
+        arrived_at=row.arrived_at,
+    )
