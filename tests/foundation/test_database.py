@@ -106,7 +106,7 @@ def test_rooms_share_a_postgresql_database(postgresql: PostgreSQL) -> None:
             open_database(url, Path(sild.__path__[0]) / room / "migrations").dispose()
             tables[room] = tables.get(room, set()) | (_tables(url) - before)
         assert {f"{Path(room).name}_revision" for room in ROOMS} <= _tables(url)
-        assert all(len(made) > 3 for made in tables.values())
+        assert all(len(made) >= 2 for made in tables.values())
 
 
 def test_processes_that_start_together_migrate_once(postgresql: PostgreSQL) -> None:
