@@ -11,7 +11,7 @@ import click
 from pydantic import Field
 
 from sild.processes.asgi import Listen, Listener, serve_asgi
-from sild.registries import PopulationRegister, population_app
+from sild.registries import PopulationRegister, ResidenceRegister, population_app, residence_app
 from sild.settings import LogLevel, Settings, read_settings
 from sild.telemetry import configure_logging
 
@@ -24,7 +24,7 @@ __all__ = ["RegistrySettings", "command"]
 class RegistrySettings(Settings):
     """`directory` holds, without `database`, an SQLite file; relative paths start at the TOML file."""
 
-    kind: Literal["population"] = "population"
+    kind: Literal["population", "residence"] = "population"
     system: str = Field(
         pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$"
     )  # INSTANCE/CLASS/CODE/SUBSYSTEM, the source of its events
@@ -47,8 +47,16 @@ def _population(settings: RegistrySettings, directory: Path) -> Opened:
     return population_app(register, url=settings.url), register.close
 
 
+def _residence(settings: RegistrySettings, directory: Path) -> Opened:
+    register = ResidenceRegister.open(
+        directory, settings.database, system=f"/{settings.system}", people=settings.people
+    )
+    return residence_app(register, url=settings.url), register.close
+
+
 KINDS: Mapping[str, Callable[[RegistrySettings, Path], Opened]] = {
     "population": _population,
+    "residence": _residence,
 }
 
 

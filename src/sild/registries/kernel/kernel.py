@@ -71,6 +71,11 @@ class Kernel:
     def today(self) -> date:
         return self._clock().astimezone(self._zone).date()
 
+    @property
+    def local_now(self) -> datetime:
+        """By the country's clock."""
+        return self._clock().astimezone(self._zone)
+
     def aware(self, time: datetime) -> datetime:
         """A time as people write it: without a zone it is the country's."""
         return time if time.tzinfo is not None else time.replace(tzinfo=self._zone)

@@ -33,6 +33,13 @@ class Usage:
     basis: str | None = None
     represented_party: str | None = None
 
+    @property
+    def actor(self) -> str | None:
+        """Identity code of the person acting; None: nobody is, a machine asks."""
+        if self.user_id is None or self.user_id == "automatic":
+            return None
+        return self.user_id[2:] if self.user_id[:2].isalpha() else self.user_id
+
 
 @dataclass(frozen=True, slots=True)
 class UsageEntry:

@@ -185,8 +185,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
 
 def _shown(use: Use, facts: Any) -> list[Fact]:
     """Whom an order is against does not learn of it here."""
-    actor = (use.usage.user_id or "").lstrip("EVN")
-    return [fact for fact in facts if not (fact.name == "protection" and fact.key == actor)]
+    return [fact for fact in facts if not (fact.name == "protection" and fact.key == use.usage.actor)]
 
 
 def _corrected(use: Use, fact: Fact) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date
 
 from sild.errors import CallerError
@@ -11,7 +10,7 @@ from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import FactKind
 from sild.registries.kernel.facts import Json
 
-__all__ = ["KINDS", "NAME", "folded", "is_name"]
+__all__ = ["KINDS", "NAME", "is_name"]
 
 NAME = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*")
 """A name as people bear it: letters of any script, joined by a space, a hyphen or an apostrophe."""
@@ -19,12 +18,6 @@ NAME = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*")
 
 def is_name(text: str) -> bool:
     return len(text) <= 100 and NAME.fullmatch(text) is not None
-
-
-def folded(text: str) -> str:
-    """Without case and accents, as people type names: Nguyễn and nguyen, Õunapuu and ounapuu, Đỗ and do."""
-    decomposed = unicodedata.normalize("NFKD", text.strip().casefold().replace("đ", "d"))
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
 def _name(_entity: str, value: Json) -> None:

@@ -8,9 +8,9 @@ from datetime import date
 from sqlalchemy import and_, func, insert, select, update
 
 from sild.errors import CallerError
+from sild.registries.folding import folded
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Fact, Use
-from sild.registries.population.kinds import folded
 from sild.registries.population.records import Page, Person, Related
 from sild.registries.population.tables import persons
 

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sild.errors import CallerError
+from sild.registries.folding import folded
 from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
 from sild.registries.kernel.facts import Json
 from sild.registries.population.births import BIRTH_NOTICE, REGISTRATION, grown_up
-from sild.registries.population.kinds import folded, is_name
+from sild.registries.population.kinds import is_name
 from sild.registries.population.persons import (
     index_name,
     read_person,
@@ -157,8 +158,7 @@ def _become_father(use: Use, child: Person, father: str, paternity: Paternity) -
 
 def _ensure_acting(use: Use, parent: str, mandate: str | None) -> None:
     """The parent in person; somebody else only by a mandate, which is kept with the answer."""
-    user = use.usage.user_id or ""
-    if mandate is None and user.removeprefix("EE").removeprefix("VN") != parent:
+    if mandate is None and use.usage.actor != parent:
         raise CallerError("a parent says this in person", code="not_the_parent")
 
 

@@ -1,0 +1,1 @@
+"""Divisions, addresses, dwellings with their owners, and who lives where since when. See `sild.registries`."""

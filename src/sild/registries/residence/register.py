@@ -1,0 +1,132 @@
+"""The residence register: its database on the kernel, filled with homes when it is empty, and what it learns from population."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sild.clock import Clock, system_clock
+from sild.database import sqlite_url
+from sild.errors import CallerError
+from sild.events import Event
+from sild.registries.identity_codes import parse_identity_code
+from sild.registries.kernel import Facts, Kernel, Use, provenance
+from sild.registries.residence.filling import fill
+from sild.registries.residence.homes import RESIDENCE
+from sild.registries.residence.tables import dwellings, persons, residents
+from sild.registries.synthetic import synthetic_homes, synthetic_people
+
+__all__ = ["ResidenceRegister"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class ResidenceRegister:
+    """Thread-safe. What it does stands in homes.py, addresses.py, moves.py, removals.py; all through `kernel`."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        database_url: str | None = None,
+        *,
+        system: str,
+        people: int = 4_000,
+        zone: ZoneInfo | None = None,
+        clock: Clock = system_clock,
+    ) -> ResidenceRegister:
+        """Open the register in `directory` (SQLite), or in another database; an empty one gets the homes of synthetic people.
+
+        system: the information system, `/INSTANCE/CLASS/CODE/SUBSYSTEM`.  people: as the population register's.
+        Raises Unavailable (`database_error`).
+        """
+        url = database_url or sqlite_url(directory / "residence.db")
+        kernel = Kernel.open(url, system, MIGRATIONS, zone=zone, clock=clock)
+
+        def move_in(connection: Connection, empty: Facts) -> None:
+            living = synthetic_people(people)
+            fill(connection, empty, living, synthetic_homes(living), system.removeprefix("/"))
+
+        kernel.fill_once(move_in)
+        return cls(kernel)
+
+    def close(self) -> None:
+        self.kernel.close()
+
+    def empty_dwellings(self, country: str, number: int) -> list[str]:
+        """Some nobody has ever lived in, for demonstrations; always the same ones."""
+        lived_in = select(residents.c.dwelling)
+        query = (
+            select(dwellings.c.id)
+            .where(dwellings.c.id.startswith(f"{country}-"), dwellings.c.id.not_in(lived_in))
+            .order_by(dwellings.c.id)
+        )
+        with self.kernel.engine.connect() as connection:
+            return list(connection.scalars(query.limit(number)))
+
+    def apply_event(self, event: Event, message_id: str) -> None:
+        """Once, in whatever order events come. Raises CallerError (`event_not_taken`, `invalid_identity_code`)."""
+        effect = {
+            "civil.child.recorded": _known,
+            "civil.birth.registered": _known,
+            "civil.paternity.acknowledged": _known,
+            "civil.stillbirth.recorded": _nothing,
+            "civil.death.registered": _dead,
+            "civil.protection.ordered": _protected,
+        }.get(event.type)
+        if effect is None:
+            raise CallerError("this register takes no such events", code="event_not_taken")
+        parse_identity_code(event.subject)
+        with self.kernel.applying(event, message_id) as use:
+            if use is not None:
+                use.alone(f"home/{event.subject}")
+                effect(use, event)
+
+
+def _known(use: Use, event: Event) -> None:
+    insert = sqlite.insert if use.connection.dialect.name == "sqlite" else postgresql.insert
+    use.connection.execute(insert(persons).values(code=event.subject).on_conflict_do_nothing())
+
+
+def _nothing(_use: Use, _event: Event) -> None:
+    """A child that never lived has no home."""
+
+
+def _dead(use: Use, event: Event) -> None:
+    """The residence ends with the day of death."""
+    _known(use, event)
+    said = event.data.get("died")
+    died = _day(said) if said is not None else event.time.date()
+    end = died + timedelta(days=1)
+    use.facts.retract(event.subject, RESIDENCE, valid_from=end)
+    use.facts.record(event.subject, "died", died.isoformat(), valid_from=end, provenance=provenance(use))
+
+
+def _protected(use: Use, event: Event) -> None:
+    _known(use, event)
+    against, ends = event.data.get("against"), event.data.get("valid_to")
+    if not isinstance(against, str):
+        raise CallerError("against whom is not said", code="invalid_event")
+    use.facts.record(
+        event.subject,
+        "protection",
+        True,
+        key=parse_identity_code(against).text,
+        valid_from=_day(event.data.get("valid_from")),
+        valid_to=_day(ends) if ends is not None else None,
+        provenance=provenance(use),
+    )
+
+
+def _day(value: object) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise CallerError("a day is written 2026-03-01", code="invalid_event") from None
