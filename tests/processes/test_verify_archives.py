@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from sild.errors import PeerError
 from sild.message_log import ArchiveEncryption
 from sild.processes.verify import command
+from sild.processes.verify_openpgp import open_encrypted
 from sild.xroad.archive_linking import next_digest
 from support.gnupg import SIGNER, GnuPG, gnupg
 
@@ -179,3 +181,19 @@ def test_a_damaged_one(shared: Path, conf: Path, tmp_path: Path, server: GnuPG) 
     assert judge(target, conf, "--gpg-home", str(server.home))[0] == 1
     target.write_bytes(os.urandom(1000))
     assert judge(target, conf, "--gpg-home", str(server.home))[0] == 1
+
+
+@pytest.mark.parametrize("kind", [("--recipient", SIGNER, "--encrypt"), ("--store",)])
+def test_something_behind_the_archive(tmp_path: Path, server: GnuPG, kind: tuple[str, ...]) -> None:
+    """gpg gives out the archive alone, with a good signature, and tells only by its exit status that there was more."""
+    target, content, more = (tmp_path / name for name in ("1.zip.gpg", "content", "more"))
+    with ArchiveEncryption(server.home).encrypting(target, ()) as pipe:
+        pipe.write(b"archive")
+    with open_encrypted(target, server.home) as opened:
+        assert opened.file.read() == b"archive"
+    content.write_bytes(b"more")
+    options = ("--trust-model", "always", "--output", str(more))
+    assert server(*options, *kind, str(content)).returncode == 0
+    target.write_bytes(target.read_bytes() + more.read_bytes())
+    with pytest.raises(PeerError, match="damaged"), open_encrypted(target, server.home):
+        pass

@@ -35,15 +35,26 @@ def open_encrypted(path: Path, home: Path | None) -> Iterator[Opened]:
     (`io_error`: damaged), Unavailable (`io_error`: no gpg, or none of the keys needed).
     """
     where = () if home is None else ("--homedir", str(home))
-    options = ("--batch", "--no-tty", "--trust-model", "always", "--no-auto-key-locate", "--status-fd", "2")
+    options = ("--batch", "--no-tty", "--trust-model", "always", "--no-auto-key-locate")
     with tempfile.TemporaryFile() as plain, tempfile.TemporaryFile() as said:
+        # apart from what gpg tells people, in which the archive has a say
+        status = ("--status-fd", str(said.fileno()))
         try:
-            command = ["gpg", *where, *options, "--decrypt", "--", str(path)]
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=plain, stderr=said, check=False)  # noqa: S603
+            command = ["gpg", *where, *options, *status, "--decrypt", "--", str(path)]
+            done = subprocess.run(  # noqa: S603 - an argument vector
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=plain,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(said.fileno(),),
+                check=False,
+            )
         except OSError as error:
             raise Unavailable(f"gpg: {error.strerror or error}", code="io_error") from error
         said.seek(0)
         signer = _signer(said.read().decode(errors="replace"))
+        if done.returncode:
+            raise PeerError("the archive is damaged: something stands behind it", code="io_error")
         plain.seek(0)
         yield Opened(cast(BinaryIO, plain), signer)
 
