@@ -54,20 +54,9 @@ class SecurityServerProcessSettings(SecurityServerSettings):
     def at(self, base: Path) -> SecurityServerSettings:
         """The server's own settings: paths resolved, the PIN read. Raises CallerError."""
         values = {name: getattr(self, name) for name in SecurityServerSettings.model_fields}
-        paths = (
-            "anchor",
-            "directory",
-            "spool_directory",
-            "archive_directory",
-            "archive_encryption_keys",
-            "archive_gpg_home",
-            "message_log_keystore",
-            "devices_file",
-            "token_pins_file",
-        )
-        for name in paths:
-            if values[name] is not None:
-                values[name] = base / values[name]
+        for name, value in values.items():
+            if isinstance(value, Path):
+                values[name] = base / value
         if self.acme is not None:
             values["acme"] = self.acme.at(base)
         if self.pin_file is not None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from sild.clock import Clock
 from sild.configuration_client import ConfigurationClient
-from sild.errors import CallerError, PlatformError
+from sild.errors import CallerError, PeerError, PlatformError
 from sild.http1 import service_client_context
 from sild.message_log import MessageLog, Timestamper
 from sild.op_monitor import OperationalMonitor, RemoteMonitor, RemoteTls
@@ -181,8 +182,18 @@ def _monitor(
             )
         context = service_client_context()
         context.use_key(internal_tls.key, [internal_tls.certificate])
-        tls = RemoteTls(context, der(read_certificate(settings.op_monitor_certificate.read_bytes())))
+        tls = RemoteTls(context, _daemons_certificate(settings.op_monitor_certificate))
     return RemoteMonitor(where, tls=tls, rules=settings.op_monitor)
+
+
+def _daemons_certificate(file: Path) -> bytes:
+    """DER."""
+    try:
+        return der(read_certificate(file.read_bytes()))
+    except OSError as error:
+        raise CallerError(f"{file}: {error.strerror or error}", code="bad_request") from error
+    except PeerError as error:
+        raise CallerError(f"{file}: {error.message}", code="bad_request") from error
 
 
 def _tracing(settings: SecurityServerSettings) -> ClosableTracing | None:
