@@ -18,6 +18,7 @@ import click
 from sild.central_server import CentralServer, ManagementRequestRecord, RequestKind, RequestStatus
 from sild.errors import CallerError
 from sild.pki import certificate_hash
+from sild.processes.same_user import ensure_same_user
 from sild.settings import read_settings
 from sild.xroad import ClientId, SecurityServerId
 from sild.xroad.management import AuthCertRegistration, ClientRegistration, ManagementRequest
@@ -49,7 +50,9 @@ def _json(function: F) -> F:
 def _opened(config: Path) -> Iterator[CentralServer]:
     """The register of these settings, without its signing keys: the PIN is not needed."""
     settings = _settings(config)
-    server = CentralServer.open(config.parent.resolve() / settings.directory, database_url=settings.database)
+    directory = config.parent.resolve() / settings.directory
+    ensure_same_user(directory / "keys" / "softtoken.p12")
+    server = CentralServer.open(directory, database_url=settings.database)
     try:
         yield server
     finally:

@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from sild.errors import CallerError, PlatformError
+from sild.processes.same_user import ensure_same_user
 from sild.security_server import ClientStatus, ConnectionType, Registration, SecurityServer
 from sild.settings import read_settings
 from sild.signer import KeyUsage
@@ -94,6 +95,7 @@ def _administers(
 
 async def _open(settings: SecurityServerSettings) -> SecurityServer:
     """The server's stores and keys, without its ports."""
+    ensure_same_user(settings.directory / "internal-tls.pem")
     server = SecurityServer(settings)
     if settings.pin is not None and server.token.is_initialized:
         await server.token.login(settings.pin.get_secret_value())
