@@ -156,6 +156,28 @@ async def test_silence_cancels_what_waits(outbox: Outbox, engine: Engine, clock:
     assert [number for _, number in subscriber.seen] == ["e2"]
 
 
+async def test_what_is_cancelled_while_it_is_sent_and_fails_is_not_sent_again(
+    outbox: Outbox, engine: Engine, clock: SetClock
+) -> None:
+    outbox.subscribe("SILD/GOV/1/insurance", "events", ["*"])
+    add(outbox, engine, event(1))
+    tries = []
+
+    async def deliver(_subscription: Subscription, sent: Event) -> str | None:
+        tries.append(sent.id)
+        with engine.begin() as connection:
+            outbox.cancel(connection, sent.subject, ["*"])
+        raise Unavailable("away")
+
+    dispatcher = Dispatcher(outbox, deliver, clock=clock)
+    await dispatcher.dispatch()
+    clock.forward(hours=2)
+    await dispatcher.dispatch()
+    assert tries == ["e1"]
+    (cancelled,) = outbox.deliveries_about("49001010005")
+    assert (cancelled.state, cancelled.last_error) == (DeliveryState.REFUSED, "cancelled")
+
+
 def test_an_event_that_comes_twice_is_applied_once(inbox: Inbox, engine: Engine) -> None:
     for expected in (True, False):
         with engine.begin() as connection:

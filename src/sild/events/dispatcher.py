@@ -16,7 +16,7 @@ from sild.events.event import Event
 from sild.events.outbox import Delivery, Outbox, Subscription
 from sild.telemetry import get_logger
 
-__all__ = ["Deliver", "Dispatcher"]
+__all__ = ["LEASE", "Deliver", "Dispatcher", "attempt"]
 
 log = get_logger("events")
 
@@ -66,21 +66,34 @@ class Dispatcher:
         return len(taken)
 
     async def _send(self, delivery: Delivery) -> None:
-        try:
-            async with asyncio.timeout(LEASE.total_seconds() / 2):
-                message_id = await self._deliver(delivery.subscription, delivery.event)
-        except TimeoutError:
-            await self._later(delivery, Unavailable("no answer", code="timeout"))
-        except CallerError as error:
-            log.refusal("events.refused", error, subscriber=delivery.subscription.subscriber)
-            await asyncio.to_thread(self._outbox.failed, delivery, error.code_path, None)
-        except PlatformError as error:
-            await self._later(delivery, error)
-        else:
-            await asyncio.to_thread(self._outbox.delivered, delivery, message_id)
+        await attempt(self._outbox, self._deliver, delivery, self._clock)
 
-    async def _later(self, delivery: Delivery, error: PlatformError) -> None:
-        pause = min(timedelta(seconds=2 ** min(delivery.attempts, 12)), LONGEST_PAUSE)
-        log.refusal("events.not_delivered", error, subscriber=delivery.subscription.subscriber)
-        again_at = self._clock() + pause
-        await asyncio.to_thread(self._outbox.failed, delivery, error.code_path, again_at)
+
+async def attempt(
+    outbox: Outbox, deliver: Deliver, delivery: Delivery, clock: Clock, *, kept: timedelta | None = None
+) -> timedelta | None:
+    """Try one delivery and write down what came of it; how long to wait before the next try, None when there is none.
+
+    kept: somebody brings it again by himself, so that nobody else takes it until so long after that.
+    """
+    failure: PlatformError
+    try:
+        async with asyncio.timeout(LEASE.total_seconds() / 2):
+            message_id = await deliver(delivery.subscription, delivery.event)
+    except TimeoutError:
+        failure = Unavailable("no answer", code="timeout")
+    except CallerError as error:
+        log.refusal("events.refused", error, subscriber=delivery.subscription.subscriber)
+        await asyncio.to_thread(outbox.failed, delivery, error.code_path, None)
+        return None
+    except PlatformError as error:
+        failure = error
+    else:
+        await asyncio.to_thread(outbox.delivered, delivery, message_id)
+        return None
+    pause = min(timedelta(seconds=2 ** min(delivery.attempts, 12)), LONGEST_PAUSE)
+    log.refusal("events.not_delivered", failure, subscriber=delivery.subscription.subscriber)
+    again_at = clock() + pause
+    kept_until = None if kept is None else again_at + kept
+    await asyncio.to_thread(outbox.failed, delivery, failure.code_path, again_at, kept_until)
+    return pause

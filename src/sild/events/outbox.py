@@ -191,15 +191,18 @@ class Outbox:
             delivered_at=self._clock(),
         )
 
-    def failed(self, delivery: Delivery, code: str, again_at: datetime | None) -> None:
-        """again_at: None when there is to be no other try."""
+    def failed(
+        self, delivery: Delivery, code: str, again_at: datetime | None, kept_until: datetime | None = None
+    ) -> None:
+        """again_at: None when there is to be no other try.  kept_until: nobody takes it before, but who has it."""
         state = DeliveryState.PENDING if again_at is not None else DeliveryState.REFUSED
         self._set(
             delivery,
+            only=DeliveryState.PENDING,  # what was cancelled while it was being sent stays so
             state=state.value,
             attempts=delivery.attempts + 1,
             next_attempt_at=again_at,
-            taken_until=None,
+            taken_until=kept_until,
             last_error=code[:200],
         )
 
@@ -212,6 +215,11 @@ class Outbox:
     def deliveries_about(self, subject: str) -> tuple[Delivery, ...]:
         """Every delivery of the subject's events, in their order."""
         return self._find(_deliveries().where(outbox.c.subject == subject))
+
+    def delivery(self, position: int, subscription: int) -> Delivery | None:
+        """As it stands now."""
+        one = and_(deliveries.c.position == position, deliveries.c.subscription == subscription)
+        return next(iter(self._find(_deliveries().where(one))), None)
 
     def undelivered(self, limit: int = 100) -> tuple[Delivery, ...]:
         """Those that have failed at least once and have not been taken since, oldest first."""
@@ -232,12 +240,23 @@ class Outbox:
         query = select(subscriptions).order_by(subscriptions.c.id)
         return tuple(_subscription(row) for row in connection.execute(query))
 
-    def _set(self, delivery: Delivery, **values: object) -> None:
+    def _set(self, delivery: Delivery, *, only: DeliveryState | None = None, **values: object) -> None:
         with self._engine.begin() as connection:
-            self._change(connection, delivery.position, delivery.subscription.id, **values)
+            self._change(connection, delivery.position, delivery.subscription.id, only=only, **values)
 
-    def _change(self, connection: Connection, position: int, subscription: int, **values: object) -> None:
+    def _change(
+        self,
+        connection: Connection,
+        position: int,
+        subscription: int,
+        *,
+        only: DeliveryState | None = None,
+        **values: object,
+    ) -> None:
+        """only: unless it is in another state."""
         one = and_(deliveries.c.position == position, deliveries.c.subscription == subscription)
+        if only is not None:
+            one = and_(one, deliveries.c.state == only.value)
         connection.execute(update(deliveries).where(one).values(**values))
 
 
