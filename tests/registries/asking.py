@@ -18,7 +18,7 @@ class Asker:
     def __init__(self, site: Site) -> None:
         self.site = site
 
-    def headers(self, *, user: str = OFFICIAL, id: str | None = None, **more: str) -> dict[str, str]:  # noqa: A002
+    def headers(self, *, user: str = OFFICIAL, id: str | None = None, **more: str) -> dict[str, str]:
         return {
             "X_Road_Client": CLIENT,
             "X_Road_Id": id or f"m-{next(_numbers)}",

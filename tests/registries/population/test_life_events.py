@@ -1,0 +1,135 @@
+"""Death, stillbirth, protection, guardianship: relations end, what waits falls silent, who must not know does not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sild.registries import PopulationRegister
+
+from ..asking import Asker, defects, refused
+from ..families import couple, dead, man, single, young_family
+from ..notices import bundle, recorded
+
+
+@pytest.fixture
+def waiting(either_register: PopulationRegister) -> Any:
+    """What is still to be told about somebody, and what never will be."""
+    outbox = either_register.kernel.outbox
+    outbox.subscribe("SILD/GOV/70000001/portal", "events", ["*"])
+
+    def waiting(subject: str) -> dict[str, str]:
+        return {d.event.type: d.state.value for d in outbox.deliveries_about(subject)}
+
+    return waiting
+
+
+def test_a_death_ends_marriage_and_silences(population: Asker, waiting: Any) -> None:
+    wife, husband = couple()
+    recordeds = population.done("/deaths", {"person": husband.code, "died": "2026-02-27", "place": "Tartu"})
+    assert recordeds["recorded"]
+    again = population.done("/deaths", {"person": husband.code, "died": "2026-02-27"})
+    assert not again["recorded"]
+    refused(population.post("/deaths", {"person": husband.code, "died": "2026-02-26"}), 409, "already_dead")
+    assert population.value(f"/persons/{husband.code}")["died"] == "2026-02-27"
+    assert "spouse" not in population.value(f"/persons/{wife.code}")
+    past = population.value(f"/persons/{wife.code}/facts?on=2026-02-27")["items"]
+    assert [fact["valid_to"] for fact in past if fact["name"] == "spouse"] == ["2026-02-28"]
+    assert waiting(husband.code) == {"civil.death.registered": "pending"}
+
+
+def test_a_child_of_a_husband_who_died_is_still_his(population: Asker) -> None:
+    wife, husband = couple()
+    population.done("/deaths", {"person": husband.code, "died": "2026-01-10"})
+    child = recorded(population, bundle(wife.code))
+    assert population.value(f"/persons/{child}")["father"] == husband.code
+    parents = population.value(f"/persons/{child}/parents")["items"]
+    assert [one["custody"] for one in parents] == [True, False]
+
+
+def test_the_death_of_a_child_holds_back_the_news_of_its_birth(population: Asker, waiting: Any) -> None:
+    mother, _ = couple()
+    child = recorded(population, bundle(mother.code))
+    assert waiting(child) == {"civil.child.recorded": "pending"}
+    population.done("/deaths", {"person": child, "died": "2026-03-01"})
+    assert waiting(child) == {"civil.child.recorded": "refused", "civil.death.registered": "pending"}
+    assert population.value(f"/births/{child}")["status"] == "DEAD"
+    body = {"given_names": "Mari", "family_name": mother.family_name}
+    problem = refused(population.post(f"/births/{child}/registration", body), 409, "birth_not_registrable")
+    assert defects(problem) == ["child_is_dead"]
+    father = couple()[1].code
+    answer = population.post(
+        f"/births/{child}/paternity",
+        {"parent": father, "father": father, "answer": "ACKNOWLEDGED"},
+        user=f"EE{father}",
+    )
+    refused(answer, 409, "person_is_dead")
+
+
+def test_a_child_recorded_as_living_that_was_not(population: Asker, waiting: Any) -> None:
+    mother, _ = couple()
+    child = recorded(population, bundle(mother.code))
+    body = {"mother": mother.code, "on": "2026-03-01", "child": child}
+    for _ in range(2):
+        population.done("/stillbirths", body)
+    assert population.value(f"/births/{child}")["status"] == "STILLBORN"
+    assert waiting(child) == {"civil.child.recorded": "refused", "civil.stillbirth.recorded": "pending"}
+    refused(population.post("/stillbirths", {**body, "mother": single().code}), 404, "unknown_birth")
+
+
+def test_deaths_that_cannot_be(population: Asker) -> None:
+    person = single()
+    before = (person.born - timedelta(days=1)).isoformat()
+    for who, day, status, code in (
+        (person.code, before, 400, "date_out_of_range"),
+        (person.code, "2026-03-02", 400, "date_out_of_range"),
+        ("38001085717", "2026-02-01", 400, "invalid_identity_code"),
+        ("38001085718", "2026-02-01", 404, "unknown_person"),
+        (dead().code, "2026-02-01", 409, "already_dead"),
+    ):
+        refused(population.post("/deaths", {"person": who, "died": day}), status, code)
+
+
+def test_whom_an_order_is_against_does_not_learn_of_it_here(population: Asker, waiting: Any) -> None:
+    parent, child = young_family()
+    against = man().code
+    order = {
+        "protected": parent.code,
+        "against": against,
+        "children": [child.code],
+        "valid_from": "2026-03-01",
+        "order": "2-26-123",
+    }
+    assert population.done("/protection-orders", order)["protected"] == [parent.code, child.code]
+    for person in (parent.code, child.code):
+        assert waiting(person) == {"civil.protection.ordered": "pending"}
+        path = f"/persons/{person}/facts"
+        seen = {fact["name"] for fact in population.value(path)["items"]}
+        assert "protection" in seen
+        facts = population.value(path, user=f"EE{against}")["items"]
+        assert "protection" not in {fact["name"] for fact in facts}
+    refused(population.post("/protection-orders", {**order, "children": [single().code]}), 409, "not_a_child")
+    refused(population.post("/protection-orders", {**order, "against": parent.code}), 400, "bad_request")
+
+
+def test_a_guardian(population: Asker) -> None:
+    _, child = young_family()
+    elder = single()
+    body = {"ward": child.code, "guardian": elder.code, "kind": "guardian", "valid_from": "2026-02-01"}
+    population.done("/guardianships", body)
+    (guardian,) = population.value(f"/persons/{child.code}/guardians")["items"]
+    assert (guardian["code"], guardian["relation"], guardian["since"]) == (
+        elder.code,
+        "guardian",
+        "2026-02-01",
+    )
+    relations = population.value(f"/persons/{elder.code}/relations")["items"]
+    assert (child.code, "ward") in [(one["code"], one["relation"]) for one in relations]
+    population.done("/deaths", {"person": elder.code, "died": "2026-02-20"})
+    assert population.value(f"/persons/{child.code}/guardians")["total"] == 0
+    refused(population.post("/guardianships", {**body, "guardian": dead().code}), 409, "person_is_dead")
+    refused(population.post("/guardianships", {**body, "guardian": child.code}), 400, "bad_request")
+    young = {**body, "guardian": man().code, "valid_from": (man().born + timedelta(days=9)).isoformat()}
+    refused(population.post("/guardianships", young), 400, "bad_request")

@@ -1,0 +1,55 @@
+"""`sild registry --config`: any register as a process; it serves and ends when asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from sild.processes.registry import KINDS, RegistrySettings
+from sild.settings import read_settings
+
+
+@pytest.mark.parametrize("kind", ["population", "residence"])
+def test_the_process_serves_and_ends_when_asked(tmp_path: Path, kind: str) -> None:
+    config = tmp_path / "registry.toml"
+    config.write_text(
+        f'kind = "{kind}"\nsystem = "DEV/GOV/1/{kind}"\ndirectory = "state"\npeople = 200\nlisten = [{{ port = 0 }}]\n'
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", "from sild.cli import main; main()", "registry", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    ) as process:
+        assert process.stdout is not None
+        (address,) = json.loads(process.stdout.readline())["addresses"]
+        with urlopen(f"{address}/health") as response:
+            assert json.load(response)["status"] == "up"
+        with urlopen(Request(f"{address}/description")) as response:
+            described = json.load(response)
+        assert described["@graph"][1]["@id"] == f"urn:x-road:DEV/GOV/1/{kind}"
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=10)
+    assert process.returncode == 0, log
+    assert (tmp_path / "state" / f"{kind}.db").exists()
+
+
+def test_every_kind_of_the_settings_can_be_opened(tmp_path: Path) -> None:
+    kinds = RegistrySettings.model_json_schema()["properties"]["kind"]["enum"]
+    assert set(kinds) == set(KINDS)
+    for kind, opening in KINDS.items():
+        config = tmp_path / f"{kind}.toml"
+        config.write_text(f'kind = "{kind}"\nsystem = "DEV/GOV/1/{kind}"\ndirectory = "{kind}"\npeople = 100\n')
+        application, close = opening(read_settings(RegistrySettings, config), tmp_path / kind)
+        try:
+            assert "/usagePeriod" in application.openapi()["paths"]
+        finally:
+            close()
