@@ -491,6 +491,19 @@ def test_an_order_expires(tmp_path: Path) -> None:
         assert problem(client.post(order["finalize"], {"csr": b64(request())})) == "orderNotReady"
 
 
+def test_an_order_for_a_time_that_has_passed(tmp_path: Path) -> None:
+    clock = SettableClock()
+    clock.at = system_clock()
+    with acme_authority(tmp_path, clock=clock) as authority:
+        client = authority.account()
+        order = client.ready(notAfter=(clock.at + timedelta(minutes=10)).isoformat())
+        clock.at += timedelta(minutes=11)
+        answer = client.post(order["finalize"], {"csr": b64(request())})
+        assert problem(answer) == "orderNotReady"
+        url = order["finalize"].removesuffix("/finalize")
+        assert client.post(url, None).json()["status"] == "invalid"
+
+
 def test_an_order_left_unfinished(tmp_path: Path) -> None:
     """As a process leaves it that is killed between claiming an order and issuing."""
     clock = SettableClock()

@@ -116,7 +116,8 @@ class AcmeOrders:
                 f"{MAX_OPEN_ORDERS} orders of the account are open",
                 headers={"Retry-After": "3600"},
             )
-        order_id, expires = secrets.token_hex(16), at + ORDER_LIFE
+        not_after = self._not_after(content, at)
+        order_id, expires = secrets.token_hex(16), min(at + ORDER_LIFE, not_after or at + ORDER_LIFE)
         authorizations = tuple(
             Authorization(
                 id=secrets.token_hex(16), order_id=order_id, account_id=account.id, type=kind, value=value,
@@ -126,7 +127,7 @@ class AcmeOrders:
         )  # fmt: skip
         order = Order(
             id=order_id, account_id=account.id, status="pending", profile=profile,
-            not_after=self._not_after(content, at), replaces=replaces, expires=expires, processing_since=None,
+            not_after=not_after, replaces=replaces, expires=expires, processing_since=None,
             serial_number=None, problem=None, authorizations=authorizations,
         )  # fmt: skip
         self._store.add_order(order, at=at)
