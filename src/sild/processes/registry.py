@@ -4,27 +4,57 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import click
 from pydantic import Field
 
+from sild.adapter import AsyncXRoadClient, ClientId, ServiceId
 from sild.processes.asgi import Listen, Listener, serve_asgi
-from sild.registries import PopulationRegister, ResidenceRegister, population_app, residence_app
+from sild.registries import (
+    EducationRegister,
+    HospitalRegister,
+    InsuranceRegister,
+    PopulationRegister,
+    ResidenceRegister,
+    SocialRegister,
+    act,
+    education_app,
+    hospital_app,
+    insurance_app,
+    population_app,
+    residence_app,
+    social_app,
+    ward_app,
+)
 from sild.settings import LogLevel, Settings, read_settings
 from sild.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from sild.registries import HasKernel
+
 __all__ = ["RegistrySettings", "command"]
+
+
+ServiceName = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+/[^/]+$")]
+
+
+class SubscriptionSettings(Settings):
+    """Who gets which of the register's events: `types` with `*`, at the subscriber's service."""
+
+    subscriber: str = Field(pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$")  # INSTANCE/CLASS/CODE/SUBSYSTEM
+    service: str = "events"
+    types: tuple[str, ...]
 
 
 class RegistrySettings(Settings):
     """`directory` holds, without `database`, an SQLite file; relative paths start at the TOML file."""
 
-    kind: Literal["population", "residence"] = "population"
+    kind: Literal["population", "residence", "insurance", "social", "education", "hospital"] = "population"
     system: str = Field(
         pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$"
     )  # INSTANCE/CLASS/CODE/SUBSYSTEM, the source of its events
@@ -33,30 +63,73 @@ class RegistrySettings(Settings):
     people: int = Field(default=4_000, ge=100, le=1_000_000)  # about how many move into an empty register
     url: str | None = None  # the address given in the OpenAPI description
     listen: tuple[Listen, ...] = (Listen(port=8000),)
+    security_server: str | None = None  # its own, for information systems; none: sends no events, asks nobody
+    services: Mapping[str, ServiceName] = {}  # registers it asks, by name: INSTANCE/CLASS/CODE/SUBSYSTEM/SERVICE
+    subscriptions: tuple[SubscriptionSettings, ...] = ()
+    events_url: str | None = None  # nats://, when several processes send events; none: the database alone
+    ward_listen: tuple[Listen, ...] = ()  # hospital: the midwife's page, on the ward's own network
+    ward_author: str | None = None  # hospital: code of the midwife who signs there
     log_level: LogLevel = "INFO"
 
 
-Opened = tuple["FastAPI", Callable[[], None]]
-"""The application, and what closes its register."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A register and its application; `ward`: the hospital's other one."""
+
+    register: HasKernel
+    application: FastAPI
+    close: Callable[[], None]
+    ward: FastAPI | None = None
 
 
 def _population(settings: RegistrySettings, directory: Path) -> Opened:
     register = PopulationRegister.open(
         directory, settings.database, system=f"/{settings.system}", people=settings.people
     )
-    return population_app(register, url=settings.url), register.close
+    return Opened(register, population_app(register, url=settings.url), register.close)
 
 
 def _residence(settings: RegistrySettings, directory: Path) -> Opened:
     register = ResidenceRegister.open(
         directory, settings.database, system=f"/{settings.system}", people=settings.people
     )
-    return residence_app(register, url=settings.url), register.close
+    return Opened(register, residence_app(register, url=settings.url), register.close)
+
+
+def _insurance(settings: RegistrySettings, directory: Path) -> Opened:
+    register = InsuranceRegister.open(
+        directory, settings.database, system=f"/{settings.system}", people=settings.people
+    )
+    return Opened(register, insurance_app(register, url=settings.url), register.close)
+
+
+def _social(settings: RegistrySettings, directory: Path) -> Opened:
+    register = SocialRegister.open(
+        directory, settings.database, system=f"/{settings.system}", people=settings.people
+    )
+    return Opened(register, social_app(register, url=settings.url), register.close)
+
+
+def _education(settings: RegistrySettings, directory: Path) -> Opened:
+    register = EducationRegister.open(
+        directory, settings.database, system=f"/{settings.system}", people=settings.people
+    )
+    return Opened(register, education_app(register, url=settings.url), register.close)
+
+
+def _hospital(settings: RegistrySettings, directory: Path) -> Opened:
+    register = HospitalRegister.open(directory, settings.database, system=f"/{settings.system}")
+    ward = ward_app(register, author=settings.ward_author) if settings.ward_author else None
+    return Opened(register, hospital_app(register, url=settings.url), register.close, ward)
 
 
 KINDS: Mapping[str, Callable[[RegistrySettings, Path], Opened]] = {
     "population": _population,
     "residence": _residence,
+    "insurance": _insurance,
+    "social": _social,
+    "education": _education,
+    "hospital": _hospital,
 }
 
 
@@ -75,10 +148,32 @@ def command(config: Path) -> None:
 
 
 async def run(settings: RegistrySettings, *, base: Path) -> None:
-    """Open the register and serve it until the process is asked to end."""
-    application, close = await asyncio.to_thread(KINDS[settings.kind], settings, base / settings.directory)
+    """Open the register, serve it and let it act until the process is asked to end."""
+    opened = await asyncio.to_thread(KINDS[settings.kind], settings, base / settings.directory)
+    at_work = asyncio.create_task(_act(settings, opened.register))
     try:
-        listeners = [Listener(application, listen.at(base)) for listen in settings.listen]
+        listeners = [Listener(opened.application, listen.at(base)) for listen in settings.listen]
+        if opened.ward is not None:
+            listeners += [Listener(opened.ward, listen.at(base)) for listen in settings.ward_listen]
         await serve_asgi(listeners, name="registry")
     finally:
-        close()
+        at_work.cancel()
+        await asyncio.gather(at_work, return_exceptions=True)
+        opened.close()
+
+
+async def _act(settings: RegistrySettings, register: HasKernel) -> None:
+    for wanted in settings.subscriptions:
+        outbox = register.kernel.outbox
+        await asyncio.to_thread(outbox.subscribe, wanted.subscriber, wanted.service, wanted.types)
+    if settings.security_server is None:
+        return
+    services = {name: _service(text) for name, text in settings.services.items()}
+    client = ClientId(*settings.system.split("/"))
+    async with AsyncXRoadClient(settings.security_server, client) as xroad:
+        await act(register, xroad, services=services, events_url=settings.events_url)
+
+
+def _service(text: str) -> ServiceId:
+    *subsystem, service = text.split("/")
+    return ServiceId(ClientId(*subsystem), service)

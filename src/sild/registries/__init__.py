@@ -5,27 +5,50 @@ in a directory of its own: register.py opens it, http.py is its REST interface, 
 synthetic people are the same (synthetic/). identity_codes/ tells what identity codes mean (pure).
 
 population/  people, families, births, deaths        residence/  divisions, addresses, dwellings, who lives where
+insurance/   cover and card                          social/     contributions, offers of benefits, payment orders
+education/   kindergarten places and their queue     hospital/   notices of birth and death, the ward's page
+
+The last four act by themselves on others' events: tasks/ (what is still to do, the silence switch), exchange.py (what they say to
+others over X-Road), acting.py (`act`: a register at work beside its application).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sild.registries.acting import HasKernel, act
+from sild.registries.education.register import EducationRegister
+from sild.registries.exchange import event_delivery
+from sild.registries.hospital.register import HospitalRegister
 from sild.registries.identity_codes import IdentityCode, InvalidIdentityCode, parse_identity_code
+from sild.registries.insurance.register import InsuranceRegister
 from sild.registries.population.register import PopulationRegister
 from sild.registries.residence.register import ResidenceRegister
+from sild.registries.social.register import SocialRegister
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 __all__ = [
+    "EducationRegister",
+    "HasKernel",
+    "HospitalRegister",
     "IdentityCode",
+    "InsuranceRegister",
     "InvalidIdentityCode",
     "PopulationRegister",
     "ResidenceRegister",
+    "SocialRegister",
+    "act",
+    "education_app",
+    "event_delivery",
+    "hospital_app",
+    "insurance_app",
     "parse_identity_code",
     "population_app",
     "residence_app",
+    "social_app",
+    "ward_app",
 ]
 
 
@@ -44,3 +67,38 @@ def residence_app(register: ResidenceRegister, *, url: str | None = None) -> Fas
     from sild.registries.residence.http import make_app
 
     return make_app(register, url=url)
+
+
+def insurance_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
+    """As `population_app`."""
+    from sild.registries.insurance.http import make_app
+
+    return make_app(register, url=url)
+
+
+def social_app(register: SocialRegister, *, url: str | None = None) -> FastAPI:
+    """As `population_app`."""
+    from sild.registries.social.http import make_app
+
+    return make_app(register, url=url)
+
+
+def education_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
+    """As `population_app`."""
+    from sild.registries.education.http import make_app
+
+    return make_app(register, url=url)
+
+
+def hospital_app(register: HospitalRegister, *, url: str | None = None) -> FastAPI:
+    """As `population_app`. The ward's page is another application, for another network: `ward_app`."""
+    from sild.registries.hospital.http import make_app
+
+    return make_app(register, url=url)
+
+
+def ward_app(register: HospitalRegister, *, author: str) -> FastAPI:
+    """The midwife's page, at `/ward/`. author: code of the midwife, who signs; the page asks nobody to log in."""
+    from sild.registries.hospital.ward import make_ward
+
+    return make_ward(register, author=author)

@@ -173,10 +173,7 @@ def test_a_refused_form_keeps_what_was_written(ward: tuple[Site, HospitalRegiste
     site, register = ward
     status, page = post(site, "/ward/births", {**FORM, "mother": "<b>1", "token": "form-0001"})
     assert status == 422 and "Teadet ei kirjutatud" in page
-    raw = site.post(
-        "/ward/births", content=urlencode({**FORM, "mother": "<b>1", "token": "f" * 9}), headers=FORM_HEADERS
-    )
-    assert "<b>1" not in raw.text
+    assert "<b>1" not in page and "&lt;b&gt;1" in page
     for wrong in ({"born": "yesterday"}, {"multiple": "two"}, {"token": ""}):
         assert post(site, "/ward/births", {**FORM, "token": "form-0001", **wrong})[0] == 422
     assert register.notices() == []

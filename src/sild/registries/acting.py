@@ -1,0 +1,53 @@
+"""A register at work beside its application: its events go out, and what it still has to do gets done.
+
+await act(register, xroad_client, services={"population": ServiceId(...)}, events_url=None)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from sild.adapter import AsyncXRoadClient
+from sild.events import open_dispatcher
+from sild.registries.exchange import Exchange, event_delivery
+from sild.registries.kernel import Kernel
+from sild.registries.tasks import ActingRegister
+from sild.xroad import ServiceId
+
+__all__ = ["HasKernel", "act"]
+
+
+class HasKernel(Protocol):
+    """Any register."""
+
+    @property
+    def kernel(self) -> Kernel: ...
+
+
+async def act(
+    register: HasKernel,
+    client: AsyncXRoadClient,
+    *,
+    services: Mapping[str, ServiceId] | None = None,
+    events_url: str | None = None,
+) -> None:
+    """Until cancelled. client: the register's own subsystem at its security server.  services: of the registers it asks, by name.
+
+    events_url: see `sild.events.open_dispatcher`.
+    """
+    kernel, loop = register.kernel, asyncio.get_running_loop()
+    deliver = event_delivery(client)
+    sender = open_dispatcher(kernel.outbox, deliver, system=kernel.system, events_url=events_url)
+    kernel.wake = lambda: _soon(loop, sender.wake)
+    work: list[Coroutine[Any, Any, None]] = [sender.run()]
+    if isinstance(register, ActingRegister):
+        worker = register.worker(Exchange(client, services or {}))
+        work.append(worker.run())
+    await asyncio.gather(*work)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(wake)
