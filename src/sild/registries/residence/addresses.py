@@ -54,6 +54,7 @@ class Dwelling:
     address: Address
     apartment: str | None
     floor_area: float | None
+    floor_area_fact: int | None
     capacity: int | None
 
     @property
@@ -122,10 +123,11 @@ def dwelling(use: Use, dwelling_id: str, *, on: date | None = None) -> Dwelling:
     ).one_or_none()
     if row is None:
         raise CallerError("no such dwelling", code="unknown_dwelling")
-    area = use.facts.value(dwelling_id, "floor_area", on=on or use.today)
+    fact = use.facts.fact(dwelling_id, "floor_area", on=on or use.today)
+    area = None if fact is None else fact.value
     per_person = AREA_PER_PERSON.get(row.country)
     capacity = int(area // per_person) if per_person is not None and area is not None else None
-    return Dwelling(dwelling_id, _address(row), row.apartment, area, capacity)
+    return Dwelling(dwelling_id, _address(row), row.apartment, area, fact.id if fact else None, capacity)
 
 
 def _address(row: Row[Any]) -> Address:

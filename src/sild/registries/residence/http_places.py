@@ -71,6 +71,7 @@ class DwellingState(Model):
     division: str
     apartment: str | None = None
     floor_area: float | None = Field(default=None, description="m²")
+    floor_area_fact: int | None = None
     capacity: int | None = Field(
         default=None, description="How many the law lets live there; none: it does not say"
     )
@@ -154,6 +155,7 @@ def _add_addresses(app: FastAPI, kernel: Kernel) -> None:
                 division=home.address.division,
                 apartment=home.apartment,
                 floor_area=home.floor_area,
+                floor_area_fact=home.floor_area_fact,
                 capacity=home.capacity,
             )
 
