@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 import zlib
 from base64 import b64decode, b64encode
@@ -259,6 +260,10 @@ def read_evidence(archive: bytes, handle: EvidenceHandle, *, max_bytes: int) -> 
     return Evidence(handle, found[False], found[True])
 
 
+# What zipfile raises for files that are none, or broken.
+_DAMAGE = (NotImplementedError, RuntimeError, OSError, EOFError, ValueError, OverflowError, struct.error)
+
+
 def _containers(archive: bytes, max_bytes: int) -> Iterator[EvidenceContainer]:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
@@ -268,7 +273,7 @@ def _containers(archive: bytes, max_bytes: int) -> Iterator[EvidenceContainer]:
             for entry in entries:
                 with opened.open(entry) as file:
                     yield EvidenceContainer(entry.filename, file.read(entry.file_size))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, *_DAMAGE) as error:
         raise PeerError(f"the evidence is not a readable ZIP file: {error}", code="invalid_message") from None
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -15,6 +17,17 @@ __all__ = ["ArchiveReport", "LinkingInfo", "verify_archive"]
 LINKING_INFO = "linkinginfo"
 MAX_LINKING_INFO_BYTES = 64 * 1024 * 1024
 NOTHING = "-"
+# What zipfile raises for files that are none, or broken.
+_DAMAGE = (
+    NotImplementedError,
+    EOFError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+    OSError,
+    OverflowError,
+    struct.error,
+)
 
 
 @dataclass(slots=True)
@@ -58,7 +71,7 @@ def verify_archive(file: BinaryIO, *, previous_digest: str | None = None) -> Arc
     try:
         with zipfile.ZipFile(file) as archive:
             return _verify(archive, previous_digest)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, *_DAMAGE) as error:
         raise PeerError(f"not a message log archive: {error}", code="malformed_hash_chain") from error
 
 
