@@ -145,7 +145,8 @@ def verify_token(
     claims = _verify_signature(token, keys, token_type)
     wanted = {audience} if isinstance(audience, str) else set(audience)
     named = claims.get("aud")
-    audiences = {named} if isinstance(named, str) else set(named) if isinstance(named, list) else set()
+    listed = [named] if isinstance(named, str) else named if isinstance(named, list) else []
+    audiences = {one for one in listed if isinstance(one, str)}
     if claims.get("iss") != issuer or not wanted & audiences:
         raise _invalid("the token is another issuer's or for another audience")
     now, skew = at.timestamp(), CLOCK_SKEW.total_seconds()
@@ -199,7 +200,10 @@ def _time(claims: Claims, name: str) -> float | None:
         return None
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise _invalid(f"{name} is no time")
-    return float(found)
+    try:
+        return float(found)
+    except OverflowError:
+        raise _invalid(f"{name} is no time") from None
 
 
 def _invalid(message: str) -> TrustError:
