@@ -124,6 +124,8 @@ def read_mail_yml(path: Path) -> MailServer:
 
 
 Kind = TypeVar("Kind", bound=_Yml)
+# What PyYAML raises for a value that is not what its tag says: `!!int ""`, `!!timestamp x`, `!!bool x`.
+_TAGGED = (AttributeError, IndexError, KeyError, TypeError, OverflowError)
 
 
 def _read(kind: type[Kind], path: Path) -> Kind:
@@ -131,7 +133,7 @@ def _read(kind: type[Kind], path: Path) -> Kind:
         values = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise CallerError(f"{path}: {error.strerror or error}", code="acme.acme_yaml_missing") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, *_TAGGED, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         raise CallerError(f"{path} is no YAML{f', line {where.line + 1}' if where else ''}") from None
     if values is not None and not isinstance(values, Mapping):
