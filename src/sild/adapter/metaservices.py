@@ -65,7 +65,7 @@ class OpenAPIDescription:
         """JSON, or YAML. Raises PeerError (`invalid_body`)."""
         try:
             read = json.loads(self.data)
-        except ValueError:
+        except (ValueError, RecursionError):
             read = self._yaml()
         if not isinstance(read, dict):
             raise PeerError("the description is not an OpenAPI document", code="invalid_body")
@@ -76,8 +76,12 @@ class OpenAPIDescription:
 
         try:
             return yaml.safe_load(self.data)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, *_TAGGED, RecursionError):
             raise PeerError("the description is neither JSON nor YAML", code="invalid_body") from None
+
+
+# What PyYAML raises for a value that is not what its tag says: `!!int ""`, `!!timestamp x`, `!!bool x`.
+_TAGGED = (AttributeError, IndexError, KeyError, TypeError, OverflowError)
 
 
 def list_clients_target(instance_identifier: str | None) -> bytes:

@@ -222,7 +222,7 @@ def read_fault(code: bytes, status: int, body: bytes, *, query_id: str) -> XRoad
 def _json_fields(body: bytes) -> dict[str, str]:
     try:
         read = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {str(name): str(value) for name, value in read.items()} if isinstance(read, dict) else {}
 
