@@ -6,6 +6,7 @@ is needed, but they are verified, logged and signed like any message. Rendering 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -187,25 +188,44 @@ async def _openapi(
             raise
         raise _unreadable(url, error.message) from error
     is_json = b"application/json" in (content_type or b"") or urlsplit(url).path.endswith(".json")
-    return content_type or b"application/octet-stream", _anonymised(data, is_json=is_json)
+    # aside: a description of megabytes takes seconds, in which messages go on
+    told = await asyncio.to_thread(anonymised_openapi, data, is_json=is_json)
+    return content_type or b"application/octet-stream", told
 
 
 def _unreadable(url: str, why: str) -> PeerError:
     return PeerError(f"Failed reading service description from {url}. {why}", code="internal_error")
 
 
-def _anonymised(data: bytes, *, is_json: bool) -> bytes:
-    """Server addresses cut to their path; one with variables is left as it is (X-Road's rule)."""
+def anonymised_openapi(data: bytes, *, is_json: bool) -> bytes:
+    """Server addresses cut to their path; one with variables is left as it is (X-Road's rule).
+
+    Raises CallerError (`bad_request`).
+    """
     document = load_description(data)
     servers = document.get("servers")
     for server in servers if isinstance(servers, list) else ():
         url = server.get("url") if isinstance(server, dict) else None
         if isinstance(url, str) and not ("{" in url and "}" in url):
-            server["url"] = urlsplit(url).path
-    if is_json:
-        return _json(document)
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
+            server["url"] = _path(url)
+    try:
+        if is_json:
+            return _json(document)
+        dumped: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    except (TypeError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise CallerError("the description cannot be written", code="bad_request") from error
+    return dumped.encode("utf-8", "replace")
+
+
+_Dumper: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:  # no address, so nothing of it is told
+        return ""
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import urljoin, urlsplit
 
 import yaml
@@ -19,6 +20,8 @@ from sild.errors import CallerError
 __all__ = ["OpenApiDescription", "load_description", "parse_openapi"]
 
 MAX_DESCRIPTION_BYTES = 10 * 1024 * 1024
+MAX_DEPTH = 200
+MAX_VALUES = 1_000_000
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _TEMPLATE = re.compile(r"\{[^{}/]*\}")
 
@@ -33,11 +36,20 @@ class OpenApiDescription:
     endpoints: tuple[tuple[str, str], ...]
 
 
-class _Loader(yaml.SafeLoader):
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise _refused("YAML aliases are not accepted")
-        return super().compose_node(parent, index)
+# What PyYAML raises for a value that is not what its tag says: `!!int ""`, `!!bool x`.
+_TAGGED = (AttributeError, IndexError, KeyError, TypeError, OverflowError)
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+# libyaml where PyYAML was built with it: several times as fast.
+_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc, valid-type]  # chosen when this is loaded
+    """Reads what JSON could say too: a date stays a text."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+        for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def parse_openapi(data: bytes, *, description_url: str) -> OpenApiDescription:
@@ -76,10 +88,25 @@ def _load(data: bytes) -> object:
         if text.lstrip().startswith("{"):
             loaded: object = json.loads(text)
         else:
-            loaded = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that refuses aliases
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
+            _ensure_plain(text)
+            loaded = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except (ValueError, yaml.YAMLError, *_TAGGED, RecursionError) as error:
         raise _refused(f"the description cannot be read: {type(error).__name__}") from error
     return loaded
+
+
+def _ensure_plain(text: str) -> None:
+    """No aliases, no more depth and values than a description has: asked of the events, before anything is built of them."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        if isinstance(event, yaml.AliasEvent):
+            raise _refused("YAML aliases are not accepted")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH or count > MAX_VALUES:
+            raise _refused("the description is nested too deep, or has too many values")
 
 
 def _base_url(servers: object, description_url: str) -> str:
@@ -93,8 +120,11 @@ def _base_url(servers: object, description_url: str) -> str:
         for name, variable in variables.items() if isinstance(variables, dict) else ():
             if isinstance(variable, dict):
                 url = url.replace("{" + str(name) + "}", str(variable.get("default", "")))
-    url = urljoin(description_url, url)
-    parsed = urlsplit(url)
+    try:
+        url = urljoin(description_url, url)
+        parsed = urlsplit(url)
+    except ValueError:
+        raise _refused(f"the server address {url!r} cannot be read") from None
     if parsed.scheme not in ("http", "https") or not parsed.hostname:
         raise _refused(f"the server address {url!r} is not http or https")
     return url
