@@ -10,6 +10,7 @@ from sild.errors import CallerError
 __all__ = ["FormField", "parse_form"]
 
 MAX_FIELDS = 16
+MAX_HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class FormField:
 
 def parse_form(content_type: str, body: bytes) -> tuple[FormField, ...]:
     """The fields of a whole body in memory. Raises CallerError for anything but a well-formed form."""
+    if len(content_type) > MAX_HEAD_BYTES:
+        raise CallerError("the content type of the form is too long")
     header = Message()
     header["content-type"] = content_type
     boundary = header.get_param("boundary")
@@ -39,7 +42,7 @@ def parse_form(content_type: str, body: bytes) -> tuple[FormField, ...]:
 def _field(piece: bytes) -> FormField:
     padding, _, rest = piece.partition(b"\r\n")
     head, divider, data = rest.partition(b"\r\n\r\n")
-    if padding.strip() or not divider:
+    if padding.strip() or not divider or len(head) > MAX_HEAD_BYTES:
         raise CallerError("a field of the form has no header")
     disposition = Message()
     for line in head.decode("utf-8", "replace").split("\r\n"):
