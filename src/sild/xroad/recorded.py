@@ -53,7 +53,7 @@ def read_recorded_message(chunks: Iterable[bytes]) -> tuple[RecordedHead, Iterat
             raise PeerError("the framing of the recorded message is ambiguous", code="io_error")
         return head, _dechunk(source)
     if length is not None:
-        if not length.isdigit():
+        if not (length.isascii() and length.isdigit() and len(length) <= 18):
             raise PeerError("Content-Length is no number", code="io_error")
         return head, _exactly(source, int(length))
     return head, source.rest()
