@@ -68,7 +68,10 @@ class Days(_Part):
 
 
 class Profile(_Part):
-    """country: ISO 3166-1.  languages: the official one first.  zone: of the IANA database.  currency: ISO 4217."""
+    """country: ISO 3166-1.  languages: the official one first.  zone: of the IANA database.  currency: ISO 4217.
+
+    bound: decisions that a rule makes by itself when every check is green and nothing is left to discretion; else an official does.
+    """
 
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     names: Mapping[str, str]
@@ -77,6 +80,7 @@ class Profile(_Part):
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     days: Days = Days()
     deadlines: Mapping[Word, Deadline] = {}
+    bound: tuple[Word, ...] = ()
     divisions: tuple[Division, ...] = ()
     competence: tuple[Competence, ...] = ()
 

@@ -1,0 +1,244 @@
+"""J1, the birth of a child: the state hears of it, the parents choose a name, everything else comes to them (docs/journeys.md).
+
+    OPENED ──DECLARE──▶ DECLARED ──COSIGN──▶ AGREED ──APPROVE──▶ REGISTERING ──REGISTER──▶ REGISTERED ──OFFER──▶ OFFERED
+       ▲                    └─────PROPOSE──▶ DIFFERED ──┘ │                                  ACCEPT──▶ ACCEPTED ──GRANT──▶
+       └── DECLARE ── RETURNED ◀──RETURN────────┴─────────┘                                  GRANTED ──CLOSE──▶ CLOSED
+
+A parent alone is agreed with themselves. Of two names the first valid signature holds. Paternity is a branch of its own: denied,
+it stops, the others go on. COVER, CARD, QUEUE and PLACE come when other bodies say so, in any order, and move no status. After a
+death or a stillbirth the case falls silent; after a protection order people go on by hand.
+
+birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
+birth_screens.py, birth_answers.py  what is shown, chosen from, and looked over
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from sild.cases.actor import Actor
+from sild.cases.birth_answers import check_acceptance, check_offline, check_return, name_defects
+from sild.cases.birth_effects import AT_THE_DESK, BEFORE_NAME, effects_of
+from sild.cases.birth_facts import Grounds, declared, recorded, results_of, same_names
+from sild.cases.birth_jobs import BirthJobs
+from sild.cases.birth_screens import BirthScreens
+from sild.cases.case import Case, Taken
+from sild.cases.process import Asking, Effects, Given, JobFunction, Process, Rule, Waiting
+from sild.cases.refusals import Refused
+from sild.cases.views import FactLine, Options
+from sild.catalogue import PublicService, Screen
+from sild.i18n import Texts
+
+__all__ = ["Birth"]
+
+
+class Birth(Process):
+    """published: the service of the pack, whose grounds every message cites.  texts: the pack's, for labels of choices."""
+
+    service = "birth"
+    rules = (
+        Rule("OPEN", by=("state",)),
+        Rule("RECORD", by=("state",), when=("OPENED",), once="case"),
+        Rule("REMIND", by=("state",), when=("OPENED", "DECLARED"), once="case"),
+        Rule("REST", by=("state",), to="SILENCED"),
+        Rule("SILENCE", by=("state",)),
+        # the parents
+        Rule("DECLARE", by=("parent",), when=BEFORE_NAME, screen="birth.check_and_name", acr="substantial", resumes=True),
+        Rule("COSIGN", by=("parent",), when=("DECLARED",), to="AGREED", screen="birth.cosign", acr="substantial"),
+        Rule("PROPOSE", by=("parent",), when=("DECLARED",), to="DIFFERED", screen="birth.cosign", acr="substantial"),
+        Rule("ACKNOWLEDGE", by=("named",), screen="birth.paternity", acr="high"),
+        Rule("DENY", by=("named",), screen="birth.paternity", acr="high"),
+        Rule("PATERNITY", by=("state",)),
+        # the official, or a rule where nothing is left to discretion
+        Rule("EXAMINE", by=("state",), when=AT_THE_DESK),
+        Rule("APPROVE", by=("official", "state"), when=(*AT_THE_DESK, "REGISTERING"), to="REGISTERING", screen="birth.desk", decides=True),
+        Rule("RETURN", by=("official",), when=AT_THE_DESK, to="RETURNED", screen="birth.desk", decides=True, stops="returned", is_return=True),
+        Rule("ENTER_OFFLINE", by=("official", "clerk"), when=(*BEFORE_NAME, *AT_THE_DESK), to="REGISTERING", screen="birth.offline", decides=True),
+        Rule("HALT", by=("state",), when=("REGISTERING",), to="AGREED"),
+        Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
+        # what other bodies do
+        Rule("ADDRESS", by=("state",), once="case"),
+        Rule("COVER", by=("state",), once="case"),
+        Rule("CARD", by=("state",), once="case"),
+        Rule("QUEUE", by=("state",)),
+        Rule("PLACE", by=("state",)),
+        Rule("HOLD_OFFER", by=("state",)),
+        Rule("OFFER", by=("state",)),
+        Rule("ACCEPT", by=("parent",), when=("OFFERED",), to="ACCEPTED", screen="birth.offer", acr="substantial"),
+        Rule("REFUSE_ACCEPTANCE", by=("state",), when=("ACCEPTED",), to="OFFERED"),
+        Rule("GRANT", by=("state",), to="GRANTED", once="case"),
+        Rule("CLOSE", by=("state",), when=("GRANTED",), to="CLOSED"),
+    )  # fmt: skip
+    waiting = (
+        Waiting("birth.check_and_name", "parent", ("OPENED", "RETURNED"), deadline="birth.choose_name"),
+        Waiting("birth.cosign", "parent", ("DECLARED",)),
+        Waiting("birth.paternity", "named", ("OPENED", "DECLARED", *AT_THE_DESK, "RETURNED")),
+        Waiting("birth.desk", "official", AT_THE_DESK),
+        Waiting("birth.offline", "clerk", BEFORE_NAME),
+        Waiting("birth.offer", "parent", ("OFFERED",)),
+    )
+    events: ClassVar[Mapping[str, str]] = {
+        "civil.child.recorded": "begin",
+        "civil.birth.registered": "registered",
+        "insurance.cover.began": "cover",
+        "insurance.card.issued": "card",
+        "social.offer.made": "offer",
+        "social.offer.held": "offer",
+        "social.benefit.granted": "granted",
+        "education.queue.joined": "queue",
+        "education.wait.reviewed": "queue",
+        "education.place.offered": "queue",
+    }
+    silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "child": ("death", "stillbirth", "protection_order"),
+        "parent": ("protection_order",),
+    }
+    visible: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "parent": ("child", "parent"),
+        "named": ("child",),
+        "official": ("child", "parent", "named"),
+    }
+    closed = ("CLOSED", "SILENCED")
+    conflict_basis = "HMS § 10"
+
+    def __init__(self, published: PublicService, texts: Texts) -> None:
+        """Raises CallerError (`no_legal_ground`)."""
+        grounds = Grounds.of(published)
+        self._jobs = BirthJobs(self.service, grounds)
+        self._screens = BirthScreens(grounds, texts)
+
+    # --- the fold
+
+    def status(self, status: str, taken: Taken, before: Case) -> str:
+        match taken.name:
+            case "DECLARE":
+                return self._declared(status, taken, before)
+            case "PATERNITY" if taken.data["status"] == "ACKNOWLEDGED" and status == "AGREED":
+                return "DECLARED"  # who has become a parent chooses the name, too
+            case "SILENCE":
+                return status if taken.data["reason"] == "protection_order" else "SILENCED"
+            case "REGISTER":
+                return _benefits(before, "REGISTERED")
+            case "OFFER":
+                return _benefits(before, "OFFERED") if before.has("REGISTER") else status
+        return super().status(status, taken, before)
+
+    def _declared(self, status: str, taken: Taken, before: Case) -> str:
+        """A declaration while another's waits is an answer to it."""
+        if status == "DECLARED":
+            first = declared(before)
+            assert first is not None
+            return "AGREED" if same_names(first.data, taken.data) else "DIFFERED"
+        return "AGREED" if taken.data["alone"] else "DECLARED"
+
+    def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
+        """Who has answered in this round is not asked again, nor anybody about a paternity that was settled."""
+        if waiting.screen == "birth.paternity":
+            settled = case.given("PATERNITY").get("status") in ("ACKNOWLEDGED", "DENIED")
+            return not settled and not _has_answered(case.actions, person, "ACKNOWLEDGE", "DENY")
+        if waiting.screen == "birth.cosign":
+            return not _has_answered(case.since("RETURN"), person, "DECLARE", "COSIGN", "PROPOSE")
+        if waiting.screen == "birth.check_and_name":
+            return recorded(case) is not None
+        return True
+
+    # --- what is given
+
+    async def check(
+        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> Given:
+        match rule.name:
+            case "DECLARE":
+                return self._check_declaration(case, values, actor)
+            case "PROPOSE":
+                return Given(
+                    {"given_names": values.get("given_names"), "family_name": values.get("family_name")},
+                    name_defects(case, values),
+                )
+            case "COSIGN":
+                return Given({})
+            case "ACKNOWLEDGE" | "DENY":
+                return self._check_paternity(case, rule, values, actor)
+            case "APPROVE":
+                return Given(
+                    {"without_father": bool(values.get("without_father")), "words": values.get("words")}
+                )
+            case "RETURN":
+                return check_return(values)
+            case "ENTER_OFFLINE":
+                return check_offline(case, values, actor)
+            case "ACCEPT":
+                given = check_acceptance(values, await self._screens.offer(case, asking))
+                made = case.given("OFFER")
+                return Given(
+                    {**given.data, "offer": made["offer"], "version": made["version"]}, given.defects
+                )
+        return Given(values)
+
+    def _check_declaration(self, case: Case, values: Mapping[str, Any], actor: Actor) -> Given:
+        if recorded(case) is None:
+            raise Refused(
+                "the population register has not told us of the child yet",
+                code="register_down",
+                register="population",
+            )
+        if case.status == "DECLARED" and _has_answered(case.since("RETURN"), actor.acting_for, "DECLARE"):
+            raise Refused("you have sent this; the other parent is asked", code="already_done")
+        others = [person for person in case.persons("parent") if person != actor.acting_for]
+        return Given({**values, "alone": not others}, name_defects(case, values))
+
+    def _check_paternity(self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor) -> Given:
+        if _has_answered(case.actions, actor.acting_for, "ACKNOWLEDGE", "DENY"):
+            raise Refused("you have answered this before", code="already_done")
+        if case.given("PATERNITY").get("status") in ("ACKNOWLEDGED", "DENIED"):
+            raise Refused("paternity was settled before", code="too_late")
+        said = recorded(case)
+        is_mother = said is not None and said.mother == actor.acting_for
+        custody = values.get("custody") or "joint"
+        return Given({"custody": custody} if is_mother and rule.name == "ACKNOWLEDGE" else {})
+
+    def after(self, case: Case, taken: Taken) -> Effects:
+        return effects_of(case, taken)
+
+    # --- what takes time, what is shown
+
+    def jobs(self) -> Mapping[str, JobFunction]:
+        return self._jobs.by_kind()
+
+    async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
+        return await self._screens.options(case, screen, actor, asking)
+
+    async def suggested(self, case: Case, screen: Screen, actor: Actor) -> Mapping[str, Sequence[str]]:
+        return self._screens.suggested(case, screen)
+
+    async def facts(
+        self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
+    ) -> Sequence[FactLine] | None:
+        return await self._screens.facts(case, of, concepts, actor, asking)
+
+    def shown(self, case: Case, taken: Taken, actor: Actor) -> Mapping[str, Any]:
+        """Of an action on the timeline: no account, no address, no code of another person."""
+        return {name: value for name, value in taken.data.items() if name in _ON_TIMELINE}
+
+    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+        return results_of(case) if role in ("parent", "official") else {}
+
+
+_ON_TIMELINE = frozenset(
+    ("given_names", "family_name", "status", "defects", "words", "reason", "registered_at", "place", "waiting",
+     "review_on", "state", "kindergarten", "choice", "reserved_number", "registered_on", "born", "is_bound")
+)  # fmt: skip
+
+
+def _has_answered(actions: Sequence[Taken], person: str, *names: str) -> bool:
+    return any(taken.name in names and taken.acting_for == person for taken in actions)
+
+
+def _benefits(before: Case, status: str) -> str:
+    """A birth registered, or an offer made, does not undo what came of the offer already."""
+    if before.has("GRANT"):
+        return "GRANTED"
+    if before.status == "ACCEPTED":
+        return "ACCEPTED"
+    return "OFFERED" if before.has("OFFER") else status

@@ -1,0 +1,72 @@
+"""What was given in a case of birth, looked over before it is taken: every defect at once, by field and reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from sild.cases.actor import Actor
+from sild.cases.birth_facts import recorded
+from sild.cases.case import Case
+from sild.cases.process import Given
+from sild.catalogue import Defect
+
+__all__ = ["check_acceptance", "check_offline", "check_return", "name_defects"]
+
+MOST_GIVEN_NAMES = 3
+"""In Estonia (Nimeseadus § 7). Viet Nam sets no number, but a length, which the screen has."""
+_NAME = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*")
+_RESERVED = re.compile(r"(?P<unit>[0-9]{4,5})-(?P<year>[0-9]{4})-(?P<number>[0-9]{4})")
+"""A number of a commune's block, written down where there was no network: `0793-2026-0007`."""
+
+
+def name_defects(case: Case, values: Mapping[str, Any]) -> tuple[Defect, ...]:
+    """A name is made of letters of any script. The register looks again when it registers."""
+    said = recorded(case)
+    country = said.country if said is not None else "EE"
+    found = []
+    given, family = values.get("given_names"), values.get("family_name")
+    if not isinstance(given, str):
+        found.append(Defect("given_names", "missing"))
+    elif _NAME.fullmatch(given) is None:
+        found.append(Defect("given_names", "not_a_name"))
+    elif country == "EE" and len(given.replace("-", " ").split()) > MOST_GIVEN_NAMES:
+        found.append(Defect("given_names", "too_many_names"))
+    if not isinstance(family, str):
+        found.append(Defect("family_name", "missing"))
+    elif _NAME.fullmatch(family) is None:
+        found.append(Defect("family_name", "not_a_name"))
+    return tuple(found)
+
+
+def check_return(values: Mapping[str, Any]) -> Given:
+    """An official names what is wrong, by reason codes, and may say more in words."""
+    reasons = list(values.get("defects") or ())
+    defects = () if reasons else (Defect("defects", "missing"),)
+    return Given({"defects": reasons, "words": values.get("words") or ""}, defects)
+
+
+def check_offline(case: Case, values: Mapping[str, Any], actor: Actor) -> Given:
+    """A birth entered on paper under a number of the commune's own block, brought in when the network is back."""
+    found = list(name_defects(case, values))
+    number = _RESERVED.fullmatch(str(values.get("reserved_number", "")))
+    if number is None:
+        found.append(Defect("reserved_number", "not_a_reserved_number"))
+    elif actor.authority is not None and actor.authority.partition("@")[2] != number["unit"]:
+        found.append(Defect("reserved_number", "number_of_another_office"))
+    said, day = recorded(case), values.get("registered_on")
+    if said is None or not day or date.fromisoformat(day) < said.born:
+        found.append(Defect("registered_on", "before_birth"))
+    kept = ("given_names", "family_name", "reserved_number", "registered_on")
+    return Given({name: values.get(name) for name in kept}, tuple(found))
+
+
+def check_acceptance(values: Mapping[str, Any], offer: Mapping[str, Any] | None) -> Given:
+    """offer: as the board holds it now; None: it does not answer, and the choice waits with the acceptance until it does."""
+    found = []
+    if offer is not None and values.get("choice") not in [choice["id"] for choice in offer["choices"]]:
+        found.append(Defect("choice", "not_an_option"))
+    kept = {name: values.get(name) for name in ("choice", "account")}
+    return Given(kept, tuple(found))

@@ -1,0 +1,196 @@
+"""What follows from an action of a case of birth: who is told, what is done next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from sild.cases.birth_facts import declared, is_done, recorded, same_names
+from sild.cases.case import Case, Party, Taken
+from sild.cases.process import Effects, Job, NewNotice
+
+__all__ = ["AT_THE_DESK", "BEFORE_NAME", "effects_of"]
+
+BEFORE_NAME = ("OPENED", "DECLARED", "RETURNED")
+AT_THE_DESK = ("AGREED", "DIFFERED")
+REMINDER = timedelta(days=7)
+"""So long before the last day for a name who has not chosen is reminded."""
+
+
+def effects_of(case: Case, taken: Taken) -> Effects:
+    match taken.name:
+        case "RECORD":
+            return _recorded(case)
+        case "DECLARE" | "COSIGN" | "PROPOSE":
+            return _answered(case, taken)
+        case "ACKNOWLEDGE" | "DENY":
+            arguments = {
+                "parent": taken.acting_for,
+                "acting": taken.person,
+                "answer": taken.name,
+                "custody": taken.data.get("custody", "joint"),
+            }
+            return Effects(jobs=(Job("paternity", arguments),))
+        case "PATERNITY":
+            return _paternity(case, taken)
+        case "EXAMINE":
+            return _examined(case, taken)
+        case "REMIND":
+            idle = {said.acting_for for said in case.since("RETURN") if said.name in ("DECLARE", "COSIGN")}
+            waited_for = [
+                notice for notice in _to_parents(case, "notice.choose_by") if notice.person not in idle
+            ]
+            return Effects(notices=tuple(waited_for))
+        case "APPROVE" | "ENTER_OFFLINE":
+            return Effects(jobs=(Job("register", _names_to_register(case, taken)),))
+        case "RETURN":
+            defects = list(taken.data["defects"])
+            return Effects(
+                notices=_to_parents(
+                    case, "notice.returned", defects=defects, words=taken.data.get("words") or ""
+                )
+            )
+        case "REGISTER":
+            return _registered(case, taken)
+        case "COVER" | "CARD" | "ADDRESS":
+            return Effects(jobs=_closing(case), notices=_news(case, taken))
+        case "QUEUE":
+            wish = (Job("wish"),) if _has_a_wish(case, taken) else ()
+            return Effects(jobs=(*wish, *_closing(case)), notices=_news(case, taken))
+        case "HOLD_OFFER":
+            return Effects(notices=_to_parents(case, "notice.offer_held", reason=taken.data["reason"]))
+        case "OFFER":
+            return Effects(
+                notices=_to_parents(case, "notice.offer_ready") if case.status == "OFFERED" else ()
+            )
+        case "ACCEPT":
+            return Effects(jobs=(Job("accept", {**taken.data, "acting": taken.person}),))
+        case "REFUSE_ACCEPTANCE":
+            who = NewNotice(
+                taken.data["person"], "notice.acceptance_refused", {"reason": taken.data["reason"]}
+            )
+            return Effects(notices=(who,))
+        case "GRANT":
+            return Effects(jobs=_closing(case), notices=_to_parents(case, "notice.granted"))
+    return Effects()
+
+
+def _recorded(case: Case) -> Effects:
+    said = recorded(case)
+    assert said is not None
+    office = case.given("RECORD").get("office")
+    parents = said.parents()
+    parties = [Party("parent", person) for person in parents]
+    if said.is_late:
+        return Effects(parties=tuple(parties), office=office, jobs=(Job("registered"),))
+    values = {"born": said.born.isoformat(), "choose_by": said.choose_by.isoformat()}
+    notices = [NewNotice(person, "notice.child_recorded", values) for person in parents]
+    day = datetime.combine(said.choose_by, time(7), UTC) - REMINDER
+    if said.needs_paternity:
+        named = [said.mother, said.claimed_father]
+        asked = [code for code in named if code is not None and not said.is_feared(code)]
+        parties += [Party("named", person) for person in asked]
+        notices += [NewNotice(person, "notice.paternity_asked") for person in asked if person not in parents]
+    remind = Job("remind", at=day)
+    return Effects(parties=tuple(parties), office=office, jobs=(remind,), notices=tuple(notices))
+
+
+def _answered(case: Case, taken: Taken) -> Effects:
+    """A declaration, or the other parent's word to it."""
+    others = [person for person in case.persons("parent") if person != taken.acting_for]
+    if case.status == "DECLARED":
+        asked = tuple(NewNotice(person, "notice.cosign_asked", _names(taken.data)) for person in others)
+        return Effects(notices=asked)
+    notices: tuple[NewNotice, ...] = ()
+    if case.status == "DIFFERED":
+        first = declared(case)
+        assert first is not None
+        told = {**_names(first.data), "sent_at": first.at.isoformat()}
+        notices = (
+            NewNotice(taken.acting_for, "notice.first_name_holds", told),
+            *(NewNotice(person, "notice.other_name_sent") for person in others),
+        )
+    return Effects(jobs=(Job("examine", key=str(taken.seq)),), notices=notices)
+
+
+def _paternity(case: Case, taken: Taken) -> Effects:
+    status, father = taken.data["status"], taken.data.get("father")
+    again = (Job("examine", key=str(taken.seq)),) if case.status in AT_THE_DESK else ()
+    if status == "ACKNOWLEDGED" and father:
+        joins = (Party("parent", father),)
+        first = declared(case)
+        text = "notice.paternity_acknowledged" if first is None else "notice.cosign_asked"
+        values = _names(first.data) if first is not None else {}
+        return Effects(parties=joins, jobs=again, notices=(NewNotice(father, text, values),))
+    if status == "DENIED":
+        return Effects(jobs=again, notices=_to_parents(case, "notice.paternity_denied"))
+    return Effects(jobs=again)
+
+
+def _examined(case: Case, taken: Taken) -> Effects:
+    office = taken.data.get("office") if case.office is None else None
+    if taken.data["is_bound"]:
+        return Effects(office=office)
+    return Effects(office=office, notices=_to_parents(case, "notice.with_official"))
+
+
+def _registered(case: Case, taken: Taken) -> Effects:
+    said = recorded(case)
+    follow = [Job("address")]
+    if said is not None and said.is_late:
+        follow.append(Job("catch_up"))
+    notices = list(_to_parents(case, "notice.registered", **_names(taken.data)))
+    first = declared(case)
+    if first is not None and not same_names(first.data, taken.data):
+        notices += _to_parents(case, "notice.other_name_registered", **_names(taken.data))
+    return Effects(
+        jobs=(*follow, *_closing(case)),
+        notices=tuple(notices),
+        cancel_jobs=("examine",),
+        cancel_notices=True,
+    )
+
+
+def _news(case: Case, taken: Taken) -> tuple[NewNotice, ...]:
+    """One notice for the card, and for where the child stands; cover and address are only seen in the case."""
+    if taken.name == "CARD":
+        return _to_parents(case, "notice.card")
+    if taken.name == "QUEUE" and taken.data["state"] == "offered":
+        return _to_parents(case, "notice.place_offered", kindergarten=taken.data["kindergarten"])
+    if taken.name == "QUEUE" and taken.data["state"] == "waiting" and taken.data["reason"] == "no_free_place":
+        values = {name: taken.data[name] for name in ("kindergarten", "place", "review_on")}
+        return _to_parents(case, "notice.no_place_yet", **values)
+    return ()
+
+
+def _has_a_wish(case: Case, taken: Taken) -> bool:
+    """The child has just come into the queue, and the parents named a kindergarten."""
+    first = declared(case)
+    if first is None or not first.data.get("wants_place") or taken.data["reason"] != "no_wish":
+        return False
+    is_first = len([queued for queued in case.all("QUEUE") if queued.data["reason"] == "no_wish"]) == 1
+    return is_first and str(first.data.get("kindergarten", "")).isdigit()
+
+
+def _names(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"given_names": data.get("given_names"), "family_name": data.get("family_name")}
+
+
+def _names_to_register(case: Case, taken: Taken) -> dict[str, Any]:
+    """The names that hold, and who registers them."""
+    if taken.name == "ENTER_OFFLINE":
+        said: Mapping[str, Any] = taken.data
+    else:
+        first = declared(case)
+        assert first is not None
+        said = first.data
+    return {**_names(said), "without_father": bool(taken.data.get("without_father")), "acting": taken.person}
+
+
+def _closing(case: Case) -> tuple[Job, ...]:
+    return (Job("close"),) if is_done(case) else ()
+
+
+def _to_parents(case: Case, text: str, **values: Any) -> tuple[NewNotice, ...]:  # of the text's places
+    return tuple(NewNotice(person, text, values) for person in case.persons("parent"))

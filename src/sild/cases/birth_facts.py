@@ -1,0 +1,198 @@
+"""What a case of birth knows, read out of its actions: the child, the parents, what was declared, who is protected from whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sild.cases.case import Case, Taken
+from sild.catalogue import PublicService
+
+__all__ = [
+    "EDUCATION",
+    "INSURANCE",
+    "POPULATION",
+    "RESIDENCE",
+    "SOCIAL",
+    "Grounds",
+    "Recorded",
+    "bare",
+    "child_of",
+    "country_of",
+    "declared",
+    "is_done",
+    "is_kept_from",
+    "known",
+    "recorded",
+    "results_of",
+    "same_names",
+]
+
+POPULATION = "GOV/70000002/population"
+RESIDENCE = "GOV/70000006/residence"
+INSURANCE = "GOV/70000003/insurance"
+SOCIAL = "GOV/70000004/social"
+EDUCATION = "GOV/70000005/education"
+
+VIETNAMESE_LENGTH = 12
+"""An identity number of Viet Nam; Estonia's has 11 digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Legal grounds of what is asked for, as the published service says them."""
+
+    notice: str
+    relations: str
+    protection: str
+    residence: str
+    cover: str
+    benefits: str
+    places: str
+
+    @classmethod
+    def of(cls, service: PublicService) -> Grounds:
+        """Raises CallerError (`no_legal_ground`): a service that may not ask cannot be opened."""
+        return cls(
+            notice=service.ground_of("child.birth_notice"),
+            relations=service.ground_of("person.family_relations"),
+            protection=service.ground_of("person.protection"),
+            residence=service.ground_of("person.residence"),
+            cover=service.ground_of("child.insurance_cover"),
+            benefits=service.ground_of("child.benefit_offer"),
+            places=service.ground_of("commune.kindergarten_places"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the population register said of the birth. Codes as cases write them (`known`).
+
+    claimed_father: the man the notice names, until he and the mother have answered.  protected: (who, from whom).
+    foreign: a parent of another country.  is_late: the birth was registered before we heard of it.
+    """
+
+    child: str
+    born: date
+    mother: str | None
+    father: str | None
+    claimed_father: str | None
+    paternity: str
+    choose_by: date
+    protected: tuple[tuple[str, str], ...]
+    foreign: bool
+    is_late: bool
+
+    @property
+    def country(self) -> str:
+        return country_of(self.child)
+
+    @property
+    def needs_paternity(self) -> bool:
+        """Both the mother and the man named have to answer."""
+        return self.paternity == "WAITING" and self.claimed_father is not None
+
+    def parents(self) -> tuple[str, ...]:
+        """Who chooses the name together; somebody of whom a parent is protected is left to people."""
+        found = [code for code in (self.mother, self.father) if code is not None]
+        return tuple(code for code in found if not self.is_feared(code))
+
+    def is_feared(self, person: str) -> bool:
+        return any(against == person for _protected, against in self.protected)
+
+
+def recorded(case: Case) -> Recorded | None:
+    """None before the population register has answered."""
+    said = case.given("RECORD")
+    if not said:
+        return None
+    return Recorded(
+        child=said["child"],
+        born=date.fromisoformat(said["born"]),
+        mother=said["mother"],
+        father=said["father"],
+        claimed_father=said["claimed_father"],
+        paternity=said["paternity"],
+        choose_by=date.fromisoformat(said["choose_by"]),
+        protected=tuple((protected, against) for protected, against in said["protected"]),
+        foreign=said["foreign"],
+        is_late=said["is_late"],
+    )
+
+
+def child_of(case: Case) -> str:
+    """The child's bare identity code."""
+    return bare(case.persons("child")[0])
+
+
+def declared(case: Case) -> Taken | None:
+    """The declaration that holds: the first since the last return. A second name never takes its place."""
+    return next((taken for taken in case.since("RETURN") if taken.name == "DECLARE"), None)
+
+
+def same_names(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one.get(name) == other.get(name) for name in ("given_names", "family_name"))
+
+
+def is_kept_from(case: Case, reader: str) -> bool:
+    """Whether somebody in the case is protected, perhaps from the reader: then they see no address but their own."""
+    said = recorded(case)
+    if said is not None and said.is_feared(reader):
+        return True
+    orders = [taken.data for taken in case.all("SILENCE") if taken.data["reason"] == "protection_order"]
+    return any(order["person"] != reader for order in orders)
+
+
+def is_done(case: Case) -> bool:
+    """Everything that was promised has come."""
+    return case.status == "GRANTED" and all(case.has(name) for name in ("REGISTER", "COVER", "CARD", "QUEUE"))
+
+
+def results_of(case: Case) -> dict[str, Any]:
+    """What came out, as it stands: names, address, cover, card, benefits, kindergarten; or why there is silence."""
+    found: dict[str, Any] = {}
+    for action, taken_from in _RESULTS.items():
+        data = case.given(action)
+        found |= {key: data[name] for key, name in taken_from.items() if data.get(name) not in (None, [])}
+    silence = case.given("SILENCE") or case.given("REST")
+    return {**found, "silence": silence["reason"]} if silence else found
+
+
+_RESULTS: Mapping[str, Mapping[str, str]] = {
+    "REGISTER": {
+        "given_names": "given_names",
+        "family_name": "family_name",
+        "registered_at": "registered_at",
+    },
+    "ADDRESS": {"address": "state", "address_defects": "defects"},
+    "COVER": {"cover_from": "valid_from"},
+    "CARD": {"card_number": "number"},
+    "HOLD_OFFER": {"offer_held": "reason"},
+    "GRANT": {"benefits": "choice"},
+    "QUEUE": {
+        "kindergarten": "kindergarten",
+        "kindergarten_state": "state",
+        "kindergarten_place": "place",
+        "kindergarten_reason": "reason",
+        "kindergarten_review_on": "review_on",
+        "kindergarten_rule": "rule",
+    },
+}
+
+
+def bare(person: str) -> str:
+    """`VN001080012345` -> `001080012345`, as registers write it."""
+    return person[2:] if person[:2].isalpha() else person
+
+
+def known(code: str, country: str) -> str:
+    """As cases of a country write it: its own people's codes alone, a foreigner's with the country in front."""
+    return bare(code) if country_of(code) == country else country_of(code) + bare(code)
+
+
+def country_of(code: str) -> str:
+    if code[:2].isalpha():
+        return code[:2]
+    return "VN" if len(code) == VIETNAMESE_LENGTH else "EE"

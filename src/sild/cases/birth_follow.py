@@ -1,0 +1,178 @@
+"""What follows the registration of a birth: home, cover, card, benefits, kindergarten, each said by the body whose it is.
+
+Events may come late, twice, in any order: each only says that there is something to ask for, and the answer is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sild.cases.birth_facts import EDUCATION, INSURANCE, RESIDENCE, SOCIAL, Grounds, bare, declared
+from sild.cases.birth_work import act, case_of, child_in, known_in
+from sild.cases.process import JobFunction, Work
+from sild.errors import CallerError
+
+__all__ = ["BirthFollow"]
+
+
+class BirthFollow:
+    def __init__(self, service: str, grounds: Grounds) -> None:
+        self._service = service
+        self._grounds = grounds
+
+    def by_kind(self) -> Mapping[str, JobFunction]:
+        return {
+            "address": self.address,
+            "wish": self.wish,
+            "catch_up": self.catch_up,
+            "cover": self.cover,
+            "card": self.card,
+            "offer": self.offer,
+            "granted": self.granted,
+            "queue": self.queue,
+            "accept": self.accept,
+            "remind": self.remind,
+            "close": self.close,
+        }
+
+    async def address(self, work: Work) -> None:
+        """The child lives with the parent whose home was chosen; what cannot be entered, an office enters by hand."""
+        case, said = known_in(work)
+        first = declared(case)
+        chosen = first.data.get("address") if first is not None else None
+        home = {"mother": said.mother, "father": said.father or said.claimed_father}.get(chosen or "")
+        if first is None or home is None:
+            return
+        try:
+            path = f"/persons/{bare(home)}/residence"
+            lives = (await work.call("home", RESIDENCE, "GET", path, basis=self._grounds.residence)).json
+            dwelling, division = lives.get("dwelling"), lives.get("division")
+            if dwelling is None and division is None:
+                raise CallerError("sealed, abroad, or not known", code=lives["level"])
+            move = {
+                "people": [bare(said.child)],
+                "to": {"division": division["code"]} if dwelling is None else {"dwelling": dwelling},
+                "joins": bare(home),
+                "valid_from": said.born.isoformat(),
+                "sent_on": first.at.date().isoformat(),
+                "custodians": {bare(said.child): [bare(person) for person in case.persons("parent")]},
+            }
+            await work.call("move", RESIDENCE, "POST", "/moves", move, basis=self._grounds.residence)
+        except CallerError as refusal:
+            await act(work, "by_hand", "ADDRESS", {"state": "by_hand", "defects": [refusal.code]})
+            return
+        await act(work, "entered", "ADDRESS", {"state": "entered"})
+
+    async def wish(self, work: Work) -> None:
+        """The kindergarten the parents wish for, once the child is in the municipality's queue."""
+        case, said = known_in(work)
+        first = declared(case)
+        assert first is not None
+        body = {"kindergarten": int(first.data["kindergarten"]), "wanted_from": first.data.get("wanted_from")}
+        path = f"/children/{bare(said.child)}/wish"
+        basis = self._grounds.places
+        try:
+            answer = await work.call("wish", EDUCATION, "POST", path, body, basis=basis, acting=first.person)
+        except CallerError as refusal:
+            await act(work, "not_wished", "QUEUE", {"state": "waiting", "reason": refusal.code})
+            return
+        await act(work, "queue", "QUEUE", _standing(answer.json))
+
+    async def catch_up(self, work: Work) -> None:
+        """What may have been told before this case could hear it."""
+        await self.cover(work)
+        await self.card(work)
+        await self.offer(work)
+        await self.queue(work)
+
+    async def cover(self, work: Work) -> None:
+        case, child = await case_of(work, self._service), child_in(work)
+        if case is None:
+            return
+        answer = await work.call(
+            "cover", INSURANCE, "GET", f"/persons/{child}/cover", basis=self._grounds.cover, case=case
+        )
+        if answer.json["insured"]:
+            await act(work, "covered", "COVER", {"valid_from": answer.json["valid_from"]}, case)
+
+    async def card(self, work: Work) -> None:
+        case, child = await case_of(work, self._service), child_in(work)
+        if case is None:
+            return
+        path = f"/persons/{child}/card"
+        try:
+            card = (
+                await work.call("card", INSURANCE, "GET", path, basis=self._grounds.cover, case=case)
+            ).json
+        except CallerError:  # none yet: its event comes
+            return
+        office = (card.get("office") or {}).get("name")
+        await act(work, "carded", "CARD", {"number": card["number"], "office": office}, case)
+
+    async def offer(self, work: Work) -> None:
+        """The offer as it stands: open, or held for people."""
+        case, child = await case_of(work, self._service), child_in(work)
+        if case is None:
+            return
+        path = f"/persons/{child}/offers"
+        offers = (
+            await work.call("offers", SOCIAL, "GET", path, basis=self._grounds.benefits, case=case)
+        ).json["items"]
+        for offer in [offer for offer in offers if offer["child"] == child][-1:]:
+            what = {"offer": offer["id"], "version": offer["version"], "state": offer["state"]}
+            match offer["state"]:
+                case "open":
+                    await act(work, "offered", "OFFER", what, case)
+                case "held":
+                    await act(work, "held", "HOLD_OFFER", {**what, "reason": offer["reason"]}, case)
+                case "accepted":
+                    await act(
+                        work, "granted", "GRANT", {**what, "choice": offer["acceptance"]["choice"]}, case
+                    )
+
+    async def granted(self, work: Work) -> None:
+        """Somebody accepted: here, or at the board's own counter."""
+        await self.offer(work)
+
+    async def accept(self, work: Work) -> None:
+        """The parent's acceptance, said by the parent. The first valid one holds."""
+        accepted = work.arguments
+        body = {"choice": accepted["choice"], "account": accepted["account"], "version": accepted["version"]}
+        path = f"/offers/{accepted['offer']}/acceptance"
+        acting = str(accepted["acting"])
+        try:
+            await work.call("accept", SOCIAL, "POST", path, body, basis=self._grounds.benefits, acting=acting)
+        except CallerError as refusal:
+            await act(work, "refused", "REFUSE_ACCEPTANCE", {"reason": refusal.code, "person": acting})
+            await self.offer(work)  # changed, or accepted by the other parent: as it stands now
+            return
+        await act(work, "granted", "GRANT", {"offer": accepted["offer"], "choice": accepted["choice"]})
+
+    async def queue(self, work: Work) -> None:
+        """Where the child stands, from the municipality."""
+        case, child = await case_of(work, self._service), child_in(work)
+        if case is None:
+            return
+        path = f"/children/{child}/queue"
+        try:
+            standing = (
+                await work.call("queue", EDUCATION, "GET", path, basis=self._grounds.places, case=case)
+            ).json
+        except CallerError:  # not in the queue (any more)
+            return
+        await act(work, "queued", "QUEUE", _standing(standing), case)
+
+    async def remind(self, work: Work) -> None:
+        """A week before the last day for a name."""
+        await act(work, "remind", "REMIND", {})
+
+    async def close(self, work: Work) -> None:
+        await act(work, "close", "CLOSE", {})
+
+
+def _standing(queue: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the register's answer what people see."""
+    group = queue.get("group") or {}
+    found = {name: queue.get(name) for name in ("state", "place", "waiting", "reason", "review_on", "rule")}
+    return {**found, "kindergarten": group.get("name"), "wanted_from": queue.get("wanted_from")}

@@ -1,0 +1,212 @@
+"""What takes time in a case of birth: messages to other bodies, each step done once, whatever dies in between.
+
+An event's job finds the case by the child; an event for which there is no case tells nothing that RECORD would not find out by
+itself: when the birth was registered before we heard of it, `catch_up` asks everybody. So events may come late, twice, in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from sild.cases.birth_facts import POPULATION, RESIDENCE, Grounds, bare, country_of, known
+from sild.cases.birth_follow import BirthFollow
+from sild.cases.birth_work import act, case_of, child_in, known_in
+from sild.cases.case import Party
+from sild.cases.process import OPENED, JobFunction, Opening, Work
+from sild.errors import CallerError, Unavailable
+
+__all__ = ["BirthJobs"]
+
+A_WHILE = timedelta(minutes=2)
+"""So long a register is waited for whose answer can come later, too."""
+
+
+class BirthJobs:
+    def __init__(self, service: str, grounds: Grounds) -> None:
+        self._service = service
+        self._grounds = grounds
+        self._follow = BirthFollow(service, grounds)
+
+    def by_kind(self) -> Mapping[str, JobFunction]:
+        return {
+            "begin": self.begin,
+            "paternity": self.paternity,
+            "examine": self.examine,
+            "register": self.register,
+            "registered": self.registered,
+            **self._follow.by_kind(),
+        }
+
+    # --- a child is recorded
+
+    async def begin(self, work: Work) -> None:
+        """Open the case, then ask what is known: every question carries the case."""
+        child = child_in(work)
+        person = known(child, work.profile.country)
+        if await work.cases("known", self._service, person):
+            return
+        case = await work.open("open", self._service, Opening(parties=(Party("child", person),)))
+        if await work.current("status", case) != OPENED:
+            return  # silence fell before the news came
+        try:
+            birth = await self._birth(work, child, case)
+        except CallerError:  # the record was taken back
+            await act(work, "no_birth", "REST", {"reason": "no_birth"}, case)
+            return
+        if birth["status"] in ("DEAD", "STILLBORN"):
+            reason = "stillbirth" if birth["status"] == "STILLBORN" else "death"
+            await act(work, "rest", "REST", {"reason": reason}, case)
+            return
+        await act(work, "record", "RECORD", await self._what_is_known(work, case, birth), case)
+
+    async def _what_is_known(self, work: Work, case: str, birth: Mapping[str, Any]) -> dict[str, Any]:
+        country = work.profile.country
+        named = [birth.get(role) for role in ("mother", "father", "claimed_father")]
+        mother, father, claimed = (known(code, country) if code else None for code in named)
+        people = [code for code in dict.fromkeys((mother, father, claimed)) if code is not None]
+        protected = [pair for code in people for pair in await self._protections(work, case, code, people)]
+        born = date.fromisoformat(birth["born"])
+        return {
+            "child": known(birth["child"], country),
+            "born": birth["born"],
+            "hospital": birth.get("hospital"),
+            "mother": mother,
+            "father": father,
+            "claimed_father": claimed,
+            "paternity": birth["paternity"]["status"],
+            "choose_by": work.profile.deadline("birth.choose_name", born).isoformat(),
+            "protected": protected,
+            "foreign": any(country_of(code) != country_of(birth["child"]) for code in people),
+            "is_late": birth["status"] == "REGISTERED",
+            "office": await self._office(work, case, mother, within=A_WHILE),
+        }
+
+    async def _protections(self, work: Work, case: str, person: str, named: list[str]) -> list[list[str]]:
+        """Orders between those who are named: [who, from whom]."""
+        answer = await work.call(
+            f"protection/{person}",
+            POPULATION,
+            "GET",
+            f"/persons/{bare(person)}/facts",
+            basis=self._grounds.protection,
+            case=case,
+        )
+        orders = [fact for fact in answer.json["items"] if fact["name"] == "protection"]
+        against = [known(fact["key"], work.profile.country) for fact in orders]
+        return [[person, other] for other in against if other in named]
+
+    async def _office(
+        self, work: Work, case: str | None, mother: str | None, *, within: timedelta | None
+    ) -> str | None:
+        """`birth@0793`: who is competent where the mother lives today; None: not known (yet)."""
+        if mother is None:
+            return None
+        try:
+            answer = await work.call(
+                "residence",
+                RESIDENCE,
+                "GET",
+                f"/persons/{bare(mother)}/residence",
+                basis=self._grounds.residence,
+                within=within,
+                case=case,
+            )
+            units = answer.json.get("is") or [answer.json["division"]]
+            _rule, unit = work.profile.competent("birth", units[0]["code"], work.at.date())
+        except (Unavailable, CallerError, KeyError, IndexError):
+            return None  # sealed, abroad, or the register is down: the examination asks again
+        return f"birth@{unit.code}"
+
+    # --- paternity
+
+    async def paternity(self, work: Work) -> None:
+        """One parent's answer, to the register; what it says about both comes back."""
+        case, said = known_in(work)
+        body = {
+            "parent": bare(work.arguments["parent"]),
+            "father": bare(said.claimed_father or ""),
+            "answer": "ACKNOWLEDGED" if work.arguments["answer"] == "ACKNOWLEDGE" else "DENIED",
+            "custody": work.arguments["custody"],
+        }
+        acting = str(work.arguments["acting"])
+        if bare(acting) != body["parent"]:
+            body["mandate"] = case.id  # the case keeps by which mandate somebody else said it
+        path = f"/births/{bare(said.child)}/paternity"
+        try:
+            answer = await work.call(
+                "answer", POPULATION, "POST", path, body, basis=self._grounds.relations, acting=acting
+            )
+            state = answer.json
+        except CallerError as refusal:
+            birth = await self._birth(work, said.child)
+            state = {**birth["paternity"], "refused": refusal.code}
+        await act(
+            work,
+            "paternity",
+            "PATERNITY",
+            {"status": state["status"], "father": said.claimed_father, "reason": state.get("refused")},
+        )
+
+    # --- registration
+
+    async def examine(self, work: Work) -> None:
+        """Every check at once. All green and nothing left to discretion: the rule decides, where the profile has one."""
+        case, said = known_in(work)
+        birth = await self._birth(work, said.child)
+        office = case.office or await self._office(work, None, said.mother, within=None)
+        defects = [found["code"] for found in (*birth["defects"], *birth["notes"])]
+        if case.status == "DIFFERED":
+            defects.append("names_differ")
+        if said.foreign:
+            defects.append("foreign_parent")
+        if said.protected or case.has("SILENCE"):
+            defects.append("protection")
+        if office is None:
+            defects.append("office_unknown")
+        is_bound = (
+            not defects and "birth.register" in work.profile.bound and said.country == work.profile.country
+        )
+        checked = {"defects": defects, "is_bound": is_bound, "office": office}
+        if await act(work, "examined", "EXAMINE", checked) and is_bound:
+            await act(work, "approved", "APPROVE", {"without_father": False})
+
+    async def register(self, work: Work) -> None:
+        """The act itself. Registered with another name meanwhile: that name holds, and the parents are told."""
+        _case, said = known_in(work)
+        names = {name: work.arguments[name] for name in ("given_names", "family_name", "without_father")}
+        acting = work.arguments["acting"]
+        path = f"/births/{bare(said.child)}/registration"
+        try:
+            answer = await work.call(
+                "registration", POPULATION, "POST", path, names, basis=self._grounds.notice, acting=acting
+            )
+        except CallerError as refusal:
+            birth = await self._birth(work, said.child)
+            if birth["status"] == "REGISTERED":
+                await act(work, "registered", "REGISTER", _registered(birth))
+            else:
+                defects = [found["code"] for found in birth["defects"]] or [refusal.code]
+                await act(work, "halt", "HALT", {"defects": defects})
+            return
+        await act(work, "registered", "REGISTER", _registered(answer.json))
+
+    async def registered(self, work: Work) -> None:
+        """The register says that it is done: by this case's own act, or by an office without us."""
+        case = await case_of(work, self._service)
+        if case is None:
+            return
+        birth = await self._birth(work, child_in(work), case)
+        if birth["status"] == "REGISTERED":
+            await act(work, "registered", "REGISTER", _registered(birth), case)
+
+    async def _birth(self, work: Work, child: str, case: str | None = None) -> Mapping[str, Any]:
+        path = f"/births/{bare(child)}"
+        answer = await work.call("birth", POPULATION, "GET", path, basis=self._grounds.notice, case=case)
+        found: Mapping[str, Any] = answer.json
+        return found
+
+
+def _registered(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: body[name] for name in ("given_names", "family_name", "registered_at")}
