@@ -1,0 +1,41 @@
+"""The portal: one place for citizen and official. Server-rendered, works without a script, an application where there is one.
+
+OpenID Connect (as a relying party), RFC 7515, 8030, 8291, 8292 (Web Push), Web Application Manifest, WCAG 2.2 AA; screens
+from the Screen JSON contract of `catalogue`. What it shows it asks the case system for, and registers over the exchange.
+Called by `sild.nation` and `sild.processes`.
+
+portal.py   wiring, the table of routes     visit.py        who comes, may they, is the form ours    edge.py   requests, headers
+relying_party.py, sessions.py  log-in       account.py      log-in and out, settings                  pages.py  templates, texts
+public.py   services for everybody          person.py       home, cases, inbox                        desk.py   officials
+screens.py  one screen of a case            receipts.py     the same form, the same receipt           push.py   Web Push
+my_data.py  facts of every register         tracker.py      who looked                                statement.py  and no more
+kept_forms.py  a session that ended mid-form    app_files.py   manifest, service worker               store.py, tables.py
+
+One form, file by file: edge.py, visit.py, screens.py, receipts.py, pages.py.
+"""
+
+from sild.portal.portal import ROUTES, Portal, PortalRoute, portal_app
+from sild.portal.ports import Cases, Evidence, Exchange, Proof, TrackerEntry, Usage
+from sild.portal.push import WebPush
+from sild.portal.settings import FactSource, Office, PortalSettings
+from sild.portal.statement import completeness_statement
+from sild.portal.visit import Access
+
+__all__ = [
+    "ROUTES",
+    "Access",
+    "Cases",
+    "Evidence",
+    "Exchange",
+    "FactSource",
+    "Office",
+    "Portal",
+    "PortalRoute",
+    "PortalSettings",
+    "Proof",
+    "TrackerEntry",
+    "Usage",
+    "WebPush",
+    "completeness_statement",
+    "portal_app",
+]

@@ -1,0 +1,81 @@
+"""The official's desk: work in the order of its promises, each case with what is known and unknown, look-ups that cite a case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from sild.cases import Refused
+from sild.cases.views import CaseView, DeskItem, FactLine
+from sild.errors import Unavailable
+from sild.portal.edge import redirect
+from sild.portal.pages import Pages
+from sild.portal.ports import Cases
+from sild.portal.tracker import kind_of
+from sild.portal.visit import Visit
+
+__all__ = ["DeskPages"]
+
+
+class DeskPages:
+    def __init__(self, pages: Pages, cases: Cases) -> None:
+        self._pages = pages
+        self._cases = cases
+
+    async def desk(self, visit: Visit) -> Response:
+        def waiting(item: DeskItem) -> str:
+            role = self._cases.words(item.service, f"role.{item.waiting_for}", visit.language)
+            return role or self._pages.body_name(str(item.waiting_for), visit.language)
+
+        values = {"items": await self._cases.desk(visit.person), "waiting": waiting}
+        return self._pages.page(visit, "desk.html", values)
+
+    async def case(self, visit: Visit) -> Response:
+        """Facts come from the screens that wait for the official; what is unknown stands on top."""
+        case = await self._cases.view(visit.call.parameters["case"], visit.person)
+        lines = await self._facts(case, visit)
+        values = {
+            "case": case,
+            "unknowns": [line for line in lines if line.value is None],
+            "facts": [line for line in lines if line.value is not None],
+        }
+        return self._pages.page(visit, "desk_case.html", values)
+
+    async def _facts(self, case: CaseView, visit: Visit) -> Sequence[FactLine]:
+        for task in case.tasks:
+            try:
+                return (await self._cases.fill(case.id, task.screen, visit.person)).facts
+            except (Refused, Unavailable):
+                continue
+        return ()
+
+    async def take(self, visit: Visit) -> Response:
+        case = visit.call.parameters["case"]
+        await self._cases.take(case, visit.person)
+        office = "" if visit.office is None else f"?office={quote(visit.office.authority)}"
+        return redirect(f"/desk/cases/{quote(case)}{office}")
+
+    async def look_up_form(self, visit: Visit) -> Response:
+        values = {"person": "", "case": visit.call.query.get("case", ""), "facts": None, "refusal": None}
+        return self._pages.page(visit, "look_up.html", values)
+
+    async def look_up(self, visit: Visit) -> Response:
+        """Needs a live case; without one it is refused, and the attempt stands in the record."""
+        form = {name: values[-1].strip() for name, values in visit.call.form.items()}
+        person, case = form.get("person", ""), form.get("case", "")
+        values = {"person": person, "case": case, "facts": None, "refusal": None}
+        try:
+            values["facts"] = await self._cases.look_up(visit.person, person, case=case)
+        except Refused as error:
+            values["refusal"] = error.code
+            return self._pages.page(visit, "look_up.html", values, status=403)
+        return self._pages.page(visit, "look_up.html", values)
+
+    async def own_access(self, visit: Visit) -> Response:
+        values = {
+            "entries": await self._cases.own_access(visit.person),
+            "kind_of": lambda entry: kind_of(self._pages, entry, visit.language),
+        }
+        return self._pages.page(visit, "own_access.html", values)

@@ -1,0 +1,259 @@
+"""The portal: its database, its parts wired together, its routes and to whom each of them answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlencode
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from sild.cases import Refused
+from sild.catalogue import Profile
+from sild.clock import Clock, system_clock
+from sild.errors import CallerError, PlatformError, Unavailable
+from sild.http1 import AnyTls
+from sild.portal.account import Account, to_login
+from sild.portal.app_files import AppFiles
+from sild.portal.desk import DeskPages
+from sild.portal.edge import Call, read_call, secure
+from sild.portal.kept_forms import KeptForms
+from sild.portal.my_data import MyData
+from sild.portal.pages import Pages
+from sild.portal.person import PersonPages
+from sild.portal.ports import Cases, Evidence, Exchange
+from sild.portal.public import Public
+from sild.portal.push import WebPush
+from sild.portal.receipts import Receipts
+from sild.portal.relying_party import LoginRefused, RelyingParty
+from sild.portal.screens import ScreenPages
+from sild.portal.sessions import Sessions
+from sild.portal.settings import PortalSettings
+from sild.portal.store import Store
+from sild.portal.tracker import Tracker
+from sild.portal.visit import Access, ForgedForm, LoginNeeded, NotAllowed, Visit, Visits
+from sild.telemetry import get_logger
+
+__all__ = ["ROUTES", "Portal", "PortalRoute", "portal_app"]
+
+log = get_logger("portal")
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class PortalRoute:
+    """handler: part and method, `account.login`.  A GET changes nothing that anybody else could see."""
+
+    method: str
+    path: str
+    access: str
+    handler: str
+
+
+_E, _P, _O = Access.EVERYBODY, Access.PERSON, Access.OFFICIAL
+ROUTES: Sequence[PortalRoute] = tuple(
+    PortalRoute(*row)
+    for row in (
+        ("GET", "/", _E, "public.front"),
+        ("GET", "/services/{service}", _E, "public.service"),
+        ("GET", "/life/{event}", _E, "public.life"),
+        ("GET", "/keys", _E, "public.keys"),
+        ("GET", "/login", _E, "public.login"),
+        ("POST", "/login", _E, "account.login"),
+        ("GET", "/callback", Access.BROWSER, "account.callback"),
+        ("POST", "/logout", _E, "account.logout"),
+        ("GET", "/logged-out", _E, "public.logged_out"),
+        ("POST", "/backchannel-logout", Access.PROVIDER, "account.backchannel_logout"),
+        ("GET", "/static/{file}", _E, "files.static"),
+        ("GET", "/manifest.webmanifest", _E, "files.manifest"),
+        ("GET", "/worker.js", _E, "files.worker"),
+        ("GET", "/offline", _E, "files.offline"),
+        ("POST", "/acting", _P, "account.acting"),
+        ("GET", "/home", _P, "person.home"),
+        ("POST", "/services/{service}/begin", _P, "person.begin"),
+        ("GET", "/cases/{case}", _P, "person.case"),
+        ("GET", "/cases/{case}/screens/{screen}", _P, "screens.show"),
+        ("POST", "/cases/{case}/screens/{screen}", _P, "screens.submit"),
+        ("POST", "/cases/{case}/screens/{screen}/draft", _P, "screens.draft"),
+        ("GET", "/receipts/{key}", _P, "receipts.show"),
+        ("GET", "/inbox", _P, "person.inbox"),
+        ("POST", "/inbox/{notice}", _P, "person.open_notice"),
+        ("GET", "/my-data", _P, "my_data.show"),
+        ("POST", "/my-data/wrong", _P, "my_data.wrong"),
+        ("GET", "/who-looked", _P, "tracker.show"),
+        ("GET", "/who-looked/statement", _P, "tracker.statement"),
+        ("GET", "/who-looked/evidence/{entry}", _P, "tracker.evidence"),
+        ("POST", "/who-looked/why", _P, "tracker.ask_why"),
+        ("GET", "/settings", _P, "account.settings"),
+        ("POST", "/settings/push", _P, "account.push_on"),
+        ("POST", "/settings/push/off", _P, "account.push_off"),
+        ("GET", "/desk", _O, "desk.desk"),
+        ("GET", "/desk/look-up", _O, "desk.look_up_form"),
+        ("POST", "/desk/look-up", _O, "desk.look_up"),
+        ("GET", "/desk/own-access", _O, "desk.own_access"),
+        ("GET", "/desk/cases/{case}", _O, "desk.case"),
+        ("POST", "/desk/cases/{case}/take", _O, "desk.take"),
+        ("GET", "/desk/cases/{case}/screens/{screen}", _O, "desk_screens.show"),
+        ("POST", "/desk/cases/{case}/screens/{screen}", _O, "desk_screens.submit"),
+        ("POST", "/desk/cases/{case}/screens/{screen}/draft", _O, "desk_screens.draft"),
+    )
+)
+
+
+class Portal:
+    """One portal over one database and one case system; several processes may share the database.
+
+    exchange: to registers, for people's own data.  evidence: containers of messages, if the own security server gives them.
+    push_tls: for push services; None: the system's authorities.  Raises CallerError (settings), Unavailable (database),
+    TrustError (`key_unreadable`).
+    """
+
+    def __init__(
+        self,
+        settings: PortalSettings,
+        cases: Cases,
+        exchange: Exchange,
+        profile: Profile,
+        clock: Clock = system_clock,
+        *,
+        evidence: Evidence | None = None,
+        push_tls: AnyTls | None = None,
+    ) -> None:
+        self.settings = settings
+        self._cases = cases
+        self._store = store = Store(settings, clock)
+        try:
+            statements = store.signing_key("statements")
+            self.push = WebPush(settings, store, store.signing_key("push"), tls=push_tls)
+            provider = RelyingParty(settings, clock)
+            self._pages = pages = Pages(settings, cases, clock)
+        except BaseException:
+            store.close()
+            raise
+        self._sessions = sessions = Sessions(settings, store, provider)
+        self._visits = Visits(settings, sessions)
+        self._kept = kept = KeptForms(store, sessions, cases)
+        receipts = Receipts(store, pages, cases)
+        self._parts: dict[str, object] = {
+            "public": Public(pages, cases, profile, statements),
+            "account": Account(pages, sessions, provider, kept, self.push, settings.issuer),
+            "files": AppFiles(pages, settings.name),
+            "person": PersonPages(pages, cases, receipts),
+            "screens": ScreenPages(pages, cases, receipts, desk=False),
+            "desk_screens": ScreenPages(pages, cases, receipts, desk=True),
+            "receipts": receipts,
+            "my_data": MyData(pages, exchange, receipts, settings),
+            "tracker": Tracker(
+                pages, cases, receipts, evidence=evidence, key=statements, url=settings.url, clock=clock
+            ),
+            "desk": DeskPages(pages, cases),
+        }
+
+    def close(self) -> None:
+        self._store.close()
+
+    @cached_property
+    def app(self) -> Starlette:
+        """The ASGI application. `ROUTES` is the table of what it answers and to whom."""
+        routes = [Route(route.path, self._endpoint(route), methods=[route.method]) for route in ROUTES]
+        return Starlette(routes=routes, exception_handlers={HTTPException: self._no_route})
+
+    def _endpoint(self, route: PortalRoute) -> Callable[[Request], Awaitable[Response]]:
+        part, _, name = route.handler.partition(".")
+        handler: Handler = getattr(self._parts[part], name)
+
+        async def run(request: Request) -> Response:
+            try:
+                call = await read_call(request)
+            except CallerError as error:
+                return secure(PlainTextResponse(error.message, 400))
+            return secure(await self._answer(call, route, handler), form_targets=(self.settings.issuer,))
+
+        return run
+
+    async def _answer(self, call: Call, route: PortalRoute, handler: Handler) -> Response:
+        visit = Visit(call, "", self._pages.language(call))
+        try:
+            visit = await self._visits.begin(call, route.access, visit.language)
+            if visit.session is not None and call.method == "GET" and route.access in (_P, _O):
+                visit = visit.with_unread(await self._unread(visit))
+            return await handler(visit)
+        except LoginNeeded as error:
+            return await self._log_in_first(visit.with_browser(), error.reason)
+        except PlatformError as error:
+            return self._refused(visit.with_browser(), error, route)
+        except Exception as error:  # noqa: BLE001  whatever it is, a person gets a page and the log the rest
+            log.bug("portal.failed", error, route=route.path)
+            return self._error_page(visit.with_browser(), "internal", 500)
+
+    async def _unread(self, visit: Visit) -> int:
+        if visit.person.is_staff:
+            return 0
+        try:
+            return sum(notice.read_at is None for notice in await self._cases.inbox(visit.person))
+        except PlatformError:
+            return 0
+
+    async def _log_in_first(self, visit: Visit, reason: str | None) -> Response:
+        """What was being sent is kept; the person logs in and goes on."""
+        call = visit.call
+        if call.is_script:
+            return JSONResponse({"error": "login_needed"}, 401)
+        if call.method == "GET":
+            query = f"?{urlencode(call.query)}" if call.query else ""
+            return to_login(reason, call.path + query)
+        kept = await self._kept.keep(visit)
+        values = {"return_to": "/home", "reason": reason or "over", "kept": kept}
+        return self._pages.page(visit, "login.html", values, status=401)
+
+    def _refused(self, visit: Visit, error: PlatformError, route: PortalRoute) -> Response:
+        log.refusal("portal.refused", error, route=route.path)
+        status, reason = _status(error)
+        if visit.call.is_script or route.access == Access.PROVIDER:
+            return JSONResponse({"error": reason}, status)
+        register = error.register if isinstance(error, Refused) else ""
+        return self._error_page(visit, reason, status, register=register)
+
+    def _error_page(self, visit: Visit, reason: str, status: int, *, register: str = "") -> Response:
+        values = {"reason": reason, "register": register, "draft_kept": visit.call.method == "POST"}
+        return self._pages.page(visit, "error.html", values, status=status)
+
+    def _no_route(self, _request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return secure(
+            PlainTextResponse("404: there is no such page" if status == 404 else str(status), status)
+        )
+
+
+def portal_app(
+    settings: PortalSettings, cases: Cases, exchange: Exchange, profile: Profile, clock: Clock = system_clock
+) -> Starlette:
+    """`Portal(...).app`, for those who need nothing else of it."""
+    return Portal(settings, cases, exchange, profile, clock).app
+
+
+_STATUS = {
+    "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413,
+    "already_done": 409, "too_late": 409, "case_closed": 409, "key_reused": 409, "mandate_ended": 403,
+    "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_live_case": 403,
+    "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400,
+}  # fmt: skip
+
+
+def _status(error: PlatformError) -> tuple[int, str]:
+    """Status, and the key of the text that explains it."""
+    if isinstance(error, LoginRefused):
+        return 400, "login_expired" if error.code == "login_expired" else "login_refused"
+    if isinstance(error, ForgedForm | NotAllowed):
+        return 403, error.code
+    if isinstance(error, Unavailable):
+        return 503, "identity_provider_down" if error.code == "identity_provider_down" else "unavailable"
+    if isinstance(error, CallerError):
+        return _STATUS.get(error.code, 400), error.code if error.code in _STATUS else "refused"
+    return 400, "login_refused" if error.code == "invalid_token" else "unavailable"

@@ -1,0 +1,117 @@
+"""What the portal needs from outside: the case system it shows, the exchange for people's own data, evidence of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sild.cases import Actor, ExchangeAnswer
+from sild.cases.views import Acted, CaseView, DeskItem, Filled, Home, Notice
+from sild.catalogue import PublicService
+
+__all__ = ["Cases", "Evidence", "Exchange", "Proof", "TrackerEntry", "Usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerEntry:
+    """One use of a person's data. body: that asked.  acting: `automatic`, or the role of who looked.  register: that answered."""
+
+    id: str
+    at: datetime
+    body: str
+    system: str
+    operation: str
+    case: str | None
+    basis: str | None
+    acting: str
+    kind: str
+    message_id: str
+    register: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """total, withheld: by register: all records that concern the person, and those the law keeps back."""
+
+    entries: tuple[TrackerEntry, ...]
+    failed_registers: tuple[str, ...]
+    total: Mapping[str, int]
+    withheld: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a service lives. median_days: working days from valid receipt to result."""
+
+    last_case_at: datetime | None
+    closed: int
+    median_days: float | None
+
+
+class Cases(Protocol):
+    """The case system. Refusals are `Refused`, outages Unavailable."""
+
+    def services(self) -> Sequence[PublicService]: ...
+
+    def words(self, service: str, key: str, language: str, **values: object) -> str | None:
+        """A text of the service's pack, `status.DECLARED`; None when it has none."""
+        ...
+
+    async def home(self, actor: Actor) -> Home: ...
+
+    async def open_case(self, service: str, actor: Actor, *, key: str) -> str: ...
+
+    async def view(self, case: str, actor: Actor) -> CaseView: ...
+
+    async def fill(self, case: str, screen: str, actor: Actor) -> Filled: ...
+
+    async def save_draft(
+        self, case: str, screen: str, actor: Actor, values: Mapping[str, Sequence[str]]
+    ) -> None: ...
+
+    async def act(
+        self, case: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
+    ) -> Acted: ...
+
+    async def inbox(self, actor: Actor) -> Sequence[Notice]: ...
+
+    async def read_notice(self, notice: str, actor: Actor) -> None: ...
+
+    async def desk(self, actor: Actor) -> Sequence[DeskItem]: ...
+
+    async def take(self, case: str, actor: Actor) -> None: ...
+
+    async def look_up(self, actor: Actor, person: str, *, case: str) -> Any: ...
+
+    async def usage(self, actor: Actor) -> Usage: ...
+
+    async def ask_why(self, actor: Actor, entry: str) -> str: ...
+
+    async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]: ...
+
+    async def proofs(self) -> Mapping[str, Proof]: ...
+
+
+class Exchange(Protocol):
+    """Messages to registers. Raises Unavailable, PeerError, CallerError with the problem's code."""
+
+    async def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        case: str | None,
+        basis: str,
+        acting: str,
+        message_id: str | None = None,
+    ) -> ExchangeAnswer: ...
+
+
+class Evidence(Protocol):
+    async def container(self, message_id: str) -> bytes:
+        """The ASiC-E container of a message from the own security server's log. Raises Unavailable, CallerError."""
+        ...

@@ -1,0 +1,205 @@
+"""One screen of a case as a web page, from the Screen JSON contract: facts, questions, promises, buttons, and every defect at once.
+
+For citizens and officials alike; what they filled in stays in the fields whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from sild.cases import Refused
+from sild.cases.views import FactLine, Filled
+from sild.catalogue import Defect, Facts, Field
+from sild.errors import Unavailable
+from sild.portal.edge import redirect
+from sild.portal.kept_forms import answers_of
+from sild.portal.pages import Pages
+from sild.portal.ports import Cases
+from sild.portal.receipts import Receipts, form_key
+from sild.portal.store import new_secret
+from sild.portal.visit import Visit
+
+__all__ = ["ScreenPages"]
+
+
+class ScreenPages:
+    """desk: the same screens under /desk, for officials."""
+
+    def __init__(self, pages: Pages, cases: Cases, receipts: Receipts, *, desk: bool) -> None:
+        self._pages = pages
+        self._cases = cases
+        self._receipts = receipts
+        self._root = "/desk/cases" if desk else "/cases"
+
+    async def show(self, visit: Visit) -> Response:
+        case, screen = self._names(visit)
+        filled = await self._cases.fill(case, screen, visit.person)
+        return await self._page(visit, filled, filled.values, filled.defects)
+
+    async def submit(self, visit: Visit) -> Response:
+        """An action of the screen, a draft, or a search among addresses."""
+        case, screen = self._names(visit)
+        form = visit.call.form
+        answers = answers_of(form)
+        action = form.get("do", [""])[-1]
+        if action in ("SAVE", "SEARCH"):
+            await self._cases.save_draft(case, screen, visit.person, answers)
+            return redirect(
+                f"{visit.call.path}?{'kept=1' if action == 'SAVE' else 'searched=1'}{self._office(visit)}"
+            )
+        key = form_key(visit)
+        if (receipt := await self._receipts.seen(visit, key)) is not None:
+            return receipt
+        try:
+            acted = await self._cases.act(case, action, visit.person, answers, key=key)
+        except Refused as error:
+            if error.code != "defects":
+                await self._keep(case, screen, visit, answers)
+                if error.code in ("not_yours", "already_done", "case_closed", "mandate_ended"):
+                    raise
+            return await self._refused(visit, answers, error, key)
+        except Unavailable as error:
+            await self._keep(case, screen, visit, answers)
+            refusal = Refused(
+                error.message, code="register_down", register=str(error.detail.get("register") or "")
+            )
+            return await self._refused(visit, answers, refusal, key)
+        view = await self._cases.view(acted.case, visit.person)
+        return await self._receipts.give(
+            visit,
+            key,
+            {
+                "service": view.service,
+                "case": view.id,
+                "number": view.number,
+                "status": acted.status,
+                "label": dict(view.title),
+                "back": f"{self._root}/{view.id}",
+            },
+        )
+
+    async def draft(self, visit: Visit) -> Response:
+        """The script saves as the person writes."""
+        case, screen = self._names(visit)
+        await self._cases.save_draft(case, screen, visit.person, answers_of(visit.call.form))
+        return JSONResponse({"saved": True})
+
+    async def _keep(self, case: str, screen: str, visit: Visit, answers: Mapping[str, Sequence[str]]) -> None:
+        """What was written stays as a draft, when the screen still takes one."""
+        try:
+            await self._cases.save_draft(case, screen, visit.person, answers)
+        except (Refused, Unavailable):
+            pass  # the answer the person gets is the first refusal
+
+    async def _refused(
+        self, visit: Visit, answers: Mapping[str, Sequence[str]], error: Refused, key: str
+    ) -> Response:
+        case, screen = self._names(visit)
+        filled = await self._cases.fill(case, screen, visit.person)
+        return await self._page(visit, filled, answers, error.defects, error, key)
+
+    async def _page(
+        self,
+        visit: Visit,
+        filled: Filled,
+        values: Mapping[str, Sequence[str]],
+        defects: Sequence[Defect],
+        refused: Refused | None = None,
+        key: str | None = None,
+    ) -> Response:
+        view = await self._cases.view(filled.case, visit.person)
+        shown = _Shown(self._pages, self._cases, visit, filled, view.service)
+        described = [shown.defect(defect) for defect in defects]
+        components = filled.screen.components
+        first = next((n for n, part in enumerate(components) if isinstance(part, Field)), len(components))
+        content = {
+            "screen": filled.screen,
+            "service": view.service,
+            "case": filled.case,
+            "action": visit.call.path,
+            "back": f"{self._root}/{filled.case}",
+            "key": key or new_secret(),
+            "before": components[:first],
+            "within": components[first:],
+            "values": values,
+            "defects": described,
+            "wrong_of": {one["field"]: one["words"] for one in described},
+            "refusal": None if refused is None or refused.code == "defects" else refused.code,
+            "refusal_register": "" if refused is None else refused.register,
+            "kept": visit.call.query.get("kept") == "1",
+            "failed_bodies": filled.failed_bodies,
+            "clocks": filled.clocks,
+            "options": filled.options,
+            "has_fields": first < len(components),
+            "signed": any(action.signed for action in filled.screen.actions),
+            "facts_of": shown.facts_of,
+            "choices_of": shown.choices_of,
+            "condition_of": shown.condition_of,
+            "fill_in": shown.fill_in,
+        }
+        return self._pages.page(visit, "screen.html", content, status=422 if described or refused else 200)
+
+    def _names(self, visit: Visit) -> tuple[str, str]:
+        return visit.call.parameters["case"], visit.call.parameters["screen"]
+
+    def _office(self, visit: Visit) -> str:
+        return f"&office={visit.office.authority}" if visit.office and self._root != "/cases" else ""
+
+
+class _Shown:
+    """What the template asks about a screen's parts."""
+
+    def __init__(self, pages: Pages, cases: Cases, visit: Visit, filled: Filled, service: str) -> None:
+        self._pages = pages
+        self._cases = cases
+        self._language = visit.language
+        self._filled = filled
+        self._service = service
+
+    def defect(self, defect: Defect) -> dict[str, str]:
+        """In words: the pack's, else the portal's own."""
+        field = next((one for one in self._filled.screen.fields() if one.name == defect.field), None)
+        say = self._pages.texts.speaker(self._language)
+        words = self._cases.words(self._service, f"reason.{defect.reason}", self._language)
+        if words is None:
+            try:
+                words = say(f"defect.{defect.reason}")
+            except KeyError:
+                words = say("defect.other", reason=defect.reason)
+        label = defect.field if field is None else self._text(field.label)
+        return {"field": defect.field, "label": label, "words": words}
+
+    def facts_of(self, part: Facts) -> list[FactLine]:
+        """Unknowns on top."""
+        lines = [one for one in self._filled.facts if one.of == part.of and one.concept in part.concepts]
+        return sorted(lines, key=lambda line: line.value is not None)
+
+    def choices_of(self, field: Field) -> list[tuple[str, str, str]]:
+        """Value, label, hint."""
+        if field.kind == "yes_no":
+            say = self._pages.texts.speaker(self._language)
+            return [("yes", say("facts.yes"), ""), ("no", say("facts.no"), "")]
+        given = self._filled.options.get(field.options_from or field.name)
+        if given is not None:
+            return [(value, label, "") for value, label in given]
+        return [(one.value, self._text(one.label), self._text(one.hint)) for one in field.options]
+
+    def condition_of(self, field: Field) -> str:
+        """When a question is asked, for those without the script that hides it."""
+        condition = field.only_if
+        other = next(one for one in self._filled.screen.fields() if condition and one.name == condition.field)
+        value = "" if condition is None else condition.value
+        label = next((text for option, text, _hint in self.choices_of(other) if option == value), value)
+        say = self._pages.texts.speaker(self._language)
+        return say("screen.only_if", question=self._text(other.label), answer=label)
+
+    def fill_in(self, text: str) -> str:
+        """`{promise}`: the date of the first clock that has one."""
+        promise = next((clock.promise for clock in self._filled.clocks if clock.promise), None)
+        return text.replace("{promise}", self._pages.day(promise, self._language))
+
+    def _text(self, text: Any) -> str:  # Text or None
+        return self._pages.text(text, self._language)

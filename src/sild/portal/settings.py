@@ -1,0 +1,79 @@
+"""What a portal is told: docs/portal.md explains each setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator
+
+from sild.settings import Settings
+
+__all__ = ["FactSource", "Office", "PortalSettings"]
+
+
+class FactSource(Settings):
+    """A register that shows people what it holds about them. path: `{person}` is their code; answers `facts` or a list."""
+
+    subsystem: str  # GOV/70000002/population
+    title: dict[str, str]  # by language
+    path: str = "/persons/{person}/facts"
+    dispute_path: str | None = "/facts/{fact}/dispute"  # None: it takes no disputes
+
+
+class Office(Settings):
+    """A role in the identity provider that opens a desk. authority: `birth@0793`, matter and division, as cases know it."""
+
+    role: str
+    organisation: str
+    authority: str
+    title: dict[str, str]  # by language
+    kind: Literal["official", "supervisor", "clerk"] = (
+        "official"  # clerk: acts for people who come to the counter
+    )
+
+
+class PortalSettings(Settings):
+    """`directory` holds, without `database`, an SQLite file. `key_password` opens the portal's keys in the database."""
+
+    directory: Path
+    url: str  # https://portal.example, no slash at the end
+    issuer: str  # of the identity provider
+    client_id: str = "portal"
+    client_secret: SecretStr
+    key_password: SecretStr
+    database: str | None = None  # SQLAlchemy URL
+    name: str = "Sild"
+    languages: tuple[Literal["et", "vi", "en"], ...] = ("et", "vi", "en")
+    time_zone: str = "Europe/Tallinn"
+    offices: tuple[Office, ...] = ()
+    fact_sources: tuple[FactSource, ...] = ()
+    bodies: dict[str, dict[str, str]] = Field(
+        default={}
+    )  # names by language: of a member `GOV/70000002`, or a subsystem
+    own_data_basis: str = "GDPR 15"  # the ground on which people read their own data
+    session_idle_seconds: int = Field(default=1_800, gt=0)
+    session_seconds: int = Field(default=28_800, gt=0)
+    login_seconds: int = Field(default=900, gt=0)
+    check_seconds: int = Field(
+        default=240, gt=0
+    )  # how long the identity provider's last word holds for reading
+    push_contact: str = "mailto:portal@example.org"  # for the push services (RFC 8292 2.1)
+    private_push_services: bool = False  # push to addresses inside the own network; tests alone
+    certificate_authorities: Path | None = None  # PEM, for the issuer's TLS; none: the system's
+
+    @field_validator("url", "issuer")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.path or parts.query or parts.fragment or not parts.hostname:
+            raise ValueError("must be an origin: https://host, and port if any")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname == "localhost"):
+            raise ValueError("must be https, or http://localhost")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)

@@ -1,0 +1,85 @@
+"""The completeness statement: shown + lawfully withheld = all records that concern a person, signed; checked by
+examples/verify_completeness.py without us.
+
+A file of three parts: `entries` as the person reads them, `payload` with the counts of each register and a digest of every
+entry, `signature`: the payload as a JWS (RFC 7515, ES256) under a key of the portal's /keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from joserfc import jws
+
+from sild.openid import SigningKey
+from sild.portal.ports import TrackerEntry, Usage
+
+__all__ = ["completeness_statement", "counts"]
+
+TYPE = "sild-completeness+jws"
+
+
+def counts(usage: Usage) -> dict[str, dict[str, int]]:
+    """By register: shown, withheld, total."""
+    shown = Counter(entry.register for entry in usage.entries)
+    registers = sorted({*shown, *usage.total, *usage.withheld})
+    return {
+        register: {
+            "shown": shown[register],
+            "withheld": usage.withheld.get(register, 0),
+            "total": usage.total.get(register, 0),
+        }
+        for register in registers
+    }
+
+
+def completeness_statement(
+    usage: Usage, *, person: str, issuer: str, at: datetime, key: SigningKey
+) -> dict[str, Any]:  # JSON
+    """person: whose data.  issuer: the portal's address.  It says `complete` itself: no register missing, every sum right."""
+    entries = [_entry(one) for one in usage.entries]
+    registers = counts(usage)
+    sums_fit = all(one["shown"] + one["withheld"] == one["total"] for one in registers.values())
+    payload = {
+        "version": 1,
+        "issuer": issuer,
+        "person": person,
+        "made_at": at.isoformat(timespec="seconds"),
+        "registers": registers,
+        "not_answered": sorted(usage.failed_registers),
+        "complete": sums_fit and not usage.failed_registers,
+        "entries_sha256": [digest(entry) for entry in entries],
+    }
+    header = {"alg": key.algorithm, "kid": key.key_id, "typ": TYPE}
+    signature = jws.serialize_compact(header, canonical(payload), key.key, algorithms=[key.algorithm])
+    return {"entries": entries, "payload": payload, "signature": signature}
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """JSON without blanks, names in order, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(entry: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(entry)).hexdigest()
+
+
+def _entry(entry: TrackerEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "at": entry.at.isoformat(),
+        "body": entry.body,
+        "system": entry.system,
+        "register": entry.register,
+        "operation": entry.operation,
+        "case": entry.case,
+        "basis": entry.basis,
+        "acting": entry.acting,
+        "kind": entry.kind,
+        "message_id": entry.message_id,
+    }

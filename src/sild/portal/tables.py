@@ -1,0 +1,79 @@
+"""The portal's schema: who is logged in, what awaits them after log-in, receipts, push addresses, keys.
+
+Cookies and one-use values stand here as SHA-256 alone; tokens and kept forms are sealed with a key only the browser's cookie
+makes. Cases, drafts and notices are the case system's.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, LargeBinary, MetaData, String, Table, Text
+
+from sild.database import UtcDateTime
+
+__all__ = ["kept_form", "key", "login", "metadata", "push_address", "receipt", "session"]
+
+metadata = MetaData()
+
+login = Table(
+    "portal_login",
+    metadata,
+    Column("state_hash", String(64), primary_key=True),
+    Column("browser_hash", String(64), nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("code_verifier", String(128), nullable=False),
+    Column("scope", String(100), nullable=False),
+    Column("return_to", String(500), nullable=False),
+    Column("instead_of", String(64), comment="the session this log-in takes the place of"),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+session = Table(
+    "portal_session",
+    metadata,
+    Column("cookie_hash", String(64), primary_key=True),
+    Column("subject", String(256), nullable=False, index=True),
+    Column("sid", String(256), nullable=False, index=True),
+    Column("claims", Text, nullable=False, comment="of the identity token, JSON"),
+    Column("tokens", LargeBinary, nullable=False, comment="sealed with the cookie"),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("checked_at", UtcDateTime, nullable=False, comment="the identity provider's last word"),
+    Column("checking_at", UtcDateTime, comment="somebody is asking it"),
+    Column("ended_at", UtcDateTime),
+    Column("end_reason", String(50)),
+)
+kept_form = Table(
+    "portal_kept_form",
+    metadata,
+    Column("browser_hash", String(64), primary_key=True),
+    Column("subject", String(256), nullable=False),
+    Column("path", String(500), nullable=False),
+    Column("fields", LargeBinary, nullable=False, comment="sealed with the browser's cookie"),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+receipt = Table(
+    "portal_receipt",
+    metadata,
+    Column("key_hash", String(64), primary_key=True),
+    Column("subject", String(256), nullable=False),
+    Column("acting_for", String(256), nullable=False),
+    Column("content", Text, nullable=False, comment="JSON"),
+    Column("at", UtcDateTime, nullable=False),
+)
+push_address = Table(
+    "portal_push_address",
+    metadata,
+    Column("endpoint_hash", String(64), primary_key=True),
+    Column("subject", String(256), nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("p256dh", String(120), nullable=False),
+    Column("auth", String(40), nullable=False),
+    Column("language", String(10), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+Index("portal_push_address_subject", push_address.c.subject)
+key = Table(
+    "portal_key",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("pem", LargeBinary, nullable=False, comment="PKCS#8, encrypted"),
+)

@@ -1,0 +1,121 @@
+"""Who looked at my data: every message about a person, by the body that asked; why, as a case; the proof that none is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from starlette.responses import Response
+
+from sild.clock import Clock
+from sild.errors import CallerError
+from sild.openid import SigningKey
+from sild.portal.pages import Pages
+from sild.portal.ports import Cases, Evidence, TrackerEntry
+from sild.portal.receipts import Receipts, form_key
+from sild.portal.statement import completeness_statement, counts
+from sild.portal.visit import Visit
+
+__all__ = ["Tracker", "kind_of"]
+
+
+class Tracker:
+    """evidence: where containers of messages come from; None: they cannot be had here."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        cases: Cases,
+        receipts: Receipts,
+        *,
+        evidence: Evidence | None,
+        key: SigningKey,
+        url: str,
+        clock: Clock,
+    ) -> None:
+        self._pages = pages
+        self._cases = cases
+        self._receipts = receipts
+        self._evidence = evidence
+        self._key = key
+        self._url = url
+        self._clock = clock
+
+    async def show(self, visit: Visit) -> Response:
+        usage = await self._cases.usage(visit.person)
+        sums = counts(usage).values()
+        shown, withheld, total = (sum(one[name] for one in sums) for name in ("shown", "withheld", "total"))
+        values = {
+            "usage": usage,
+            "groups": by_body(usage.entries),
+            "shown": shown,
+            "withheld": withheld,
+            "total": total,
+            "is_complete": not usage.failed_registers and shown + withheld == total,
+            "has_evidence": self._evidence is not None,
+            "kind_of": lambda entry: kind_of(self._pages, entry, visit.language),
+        }
+        return self._pages.page(visit, "tracker.html", values)
+
+    async def statement(self, visit: Visit) -> Response:
+        usage = await self._cases.usage(visit.person)
+        statement = completeness_statement(
+            usage, person=visit.person.acting_for, issuer=self._url, at=self._clock(), key=self._key
+        )
+        return _download(
+            json.dumps(statement, ensure_ascii=False, indent=1).encode(),
+            "completeness.json",
+            "application/json",
+        )
+
+    async def evidence(self, visit: Visit) -> Response:
+        """The ASiC-E container of one message about the person, and of no other."""
+        entry = await self._entry(visit, visit.call.parameters["entry"])
+        if self._evidence is None:
+            raise CallerError("no evidence here", code="not_found")
+        container = await self._evidence.container(entry.message_id)
+        return _download(container, "evidence.asice", "application/vnd.etsi.asic-e+zip")
+
+    async def ask_why(self, visit: Visit) -> Response:
+        key = form_key(visit)
+        if (receipt := await self._receipts.seen(visit, key)) is not None:
+            return receipt
+        entry = await self._entry(visit, visit.call.form.get("entry", [""])[-1])
+        case = await self._cases.view(await self._cases.ask_why(visit.person, entry.id), visit.person)
+        content = {
+            "service": case.service,
+            "case": case.id,
+            "number": case.number,
+            "status": case.status,
+            "label": dict(case.title),
+            "back": f"/cases/{case.id}",
+        }
+        return await self._receipts.give(visit, key, content)
+
+    async def _entry(self, visit: Visit, entry_id: str) -> TrackerEntry:
+        usage = await self._cases.usage(visit.person)
+        found = next((entry for entry in usage.entries if entry.id == entry_id), None)
+        if found is None:
+            raise CallerError("no such entry", code="not_found")
+        return found
+
+
+def by_body(entries: Sequence[TrackerEntry]) -> list[tuple[str, list[TrackerEntry]]]:
+    """Newest first, in groups by the body that asked; the group with the newest entry first."""
+    groups: dict[str, list[TrackerEntry]] = {}
+    for entry in sorted(entries, key=lambda one: one.at, reverse=True):
+        groups.setdefault(entry.body, []).append(entry)
+    return [*groups.items()]
+
+
+def kind_of(pages: Pages, entry: TrackerEntry, language: str) -> str:
+    """The kind of data in words: concepts, divided by commas."""
+    names: Mapping[str, None] = dict.fromkeys(
+        pages.concept(part.strip(), language) for part in entry.kind.split(",")
+    )
+    return ", ".join(name for name in names if name)
+
+
+def _download(content: bytes, name: str, media_type: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers=headers)
