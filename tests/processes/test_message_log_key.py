@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,25 @@ def test_keys_are_added_one_by_one(tmp_path: Path) -> None:
         run(keystore, "key3", "--password-file", password)
     assert keystore.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.p12", "password"]
+
+
+def test_two_at_once_lose_no_key(tmp_path: Path) -> None:
+    """A key that was said to be there and is not would take the records under it along."""
+    keystore, password = tmp_path / "log.p12", tmp_path / "password"
+    password.write_text("a password\n")
+    command_line = [
+        sys.executable,
+        "-m",
+        "sild",
+        "message-log-key",
+        str(keystore),
+        "--password-file",
+        str(password),
+    ]
+    running = [
+        subprocess.Popen([*command_line, f"key{number}"], stdout=subprocess.PIPE) for number in range(4)
+    ]
+    assert [process.wait(30) for process in running] == [0] * 4
+    for process in running:
+        process.communicate()
+    assert sorted(read_keystore(keystore.read_bytes(), "a password")) == ["key0", "key1", "key2", "key3"]

@@ -6,18 +6,18 @@ file of its own, for its owner alone. Several servers on one database need the s
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import pkcs12
 from josepy.jwk import JWKEC
 
 from sild.acme_client.errors import AcmeRefusal
 from sild.acme_client.store import Store
 from sild.errors import Unavailable
+from sild.pki import encrypt_key
+from sild.private_files import write_private
 
 __all__ = ["AccountKeys"]
 
@@ -48,14 +48,7 @@ class AccountKeys:
         self._store.set_account_url(directory_url, alias, url)
 
     def _seal(self, key: ec.EllipticCurvePrivateKey) -> bytes:
-        encryption = (
-            PrivateFormat.PKCS12.encryption_builder()
-            .kdf_rounds(KDF_ROUNDS)
-            .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
-            .hmac_hash(hashes.SHA256())
-            .build(self._secret())
-        )
-        return pkcs12.serialize_key_and_certificates(b"acme account", key, None, None, encryption)
+        return encrypt_key(key, self._secret(), rounds=KDF_ROUNDS, name="acme account")
 
     def _open(self, sealed: bytes) -> ec.EllipticCurvePrivateKey:
         try:
@@ -75,16 +68,11 @@ class AccountKeys:
         return self._password.encode()
 
     def _kept_password(self) -> str:
+        """Of several processes that need one at the same time, all get the same."""
         try:
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(24))
-                file.flush()
-                os.fsync(file.fileno())
-        except FileExistsError:
-            pass
+            write_private(self._file, secrets.token_urlsafe(24).encode(), replace=False)
+            return self._file.read_text()
         except OSError as error:
             raise Unavailable(
                 f"{self._file}: {error.strerror}", code="acme.account_key_pair_error"
             ) from error
-        return self._file.read_text()

@@ -6,22 +6,17 @@ tell a right PIN from a wrong one before any other key exists, as X-Road's softw
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    KeySerializationEncryption,
-    PrivateFormat,
-    pkcs12,
-)
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from sild.central_server.records import KeyAlgorithm
 from sild.errors import CallerError, Unavailable
-from sild.pki import Certificate, PrivateKey
+from sild.pki import Certificate, PrivateKey, encrypt_key
+from sild.private_files import write_private
 
 __all__ = ["KeyStore"]
 
@@ -114,20 +109,8 @@ class KeyStore:
 
     def _write(self, name: str, data: bytes) -> None:
         """Durable when it returns: the database must not name a key that a power failure takes away."""
-        path = self._directory / name
-        draft = path.with_suffix(".new")
         try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-            directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            write_private(self._directory / name, data)
         except OSError as error:
             raise Unavailable(f"{name}: {error.strerror}", code="io_error") from error
 
@@ -146,11 +129,4 @@ class KeyStore:
 
 
 def _pack(key: PrivateKey, certificate: Certificate | None, pin: bytes) -> bytes:
-    encryption: KeySerializationEncryption = (
-        PrivateFormat.PKCS12.encryption_builder()
-        .kdf_rounds(KDF_ROUNDS)
-        .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
-        .hmac_hash(hashes.SHA256())
-        .build(pin)
-    )
-    return pkcs12.serialize_key_and_certificates(b"key", key, certificate, None, encryption)
+    return encrypt_key(key, pin, rounds=KDF_ROUNDS, name="key", certificate=certificate)

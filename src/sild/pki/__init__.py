@@ -7,6 +7,7 @@ algorithms.py    digests and signature algorithms    ocsp.py       status: reque
 certificates.py  reading, hashes, kinds              responder.py  answering OCSP requests
 issue.py         certificate profiles                timestamp.py  time-stamps: requests, tokens, X-Road's rules
 path.py          certification paths                 authority.py  giving time-stamps
+keystore.py      private keys under a password
 asn1.py, ocsp_asn1.py, timestamp_asn1.py             the standards' structures
 """
 
@@ -35,6 +36,7 @@ from sild.pki.certificates import (
     read_certificate,
 )
 from sild.pki.issue import CertificateProfile, issue_certificate
+from sild.pki.keystore import encrypt_key
 from sild.pki.ocsp import (
     CertificateStatus,
     Good,
@@ -86,6 +88,7 @@ __all__ = [
     "der",
     "ecdsa_der_from_raw",
     "ecdsa_raw_from_der",
+    "encrypt_key",
     "is_auth_certificate",
     "is_issued_by",
     "is_sign_certificate",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import click
 
 from sild.errors import Unavailable
 from sild.message_log import add_secret
+from sild.private_files import write_private
 from sild.settings import read_secret
 
 __all__ = ["command"]
@@ -35,30 +38,28 @@ def command(keystore: Path, key_id: str, password_file: Path) -> None:
     Give every node the new keystore first, then name the key in `message_log_key_id`.
     """
     password = read_secret(None, password_file)
-    old = keystore.read_bytes() if keystore.exists() else None
-    new = add_secret(
-        old,
-        password,
-        key_id,
-        secrets.token_bytes(SECRET_BYTES),
-        at=datetime.now(UTC),
-        random=secrets.token_bytes(RANDOM_BYTES),
-    )
     try:
-        _replace(keystore, new)
+        with _alone(keystore):
+            new = add_secret(
+                keystore.read_bytes() if keystore.exists() else None,
+                password,
+                key_id,
+                secrets.token_bytes(SECRET_BYTES),
+                at=datetime.now(UTC),
+                random=secrets.token_bytes(RANDOM_BYTES),
+            )
+            write_private(keystore, new)
     except OSError as error:
         raise Unavailable(f"{keystore}: {error.strerror or error}", code="io_error") from error
     click.echo(f"{keystore} has a key {key_id}")
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Whole or not at all: old records cannot be read without it."""
-    draft = path.with_name(f".{path.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        draft.unlink()
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    draft.replace(path)
+@contextlib.contextmanager
+def _alone(keystore: Path) -> Iterator[None]:
+    """One command at a time adds keys: the later would take the other's away, and old records could not be read without it."""
+    directory = os.open(keystore.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)

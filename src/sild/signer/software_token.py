@@ -26,7 +26,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
-    KeySerializationEncryption,
     PrivateFormat,
     PublicFormat,
     load_der_public_key,
@@ -34,7 +33,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sild.errors import CallerError, Unavailable
-from sild.pki import Certificate, PrivateKey, SignatureAlgorithm, sign_bytes
+from sild.pki import Certificate, PrivateKey, SignatureAlgorithm, encrypt_key, sign_bytes
 from sild.signer.token_files import DirectoryFiles, TokenFiles
 from sild.signer.tokens import (
     BatchSigning,
@@ -233,17 +232,7 @@ class SoftwareToken:
 
 
 def _pkcs12(name: str, key: PrivateKey, pin: bytes) -> bytes:
-    return pkcs12.serialize_key_and_certificates(name.encode(), key, None, None, _encryption(pin))
-
-
-def _encryption(pin: bytes) -> KeySerializationEncryption:
-    return (
-        PrivateFormat.PKCS12.encryption_builder()
-        .kdf_rounds(KDF_ROUNDS)
-        .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
-        .hmac_hash(hashes.SHA256())
-        .build(pin)
-    )
+    return encrypt_key(key, pin, rounds=KDF_ROUNDS, name=name)
 
 
 def _open_key(name: str, data: bytes, pin: bytes) -> PrivateKey:

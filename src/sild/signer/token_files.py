@@ -5,13 +5,12 @@ The files are the same in both places, and as safe: what is secret in them is en
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from sild.errors import Unavailable
+from sild.private_files import write_private
 
 __all__ = ["DirectoryFiles", "TokenFiles"]
 
@@ -53,10 +52,9 @@ class DirectoryFiles:
     def add(self, files: Mapping[str, bytes]) -> bool:
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if (self._directory / next(iter(files))).exists():
-                return False
-            for name, data in files.items():
-                _write(self._directory / name, data)
+            for number, (name, data) in enumerate(files.items()):
+                if not write_private(self._directory / name, data, replace=number > 0):
+                    return False
         except OSError as error:
             raise Unavailable(f"the token's directory: {error.strerror}", code="io_error") from error
         return True
@@ -64,22 +62,3 @@ class DirectoryFiles:
     def delete(self, *names: str) -> None:
         for name in names:
             (self._directory / name).unlink(missing_ok=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all, and on the disk when this returns: a lost key cannot be made again."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal, assert_never
 
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from sild.errors import CallerError, Unavailable
-from sild.pki import Certificate, PrivateKey
+from sild.pki import Certificate, PrivateKey, encrypt_key
+from sild.private_files import write_private
 from sild.trust_services.errors import PasswordIncorrect
 
 __all__ = ["Credential", "KeyKind", "generate_key", "read_credential", "write_credential"]
@@ -39,27 +38,9 @@ def write_credential(path: Path, credential: Credential, password: str) -> None:
     if not password:
         raise CallerError("the password of the trust services is empty")
     certificate, key = credential
-    encryption = (
-        PrivateFormat.PKCS12.encryption_builder()
-        .kdf_rounds(KDF_ROUNDS)
-        .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
-        .hmac_hash(hashes.SHA256())
-        .build(password.encode())
-    )
-    data = pkcs12.serialize_key_and_certificates(path.stem.encode(), key, certificate, None, encryption)
-    draft = path.with_suffix(".new")
+    data = encrypt_key(key, password.encode(), rounds=KDF_ROUNDS, name=path.stem, certificate=certificate)
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        write_private(path, data)
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}", code="io_error") from error
 
