@@ -95,7 +95,7 @@ def test_a_directory_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
 
 
 # Rooms of a process or of a small instance may share one PostgreSQL database. The signer always has SQLite.
-ROOMS = ("central_server", "security_server", "message_log", "trust_services", "registries/population")
+ROOMS = ("central_server", "security_server", "message_log", "trust_services", "registries/kernel")
 
 
 def test_rooms_share_a_postgresql_database(postgresql: PostgreSQL) -> None:
