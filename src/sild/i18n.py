@@ -84,7 +84,8 @@ def parse_accept_language(header: str) -> list[str]:
 
 def format_day(day: date, language: str) -> str:
     """A date as people of the language write it, the month in letters."""
-    return format_date(day, format="long", locale=Locale.parse(language))
+    pattern = "d MMMM y" if language == "en" else "long"  # as format_moment's, not the American order
+    return format_date(day, format=pattern, locale=Locale.parse(language))
 
 
 def format_moment(at: datetime, language: str) -> str:
