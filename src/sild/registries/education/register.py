@@ -204,8 +204,8 @@ class EducationRegister(ActingRegister):
     def wish(self, child: str, kindergarten: int, wanted_from: date | None, usage: Usage) -> Standing:
         """A parent chooses; choosing anew is free and keeps the time of joining. A free place is offered at once.
 
-        Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `already_attending`, `too_young`,
-        `unknown_kindergarten`, `no_group`.
+        Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `person_is_dead`, `already_attending`,
+        `too_young`, `unknown_kindergarten`, `no_group`.
         """
         with self._changing("wishPlace", child, usage) as (use, held, repeated):
             if repeated:
@@ -233,7 +233,7 @@ class EducationRegister(ActingRegister):
     def answer_offer(self, child: str, accept: bool, usage: Usage) -> Standing:
         """A parent takes the place that is offered, or not: then the child waits on and the next is asked.
 
-        Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `no_offer`.
+        Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `person_is_dead`, `no_offer`.
         """
         with self._changing("answerPlace", child, usage) as (use, held, repeated):
             if repeated:
@@ -267,6 +267,8 @@ class EducationRegister(ActingRegister):
             held = _require(use, child)
             if _acting(usage) not in held.parents:
                 raise CallerError("a parent decides this", code="not_a_parent")
+            if self.silence.reason(use, child) in ("death", "stillbirth"):
+                raise CallerError("the child is dead", code="person_is_dead")
             yield use, held, repeated
 
     def _standing(self, use: Use, code: str) -> Standing:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, overload
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
@@ -102,7 +102,27 @@ def _any_usage(
         )
     if basis and ground and basis != ground:
         raise CallerError("a use has one legal ground, not two", code="missing_legal_basis")
-    return Usage(client, message_id, request_id, user_id, issue, basis or ground, party)
+    return Usage(
+        client=_utf8(client),
+        message_id=_utf8(message_id),
+        request_id=_utf8(request_id),
+        user_id=_utf8(user_id),
+        issue=_utf8(issue),
+        basis=_utf8(basis or ground),
+        represented_party=_utf8(party),
+    )
+
+
+@overload
+def _utf8(text: str) -> str: ...
+@overload
+def _utf8(text: str | None) -> str | None: ...
+def _utf8(text: str | None) -> str | None:
+    """X-Road's headers are UTF-8 (PR-REST 4.3), and ASGI reads them as Latin-1: `PHS § 10`, `Điều 53`."""
+    try:
+        return text.encode("latin-1").decode() if text else text
+    except UnicodeError:
+        return text
 
 
 def _personal_usage(usage: Annotated[Usage, Depends(_any_usage)]) -> Usage:

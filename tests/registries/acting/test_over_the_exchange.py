@@ -1,0 +1,226 @@
+"""A child is born: from the ward to cover, card, offer and queue, every word of it a message through real security servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from world import World
+
+from sild.adapter import AsyncXRoadClient, CallContext, ClientId, ServiceId
+from sild.asgi import serve_application
+from sild.errors import CallerError
+from sild.events import DeliveryState
+from sild.registries import (
+    EducationRegister,
+    HospitalRegister,
+    InsuranceRegister,
+    PopulationRegister,
+    ResidenceRegister,
+    SocialRegister,
+    act,
+    education_app,
+    hospital_app,
+    insurance_app,
+    population_app,
+    residence_app,
+    social_app,
+)
+from sild.registries.hospital.register import NewBirth
+from sild.registries.kernel import Usage
+from sild.registries.synthetic import SyntheticPerson, synthetic_people
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PEOPLE = 400
+MIDWIFE = "48901010015"
+MEMBERS = {
+    "population": "70000002",
+    "residence": "70000006",
+    "insurance": "70000003",
+    "social": "70000004",
+    "education": "70000005",
+    "hospital": "90000001",
+    "portal": "70000001",
+}
+OPENERS: dict[str, tuple[Any, Any]] = {
+    "population": (PopulationRegister, population_app),
+    "residence": (ResidenceRegister, residence_app),
+    "insurance": (InsuranceRegister, insurance_app),
+    "social": (SocialRegister, social_app),
+    "education": (EducationRegister, education_app),
+    "hospital": (HospitalRegister, hospital_app),
+}
+CALLS = {  # who may ask whom
+    "population": ["insurance", "social", "education", "hospital", "portal"],
+    "residence": ["insurance", "social", "education", "portal"],
+    "social": ["portal"],
+    "insurance": ["portal"],
+}
+EVENTS = {  # who tells whom
+    "population": ["residence", "insurance", "social", "education"],
+    "residence": ["education"],
+}
+TYPES = [
+    "civil.birth.registered",
+    "civil.death.registered",
+    "civil.stillbirth.recorded",
+    "civil.protection.ordered",
+]
+USAGE = Usage("SILD/GOV/70000001/portal", "test", user_id="EE38001085718", basis="test")
+
+
+def subsystem(name: str) -> ClientId:
+    return ClientId("SILD", "GOV", MEMBERS[name], name)
+
+
+def service(name: str, code: str | None = None) -> ServiceId:
+    return ServiceId(subsystem(name), code or name)
+
+
+@dataclass
+class State:
+    """Six registers behind a security server, the hospital's and the portal's behind another."""
+
+    registers: dict[str, Any] = field(default_factory=dict)
+    urls: dict[str, str] = field(default_factory=dict)
+    portal: Any = None
+
+    async def say(
+        self, register: str, path: list[str], body: object = None, *, user: str = "EE38001085718"
+    ) -> Any:
+        """As the portal does for a person."""
+        answer = await self.portal.request(
+            "GET" if body is None else "POST",
+            service(register),
+            path,
+            context=CallContext(user_id=user, issue="case-7"),
+            headers={"Sild-Legal-Basis": "PKTS 24"},
+            **({} if body is None else {"json": body}),
+        )
+        return answer.ensure_success().json()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def state(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[State]:
+    state, tmp_path = State(), tmp_path_factory.mktemp("state")
+    async with AsyncExitStack() as opened:
+        world = await opened.enter_async_context(World(tmp_path, instance="SILD", member_class="GOV"))
+        inside = [name for name in MEMBERS if name not in ("hospital", "portal")]
+        first = await world.add_server("ss1", MEMBERS["portal"], [subsystem("hospital"), subsystem("portal")])
+        second = await world.add_server("ss2", MEMBERS["population"], [subsystem(name) for name in inside])
+        for name, (kind, app) in OPENERS.items():
+            options = {} if name == "hospital" else {"people": PEOPLE}
+            system = f"/SILD/GOV/{MEMBERS[name]}/{name}"
+            register = await asyncio.to_thread(kind.open, tmp_path / name, system=system, **options)
+            opened.callback(register.close)
+            running = await serve_application(app(register), "127.0.0.1", 0)
+            opened.push_async_callback(running.close)
+            state.registers[name], state.urls[name] = register, running.url
+            server = (first if name == "hospital" else second).server
+            server.serverconf.add_rest_service(subsystem(name), name, running.url)
+            server.serverconf.add_rest_service(subsystem(name), "events", f"{running.url}/events")
+        for asked, askers in CALLS.items():
+            for name in askers:
+                second.server.serverconf.grant(service(asked), subsystem(name))
+        for teller, told in EVENTS.items():
+            for name in told:
+                types = ["residence.changed"] if teller == "residence" else TYPES
+                types = ["civil.*"] if name == "residence" else types
+                state.registers[teller].kernel.outbox.subscribe(
+                    f"SILD/GOV/{MEMBERS[name]}/{name}", "events", types
+                )
+                second.server.serverconf.grant(service(name, "events"), subsystem(teller))
+        services = {name: service(name) for name in ("population", "residence")}
+        tasks = []
+        for name, register in state.registers.items():
+            url = (first if name == "hospital" else second).url
+            client = await opened.enter_async_context(AsyncXRoadClient(url, subsystem(name)))
+            tasks.append(asyncio.create_task(act(register, client, services=services)))
+        state.portal = await opened.enter_async_context(AsyncXRoadClient(first.url, subsystem("portal")))
+        yield state
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def a_couple(number: int) -> tuple[SyntheticPerson, SyntheticPerson]:
+    """Estonian, married, young enough; each time another."""
+    found = []
+    for person in synthetic_people(PEOPLE):
+        spouse = person.spouse
+        if person.country != "EE" or person.sex != "F" or person.born.year < 1986 or person.home is None:
+            continue
+        if spouse is not None and spouse.died is None:
+            found.append((person, spouse))
+    return found[number]
+
+
+async def until(answer: Callable[[], Any], seconds: float = 20) -> Any:
+    """What it answers as soon as that is something; a CallerError is nothing yet."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                found = answer()
+            except CallerError:
+                found = None
+            if found:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_from_the_ward_to_the_money(state: State) -> None:
+    mother, father = a_couple(0)
+    hospital: HospitalRegister = state.registers["hospital"]
+    born = datetime.now(UTC) - timedelta(hours=2)
+    hospital.note_birth(NewBirth(mother.code, father.code, "female", born), author=MIDWIFE, token="form-0001")
+    child = await until(lambda: hospital.notices()[0].answer.get("child"))
+    names = {"given_names": "Lumi", "family_name": father.family_name}
+    await state.say("population", ["births", child, "registration"], names)
+
+    insurance: InsuranceRegister = state.registers["insurance"]
+    card = await until(lambda: insurance.card(child, USAGE))
+    assert (card.claims["given_names"], card.state) == ("Lumi", "valid")
+    cover = await state.say("insurance", ["persons", child, "cover"])
+    assert cover["insured"] and cover["source"] == f"/SILD/GOV/{MEMBERS['population']}/population"
+
+    (offer,) = await until(lambda: state.registers["social"].offers_of(child, USAGE))
+    assert (offer.state, set(offer.parties)) == ("open", {mother.code, father.code})
+    account = {"choice": "shared", "account": "EE382200221020145685"}
+    accepted = await state.say("social", ["offers", offer.id, "acceptance"], account, user=f"EE{mother.code}")
+    assert accepted["acceptance"]["person"] == mother.code
+    with pytest.raises(CallerError) as second:
+        await state.say("social", ["offers", offer.id, "acceptance"], account, user=f"EE{father.code}")
+    assert "accepted before: shared" in second.value.message
+
+    standing = await until(lambda: state.registers["education"].standing(child, USAGE))
+    assert standing.place >= 1 and standing.child.division == (mother.home.division if mother.home else None)
+
+    page = state.registers["population"].kernel.usage_of(child)
+    systems = {entry.usage.client.rpartition("/")[2] for entry in page.entries}
+    assert {"hospital", "portal", "insurance", "social", "education"} <= systems
+    automatic = [e.usage for e in page.entries if e.usage.client.endswith("/social")]
+    assert {(u.user_id, u.basis) for u in automatic} == {("automatic", "PHS § 10")}
+    delivered = state.registers["population"].kernel.outbox.deliveries_about(child)
+    assert {d.state for d in delivered} == {DeliveryState.DELIVERED}
+    assert all(d.message_id and d.message_id.startswith("SILD-") for d in delivered)
+
+
+async def test_an_event_to_a_service_that_is_not_there_yet_waits(state: State) -> None:
+    mother, father = a_couple(1)
+    hospital: HospitalRegister = state.registers["hospital"]
+    born = datetime.now(UTC) - timedelta(hours=2)
+    population = state.registers["population"]
+    population.kernel.outbox.subscribe(f"SILD/GOV/{MEMBERS['portal']}/portal", "events", ["civil.*"])
+    hospital.note_birth(NewBirth(mother.code, father.code, "male", born), author=MIDWIFE, token="form-0002")
+    child = await until(lambda: hospital.notices()[0].answer.get("child"))
+    (waiting,) = await until(lambda: population.kernel.outbox.undelivered())
+    assert waiting.subscription.subscriber.endswith("/portal")
+    assert waiting.state is DeliveryState.PENDING, "the exchange's refusal is not the subscriber's"
+    assert waiting.event.subject == child
