@@ -42,7 +42,7 @@ async def main(nation: dict[str, Any]) -> None:
     we = ClientId.decode(nation["example"]["client"])
     security_server = nation["security_servers"][1]["addresses"]["client_http"]
     codes = [person["code"] for person in nation["test_people"]] * 10
-    context = CallContext(user_id=AUTOMATIC, issue="nightly run")
+    context = CallContext(user_id=AUTOMATIC, issue="nightly run", legal_ground="Health Insurance Act § 11")
     async with AsyncXRoadClient(security_server, we, context=context, max_connections=8) as xroad:
         desk = Desk(xroad, persons)
         for line in await asyncio.gather(*(desk.family(code) for code in codes)):

@@ -33,7 +33,7 @@ async def ask(nation: dict[str, Any]) -> Evidence:
     we = ClientId.decode(nation["example"]["client"])
     security_server = nation["security_servers"][1]["addresses"]["client_http"]
     code = nation["test_people"][0]["code"]
-    context = CallContext(user_id="EE38001085718", issue="case 17")
+    context = CallContext(user_id="EE38001085718", issue="case 17", legal_ground="Health Insurance Act § 11")
     async with AsyncXRoadClient(security_server, we, context=context) as xroad:
         answer = (await xroad.get(persons, ["persons", code])).ensure_success()
         # A few plain values: keep them in the row that the answer led to.
