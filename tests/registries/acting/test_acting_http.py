@@ -1,0 +1,226 @@
+"""The REST interfaces: who asks and why, every refusal's status, findUsage, events, the description and OpenAPI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from sild.events import CLOUDEVENTS_JSON, render_event
+from sild.registries import (
+    EducationRegister,
+    HospitalRegister,
+    InsuranceRegister,
+    SocialRegister,
+    education_app,
+    hospital_app,
+    insurance_app,
+    social_app,
+)
+from sild.registries.education.tables import groups, kindergartens
+from support.asgi import Answer, Site, serving
+
+from .conftest import CHILD, FATHER, MOTHER, SISTER, Others, SetClock, event
+
+POPULATION = "SILD/GOV/70000002/population"
+IBAN = "EE382200221020145685"
+KINDS: dict[str, tuple[Any, Any]] = {
+    "insurance": (InsuranceRegister, insurance_app),
+    "social": (SocialRegister, social_app),
+    "education": (EducationRegister, education_app),
+}
+
+
+class Asking:
+    """A register that has applied the child's birth and done what follows."""
+
+    def __init__(self, register: Any, site: Site, others: Others) -> None:
+        self.register = register
+        self.site = site
+        self._others = others
+        self._number = 0
+
+    def headers(self, user: str) -> dict[str, str]:
+        self._number += 1
+        return {
+            "X-Road-Client": "SILD/GOV/70000001/portal",
+            "X-Road-Id": f"m-{self._number}",
+            "X-Road-UserId": f"EE{user}",
+            "Sild-Legal-Basis": "PHS 10",
+        }
+
+    def get(self, path: str, *, without: str = "") -> Answer:
+        headers = self.headers(MOTHER)
+        headers.pop(without, None)
+        return self.site.request("GET", path, headers=headers)
+
+    def post(self, path: str, body: object, user: str = MOTHER) -> Answer:
+        headers = {name.replace("-", "_"): value for name, value in self.headers(user).items()}
+        return self.site.post(path, body, **headers)
+
+    def settle(self) -> None:
+        async def work() -> None:
+            worker = self.register.worker(self._others)
+            while await worker.work():
+                pass
+
+        asyncio.run(work())
+
+
+@pytest.fixture
+def asking(
+    request: pytest.FixtureRequest, directory: Path, others: Others, clock: SetClock
+) -> Iterator[Asking]:
+    kind, app = KINDS[request.param]
+    with ExitStack() as opened:
+        register = kind.open(directory, people=0, clock=clock)
+        opened.callback(register.close)
+        if isinstance(register, EducationRegister):
+            with register.kernel.engine.begin() as connection:
+                connection.execute(insert(kindergartens).values(id=1, name="K", division="0784"))
+                connection.execute(insert(groups).values(kindergarten=1, age_from=0, age_to=3, capacity=1))
+        site = opened.enter_context(serving(app(register)))
+        asking = Asking(register, site, others)
+        told = site.request(
+            "POST",
+            "/events",
+            body=render_event(event("civil.birth.registered", CHILD)),
+            headers={**asking.headers(MOTHER), "X-Road-Client": POPULATION, "Content-Type": CLOUDEVENTS_JSON},
+        )
+        assert told.status == 204, told.text
+        asking.settle()
+        yield asking
+
+
+def refused(answer: Answer, status: int, code: str) -> None:
+    assert (answer.status, answer.json()["type"].rpartition(":")[2]) == (status, code), answer.text
+
+
+READS = {
+    "insurance": f"/persons/{CHILD}/cover",
+    "social": f"/persons/{MOTHER}/contributions",
+    "education": f"/children/{CHILD}/queue",
+}
+
+
+@pytest.mark.parametrize("asking", KINDS, indirect=True)
+def test_what_all_have_in_common(asking: Asking, request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params["asking"]
+    read = READS[name]
+    person = read.split("/")[2]
+    for header in ("X-Road-UserId", "Sild-Legal-Basis"):
+        refused(asking.get(read, without=header), 400, "missing_legal_basis")
+    refused(asking.get(read, without="X-Road-Client"), 400, "missing_x_road_header")
+    before = asking.get(f"/findUsage?userCode=EE{person}").json()["totalUsages"]
+    assert asking.get(read).status == 200
+    found = asking.get(f"/findUsage?userCode=EE{person}").json()
+    assert found["totalUsages"] == before + 1
+    assert found["usages"][0]["receiverSystem"] == "portal" and " " in found["usages"][0]["action"]
+    refused(asking.get(read.replace(person, "123")), 400, "invalid_identity_code")
+    dataset = asking.get("/description").json()["@graph"][0]
+    assert dataset["dcat:theme"]
+    schema = asking.get("/openapi.json").json()
+    assert all("operationId" in method for path in schema["paths"].values() for method in path.values())
+    again = asking.site.request(
+        "POST",
+        "/events",
+        body=render_event(event("tax.paid", CHILD)),
+        headers={**asking.headers(MOTHER), "X-Road-Client": POPULATION, "Content-Type": CLOUDEVENTS_JSON},
+    )
+    refused(again, 404, "event_not_taken")
+
+
+@pytest.mark.parametrize("asking", ["insurance"], indirect=True)
+def test_insurance(asking: Asking) -> None:
+    cover = asking.get(f"/persons/{CHILD}/cover").json()
+    assert (cover["insured"], cover["valid_from"], cover["valid_to"]) == (True, "2026-03-01", "2045-03-01")
+    before = asking.get(f"/persons/{CHILD}/cover?on=2026-02-28").json()
+    assert before == {"person": CHILD, "on": "2026-02-28", "insured": False}
+    card = asking.get(f"/persons/{CHILD}/card").json()
+    assert card["state"] == "valid" and card["credential"].count("~") == 7
+    assert f"<dd>{card['number']}</dd>" in asking.get(f"/persons/{CHILD}/card/print").text
+    refused(asking.get(f"/persons/{MOTHER}/card"), 404, "no_card")
+    refused(asking.post(f"/persons/{CHILD}/card/wallet", {"jwk": {}}), 400, "bad_request")
+    assert asking.get("/status-list").headers["Content-Type"] == "application/statuslist+jwt"
+    assert asking.get("/issuer").json()["jwks"]["keys"]
+
+
+@pytest.mark.parametrize("asking", ["social"], indirect=True)
+def test_social(asking: Asking) -> None:
+    months = asking.get(f"/persons/{MOTHER}/contributions?months=2").json()["items"]
+    assert months[-1] == {"month": "2026-02", "state": "unknown", "holder": "tax"}
+    declaration = {
+        "payer": "1",
+        "first": "2024-01",
+        "last": "2026-02",
+        "amount": "2000.10",
+        "currency": "EUR",
+    }
+    for wrong, code in (
+        ({"amount": "1e99"}, "invalid_amount"),
+        ({"amount": "-1"}, "invalid_amount"),
+        ({"amount": "NaN"}, "invalid_amount"),
+        ({"last": "2023-01"}, "empty_period"),
+        ({"first": "2024-13"}, "bad_request"),
+    ):
+        refused(asking.post(f"/persons/{MOTHER}/contributions", {**declaration, **wrong}), 400, code)
+    assert asking.post(f"/persons/{MOTHER}/contributions", declaration).status == 204
+    asking.settle()
+    (offer,) = asking.get(f"/persons/{CHILD}/offers").json()["items"]
+    parental = offer["choices"][0]["items"][2]
+    assert (parental["amount"], parental["currency"], parental["unknown"]) == ("2000.10", "EUR", None)
+    assert offer["choices"][1]["items"][3]["unknown"]["holder"] == "tax", "the father's income"
+    path = f"/offers/{offer['id']}/acceptance"
+    good = {"choice": "mother", "account": IBAN, "version": offer["version"]}
+    refused(asking.post(path, good, SISTER), 403, "not_a_party")
+    refused(asking.post(path, {**good, "choice": "x"}), 400, "unknown_choice")
+    refused(asking.post(path, {**good, "account": "x"}), 400, "invalid_account")
+    refused(asking.post(path, {**good, "version": 1}), 409, "offer_changed")
+    refused(asking.post("/offers/none/acceptance", good), 404, "unknown_offer")
+    assert asking.post(path, good).json()["state"] == "accepted"
+    refused(asking.post(path, good, FATHER), 409, "already_accepted")
+    refused(asking.post(f"/offers/{offer['id']}/release", {}, SISTER), 409, "not_held")
+    asking.settle()
+    orders = asking.get(f"/offers/{offer['id']}/payment-orders").json()["items"]
+    assert {order["amount"] for order in orders} == {"80", "320", "2000.10"}
+    assert asking.get(f"/payment-orders/{orders[0]['id']}").json() == orders[0]
+    refused(asking.get("/payment-orders/999"), 404, "unknown_order")
+    assert len(asking.get(f"/persons/{MOTHER}/benefits?on=2026-03-01").json()["items"]) == 3
+
+
+@pytest.mark.parametrize("asking", ["education"], indirect=True)
+def test_education(asking: Asking) -> None:
+    places = asking.get("/places?commune=0784", without="Sild-Legal-Basis").json()
+    assert places["items"][0]["free"] == 1 and set(places["rule"]) == {"et", "vi", "en"}
+    queue = asking.get(f"/children/{CHILD}/queue").json()
+    assert (queue["state"], queue["place"], queue["reason"]) == ("waiting", 1, "no_wish")
+    wish = f"/children/{CHILD}/wish"
+    refused(asking.post(wish, {"kindergarten": 1}, SISTER), 403, "not_a_parent")
+    refused(asking.post(wish, {"kindergarten": 7}), 404, "unknown_kindergarten")
+    refused(asking.post(wish, {"kindergarten": 1, "wanted_from": "2026-03-02"}), 409, "too_young")
+    refused(asking.post(wish, {"kindergarten": 1, "wanted_from": "2033-03-02"}), 409, "no_group")
+    refused(asking.post(f"/children/{CHILD}/place", {"accept": True}), 409, "no_offer")
+    refused(asking.get(f"/children/{SISTER}/queue"), 404, "not_in_queue")
+    assert asking.post(wish, {"kindergarten": 1}).json()["state"] == "offered"
+    assert asking.post(f"/children/{CHILD}/place", {"accept": True}, FATHER).json()["state"] == "attending"
+    refused(asking.post(wish, {"kindergarten": 1}), 409, "already_attending")
+    assert asking.post(f"/children/{CHILD}/leave", {}).json()["state"] == "left"
+
+
+def test_the_hospital_answers_who_looked(directory: Path, clock: SetClock) -> None:
+    register = HospitalRegister.open(directory, clock=clock)
+    register.note_death(MOTHER, clock().date(), author=FATHER, token="form-0001")
+    with serving(hospital_app(register)) as site:
+        found = site.get(
+            f"/findUsage?userCode=EE{MOTHER}",
+            x_road_client="SILD/GOV/1/portal",
+            x_road_id="m",
+            x_road_userid="EE1",
+        )
+        assert found.json()["totalUsages"] == 1
+    register.close()
