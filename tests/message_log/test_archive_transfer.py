@@ -9,6 +9,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sild.errors import Unavailable
@@ -60,6 +61,25 @@ async def test_a_script_that_knows_the_directory_and_removes(world: StampedLog, 
     assert await ours.transfer() == [name]
     assert names_in(directory) == []
     assert await ours.transfer() == []
+
+
+async def test_what_a_script_started_ends_with_it(tmp_path: Path) -> None:
+    """Else each transfer given up would leave a program behind that goes on sending, beside the next one."""
+    note = tmp_path / "process"
+    script = f"sleep 60 & echo $! > {note}; wait"
+    with pytest.raises(Unavailable, match="longer than"):
+        await ArchiveTransfer(("sh", "-c", script), seconds=0.5).run(tmp_path, ["mlog"])
+    async with asyncio.timeout(5):
+        while is_running(int(note.read_text())):
+            await asyncio.sleep(0.01)
+
+
+def is_running(process: int) -> bool:
+    """A zombie waits only to be counted."""
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.parametrize(

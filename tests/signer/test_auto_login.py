@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sild.errors import CallerError, Unavailable
-from sild.signer import AutoLogin, SoftwareToken, parse_pins, pins_from_command
+from sild.signer import AutoLogin, SoftwareToken, auto_login, parse_pins, pins_from_command
 from support.signer_world import PIN
 
 
@@ -106,3 +108,18 @@ async def test_a_token_about_to_lock_itself_is_left_to_a_person(tmp_path: Path) 
     login.watch(token)
     await login.attempt()
     assert not token.is_active
+
+
+async def test_a_command_that_hangs_is_ended_with_all_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script's own program holds the pipe open: waiting for that, the server would never try again."""
+    monkeypatch.setattr(auto_login, "COMMAND_SECONDS", 0.5)
+    note = tmp_path / "process"
+    async with asyncio.timeout(10):
+        with pytest.raises(Unavailable, match="gives no PIN"):
+            await pins_from_command(("sh", "-c", f"sleep 60 & echo $! > {note}; wait"))
+    gone, left = psutil.wait_procs(
+        [each for each in psutil.process_iter() if each.pid == int(note.read_text())], 5
+    )
+    assert not [each for each in left if each.status() != psutil.STATUS_ZOMBIE], gone

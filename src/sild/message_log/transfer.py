@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,8 @@ class ArchiveTransfer:
     seconds: float = 3600.0
 
     async def run(self, directory: Path, names: Sequence[str]) -> None:
-        """Ship `names`. Raises Unavailable (`io_error`) unless the program ends with status 0; it is killed when cancelled."""
+        """Ship `names`. Raises Unavailable (`io_error`) unless the program ends with status 0; it is killed
+        when cancelled, and whatever it started with it."""
         for start in range(0, len(names), MAX_FILES):
             files = [str(directory / name) for name in names[start : start + MAX_FILES]]
             await self._run([part for argument in self.command for part in _fill(argument, directory, files)])
@@ -38,7 +41,11 @@ class ArchiveTransfer:
         nowhere = asyncio.subprocess.DEVNULL
         try:
             process = await asyncio.create_subprocess_exec(
-                *arguments, stdin=nowhere, stdout=nowhere, stderr=asyncio.subprocess.PIPE
+                *arguments,
+                stdin=nowhere,
+                stdout=nowhere,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,  # a script's own programs are ended with it
             )
         except OSError as error:
             raise Unavailable(f"{arguments[0]}: {error.strerror or error}", code="io_error") from error
@@ -50,7 +57,7 @@ class ArchiveTransfer:
             ) from None
         finally:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         if process.returncode:
             status = process.returncode

@@ -7,6 +7,9 @@ The text of a file or a command's output has one PIN a line, `token:PIN`, where 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -117,7 +120,10 @@ async def pins_from_command(command: Sequence[str]) -> dict[str, str]:
     """What `command` (program and arguments, no shell) prints. Raises Unavailable (`login_failed`), CallerError."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # a script's own programs are ended with it
         )
     except OSError as error:
         raise Unavailable(f"{command[0]}: {error.strerror}", code="login_failed") from error
@@ -125,9 +131,11 @@ async def pins_from_command(command: Sequence[str]) -> dict[str, str]:
         async with asyncio.timeout(COMMAND_SECONDS):
             output, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise Unavailable(f"{command[0]} gives no PIN", code="login_failed") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     if process.returncode == NOTHING_TO_SAY:
         return {}
     if process.returncode:
