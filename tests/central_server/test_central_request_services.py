@@ -12,6 +12,7 @@ from central_world import INSTANCE, MANAGEMENT, MEMBER, OTHER, OTHER_SUBSYSTEM, 
 from management_world import NEW_SERVER, Requests, Services, Signed, services
 
 from sild.central_server import AutomaticApproval, CentralServer, management_service
+from sild.central_server.request_services import _Rate
 from sild.http1 import open_connection, serve, service_client_context
 from sild.pki import SignatureAlgorithm, der
 from sild.xroad.faults import Fault, parse_soap_fault
@@ -567,3 +568,19 @@ async def test_of_several_faults_the_first_in_x_road_s_order_is_told(
     )
     code, message = code_of(await running.register(signed))
     assert (code, ORDER[first][1] in message) == (ORDER[first][0], True), message
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+    ],
+)
+def test_who_counts_as_one(first: str, second: str, is_one: bool) -> None:
+    rate = _Rate(1, lambda: 0.0)
+    assert rate.admits(first) and not rate.admits(first)
+    assert rate.admits(second) is not is_one

@@ -13,6 +13,7 @@ the management security servers and takes no others (docs/adr/0016).
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 from uuid import uuid4
@@ -201,7 +202,10 @@ async def _read(request: Request) -> bytes:
 
 
 class _Rate:
-    """So many requests a minute from one address; the longest silent of too many addresses are forgotten."""
+    """So many requests a minute from one address; the longest silent of too many addresses are forgotten.
+
+    Of IPv6 a /64 counts as one: that is what one subscriber has, with an address for every request.
+    """
 
     def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
         self._per_minute = per_minute
@@ -209,9 +213,9 @@ class _Rate:
         self._seen: OrderedDict[str, deque[float]] = OrderedDict()
 
     def admits(self, address: str) -> bool:
-        now = self._now()
-        times = self._seen.setdefault(address, deque())
-        self._seen.move_to_end(address)
+        now, who = self._now(), _subscriber(address)
+        times = self._seen.setdefault(who, deque())
+        self._seen.move_to_end(who)
         while times and times[0] <= now - _MINUTE:
             times.popleft()
         if len(self._seen) > _REMEMBERED_ADDRESSES:
@@ -220,3 +224,15 @@ class _Rate:
             return False
         times.append(now)
         return True
+
+
+def _subscriber(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((found, 64), strict=False))
