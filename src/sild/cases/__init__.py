@@ -1,19 +1,29 @@
 """Cases: what a state does for a person, from the first word to the result, and nothing twice.
 
     class Birth(Process): ...                        # a process: rules, jobs (process.py says how; ask_why.py is the shortest)
-    system = await CaseSystem.open(directory, url, ...)
+    system = CaseSystem.open(directory, url, system=..., exchange=XRoadExchange(client), packs=load_packs("EE"), processes=[...],
+                             registers={"population": "GOV/70000002/population", ...}); await system.start()
     await system.act(case, "DECLARE", actor, given, key=form_key)
 
 Actions are append-only and a case's status is a fold over them. What takes time is a durable job (room `workflow`). Other bodies
 are asked over the exchange alone, each message with case, ground and person acting. Called by the portal and the nation.
 
-process.py  what a process is          case.py  a case, folded        actor.py  who acts        views.py  what screens show
+process.py  what a process is          acting.py   one action, check by check      showing.py   what people see
+system.py   the door's class           working.py  jobs                            store.py     all of a case in the database
+calls.py, exchange.py, ledger.py       other bodies, and what was asked of them    tracker.py, publication.py, offline.py, assisted.py
 """
 
 from __future__ import annotations
 
 from sild.cases.actor import AUTOMATIC, STATE, Actor
+from sild.cases.ask_why import AskWhy
 from sild.cases.case import Case, Party, Taken
+from sild.cases.exchange import Exchange, XRoadExchange
+from sild.cases.ledger import SentMessage, Sighting
+from sild.cases.offline import Merged, NumberBlock, OfflineRecord
+from sild.cases.offline_conflict import OfflineConflict
+from sild.cases.packs import Packs, load_packs
+from sild.cases.parts import MandateCheck
 from sild.cases.process import (
     OPENED,
     Asking,
@@ -21,6 +31,7 @@ from sild.cases.process import (
     ExchangeAnswer,
     Given,
     Job,
+    JobFunction,
     NewNotice,
     Opening,
     Process,
@@ -28,26 +39,75 @@ from sild.cases.process import (
     Waiting,
     Work,
 )
+from sild.cases.publication import LiveProof
 from sild.cases.refusals import Refused
+from sild.cases.system import CaseSystem
+from sild.cases.tracker import BodyUsage, TrackerEntry, TrackerUsage
+from sild.cases.views import (
+    Acted,
+    CaseLine,
+    CaseView,
+    ClockView,
+    DeskItem,
+    DraftLine,
+    Entry,
+    FactLine,
+    FailedBody,
+    Filled,
+    Home,
+    Notice,
+    Task,
+)
 
 __all__ = [
     "AUTOMATIC",
     "OPENED",
     "STATE",
+    "Acted",
     "Actor",
+    "AskWhy",
     "Asking",
+    "BodyUsage",
     "Case",
+    "CaseLine",
+    "CaseSystem",
+    "CaseView",
+    "ClockView",
+    "DeskItem",
+    "DraftLine",
     "Effects",
+    "Entry",
+    "Exchange",
     "ExchangeAnswer",
+    "FactLine",
+    "FailedBody",
+    "Filled",
     "Given",
+    "Home",
     "Job",
+    "JobFunction",
+    "LiveProof",
+    "MandateCheck",
+    "Merged",
     "NewNotice",
+    "Notice",
+    "NumberBlock",
+    "OfflineConflict",
+    "OfflineRecord",
     "Opening",
+    "Packs",
     "Party",
     "Process",
     "Refused",
     "Rule",
+    "SentMessage",
+    "Sighting",
     "Taken",
+    "Task",
+    "TrackerEntry",
+    "TrackerUsage",
     "Waiting",
     "Work",
+    "XRoadExchange",
+    "load_packs",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,10 @@ __all__ = ["Case", "Party", "Taken"]
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """role: of the process, `parent`, `child`, `owner`.  person: identity code."""
+    """role: of the process, `parent`, `child`, `owner`.
+
+    person: identity code as the country's registers write it, `38001085718`, without the country in front; a foreigner's has it.
+    """
 
     role: str
     person: str
@@ -20,7 +23,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One accepted action. seq: its place in the case, from 1.  person: who acted, or `automatic`.  role: as what.
+    """One accepted action. seq: its place in the case, from 1.  person: who acted (a code as in `Party`), or `automatic`.  role: as what.
 
     acting_for: whose act it is, when the person had a mandate.  data: JSON, as the process checked it.
     """
@@ -38,7 +41,7 @@ class Taken:
 class Case:
     """id: not guessable, in addresses and messages.  number: for people.  office: who decides, `birth@0793`, if known.
 
-    opened_by: the person, or `automatic`.  status: what the process folds out of the actions.
+    status: what the process folds out of the actions.  data: from its opening.
     """
 
     id: str
@@ -49,7 +52,7 @@ class Case:
     actions: tuple[Taken, ...]
     status: str
     office: str | None = None
-    data: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seq(self) -> int:
@@ -82,19 +85,6 @@ class Case:
         newest = self.last(name)
         return newest.data if newest is not None else {}
 
-    def upto(self, seq: int, status: str) -> Case:
-        """As it was after that action."""
-        return self._with(tuple(taken for taken in self.actions if taken.seq <= seq), status)
-
-    def _with(self, actions: Iterable[Taken], status: str) -> Case:
-        return Case(
-            self.id,
-            self.number,
-            self.service,
-            self.opened_at,
-            self.parties,
-            tuple(actions),
-            status,
-            self.office,
-            self.data,
-        )
+    def with_action(self, taken: Taken, status: str) -> Case:
+        """With one more action, and the status it makes."""
+        return replace(self, actions=(*self.actions, taken), status=status)

@@ -265,6 +265,14 @@ class Process(ABC):
         """Pure. case: with `taken` in it."""
         return Effects()
 
+    def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
+        """Whether what waits for a role waits for this person of it. Pure."""
+        return True
+
+    def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
+        """Of an automatic action's data what a party of this role reads in the timeline. Pure."""
+        return taken.data
+
     def jobs(self) -> Mapping[str, JobFunction]:
         return {}
 

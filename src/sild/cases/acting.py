@@ -1,0 +1,265 @@
+"""One action: may this person do it, here, now; is it complete; then one transaction. The checks stand in this order.
+
+(1) the case is theirs  (2) this form was sent before  (3) the action is theirs  (4) device and level  (5) the mandate stands
+(6) the status allows it  (7) every defect of what was given  (8) conflict of interest, second return  (9) written, unless
+somebody acted meanwhile: then again from (6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete
+
+from sild.cases.actor import Actor, reaches
+from sild.cases.assisted import ASSIST
+from sild.cases.case import Case, Party, Taken
+from sild.cases.ledger import Sighting
+from sild.cases.parts import Parts
+from sild.cases.process import Given, Opening, Process, Rule
+from sild.cases.refusals import Refused
+from sild.cases.store import Changed, derived_id
+from sild.cases.tables import drafts
+from sild.cases.views import Acted
+from sild.catalogue import read_answers
+
+__all__ = ["Acting"]
+
+Submitted = Mapping[str, Sequence[str]]
+STAFF = ("official", "supervisor")
+TRIES = 10
+
+TAKE = Rule("TAKE", by=STAFF)
+RELEASE = Rule("RELEASE", by=STAFF)
+ENGINE_RULES = {rule.name: rule for rule in (TAKE, RELEASE)}
+"""What an office may do in every case: take it, and give it back."""
+
+
+class Acting:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def open_case(self, service_id: str, actor: Actor, *, key: str) -> str:
+        """A person opens a case. Raises Refused."""
+        parts = self._parts
+        service = parts.service(service_id)
+        process = parts.processes[service_id]
+        if process.opener is None or parts.profile.country not in service.countries:
+            raise Refused("nobody opens such a case", code="not_offered")
+        if service_id not in parts.published:
+            raise Refused("this service is not published", code="not_published")
+        case_id = derived_id("open", actor.person, actor.acting_for, service_id, key)
+        self._ensure_device(actor, Rule("OPEN", by=()))
+        await self._ensure_mandate(actor, service_id, case_id)
+        asking = parts.asking(case_id, actor, process.opener)
+        found = await asyncio.to_thread(parts.read, case_id)
+        if found is not None:
+            return found.id
+        opening = await process.opening(actor, asking)
+        return await self.begin(service_id, actor, opening, case_id=case_id, role=process.opener)
+
+    async def begin(self, service_id: str, actor: Actor, opening: Opening, *, case_id: str, role: str) -> str:
+        """The actor's case, opened once."""
+        parts = self._parts
+        me = Party(role, actor.acting_for)
+
+        def write(connection: Connection) -> str:
+            whole = Opening((me, *opening.parties), opening.office, opening.data)
+            opened = parts.store.open(
+                connection, service_id, whole, actor, me.role, parts.clock(), case_id=case_id
+            )
+            self._bind(connection, actor, case_id)
+            return opened.id
+
+        opened = await asyncio.to_thread(parts.store.write, write)
+        parts.jobs.wake()
+        return opened
+
+    async def act(self, case_id: str, action: str, actor: Actor, given: Submitted, *, key: str) -> Acted:
+        parts = self._parts
+        case, roles = await asyncio.to_thread(parts.case_for, case_id, actor)  # (1)
+        fingerprint = _fingerprint(case_id, action, given)
+        before = await asyncio.to_thread(self._done_before, actor, key, fingerprint)  # (2)
+        if before is not None:
+            return Acted(before.case, case.status, before.action, before.seq, again=True)
+        process = parts.processes[case.service]
+        rule = process.rule(action) or ENGINE_RULES.get(action)
+        role = next((role for role in roles if rule is not None and role in rule.by), None)  # (3)
+        if rule is None or role is None:
+            raise Refused("this is not for you to do", code="not_yours")
+        self._ensure_device(actor, rule)  # (4)
+        await self._ensure_mandate(actor, case.service, case_id)  # (5)
+        for _ in range(TRIES):
+            _ensure_open(case, process, rule, actor)  # (6)
+            data = await self._given(case, process, rule, role, actor, given)  # (7)
+            await self._ensure_allowed(case, process, rule, role, actor, data)  # (8)
+            try:
+                after = await asyncio.to_thread(
+                    self._write, case, rule, role, actor, data, key, fingerprint
+                )  # (9)
+            except Changed:
+                repeated = await asyncio.to_thread(self._done_before, actor, key, fingerprint)
+                case, roles = await asyncio.to_thread(parts.case_for, case_id, actor)
+                if repeated is not None:
+                    return Acted(case_id, case.status, action, repeated.seq, again=True)
+                continue
+            parts.jobs.wake()
+            return Acted(case_id, after.status, action, after.seq)
+        raise Refused("the case changes too fast; try again", code="too_late")
+
+    def _done_before(self, actor: Actor, key: str, fingerprint: str) -> Row[Any] | None:
+        with self._parts.store.reading() as connection:
+            return self._parts.store.done_before(connection, actor.person, key, fingerprint)
+
+    def _ensure_device(self, actor: Actor, rule: Rule) -> None:
+        if actor.is_staff and actor.posture != "managed":
+            raise Refused("this device may only read", code="read_only_device")
+        needed = "high" if actor.is_staff else rule.acr
+        if not reaches(actor.acr, needed):
+            raise Refused(f"this needs a log-in of level {needed}", code="level_too_low")
+
+    async def _ensure_mandate(self, actor: Actor, service: str, case_id: str) -> None:
+        if actor.representee is None:
+            return
+        parts = self._parts
+        if actor.mandate_id is not None and actor.mandate_id.startswith(ASSIST):
+
+            def stands() -> bool:
+                with parts.store.reading() as connection:
+                    return parts.assisted.stands(connection, actor, service, case_id, parts.clock())
+
+            good = await asyncio.to_thread(stands)
+        else:
+            good = parts.mandates is not None and await parts.mandates.stands(actor)
+        if not good:
+            raise Refused("the mandate has ended", code="mandate_ended")
+
+    async def _given(
+        self, case: Case, process: Process, rule: Rule, role: str, actor: Actor, given: Submitted
+    ) -> Mapping[str, Any]:
+        parts = self._parts
+        asking = parts.asking(case.id, actor, role)
+        values: Mapping[str, Any] = {}
+        if rule.screen is not None:
+            screen = parts.screen(rule.screen)
+            if not screen.action(rule.name).without_answers:
+                options: Mapping[str, Sequence[tuple[str, str]]] = {}
+                if any(field.options_from for field in screen.fields()):
+                    options = await process.options(case, screen, actor, asking)
+                allowed = {name: [value for value, _ in pairs] for name, pairs in options.items()}
+                answers = read_answers(screen, given, allowed)
+                _ensure_known(asking.failures, bool(answers.defects))
+                if answers.defects:
+                    raise Refused("not everything is right yet", code="defects", defects=answers.defects)
+                values = answers.values
+        checked: Given = await process.check(case, rule, values, actor, asking)
+        if checked.defects:
+            raise Refused("not everything is right yet", code="defects", defects=checked.defects)
+        return checked.data
+
+    async def _ensure_allowed(
+        self, case: Case, process: Process, rule: Rule, role: str, actor: Actor, data: Mapping[str, Any]
+    ) -> None:
+        if rule.decides and role in STAFF:
+            await self._ensure_no_conflict(case, process, role, actor)
+        if rule.is_return and role != "supervisor":
+            earlier = {code for taken in case.all(rule.name) for code in taken.data.get("defects", ())}
+            if earlier and not set(data.get("defects", ())) <= earlier:
+                raise Refused(
+                    "a second return on a new ground needs a supervisor",
+                    code="second_return_needs_supervisor",
+                )
+
+    async def _ensure_no_conflict(self, case: Case, process: Process, role: str, actor: Actor) -> None:
+        """Nobody decides about themselves or their kin (HMS § 10). A hit gives the case back to the office, without them."""
+        parts = self._parts
+        asking = parts.asking(case.id, actor, role)
+        answer = await asking.get(
+            "population", f"/persons/{actor.person}/relations", basis=process.conflict_basis
+        )
+        _ensure_known(asking.failures, True)
+        kin = {actor.person}
+        if answer is not None and isinstance(answer.json, dict):
+            kin |= {str(relation.get("code")) for relation in answer.json.get("items", ())}
+        if not any(party.person in kin for party in case.parties):
+            return
+
+        def give_back() -> None:
+            sighting = Sighting(parts.clock(), actor.person, "conflict_of_interest", case.id, None)
+            parts.ledger.saw(sighting)
+            try:
+                parts.store.write(
+                    lambda connection: parts.store.act(
+                        connection, case, "RELEASE", {"conflict": True}, actor, role, parts.clock()
+                    )
+                )
+            except Changed:
+                pass  # somebody acted: the next try finds the conflict again
+
+        await asyncio.to_thread(give_back)
+        raise Refused("you are close to a party: somebody else decides", code="conflict_of_interest")
+
+    def _write(
+        self,
+        case: Case,
+        rule: Rule,
+        role: str,
+        actor: Actor,
+        data: Mapping[str, Any],
+        key: str,
+        fingerprint: str,
+    ) -> Case:
+        parts = self._parts
+
+        def write(connection: Connection) -> Case:
+            after = parts.store.act(connection, case, rule.name, data, actor, role, parts.clock())
+            parts.store.remember(connection, actor.person, key, fingerprint, case.id, rule.name, case.seq + 1)
+            self._bind(connection, actor, case.id)
+            if rule.screen is not None:
+                connection.execute(
+                    delete(drafts).where(
+                        drafts.c.case == case.id,
+                        drafts.c.screen == rule.screen,
+                        drafts.c.person == actor.acting_for,
+                    )
+                )
+            return after
+
+        return parts.store.write(write)
+
+    def _bind(self, connection: Connection, actor: Actor, case_id: str) -> None:
+        if actor.mandate_id is not None and actor.mandate_id.startswith(ASSIST):
+            self._parts.assisted.bind(connection, actor, case_id)
+
+
+def _ensure_open(case: Case, process: Process, rule: Rule, actor: Actor) -> None:
+    done = [taken for taken in case.all(rule.name) if rule.once == "case" or _same(taken, actor)]
+    if rule.once is not None and done:
+        raise Refused("this was done already", code="already_done")
+    if case.status in process.closed:
+        raise Refused("the case is closed", code="case_closed")
+    if rule.when and case.status not in rule.when:
+        code = "already_done" if case.has(rule.name) else "too_late"
+        raise Refused(f"not when the case is {case.status}", code=code)
+
+
+def _same(taken: Taken, actor: Actor) -> bool:
+    return taken.acting_for == actor.acting_for
+
+
+def _ensure_known(failures: Mapping[str, str], needed: bool) -> None:
+    """A form is not refused for what a silent register would have told: the person is told its name instead."""
+    if failures and needed:
+        register = next(iter(failures))
+        raise Refused(f"{register} does not answer", code="register_down", register=register)
+
+
+def _fingerprint(case_id: str, action: str, given: Submitted) -> str:
+    said = json.dumps(
+        [case_id, action, {name: list(values) for name, values in given.items()}], sort_keys=True
+    )
+    return hashlib.sha256(said.encode()).hexdigest()

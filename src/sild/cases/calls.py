@@ -1,0 +1,140 @@
+"""One call of another body: written down before it is sent, with its outcome after; the same for people's looks and for jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sild.cases.actor import AUTOMATIC
+from sild.cases.codes import with_country
+from sild.cases.exchange import JSON, Exchange, message_id_of, new_message_id
+from sild.cases.ledger import Ledger, SentMessage
+from sild.cases.process import ExchangeAnswer
+from sild.catalogue import Profile
+from sild.clock import Clock
+from sild.errors import CallerError, PeerError, PlatformError, Unavailable
+from sild.telemetry import get_logger
+
+__all__ = ["Calls", "PeopleAsking"]
+
+log = get_logger("cases")
+
+PATIENCE = 10.0
+"""Seconds for an answer while a person waits."""
+JOB_PATIENCE = 60.0
+
+
+class Calls:
+    """registers: `GOV/70000002/population` by name, `population`."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        ledger: Ledger,
+        registers: Mapping[str, str],
+        profile: Profile,
+        system: str,
+        clock: Clock,
+    ) -> None:
+        self._exchange = exchange
+        self._ledger = ledger
+        self.registers = dict(registers)
+        self.profile = profile
+        self._system = system
+        self.clock = clock
+
+    def address(self, service: str) -> str:
+        """Raises CallerError (`unknown_service`)."""
+        found = service if service.count("/") == 2 else self.registers.get(service)
+        if found is None:
+            raise CallerError(f"no register {service[:50]} is known here", code="unknown_service")
+        return found
+
+    async def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        content_type: str = JSON,
+        case: str | None,
+        basis: str | None,
+        acting: str,
+        role: str,
+        cause: tuple[str, ...] | None = None,
+        patience: float = PATIENCE,
+    ) -> ExchangeAnswer:
+        """cause: what makes the message's id; None: a look of its own. Raises as `Exchange.call`; Unavailable after `patience`."""
+        address = self.address(service)
+        user = acting if acting == AUTOMATIC else with_country(acting, self.profile.country)
+        message_id = message_id_of(self._system, *cause) if cause else new_message_id(self._system)
+        sent = SentMessage(
+            message_id, case, address, method, path, basis or "", user, role, self.clock(), None, None
+        )
+        position = await asyncio.to_thread(self._ledger.sent, sent)
+        outcome = "failed"
+        try:
+            async with asyncio.timeout(patience):
+                answer = await self._exchange.call(
+                    address,
+                    method,
+                    path,
+                    body=body,
+                    content_type=content_type,
+                    case=case,
+                    basis=basis,
+                    acting=user,
+                    message_id=message_id,
+                )
+            outcome = "done"
+            return answer
+        except TimeoutError:
+            outcome = "timeout"
+            raise Unavailable(f"{address} does not answer", code="timeout") from None
+        except PlatformError as error:
+            outcome = error.code
+            raise
+        finally:
+            await asyncio.to_thread(self._ledger.answered, position, self.clock(), outcome)
+
+
+class PeopleAsking:
+    """`Asking`: looks for one person in one case, while they wait. A register that failed once is not asked again."""
+
+    def __init__(self, calls: Calls, case: str | None, acting: str, role: str) -> None:
+        self._calls = calls
+        self._case = case
+        self._acting = acting
+        self._role = role
+        self._failed: dict[str, str] = {}
+        self.profile = calls.profile
+        self.now: datetime = calls.clock()
+
+    async def get(self, service: str, path: str, *, basis: str) -> ExchangeAnswer | None:
+        address = self._calls.address(service)
+        if address in self._failed:
+            return None
+        try:
+            return await self._calls.call(
+                address, "GET", path, case=self._case, basis=basis, acting=self._acting, role=self._role
+            )
+        except CallerError as refusal:
+            if refusal.detail.get("status") not in (404, 410):
+                log.refusal("cases.look_refused", refusal, register=address)
+                self._failed[address] = refusal.code
+            return None
+        except PlatformError as error:
+            log.refusal("cases.look_failed", error, register=address)
+            self._failed[address] = "nonsense" if isinstance(error, PeerError) else "register_down"
+            return None
+
+    def failed(self, service: str) -> bool:
+        return self._calls.address(service) in self._failed
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """Register -> why it gave nothing."""
+        return self._failed

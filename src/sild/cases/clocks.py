@@ -1,0 +1,93 @@
+"""The clocks of a case as they stand on a day, computed from its actions (service levels, clock rule)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from sild.cases.case import Case, Taken
+from sild.cases.process import Process
+from sild.cases.views import ClockView
+from sild.catalogue import Clock, ClockStop, Profile, PublicService
+
+__all__ = ["HOLD", "RESUME", "clocks_of", "next_promise"]
+
+HOLD, RESUME = "HOLD", "RESUME"
+"""Actions of the engine: a register does not answer, `{body, reason}`, and answers again."""
+
+DayOf = Callable[[datetime], date]
+
+
+def clocks_of(
+    case: Case, service: PublicService, process: Process, profile: Profile, day_of: DayOf, today: date
+) -> tuple[ClockView, ...]:
+    """One for each clock of the service, in its order."""
+    stops = _stops(case, process, day_of)
+    views = []
+    for clockwork in service.clocks:
+        begun, kept = _first(case, clockwork.begins), _first(case, clockwork.ends)
+        kept_on = day_of(kept.at) if kept is not None else None
+        if begun is None:
+            views.append(ClockView(clockwork.id, clockwork.title, None, None, kept_on))
+            continue
+        on = kept_on or today
+        valid_at = day_of(begun.at)
+        promise = _promise(profile, clockwork.deadline, day_of(case.opened_at), valid_at, stops, on)
+        standing = next((stop.reason for stop in stops if stop.end is None), None) if kept is None else None
+        late = on > promise
+        views.append(ClockView(clockwork.id, clockwork.title, promise, standing, kept_on, late))
+    return tuple(views)
+
+
+def next_promise(clocks: tuple[ClockView, ...]) -> ClockView | None:
+    """Of those not kept yet, the one whose day comes first."""
+    running = [clock for clock in clocks if clock.kept_on is None and clock.promise is not None]
+    return min(running, key=lambda clock: clock.promise or date.max, default=None)
+
+
+def _promise(
+    profile: Profile, name: str, sent_at: date, valid_at: date, stops: tuple[ClockStop, ...], on: date
+) -> date:
+    deadline = profile.deadlines[name]
+    if deadline.unit == "working_days":
+        promise = Clock(deadline.value, sent_at, valid_at, stops).promise(profile.working_days, on)
+        assert promise is not None
+        return promise
+    promised = profile.deadline(name, valid_at)
+    stood = {
+        day
+        for stop in stops
+        for day in _days(max(stop.begin, valid_at), min(stop.end or on, on))
+        if stop.begin <= promised
+    }
+    return promised + timedelta(days=len(stood))
+
+
+def _days(begin: date, end: date) -> list[date]:
+    return [begin + timedelta(days=number) for number in range((end - begin).days)]
+
+
+def _stops(case: Case, process: Process, day_of: DayOf) -> tuple[ClockStop, ...]:
+    stops: list[ClockStop] = []
+    returned: tuple[date, str] | None = None
+    held: dict[str, date] = {}
+    for taken in case.actions:
+        day = day_of(taken.at)
+        rule = process.rule(taken.name)
+        if taken.name == HOLD:
+            held.setdefault(taken.data["body"], day)
+        elif taken.name == RESUME and taken.data["body"] in held:
+            stops.append(ClockStop(held.pop(taken.data["body"]), day, "register_down"))
+        elif rule is not None and rule.stops is not None and returned is None:
+            returned = day, rule.stops
+        elif rule is not None and rule.resumes and returned is not None:
+            stops.append(ClockStop(returned[0], day, returned[1]))
+            returned = None
+    if returned is not None:
+        stops.append(ClockStop(returned[0], None, returned[1]))
+    stops.extend(ClockStop(day, None, "register_down") for day in held.values())
+    return tuple(stops)
+
+
+def _first(case: Case, name: str) -> Taken | None:
+    return next((taken for taken in case.actions if taken.name == name), None)

@@ -1,0 +1,127 @@
+"""The port to other bodies, and it on X-Road: every call a message with case, ground and person acting."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from sild.adapter import AsyncXRoadClient, CallContext, ClientId, ServiceError, ServiceId, XRoadFault
+from sild.adapter.options import RestOptions
+from sild.cases.process import ExchangeAnswer
+from sild.errors import CallerError, PeerError, Unavailable
+
+__all__ = ["BASIS_HEADER", "Exchange", "XRoadExchange", "message_id_of", "new_message_id"]
+
+BASIS_HEADER = "Sild-Legal-Basis"
+JSON = "application/json"
+
+
+class Exchange(Protocol):
+    """Calls services as the subsystem of the case system."""
+
+    async def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        content_type: str = JSON,
+        case: str | None,
+        basis: str | None,
+        acting: str,
+        message_id: str,
+    ) -> ExchangeAnswer:
+        """service: `GOV/70000002/population`.  path: with its query.  body: what json.dumps takes, or None.  acting: with country.
+
+        Raises CallerError with the code of the service's problem (detail `status`), PeerError, TrustError, Unavailable.
+        """
+        ...
+
+
+class XRoadExchange:
+    """`Exchange` on the adapter. The service code is the subsystem's."""
+
+    def __init__(self, client: AsyncXRoadClient) -> None:
+        self._client = client
+
+    async def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        content_type: str = JSON,
+        case: str | None,
+        basis: str | None,
+        acting: str,
+        message_id: str,
+    ) -> ExchangeAnswer:
+        instance = self._client.client.instance_identifier
+        member_class, member, subsystem = service.split("/")
+        address = ServiceId(ClientId(instance, member_class, member, subsystem), subsystem)
+        parts = urlsplit(path)
+        options: RestOptions = {
+            "params": parse_qsl(parts.query, keep_blank_values=True),
+            "context": CallContext(user_id=acting, issue=case),
+            "headers": {BASIS_HEADER: basis} if basis is not None else {},
+            "query_id": message_id,
+            "idempotent": True,  # registers keep their answers by message id
+        }
+        if body is not None:
+            options["body"] = json.dumps(body, ensure_ascii=False).encode()
+            options["content_type"] = content_type
+        try:
+            answer = await self._client.request(
+                method,
+                address,
+                [unquote(segment) for segment in parts.path.strip("/").split("/")],
+                **options,
+            )
+            answer.ensure_success()
+            read = answer.json() if answer.body else None
+        except ServiceError as error:
+            raise _refusal(error) from error
+        except XRoadFault as fault:
+            if isinstance(
+                fault, CallerError
+            ):  # the right may be granted, the service added: not what the person did
+                raise Unavailable(f"the exchange refused: {fault.message}", code=fault.code) from fault
+            raise
+        return ExchangeAnswer(answer.status, read, message_id)
+
+
+def _refusal(error: ServiceError) -> Exception:
+    if not isinstance(error, CallerError):
+        return error
+    code, errors = "http_error", ""
+    try:
+        problem = json.loads(error.body)
+        code = str(problem["type"]).rpartition(":")[2] or code
+        errors = ",".join(str(fault["code"]) for fault in problem.get("errors") or () if "code" in fault)
+    except (ValueError, KeyError, TypeError):
+        pass
+    return CallerError(error.message, code=code[:100], status=error.status, errors=errors[:1_000])
+
+
+def message_id_of(system: str, *causes: str) -> str:
+    """The id of the message that these causes have, the same each time. system: `/SILD/GOV/70000001/portal`."""
+    return f"{_instance(system)}-{uuid5(NAMESPACE_URL, 'urn:sild:message:' + '|'.join((system, *causes)))}"
+
+
+def new_message_id(system: str) -> str:
+    return f"{_instance(system)}-{uuid4()}"
+
+
+def _instance(system: str) -> str:
+    return system.strip("/").split("/")[0]
+
+
+def ensure_object(answer: ExchangeAnswer) -> dict[str, Any]:
+    """Raises PeerError (`invalid_body`) when a register answers something else than a JSON object."""
+    if not isinstance(answer.json, dict):
+        raise PeerError("the register's answer is no JSON object", code="invalid_body")
+    return answer.json

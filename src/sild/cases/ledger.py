@@ -1,0 +1,93 @@
+"""What was asked of other bodies, and what was refused to whom: both for the person and for oversight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+
+from sild.cases.store import Store
+from sild.cases.tables import messages, oversight
+
+__all__ = ["Ledger", "SentMessage", "Sighting"]
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """One call. acting: with the country, or `automatic`.  role: as what they acted.  outcome: None: no answer was heard."""
+
+    message_id: str
+    case: str | None
+    register: str
+    operation: str
+    path: str
+    basis: str
+    acting: str
+    role: str
+    sent_at: datetime
+    answered_at: datetime | None
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Something refused that oversight wants to know. code: `no_live_case`, `conflict_of_interest`, `read_only_device` ..."""
+
+    at: datetime
+    person: str
+    code: str
+    case: str | None
+    about: str | None
+
+
+class Ledger:
+    """Blocks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def sent(self, message: SentMessage) -> int:
+        """Before it is sent; its place in the ledger."""
+        columns = {name: getattr(message, name) for name in SentMessage.__slots__}
+        adding = insert(messages).values(columns).returning(messages.c.position)
+        return self._store.write(lambda connection: int(connection.scalar(adding) or 0))
+
+    def answered(self, position: int, at: datetime, outcome: str) -> None:
+        change = (
+            update(messages)
+            .where(messages.c.position == position)
+            .values(answered_at=at, outcome=outcome[:100])
+        )
+        self._store.write(lambda connection: connection.execute(change))
+
+    def of_case(self, case: str) -> tuple[SentMessage, ...]:
+        return self._find(messages.c.case == case)
+
+    def naming(self, person: str, register: str, begin: datetime) -> tuple[SentMessage, ...]:
+        """Those to a register whose path names the person, oldest first."""
+        return self._find(
+            messages.c.path.contains(person), messages.c.register == register, messages.c.sent_at >= begin
+        )
+
+    def _find(self, *conditions: object) -> tuple[SentMessage, ...]:
+        query = select(messages).where(*conditions).order_by(messages.c.position)  # type: ignore[arg-type]  # column expressions
+        with self._store.reading() as connection:
+            return tuple(
+                SentMessage(*(getattr(row, name) for name in SentMessage.__slots__))
+                for row in connection.execute(query)
+            )
+
+    def saw(self, sighting: Sighting) -> None:
+        columns = {name: getattr(sighting, name) for name in Sighting.__slots__}
+        self._store.write(lambda connection: connection.execute(insert(oversight).values(columns)))
+
+    def sightings(self, limit: int = 100) -> Sequence[Sighting]:
+        """Newest first."""
+        query = select(oversight).order_by(oversight.c.position.desc()).limit(limit)
+        with self._store.reading() as connection:
+            return [
+                Sighting(row.at, row.person, row.code, row.case, row.about)
+                for row in connection.execute(query)
+            ]

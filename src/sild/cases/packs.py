@@ -1,0 +1,69 @@
+"""Packs and profiles read from the package: services, screens, texts, a country. Data without code."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import yaml
+
+from sild.catalogue import Profile, PublicService, Screen, parse_profile, parse_screen, parse_service
+
+__all__ = ["Packs", "load_packs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Packs:
+    """services, screens: by id, of one country.  texts: language -> key -> text, of notices, statuses and refusals."""
+
+    profile: Profile
+    services: Mapping[str, PublicService]
+    screens: Mapping[str, Screen]
+    texts: Mapping[str, Mapping[str, str]]
+
+
+def load_packs(country: str) -> Packs:
+    """country: `EE`. Raises CallerError for a pack that is not in order, FileNotFoundError for an unknown country."""
+    root = resources.files("sild")
+    profile = parse_profile(
+        yaml.safe_load((root / "profiles" / f"{country.lower()}.yaml").read_text("utf-8"))
+    )
+    services: dict[str, PublicService] = {}
+    screens: dict[str, Screen] = {}
+    texts: dict[str, dict[str, str]] = {language: {} for language in profile.languages}
+    for pack in sorted((root / "packs").iterdir(), key=lambda entry: entry.name):
+        for file in _files(pack, ".yaml"):
+            service = parse_service(yaml.safe_load(file.read_text("utf-8")))
+            if country in service.countries:
+                services[service.id] = service
+        for file in _files(pack / "screens", ".json"):
+            screen = parse_screen(json.loads(file.read_text("utf-8")))
+            screens[screen.id] = screen
+        for language, known in texts.items():
+            for file in _files(pack / "texts", f"{language}.toml"):
+                known.update(_flat(tomllib.loads(file.read_text("utf-8"))))
+    return Packs(profile, services, screens, texts)
+
+
+def _files(folder: Traversable, ending: str) -> list[Traversable]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        (file for file in folder.iterdir() if file.name.endswith(ending)), key=lambda file: file.name
+    )
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, str]:
+    """`{"birth": {"named": "..."}}` -> `{"birth.named": "..."}`."""
+    flat: dict[str, str] = {}
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{before}{name}."))
+        else:
+            flat[f"{before}{name}"] = str(value)
+    return flat

@@ -1,0 +1,94 @@
+"""What the modules of the case system share, made once when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+
+from sild.cases.actor import Actor
+from sild.cases.assisted import AssistedMandates
+from sild.cases.calls import Calls, PeopleAsking
+from sild.cases.case import Case
+from sild.cases.clocks import clocks_of
+from sild.cases.ledger import Ledger, Sighting
+from sild.cases.process import Process
+from sild.cases.refusals import Refused
+from sild.cases.store import Store
+from sild.cases.views import ClockView
+from sild.cases.working import Jobs
+from sild.catalogue import Profile, PublicService, Screen
+from sild.clock import Clock
+
+__all__ = ["MandateCheck", "Parts"]
+
+
+class MandateCheck(Protocol):
+    """Asks whoever keeps mandates, at each action: one may have ended since the log-in."""
+
+    async def stands(self, actor: Actor) -> bool:
+        """Whether `actor.mandate_id` still lets them act for the representee. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    store: Store
+    calls: Calls
+    ledger: Ledger
+    jobs: Jobs
+    assisted: AssistedMandates
+    services: Mapping[str, PublicService]
+    screens: Mapping[str, Screen]
+    processes: Mapping[str, Process]
+    profile: Profile
+    clock: Clock
+    mandates: MandateCheck | None
+    published: dict[str, datetime] = field(default_factory=dict)
+
+    def today(self) -> date:
+        return self.store.today(self.clock())
+
+    def clocks(self, case: Case) -> tuple[ClockView, ...]:
+        service, process = self.services[case.service], self.processes[case.service]
+        return clocks_of(case, service, process, self.profile, self.store.today, self.today())
+
+    def asking(self, case_id: str | None, actor: Actor, role: str) -> PeopleAsking:
+        return PeopleAsking(self.calls, case_id, actor.person, role)
+
+    def service(self, service_id: str) -> PublicService:
+        found = self.services.get(service_id)
+        if found is None:
+            raise Refused("there is no such service", code="unknown_service")
+        return found
+
+    def screen(self, screen_id: str) -> Screen:
+        found = self.screens.get(screen_id)
+        if found is None:
+            raise Refused("there is no such screen", code="unknown_screen")
+        return found
+
+    def read(self, case_id: str) -> Case | None:
+        with self.store.reading() as connection:
+            return self.store.find(connection, case_id)
+
+    def case_for(self, case_id: str, actor: Actor) -> tuple[Case, tuple[str, ...]]:
+        """The case and what the actor is in it. Raises Refused (`not_yours`), whether it exists or not; oversight is told."""
+        case = self.read(case_id) if len(case_id) <= 50 else None
+        roles = roles_in(case, actor) if case is not None else ()
+        if case is None or not roles:
+            self.ledger.saw(
+                Sighting(self.clock(), actor.person, "not_yours", case.id if case else None, None)
+            )
+            raise Refused("there is no such case among yours", code="not_yours")
+        return case, roles
+
+
+def roles_in(case: Case, actor: Actor) -> tuple[str, ...]:
+    """Of a party, or of staff with the case's authority; a clerk has the role of the person they help."""
+    if actor.roles & {"official", "supervisor"} and actor.representee is None:
+        if actor.authority is None or actor.authority != case.office:
+            return ()
+        return tuple(role for role in ("official", "supervisor") if role in actor.roles)
+    return case.roles_of(actor.acting_for)

@@ -1,0 +1,145 @@
+"""Publishing services: once only is checked against what registers say they hold; the catalogue as CPSV-AP, with live proof."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+from sqlalchemy import Connection, select
+
+from sild.cases.actor import AUTOMATIC
+from sild.cases.parts import Parts
+from sild.cases.store import add_row
+from sild.cases.tables import cases, publications
+from sild.catalogue import PublicService, ensure_once_only
+from sild.errors import CallerError, PeerError, PlatformError
+from sild.telemetry import get_logger
+
+__all__ = ["LiveProof", "Publication"]
+
+log = get_logger("cases")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveProof:
+    """last_case: when the newest case was opened; None: there was none.  median_days: from opening to end, of closed ones."""
+
+    service: str
+    published_at: datetime | None
+    last_case: datetime | None
+    cases: int
+    closed: int
+    median_days: float | None
+
+
+class Publication:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def holdings(self, registers: Sequence[str]) -> Mapping[str, str]:
+        """Which register holds a concept, from their own descriptions. Raises Unavailable or PeerError naming the register."""
+        holdings: dict[str, str] = {}
+        for name in registers:
+            answer = await self._parts.calls.call(
+                name, "GET", "/description", case=None, basis=None, acting=AUTOMATIC, role="state"
+            )
+            for concept in _concepts(answer.json, name):
+                holdings.setdefault(concept, name)
+        return holdings
+
+    async def publish(self) -> None:
+        """Let people open what passes. Raises CallerError (`once_only_breach`, `concept_not_held`) for the first that does not."""
+        parts = self._parts
+        holdings = await self.holdings(tuple(parts.calls.registers))
+        for service in parts.services.values():
+            self._ensure_fit(service, holdings)
+            at = await asyncio.to_thread(
+                parts.store.write, _published(service.id, self._digest(service), parts.clock())
+            )
+            parts.published[service.id] = at
+
+    def _ensure_fit(self, service: PublicService, holdings: Mapping[str, str]) -> None:
+        for screen_id in service.screens:
+            screen = self._parts.screens.get(screen_id)
+            if screen is None:
+                raise CallerError(f"{service.id} has no screen {screen_id}", code="unknown_screen")
+            ensure_once_only(screen, holdings)
+        for evidence in service.evidence:
+            if evidence.held_by is not None and holdings.get(evidence.concept) != evidence.held_by:
+                raise CallerError(
+                    f"{service.id}: {evidence.held_by} does not hold {evidence.concept}",
+                    code="concept_not_held",
+                )
+
+    def _digest(self, service: PublicService) -> str:
+        parts = [
+            service.model_dump_json(),
+            *(self._parts.screens[name].model_dump_json() for name in service.screens),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    async def keep_trying(self, pause: float) -> None:
+        """Until everything is published: registers may start later than we do."""
+        while True:
+            try:
+                await self.publish()
+                return
+            except PlatformError as error:
+                log.refusal("cases.not_published", error)
+            await asyncio.sleep(pause)
+
+    def proofs(self) -> tuple[LiveProof, ...]:
+        return tuple(self._proof(service_id) for service_id in self._parts.services)
+
+    def _proof(self, service_id: str) -> LiveProof:
+        query = select(cases.c.opened_at, cases.c.closed_at).where(cases.c.service == service_id)
+        with self._parts.store.reading() as connection:
+            rows = connection.execute(query.order_by(cases.c.opened_at.desc()).limit(10_000)).all()
+        days = [(row.closed_at - row.opened_at).total_seconds() / 86_400 for row in rows if row.closed_at]
+        return LiveProof(
+            service_id,
+            self._parts.published.get(service_id),
+            rows[0].opened_at if rows else None,
+            len(rows),
+            len(days),
+            round(median(days), 1) if days else None,
+        )
+
+    def catalogue(self, base: str) -> str:
+        """Turtle: CPSV-AP of what is published. base: URI of the catalogue, with `/` at its end."""
+        from sild.catalogue.cpsv import services_graph  # rdflib takes its time
+
+        published = [self._parts.services[name] for name in self._parts.published]
+        return services_graph(published, self._parts.profile, base).serialize(format="turtle")
+
+
+def _concepts(description: object, register: str) -> list[str]:
+    """`skos:notation` of every theme of the register's datasets (DCAT-AP, JSON-LD)."""
+    try:
+        graph = description["@graph"]  # type: ignore[index]  # of any shape: what fits not raises
+        return [
+            str(theme["skos:notation"])
+            for node in graph
+            if node.get("@type") == "dcat:Dataset"
+            for theme in node["dcat:theme"]
+        ]
+    except (TypeError, KeyError, AttributeError):
+        raise PeerError(f"{register} does not describe itself", code="invalid_body") from None
+
+
+def _published(service: str, digest: str, at: datetime) -> Callable[[Connection], datetime]:
+    """The first time it was published so stands."""
+
+    def write(connection: Connection) -> datetime:
+        add_row(connection, publications, {"service": service, "digest": digest, "at": at})
+        query = select(publications.c.at).where(
+            publications.c.service == service, publications.c.digest == digest
+        )
+        first: datetime = connection.execute(query).scalar_one()
+        return first
+
+    return write

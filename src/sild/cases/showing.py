@@ -1,0 +1,372 @@
+"""What people see: their cases, a case, a screen filled in, the inbox, the desk of an office."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import and_, func, select, update
+
+from sild.cases.acting import STAFF
+from sild.cases.actor import AUTOMATIC, Actor
+from sild.cases.calls import PeopleAsking
+from sild.cases.case import Case, Taken
+from sild.cases.clocks import next_promise
+from sild.cases.ledger import Sighting
+from sild.cases.parts import Parts, roles_in
+from sild.cases.process import Waiting
+from sild.cases.refusals import Refused
+from sild.cases.tables import drafts, notices
+from sild.cases.views import (
+    CaseLine,
+    CaseView,
+    DeskItem,
+    DraftLine,
+    Entry,
+    FactLine,
+    FailedBody,
+    Filled,
+    Home,
+    Notice,
+    Task,
+)
+from sild.catalogue import Facts
+
+__all__ = ["Showing"]
+
+HIDDEN = ("OPEN", "SILENCE")
+"""Actions that stand in no party's timeline: what the case began with, and why it is silent."""
+
+
+class Showing:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def home(self, actor: Actor) -> Home:
+        return await asyncio.to_thread(self._home, actor)
+
+    def _home(self, actor: Actor) -> Home:
+        parts = self._parts
+        person = actor.acting_for
+        with parts.store.reading() as connection:
+            mine = parts.store.of_person(connection, person)
+            lines = connection.execute(
+                select(drafts).where(drafts.c.person == person).order_by(drafts.c.at)
+            ).all()
+            unread = connection.scalar(
+                select(func.count()).select_from(notices).where(self._shown(person, True))
+            )
+        tasks = [task for case in mine for task in self.tasks(case, person, case.roles_of(person))]
+        drafted = [
+            DraftLine(row.case, row.screen, parts.screens[row.screen].title, row.at)
+            for row in lines
+            if row.screen in parts.screens
+        ]
+        return Home(
+            tuple(sorted(tasks, key=lambda task: task.due or date.max)),
+            tuple(self._line(case) for case in mine),
+            tuple(drafted),
+            int(unread or 0),
+        )
+
+    def _line(self, case: Case) -> CaseLine:
+        promise = next_promise(self._parts.clocks(case))
+        service = self._parts.services[case.service]
+        return CaseLine(
+            case.id,
+            case.number,
+            case.service,
+            service.title,
+            case.status,
+            case.opened_at,
+            promise.promise if promise is not None else None,
+            self._is_closed(case),
+        )
+
+    def _is_closed(self, case: Case) -> bool:
+        return case.status in self._parts.processes[case.service].closed
+
+    def tasks(self, case: Case, person: str, roles: Sequence[str]) -> tuple[Task, ...]:
+        """Screens that wait for this person in these roles."""
+        if self._is_closed(case):
+            return ()
+        process = self._parts.processes[case.service]
+        tasks = []
+        for waiting in process.waiting:
+            if waiting.role not in roles or case.status not in waiting.when:
+                continue
+            if not process.asks(case, waiting, person):
+                continue
+            done = [
+                taken
+                for taken in case.all(*waiting.until)
+                if waiting.role in STAFF or taken.acting_for == person
+            ]
+            if waiting.until and done:
+                continue
+            screen = self._parts.screens.get(waiting.screen)
+            title = screen.title if screen is not None else {}
+            tasks.append(Task(case.id, waiting.screen, title, self._due(case, waiting)))
+        return tuple(tasks)
+
+    def _due(self, case: Case, waiting: Waiting) -> date | None:
+        if waiting.deadline is None:
+            return None
+        begun = case.actions[-1].at if case.actions else case.opened_at
+        before = Case(case.id, case.number, case.service, case.opened_at, case.parties, (), "OPENED")
+        for taken in case.actions:  # the newest day on which it came to wait for this
+            earlier = before.status
+            before = self._parts.store.fold(before, taken)
+            if before.status in waiting.when and earlier not in waiting.when:
+                begun = taken.at
+        return self._parts.profile.deadline(waiting.deadline, self._parts.store.today(begun))
+
+    # --- one case
+
+    async def view(self, case_id: str, actor: Actor) -> CaseView:
+        return await asyncio.to_thread(self._view, case_id, actor)
+
+    def _view(self, case_id: str, actor: Actor) -> CaseView:
+        parts = self._parts
+        case, roles = parts.case_for(case_id, actor)
+        process = parts.processes[case.service]
+        with parts.store.reading() as connection:
+            failed = parts.jobs.failed_bodies(connection, case_id)
+        seen = {role for mine in roles for role in (mine, *process.visible.get(mine, ()))}
+        everyone = bool(set(roles) & set(STAFF))
+        return CaseView(
+            id=case.id,
+            number=case.number,
+            service=case.service,
+            title=parts.services[case.service].title,
+            status=case.status,
+            role=roles[0],
+            seq=case.seq,
+            timeline=tuple(
+                self._entry(case, taken, actor, None if everyone else roles[0])
+                for taken in case.actions
+                if everyone or taken.name not in HIDDEN
+            ),
+            clocks=parts.clocks(case),
+            tasks=self.tasks(case, actor.acting_for, roles),
+            parties=tuple(
+                party
+                for party in case.parties
+                if everyone
+                or party.person == actor.acting_for
+                or (party.role in seen and party.role not in roles)
+                or any(party.role in process.visible.get(role, ()) for role in roles)
+            ),
+            results=process.results(case, roles[0]),
+            failed_bodies=tuple(FailedBody(row.body or "", row.reason or "", row.next_try) for row in failed),
+            assigned=assigned_to(case),
+            is_closed=self._is_closed(case),
+        )
+
+    def _entry(self, case: Case, taken: Taken, actor: Actor, role: str | None) -> Entry:
+        """Another party's words are theirs: only the office (role None) sees what everybody gave."""
+        mine = taken.acting_for == actor.acting_for
+        by = "you" if mine else AUTOMATIC if taken.person == AUTOMATIC else taken.role
+        data: Mapping[str, Any] = {}
+        if role is None or mine:
+            data = taken.data
+        elif taken.person == AUTOMATIC:
+            data = self._parts.processes[case.service].shown(case, taken, role)
+        return Entry(taken.at, taken.name, by, data)
+
+    # --- a screen
+
+    async def fill(self, case_id: str, screen_id: str, actor: Actor) -> Filled:
+        """Raises Refused: `not_yours`, `unknown_screen`."""
+        parts = self._parts
+        case, roles = await asyncio.to_thread(parts.case_for, case_id, actor)
+        screen = parts.screen(screen_id)
+        process = parts.processes[case.service]
+        role = screen.role if screen.role in roles else next((r for r in roles if r in STAFF), None)
+        if role is None or screen_id not in parts.services[case.service].screens:
+            raise Refused("this screen is not for you", code="not_yours")
+        asking = parts.asking(case.id, actor, role)
+        lines: list[FactLine] = []
+        for component in screen.components:
+            if isinstance(component, Facts):
+                lines += await self._facts(case, component, actor, asking)
+        options: Mapping[str, Sequence[tuple[str, str]]] = {}
+        if any(field.options_from for field in screen.fields()):
+            options = await process.options(case, screen, actor, asking)
+        draft = await asyncio.to_thread(self._draft, case_id, screen_id, actor)
+        values = draft if draft is not None else await process.suggested(case, screen, actor)
+        return Filled(
+            case.id,
+            screen,
+            tuple(lines),
+            options,
+            values,
+            clocks=parts.clocks(case),
+            failed_bodies=tuple(FailedBody(body, why, None) for body, why in asking.failures.items()),
+        )
+
+    async def _facts(
+        self, case: Case, wanted: Facts, actor: Actor, asking: PeopleAsking
+    ) -> Sequence[FactLine]:
+        process = self._parts.processes[case.service]
+        given = await process.facts(case, wanted.of, wanted.concepts, actor, asking)
+        if given is not None:
+            return given
+        lines: list[FactLine] = []
+        for person in case.persons(wanted.of):
+            for concept in wanted.concepts:
+                lines += await self._fact(case, person, wanted.of, concept, asking)
+        return lines
+
+    async def _fact(
+        self, case: Case, person: str, of: str, concept: str, asking: PeopleAsking
+    ) -> Sequence[FactLine]:
+        """One look for each ground and register: what is asked for on another ground is another message."""
+        service = self._parts.services[case.service]
+        evidence = next((item for item in service.evidence if item.concept == concept), None)
+        if evidence is None or evidence.held_by is None or evidence.ground is None:
+            return [FactLine(concept, of, None, "not_held")]
+        answer = await asking.get(evidence.held_by, f"/persons/{person}/facts", basis=evidence.ground)
+        if answer is None:
+            reason = "register_down" if asking.failed(evidence.held_by) else "not_known"
+            return [FactLine(concept, of, None, reason, register=evidence.held_by)]
+        items = answer.json.get("items", ()) if isinstance(answer.json, dict) else ()
+        held = [item for item in items if isinstance(item, dict) and item.get("concept") == concept]
+        if not held:
+            return [FactLine(concept, of, None, "not_held", register=evidence.held_by)]
+        return [_line_of(item, concept, of, evidence.held_by) for item in held]
+
+    def _draft(self, case_id: str, screen_id: str, actor: Actor) -> Mapping[str, Sequence[str]] | None:
+        mine = and_(
+            drafts.c.case == case_id, drafts.c.screen == screen_id, drafts.c.person == actor.acting_for
+        )
+        with self._parts.store.reading() as connection:
+            given: Mapping[str, Sequence[str]] | None = connection.scalar(select(drafts.c.given).where(mine))
+        return given
+
+    async def save_draft(
+        self, case_id: str, screen_id: str, actor: Actor, values: Mapping[str, Sequence[str]]
+    ) -> None:
+        parts = self._parts
+        case, _ = await asyncio.to_thread(parts.case_for, case_id, actor)
+        names = {field.name for field in parts.screen(screen_id).fields()}
+        kept = {name: [*map(str, given)][:100] for name, given in values.items() if name in names}
+        if self._is_closed(case):
+            raise Refused("the case is closed", code="case_closed")
+        await asyncio.to_thread(
+            parts.store.write,
+            lambda connection: parts.store.save_draft(
+                connection, case_id, screen_id, actor.acting_for, kept, parts.clock()
+            ),
+        )
+
+    # --- inbox
+
+    def _shown(self, person: str, unread: bool = False) -> Any:  # an SQL condition
+        shown = and_(
+            notices.c.person == person,
+            notices.c.cancelled_for.is_(None),
+            notices.c.not_before <= self._parts.clock(),
+        )
+        return and_(shown, notices.c.read_at.is_(None)) if unread else shown
+
+    async def inbox(self, actor: Actor) -> tuple[Notice, ...]:
+        def read() -> tuple[Notice, ...]:
+            query = select(notices).where(self._shown(actor.acting_for)).order_by(notices.c.not_before.desc())
+            with self._parts.store.reading() as connection:
+                return tuple(
+                    Notice(row.id, row.not_before, row.case, row.text, row.details, row.read_at)
+                    for row in connection.execute(query.limit(500))
+                )
+
+        return await asyncio.to_thread(read)
+
+    async def read_notice(self, notice_id: str, actor: Actor) -> None:
+        """Raises Refused (`not_yours`)."""
+        mine = and_(notices.c.id == notice_id, self._shown(actor.acting_for))
+        change = (
+            update(notices).where(mine).values(read_at=func.coalesce(notices.c.read_at, self._parts.clock()))
+        )
+        done = await asyncio.to_thread(
+            self._parts.store.write, lambda connection: connection.execute(change).rowcount
+        )
+        if not done:
+            raise Refused("there is no such notice among yours", code="not_yours")
+
+    # --- the desk
+
+    async def desk(self, actor: Actor) -> tuple[DeskItem, ...]:
+        """Live cases of the official's office: late ones first, then by promise. Raises Refused (`not_yours`)."""
+        if not actor.roles & set(STAFF) or actor.authority is None:
+            raise Refused("this is an office's desk", code="not_yours")
+        return await asyncio.to_thread(self._desk, actor)
+
+    def _desk(self, actor: Actor) -> tuple[DeskItem, ...]:
+        parts = self._parts
+        with parts.store.reading() as connection:
+            found = parts.store.of_office(connection, actor.authority or "")
+            holding = {case.id: parts.jobs.failed_bodies(connection, case.id) for case in found}
+        items = []
+        for case in found:
+            promise = next_promise(parts.clocks(case))
+            tasks = tuple(task.screen for task in self.tasks(case, actor.person, roles_in(case, actor)))
+            items.append(
+                DeskItem(
+                    case=case.id,
+                    number=case.number,
+                    service=case.service,
+                    title=parts.services[case.service].title,
+                    status=case.status,
+                    promise=promise.promise if promise else None,
+                    late=promise.late if promise else False,
+                    waiting_for=self._waiting_for(
+                        case, [row.body for row in holding[case.id] if row.body], tasks
+                    ),
+                    assigned=assigned_to(case),
+                    tasks=tasks,
+                )
+            )
+        return tuple(sorted(items, key=lambda item: (not item.late, item.promise or date.max, item.number)))
+
+    def _waiting_for(self, case: Case, bodies: Sequence[str], tasks: Sequence[str]) -> str | None:
+        """The body that does not answer, else the role whose turn it is, when it is not the office's."""
+        if bodies:
+            return bodies[0]
+        if tasks:
+            return None
+        process = self._parts.processes[case.service]
+        waits = (waiting.role for waiting in process.waiting if case.status in waiting.when)
+        return next((role for role in waits if role not in STAFF), None)
+
+    def look_up(self, actor: Actor, person: str, case_id: str) -> Case:
+        """The live case an official cites to look at a person. Raises Refused (`no_live_case`); oversight is told."""
+        parts = self._parts
+        case = parts.read(case_id) if len(case_id) <= 50 else None
+        good = case is not None and set(roles_in(case, actor)) & set(STAFF) and not self._is_closed(case)
+        if case is None or not good or not case.roles_of(person):
+            cited = case.id if case is not None else None
+            parts.ledger.saw(Sighting(parts.clock(), actor.person, "no_live_case", cited, person))
+            raise Refused("a look at a person cites a live case of theirs", code="no_live_case")
+        return case
+
+
+def assigned_to(case: Case) -> str | None:
+    """Who took it and has not given it back."""
+    newest = next((taken for taken in reversed(case.actions) if taken.name in ("TAKE", "RELEASE")), None)
+    return newest.person if newest is not None and newest.name == "TAKE" else None
+
+
+def _line_of(item: Mapping[str, Any], concept: str, of: str, register: str) -> FactLine:
+    return FactLine(
+        concept=concept,
+        of=of,
+        value=item.get("value"),
+        register=register,
+        source=item.get("source"),
+        valid_from=item.get("valid_from"),
+        known_from=item.get("known_from"),
+        basis=item.get("basis"),
+        ref=item.get("fact"),
+    )

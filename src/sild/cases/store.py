@@ -1,0 +1,453 @@
+"""Cases in the database: read and folded, opened, acted upon. One transaction for an action and everything that follows from it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, TypeVar
+from uuid import NAMESPACE_URL, uuid4, uuid5
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, Row, and_, insert, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from sild.cases.actor import STATE, Actor
+from sild.cases.case import Case, Party, Taken
+from sild.cases.process import OPENED, Effects, Job, NewNotice, Opening, Process
+from sild.cases.refusals import Refused
+from sild.cases.tables import (
+    actions,
+    cases,
+    counters,
+    drafts,
+    jobs,
+    keys,
+    notices,
+    parties,
+    silences,
+)
+from sild.errors import Unavailable
+
+__all__ = ["Changed", "Store", "add_row", "derived_id"]
+
+T = TypeVar("T")
+TRIES = 5
+MAX_SEQ = 1_000_000
+PREFIX = "S"
+"""Of case numbers that this system gives: `S-2026-000017`."""
+
+
+class Changed(Exception):
+    """Somebody acted in the case since it was read."""
+
+
+class Store:
+    """Blocks. processes: by service."""
+
+    def __init__(self, engine: Engine, processes: Mapping[str, Process], zone: ZoneInfo) -> None:
+        self.engine = engine
+        self._zone = zone
+        self._processes = dict(processes)
+
+    def process(self, service: str) -> Process:
+        return self._processes[service]
+
+    def today(self, at: datetime) -> date:
+        return at.astimezone(self._zone).date()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with _database_errors(), self.engine.connect() as connection:
+            yield connection
+
+    def write(self, change: Callable[[Connection], T]) -> T:
+        """One transaction, done again when the database chose it to give way to another. Raises Unavailable (`database_error`)."""
+        for last in (False,) * (TRIES - 1) + (True,):
+            try:
+                with _database_errors(), self.engine.begin() as connection:
+                    if connection.dialect.name == "sqlite":
+                        connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    return change(connection)
+            except Unavailable as error:
+                cause = error.__cause__
+                gave_way = (
+                    isinstance(cause, OperationalError) and getattr(cause.orig, "sqlstate", "") == "40P01"
+                )
+                if last or not gave_way:
+                    raise
+        raise AssertionError("unreachable")
+
+    # --- read
+
+    def find(self, connection: Connection, case_id: str, *, upto: int = MAX_SEQ) -> Case | None:
+        """upto: as it was after that action."""
+        row = connection.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
+        return None if row is None else self._case(connection, row, upto)
+
+    def live(self, connection: Connection, service: str, person: str) -> tuple[str, ...]:
+        """Ids of the cases of a service that are not closed and have the person as a party."""
+        query = (
+            select(cases.c.id)
+            .join_from(cases, parties, parties.c.case == cases.c.id)
+            .where(parties.c.person == person, cases.c.service == service, cases.c.closed_at.is_(None))
+            .order_by(cases.c.opened_at, cases.c.id)
+            .distinct()
+        )
+        with_order = query.with_only_columns(cases.c.id, cases.c.opened_at)
+        return tuple(row.id for row in connection.execute(with_order))
+
+    def of_person(self, connection: Connection, person: str, limit: int = 200) -> tuple[Case, ...]:
+        """All their cases, newest first."""
+        mine = select(parties.c.case).where(parties.c.person == person)
+        query = select(cases).where(cases.c.id.in_(mine)).order_by(cases.c.opened_at.desc()).limit(limit)
+        return tuple(self._case(connection, row) for row in connection.execute(query).all())
+
+    def of_office(self, connection: Connection, office: str, limit: int = 500) -> tuple[Case, ...]:
+        """Live cases of an office, oldest first."""
+        live = and_(cases.c.office == office, cases.c.closed_at.is_(None))
+        query = select(cases).where(live).order_by(cases.c.opened_at).limit(limit)
+        return tuple(self._case(connection, row) for row in connection.execute(query).all())
+
+    def _case(self, connection: Connection, row: Row[Any], upto: int = MAX_SEQ) -> Case:
+        members = connection.execute(
+            select(parties.c.role, parties.c.person)
+            .where(parties.c.case == row.id, parties.c.since <= upto)
+            .order_by(parties.c.since, parties.c.position)
+        )
+        taken = connection.execute(
+            select(actions).where(actions.c.case == row.id, actions.c.seq <= upto).order_by(actions.c.seq)
+        )
+        case = Case(
+            id=row.id,
+            number=row.number,
+            service=row.service,
+            opened_at=row.opened_at,
+            parties=tuple(Party(member.role, member.person) for member in members),
+            actions=(),
+            status=OPENED,
+            office=row.office,
+            data=row.data,
+        )
+        for action in taken:
+            case = self.fold(case, _taken(action))
+        return case
+
+    def fold(self, case: Case, taken: Taken) -> Case:
+        """The case with one more action."""
+        status = self._processes[case.service].status(case.status, taken, case)
+        return case.with_action(taken, status)
+
+    # --- write
+
+    def open(
+        self,
+        connection: Connection,
+        service: str,
+        opening: Opening,
+        actor: Actor,
+        role: str,
+        at: datetime,
+        *,
+        case_id: str | None = None,
+        number: str | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> Case:
+        """A new case with its first action, `OPEN`. case_id: when the cause says it; that case again is returned as it is."""
+        case_id = case_id or str(uuid4())
+        self._alone(connection, [f"case/{case_id}", *(f"person/{party.person}" for party in opening.parties)])
+        found = self.find(connection, case_id)
+        if found is not None:
+            return found
+        connection.execute(
+            insert(cases).values(
+                id=case_id,
+                number=number or self.number(connection, at),
+                service=service,
+                office=opening.office,
+                data=dict(opening.data),
+                opened_at=at,
+                seq=0,
+            )
+        )
+        self._join(connection, case_id, opening.parties, 0)
+        case = self.find(connection, case_id)
+        assert case is not None
+        case = self.act(connection, case, "OPEN", data or {}, actor, role, at)
+        return self._silenced_already(connection, case, at)
+
+    def act(
+        self,
+        connection: Connection,
+        case: Case,
+        name: str,
+        data: Mapping[str, Any],
+        actor: Actor,
+        role: str,
+        at: datetime,
+    ) -> Case:
+        """Append an action to the case as it was read, and do all that follows in this transaction; the case afterwards.
+
+        Raises Changed when somebody was faster.
+        """
+        seq = case.seq + 1
+        changed = connection.execute(
+            update(cases).where(cases.c.id == case.id, cases.c.seq == case.seq).values(seq=seq)
+        )
+        if not changed.rowcount:
+            raise Changed
+        taken = Taken(seq, name, at, actor.person, role, actor.acting_for, dict(data))
+        connection.execute(
+            insert(actions).values(
+                case=case.id,
+                seq=seq,
+                name=name,
+                at=at,
+                person=actor.person,
+                role=role,
+                acting_for=actor.acting_for,
+                mandate=actor.mandate_id,
+                acr=actor.acr,
+                posture=actor.posture,
+                data=dict(data),
+            )
+        )
+        after = self.fold(case, taken)
+        effects = self._processes[case.service].after(after, taken)
+        return self._follow(connection, after, taken, effects)
+
+    def _follow(self, connection: Connection, case: Case, taken: Taken, effects: Effects) -> Case:
+        closed = case.status in self._processes[case.service].closed
+        values: dict[str, Any] = {"closed_at": taken.at if closed else None}
+        if effects.office is not None:
+            values["office"] = effects.office
+        connection.execute(update(cases).where(cases.c.id == case.id).values(values))
+        self._join(connection, case.id, effects.parties, taken.seq)
+        if effects.cancel_jobs:
+            self.cancel_jobs(connection, case.id, effects.cancel_jobs)
+        if effects.cancel_notices:
+            self.cancel_notices(connection, case.id, taken.name.lower(), taken.at)
+        silent = case.has("SILENCE")
+        for job in effects.jobs:
+            self.ask(connection, case, taken, job)
+        for notice in effects.notices:
+            self._notify(connection, case.id, notice, taken.at, "silence" if silent else None)
+        if effects.parties or effects.office is not None:
+            found = self.find(connection, case.id)
+            assert found is not None
+            return self._silenced_already(connection, found, taken.at) if effects.parties else found
+        return case
+
+    def number(self, connection: Connection, at: datetime, count: int = 1) -> str:
+        """The next number of the year; of several, the last one."""
+        return f"{PREFIX}-{at.year}-{self.count_on(connection, f'{PREFIX}-{at.year}', count):06}"
+
+    def count_on(self, connection: Connection, name: str, count: int) -> int:
+        """Add to a counter; its value afterwards. Nobody else counts on it until the transaction ends."""
+        add_row(connection, counters, {"name": name, "value": 0})
+        connection.execute(
+            update(counters).where(counters.c.name == name).values(value=counters.c.value + count)
+        )
+        return int(connection.scalar(select(counters.c.value).where(counters.c.name == name)) or 0)
+
+    def _join(self, connection: Connection, case_id: str, members: Sequence[Party], seq: int) -> None:
+        for position, party in enumerate(members):
+            row = {
+                "case": case_id,
+                "role": party.role,
+                "person": party.person,
+                "since": seq,
+                "position": position,
+            }
+            add_row(connection, parties, row)
+
+    # --- the same form again
+
+    def done_before(self, connection: Connection, person: str, key: str, fingerprint: str) -> Row[Any] | None:
+        """What this very form came to. Raises Refused (`key_reused`) when the key came with something else."""
+        row = connection.execute(select(keys).where(keys.c.person == person, keys.c.key == key)).one_or_none()
+        if row is not None and not secrets.compare_digest(row.fingerprint, fingerprint):
+            raise Refused("this form was sent before with other answers", code="key_reused")
+        return row
+
+    def remember(
+        self,
+        connection: Connection,
+        person: str,
+        key: str,
+        fingerprint: str,
+        case: str,
+        action: str,
+        seq: int,
+    ) -> None:
+        """Raises Changed when the same form was sent meanwhile."""
+        row = {
+            "person": person,
+            "key": key,
+            "fingerprint": fingerprint,
+            "case": case,
+            "action": action,
+            "seq": seq,
+        }
+        if not add_row(connection, keys, row):
+            raise Changed
+
+    # --- jobs and notices
+
+    def ask(self, connection: Connection, case: Case, taken: Taken, job: Job) -> None:
+        add_row(
+            connection,
+            jobs,
+            {
+                "id": "/".join(filter(None, (case.id, str(taken.seq), job.kind, job.key))),
+                "case": case.id,
+                "seq": taken.seq,
+                "service": case.service,
+                "kind": job.kind,
+                "arguments": dict(job.arguments),
+                "asked_at": taken.at,
+                "due_at": job.at or taken.at,
+                "state": "waiting",
+            },
+        )
+
+    def cancel_jobs(self, connection: Connection, case_id: str, kinds: Iterable[str] | None) -> None:
+        """kinds: None: all."""
+        going = and_(jobs.c.case == case_id, jobs.c.state.in_(("waiting", "running")))
+        if kinds is not None:
+            going = and_(going, jobs.c.kind.in_(tuple(kinds)))
+        connection.execute(update(jobs).where(going).values(state="cancelled", next_try=None))
+
+    def _notify(
+        self, connection: Connection, case_id: str, notice: NewNotice, at: datetime, cancelled: str | None
+    ) -> None:
+        connection.execute(
+            insert(notices).values(
+                id=str(uuid4()),
+                case=case_id,
+                person=notice.person,
+                text=notice.text,
+                details=dict(notice.values),
+                not_before=notice.not_before or at,
+                cancelled_for=cancelled,
+            )
+        )
+
+    def cancel_notices(self, connection: Connection, case_id: str, reason: str, at: datetime) -> None:
+        """All that nobody has been told yet: not shown, and not pushed."""
+        queued = or_(
+            notices.c.not_before > at, and_(notices.c.read_at.is_(None), notices.c.pushed_at.is_(None))
+        )
+        connection.execute(
+            update(notices)
+            .where(notices.c.case == case_id, notices.c.cancelled_for.is_(None), queued)
+            .values(cancelled_for=reason[:100])
+        )
+
+    # --- silence
+
+    def silence_falls(
+        self,
+        connection: Connection,
+        person: str,
+        reason: str,
+        begins: date,
+        ends: date | None,
+        event: str,
+        at: datetime,
+    ) -> list[str]:
+        """Remember it, and end what waits in every live case it silences; their ids."""
+        self._alone(connection, [f"person/{person}"])
+        row = {"person": person, "event": event, "reason": reason, "begins": begins, "ends": ends}
+        add_row(connection, silences, row)
+        today = self.today(at)
+        if begins > today or (ends is not None and ends <= today):
+            return []
+        mine = select(parties.c.case).where(parties.c.person == person)
+        live = (
+            select(cases.c.id).where(cases.c.id.in_(mine), cases.c.closed_at.is_(None)).order_by(cases.c.id)
+        )
+        silenced = []
+        for case_id in connection.scalars(live).all():
+            connection.execute(select(cases.c.seq).where(cases.c.id == case_id).with_for_update())
+            case = self.find(connection, case_id)
+            if case is not None and self._is_about(case, person, reason) and not case.has("SILENCE"):
+                self.silence(connection, case, reason, person, at)
+                silenced.append(case_id)
+        return silenced
+
+    def silence(self, connection: Connection, case: Case, reason: str, person: str, at: datetime) -> Case:
+        """The switch: nothing that waits in this case is sent or done."""
+        self.cancel_jobs(connection, case.id, None)
+        case = self.act(connection, case, "SILENCE", {"reason": reason, "person": person}, STATE, "state", at)
+        self.cancel_notices(connection, case.id, reason, at)
+        return case
+
+    def _is_about(self, case: Case, person: str, reason: str) -> bool:
+        silenced = self._processes[case.service].silenced
+        return any(reason in silenced.get(role, ()) for role in case.roles_of(person))
+
+    def _silenced_already(self, connection: Connection, case: Case, at: datetime) -> Case:
+        """After a silence that fell before this party came in."""
+        today = self.today(at)
+        rows = connection.execute(
+            select(silences).where(
+                silences.c.person.in_([party.person for party in case.parties]),
+                silences.c.begins <= today,
+                or_(silences.c.ends.is_(None), silences.c.ends > today),
+            )
+        )
+        for row in rows.all():
+            if self._is_about(case, row.person, row.reason) and not case.has("SILENCE"):
+                case = self.silence(connection, case, row.reason, row.person, at)
+        return case
+
+    # --- drafts
+
+    def save_draft(
+        self,
+        connection: Connection,
+        case_id: str,
+        screen: str,
+        person: str,
+        given: Mapping[str, Any],
+        at: datetime,
+    ) -> None:
+        mine = and_(drafts.c.case == case_id, drafts.c.screen == screen, drafts.c.person == person)
+        if not connection.execute(update(drafts).where(mine).values(given=dict(given), at=at)).rowcount:
+            row = {"case": case_id, "screen": screen, "person": person, "given": dict(given), "at": at}
+            add_row(connection, drafts, row)
+
+    def _alone(self, connection: Connection, wanted: Iterable[str]) -> None:
+        """Nobody else is between here and the end of the transaction with one of these; SQLite has one writer anyhow."""
+        if connection.dialect.name == "postgresql":
+            for key in sorted(set(wanted)):
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"), {"key": key}
+                )
+
+
+def add_row(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
+    """Whether it was added; False when one with its key is there already."""
+    write = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    added = connection.execute(write(table).values(dict(row)).on_conflict_do_nothing())
+    return bool(added.rowcount)
+
+
+def derived_id(*causes: str) -> str:
+    """The id of what these causes make, the same each time."""
+    return str(uuid5(NAMESPACE_URL, "urn:sild:case:" + "|".join(causes)))
+
+
+def _taken(row: Row[Any]) -> Taken:
+    return Taken(row.seq, row.name, row.at, row.person, row.role, row.acting_for, row.data)
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable("the database of cases does not answer", code="database_error") from error

@@ -1,0 +1,374 @@
+"""The case system of one body: its database, its workflows, its door to the exchange, and everything people do with cases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, insert
+
+from sild.cases.acting import Acting
+from sild.cases.actor import Actor
+from sild.cases.ask_why import office_of, question
+from sild.cases.assisted import AssistedMandates
+from sild.cases.calls import Calls
+from sild.cases.codes import as_known, plain
+from sild.cases.exchange import Exchange
+from sild.cases.ledger import Ledger, SentMessage, Sighting
+from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
+from sild.cases.packs import Packs
+from sild.cases.parts import MandateCheck, Parts
+from sild.cases.process import Opening, Process
+from sild.cases.publication import LiveProof, Publication
+from sild.cases.refusals import Refused
+from sild.cases.showing import Showing
+from sild.cases.store import Store, derived_id
+from sild.cases.tables import jobs
+from sild.cases.tracker import Tracker, TrackerEntry, TrackerUsage
+from sild.cases.views import Acted, CaseView, DeskItem, Filled, Home, Notice
+from sild.cases.working import Jobs
+from sild.catalogue import PublicService, Screen
+from sild.clock import Clock, system_clock
+from sild.database import open_database, sqlite_url
+from sild.errors import CallerError, PeerError
+from sild.events import EVENT_MIGRATIONS, Event, Inbox
+from sild.workflow import Workflows
+
+__all__ = ["MIGRATIONS", "CaseSystem"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+PUBLISH_PAUSE = 2.0  # seconds
+SILENCING = {
+    "civil.death.registered": "death",
+    "civil.stillbirth.recorded": "stillbirth",
+    "civil.protection.ordered": "protection_order",
+}
+
+
+class CaseSystem:
+    """Every public method is for one event loop, the one it was opened on. Actors come with the country in their codes."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        system: str,
+        workflows_url: str,
+        first_pause: timedelta,
+        inbox: Inbox,
+    ) -> None:
+        self._parts = parts
+        self._acting = Acting(parts)
+        self._showing = Showing(parts)
+        self._publication = Publication(parts)
+        self._tracker = Tracker(parts, system)
+        self._offline = Offline(parts)
+        self._inbox = inbox
+        self._workflows_url = workflows_url
+        self._first_pause = first_pause
+        self._workflows: Workflows | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        database_url: str | None = None,
+        *,
+        system: str,
+        exchange: Exchange,
+        packs: Packs,
+        processes: Iterable[Process],
+        registers: Mapping[str, str],
+        mandates: MandateCheck | None = None,
+        clock: Clock = system_clock,
+        first_pause: timedelta = timedelta(seconds=1),
+    ) -> CaseSystem:
+        """database_url: of cases and workflows; without one two SQLite files in `directory`.
+
+        system: `/SILD/GOV/70000001/portal`.  registers: `GOV/70000002/population` by name.  processes: one for each service that
+        is to be offered.  first_pause: before a silent register is asked again; it doubles.
+        Raises Unavailable (`database_error`), CallerError for a process whose service or screens the packs do not have.
+        """
+        by_service = {process.service: process for process in processes}
+        _ensure_whole(by_service, packs)
+        url = database_url or sqlite_url(directory / "cases.sqlite")
+        engine = open_database(url, EVENT_MIGRATIONS, MIGRATIONS)
+        store = Store(engine, by_service, ZoneInfo(packs.profile.zone))
+        ledger = Ledger(store)
+        calls = Calls(exchange, ledger, registers, packs.profile, system, clock)
+        parts = Parts(
+            store=store,
+            calls=calls,
+            ledger=ledger,
+            jobs=Jobs(store, calls),
+            assisted=AssistedMandates(store),
+            services={name: packs.services[name] for name in by_service},
+            screens=packs.screens,
+            processes=by_service,
+            profile=packs.profile,
+            clock=clock,
+            mandates=mandates,
+        )
+        return cls(
+            parts,
+            system=system,
+            workflows_url=database_url or sqlite_url(directory / "workflows.sqlite"),
+            first_pause=first_pause,
+            inbox=Inbox(clock=clock),
+        )
+
+    async def start(self) -> None:
+        """Go on with what was not finished, and publish as soon as the registers answer. Raises Unavailable."""
+        parts = self._parts
+        self._workflows = await Workflows.open(
+            self._workflows_url,
+            {"job": parts.jobs.function},
+            name="cases",
+            clock=parts.clock,
+            first_pause=self._first_pause,
+        )
+        parts.jobs.serve(self._workflows)
+        publishing = self._publication.keep_trying(PUBLISH_PAUSE)
+        self._tasks = [asyncio.create_task(parts.jobs.run()), asyncio.create_task(publishing)]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        if self._workflows is not None:
+            await self._workflows.close()
+        self._parts.store.engine.dispose()
+
+    # --- the catalogue
+
+    def services(self) -> tuple[PublicService, ...]:
+        return tuple(self._parts.services.values())
+
+    def service(self, service_id: str) -> PublicService:
+        """Raises Refused (`unknown_service`)."""
+        return self._parts.service(service_id)
+
+    def screen(self, screen_id: str) -> Screen:
+        """Raises Refused (`unknown_screen`)."""
+        return self._parts.screen(screen_id)
+
+    async def publish(self) -> None:
+        """Raises CallerError (`once_only_breach`, `concept_not_held`), Unavailable or PeerError naming the register."""
+        await self._publication.publish()
+
+    async def proofs(self) -> tuple[LiveProof, ...]:
+        return await asyncio.to_thread(self._publication.proofs)
+
+    def catalogue(self, base: str) -> str:
+        """CPSV-AP in Turtle, of what is published. base: URI of the catalogue."""
+        return self._publication.catalogue(base)
+
+    # --- people
+
+    def known(self, actor: Actor) -> Actor:
+        """With codes as cases keep them: without our own country."""
+        return as_known(actor, self._parts.profile.country)
+
+    async def home(self, actor: Actor) -> Home:
+        return await self._showing.home(self.known(actor))
+
+    async def open_case(self, service_id: str, actor: Actor, *, key: str) -> str:
+        """The case's id; the same key again gives the same case. Raises Refused."""
+        return await self._acting.open_case(service_id, self.known(actor), key=key)
+
+    async def view(self, case_id: str, actor: Actor) -> CaseView:
+        """Raises Refused (`not_yours`)."""
+        return await self._showing.view(case_id, self.known(actor))
+
+    async def fill(self, case_id: str, screen_id: str, actor: Actor) -> Filled:
+        """Raises Refused (`not_yours`, `unknown_screen`)."""
+        return await self._showing.fill(case_id, screen_id, self.known(actor))
+
+    async def save_draft(
+        self, case_id: str, screen_id: str, actor: Actor, values: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Raises Refused (`not_yours`, `case_closed`)."""
+        await self._showing.save_draft(case_id, screen_id, self.known(actor), values)
+
+    async def act(
+        self, case_id: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
+    ) -> Acted:
+        """key: of the form, made when it was shown; the same form again gives the same answer. Raises Refused."""
+        return await self._acting.act(case_id, action, self.known(actor), given, key=key)
+
+    async def inbox(self, actor: Actor) -> tuple[Notice, ...]:
+        """Newest first."""
+        return await self._showing.inbox(self.known(actor))
+
+    async def read_notice(self, notice_id: str, actor: Actor) -> None:
+        """Raises Refused (`not_yours`)."""
+        await self._showing.read_notice(notice_id, self.known(actor))
+
+    # --- offices
+
+    async def desk(self, actor: Actor) -> tuple[DeskItem, ...]:
+        """Raises Refused (`not_yours`)."""
+        return await self._showing.desk(self.known(actor))
+
+    async def take(self, case_id: str, actor: Actor, *, key: str) -> Acted:
+        """Raises Refused."""
+        return await self.act(case_id, "TAKE", actor, {}, key=key)
+
+    async def look_up(self, actor: Actor, person: str, *, case_id: str) -> CaseView:
+        """The case that allows a look at this person. Raises Refused (`no_live_case`); oversight is told then."""
+        known = self.known(actor)
+        code = plain(person, self._parts.profile.country)
+        await asyncio.to_thread(self._showing.look_up, known, code, case_id)
+        return await self._showing.view(case_id, known)
+
+    async def try_again(self, case_id: str, actor: Actor) -> None:
+        """Ask silent registers now, do failed jobs again. Raises Refused (`not_yours`, `read_only_device`)."""
+        known = self.known(actor)
+        await asyncio.to_thread(self._parts.case_for, case_id, known)
+        if not known.is_staff or known.posture != "managed":
+            raise Refused("an office does this, from its own device", code="read_only_device")
+        await self._parts.jobs.try_again(case_id)
+
+    async def record_mandate(self, clerk: Actor, person: str, service_id: str, statement: str) -> str:
+        """Assisted mode: the id of a one-off mandate, with which the clerk acts (`Actor.mandate_id`). Raises Refused."""
+        code = plain(person, self._parts.profile.country)
+        self._parts.service(service_id)
+        return await asyncio.to_thread(
+            self._parts.assisted.record,
+            self.known(clerk),
+            code,
+            service_id,
+            statement,
+            self._parts.clock(),
+        )
+
+    async def end_mandate(self, mandate_id: str, actor: Actor) -> None:
+        """The person takes a one-off mandate back."""
+        person = self.known(actor).person
+        await asyncio.to_thread(self._parts.assisted.end, mandate_id, person, self._parts.clock())
+
+    async def reserve_numbers(self, service_id: str, count: int, actor: Actor) -> NumberBlock:
+        """Raises Refused."""
+        return await self._offline.reserve(service_id, count, self.known(actor))
+
+    async def merge(self, block: str, records: Sequence[OfflineRecord], actor: Actor) -> tuple[Merged, ...]:
+        """Raises Refused."""
+        return await self._offline.merge(block, records, self.known(actor))
+
+    async def sightings(self, actor: Actor) -> Sequence[Sighting]:
+        """What was refused to whom, newest first, for oversight. Raises Refused (`not_yours`)."""
+        if "oversight" not in actor.roles:
+            raise Refused("this is for oversight", code="not_yours")
+        return await asyncio.to_thread(self._parts.ledger.sightings)
+
+    async def messages(self, case_id: str, actor: Actor) -> tuple[SentMessage, ...]:
+        """Every message of a case. Raises Refused (`not_yours`)."""
+        await asyncio.to_thread(self._parts.case_for, case_id, self.known(actor))
+        return await asyncio.to_thread(self._parts.ledger.of_case, case_id)
+
+    # --- the tracker
+
+    async def usage(self, actor: Actor) -> TrackerUsage:
+        return await self._tracker.usage(self.known(actor))
+
+    async def ask_why(self, actor: Actor, entry: TrackerEntry, *, key: str) -> str:
+        """A case with a deadline about one look; its id. Raises Refused."""
+        known = self.known(actor)
+        service = self._parts.service("ask_why")
+        process = self._parts.processes[service.id]
+        data = question(entry)
+        assert process.opener is not None
+        case_id = derived_id("ask_why", known.acting_for, key)
+        return await self._acting.begin(
+            service.id, known, Opening((), office_of(entry.body), data), case_id=case_id, role=process.opener
+        )
+
+    # --- events
+
+    async def take_event(self, event: Event, message_id: str) -> None:
+        """Apply an event once, whatever comes first or twice. Raises CallerError (`event_not_taken`) for a type no process wants."""
+        takers = [process for process in self._parts.processes.values() if event.type in process.events]
+        if not takers and event.type not in SILENCING:
+            raise CallerError("no process takes such events", code="event_not_taken")
+        await asyncio.to_thread(self._apply, event, message_id, takers)
+        self._parts.jobs.wake()
+
+    def _apply(self, event: Event, message_id: str, takers: Sequence[Process]) -> None:
+        at = self._parts.clock()
+        store = self._parts.store
+
+        def write(connection: Connection) -> None:
+            if not self._inbox.apply(connection, event):
+                return
+            if event.type in SILENCING:
+                begins, ends = _days(event, store.today(at))
+                cause = f"{event.source}|{event.id}"[:300]
+                person = plain(event.subject, self._parts.profile.country)
+                store.silence_falls(connection, person, SILENCING[event.type], begins, ends, cause, at)
+            told = {
+                "id": event.id,
+                "source": event.source,
+                "type": event.type,
+                "subject": plain(event.subject, self._parts.profile.country),
+                "time": event.time.isoformat(),
+                "data": dict(event.data),
+                "case": event.extensions.get("caseid"),
+                "message_id": message_id,
+            }
+            for process in takers:
+                job_id = derived_id("event", event.source, event.id, process.service)
+                connection.execute(
+                    insert(jobs).values(
+                        id=f"event/{job_id}",
+                        case=None,
+                        seq=0,
+                        service=process.service,
+                        kind=process.events[event.type],
+                        arguments={"event": told},
+                        asked_at=at,
+                        due_at=at,
+                        state="waiting",
+                    )
+                )
+
+        store.write(write)
+
+
+def _days(event: Event, today: date) -> tuple[date, date | None]:
+    """A protection order holds for its days; everything else from now on."""
+    if event.type != "civil.protection.ordered":
+        return today, None
+    try:
+        begin, end = (event.data.get(name) for name in ("valid_from", "valid_to"))
+        return (
+            date.fromisoformat(begin) if begin else today,
+            date.fromisoformat(end) if end else None,
+        )
+    except (TypeError, ValueError):
+        raise PeerError("the order's days are no dates", code="invalid_event") from None
+
+
+def _ensure_whole(processes: Mapping[str, Process], packs: Packs) -> None:
+    """Raises CallerError (`invalid_process`) for what could only fail later, before somebody."""
+    for service_id, process in processes.items():
+        service = packs.services.get(service_id)
+        if service is None:
+            raise CallerError(f"no pack has the service {service_id}", code="invalid_process")
+        screens = {rule.screen for rule in process.rules} | {waiting.screen for waiting in process.waiting}
+        for name in sorted(filter(None, screens)):
+            if name not in packs.screens or name not in service.screens:
+                raise CallerError(f"{service_id} has no screen {name}", code="invalid_process")
+        for rule in process.rules:
+            if rule.screen is not None:
+                packs.screens[rule.screen].action(rule.name)
+        if process.silenced and process.rule("SILENCE") is None:
+            raise CallerError(f"{service_id} has no rule for SILENCE", code="invalid_process")
+        missing = set(process.events.values()) - set(process.jobs())
+        if missing:
+            raise CallerError(f"{service_id} has no job {', '.join(sorted(missing))}", code="invalid_process")

@@ -1,0 +1,235 @@
+"""What the case system keeps. Actions, messages, silences and refusals are added and never changed; the database sees to it.
+
+`cases.seq` and `cases.closed_at` repeat what the actions say, for lists and for the optimistic check. Jobs, notices, drafts and
+mandates change until they have ended.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
+
+from sild.database import UtcDateTime
+
+__all__ = [
+    "actions",
+    "blocks",
+    "cases",
+    "counters",
+    "drafts",
+    "jobs",
+    "keys",
+    "mandates",
+    "messages",
+    "notices",
+    "offline_records",
+    "oversight",
+    "parties",
+    "publications",
+    "silences",
+]
+
+metadata = MetaData()
+_PERSON = String(100)
+_CASE = String(50)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", _CASE, primary_key=True),
+    Column("number", String(50), nullable=False, unique=True),
+    Column("service", String(100), nullable=False),
+    Column("office", String(100), index=True),  # `birth@0793`
+    Column("data", JSON, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("seq", Integer, nullable=False),  # of the newest action
+    Column("closed_at", UtcDateTime),
+)
+
+actions = Table(
+    "case_actions",
+    metadata,
+    Column("case", ForeignKey("cases.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("name", String(50), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("person", _PERSON, nullable=False),
+    Column("role", String(50), nullable=False),
+    Column("acting_for", _PERSON, nullable=False),
+    Column("mandate", String(200)),
+    Column("acr", String(20), nullable=False),
+    Column("posture", String(20), nullable=False),
+    Column("data", JSON, nullable=False),
+)
+
+keys = Table(
+    "case_keys",
+    metadata,
+    Column("person", _PERSON, primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("case", ForeignKey("cases.id"), nullable=False),
+    Column("action", String(50), nullable=False),
+    Column("seq", Integer, nullable=False),
+)
+
+parties = Table(
+    "case_parties",
+    metadata,
+    Column("case", ForeignKey("cases.id"), primary_key=True),
+    Column("role", String(50), primary_key=True),
+    Column("person", _PERSON, primary_key=True),
+    Column(
+        "since", Integer, nullable=False
+    ),  # seq of the action that brought them in; 0: there from the beginning
+    Column("position", Integer, nullable=False),
+    Index("case_parties_of", "person"),
+)
+
+drafts = Table(
+    "case_drafts",
+    metadata,
+    Column("case", ForeignKey("cases.id"), primary_key=True),
+    Column("screen", String(100), primary_key=True),
+    Column("person", _PERSON, primary_key=True),
+    Column("given", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+notices = Table(
+    "case_notices",
+    metadata,
+    Column("id", String(50), primary_key=True),
+    Column("case", ForeignKey("cases.id"), nullable=False, index=True),
+    Column("person", _PERSON, nullable=False, index=True),
+    Column("text", String(200), nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("read_at", UtcDateTime),
+    Column("pushed_at", UtcDateTime),
+    Column("cancelled_for", String(100)),
+)
+
+jobs = Table(
+    "case_jobs",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("case", ForeignKey("cases.id"), index=True),
+    Column("seq", Integer, nullable=False),  # of the action that asked for it
+    Column("service", String(100), nullable=False),
+    Column("kind", String(50), nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("state", String(10), nullable=False),  # waiting, running, done, failed, cancelled
+    Column("body", String(255)),  # who does not answer
+    Column("reason", String(100)),
+    Column("next_try", UtcDateTime),
+    Index("case_jobs_due", "state", "due_at"),
+)
+
+messages = Table(
+    "case_messages",
+    metadata,
+    Column("position", Integer, primary_key=True),
+    Column("message_id", String(255), nullable=False, index=True),
+    Column("case", _CASE, index=True),
+    Column("register", String(255), nullable=False),
+    Column("operation", String(20), nullable=False),  # the HTTP method
+    Column("path", String(2_000), nullable=False),
+    Column("basis", String(255), nullable=False),
+    Column("acting", _PERSON, nullable=False),
+    Column("role", String(50), nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("answered_at", UtcDateTime),
+    Column("outcome", String(100)),  # `done`, or the code of the refusal; None while it is under way
+)
+
+silences = Table(
+    "case_silences",
+    metadata,
+    Column("person", _PERSON, primary_key=True),
+    Column("event", String(300), primary_key=True),
+    Column("reason", String(50), nullable=False),
+    Column("begins", Date, nullable=False),
+    Column("ends", Date),
+)
+
+oversight = Table(
+    "case_oversight",
+    metadata,
+    Column("position", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("person", _PERSON, nullable=False, index=True),
+    Column("code", String(100), nullable=False),
+    Column("case", _CASE),
+    Column("about", _PERSON),
+)
+
+mandates = Table(
+    "case_mandates",
+    metadata,
+    Column("id", String(50), primary_key=True),
+    Column("clerk", _PERSON, nullable=False),
+    Column("person", _PERSON, nullable=False),
+    Column("service", String(100), nullable=False),
+    Column("statement", String(2_000), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+    Column("valid_to", UtcDateTime, nullable=False),
+    Column("case", ForeignKey("cases.id")),
+    Column("ended_at", UtcDateTime),
+)
+
+counters = Table(
+    "case_counters",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+blocks = Table(
+    "case_number_blocks",
+    metadata,
+    Column("id", String(50), primary_key=True),
+    Column("service", String(100), nullable=False),
+    Column("office", String(100), nullable=False),
+    Column("prefix", String(50), nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("reserved_at", UtcDateTime, nullable=False),
+    Column("reserved_by", _PERSON, nullable=False),
+)
+
+offline_records = Table(
+    "case_offline_records",
+    metadata,
+    Column("id", String(100), primary_key=True),  # the commune's own, made without a connection
+    Column("block", ForeignKey("case_number_blocks.id"), nullable=False),
+    Column("number", String(50), nullable=False, index=True),
+    Column("service", String(100), nullable=False),
+    Column("subject", _PERSON, nullable=False, index=True),
+    Column("content", JSON, nullable=False),
+    Column("registered_at", UtcDateTime, nullable=False),
+    Column("registered_by", _PERSON, nullable=False),
+    Column("merged_at", UtcDateTime, nullable=False),
+    Column("outcome", String(20), nullable=False),  # merged, conflict
+    Column("reasons", JSON, nullable=False),
+    Column("case", ForeignKey("cases.id"), nullable=False),
+)
+
+publications = Table(
+    "case_publications",
+    metadata,
+    Column("service", String(100), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,367 @@
+"""Jobs: what an action asked for, done as durable workflows, once each; and the action HOLD while a register does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select, update
+
+from sild.cases.actor import AUTOMATIC, STATE
+from sild.cases.calls import JOB_PATIENCE, Calls
+from sild.cases.case import Case
+from sild.cases.clocks import HOLD, RESUME
+from sild.cases.process import ExchangeAnswer, Opening, Process
+from sild.cases.refusals import Refused
+from sild.cases.store import Changed, Store, add_row, derived_id
+from sild.cases.tables import jobs
+from sild.catalogue import Profile
+from sild.errors import CallerError, PlatformError
+from sild.telemetry import get_logger
+from sild.workflow import Run, Workflows
+
+__all__ = ["JobWork", "Jobs"]
+
+log = get_logger("cases")
+
+LOOK_AGAIN = 1.0  # seconds: for jobs whose time has come, and those another process asked for
+BATCH = 50
+ENDED = ("done", "failed", "cancelled")
+AGAIN = "~"
+
+
+CANCELLED = "job_cancelled"
+
+
+def _cancelled() -> CallerError:
+    """The job was cancelled meanwhile: it does nothing more."""
+    return CallerError("the job was cancelled", code=CANCELLED)
+
+
+class Jobs:
+    """Starts what is due and keeps their rows. `function` is the workflow that does any of them."""
+
+    def __init__(self, store: Store, calls: Calls) -> None:
+        self._store = store
+        self._calls = calls
+        self._workflows: Workflows | None = None
+        self._awake = asyncio.Event()
+
+    def serve(self, workflows: Workflows) -> None:
+        self._workflows = workflows
+
+    def wake(self) -> None:
+        """From the loop's thread: there is something to do."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._awake.clear()
+            try:
+                if await self.start_due():
+                    continue
+            except PlatformError as error:
+                log.refusal("cases.jobs_not_started", error)
+            except Exception as error:  # noqa: BLE001  (no job may end the work on all others)
+                log.bug("cases.jobs_failed", error)
+            try:
+                await asyncio.wait_for(self._awake.wait(), LOOK_AGAIN)
+            except TimeoutError:
+                pass
+
+    async def start_due(self) -> int:
+        """Start every job whose time has come; how many. One that was started before is not started again."""
+        assert self._workflows is not None
+        due = await asyncio.to_thread(self._due)
+        for row in due:
+            await self._workflows.start(row.id, "job", {"job": row.id})
+            await asyncio.to_thread(self._set, row.id, state="running")
+        return len(due)
+
+    def _due(self) -> Sequence[Row[Any]]:
+        query = select(jobs.c.id).where(jobs.c.state == "waiting", jobs.c.due_at <= self._calls.clock())
+        with self._store.reading() as connection:
+            return connection.execute(query.order_by(jobs.c.due_at, jobs.c.id).limit(BATCH)).all()
+
+    async def function(self, run: Run, argument: Mapping[str, Any]) -> None:
+        """One job, from its first step to its last. A bug in it ends it as `failed`; people see it and may have it done again."""
+        job_id = argument["job"]
+        row = await run.step("begin", lambda: asyncio.to_thread(self._begin, job_id))
+        if row is None:
+            return
+        process = self._store.process(row["service"])
+        work = JobWork(self._store, self._calls, self, run, job_id, row, process)
+        state, reason = "done", None
+        try:
+            await process.jobs()[row["kind"]](work)
+        except PlatformError as error:
+            if error.code == CANCELLED:
+                return
+            log.refusal("cases.job_refused", error, kind=row["kind"], service=row["service"])
+            state, reason = "failed", error.code
+        except Exception as error:  # noqa: BLE001  (kept as the job's end; the next job is not its fault)
+            log.bug("cases.job_failed", error, kind=row["kind"], service=row["service"])
+            state, reason = "failed", type(error).__name__
+
+        async def end() -> None:
+            await asyncio.to_thread(self._set, job_id, state=state, reason=reason, next_try=None)
+
+        await run.step("end", end)
+
+    def _begin(self, job_id: str) -> dict[str, Any] | None:
+        with self._store.reading() as connection:
+            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one()
+        if row.state in ENDED:
+            return None
+        return {
+            "case": row.case,
+            "seq": row.seq,
+            "service": row.service,
+            "kind": row.kind,
+            "arguments": row.arguments,
+            "asked_at": row.asked_at.isoformat(),
+        }
+
+    def is_cancelled(self, connection: Connection, job_id: str) -> bool:
+        return connection.scalar(select(jobs.c.state).where(jobs.c.id == job_id)) == "cancelled"
+
+    def _set(self, job_id: str, **values: object) -> None:
+        change = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED)).values(**values)
+        self._store.write(lambda connection: connection.execute(change))
+
+    async def holds(self, job_id: str, body: str, reason: str, next_try: datetime) -> None:
+        await asyncio.to_thread(self._set, job_id, body=body, reason=reason[:100], next_try=next_try)
+
+    async def resumes(self, job_id: str) -> None:
+        await asyncio.to_thread(self._set, job_id, body=None, reason=None, next_try=None)
+
+    def failed_bodies(self, connection: Connection, case_id: str) -> Sequence[Row[Any]]:
+        """Rows of jobs that wait for a body, or failed."""
+        of_case = and_(jobs.c.case == case_id, jobs.c.state.in_(("running", "failed")))
+        query = select(jobs).where(of_case, jobs.c.reason.is_not(None))
+        return connection.execute(query.order_by(jobs.c.id)).all()
+
+    async def try_again(self, case_id: str) -> None:
+        """Ask at once whoever did not answer; do failed jobs again, whose messages and actions have no second effect."""
+        assert self._workflows is not None
+        with self._store.reading() as connection:
+            rows = self.failed_bodies(connection, case_id)
+        for row in rows:
+            if row.state == "running":
+                await self._workflows.try_again(row.id)
+            else:
+                await asyncio.to_thread(self._store.write, _again(row))
+        self.wake()
+
+
+def _again(row: Row[Any]) -> Callable[[Connection], None]:
+    """The failed job once more, under a name of its own: DBOS begins no workflow twice."""
+
+    def write(connection: Connection) -> None:
+        first, _, tries = row.id.partition(AGAIN)
+        values = {
+            **row._mapping,
+            "id": f"{first}{AGAIN}{int(tries or 0) + 1}",
+            "state": "waiting",
+            "reason": None,
+        }
+        if add_row(connection, jobs, values):
+            connection.execute(update(jobs).where(jobs.c.id == row.id).values(reason=None))
+
+    return write
+
+
+class JobWork:
+    """`Work`."""
+
+    def __init__(
+        self,
+        store: Store,
+        calls: Calls,
+        owner: Jobs,
+        run: Run,
+        job_id: str,
+        row: Mapping[str, Any],
+        process: Process,
+    ) -> None:
+        self._store = store
+        self._calls = calls
+        self._jobs = owner
+        self._run = run
+        self._id = job_id
+        self._cause = job_id.partition(AGAIN)[0]
+        self._process = process
+        self._service: str = row["service"]
+        self.arguments: Mapping[str, Any] = row["arguments"]
+        self.profile: Profile = calls.profile
+        self.at = datetime.fromisoformat(row["asked_at"])
+        self.case: Case | None = self._read(row["case"], row["seq"]) if row["case"] else None
+
+    def _read(self, case_id: str, seq: int) -> Case:
+        """As it was after that action: the same at every repetition."""
+        with self._store.reading() as connection:
+            case = self._store.find(connection, case_id, upto=seq)
+        assert case is not None
+        return case
+
+    async def call(
+        self,
+        step: str,
+        service: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        basis: str,
+        acting: str | None = None,
+        content_type: str = "application/json",
+        within: timedelta | None = None,
+        case: str | None = None,
+    ) -> ExchangeAnswer:
+        case_id = case or (self.case.id if self.case else None)
+        address = self._calls.address(service)
+        held = False
+
+        async def send() -> Any:
+            await asyncio.to_thread(self._ensure_wanted)
+            answer = await self._calls.call(
+                address,
+                method,
+                path,
+                body=body,
+                content_type=content_type,
+                case=case_id,
+                basis=basis,
+                acting=acting or AUTOMATIC,
+                role="state" if acting is None else "party",
+                cause=(self._cause, step),
+                patience=JOB_PATIENCE,
+            )
+            return {"status": answer.status, "json": answer.json, "message_id": answer.message_id}
+
+        async def waits(error: PlatformError, at: datetime) -> None:
+            nonlocal held
+            await self._jobs.holds(self._id, address, error.code, at)
+            if case_id is not None and within is None:
+                await asyncio.to_thread(
+                    self._note, case_id, step, HOLD, {"body": address, "reason": error.code}
+                )
+
+        said = await self._run.insist(step, send, waits=waits, within=within)
+        if case_id is not None:
+            await self._run.step(f"{step}.resumed", lambda: self._resume(case_id, step, address))
+        return ExchangeAnswer(said["status"], said["json"], said["message_id"])
+
+    async def _resume(self, case_id: str, step: str, address: str) -> None:
+        await self._jobs.resumes(self._id)
+        await asyncio.to_thread(self._note, case_id, step, RESUME, {"body": address})
+
+    def _note(self, case_id: str, step: str, name: str, data: Mapping[str, Any]) -> None:
+        """HOLD, or RESUME after a HOLD of this job; once each."""
+
+        def write(connection: Connection) -> None:
+            noted = {"job": self._id, "step": step, **data}
+            case = self._store.find(connection, case_id)
+            if case is None or case.status in self._process_of(case).closed:
+                return
+            mine = [taken.name for taken in case.all(HOLD, RESUME) if taken.data.get("job") == self._id]
+            is_held = bool(mine) and mine[-1] == HOLD
+            if is_held != (name == HOLD):
+                self._store.act(connection, case, name, noted, STATE, "state", self._calls.clock())
+
+        self._insisting(write)
+
+    def _process_of(self, case: Case) -> Process:
+        return self._store.process(case.service)
+
+    def _insisting(self, write: Callable[[Connection], Any]) -> Any:
+        """The transaction, again when somebody was faster in the case."""
+        while True:
+            try:
+                return self._store.write(write)
+            except Changed:
+                continue
+
+    def _ensure_wanted(self) -> None:
+        with self._store.reading() as connection:
+            if self._jobs.is_cancelled(connection, self._id):
+                raise _cancelled()
+
+    async def act(
+        self, step: str, action: str, data: Mapping[str, Any] | None = None, *, case: str | None = None
+    ) -> str:
+        case_id = case or (self.case.id if self.case else None)
+        if case_id is None:
+            raise ValueError("a job without a case says whose action it is")
+        key = f"{self._cause}/{step}"
+
+        def write(connection: Connection) -> str:
+            found = self._store.find(connection, case_id)
+            if found is None:
+                raise CallerError("no such case", code="unknown_case")
+            if self._store.done_before(connection, AUTOMATIC, key, action) is not None:
+                return found.status
+            if self._jobs.is_cancelled(connection, self._id):
+                raise _cancelled()
+            process = self._process_of(found)
+            rule = process.rule(action)
+            if rule is None or "state" not in rule.by:
+                raise CallerError(f"the state has no action {action}", code="unknown_action")
+            if found.status in process.closed:
+                raise Refused("the case is closed", code="case_closed")
+            if rule.when and found.status not in rule.when:
+                raise Refused(f"{action} is not done when {found.status}", code="too_late")
+            if rule.once == "case" and found.has(action):
+                raise Refused(f"{action} was done", code="already_done")
+            after = self._store.act(
+                connection, found, action, data or {}, STATE, "state", self._calls.clock()
+            )
+            self._store.remember(connection, AUTOMATIC, key, action, case_id, action, after.seq)
+            return after.status
+
+        async def do() -> Any:
+            status = await asyncio.to_thread(self._insisting, write)
+            self._jobs.wake()
+            return status
+
+        return str(await self._run.insist(step, do))
+
+    async def open(
+        self, step: str, service: str, opening: Opening, *, data: Mapping[str, Any] | None = None
+    ) -> str:
+        case_id = derived_id(self._cause, step)
+
+        def write(connection: Connection) -> str:
+            return self._store.open(
+                connection, service, opening, STATE, "state", self._calls.clock(), case_id=case_id, data=data
+            ).id
+
+        async def do() -> Any:
+            opened = await asyncio.to_thread(self._insisting, write)
+            self._jobs.wake()
+            return opened
+
+        return str(await self._run.insist(step, do))
+
+    async def current(self, step: str, case: str | None = None) -> str:
+        case_id = case or (self.case.id if self.case else "")
+
+        def read() -> str:
+            with self._store.reading() as connection:
+                found = self._store.find(connection, case_id)
+            if found is None:
+                raise CallerError("no such case", code="unknown_case")
+            return found.status
+
+        return str(await self._run.insist(step, lambda: asyncio.to_thread(read)))
+
+    async def cases(self, step: str, service: str, person: str) -> Sequence[str]:
+        def read() -> list[str]:
+            with self._store.reading() as connection:
+                return list(self._store.live(connection, service, person))
+
+        found: list[str] = await self._run.insist(step, lambda: asyncio.to_thread(read))
+        return found
