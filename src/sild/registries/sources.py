@@ -8,8 +8,10 @@ from typing import Any
 
 from sild.errors import PeerError, Unavailable
 from sild.registries.exchange import Ask, Because
+from sild.registries.identity_codes import parse_identity_code
+from sild.registries.kernel import Use
 
-__all__ = ["PersonTold", "Sources"]
+__all__ = ["PersonTold", "Sources", "ensure_code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +112,9 @@ def _mapping(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise PeerError("not a JSON object", code="invalid_body")
     return body
+
+
+def ensure_code(use: Use, code: str) -> None:
+    """Of a register that does not know who lives: any identity code may be asked about. Raises InvalidIdentityCode."""
+    parse_identity_code(code)
+    use.concerns(code)

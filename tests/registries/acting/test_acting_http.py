@@ -141,6 +141,10 @@ def test_insurance(asking: Asking) -> None:
     assert (cover["insured"], cover["valid_from"], cover["valid_to"]) == (True, "2026-03-01", "2045-03-01")
     before = asking.get(f"/persons/{CHILD}/cover?on=2026-02-28").json()
     assert before == {"person": CHILD, "on": "2026-02-28", "insured": False}
+    (fact,) = asking.get(f"/persons/{CHILD}/facts").json()["items"]
+    assert (fact["concept"], fact["source"]) == ("person.insurance_cover", f"/{POPULATION}")
+    disputed = asking.post(f"/facts/{fact['fact']}/dispute", {"reason": "born elsewhere"})
+    assert (disputed.status, disputed.json()["state"]) == (201, "OPEN")
     card = asking.get(f"/persons/{CHILD}/card").json()
     assert card["state"] == "valid" and card["credential"].count("~") == 7
     assert f"<dd>{card['number']}</dd>" in asking.get(f"/persons/{CHILD}/card/print").text
@@ -191,6 +195,10 @@ def test_social(asking: Asking) -> None:
     assert asking.get(f"/payment-orders/{orders[0]['id']}").json() == orders[0]
     refused(asking.get("/payment-orders/999"), 404, "unknown_order")
     assert len(asking.get(f"/persons/{MOTHER}/benefits?on=2026-03-01").json()["items"]) == 3
+    concepts = {
+        fact["concept"] for fact in asking.get(f"/persons/{MOTHER}/facts?on=2026-03-01").json()["items"]
+    }
+    assert concepts == {"person.benefits"}, "what was paid from March on is declared in April"
 
 
 @pytest.mark.parametrize("asking", ["education"], indirect=True)

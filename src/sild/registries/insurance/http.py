@@ -11,9 +11,12 @@ from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from sild.registries.insurance.credential import STATUS_LIST_TYPE
+from sild.registries.insurance.register import COVER, InsuranceRegister
 from sild.registries.insurance.register import Card as HeldCard
-from sild.registries.insurance.register import InsuranceRegister
+from sild.registries.kernel import FactKind
+from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
+from sild.registries.sources import ensure_code
 
 __all__ = ["make_app"]
 
@@ -31,7 +34,9 @@ DESCRIPTION = SelfDescription(
         Concept("person.insurance_card", "The card that proves the cover"),
     ),
 )
+KINDS = (FactKind(COVER, "person.insurance_cover", "Health insurance cover of a person, with its days"),)
 TITLES = {
+    **FACT_TITLES,
     "no_card": (404, "This person has no card"),
     "card_revoked": (409, "The card was revoked"),
 }
@@ -95,6 +100,8 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
         apply_event=register.apply_event,
         url=url,
     )
+
+    add_fact_paths(app, register.kernel, KINDS, ensure_person=ensure_code)
 
     @app.get("/persons/{code}/cover", operation_id="getCover", response_model_exclude_none=True)
     def get_cover(code: Code, usage: PersonalUsage, on: date | None = None) -> Cover:

@@ -9,10 +9,13 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.errors import CallerError
+from sild.registries.kernel import FactKind
+from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.social import offers as held
-from sild.registries.social.ledger import Declared, parse_amount
-from sild.registries.social.register import SocialRegister
+from sild.registries.social.ledger import CONTRIBUTION, Declared, parse_amount
+from sild.registries.social.register import BENEFIT, SocialRegister
+from sild.registries.sources import ensure_code
 
 __all__ = ["make_app"]
 
@@ -31,7 +34,12 @@ DESCRIPTION = SelfDescription(
         Concept("person.payment_orders", "Payments of benefits, ordered"),
     ),
 )
+KINDS = (
+    FactKind(CONTRIBUTION, "person.contributions", "Pay on which contributions were declared, by month"),
+    FactKind(BENEFIT, "person.benefits", "Benefits granted to a person, with their days"),
+)
 TITLES = {
+    **FACT_TITLES,
     "unknown_offer": (404, "No such offer"),
     "unknown_order": (404, "No such payment order"),
     "not_a_party": (403, "The offer was not made to this person"),
@@ -195,6 +203,7 @@ def make_app(register: SocialRegister, *, url: str | None = None) -> FastAPI:
     )
     _add_persons(app, register)
     _add_offers(app, register)
+    add_fact_paths(app, register.kernel, KINDS, ensure_person=ensure_code)
     return app
 
 
