@@ -1,0 +1,145 @@
+"""Check a completeness statement of the portal's tracker without trusting the portal: standard library alone.
+
+    python verify_completeness.py completeness.json keys.json [--log message-ids.txt]
+
+completeness.json: what "Download the signed statement" gave.  keys.json: the portal's /keys, fetched on another day or by
+another person.  --log: identifiers of the messages that concern the person, one a line, as taken from the exchange's message log.
+
+It says whether the signature holds (ES256), whether every entry is the one that was signed, whether none is missing or added,
+and whether shown + withheld = all for every register. Ends with 0: all of it holds; 1: it does not; 2: cannot tell.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+# NIST P-256 (FIPS 186-5, SP 800-186 3.2.1.3)
+P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+G = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+Point = tuple[int, int] | None
+
+
+def add(first: Point, second: Point) -> Point:
+    if first is None or second is None:
+        return first or second
+    (x1, y1), (x2, y2) = first, second
+    if x1 == x2 and (y1 + y2) % P == 0:
+        return None
+    slope = (3 * x1 * x1 - 3) * pow(2 * y1, -1, P) if first == second else (y2 - y1) * pow(x2 - x1, -1, P)
+    x3 = (slope * slope - x1 - x2) % P
+    return x3, (slope * (x1 - x3) - y1) % P
+
+
+def multiply(factor: int, point: Point) -> Point:
+    found: Point = None
+    while factor:
+        if factor & 1:
+            found = add(found, point)
+        point, factor = add(point, point), factor >> 1
+    return found
+
+
+def is_signed(message: bytes, signature: bytes, key: tuple[int, int]) -> bool:
+    """ECDSA with SHA-256 (FIPS 186-5 6.4.2); signature: r and s, 32 bytes each (RFC 7518 3.4)."""
+    x, y = key
+    if not (0 <= x < P and 0 <= y < P) or (y * y - x * x * x + 3 * x - B) % P or len(signature) != 64:
+        return False
+    r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+    if not (0 < r < N and 0 < s < N):
+        return False
+    digest, inverse = int.from_bytes(hashlib.sha256(message).digest()), pow(s, -1, N)
+    point = add(multiply(digest * inverse % N, G), multiply(r * inverse % N, key))
+    return point is not None and point[0] % N == r
+
+
+def decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def signed_payload(jws: str, keys: list[dict[str, str]]) -> dict[str, Any]:
+    """Raises ValueError: not signed with one of the keys."""
+    header, payload, signature = jws.split(".")
+    fields = json.loads(decode(header))
+    if fields.get("alg") != "ES256" or fields.get("typ") != "sild-completeness+jws":
+        raise ValueError("not a completeness statement")
+    for key in keys:
+        if key.get("kid") == fields.get("kid") and key.get("crv") == "P-256":
+            point = int.from_bytes(decode(key["x"])), int.from_bytes(decode(key["y"]))
+            if is_signed(f"{header}.{payload}".encode(), decode(signature), point):
+                return json.loads(decode(payload))
+    raise ValueError("the signature does not fit any of the keys")
+
+
+def faults(statement: dict[str, Any], keys: list[dict[str, str]], log: set[str] | None) -> list[str]:
+    """Every reason why it does not hold."""
+    try:
+        payload = signed_payload(statement["signature"], keys)
+    except (ValueError, KeyError, TypeError) as error:
+        return [f"signature: {error}"]
+    found = []
+    if canonical(statement["payload"]) != canonical(payload):
+        found.append("payload: not what was signed")
+    digests = [hashlib.sha256(canonical(entry)).hexdigest() for entry in statement["entries"]]
+    if digests != payload["entries_sha256"]:
+        missing = len(set(payload["entries_sha256"]) - set(digests))
+        added = len(set(digests) - set(payload["entries_sha256"]))
+        found.append(f"entries: {missing} that were signed are missing or altered, {added} were not signed")
+    for register, count in payload["registers"].items():
+        shown = sum(entry["register"] == register for entry in statement["entries"])
+        if shown != count["shown"] or shown + count["withheld"] != count["total"]:
+            found.append(f"{register}: {shown} shown + {count['withheld']} withheld is not {count['total']}")
+    found += [f"{register}: did not answer" for register in payload["not_answered"]]
+    if not payload["complete"] and not found:
+        found.append("the portal itself says that it is not complete")
+    if log is not None:
+        unlisted = log - {entry["message_id"] for entry in statement["entries"]}
+        withheld = sum(count["withheld"] for count in payload["registers"].values())
+        if len(unlisted) > withheld:
+            found.append(
+                f"message log: {len(unlisted)} messages are not shown, {withheld} are said to be withheld"
+            )
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    log = None
+    try:
+        if "--log" in arguments:
+            at = arguments.index("--log")
+            log = set(Path(arguments[at + 1]).read_text().split())
+            del arguments[at : at + 2]
+        statement, keys = (json.loads(Path(name).read_text()) for name in arguments)
+        if not isinstance(statement, dict):
+            raise ValueError("not a statement")
+        found = faults(statement, keys["keys"], log)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        print(f"cannot tell: {type(error).__name__}: {error}")
+        return 2
+    for fault in found:
+        print(fault)
+    if found:
+        return 1
+    payload = statement["payload"]
+    total = sum(count["total"] for count in payload["registers"].values())
+    print(
+        f"holds: {len(statement['entries'])} shown + the withheld = {total}, of {payload['person']} at {payload['made_at']}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
