@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -55,6 +56,17 @@ async def test_well(site: Site) -> None:
         ),
     }
     assert (await look(site, "/live")).status == 200
+
+
+async def test_connections_nobody_needs_are_turned_away(site: Site) -> None:
+    """Each is a file to the system, and the messages need theirs."""
+    async with AsyncExitStack() as stack:
+        async with asyncio.timeout(20):
+            for _ in range(129):
+                _, writer = await asyncio.open_connection(*site.server.addresses["health_check"])
+                stack.callback(writer.close)
+            assert (await look(site)).status == 503
+    await until(site, 200)
 
 
 async def test_it_costs_little_to_ask_often(site: Site) -> None:

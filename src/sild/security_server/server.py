@@ -84,6 +84,10 @@ log = get_logger("security_server")
 
 TlsSource = Callable[[], TlsContext]
 
+_FOR_MESSAGES = frozenset({"client_http", "client_https", "server_proxy", "ocsp_responder"})
+_ASIDE = Limits(max_connections=128, header_timeout=10.0)
+"""Of the other ports, one of which is everybody's (challenges): they do not take the files that messages need."""
+
 
 class SecurityServer:
     """`registration`, `serverconf`, `signer`, `token` and `message_log` are its administration; see their rooms and `ServerConf`.
@@ -358,8 +362,10 @@ class SecurityServer:
             handlers["acme_challenge"] = (self.acme.challenge.handle, None)
         for name, (host, port) in settings.listeners.items():
             handler, tls = handlers[name]
+            limits = None if name in _FOR_MESSAGES else _ASIDE
+            listening = self._listening.get(name)
             self._servers[name] = await serve(
-                handler, host, port, tls=tls, name=name, listening=self._listening.get(name)
+                handler, host, port, tls=tls, limits=limits, name=name, listening=listening
             )
 
     def _checks(self) -> dict[str, Check]:
