@@ -4,7 +4,7 @@ BIN := .venv/bin
 # command:package
 SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2 pebble:pebble lego:lego gpg:gnupg chromium:chromium
 
-.PHONY: demo test check bench fuzz lock clean system-packages
+.PHONY: demo test check bench fuzz properties lock clean system-packages
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
@@ -22,7 +22,12 @@ test: .venv/ready system-packages
 bench: .venv/ready
 	@$(BIN)/sild bench exchange $(ARGS)
 
+# FUZZ_SECONDS for each parser, as many at once as there are cores; docs/fuzzing.md.
 fuzz: .venv/ready
+	@$(BIN)/python tests/fuzz/run.py $(ARGS)
+
+# Every property of every room, for twenty thousand examples each: hours.
+properties: .venv/ready
 	$(BIN)/pytest --hypothesis-profile=long -m hypothesis --timeout=0 $(ARGS)
 
 # A virtual environment with the locked packages; where python3 lacks ensurepip, virtualenv makes it.
@@ -52,4 +57,4 @@ lock: .venv/ready
 	rm uv.lock
 
 clean:
-	rm -rf .venv .sild .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .sild .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis

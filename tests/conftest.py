@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A shared machine is slow at times; how long one example takes says nothing. `make fuzz` runs the second profile.
+# A shared machine is slow at times; how long one example takes says nothing. `make properties` runs the second profile.
 settings.register_profile("default", deadline=None)
 settings.register_profile("long", deadline=None, max_examples=20_000)
 

@@ -13,42 +13,7 @@ from hypothesis import strategies as st
 from sild.http1 import Limits, Request, Responder, run, serve
 from sild.http1.client import Connection
 from sild.http1.server import ServerConnection
-
-
-class Pipe(asyncio.Transport):
-    """A transport that keeps what is written: the protocols alone are looked at."""
-
-    def __init__(self, protocol: asyncio.Protocol) -> None:
-        super().__init__()
-        self.written = bytearray()
-        self.closed = False
-        self._protocol = protocol
-        self._loop = asyncio.get_running_loop()
-
-    def write(self, data: bytes) -> None:  # type: ignore[override]
-        self.written += data
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
-
-    def can_write_eof(self) -> bool:
-        return False
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._loop.call_soon(self._protocol.connection_lost, None)
-
-    abort = close
+from support.http_pipe import Pipe
 
 
 async def respond(request: Request, responder: Responder) -> None:

@@ -109,7 +109,7 @@ def read_rest_services(data: bytes) -> tuple[ListedService, ...]:
             _optional(entry, "service_type"),
             tuple(
                 Endpoint(_required(endpoint, "method"), _required(endpoint, "path"))
-                for endpoint in entry.get("endpoint_list") or ()
+                for endpoint in _objects(entry.get("endpoint_list") or [], "endpoint_list")
             ),
         )
         for entry in _entries(data, "service")
@@ -126,12 +126,15 @@ def _invalid(what: str) -> PeerError:
 def _entries(data: bytes, key: str) -> list[Fields]:
     try:
         read = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _invalid("not JSON") from None
-    entries = read.get(key, []) if isinstance(read, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise _invalid(f"no list {key!r}")
-    return entries
+    return _objects(read.get(key, []) if isinstance(read, dict) else None, key)
+
+
+def _objects(listed: object, name: str) -> list[Fields]:
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+        raise _invalid(f"no list {name!r}")
+    return listed
 
 
 def _object(entry: Fields, name: str) -> Fields:
