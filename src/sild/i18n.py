@@ -20,9 +20,10 @@ from pathlib import Path
 from babel import Locale
 from babel.dates import format_date, format_datetime
 
-__all__ = ["Texts", "format_day", "format_moment", "parse_accept_language"]
+__all__ = ["Speaker", "Texts", "format_day", "format_moment", "parse_accept_language"]
 
 Speaker = Callable[..., str]
+"""`say(key, **values)`."""
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 

@@ -24,18 +24,17 @@ from sild.cases.birth_facts import Grounds, declared, recorded, results_of, same
 from sild.cases.birth_jobs import BirthJobs
 from sild.cases.birth_screens import BirthScreens
 from sild.cases.case import Case, Taken
+from sild.cases.packs import Packs
 from sild.cases.process import Asking, Effects, Given, JobFunction, Process, Rule, Waiting
 from sild.cases.refusals import Refused
 from sild.cases.views import FactLine, Options
-from sild.catalogue import PublicService, Screen
+from sild.catalogue import Screen
 from sild.i18n import Texts
 
 __all__ = ["Birth"]
 
 
 class Birth(Process):
-    """published: the service of the pack, whose grounds every message cites.  texts: the pack's, for labels of choices."""
-
     service = "birth"
     rules = (
         Rule("OPEN", by=("state",)),
@@ -54,7 +53,7 @@ class Birth(Process):
         Rule("EXAMINE", by=("state",), when=AT_THE_DESK),
         Rule("APPROVE", by=("official", "state"), when=(*AT_THE_DESK, "REGISTERING"), to="REGISTERING", screen="birth.desk", decides=True),
         Rule("RETURN", by=("official",), when=AT_THE_DESK, to="RETURNED", screen="birth.desk", decides=True, stops="returned", is_return=True),
-        Rule("ENTER_OFFLINE", by=("official", "clerk"), when=(*BEFORE_NAME, *AT_THE_DESK), to="REGISTERING", screen="birth.offline", decides=True),
+        Rule("ENTER_OFFLINE", by=("official", "state"), when=(*BEFORE_NAME, *AT_THE_DESK), to="REGISTERING", screen="birth.offline", decides=True),
         Rule("HALT", by=("state",), when=("REGISTERING",), to="AGREED"),
         Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
         # what other bodies do
@@ -75,7 +74,6 @@ class Birth(Process):
         Waiting("birth.cosign", "parent", ("DECLARED",)),
         Waiting("birth.paternity", "named", ("OPENED", "DECLARED", *AT_THE_DESK, "RETURNED")),
         Waiting("birth.desk", "official", AT_THE_DESK),
-        Waiting("birth.offline", "clerk", BEFORE_NAME),
         Waiting("birth.offer", "parent", ("OFFERED",)),
     )
     events: ClassVar[Mapping[str, str]] = {
@@ -102,11 +100,11 @@ class Birth(Process):
     closed = ("CLOSED", "SILENCED")
     conflict_basis = "HMS § 10"
 
-    def __init__(self, published: PublicService, texts: Texts) -> None:
-        """Raises CallerError (`no_legal_ground`)."""
-        grounds = Grounds.of(published)
+    def __init__(self, packs: Packs) -> None:
+        """packs: with the service, whose grounds every message cites, and its texts. Raises CallerError (`no_legal_ground`)."""
+        grounds = Grounds.of(packs.services[self.service])
         self._jobs = BirthJobs(self.service, grounds)
-        self._screens = BirthScreens(grounds, texts)
+        self._screens = BirthScreens(grounds, Texts(packs.profile.languages, packs.texts))
 
     # --- the fold
 
@@ -167,7 +165,7 @@ class Birth(Process):
             case "RETURN":
                 return check_return(values)
             case "ENTER_OFFLINE":
-                return check_offline(case, values, actor)
+                return check_offline(case, values)
             case "ACCEPT":
                 given = check_acceptance(values, await self._screens.offer(case, asking))
                 made = case.given("OFFER")
@@ -217,18 +215,25 @@ class Birth(Process):
     ) -> Sequence[FactLine] | None:
         return await self._screens.facts(case, of, concepts, actor, asking)
 
-    def shown(self, case: Case, taken: Taken, actor: Actor) -> Mapping[str, Any]:
-        """Of an action on the timeline: no account, no address, no code of another person."""
+    def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
+        """On the timeline: no account, no address, no code of another person; and who only was asked about paternity sees no more."""
+        if not _may_know(case, role):
+            return {}
         return {name: value for name, value in taken.data.items() if name in _ON_TIMELINE}
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
-        return results_of(case) if role in ("parent", "official") else {}
+        return results_of(case) if _may_know(case, role) else {}
 
 
 _ON_TIMELINE = frozenset(
     ("given_names", "family_name", "status", "defects", "words", "reason", "registered_at", "place", "waiting",
      "review_on", "state", "kindergarten", "choice", "reserved_number", "registered_on", "born", "is_bound")
 )  # fmt: skip
+
+
+def _may_know(case: Case, role: str) -> bool:
+    """Whether what came out is for this role: a man who is only asked about paternity sees his question, and nothing else."""
+    return role != "named" or set(case.persons("named")) <= set(case.persons("parent"))
 
 
 def _has_answered(actions: Sequence[Taken], person: str, *names: str) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sild.cases.actor import Actor
 from sild.cases.birth_facts import recorded
 from sild.cases.case import Case
 from sild.cases.process import Given
+from sild.cases.store import PREFIX
 from sild.catalogue import Defect
 
 __all__ = ["check_acceptance", "check_offline", "check_return", "name_defects"]
@@ -18,8 +18,7 @@ __all__ = ["check_acceptance", "check_offline", "check_return", "name_defects"]
 MOST_GIVEN_NAMES = 3
 """In Estonia (Nimeseadus § 7). Viet Nam sets no number, but a length, which the screen has."""
 _NAME = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*")
-_RESERVED = re.compile(r"(?P<unit>[0-9]{4,5})-(?P<year>[0-9]{4})-(?P<number>[0-9]{4})")
-"""A number of a commune's block, written down where there was no network: `0793-2026-0007`."""
+_RESERVED = re.compile(rf"{PREFIX}-[0-9]{{4}}-[0-9]{{6}}")
 
 
 def name_defects(case: Case, values: Mapping[str, Any]) -> tuple[Defect, ...]:
@@ -48,14 +47,11 @@ def check_return(values: Mapping[str, Any]) -> Given:
     return Given({"defects": reasons, "words": values.get("words") or ""}, defects)
 
 
-def check_offline(case: Case, values: Mapping[str, Any], actor: Actor) -> Given:
+def check_offline(case: Case, values: Mapping[str, Any]) -> Given:
     """A birth entered on paper under a number of the commune's own block, brought in when the network is back."""
     found = list(name_defects(case, values))
-    number = _RESERVED.fullmatch(str(values.get("reserved_number", "")))
-    if number is None:
+    if _RESERVED.fullmatch(str(values.get("reserved_number", ""))) is None:
         found.append(Defect("reserved_number", "not_a_reserved_number"))
-    elif actor.authority is not None and actor.authority.partition("@")[2] != number["unit"]:
-        found.append(Defect("reserved_number", "number_of_another_office"))
     said, day = recorded(case), values.get("registered_on")
     if said is None or not day or date.fromisoformat(day) < said.born:
         found.append(Defect("registered_on", "before_birth"))

@@ -20,6 +20,8 @@ REMINDER = timedelta(days=7)
 
 def effects_of(case: Case, taken: Taken) -> Effects:
     match taken.name:
+        case "OPEN" if "offline" in case.data:
+            return Effects(jobs=(Job("bring_in"),))
         case "RECORD":
             return _recorded(case)
         case "DECLARE" | "COSIGN" | "PROPOSE":
@@ -39,7 +41,7 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "REMIND":
             idle = {said.acting_for for said in case.since("RETURN") if said.name in ("DECLARE", "COSIGN")}
             waited_for = [
-                notice for notice in _to_parents(case, "notice.choose_by") if notice.person not in idle
+                notice for notice in _to_parents(case, "birth.notice.choose_by") if notice.person not in idle
             ]
             return Effects(notices=tuple(waited_for))
         case "APPROVE" | "ENTER_OFFLINE":
@@ -48,7 +50,7 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             defects = list(taken.data["defects"])
             return Effects(
                 notices=_to_parents(
-                    case, "notice.returned", defects=defects, words=taken.data.get("words") or ""
+                    case, "birth.notice.returned", defects=defects, words=taken.data.get("words") or ""
                 )
             )
         case "REGISTER":
@@ -59,20 +61,20 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             wish = (Job("wish"),) if _has_a_wish(case, taken) else ()
             return Effects(jobs=(*wish, *_closing(case)), notices=_news(case, taken))
         case "HOLD_OFFER":
-            return Effects(notices=_to_parents(case, "notice.offer_held", reason=taken.data["reason"]))
+            return Effects(notices=_to_parents(case, "birth.notice.offer_held", reason=taken.data["reason"]))
         case "OFFER":
             return Effects(
-                notices=_to_parents(case, "notice.offer_ready") if case.status == "OFFERED" else ()
+                notices=_to_parents(case, "birth.notice.offer_ready") if case.status == "OFFERED" else ()
             )
         case "ACCEPT":
             return Effects(jobs=(Job("accept", {**taken.data, "acting": taken.person}),))
         case "REFUSE_ACCEPTANCE":
             who = NewNotice(
-                taken.data["person"], "notice.acceptance_refused", {"reason": taken.data["reason"]}
+                taken.data["person"], "birth.notice.acceptance_refused", {"reason": taken.data["reason"]}
             )
             return Effects(notices=(who,))
         case "GRANT":
-            return Effects(jobs=_closing(case), notices=_to_parents(case, "notice.granted"))
+            return Effects(jobs=_closing(case), notices=_to_parents(case, "birth.notice.granted"))
     return Effects()
 
 
@@ -82,16 +84,20 @@ def _recorded(case: Case) -> Effects:
     office = case.given("RECORD").get("office")
     parents = said.parents()
     parties = [Party("parent", person) for person in parents]
+    if "offline" in case.data:
+        return Effects(parties=tuple(parties), office=office)
     if said.is_late:
         return Effects(parties=tuple(parties), office=office, jobs=(Job("registered"),))
     values = {"born": said.born.isoformat(), "choose_by": said.choose_by.isoformat()}
-    notices = [NewNotice(person, "notice.child_recorded", values) for person in parents]
+    notices = [NewNotice(person, "birth.notice.child_recorded", values) for person in parents]
     day = datetime.combine(said.choose_by, time(7), UTC) - REMINDER
     if said.needs_paternity:
         named = [said.mother, said.claimed_father]
         asked = [code for code in named if code is not None and not said.is_feared(code)]
         parties += [Party("named", person) for person in asked]
-        notices += [NewNotice(person, "notice.paternity_asked") for person in asked if person not in parents]
+        notices += [
+            NewNotice(person, "birth.notice.paternity_asked") for person in asked if person not in parents
+        ]
     remind = Job("remind", at=day)
     return Effects(parties=tuple(parties), office=office, jobs=(remind,), notices=tuple(notices))
 
@@ -100,7 +106,7 @@ def _answered(case: Case, taken: Taken) -> Effects:
     """A declaration, or the other parent's word to it."""
     others = [person for person in case.persons("parent") if person != taken.acting_for]
     if case.status == "DECLARED":
-        asked = tuple(NewNotice(person, "notice.cosign_asked", _names(taken.data)) for person in others)
+        asked = tuple(NewNotice(person, "birth.notice.cosign_asked", _names(taken.data)) for person in others)
         return Effects(notices=asked)
     notices: tuple[NewNotice, ...] = ()
     if case.status == "DIFFERED":
@@ -108,8 +114,8 @@ def _answered(case: Case, taken: Taken) -> Effects:
         assert first is not None
         told = {**_names(first.data), "sent_at": first.at.isoformat()}
         notices = (
-            NewNotice(taken.acting_for, "notice.first_name_holds", told),
-            *(NewNotice(person, "notice.other_name_sent") for person in others),
+            NewNotice(taken.acting_for, "birth.notice.first_name_holds", told),
+            *(NewNotice(person, "birth.notice.other_name_sent") for person in others),
         )
     return Effects(jobs=(Job("examine", key=str(taken.seq)),), notices=notices)
 
@@ -120,11 +126,11 @@ def _paternity(case: Case, taken: Taken) -> Effects:
     if status == "ACKNOWLEDGED" and father:
         joins = (Party("parent", father),)
         first = declared(case)
-        text = "notice.paternity_acknowledged" if first is None else "notice.cosign_asked"
+        text = "birth.notice.paternity_acknowledged" if first is None else "birth.notice.cosign_asked"
         values = _names(first.data) if first is not None else {}
         return Effects(parties=joins, jobs=again, notices=(NewNotice(father, text, values),))
     if status == "DENIED":
-        return Effects(jobs=again, notices=_to_parents(case, "notice.paternity_denied"))
+        return Effects(jobs=again, notices=_to_parents(case, "birth.notice.paternity_denied"))
     return Effects(jobs=again)
 
 
@@ -132,7 +138,7 @@ def _examined(case: Case, taken: Taken) -> Effects:
     office = taken.data.get("office") if case.office is None else None
     if taken.data["is_bound"]:
         return Effects(office=office)
-    return Effects(office=office, notices=_to_parents(case, "notice.with_official"))
+    return Effects(office=office, notices=_to_parents(case, "birth.notice.with_official"))
 
 
 def _registered(case: Case, taken: Taken) -> Effects:
@@ -140,10 +146,10 @@ def _registered(case: Case, taken: Taken) -> Effects:
     follow = [Job("address")]
     if said is not None and said.is_late:
         follow.append(Job("catch_up"))
-    notices = list(_to_parents(case, "notice.registered", **_names(taken.data)))
+    notices = list(_to_parents(case, "birth.notice.registered", **_names(taken.data)))
     first = declared(case)
     if first is not None and not same_names(first.data, taken.data):
-        notices += _to_parents(case, "notice.other_name_registered", **_names(taken.data))
+        notices += _to_parents(case, "birth.notice.other_name_registered", **_names(taken.data))
     return Effects(
         jobs=(*follow, *_closing(case)),
         notices=tuple(notices),
@@ -155,12 +161,12 @@ def _registered(case: Case, taken: Taken) -> Effects:
 def _news(case: Case, taken: Taken) -> tuple[NewNotice, ...]:
     """One notice for the card, and for where the child stands; cover and address are only seen in the case."""
     if taken.name == "CARD":
-        return _to_parents(case, "notice.card")
+        return _to_parents(case, "birth.notice.card")
     if taken.name == "QUEUE" and taken.data["state"] == "offered":
-        return _to_parents(case, "notice.place_offered", kindergarten=taken.data["kindergarten"])
+        return _to_parents(case, "birth.notice.place_offered", kindergarten=taken.data["kindergarten"])
     if taken.name == "QUEUE" and taken.data["state"] == "waiting" and taken.data["reason"] == "no_free_place":
         values = {name: taken.data[name] for name in ("kindergarten", "place", "review_on")}
-        return _to_parents(case, "notice.no_place_yet", **values)
+        return _to_parents(case, "birth.notice.no_place_yet", **values)
     return ()
 
 

@@ -32,6 +32,7 @@ class BirthJobs:
     def by_kind(self) -> Mapping[str, JobFunction]:
         return {
             "begin": self.begin,
+            "bring_in": self.bring_in,
             "paternity": self.paternity,
             "examine": self.examine,
             "register": self.register,
@@ -60,6 +61,18 @@ class BirthJobs:
             await act(work, "rest", "REST", {"reason": reason}, case)
             return
         await act(work, "record", "RECORD", await self._what_is_known(work, case, birth), case)
+
+    async def bring_in(self, work: Work) -> None:
+        """A birth entered on paper where there was no network: under its reserved number it is a case, and is registered now."""
+        assert work.case is not None
+        written = work.case.data["content"]
+        child = child_in(work)
+        birth = await self._birth(work, child)
+        known_now = await self._what_is_known(work, work.case.id, birth)
+        await act(work, "record", "RECORD", known_now)
+        names = {name: written.get(name) for name in ("given_names", "family_name")}
+        given = {"reserved_number": work.case.data["number"], "registered_on": written.get("registered_on")}
+        await act(work, "entered", "ENTER_OFFLINE", {**names, **given})
 
     async def _what_is_known(self, work: Work, case: str, birth: Mapping[str, Any]) -> dict[str, Any]:
         country = work.profile.country

@@ -30,19 +30,25 @@ from sild.cases.case import Case
 from sild.cases.process import Asking
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Screen
-from sild.i18n import Texts, format_day
+from sild.i18n import Speaker, Texts, format_day
 
 __all__ = ["BirthScreens"]
 
-CHECKS = (
-    "names_differ",
-    "paternity_open",
-    "another_father_named",
-    "foreign_parent",
-    "protection",
-    "office_unknown",
-)
-"""What can stand against a registration by rule, in the order in which the desk shows it; whatever else is found follows."""
+CHECKS = {
+    "names_differ": "check.names_agree",
+    "paternity_open": "check.paternity_settled",
+    "another_father_named": "check.one_father_named",
+    "foreign_parent": "check.one_country",
+    "protection": "check.no_protection_order",
+    "office_unknown": "check.office_known",
+}
+"""What can stand against a registration by rule, and the check that is green without it, in the order of the desk."""
+
+REGISTERS = ("population", "residence", "social", "tax")
+"""Holders of what may be unknown in an offer, that have a name in the texts."""
+
+Home = Mapping[str, Any] | None
+"""A residence register's answer; None: there was none."""
 
 
 class BirthScreens:
@@ -55,14 +61,15 @@ class BirthScreens:
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
         """Only of what this screen lets choose from: nothing is asked that nobody is shown."""
         found: dict[str, Sequence[tuple[str, str]]] = {}
+        homes = await self._all_homes(case, screen, actor, asking)
         for name in {field.options_from for field in screen.fields()}:
             match name:
                 case "family_names":
                     found[name] = await self._family_names(case, asking)
                 case "homes":
-                    found[name] = await self._homes(case, actor, asking)
+                    found[name] = self._homes(case, actor, homes)
                 case "kindergartens":
-                    found[name] = await self._kindergartens(case, actor, asking)
+                    found[name] = await self._kindergartens(actor, homes, asking)
                 case "benefit_choices":
                     found[name] = await self._benefit_choices(case, actor, asking)
         return found
@@ -76,38 +83,37 @@ class BirthScreens:
                 names.append(str(answer.json["family_name"]))
         return [(name, name) for name in dict.fromkeys(names)]
 
-    async def _homes(self, case: Case, actor: Actor, asking: Asking) -> list[tuple[str, str]]:
-        """Whose home the child comes to: `mother`, `father`; one option when they share it. By hand: `later`."""
-        say = self._texts.speaker(self._texts.choose([actor.language]))
-        homes: dict[str, str] = {}
+    async def _all_homes(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> dict[str, Home]:
+        """By person, of those whose home this reader may see; each asked for once."""
+        if not {"homes", "kindergartens"} & {field.options_from for field in screen.fields()}:
+            return {}
+        kept = is_kept_from(case, actor.acting_for)
+        seen = [person for _role, person in _parents(case) if person == actor.acting_for or not kept]
+        return {person: await self._residence(person, asking) for person in seen}
+
+    def _homes(self, case: Case, actor: Actor, homes: Mapping[str, Home]) -> list[tuple[str, str]]:
+        """Whose home the child comes to: `mother`, `father`; one option when they share it, first; `later`, by hand."""
+        say = self._say(actor)
+        found: dict[str, str] = {}
         dwellings: dict[Any, str] = {}
         for role, person in _parents(case):
-            own = person == actor.acting_for
-            if not own and is_kept_from(case, actor.person):
-                continue
-            lives = await self._residence(person, asking)
-            if lives is None:
-                if own:
-                    homes[role] = say("option.home_not_answered")
-            elif lives["level"] in ("dwelling", "commune"):
-                if lives.get("dwelling") is not None and lives["dwelling"] in dwellings:
-                    shared = dwellings[lives["dwelling"]]
-                    homes[shared] = say("option.home_shared", address=lives["text"])
-                    continue
-                dwellings[lives.get("dwelling")] = role
-                homes[role] = say("option.home_own" if own else "option.home_other", address=lives["text"])
+            own, lives = person == actor.acting_for, homes.get(person)
+            level = lives["level"] if lives is not None else "not_answered"
+            if lives is not None and level in ("dwelling", "commune"):
+                shared = dwellings.setdefault(lives.get("dwelling") or person, role)
+                kind = "shared" if shared != role else "own" if own else "other"
+                found[shared] = say(f"option.home_{kind}", address=lives["text"])
             elif own:
-                homes[role] = say(
-                    "option.home_sealed" if lives["level"] == "sealed" else "option.home_unknown"
-                )
-        return [*homes.items(), ("later", say("option.home_later"))]
+                found[role] = say(f"option.home_{'sealed' if level == 'sealed' else 'unknown'}")
+        return [*found.items(), ("later", say("option.home_later"))]
 
-    async def _kindergartens(self, case: Case, actor: Actor, asking: Asking) -> list[tuple[str, str]]:
+    async def _kindergartens(
+        self, actor: Actor, homes: Mapping[str, Home], asking: Asking
+    ) -> list[tuple[str, str]]:
         """Of the commune where the person lives; `any` always."""
-        say = self._texts.speaker(self._texts.choose([actor.language]))
+        say = self._say(actor)
         found = [("any", say("option.any_kindergarten"))]
-        lives = await self._residence(actor.acting_for, asking)
-        units = (lives or {}).get("is") or []
+        units = (homes.get(actor.acting_for) or {}).get("is") or []
         if not units:
             return found
         path = f"/places?commune={units[0]['code']}"
@@ -116,41 +122,40 @@ class BirthScreens:
         for group in answer.json["items"] if answer is not None else ():
             name, before = free.get(group["kindergarten"], (group["name"], 0))
             free[group["kindergarten"]] = (name, before + group["free"])
+        by_name = sorted(free.items(), key=lambda item: item[1][0])
         found += [
             (str(number), say("option.kindergarten", name=name, free=count))
-            for number, (name, count) in sorted(free.items(), key=lambda item: item[1][0])
+            for number, (name, count) in by_name
         ]
         return found
 
+    def _say(self, actor: Actor) -> Speaker:
+        """Of the service's own texts."""
+        say = self._texts.speaker(self._texts.choose([actor.language]))
+        return lambda key, **values: say(f"birth.{key}", **values)
+
     async def _benefit_choices(self, case: Case, actor: Actor, asking: Asking) -> list[tuple[str, str]]:
         offer = await self.offer(case, asking)
-        language = self._texts.choose([actor.language])
-        say = self._texts.speaker(language)
-        return [
-            (
-                choice["id"],
-                say(f"choice.{choice['id']}")
-                + ": "
-                + "; ".join(self._item(item, case, actor, language) for item in choice["items"]),
-            )
-            for choice in (offer or {"choices": []})["choices"]
-        ]
+        say, found = self._say(actor), []
+        for choice in (offer or {"choices": []})["choices"]:
+            items = "; ".join(self._item(item, case, actor) for item in choice["items"])
+            found.append((choice["id"], f"{say('choice.' + choice['id'])}: {items}"))
+        return found
 
-    def _item(self, item: Mapping[str, Any], case: Case, actor: Actor, language: str) -> str:
+    def _item(self, item: Mapping[str, Any], case: Case, actor: Actor) -> str:
         """`parental benefit 1240.00 EUR a month to you, from 1 March 2026`; an unknown amount with who holds what is missing."""
-        say = self._texts.speaker(language)
+        say, language = self._say(actor), self._texts.choose([actor.language])
         whose = "you" if item["person"] == bare(actor.acting_for) else _role_of(case, item["person"])
         if item["amount"] is None:
-            amount = say("offer.unknown", holder=say(f"register.{item['unknown']['holder']}"))
+            amount = say("offer.unknown", holder=say(_register_key(item["unknown"]["holder"])))
         else:
             amount = format_currency(Decimal(item["amount"]), item["currency"], locale=language)
-        begin = format_day(date.fromisoformat(item["valid_from"]), language)
         return say(
             f"offer.per_{item['per']}",
             benefit=say(f"benefit.{item['benefit']}"),
             amount=amount,
             whose=say(f"offer.to_{whose}"),
-            begin=begin,
+            begin=format_day(date.fromisoformat(item["valid_from"]), language),
         )
 
     async def offer(self, case: Case, asking: Asking) -> Mapping[str, Any] | None:
@@ -181,8 +186,16 @@ class BirthScreens:
         self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
     ) -> Sequence[FactLine] | None:
         match of:
+            case "child" | "parent":
+                people = [await self._person(person, of, concepts, asking) for person in case.persons(of)]
+                return [line for lines in people for line in lines]
             case "me":
-                return [await self._home_line(actor.acting_for, "me", asking)]
+                return [await self._home_line(actor.acting_for, of, "person.residence", asking)]
+            case "homes":
+                return [
+                    await self._home_line(person, of, f"home.{role}", asking)
+                    for role, person in _parents(case)
+                ]
             case "declaration":
                 return [line async for line in self._declaration(case, actor, asking)]
             case "checks":
@@ -190,11 +203,24 @@ class BirthScreens:
             case "paternity":
                 return list(_paternity(case))
             case "offer":
-                return list(self._offer_lines(case, await self.offer(case, asking), asking))
-            case "homes":
-                homes = [(role, person) for role, person in _parents(case)]
-                return [await self._home_line(person, role, asking) for role, person in homes]
+                return list(_offer_lines(case, await self.offer(case, asking), asking))
         return None
+
+    async def _person(self, person: str, of: str, concepts: Sequence[str], asking: Asking) -> list[FactLine]:
+        """One look for all that the screen shows of somebody."""
+        path = f"/persons/{bare(person)}/facts"
+        answer = await asking.get(POPULATION, path, basis=self._grounds.relations)
+        items = answer.json["items"] if answer is not None else []
+        lines = []
+        for concept in concepts:
+            held = next((item for item in items if item.get("concept") == concept), None)
+            if held is None:
+                reason = "register_down" if asking.failed(POPULATION) else "not_held"
+                lines.append(FactLine(concept, of, None, reason, register=POPULATION))
+                continue
+            said = {name: held.get(name) for name in ("source", "valid_from", "known_from", "basis")}
+            lines.append(FactLine(concept, of, held["value"], register=POPULATION, ref=held["fact"], **said))
+        return lines
 
     async def _declaration(self, case: Case, actor: Actor, asking: Asking) -> AsyncIterator[FactLine]:
         """What holds now; the address as this reader may see it."""
@@ -206,13 +232,12 @@ class BirthScreens:
         yield FactLine("child.chosen_names", "declaration", names, source="parent", valid_from=at)
         home = dict(_parents(case)).get(first.data.get("address", ""))
         if home is not None:
-            kept = is_kept_from(case, actor.person) and home != actor.acting_for
-            line = (
-                FactLine("child.chosen_address", "declaration", None, "sealed")
-                if kept
-                else await self._home_line(home, "declaration", asking)
-            )
-            yield line
+            kept = is_kept_from(case, actor.acting_for) and home != actor.acting_for
+            concept = "child.chosen_address"
+            if kept:
+                yield FactLine(concept, "declaration", None, "sealed", register=RESIDENCE)
+            else:
+                yield await self._home_line(home, "declaration", concept, asking)
         if first.data.get("wants_place"):
             wanted = first.data.get("wanted_from")
             yield FactLine("child.kindergarten_wish", "declaration", True, source="parent", valid_from=wanted)
@@ -222,43 +247,22 @@ class BirthScreens:
                 at = other.at.date().isoformat()
                 yield FactLine("child.other_names_sent", "declaration", names, source="parent", valid_from=at)
 
-    def _offer_lines(self, case: Case, offer: Mapping[str, Any] | None, asking: Asking) -> Iterator[FactLine]:
-        """Every amount with its ground; an unknown one names what is missing and who holds it."""
-        if offer is None:
-            reason = "register_down" if asking.failed(SOCIAL) else "not_held"
-            yield FactLine("child.benefit_offer", "offer", None, reason, register=SOCIAL)
-            return
-        for choice in offer["choices"]:
-            for item in choice["items"]:
-                unknown = item.get("unknown")
-                amount = f"{item['amount']} {item['currency']}" if unknown is None else None
-                yield FactLine(
-                    f"benefit.{item['benefit']}",
-                    choice["id"],
-                    amount,
-                    None if unknown is None else "not_held",
-                    register=SOCIAL if unknown is None else unknown["holder"],
-                    source=_role_of(case, item["person"]),
-                    valid_from=item["valid_from"],
-                    basis=item["basis"],
-                )
-
     async def _residence(self, person: str, asking: Asking) -> Mapping[str, Any] | None:
         answer = await asking.get(
             RESIDENCE, f"/persons/{bare(person)}/residence", basis=self._grounds.residence
         )
         return answer.json if answer is not None else None
 
-    async def _home_line(self, person: str, of: str, asking: Asking) -> FactLine:
+    async def _home_line(self, person: str, of: str, concept: str, asking: Asking) -> FactLine:
         lives = await self._residence(person, asking)
         if lives is None:
             reason = "register_down" if asking.failed(RESIDENCE) else "not_held"
-            return FactLine("person.residence", of, None, reason, register=RESIDENCE)
+            return FactLine(concept, of, None, reason, register=RESIDENCE)
         if lives.get("text") is None:
             reason = "sealed" if lives["level"] == "sealed" else "not_held"
-            return FactLine("person.residence", of, None, reason, register=RESIDENCE)
+            return FactLine(concept, of, None, reason, register=RESIDENCE)
         return FactLine(
-            "person.residence",
+            concept,
             of,
             lives["text"],
             register=RESIDENCE,
@@ -268,6 +272,10 @@ class BirthScreens:
             basis=lives.get("basis"),
             ref=lives.get("fact"),
         )
+
+
+def _register_key(holder: str) -> str:
+    return f"register.{holder if holder in REGISTERS else 'other'}"
 
 
 def _parents(case: Case) -> Iterator[tuple[str, str]]:
@@ -283,23 +291,46 @@ def _role_of(case: Case, code: str) -> str:
 
 
 def _checks(case: Case) -> Iterator[FactLine]:
-    """Green is True. The newest examination, or the register's own no."""
-    examined, halted = case.last("EXAMINE"), case.last("HALT")
-    newest = max(
-        (taken for taken in (examined, halted) if taken is not None), key=lambda t: t.seq, default=None
-    )
-    if newest is None:
+    """Green is True. The newest examination, or the register's own no; what has no check of its own is named by its code."""
+    seen = [taken for taken in (case.last("EXAMINE"), case.last("HALT")) if taken is not None]
+    if not seen:
         yield FactLine("check.examined", "checks", None, "not_held", register=POPULATION)
         return
-    found = list(newest.data["defects"])
-    for check in (*CHECKS, *(code for code in found if code not in CHECKS)):
-        yield FactLine(
-            f"check.{check}", "checks", check not in found, valid_from=newest.at.date().isoformat()
-        )
+    newest = max(seen, key=lambda taken: taken.seq)
+    found, at = list(newest.data["defects"]), newest.at.date().isoformat()
+    for code, concept in CHECKS.items():
+        yield FactLine(concept, "checks", code not in found, valid_from=at)
+    for code in found:
+        if code not in CHECKS:
+            yield FactLine("check.other", "checks", code, valid_from=at)
 
 
 def _paternity(case: Case) -> Iterator[FactLine]:
     said = recorded(case)
     state = case.given("PATERNITY").get("status") or (said.paternity if said is not None else None)
+    yield FactLine("child.identity_code", "paternity", bare(child_of(case)), register=POPULATION)
     yield FactLine("child.paternity", "paternity", state, None if state else "not_held", register=POPULATION)
-    yield FactLine("child.identity_code", "paternity", child_of(case), register=POPULATION)
+
+
+def _offer_lines(case: Case, offer: Mapping[str, Any] | None, asking: Asking) -> Iterator[FactLine]:
+    """Every amount once, with its ground; an unknown one names what is missing and who holds it."""
+    if offer is None:
+        reason = "register_down" if asking.failed(SOCIAL) else "not_held"
+        yield FactLine("child.benefit_offer", "offer", None, reason, register=SOCIAL)
+        return
+    seen = set()
+    for item in (item for choice in offer["choices"] for item in choice["items"]):
+        key = (item["benefit"], item["person"], item["amount"])
+        if key in seen:
+            continue
+        seen.add(key)
+        unknown = item.get("unknown")
+        yield FactLine(
+            f"benefit.{item['benefit']}",
+            "offer",
+            None if unknown else f"{item['amount']} {item['currency']}",
+            "not_held" if unknown else None,
+            register=unknown["holder"] if unknown else SOCIAL,
+            source=_role_of(case, item["person"]),
+            basis=item["basis"],
+        )
