@@ -1,0 +1,119 @@
+"""Every route says who may call it, and keeps it; no GET changes anything."""
+
+from __future__ import annotations
+
+import copy
+import re
+
+import pytest
+from sqlalchemy import select
+
+from sild.portal import ROUTES, Access, PortalRoute
+from sild.portal.tables import metadata
+from support.portal_world import MARI, PortalWorld
+
+VALUES = {"service": "birth", "event": "having_a_child", "file": "portal.css", "case": "case-1", "notice": "n1", "entry": "1",
+          "screen": "birth.check_and_name", "key": "k" * 43}  # fmt: skip
+
+
+def address(route: PortalRoute) -> str:
+    if route.path.startswith("/desk/cases") and "{screen}" in route.path:
+        return route.path.format(**{**VALUES, "screen": "birth.register"})
+    return route.path.format(**VALUES)
+
+
+def of(access: str, method: str) -> list[PortalRoute]:
+    return [route for route in ROUTES if (route.access, route.method) == (access, method)]
+
+
+def test_every_route_states_its_access_and_is_served(world: PortalWorld) -> None:
+    stated = {value for name, value in vars(Access).items() if not name.startswith("_")}
+    assert all(route.access in stated for route in ROUTES)
+    served = {(method, route.path) for route in world.portal.app.routes for method in route.methods}
+    assert {entry for entry in served if entry[0] != "HEAD"} == {
+        (route.method, route.path) for route in ROUTES
+    }
+
+
+def test_without_log_in_only_what_is_for_everybody(world: PortalWorld) -> None:
+    browser = world.browser()
+    for route in ROUTES:
+        page = browser.request(route.method, address(route), {} if route.method == "POST" else None)
+        if route.access == Access.EVERYBODY and route.method == "GET":
+            assert page.status == 200, route
+        elif route.access in (Access.PERSON, Access.OFFICIAL) and route.method == "GET":
+            assert page.status == 303 and page.headers["location"].startswith("/login?"), route
+        else:
+            assert page.status in (400, 401, 403), route
+
+
+def test_a_citizen_has_no_desk_and_an_official_one_of_theirs(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    token = browser.open("/settings").form("/logout")["fields"]["form_token"]
+    for route in ROUTES:
+        if route.access == Access.OFFICIAL:
+            form = {"form_token": token} if route.method == "POST" else None
+            assert browser.request(route.method, address(route), form).status == 403, route
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.method == "POST"], ids=lambda route: route.path
+)
+def test_no_form_without_its_token(world: PortalWorld, route: PortalRoute) -> None:
+    browser = world.browser()
+    if route.access == Access.OFFICIAL:
+        browser.log_in_as_official()
+    else:
+        browser.log_in()
+    page = browser.request("POST", address(route), {"do": "DECLARE", "key": "k" * 43, "form_token": "0" * 64})
+    assert page.status == (400 if route.access == Access.PROVIDER else 403)
+    assert world.cases.acts == [] and world.cases.drafts == {} and world.cases.read == set()
+
+
+def test_a_get_changes_nothing(world: PortalWorld) -> None:
+    citizen, official = world.browser(), world.browser()
+    citizen.log_in()
+    official.log_in_as_official()
+    before = contents(world)
+    for route in ROUTES:
+        if route.method == "GET" and route.access != Access.BROWSER:
+            browser = official if route.access == Access.OFFICIAL else citizen
+            page = browser.request("GET", address(route))
+            assert page.status in (200, 303, 404), (route, page.text)
+            assert contents(world) == before, route
+    assert world.exchange.calls and all(method == "GET" for _, method, _, _ in world.exchange.calls)
+
+
+def contents(world: PortalWorld) -> object:
+    with world.portal._store.engine.connect() as connection:
+        rows = {table.name: connection.execute(select(table)).all() for table in metadata.sorted_tables}
+    return rows, copy.deepcopy(world.cases)
+
+
+def test_what_every_answer_tells_the_browser(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    for route in ROUTES:
+        if route.method == "GET" and route.access != Access.OFFICIAL:
+            headers = browser.request("GET", address(route)).headers
+            policy = headers["content-security-policy"]
+            assert (
+                "default-src 'none'" in policy
+                and "unsafe" not in policy
+                and "frame-ancestors 'none'" in policy
+            )
+            assert headers["x-content-type-options"] == "nosniff" and headers["cache-control"]
+    personal = browser.open("/home")
+    assert personal.headers["cache-control"] == "no-store"
+    assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=", personal.text)
+
+
+def test_one_persons_session_is_one_persons(world: PortalWorld) -> None:
+    """A cookie somebody made up, or half of one, is nobody's."""
+    browser = world.browser()
+    browser.log_in()
+    cookie = browser.cookies["__Host-portal"]
+    for made_up in (cookie[:-1], cookie + "A", "", MARI.subject, "A" * 5000):
+        browser.cookies["__Host-portal"] = made_up
+        assert browser.request("GET", "/home").status == 303
