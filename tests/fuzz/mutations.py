@@ -19,6 +19,7 @@ from typing import Any, Literal
 __all__ = ["KINDS", "Kind", "mutate"]
 
 Kind = Literal["bytes", "xml", "mime", "json", "jws", "der", "zip", "lines"]
+MOST_BYTES = 256 * 1024
 Change = Callable[[bytes, Random], bytes]
 
 NUMBERS = (
@@ -126,7 +127,7 @@ def _xml(data: bytes, random: Random) -> bytes:
         case 0:
             return data[:start] + data[end:]
         case 1:
-            return data[:end] + element * random.choice((1, 1, 2, 100)) + data[end:]
+            return data[:end] + _times(element, random.choice((1, 1, 2, 100))) + data[end:]
         case 2:  # elsewhere as well: wrapping
             return data[: other[1]] + element + data[other[1] :]
         case 3:  # moved
@@ -178,7 +179,9 @@ def _lines(data: bytes, random: Random) -> bytes:
         case 0:
             del lines[at]
         case 1:
-            lines[at:at] = [lines[other]] * random.choice((1, 1, 2, 200))
+            lines[at:at] = [lines[other]] * min(
+                random.choice((1, 1, 2, 200)), MOST_BYTES // (len(lines[other]) + 1)
+            )
         case 2:
             lines[at], lines[other] = lines[other], lines[at]
         case 3:
@@ -424,7 +427,8 @@ def _der(data: bytes, random: Random) -> bytes:
         case 0:
             del nodes[at]
         case 1:
-            nodes[at:at] = [nodes[at]] * random.choice((1, 1, 2, 1000))
+            most = MOST_BYTES // len(_write_der([nodes[at]]))
+            nodes[at:at] = [nodes[at]] * min(random.choice((1, 1, 2, 1000)), most)
         case 2:
             nodes[at] = (
                 random.choice(
@@ -513,9 +517,14 @@ KINDS: dict[Kind, Change] = {
 }  # fmt: skip
 
 
+def _times(piece: bytes, count: int) -> bytes:
+    """As often as that, but nothing of megabytes: changes follow one another."""
+    return piece * max(1, min(count, MOST_BYTES // (len(piece) + 1)))
+
+
 def mutate(data: bytes, kind: Kind, random: Random, others: Sequence[bytes]) -> bytes:
     """One change: of its kind mostly, else of bytes, or two inputs joined."""
     chance = random.random()
     if chance < 0.65:
-        return KINDS[kind](data, random)
-    return _bytes(data, random) if chance < 0.95 else _splice(data, random, others)
+        return KINDS[kind](data, random)[:MOST_BYTES]
+    return (_bytes(data, random) if chance < 0.95 else _splice(data, random, others))[:MOST_BYTES]
