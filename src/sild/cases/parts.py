@@ -90,5 +90,5 @@ def roles_in(case: Case, actor: Actor) -> tuple[str, ...]:
     if actor.roles & {"official", "supervisor"} and actor.representee is None:
         if actor.authority is None or actor.authority != case.office:
             return ()
-        return tuple(role for role in ("official", "supervisor") if role in actor.roles)
+        return tuple(role for role in ("supervisor", "official") if role in actor.roles)
     return case.roles_of(actor.acting_for)

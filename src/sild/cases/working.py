@@ -68,7 +68,8 @@ class Jobs:
             except Exception as error:  # noqa: BLE001  (no job may end the work on all others)
                 log.bug("cases.jobs_failed", error)
             try:
-                await asyncio.wait_for(self._awake.wait(), LOOK_AGAIN)
+                async with asyncio.timeout(LOOK_AGAIN):  # not wait_for, which may lose a cancellation (3.11)
+                    await self._awake.wait()
             except TimeoutError:
                 pass
 

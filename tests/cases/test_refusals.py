@@ -1,0 +1,194 @@
+"""Who may not, when not, and what they are told: one answer each, nothing done."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from sild.cases import Actor, Refused
+
+from .world import CLERK, GIVEN, JUHAN, MARI, OFFICIAL, STRANGER, SUPERVISOR
+
+
+async def refused(doing) -> Refused:
+    with pytest.raises(Refused) as caught:
+        await doing
+    return caught.value
+
+
+async def test_a_foreign_case_and_one_that_is_not_there_are_the_same(world):
+    case = await world.sent()
+    answers = []
+    for number in (case, str(uuid4()), "x" * 400, "", "S-2026-000001", "'; DROP TABLE cases; --"):
+        for doing in (
+            world.cases.view(number, STRANGER),
+            world.cases.fill(number, "permit.form", STRANGER),
+            world.act(number, "SEND", STRANGER, GIVEN),
+            world.cases.save_draft(number, "permit.form", STRANGER, {}),
+            world.cases.messages(number, STRANGER),
+        ):
+            error = await refused(doing)
+            answers.append((error.code, error.message, error.detail))
+    assert len(set(map(str, answers))) == 1 and answers[0][0] == "not_yours"
+    oversight = Actor(person="EE1", roles=frozenset({"oversight"}))
+    seen = await world.cases.sightings(oversight)
+    assert len(seen) == len(answers) and {sight.person for sight in seen} == {"39901012239"}
+    assert (await refused(world.cases.sightings(MARI))).code == "not_yours"
+
+
+async def test_every_defect_is_named_at_once(world):
+    case = await world.open()
+    error = await refused(world.act(case, "SEND", MARI, {"colour": ["x" * 300]}))
+    assert [(defect.field, defect.reason) for defect in error.defects] == [
+        ("colour", "too_long"),
+        ("note", "missing"),
+    ]
+    error = await refused(world.act(case, "SEND", MARI, {"colour": ["pink"], "note": ["a"]}))
+    assert error.code == "defects" and {defect.reason for defect in error.defects} == {
+        "not_allowed_here",
+        "must_explain",
+    }
+    assert (await world.cases.view(case, MARI)).status == "OPENED"
+
+
+async def test_level_device_and_role(world):
+    case = await world.open()
+    assert (await refused(world.act(case, "SEND", replace(MARI, acr="low"), GIVEN))).code == "level_too_low"
+    await world.act(case, "SEND", MARI, GIVEN)
+    unmanaged = replace(OFFICIAL, posture="unmanaged")
+    assert (await world.cases.view(case, unmanaged)).status == "SENT"  # reading is allowed
+    assert await world.cases.desk(unmanaged)
+    for action in ("ACCEPT", "TAKE"):
+        assert (await refused(world.act(case, action, unmanaged))).code == "read_only_device"
+    weak = replace(OFFICIAL, acr="substantial")
+    assert (await refused(world.act(case, "ACCEPT", weak))).code == "level_too_low"
+    assert (await refused(world.act(case, "ACCEPT", MARI))).code == "not_yours"
+    assert (await refused(world.act(case, "NONSENSE", MARI))).code == "not_yours"
+    elsewhere = replace(OFFICIAL, authority="permit@0784")
+    assert (await refused(world.cases.view(case, elsewhere))).code == "not_yours"
+    assert (await refused(world.cases.desk(MARI))).code == "not_yours"
+
+
+async def test_a_mandate_is_checked_at_each_action(world):
+    world.mandates.standing.add("m-1")
+    guardian = Actor(person="EE39901012239", acr="high", representee="EE38001085718", mandate_id="m-1")
+    case = await world.open(guardian)
+    assert [task.screen for task in (await world.cases.view(case, MARI)).tasks] == ["permit.form"]
+    world.mandates.standing.clear()  # ended while the form was open
+    assert (await refused(world.act(case, "SEND", guardian, GIVEN))).code == "mandate_ended"
+    assert (await refused(world.open(guardian))).code == "mandate_ended"
+
+
+async def test_the_back_button_and_the_double_click(world):
+    case = await world.open()
+    key = world.key()
+    first, second = await asyncio.gather(
+        *(world.cases.act(case, "SEND", MARI, GIVEN, key=key) for _ in range(2))
+    )
+    assert first.seq == second.seq and {first.again, second.again} == {True, False}
+    again = await world.cases.act(case, "SEND", MARI, GIVEN, key=key)
+    assert again.again and again.seq == first.seq
+    other = {**GIVEN, "colour": ["blue"]}
+    assert (await refused(world.cases.act(case, "SEND", MARI, other, key=key))).code == "key_reused"
+    assert (await refused(world.act(case, "SEND", MARI, other))).code == "already_done"
+
+
+async def test_two_at_once_make_one_effect(any_world):
+    world = any_world
+    case = await world.open()
+    answers = await asyncio.gather(
+        world.act(case, "SEND", MARI, GIVEN),
+        world.act(case, "SEND", JUHAN, {"colour": ["green"], "note": ["by the road"]}),
+        return_exceptions=True,
+    )
+    lost = [answer for answer in answers if isinstance(answer, Refused)]
+    assert len(lost) == 1 and lost[0].code == "already_done"
+    view = await world.cases.view(case, OFFICIAL)
+    assert [entry.name for entry in view.timeline] == ["OPEN", "SEND"]
+    both = await asyncio.gather(world.act(case, "COSIGN", MARI), world.act(case, "COSIGN", JUHAN))
+    assert {done.seq for done in both} == {3, 4}
+    assert (await refused(world.act(case, "COSIGN", JUHAN))).code == "already_done"
+
+
+async def test_a_closed_case(world):
+    case = await world.sent()
+    await world.act(case, "ACCEPT", OFFICIAL)
+    await world.until(case, "CLOSED")
+    assert (await refused(world.act(case, "COSIGN", MARI))).code == "case_closed"
+    assert (await refused(world.cases.save_draft(case, "permit.form", MARI, {}))).code == "case_closed"
+
+
+async def test_an_official_does_not_decide_about_kin(world):
+    relation = {"items": [{"code": "47101010033", "relation": "sibling"}]}
+    world.registers.answers["population", "GET", "/persons/36805280109/relations"] = relation
+    case = await world.sent()
+    await world.cases.take(case, OFFICIAL, key="t")
+    assert (await refused(world.act(case, "ACCEPT", OFFICIAL))).code == "conflict_of_interest"
+    view = await world.cases.view(case, OFFICIAL)
+    assert view.status == "SENT" and view.assigned is None
+    asked = world.registers.made("population", "GET")[-1]
+    assert (asked.basis, asked.acting, asked.case) == ("HMS § 10", "EE36805280109", case)
+
+
+async def test_no_decision_while_kin_is_unknown(world):
+    case = await world.sent()
+    world.registers.trouble["population"] = "down"
+    error = await refused(world.act(case, "ACCEPT", OFFICIAL))
+    assert error.code == "register_down" and error.register == "GOV/70000002/population"
+    assert (await world.cases.view(case, OFFICIAL)).status == "SENT"
+
+
+async def test_a_second_return_on_a_new_ground_needs_a_supervisor(world):
+    case = await world.sent()
+    await world.act(case, "RETURN", OFFICIAL, {"defects": ["size", "colour"]})
+    await world.act(case, "SEND", MARI, GIVEN)
+    new = {"defects": ["place"]}
+    assert (await refused(world.act(case, "RETURN", OFFICIAL, new))).code == "second_return_needs_supervisor"
+    await world.act(case, "RETURN", OFFICIAL, {"defects": ["colour"]})  # what was said and not mended
+    await world.act(case, "SEND", MARI, GIVEN)
+    world.registers.answers["population", "GET", "/persons/37001010001/relations"] = {"items": []}
+    assert (await world.act(case, "RETURN", SUPERVISOR, new)).status == "RETURNED"
+
+
+async def test_a_look_at_a_person_cites_a_live_case(world):
+    case = await world.sent()
+    assert (await world.cases.look_up(OFFICIAL, "EE38001085718", case_id=case)).id == case
+    for person, cited in (("EE39901012239", case), ("EE38001085718", str(uuid4())), ("EE38001085718", "")):
+        assert (await refused(world.cases.look_up(OFFICIAL, person, case_id=cited))).code == "no_live_case"
+    await world.act(case, "ACCEPT", OFFICIAL)
+    await world.until(case, "CLOSED")
+    assert (
+        await refused(world.cases.look_up(OFFICIAL, "EE38001085718", case_id=case))
+    ).code == "no_live_case"
+    oversight = Actor(person="EE1", roles=frozenset({"oversight"}))
+    seen = [sight for sight in await world.cases.sightings(oversight) if sight.code == "no_live_case"]
+    assert [sight.about for sight in seen] == ["38001085718", "38001085718", "38001085718", "39901012239"]
+
+
+async def test_a_clerk_acts_on_a_mandate_for_this_once(world):
+    assert (
+        await refused(world.cases.record_mandate(MARI, "EE38001085718", "permit", "said so"))
+    ).code == "not_yours"
+    mandate = await world.cases.record_mandate(CLERK, "EE38001085718", "permit", "passport K123, asked aloud")
+    helping = replace(CLERK, representee="EE38001085718", mandate_id=mandate)
+    case = await world.open(helping)
+    assert (await world.act(case, "SEND", helping, GIVEN)).status == "SENT"
+    assert (await world.cases.view(case, MARI)).role == "owner"
+    assert (await refused(world.open(helping))).code == "mandate_ended"  # it was for that case
+    forged = replace(helping, mandate_id="assist-forged")
+    assert (await refused(world.act(case, "COSIGN", forged))).code == "mandate_ended"
+    another = replace(helping, person="EE49001010005")
+    assert (await refused(world.act(case, "COSIGN", another))).code == "mandate_ended"
+    await world.cases.end_mandate(mandate, MARI)
+    assert (await refused(world.act(case, "COSIGN", helping))).code == "mandate_ended"
+
+
+async def test_a_clerks_mandate_ends_with_the_day(world):
+    mandate = await world.cases.record_mandate(CLERK, "EE38001085718", "permit", "in person")
+    helping = replace(CLERK, representee="EE38001085718", mandate_id=mandate)
+    case = await world.open(helping)
+    world.later(hours=9)
+    assert (await refused(world.act(case, "SEND", helping, GIVEN))).code == "mandate_ended"

@@ -1,0 +1,311 @@
+"""A country without security servers: the real registers and the real case system, joined in one process, a clock set by hand.
+
+`Wire` carries what the exchange would: headers of a message, problems as errors, events to subscribers. Registers can be down, and an
+answer can be lost after its effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from registries.notices import bundle
+from sild.cases import Actor, AskWhy, CaseSystem, ExchangeAnswer, OfflineConflict, load_packs
+from sild.cases.birth import Birth
+from sild.errors import CallerError, Unavailable
+from sild.events import Dispatcher
+from sild.registries import (
+    EducationRegister,
+    InsuranceRegister,
+    PopulationRegister,
+    ResidenceRegister,
+    SocialRegister,
+    education_app,
+    insurance_app,
+    population_app,
+    residence_app,
+    social_app,
+)
+from sild.registries.exchange import Told
+
+from .registers import REGISTERS
+from .world import SYSTEM, Mandates
+
+KINDS = {
+    "population": (PopulationRegister, population_app),
+    "residence": (ResidenceRegister, residence_app),
+    "insurance": (InsuranceRegister, insurance_app),
+    "social": (SocialRegister, social_app),
+    "education": (EducationRegister, education_app),
+}
+SUBSCRIPTIONS = {
+    "population": {"portal": ["civil.*"], "residence": ["civil.*"], "insurance": ["civil.*"], "social": ["civil.*"], "education": ["civil.*"]},
+    "residence": {"education": ["residence.*"]},
+    "insurance": {"portal": ["insurance.*"]},
+    "social": {"portal": ["social.offer.*", "social.benefit.*"]},
+    "education": {"portal": ["education.*"]},
+}  # fmt: skip
+
+
+async def asgi(app, method, path, headers, body):
+    """One request to an application in this process: status and body."""
+    parts = urlsplit(path)
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": parts.path,
+        "raw_path": parts.path.encode(),
+        "query_string": parts.query.encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("register", 80),
+        "root_path": "",
+        "state": {},
+    }
+    status, content = 0, bytearray()
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message):
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        elif message["type"] == "http.response.body":
+            content.extend(message.get("body", b""))
+
+    await app(scope, receive, send)
+    return status, bytes(content)
+
+
+@dataclass
+class Wire:
+    apps: dict = field(default_factory=dict)
+    down: set = field(default_factory=set)
+    lost: set = field(default_factory=set)  # registers whose next answer to a POST is lost
+    heard: list = field(default_factory=list)  # (register, method, path, headers)
+
+    async def send(self, register, method, path, *, headers, body=None, content_type="application/json"):
+        if register in self.down:
+            raise Unavailable(f"{register} is down", code="network_error")
+        sent = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        given = {name: value for name, value in headers.items() if value is not None}
+        given["Sild-Legal-Basis"] = given.get("Sild-Legal-Basis", "").encode().decode("latin-1")
+        self.heard.append((register, method, path, headers))
+        status, content = await asgi(
+            self.apps[register], method, path, {**given, "Content-Type": content_type}, sent
+        )
+        if register in self.lost and method == "POST":
+            self.lost.discard(register)
+            raise Unavailable("the answer was lost", code="network_error")
+        if status >= 500:
+            raise Unavailable(f"{register} answered {status}", code="http_error")
+        read = json.loads(content) if content else None
+        if status >= 400:
+            code = str(read.get("type", "")).rpartition(":")[2]
+            raise CallerError(str(read.get("detail", code)), code=code, status=status)
+        return status, read
+
+    async def call(
+        self,
+        service,
+        method,
+        path,
+        *,
+        body=None,
+        content_type="application/json",
+        case,
+        basis,
+        acting,
+        message_id,
+    ):
+        """`sild.cases.Exchange`."""
+        name = next(name for name, address in REGISTERS.items() if address == service)
+        headers = {
+            "X-Road-Client": SYSTEM.strip("/"),
+            "X-Road-Id": message_id,
+            "X-Road-UserId": acting,
+            "X-Road-Issue": case,
+            "Sild-Legal-Basis": basis,
+        }
+        headers = {name: value for name, value in headers.items() if value is not None}
+        status, read = await self.send(
+            name, method, path, headers=headers, body=body, content_type=content_type
+        )
+        return ExchangeAnswer(status, read, message_id)
+
+
+class Asks:
+    """`sild.registries.exchange.Ask` of one register."""
+
+    def __init__(self, wire, name) -> None:
+        self._wire, self._client = wire, f"SILD/{REGISTERS[name]}"
+
+    def _headers(self, because, message_id):
+        found = {
+            "X-Road-Client": self._client,
+            "X-Road-Id": message_id,
+            "X-Road-UserId": because.user_id,
+            "Sild-Legal-Basis": because.basis,
+        }
+        return found if because.case is None else {**found, "X-Road-Issue": because.case}
+
+    async def ask(self, register, path, *, because):
+        message_id = f"{self._client}|{because.key}|{'/'.join(path)}"
+        try:
+            _, body = await self._wire.send(
+                register, "GET", "/" + "/".join(path), headers=self._headers(because, message_id)
+            )
+        except CallerError as refusal:
+            if refusal.detail.get("status") in (404, 410):
+                return Told(None, message_id, register)
+            raise
+        return Told(body, message_id, register)
+
+
+class Village:
+    """Started, subscribed and published; `settle` until nothing more happens."""
+
+    def __init__(self, directory, url=None, people=400, country="EE") -> None:
+        self.directory, self.url = directory, url
+        self.now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+        self.wire = Wire()
+        self.mandates = Mandates()
+        self.packs = load_packs(country)
+        self.registers, self.dispatchers, self.workers = {}, {}, {}
+        self.keys = iter(range(1_000_000))
+        for name, (register, app) in KINDS.items():
+            system = f"/SILD/{REGISTERS[name]}"
+            made = register.open(directory / name, system=system, people=people, clock=self.clock)
+            self.registers[name] = made
+            self.wire.apps[name] = app(made)
+            for subscriber, types in SUBSCRIPTIONS[name].items():
+                address = SYSTEM if subscriber == "portal" else f"/SILD/{REGISTERS[subscriber]}"
+                made.kernel.outbox.subscribe(address, "events", types)
+            self.dispatchers[name] = Dispatcher(made.kernel.outbox, self._deliver, clock=self.clock)
+            if hasattr(made, "worker"):
+                self.workers[name] = made.worker(Asks(self.wire, name))
+
+    def clock(self):
+        return self.now
+
+    def later(self, **times):
+        self.now += timedelta(**times)
+
+    async def _deliver(self, subscription, event):
+        if subscription.subscriber == SYSTEM:
+            await self.cases.take_event(event, f"m-{event.id}")
+            return f"m-{event.id}"
+        from sild.events import render_event
+
+        name = next(name for name, address in REGISTERS.items() if subscription.subscriber.endswith(address))
+        headers = {"X-Road-Client": event.source.strip("/"), "X-Road-Id": f"m-{event.id}-{name}", "X-Road-UserId": "automatic", "X-Road-Issue": event.extensions.get("caseid")}  # fmt: skip
+        headers = {name: value for name, value in headers.items() if value is not None}
+        await self.wire.send(name, "POST", "/events", headers=headers, body=render_event(event), content_type="application/cloudevents+json")  # fmt: skip
+        return f"m-{event.id}"
+
+    async def __aenter__(self):
+        await self.start()
+        await self.cases.publish()
+        return self
+
+    async def __aexit__(self, *raised):
+        await self.cases.stop()
+        for register in self.registers.values():
+            register.kernel.engine.dispose()
+
+    async def start(self):
+        self.cases = CaseSystem.open(
+            self.directory,
+            self.url,
+            system=SYSTEM,
+            exchange=self.wire,
+            packs=self.packs,
+            processes=[Birth(self.packs), AskWhy(), OfflineConflict()],
+            registers=REGISTERS,
+            mandates=self.mandates,
+            clock=self.clock,
+            first_pause=timedelta(milliseconds=20),
+        )
+        await self.cases.start()
+
+    async def settle(self, quiet=0.15):
+        """Until nobody has anything to do, and had not for a while."""
+        deadline = asyncio.get_running_loop().time() + 20
+        while asyncio.get_running_loop().time() < deadline:
+            heard = len(self.wire.heard)
+            moved = 0
+            for dispatcher in self.dispatchers.values():
+                moved += await dispatcher.dispatch()
+            for worker in self.workers.values():
+                moved += await worker.work()
+            await asyncio.sleep(quiet / 3)
+            if moved == 0 and heard == len(self.wire.heard) and not self.busy():
+                return
+        raise TimeoutError("the village never comes to rest")
+
+    def busy(self):
+        """Jobs of the case system that run or wait for now."""
+        from sqlalchemy import func, select
+
+        from sild.cases.tables import jobs
+
+        query = select(func.count()).select_from(jobs)
+        due = jobs.c.state.in_(("waiting", "running")) & (jobs.c.due_at <= self.now) & jobs.c.body.is_(None)
+        with self.cases._parts.store.reading() as connection:
+            return connection.scalar(query.where(due))
+
+    def key(self):
+        return f"key-{next(self.keys)}"
+
+    async def act(self, case, action, actor, given=None, key=None):
+        done = await self.cases.act(case, action, actor, given or {}, key=key or self.key())
+        await self.settle()
+        return done
+
+    async def ask(
+        self, register, method, path, body=None, *, user="automatic", content_type="application/json"
+    ):
+        """Somebody else asks a register."""
+        headers = {"X-Road-Client": "SILD/COM/90000001/hospital", "X-Road-Id": self.key(), "X-Road-UserId": user, "Sild-Legal-Basis": "RRS 5", "X-Road-Issue": "elsewhere"}  # fmt: skip
+        return (
+            await self.wire.send(
+                register, method, path, headers=headers, body=body, content_type=content_type
+            )
+        )[1]
+
+    async def born(self, mother, father=None, *, settle=True, **said):
+        """The hospital's notice; the child's code."""
+        sent = json.dumps(bundle(mother, father, **said)).encode()
+        answer = await self.ask(
+            "population", "POST", "/birth-notices", sent, content_type="application/fhir+json"
+        )
+        assert answer["outcome"] == "RECORDED", answer
+        if settle:
+            await self.settle()
+        return answer["child"]
+
+    async def case_of(self, actor):
+        """Their newest live case."""
+        return (await self.cases.home(actor)).cases[0].id
+
+    async def notices(self, actor):
+        return [notice.text.removeprefix("birth.notice.") for notice in await self.cases.inbox(actor)]
+
+
+def citizen(person, **more):
+    code = person if isinstance(person, str) else person.code
+    return Actor(person=("VN" if len(code) == 12 else "EE") + code, acr="high", **more)
+
+
+def official(office, code="36805280109", **more):
+    return Actor(person=f"EE{code}", acr="high", posture="managed", roles=frozenset({"official"}), authority=office, **more)  # fmt: skip
+
+
+__all__ = ["Village", "citizen", "official"]
