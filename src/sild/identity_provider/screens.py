@@ -21,7 +21,7 @@ from sild.identity_provider.limits import check_not_locked, count_failure, forge
 from sild.identity_provider.logins import Login, LoginExpired, Logins
 from sild.identity_provider.mandates import Mandates
 from sild.identity_provider.passkeys import Passkeys
-from sild.identity_provider.people import People
+from sild.identity_provider.people import Device, People
 from sild.identity_provider.sessions import LogIn, Session, Sessions
 from sild.identity_provider.settings import IdentityProviderSettings
 from sild.identity_provider.store import Store, hashed
@@ -256,7 +256,8 @@ class Screens:
         if one is None:
             raise CallerError("no such test person", code="access_denied")
         person = Person(one.subject, one.given_name, one.family_name, date_of_birth(one.subject))
-        done = LogIn(person, TEST_LEVELS[one.level], "test", is_test=True)
+        device = Device("test", one.device_of, "test device") if one.device_of else None
+        done = LogIn(person, TEST_LEVELS[one.level], "test", device, is_test=True)
         return self._logged_in(call, found, done, script=False)
 
     def cancel(self, call: Call) -> Response:

@@ -68,6 +68,7 @@ class TestPerson(Settings):
     family_name: str
     level: Level = "high"
     note: str = ""  # shown beside the name: who this is in the story
+    device_of: str = ""  # an organisation's member code: they log in from a device it has registered
 
 
 class MandateRole(Settings):

@@ -185,6 +185,8 @@ class SQLiteCheckpointer:
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                     connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
                 seen = changed
+            except FileNotFoundError:
+                continue  # nothing written yet
             except (sqlite3.Error, OSError) as error:
                 log.warning("message_log.checkpoint_failed", reason=str(error))
                 connection = None

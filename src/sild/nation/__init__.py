@@ -5,6 +5,7 @@ founding.py     the first start: keys, certificates, members  nation.py       ev
 description.py  nation.json                                   story.py        the self-check, step by step
 """
 
+from sild.nation.country import COUNTRY
 from sild.nation.floor import Floor, measure_floor
 from sild.nation.layout import Layout
 from sild.nation.load import Call, Load, joined, run_load
@@ -14,6 +15,7 @@ from sild.nation.server_process import ServerProcess, Usage
 from sild.nation.story import Step, tell
 
 __all__ = [
+    "COUNTRY",
     "DEMO",
     "Call",
     "Floor",

@@ -49,7 +49,7 @@ def describe(nation: Nation) -> dict[str, object]:
             "ocsp": f"{nation.trust_url}/ocsp",
             "timestamping": f"{nation.trust_url}/tsa",
         },
-        "members": [_member(nation, member) for member in (plan.operator, *plan.servers)],
+        "members": [_member(nation, member) for member in plan.members],
         "security_servers": [
             _server(nation.provider, plan.provider),
             _server(nation.consumer, plan.consumer),

@@ -2,7 +2,7 @@
 
 1 trust services   2 central server with members and approved trust services   3 each security server: token, keys,
 certificates from the authority, registration at the central server   4 the provider's service and its access rights
-5 the management services, which the operator offers through the provider's security server: from here on any server can
+5 the other information systems, if the plan has any: sign keys of their members, services, rights   6 the management services, which the operator offers through the provider's security server: from here on any server can
 register itself by them, as those of the nation did not
 """
 
@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from sild.central_server import CentralServer, ConfigurationType
-from sild.nation.plan import MemberPlan, NationPlan
+from sild.nation.plan import MemberPlan, NationPlan, SystemPlan
 from sild.pki import CertificateProfile, der
 from sild.security_server import ClientStatus, ConnectionType, SecurityServer
 from sild.signer import KeyUsage
@@ -23,16 +23,21 @@ from sild.xroad.identifiers import GlobalGroupId, ServiceId
 from sild.xroad.management import management_services_wsdl
 
 __all__ = [
+    "EVENTS",
     "SERVICE_CODE",
+    "add_clients",
     "describe_instance",
     "equip_server",
+    "host_systems",
     "offer_management_services",
     "offer_register",
+    "offer_system",
     "published_address",
     "register_server",
 ]
 
 SERVICE_CODE = "persons"
+EVENTS = "events"
 OWNERS_GROUP = "security-server-owners"
 PROFILE = "ee.ria.xroad.common.certificateprofile.impl.BasicCertificateProfileInfoProvider"
 
@@ -49,7 +54,7 @@ def describe_instance(
     with central.transaction("founding"):
         for code, description in plan.member_classes:
             central.add_member_class(code, description)
-        for member in (plan.operator, *plan.servers):
+        for member in plan.members:
             central.add_member(member.member_class, member.member_code, member.name)
             for code, name in member.subsystems:
                 central.add_subsystem(plan.member_id(member).with_subsystem(code), name)
@@ -117,16 +122,59 @@ def offer_register(server: SecurityServer, plan: NationPlan, url: str, descripti
     return service
 
 
+async def host_systems(
+    server: SecurityServer,
+    host: MemberPlan,
+    central: CentralServer,
+    plan: NationPlan,
+    trust: TrustServices,
+) -> None:
+    """The information systems of other members that `host`'s server serves: a sign key for each member, then the clients."""
+    guests = [system for system in plan.systems if system.host is host and system.member is not host]
+    for member in dict.fromkeys(system.member for system in guests):
+        await _give_sign_key(server, plan, member, trust)
+    with central.transaction("founding"):
+        for system in guests:
+            central.register_client(plan.server_id(host), plan.system_id(system.kind))
+    for system in guests:
+        server.serverconf.add_client(
+            plan.system_id(system.kind), status=ClientStatus.REGISTERED, connection_type=ConnectionType.HTTP
+        )
+
+
+def offer_system(
+    server: SecurityServer, plan: NationPlan, system: SystemPlan, url: str, description: bytes
+) -> None:
+    """A system's services with the rights of those that need them. description: its OpenAPI document."""
+    conf, owner = server.serverconf, plan.system_id(system.kind)
+    for code in system.services:
+        if code == EVENTS:  # one address, and nothing behind it
+            service = conf.add_rest_service(owner, code, f"{url}/{EVENTS}")
+            for source in (each.source for each in plan.subscriptions if each.subscriber == system.kind):
+                conf.grant(service, plan.system_id(source), method="POST")
+            continue
+        service = conf.add_openapi_service(owner, code, f"{url}/openapi.json", description, url=url)
+        for right in plan.system_rights:
+            if right.provider == system.kind:
+                conf.grant(service, plan.system_id(right.client), method=right.method, path=right.path)
+
+
+async def _give_sign_key(
+    server: SecurityServer, plan: NationPlan, member: MemberPlan, trust: TrustServices
+) -> None:
+    request = await server.request_certificate(
+        KeyUsage.SIGNING, plan.member_id(member), _subject(member, KeyUsage.SIGNING), plan.key_algorithm
+    )
+    await server.import_certificate(der(trust.issue(request, CertificateProfile.SIGN, actor="founding")))
+
+
 async def offer_management_services(
     server: SecurityServer, central: CentralServer, plan: NationPlan, trust: TrustServices, url: str
 ) -> None:
     """The operator's subsystem on `server`, with a sign key of its own, and behind it the central server's port 4002 at
     `url`, for the owners of security servers."""
-    operator, provider = plan.member_id(plan.operator), plan.subsystem_id(plan.operator)
-    request = await server.request_certificate(
-        KeyUsage.SIGNING, operator, _subject(plan.operator, KeyUsage.SIGNING), plan.key_algorithm
-    )
-    await server.import_certificate(der(trust.issue(request, CertificateProfile.SIGN, actor="founding")))
+    provider = plan.subsystem_id(plan.operator)
+    await _give_sign_key(server, plan, plan.operator, trust)
     with central.transaction("founding"):
         central.register_management_service_provider(server.server_id)
         certificate = der(central.publish_management_service_tls())

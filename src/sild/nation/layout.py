@@ -16,7 +16,7 @@ import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,10 @@ class ServerPorts:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Taken once, when the nation is founded: they stand in certificates and in the global configuration."""
+    """Taken once, when the nation is founded: they stand in certificates and in the global configuration.
+
+    systems: of the country's other information systems, by name.
+    """
 
     trust_services: int
     central_server: int
@@ -46,6 +49,7 @@ class Ports:
     register: int
     provider: ServerPorts
     consumer: ServerPorts
+    systems: dict[str, int] = field(default_factory=dict)
 
     def named(self) -> dict[str, int]:
         """`central_server`, `provider client_http`, ..."""
@@ -60,21 +64,30 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """PINs and passwords of the nation's keys."""
+    """PINs and passwords of the nation's keys; what its portal proves itself with to its identity provider."""
 
     trust_services: str
     central_server: str
     security_server: str
+    identity: str = ""
+    portal: str = ""
+    portal_client: str = ""
 
 
 class Layout:
     """`directory` and what lies in it. `secrets.json` is written first and `ports.json` last: a directory with the one and
     without the other holds a nation that was not founded to the end, and nothing in it was ever used.
 
-    servers: their codes, which name directories.
+    servers, systems: their codes, which name directories.  system_ports: names of the ports of systems.
     """
 
-    def __init__(self, directory: Path, servers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        servers: Sequence[str],
+        systems: Sequence[str] = (),
+        system_ports: Sequence[str] = (),
+    ) -> None:
         self.directory = directory = directory.resolve()
         self.trust_services = directory / "trust-services"
         self.central_server = directory / "central-server"
@@ -86,6 +99,11 @@ class Layout:
         self._secrets = directory / "secrets.json"
         self._lock = directory / ".lock"
         self._servers = servers
+        self._systems = systems
+        self._system_ports = system_ports
+
+    def system(self, kind: str) -> Path:
+        return self.directory / kind
 
     def security_server(self, server_code: str) -> Path:
         return self.directory / server_code
@@ -124,6 +142,7 @@ class Layout:
 
     def _ours(self) -> set[Path]:
         servers = {self.security_server(code) for code in self._servers}
+        servers |= {self.system(kind) for kind in self._systems}
         parts = {self.trust_services, self.central_server, self.register, self.evidence}
         files = {self.anchor, self.description, self._ports, self._secrets, self._lock}
         return servers | parts | files | {_draft(file) for file in files}
@@ -147,14 +166,23 @@ class Layout:
                 )
 
     def read_ports(self) -> Ports:
+        """Raises CallerError: the nation here is of another version, or has other information systems."""
         values = _read(self._ports)
         try:
             provider, consumer = (ServerPorts(**values.pop(name)) for name in ("provider", "consumer"))
-            return Ports(**values, provider=provider, consumer=consumer)
+            ports = Ports(**values, provider=provider, consumer=consumer)
         except (KeyError, TypeError) as error:
             raise CallerError(
                 f"the nation in {self.directory} was founded by another version: remove it or give another --dir"
             ) from error
+        wanted, found = set(self._system_ports), ports.systems.keys()
+        if found != wanted:
+            told = "it lacks " + ", ".join(sorted(wanted - found)) if wanted - found else "it has more"
+            raise CallerError(
+                f"the nation in {self.directory} was founded by another version or plan ({told}): "
+                "remove it or give another --dir"
+            )
+        return ports
 
     def write_ports(self, ports: Ports) -> None:
         _write(self._ports, asdict(ports))
@@ -163,7 +191,7 @@ class Layout:
         return Secrets(**_read(self._secrets))
 
     def make_secrets(self) -> Secrets:
-        made = Secrets(*(secrets.token_urlsafe(12) for _ in range(3)))
+        made = Secrets(**{name: secrets.token_urlsafe(24) for name in Secrets.__dataclass_fields__})
         _write(self._secrets, asdict(made))
         return made
 

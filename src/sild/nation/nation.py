@@ -7,11 +7,12 @@ async with await Nation.start(directory) as nation:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -24,23 +25,33 @@ from sild.central_server import (
     registration_service,
 )
 from sild.clock import Clock, system_clock
+from sild.errors import Unavailable
 from sild.http1 import Handler, TlsContext, fetch, serve
 from sild.nation.description import describe
 from sild.nation.founding import (
+    EVENTS,
     add_clients,
     describe_instance,
     equip_server,
+    host_systems,
     offer_management_services,
     offer_register,
+    offer_system,
     published_address,
     register_server,
 )
 from sild.nation.layout import Layout, Ports, Secrets, ServerPorts, free_ports
-from sild.nation.plan import DEMO, MemberPlan, NationPlan
+from sild.nation.plan import DEMO, MemberPlan, NationPlan, SystemPlan
 from sild.nation.server_process import write_settings
 from sild.registries import PopulationRegister, population_app
 from sild.security_server import PeerRoute, SecurityServer, SecurityServerSettings
 from sild.trust_services import TrustOptions, TrustServices
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from sild.nation.people import TestPerson
+    from sild.nation.systems import Systems
 
 __all__ = ["Nation"]
 
@@ -67,6 +78,11 @@ class Nation:
         self.trust: TrustServices
         self.central: CentralServer
         self.register: PopulationRegister
+        self.systems: Systems | None = None
+        self.people: Mapping[str, TestPerson] = {}
+        self._population: FastAPI
+        self._failure: asyncio.Future[Unavailable] = asyncio.get_running_loop().create_future()
+        self._stopping = False
         self.provider: SecurityServer
         self.consumer: SecurityServer
         self._service_key: asyncio.Task[object]  # of the central server's services: it takes long to make
@@ -87,14 +103,15 @@ class Nation:
         then run as processes of their own with `settings_of`. Raises CallerError (the directory holds something else, a port of an
         older start is taken), Unavailable.
         """
-        layout = Layout(directory, [member.server_code for member in plan.servers])
+        servers = [member.server_code for member in plan.servers]
+        layout = Layout(directory, servers, plan.system_directories, plan.system_ports)
         async with AsyncExitStack() as opened:
             opened.enter_context(layout.held())
             is_new = not layout.is_founded
             if is_new:
                 layout.clear_unfinished()
             secrets = layout.make_secrets() if is_new else layout.read_secrets()
-            ports = _take_ports() if is_new else layout.read_ports()
+            ports = _take_ports(plan.system_ports) if is_new else layout.read_ports()
             layout.ensure_ports_free(ports)
             nation = cls(plan, layout, ports, secrets, clock)
             nation._open = opened
@@ -104,6 +121,7 @@ class Nation:
 
     async def stop(self) -> None:
         """End servers in the reverse order of their start. Safe to call twice."""
+        self._stopping = True
         await self._open.aclose()
 
     async def __aenter__(self) -> Nation:
@@ -123,6 +141,9 @@ class Nation:
         await self._start_central_server(is_new)
         progress("population register")
         register_url = await self._start_register()
+        if self.plan.systems:
+            progress("registers of residence, health insurance, benefits, education; a hospital")
+            await self._open_systems()
         progress("security servers")
         self.provider, self.consumer = (
             SecurityServer(self.settings_of(member), clock=self._clock) for member in self.plan.servers
@@ -134,13 +155,17 @@ class Nation:
             await asyncio.to_thread(write_settings, self.settings_of(member))
         progress("global configuration")
         await asyncio.to_thread(self.central.publish)
-        self._run_central_server()
+        self._run("the central server", self.central.run())
         for server in (self.provider, self.consumer):
             if serving:
                 await server.start()
                 self._open.push_async_callback(server.stop, 5.0)
             else:
                 await server.stop()
+        if self.systems is not None and serving:
+            await self.systems.begin()
+            progress("identity provider")
+            await self._start_identity_provider(is_new)
         if is_new:
             self.layout.write_ports(self.ports)
         self.description = describe(self)
@@ -217,6 +242,58 @@ class Nation:
     def management_service_url(self) -> str:
         return f"https://{HOST}:{self.ports.management_service}/managementservice/manage/"
 
+    async def _open_systems(self) -> None:
+        from sild.nation.people import find_test_people  # late: a nation of one register does without
+        from sild.nation.systems import Systems
+
+        self.systems = Systems(self.plan, self._open, self._client_url, self._run, self._watch)
+        self.people = await asyncio.to_thread(find_test_people, self.plan.people)
+        await self.systems.open(self.register, self._population, self.layout.system, self._clock, self.people)
+        await self.systems.serve(lambda kind: self.ports.systems[kind])
+
+    async def _start_identity_provider(self, is_new: bool) -> None:
+        from sild.nation.identity import FamilyRelations, IdentityAddresses, open_identity_provider
+
+        assert self.systems is not None
+        relations = FamilyRelations(
+            self.systems.clients["identity"],
+            self.systems.service_of("population"),
+            asyncio.get_running_loop(),
+        )
+        provider = await asyncio.to_thread(
+            open_identity_provider,
+            self.layout.system("identity"),
+            IdentityAddresses(self.issuer, self.portal_url),
+            tuple(self.people.values()),
+            relations,
+            key_password=self._secrets.identity,
+            client_secret=self._secrets.portal_client,
+            is_new=is_new,
+            clock=self._clock,
+        )
+        self._open.callback(provider.close)
+        running = await self._serve(serve_application(provider.app, HOST, self.ports.systems["identity"]))
+        self._watch("the identity provider", running.ended)
+        self._run("the identity provider's maintenance", provider.run())
+
+    @property
+    def issuer(self) -> str:
+        return f"http://localhost:{self.ports.systems['identity']}"
+
+    @property
+    def portal_url(self) -> str:
+        return f"http://localhost:{self.ports.systems['portal screens']}"
+
+    def _client_url(self, system: SystemPlan) -> str:
+        return f"http://{HOST}:{self._server_ports(system.host).client_http}"
+
+    def _system_url(self, kind: str) -> str:
+        port = self.ports.register if kind == "population" else self.ports.systems[kind]
+        return f"http://{HOST}:{port}"
+
+    def _server_ports(self, member: MemberPlan) -> ServerPorts:
+        return self.ports.provider if member is self.plan.provider else self.ports.consumer
+
     async def _start_register(self) -> str:
         self.register = PopulationRegister.open(
             self.layout.register,
@@ -224,14 +301,14 @@ class Nation:
             people=self.plan.people,
         )
         self._open.callback(self.register.close)
-        running = await self._serve(
-            serve_application(population_app(self.register), HOST, self.ports.register)
-        )
+        self._population = population_app(self.register)
+        running = await self._serve(serve_application(self._population, HOST, self.ports.register))
+        self._watch("the population register", running.ended)
         return running.url
 
     def settings_of(self, member: MemberPlan) -> SecurityServerSettings:
         """Settings of a member's server, as its TOML file would hold them."""
-        ports = self.ports.provider if member is self.plan.provider else self.ports.consumer
+        ports = self._server_ports(member)
         return SecurityServerSettings(
             owner=str(self.plan.member_id(member)),
             server_code=member.server_code,
@@ -265,13 +342,46 @@ class Nation:
             add_clients(server, self.plan, member)
         description = await fetch(f"{register_url}/openapi.json")
         offer_register(self.provider, self.plan, register_url, description.body)
+        servers = ((self.provider, self.plan.provider), (self.consumer, self.plan.consumer))
+        for server, member in servers if self.plan.systems else ():
+            await host_systems(server, member, self.central, self.plan, self.trust)
+            for system in self.plan.systems:
+                if system.host is member:
+                    offer_system(
+                        server,
+                        self.plan,
+                        system,
+                        self._system_url(system.kind),
+                        await self._description_of(system),
+                    )
         await self._service_key
         await offer_management_services(
             self.provider, self.central, self.plan, self.trust, self.management_service_url
         )
 
-    def _run_central_server(self) -> None:
-        task = asyncio.create_task(self.central.run())
+    async def _description_of(self, system: SystemPlan) -> bytes:
+        if set(system.services) <= {EVENTS}:
+            return b""
+        answer = await fetch(f"{self._system_url(system.kind)}/openapi.json")
+        return answer.body
+
+    def _watch(self, name: str, work: asyncio.Task[None]) -> None:
+        """Work that must not end by itself: when it does, `failure` tells."""
+        work.add_done_callback(lambda done: self._ended(name, done))
+
+    def _ended(self, name: str, done: asyncio.Task[None]) -> None:
+        if self._stopping or done.cancelled() or self._failure.done():
+            return
+        self._failure.set_result(Unavailable(f"{name} has ended: {done.exception() or 'by itself'}"))
+
+    async def failure(self) -> Unavailable:
+        """Waits until a part of the nation ends by itself, and says which. It may never."""
+        return await asyncio.shield(self._failure)
+
+    def _run(self, name: str, work: Coroutine[object, object, None]) -> None:
+        """Until the nation stops."""
+        task = asyncio.create_task(work, name=name)
+        self._watch(name, task)
 
         async def end() -> None:
             task.cancel()
@@ -285,8 +395,15 @@ class Nation:
         return running
 
 
-def _take_ports() -> Ports:
-    trust, central, registration, management, register, *rest = free_ports(13)
+def _take_ports(systems: Sequence[str]) -> Ports:
+    trust, central, registration, management, register, *rest = free_ports(13 + len(systems))
     return Ports(
-        trust, central, registration, management, register, ServerPorts(*rest[:4]), ServerPorts(*rest[4:])
+        trust,
+        central,
+        registration,
+        management,
+        register,
+        ServerPorts(*rest[:4]),
+        ServerPorts(*rest[4:8]),
+        dict(zip(systems, rest[8:], strict=True)),
     )

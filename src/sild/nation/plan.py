@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sild.signer import KeyAlgorithm
 from sild.xroad.identifiers import ClientId, SecurityServerId
 
-__all__ = ["DEMO", "MemberPlan", "NationPlan"]
+__all__ = ["DEMO", "MemberPlan", "NationPlan", "Right", "SubscriptionPlan", "SystemKind", "SystemPlan"]
+
+SystemKind = Literal[
+    "population", "residence", "insurance", "social", "education", "hospital", "identity", "portal"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class MemberPlan:
-    """A member with one security server and the subsystems that use it."""
+    """A member, its security server (`""`: none of its own) and its subsystems.
+
+    Without `systems` in the plan, they all use that server.
+    """
 
     member_class: str
     member_code: str
@@ -22,8 +30,45 @@ class MemberPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemPlan:
+    """An information system: whose subsystem it is, and whose security server serves it.
+
+    services: codes under which its REST interface is offered.
+    """
+
+    kind: SystemKind
+    member: MemberPlan
+    subsystem: str
+    host: MemberPlan
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """client may call one endpoint of a service of `provider`. path: as in the service's OpenAPI description, `*` for a parameter."""
+
+    client: SystemKind
+    provider: SystemKind
+    method: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionPlan:
+    """Events of these types (patterns with `*`) go from one system to another's service `events`."""
+
+    source: SystemKind
+    subscriber: SystemKind
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NationPlan:
-    """`provider` offers the population register as the service `persons`; `consumer` may call part of it."""
+    """`provider` offers the population register as the service `persons`; `consumer` may call part of it.
+
+    guests: members without a security server.  systems: what else there is, the population register among them if it offers
+    more than `persons`.
+    """
 
     instance_identifier: str
     member_classes: tuple[tuple[str, str], ...]
@@ -35,6 +80,10 @@ class NationPlan:
     rights: tuple[tuple[str, str], ...] = field(
         default=(("GET", "/persons/*"), ("GET", "/persons/*/children"))
     )
+    guests: tuple[MemberPlan, ...] = ()
+    systems: tuple[SystemPlan, ...] = ()
+    system_rights: tuple[Right, ...] = ()
+    subscriptions: tuple[SubscriptionPlan, ...] = ()
 
     def member_id(self, member: MemberPlan) -> ClientId:
         return ClientId(self.instance_identifier, member.member_class, member.member_code)
@@ -44,6 +93,35 @@ class NationPlan:
 
     def server_id(self, member: MemberPlan) -> SecurityServerId:
         return SecurityServerId(self.member_id(member), member.server_code)
+
+    def system(self, kind: SystemKind) -> SystemPlan:
+        """Raises KeyError when the nation has none."""
+        found = next((system for system in self.systems if system.kind == kind), None)
+        if found is None:
+            raise KeyError(kind)
+        return found
+
+    def system_id(self, kind: SystemKind) -> ClientId:
+        system = self.system(kind)
+        return self.member_id(system.member).with_subsystem(system.subsystem)
+
+    @property
+    def system_directories(self) -> tuple[str, ...]:
+        """The population register has one without being listed."""
+        return tuple(system.kind for system in self.systems if system.kind != "population")
+
+    @property
+    def system_ports(self) -> tuple[str, ...]:
+        """Of each system one towards its security server; the hospital's ward and the portal's screens have their own."""
+        extra = {"hospital": "ward", "portal": "portal screens"}
+        return (
+            *self.system_directories,
+            *(extra[system.kind] for system in self.systems if system.kind in extra),
+        )
+
+    @property
+    def members(self) -> tuple[MemberPlan, ...]:
+        return self.operator, *self.servers, *self.guests
 
     @property
     def servers(self) -> tuple[MemberPlan, MemberPlan]:

@@ -14,20 +14,22 @@ others over X-Road), acting.py (`act`: a register at work beside its application
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sild.registries.acting import HasKernel, act
-from sild.registries.education.register import EducationRegister
-from sild.registries.exchange import event_delivery
-from sild.registries.hospital.register import HospitalRegister
 from sild.registries.identity_codes import IdentityCode, InvalidIdentityCode, parse_identity_code
-from sild.registries.insurance.register import InsuranceRegister
-from sild.registries.population.register import PopulationRegister
-from sild.registries.residence.register import ResidenceRegister
-from sild.registries.social.register import SocialRegister
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from sild.registries.acting import HasKernel, act
+    from sild.registries.education.register import EducationRegister
+    from sild.registries.exchange import event_delivery
+    from sild.registries.hospital.register import HospitalRegister
+    from sild.registries.insurance.register import InsuranceRegister
+    from sild.registries.population.register import PopulationRegister
+    from sild.registries.residence.register import ResidenceRegister
+    from sild.registries.social.register import SocialRegister
 
 __all__ = [
     "EducationRegister",
@@ -102,3 +104,23 @@ def ward_app(register: HospitalRegister, *, author: str) -> FastAPI:
     from sild.registries.hospital.ward import make_ward
 
     return make_ward(register, author=author)
+
+
+_LATE = {
+    "EducationRegister": "education.register",
+    "HasKernel": "acting",
+    "HospitalRegister": "hospital.register",
+    "InsuranceRegister": "insurance.register",
+    "PopulationRegister": "population.register",
+    "ResidenceRegister": "residence.register",
+    "SocialRegister": "social.register",
+    "act": "acting",
+    "event_delivery": "exchange",
+}
+"""Imported when somebody asks for them: a process of one register need not know the others."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

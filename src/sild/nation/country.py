@@ -1,0 +1,125 @@
+"""The whole country: who has which information system, what each may ask of the others, and who hears of what.
+
+Rights are the least that the journeys need, endpoint by endpoint: what does not stand here is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sild.nation.plan import DEMO, MemberPlan, Right, SubscriptionPlan, SystemKind, SystemPlan
+
+__all__ = ["COUNTRY"]
+
+AUTHORITY = replace(
+    DEMO.operator,
+    subsystems=(*DEMO.operator.subsystems, ("portal", "Portal"), ("identity", "Identity provider")),
+)
+POPULATION = DEMO.provider
+INSURANCE = replace(DEMO.consumer, subsystems=(("insurance", "Health insurance register"),))
+SOCIAL = MemberPlan(
+    "GOV", "70000004", "Social Insurance Board", "", (("social", "Social insurance register"),)
+)
+MUNICIPALITY = MemberPlan("GOV", "70000005", "Municipality", "", (("education", "Kindergarten places"),))
+LAND = MemberPlan("GOV", "70000006", "Land and Address Board", "", (("residence", "Residence register"),))
+HOSPITAL = MemberPlan("COM", "90000001", "Hospital", "", (("hospital", "Hospital information system"),))
+
+SYSTEMS = (
+    SystemPlan("population", POPULATION, "population", POPULATION, ("population",)),
+    SystemPlan("residence", LAND, "residence", POPULATION, ("residence", "events")),
+    SystemPlan("social", SOCIAL, "social", POPULATION, ("social", "events")),
+    SystemPlan("education", MUNICIPALITY, "education", POPULATION, ("education", "events")),
+    SystemPlan("insurance", INSURANCE, "insurance", INSURANCE, ("insurance", "events")),
+    SystemPlan("hospital", HOSPITAL, "hospital", INSURANCE),
+    SystemPlan("identity", AUTHORITY, "identity", INSURANCE),
+    SystemPlan("portal", AUTHORITY, "portal", INSURANCE, ("events",)),
+)
+
+TRACKED = ("GET /findUsage", "GET /usagePeriod")
+OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute")
+
+NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
+    ("hospital", "population"): ("POST /birth-notices", "POST /deaths"),
+    ("identity", "population"): ("GET /persons/*/relations",),
+    ("insurance", "population"): ("GET /persons/*",),
+    ("insurance", "residence"): ("GET /persons/*/residence",),
+    ("social", "population"): ("GET /persons/*", "GET /persons/*/children"),
+    ("social", "residence"): ("GET /persons/*/residence", "GET /households/*"),
+    ("education", "population"): ("GET /persons/*", "GET /persons/*/children"),
+    ("education", "residence"): ("GET /persons/*/residence",),
+    ("portal", "population"): (
+        *TRACKED,
+        *OWN_DATA,
+        "GET /persons/*",
+        "GET /persons/*/children",
+        "GET /persons/*/guardians",
+        "GET /persons/*/relations",
+        "GET /births/*",
+        "POST /births/*/paternity",
+        "POST /births/*/registration",
+    ),
+    ("portal", "residence"): (
+        *TRACKED,
+        *OWN_DATA,
+        "GET /addresses",
+        "GET /addresses/*",
+        "GET /dwellings/*",
+        "GET /dwellings/*/owners",
+        "GET /dwellings/*/residents",
+        "GET /persons/*/residence",
+        "GET /persons/*/dwellings",
+        "GET /households/*",
+        "GET /divisions",
+        "GET /divisions/*",
+        "GET /competence",
+        "POST /moves",
+        "POST /removals",
+        "POST /removals/*/objection",
+        "POST /removals/*/decision",
+    ),
+    ("portal", "insurance"): (*TRACKED, "GET /persons/*/cover", "GET /persons/*/card"),
+    ("portal", "social"): (
+        *TRACKED,
+        "GET /persons/*/benefits",
+        "GET /persons/*/offers",
+        "GET /offers/*",
+        "POST /offers/*/acceptance",
+    ),
+    ("portal", "education"): (
+        *TRACKED,
+        "GET /places",
+        "GET /children/*/queue",
+        "POST /children/*/wish",
+        "POST /children/*/place",
+    ),
+}
+
+BIRTHS = ("civil.birth.registered",)
+SILENCING = ("civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered")
+
+SUBSCRIPTIONS = (
+    SubscriptionPlan("population", "residence", ("civil.*",)),
+    SubscriptionPlan("population", "insurance", (*BIRTHS, *SILENCING)),
+    SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING)),
+    SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING)),
+    SubscriptionPlan("population", "portal", ("civil.*",)),
+    SubscriptionPlan("residence", "education", ("residence.changed",)),
+    SubscriptionPlan("residence", "portal", ("residence.*",)),
+    SubscriptionPlan("insurance", "portal", ("insurance.*",)),
+    SubscriptionPlan("social", "portal", ("social.*",)),
+    SubscriptionPlan("education", "portal", ("education.*",)),
+)
+
+COUNTRY = replace(
+    DEMO,
+    operator=AUTHORITY,
+    consumer=INSURANCE,
+    guests=(SOCIAL, MUNICIPALITY, LAND, HOSPITAL),
+    systems=SYSTEMS,
+    system_rights=tuple(
+        Right(client, provider, *need.split(" "))
+        for (client, provider), needs in NEEDS.items()
+        for need in needs
+    ),
+    subscriptions=SUBSCRIPTIONS,
+)

@@ -1,0 +1,152 @@
+"""The country's identity provider: its settings, its test people, and parents and guardians asked of the population register."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+from pydantic import SecretStr
+
+from sild.adapter import AsyncXRoadClient, CallContext
+from sild.clock import Clock
+from sild.errors import PeerError, PlatformError, Unavailable
+from sild.identity_provider import (
+    ClientSettings,
+    IdentityProvider,
+    IdentityProviderSettings,
+    TestPerson,
+)
+from sild.nation.people import TestPerson as Someone
+from sild.openid import Mandate, Party
+from sild.xroad import ServiceId
+
+__all__ = ["IdentityAddresses", "open_identity_provider"]
+
+ASK_SECONDS = 10.0
+BASIS = "PKS § 120"
+"""Family Law Act: parents represent their child. For demonstration."""
+ROLES: Mapping[str, tuple[Literal["PARENT", "GUARDIAN"], str]] = {
+    "child": ("PARENT", "CHILD:PARENT"),
+    "ward": ("GUARDIAN", "WARD:GUARDIAN"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityAddresses:
+    """As browsers see them: `http://localhost:PORT`, no slash at the end."""
+
+    issuer: str
+    portal: str
+
+
+class FamilyRelations:
+    """Whom somebody represents by law, from the population register, over the exchange, each time anew (`MandateSource`)."""
+
+    name = "population"
+
+    def __init__(self, client: AsyncXRoadClient, service: ServiceId, loop: asyncio.AbstractEventLoop) -> None:
+        self._client = client
+        self._service = service
+        self._loop = loop
+
+    def mandates_of(self, delegate: str, at: datetime) -> Sequence[Mandate]:
+        """Called in a thread of the identity provider. Raises Unavailable."""
+        asked = asyncio.run_coroutine_threadsafe(self._relations(delegate), self._loop)
+        try:
+            relations = asked.result(ASK_SECONDS)
+        except PlatformError as error:
+            raise Unavailable(f"the population register: {error.message}", code=error.code) from error
+        except TimeoutError:
+            asked.cancel()
+            raise Unavailable("the population register does not answer", code="timeout") from None
+        return [
+            self._mandate(one, delegate)
+            for one in relations
+            if one.get("relation") == "ward" or (one.get("relation") == "child" and one.get("custody"))
+        ]
+
+    async def _relations(self, delegate: str) -> list[dict[str, Any]]:
+        answer = await self._client.get(
+            self._service,
+            ["persons", delegate[2:], "relations"],
+            context=CallContext(user_id=delegate, legal_ground=BASIS),
+            query_id=f"{self._service.client_id.instance_identifier}-{uuid4()}",
+        )
+        if answer.status == 404:  # nobody the register knows: represents nobody
+            return []
+        body = answer.ensure_success().json()
+        if not isinstance(body, dict) or not isinstance(body.get("items"), list):
+            raise PeerError("not a list of relations", code="invalid_body")
+        return [item for item in body["items"] if item.get("status") != "DEAD"]
+
+    def _mandate(self, one: dict[str, Any], delegate: str) -> Mandate:
+        basis, role = ROLES[one["relation"]]
+        child = Party(
+            "NATURAL_PERSON",
+            f"{one['country']}{one['code']}",
+            first_name=one.get("given_names") or None,
+            surname=one.get("family_name") or None,
+        )
+        return Mandate(
+            id=f"{basis.lower()}-{one['fact']}",
+            representee=child,
+            delegate=Party("NATURAL_PERSON", delegate),
+            role=role,
+            basis=basis,
+            source=self.name,
+            valid_from=date.fromisoformat(one["since"]),
+        )
+
+
+def open_identity_provider(
+    directory: Path,
+    addresses: IdentityAddresses,
+    people: Sequence[Someone],
+    relations: FamilyRelations,
+    *,
+    key_password: str,
+    client_secret: str,
+    is_new: bool,
+    clock: Clock,
+) -> IdentityProvider:
+    """Blocks. is_new: officials get their roles now. Raises CallerError, Unavailable."""
+    portal = ClientSettings(
+        client_id="portal",
+        name="Sild",
+        redirect_uris=(f"{addresses.portal}/callback",),
+        secret_sha256=hashlib.sha256(client_secret.encode()).hexdigest(),
+        post_logout_redirect_uris=(f"{addresses.portal}/logged-out",),
+        backchannel_logout_uri=f"{addresses.portal}/backchannel-logout",
+        scopes=("openid", "representee", "official"),
+        refresh_tokens=True,
+    )
+    settings = IdentityProviderSettings(
+        directory=directory,
+        issuer=addresses.issuer,
+        key_password=SecretStr(key_password),
+        certificate_status="off",
+        clients=(portal,),
+        test_people=tuple(_test_person(one) for one in people if one.id != "midwife"),
+        requests_per_minute=1_000,  # everybody here has one address
+    )
+    provider = IdentityProvider(settings, clock, mandate_sources=[relations])
+    for one in people if is_new else ():
+        if one.official is not None:
+            provider.add_official_role(one.subject, one.official.role, one.official.organisation)
+    return provider
+
+
+def _test_person(one: Someone) -> TestPerson:
+    return TestPerson(
+        subject=one.subject,
+        given_name=one.given_names,
+        family_name=one.family_name,
+        note=one.good_for,
+        device_of=one.official.organisation if one.official else "",
+    )

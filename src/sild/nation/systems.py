@@ -1,0 +1,166 @@
+"""The country's information systems, running: registers behind their security servers, events on their way, work that waits.
+
+Each has its own database and its own client of the exchange, and knows the others by their service codes alone. They share the
+nation's process; each could be one of its own (`sild registry`), and nothing here would have to change for the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sild import registries
+from sild.adapter import AsyncXRoadClient
+from sild.asgi import serve_application
+from sild.clock import Clock
+from sild.nation.people import TestPerson
+from sild.nation.plan import NationPlan, SystemKind, SystemPlan
+from sild.registries import HasKernel, PopulationRegister
+from sild.xroad import ServiceId
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+__all__ = ["REGISTERS", "OpenRegister", "Run", "Systems", "Watch"]
+
+HOST = "127.0.0.1"
+REGISTERS: tuple[SystemKind, ...] = (
+    "population",
+    "residence",
+    "insurance",
+    "social",
+    "education",
+    "hospital",
+)
+Run = Callable[[str, Coroutine[object, object, None]], None]
+Watch = Callable[[str, "asyncio.Task[None]"], None]
+"""Work that has to go on until the nation stops, by what people call it: begun, or begun already."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRegister:
+    """application: its REST interface, for its security server alone.  ward: the hospital's page for midwives."""
+
+    register: HasKernel
+    application: FastAPI
+    ward: FastAPI | None = None
+
+
+def open_register(
+    kind: SystemKind, directory: Path, *, system: str, people: int, clock: Clock, midwife: str
+) -> OpenRegister:
+    """A register other than population's, filled when it is new. system: `/INSTANCE/CLASS/CODE/SUBSYSTEM`. Blocks."""
+    match kind:
+        case "residence":
+            residence = registries.ResidenceRegister.open(
+                directory, system=system, people=people, clock=clock
+            )
+            return OpenRegister(residence, registries.residence_app(residence))
+        case "insurance":
+            insurance = registries.InsuranceRegister.open(
+                directory, system=system, people=people, clock=clock
+            )
+            return OpenRegister(insurance, registries.insurance_app(insurance))
+        case "social":
+            social = registries.SocialRegister.open(directory, system=system, people=people, clock=clock)
+            return OpenRegister(social, registries.social_app(social))
+        case "education":
+            education = registries.EducationRegister.open(
+                directory, system=system, people=people, clock=clock
+            )
+            return OpenRegister(education, registries.education_app(education))
+        case "hospital":
+            hospital = registries.HospitalRegister.open(directory, system=system, clock=clock)
+            ward = registries.ward_app(hospital, author=midwife)
+            return OpenRegister(hospital, registries.hospital_app(hospital), ward)
+        case _:
+            raise KeyError(kind)
+
+
+class Systems:
+    """`clients`: of the exchange, by system; a portal and an identity provider have one, too."""
+
+    def __init__(
+        self,
+        plan: NationPlan,
+        opened: AsyncExitStack,
+        client_url: Callable[[SystemPlan], str],
+        run: Run,
+        watch: Watch,
+    ) -> None:
+        self._plan = plan
+        self._opened = opened
+        self._client_url = client_url
+        self._run = run
+        self._watch = watch
+        self.registers: dict[SystemKind, OpenRegister] = {}
+        self.clients: dict[SystemKind, AsyncXRoadClient] = {}
+
+    async def open(
+        self,
+        population: PopulationRegister,
+        application: FastAPI,
+        directory: Callable[[SystemKind], Path],
+        clock: Clock,
+        people: Mapping[str, TestPerson],
+    ) -> None:
+        """Open what the plan has, the population register being open already; nothing serves yet."""
+        midwife = people["midwife"].code if "midwife" in people else next(iter(people.values())).code
+        for plan in self._plan.systems:
+            if plan.kind == "population":
+                self.registers[plan.kind] = OpenRegister(population, application)
+            elif plan.kind in REGISTERS:
+                found = await asyncio.to_thread(
+                    open_register,
+                    plan.kind,
+                    directory(plan.kind),
+                    system=self.source_of(plan.kind),
+                    people=self._plan.people,
+                    clock=clock,
+                    midwife=midwife,
+                )
+                self.registers[plan.kind] = found
+                self._opened.callback(found.register.kernel.close)
+
+    async def serve(self, port_of: Callable[[str], int]) -> None:
+        for kind, opened in self.registers.items():
+            if kind != "population":
+                await self._serve(f"the {kind} register", opened.application, port_of(kind))
+            if opened.ward is not None:
+                await self._serve("the ward's page", opened.ward, port_of("ward"))
+
+    async def _serve(self, name: str, application: FastAPI, port: int) -> None:
+        server = await serve_application(application, HOST, port)
+        self._opened.push_async_callback(server.close)
+        self._watch(name, server.ended)
+
+    def source_of(self, kind: SystemKind) -> str:
+        return f"/{self._plan.system_id(kind).encode()}"
+
+    def service_of(self, kind: SystemKind) -> ServiceId:
+        """The register's own service: its code is the subsystem's."""
+        client = self._plan.system_id(kind)
+        return ServiceId(client, self._plan.system(kind).subsystem)
+
+    async def begin(self) -> None:
+        """The security servers serve: events go out, and what waited is done."""
+        services: dict[str, ServiceId] = {kind: self.service_of(kind) for kind in self.registers}
+        for plan in self._plan.systems:
+            client = AsyncXRoadClient(self._client_url(plan), self._plan.system_id(plan.kind))
+            self.clients[plan.kind] = await self._opened.enter_async_context(client)
+        for kind, opened in self.registers.items():
+            await asyncio.to_thread(self._subscribe, kind)
+            work = registries.act(opened.register, self.clients[kind], services=services)
+            self._run(f"the work of the {kind} register", work)
+
+    def _subscribe(self, source: SystemKind) -> None:
+        """A nation of an earlier day may have had fewer."""
+        for plan in self._plan.subscriptions:
+            if plan.source == source:
+                subscriber = self._plan.system_id(plan.subscriber).encode()
+                self.registers[source].register.kernel.outbox.subscribe(subscriber, "events", plan.types)
