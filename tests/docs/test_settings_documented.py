@@ -38,7 +38,7 @@ def test_every_setting_is_documented(page: str, settings: type[Settings]) -> Non
     text = (DOCS / page).read_text()
     in_prose, in_toml = (
         re.findall(r"`\[?(\w+)", text),
-        re.findall(r"(?:^|# |or |\[)(\w+)\]? *(?:=|$|#)", text, re.M),
+        re.findall(r"(?:^|# |or |\[)(\w+)\]{0,2} *(?:=|$|#)", text, re.M),
     )
     named = {*in_prose, *in_toml}
     assert sorted(settings.model_fields.keys() - named - {"log_level"}) == []
