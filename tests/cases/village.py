@@ -41,12 +41,14 @@ KINDS = {
     "social": (SocialRegister, social_app),
     "education": (EducationRegister, education_app),
 }
+SILENCING = ["civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered"]
+ACTING = ["civil.birth.registered", *SILENCING]
 SUBSCRIPTIONS = {
-    "population": {"portal": ["civil.*"], "residence": ["civil.*"], "insurance": ["civil.*"], "social": ["civil.*"], "education": ["civil.*"]},
+    "population": {"portal": ["civil.child.recorded", *ACTING], "residence": ["civil.child.recorded", "civil.birth.registered", *SILENCING], "insurance": ACTING, "social": ACTING, "education": ACTING},
     "residence": {"education": ["residence.*"]},
     "insurance": {"portal": ["insurance.*"]},
     "social": {"portal": ["social.offer.*", "social.benefit.*"]},
-    "education": {"portal": ["education.*"]},
+    "education": {"portal": ["education.queue.joined", "education.wait.reviewed", "education.place.offered"]},
 }  # fmt: skip
 
 

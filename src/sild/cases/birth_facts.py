@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any
 
 from sild.cases.case import Case, Taken
-from sild.catalogue import PublicService
+from sild.catalogue import Profile, PublicService
+from sild.errors import CallerError
 
 __all__ = [
     "EDUCATION",
@@ -25,6 +26,7 @@ __all__ = [
     "is_done",
     "is_kept_from",
     "known",
+    "office_for",
     "recorded",
     "results_of",
     "same_names",
@@ -143,6 +145,15 @@ def is_kept_from(case: Case, reader: str) -> bool:
         return True
     orders = [taken.data for taken in case.all("SILENCE") if taken.data["reason"] == "protection_order"]
     return any(order["person"] != reader for order in orders)
+
+
+def office_for(profile: Profile, matter: str, lives: Mapping[str, Any], on: date) -> str | None:
+    """Code of the unit that decides a matter where somebody lives, from the residence register's answer; None: nobody says."""
+    units = lives.get("now") or ([lives["division"]] if lives.get("division") else [])
+    try:
+        return profile.competent(matter, units[0]["code"], on)[1].code if units else None
+    except CallerError:
+        return None
 
 
 def is_done(case: Case) -> bool:

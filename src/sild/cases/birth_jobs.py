@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from sild.cases.birth_facts import POPULATION, RESIDENCE, Grounds, bare, country_of, known
+from sild.cases.birth_facts import POPULATION, RESIDENCE, Grounds, bare, country_of, known, office_for
 from sild.cases.birth_follow import BirthFollow
 from sild.cases.birth_work import act, case_of, child_in, known_in
 from sild.cases.case import Party
@@ -126,11 +126,10 @@ class BirthJobs:
                 within=within,
                 case=case,
             )
-            units = answer.json.get("is") or [answer.json["division"]]
-            _rule, unit = work.profile.competent("birth", units[0]["code"], work.at.date())
-        except (Unavailable, CallerError, KeyError, IndexError):
-            return None  # sealed, abroad, or the register is down: the examination asks again
-        return f"birth@{unit.code}"
+        except (Unavailable, CallerError):
+            return None  # the examination asks again
+        unit = office_for(work.profile, "birth", answer.json, work.at.date())
+        return None if unit is None else f"birth@{unit}"
 
     # --- paternity
 

@@ -24,6 +24,7 @@ from sild.cases.birth_facts import (
     child_of,
     declared,
     is_kept_from,
+    office_for,
     recorded,
 )
 from sild.cases.case import Case
@@ -113,10 +114,11 @@ class BirthScreens:
         """Of the commune where the person lives; `any` always."""
         say = self._say(actor)
         found = [("any", say("option.any_kindergarten"))]
-        units = (homes.get(actor.acting_for) or {}).get("is") or []
-        if not units:
+        lives = homes.get(actor.acting_for) or {}
+        commune = office_for(asking.profile, "kindergarten", lives, asking.now.date())
+        if commune is None:
             return found
-        path = f"/places?commune={units[0]['code']}"
+        path = f"/places?commune={commune}"
         answer = await asking.get(EDUCATION, path, basis=self._grounds.places)
         free: dict[int, tuple[str, int]] = {}
         for group in answer.json["items"] if answer is not None else ():
