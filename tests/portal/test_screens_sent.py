@@ -1,0 +1,197 @@
+"""Screens of cases: every defect at once with the values kept; sent twice; refused; other people's; registers down."""
+
+from __future__ import annotations
+
+import pytest
+
+from sild.cases import Refused
+from sild.catalogue import Defect
+from support.portal_world import JAAN, PEETER, PortalWorld
+
+SCREEN = "/cases/case-1/screens/birth.check_and_name"
+GOOD = {
+    "do": "DECLARE",
+    "f__given_names": "Ada",
+    "f__family_name": "Tamm",
+    "f__kindergarten": "no",
+    "f__sure": "yes",
+}
+
+
+def test_every_defect_at_once_and_nothing_typed_is_lost(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    page = browser.submit(browser.open(SCREEN), SCREEN, do="DECLARE", f__account="123", f__words="kept words", f__kindergarten="yes",
+                          f__kindergarten_from="soon", f__languages=["vi"])  # fmt: skip
+    assert page.status == 422 and "5 to put right" in page.text
+    for field in ("given_names", "family_name", "kindergarten_from", "account", "sure"):
+        assert f'href="#f-{field}"' in page.text and f'id="f-{field}"' in page.text
+    for kept in ('value="123"', "kept words", 'value="vi" id="f-languages" checked', 'value="soon"'):
+        assert kept in page.text or kept.startswith('value="vi"')
+    assert world.cases.acts == []
+
+
+def test_the_same_form_twice_and_the_back_button_give_the_same_receipt(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    form = browser.open(SCREEN)
+    first, again = browser.submit(form, SCREEN, **GOOD), browser.submit(form, SCREEN, **GOOD)
+    assert first.path == again.path and first.path.startswith("/receipts/") and first.text == again.text
+    assert len(world.cases.acts) == 1
+    fresh = form.text.replace(form.form(SCREEN)["fields"]["key"], "k" * 43)
+    page = browser.submit(type(form)(form.url, 200, form.headers, fresh), SCREEN, **GOOD)
+    assert page.status == 409 and "done already" in page.text and len(world.cases.acts) == 1
+
+
+def test_a_receipt_is_its_owners(world: PortalWorld) -> None:
+    browser, other = world.browser(), world.browser()
+    browser.log_in()
+    other.log_in(JAAN)
+    form = browser.open(SCREEN)
+    receipt = browser.submit(form, SCREEN, **GOOD)
+    assert other.request("GET", receipt.path).status == 404
+    mine = other.open(SCREEN).form(SCREEN)["fields"]
+    stolen = {**mine, "key": form.form(SCREEN)["fields"]["key"], "do": "DENY"}
+    assert other.request("POST", SCREEN, stolen).status == 404 and len(world.cases.acts) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/cases/case-9",
+        "/cases/case-1",
+        "/cases/case-1/screens/birth.check_and_name",
+        "/cases/..%2Fx",
+        "/cases/%00",
+    ],
+)
+def test_other_peoples_case_numbers(world: PortalWorld, path: str) -> None:
+    """One that is somebody else's and one that does not exist look the same."""
+    browser = world.browser()
+    browser.log_in(PEETER)
+    page = browser.request("GET", path)
+    assert page.status == 404
+    if ".." not in path:
+        assert "There is no such case among yours" in page.text
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["too_late", "level_too_low", "mandate_ended", "conflict_of_interest", "second_return_needs_supervisor"],
+)
+def test_a_refusal_says_why_and_keeps_the_draft(world: PortalWorld, code: str) -> None:
+    browser = world.browser()
+    browser.log_in()
+    form = browser.open(SCREEN)
+    world.cases.refusal = Refused("no", code=code)
+    page = browser.submit(form, SCREEN, **GOOD)
+    assert page.status in (403, 422) and world.cases.acts == []
+    assert next(iter(world.cases.drafts.values()))["given_names"] == ["Ada"]
+
+
+def test_defects_of_the_case_itself(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    form = browser.open(SCREEN)
+    world.cases.refusal = Refused(
+        "no", code="defects", defects=[Defect("given_names", "name_refused"), Defect("sure", "not_confirmed")]
+    )
+    page = browser.submit(form, SCREEN, **GOOD)
+    assert (
+        "does not fit (name_refused)" in page.text
+        and "2 to put right" in page.text
+        and 'value="Ada"' in page.text
+    )
+
+
+def test_a_draft_without_a_script_and_with_one(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    page = browser.submit(browser.open(SCREEN), SCREEN, do="SAVE", f__given_names="Ad")
+    assert "Saved. You can go on later." in page.text and 'value="Ad"' in page.text
+    fields = page.form(SCREEN)["fields"]
+    headers = {"X-Requested-By": "portal", "X-Form-Token": fields["form_token"]}
+    assert browser.request("POST", SCREEN + "/draft", {"f.given_names": "Ada"}, headers).status == 200
+    assert 'value="Ada"' in browser.open(SCREEN).text and "Begun, not sent" in browser.open("/home").text
+
+
+def test_a_search_among_addresses(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    page = browser.submit(browser.open(SCREEN), SCREEN, do="SEARCH", f__home="Ülikooli", f__given_names="Ada")
+    assert "Ülikooli 18, Tartu" in page.text and 'value="Ada"' in page.text
+
+
+def test_the_database_fails(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    world.cases.down = True
+    page = browser.request("GET", "/home")
+    assert (
+        page.status == 503
+        and "Something of ours does not answer" in page.text
+        and "database" not in page.text
+    )
+
+
+def test_registers_that_fail_are_named_and_a_fact_can_be_disputed(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    page = browser.open("/my-data")
+    assert (
+        "Register of residence</strong>: the register does not answer" in page.text
+        and "Date of birth" in page.text
+    )
+    receipt = browser.submit(page, "/my-data/wrong", reason="It is Marii")
+    again = browser.submit(page, "/my-data/wrong", reason="It is Marii")
+    assert receipt.path == again.path and "D-17" in receipt.text
+    disputes = [call for call in world.exchange.calls if call[1] == "POST"]
+    assert disputes == [("GOV/70000002/population", "POST", "/facts/7/dispute", {"reason": "It is Marii"})]
+
+
+def test_why_becomes_a_case(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    page = browser.submit(browser.open("/who-looked"), "/who-looked/why")
+    assert page.path.startswith("/receipts/") and "/cases/why-1" in page.parsed.links
+
+
+def test_the_desk(world: PortalWorld) -> None:
+    browser = world.browser()
+    page = browser.log_in_as_official()
+    assert (
+        page.text.index("S-2026-000123") < page.text.index("S-2026-000125") < page.text.index("S-2026-000129")
+    )
+    assert "Waits for: Register of residence" in page.text and "Late" in page.text
+    case = browser.open("/desk/cases/case-1")
+    facts = case.text[case.text.index("What we know") :]
+    assert facts.index("We do not know.") < facts.index("Given names")
+    assert "In the hands of: you" in browser.submit(case, "/take").text
+    decision = "/desk/cases/case-1/screens/birth.register"
+    receipt = browser.submit(
+        browser.open(decision), decision, do="RETURN", f__defects=["name", "paternity"], f__reason="both"
+    )
+    assert receipt.path.startswith("/receipts/") and world.cases.acts[0][1] == "RETURN"
+    assert world.cases.acts[0][3]["defects"] == ["name", "paternity"]
+
+
+def test_a_look_up_cites_a_live_case(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in_as_official()
+    form = browser.open("/desk/look-up")
+    refused = browser.submit(form, "/desk/look-up", person="EE60001019906", case="")
+    assert (
+        refused.status == 403
+        and "This attempt was recorded" in refused.text
+        and world.cases.looked == ["EE60001019906"]
+    )
+    assert "Mari" in browser.submit(form, "/desk/look-up", person="EE60001019906", case="S-2026-000123").text
+
+
+def test_a_device_nobody_knows_reads_only(world: PortalWorld) -> None:
+    browser = world.browser()
+    page = browser.log_in_as_official(managed=False)
+    assert "you can read, not decide" in page.text
+    decision = "/desk/cases/case-1/screens/birth.register"
+    page = browser.submit(browser.open(decision), decision, do="REGISTER")
+    assert "From this device you can only read." in page.text and world.cases.acts == []
