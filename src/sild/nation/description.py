@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sild.nation.founding import SERVICE_CODE, published_address
-from sild.nation.plan import MemberPlan
+from sild.nation.founding import EVENTS, SERVICE_CODE, published_address
+from sild.nation.plan import MemberPlan, SystemPlan
 
 if TYPE_CHECKING:
     from sild.nation.nation import Nation
+    from sild.nation.people import TestPerson
     from sild.security_server import SecurityServer
 
 __all__ = ["describe"]
@@ -17,6 +18,7 @@ TEST_PEOPLE = 5
 EXAMPLE_USER = (
     "EE38001085718"  # the official at the desk: registers want to know who acts, and on which ground
 )
+REGISTERS = ("residence", "insurance", "social", "education", "hospital")
 EXAMPLE_BASIS = "RaKS 11"
 
 
@@ -24,7 +26,7 @@ def describe(nation: Nation) -> dict[str, object]:
     """Addresses are URLs, identifiers in the administration form (`SILD:GOV:70000002:population`), paths absolute."""
     plan, layout = nation.plan, nation.layout
     central = f"http://127.0.0.1:{nation.ports.central_server}"
-    people = nation.register.some_people(TEST_PEOPLE)
+    people = [_test_person(one) for one in nation.people.values()] or nation.register.some_people(TEST_PEOPLE)
     path = f"/r1/{plan.subsystem_id(plan.provider).encode()}/{SERVICE_CODE}"
     client = plan.subsystem_id(plan.consumer)
     consumer_http = f"http://127.0.0.1:{nation.ports.consumer.client_http}"
@@ -54,12 +56,7 @@ def describe(nation: Nation) -> dict[str, object]:
             _server(nation.provider, plan.provider),
             _server(nation.consumer, plan.consumer),
         ],
-        "registers": [
-            {
-                "id": str(plan.subsystem_id(plan.provider)),
-                "address": f"http://127.0.0.1:{nation.ports.register}",
-            }
-        ],
+        "registers": _registers(nation),
         "services": [
             {
                 "id": f"{plan.subsystem_id(plan.provider)}:{SERVICE_CODE}",
@@ -69,7 +66,8 @@ def describe(nation: Nation) -> dict[str, object]:
                     {"subject": str(client), "method": method, "path": endpoint}
                     for method, endpoint in plan.rights
                 ],
-            }
+            },
+            *_services(nation),
         ],
         "example": {
             "client": client.encode(),
@@ -79,9 +77,72 @@ def describe(nation: Nation) -> dict[str, object]:
             "curl": f"curl -i -H 'X-Road-Client: {client.encode()}' -H 'X-Road-UserId: {EXAMPLE_USER}' "
             f"-H 'Sild-Legal-Basis: {EXAMPLE_BASIS}' {url}",
         },
+        **_citizens_side(nation),
         "test_people": people,
         "api_keys": {},
     }
+
+
+def _registers(nation: Nation) -> list[dict[str, str]]:
+    plan = nation.plan
+    found = [
+        {
+            "id": str(plan.subsystem_id(plan.provider)),
+            "address": f"http://127.0.0.1:{nation.ports.register}",
+        }
+    ]
+    for system in plan.systems:
+        if system.kind in REGISTERS:
+            address = f"http://127.0.0.1:{nation.ports.systems[system.kind]}"
+            found.append({"id": str(plan.system_id(system.kind)), "address": address})
+    return found
+
+
+def _services(nation: Nation) -> list[dict[str, object]]:
+    plan = nation.plan
+    return [
+        {
+            "id": f"{plan.system_id(system.kind)}:{code}",
+            "path": f"/r1/{plan.system_id(system.kind).encode()}/{code}",
+            "access_rights": _rights(nation, system, code),
+        }
+        for system in plan.systems
+        for code in system.services
+    ]
+
+
+def _rights(nation: Nation, system: SystemPlan, code: str) -> list[dict[str, str]]:
+    plan = nation.plan
+    if code == EVENTS:
+        sources = [each.source for each in plan.subscriptions if each.subscriber == system.kind]
+        return [{"subject": str(plan.system_id(kind)), "method": "POST", "path": "**"} for kind in sources]
+    return [
+        {"subject": str(plan.system_id(right.client)), "method": right.method, "path": right.path}
+        for right in plan.system_rights
+        if right.provider == system.kind
+    ]
+
+
+def _citizens_side(nation: Nation) -> dict[str, object]:
+    """Where people go, and how they prove who they are; nothing of it in a nation of one register."""
+    if not nation.plan.systems:
+        return {}
+    return {
+        "openid": {"issuer": nation.issuer, "client_id": "portal"},
+        "ward": {"address": f"http://127.0.0.1:{nation.ports.systems['ward']}/ward/"},
+    }
+
+
+def _test_person(one: TestPerson) -> dict[str, str]:
+    shown = {
+        "code": one.code,
+        "name": one.name,
+        "country": one.country,
+        "born": one.born,
+        "id": one.id,
+        "good_for": one.good_for,
+    }
+    return shown | ({"authority": one.official.authority} if one.official else {})
 
 
 def _member(nation: Nation, member: MemberPlan) -> dict[str, object]:

@@ -50,6 +50,7 @@ from sild.trust_services import TrustOptions, TrustServices
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from sild.identity_provider import IdentityProvider
     from sild.nation.people import TestPerson
     from sild.nation.systems import Systems
 
@@ -80,6 +81,7 @@ class Nation:
         self.register: PopulationRegister
         self.systems: Systems | None = None
         self.people: Mapping[str, TestPerson] = {}
+        self.identity: IdentityProvider
         self._population: FastAPI
         self._failure: asyncio.Future[Unavailable] = asyncio.get_running_loop().create_future()
         self._stopping = False
@@ -260,7 +262,7 @@ class Nation:
             self.systems.service_of("population"),
             asyncio.get_running_loop(),
         )
-        provider = await asyncio.to_thread(
+        self.identity = await asyncio.to_thread(
             open_identity_provider,
             self.layout.system("identity"),
             IdentityAddresses(self.issuer, self.portal_url),
@@ -271,10 +273,12 @@ class Nation:
             is_new=is_new,
             clock=self._clock,
         )
-        self._open.callback(provider.close)
-        running = await self._serve(serve_application(provider.app, HOST, self.ports.systems["identity"]))
+        self._open.callback(self.identity.close)
+        running = await self._serve(
+            serve_application(self.identity.app, HOST, self.ports.systems["identity"])
+        )
         self._watch("the identity provider", running.ended)
-        self._run("the identity provider's maintenance", provider.run())
+        self._run("the identity provider's maintenance", self.identity.run())
 
     @property
     def issuer(self) -> str:

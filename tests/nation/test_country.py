@@ -1,0 +1,271 @@
+"""The whole country: who may ask whom what, events from end to end, and what stays after a kill."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from sild.adapter import CallContext, XRoadFault
+from sild.errors import CallerError
+from sild.nation import COUNTRY, DEMO, Nation
+from sild.registries.hospital.register import HospitalRegister, NewBirth
+from sild.xroad import ServiceId
+
+SMALL = replace(COUNTRY, people=600)
+T = TypeVar("T")
+Value = Any  # JSON
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def country(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nation]:
+    async with await Nation.start(tmp_path_factory.mktemp("country") / "nation", plan=SMALL) as nation:
+        yield nation
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def soon(ask: Callable[[], Awaitable[T | None]], seconds: float = 20.0) -> T:
+    async with asyncio.timeout(seconds):
+        while (found := await ask()) is None:
+            await asyncio.sleep(0.1)
+    return found
+
+
+def context() -> CallContext:
+    return CallContext(user_id="EE38001085718", legal_ground="test", issue="case-1")
+
+
+async def test_rights_are_the_plans_and_no_more(country: Nation) -> None:
+    granted = {
+        (str(client), str(service), rule.method, rule.path)
+        for server in (country.provider, country.consumer)
+        for service, conf in server.serverconf.snapshot.services.items()
+        for client, rules in conf.rights.by_client.items()
+        for rule in rules
+    }
+    provider = SMALL.subsystem_id(SMALL.provider)
+    planned = {
+        (str(SMALL.subsystem_id(SMALL.consumer)), f"{provider}:persons", *right) for right in SMALL.rights
+    }
+    for right in SMALL.system_rights:
+        client, owner = SMALL.system_id(right.client), SMALL.system_id(right.provider)
+        planned.add((str(client), f"{owner}:{right.provider}", right.method, right.path))
+    for each in SMALL.subscriptions:
+        source, subscriber = SMALL.system_id(each.source), SMALL.system_id(each.subscriber)
+        planned.add((str(source), f"{subscriber}:events", "POST", "**"))
+    assert granted == planned
+
+
+async def test_every_right_is_of_an_endpoint_the_service_describes(country: Nation) -> None:
+    """A misspelt path would be granted, too, and mean nothing."""
+    assert country.systems is not None
+    for right in SMALL.system_rights:
+        paths = country.systems.registers[right.provider].application.openapi()["paths"]
+        known = {(method.upper(), glob(path)) for path, methods in paths.items() for method in methods}
+        assert (right.method, right.path) in known, right
+
+
+def glob(path: str) -> str:
+    return "/".join("*" if part.startswith("{") else part for part in path.split("/"))
+
+
+@pytest.mark.parametrize(
+    ("client", "provider", "path"),
+    [
+        ("hospital", "population", ["persons", "38001085718"]),  # gives notice, and reads nobody's data
+        ("insurance", "population", ["persons"]),  # no search
+        ("education", "social", ["persons", "38001085718", "benefits"]),
+        ("social", "insurance", ["persons", "38001085718", "cover"]),
+        ("identity", "population", ["persons", "38001085718"]),
+        ("portal", "population", ["reviews"]),
+        ("portal", "population", ["persons"]),
+    ],
+)
+async def test_what_is_not_granted_is_refused(
+    country: Nation, client: str, provider: str, path: list[str]
+) -> None:
+    assert country.systems is not None
+    xroad = country.systems.clients[client]  # type: ignore[index]
+    service = country.systems.service_of(provider)  # type: ignore[arg-type]
+    with pytest.raises(XRoadFault) as refused:
+        await xroad.get(service, path, context=context())
+    assert "access_denied" in refused.value.code
+
+
+async def test_nobody_sends_events_in_anothers_name(country: Nation) -> None:
+    assert country.systems is not None
+    events = ServiceId(SMALL.system_id("social"), "events")
+    with pytest.raises(XRoadFault) as refused:
+        await country.systems.clients["hospital"].post(events, body=b"{}", context=context())
+    assert "access_denied" in refused.value.code
+
+
+async def test_everything_listens_on_loopback_alone(country: Nation) -> None:
+    listening = {
+        connection.laddr.ip
+        for connection in psutil.Process().net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+async def test_a_birth_goes_from_the_ward_to_the_registers(country: Nation) -> None:
+    """Notice -> population -> who subscribed; then the name, and insurance, benefits and kindergarten act by themselves."""
+    assert country.systems is not None
+    hospital = country.systems.registers["hospital"].register
+    assert isinstance(hospital, HospitalRegister)
+    mother, father = (country.people[f"married_{parent}"] for parent in ("mother", "father"))
+    child = await a_birth(country, hospital, mother.code)
+    population = country.systems.service_of("population")
+    portal = country.systems.clients["portal"]
+
+    async def known() -> Value:
+        answer = await portal.get(population, ["births", child], context=context())
+        return answer.json() if answer.ok else None
+
+    birth = await soon(known)
+    assert (birth["status"], birth["mother"], birth["father"]) == ("UNNAMED", mother.code, father.code)
+    answer = await portal.post(
+        population,
+        ["births", child, "registration"],
+        body=json.dumps({"given_names": "Mari", "family_name": mother.family_name}).encode(),
+        content_type="application/json",
+        context=CallContext(user_id=mother.subject, legal_ground="PKTS § 24", issue="case-1"),
+        query_id=f"SILD-{uuid4()}",
+    )
+    answer.ensure_success()
+
+    async def has(register: str, *path: str) -> Value:
+        service = country.systems.service_of(register)  # type: ignore[union-attr, arg-type]
+        answer = await portal.get(service, list(path), context=context())
+        return answer.json() if answer.ok else None
+
+    async def insured() -> Value:
+        cover = await has("insurance", "persons", child, "cover")
+        return cover if cover and cover["insured"] else None
+
+    async def offered() -> Value:
+        offers = await has("social", "persons", mother.code, "offers")
+        return next((one for one in offers["items"] if one["child"] == child), None) if offers else None
+
+    async def queued() -> Value:
+        return await has("education", "children", child, "queue")
+
+    assert (await soon(insured))["kind"] == "child"
+    assert (await soon(lambda: has("insurance", "persons", child, "card")))["state"] == "valid"
+    assert len((await soon(offered))["choices"]) >= 2
+    assert (await soon(queued))["child"] == child
+
+
+async def a_birth(country: Nation, hospital: HospitalRegister, mother: str) -> str:
+    """The child's code, once the population register has taken the notice."""
+    birth = NewBirth(mother, None, "female", hospital.kernel.local_now - timedelta(hours=2))
+    author = country.people["midwife"].code
+    written = await asyncio.to_thread(hospital.note_birth, birth, author=author, token=uuid4().hex)
+
+    async def arrived() -> str | None:
+        notices = await asyncio.to_thread(hospital.notices)
+        one = next(notice for notice in notices if notice.id == written.id)
+        return str(one.answer["child"]) if one.state == "arrived" else None
+
+    return await soon(arrived)
+
+
+async def test_whom_parents_act_for_is_asked_of_the_register(country: Nation) -> None:
+    mother = country.people["married_mother"]
+    chains = await asyncio.to_thread(country.identity.mandates.chains_of, mother.subject)
+    assert chains
+    assert {chain[-1].basis for chain in chains} == {"PARENT"}
+    assert all(chain[-1].representee.name and chain[-1].source == "population" for chain in chains)
+
+
+# --- its directory
+
+
+async def test_a_nation_of_an_earlier_version_is_refused_by_name(tmp_path: Path) -> None:
+    small = replace(DEMO, people=100)
+    async with await Nation.start(tmp_path, plan=small):
+        pass
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(
+        CallerError, match=f"{tmp_path} was founded by another version or plan .it lacks .*residence"
+    ):
+        await Nation.start(tmp_path, plan=SMALL)
+    assert sorted(tmp_path.rglob("*")) == before
+    async with await Nation.start(tmp_path, plan=small) as nation:
+        assert nation.description["instance_identifier"] == "SILD"
+
+
+PROGRAM = """
+import asyncio, sys
+from dataclasses import replace
+from pathlib import Path
+from sild.nation import COUNTRY, Nation
+
+async def main():
+    async with await Nation.start(Path(sys.argv[1]), plan=replace(COUNTRY, people=600)):
+        print("serving", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_killed_and_started_again(tmp_path: Path) -> None:
+    """A notice written just before the kill arrives after it; nothing is founded twice."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, str(tmp_path / "n"), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"serving\n"
+    before = json.loads((tmp_path / "n" / "nation.json").read_text())
+    os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
+    hospital = HospitalRegister.open(tmp_path / "n" / "hospital")
+    birth = NewBirth(
+        next(p["code"] for p in before["test_people"] if p["id"] == "married_mother"),
+        None,
+        "male",
+        hospital.kernel.local_now - timedelta(hours=1),
+    )
+    midwife = next(p["code"] for p in before["test_people"] if p["id"] == "midwife")
+    hospital.note_birth(birth, author=midwife, token=uuid4().hex)
+    hospital.close()
+    async with await Nation.start(tmp_path / "n", plan=SMALL) as again:
+        assert again.description == before
+        assert again.systems is not None
+        running = again.systems.registers["hospital"].register
+        assert isinstance(running, HospitalRegister)
+
+        async def arrived() -> str | None:
+            (notice,) = await asyncio.to_thread(running.notices)
+            return notice.state if notice.state != "waiting" else None
+
+        assert await soon(arrived) == "arrived"
+
+
+async def test_a_part_that_ends_is_told_and_the_rest_ends_in_order(tmp_path: Path) -> None:
+    async def census() -> None:
+        raise OSError("the disk is full")
+
+    async with await Nation.start(tmp_path, plan=replace(DEMO, people=100)) as nation:
+        nation._run("the census", census())
+        failure = await asyncio.wait_for(nation.failure(), 5)
+        assert failure.message == "the census has ended: the disk is full"
+    with socket.create_server(("127.0.0.1", nation.ports.register)):
+        pass  # let go of
