@@ -75,7 +75,7 @@ def _extension(certificate: Certificate, kind: type[Kind]) -> Kind | None:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-    except ValueError as error:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise _refused("the certificate's extensions cannot be read") from error
 
 
