@@ -267,7 +267,7 @@ class EducationRegister(ActingRegister):
             held = _require(use, child)
             if _acting(usage) not in held.parents:
                 raise CallerError("a parent decides this", code="not_a_parent")
-            if self.silence.reason(use, child) in ("death", "stillbirth"):
+            if self.silence.known(use, child) in ("death", "stillbirth"):
                 raise CallerError("the child is dead", code="person_is_dead")
             yield use, held, repeated
 

@@ -141,10 +141,12 @@ class SocialRegister(ActingRegister):
         """Make the offer, or bring it up to date with what is known now."""
         child = household.child
         use.alone(f"offer/{child}")
-        reason = self.silence.reason(use, child)
+        silence = self.silence.reason(
+            use, child, *household.parents
+        )  # all at once, or two could wait for each other
+        reason = self.silence.known(use, child)
         if reason in ("death", "stillbirth"):
             return
-        silence = self.silence.reason(use, child, *household.parents)
         if reason is None:
             reason = f"parent_{silence}" if silence else household.foreign
         first, last = window(household.country, household.born)

@@ -16,7 +16,7 @@ from sild.events import Event, Outbox
 from sild.registries.kernel import Provenance, Use
 from sild.registries.tasks.queue import Tasks
 
-__all__ = ["SILENCING", "Silence"]
+__all__ = ["SILENCING", "Silence", "silence_key"]
 
 SILENCING = {
     "civil.death.registered": "death",
@@ -40,7 +40,7 @@ class Silence:
     def fall(self, use: Use, event: Event) -> str:
         """Cancel what waits about the event's subject, now and later; the reason."""
         reason = SILENCING[event.type]
-        use.alone(_of(event.subject))
+        use.alone(silence_key(event.subject))
         begin, end = _days(event, use.today)
         if end is None or begin < end:
             said = Provenance(event.source, event.type, use.usage.message_id)
@@ -57,7 +57,11 @@ class Silence:
 
         A mother's stillbirth says nothing of her other children, so of the others only death and protection count.
         """
-        use.alone(*map(_of, (child, *others)))
+        use.alone(*map(silence_key, (child, *others)))
+        return self.known(use, child, *others)
+
+    def known(self, use: Use, child: str, *others: str) -> str | None:
+        """As `reason`, but one may fall the next moment: for a refusal, or when `reason` has been asked about all of them."""
         for person in (child, *others):
             for fact in use.facts.current(person, [FACT], on=use.today):
                 if person == child or fact.value != "stillbirth":
@@ -65,7 +69,7 @@ class Silence:
         return None
 
 
-def _of(subject: str) -> str:
+def silence_key(subject: str) -> str:
     return f"silence/{subject}"
 
 

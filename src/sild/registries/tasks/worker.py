@@ -11,6 +11,7 @@ from sild.errors import CallerError, PlatformError, Unavailable
 from sild.events import Event
 from sild.registries.kernel import Kernel, Use
 from sild.registries.tasks.queue import Task, Tasks, TaskState
+from sild.registries.tasks.silence import silence_key
 from sild.telemetry import get_logger
 
 __all__ = ["Handler", "Held", "Worker", "effect"]
@@ -46,10 +47,13 @@ def effect(kernel: Kernel, tasks: Tasks, task: Task) -> Iterator[Use | None]:
         extensions=extensions,
     )
     with kernel.applying(cause, task.cause) as use:
-        if use is None or not tasks.end(use.connection, task.id, use.at):
+        if use is None:
             yield None
-        else:
-            yield use
+            return
+        use.alone(
+            silence_key(task.subject)
+        )  # before the row, as a silence that falls does: neither waits for the other
+        yield use if tasks.end(use.connection, task.id, use.at) else None
 
 
 class Worker:
