@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from registries.families import couple
+from sild.cases import Refused
 
-from .village import Village, citizen
+from .village import Village, citizen, official
 
 
 @pytest.fixture
@@ -15,32 +18,108 @@ async def village(tmp_path):
         yield made
 
 
-NAME = {"given_names": ["Linda"], "wants_place": ["no"], "address": ["mother"]}
+MOTHER, FATHER = couple()
+MARI, JAAN = citizen(MOTHER), citizen(FATHER)
+FORM = {
+    "given_names": ["Linda"],
+    "family_name": [MOTHER.family_name],
+    "address": ["mother"],
+    "wants_place": ["no"],
+}
+ACCOUNT = "EE382200221020145685"
 
 
 async def test_from_the_notice_to_the_money(village):
-    mother, father = couple()
-    mari, jaan = citizen(mother), citizen(father)
-    await village.born(mother.code)
-    assert await village.notices(mari) == ["child_recorded"] == await village.notices(jaan)
-    case = await village.case_of(mari)
-    filled = await village.cases.fill(case, "birth.check_and_name", mari)
-    print(filled.options, [(f.concept, f.value, f.unknown_reason) for f in filled.facts])
-    print(
-        village.wire.send and await village.ask("residence", "GET", f"/persons/{mother.code}/residence"),
-        await village.ask("education", "GET", "/places?commune=0784"),
-    )
+    child = await village.born(MOTHER.code)
+    assert await village.notices(MARI) == ["child_recorded"] == await village.notices(JAAN)
+    case = await village.case_of(MARI)
+    tasks = (await village.cases.home(JAAN)).tasks
+    assert [task.screen for task in tasks] == ["birth.check_and_name"]
+    filled = await village.cases.fill(case, "birth.check_and_name", MARI)
+    known = {(line.of, line.concept): line for line in filled.facts}
+    assert known["child", "person.date_of_birth"].value == "2026-03-01"
+    assert known["me", "person.residence"].value.endswith("13812")
+    assert all(line.source and line.valid_from and line.basis for line in filled.facts)
+    assert [value for value, _label in filled.options["homes"]] == ["mother", "later"]  # they share it
+    assert len(filled.clocks) == 5
+
     place = filled.options["kindergartens"][1][0]
-    given = {**NAME, "family_name": [mother.family_name], "wants_place": ["yes"], "kindergarten": [place]}
-    done = await village.act(case, "DECLARE", mari, given)
-    assert done.status == "DECLARED"
-    done = await village.act(case, "COSIGN", jaan)
-    view = await village.cases.view(case, mari)
-    print(view.status, [e.name for e in view.timeline], view.results, view.clocks)
-    offer = await village.cases.fill(case, "birth.offer", jaan)
-    print(offer.options, offer.facts)
-    await village.act(case, "ACCEPT", jaan, {"choice": ["mother"], "account": ["EE382200221020145685"]})
-    view = await village.cases.view(case, mari)
-    print(view.status, [e.name for e in view.timeline], view.results, view.failed_bodies)
-    print(await village.notices(mari))
-    assert view.status == "CLOSED"
+    given = {**FORM, "wants_place": ["yes"], "kindergarten": [place]}
+    assert (await village.act(case, "DECLARE", MARI, given)).status == "DECLARED"
+    assert "cosign_asked" in await village.notices(JAAN)
+    shown = await village.cases.fill(case, "birth.cosign", JAAN)
+    assert [line.value for line in shown.facts if line.concept == "child.chosen_names"] == [
+        f"Linda {MOTHER.family_name}"
+    ]
+    await village.act(case, "COSIGN", JAAN)
+
+    view = await village.cases.view(case, MARI)
+    assert view.status == "OFFERED"
+    assert [clock.kept_on for clock in view.clocks] == [date(2026, 3, 2)] * 5 and not any(
+        clock.late for clock in view.clocks
+    )
+    assert view.results["cover_from"] == "2026-03-01" and view.results["card_number"]
+    assert view.results["address"] == "entered" and view.results["kindergarten_state"] == "offered"
+    person = await village.ask("population", "GET", f"/persons/{child}")
+    assert person["given_names"] == "Linda"
+    home = await village.ask("residence", "GET", f"/persons/{child}/residence")
+    assert home["level"] == "dwelling"
+
+    offer = await village.cases.fill(case, "birth.offer", JAAN)
+    assert {value for value, _ in offer.options["benefit_choices"]} == {"mother", "father", "shared"}
+    await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [ACCOUNT]})
+    view = await village.cases.view(case, MARI)
+    assert (view.status, view.is_closed, view.results["benefits"]) == ("CLOSED", True, "shared")
+    texts = await village.notices(MARI)
+    assert sorted(texts) == sorted(
+        ["child_recorded", "registered", "card", "offer_ready", "place_offered", "granted"]
+    )
+    benefits = await village.ask("social", "GET", f"/persons/{MOTHER.code}/benefits")
+    assert {item["benefit"] for item in benefits["items"]} >= {"parental_benefit", "birth_grant"}
+    accepted = [line for name, *line in village.wire.heard if name == "social" and "/acceptance" in line[1]]
+    assert [line[2]["X-Road-UserId"] for line in accepted] == [JAAN.person]
+
+
+async def test_every_message_says_case_ground_and_person(village):
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.cases.fill(case, "birth.check_and_name", MARI)
+    await village.act(case, "DECLARE", MARI, FORM)
+    await village.act(case, "COSIGN", JAAN)
+    ours = [line[3] for line in village.wire.heard if line[3]["X-Road-Client"].endswith("portal")]
+    ours = [headers for headers in ours if headers.get("Sild-Legal-Basis")]
+    assert len(ours) > 10
+    assert {headers["X-Road-Issue"] for headers in ours} == {case}
+    assert {headers["X-Road-UserId"] for headers in ours} == {"automatic", MARI.person}
+    assert len({headers["X-Road-Id"] for headers in ours}) == len(ours)
+
+
+async def test_a_parent_reads_no_codes_and_no_accounts_of_others_on_the_timeline(village):
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, FORM)
+    await village.act(case, "COSIGN", JAAN)
+    await village.act(case, "ACCEPT", JAAN, {"choice": ["mother"], "account": [ACCOUNT]})
+    written = str([entry.data for entry in (await village.cases.view(case, MARI)).timeline])
+    assert ACCOUNT not in written and FATHER.code not in written and "protected" not in written
+
+
+async def test_nobody_else_sees_the_case(village):
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    for stranger in (citizen("39901012239"), official("birth@0624")):
+        with pytest.raises(Refused) as refused:
+            await village.cases.view(case, stranger)
+        assert refused.value.code == "not_yours"
+
+
+async def test_who_has_not_chosen_is_reminded_once(village):
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    village.later(days=26)
+    await village.settle()
+    assert (await village.notices(MARI)).count("choose_by") == 1
+    await village.act(case, "DECLARE", MARI, FORM)
+    village.later(days=10)
+    await village.settle()
+    assert (await village.notices(JAAN)).count("choose_by") == 1

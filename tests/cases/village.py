@@ -7,9 +7,13 @@ answer can be lost after its effect.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import copytree, rmtree
+from tempfile import mkdtemp
 from urllib.parse import urlsplit
 
 from registries.notices import bundle
@@ -182,6 +186,7 @@ class Village:
         self.packs = load_packs(country)
         self.registers, self.dispatchers, self.workers = {}, {}, {}
         self.keys = iter(range(1_000_000))
+        _fill(directory, people)
         for name, (register, app) in KINDS.items():
             system = f"/SILD/{REGISTERS[name]}"
             made = register.open(directory / name, system=system, people=people, clock=self.clock)
@@ -299,6 +304,23 @@ class Village:
 
     async def notices(self, actor):
         return [notice.text.removeprefix("birth.notice.") for notice in await self.cases.inbox(actor)]
+
+
+_filled = {}
+
+
+def _fill(directory, people):
+    """Registers with their synthetic people, made once and copied."""
+    if (directory / "population").exists():
+        return
+    if people not in _filled:
+        source = Path(mkdtemp())
+        for name, (register, _app) in KINDS.items():
+            made = register.open(source / name, system=f"/SILD/{REGISTERS[name]}", people=people)
+            made.kernel.engine.dispose()
+        _filled[people] = source
+        atexit.register(rmtree, source, ignore_errors=True)
+    copytree(_filled[people], directory, dirs_exist_ok=True)
 
 
 def citizen(person, **more):

@@ -130,10 +130,10 @@ class Showing:
 
     def _view(self, case_id: str, actor: Actor) -> CaseView:
         parts = self._parts
+        with parts.store.reading() as connection:  # before the case: a body that is seen here has its HOLD there
+            failed = parts.jobs.failed_bodies(connection, case_id[:50])
         case, roles = parts.case_for(case_id, actor)
         process = parts.processes[case.service]
-        with parts.store.reading() as connection:
-            failed = parts.jobs.failed_bodies(connection, case_id)
         seen = {role for mine in roles for role in (mine, *process.visible.get(mine, ()))}
         everyone = bool(set(roles) & set(STAFF))
         return CaseView(

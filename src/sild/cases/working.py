@@ -133,11 +133,17 @@ class Jobs:
         change = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED)).values(**values)
         self._store.write(lambda connection: connection.execute(change))
 
-    async def holds(self, job_id: str, body: str, reason: str, next_try: datetime) -> None:
-        await asyncio.to_thread(self._set, job_id, body=body, reason=reason[:100], next_try=next_try)
-
-    async def resumes(self, job_id: str) -> None:
-        await asyncio.to_thread(self._set, job_id, body=None, reason=None, next_try=None)
+    def waits(
+        self,
+        connection: Connection,
+        job_id: str,
+        body: str | None = None,
+        reason: str | None = None,
+        next_try: datetime | None = None,
+    ) -> None:
+        """Whom the job waits for, why, and until when; nobody."""
+        change = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED))
+        connection.execute(change.values(body=body, reason=reason, next_try=next_try))
 
     def failed_bodies(self, connection: Connection, case_id: str) -> Sequence[Row[Any]]:
         """Rows of jobs that wait for a body, or failed."""
@@ -224,7 +230,6 @@ class JobWork:
     ) -> ExchangeAnswer:
         case_id = case or (self.case.id if self.case else None)
         address = self._calls.address(service)
-        held = False
 
         async def send() -> Any:
             await asyncio.to_thread(self._ensure_wanted)
@@ -244,34 +249,35 @@ class JobWork:
             return {"status": answer.status, "json": answer.json, "message_id": answer.message_id}
 
         async def waits(error: PlatformError, at: datetime) -> None:
-            nonlocal held
-            await self._jobs.holds(self._id, address, error.code, at)
-            if case_id is not None and within is None:
-                await asyncio.to_thread(
-                    self._note, case_id, step, HOLD, {"body": address, "reason": error.code}
-                )
+            noted = case_id if within is None else None
+            await asyncio.to_thread(self._hold, noted, step, address, error.code[:100], at)
 
         said = await self._run.insist(step, send, waits=waits, within=within)
-        if case_id is not None:
-            await self._run.step(f"{step}.resumed", lambda: self._resume(case_id, step, address))
+
+        async def resume() -> None:
+            await asyncio.to_thread(self._hold, case_id, step, address, None, None)
+
+        await self._run.step(f"{step}.resumed", resume)
         return ExchangeAnswer(said["status"], said["json"], said["message_id"])
 
-    async def _resume(self, case_id: str, step: str, address: str) -> None:
-        await self._jobs.resumes(self._id)
-        await asyncio.to_thread(self._note, case_id, step, RESUME, {"body": address})
-
-    def _note(self, case_id: str, step: str, name: str, data: Mapping[str, Any]) -> None:
-        """HOLD, or RESUME after a HOLD of this job; once each."""
+    def _hold(
+        self, case_id: str | None, step: str, address: str, reason: str | None, next_try: datetime | None
+    ) -> None:
+        """Say whom the job waits for, and stop the case's clocks with HOLD; without a reason it waits no more: RESUME."""
 
         def write(connection: Connection) -> None:
-            noted = {"job": self._id, "step": step, **data}
-            case = self._store.find(connection, case_id)
+            body = address if reason is not None else None
+            self._jobs.waits(connection, self._id, body, reason, next_try)
+            case = self._store.find(connection, case_id) if case_id is not None else None
             if case is None or case.status in self._process_of(case).closed:
                 return
             mine = [taken.name for taken in case.all(HOLD, RESUME) if taken.data.get("job") == self._id]
-            is_held = bool(mine) and mine[-1] == HOLD
-            if is_held != (name == HOLD):
-                self._store.act(connection, case, name, noted, STATE, "state", self._calls.clock())
+            is_held = mine[-1:] == [HOLD]
+            if is_held == (reason is not None):
+                return
+            noted = {"job": self._id, "step": step, "body": address}
+            name, data = (HOLD, {**noted, "reason": reason}) if reason is not None else (RESUME, noted)
+            self._store.act(connection, case, name, data, STATE, "state", self._calls.clock())
 
         self._insisting(write)
 

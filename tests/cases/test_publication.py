@@ -1,0 +1,170 @@
+"""Once only at publication, the catalogue with its live proof, the tracker, ask why, offline records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sild.cases import Actor, OfflineRecord, Party, Refused
+from sild.errors import CallerError, Unavailable
+
+from .world import CLERK, MARI, OFFICIAL, World
+
+
+async def test_a_screen_that_asks_for_what_a_register_holds_is_not_published(tmp_path):
+    world = World(tmp_path)
+    world.registers.holds(population=["person.given_names"], residence=["shed.colour"])
+    await world.start()
+    try:
+        with pytest.raises(CallerError) as refused:
+            await world.cases.publish()
+        assert refused.value.code == "once_only_breach"
+        assert "colour asks for shed.colour, which residence holds" in refused.value.message
+        with pytest.raises(Refused) as unpublished:
+            await world.open()
+        assert unpublished.value.code == "not_published"
+    finally:
+        await world.cases.stop()
+
+
+async def test_what_a_service_fetches_is_held_by_whom_it_says(tmp_path):
+    world = World(tmp_path)
+    world.registers.holds(population=[])
+    await world.start()
+    try:
+        with pytest.raises(CallerError) as refused:
+            await world.cases.publish()
+        assert refused.value.code == "concept_not_held" and "population" in refused.value.message
+        world.registers.trouble["education"] = "down"
+        with pytest.raises(Unavailable) as down:
+            await world.cases.publish()
+        assert "education" in down.value.message
+    finally:
+        await world.cases.stop()
+
+
+async def test_the_catalogue_says_what_is_alive(world):
+    assert {proof.service: proof.last_case for proof in await world.cases.proofs()}["permit"] is None
+    case = await world.sent()
+    world.later(days=4)
+    await world.act(case, "ACCEPT", OFFICIAL)
+    await world.until(case, "CLOSED")
+    await world.open()
+    proof = next(proof for proof in await world.cases.proofs() if proof.service == "permit")
+    assert (proof.cases, proof.closed, proof.median_days) == (2, 1, 4.0)
+    assert proof.last_case == world.now and proof.published_at is not None
+    assert "permit" in world.cases.catalogue("https://sild.example/catalogue/")
+
+
+def usages(*items):
+    return {"totalUsages": len(items), "usages": list(items)}
+
+
+def use(at, code="70000001", system="portal", action="getFacts", name=None):
+    return {
+        "logtime": at.isoformat(),
+        "action": action,
+        "receiverCode": code,
+        "receiverSystem": system,
+        "receiverName": name,
+    }
+
+
+async def test_the_tracker_joins_what_registers_say_with_our_messages(world):
+    case = await world.open()
+    await world.cases.fill(case, "permit.form", MARI)
+    at = world.now
+    world.registers.answers["population", "GET", "/findUsage"] = usages(
+        use(at), use(at - timedelta(days=9), "70000005", "school", "getPerson", "Tartu linn")
+    )
+    world.registers.answers["residence", "GET", "/findUsage"] = usages()
+    world.registers.trouble["insurance"] = "down"
+    world.registers.trouble["social"] = "nonsense"
+    usage = await world.cases.usage(MARI)
+    assert [body.body for body in usage.bodies] == ["70000001", "70000005"] and usage.total == 2
+    ours, theirs = usage.bodies[0].entries[0], usage.bodies[1].entries[0]
+    assert (ours.case, ours.basis, ours.acting, ours.register) == (case, "EhS § 2", "you", "population")
+    assert ours.message_id is not None and theirs.case is None
+    assert set(usage.failed) == {"insurance", "social", "education"}
+    asked = [call for call in world.registers.calls if call.path.startswith("/findUsage")]
+    assert {call.acting for call in asked} == {"EE38001085718"}
+
+
+async def test_asking_why_is_a_case_with_a_day(world):
+    at = world.now
+    world.registers.answers["population", "GET", "/findUsage"] = usages(use(at, "70000005", "school"))
+    entry = (await world.cases.usage(MARI)).bodies[0].entries[0]
+    case = await world.cases.ask_why(MARI, entry, key="why-1")
+    assert await world.cases.ask_why(MARI, entry, key="why-1") == case
+    await world.act(case, "ASK", MARI, {"words": ["Why on a Sunday?"]})
+    oversight = Actor(
+        person="EE36805280109",
+        acr="high",
+        posture="managed",
+        roles=frozenset({"official"}),
+        authority="oversight@70000005",
+    )
+    item = (await world.cases.desk(oversight))[0]
+    assert item.case == case and not item.late
+    world.later(days=32)
+    await world.until(case, "REMINDED", oversight)
+    assert (await world.cases.desk(oversight))[0].late
+    assert "ask_why.late" in [notice.text for notice in await world.cases.inbox(MARI)]
+    await world.act(case, "ANSWER", oversight, {"ground": ["mistake"], "answer": ["A clerk's mistake"]})
+    view = await world.cases.view(case, MARI)
+    assert view.results["answer"] == "A clerk's mistake" and view.results["question"]["body"] == "70000005"
+    assert (await world.act(case, "CONTENT", MARI)).status == "CLOSED"
+
+
+def record(block, number=0, record_id="r-1", subject="61801010013", **content):
+    at = datetime(2026, 2, 1, tzinfo=UTC)
+    return OfflineRecord(
+        record_id, block.numbers[number], subject, (Party("owner", subject),), content, at, "36805280109"
+    )
+
+
+async def test_a_commune_without_a_connection_loses_nothing(any_world):
+    world = any_world
+    block = await world.cases.reserve_numbers("permit", 3, OFFICIAL)
+    other = await world.cases.reserve_numbers("permit", 2, OFFICIAL)
+    assert not set(block.numbers) & set(other.numbers) and len(block.numbers) == 3
+    merged = await world.cases.merge(block.id, [record(block, 0, what="shed")], OFFICIAL)
+    assert merged[0].outcome == "merged"
+    view = await world.cases.view(merged[0].case, OFFICIAL)
+    assert view.number == block.numbers[0]
+    again = await world.cases.merge(block.id, [record(block, 0, what="shed")], OFFICIAL)
+    assert again == merged
+    conflicts = await world.cases.merge(
+        block.id,
+        [
+            record(block, 0, "r-2", "47101010033"),  # its number was used
+            record(block, 1, "r-3"),  # the subject has an open case
+            record(other, 0, "r-4", "39901012239"),  # of another block
+            record(block, 0, "r-1", what="barn"),  # the same record with other words
+        ],
+        OFFICIAL,
+    )
+    assert [merge.reasons for merge in conflicts] == [
+        ("number_used",),
+        ("subject_has_case",),
+        ("number_not_in_block",),
+        ("number_used", "subject_has_case", "record_changed"),
+    ]
+    conflict = conflicts[0].case
+    view = await world.cases.view(conflict, OFFICIAL)
+    assert view.results["subject"] == "47101010033" and view.tasks[0].screen == "offline_conflict.desk"
+    done = await world.act(conflict, "DECIDE", OFFICIAL, {"decision": ["distinct"], "reason": ["two sheds"]})
+    assert done.status == "CLOSED"
+    case = await world.open()
+    assert (await world.cases.view(case, MARI)).number not in {*block.numbers, *other.numbers}
+    for doing in (
+        world.cases.reserve_numbers("permit", 1, MARI),
+        world.cases.reserve_numbers("permit", 1, replace(OFFICIAL, posture="unmanaged")),
+        world.cases.reserve_numbers("permit", 0, OFFICIAL),
+        world.cases.merge(block.id, [record(block, 2, "r-9")], replace(OFFICIAL, authority="permit@0784")),
+        world.cases.merge(block.id, [record(block, 2, "r-9")], CLERK),
+    ):
+        with pytest.raises(Refused):
+            await doing
