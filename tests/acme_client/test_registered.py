@@ -50,12 +50,18 @@ async def test_an_authentication_certificate_lives_on(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     acme_yml = tmp_path / "acme.yml"
     acme_yml.write_text("")
-    with acme_authority(tmp_path / "trust", challenge_port=port) as authority:
+    with acme_authority(tmp_path / "trust", challenge_port=port, certificate_profile=PROFILE) as authority:
         async with Instance(tmp_path) as instance:
             name = approve(instance, authority)
             member = instance.member(CODE)
             key = authority.acme.add_external_account(
-                str(member), subject={"serialNumber": CODE, "O": f"Company {CODE}"}, names=["localhost"]
+                str(member),
+                subject={
+                    "serialNumber": CODE,
+                    "businessCategory": member.member_class,
+                    "O": f"Company {CODE}",
+                },
+                names=["localhost"],
             )
             acme_yml.write_text(
                 f"eab-credentials:\n  certificate-authorities:\n    '{name}':\n      mac-key-base64-encoded: true\n"

@@ -21,10 +21,12 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from trust_world import SettableClock
 
 from sild.clock import system_clock
+from sild.errors import CallerError
 from sild.pki import CertificateProfile
 from sild.trust_services.acme_errors import AcmeProblem
 from sild.trust_services.acme_http import ACME_ROUTES, Signature
 from sild.trust_services.acme_jws import parse_request
+from sild.trust_services.acme_members import known_profile
 from sild.trust_services.acme_orders import certificate_id
 from sild.trust_services.acme_validation import _may_call
 from support.pki import name, private_key
@@ -572,20 +574,98 @@ def test_finalized_twice_gives_one_certificate(authority: Authority, client: Raw
 
 
 def test_another_members_certificate(authority: Authority) -> None:
-    """The name of the host is proven; whose member it is, the external account says."""
+    """The name of the host is proven; whose certificate it is, the external account says."""
     subject = {"serialNumber": "1234", "O": "Member"}
-    client = authority.account(subject=subject, profiles=[CertificateProfile.SIGN], names=[HOST])
+    client = authority.account(subject=subject, profiles=[CertificateProfile.AUTH], names=[HOST])
     order = client.ready()
     for wrong in (
         name(O="Member", SERIALNUMBER="9999"),
         name(O="Other", SERIALNUMBER="1234"),
-        name(CN="1234", O="Member"),
     ):
         assert problem(client.post(order["finalize"], {"csr": b64(request(wrong))})) == "unauthorized"
     assert problem(client.order("other.example")) == "rejectedIdentifier"
-    assert problem(client.order(profile="auth")) == "unauthorized"
+    assert problem(client.order(profile="sign")) == "unauthorized"
     right = client.post(order["finalize"], {"csr": b64(request(name(O="Member", SERIALNUMBER="1234")))})
     assert right.json()["status"] == "valid"
+
+
+def profile(short: str) -> str:
+    return f"ee.ria.xroad.common.certificateprofile.impl.{short}CertificateProfileInfoProvider"
+
+
+@pytest.mark.parametrize(
+    ("short", "subject", "wrong", "right"),
+    [
+        (
+            "BasicACME",
+            {"serialNumber": "1234", "businessCategory": "COM"},
+            name(SERIALNUMBER="1234", BUSINESSCATEGORY="GOV"),
+            name(SERIALNUMBER="1234", BUSINESSCATEGORY="COM", CN="Member", O="Member"),
+        ),
+        (  # what stands in the rule is there, and another attribute comes before it
+            "FiVRK",
+            {"C": "FI", "O": "Member", "CN": "1234", "serialNumber": "DEV/SS1/COM"},
+            name(C="FI", O="Member", CN="1234", SERIALNUMBER="DEV/SS1/GOV"),
+            name(C="FI", O="Member", CN="1234", SERIALNUMBER="DEV/SS1/COM"),
+        ),
+        (
+            "Ejbca",
+            {"C": "FI", "O": "COM", "CN": "1234"},
+            name(C="FI", O="GOV", CN="1234"),
+            name(C="FI", O="COM", CN="1234", SERIALNUMBER="x"),
+        ),
+    ],
+)
+def test_a_rule_fixes_the_whole_member(
+    tmp_path: Path, short: str, subject: dict[str, str], wrong: x509.Name, right: x509.Name
+) -> None:
+    with acme_authority(tmp_path, certificate_profile=profile(short)) as authority:
+        for without in subject:
+            part = {kind: value for kind, value in subject.items() if kind != without}
+            if short == "FiVRK" and without == "serialNumber":
+                continue  # an older form of its own
+            with pytest.raises(CallerError, match="add what is missing to subject"):
+                authority.acme.add_external_account("Member", subject=part)
+        client = authority.account(subject=subject, profiles=[CertificateProfile.SIGN])
+        order = client.ready()
+        assert problem(client.post(order["finalize"], {"csr": b64(request(wrong))})) == "unauthorized"
+        assert client.post(order["finalize"], {"csr": b64(request(right))}).json()["status"] == "valid"
+
+
+def test_an_attribute_that_outranks_the_rules(tmp_path: Path) -> None:
+    """By Estonia's profile an organizationIdentifier says who it is, whatever the serial number."""
+    with acme_authority(tmp_path, certificate_profile=profile("SkKlass3")) as authority:
+        client = authority.account(subject={"serialNumber": "70000001"}, profiles=[CertificateProfile.SIGN])
+        order = client.ready()
+        other = x509.NameAttribute(x509.NameOID.ORGANIZATION_IDENTIFIER, "NTREE-10000001")
+        csr = b64(request(x509.Name([*name(SERIALNUMBER="70000001"), other])))
+        assert problem(client.post(order["finalize"], {"csr": csr})) == "unauthorized"
+        right = b64(request(name(SERIALNUMBER="70000001")))
+        assert client.post(order["finalize"], {"csr": right}).json()["status"] == "valid"
+
+
+def test_an_authentication_certificate_names_no_class(tmp_path: Path) -> None:
+    with acme_authority(tmp_path, certificate_profile=profile("BasicACME")) as authority:
+        client = authority.account(subject={"serialNumber": "1234", "businessCategory": "COM"})
+        order = client.ready(profile="auth")
+        for wrong in (name(SERIALNUMBER="9"), name(SERIALNUMBER="1234", BUSINESSCATEGORY="GOV")):
+            assert problem(client.post(order["finalize"], {"csr": b64(request(wrong))})) == "unauthorized"
+        right = b64(request(name(SERIALNUMBER="1234")))
+        assert client.post(order["finalize"], {"csr": right}).json()["status"] == "valid"
+
+
+def test_rules_without_a_certificate_profile(authority: Authority) -> None:
+    """An account of before, or one moved to an authority that does not say, gets no sign certificate."""
+    with pytest.raises(CallerError, match="set certificate_profile"):
+        authority.acme.add_external_account("Member", subject={"serialNumber": "1234"})
+    with pytest.raises(CallerError, match="no certificate profile"):
+        known_profile("Basic")
+    rules = {"profiles": ["SIGN"], "subject": {"2.5.4.5": "1234"}, "names": []}
+    external = authority.acme.accounts.add_external_account("Member", rules, actor="before")
+    client = authority.client()
+    client.register(externalAccountBinding=client.bind(external.kid, external.mac_key))
+    csr = b64(request(name(SERIALNUMBER="1234", BUSINESSCATEGORY="GOV")))
+    assert problem(client.post(client.ready()["finalize"], {"csr": csr})) == "unauthorized"
 
 
 # -- revocation

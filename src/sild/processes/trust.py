@@ -31,6 +31,9 @@ class AcmeSettings(Settings):
     private_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     auth_profile_id: str = "auth"  # X-Road's authenticationCertificateProfileId
     sign_profile_id: str = "sign"
+    certificate_profile: str | None = (
+        None  # X-Road's class name, as the central server has it for this authority
+    )
     terms_of_service: str | None = None
 
     @property
@@ -45,6 +48,7 @@ class AcmeSettings(Settings):
                 self.auth_profile_id: CertificateProfile.AUTH,
                 "tls": CertificateProfile.TLS,
             },
+            certificate_profile=self.certificate_profile,
             terms_of_service=self.terms_of_service,
         )
 

@@ -16,6 +16,7 @@ from sild.clock import Clock
 from sild.errors import CallerError
 from sild.pki import CertificateProfile, PrivateKey
 from sild.trust_services.acme_accounts import AcmeAccounts, ExternalAccountKey
+from sild.trust_services.acme_members import ensure_names_member, known_profile
 from sild.trust_services.acme_orders import AcmeOrders, Issue
 from sild.trust_services.acme_store import AcmeStore
 from sild.trust_services.acme_validation import Network
@@ -41,7 +42,8 @@ class AcmeOptions:
 
     external_account_required: False lets everybody who reaches the server and serves a challenge have any subject
     certified: closed test networks only.  private_networks: where challenges may be fetched beside public addresses.
-    profiles: by the name that orders and X-Road's `profile_id` choose them with.
+    profiles: by the name that orders and X-Road's `profile_id` choose them with.  certificate_profile: X-Road's class name, as
+    the central server has it for this authority: it tells what names a member in a sign certificate's subject.
     """
 
     base_url: str
@@ -51,11 +53,15 @@ class AcmeOptions:
     profiles: Mapping[str, CertificateProfile] = field(
         default_factory=lambda: {profile.name.lower(): profile for profile in ORDERED}
     )
+    certificate_profile: str | None = None
     terms_of_service: str | None = None
 
 
 class AcmeServer:
-    """`accounts` and `orders` do the work; the rest is administration. Thread-safe."""
+    """`accounts` and `orders` do the work; the rest is administration. Thread-safe.
+
+    Raises CallerError (`bad_request`) for a certificate profile nobody knows.
+    """
 
     def __init__(
         self,
@@ -84,6 +90,7 @@ class AcmeServer:
             revoke=revoke,
             find=find,
             profiles=options.profiles,
+            certificate_profile=known_profile(options.certificate_profile),
             validity=validity,
             challenge_port=options.challenge_port,
             networks=options.private_networks,
@@ -103,15 +110,19 @@ class AcmeServer:
         """A key for one account of `holder`.
 
         subject: what a request must say, attribute by attribute (`{"serialNumber": "1234"}`; C, O, OU, CN, serialNumber,
-        businessCategory, organizationIdentifier or an object identifier); None allows any, for test networks.
+        businessCategory, organizationIdentifier or an object identifier); for sign certificates it has to name the member by
+        `certificate_profile`. None allows any, for test networks.
         profiles: what may be ordered.  names: host names and addresses that may be ordered, none meaning all.
         Raises CallerError, Unavailable.
         """
         if not profiles or not set(profiles) <= set(ORDERED):
             raise CallerError("an external account is for sign, auth or tls certificates")
+        rule = None if subject is None else {_oid(name): value for name, value in subject.items()}
+        if rule is not None and CertificateProfile.SIGN in profiles:
+            ensure_names_member(self.options.certificate_profile, rule)
         rules: dict[str, object] = {
             "profiles": [profile.name for profile in profiles],
-            "subject": None if subject is None else {_oid(name): value for name, value in subject.items()},
+            "subject": rule,
             "names": [name.lower() for name in names],
         }
         return self.accounts.add_external_account(holder, rules, actor=actor)

@@ -28,6 +28,7 @@ from sild.telemetry import get_logger
 from sild.trust_services.acme_accounts import Signed
 from sild.trust_services.acme_errors import AcmeProblem
 from sild.trust_services.acme_jws import PublicKey
+from sild.trust_services.acme_members import ensure_same_member
 from sild.trust_services.acme_store import Account, AcmeStore, Authorization, Order
 from sild.trust_services.acme_validation import Network, fetch_challenge
 from sild.trust_services.certification import CertificateRequest, read_certificate_request
@@ -72,6 +73,7 @@ class AcmeOrders:
     """issue, revoke, find: the authority's.  profiles: by the name orders and `profile_id` have.
 
     validity: of certificates, unless an order asks for less.  networks: private ones where challenges may be fetched.
+    certificate_profile: X-Road's, of the authority's sign certificates.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class AcmeOrders:
         revoke: Callable[[int, x509.ReasonFlags | None, str], object],
         find: Callable[[int], IssuedCertificate],
         profiles: Mapping[str, CertificateProfile],
+        certificate_profile: str | None,
         validity: timedelta,
         challenge_port: int,
         networks: Sequence[Network],
@@ -92,6 +95,7 @@ class AcmeOrders:
         self._revoke = revoke
         self._find = find
         self._profiles = profiles
+        self._certificate_profile = certificate_profile
         self._validity = validity
         self._challenge_port = challenge_port
         self._networks = networks
@@ -270,6 +274,7 @@ class AcmeOrders:
         names = tuple(authorization.value for authorization in order.authorizations)
         self._check_request(account, signed.key, request, names)
         profile = self._profile(account, order, csr, user_agent)
+        self._check_subject(account, profile, request.subject)
         at = self._clock()
         if not self._store.move_order(order.id, "ready", "processing", processing_since=at):
             raise AcmeProblem("orderNotReady", "the order is being finalized")
@@ -308,12 +313,20 @@ class AcmeOrders:
             raise AcmeProblem("badCSR", "the names of the certificate request are not those of the order")
         if request.public_key == account_key.raw_value:
             raise AcmeProblem("badCSR", "an account's key is not to be certified")
+
+    def _check_subject(self, account: Account, profile: CertificateProfile, requested: x509.Name) -> None:
+        """Who may speak for which member is decided by who gave out the key, not by who asks."""
         subject = self._rules(account).get("subject")
-        for oid, value in subject.items() if isinstance(subject, dict) else ():
-            attributes = request.subject.get_attributes_for_oid(x509.ObjectIdentifier(oid))
-            if [attribute.value for attribute in attributes] != [value]:
-                # who may speak for which member is decided by who gave out the key, not by who asks
+        if not isinstance(subject, dict):
+            return
+        is_sign = profile is CertificateProfile.SIGN
+        for oid, value in subject.items():
+            values = [each.value for each in requested.get_attributes_for_oid(x509.ObjectIdentifier(oid))]
+            # X-Road's requests for authentication certificates leave the member class out
+            if values != [value] and (values or is_sign):
                 raise AcmeProblem("unauthorized", f"the external account is for another subject ({oid})")
+        if is_sign:
+            ensure_same_member(self._certificate_profile, subject, requested)
 
     def _profile(self, account: Account, order: Order, csr: bytes, user_agent: str) -> CertificateProfile:
         """By the order, else by X-Road's header, else by the external account, else by the request's own key usage."""

@@ -11,7 +11,7 @@ certificate_requests.py  member to subject
 snapshot.py              GlobalConf: the configuration in force, every question a dictionary look-up
 """
 
-from sild.xroad.globalconf.certificate_profiles import client_id_of_subject
+from sild.xroad.globalconf.certificate_profiles import PROFILES, client_id_of_subject
 from sild.xroad.globalconf.certificate_requests import CertificateUse, subject_for
 from sild.xroad.globalconf.certificates import auth_cert_hash
 from sild.xroad.globalconf.optional_parts import (
@@ -80,6 +80,7 @@ __all__ = [
     "MONITORING",
     "NEXTUPDATE",
     "PRIVATE_PARAMETERS",
+    "PROFILES",
     "SHARED_PARAMETERS",
     "AcmeServer",
     "AnchorSource",
