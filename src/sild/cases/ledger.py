@@ -71,6 +71,10 @@ class Ledger:
             messages.c.path.contains(person), messages.c.register == register, messages.c.sent_at >= begin
         )
 
+    def of_actor(self, acting: str, limit: int = 200) -> tuple[SentMessage, ...]:
+        """What one person had asked, the newest first. acting: with the country."""
+        return tuple(reversed(self._find(messages.c.acting == acting)))[:limit]
+
     def _find(self, *conditions: object) -> tuple[SentMessage, ...]:
         query = select(messages).where(*conditions).order_by(messages.c.position)  # type: ignore[arg-type]  # column expressions
         with self._store.reading() as connection:

@@ -272,6 +272,10 @@ class CaseSystem:
         await asyncio.to_thread(self._parts.case_for, case_id, self.known(actor))
         return await asyncio.to_thread(self._parts.ledger.of_case, case_id)
 
+    async def own_messages(self, actor: Actor) -> tuple[SentMessage, ...]:
+        """What the actor's own work asked of registers, newest first: an official's access log."""
+        return await asyncio.to_thread(self._parts.ledger.of_actor, actor.person)
+
     # --- the tracker
 
     async def usage(self, actor: Actor) -> TrackerUsage:

@@ -35,7 +35,8 @@ SYSTEMS = (
     SystemPlan("portal", AUTHORITY, "portal", INSURANCE, ("events",)),
 )
 
-TRACKED = ("GET /findUsage", "GET /usagePeriod")
+COMMON = ("GET /findUsage", "GET /description")
+"""For the tracker, and for once-only: what a register holds, no screen may ask."""
 OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute")
 
 NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
@@ -48,7 +49,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("education", "population"): ("GET /persons/*", "GET /persons/*/children"),
     ("education", "residence"): ("GET /persons/*/residence",),
     ("portal", "population"): (
-        *TRACKED,
+        *COMMON,
         *OWN_DATA,
         "GET /persons/*",
         "GET /persons/*/children",
@@ -59,7 +60,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "POST /births/*/registration",
     ),
     ("portal", "residence"): (
-        *TRACKED,
+        *COMMON,
         *OWN_DATA,
         "GET /addresses",
         "GET /addresses/*",
@@ -77,16 +78,16 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "POST /removals/*/objection",
         "POST /removals/*/decision",
     ),
-    ("portal", "insurance"): (*TRACKED, "GET /persons/*/cover", "GET /persons/*/card"),
+    ("portal", "insurance"): (*COMMON, "GET /persons/*/cover", "GET /persons/*/card"),
     ("portal", "social"): (
-        *TRACKED,
+        *COMMON,
         "GET /persons/*/benefits",
         "GET /persons/*/offers",
         "GET /offers/*",
         "POST /offers/*/acceptance",
     ),
     ("portal", "education"): (
-        *TRACKED,
+        *COMMON,
         "GET /places",
         "GET /children/*/queue",
         "POST /children/*/wish",
@@ -102,12 +103,16 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("population", "insurance", (*BIRTHS, *SILENCING)),
     SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING)),
     SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING)),
-    SubscriptionPlan("population", "portal", ("civil.*",)),
-    SubscriptionPlan("residence", "education", ("residence.changed",)),
-    SubscriptionPlan("residence", "portal", ("residence.*",)),
-    SubscriptionPlan("insurance", "portal", ("insurance.*",)),
-    SubscriptionPlan("social", "portal", ("social.*",)),
-    SubscriptionPlan("education", "portal", ("education.*",)),
+    SubscriptionPlan("population", "portal", ("civil.child.recorded", *BIRTHS, *SILENCING)),
+    SubscriptionPlan("insurance", "portal", ("insurance.cover.began", "insurance.card.issued")),
+    SubscriptionPlan(
+        "social", "portal", ("social.offer.made", "social.offer.held", "social.benefit.granted")
+    ),
+    SubscriptionPlan(
+        "education",
+        "portal",
+        ("education.queue.joined", "education.wait.reviewed", "education.place.offered"),
+    ),
 )
 
 COUNTRY = replace(

@@ -128,6 +128,7 @@ def _citizens_side(nation: Nation) -> dict[str, object]:
     if not nation.plan.systems:
         return {}
     return {
+        "portal": {"address": nation.portal_url},
         "openid": {"issuer": nation.issuer, "client_id": "portal"},
         "ward": {"address": f"http://127.0.0.1:{nation.ports.systems['ward']}/ward/"},
     }

@@ -50,6 +50,7 @@ from sild.trust_services import TrustOptions, TrustServices
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from sild.cases import CaseSystem
     from sild.identity_provider import IdentityProvider
     from sild.nation.people import TestPerson
     from sild.nation.systems import Systems
@@ -82,6 +83,7 @@ class Nation:
         self.systems: Systems | None = None
         self.people: Mapping[str, TestPerson] = {}
         self.identity: IdentityProvider
+        self.cases: CaseSystem
         self._population: FastAPI
         self._failure: asyncio.Future[Unavailable] = asyncio.get_running_loop().create_future()
         self._stopping = False
@@ -168,6 +170,8 @@ class Nation:
             await self.systems.begin()
             progress("identity provider")
             await self._start_identity_provider(is_new)
+            progress("portal")
+            await self._start_portal()
         if is_new:
             self.layout.write_ports(self.ports)
         self.description = describe(self)
@@ -279,6 +283,34 @@ class Nation:
         )
         self._watch("the identity provider", running.ended)
         self._run("the identity provider's maintenance", self.identity.run())
+
+    async def _start_portal(self) -> None:
+        from sild.nation.identity import IdentityAddresses
+        from sild.nation.portal import events_app, open_portal
+
+        assert self.systems is not None
+        opened = await asyncio.to_thread(
+            open_portal,
+            self.plan,
+            self.layout.system("portal"),
+            self.systems.clients["portal"],
+            self._client_url(self.plan.system("portal")),
+            IdentityAddresses(self.issuer, self.portal_url),
+            self.people,
+            key_password=self._secrets.portal,
+            client_secret=self._secrets.portal_client,
+            clock=self._clock,
+        )
+        self._open.callback(opened.portal.close)
+        await opened.cases.start()
+        self._open.push_async_callback(opened.cases.stop)
+        self.cases = opened.cases
+        for name, application, port in (
+            ("the portal's door for events", events_app(opened.cases), "portal"),
+            ("the portal", opened.portal.app, "portal screens"),
+        ):
+            running = await self._serve(serve_application(application, HOST, self.ports.systems[port]))
+            self._watch(name, running.ended)
 
     @property
     def issuer(self) -> str:

@@ -1,0 +1,162 @@
+"""The country's portal: cases, screens for people, and the door through which events come from the exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sild.adapter import AsyncXRoadClient
+from sild.cases import AskWhy, CaseSystem, OfflineConflict, Process, XRoadExchange, load_packs
+from sild.cases.birth import Birth
+from sild.clock import Clock
+from sild.errors import CallerError, PlatformError, Unavailable
+from sild.events import parse_event
+from sild.http1 import fetch
+from sild.nation.identity import IdentityAddresses
+from sild.nation.people import TestPerson
+from sild.nation.plan import NationPlan
+from sild.nation.portal_cases import PortalCases, PortalExchange
+from sild.portal import FactSource, Office, Portal, PortalSettings
+from sild.telemetry import get_logger
+from sild.xroad import ClientId
+
+__all__ = ["CountryPortal", "events_app", "open_portal"]
+
+log = get_logger("nation")
+
+COUNTRY = "EE"
+"""Whose services it offers: cases and calendars are one country's."""
+ASKED = ("population", "residence", "insurance", "social", "education")
+TITLES: Mapping[str, Mapping[str, str]] = {
+    "population": {"et": "Rahvastikuregister", "vi": "Cơ sở dữ liệu dân cư", "en": "Population register"},
+    "residence": {"et": "Elukohad ja aadressid", "vi": "Cư trú và địa chỉ", "en": "Residence register"},
+    "birth_official": {"et": "Sünnid, Tartu", "vi": "Khai sinh, Tartu", "en": "Births, Tartu"},
+    "residence_official": {"et": "Elukohad, Tartu", "vi": "Cư trú, Tartu", "en": "Residence, Tartu"},
+}
+MEMBERS: Mapping[str, Mapping[str, str]] = {
+    "GOV/70000001": {"et": "Riigi Infosüsteemi Amet", "vi": "Cơ quan Thông tin Nhà nước", "en": "State Information Authority"},
+    "GOV/70000002": {"et": "Rahvastikuamet", "vi": "Cơ quan Dân cư", "en": "Population Office"},
+    "GOV/70000003": {"et": "Tervisekassa", "vi": "Quỹ Bảo hiểm Y tế", "en": "Health Insurance Fund"},
+    "GOV/70000004": {"et": "Sotsiaalkindlustusamet", "vi": "Cơ quan Bảo hiểm Xã hội", "en": "Social Insurance Board"},
+    "GOV/70000005": {"et": "Omavalitsus", "vi": "Chính quyền địa phương", "en": "Municipality"},
+    "GOV/70000006": {"et": "Maa- ja Aadressiamet", "vi": "Cơ quan Đất đai và Địa chỉ", "en": "Land and Address Board"},
+    "COM/90000001": {"et": "Haigla", "vi": "Bệnh viện", "en": "Hospital"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CountryPortal:
+    """cases: started by whoever opened it, stopped before the portal is closed."""
+
+    cases: CaseSystem
+    portal: Portal
+
+
+class Evidence:
+    """Containers of the portal's own messages, from its security server's log."""
+
+    def __init__(self, client_url: str, client: ClientId) -> None:
+        self._url = client_url
+        self._client = client
+
+    async def container(self, message_id: str) -> bytes:
+        """Of the request, as it was sent. Raises CallerError (`not_found`), Unavailable."""
+        names = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode")
+        who = "&".join(
+            f"{name}={quote(value)}" for name, value in zip(names, self._client.parts, strict=True)
+        )
+        url = f"{self._url}/asic?unique&requestOnly&force&queryId={quote(message_id)}&{who}"
+        answer = await fetch(url, headers=[(b"X-Road-Client", self._client.encode().encode())])
+        if answer.status == 404:
+            raise CallerError("the log holds no such message", code="not_found")
+        if answer.status != 200:
+            raise Unavailable(f"the security server answered {answer.status}", code="http_error")
+        return answer.body
+
+
+def open_portal(
+    plan: NationPlan,
+    cases_directory: Path,
+    client: AsyncXRoadClient,
+    client_url: str,
+    addresses: IdentityAddresses,
+    people: Mapping[str, TestPerson],
+    *,
+    key_password: str,
+    client_secret: str,
+    clock: Clock,
+) -> CountryPortal:
+    """Nothing runs yet. Blocks. Raises CallerError (packs, settings), Unavailable."""
+    packs = load_packs(COUNTRY)
+    exchange = XRoadExchange(client)
+    addressed = {name: _subsystem(plan, name) for name in ASKED}
+    processes: list[Process] = [Birth(packs), AskWhy(), OfflineConflict()]
+    cases = CaseSystem.open(
+        cases_directory,
+        system=f"/{plan.system_id('portal').encode()}",
+        exchange=exchange,
+        packs=packs,
+        processes=processes,
+        registers=addressed,
+        clock=clock,
+    )
+    settings = PortalSettings(
+        directory=cases_directory,
+        url=addresses.portal,
+        issuer=addresses.issuer,
+        client_secret=SecretStr(client_secret),
+        key_password=SecretStr(key_password),
+        offices=tuple(
+            Office(
+                role=one.official.role,
+                organisation=one.official.organisation,
+                authority=one.official.authority,
+                title=dict(TITLES[one.id]),
+            )
+            for one in people.values()
+            if one.official is not None and one.country == COUNTRY
+        ),
+        fact_sources=tuple(
+            FactSource(subsystem=addressed[name], title=dict(TITLES[name]))
+            for name in ("population", "residence")
+        ),
+        bodies={name: dict(titles) for name, titles in MEMBERS.items()},
+    )
+    evidence = Evidence(client_url, plan.system_id("portal"))
+    asking = PortalExchange(exchange, plan.instance_identifier)
+    portal = Portal(settings, PortalCases(cases, packs), asking, packs.profile, clock, evidence=evidence)
+    return CountryPortal(cases, portal)
+
+
+def _subsystem(plan: NationPlan, name: str) -> str:
+    """As cases name it: `GOV/70000002/population`."""
+    system = next(system for system in plan.systems if system.kind == name)
+    return f"{system.member.member_class}/{system.member.member_code}/{system.subsystem}"
+
+
+def events_app(cases: CaseSystem) -> Starlette:
+    """What the portal's subsystem offers on the exchange: `POST /events`. 204 taken, 4xx never, 503 later."""
+
+    async def take(request: Request) -> Response:
+        sender, message_id = (request.headers.get(name, "") for name in ("x-road-client", "x-road-id"))
+        try:
+            event = parse_event(await request.body())
+            if not message_id or event.source.removeprefix("/") != sender:
+                raise CallerError("an event comes from the system that sends it", code="invalid_event")
+            await cases.take_event(event, message_id)
+        except PlatformError as error:
+            log.refusal("portal.event_refused", error)
+            refused = isinstance(error, CallerError) or error.code == "invalid_event"
+            status = 404 if error.code == "event_not_taken" else 400 if refused else 503
+            return JSONResponse({"type": f"urn:sild:portal:{error.code}", "status": status}, status)
+        return Response(status_code=204)
+
+    return Starlette(routes=[Route("/events", take, methods=["POST"])])

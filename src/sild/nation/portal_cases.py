@@ -1,0 +1,182 @@
+"""The case system as the portal wants it: the same cases, with texts of the packs and the tracker's entries by a name of their own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from sild.cases import Actor, CaseSystem, ExchangeAnswer, Packs, SentMessage, XRoadExchange
+from sild.cases import TrackerEntry as CaseEntry
+from sild.cases.views import Acted, CaseView, DeskItem, FactLine, Filled, Home, Notice
+from sild.catalogue import PublicService
+from sild.errors import CallerError
+from sild.portal import Proof, TrackerEntry, Usage
+
+__all__ = ["PortalCases", "PortalExchange"]
+
+
+class PortalCases:
+    """`sild.portal.Cases` over a case system in the same process."""
+
+    def __init__(self, cases: CaseSystem, packs: Packs) -> None:
+        self._cases = cases
+        self._texts = packs.texts
+
+    def services(self) -> Sequence[PublicService]:
+        return self._cases.services()
+
+    def words(self, service: str, key: str, language: str, **values: object) -> str | None:
+        texts = self._texts.get(language, {})
+        text = texts.get(f"{service}.{key}", texts.get(key))
+        return None if text is None else text.format_map(_Known(values))
+
+    async def home(self, actor: Actor) -> Home:
+        return await self._cases.home(actor)
+
+    async def open_case(self, service: str, actor: Actor, *, key: str) -> str:
+        return await self._cases.open_case(service, actor, key=key)
+
+    async def view(self, case: str, actor: Actor) -> CaseView:
+        return await self._cases.view(case, actor)
+
+    async def fill(self, case: str, screen: str, actor: Actor) -> Filled:
+        return await self._cases.fill(case, screen, actor)
+
+    async def save_draft(
+        self, case: str, screen: str, actor: Actor, values: Mapping[str, Sequence[str]]
+    ) -> None:
+        await self._cases.save_draft(case, screen, actor, values)
+
+    async def act(
+        self, case: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
+    ) -> Acted:
+        return await self._cases.act(case, action, actor, given, key=key)
+
+    async def inbox(self, actor: Actor) -> Sequence[Notice]:
+        return await self._cases.inbox(actor)
+
+    async def read_notice(self, notice: str, actor: Actor) -> None:
+        await self._cases.read_notice(notice, actor)
+
+    async def desk(self, actor: Actor) -> Sequence[DeskItem]:
+        return await self._cases.desk(actor)
+
+    async def take(self, case: str, actor: Actor) -> None:
+        await self._cases.take(case, actor, key=f"take/{case}/{actor.person}")
+
+    async def look_up(self, actor: Actor, person: str, *, case: str) -> Sequence[FactLine]:
+        """What the case's screens at this desk show of the person's data."""
+        view = await self._cases.look_up(actor, person, case_id=case)
+        for task in view.tasks:
+            return (await self._cases.fill(case, task.screen, actor)).facts
+        return ()
+
+    async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]:
+        return [_sent(message) for message in await self._cases.own_messages(actor)]
+
+    async def usage(self, actor: Actor) -> Usage:
+        """What registers count and do not list is told under the empty name, so that the sums do not fit."""
+        found = await self._cases.usage(actor)
+        entries = tuple(_entry(one) for body in found.bodies for one in body.entries)
+        total = Counter(entry.register for entry in entries)
+        if found.total > len(entries):
+            total[""] = found.total - len(entries)
+        return Usage(
+            entries=tuple(sorted(entries, key=lambda entry: entry.at, reverse=True)),
+            failed_registers=tuple(found.failed),
+            total=total,
+            withheld={},
+        )
+
+    async def ask_why(self, actor: Actor, entry: str) -> str:
+        """Raises CallerError (`not_found`): no such use of their data."""
+        found = await self._cases.usage(actor)
+        for one in (one for body in found.bodies for one in body.entries):
+            if _id(one) == entry:
+                return await self._cases.ask_why(actor, one, key=entry)
+        raise CallerError("no such use", code="not_found")
+
+    async def proofs(self) -> Mapping[str, Proof]:
+        return {
+            proof.service: Proof(proof.last_case, proof.closed, proof.median_days)
+            for proof in await self._cases.proofs()
+        }
+
+
+class PortalExchange:
+    """`sild.portal.Exchange`: a question that nothing repeats has an id of its own."""
+
+    def __init__(self, exchange: XRoadExchange, instance: str) -> None:
+        self._exchange = exchange
+        self._instance = instance
+
+    async def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        case: str | None,
+        basis: str,
+        acting: str,
+        message_id: str | None = None,
+    ) -> ExchangeAnswer:
+        return await self._exchange.call(
+            service,
+            method,
+            path,
+            body=body,
+            case=case,
+            basis=basis,
+            acting=acting,
+            message_id=message_id or f"{self._instance}-{uuid4()}",
+        )
+
+
+class _Known(dict[str, object]):
+    """A place nobody gave a value for stays as it is."""
+
+    def __missing__(self, key: str) -> str:
+        return f"{{{key}}}"
+
+
+def _id(one: CaseEntry) -> str:
+    parts = (one.register, one.at.isoformat(), one.body, one.system, one.operation, one.message_id or "")
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+
+
+def _entry(one: CaseEntry) -> TrackerEntry:
+    return TrackerEntry(
+        id=_id(one),
+        at=one.at,
+        body=one.body,
+        system=one.system,
+        operation=one.operation,
+        case=one.case,
+        basis=one.basis,
+        acting=one.acting or "",
+        kind="",
+        message_id=one.message_id or "",
+        register=one.register,
+    )
+
+
+def _sent(message: SentMessage) -> TrackerEntry:
+    _, body, system = message.register.split("/")
+    return TrackerEntry(
+        id=message.message_id,
+        at=message.sent_at,
+        body=body,
+        system=system,
+        operation=message.operation,
+        case=message.case,
+        basis=message.basis,
+        acting=message.role,
+        kind=message.operation,
+        message_id=message.message_id,
+        register=message.register,
+    )
