@@ -7,6 +7,7 @@ from support.postgres import (
     postgresql,  # noqa: F401 - a fixture
 )
 
+from .village import Village
 from .world import World
 
 
@@ -27,3 +28,10 @@ async def any_world(request, tmp_path):
     with server.database() as url:
         async with World(tmp_path, url) as made:
             yield made
+
+
+@pytest.fixture
+async def village(tmp_path):
+    """The real registers and the case system, in one process."""
+    async with Village(tmp_path) as made:
+        yield made

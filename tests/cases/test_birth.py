@@ -6,27 +6,9 @@ from datetime import date
 
 import pytest
 
-from registries.families import couple
 from sild.cases import Refused
 
-from .village import Village, citizen, official
-
-
-@pytest.fixture
-async def village(tmp_path):
-    async with Village(tmp_path) as made:
-        yield made
-
-
-MOTHER, FATHER = couple()
-MARI, JAAN = citizen(MOTHER), citizen(FATHER)
-FORM = {
-    "given_names": ["Linda"],
-    "family_name": [MOTHER.family_name],
-    "address": ["mother"],
-    "wants_place": ["no"],
-}
-ACCOUNT = "EE382200221020145685"
+from .village import ACCOUNT, FATHER, FORM, JAAN, MARI, MOTHER, citizen, official
 
 
 async def test_from_the_notice_to_the_money(village):
@@ -75,7 +57,7 @@ async def test_from_the_notice_to_the_money(village):
         ["child_recorded", "registered", "card", "offer_ready", "place_offered", "granted"]
     )
     benefits = await village.ask("social", "GET", f"/persons/{MOTHER.code}/benefits")
-    assert {item["benefit"] for item in benefits["items"]} >= {"parental_benefit", "birth_grant"}
+    assert {item["benefit"] for item in benefits["items"]} >= {"parental_benefit", "child_allowance"}
     accepted = [line for name, *line in village.wire.heard if name == "social" and "/acceptance" in line[1]]
     assert [line[2]["X-Road-UserId"] for line in accepted] == [JAAN.person]
 

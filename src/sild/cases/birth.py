@@ -70,7 +70,7 @@ class Birth(Process):
         Rule("CLOSE", by=("state",), when=("GRANTED",), to="CLOSED"),
     )  # fmt: skip
     waiting = (
-        Waiting("birth.check_and_name", "parent", ("OPENED", "RETURNED"), deadline="birth.choose_name"),
+        Waiting("birth.check_and_name", "parent", ("OPENED", "RETURNED")),
         Waiting("birth.cosign", "parent", ("DECLARED",)),
         Waiting("birth.paternity", "named", ("OPENED", "DECLARED", *AT_THE_DESK, "RETURNED")),
         Waiting("birth.desk", "official", AT_THE_DESK),

@@ -150,21 +150,21 @@ def _registered(case: Case, taken: Taken) -> Effects:
     first = declared(case)
     if first is not None and not same_names(first.data, taken.data):
         notices += _to_parents(case, "birth.notice.other_name_registered", **_names(taken.data))
-    return Effects(
-        jobs=(*follow, *_closing(case)),
-        notices=tuple(notices),
-        cancel_jobs=("examine",),
-        cancel_notices=True,
-    )
+    return Effects(jobs=(*follow, *_closing(case)), notices=tuple(notices), cancel_jobs=("examine", "remind"))
 
 
 def _news(case: Case, taken: Taken) -> tuple[NewNotice, ...]:
-    """One notice for the card, and for where the child stands; cover and address are only seen in the case."""
+    """One notice for the card, and one for where the child stands, when that is new; the rest is only seen in the case."""
     if taken.name == "CARD":
         return _to_parents(case, "birth.notice.card")
-    if taken.name == "QUEUE" and taken.data["state"] == "offered":
+    if taken.name != "QUEUE":
+        return ()
+    before = next((queued.data for queued in reversed(case.all("QUEUE")) if queued.seq < taken.seq), {})
+    if all(before.get(name) == taken.data.get(name) for name in ("state", "kindergarten", "review_on")):
+        return ()
+    if taken.data["state"] == "offered":
         return _to_parents(case, "birth.notice.place_offered", kindergarten=taken.data["kindergarten"])
-    if taken.name == "QUEUE" and taken.data["state"] == "waiting" and taken.data["reason"] == "no_free_place":
+    if taken.data["reason"] == "no_free_place":
         values = {name: taken.data[name] for name in ("kindergarten", "place", "review_on")}
         return _to_parents(case, "birth.notice.no_place_yet", **values)
     return ()
