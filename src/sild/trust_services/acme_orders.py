@@ -29,6 +29,7 @@ from sild.trust_services.acme_accounts import Signed
 from sild.trust_services.acme_errors import AcmeProblem
 from sild.trust_services.acme_jws import PublicKey
 from sild.trust_services.acme_members import ensure_same_member
+from sild.trust_services.acme_slots import ValidationSlots
 from sild.trust_services.acme_store import Account, AcmeStore, Authorization, Order
 from sild.trust_services.acme_validation import Network, fetch_challenge
 from sild.trust_services.certification import CertificateRequest, read_certificate_request
@@ -43,7 +44,6 @@ ORDER_LIFE = timedelta(days=1)
 PROCESSING_SECONDS = 60
 MAX_IDENTIFIERS = 10
 MAX_OPEN_ORDERS = 50
-MAX_VALIDATIONS = 16
 DNS_NAME = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 PROFILE_ID = re.compile(r"(?:^|\s)profile_id=(\S+)")
 REASONS = {
@@ -100,7 +100,7 @@ class AcmeOrders:
         self._challenge_port = challenge_port
         self._networks = networks
         self._clock = clock
-        self._validations = asyncio.Semaphore(MAX_VALIDATIONS)
+        self._slots = ValidationSlots()
 
     def now(self) -> datetime:
         return self._clock()
@@ -236,24 +236,33 @@ class AcmeOrders:
         return self.authorization(account, authorization_id)
 
     async def answer_challenge(self, signed: Signed, authorization_id: str) -> Authorization:
-        """Validate now; the answer tells the result. Raises AcmeProblem for what is no challenge of the account."""
+        """Validate now; the answer tells the result.
+
+        Raises AcmeProblem for what is no challenge of the account, and `rateLimited`, which decides nothing.
+        """
         found = await asyncio.to_thread(self.authorization, signed.owner, authorization_id)
         if signed.payload is None or found.status != "pending":
             return found
         expected = f"{found.token}.{signed.key.thumbprint()}".encode()
-        status, problem = "valid", None
+        async with self._slots.one(signed.owner.id):
+            status, problem = await self._validate(found, expected)
+        await asyncio.to_thread(self._store.decide, found, status, at=self._clock(), problem=problem)
+        return await asyncio.to_thread(self.authorization, signed.owner, authorization_id)
+
+    async def _validate(
+        self, found: Authorization, expected: bytes
+    ) -> tuple[str, Mapping[str, object] | None]:
+        """valid, or invalid and why."""
         try:
-            async with self._validations:
-                body = await fetch_challenge(
-                    found.value, found.token, port=self._challenge_port, networks=self._networks
-                )
+            body = await fetch_challenge(
+                found.value, found.token, port=self._challenge_port, networks=self._networks
+            )
             if not hmac.compare_digest(body, expected):
                 raise AcmeProblem("incorrectResponse", f"{found.value} serves another key authorization")
         except AcmeProblem as error:
-            status, problem = "invalid", error.document()
-            log.refusal("acme.challenge_failed", error, account=signed.owner.id, order=found.order_id)
-        await asyncio.to_thread(self._store.decide, found, status, at=self._clock(), problem=problem)
-        return await asyncio.to_thread(self.authorization, signed.owner, authorization_id)
+            log.refusal("acme.challenge_failed", error, account=found.account_id, order=found.order_id)
+            return "invalid", error.document()
+        return "valid", None
 
     # -- finalizing
 
