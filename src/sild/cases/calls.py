@@ -47,7 +47,7 @@ class Calls:
 
     def address(self, service: str) -> str:
         """Raises CallerError (`unknown_service`)."""
-        found = service if service.count("/") == 2 else self.registers.get(service)
+        found = service if service.count("/") >= 2 else self.registers.get(service)
         if found is None:
             raise CallerError(f"no register {service[:50]} is known here", code="unknown_service")
         return found

@@ -42,7 +42,7 @@ class Exchange(Protocol):
 
 
 class XRoadExchange:
-    """`Exchange` on the adapter. The service code is the subsystem's."""
+    """`Exchange` on the adapter. The service code is the subsystem's, unless it stands after it."""
 
     def __init__(self, client: AsyncXRoadClient) -> None:
         self._client = client
@@ -61,8 +61,8 @@ class XRoadExchange:
         message_id: str,
     ) -> ExchangeAnswer:
         instance = self._client.client.instance_identifier
-        member_class, member, subsystem = service.split("/")
-        address = ServiceId(ClientId(instance, member_class, member, subsystem), subsystem)
+        member_class, member, subsystem, *code = service.split("/")
+        address = ServiceId(ClientId(instance, member_class, member, subsystem), *(code or [subsystem]))
         parts = urlsplit(path)
         options: RestOptions = {
             "params": parse_qsl(parts.query, keep_blank_values=True),
@@ -86,9 +86,7 @@ class XRoadExchange:
         except ServiceError as error:
             raise _refusal(error) from error
         except XRoadFault as fault:
-            if isinstance(
-                fault, CallerError
-            ):  # the right may be granted, the service added: not what the person did
+            if isinstance(fault, CallerError):  # a right may be granted, a service added: no fault of the person's
                 raise Unavailable(f"the exchange refused: {fault.message}", code=fault.code) from fault
             raise
         return ExchangeAnswer(answer.status, read, message_id)

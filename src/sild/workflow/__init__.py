@@ -7,7 +7,7 @@
         answer = await run.insist("registration", lambda: call(...))               # until the register answers
         await run.step("recorded", lambda: record(answer))
 
-A thin room over DBOS (docs/adr/0025). SQLite for one process; PostgreSQL for several, which take up each other's work. Called by cases.
+A thin room over DBOS (docs/adr/0026). SQLite for one process; PostgreSQL for several, which take up each other's work. Called by cases.
 
 workflows.py  opened, started, cancelled       run.py  steps and waits       values.py  outcomes as JSON       executors.py  the dead
 """

@@ -1,0 +1,119 @@
+"""The silence switch as an invariant: after a death, a stillbirth or a protection order nothing more goes out, wherever the case is."""
+
+from __future__ import annotations
+
+import pytest
+
+from .village import FATHER, FORM, JAAN, MARI, MOTHER, official
+
+STEPS = ("notified", "opened", "declared", "agreed", "registered")
+
+
+async def _go(village, upto):
+    """The case as far as this step; nobody has read a notice."""
+    child = await village.born(MOTHER.code, settle=upto != "notified")
+    if upto in ("notified", "opened"):
+        return child
+    case = await village.case_of(MARI)
+    await village.cases.act(case, "DECLARE", MARI, FORM, key="m")
+    if upto != "declared":
+        await village.cases.act(case, "COSIGN", JAAN, {}, key="j")  # jobs begin here; nobody waits for them
+    if upto == "registered":
+        await village.settle()
+    return child
+
+
+async def _ends(village, child, how):
+    if how == "death":
+        await village.ask("population", "POST", "/deaths", {"person": child, "died": "2026-03-02"})
+    elif how == "stillbirth":
+        body = {"mother": MOTHER.code, "on": "2026-03-01", "child": child}
+        await village.ask("population", "POST", "/stillbirths", body)
+    else:
+        await _protects(village, [child])
+
+
+async def _protects(village, children):
+    order = {
+        "protected": MOTHER.code,
+        "against": FATHER.code,
+        "children": children,
+        "valid_from": "2026-03-02",
+        "order": "2-26-1",
+    }
+    await village.ask("population", "POST", "/protection-orders", order)
+
+
+@pytest.mark.parametrize("how", ["death", "stillbirth", "protection"])
+@pytest.mark.parametrize("upto", STEPS)
+async def test_nothing_is_said_after(village, upto, how):
+    child = await _go(village, upto)
+    await _ends(village, child, how)
+    await village.settle()
+    for parent in (MARI, JAAN):
+        assert await village.notices(parent) == []  # what nobody had read is gone, nothing came
+    village.later(days=30)  # reminders, promises
+    await village.settle()
+    for parent in (MARI, JAAN):
+        assert await village.notices(parent) == []
+        home = await village.cases.home(parent)
+        if how != "protection":
+            assert not home.tasks and all(case.status == "SILENCED" for case in home.cases)
+
+
+async def test_the_news_of_a_death_overtakes_the_news_of_the_birth(village):
+    child = await village.born(MOTHER.code, settle=False)
+    events = [delivery.event for delivery in village.registers["population"].kernel.outbox.deliveries_about(child)]
+    await village.ask("population", "POST", "/deaths", {"person": child, "died": "2026-03-02"})
+    await village.settle()
+    recorded = next(event for event in events if event.type == "civil.child.recorded")
+    await village.cases.take_event(recorded, "m-late")  # it was on its way
+    await village.settle()
+    assert await village.notices(MARI) == [] == await village.notices(JAAN)
+    assert not (await village.cases.home(MARI)).tasks
+
+
+async def test_the_case_says_quietly_what_it_is(village):
+    child = await _go(village, "declared")
+    case = await village.case_of(MARI)
+    await _ends(village, child, "death")
+    await village.settle()
+    view = await village.cases.view(case, MARI)
+    assert view.is_closed and view.results["silence"] == "death"
+    assert "SILENCE" not in [entry.name for entry in view.timeline]
+
+
+async def test_protection_masks_the_other_parents_address_everywhere(village):
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, FORM)
+    before = await village.cases.fill(case, "birth.cosign", JAAN)
+    assert any("13812" in str(line.value) for line in before.facts)
+    await _protects(village, [])
+    await village.settle()
+    village.wire.heard.clear()
+    shown = await village.cases.fill(case, "birth.cosign", JAAN)
+    view = await village.cases.view(case, JAAN)
+    address = next(line for line in shown.facts if line.concept == "child.chosen_address")
+    assert (address.value, address.unknown_reason) == (None, "sealed")
+    assert "13812" not in str(shown.facts) + str(shown.options) + str(view)
+    assert not [line for line in village.wire.heard if MOTHER.code in line[2] and "residence" in line[0]]
+    # people go on by hand: what the parents sent is on the desk, and no rule decides
+    await village.act(case, "COSIGN", JAAN)
+    desk = official(await village.office(case))
+    lines = {line.concept: line.value for line in (await village.cases.fill(case, "birth.desk", desk)).facts}
+    assert lines["check.no_protection_order"] is False
+    assert (await village.cases.view(case, MARI)).status == "AGREED"
+    await village.act(case, "APPROVE", desk)
+    assert (await village.cases.view(case, MARI)).results["given_names"] == "Linda"
+
+
+async def test_an_order_from_before_the_birth_tells_the_other_parent_nothing(village):
+    await _protects(village, [])
+    await village.settle()
+    await village.born(MOTHER.code)
+    assert (await village.cases.home(JAAN)).cases == ()
+    case = await village.case_of(MARI)
+    assert [task.screen for task in (await village.cases.view(case, MARI)).tasks] == ["birth.check_and_name"]
+    await village.act(case, "DECLARE", MARI, FORM)
+    assert (await village.cases.view(case, MARI)).status == "AGREED"  # an official looks
