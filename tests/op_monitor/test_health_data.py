@@ -196,3 +196,27 @@ def test_sums_add_up_like_the_whole(batches: list[list[int]]) -> None:
         assert total.mean == pytest.approx(statistics.fmean(values))
     if len(values) > 1:
         assert total.standard_deviation == pytest.approx(statistics.stdev(values), abs=1e-3)
+
+
+async def test_made_up_services_push_no_real_one_out(monitor: OperationalMonitor, health) -> None:  # type: ignore[no-untyped-def]
+    """Refused before a service was asked: who asks could fill the answer with codes of its own."""
+    refused = {"succeeded": False, "request_out_ts": None, "fault_code": "server.serverproxy.unknown_service"}
+    monitor.store(record(service_code="denied", **refused))  # nothing shows that there is one
+    monitor.store(record(service_code="broken", succeeded=False, request_out_ts=1_001))
+    monitor.store(record())
+    for number in range(2_000):
+        monitor.store(record(service_code=f"made-up-{number}", **refused))
+        monitor.store(record(service_code="listMethods", service_version=f"v{number}"))
+    found = await health()
+    assert found.services() == [
+        f"EE/GOV/5678/Register/{code}" for code in ("broken", "getPerson", "listMethods")
+    ]
+
+
+async def test_a_service_once_seen_counts_what_is_refused(monitor: OperationalMonitor, health) -> None:  # type: ignore[no-untyped-def]
+    monitor.store(record())
+    await monitor.flush()
+    monitor.store(record(succeeded=False, request_out_ts=None, response_out_ts=9_000))
+    found = await health()
+    assert found.statistics()["unsuccessfulRequestCount"] == 1
+    assert found.text("lastUnsuccessfulRequestTimestamp") == "9000"

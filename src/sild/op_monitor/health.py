@@ -1,7 +1,8 @@
 """Health data: what became of each service's requests in the last minutes (PR-OPMON 3). Sums that can be added up; pure.
 
 Only what a server did as the service's provider counts, and durations and sizes of successful requests alone (the
-reference's HealthDataMetrics).
+reference's HealthDataMetrics). A requester makes up service codes and versions as it likes, so a service is told of only when
+a record shows that there is one: its server went on to ask it, or answered for it. The reference counts them all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from sild.xroad.identifiers import ClientId, ServiceId
 __all__ = ["MEASURES", "Measure", "ServicePeriod", "service_key", "service_of_key", "sum_by_service"]
 
 MEASURES = ("duration", "request_size", "response_size")
+ANSWERED_BY_THE_SERVER = frozenset(
+    ("listMethods", "allowedMethods", "getWsdl", "getOpenAPI")
+    + ("getSecurityServerOperationalData", "getSecurityServerHealthData")
+)
+"""Services whose version no server looks at (PR-META, PR-MREST, PR-OPMON): they count as those without one."""
 
 
 @dataclass(slots=True)
@@ -65,7 +71,7 @@ class Measure:
 
 @dataclass(slots=True)
 class ServicePeriod:
-    """One service's requests over a time. last_*: Unix milliseconds of the newest answer."""
+    """One service's requests over a time. last_*: Unix milliseconds of the newest answer.  exists: a record shows it."""
 
     successful: int = 0
     unsuccessful: int = 0
@@ -73,9 +79,12 @@ class ServicePeriod:
     service_type: str | None = None
     last_successful: int | None = None
     last_unsuccessful: int | None = None
+    exists: bool = False
 
     def add(self, record: OperationalDataRecord) -> None:
         self.service_type = record.service_type
+        if record.succeeded or record.request_out_ts is not None:
+            self.exists = True
         if not record.succeeded:
             self.unsuccessful += 1
             self.last_unsuccessful = record.response_out_ts
@@ -107,7 +116,7 @@ def sum_by_service(records: Iterable[OperationalDataRecord]) -> dict[str, Servic
             record.service_member_code,
             record.service_subsystem_code,
             record.service_code,
-            record.service_version,
+            None if record.service_code in ANSWERED_BY_THE_SERVER else record.service_version,
         )
         if not (parts[0] and parts[1] and parts[2] and parts[4]):
             continue

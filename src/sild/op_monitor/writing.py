@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError
 
 from sild.errors import Unavailable
 from sild.op_monitor.health import ServicePeriod
 from sild.op_monitor.records import COLUMNS, MOST_CHARACTERS, OperationalDataRecord, Value, storable
-from sild.op_monitor.schema import operational_data, service_period
+from sild.op_monitor.schema import operational_data, service_last, service_period
 from sild.telemetry import get_logger
 
 __all__ = ["BrokenRow", "Inserting", "Records", "add_sums", "insert_all", "insert_singly", "unavailable"]
@@ -115,9 +115,18 @@ def _copy(connection: Connection, rows: Sequence[tuple[Value, ...]]) -> None:
 
 
 def add_sums(connection: Connection, sums: dict[str, ServicePeriod], at: int) -> None:
-    if not sums:
+    """Of services that exist by these records or by earlier ones; the others are counted in the log alone."""
+    unsure = [key for key, period in sums.items() if not period.exists]
+    known: set[str] = set()
+    if unsure:
+        rows = select(service_last.c.service).where(service_last.c.service.in_(unsure))
+        known = set(connection.scalars(rows))
+    if left_out := len(unsure) - len(known):
+        log.info("records.unknown_services", services=left_out)
+    # in one order everywhere: two processes never wait for each other
+    ordered = [(key, period) for key, period in sorted(sums.items()) if period.exists or key in known]
+    if not ordered:
         return
-    ordered = sorted(sums.items())  # in one order everywhere: two processes never wait for each other
     connection.execute(insert(service_period), [_sum_row(key, period, at) for key, period in ordered])
     connection.execute(_REMEMBER_LAST, [_last_row(key, period, at) for key, period in ordered])
 
