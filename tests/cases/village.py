@@ -10,7 +10,7 @@ import asyncio
 import atexit
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from shutil import copytree, rmtree
 from tempfile import mkdtemp
@@ -35,6 +35,7 @@ from sild.registries import (
     social_app,
 )
 from sild.registries.exchange import Told
+from sild.registries.synthetic import synthetic_people
 
 from .registers import REGISTERS
 from .world import SYSTEM, Mandates
@@ -342,6 +343,18 @@ def citizen(person, **more):
 
 def official(office, code="36805280109", **more):
     return Actor(person=f"EE{code}", acr="high", posture="managed", roles=frozenset({"official"}), authority=office, **more)  # fmt: skip
+
+
+def couples(count, country="EE"):
+    """Wives and husbands at one home, of an age to have children, each family once."""
+    found = []
+    for person in synthetic_people(400):
+        age, spouse = (date(2026, 3, 1) - person.born).days / 365.25, person.spouse
+        fits = person.country == country and person.sex == "F" and 20 < age < 60 and not person.died
+        if fits and spouse is not None and not spouse.died and person.home is spouse.home is not None:
+            found.append((person, spouse))
+    assert len(found) >= count, len(found)
+    return found[:count]
 
 
 MOTHER, FATHER = couple()
