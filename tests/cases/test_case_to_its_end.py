@@ -92,3 +92,12 @@ async def test_a_job_waits_for_its_day(world):
     async with asyncio.timeout(10):
         while not world.registers.made("population", "POST"):
             await asyncio.sleep(0.05)
+
+
+async def test_each_notice_wakes_its_person_once(any_world):
+    world = any_world
+    await world.sent()
+    assert sorted(await world.cases.take_wake_ups()) == ["EE38001085718", "EE47101010033"]
+    assert await world.cases.take_wake_ups() == ()
+    world.later(days=4)
+    assert await world.cases.take_wake_ups() == ("EE38001085718",)

@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from sild.cases import Refused
+from sild.cases.calls import PeopleAsking
 
+from .permit import Permit
 from .world import GIVEN, MARI, OFFICIAL
 
 
@@ -75,3 +77,39 @@ async def test_a_refused_message_fails_the_job_where_people_see_it(world):
     assert view.results == {} and not view.failed_bodies
     with pytest.raises(Refused):
         await world.cases.try_again(case, MARI)
+
+
+async def test_a_job_whose_code_changed_under_way_is_shown_and_done_again(world, monkeypatch):
+    case = await world.sent()
+    world.registers.trouble["residence"] = "down"
+    await world.act(case, "ACCEPT", OFFICIAL)
+    await held(world, case)
+    await world.cases.stop()
+
+    async def register(self, work):  # another step before the one that waits
+        await work.current("look")
+        answer = await work.call("registration", "residence", "POST", "/permits", {}, basis="EhS § 42")
+        await work.act("registered", "REGISTER", {"permit": answer.json["permit"]})
+
+    monkeypatch.setattr(Permit, "register", register)
+    world.registers.trouble.clear()
+    await world.start()
+    await world.cases.publish()
+    async with asyncio.timeout(10):
+        while (view := await world.cases.view(case, OFFICIAL)).failed_bodies[0].reason != "workflow_failed":
+            await world.cases._parts.jobs.find_failed()
+            await asyncio.sleep(0.1)
+    assert view.status == "ACCEPTED"
+    await world.cases.try_again(case, OFFICIAL)
+    await world.until(case, "CLOSED")
+    assert len(world.registers.effects) == 1
+
+
+async def test_a_slow_register_is_not_waited_for(world, monkeypatch):
+    monkeypatch.setattr(PeopleAsking, "patience", 0.05)
+    case = await world.open()
+    world.registers.trouble["population"] = "slow"
+    filled = await world.cases.fill(case, "permit.form", MARI)
+    assert [fact.unknown_reason for fact in filled.facts] == ["register_down"] * 2
+    messages = await world.cases.messages(case, OFFICIAL)
+    assert messages[-1].outcome == "timeout"

@@ -102,7 +102,12 @@ class Calls:
 
 
 class PeopleAsking:
-    """`Asking`: looks for one person in one case, while they wait. A register that failed once is not asked again."""
+    """`Asking`: looks for one person in one case, while they wait. A register that failed once is not asked again.
+
+    patience: seconds for each answer.
+    """
+
+    patience = PATIENCE
 
     def __init__(self, calls: Calls, case: str | None, acting: str, role: str) -> None:
         self._calls = calls
@@ -119,7 +124,14 @@ class PeopleAsking:
             return None
         try:
             return await self._calls.call(
-                address, "GET", path, case=self._case, basis=basis, acting=self._acting, role=self._role
+                address,
+                "GET",
+                path,
+                case=self._case,
+                basis=basis,
+                acting=self._acting,
+                role=self._role,
+                patience=self.patience,
             )
         except CallerError as refusal:
             if refusal.detail.get("status") not in (404, 410):

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from sild.adapter import AsyncXRoadClient, CallContext, ClientId, ServiceError, ServiceId, XRoadFault
 from sild.adapter.options import RestOptions
 from sild.cases.process import ExchangeAnswer
-from sild.errors import CallerError, PeerError, Unavailable
+from sild.errors import CallerError, Unavailable
 
 __all__ = ["BASIS_HEADER", "Exchange", "XRoadExchange", "message_id_of", "new_message_id"]
 
@@ -86,7 +86,9 @@ class XRoadExchange:
         except ServiceError as error:
             raise _refusal(error) from error
         except XRoadFault as fault:
-            if isinstance(fault, CallerError):  # a right may be granted, a service added: no fault of the person's
+            if isinstance(
+                fault, CallerError
+            ):  # a right may be granted, a service added: no fault of the person's
                 raise Unavailable(f"the exchange refused: {fault.message}", code=fault.code) from fault
             raise
         return ExchangeAnswer(answer.status, read, message_id)
@@ -116,10 +118,3 @@ def new_message_id(system: str) -> str:
 
 def _instance(system: str) -> str:
     return system.strip("/").split("/")[0]
-
-
-def ensure_object(answer: ExchangeAnswer) -> dict[str, Any]:
-    """Raises PeerError (`invalid_body`) when a register answers something else than a JSON object."""
-    if not isinstance(answer.json, dict):
-        raise PeerError("the register's answer is no JSON object", code="invalid_body")
-    return answer.json

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Connection, and_, func, select, update
 
 from sild.cases.acting import STAFF
 from sild.cases.actor import AUTOMATIC, Actor
@@ -130,11 +130,13 @@ class Showing:
 
     def _view(self, case_id: str, actor: Actor) -> CaseView:
         parts = self._parts
-        with parts.store.reading() as connection:  # before the case: a body that is seen here has its HOLD there
+        with (
+            parts.store.reading() as connection
+        ):  # before the case: a body that is seen here has its HOLD there
             failed = parts.jobs.failed_bodies(connection, case_id[:50])
         case, roles = parts.case_for(case_id, actor)
         process = parts.processes[case.service]
-        seen = {role for mine in roles for role in (mine, *process.visible.get(mine, ()))}
+        seen = {role for mine in roles for role in process.visible.get(mine, ())}
         everyone = bool(set(roles) & set(STAFF))
         return CaseView(
             id=case.id,
@@ -154,10 +156,7 @@ class Showing:
             parties=tuple(
                 party
                 for party in case.parties
-                if everyone
-                or party.person == actor.acting_for
-                or (party.role in seen and party.role not in roles)
-                or any(party.role in process.visible.get(role, ()) for role in roles)
+                if everyone or party.person == actor.acting_for or party.role in seen
             ),
             results=process.results(case, roles[0]),
             failed_bodies=tuple(FailedBody(row.body or "", row.reason or "", row.next_try) for row in failed),
@@ -282,6 +281,28 @@ class Showing:
                 )
 
         return await asyncio.to_thread(read)
+
+    async def take_wake_ups(self, limit: int = 100) -> tuple[str, ...]:
+        """People whose inbox has something new since they were last asked about here; each notice counts once."""
+
+        def take(connection: Connection) -> tuple[str, ...]:
+            news = and_(
+                notices.c.pushed_at.is_(None),
+                notices.c.read_at.is_(None),
+                notices.c.cancelled_for.is_(None),
+                notices.c.not_before <= self._parts.clock(),
+            )
+            rows = connection.execute(
+                select(notices.c.id, notices.c.person).where(news).order_by(notices.c.not_before).limit(limit)
+            ).all()
+            told = []
+            for row in rows:
+                change = update(notices).where(notices.c.id == row.id, news)
+                if connection.execute(change.values(pushed_at=self._parts.clock())).rowcount:
+                    told.append(row.person)
+            return tuple(dict.fromkeys(told))
+
+        return await asyncio.to_thread(self._parts.store.write, take)
 
     async def read_notice(self, notice_id: str, actor: Actor) -> None:
         """Raises Refused (`not_yours`)."""

@@ -228,7 +228,7 @@ class Store:
         if effects.cancel_jobs:
             self.cancel_jobs(connection, case.id, effects.cancel_jobs)
         if effects.cancel_notices:
-            self.cancel_notices(connection, case.id, taken.name.lower(), taken.at)
+            self.cancel_notices(connection, case.id, taken.name.lower())
         silent = case.has("SILENCE")
         for job in effects.jobs:
             self.ask(connection, case, taken, job)
@@ -335,16 +335,12 @@ class Store:
             )
         )
 
-    def cancel_notices(self, connection: Connection, case_id: str, reason: str, at: datetime) -> None:
-        """All that nobody has been told yet: not shown, and not pushed."""
-        queued = or_(
-            notices.c.not_before > at, and_(notices.c.read_at.is_(None), notices.c.pushed_at.is_(None))
+    def cancel_notices(self, connection: Connection, case_id: str, reason: str) -> None:
+        """All that its person has not read: what waits for its day, and what lies in the inbox."""
+        unread = and_(
+            notices.c.case == case_id, notices.c.read_at.is_(None), notices.c.cancelled_for.is_(None)
         )
-        connection.execute(
-            update(notices)
-            .where(notices.c.case == case_id, notices.c.cancelled_for.is_(None), queued)
-            .values(cancelled_for=reason[:100])
-        )
+        connection.execute(update(notices).where(unread).values(cancelled_for=reason[:100]))
 
     # --- silence
 
@@ -382,7 +378,7 @@ class Store:
         """The switch: nothing that waits in this case is sent or done."""
         self.cancel_jobs(connection, case.id, None)
         case = self.act(connection, case, "SILENCE", {"reason": reason, "person": person}, STATE, "state", at)
-        self.cancel_notices(connection, case.id, reason, at)
+        self.cancel_notices(connection, case.id, reason)
         return case
 
     def _is_about(self, case: Case, person: str, reason: str) -> bool:

@@ -16,7 +16,7 @@ from sild.cases.actor import Actor
 from sild.cases.ask_why import office_of, question
 from sild.cases.assisted import AssistedMandates
 from sild.cases.calls import Calls
-from sild.cases.codes import as_known, plain
+from sild.cases.codes import as_known, plain, with_country
 from sild.cases.exchange import Exchange
 from sild.cases.ledger import Ledger, SentMessage, Sighting
 from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
@@ -209,6 +209,11 @@ class CaseSystem:
     async def read_notice(self, notice_id: str, actor: Actor) -> None:
         """Raises Refused (`not_yours`)."""
         await self._showing.read_notice(notice_id, self.known(actor))
+
+    async def take_wake_ups(self) -> tuple[str, ...]:
+        """Whom to tell that their inbox has something new, each notice once: codes with the country, as log-ins have them."""
+        people = await self._showing.take_wake_ups()
+        return tuple(with_country(person, self._parts.profile.country) for person in people)
 
     # --- offices
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, update
@@ -20,12 +21,13 @@ from sild.cases.tables import jobs
 from sild.catalogue import Profile
 from sild.errors import CallerError, PlatformError
 from sild.telemetry import get_logger
-from sild.workflow import Run, Workflows
+from sild.workflow import Run, State, Workflows
 
 __all__ = ["JobWork", "Jobs"]
 
 log = get_logger("cases")
 
+SWEEP = 30.0  # seconds: for workflows that failed
 LOOK_AGAIN = 1.0  # seconds: for jobs whose time has come, and those another process asked for
 BATCH = 50
 ENDED = ("done", "failed", "cancelled")
@@ -58,11 +60,15 @@ class Jobs:
 
     async def run(self) -> None:
         """Until cancelled."""
+        swept = 0.0
         while True:
             self._awake.clear()
             try:
                 if await self.start_due():
                     continue
+                if monotonic() - swept > SWEEP:
+                    swept = monotonic()
+                    await self.find_failed()
             except PlatformError as error:
                 log.refusal("cases.jobs_not_started", error)
             except Exception as error:  # noqa: BLE001  (no job may end the work on all others)
@@ -86,6 +92,21 @@ class Jobs:
         query = select(jobs.c.id).where(jobs.c.state == "waiting", jobs.c.due_at <= self._calls.clock())
         with self._store.reading() as connection:
             return connection.execute(query.order_by(jobs.c.due_at, jobs.c.id).limit(BATCH)).all()
+
+    async def find_failed(self) -> None:
+        """Jobs whose workflow has failed without a word, as after a change of their code: shown as failed, to be done again."""
+        assert self._workflows is not None
+        query = select(jobs.c.id, jobs.c.service, jobs.c.kind).where(jobs.c.state == "running")
+
+        def read() -> list[tuple[str, str, str]]:
+            with self._store.reading() as connection:
+                return [(row.id, row.service, row.kind) for row in connection.execute(query)]
+
+        for job_id, service, kind in await asyncio.to_thread(read):
+            if await self._workflows.state(job_id) is State.FAILED:
+                log.warning("cases.workflow_failed", service=service, kind=kind)
+                failed = {"state": "failed", "reason": "workflow_failed", "next_try": None}
+                await asyncio.to_thread(self._set, job_id, **failed)
 
     async def function(self, run: Run, argument: Mapping[str, Any]) -> None:
         """One job, from its first step to its last. A bug in it ends it as `failed`; people see it and may have it done again."""
