@@ -59,9 +59,11 @@ GOOD_FOR: Mapping[str, str] = {
     "unmarried_father": "acknowledges paternity, or denies it",
     "single_mother": "gives birth without naming a father",
     "owner": "owns a dwelling somebody else may move to (J2): consents, refuses, or says nothing",
-    "vn_mother": "gives birth in Vietnam (J1)",
-    "vn_father": "the other parent, in Vietnam",
-    "vn_owner": "owns a dwelling in Vietnam (J2)",
+    "vn_mother": "a married mother of Vietnam",
+    "vn_father": "her husband",
+    "vn_owner": "owns a dwelling in Vietnam",
+    "check_mother": "of the self-check: her child is born whenever it runs first",
+    "check_father": "of the self-check: the other parent",
     "midwife": "writes the notice of birth in the ward; logs in nowhere",
     "birth_official": "registers births at the desk of Tartu",
     "residence_official": "registers residences at the desk of Tartu",
@@ -103,6 +105,10 @@ class _Search:
                 if official is not None:
                     yield f"{prefix}{role}", official
         yield from self._of_estonia_alone()
+        mother = self._first(partial(self._married_mother, "EE"))
+        if mother is not None and mother.spouse is not None:
+            yield "check_mother", mother
+            yield "check_father", mother.spouse
 
     def _of_estonia_alone(self) -> Iterator[tuple[str, SyntheticPerson]]:
         for role, wanted in (

@@ -1,0 +1,250 @@
+"""The journeys as a self-check: a child is born, from the ward to the money, through the pages people use and nothing else.
+
+Everything is asked over HTTP as a browser without JavaScript would ask it; addresses and test people come from nation.json. Each
+step yields what it saw, as the story of one exchange does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from sild.errors import PeerError, PlatformError
+from sild.nation.browser import Browser, Page
+from sild.nation.story import Step
+
+__all__ = ["tell_birth"]
+
+T = TypeVar("T")
+PATIENCE = 30.0
+"""Seconds for what the registers do by themselves."""
+
+
+async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
+    """J1 with a married couple of the self-check's own. Ends at the first step that is not as it should be.
+
+    Their child is born once: a nation started again shows that it is still there.
+    """
+    journey = _Birth(description)
+    again = (
+        journey.what_was_is_still_there,
+        journey.everyone_sees_who_looked,
+        journey.official_sees_the_desk,
+    )
+    steps = (
+        again
+        if await journey.was_told()
+        else (
+            journey.ward_gives_notice,
+            journey.state_opens_the_case,
+            journey.mother_chooses_a_name,
+            journey.father_confirms,
+            journey.birth_is_registered,
+            journey.bodies_act_by_themselves,
+            journey.offer_is_accepted,
+            journey.everyone_sees_who_looked,
+            journey.official_sees_the_desk,
+        )
+    )
+    for step in steps:
+        begun = time.perf_counter()
+        try:
+            title, evidence = await step()
+        except PlatformError as error:
+            yield Step(step.__name__.replace("_", " "), False, {"error": error.message[:500]})
+            return
+        yield Step(title, True, evidence | {"seconds": f"{time.perf_counter() - begun:.1f}"})
+
+
+Seen = tuple[str, dict[str, str]]
+
+
+class _Birth:
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self._portal = str(description["portal"]["address"])
+        self._ward = str(description["ward"]["address"])
+        people = {one["id"]: one for one in description["test_people"] if "id" in one}
+        self._mother, self._father = people["check_mother"], people["check_father"]
+        self._official = people["birth_official"]
+        self._mothers = Browser()
+        self._fathers = Browser()
+        self._case = ""
+
+    async def was_told(self) -> bool:
+        """Whether the ward has written a notice for this mother before."""
+        return self._mother["code"] in (await Browser().open(self._ward)).text
+
+    async def what_was_is_still_there(self) -> Seen:
+        page = await log_in(self._mothers, self._portal, self._mother)
+        page = await page.go("/home")
+        link = page.link("/cases/")
+        if link is None:
+            raise PeerError(f"the case of an earlier start is gone: {page.text[:300]}")
+        self._case = link.split("/")[2]
+        page = await self._shows("the case of an earlier start", "The birth was registered")
+        return "The case of an earlier start is still there, with all that came of it", {"case": page.url}
+
+    async def ward_gives_notice(self) -> Seen:
+        before = await self._children()
+        page = await Browser().open(self._ward)
+        form = page.form("births")
+        page = await page.submit(form, {"mother": self._mother["code"], "sex": "female"})
+        if page.status != 200:
+            raise PeerError(page.text[:300])
+
+        async def arrived() -> str | None:
+            new = await self._children() - before
+            return next(iter(new), None)
+
+        child = await _soon("the population register takes the notice", arrived)
+        return (
+            "The midwife gives notice of a birth; the population register opens a record without a name",
+            {"ward": self._ward, "mother": self._mother["name"], "child": child},
+        )
+
+    async def _children(self) -> set[str]:
+        """Codes the ward's page shows for notices that arrived."""
+        page = await Browser().open(self._ward)
+        words = [word.strip(",.()") for word in page.text.split()]
+        return {word for word in words if word.isdigit() and len(word) == 11} - {self._mother["code"]}
+
+    async def state_opens_the_case(self) -> Seen:
+        page = await log_in(self._mothers, self._portal, self._mother)
+
+        async def waits() -> str | None:
+            return (await page.go("/home")).link("/screens/birth.check_and_name")
+
+        link = await _soon("the portal opens the case", waits)
+        self._case = link.split("/")[2]
+        return (
+            "Nobody applied: the state opened the case, and the mother finds it on her page",
+            {"portal": self._portal, "logged in as": self._mother["name"], "case": self._case},
+        )
+
+    async def mother_chooses_a_name(self) -> Seen:
+        page = await self._screen(self._mothers, "birth.check_and_name")
+        form = page.form("/screens/")
+        answers = {
+            "f.given_names": "Mari",
+            "f.family_name": form.options("f.family_name")[0],
+            "f.address": form.options("f.address")[0],
+            "f.wants_place": "yes",
+            "f.kindergarten": form.options("f.kindergarten")[0],
+            "do": "DECLARE",
+        }
+        after = await self._sent(page, answers)
+        return "She looks over what the state knows, and chooses a name", {"receipt": after.url}
+
+    async def father_confirms(self) -> Seen:
+        await log_in(self._fathers, self._portal, self._father)
+        page = await self._screen(self._fathers, "birth.cosign")
+        after = await self._sent(page, {"do": "COSIGN"})
+        return "The father logs in and confirms", {"receipt": after.url}
+
+    async def birth_is_registered(self) -> Seen:
+        page = await self._shows("the birth is registered", "The birth was registered")
+        return "Every check is green: the birth is registered by rule", {"case": page.url}
+
+    async def bodies_act_by_themselves(self) -> Seen:
+        page = await self._shows(
+            "insurance, benefits and kindergarten act",
+            "Health insurance holds from birth",
+            "The insurance card was issued",
+            "Kindergarten queue",
+            "Benefits were offered",
+        )
+        return (
+            "Health insurance, card and kindergarten queue come by themselves; an offer of benefits waits for the parents",
+            {"case": page.url},
+        )
+
+    async def offer_is_accepted(self) -> Seen:
+        page = await self._screen(self._mothers, "birth.offer")
+        form = page.form("/screens/birth.offer")
+        answers = {"do": next(button.value for button in form.buttons if button.value != "SAVE")}
+        for name, field in form.fields.items():
+            if field.kind in ("radio", "checkbox"):
+                answers[name] = field.values[0]
+            elif name == "f.account":
+                answers[name] = "EE382200221020145685"
+        after = await self._sent(page, answers)
+        await self._shows("benefits are granted", "Benefits were granted")
+        return "She chooses one, says where the money goes, and it is granted", {"receipt": after.url}
+
+    async def everyone_sees_who_looked(self) -> Seen:
+        page = await self._mothers.open(f"{self._portal}/who-looked")
+        if page.status != 200 or self._case not in "".join(page.links):
+            raise PeerError(f"the tracker does not show the case: {page.text[:300]}")
+        proofs = [link for link in page.links if "/who-looked/evidence/" in link]
+        container = await page.go(proofs[0]) if proofs else page
+        if container.status != 200 or container is page:
+            raise PeerError(f"no evidence of a look: {container.status} {container.text[:300]}")
+        return (
+            "The tracker shows who looked, when, and for which case, with the signed message as evidence",
+            {
+                "tracker": page.url,
+                "looks with evidence": str(len(proofs)),
+            },
+        )
+
+    async def official_sees_the_desk(self) -> Seen:
+        page = await log_in(Browser(), self._portal, self._official, official=True)
+        if "/desk" not in page.url:
+            page = await page.go("/desk")
+        if page.status != 200:
+            raise PeerError(f"no desk: {page.url} {page.text[:300]}")
+        return "The official logs in from a registered device and has a desk", {
+            "desk": page.url,
+            "logged in as": self._official["name"],
+        }
+
+    # --- pages
+
+    async def _shows(self, what: str, *lines: str) -> Page:
+        """The case, once its timeline has all these lines."""
+
+        async def reached() -> Page | None:
+            page = await self._mothers.open(f"{self._portal}/cases/{self._case}")
+            return page if all(line in page.text for line in lines) else None
+
+        return await _soon(what, reached)
+
+    async def _screen(self, browser: Browser, screen: str) -> Page:
+        return await browser.open(f"{self._portal}/cases/{self._case}/screens/{screen}")
+
+    async def _sent(self, page: Page, answers: Mapping[str, str]) -> Page:
+        after = await page.submit(page.form("/screens/"), answers)
+        if "/receipts/" not in after.url:
+            raise PeerError(f"no receipt ({after.status}): {after.text[:500]}")
+        return after
+
+
+async def log_in(browser: Browser, portal: str, person: Mapping[str, str], *, official: bool = False) -> Page:
+    """As a test person, through the identity provider; for themselves."""
+    page = await browser.open(f"{portal}/login")
+    forms = [form for form in page.forms if form.action == "/login"]
+    wanted = next((form for form in forms if ("as" in form.fields) == official), None)
+    if wanted is None:
+        raise PeerError(f"no way to log in: {page.text[:300]}")
+    page = await page.submit(wanted)
+    if "/login/" in page.url and any("/test" in form.action for form in page.forms):
+        page = await page.submit(page.form("/test"), {"subject": f"{person['country']}{person['code']}"})
+    if "/representee" in page.url:
+        page = await page.submit(page.form("/representee"))
+    if not page.url.startswith(portal) or page.status != 200:
+        raise PeerError(f"the log-in ended at {page.url} ({page.status}): {page.text[:300]}")
+    return page
+
+
+async def _soon(what: str, ask: Callable[[], Awaitable[T | None]]) -> T:
+    """Until there is an answer. Pages are asked as a person would: again, and again."""
+    end = time.monotonic() + PATIENCE
+    found = await ask()
+    while found is None:
+        if time.monotonic() > end:
+            raise PeerError(f"{what}: not within {PATIENCE:g} s")
+        await asyncio.sleep(0.2)
+        found = await ask()
+    return found
