@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from support.portal_world import PortalWorld
+from support.postgres import postgresql
+
+__all__ = ["postgresql", "world"]
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sild.cases import Refused
-from sild.cases.views import CaseView, DeskItem, FactLine
+from sild.cases import CaseView, DeskItem, FactLine, Refused
 from sild.errors import Unavailable
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
@@ -65,7 +64,7 @@ class DeskPages:
         """Needs a live case; without one it is refused, and the attempt stands in the record."""
         form = {name: values[-1].strip() for name, values in visit.call.form.items()}
         person, case = form.get("person", ""), form.get("case", "")
-        values = {"person": person, "case": case, "facts": None, "refusal": None}
+        values: dict[str, object] = {"person": person, "case": case, "facts": None, "refusal": None}
         try:
             values["facts"] = await self._cases.look_up(visit.person, person, case=case)
         except Refused as error:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sild.cases.views import FactLine
+from sild.cases import FactLine
 from sild.errors import CallerError, PeerError, Unavailable
 from sild.portal.pages import Pages
 from sild.portal.ports import Exchange

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sild.cases import Actor, ExchangeAnswer
-from sild.cases.views import Acted, CaseView, DeskItem, Filled, Home, Notice
+from sild.cases import Acted, Actor, CaseView, DeskItem, ExchangeAnswer, FactLine, Filled, Home, Notice
 from sild.catalogue import PublicService
 
 __all__ = ["Cases", "Evidence", "Exchange", "Proof", "TrackerEntry", "Usage"]
@@ -16,7 +15,7 @@ __all__ = ["Cases", "Evidence", "Exchange", "Proof", "TrackerEntry", "Usage"]
 
 @dataclass(frozen=True, slots=True)
 class TrackerEntry:
-    """One use of a person's data. body: that asked.  acting: `automatic`, or the role of who looked.  register: that answered."""
+    """One use of a person's data. id: the same whenever it is asked for.  body: that asked.  acting: `automatic`, or the role of who looked.  register: that answered."""
 
     id: str
     at: datetime
@@ -83,7 +82,9 @@ class Cases(Protocol):
 
     async def take(self, case: str, actor: Actor) -> None: ...
 
-    async def look_up(self, actor: Actor, person: str, *, case: str) -> Any: ...
+    async def look_up(self, actor: Actor, person: str, *, case: str) -> Sequence[FactLine]:
+        """Raises Refused (`no_live_case`)."""
+        ...
 
     async def usage(self, actor: Actor) -> Usage: ...
 

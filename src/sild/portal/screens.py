@@ -10,8 +10,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from sild.cases import Refused
-from sild.cases.views import FactLine, Filled
+from sild.cases import FactLine, Filled, Refused
 from sild.catalogue import Defect, Facts, Field
 from sild.errors import Unavailable
 from sild.portal.edge import redirect

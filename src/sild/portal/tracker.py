@@ -113,7 +113,7 @@ def kind_of(pages: Pages, entry: TrackerEntry, language: str) -> str:
     names: Mapping[str, None] = dict.fromkeys(
         pages.concept(part.strip(), language) for part in entry.kind.split(",")
     )
-    return ", ".join(name for name in names if name)
+    return ", ".join(name for name in names if name) or entry.operation
 
 
 def _download(content: bytes, name: str, media_type: str) -> Response:
