@@ -2,11 +2,14 @@
 
 layout.py       where its state lies, ports and secrets       plan.py         which members, servers and rights
 founding.py     the first start: keys, certificates, members  nation.py       every start
-description.py  nation.json                                   story.py        the self-check, step by step
+description.py  nation.json                                   story.py        the self-check of one exchange
+country.py      the whole country, its rights                 systems.py      its information systems, running
+people.py       test people        identity.py, portal.py     what citizens see    journeys.py, browser.py  J1 as a self-check
 """
 
 from sild.nation.country import COUNTRY
 from sild.nation.floor import Floor, measure_floor
+from sild.nation.journeys import tell_birth
 from sild.nation.layout import Layout
 from sild.nation.load import Call, Load, joined, run_load
 from sild.nation.nation import Nation
@@ -31,4 +34,5 @@ __all__ = [
     "measure_floor",
     "run_load",
     "tell",
+    "tell_birth",
 ]

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sild.http1 import run
-from sild.nation import Nation, Step, tell
+from sild.nation import COUNTRY, Nation, Step, tell, tell_birth
 from sild.settings import LogLevel
 from sild.telemetry import configure_logging
 
@@ -42,19 +43,20 @@ __all__ = ["command"]
     help="Of the log lines on standard error.",
 )
 def command(directory: Path, once: bool, as_json: bool, log_level: str) -> int:
-    """Start a whole country on this machine: trust services, central server, two security servers and a population
-    register. Runs the story of one exchange as a self-check, prints addresses, and serves until stopped."""
+    """Start a whole country on this machine: trust services, central server, two security servers, six registers, an
+    identity provider and a portal. Checks one exchange, says where to go and whom to log in as, and serves until stopped.
+    With --once it checks the journeys, too, through the pages that people use."""
     configure_logging(log_level)
     return run(_demo(directory, once, _JsonReport() if as_json else _TextReport()))
 
 
 async def _demo(directory: Path, once: bool, report: _TextReport | _JsonReport) -> int:
     started = time.perf_counter()
-    async with await Nation.start(directory, progress=report.progress) as nation:
+    async with await Nation.start(directory, plan=COUNTRY, progress=report.progress) as nation:
         report.running(nation, time.perf_counter() - started)
         passed = True
         first_exchange: float | None = None
-        async for step in tell(nation.description, nation.layout.evidence):
+        async for step in _checks(nation, once):
             if first_exchange is None and "X-Road-Id" in step.evidence:
                 first_exchange = time.perf_counter() - started
             report.step(step)
@@ -62,16 +64,32 @@ async def _demo(directory: Path, once: bool, report: _TextReport | _JsonReport) 
         report.checked(passed, first_exchange, _memory())
         if not once and passed:
             report.addresses(nation.description)
-            await _until_stopped()
+            passed = await _until_stopped(nation, report)
     return 0 if passed else 1
 
 
-async def _until_stopped() -> None:
+async def _checks(nation: Nation, journeys: bool) -> AsyncIterator[Step]:
+    async for step in tell(nation.description, nation.layout.evidence):
+        yield step
+    if journeys:
+        async for step in tell_birth(nation.description):
+            yield step
+
+
+async def _until_stopped(nation: Nation, report: _TextReport | _JsonReport) -> bool:
+    """False when a part of the country has ended by itself: then all of it ends, for people to see."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    asked, failing = asyncio.create_task(stopped.wait()), asyncio.create_task(nation.failure())
+    await asyncio.wait([asked, failing], return_when=asyncio.FIRST_COMPLETED)
+    for task in (asked, failing):
+        task.cancel()
+    if not failing.done():
+        return True
+    report.failed(failing.result().message)
+    return False
 
 
 def _memory() -> int | None:
@@ -132,16 +150,41 @@ class _TextReport:
             for name, address in server["addresses"].items():
                 table.add_row(f"{server['id']} {name.replace('_', ' ')}", address)
         self._print(table)
-        self._print(
-            "\nTest people: " + ", ".join(f"{p['name']} {p['code']}" for p in description["test_people"])
-        )
-        self._print("\nTry it:\n  " + escape(description["example"]["curl"]))
+        self._print("\nTry an exchange:\n  " + escape(description["example"]["curl"]))
         container = Path(description["evidence_directory"]) / "ss2-request.asice"
         self._print(
             "\nJudge a container of the exchange above:\n  "
             + escape(f"{_program()} verify {container} --conf {description['anchor_file']}")
         )
+        self._walk(description)
         self._print("\nEverything stands in nation.json too. Ctrl-C ends the country and keeps its state.")
+
+    def _walk(self, description: dict[str, Any]) -> None:
+        portal = description["portal"]["address"]
+        self._print(f"\n[bold]The portal: {portal}[/bold]   (people who do not exist; log in as one of them)")
+        table = Table(box=None, pad_edge=False, show_header=False)
+        people = {one["id"]: one for one in description["test_people"]}
+        for one in people.values():
+            if not one["id"].startswith("check_"):
+                table.add_row(one["name"], one["code"], f"[dim]{escape(one['good_for'])}[/dim]")
+        self._print(table)
+        mother, father, official = (
+            people[who]["name"] for who in ("married_mother", "married_father", "birth_official")
+        )
+        self._print(
+            "\n[bold]A child is born[/bold] (five minutes)\n"
+            f"  1. In the ward, {description['ward']['address']}, write the notice of a birth: mother {people['married_mother']['code']}\n"
+            f"  2. Log in to the portal as {mother}: the case is there already. Look over what the state knows, choose a name\n"
+            f"  3. Log in as {father} (another browser or a private window) and confirm\n"
+            "  4. See on the case's page: registered, insured, a card, a kindergarten queue. Accept the offer of benefits\n"
+            "  5. See who looked, and ask why\n"
+            f"  6. Log in as an official, {official}, from the log-in page's second button: the desk"
+        )
+
+    def failed(self, what: str) -> None:
+        self._print(
+            f"\n[red]{escape(what)}[/red]. The country ends; run again with --log-level INFO to see why."
+        )
 
 
 class _JsonReport:
@@ -163,3 +206,6 @@ class _JsonReport:
 
     def addresses(self, description: dict[str, Any]) -> None:
         self._print(event="serving", nation=description)
+
+    def failed(self, what: str) -> None:
+        self._print(event="failed", what=what)
