@@ -13,7 +13,6 @@ the management security servers and takes no others (docs/adr/0016).
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 from uuid import uuid4
@@ -22,7 +21,7 @@ from sild.central_server.central_server import CentralServer
 from sild.central_server.errors import Conflict, NotFound
 from sild.clock import Clock
 from sild.errors import CallerError, PeerError, PlatformError, TrustError, Unavailable
-from sild.http1 import BodyTooLarge, Handler, Header, Limits, Request, Responder
+from sild.http1 import BodyTooLarge, Handler, Header, Limits, Request, Responder, subscriber_of
 from sild.pki import DigestAlgorithm, certificate_hash
 from sild.telemetry import get_logger
 from sild.xroad.faults import Fault, render_soap_fault
@@ -46,6 +45,7 @@ REQUEST_LIMITS = Limits(
     body_timeout=15.0,
     buffer_bytes=MAX_REQUEST_BYTES,
     max_connections=256,
+    max_address_connections=64,
     handshake_timeout=15.0,
 )
 _AT_ONCE = 4
@@ -213,7 +213,7 @@ class _Rate:
         self._seen: OrderedDict[str, deque[float]] = OrderedDict()
 
     def admits(self, address: str) -> bool:
-        now, who = self._now(), _subscriber(address)
+        now, who = self._now(), subscriber_of(address)
         times = self._seen.setdefault(who, deque())
         self._seen.move_to_end(who)
         while times and times[0] <= now - _MINUTE:
@@ -224,15 +224,3 @@ class _Rate:
             return False
         times.append(now)
         return True
-
-
-def _subscriber(address: str) -> str:
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return address
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((found, 64), strict=False))

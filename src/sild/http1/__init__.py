@@ -9,6 +9,7 @@ request.py (what a handler gets) and back; opening.py and client.py the other wa
 heads.py writes heads, tls.py makes contexts and tls_layer.py puts them between TCP and HTTP.
 """
 
+from sild.http1.addresses import subscriber_of
 from sild.http1.client import ClientResponse, Connection
 from sild.http1.errors import BodyTooLarge, BrokenMessage, ConnectionLost, TimedOut, TlsFailed, UnknownHost
 from sild.http1.fetch import Fetched, fetch
@@ -61,5 +62,6 @@ __all__ = [
     "run",
     "serve",
     "service_client_context",
+    "subscriber_of",
     "unverified_download_context",
 ]

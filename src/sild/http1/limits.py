@@ -20,6 +20,8 @@ class Limits:
         body_timeout has been waited: a client cannot hold a handler for ever by a byte now and then.
     buffer_bytes: a body held for a slow reader, or written for a slow peer, before the sender is stopped.
     max_connections: open at once; one more is answered 503 (plain) or closed (TLS).
+    max_address_connections: of those, from one address (of IPv6 a /64 is one); 0 is no bound, and there is none where only this
+        machine can connect.
     discard_bytes: of a request body nobody wanted, read and dropped to keep the connection; more closes it.
     linger_timeout: the longest a closing connection waits for the peer to take the last bytes.
     """
@@ -31,6 +33,7 @@ class Limits:
     body_rate: int = 256
     buffer_bytes: int = 128 * 1024
     max_connections: int = 4096
+    max_address_connections: int = 2048
     discard_bytes: int = 256 * 1024
     linger_timeout: float = 5.0
     handshake_timeout: float = 30.0

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
 from sild.errors import CallerError, PlatformError
+from sild.http1.addresses import are_loopback, peer_of
 from sild.http1.limits import Limits
 from sild.http1.server import Handler, ServerConnection
 from sild.http1.tls import AnyTls
@@ -38,7 +40,9 @@ class Server:
         self._listener: asyncio.Server | None = None
         self._accepting = True
         self._draining = False
-        self._connections: set[ServerConnection] = set()
+        self._connections: dict[ServerConnection, str | None] = {}  # and from where
+        self._of_address: Counter[str] = Counter()
+        self._most_of_address = 0
         self._none_left: asyncio.Event = asyncio.Event()
         self._none_left.set()
         self.addresses: tuple[tuple[str, int], ...] = ()
@@ -86,9 +90,14 @@ class Server:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._none_left.wait()
 
-    def _accept(self) -> asyncio.BaseProtocol:
+    def _admit(self, transport: asyncio.BaseTransport) -> asyncio.BaseProtocol:
+        """What is to happen to a connection that has come."""
         if not self._accepting or len(self._connections) >= self._limits.max_connections:
             log.warning("server.too_many_connections", server=self.name, connections=len(self._connections))
+            return _TurnedAway(_BUSY if self._tls is None else b"")
+        address = peer_of(transport) if self._most_of_address else None
+        if address is not None and self._of_address[address] >= self._most_of_address:
+            log.warning("server.too_many_of_address", server=self.name, peer=address)
             return _TurnedAway(_BUSY if self._tls is None else b"")
         context = None
         if self._tls is not None:
@@ -98,7 +107,9 @@ class Server:
                 log.refusal("server.no_tls_context", error, server=self.name)
                 return _TurnedAway(b"")
         connection = ServerConnection(self._loop, self._handler, self._limits, self._gone)
-        self._connections.add(connection)
+        self._connections[connection] = address
+        if address is not None:
+            self._of_address[address] += 1
         self._none_left.clear()
         if self._draining:  # it was on its way to us when we stopped listening
             connection.last_call()
@@ -113,25 +124,46 @@ class Server:
         )
 
     def _gone(self, connection: ServerConnection) -> None:
-        self._connections.discard(connection)
+        address = self._connections.pop(connection, None)
+        if address is not None:
+            self._of_address[address] -= 1
+            if not self._of_address[address]:
+                del self._of_address[address]
         if not self._connections:
             self._none_left.set()
 
     async def _listen(
         self, host: str, port: int, *, reuse_port: bool, listening: socket.socket | None
     ) -> None:
+        def accept() -> asyncio.BaseProtocol:
+            return _Arriving(self._admit)
+
         try:
             if listening is not None:
-                self._listener = await self._loop.create_server(self._accept, sock=listening, backlog=BACKLOG)
+                self._listener = await self._loop.create_server(accept, sock=listening, backlog=BACKLOG)
             else:
                 self._listener = await self._loop.create_server(
-                    self._accept, host, port, backlog=BACKLOG, reuse_port=reuse_port or None
+                    accept, host, port, backlog=BACKLOG, reuse_port=reuse_port or None
                 )
         except OSError as error:
             # the system's words: the event loop's own repeat the address
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
             raise CallerError(f"cannot listen on {host}:{port}: {reason}") from error
         self.addresses = tuple(s.getsockname()[:2] for s in self._listener.sockets)
+        if not are_loopback(host for host, _ in self.addresses):
+            self._most_of_address = self._limits.max_address_connections
+
+
+class _Arriving(asyncio.Protocol):
+    """Until it is known from where: a listener is asked for a protocol before there is a transport."""
+
+    def __init__(self, admit: Callable[[asyncio.BaseTransport], asyncio.BaseProtocol]) -> None:
+        self._admit = admit
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        protocol = self._admit(transport)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
 
 
 class _TurnedAway(asyncio.Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -37,11 +38,15 @@ log = get_logger("central_server")
 
 
 class RegistrationServiceSettings(Settings):
-    """Where security servers register their authentication certificates. `requests_per_minute`: from one address."""
+    """Where security servers register their authentication certificates.
+
+    `requests_per_minute`, `max_connections_of_address`: from one address; 0 connections: as many as the port has.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=4001, ge=0, le=65535)
     requests_per_minute: int = Field(default=10, ge=1)
+    max_connections_of_address: int = Field(default=64, ge=0)
 
 
 class ManagementServiceSettings(Settings):
@@ -54,6 +59,7 @@ class ManagementServiceSettings(Settings):
     host: str = "127.0.0.1"
     port: int = Field(default=4002, ge=0, le=65535)
     requests_per_minute: int = Field(default=100, ge=1)
+    max_connections_of_address: int = Field(default=128, ge=0)
     clients: tuple[Path, ...] = ()
     any_client: bool = False
 
@@ -156,13 +162,13 @@ async def _request_services(
     settings: CentralServerSettings, server: CentralServer, base: Path
 ) -> AsyncIterator[list[str]]:
     """The services of management requests, as far as the settings name them; gives their addresses."""
-    services: list[tuple[str, int, Handler]] = []
+    services: list[tuple[RegistrationServiceSettings | ManagementServiceSettings, Handler]] = []
     registration, management = settings.registration_service, settings.management_service
     if registration is not None:
         handler = registration_service(
             server, clock=system_clock, requests_per_minute=registration.requests_per_minute
         )
-        services.append((registration.host, registration.port, handler))
+        services.append((registration, handler))
     if management is not None:
         certificates = [_certificate(base / file) for file in management.clients]
         handler = management_service(
@@ -171,16 +177,17 @@ async def _request_services(
             client_certificates=None if management.any_client else certificates,
             requests_per_minute=management.requests_per_minute,
         )
-        services.append((management.host, management.port, handler))
+        services.append((management, handler))
     tls = await asyncio.to_thread(server.management_service_tls) if services else None
     async with AsyncExitStack() as stack:
         addresses = []
-        for host, port, handler in services:
+        for service, handler in services:
+            limits = replace(REQUEST_LIMITS, max_address_connections=service.max_connections_of_address)
             listening = await serve(
-                handler, host, port, tls=tls, limits=REQUEST_LIMITS, name="management-requests"
+                handler, service.host, service.port, tls=tls, limits=limits, name="management-requests"
             )
             stack.push_async_callback(listening.close)
-            addresses.append(f"https://{host}:{listening.port}")
+            addresses.append(f"https://{service.host}:{listening.port}")
         yield addresses
 
 

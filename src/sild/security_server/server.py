@@ -85,7 +85,7 @@ log = get_logger("security_server")
 TlsSource = Callable[[], TlsContext]
 
 _FOR_MESSAGES = frozenset({"client_http", "client_https", "server_proxy", "ocsp_responder"})
-_ASIDE = Limits(max_connections=128, header_timeout=10.0)
+_ASIDE = Limits(max_connections=128, max_address_connections=64, header_timeout=10.0)
 """Of the other ports, one of which is everybody's (challenges): they do not take the files that messages need."""
 
 
@@ -360,9 +360,10 @@ class SecurityServer:
             handlers["metrics"] = (self.watch.metrics.handle, None)
         if self.acme is not None:
             handlers["acme_challenge"] = (self.acme.challenge.handle, None)
+        messages = Limits(max_address_connections=settings.max_connections_of_address)
         for name, (host, port) in settings.listeners.items():
             handler, tls = handlers[name]
-            limits = None if name in _FOR_MESSAGES else _ASIDE
+            limits = messages if name in _FOR_MESSAGES else _ASIDE
             listening = self._listening.get(name)
             self._servers[name] = await serve(
                 handler, host, port, tls=tls, limits=limits, name=name, listening=listening

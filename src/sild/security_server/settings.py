@@ -70,6 +70,10 @@ class SecurityServerSettings(Settings):
     proxy_admin_port: int | None = None  # switches maintenance mode; on 127.0.0.1 only. X-Road's is 5566
     leave_delay: float = 0.0  # told to end, it goes on so long but is unhealthy, for the balancer to notice
 
+    max_connections_of_address: int = Field(
+        default=2048, ge=0
+    )  # of 4096 on each port of messages; 0: no bound
+
     # messages
     fault_spelling: Literal["snake_case", "CamelCase"] = "snake_case"  # of X-Road 7.8, of 7.7 and older
     spool_threshold: int = 128 * 1024  # of a body kept in memory
