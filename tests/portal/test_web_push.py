@@ -123,6 +123,18 @@ async def test_a_wake_up_reaches_the_phone_and_says_nothing(world: PortalWorld) 
         assert await world.portal.push.wake("EE38001085718") == 0
 
 
+async def test_news_wake_the_phone_once(world: PortalWorld) -> None:
+    service = PushService()
+    with service.running():
+        world.clock.forward(minutes=-5)
+        subscribe(world, service)
+        assert await world.portal.wake_for_news() == 1  # a notice came since
+        assert await world.portal.wake_for_news() == 0
+        assert len(service.got) == 1
+        world.cases.down = True
+        assert await world.portal.wake_for_news() == 0
+
+
 async def test_an_address_that_is_gone_is_forgotten(world: PortalWorld) -> None:
     service = PushService(status=410)
     with service.running():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from sild.cases import Refused
+from sild.cases import Actor, Refused
 from sild.catalogue import Profile
 from sild.clock import Clock, system_clock
 from sild.errors import CallerError, PlatformError, Unavailable
@@ -157,6 +158,29 @@ class Portal:
 
     def close(self) -> None:
         self._store.close()
+
+    async def wake_for_news(self) -> int:
+        """Wake the devices of everybody who has a notice newer than the last one they were woken for; gives how many."""
+        count = 0
+        for subject, before in (await self.push.waiting()).items():
+            try:
+                notices = await self._cases.inbox(Actor(person=subject))
+            except PlatformError as error:
+                log.refusal("portal.inbox_failed", error)
+                continue
+            newest = max((notice.at for notice in notices if notice.read_at is None), default=before)
+            if newest > before and await self.push.woken(subject, newest, before):
+                count += await self.push.wake(subject)
+        return count
+
+    async def run(self, *, interval: float = 15.0) -> None:
+        """`wake_for_news` every `interval` seconds until cancelled; a failure is logged and the next round tries again."""
+        while True:
+            try:
+                await self.wake_for_news()
+            except Exception as error:  # noqa: BLE001  the next round must come
+                log.bug("portal.wake_failed", error)
+            await asyncio.sleep(interval)
 
     @cached_property
     def app(self) -> Starlette:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from sild.errors import CallerError, PlatformError
 from sild.http1 import AnyTls, fetch
@@ -87,6 +87,7 @@ class WebPush:
                     p256dh=address.p256dh,
                     auth=address.auth,
                     language=address.language,
+                    woken_for=at,
                     at=at,
                 )
             )
@@ -96,6 +97,22 @@ class WebPush:
     async def count(self, subject: str) -> int:
         query = select(func.count()).select_from(push_address).where(push_address.c.subject == subject)
         return await self._store.change(lambda c, _at: c.scalar(query) or 0)
+
+    async def waiting(self) -> dict[str, datetime]:
+        """Who has a device, and for which newest notice all of them have been woken."""
+        query = select(push_address.c.subject, func.min(push_address.c.woken_for)).group_by(
+            push_address.c.subject
+        )
+        rows = await self._store.change(lambda c, _at: c.execute(query).all())
+        return {row[0]: row[1] for row in rows}
+
+    async def woken(self, subject: str, newest: datetime, before: datetime) -> bool:
+        """Written down before the devices are woken; False when another process was first."""
+        where = (push_address.c.subject == subject, push_address.c.woken_for <= before)
+        changed = await self._store.change(
+            lambda c, _at: c.execute(update(push_address).where(*where).values(woken_for=newest)).rowcount
+        )
+        return changed > 0
 
     async def remove_all(self, subject: str) -> None:
         await self._store.change(

@@ -68,6 +68,12 @@ push_address = Table(
     Column("p256dh", String(120), nullable=False),
     Column("auth", String(40), nullable=False),
     Column("language", String(10), nullable=False),
+    Column(
+        "woken_for",
+        UtcDateTime,
+        nullable=False,
+        comment="the newest notice it was woken for, or its own beginning",
+    ),
     Column("at", UtcDateTime, nullable=False),
 )
 Index("portal_push_address_subject", push_address.c.subject)

@@ -61,6 +61,12 @@ def upgrade() -> None:
         sa.Column("p256dh", sa.String(120), nullable=False),
         sa.Column("auth", sa.String(40), nullable=False),
         sa.Column("language", sa.String(10), nullable=False),
+        sa.Column(
+            "woken_for",
+            UtcDateTime,
+            nullable=False,
+            comment="the newest notice it was woken for, or its own beginning",
+        ),
         sa.Column("at", UtcDateTime, nullable=False),
     )
     op.create_index("portal_push_address_subject", "portal_push_address", ["subject"])
