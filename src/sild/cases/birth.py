@@ -38,7 +38,7 @@ class Birth(Process):
     service = "birth"
     rules = (
         Rule("OPEN", by=("state",)),
-        Rule("RECORD", by=("state",), when=("OPENED",), once="case"),
+        Rule("RECORD", by=("state",), once="case"),
         Rule("REMIND", by=("state",), when=("OPENED", "DECLARED"), once="case"),
         Rule("REST", by=("state",), to="SILENCED"),
         Rule("SILENCE", by=("state",)),

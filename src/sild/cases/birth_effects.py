@@ -63,9 +63,7 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "HOLD_OFFER":
             return Effects(notices=_to_parents(case, "birth.notice.offer_held", reason=taken.data["reason"]))
         case "OFFER":
-            return Effects(
-                notices=_to_parents(case, "birth.notice.offer_ready") if case.status == "OFFERED" else ()
-            )
+            return _offered(case, taken)
         case "ACCEPT":
             return Effects(jobs=(Job("accept", {**taken.data, "acting": taken.person}),))
         case "REFUSE_ACCEPTANCE":
@@ -86,20 +84,25 @@ def _recorded(case: Case) -> Effects:
     parties = [Party("parent", person) for person in parents]
     if "offline" in case.data:
         return Effects(parties=tuple(parties), office=office)
-    if said.is_late:
-        return Effects(parties=tuple(parties), office=office, jobs=(Job("registered"),))
+    if said.is_late or case.has("REGISTER"):
+        names = case.given("REGISTER")
+        known = [NewNotice(person, "birth.notice.registered", _names(names)) for person in parents]
+        jobs = (Job("registered"), Job("catch_up"))
+        return Effects(
+            parties=tuple(parties), office=office, jobs=jobs, notices=tuple(known) if names else ()
+        )
     values = {"born": said.born.isoformat(), "choose_by": said.choose_by.isoformat()}
-    notices = [NewNotice(person, "birth.notice.child_recorded", values) for person in parents]
+    told = [NewNotice(person, "birth.notice.child_recorded", values) for person in parents]
     day = datetime.combine(said.choose_by, time(7), UTC) - REMINDER
     if said.needs_paternity:
         named = [said.mother, said.claimed_father]
         asked = [code for code in named if code is not None and not said.is_feared(code)]
         parties += [Party("named", person) for person in asked]
-        notices += [
+        told += [
             NewNotice(person, "birth.notice.paternity_asked") for person in asked if person not in parents
         ]
     remind = Job("remind", at=day)
-    return Effects(parties=tuple(parties), office=office, jobs=(remind,), notices=tuple(notices))
+    return Effects(parties=tuple(parties), office=office, jobs=(remind,), notices=tuple(told))
 
 
 def _answered(case: Case, taken: Taken) -> Effects:
@@ -142,15 +145,21 @@ def _examined(case: Case, taken: Taken) -> Effects:
 
 
 def _registered(case: Case, taken: Taken) -> Effects:
-    said = recorded(case)
-    follow = [Job("address")]
-    if said is not None and said.is_late:
-        follow.append(Job("catch_up"))
     notices = list(_to_parents(case, "birth.notice.registered", **_names(taken.data)))
     first = declared(case)
     if first is not None and not same_names(first.data, taken.data):
         notices += _to_parents(case, "birth.notice.other_name_registered", **_names(taken.data))
-    return Effects(jobs=(*follow, *_closing(case)), notices=tuple(notices), cancel_jobs=("examine", "remind"))
+    return Effects(
+        jobs=(Job("address"), *_closing(case)), notices=tuple(notices), cancel_jobs=("examine", "remind")
+    )
+
+
+def _offered(case: Case, taken: Taken) -> Effects:
+    """Told once for each version of the offer."""
+    before = [offer.data for offer in case.all("OFFER") if offer.seq < taken.seq]
+    if case.status != "OFFERED" or taken.data in before:
+        return Effects()
+    return Effects(notices=_to_parents(case, "birth.notice.offer_ready"))
 
 
 def _news(case: Case, taken: Taken) -> tuple[NewNotice, ...]:

@@ -38,11 +38,13 @@ class BirthFollow:
 
     async def address(self, work: Work) -> None:
         """The child lives with the parent whose home was chosen; what cannot be entered, an office enters by hand."""
+        first = declared(work.case) if work.case is not None else None
+        if first is None:  # registered by an office without us
+            return
         case, said = known_in(work)
-        first = declared(case)
-        chosen = first.data.get("address") if first is not None else None
-        home = {"mother": said.mother, "father": said.father or said.claimed_father}.get(chosen or "")
-        if first is None or home is None:
+        chosen = first.data["address"]
+        home = {"mother": said.mother, "father": said.father or said.claimed_father}.get(chosen)
+        if home is None:
             return
         try:
             path = f"/persons/{bare(home)}/residence"
