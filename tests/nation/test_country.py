@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,8 +19,10 @@ import pytest
 import pytest_asyncio
 
 from sild.adapter import CallContext, XRoadFault
-from sild.errors import CallerError
+from sild.errors import CallerError, PeerError
 from sild.nation import COUNTRY, DEMO, Nation
+from sild.nation.browser import Browser
+from sild.nation.journeys import log_in
 from sild.registries.hospital.register import HospitalRegister, NewBirth
 from sild.xroad import ServiceId
 
@@ -113,6 +114,17 @@ async def test_nobody_sends_events_in_anothers_name(country: Nation) -> None:
     with pytest.raises(XRoadFault) as refused:
         await country.systems.clients["hospital"].post(events, body=b"{}", context=context())
     assert "access_denied" in refused.value.code
+
+
+async def test_people_log_in_and_only_officials_as_officials(country: Nation) -> None:
+    """Cookies of portal and identity provider share a host; the journey is in test_demo.py."""
+    portal = country.description["portal"]["address"]  # type: ignore[index]
+    people = {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
+    for who, language in (("married_mother", "en"), ("married_father", "et"), ("single_mother", "vi")):
+        page = await log_in(Browser(language), portal, people[who])
+        assert people[who]["name"] in page.text
+    with pytest.raises(PeerError):  # no official: refused, told on a page
+        await log_in(Browser(), portal, people["married_mother"], official=True)
 
 
 async def test_everything_listens_on_loopback_alone(country: Nation) -> None:
@@ -226,37 +238,42 @@ asyncio.run(main())
 """
 
 
-async def test_killed_and_started_again(tmp_path: Path) -> None:
-    """A notice written just before the kill arrives after it; nothing is founded twice."""
+@asynccontextmanager
+async def running(directory: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A country in a process of its own, killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROGRAM, str(tmp_path / "n"), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", PROGRAM, str(directory), stdout=asyncio.subprocess.PIPE
     )
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"serving\n"
-    before = json.loads((tmp_path / "n" / "nation.json").read_text())
-    os.kill(process.pid, signal.SIGKILL)
-    await process.wait()
-    hospital = HospitalRegister.open(tmp_path / "n" / "hospital")
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"serving\n"
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_killed_and_started_again(tmp_path: Path) -> None:
+    """A notice written when nothing ran arrives afterwards; nothing is founded twice."""
+    directory = tmp_path / "n"
+    async with running(directory):
+        before = json.loads((directory / "nation.json").read_text())
+    people = {one["id"]: one for one in before["test_people"]}
+    hospital = HospitalRegister.open(directory / "hospital")
     birth = NewBirth(
-        next(p["code"] for p in before["test_people"] if p["id"] == "married_mother"),
-        None,
-        "male",
-        hospital.kernel.local_now - timedelta(hours=1),
+        people["married_mother"]["code"], None, "male", hospital.kernel.local_now - timedelta(hours=1)
     )
-    midwife = next(p["code"] for p in before["test_people"] if p["id"] == "midwife")
-    hospital.note_birth(birth, author=midwife, token=uuid4().hex)
-    hospital.close()
-    async with await Nation.start(tmp_path / "n", plan=SMALL) as again:
-        assert again.description == before
-        assert again.systems is not None
-        running = again.systems.registers["hospital"].register
-        assert isinstance(running, HospitalRegister)
+    hospital.note_birth(birth, author=people["midwife"]["code"], token=uuid4().hex)
 
-        async def arrived() -> str | None:
-            (notice,) = await asyncio.to_thread(running.notices)
-            return notice.state if notice.state != "waiting" else None
+    async def arrived() -> str | None:
+        (notice,) = await asyncio.to_thread(hospital.notices)
+        return notice.state if notice.state != "waiting" else None
 
+    async with running(directory):
         assert await soon(arrived) == "arrived"
+        assert json.loads((directory / "nation.json").read_text()) == before
+    hospital.close()
 
 
 async def test_a_part_that_ends_is_told_and_the_rest_ends_in_order(tmp_path: Path) -> None:

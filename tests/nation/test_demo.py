@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 Value = Any  # JSON
-STEPS = 6
+STEPS = 6 + 9  # one exchange, the birth of a child
+AGAIN = 6 + 3  # of the birth, what an earlier start left
 MEMORY_BOUND = 300 * 2**20
 
 
@@ -35,7 +36,7 @@ class Run:
 
 def demo(directory: Path, *options: str) -> Run:
     command = [sys.executable, "-m", "sild", "demo", "--once", "--json", "--dir", str(directory), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return Run(
         done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr, directory
     )
@@ -75,15 +76,31 @@ def test_the_description_names_everything_the_design_asks_for(first: Run) -> Non
     for server in servers.values():
         assert server["addresses"].keys() >= {"client_http", "client_https", "server_proxy", "ocsp_responder"}
     for member in nation["members"]:
-        assert member["id"].startswith("SILD:GOV:")
+        assert member["id"].startswith(("SILD:GOV:", "SILD:COM:"))
         assert set(member["security_servers"]) <= servers.keys()
         assert member["subsystems"]
-    (service,) = nation["services"]
+    service = nation["services"][0]
     assert service["id"] == "SILD:GOV:70000002:population:persons"
+    assert len({each["id"] for each in nation["services"]}) == len(nation["services"]) == 11
     assert service["description_url"].endswith("/openapi.json")
     assert service["description_url"].startswith(nation["registers"][0]["address"])
-    assert len(nation["test_people"]) == 5
-    assert all(person["code"] and person["name"] for person in nation["test_people"])
+    assert [each["id"].rpartition(":")[2] for each in nation["registers"]] == [
+        "population", "residence", "social", "education", "insurance", "hospital"
+    ]  # fmt: skip
+    assert nation["portal"]["address"].startswith("http://localhost:")
+    assert nation["openid"]["issuer"].startswith("http://localhost:")
+    people = {person["id"]: person for person in nation["test_people"]}
+    assert {
+        "married_mother",
+        "unmarried_father",
+        "single_mother",
+        "owner",
+        "vn_mother",
+        "birth_official",
+        "midwife",
+    } <= people.keys()
+    assert all(person["code"] and person["name"] and person["good_for"] for person in people.values())
+    assert people["birth_official"]["authority"] == "birth@0793"
     assert nation["api_keys"] == {}
 
 
@@ -118,6 +135,7 @@ def test_a_restart_goes_on_with_the_same_nation(first: Run) -> None:
     logged = logged_requests(first)
     again = demo(first.directory, "--log-level", "DEBUG")
     assert again.status == 0, again.errors
+    assert [step["ok"] for step in again.of("step")] == [True] * AGAIN
     assert again.description == before
     assert Path(before["anchor_file"]).read_bytes() == anchor
     assert logged_requests(again)[: len(logged)] == logged
@@ -131,7 +149,7 @@ def _nothing_secret_or_personal_is_told(run: Run) -> None:
     printed = json.dumps(run.events) + run.errors + json.dumps(run.description)
     for secret in json.loads((run.directory / "secrets.json").read_text()).values():
         assert secret not in printed
-    for person in run.description["test_people"]:  # the story prints one person; log lines none
+    for person in run.description["test_people"]:  # the story prints some people; log lines none
         assert person["code"] not in run.errors
         assert person["name"] not in run.errors
 

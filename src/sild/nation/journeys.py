@@ -15,7 +15,7 @@ from sild.errors import PeerError, PlatformError
 from sild.nation.browser import Browser, Page
 from sild.nation.story import Step
 
-__all__ = ["tell_birth"]
+__all__ = ["log_in", "tell_birth"]
 
 T = TypeVar("T")
 PATIENCE = 30.0
