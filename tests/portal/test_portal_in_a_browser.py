@@ -98,6 +98,7 @@ def context(browser: Browser, size: str, language: str, **more: object) -> Brows
     return browser.new_context(**settings)  # type: ignore[arg-type]  playwright's own union
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["et", "vi", "en"])
 @pytest.mark.parametrize("size", ["phone", "desk"])
 def test_every_screen(world: PortalWorld, browser: Browser, size: str, language: str) -> None:

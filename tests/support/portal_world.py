@@ -20,7 +20,7 @@ import sild
 from sild.catalogue import parse_profile
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings, TestPerson
 from sild.openid import Client, Mandate, Party
-from sild.portal import FactSource, Office, Portal, PortalSettings
+from sild.portal import Cases, FactSource, Office, Portal, PortalSettings
 from support.asgi import serving
 from support.identity_world import Clock, Register
 from support.portal_cases import CasesDouble, EvidenceDouble, ExchangeDouble
@@ -43,7 +43,8 @@ SOURCES = (
 
 
 class PortalWorld:
-    def __init__(self, directory: Path, **settings: Any) -> None:
+    def __init__(self, directory: Path, cases: Cases | None = None, **settings: Any) -> None:
+        """cases: instead of the double."""
         self.clock = Clock()
         self.cases, self.exchange = CasesDouble(), ExchangeDouble()
         self.register = Register()
@@ -91,7 +92,7 @@ class PortalWorld:
         profile = yaml.safe_load((Path(sild.__file__).parent / "profiles" / "ee.yaml").read_text())
         self.portal = Portal(
             PortalSettings(**{**values, **settings}),
-            self.cases,
+            cases or self.cases,
             self.exchange,
             parse_profile(profile),
             self.clock,
