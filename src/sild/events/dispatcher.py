@@ -55,7 +55,8 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001  (no event may end the delivery of all others)
                 log.bug("events.dispatch_failed", error)
             try:
-                await asyncio.wait_for(self._awake.wait(), LOOK_AGAIN)
+                async with asyncio.timeout(LOOK_AGAIN):  # wait_for can lose a cancellation in Python 3.11
+                    await self._awake.wait()
             except TimeoutError:
                 pass
 

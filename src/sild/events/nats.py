@@ -99,7 +99,8 @@ class NatsDispatcher:
             if taken:
                 continue
             try:
-                await asyncio.wait_for(self._awake.wait(), LOOK_AGAIN)
+                async with asyncio.timeout(LOOK_AGAIN):  # wait_for can lose a cancellation in Python 3.11
+                    await self._awake.wait()
             except TimeoutError:
                 pass
 

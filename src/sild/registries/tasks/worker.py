@@ -81,7 +81,8 @@ class Worker:
             except Exception as error:  # noqa: BLE001  (no task may end the work on all others)
                 log.bug("tasks.failed", error)
             try:
-                await asyncio.wait_for(self._awake.wait(), LOOK_AGAIN)
+                async with asyncio.timeout(LOOK_AGAIN):  # wait_for can lose a cancellation in Python 3.11
+                    await self._awake.wait()
             except TimeoutError:
                 pass
 
