@@ -311,6 +311,7 @@ class Nation:
         ):
             running = await self._serve(serve_application(application, HOST, self.ports.systems[port]))
             self._watch(name, running.ended)
+        self._run("the portal's wake-ups", opened.portal.run())
 
     @property
     def issuer(self) -> str:
