@@ -189,11 +189,23 @@ def test_something_behind_the_archive(tmp_path: Path, server: GnuPG, kind: tuple
     target, content, more = (tmp_path / name for name in ("1.zip.gpg", "content", "more"))
     with ArchiveEncryption(server.home).encrypting(target, ()) as pipe:
         pipe.write(b"archive")
-    with open_encrypted(target, server.home) as opened:
+    with open_encrypted(target, server.home, 1 << 30) as opened:
         assert opened.file.read() == b"archive"
     content.write_bytes(b"more")
     options = ("--trust-model", "always", "--output", str(more))
     assert server(*options, *kind, str(content)).returncode == 0
     target.write_bytes(target.read_bytes() + more.read_bytes())
-    with pytest.raises(PeerError, match="damaged"), open_encrypted(target, server.home):
+    with pytest.raises(PeerError, match="damaged"), open_encrypted(target, server.home, 1 << 30):
         pass
+
+
+def test_one_that_grows(conf: Path, tmp_path: Path, server: GnuPG) -> None:
+    """Compressed, a few kilobytes become as many as somebody likes: on the disk of who only wants to look."""
+    path = tmp_path / "mlog-20261122120000-20261122120001-0123456789abcdef.zip"
+    path.write_bytes(bytes(3 << 20))
+    target = encrypted(path, server)
+    status, facts = judge(target, conf, "--gpg-home", str(server.home), "--max-output", "2")
+    assert (status, facts["verdict"]) == (2, "cannot_tell")
+    assert "more than 2097152 bytes" in facts["message"] and "--max-output" in facts["next_step"]
+    status, facts = judge(target, conf, "--gpg-home", str(server.home), "--max-output", "3")
+    assert status == 1 and "--max-output" not in (facts["next_step"] or "")

@@ -118,3 +118,22 @@ async def test_one_asks_for_ocsp_responses(url: str, world: SignerWorld) -> None
         while not await other.ocsp.asks():
             await asyncio.sleep(0.02)
     other.close()
+
+
+async def test_both_import_a_certificate_at_once(url: str, world: SignerWorld) -> None:
+    stores = [SignerStore(url) for _ in range(2)]
+    tokens = [token_in(store) for store in stores]
+    await tokens[0].initialize(PIN)
+    for token in tokens:
+        await token.login(PIN)
+    world.token = tokens[0]
+    one, other = (signer_of(world, store, token) for store, token in zip(stores, tokens, strict=True))
+    info = await world.certify(one)
+    await tokens[1].reload()
+    assert other.keyring.certificates() == ()  # it has not heard of it yet
+    with pytest.raises(CallerError) as caught:
+        await other.keyring.import_certificate(info.certificate, member=MEMBER)
+    assert caught.value.code == "cert_exists"
+    assert len(stores[0].certificates()) == 1
+    one.close()
+    other.close()

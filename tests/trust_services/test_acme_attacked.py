@@ -251,6 +251,28 @@ def test_external_account_bindings(authority: Authority) -> None:
     assert problem(client.order()) == "unauthorized"
 
 
+def test_an_external_account_removed_while_it_is_bound(authority: Authority) -> None:
+    """Removed after the binding was found good, before the account is written: else nobody could revoke it any more."""
+    acme = authority.acme
+    external = acme.add_external_account("Member", subject=None)
+    client, accounts = authority.client(), acme.accounts
+    binding = client.bind(external.kid, external.mac_key)
+    found = accounts._store.external_account
+
+    def removed_meanwhile(kid: str) -> object:
+        before = found(kid)
+        assert acme.remove_external_account(kid)
+        return before
+
+    accounts._store.external_account = removed_meanwhile  # type: ignore[method-assign,assignment]
+    try:
+        answer = client.register(externalAccountBinding=binding)
+    finally:
+        del accounts._store.external_account
+    assert problem(answer) == "unauthorized"
+    assert problem(client.register(onlyReturnExisting=True)) == "accountDoesNotExist"
+
+
 def test_the_secrets_of_bindings_are_sealed(authority: Authority) -> None:
     external = authority.acme.add_external_account("Member", subject=None)
     stored = authority.acme._store.external_account(external.kid)

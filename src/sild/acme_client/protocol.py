@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from acme import challenges, client, errors, messages
@@ -28,8 +29,11 @@ from josepy.jwk import JWK
 from sild.acme_client.configuration import ExternalAccount
 from sild.acme_client.errors import AcmeRefusal, AcmeUnavailable
 from sild.errors import PeerError
+from sild.telemetry import get_logger
 
 __all__ = ["AcmeConnection", "OrderGone", "certificate_id"]
+
+log = get_logger("acme_client")
 
 USER_AGENT = "Sild"
 REQUEST_SECONDS = 20
@@ -41,6 +45,29 @@ Publish = Callable[[str, str], None]
 
 class OrderGone(Exception):
     """The authority knows an earlier order no more, or has given it up: a new one is needed."""
+
+
+class RedirectedElsewhere(requests.RequestException):
+    """The authority sends us to another host: what is signed for it, and what it is trusted for, is no other's."""
+
+
+class _Session(requests.Session):
+    """Nothing but the settings says how the authority is reached: no proxy, password or authority of the environment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target is not None:
+            before, after = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
+            if before[:2] != after[:2]:
+                resp.close()
+                raise RedirectedElsewhere(
+                    f"redirected from {before.netloc} to {after.scheme}://{after.netloc}"
+                )
+        return target
 
 
 class _NewOrder(messages.NewOrder):
@@ -64,11 +91,20 @@ class AcmeConnection:
 
     def __init__(self, directory_url: str, *, ca_certificates: Path | None) -> None:
         self._net = client.ClientNetwork(alg=ES256, user_agent=USER_AGENT, timeout=REQUEST_SECONDS)
+        self._net.session = _Session()
+        if not directory_url.startswith("https:"):
+            log.warning(
+                "acme.directory_without_tls", directory=directory_url
+            )  # an authority nobody has proven
         if ca_certificates is not None:
             self._net.verify_ssl = str(ca_certificates)  # type: ignore[assignment] # passed on to requests as it is
-        with _speaking("acme.fetching_metadata_error", f"the ACME server {directory_url} cannot be read"):
-            directory = client.ClientV2.get_directory(directory_url, self._net)
-            self._acme = client.ClientV2(directory, self._net)
+        try:
+            with _speaking("acme.fetching_metadata_error", f"the ACME server {directory_url} cannot be read"):
+                directory = client.ClientV2.get_directory(directory_url, self._net)
+                self._acme = client.ClientV2(directory, self._net)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._net.session.close()

@@ -8,7 +8,6 @@ takes either the old or the new.
 from __future__ import annotations
 
 import ipaddress
-import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from sild.central_server.validation import is_ip
 from sild.errors import CallerError, Unavailable
 from sild.http1 import TlsContext, information_system_server_context
 from sild.pki import Certificate, CertificateProfile, PrivateKey, issue_certificate
+from sild.private_files import write_private
 from sild.telemetry import get_logger
 
 __all__ = ["ManagementServiceTls", "ServiceTls"]
@@ -165,16 +165,9 @@ def _write(file: Path, key: PrivateKey, chain: list[Certificate]) -> None:
     """Readable by its owner alone; whole or not at all."""
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     pem += b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
-    partial = file.with_suffix(".new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(pem)
-            opened.flush()
-            os.fsync(descriptor)
-        partial.replace(file)
+        write_private(file, pem)
     except OSError as error:
         raise _unavailable(file, error) from error
 

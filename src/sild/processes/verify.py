@@ -11,6 +11,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +23,7 @@ from sild.configuration_client import ConfigurationClient, load_globalconf
 from sild.errors import PeerError, PlatformError, Unavailable
 from sild.processes.verify_archive import JudgeContainer, judge_archive
 from sild.processes.verify_chain import judge_directory
-from sild.processes.verify_openpgp import is_encrypted, open_encrypted
+from sild.processes.verify_openpgp import TooLarge, is_encrypted, open_encrypted
 from sild.processes.verify_report import Judgement, Verdict, as_json, as_text, next_step_of
 from sild.signatures import Signature, read_asice
 from sild.xroad.evidence import EvidenceReport, verify_container, verify_transport_message
@@ -34,6 +35,7 @@ from sild.xroad.verification import CertificateVerifier
 __all__ = ["command", "judge"]
 
 EXIT_STATUS = {Verdict.VALID: 0, Verdict.INVALID: 1, Verdict.CANNOT_TELL: 2}
+MAX_OUTPUT_MIB = 4096  # an archive is of 32 MiB and the message that is the last of it
 MAX_CONFIGURATION_BYTES = 512 * 1024 * 1024
 
 # A recorded message is judged as of now unless told otherwise. These refusals may only mean that now is too late.
@@ -74,8 +76,17 @@ def _read_time(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="GnuPG's home directory for encrypted archives: the recipient's secret key and the server's public one.",
 )
+@click.option(
+    "--max-output",
+    type=click.IntRange(min=1),
+    default=MAX_OUTPUT_MIB,
+    show_default=True,
+    help="MiB of disk that decrypting one archive may take.",
+)
 @click.option("--json", "wants_json", is_flag=True, help="One JSON object instead of the report for people.")
-def command(file: Path, conf: Path, at: datetime | None, gpg_home: Path | None, wants_json: bool) -> int:
+def command(
+    file: Path, conf: Path, at: datetime | None, gpg_home: Path | None, max_output: int, wants_json: bool
+) -> int:
     """Judge FILE: an evidence container (.asice), a message-log archive (.zip, .zip.gpg), a directory of archives, or a
     recorded transport message.
 
@@ -83,7 +94,8 @@ def command(file: Path, conf: Path, at: datetime | None, gpg_home: Path | None, 
     """
     try:
         globalconf, now = load_configuration(conf), datetime.now(UTC)
-        judgement = judge(file, globalconf, at=at, now=now, gpg_home=gpg_home)
+        encryption = Decryption(gpg_home, max_output << 20)
+        judgement = judge(file, globalconf, at=at, now=now, decryption=encryption)
     except PlatformError as error:
         judgement = Judgement(
             str(file),
@@ -137,19 +149,34 @@ def _unpack(path: Path, directory: Path) -> None:
 # --- judging ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Decryption:
+    """home: GnuPG's directory, None: the user's own.  max_output: bytes of one archive."""
+
+    home: Path | None = None
+    max_output: int = MAX_OUTPUT_MIB << 20
+
+
 def judge(
-    path: Path, globalconf: GlobalConf, *, at: datetime | None, now: datetime, gpg_home: Path | None = None
+    path: Path,
+    globalconf: GlobalConf,
+    *,
+    at: datetime | None,
+    now: datetime,
+    decryption: Decryption = Decryption(),
 ) -> Judgement:
     """Judge one file, or all archives of a directory. Raises nothing but what the operating system raises while reading."""
     verifier = CertificateVerifier()
     if path.is_dir():
-        return judge_directory(path, lambda file: judge(file, globalconf, at=at, now=now, gpg_home=gpg_home))
+        return judge_directory(
+            path, lambda file: judge(file, globalconf, at=at, now=now, decryption=decryption)
+        )
 
     def of_archive(name: str, container: BinaryIO) -> Judgement:
         return judge_container(name, container, globalconf, at, verifier)
 
     if is_encrypted(path):
-        return _judge_encrypted(path, gpg_home, of_archive)
+        return _judge_encrypted(path, decryption, of_archive)
     with path.open("rb") as file:
         start = file.read(8192)
         file.seek(0)
@@ -170,9 +197,9 @@ def judge(
         return judge_container(str(path), file, globalconf, at, verifier)
 
 
-def _judge_encrypted(path: Path, gpg_home: Path | None, judge_container: JudgeContainer) -> Judgement:
+def _judge_encrypted(path: Path, decryption: Decryption, judge_container: JudgeContainer) -> Judgement:
     try:
-        with open_encrypted(path, gpg_home) as opened:
+        with open_encrypted(path, decryption.home, decryption.max_output) as opened:
             judgement = judge_archive(str(path), opened.file, judge_container)
             judgement.facts["openpgp_signer"] = opened.signer
             return judgement
@@ -182,7 +209,9 @@ def _judge_encrypted(path: Path, gpg_home: Path | None, judge_container: JudgeCo
         if isinstance(error, Unavailable):
             judgement.verdict = Verdict.CANNOT_TELL
             judgement.next_step = (
-                "Give --gpg-home with the secret key it is for and the public key of the server."
+                "If it is as large as that, give a higher --max-output and the disk for it."
+                if isinstance(error, TooLarge)
+                else "Give --gpg-home with the secret key it is for and the public key of the server."
             )
         return judgement
 

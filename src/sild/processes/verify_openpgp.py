@@ -12,7 +12,14 @@ from typing import BinaryIO, cast
 
 from sild.errors import PeerError, TrustError, Unavailable
 
-__all__ = ["Opened", "is_encrypted", "open_encrypted"]
+__all__ = ["Opened", "TooLarge", "is_encrypted", "open_encrypted"]
+
+
+CHUNK = 1 << 20
+
+
+class TooLarge(Unavailable):
+    """More than one wants to have on the disk; whether it is a good archive is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +35,12 @@ def is_encrypted(path: Path) -> bool:
 
 
 @contextmanager
-def open_encrypted(path: Path, home: Path | None) -> Iterator[Opened]:
+def open_encrypted(path: Path, home: Path | None, max_output: int) -> Iterator[Opened]:
     """home: GnuPG's home directory with the recipient's secret key and the server's public key; None: the user's own.
+    max_output: bytes; a few compressed ones can become any number.
 
     Raises TrustError (`invalid_signature_value`: signed by nobody, wrongly, or by a key that is expired or revoked), PeerError
-    (`io_error`: damaged), Unavailable (`io_error`: no gpg, or none of the keys needed).
+    (`io_error`: damaged), Unavailable (`io_error`: no gpg, or none of the keys needed; TooLarge).
     """
     where = () if home is None else ("--homedir", str(home))
     options = ("--batch", "--no-tty", "--trust-model", "always", "--no-auto-key-locate")
@@ -41,22 +49,34 @@ def open_encrypted(path: Path, home: Path | None) -> Iterator[Opened]:
         status = ("--status-fd", str(said.fileno()))
         try:
             command = ["gpg", *where, *options, *status, "--decrypt", "--", str(path)]
-            done = subprocess.run(  # noqa: S603 - an argument vector
+            gpg = subprocess.Popen(  # noqa: S603 - an argument vector
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=plain,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(said.fileno(),),
-                check=False,
             )
+            with gpg:
+                _take(gpg, cast(BinaryIO, plain), max_output)
         except OSError as error:
             raise Unavailable(f"gpg: {error.strerror or error}", code="io_error") from error
         said.seek(0)
         signer = _signer(said.read().decode(errors="replace"))
-        if done.returncode:
+        if gpg.returncode:
             raise PeerError("the archive is damaged: something stands behind it", code="io_error")
         plain.seek(0)
         yield Opened(cast(BinaryIO, plain), signer)
+
+
+def _take(gpg: subprocess.Popen[bytes], plain: BinaryIO, max_output: int) -> None:
+    assert gpg.stdout is not None
+    size = 0
+    while data := gpg.stdout.read(CHUNK):
+        size += len(data)
+        if size > max_output:
+            gpg.kill()
+            raise TooLarge(f"the archive is of more than {max_output} bytes when decrypted", code="io_error")
+        plain.write(data)
 
 
 def _signer(said: str) -> str:

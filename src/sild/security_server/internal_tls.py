@@ -6,8 +6,6 @@ only this process may read, not in a token. X-Road's: RSA-2048, for clients that
 
 from __future__ import annotations
 
-import contextlib
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import randbits
@@ -24,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from sild.errors import CallerError
 from sild.pki import Certificate, CertificateProfile, PrivateKey, der, issue_certificate, read_certificate
+from sild.private_files import write_private
 from sild.signer import KeyAlgorithm
 
 __all__ = ["InternalTls"]
@@ -78,12 +77,4 @@ class InternalTls:
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         pem += certificate.public_bytes(Encoding.PEM)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-        try:
-            with contextlib.suppress(FileExistsError):  # another process was quicker: then its key it is
-                self._path.hardlink_to(unfinished)
-        finally:
-            unfinished.unlink()
+        write_private(self._path, pem, replace=False)  # another process may be quicker: then its key it is

@@ -30,7 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from sild.database import open_database
-from sild.errors import Unavailable
+from sild.errors import CallerError, Unavailable
 from sild.pki import certificate_sha1, read_certificate
 from sild.signer.certificates import CertificateInfo, CertificateRequest, CertificateStatus, KeyUsage
 from sild.xroad.identifiers import ClientId
@@ -43,7 +43,7 @@ certificate = Table(
     "certificate",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("sha1", Text),
+    Column("sha1", Text, unique=True),
     Column("key_id", Text),
     Column("usage", Text),
     Column("member", Text, comment="REST form DEV/COM/1234"),
@@ -137,7 +137,7 @@ class Store:
         status: CertificateStatus,
         is_active: bool,
     ) -> None:
-        """Also forgets the requests it answers."""
+        """Also forgets the requests it answers. Raises CallerError (`cert_exists`): another process was quicker."""
         values = {
             "sha1": certificate_sha1(info_der).hex(),
             "key_id": key_id,
@@ -148,7 +148,11 @@ class Store:
             "der": info_der,
         }
         with self._change() as connection:
-            connection.execute(insert(certificate), values)
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            statement = dialect.insert(certificate).values(values)
+            once = statement.on_conflict_do_nothing(index_elements=["sha1"]).returning(certificate.c.id)
+            if connection.execute(once).first() is None:
+                raise CallerError("the certificate is here already", code="cert_exists")
             connection.execute(delete(certificate_request).where(certificate_request.c.key_id == key_id))
 
     def update_certificate(self, sha1: str, **values: str | bool) -> None:

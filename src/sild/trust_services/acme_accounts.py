@@ -178,7 +178,9 @@ class AcmeAccounts:
         if not self._store.add_account(account_id, thumbprint, jwk, contact, kid, at=self._clock()):
             known = self._store.account_of_key(thumbprint)  # two requests at once
             if known is None:
-                raise AcmeProblem("unauthorized", "the external account is bound to another account")
+                raise AcmeProblem(
+                    "unauthorized", "the external account is bound to another account, or removed"
+                )
             return known, False
         log.info("acme.account_created", account=account_id, external_account=kid)
         return Account(account_id, jwk, "valid", contact, kid), True

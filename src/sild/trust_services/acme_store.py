@@ -193,7 +193,7 @@ class AcmeStore:
         *,
         at: datetime,
     ) -> bool:
-        """False when the key has an account, or the external account has."""
+        """False when the key has an account, or the external account has one or is removed."""
         values = {
             "id": account_id,
             "thumbprint": thumbprint,
@@ -205,6 +205,8 @@ class AcmeStore:
         }
         try:
             with self._transaction() as connection:
+                if kid is not None and not _held(connection, kid):
+                    return False
                 connection.execute(insert(acme_account), values)
                 _audit(connection, at, f"acme:{account_id}", "acme_account", {"kid": kid})
         except IntegrityError:
@@ -426,6 +428,17 @@ def _authorization(row: Any) -> Authorization:  # SQLAlchemy's rows are typed by
         validated_at=_maybe_time(row.validated_at),
         problem=None if row.problem is None else json.loads(row.problem),
     )
+
+
+def _held(connection: Connection, kid: str) -> bool:
+    """Whether the external account is there still; it stays so until the transaction ends, its removal waits."""
+    external = acme_external_account.c
+    found = connection.execute(
+        update(acme_external_account)
+        .where(external.kid == kid, external.removed_at.is_(None))
+        .values(holder=external.holder)
+    )
+    return bool(found.rowcount)
 
 
 def _audit(
