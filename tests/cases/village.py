@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from shutil import copytree, rmtree
 from tempfile import mkdtemp
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from registries.families import couple
@@ -178,7 +179,9 @@ class Asks:
 
 
 class Village:
-    """Started, subscribed and published; `settle` until nothing more happens."""
+    """Started, subscribed and published; `settle` until nothing more happens. subscriptions: of a register, in place of the usual."""
+
+    subscriptions: ClassVar[dict] = {}
 
     def __init__(self, directory, url=None, people=400, country="EE") -> None:
         self.directory, self.url = directory, url
@@ -194,12 +197,15 @@ class Village:
             made = register.open(directory / name, system=system, people=people, clock=self.clock)
             self.registers[name] = made
             self.wire.apps[name] = app(made)
-            for subscriber, types in SUBSCRIPTIONS[name].items():
+            for subscriber, types in {**SUBSCRIPTIONS, **self.subscriptions}[name].items():
                 address = SYSTEM if subscriber == "portal" else f"/SILD/{REGISTERS[subscriber]}"
                 made.kernel.outbox.subscribe(address, "events", types)
             self.dispatchers[name] = Dispatcher(made.kernel.outbox, self._deliver, clock=self.clock)
             if hasattr(made, "worker"):
                 self.workers[name] = made.worker(Asks(self.wire, name))
+
+    def processes(self):
+        return [Birth(self.packs), AskWhy(), OfflineConflict()]
 
     def clock(self):
         return self.now
@@ -236,7 +242,7 @@ class Village:
             system=SYSTEM,
             exchange=self.wire,
             packs=self.packs,
-            processes=[Birth(self.packs), AskWhy(), OfflineConflict()],
+            processes=self.processes(),
             registers=REGISTERS,
             mandates=self.mandates,
             clock=self.clock,

@@ -1,14 +1,242 @@
-"""J2, moving home: a resident says who moves where; owners and custodians answer; an official registers it (docs/journeys.md)."""
+"""J2, moving home: a resident says who moves where; owners and custodians answer; an official registers it (docs/journeys.md).
+
+    OPENED ─FIND▶ PLACED ─SEND▶ SENT ─ASK▶ ASKED ─answers▶ RECEIVED ─ACCEPT▶ ACCEPTED ─DECIDE▶ REGISTERING ─REGISTER▶ REGISTERED
+                    ▲             └─MISS▶ MISSING   └▶ DISPUTED ─SETTLE▶ ┘ └──RETURN──┴▶ RETURNED                  TELL▶ CLOSED
+                    └──── SEND ◀──────────┴─────────────────────────────────────────────────┘
+
+The day of sending is kept apart from the valid receipt, with which the clock begins (ACCEPT). Owners who refuse or say nothing leave
+an entry to the level of the commune; owners who differ stop the case for people. A home that another notice has registered already
+ends this one (MERGE). After a protection order people go on by hand; after the resident's death there is silence.
+
+move_facts.py  what the case knows     move_effects.py  what follows     move_jobs.py  what takes time
+move_screens.py, move_answers.py  what is shown, chosen from, and looked over     removal.py  "this person does not live here"
+"""
 
 from __future__ import annotations
 
-from sild.cases.process import OPENED, Process, Rule
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sild.cases.actor import Actor
+from sild.cases.case import Case, Taken
+from sild.cases.move_answers import check_notice, check_place, check_return
+from sild.cases.move_effects import PAUSES, effects_of, entered
+from sild.cases.move_facts import (
+    ANSWERS,
+    BY_ROLE,
+    DESK,
+    TO_SEND,
+    Grounds,
+    answers_of,
+    desk_status,
+    is_kept_from,
+    left_out,
+    level_of,
+    movers_of,
+    sent,
+    verdict,
+)
+from sild.cases.move_jobs import MoveJobs
+from sild.cases.move_screens import MoveScreens
+from sild.cases.packs import Packs
+from sild.cases.process import OPENED, Asking, Effects, Given, JobFunction, Process, Rule, Waiting
+from sild.cases.refusals import Refused
+from sild.cases.views import FactLine, FailedBody, Options
+from sild.catalogue import Defect, Screen
+from sild.i18n import Texts
 
 __all__ = ["Move"]
+
+OPEN_ANSWERS = ("ASKED", "DISPUTED")
+BEFORE_ENTRY = (OPENED, *TO_SEND, "SENT", "ASKED", "DISPUTED", *DESK)
 
 
 class Move(Process):
     service = "move"
     opener = "resident"
-    rules = (Rule("WITHDRAW", by=("resident",), when=(OPENED,), to="WITHDRAWN"),)
-    closed = ("CLOSED", "WITHDRAWN")
+    rules = (
+        # the resident
+        Rule("FIND", by=("resident",), when=(OPENED, *TO_SEND), screen="move.place"),
+        Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", resumes=True),
+        Rule("WITHDRAW", by=("resident",), when=(OPENED, *TO_SEND), to="WITHDRAWN", screen="move.notice"),
+        # whose word is needed
+        Rule("CONSENT", by=("owner",), when=OPEN_ANSWERS, screen="move.consent", acr="substantial"),
+        Rule("REFUSE", by=("owner",), when=OPEN_ANSWERS, screen="move.consent", acr="substantial"),
+        Rule("JOIN", by=("mover",), when=("ASKED",), screen="move.join", acr="substantial"),
+        Rule("DECLINE", by=("mover",), when=("ASKED",), screen="move.join", acr="substantial"),
+        Rule("ALLOW", by=("custodian",), when=("ASKED",), screen="move.custody", acr="substantial"),
+        Rule("FORBID", by=("custodian",), when=("ASKED",), screen="move.custody", acr="substantial"),
+        Rule("ASK", by=("state",), when=("SENT",)),
+        Rule("MISS", by=("state",), when=("SENT", "REGISTERING"), to="MISSING"),
+        Rule("REFER", by=("state",), when=("MISSING",)),
+        Rule("REMIND", by=("state",), when=("ASKED",)),
+        Rule("LAPSE", by=("state",), when=("ASKED",)),
+        # the official
+        Rule("SETTLE", by=("official",), when=("DISPUTED",), screen="move.dispute", decides=True),
+        Rule("ACCEPT", by=("official",), when=("RECEIVED",), to="ACCEPTED", screen="move.desk", decides=True),
+        Rule("RETURN", by=("official",), when=DESK, to="RETURNED", screen="move.desk", decides=True, stops="returned", is_return=True),
+        Rule("DECIDE", by=("official",), when=("ACCEPTED",), to="REGISTERING", screen="move.decide", decides=True),
+        # the registers
+        Rule("HALT", by=("state",), when=("REGISTERING",), to="ACCEPTED"),
+        Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
+        Rule("TELL", by=("state",), when=("REGISTERED",)),
+        Rule("LEARN", by=("state",), when=("SENT", "ASKED", "DISPUTED", *DESK, "RETURNED")),
+        Rule("MERGE", by=("state",), when=("SENT", "ASKED", "DISPUTED", *DESK, "RETURNED"), to="MERGED"),
+        Rule("SILENCE", by=("state",)),
+    )  # fmt: skip
+    waiting = (
+        Waiting("move.place", "resident", (OPENED,)),
+        Waiting("move.notice", "resident", TO_SEND),
+        Waiting("move.consent", "owner", OPEN_ANSWERS, deadline="move.owner_answer"),
+        Waiting("move.join", "mover", ("ASKED",), deadline="move.owner_answer"),
+        Waiting("move.custody", "custodian", ("ASKED",), deadline="move.owner_answer"),
+        Waiting("move.dispute", "official", ("DISPUTED",)),
+        Waiting("move.desk", "official", ("RECEIVED",)),
+        Waiting("move.decide", "official", ("ACCEPTED",)),
+    )
+    events: ClassVar[Mapping[str, str]] = {"residence.changed": "heard"}
+    silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "resident": ("death", "protection_order"),
+        "mover": ("protection_order",),
+        "minor": ("death", "stillbirth", "protection_order"),
+    }
+    visible: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "resident": ("mover", "minor"),
+        "mover": ("resident", "minor"),
+        "custodian": ("minor",),
+        "official": ("resident", "mover", "minor", "custodian", "owner"),
+    }
+    closed = ("CLOSED", "WITHDRAWN", "MERGED", "SILENCED")
+    conflict_basis = "HMS § 10"
+
+    def __init__(self, packs: Packs) -> None:
+        """packs: with the service, whose grounds every message cites, and its texts. Raises CallerError (`no_legal_ground`)."""
+        self._grounds = Grounds.of(packs.services[self.service])
+        self._jobs = MoveJobs(self.service, self._grounds)
+        self._screens = MoveScreens(self._grounds, Texts(packs.profile.languages, packs.texts))
+
+    # --- the fold
+
+    def status(self, status: str, taken: Taken, before: Case) -> str:
+        now = before.with_action(taken, status)
+        match taken.name:
+            case "FIND" if status == OPENED:
+                return "PLACED"
+            case name if name in (*ANSWERS, "ASK", "LAPSE", "SETTLE"):
+                return verdict(now)
+            case "TELL":
+                last = len(now.all("TELL")) > len(PAUSES)
+                return "CLOSED" if last or not taken.data["failed"] else status
+            case "SILENCE":
+                return self._silenced(status, taken, now)
+        return super().status(status, taken, before)
+
+    def _silenced(self, status: str, taken: Taken, now: Case) -> str:
+        """A death ends it. After a protection order, what waited for others' answers or for a machine is with the office."""
+        if taken.data["reason"] != "protection_order":
+            return "SILENCED"
+        if status == "SENT":
+            return "RETURNED"  # nobody has been asked; whether anybody is to be, the resident says anew
+        return desk_status(now) if status in ("ASKED", "DISPUTED", "REGISTERING") else status
+
+    def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
+        """Who has answered is asked no more; owners who differ may think again."""
+        if waiting.role in BY_ROLE and case.status == "ASKED":
+            return person not in answers_of(case, *BY_ROLE[waiting.role])
+        return True
+
+    # --- what is given
+
+    async def check(
+        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> Given:
+        match rule.name:
+            case "FIND":
+                return check_place(values)
+            case "SEND":
+                return await check_notice(case, values, actor, asking, self._grounds)
+            case "RETURN":
+                return check_return(values)
+            case "SETTLE":
+                return _settled(values)
+            case "DECIDE":
+                missing = (Defect("", "custodian_missing"),) if left_out(case) else ()
+                nobody = (Defect("", "nobody_moves"),) if not movers_of(case) else ()
+                return Given({"level": level_of(case)}, (*missing, *nobody))
+            case "CONSENT" | "REFUSE" | "JOIN" | "DECLINE" | "ALLOW" | "FORBID":
+                self._ensure_asked(case, actor)
+                return Given({})
+        return Given({})
+
+    def _ensure_asked(self, case: Case, actor: Actor) -> None:
+        """Nobody answers for a notice that was sent anew, with somebody else's dwelling."""
+        if sent(case) is None or case.status not in OPEN_ANSWERS:
+            raise Refused("nobody asks any more", code="too_late")
+
+    def after(self, case: Case, taken: Taken) -> Effects:
+        return effects_of(case, taken)
+
+    # --- what takes time, what is shown
+
+    def jobs(self) -> Mapping[str, JobFunction]:
+        return self._jobs.by_kind()
+
+    async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
+        return await self._screens.options(case, screen, actor, asking)
+
+    async def suggested(self, case: Case, screen: Screen, actor: Actor) -> Mapping[str, Sequence[str]]:
+        return self._screens.suggested(case, screen)
+
+    async def facts(
+        self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
+    ) -> Sequence[FactLine] | None:
+        return await self._screens.facts(case, of, actor, asking)
+
+    def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
+        """The resident reads who knows; nobody but the office, what was found out about people."""
+        return dict(taken.data) if role == "resident" and taken.name in ("TELL", "HALT", "REFER") else {}
+
+    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+        """Where they live now, who knows, and who could not be told yet."""
+        found = case.given("REGISTER")
+        if not found or role == "owner":
+            return {}
+        people = entered(case)
+        mine = role in ("resident", "mover")
+        text = found["text"] if mine or not is_kept_from(case, "") else None
+        told = case.given("TELL")
+        results = {
+            "level": found["level"],
+            "place": text,
+            "sealed": True if text is None else None,
+            "valid_from": found["valid_from"],
+            "people": len(people),
+            "merged": found["merged"] or None,
+        }
+        if told and mine:
+            results["bodies_know"] = told["told"]
+        return {name: value for name, value in results.items() if value is not None}
+
+    def untold(self, case: Case, role: str) -> Sequence[FailedBody]:
+        """Subscribers of the residence register that have not taken the change yet."""
+        if role not in ("resident", "mover", "official"):
+            return ()
+        return [
+            FailedBody(
+                one["body"],
+                "register_down",
+                datetime.fromisoformat(one["next_try"]) if one["next_try"] else None,
+            )
+            for one in case.given("TELL").get("failed", ())
+        ]
+
+
+def _settled(values: Mapping[str, Any]) -> Given:
+    """A dispute of owners ends with a judgment or their agreement, by its number, or with the commune alone."""
+    level, document = values.get("level"), values.get("document")
+    missing = level == "dwelling" and not document
+    return Given(
+        {"level": level, "document": document, "words": values.get("words") or ""},
+        (Defect("document", "missing"),) if missing else (),
+    )

@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Protocol
 
 from sild.cases.actor import Acr, Actor
 from sild.cases.case import Case, Party, Taken
-from sild.cases.views import FactLine, Options
+from sild.cases.views import FactLine, FailedBody, Options
 from sild.catalogue import Defect, Profile, Screen
 
 __all__ = [
@@ -295,3 +295,7 @@ class Process(ABC):
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
         """What came out of it, for this role."""
         return {}
+
+    def untold(self, case: Case, role: str) -> Sequence[FailedBody]:
+        """Bodies that do not know yet what came out of it, besides those a job waits for. Pure."""
+        return ()

@@ -159,7 +159,10 @@ class Showing:
                 if everyone or party.person == actor.acting_for or party.role in seen
             ),
             results=process.results(case, roles[0]),
-            failed_bodies=tuple(FailedBody(row.body or "", row.reason or "", row.next_try) for row in failed),
+            failed_bodies=(
+                *(FailedBody(row.body or "", row.reason or "", row.next_try) for row in failed),
+                *process.untold(case, roles[0]),
+            ),
             assigned=assigned_to(case),
             is_closed=self._is_closed(case),
         )

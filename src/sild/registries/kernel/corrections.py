@@ -24,6 +24,7 @@ __all__ = [
     "dispute",
     "disputed_origins",
     "disputes",
+    "miss",
     "provenance",
     "read_dispute",
     "refuse_dispute",
@@ -48,7 +49,7 @@ class FactKind:
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """state: OPEN, CORRECTED or REFUSED.  fact: the id under which the disputed fact was first said."""
+    """state: OPEN, CORRECTED or REFUSED.  fact: the id under which the disputed fact was first said; 0: the person is missing."""
 
     id: str
     person: str
@@ -79,11 +80,26 @@ def dispute(use: Use, fact_id: int, reason: str, proposed_value: Json) -> Disput
         "opened_by": use.usage.user_id or "",
         "answer": None,
     }
-    key = str(uuid4())
-    said = use.facts.record(
-        fact.entity, DISPUTE, opened, key=key, valid_from=use.today, provenance=provenance(use)
-    )
-    return _dispute(said)
+    return _open(use, fact.entity, opened)
+
+
+def miss(use: Use, person: str, reason: str) -> Dispute:
+    """Open a case about somebody who ought to be in this register and is not. Missed twice, it is one case."""
+    use.alone(f"missing/{person}")
+    for known in _disputes_of(use, person):
+        if known.fact == 0 and known.state == "OPEN":
+            return known
+    opened = {
+        "fact": 0,
+        "name": "person",
+        "state": "OPEN",
+        "reason": reason,
+        "proposed_value": None,
+        "opened_at": use.at.isoformat(),
+        "opened_by": use.usage.user_id or "",
+        "answer": None,
+    }
+    return _open(use, person, opened)
 
 
 def disputes(use: Use) -> tuple[Dispute, ...]:
@@ -159,6 +175,13 @@ def provenance(use: Use) -> Provenance:
 
 
 # --- inside
+
+
+def _open(use: Use, person: str, opened: Json) -> Dispute:
+    said = use.facts.record(
+        person, DISPUTE, opened, key=str(uuid4()), valid_from=use.today, provenance=provenance(use)
+    )
+    return _dispute(said)
 
 
 def _standing(use: Use, fact_id: int) -> Fact:

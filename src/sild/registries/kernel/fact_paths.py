@@ -18,6 +18,7 @@ from sild.registries.kernel.corrections import (
     dispute,
     disputed_origins,
     disputes,
+    miss,
     read_dispute,
     refuse_dispute,
 )
@@ -28,6 +29,7 @@ from sild.registries.kernel.kernel import Kernel, Use
 __all__ = ["FACT_TITLES", "KnownFact", "add_fact_paths", "known_fact"]
 
 FACT_TITLES: dict[str, tuple[int, str]] = {
+    "person_is_known": (409, "The person is in this register"),
     "unknown_fact": (404, "Unknown fact"),
     "unknown_dispute": (404, "Unknown dispute"),
     "superseded_fact": (409, "The fact was superseded"),
@@ -72,10 +74,15 @@ class NewDispute(Model):
     proposed_value: Any = None
 
 
+class MissingPerson(Model):
+    person: str = Field(max_length=20, description="Identity code")
+    reason: Text
+
+
 class DisputeState(Model):
     id: str
     person: str
-    fact: int = Field(description="The disputed fact's `origin`")
+    fact: int = Field(description="The disputed fact's `origin`; 0: the person is missing")
     name: str
     state: str
     reason: str
@@ -170,6 +177,26 @@ def add_fact_paths(
                 opened = dispute(use, fact_id, body.reason, body.proposed_value)
                 answer = use.answer(asdict(opened))
             return DisputeState(**answer)
+
+    @app.post("/unknown-persons", operation_id="missPerson", status_code=201)
+    def miss_person(body: MissingPerson, usage: PersonalUsage) -> DisputeState:
+        """Somebody who ought to be in this register is not: a case for its people, listed among the disputes."""
+        with kernel.used("missPerson", usage) as use:
+            use.concerns(body.person)
+            answer = use.answered()
+            if answer is None:
+                _ensure_unknown(use, body.person)
+                answer = use.answer(asdict(miss(use, body.person, body.reason)))
+            return DisputeState(**answer)
+
+    def _ensure_unknown(use: Use, person: str) -> None:
+        try:
+            ensure_person(use, person)
+        except CallerError as error:
+            if error.code != "unknown_person":
+                raise
+            return
+        raise CallerError("the person is in this register", code="person_is_known")
 
     @app.get("/disputes", operation_id="getDisputes")
     def get_disputes(usage: PersonalUsage) -> Disputes:

@@ -11,11 +11,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, overload
 from urllib.parse import quote
 
-from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -230,6 +231,24 @@ class UsagePeriod(BaseModel):
     periodEnd: datetime | None = None
 
 
+class DeliveryReport(BaseModel):
+    """One event to one body. Its content is not told here."""
+
+    event: str
+    type: str
+    time: datetime
+    subscriber: str = Field(description="Information system: `INSTANCE/CLASS/MEMBER/SUBSYSTEM`")
+    state: Literal["pending", "delivered", "refused"]
+    attempts: int
+    next_attempt_at: datetime | None = None
+    last_error: str | None = None
+    delivered_at: datetime | None = None
+
+
+class DeliveryReports(BaseModel):
+    items: list[DeliveryReport]
+
+
 class Heartbeat(BaseModel):
     status: Literal["OK", "FAIL"]
     message: str | None = None
@@ -266,6 +285,7 @@ def register_app(
     )
     _add_operations(app, kernel, description, url)
     _add_usage(app, kernel, actions or {}, member_name)
+    _add_deliveries(app, kernel)
     if apply_event is not None:
         _add_events(app, apply_event)
     _Problems(description.name, {**COMMON_TITLES, **(titles or {})}).install(app)
@@ -334,6 +354,35 @@ def _add_usage(
     def heartbeat(usage: AnyUsage) -> Heartbeat:
         kernel.usage_periods()
         return Heartbeat(status="OK")
+
+
+def _add_deliveries(app: FastAPI, kernel: Kernel) -> None:
+    @app.get("/events/{subject}/deliveries", operation_id="getDeliveries", response_model_exclude_none=True)
+    def get_deliveries(
+        subject: Annotated[str, Path(max_length=100, description="Of the events: an identity code")],
+        usage: PersonalUsage,
+        type: Annotated[str, Query(max_length=200, description="Of the events; a pattern with `*`")] = "*",
+    ) -> DeliveryReports:
+        """Which bodies were told of the subject's events, and who could not be, with the time of the next try."""
+        with kernel.used("getDeliveries", usage) as use:
+            use.concerns(subject)
+        return DeliveryReports(
+            items=[
+                DeliveryReport(
+                    event=one.event.id,
+                    type=one.event.type,
+                    time=one.event.time,
+                    subscriber=one.subscription.subscriber,
+                    state=one.state.value,
+                    attempts=one.attempts,
+                    next_attempt_at=one.next_attempt_at,
+                    last_error=one.last_error,
+                    delivered_at=one.delivered_at,
+                )
+                for one in kernel.outbox.deliveries_about(subject)
+                if fnmatchcase(one.event.type, type)
+            ]
+        )
 
 
 def _add_events(app: FastAPI, apply_event: ApplyEvent) -> None:

@@ -60,6 +60,8 @@ ACTIONS = {
     "recordStillbirth": "A stillbirth was recorded",
     "orderProtection": "A protection order was recorded",
     "recordGuardian": "A guardian was recorded",
+    "getDeliveries": "Which bodies were told was looked up",
+    "missPerson": "Somebody said that the person is missing here",
     "disputeFact": "A fact was disputed",
     "correctFact": "A fact was corrected",
 }

@@ -69,6 +69,8 @@ ACTIONS = {
     "objectToRemoval": "The resident answered a request for removal",
     "decideRemoval": "A removal was decided",
     "sealAddress": "The address was sealed",
+    "getDeliveries": "Which bodies were told was looked up",
+    "missPerson": "Somebody said that the person is missing here",
     "disputeFact": "A fact was disputed",
     "correctFact": "A fact was corrected",
 }

@@ -183,7 +183,7 @@ class _Moving:
         if self._division is not None:
             return profile_of(self._division).deadline("move.duty", self._asked.valid_from)
         country = parse_identity_code(self._asked.people[0]).country
-        return profile(country).deadline("move.duty", self._asked.valid_from)
+        return profile(country).deadline("move.abroad_duty", self._asked.valid_from)
 
     def _check_conflicts(self, staying: Sequence[str]) -> None:
         for number, person in enumerate(self._asked.people):

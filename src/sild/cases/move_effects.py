@@ -1,0 +1,149 @@
+"""What follows from an action of a case of moving home: who is asked, who is told, what is done next. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from sild.cases.case import Case, Party, Taken
+from sild.cases.move_facts import ANSWERS, asked, level_of, movers_of, sent, waiting_for
+from sild.cases.process import Effects, Job, NewNotice
+
+__all__ = ["PAUSES", "effects_of", "entered"]
+
+PAUSES = (
+    timedelta(seconds=20),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=3),
+    *(timedelta(days=1),) * 10,
+)
+"""After which we ask again who knows by now; then it is left to the register."""
+ASKED_FOR = {
+    "owner": "move.notice.consent_asked",
+    "mover": "move.notice.join_asked",
+    "custodian": "move.notice.custody_asked",
+}
+
+
+def effects_of(case: Case, taken: Taken) -> Effects:
+    match taken.name:
+        case "SEND":
+            return Effects(jobs=(Job("prepare", key=str(taken.seq)),), cancel_jobs=("prepare", "lapse"))
+        case "MISS":
+            return _missing(case, taken)
+        case "ASK":
+            return _asked(case, taken)
+        case "REMIND":
+            waiting = waiting_for(case)
+            return Effects(notices=tuple(NewNotice(person, ASKED_FOR[role]) for role, person in waiting))
+        case name if name in (*ANSWERS, "LAPSE", "SETTLE"):
+            return _answered(case, taken)
+        case "RETURN":
+            values = {"defects": list(taken.data["defects"]), "words": taken.data.get("words") or ""}
+            return Effects(notices=_to_resident(case, "move.notice.returned", **values))
+        case "ACCEPT":
+            return Effects(notices=_to_resident(case, "move.notice.accepted"))
+        case "DECIDE":
+            return Effects(jobs=(Job("register", {"acting": taken.person}, key=str(taken.seq)),))
+        case "REGISTER":
+            return _registered(case, taken)
+        case "TELL":
+            return _told(case, taken)
+        case "LEARN":
+            return _learned(case, taken)
+        case "MERGE":
+            return Effects(
+                notices=_to_resident(case, "move.notice.merged"), cancel_jobs=("prepare", "lapse", "remind")
+            )
+        case "WITHDRAW":
+            return _withdrawn(case)
+    return Effects()
+
+
+def _missing(case: Case, taken: Taken) -> Effects:
+    """The register that does not know somebody is named, and asked to put it right."""
+    registers = sorted({absent["register"] for absent in taken.data["absent"]})
+    told = [
+        notice for register in registers for notice in _to_resident(case, f"move.notice.missing_{register}")
+    ]
+    return Effects(jobs=(Job("correction", key=str(taken.seq)),), notices=tuple(told))
+
+
+def _asked(case: Case, taken: Taken) -> Effects:
+    questions, now = asked(case), sent(case)
+    assert questions is not None and now is not None
+    waiting = waiting_for(case)
+    parties = [Party("minor", child) for child in questions.custodians]
+    parties += [Party(role, person) for role, person in waiting]
+    until = questions.until.isoformat()
+    notices = [NewNotice(person, ASKED_FOR[role], {"until": until}) for role, person in waiting]
+    jobs: list[Job] = []
+    if case.status == "ASKED":
+        end = datetime.combine(questions.until + timedelta(days=1), time(0), taken.at.tzinfo)
+        jobs.append(Job("lapse", at=end, key=str(taken.seq)))
+        half = datetime.combine(questions.until - timedelta(days=3), time(7), UTC)
+        if half > taken.at:
+            jobs.append(Job("remind", at=half, key=str(taken.seq)))
+    return Effects(
+        parties=tuple(parties), office=taken.data["office"], jobs=tuple(jobs), notices=tuple(notices)
+    )
+
+
+def _answered(case: Case, taken: Taken) -> Effects:
+    if case.status == "ASKED":
+        return Effects()
+    told = []
+    if case.status == "DISPUTED":
+        told = [*_to_resident(case, "move.notice.disputed")]
+        told += [NewNotice(owner, "move.notice.owners_differ") for owner in case.persons("owner")]
+    elif _owners_say_no(case):
+        told = [*_to_resident(case, "move.notice.commune_only")]
+    elif taken.name == "LAPSE":
+        told = [*_to_resident(case, "move.notice.lapsed")]
+    return Effects(notices=tuple(told), cancel_jobs=("lapse", "remind"))
+
+
+def _owners_say_no(case: Case) -> bool:
+    now = sent(case)
+    return now is not None and now.place.kind == "dwelling" and level_of(case) == "commune"
+
+
+def _registered(case: Case, taken: Taken) -> Effects:
+    text = "move.notice.merged" if taken.data["merged"] else "move.notice.registered"
+    told = [NewNotice(person, text) for person in dict.fromkeys((*case.persons("resident", "mover"),))]
+    if taken.data["level"] == "dwelling" and not taken.data["merged"]:
+        told += [NewNotice(owner, "move.notice.owner_told") for owner in case.persons("owner")]
+    return Effects(jobs=(Job("deliveries", key=str(taken.seq)),), notices=tuple(told))
+
+
+def _told(case: Case, taken: Taken) -> Effects:
+    failed = taken.data["failed"]
+    if case.status == "CLOSED" or not failed:
+        return Effects(notices=_to_resident(case, "move.notice.told", count=len(taken.data["told"])))
+    pause = PAUSES[len(case.all("TELL")) - 1]
+    tries = [datetime.fromisoformat(one["next_try"]) for one in failed if one["next_try"]]
+    soonest = min(tries, default=taken.at + pause)
+    return Effects(jobs=(Job("deliveries", at=max(soonest, taken.at + pause), key=str(taken.seq)),))
+
+
+def _learned(case: Case, taken: Taken) -> Effects:
+    """A home of somebody who moves here was registered: perhaps this very one, sent by another of the household."""
+    now = sent(case)
+    if now is None or taken.data["person"] not in now.people:
+        return Effects()
+    return Effects(jobs=(Job("compare", key=str(taken.seq)),))
+
+
+def _withdrawn(case: Case) -> Effects:
+    told = [NewNotice(person, "move.notice.withdrawn") for _role, person in waiting_for(case)]
+    return Effects(notices=tuple(told), cancel_jobs=("prepare", "lapse", "remind"))
+
+
+def _to_resident(case: Case, text: str, **values: Any) -> tuple[NewNotice, ...]:  # of the text's places
+    return tuple(NewNotice(person, text, values) for person in case.persons("resident"))
+
+
+def entered(case: Case) -> tuple[str, ...]:
+    """Who was registered; before that, who is to be."""
+    return tuple(case.given("REGISTER").get("people", ())) or movers_of(case)

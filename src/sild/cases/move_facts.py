@@ -1,0 +1,285 @@
+"""What a case of moving home knows, read out of its actions: who moves where, who was asked, who has answered, what can be entered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sild.cases.birth_facts import bare, known
+from sild.cases.case import Case, Taken
+from sild.catalogue import Profile, PublicService
+
+__all__ = [
+    "ANSWERS",
+    "BY_ROLE",
+    "DESK",
+    "REGISTERED",
+    "TO_SEND",
+    "Asked",
+    "Grounds",
+    "Place",
+    "Sent",
+    "answers_of",
+    "asked",
+    "codes",
+    "desk_status",
+    "duty_of",
+    "found",
+    "is_kept_from",
+    "left_out",
+    "level_of",
+    "movers_of",
+    "office_of",
+    "ours",
+    "sent",
+    "verdict",
+    "waiting_for",
+]
+
+TO_SEND = ("PLACED", "RETURNED", "MISSING")
+"""In which the resident sends the notice: for the first time, mended, or again."""
+DESK = ("RECEIVED", "ACCEPTED")
+REGISTERED = ("REGISTERED", "CLOSED")
+BY_ROLE = {"owner": ("CONSENT", "REFUSE"), "mover": ("JOIN", "DECLINE"), "custodian": ("ALLOW", "FORBID")}
+"""What each may answer, yes first."""
+ANSWERS = tuple(name for names in BY_ROLE.values() for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Legal grounds of what is asked for, as the published service says them."""
+
+    household: str
+    relations: str
+    protection: str
+    owners: str
+
+    @classmethod
+    def of(cls, service: PublicService) -> Grounds:
+        """Raises CallerError (`no_legal_ground`): a service that may not ask cannot be opened."""
+        return cls(
+            household=service.ground_of("person.household"),
+            relations=service.ground_of("person.family_relations"),
+            protection=service.ground_of("person.protection"),
+            owners=service.ground_of("dwelling.owners"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """kind: `dwelling`, `division` (no further than the commune) or `abroad`.  id: of the dwelling, division or country.
+
+    division: code of the commune, not abroad.  text: as people read it.
+    """
+
+    kind: str
+    id: str
+    text: str
+    division: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "id": self.id, "text": self.text, "division": self.division}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The notice as it stands. people: codes as cases write them.  basis: `owner`, `lease`, `consent`, or none is needed.
+
+    sent_on: when it was first sent, whatever was mended since; a valid receipt is something else (`ACCEPT`).
+    """
+
+    resident: str
+    people: tuple[str, ...]
+    place: Place
+    valid_from: date
+    sent_on: date
+    duty_until: date
+    basis: str | None
+    document: str | None
+
+    def is_of(self, other: Sent) -> bool:
+        """Whether who answered to the one has answered to the other."""
+        return (self.place.id, self.valid_from, set(self.people)) == (
+            other.place.id,
+            other.valid_from,
+            set(other.people),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What registers said of the notice, and who was asked. Codes as cases write them.
+
+    owners: asked for consent; none when a mover owns, or there is a lease.  own: owners who move, or have a lease made out.
+    joining: adults of the household.  custodians: of each minor, all who have custody.  feared: from whom a mover is protected: asked
+    nothing, told nothing.  until: last day for an answer.  capacity: how many the law lets live there.
+    """
+
+    owners: tuple[str, ...]
+    own: tuple[str, ...]
+    joining: tuple[str, ...]
+    custodians: Mapping[str, tuple[str, ...]]
+    feared: tuple[str, ...]
+    is_protected: bool
+    until: date
+    capacity: int | None
+    count: int
+
+    def all(self, resident: str) -> tuple[tuple[str, str], ...]:
+        """(role, person) of everybody asked."""
+        parents = dict.fromkeys(person for people in self.custodians.values() for person in people)
+        wanted = [("owner", code) for code in self.owners]
+        wanted += [("mover", code) for code in self.joining]
+        wanted += [("custodian", code) for code in parents if code != resident]
+        return tuple((role, code) for role, code in wanted if code not in self.feared)
+
+
+def found(case: Case) -> Mapping[str, Any]:
+    """What the resident searched for: {where, words} or {where, country}."""
+    return case.given("FIND")
+
+
+def sent(case: Case) -> Sent | None:
+    newest = case.last("SEND")
+    return None if newest is None else _sent(case, newest)
+
+
+def _sent(case: Case, taken: Taken) -> Sent:
+    data, first = taken.data, case.all("SEND")[0].data
+    return Sent(
+        resident=taken.acting_for,
+        people=tuple(data["people"]),
+        place=Place(**data["place"]),
+        valid_from=date.fromisoformat(data["valid_from"]),
+        sent_on=date.fromisoformat(first["sent_on"]),
+        duty_until=date.fromisoformat(data["duty_until"]),
+        basis=data["basis"],
+        document=data["document"],
+    )
+
+
+def asked(case: Case) -> Asked | None:
+    """Of the notice as it stands; None before the registers have answered."""
+    newest = next((taken for taken in reversed(case.since("SEND")) if taken.name == "ASK"), None)
+    if newest is None:
+        return None
+    data = newest.data
+    return Asked(
+        owners=tuple(data["owners"]),
+        own=tuple(data["own"]),
+        joining=tuple(data["joining"]),
+        custodians={child: tuple(people) for child, people in data["custodians"].items()},
+        feared=tuple(data["feared"]),
+        is_protected=data["is_protected"],
+        until=date.fromisoformat(data["until"]),
+        capacity=data["capacity"],
+        count=data["count"],
+    )
+
+
+def answers_of(case: Case, *names: str) -> dict[str, Taken]:
+    """The newest answer of each person to this notice; one that was sent again unchanged keeps its answers. names: of one role."""
+    now = sent(case)
+    if now is None:
+        return {}
+    begin = 0
+    for taken in case.all("SEND"):
+        if not _sent(case, taken).is_of(now):
+            begin = 0
+        elif begin == 0:
+            begin = taken.seq
+    wanted = names or ANSWERS
+    return {taken.acting_for: taken for taken in case.actions if taken.seq > begin and taken.name in wanted}
+
+
+def waiting_for(case: Case) -> tuple[tuple[str, str], ...]:
+    """(role, person) of who has not answered."""
+    questions, now = asked(case), sent(case)
+    if questions is None or now is None:
+        return ()
+    said = {role: answers_of(case, *names) for role, names in BY_ROLE.items()}
+    return tuple((role, code) for role, code in questions.all(now.resident) if code not in said[role])
+
+
+def verdict(case: Case) -> str:
+    """The status that the answers make."""
+    owners = {taken.name for taken in answers_of(case, *BY_ROLE["owner"]).values()}
+    since = {taken.name for taken in case.since("ASK")}
+    if len(owners) == 2 and "SETTLE" not in since:
+        return "DISPUTED"
+    if waiting_for(case) and "LAPSE" not in since:
+        return "ASKED"
+    return desk_status(case)
+
+
+def desk_status(case: Case) -> str:
+    """With the office: its clock began when it found the notice valid, and goes on after a return."""
+    return "ACCEPTED" if case.has("ACCEPT") else "RECEIVED"
+
+
+def level_of(case: Case) -> str:
+    """`dwelling`, `commune` or `abroad`: how exactly the home can be entered, as the answers stand."""
+    now, questions = sent(case), asked(case)
+    assert now is not None and questions is not None
+    if now.place.kind != "dwelling":
+        return "abroad" if now.place.kind == "abroad" else "commune"
+    if now.basis == "lease" or questions.own:
+        return "dwelling"
+    settled = next((taken for taken in reversed(case.since("ASK")) if taken.name == "SETTLE"), None)
+    if settled is not None:
+        return str(settled.data["level"])
+    said = {taken.name for taken in answers_of(case, *BY_ROLE["owner"]).values()}
+    return "dwelling" if said == {"CONSENT"} else "commune"
+
+
+def movers_of(case: Case) -> tuple[str, ...]:
+    """Who is entered: an adult who has not joined stays where they are."""
+    now, questions = sent(case), asked(case)
+    assert now is not None and questions is not None
+    joined = answers_of(case, "JOIN", "DECLINE")
+    stay = {code for code in questions.joining if code not in joined or joined[code].name == "DECLINE"}
+    return tuple(code for code in now.people if code not in stay)
+
+
+def left_out(case: Case) -> tuple[str, ...]:
+    """Minors for whom not everybody with custody has said yes."""
+    now, questions = sent(case), asked(case)
+    assert now is not None and questions is not None
+    said = answers_of(case, "ALLOW", "FORBID")
+    yes = {code for code, taken in said.items() if taken.name == "ALLOW"} | {now.resident}
+    return tuple(
+        child for child, people in questions.custodians.items() if not people or not set(people) <= yes
+    )
+
+
+def is_kept_from(case: Case, reader: str) -> bool:
+    """Whether somebody who moves is protected, and the reader is none of them: they are shown no address."""
+    questions, now = asked(case), sent(case)
+    if now is not None and reader in (now.resident, *now.people):
+        return False
+    return case.has("SILENCE") or (questions is not None and questions.is_protected)
+
+
+def duty_of(profile: Profile, kind: str) -> str:
+    """The deadline's name for telling of a move of this kind."""
+    return "move.abroad_duty" if kind == "abroad" else "move.duty"
+
+
+def office_of(profile: Profile, division: str | None, on: date) -> str | None:
+    """`residence@0793`: who is competent there on that day, wherever the notice was handed in."""
+    if division is None:
+        return None
+    _rule, unit = profile.competent("residence", division, on)
+    return f"residence@{unit.code}"
+
+
+def codes(people: tuple[str, ...]) -> list[str]:
+    """As registers write them."""
+    return [bare(person) for person in people]
+
+
+def ours(code: str, profile: Profile) -> str:
+    """As cases write it."""
+    return known(code, profile.country)
