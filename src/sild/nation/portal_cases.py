@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,7 @@ from sild.cases import TrackerEntry as CaseEntry
 from sild.cases.views import Acted, CaseView, DeskItem, FactLine, Filled, Home, Notice
 from sild.catalogue import PublicService
 from sild.errors import CallerError
+from sild.i18n import format_day
 from sild.portal import Proof, TrackerEntry, Usage
 
 __all__ = ["PortalCases", "PortalExchange"]
@@ -31,7 +34,9 @@ class PortalCases:
     def words(self, service: str, key: str, language: str, **values: object) -> str | None:
         texts = self._texts.get(language, {})
         text = texts.get(f"{service}.{key}", texts.get(key))
-        return None if text is None else text.format_map(_Known(values))
+        if text is None:
+            return None
+        return text.format_map(_Known({name: _said(value, language) for name, value in values.items()}))
 
     async def home(self, actor: Actor) -> Home:
         return await self._cases.home(actor)
@@ -135,6 +140,16 @@ class PortalExchange:
             acting=acting,
             message_id=message_id or f"{self._instance}-{uuid4()}",
         )
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _said(value: object, language: str) -> object:
+    """A day as people of the language write it."""
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        return format_day(date.fromisoformat(value), language)
+    return value
 
 
 class _Known(dict[str, object]):
