@@ -13,7 +13,19 @@ import yaml
 import sild
 from sild.cases import Actor, ExchangeAnswer, Party, Refused
 from sild.cases.views import (
-    Acted, CaseLine, CaseView, ClockView, DeskItem, DraftLine, Entry, FactLine, FailedBody, Filled, Home, Notice, Task,
+    Acted,
+    CaseLine,
+    CaseView,
+    ClockView,
+    DeskItem,
+    DraftLine,
+    Entry,
+    FactLine,
+    FailedBody,
+    Filled,
+    Home,
+    Notice,
+    Task,
 )  # fmt: skip
 from sild.catalogue import Screen, parse_screen, parse_service, read_answers
 from sild.errors import Unavailable
@@ -317,6 +329,8 @@ class ExchangeDouble:
             return ExchangeAnswer(201, {"id": "D-17", "state": "OPEN"}, message_id or "m")
         items = [
             {"fact": 7, "concept": "person.given_names", "value": self.given_names, "valid_from": "2000-01-01", "source": "hospital", "basis": "PKTS § 22"},
+            {"fact": 9, "concept": "person.citizenship", "key": "EE", "value": True, "source": "hospital"},
+            {"fact": 10, "concept": "person.parents", "key": "47001010011", "value": "mother", "source": "hospital"},
             {"fact": 8, "concept": "person.date_of_birth", "value": "2000-01-01", "valid_from": "2000-01-01", "source": "hospital", "basis": "PKTS § 22"},
         ]  # fmt: skip
         return ExchangeAnswer(200, {"items": items}, "m")

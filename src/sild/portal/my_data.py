@@ -115,7 +115,7 @@ def _facts(register: str, content: Any) -> list[FactLine]:  # JSON of a register
         FactLine(
             concept=str(item.get("concept") or item.get("name") or ""),
             of="self",
-            value=item.get("value"),
+            value=_value(item),
             register=register,
             source=item.get("source"),
             valid_from=item.get("valid_from"),
@@ -125,3 +125,11 @@ def _facts(register: str, content: Any) -> list[FactLine]:  # JSON of a register
         )
         for item in items
     ]
+
+
+def _value(item: dict[str, Any]) -> Any:  # JSON
+    """Of a fact that stands once for each key (a parent, a citizenship) the key, and the value where it says more."""
+    key, value = item.get("key"), item.get("value")
+    if not key:
+        return value
+    return key if value is True else [value, key]

@@ -24,7 +24,8 @@ class PersonPages:
         begins = [
             service
             for service in self._cases.services()
-            if any(channel.kind in ("portal", "app") for channel in service.channels)
+            if service.life_events
+            and any(channel.kind in ("portal", "app") for channel in service.channels)
             and not any(channel.kind == "proactive" for channel in service.channels)
         ]
         return self._pages.page(visit, "home.html", {"home": home, "services": begins})
