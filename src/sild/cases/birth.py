@@ -5,7 +5,7 @@
        └── DECLARE ── RETURNED ◀──RETURN────────┴─────────┘                                  GRANTED ──CLOSE──▶ CLOSED
 
 A parent alone is agreed with themselves. Of two names the first valid signature holds. Paternity is a branch of its own: denied,
-it stops, the others go on. COVER, CARD, QUEUE and PLACE come when other bodies say so, in any order, and move no status. After a
+it stops, the others go on. COVER, CARD and QUEUE come when other bodies say so, in any order, and move no status. After a
 death or a stillbirth the case falls silent; after a protection order people go on by hand.
 
 birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
@@ -61,7 +61,6 @@ class Birth(Process):
         Rule("COVER", by=("state",), once="case"),
         Rule("CARD", by=("state",), once="case"),
         Rule("QUEUE", by=("state",)),
-        Rule("PLACE", by=("state",)),
         Rule("HOLD_OFFER", by=("state",)),
         Rule("OFFER", by=("state",)),
         Rule("ACCEPT", by=("parent",), when=("OFFERED",), to="ACCEPTED", screen="birth.offer", acr="substantial"),
