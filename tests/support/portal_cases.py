@@ -195,10 +195,9 @@ class CasesDouble:
         found = {one.id: one for one in (EVERY_KIND, DECISION)}.get(screen)
         if found is None or (found is DECISION) != actor.is_staff:
             raise Refused("no such screen now", code="not_yours")
-        facts = tuple(
-            FactLine("person.given_names", of, self.given_names, None, POPULATION, "hospital", "2000-01-01", "2000-01-02", "PKTS § 22", 7)
-            for of in ("parent", "child")
-        ) + (
+        facts = (
+            *(FactLine("person.given_names", of, self.given_names, None, POPULATION, "hospital", "2000-01-01", "2000-01-02", "PKTS § 22", 7)
+            for of in ("parent", "child")),
             FactLine("person.residence", "parent", {"text": "Ülikooli 18-3, Tartu linn"}, None, "GOV/70000006/residence", "notice", "2020-05-01", "2020-05-02", "RRS § 68", 9),
             FactLine("person.contributions", "parent", None, "register_down", "GOV/70000004/social"),
             FactLine("child.paternity", "child", None, "not_held", POPULATION),
