@@ -17,7 +17,7 @@ check: .venv/ready
 	$(BIN)/lint-imports
 
 test: .venv/ready system-packages
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 bench: .venv/ready
 	@$(BIN)/sild bench exchange $(ARGS)
