@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 from sild.pki import certificate_hash, der
@@ -125,3 +126,17 @@ def test_a_withdrawn_role_ends_what_it_opened(world: World) -> None:
     assert world.get("/userinfo", headers=bearer).status_code == 401
     again = world.service()
     assert browser.open(again.url(scope="openid official", prompt="none")).query["error"] == "access_denied"
+
+
+def test_a_test_person_sits_at_a_registered_device_of_their_own_organisation(tmp_path: Path) -> None:
+    """Of a demonstration: managed where they are an official, and nowhere else."""
+    seated = MARI.model_copy(update={"device_of": TAX})
+    with World(tmp_path, test_people=(seated,)).running() as world:
+        role = official(world)
+        claims = claims_after(world, browser := world.browser(), lambda page: browser.as_test_person(page))
+        assert (claims["device_posture"], claims["test_person"]) == ("managed", True)
+        world.provider.withdraw_official_role(role)
+        world.provider.add_official_role(MARI.subject, "inspector", "70000001")
+        again = world.browser()
+        claims = claims_after(world, again, lambda page: again.as_test_person(page))
+        assert claims["device_posture"] == "unmanaged"
