@@ -1,17 +1,23 @@
-"""A village in which people move: the residence register tells the portal and the school; a dwelling somebody else owns."""
+"""A village in which people move: the residence register tells the portal and the school; dwellings somebody else owns."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from typing import ClassVar
+from zoneinfo import ZoneInfo
 
-from registries.families import couple, single, young_family
+from sqlalchemy import select
+
 from sild.cases import Actor
 from sild.cases.move import Move
 from sild.cases.removal import Removal
+from sild.errors import Unavailable
+from sild.registries.residence.tables import dwellings
+from sild.registries.synthetic import AS_OF, synthetic_people
 
-from .village import Village, citizen
+from .village import Village
+from .world import SYSTEM
 
-__all__ = ["MovingVillage", "clerk", "couple", "single", "young_family"]
+__all__ = ["MovingVillage", "clerk"]
 
 
 class MovingVillage(Village):
@@ -20,17 +26,82 @@ class MovingVillage(Village):
     def processes(self):
         return [*super().processes(), Move(self.packs), Removal(self.packs)]
 
-    subscriptions = {"residence": {"education": ["residence.*"], "portal": ["residence.changed"]}}
+    subscriptions: ClassVar[dict] = {
+        "residence": {"education": ["residence.*"], "portal": ["residence.changed"]}
+    }
+
+    used: ClassVar[set] = set()
+    deaf = False  # whether the portal hears no event
+
+    async def _deliver(self, subscription, event):
+        if self.deaf and subscription.subscriber == SYSTEM:
+            raise Unavailable("nobody listens", code="network_error")
+        return await super()._deliver(subscription, event)
+
+    def today(self):
+        return self.now.astimezone(ZoneInfo(self.packs.profile.zone)).date()
+
+    def single(self, country="EE"):
+        """Somebody of age who lives with nobody's leave to ask, and moved in no test before."""
+        return self._fresh(lambda p: p.country == country and p.spouse is None and 20 < _age(p) < 60)
+
+    def couple(self, country="EE"):
+        """Two who are married and live together."""
+        one = self._fresh(
+            lambda p: (
+                p.country == country
+                and p.spouse is not None
+                and p.home is p.spouse.home is not None
+                and p.sex == "F"
+            )
+        )
+        self.used.add(one.spouse.code)
+        return one, one.spouse
+
+    def family(self, country="EE"):
+        """A minor, and mother and father, all alive at one home."""
+        child = self._fresh(
+            lambda p: (
+                p.country == country
+                and _age(p) < 16
+                and all(
+                    parent and parent.died is None and parent.home is p.home is not None
+                    for parent in (p.mother, p.father)
+                )
+                and not {p.mother.code, p.father.code} & self.used
+            )
+        )
+        self.used.update((child.mother.code, child.father.code))
+        return child, child.mother, child.father
+
+    def _fresh(self, fits):
+        for person in synthetic_people(400):
+            if (
+                person.died is None
+                and person.home is not None
+                and person.code not in self.used
+                and fits(person)
+            ):
+                self.used.add(person.code)
+                return person
+        raise LookupError
 
     async def owners(self, dwelling):
         found = await self.ask("residence", "GET", f"/dwellings/{dwelling}/owners")
         return [one["code"] for one in found["items"]]
 
     async def dwelling_of(self, count=1, *, but=(), country="EE"):
-        """An empty dwelling with so many owners, none of them among `but`."""
-        for home in self.registers["residence"].empty_dwellings(country, 200):
+        """A dwelling with so many owners, people, none of them among `but`, and none used before."""
+        query = (
+            select(dwellings.c.id).where(dwellings.c.id.startswith(f"{country}-")).order_by(dwellings.c.id)
+        )
+        with self.registers["residence"].kernel.engine.connect() as connection:
+            homes = [home for home in connection.scalars(query) if home not in self.used]
+        for home in homes:
             owners = await self.owners(home)
-            if len(owners) == count and not set(owners) & set(but) and all(len(code) > 8 for code in owners):
+            fresh = not set(owners) & (set(but) | self.used) and all(len(code) > 8 for code in owners)
+            if len(owners) == count and fresh:
+                self.used |= {home, *owners}
                 return home, owners
         raise LookupError
 
@@ -42,7 +113,7 @@ class MovingVillage(Village):
         return case
 
     def notice(self, place, people, **given):
-        day = given.pop("valid_from", self.now.date())
+        day = given.pop("valid_from", self.today())
         said = {
             "place": [place],
             "people": list(people),
@@ -76,7 +147,7 @@ class MovingVillage(Village):
         return official
 
     async def home(self, code, on=None):
-        on = on or self.now.date()
+        on = on or self.today()
         return await self.ask("residence", "GET", f"/persons/{code}/residence?on={on}", user=f"EE{code}")
 
     async def told(self, actor):
@@ -87,7 +158,5 @@ def clerk(authority=None, **more):
     return Actor(person="EE48806260018", acr="high", posture="managed", roles=frozenset({"clerk"}), authority=authority, **more)  # fmt: skip
 
 
-def adult(person, on):
-    return on - timedelta(days=18 * 366) > (
-        person.born if isinstance(person.born, date) else person.born.date()
-    )
+def _age(person):
+    return (AS_OF - person.born).days / 365.25

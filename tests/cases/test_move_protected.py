@@ -1,0 +1,185 @@
+"""J2 beside the straight way: protected people, deaths, registers that do not answer, bodies not told yet, another country, removals."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from sild.cases import Refused
+
+from .movers import MovingVillage, clerk
+from .village import citizen
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def village(tmp_path_factory):
+    MovingVillage.used.clear()
+    async with MovingVillage(tmp_path_factory.mktemp("village")) as made:
+        yield made
+
+
+async def protect(village, protected, against):
+    day = village.today().isoformat()
+    order = {"protected": protected, "against": against, "valid_from": day, "order": "2-26-7"}
+    await village.ask("population", "POST", "/protection-orders", order)
+    await village.settle()
+
+
+async def test_a_protected_persons_address_is_sealed(village):
+    """(d) Not even the father, who has custody, is told where to; people decide about the child."""
+    child, mother, father = village.family()
+    await protect(village, mother.code, father.code)
+    home, (owner,) = await village.dwelling_of(1, but=[mother.code, father.code])
+    mari = citizen(mother)
+    case = await village.sent(mari, home, [mother.code])
+    await village.act(case, "CONSENT", citizen(owner))
+    official = await village.office(case)
+    checks = {
+        line.concept: line.value for line in (await village.cases.fill(case, "move.desk", official)).facts
+    }
+    assert checks["check.no_protection_order"] is False
+    await village.decided(case)
+    assert (await village.home(mother.code))["dwelling"] == home
+    assert (await village.cases.view(case, mari)).results["place"]
+    seen = (await village.cases.view(case, official)).results
+    assert seen["sealed"] is True and "place" not in seen
+
+    other, _owners = await village.dwelling_of(1, but=[mother.code, father.code])
+    case = await village.sent(mari, other, [mother.code, child.code])
+    assert "custody_asked" not in await village.told(citizen(father))
+    with pytest.raises(Refused) as refused:
+        await village.cases.view(case, citizen(father))
+    assert refused.value.code == "not_yours"
+    desk = await village.cases.fill(case, "move.desk", await village.office(case))
+    assert {line.concept: line.value for line in desk.facts}["check.custodians_agree"] is False
+
+
+async def test_an_order_during_the_case_leaves_it_to_people(village):
+    wife, husband = village.couple()
+    home, (owner,) = await village.dwelling_of(1, but=[wife.code, husband.code])
+    case = await village.sent(citizen(wife), home, [wife.code])
+    assert await village.status(case, citizen(wife)) == "ASKED"
+    await protect(village, wife.code, husband.code)
+    assert await village.status(case, citizen(wife)) == "RECEIVED"
+    official = await village.office(case)
+    checks = {
+        line.concept: line.value for line in (await village.cases.fill(case, "move.desk", official)).facts
+    }
+    assert checks["check.no_protection_order"] is False
+    assert owner not in str(await village.cases.view(case, citizen(wife)))
+
+
+async def test_after_the_movers_death_there_is_silence(village):
+    person = village.single()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.sent(citizen(person), home, [person.code])
+    died = village.today().isoformat()
+    await village.ask("population", "POST", "/deaths", {"person": person.code, "died": died})
+    await village.settle()
+    assert await village.status(case, citizen(owner)) == "SILENCED"
+    village.later(days=12)
+    await village.settle()
+    assert (await village.told(citizen(owner))).count("consent_asked") <= 1
+
+
+async def test_a_silent_register_holds_the_case_and_loses_nothing(village):
+    person = village.single()
+    mari = citizen(person)
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.searched(mari, home)
+    village.wire.down.add("population")
+    filled = await village.cases.fill(case, "move.notice", mari)
+    assert any(body.body == "GOV/70000002/population" for body in filled.failed_bodies)
+    village.wire.down.clear()
+    await village.act(case, "SEND", mari, village.notice(f"dwelling:{home}", [person.code]))
+    await village.act(case, "CONSENT", citizen(owner))
+    official = await village.office(case)
+    await village.act(case, "ACCEPT", official)
+    village.wire.down.add("residence")
+    await village.cases.act(case, "DECIDE", official, {}, key=village.key())
+    async with asyncio.timeout(5):
+        while not (await village.cases.view(case, mari)).failed_bodies:
+            await asyncio.sleep(0.02)
+    view = await village.cases.view(case, mari)
+    assert (view.status, view.failed_bodies[0].body) == ("REGISTERING", "GOV/70000006/residence")
+    assert view.failed_bodies[0].next_try is not None
+    village.wire.down.clear()
+    village.wire.lost.add("residence")  # and the answer is lost once
+    await village.cases.try_again(case, official)
+    village.later(minutes=5)
+    for _ in range(50):
+        await village.settle()
+        if await village.status(case, mari) in ("REGISTERED", "CLOSED"):
+            break
+        await village.cases.try_again(case, official)
+    assert (await village.home(person.code))["dwelling"] == home
+    items = (await village.ask("residence", "GET", f"/persons/{person.code}/residences"))["items"]
+    assert [item["dwelling"] for item in items].count(home) == 1
+
+
+async def test_who_could_not_be_told_is_shown_with_the_next_try(village):
+    person = village.single()
+    mari = citizen(person)
+    home, _owners = await village.dwelling_of(1, but=[person.code])
+    case = await village.sent(mari, home, [person.code], basis="lease", document="lease 7")
+    village.wire.down.add("education")
+    await village.decided(case)
+    village.later(minutes=1)
+    await village.settle()
+    view = await village.cases.view(case, mari)
+    assert view.status == "REGISTERED"
+    assert view.results["bodies_know"] == ["GOV/70000001/portal"]
+    (failed,) = view.failed_bodies
+    assert failed.body == "GOV/70000005/education" and failed.next_try is not None
+    village.wire.down.clear()
+    for _ in range(6):
+        village.later(hours=6)
+        await village.settle()
+    view = await village.cases.view(case, mari)
+    assert view.status == "CLOSED" and not view.failed_bodies
+    assert "GOV/70000005/education" in view.results["bodies_know"]
+
+
+async def test_this_person_does_not_live_here(village):
+    person = village.single()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.sent(citizen(person), home, [person.code])
+    await village.act(case, "CONSENT", citizen(owner))
+    await village.decided(case)
+
+    juhan = citizen(owner)
+    removal = await village.cases.open_case("removal", juhan, key=village.key())
+    homes = dict((await village.cases.fill(removal, "removal.request", juhan)).options["dwellings"])
+    assert home in homes
+    stranger = village.single()
+    await village.act(removal, "REQUEST", juhan, {"dwelling": [home], "person": [stranger.code]})
+    view = await village.cases.view(removal, juhan)
+    assert view.status == "OPENED"  # the register refused; who lives elsewhere is told nothing
+    assert await village.told(citizen(stranger)) == []
+    await village.act(removal, "REQUEST", juhan, {"dwelling": [home], "person": [person.code]})
+    mari = citizen(person)
+    assert await village.status(removal, mari) == "NOTICED"
+    assert "asked" in await village.told(mari)
+    official = await village.office(removal)
+    early = {"decision": ["REMOVED"], "reason": ["gone"]}
+    with pytest.raises(Refused) as refused:
+        await village.act(removal, "DECIDE", official, early)
+    assert refused.value.code == "too_late"
+    village.later(days=32)
+    await village.settle()
+    assert await village.status(removal, mari) == "READY"
+    with pytest.raises(Refused) as refused:
+        await village.act(removal, "DECIDE", official, early)
+    assert [one.reason for one in refused.value.defects] == ["not_heard"]
+    await village.act(removal, "OBJECT", mari, {"text": ["I moved to my sister's."]})
+    assert "sister" not in str(await village.cases.view(removal, juhan))
+    await village.act(removal, "DECIDE", official, early)
+    view = await village.cases.view(removal, juhan)
+    assert (view.status, view.results["state"]) == ("CLOSED", "REMOVED")
+    assert (await village.home(person.code))["level"] == "commune"
+    assert "resident_removed" in await village.told(mari)
