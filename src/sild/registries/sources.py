@@ -79,7 +79,7 @@ class Sources:
         body = _mapping(told.body)
         if body.get("level") not in ("dwelling", "commune"):
             return None
-        units = body.get("is") or ([body["division"]] if body.get("division") else [])
+        units = body.get("now") or ([body["division"]] if body.get("division") else [])
         try:
             return str(units[0]["code"]) if units else None
         except (KeyError, TypeError, IndexError):

@@ -79,7 +79,7 @@ class Others:
             return {"person": code, "level": "abroad", "country": "FI"}
         if code in self.divisions:
             unit = {"code": self.divisions[code], "name": "?"}
-            return {"person": code, "level": "dwelling", "division": unit, "is": [unit]}
+            return {"person": code, "level": "dwelling", "division": unit, "now": [unit]}
         return None
 
     async def send(
