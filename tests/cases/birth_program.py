@@ -31,8 +31,8 @@ def die_once(directory: Path, point: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Deadly(Village):
-    """Kills its process after every call of a job."""
+class Deadly:
+    """Before a village: it kills its process after every call of a job."""
 
     def __init__(self, directory) -> None:
         super().__init__(directory)
@@ -53,8 +53,12 @@ class Deadly(Village):
         self.wire.call = deadly
 
 
+class DeadlyVillage(Deadly, Village):
+    pass
+
+
 async def story(directory: Path) -> dict:
-    async with Deadly(directory) as village:
+    async with DeadlyVillage(directory) as village:
         if not (directory / "born").exists():
             child = await village.born(MOTHER.code, number="2026-1", settle=False)
             (directory / "born").write_text(child)
@@ -81,12 +85,12 @@ async def story(directory: Path) -> dict:
         }
 
 
-def live(directory: Path) -> None:
+def live(directory: Path, story) -> None:
     """One process of the story. Its parent has imported everything and runs no threads: each begins at once."""
     (directory / "end.json").write_text(json.dumps(asyncio.run(story(directory))))
 
 
-def main(directory: Path) -> int:
+def main(directory: Path, story=story) -> int:
     """Process after process, until one comes to the end; how many were killed, or -1 when one failed."""
     killed = 0
     while True:
@@ -94,7 +98,7 @@ def main(directory: Path) -> int:
         if pid == 0:
             code = 1
             try:
-                live(directory)
+                live(directory, story)
                 code = 0
             except BaseException:
                 traceback.print_exc()

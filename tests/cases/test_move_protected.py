@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
 from sild.cases import Refused
 
-from .movers import MovingVillage, clerk
+from .movers import MovingVillage
 from .village import citizen
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
