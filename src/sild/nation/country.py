@@ -53,11 +53,13 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         *OWN_DATA,
         "GET /persons/*",
         "GET /persons/*/children",
+        "GET /persons/*/parents",
         "GET /persons/*/guardians",
         "GET /persons/*/relations",
         "GET /births/*",
         "POST /births/*/paternity",
         "POST /births/*/registration",
+        "POST /unknown-persons",
     ),
     ("portal", "residence"): (
         *COMMON,
@@ -74,6 +76,8 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /divisions/*",
         "GET /competence",
         "POST /moves",
+        "POST /unknown-persons",
+        "GET /events/*/deliveries",
         "POST /removals",
         "POST /removals/*/objection",
         "POST /removals/*/decision",
@@ -104,6 +108,7 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING)),
     SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING)),
     SubscriptionPlan("population", "portal", ("civil.child.recorded", *BIRTHS, *SILENCING)),
+    SubscriptionPlan("residence", "portal", ("residence.changed",)),
     SubscriptionPlan("insurance", "portal", ("insurance.cover.began", "insurance.card.issued")),
     SubscriptionPlan(
         "social", "portal", ("social.offer.made", "social.offer.held", "social.benefit.granted")

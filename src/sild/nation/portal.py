@@ -16,6 +16,8 @@ from starlette.routing import Route
 from sild.adapter import AsyncXRoadClient
 from sild.cases import AskWhy, CaseSystem, OfflineConflict, Process, XRoadExchange, load_packs
 from sild.cases.birth import Birth
+from sild.cases.move import Move
+from sild.cases.removal import Removal
 from sild.clock import Clock
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.events import parse_event
@@ -98,7 +100,13 @@ def open_portal(
     packs = load_packs(COUNTRY)
     exchange = XRoadExchange(client)
     addressed = {name: _subsystem(plan, name) for name in ASKED}
-    processes: list[Process] = [Birth(packs), AskWhy(), OfflineConflict()]
+    processes: list[Process] = [
+        Birth(packs),
+        Move(packs),
+        Removal(packs),
+        AskWhy(),
+        OfflineConflict(),
+    ]
     cases = CaseSystem.open(
         cases_directory,
         system=f"/{plan.system_id('portal').encode()}",
