@@ -178,7 +178,11 @@ class _TextReport:
             f"  3. Log in as {father} (another browser or a private window) and confirm\n"
             "  4. See on the case's page: registered, insured, a card, a kindergarten queue. Accept the offer of benefits\n"
             "  5. See who looked, and ask why\n"
-            f"  6. Log in as an official, {official}, from the log-in page's second button: the desk"
+            f"  6. Log in as an official, {official}, from the log-in page's second button: the desk\n"
+            "\n[bold]A family moves[/bold]\n"
+            f"  1. Log in as {mother}, begin “Moving home”, search an address, tick who moves, sign\n"
+            "  2. Whoever owns the dwelling is asked for consent; the other parent, for the children\n"
+            f"  3. As {people['residence_official']['name']}, an official, accept and decide; see which bodies know"
         )
 
     def failed(self, what: str) -> None:
