@@ -4,8 +4,8 @@
     python examples/administer_security_server.py --config ss1.toml --help
 
 There is no administration API yet; this program uses the Python interface that such an API will sit on. Registration has
-commands of its own, `sild security-server register`, `client` and so on. Keys and certificates (`init`, `request`, `import`) are administered while the server is stopped: a running one has read its token.
-Everything else takes effect in a running server within `server_configuration_interval` seconds.
+commands of its own, `sild security-server register`, `client` and so on. A running server takes changes up within
+`server_configuration_interval` seconds, keys and certificates too.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def request(
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.pass_obj
 def import_certificate(settings: SecurityServerSettings, file: Path) -> None:
-    """Take in the certificate an authority has issued (PEM or DER). It is in use from the next start."""
+    """Take in the certificate an authority has issued (PEM or DER). A running server takes it up."""
     certificate = file.read_bytes()
 
     async def take(server: SecurityServer) -> None:
@@ -163,7 +163,10 @@ def add_client(settings: SecurityServerSettings, client: ClientId, connection: s
 @click.pass_obj
 def add_certificate(settings: SecurityServerSettings, client: ClientId, file: Path) -> None:
     """A certificate (PEM) of CLIENT's information system, or of an https service of it."""
-    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    except ValueError as error:
+        raise click.ClickException(f"{file} is no certificate in PEM") from error
     with configuration_of(settings) as conf:
         conf.add_certificate(client, certificate.public_bytes(Encoding.DER))
 
@@ -200,7 +203,10 @@ def add_wsdl(settings: SecurityServerSettings, client: ClientId, url: str) -> No
 def refresh_service(settings: SecurityServerSettings, service: ServiceId) -> None:
     """Read the OpenAPI description of SERVICE again."""
     with configuration_of(settings) as conf:
-        conf.refresh_openapi_service(service, _described(conf.snapshot.services[service].description_url))
+        offered = conf.snapshot.services.get(service)
+        if offered is None:
+            raise click.ClickException(f"{service} is no service of this security server: `show` lists them")
+        conf.refresh_openapi_service(service, _described(offered.description_url))
 
 
 @main.command()
@@ -227,7 +233,7 @@ def grant(
 @main.command()
 @click.pass_obj
 def show(settings: SecurityServerSettings) -> None:
-    """Clients, services and endpoints."""
+    """Clients, services, endpoints, and who may call which: `SUBJECT may METHOD PATH`."""
     with configuration_of(settings) as conf:
         for client, details in conf.snapshot.clients.items():
             click.echo(f"{client}  {details.status.value}  {details.connection_type.value}")
@@ -235,6 +241,12 @@ def show(settings: SecurityServerSettings) -> None:
             click.echo(f"{service}  {offered.service_type.value}  {offered.url}")
             for method, path in offered.endpoints:
                 click.echo(f"    {method} {path}")
+            rights = offered.rights
+            subjects = {str(client): rules for client, rules in rights.by_client.items()}
+            subjects |= {f"global:{group.group_code}": rules for group, rules in rights.by_global_group}
+            for subject, rules in subjects.items():
+                for rule in rules:
+                    click.echo(f"  {subject} may {rule.method} {rule.path}")
 
 
 def _with_server(settings: SecurityServerSettings, work: Callable[[SecurityServer], Awaitable[None]]) -> None:

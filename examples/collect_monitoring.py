@@ -95,4 +95,6 @@ def main(url: str, client: str, server: str, state: Path, newest: int = 60) -> N
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (5, 6):
+        raise SystemExit(__doc__)
     main(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]), *map(int, sys.argv[5:]))

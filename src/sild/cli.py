@@ -18,7 +18,7 @@ _COMMANDS = {
     "op-monitor": ("sild.processes.op_monitor", "Run an operational monitoring daemon."),
     "identity": ("sild.processes.identity", "Run an identity provider."),
     "message-log-key": ("sild.processes.message_log_key", "Add a key to the keystore of encrypted records."),
-    "registry": ("sild.processes.registry", "Run the population register."),
+    "registry": ("sild.processes.registry", "Run a register: population, residence, insurance, ..."),
     "security-server": ("sild.processes.security_server", "Run a security server."),
     "trust": ("sild.processes.trust", "Run certification, OCSP and time-stamping services."),
     "verify": ("sild.processes.verify", "Judge an evidence container, an archive or a recorded message."),

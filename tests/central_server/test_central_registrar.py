@@ -242,3 +242,11 @@ def test_the_settings_decide_what_is_approved_automatically() -> None:
     )
     assert settings.automatic_approval.owner_change
     assert not settings.automatic_approval.auth_cert_registration
+
+
+def test_no_central_server_there_is_said_and_nothing_is_made(tmp_path: Path) -> None:
+    config = tmp_path / "central-server.toml"
+    config.write_text(TOML)
+    result = CliRunner().invoke(cli, ["central-server", "requests", "list", "--config", str(config)])
+    assert isinstance(result.exception, CallerError) and "start it first" in str(result.exception)
+    assert not (tmp_path / "state").exists()

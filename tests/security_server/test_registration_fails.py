@@ -19,7 +19,7 @@ from world import toml_of
 from sild.errors import PlatformError, TrustError, Unavailable
 from sild.nation.layout import free_ports
 from sild.pki import der
-from sild.security_server import ClientStatus
+from sild.security_server import ClientStatus, ConnectionType
 from sild.security_server.registration import Registration
 from sild.security_server.registration_sending import OutcomeUnknown, RequestRefused
 from sild.security_server.snapshot import RequestOutcome
@@ -283,3 +283,14 @@ async def test_nothing_to_sign_with(instance: Instance) -> None:
         await newcomer.registration.change_address("elsewhere.test")
     assert caught.value.code == "cannot_create_signature"
     assert newcomer.registration.requests[-1].service_code == "authCertReg", "nothing was written down"
+
+
+async def test_commands_say_what_is_next(instance: Instance) -> None:
+    newcomer = await instance.registered("1109")
+    client = newcomer.subsystem("desk1109")
+    status, told = await administered(newcomer, "client", "connection", str(client), "HTTPS_NO_AUTH")
+    assert (status, told["connection"]) == (0, "HTTPS_NO_AUTH")
+    changed = newcomer.server.serverconf.snapshot.clients[client].connection_type
+    assert changed is ConnectionType.HTTPS_NO_AUTH
+    status, told = await administered(newcomer, "register", "127.0.0.1")
+    assert status == 2 and "order one, or request and import it" in told["error"]["message"]

@@ -144,3 +144,9 @@ def test_bad_openapi_description_is_refused(conf: ServerConf, description: bytes
     with pytest.raises(CallerError):
         conf.add_openapi_service(PROVIDER, "people", "http://127.0.0.1:9/openapi.yaml", description)
     assert not conf.snapshot.services
+
+
+def test_what_is_there_already_is_named(conf: ServerConf) -> None:
+    conf.add_client(PROVIDER)
+    with pytest.raises(CallerError, match="of DEV/COM/1/Register: it is here already"):
+        conf.add_client(PROVIDER)

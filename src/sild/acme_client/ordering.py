@@ -76,9 +76,11 @@ class Ordering:
         for found in self.authorities():
             if found.name == name and found.acme_server is not None:
                 return found, found.acme_server
+        others = ", ".join(repr(found.name) for found in self.authorities())
         raise AcmeRefusal(
-            f"{name!r} has no ACME server in the global configuration: ask the operator of the instance, or request the"
-            " certificate by hand"
+            f"{name!r} has no ACME server in the global configuration"
+            + (f", but {others}" if others else "")
+            + ": ask the operator of the instance, or request the certificate by hand"
         )
 
     async def order(

@@ -66,7 +66,9 @@ class Administration:
             with self._read() as connection:
                 found: str | None = connection.scalar(select(instance.c.instance_identifier))
             if found is None:
-                raise CallerError("the central server is not initialised", code="instance_identifier_not_set")
+                raise CallerError(
+                    "the central server is not initialised: start it once", code="instance_identifier_not_set"
+                )
             self._instance_identifier = found
         return self._instance_identifier
 

@@ -51,6 +51,10 @@ def _opened(config: Path) -> Iterator[CentralServer]:
     """The register of these settings, without its signing keys: the PIN is not needed."""
     settings = _settings(config)
     directory = config.parent.resolve() / settings.directory
+    if not directory.is_dir():
+        raise CallerError(
+            f"there is no central server in {directory} yet: start it first (`sild central-server --config ...`)"
+        )
     ensure_same_user(directory / "keys" / "softtoken.p12")
     server = CentralServer.open(directory, database_url=settings.database)
     try:

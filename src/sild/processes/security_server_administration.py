@@ -107,8 +107,11 @@ async def _open(settings: SecurityServerSettings) -> SecurityServer:
 
 
 def _lines(told: Told) -> str:
+    """For people: `name: value`, or the rows of a list; `name: none` where it is empty."""
     return "\n".join(
-        f"{name}: {value}" if not isinstance(value, list) else "\n".join(_row(row) for row in value)
+        "\n".join(_row(row) for row in value)
+        if isinstance(value, list) and value
+        else f"{name}: {'none' if value == [] else value}"
         for name, value in told.items()
     )
 
@@ -338,6 +341,19 @@ async def add_client(
     conf.add_client(client, status=ClientStatus.SAVED, connection_type=ConnectionType[connection])
     await server.registration_follower.follow()
     return _client_told(server, client)
+
+
+@client_group.command("connection")
+@_administers
+@click.argument("client", type=CLIENT)
+@click.argument("connection", type=click.Choice([each.name for each in ConnectionType]))
+async def change_connection(
+    server: SecurityServer, _registration: Registration, client: ClientId, connection: str
+) -> Told:
+    """How CLIENT's information systems must connect from now on."""
+    conf = server.serverconf.acting_as(f"local user {getpass.getuser()}")
+    conf.set_connection_type(client, ConnectionType[connection])
+    return {**_client_told(server, client), "connection": connection}
 
 
 @client_group.command("register")

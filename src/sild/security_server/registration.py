@@ -276,10 +276,7 @@ class Registration(RequestMessages):
             certificates = keyring.certificates(usage=KeyUsage.AUTHENTICATION)
             saved = [info for info in certificates if info.status is CertificateStatus.SAVED]
             if len(saved) != 1:
-                raise CallerError(
-                    f"there are {len(saved)} saved authentication certificates: say which",
-                    code="cert_not_found",
-                )
+                raise CallerError(_which_certificate(saved), code="cert_not_found")
             return saved[0]
         info = keyring.certificate(sha1.lower())
         if info.usage is not KeyUsage.AUTHENTICATION:
@@ -397,3 +394,9 @@ class Registration(RequestMessages):
 
 def _not_possible(why: str) -> CallerError:
     return CallerError(why, code="action_not_possible")
+
+
+def _which_certificate(saved: list[CertificateInfo]) -> str:
+    if not saved:
+        return "no authentication certificate waits for registration: order one, or request and import it; `states` shows those here"
+    return f"several authentication certificates wait for registration, say which: {', '.join(info.sha1 for info in saved)}"

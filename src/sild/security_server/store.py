@@ -247,7 +247,7 @@ class Store:
                 )
                 connection.execute(sa.update(tables.server).values(change=tables.server.c.change + 1))
         except sa.exc.IntegrityError as error:
-            raise CallerError(f"{event}: it exists already", code="bad_request") from error
+            raise CallerError(_there_already(event, values), code="bad_request") from error
         except DBAPIError as error:
             raise Unavailable(f"server configuration: {error.orig}", code="database_error") from error
 
@@ -436,3 +436,8 @@ def _rights(connection: sa.Connection) -> dict[tuple[int, str], AccessRights]:
         )
         for key, clients in by_client.items()
     }
+
+
+def _there_already(event: str, values: dict[str, object]) -> str:
+    about = values.get("service") or values.get("client") or values.get("name")
+    return f"{event} of {about}: it is here already" if about else f"{event}: it is here already"

@@ -67,7 +67,7 @@ def subject_for(
     attributes = []
     for oid, value in write(_Request(member, server, member_name, country, dns_name)):
         if not value:
-            raise CallerError(f"the certificate profile wants {oid._name}")
+            raise CallerError(f"the certificate profile wants {oid._name}: set it, or give the whole subject")
         attributes.append(_attribute(oid, value))
     return x509.Name(attributes)
 
