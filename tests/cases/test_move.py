@@ -378,3 +378,40 @@ async def test_another_persons_case_is_no_ones(village):
     with pytest.raises(CallerError) as refused:  # the mover does not answer for the owner
         await village.act(case, "CONSENT", citizen(person))
     assert refused.value.code == "not_yours"
+
+
+async def test_who_was_asked_about_another_dwelling_is_asked_no_more(village):
+    person = village.single()
+    mari = citizen(person)
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.sent(mari, home, [person.code])
+    await village.act(case, "CONSENT", citizen(owner))
+    official = await village.office(case)
+    await village.act(case, "RETURN", official, {"defects": ["address_unclear"]})
+    other, (another,) = await village.dwelling_of(1, but=[person.code])
+    await village.searched(mari, other, case)
+    await village.act(case, "SEND", mari, village.notice(f"dwelling:{other}", [person.code]))
+    assert await village.status(case, mari) == "ASKED"
+    view = await village.cases.view(case, citizen(owner))
+    assert not view.tasks
+    assert (await village.cases.fill(case, "move.consent", citizen(owner))).facts == ()
+    with pytest.raises(Refused) as refused:
+        await village.act(case, "REFUSE", citizen(owner))
+    assert refused.value.code == "too_late"
+    await village.act(case, "CONSENT", citizen(another))
+    assert await village.status(case, mari) == "RECEIVED"
+
+
+async def test_a_dispute_settled_while_a_custodian_is_silent_does_not_wait_for_ever(village):
+    child, mother, father = village.family()
+    home, owners = await village.dwelling_of(2, but=[mother.code, father.code])
+    mari = citizen(mother)
+    case = await village.sent(mari, home, [mother.code, child.code])
+    await village.act(case, "CONSENT", citizen(owners[0]))
+    await village.act(case, "REFUSE", citizen(owners[1]))
+    village.later(days=12)
+    await village.settle()
+    assert await village.status(case, mari) == "DISPUTED"
+    assert (await village.told(mari)).count("disputed") == 1
+    await village.act(case, "SETTLE", await village.office(case), {"level": ["commune"]})
+    assert await village.status(case, mari) == "RECEIVED"

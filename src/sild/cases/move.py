@@ -30,11 +30,11 @@ from sild.cases.move_facts import (
     Grounds,
     answers_of,
     desk_status,
+    is_asked,
     is_kept_from,
     left_out,
     level_of,
     movers_of,
-    sent,
     verdict,
 )
 from sild.cases.move_jobs import MoveJobs
@@ -71,7 +71,7 @@ class Move(Process):
         Rule("MISS", by=("state",), when=("SENT", "REGISTERING"), to="MISSING"),
         Rule("REFER", by=("state",), when=("MISSING",)),
         Rule("REMIND", by=("state",), when=("ASKED",)),
-        Rule("LAPSE", by=("state",), when=("ASKED",)),
+        Rule("LAPSE", by=("state",), when=OPEN_ANSWERS),
         # the official
         Rule("SETTLE", by=("official",), when=("DISPUTED",), screen="move.dispute", decides=True),
         Rule("ACCEPT", by=("official",), when=("RECEIVED",), to="ACCEPTED", screen="move.desk", decides=True),
@@ -142,9 +142,10 @@ class Move(Process):
 
     def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
         """Who has answered is asked no more; owners who differ may think again."""
-        if waiting.role in BY_ROLE and case.status == "ASKED":
-            return person not in answers_of(case, *BY_ROLE[waiting.role])
-        return True
+        if waiting.role not in BY_ROLE:
+            return True
+        said = answers_of(case, *BY_ROLE[waiting.role])
+        return is_asked(case, waiting.role, person) and (case.status == "DISPUTED" or person not in said)
 
     # --- what is given
 
@@ -164,15 +165,9 @@ class Move(Process):
                 missing = (Defect("", "custodian_missing"),) if left_out(case) else ()
                 nobody = (Defect("", "nobody_moves"),) if not movers_of(case) else ()
                 return Given({"level": level_of(case)}, (*missing, *nobody))
-            case "CONSENT" | "REFUSE" | "JOIN" | "DECLINE" | "ALLOW" | "FORBID":
-                self._ensure_asked(case, actor)
-                return Given({})
+            case name if name in ANSWERS:
+                _ensure_asked(case, name, actor)
         return Given({})
-
-    def _ensure_asked(self, case: Case, actor: Actor) -> None:
-        """Nobody answers for a notice that was sent anew, with somebody else's dwelling."""
-        if sent(case) is None or case.status not in OPEN_ANSWERS:
-            raise Refused("nobody asks any more", code="too_late")
 
     def after(self, case: Case, taken: Taken) -> Effects:
         return effects_of(case, taken)
@@ -204,12 +199,13 @@ class Move(Process):
             return {}
         people = entered(case)
         mine = role in ("resident", "mover")
-        text = found["text"] if mine or not is_kept_from(case, "") else None
+        hidden = role == "custodian" or (role != "resident" and is_kept_from(case, ""))
+        text = None if hidden else found["text"]
         told = case.given("TELL")
         results = {
             "level": found["level"],
             "place": text,
-            "sealed": True if text is None else None,
+            "sealed": True if hidden else None,
             "valid_from": found["valid_from"],
             "people": len(people),
             "merged": found["merged"] or None,
@@ -230,6 +226,13 @@ class Move(Process):
             )
             for one in case.given("TELL").get("failed", ())
         ]
+
+
+def _ensure_asked(case: Case, answer: str, actor: Actor) -> None:
+    """Nobody answers to a notice that was sent anew, about somebody else's dwelling or children. Raises Refused."""
+    role = next(role for role, names in BY_ROLE.items() if answer in names)
+    if not is_asked(case, role, actor.acting_for):
+        raise Refused("you are not asked any more", code="too_late")
 
 
 def _settled(values: Mapping[str, Any]) -> Given:

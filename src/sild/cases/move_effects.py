@@ -6,7 +6,17 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sild.cases.case import Case, Party, Taken
-from sild.cases.move_facts import ANSWERS, asked, level_of, movers_of, sent, waiting_for
+from sild.cases.move_facts import (
+    ANSWERS,
+    BY_ROLE,
+    answers_of,
+    asked,
+    is_asked,
+    level_of,
+    movers_of,
+    sent,
+    waiting_for,
+)
 from sild.cases.process import Effects, Job, NewNotice
 
 __all__ = ["PAUSES", "effects_of", "entered"]
@@ -94,10 +104,14 @@ def _answered(case: Case, taken: Taken) -> Effects:
     if case.status == "ASKED":
         return Effects()
     told = []
+    if case.status == "DISPUTED" and taken.name == "LAPSE":
+        return Effects()
     if case.status == "DISPUTED":
         told = [*_to_resident(case, "move.notice.disputed")]
-        told += [NewNotice(owner, "move.notice.owners_differ") for owner in case.persons("owner")]
-    elif _owners_say_no(case):
+        owners = answers_of(case, *BY_ROLE["owner"])
+        told += [NewNotice(owner, "move.notice.owners_differ") for owner in owners]
+        return Effects(notices=tuple(told), cancel_jobs=("remind",))
+    if _owners_say_no(case):
         told = [*_to_resident(case, "move.notice.commune_only")]
     elif taken.name == "LAPSE":
         told = [*_to_resident(case, "move.notice.lapsed")]
@@ -111,10 +125,19 @@ def _owners_say_no(case: Case) -> bool:
 
 def _registered(case: Case, taken: Taken) -> Effects:
     text = "move.notice.merged" if taken.data["merged"] else "move.notice.registered"
-    told = [NewNotice(person, text) for person in dict.fromkeys((*case.persons("resident", "mover"),))]
+    told = [
+        NewNotice(person, text)
+        for person in dict.fromkeys((*case.persons("resident"), *_adults(case, taken)))
+    ]
     if taken.data["level"] == "dwelling" and not taken.data["merged"]:
-        told += [NewNotice(owner, "move.notice.owner_told") for owner in case.persons("owner")]
+        owners = [owner for owner in case.persons("owner") if is_asked(case, "owner", owner)]
+        told += [NewNotice(owner, "move.notice.owner_told") for owner in owners]
     return Effects(jobs=(Job("deliveries", key=str(taken.seq)),), notices=tuple(told))
+
+
+def _adults(case: Case, taken: Taken) -> list[str]:
+    """Of those who were entered now, who has an inbox of their own here."""
+    return [person for person in case.persons("mover") if person in taken.data["people"]]
 
 
 def _told(case: Case, taken: Taken) -> Effects:

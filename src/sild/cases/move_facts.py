@@ -27,6 +27,7 @@ __all__ = [
     "desk_status",
     "duty_of",
     "found",
+    "is_asked",
     "is_kept_from",
     "left_out",
     "level_of",
@@ -179,19 +180,29 @@ def asked(case: Case) -> Asked | None:
     )
 
 
-def answers_of(case: Case, *names: str) -> dict[str, Taken]:
-    """The newest answer of each person to this notice; one that was sent again unchanged keeps its answers. names: of one role."""
-    now = sent(case)
+def _round(case: Case) -> tuple[Taken, ...]:
+    """What was done since the notice was first sent as it stands: one that is sent again unchanged keeps its answers."""
+    now, begin = sent(case), 0
     if now is None:
-        return {}
-    begin = 0
+        return ()
     for taken in case.all("SEND"):
         if not _sent(case, taken).is_of(now):
             begin = 0
         elif begin == 0:
             begin = taken.seq
+    return tuple(taken for taken in case.actions if taken.seq > begin)
+
+
+def answers_of(case: Case, *names: str) -> dict[str, Taken]:
+    """The newest answer of each person to this notice. names: of one role."""
     wanted = names or ANSWERS
-    return {taken.acting_for: taken for taken in case.actions if taken.seq > begin and taken.name in wanted}
+    return {taken.acting_for: taken for taken in _round(case) if taken.name in wanted}
+
+
+def is_asked(case: Case, role: str, person: str) -> bool:
+    """Whether this notice asks them; an earlier one may have, about another dwelling."""
+    questions, now = asked(case), sent(case)
+    return questions is not None and now is not None and (role, person) in questions.all(now.resident)
 
 
 def waiting_for(case: Case) -> tuple[tuple[str, str], ...]:
@@ -206,10 +217,10 @@ def waiting_for(case: Case) -> tuple[tuple[str, str], ...]:
 def verdict(case: Case) -> str:
     """The status that the answers make."""
     owners = {taken.name for taken in answers_of(case, *BY_ROLE["owner"]).values()}
-    since = {taken.name for taken in case.since("ASK")}
-    if len(owners) == 2 and "SETTLE" not in since:
+    done = {taken.name for taken in _round(case)}
+    if len(owners) == 2 and "SETTLE" not in done:
         return "DISPUTED"
-    if waiting_for(case) and "LAPSE" not in since:
+    if waiting_for(case) and "LAPSE" not in done:
         return "ASKED"
     return desk_status(case)
 
@@ -227,7 +238,7 @@ def level_of(case: Case) -> str:
         return "abroad" if now.place.kind == "abroad" else "commune"
     if now.basis == "lease" or questions.own:
         return "dwelling"
-    settled = next((taken for taken in reversed(case.since("ASK")) if taken.name == "SETTLE"), None)
+    settled = next((taken for taken in reversed(_round(case)) if taken.name == "SETTLE"), None)
     if settled is not None:
         return str(settled.data["level"])
     said = {taken.name for taken in answers_of(case, *BY_ROLE["owner"]).values()}
@@ -255,11 +266,15 @@ def left_out(case: Case) -> tuple[str, ...]:
 
 
 def is_kept_from(case: Case, reader: str) -> bool:
-    """Whether somebody who moves is protected, and the reader is none of them: they are shown no address."""
+    """Whether somebody who moves is protected, and the reader is not of those who move with them: they are shown no address."""
     questions, now = asked(case), sent(case)
-    if now is not None and reader in (now.resident, *now.people):
+    if now is not None and reader == now.resident:
         return False
-    return case.has("SILENCE") or (questions is not None and questions.is_protected)
+    if case.has("SILENCE"):
+        return bool(reader != case.given("SILENCE")["person"])
+    if questions is None or not questions.is_protected:
+        return False
+    return now is None or reader in questions.feared or reader not in now.people
 
 
 def duty_of(profile: Profile, kind: str) -> str:

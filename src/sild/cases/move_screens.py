@@ -36,6 +36,8 @@ from sild.i18n import Speaker, Texts, format_day
 
 __all__ = ["MoveScreens"]
 
+CONFIDENTIAL = ("dwelling", "movers", "children", "notice")
+
 
 class MoveScreens:
     def __init__(self, grounds: Grounds, texts: Texts) -> None:
@@ -121,6 +123,9 @@ class MoveScreens:
     # --- facts
 
     async def facts(self, case: Case, of: str, actor: Actor, asking: Asking) -> Sequence[FactLine] | None:
+        parties = (*case.persons("resident"), *_asked_now(case))
+        if of in CONFIDENTIAL and not actor.is_staff and actor.acting_for not in parties:
+            return []  # an earlier notice asked them, about another dwelling
         match of:
             case "me":
                 return [await self._home_line(actor.acting_for, asking)]
@@ -238,6 +243,14 @@ class MoveScreens:
 
 def _is_young(born: str, today: date) -> bool:
     return today.year - date.fromisoformat(born).year <= 18
+
+
+def _asked_now(case: Case) -> list[str]:
+    """Everybody whom the notice as it stands asks."""
+    questions, now = asked(case), sent(case)
+    if questions is None or now is None:
+        return []
+    return [person for _role, person in questions.all(now.resident)]
 
 
 def _checks(case: Case) -> Iterator[FactLine]:
