@@ -44,3 +44,26 @@ async def test_viet_nam_takes_it_anywhere_in_the_province(tmp_path):
         assert (await village.office(case)).authority == f"residence@{division}"
         await village.act(case, "CONSENT", citizen(owner))
         assert await village.status(case, citizen(person)) == "RECEIVED"
+
+
+async def test_a_dwelling_too_small_is_seen_at_the_desk_and_by_the_register(tmp_path):
+    MovingVillage.used.clear()
+    async with MovingVillage(tmp_path / "small", country="VN") as village:
+        person = village.single("VN")
+        home, _owners = await village.dwelling_of(1, but=[person.code], country="VN")
+        fact = (await village.ask("residence", "GET", f"/dwellings/{home}"))["floor_area_fact"]
+        body = {"value": 7, "reason": "measured"}
+        await village.ask("residence", "POST", f"/facts/{fact}/correction", body)
+        mari = citizen(person)
+        case = await village.sent(mari, home, [person.code], basis="lease", document="HĐ 7")
+        official = replace(await village.office(case), person="VN001090012345")
+        desk = await village.cases.fill(case, "move.desk", official)
+        assert {line.concept: line.value for line in desk.facts}["check.capacity"] is False
+        await village.act(case, "ACCEPT", official)
+        await village.act(case, "DECIDE", official)
+        assert await village.status(case, mari) == "ACCEPTED"  # the register does not enter it
+        desk = await village.cases.fill(case, "move.decide", official)
+        said = [line.value for line in desk.facts if line.concept == "check.register_said"]
+        assert said == ["over_capacity"]
+        await village.act(case, "RETURN", official, {"defects": ["over_capacity"]})
+        assert await village.status(case, mari) == "RETURNED"

@@ -118,7 +118,8 @@ class Wire:
         read = json.loads(content) if content else None
         if status >= 400:
             code = str(read.get("type", "")).rpartition(":")[2]
-            raise CallerError(str(read.get("detail", code)), code=code, status=status)
+            errors = ",".join(fault["code"] for fault in read.get("errors") or () if "code" in fault)
+            raise CallerError(str(read.get("detail", code)), code=code, status=status, errors=errors)
         return status, read
 
     async def call(
