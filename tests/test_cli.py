@@ -59,7 +59,11 @@ WRONG = [
     ("central-server", CENTRAL_SERVER + 'pin_file = "none"', "none: No such file or directory"),
     ("op-monitor", 'directory = "state"\nclient_certificates = ["x"]', "client_certificates go with a certi"),
     ("op-monitor", 'directory = "state"\n[monitoring]\nbuffer_size = -1', "monitoring.buffer_size: Input"),
-    ("registry", 'system = "DEV/GOV/1/people"\ndirectory = "state"\npeople = 5', "people: Input should be greater"),
+    (
+        "registry",
+        'system = "DEV/GOV/1/people"\ndirectory = "state"\npeople = 5',
+        "people: Input should be greater",
+    ),
     ("registry", "directory = ", "is not TOML"),
 ]
 
@@ -105,7 +109,10 @@ def test_wrong_settings_are_named(
             SECURITY_SERVER + "client_http_port = PORT\nclient_https_port = 0\nserver_proxy_port = 0\n"
             "ocsp_responder_port = 0",
         ),
-        ("registry", 'system = "DEV/GOV/1/people"\ndirectory = "state"\npeople = 100\nlisten = [{ port = PORT }]'),
+        (
+            "registry",
+            'system = "DEV/GOV/1/people"\ndirectory = "state"\npeople = 100\nlisten = [{ port = PORT }]',
+        ),
     ],
 )
 def test_a_port_that_is_taken_is_named(tmp_path: Path, command: str, settings: str) -> None:

@@ -47,7 +47,9 @@ def test_every_kind_of_the_settings_can_be_opened(tmp_path: Path) -> None:
     assert set(kinds) == set(KINDS)
     for kind, opening in KINDS.items():
         config = tmp_path / f"{kind}.toml"
-        config.write_text(f'kind = "{kind}"\nsystem = "DEV/GOV/1/{kind}"\ndirectory = "{kind}"\npeople = 100\n')
+        config.write_text(
+            f'kind = "{kind}"\nsystem = "DEV/GOV/1/{kind}"\ndirectory = "{kind}"\npeople = 100\n'
+        )
         opened = opening(read_settings(RegistrySettings, config), tmp_path / kind)
         try:
             assert "/usagePeriod" in opened.application.openapi()["paths"]

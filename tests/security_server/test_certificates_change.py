@@ -82,9 +82,7 @@ async def test_new_certificates_under_load(world: World, pair: Pair, kind: KeyAl
             keyring = site.server.signer.keyring
             old_auth, old_sign = site.auth_certificate, site.sign_certificates[code]
             issuing = Issuing(algorithm=kind)
-            new_auth = await world.certify(
-                site.server, KeyUsage.AUTHENTICATION, world.member(code), issuing
-            )
+            new_auth = await world.certify(site.server, KeyUsage.AUTHENTICATION, world.member(code), issuing)
             new_sign = await world.certify(site.server, KeyUsage.SIGNING, world.member(code), issuing)
             register_auth(world, site, der(old_auth), der(new_auth))
             await world.publish()

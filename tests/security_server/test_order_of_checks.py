@@ -80,7 +80,9 @@ async def test_at_the_providers_server(pair: Pair) -> None:
     conf, world = pair.provider.server.serverconf, pair.world
     soap = ServiceId(REGISTER, "soap")
     conf.set_minimum_client_version("7.8.0")
-    conf.set_client_status(REGISTER, ClientStatus.DISABLED)  # of those not registered, what a configuration does not change
+    conf.set_client_status(
+        REGISTER, ClientStatus.DISABLED
+    )  # of those not registered, what a configuration does not change
     conf.add_soap_service(REGISTER, "soap", None, "http://127.0.0.1:1/wsdl", "http://127.0.0.1:1/")
     conf.revoke(ECHO, CLIENT)
     conf.disable_service(ECHO, "closed")

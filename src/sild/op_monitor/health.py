@@ -19,8 +19,14 @@ __all__ = ["MEASURES", "Measure", "ServicePeriod", "service_key", "service_of_ke
 
 MEASURES = ("duration", "request_size", "response_size")
 ANSWERED_BY_THE_SERVER = frozenset(
-    ("listMethods", "allowedMethods", "getWsdl", "getOpenAPI")
-    + ("getSecurityServerOperationalData", "getSecurityServerHealthData")
+    (
+        "listMethods",
+        "allowedMethods",
+        "getWsdl",
+        "getOpenAPI",
+        "getSecurityServerOperationalData",
+        "getSecurityServerHealthData",
+    )
 )
 """Services whose version no server looks at (PR-META, PR-MREST, PR-OPMON): they count as those without one."""
 

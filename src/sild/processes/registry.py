@@ -64,7 +64,7 @@ class RegistrySettings(Settings):
     url: str | None = None  # the address given in the OpenAPI description
     listen: tuple[Listen, ...] = (Listen(port=8000),)
     security_server: str | None = None  # its own, for information systems; none: sends no events, asks nobody
-    services: Mapping[str, ServiceName] = {}  # registers it asks, by name: INSTANCE/CLASS/CODE/SUBSYSTEM/SERVICE
+    services: Mapping[str, ServiceName] = {}  # it asks, by register: INSTANCE/CLASS/CODE/SUBSYSTEM/SERVICE
     subscriptions: tuple[SubscriptionSettings, ...] = ()
     events_url: str | None = None  # nats://, when several processes send events; none: the database alone
     ward_listen: tuple[Listen, ...] = ()  # hospital: the midwife's page, on the ward's own network
