@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 Value = Any  # JSON
-STEPS = 6 + 9  # one exchange, the birth of a child
-AGAIN = 6 + 3  # of the birth, what an earlier start left
+STEPS = 6 + 9 + 7  # one exchange, the birth of a child, a move
+AGAIN = 6 + 3 + 2  # of birth and move, what an earlier start left
 MEMORY_BOUND = 300 * 2**20
 
 

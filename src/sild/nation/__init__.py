@@ -4,7 +4,7 @@ layout.py       where its state lies, ports and secrets       plan.py         wh
 founding.py     the first start: keys, certificates, members  nation.py       every start
 description.py  nation.json                                   story.py        the self-check of one exchange
 country.py      the whole country, its rights                 systems.py      its information systems, running
-people.py       test people        identity.py, portal.py     what citizens see    journeys.py, browser.py  J1 as a self-check
+people.py       test people        identity.py, portal.py     what citizens see    journeys.py, move_journey.py, browser.py  J1 and J2 as a self-check
 """
 
 from sild.nation.country import COUNTRY
@@ -12,6 +12,7 @@ from sild.nation.floor import Floor, measure_floor
 from sild.nation.journeys import tell_birth
 from sild.nation.layout import Layout
 from sild.nation.load import Call, Load, joined, run_load
+from sild.nation.move_journey import tell_move
 from sild.nation.nation import Nation
 from sild.nation.plan import DEMO, MemberPlan, NationPlan
 from sild.nation.server_process import ServerProcess, Usage
@@ -35,4 +36,5 @@ __all__ = [
     "run_load",
     "tell",
     "tell_birth",
+    "tell_move",
 ]

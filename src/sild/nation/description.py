@@ -142,6 +142,7 @@ def _test_person(one: TestPerson) -> dict[str, str]:
         "born": one.born,
         "id": one.id,
         "good_for": one.good_for,
+        "address": one.address,
     }
     return shown | ({"authority": one.official.authority} if one.official else {})
 

@@ -1,4 +1,4 @@
-"""The journeys as a self-check: a child is born, from the ward to the money, through the pages people use and nothing else.
+"""The first journey as a self-check: a child is born, from the ward to the money, through the pages people use and nothing else.
 
 Everything is asked over HTTP as a browser without JavaScript would ask it; addresses and test people come from nation.json. Each
 step yields what it saw, as the story of one exchange does.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from sild.errors import PeerError, PlatformError
 from sild.nation.browser import Browser, Page
 from sild.nation.story import Step
 
-__all__ = ["log_in", "tell_birth"]
+__all__ = ["Seen", "log_in", "screen_sent", "soon", "steps_of", "tell_birth"]
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -48,17 +48,25 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
             journey.official_sees_the_desk,
         )
     )
+    async for told in steps_of(steps):
+        yield told
+
+
+Seen = tuple[str, dict[str, str]]
+"""A title, and what was seen."""
+
+
+async def steps_of(steps: Iterable[Callable[[], Awaitable[Seen]]]) -> AsyncIterator[Step]:
+    """One after the other; the first that raises is the last."""
     for step in steps:
         begun = time.perf_counter()
         try:
             title, evidence = await step()
         except PlatformError as error:
-            yield Step(step.__name__.replace("_", " "), False, {"error": error.message[:500]})
+            name = getattr(step, "__name__", "step")
+            yield Step(name.replace("_", " "), False, {"error": error.message[:500]})
             return
         yield Step(title, True, evidence | {"seconds": f"{time.perf_counter() - begun:.1f}"})
-
-
-Seen = tuple[str, dict[str, str]]
 
 
 class _Birth:
@@ -98,7 +106,7 @@ class _Birth:
             new = await self._children() - before
             return next(iter(new), None)
 
-        child = await _soon("the population register takes the notice", arrived)
+        child = await soon("the population register takes the notice", arrived)
         return (
             "The midwife gives notice of a birth; the population register opens a record without a name",
             {"ward": self._ward, "mother": self._mother["name"], "child": child},
@@ -116,7 +124,7 @@ class _Birth:
         async def waits() -> str | None:
             return (await page.go("/home")).link("/screens/birth.check_and_name")
 
-        link = await _soon("the portal opens the case", waits)
+        link = await soon("the portal opens the case", waits)
         self._case = link.split("/")[2]
         return (
             "Nobody applied: the state opened the case, and the mother finds it on her page",
@@ -134,13 +142,13 @@ class _Birth:
             "f.kindergarten": form.options("f.kindergarten")[0],
             "do": "DECLARE",
         }
-        after = await self._sent(page, answers)
+        after = await screen_sent(page, answers)
         return "She looks over what the state knows, and chooses a name", {"receipt": after.url}
 
     async def father_confirms(self) -> Seen:
         await log_in(self._fathers, self._portal, self._father)
         page = await self._screen(self._fathers, "birth.cosign")
-        after = await self._sent(page, {"do": "COSIGN"})
+        after = await screen_sent(page, {"do": "COSIGN"})
         return "The father logs in and confirms", {"receipt": after.url}
 
     async def birth_is_registered(self) -> Seen:
@@ -169,7 +177,7 @@ class _Birth:
                 answers[name] = field.values[0]
             elif name == "f.account":
                 answers[name] = "EE382200221020145685"
-        after = await self._sent(page, answers)
+        after = await screen_sent(page, answers)
         await self._shows("benefits are granted", "Benefits were granted")
         return "She chooses one, says where the money goes, and it is granted", {"receipt": after.url}
 
@@ -209,16 +217,10 @@ class _Birth:
             page = await self._mothers.open(f"{self._portal}/cases/{self._case}")
             return page if all(line in page.text for line in lines) else None
 
-        return await _soon(what, reached)
+        return await soon(what, reached)
 
     async def _screen(self, browser: Browser, screen: str) -> Page:
         return await browser.open(f"{self._portal}/cases/{self._case}/screens/{screen}")
-
-    async def _sent(self, page: Page, answers: Mapping[str, str]) -> Page:
-        after = await page.submit(page.form("/screens/"), answers)
-        if "/receipts/" not in after.url:
-            raise PeerError(f"no receipt ({after.status}): {after.text[:500]}")
-        return after
 
 
 async def log_in(browser: Browser, portal: str, person: Mapping[str, str], *, official: bool = False) -> Page:
@@ -238,7 +240,15 @@ async def log_in(browser: Browser, portal: str, person: Mapping[str, str], *, of
     return page
 
 
-async def _soon(what: str, ask: Callable[[], Awaitable[T | None]]) -> T:
+async def screen_sent(page: Page, answers: Mapping[str, str]) -> Page:
+    """Its receipt. Raises PeerError when the screen was not taken."""
+    after = await page.submit(page.form("/screens/"), answers)
+    if "/receipts/" not in after.url:
+        raise PeerError(f"no receipt ({after.status}): {after.text[:500]}")
+    return after
+
+
+async def soon(what: str, ask: Callable[[], Awaitable[T | None]]) -> T:
     """Until there is an answer. Pages are asked as a person would: again, and again."""
     end = time.monotonic() + PATIENCE
     found = await ask()

@@ -39,6 +39,7 @@ class TestPerson:
     family_name: str
     born: str
     good_for: str
+    address: str = ""
     official: OfficialRole | None = None
 
     @property
@@ -64,6 +65,8 @@ GOOD_FOR: Mapping[str, str] = {
     "vn_owner": "owns a dwelling in Vietnam",
     "check_mother": "of the self-check: her child is born whenever it runs first",
     "check_father": "of the self-check: the other parent",
+    "check_resident": "of the self-check: moves to another's house (J2)",
+    "check_owner": "of the self-check: owns the house, and consents",
     "midwife": "writes the notice of birth in the ward; logs in nowhere",
     "birth_official": "registers births at the desk of Tartu",
     "residence_official": "registers residences at the desk of Tartu",
@@ -108,7 +111,12 @@ class _Search:
         mother = self._first(partial(self._married_mother, "EE"))
         if mother is not None and mother.spouse is not None:
             yield "check_mother", mother
+            self._taken.add(mother.spouse)
             yield "check_father", mother.spouse
+        for role, wanted in (("check_resident", self._alone), ("check_owner", partial(self._owner, "EE"))):
+            found = self._first(wanted)
+            if found is not None:
+                yield role, found
 
     def _of_estonia_alone(self) -> Iterator[tuple[str, SyntheticPerson]]:
         for role, wanted in (
@@ -171,13 +179,18 @@ class _Search:
             and bool(self._children.get(person))
         )
 
+    def _alone(self, person: SyntheticPerson) -> bool:
+        """Grown, with neither spouse nor children."""
+        return person.spouse is None and not self._children.get(person) and self._grown(person, "EE", 25, 60)
+
     def _owner(self, country: str, person: SyntheticPerson) -> bool:
-        """The only owner of the home they live in, alone in it: a lodger would be welcome."""
+        """The only owner of the house they live in, with room for a lodger."""
         home = person.home
         return (
             home is not None
             and self._grown(person, country, 30, 70)
             and [owner.code for owner in home.owners] == [person.code]
+            and home.apartment is None
             and home.floor_area > 60
         )
 
@@ -192,6 +205,7 @@ def _shown(role: str, person: SyntheticPerson) -> TestPerson:
         matter = role.removeprefix("vn_").removesuffix("_official")
         authority = f"{matter}@{TOWN[person.country]}"
         official = OfficialRole(role, MUNICIPALITY, authority)
+    home = person.home
     return TestPerson(
         id=role,
         code=person.code,
@@ -200,5 +214,6 @@ def _shown(role: str, person: SyntheticPerson) -> TestPerson:
         family_name=person.family_name,
         born=person.born.isoformat(),
         good_for=GOOD_FOR[role],
+        address=f"{home.street} {home.house}, {home.municipality}" if home is not None else "",
         official=official,
     )

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sild.http1 import run
-from sild.nation import COUNTRY, Nation, Step, tell, tell_birth
+from sild.nation import COUNTRY, Nation, Step, tell, tell_birth, tell_move
 from sild.settings import LogLevel
 from sild.telemetry import configure_logging
 
@@ -73,6 +73,8 @@ async def _checks(nation: Nation, journeys: bool) -> AsyncIterator[Step]:
         yield step
     if journeys:
         async for step in tell_birth(nation.description):
+            yield step
+        async for step in tell_move(nation.description):
             yield step
 
 
@@ -180,8 +182,8 @@ class _TextReport:
             "  5. See who looked, and ask why\n"
             f"  6. Log in as an official, {official}, from the log-in page's second button: the desk\n"
             "\n[bold]A family moves[/bold]\n"
-            f"  1. Log in as {mother}, begin “Moving home”, search an address, tick who moves, sign\n"
-            "  2. Whoever owns the dwelling is asked for consent; the other parent, for the children\n"
+            f"  1. Log in as {mother}, begin “Moving home”, search {people['owner']['address']}, tick who moves, sign\n"
+            f"  2. {people['owner']['name']} owns it and is asked for consent; the other parent, for the children\n"
             f"  3. As {people['residence_official']['name']}, an official, accept and decide; see which bodies know"
         )
 
