@@ -90,9 +90,10 @@ class SoapWorld:
             "ss2", "producer", [PRODUCER_SUBSYSTEM], start=provider_starts, **settings
         )
         for site, owner in ((self.consumer, CONSUMER), (self.provider, PRODUCER)):
-            site.server.serverconf.add_client(
-                owner, status=ClientStatus.REGISTERED, connection_type=ConnectionType.HTTP
-            )
+            its = site.server.serverconf
+            if owner not in its.snapshot.clients:  # it is one once the configuration shows the server
+                its.add_client(owner, status=ClientStatus.REGISTERED)
+            its.set_connection_type(owner, ConnectionType.HTTP)
         conf = self.provider.server.serverconf
         for provider in (PRODUCER, PRODUCER_SUBSYSTEM):
             for code in SERVICES:

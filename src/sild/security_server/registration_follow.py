@@ -19,7 +19,7 @@ from sild.security_server.registration_states import (
     followed_certificate,
     followed_client,
 )
-from sild.security_server.snapshot import RequestOutcome, SentRequest
+from sild.security_server.snapshot import ClientStatus, RequestOutcome, SentRequest
 from sild.signer import CertificateInfo, KeyUsage
 from sild.telemetry import get_logger
 from sild.xroad.globalconf import GlobalConf
@@ -75,7 +75,11 @@ class RegistrationFollower:
         return {each.service_code for each in pending if each.subject == subject and each.outcome is outcome}
 
     async def _follow_owner(self, globalconf: GlobalConf) -> None:
-        """A server of our code that is not ours any more but a client member's, and has our certificate, is this one."""
+        """A server of our code that is not ours any more but a client member's, and has our certificate, is this one.
+
+        The owner of a server that the configuration shows is its client, however it was registered: its services, those of
+        monitoring, are asked as a member's.
+        """
         at, server_id = self._wiring.clock(), self._server_id
         if globalconf.server(server_id, at) is None:
             for client in self._wiring.serverconf.snapshot.clients:
@@ -84,6 +88,10 @@ class RegistrationFollower:
                     await asyncio.to_thread(self._journal.set_owner, client)
                     log.info("registration.owner_changed", server=str(candidate))
                     return
+        elif server_id.owner not in self._wiring.serverconf.snapshot.clients and await asyncio.to_thread(
+            self._journal.add_owner, server_id.owner, ClientStatus.REGISTERED
+        ):
+            log.info("registration.owner_is_client", server=str(server_id))
 
     def _has_our_certificate(self, globalconf: GlobalConf, server_id: SecurityServerId) -> bool:
         certificates = self._wiring.signer.keyring.certificates(usage=KeyUsage.AUTHENTICATION)

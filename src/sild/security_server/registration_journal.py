@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from sild.errors import CallerError
 from sild.security_server.serverconf import ServerConf
 from sild.security_server.snapshot import ClientStatus, ConnectionType, RequestOutcome
 from sild.security_server.store import Change, tables
@@ -129,7 +130,10 @@ class RegistrationJournal:
         """
         if owner in self._conf.snapshot.clients:
             return False
-        self._conf.add_client(owner, status=status, connection_type=ConnectionType.HTTPS)
+        try:
+            self._conf.add_client(owner, status=status, connection_type=ConnectionType.HTTPS)
+        except CallerError:  # another process was quicker
+            return False
         return True
 
     def set_owner(self, owner: ClientId) -> None:
