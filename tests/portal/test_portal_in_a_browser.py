@@ -4,14 +4,12 @@ weight; the application offline.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from support.accessible import check
 from support.chromium import chromium
 from support.portal_world import OFFICE, PEETER, PortalWorld
 
@@ -23,7 +21,6 @@ OWN = {"home": "/home", "case": "/cases/case-1", "case-closed": "/cases/case-2",
        "who-looked": "/who-looked", "settings": "/settings", "no-case": "/cases/none"}  # fmt: skip
 DESK = {"desk": "/desk", "desk-case": "/desk/cases/case-1", "desk-screen": "/desk/cases/case-1/screens/birth.register",
         "look-up": "/desk/look-up", "own-access": "/desk/own-access"}  # fmt: skip
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 @pytest.fixture(scope="module")
@@ -53,27 +50,6 @@ def log_in(page: Page, world: PortalWorld, *, official: bool = False) -> None:
     if official:
         page.locator("form[action$='/device/unmanaged'] button").click()
     page.wait_for_url(world.url + ("/desk" if official else "/home"))
-
-
-def check(page: Page, name: str, *, dark: bool = False) -> None:
-    """No finding, nothing wider than the window, every target to touch 24 px or more; a picture where SILD_SCREENSHOTS says."""
-    size = page.viewport_size
-    assert size is not None
-    whole = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size(
-        {"width": size["width"], "height": max(whole, size["height"])}
-    )  # nothing behind the bar at the foot
-    found = Axe().run(page, options=RULES)
-    page.set_viewport_size(size)
-    assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), name
-    small = page.evaluate(
-        """[...document.querySelectorAll("button, .opt, .tabs a, .bar nav a, summary")].filter((one) => {
-            const box = one.getBoundingClientRect(); return box.width && (box.height < 40 || box.width < 24) }).length"""
-    )
-    assert small == 0, name
-    if (directory := os.environ.get("SILD_SCREENSHOTS")) and not dark:
-        page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
 
 
 def weigh(page: Page, world: PortalWorld, path: str) -> int:
