@@ -128,7 +128,10 @@ def _facts(register: str, content: Any) -> list[FactLine]:  # JSON of a register
 
 
 def _value(item: dict[str, Any]) -> Any:  # JSON
-    """Of a fact that stands once for each key (a parent, a citizenship) the key, and the value where it says more."""
+    """The register's own words; else, of a fact that stands once for each key (a parent, a citizenship), the key, and the value
+    where it says more."""
+    if isinstance(item.get("text"), str):
+        return item["text"]
     key, value = item.get("key"), item.get("value")
     if not key:
         return value

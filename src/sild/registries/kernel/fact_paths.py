@@ -55,6 +55,9 @@ class KnownFact(Model):
     key: str = ""
     concept: str | None = None
     value: Any = Field(description="JSON, by name of the fact")
+    text: str | None = Field(
+        default=None, description="The value as people read it, where it consists of codes"
+    )
     valid_from: date
     valid_to: date | None = Field(default=None, description="The first day on which it is no longer true")
     known_from: datetime
@@ -109,7 +112,10 @@ class Correction(Model):
 
 
 def known_fact(
-    fact: Fact, kinds: Mapping[str, FactKind], disputed: frozenset[int] = frozenset()
+    fact: Fact,
+    kinds: Mapping[str, FactKind],
+    disputed: frozenset[int] = frozenset(),
+    text: str | None = None,
 ) -> KnownFact:
     kind = kinds.get(fact.name)
     said = fact.provenance
@@ -121,6 +127,7 @@ def known_fact(
         key=fact.key,
         concept=kind.concept if kind else None,
         value=fact.value,
+        text=text,
         valid_from=fact.valid_from,
         valid_to=fact.valid_to,
         known_from=fact.known_from,
@@ -140,10 +147,11 @@ def add_fact_paths(
     ensure_person: Callable[[Use, str], None],
     shown: Callable[[Use, Sequence[Fact]], Sequence[Fact]] = lambda _use, facts: facts,
     corrected: Callable[[Use, Fact], None] = lambda _use, _fact: None,
+    worded: Callable[[Use, Fact], str | None] = lambda _use, _fact: None,
 ) -> None:
     """ensure_person: raises what the register says of codes it does not know.  shown: leaves out what this reader may not see.
 
-    corrected: brings up to date what the register made from the fact.
+    corrected: brings up to date what the register made from the fact.  worded: what a value of codes means, for people.
     """
     by_name = {kind.name: kind for kind in kinds}
 
@@ -165,7 +173,9 @@ def add_fact_paths(
                 found = use.facts.current(code, on=on or use.today, known_at=moment)
             visible = shown(use, [fact for fact in found if fact.name in by_name])
             disputed = disputed_origins(use, code)
-            return KnownFacts(items=[known_fact(fact, by_name, disputed) for fact in visible])
+            return KnownFacts(
+                items=[known_fact(fact, by_name, disputed, worded(use, fact)) for fact in visible]
+            )
 
     @app.post("/facts/{fact_id}/dispute", operation_id="disputeFact", status_code=201)
     def dispute_fact(fact_id: FactId, body: NewDispute, usage: PersonalUsage) -> DisputeState:

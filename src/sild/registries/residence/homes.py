@@ -26,6 +26,7 @@ __all__ = [
     "RESIDENCE",
     "Home",
     "home_of",
+    "home_said",
     "homes_of",
     "household_of",
     "is_known",
@@ -81,7 +82,7 @@ def home_of(use: Use, code: str, *, on: date, known_at: datetime | None = None) 
         return Home(code, "sealed")
     found = use.facts.current(code, [RESIDENCE], on=on, known_at=known_at)
     if found:
-        return _home(use, found[0])
+        return home_said(use, found[0])
     return Home(code, "unknown" if use.facts.value(code, "died", on=on) is None else "none")
 
 
@@ -91,7 +92,9 @@ def homes_of(use: Use, code: str) -> tuple[Home, ...]:
     if is_sealed(use, code):
         return (Home(code, "sealed"),)
     known = [fact for fact in use.facts.history(code, RESIDENCE) if fact.known_to is None]
-    return tuple(_home(use, fact) for fact in sorted(known, key=lambda fact: fact.valid_from, reverse=True))
+    return tuple(
+        home_said(use, fact) for fact in sorted(known, key=lambda fact: fact.valid_from, reverse=True)
+    )
 
 
 def is_sealed(use: Use, code: str) -> bool:
@@ -153,7 +156,8 @@ def _live_together(use: Use, one: str, other: str) -> bool:
     return len(households) == 1 and None not in households
 
 
-def _home(use: Use, fact: Fact) -> Home:
+def home_said(use: Use, fact: Fact) -> Home:
+    """What a fact `residence` says, whoever asks."""
     value = fact.value
     home = dwelling(use, value["dwelling"]) if value["dwelling"] is not None else None
     return Home(

@@ -18,8 +18,10 @@ from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescr
 from sild.registries.residence.addresses import dwelling
 from sild.registries.residence.divisions import division, division_on
 from sild.registries.residence.homes import (
+    RESIDENCE,
     Home,
     home_of,
+    home_said,
     homes_of,
     household_of,
     is_sealed,
@@ -288,7 +290,7 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
     _add_dwellings(app, kernel)
     _add_moves(app, kernel)
     _add_removals(app, kernel)
-    add_fact_paths(app, kernel, KINDS, ensure_person=require_person, shown=_shown)
+    add_fact_paths(app, kernel, KINDS, ensure_person=require_person, shown=_shown, worded=_worded)
     return app
 
 
@@ -299,6 +301,11 @@ def _shown(use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
     return [
         fact for fact in facts if not sealed[fact.entity] and (fact.name != "sealed" or fact.entity == own)
     ]
+
+
+def _worded(use: Use, fact: Fact) -> str | None:
+    """A home by its address or its commune."""
+    return _residence(home_said(use, fact), use.today).text if fact.name == RESIDENCE else None
 
 
 def _add_homes(app: FastAPI, kernel: Kernel) -> None:
