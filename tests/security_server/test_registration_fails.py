@@ -286,8 +286,8 @@ async def test_nothing_to_sign_with(instance: Instance) -> None:
 
 
 async def test_commands_say_what_is_next(instance: Instance) -> None:
-    newcomer = await instance.registered("1109")
-    client = newcomer.subsystem("desk1109")
+    newcomer = await instance.registered("1119")
+    client = newcomer.subsystem("desk1119")
     status, told = await administered(newcomer, "client", "connection", str(client), "HTTPS_NO_AUTH")
     assert (status, told["connection"]) == (0, "HTTPS_NO_AUTH")
     changed = newcomer.server.serverconf.snapshot.clients[client].connection_type
