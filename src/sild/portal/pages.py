@@ -141,6 +141,10 @@ class Pages:
         found = self._spoken("concept", name, language)
         return found if found != name else name.rpartition(".")[2].replace("_", " ").capitalize()
 
+    def use(self, operation: str, language: str) -> str:
+        """What a register says was done with data, in the reader's language; what we have no words for, as the register says it."""
+        return self._spoken("use", operation, language)
+
     def _plain(self, value: object, language: str) -> str:
         text = str(value)
         return self.day(text, language) if _DAY.fullmatch(text) else text

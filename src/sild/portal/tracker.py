@@ -109,11 +109,11 @@ def by_body(entries: Sequence[TrackerEntry]) -> list[tuple[str, list[TrackerEntr
 
 
 def kind_of(pages: Pages, entry: TrackerEntry, language: str) -> str:
-    """The kind of data in words: concepts, divided by commas."""
+    """The kind of data in words: concepts, divided by commas; else what was done with it."""
     names: Mapping[str, None] = dict.fromkeys(
         pages.concept(part.strip(), language) for part in entry.kind.split(",")
     )
-    return ", ".join(name for name in names if name) or entry.operation
+    return ", ".join(name for name in names if name) or pages.use(entry.operation, language)
 
 
 def _download(content: bytes, name: str, media_type: str) -> Response:

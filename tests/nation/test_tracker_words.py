@@ -1,0 +1,23 @@
+"""Registers say in English what was done with data; the portal has words for each of these in every language."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+import sild.portal
+from sild.i18n import Texts
+
+REGISTERS = ("population", "residence", "social", "education", "insurance")
+
+
+@pytest.mark.parametrize("register", REGISTERS)
+def test_every_use_has_words(register: str) -> None:
+    texts = Texts.load(Path(str(sild.portal.__file__)).parent / "texts")
+    actions = importlib.import_module(f"sild.registries.{register}.http").ACTIONS
+    assert actions
+    for said in actions.values():
+        spoken = [texts.speaker(language)(f"use.{said}") for language in ("en", "et", "vi")]
+        assert spoken[0] == said and len(set(spoken)) == 3
