@@ -48,6 +48,11 @@ def test_an_old_unit_keeps_its_name_and_leads_to_its_successors() -> None:
     assert [unit.code for unit in ee.resolve("0831", date(2017, 11, 1))] == ["0793"]
 
 
+def test_a_matter_of_the_whole_state() -> None:
+    rule, unit = profile("ee").competent("oversight", "0784", date(2026, 1, 1))
+    assert (rule.tier, unit.tier) == (None, "county")
+
+
 def test_nobody_competent_and_no_such_place() -> None:
     vn = profile("vn")
     with pytest.raises(CallerError) as refused:

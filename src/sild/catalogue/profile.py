@@ -41,10 +41,13 @@ class Division(_Part):
 
 
 class Competence(_Part):
-    """Which tier decides a matter, from a day on and until another.  within: a filing may be received anywhere in this tier."""
+    """Which tier decides a matter, from a day on and until another.
+
+    tier: None, the whole state: the topmost unit answers for a place.  within: a filing may be received anywhere in this tier.
+    """
 
     matter: Word
-    tier: Word
+    tier: Word | None = None
     office: Mapping[str, str]
     basis: str
     began: date
@@ -135,7 +138,10 @@ class Profile(_Part):
             for unit in self.resolve(place, on):
                 holder: Division | None = unit
                 while holder is not None and holder.tier != rule.tier:
-                    holder = self.division(holder.parent) if holder.parent else None
+                    above = self.division(holder.parent) if holder.parent else None
+                    if above is None and rule.tier is None:
+                        break
+                    holder = above
                 if holder is not None:
                     return rule, holder
         raise CallerError(f"nobody decides {matter} at {place[:20]} on {on}", code="nobody_competent")
