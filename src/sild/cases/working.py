@@ -20,6 +20,7 @@ from sild.cases.store import Changed, Store, add_row, derived_id
 from sild.cases.tables import jobs
 from sild.catalogue import Profile
 from sild.errors import CallerError, PlatformError
+from sild.events import Rounds
 from sild.telemetry import get_logger
 from sild.workflow import Run, State, Workflows
 
@@ -28,7 +29,6 @@ __all__ = ["JobWork", "Jobs"]
 log = get_logger("cases")
 
 SWEEP = 30.0  # seconds: for workflows that failed
-LOOK_AGAIN = 1.0  # seconds: for jobs whose time has come, and those another process asked for
 BATCH = 50
 ENDED = ("done", "failed", "cancelled")
 AGAIN = "~"
@@ -42,42 +42,25 @@ def _cancelled() -> CallerError:
     return CallerError("the job was cancelled", code=CANCELLED)
 
 
-class Jobs:
+class Jobs(Rounds):
     """Starts what is due and keeps their rows. `function` is the workflow that does any of them."""
 
     def __init__(self, store: Store, calls: Calls) -> None:
+        super().__init__(self._round, "cases.jobs")
         self._store = store
         self._calls = calls
         self._workflows: Workflows | None = None
-        self._awake = asyncio.Event()
+        self._swept = 0.0
 
     def serve(self, workflows: Workflows) -> None:
         self._workflows = workflows
 
-    def wake(self) -> None:
-        """From the loop's thread: there is something to do."""
-        self._awake.set()
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        swept = 0.0
-        while True:
-            self._awake.clear()
-            try:
-                if await self.start_due():
-                    continue
-                if monotonic() - swept > SWEEP:
-                    swept = monotonic()
-                    await self.find_failed()
-            except PlatformError as error:
-                log.refusal("cases.jobs_not_started", error)
-            except Exception as error:  # noqa: BLE001  (no job may end the work on all others)
-                log.bug("cases.jobs_failed", error)
-            try:
-                async with asyncio.timeout(LOOK_AGAIN):  # not wait_for, which may lose a cancellation (3.11)
-                    await self._awake.wait()
-            except TimeoutError:
-                pass
+    async def _round(self) -> int:
+        started = await self.start_due()
+        if not started and monotonic() - self._swept > SWEEP:
+            self._swept = monotonic()
+            await self.find_failed()
+        return started
 
     async def start_due(self) -> int:
         """Start every job whose time has come; how many. One that was started before is not started again."""

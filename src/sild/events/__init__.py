@@ -19,6 +19,7 @@ from sild.events.dispatcher import Deliver, Dispatcher
 from sild.events.event import CLOUDEVENTS_JSON, Event, parse_event, render_event
 from sild.events.inbox import Inbox
 from sild.events.outbox import Delivery, DeliveryState, Outbox, Subscription
+from sild.events.rounds import Rounds
 
 __all__ = [
     "CLOUDEVENTS_JSON",
@@ -30,6 +31,7 @@ __all__ = [
     "Event",
     "Inbox",
     "Outbox",
+    "Rounds",
     "Sends",
     "Subscription",
     "open_dispatcher",

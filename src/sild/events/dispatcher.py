@@ -14,6 +14,7 @@ from sild.clock import Clock, system_clock
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.events.event import Event
 from sild.events.outbox import Delivery, Outbox, Subscription
+from sild.events.rounds import Rounds
 from sild.telemetry import get_logger
 
 __all__ = ["LEASE", "Deliver", "Dispatcher", "attempt"]
@@ -27,38 +28,16 @@ PlatformError when it may be later."""
 BATCH = 20
 LEASE = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=1)
-LOOK_AGAIN = 1.0  # seconds: for what another process has added
 
 
-class Dispatcher:
-    """`wake` after adding events saves the wait for the next look."""
+class Dispatcher(Rounds):
+    """`wake` after adding events saves the wait for the next look. A database that fails is asked again later."""
 
     def __init__(self, outbox: Outbox, deliver: Deliver, *, clock: Clock = system_clock) -> None:
+        super().__init__(self.dispatch, "events.dispatch")
         self._outbox = outbox
         self._deliver = deliver
         self._clock = clock
-        self._awake = asyncio.Event()
-
-    def wake(self) -> None:
-        """From the loop's thread."""
-        self._awake.set()
-
-    async def run(self) -> None:
-        """Until cancelled. A database that fails is asked again later."""
-        while True:
-            self._awake.clear()
-            try:
-                if await self.dispatch():
-                    continue
-            except PlatformError as error:
-                log.refusal("events.not_dispatched", error)
-            except Exception as error:  # noqa: BLE001  (no event may end the delivery of all others)
-                log.bug("events.dispatch_failed", error)
-            try:
-                async with asyncio.timeout(LOOK_AGAIN):  # wait_for can lose a cancellation in Python 3.11
-                    await self._awake.wait()
-            except TimeoutError:
-                pass
 
     async def dispatch(self) -> int:
         """One round: send what is due, at once; how many were tried."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from sild.errors import CallerError, PlatformError, Unavailable
-from sild.events import Event
+from sild.events import Event, Rounds
 from sild.registries.kernel import Kernel, Use
 from sild.registries.tasks.queue import Task, Tasks, TaskState
 from sild.registries.tasks.silence import silence_key
@@ -25,7 +25,6 @@ must decide; any other error means later."""
 BATCH = 20
 LEASE = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(minutes=15)
-LOOK_AGAIN = 0.5  # seconds
 
 
 class Held(CallerError):
@@ -56,35 +55,14 @@ def effect(kernel: Kernel, tasks: Tasks, task: Task) -> Iterator[Use | None]:
         yield use if tasks.end(use.connection, task.id, use.at) else None
 
 
-class Worker:
-    """Several processes may work on one register's tasks."""
+class Worker(Rounds):
+    """Several processes may work on one register's tasks. A database that fails is asked again later."""
 
     def __init__(self, kernel: Kernel, tasks: Tasks, handlers: Mapping[str, Handler]) -> None:
+        super().__init__(self.work, "tasks.round")
         self._kernel = kernel
         self._tasks = tasks
         self._handlers = dict(handlers)
-        self._awake = asyncio.Event()
-
-    def wake(self) -> None:
-        """From the loop's thread: there is something to do."""
-        self._awake.set()
-
-    async def run(self) -> None:
-        """Until cancelled. A database that fails is asked again later."""
-        while True:
-            self._awake.clear()
-            try:
-                if await self.work():
-                    continue
-            except PlatformError as error:
-                log.refusal("tasks.not_taken", error)
-            except Exception as error:  # noqa: BLE001  (no task may end the work on all others)
-                log.bug("tasks.failed", error)
-            try:
-                async with asyncio.timeout(LOOK_AGAIN):  # wait_for can lose a cancellation in Python 3.11
-                    await self._awake.wait()
-            except TimeoutError:
-                pass
 
     async def work(self) -> int:
         """One round: what is due, at once; how many were tried."""
