@@ -12,7 +12,6 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -22,18 +21,22 @@ from sild.configuration_client import ConfigurationClient
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.http1 import Handler, Limits, Server, TlsContext, fetch, serve
 from sild.message_log import (
-    ArchiveEncryption,
     Archiver,
-    ArchiveTransfer,
-    ArchivingRules,
-    BodyEncryption,
-    BodyLogging,
     MessageLog,
     Timestamper,
     TimestampingRules,
 )
-from sild.pki import Certificate, is_auth_certificate, read_certificate
+from sild.pki import is_auth_certificate, read_certificate
 from sild.security_server.client_port import ClientPort
+from sild.security_server.composition import (
+    TimestampingServices,
+    archive_directory,
+    archiving_rules,
+    body_encryption,
+    body_logging,
+    devices,
+    pin_source,
+)
 from sild.security_server.connections import PeerConnections
 from sild.security_server.crash_points import CrashPoints
 from sild.security_server.descriptions import Descriptions
@@ -60,14 +63,9 @@ from sild.signer import (
     HardwareTokens,
     KeyAlgorithm,
     KeyUsage,
-    PinSource,
-    Pkcs11Device,
     Signer,
     SignerStore,
     SoftwareToken,
-    pins_from_command,
-    pins_from_file,
-    read_devices_ini,
 )
 from sild.telemetry import get_logger
 from sild.xroad.globalconf import GlobalConf
@@ -129,16 +127,16 @@ class SecurityServer:
             clock=clock,
             warning=timedelta(seconds=settings.certificate_warning),
         )
-        self.auto_login = AutoLogin(_pin_source(settings))
+        self.auto_login = AutoLogin(pin_source(settings))
         self.auto_login.watch(self.token)
         self.hardware = HardwareTokens(
-            _devices(settings), found=self.signer.keyring.add_token, auto_login=self.auto_login
+            devices(settings), found=self.signer.keyring.add_token, auto_login=self.auto_login
         )
         self.message_log = MessageLog(
             settings.log_url,
             clock=clock,
-            body_logging=_body_logging(settings),
-            encryption=_body_encryption(settings),
+            body_logging=body_logging(settings),
+            encryption=body_encryption(settings),
         )
         self.internal_tls = InternalTls(
             settings.directory,
@@ -146,7 +144,7 @@ class SecurityServer:
             at=clock(),
             key_algorithm=KeyAlgorithm(settings.internal_tls_key),
         )
-        self._trusted = _TimestampingServices(self.serverconf, self.configuration, clock)
+        self._trusted = TimestampingServices(self.serverconf, self.configuration, clock)
         self.timestamper = Timestamper(
             self.message_log,
             urls=self._trusted.urls,
@@ -160,7 +158,7 @@ class SecurityServer:
             ),
         )
         self.archiver = Archiver(
-            self.message_log, _archive_directory(settings), rules=_archiving_rules(settings), clock=clock
+            self.message_log, archive_directory(settings), rules=archiving_rules(settings), clock=clock
         )
         self.watch = Watch(
             settings,
@@ -456,108 +454,3 @@ class SecurityServer:
         info = await self.signer.keyring.import_certificate(kind, status=status, is_active=True)
         await self.registration_follower.follow()
         return self.signer.keyring.certificate(info.sha1)
-
-
-class _TimestampingServices:
-    """The authorities this server uses: those chosen by its administrator that the configuration approves (WIRE 9).
-
-    Asked for every message, so the answer is kept while both stay the same.
-    """
-
-    def __init__(self, serverconf: ServerConf, configuration: ConfigurationClient, clock: Clock) -> None:
-        self._serverconf = serverconf
-        self._configuration = configuration
-        self._clock = clock
-        self._of: tuple[object, object] = (None, None)
-        self._urls: tuple[str, ...] = ()
-
-    def urls(self) -> Sequence[str]:
-        conf, globalconf = self._serverconf.snapshot, self._configuration.current
-        if self._of[0] is not conf or self._of[1] is not globalconf:
-            approved = set()
-            if globalconf is not None:
-                tsas = globalconf.approved_tsas(globalconf.instance_identifier, self._clock())
-                approved = {tsa.url for tsa in tsas}
-            self._urls = tuple(url for _, url in conf.timestamping_services if url in approved)
-            self._of = (conf, globalconf)
-        return self._urls
-
-    def certificates(self) -> Sequence[Certificate]:
-        globalconf = self._configuration.current
-        return () if globalconf is None else globalconf.tsa_certificates(self._clock())
-
-    def interval(self) -> timedelta:
-        globalconf = self._configuration.current
-        if globalconf is None:
-            return timedelta(seconds=60)
-        try:
-            return globalconf.timestamping_interval
-        except PlatformError:  # an external source has no private parameters
-            return timedelta(seconds=60)
-
-
-def _devices(settings: SecurityServerSettings) -> dict[str, Pkcs11Device]:
-    devices = dict(settings.devices)
-    if settings.devices_file is not None:
-        devices.update(read_devices_ini(settings.devices_file))
-    return devices
-
-
-def _pin_source(settings: SecurityServerSettings) -> PinSource | None:
-    file, command = settings.token_pins_file, settings.token_pins_command
-    if file is None and not command:
-        return None
-
-    async def pins() -> dict[str, str]:
-        return await pins_from_file(file) if file is not None else await pins_from_command(command)
-
-    return pins
-
-
-def _archive_directory(settings: SecurityServerSettings) -> Path:
-    directory = settings.archive_directory or settings.directory / "archive"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return directory
-
-
-def _archiving_rules(settings: SecurityServerSettings) -> ArchivingRules:
-    return ArchivingRules(
-        grouping=settings.archive_grouping,
-        max_file_size=settings.archive_max_file_size,
-        archive_interval=timedelta(seconds=settings.archive_interval),
-        clean_interval=timedelta(seconds=settings.clean_interval),
-        keep=timedelta(seconds=settings.keep_records),
-        encryption=_archive_encryption(settings),
-        transfer=ArchiveTransfer(settings.archive_transfer_command)
-        if settings.archive_transfer_command
-        else None,
-    )
-
-
-def _archive_encryption(settings: SecurityServerSettings) -> ArchiveEncryption | None:
-    if not settings.archive_encryption:
-        return None
-    return ArchiveEncryption(
-        settings.archive_gpg_home or settings.directory / "gpghome",
-        settings.archive_default_encryption_key,
-        settings.archive_encryption_keys,
-    )
-
-
-def _body_encryption(settings: SecurityServerSettings) -> BodyEncryption | None:
-    keystore, password = settings.message_log_keystore, settings.message_log_keystore_password
-    if keystore is None:
-        return None
-    if password is None:
-        raise CallerError("message_log_keystore needs message_log_keystore_password", code="bad_request")
-    return BodyEncryption.from_keystore(keystore, password.get_secret_value(), settings.message_log_key_id)
-
-
-def _body_logging(settings: SecurityServerSettings) -> BodyLogging:
-    return BodyLogging(
-        enabled=settings.log_bodies,
-        local_providers=frozenset(map(ClientId.parse, settings.unlogged_local_providers)),
-        remote_providers=frozenset(map(ClientId.parse, settings.unlogged_remote_providers)),
-        max_body_size=settings.max_loggable_body_size,
-        truncated_allowed=settings.truncated_body_allowed,
-    )
