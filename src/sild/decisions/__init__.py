@@ -1,0 +1,87 @@
+"""Decisions that anyone can check: their records, sealed and logged, replayed, and told to people.
+
+store.decide(connection, draft)      # in the transaction of the effect: record, seal, chain of the case
+await checkpointer.run()             # Merkle tree over all of them, its head signed and time-stamped, in batches
+store.bundle(connection, decision)   # what examples/verify_decision.py checks with the standard library alone
+
+record.py     the fields of a decision, 1 to 11          sealing.py   the body's seal, the chain of a case
+values.py     sealed values, and how they are shredded   store.py     all of it in the owner's database
+
+RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
+live in the database of the register or case system that decides. Called by registers, cases and processes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sild.decisions.canonical import canonical_json, sha256_of
+from sild.decisions.record import (
+    Algorithm,
+    Competence,
+    Consideration,
+    Counterfactual,
+    DecisionRecord,
+    Delivery,
+    Draft,
+    Hearing,
+    HumanStep,
+    Input,
+    LegalBasis,
+    ModelCall,
+    Outcome,
+    OutcomeItem,
+    Parameter,
+    Reason,
+    Remedy,
+    Representation,
+    Retention,
+    Rounding,
+    RuleRef,
+    Sealed,
+    Secret,
+    Subject,
+    Unknown,
+)
+from sild.decisions.sealing import KeySealer, Sealer
+from sild.decisions.store import DecisionStore, Stored
+from sild.decisions.values import BodyKeys
+
+__all__ = [
+    "DECISION_MIGRATIONS",
+    "Algorithm",
+    "BodyKeys",
+    "Competence",
+    "Consideration",
+    "Counterfactual",
+    "DecisionRecord",
+    "DecisionStore",
+    "Delivery",
+    "Draft",
+    "Hearing",
+    "HumanStep",
+    "Input",
+    "KeySealer",
+    "LegalBasis",
+    "ModelCall",
+    "Outcome",
+    "OutcomeItem",
+    "Parameter",
+    "Reason",
+    "Remedy",
+    "Representation",
+    "Retention",
+    "Rounding",
+    "RuleRef",
+    "Sealed",
+    "Sealer",
+    "Secret",
+    "Stored",
+    "Subject",
+    "Unknown",
+    "canonical_json",
+    "sha256_of",
+]
+
+DECISION_MIGRATIONS = Path(__file__).parent / "migrations"
+"""Of the tables of decisions; the owner opens its database with these and its own."""

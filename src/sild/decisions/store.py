@@ -1,0 +1,400 @@
+"""Decisions in the database of the body that made them: drafted, sealed, chained, queued for the Merkle tree, in one transaction.
+
+`decide` belongs to the caller's transaction: the effect of a decision and its record are committed together, or neither is.
+Everything else here reads, or adds what came of a decision.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, Engine, Select, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from sild.clock import Clock, system_clock
+from sild.decisions import tables
+from sild.decisions.canonical import canonical_json, sha256_of
+from sild.decisions.identifiers import pseudonym, uuid7
+from sild.decisions.record import DecisionRecord, Draft
+from sild.decisions.sealing import Sealer, leaf_content, link_of, sealer_id
+from sild.decisions.values import BodyKeys, seal_value
+from sild.errors import CallerError, Unavailable
+from sild.pki import der
+
+__all__ = ["DecisionStore", "Stored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as it lies in the database, with its place in the case's chain."""
+
+    record: DecisionRecord
+    content: bytes
+    link: dict[str, Any]  # JSON
+    link_sha256: str
+    seal: bytes
+    sealer: str
+
+    @property
+    def position(self) -> int:
+        return int(self.link["position"])
+
+
+class DecisionStore:
+    """engine: opened with `DECISION_MIGRATIONS`.  sealer: the body's.  keys: of its pseudonyms and sealed values.
+
+    Several processes may share it. Its methods block.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sealer: Sealer,
+        keys: BodyKeys,
+        *,
+        clock: Clock = system_clock,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.engine = engine
+        self.sealer = sealer
+        self.keys = keys
+        self.clock = clock
+        self._random = random
+
+    def pseudonym(self, code: str) -> str:
+        """What a subject is called in this body's records."""
+        return pseudonym(self.keys.subjects, code)
+
+    def decide(self, connection: Connection, draft: Draft) -> DecisionRecord:
+        """Make the record of a decision, in the caller's transaction. Nothing may be done about it before that commits.
+
+        Raises CallerError `invalid_decision` (it breaks a rule of the record), `superseded_already`, `unknown_decision`
+        (what it supersedes); Unavailable `clock_behind` (the case's last decision is later than now), `decided_meanwhile`.
+        """
+        last = self._last_of(connection, draft.case)
+        at = self.clock()
+        if last is not None and at < last.decided_at:
+            raise Unavailable("the clock is behind the case's last decision", code="clock_behind")
+        record_id = uuid7(at, self._random(10))
+        fields, sealed = self._seal_secrets(draft, str(record_id))
+        try:
+            record = DecisionRecord.model_validate({**fields, "id": record_id, "decided_at": at})
+            link = link_of(
+                record, 0 if last is None else last.position + 1, None if last is None else last.link_sha256
+            )
+        except ValidationError as error:
+            raise invalid(error) from None
+        except ValueError as error:
+            raise CallerError(f"no decision: {error}", code="invalid_decision") from None
+        self._check_superseded(connection, record)
+        seal = self.sealer.sign(link)
+        try:
+            self._write(connection, record, link, seal, sealed)
+        except IntegrityError:
+            raise Unavailable(
+                "the case was decided by somebody else meanwhile", code="decided_meanwhile"
+            ) from None
+        return record
+
+    def _last_of(self, connection: Connection, case: str) -> _Last | None:
+        """The case's last decision; from here on nobody else decides in it until our transaction ends."""
+        add = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        connection.execute(
+            add(tables.cases).values(case=case, opened_at=self.clock()).on_conflict_do_nothing()
+        )
+        if connection.dialect.name != "sqlite":
+            connection.execute(
+                select(tables.cases.c.case).where(tables.cases.c.case == case).with_for_update()
+            )
+        query = (
+            select(tables.records.c.position, tables.records.c.link_sha256, tables.records.c.decided_at)
+            .where(tables.records.c.case == case)
+            .order_by(tables.records.c.position.desc())
+            .limit(1)
+        )
+        row = connection.execute(query).one_or_none()
+        return None if row is None else _Last(*row)
+
+    def _seal_secrets(self, draft: Draft, record: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The draft's fields with every secret sealed, and the rows of values and keys."""
+        rows: list[dict[str, Any]] = []
+
+        def seal(value: object, place: str) -> tuple[str, str]:
+            ref = str(uuid7(self.clock(), self._random(10)))
+            row = seal_value(value, ref=ref, record=record, keys=self.keys, random=self._random)
+            rows.append(
+                {
+                    "ref": ref,
+                    "record": record,
+                    "place": place,
+                    "nonce": row.nonce,
+                    "content": row.content,
+                    "key": row.wrapped,
+                }
+            )
+            return ref, row.sha256
+
+        def walk(part: Any, place: str) -> Any:
+            if isinstance(part, dict):
+                if set(part) == {"secret"}:
+                    ref, sha256 = seal(part["secret"], place)
+                    return {"sealed": ref, "sha256": sha256}
+                return {name: walk(value, f"{place}/{name}") for name, value in part.items()}
+            if isinstance(part, list):
+                return [walk(value, f"{place}/{number}") for number, value in enumerate(part)]
+            return part
+
+        try:
+            trace = None if draft.trace is None else json.loads(canonical_json(dict(draft.trace)))
+            fields: dict[str, Any] = walk(draft.model_dump(mode="json", exclude={"trace"}), "")
+            if trace is not None:
+                ref, root = seal(trace, "/trace")
+                fields["trace"] = {"root": root, "blob": ref, "nodes": len(trace.get("nodes", ()))}
+            for one in fields["inputs"]:
+                if one["sha256"] is None or isinstance(one["value"], dict):
+                    one["sha256"] = (
+                        one["value"]["sha256"] if isinstance(one["value"], dict) else sha256_of(one["value"])
+                    )
+        except ValueError as error:
+            raise CallerError(f"no decision: {error}", code="invalid_decision") from None
+        said = {one["message_id"]: one["sha256"] for one in fields["inputs"] if one["asserted_by"] == "model"}
+        for call in fields["model_calls"]:
+            if call["used_as_input"] and call["call_id"] in said:
+                call["output_sha256"] = said[call["call_id"]]
+        return fields, rows
+
+    def _check_superseded(self, connection: Connection, record: DecisionRecord) -> None:
+        if record.supersedes is None:
+            return
+        old = select(tables.records.c.case).where(tables.records.c.id == str(record.supersedes))
+        if connection.scalar(old) is None:
+            raise CallerError("the decision to be superseded is not here", code="unknown_decision")
+        newer = select(tables.records.c.id).where(tables.records.c.supersedes == str(record.supersedes))
+        if connection.scalar(newer) is not None:
+            raise CallerError("that decision was superseded already", code="superseded_already")
+
+    def _write(
+        self,
+        connection: Connection,
+        record: DecisionRecord,
+        link: bytes,
+        seal: bytes,
+        sealed: list[dict[str, Any]],
+    ) -> None:
+        parsed = json.loads(link)
+        sealer = self._keep_chain(connection)
+        row = {
+            "id": str(record.id),
+            "case": record.case,
+            "position": parsed["position"],
+            "sha256": parsed["record"],
+            "content": record.canonical(),
+            "link": link,
+            "link_sha256": sha256_of(parsed),
+            "seal": seal,
+            "sealer": sealer,
+            "decided_at": record.decided_at,
+            "kind": record.kind,
+            "automation": record.automation,
+            "effect": record.effect,
+            "algorithm": None if record.algorithm is None else record.algorithm.id,
+            "package_sha256": None if record.rules is None else record.rules.sha256,
+            "unknowns": len(record.unknowns),
+            "overridden": any(step.action == "override" for step in record.human),
+            "supersedes": None if record.supersedes is None else str(record.supersedes),
+            "retain_until": record.retention.until,
+        }
+        connection.execute(insert(tables.records).values(row))
+        _add(connection, tables.subjects, _subject_rows(record))
+        _add(connection, tables.inputs, _input_rows(record))
+        _add(
+            connection, tables.values, [{name: one[name] for name in one if name != "key"} for one in sealed]
+        )
+        _add(connection, tables.value_keys, [{"ref": one["ref"], "content": one["key"]} for one in sealed])
+        add_entry(connection, "decision", str(record.id), leaf_content(parsed, seal, sealer))
+
+    def _keep_chain(self, connection: Connection) -> str:
+        sealer = sealer_id(self.sealer)
+        if (
+            connection.scalar(
+                select(tables.certificates.c.position).where(tables.certificates.c.sealer == sealer)
+            )
+            is None
+        ):
+            add = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            rows = [
+                {"sealer": sealer, "position": number, "content": der(certificate)}
+                for number, certificate in enumerate(self.sealer.chain)
+            ]
+            connection.execute(add(tables.certificates).values(rows).on_conflict_do_nothing())
+        return sealer
+
+    # reading
+
+    def find(self, connection: Connection, decision: UUID | str) -> Stored:
+        """Raises CallerError (`unknown_decision`)."""
+        found = _stored(connection, _records().where(tables.records.c.id == str(decision)))
+        if not found:
+            raise CallerError(f"no decision {str(decision)[:40]}", code="unknown_decision")
+        return found[0]
+
+    def of_case(self, connection: Connection, case: str) -> list[Stored]:
+        """In their order."""
+        query = _records().where(tables.records.c.case == case).order_by(tables.records.c.position)
+        return _stored(connection, query)
+
+    def of_subject(self, connection: Connection, ref: str) -> list[Stored]:
+        """ref: a pseudonym. The latest first."""
+        query = _records().join(tables.subjects).where(tables.subjects.c.ref == ref).distinct()
+        return _stored(connection, query.order_by(tables.records.c.decided_at.desc()))
+
+    def listed(
+        self,
+        connection: Connection,
+        *,
+        since: datetime | None = None,
+        limit: int = 100,
+        algorithm: str | None = None,
+    ) -> list[Stored]:
+        """The latest first."""
+        query = _records().order_by(tables.records.c.decided_at.desc()).limit(limit)
+        if since is not None:
+            query = query.where(tables.records.c.decided_at >= since)
+        if algorithm is not None:
+            query = query.where(tables.records.c.algorithm == algorithm)
+        return _stored(connection, query)
+
+    def built_on(
+        self,
+        connection: Connection,
+        *,
+        register: str | None = None,
+        name: str | None = None,
+        message_id: str | None = None,
+        sha256: str | None = None,
+        subject: str | None = None,
+        valid_from: date | None = None,
+    ) -> list[Stored]:
+        """Decisions that rest on a fact and have not been superseded: what a correction of it ripples to. The oldest first.
+
+        name: as in `Input.name`, or a pattern with `%`.  subject: a pseudonym.  valid_from: facts of that day and later.
+        Raises CallerError (`bad_request`) if nothing is asked for.
+        """
+        fact = tables.inputs.c
+        wanted = [
+            column == value
+            for column, value in (
+                (fact.register, register),
+                (fact.message_id, message_id),
+                (fact.sha256, sha256),
+            )
+            if value is not None
+        ]
+        if name is not None:
+            wanted.append(fact.name.like(name))
+        if valid_from is not None:
+            wanted.append(fact.valid_at >= valid_from)
+        if not wanted:
+            raise CallerError("which fact?")
+        query = _records().where(tables.records.c.id.in_(select(fact.record).where(*wanted)))
+        if subject is not None:
+            query = query.where(
+                tables.records.c.id.in_(
+                    select(tables.subjects.c.record).where(tables.subjects.c.ref == subject)
+                )
+            )
+        newer = tables.records.alias()
+        in_force = ~select(newer.c.id).where(newer.c.supersedes == tables.records.c.id).exists()
+        return _stored(connection, query.where(in_force).order_by(tables.records.c.decided_at))
+
+    def superseded_by(self, connection: Connection, decision: UUID | str) -> str | None:
+        """The id of the newer decision, if there is one."""
+        query = select(tables.records.c.id).where(tables.records.c.supersedes == str(decision))
+        return connection.scalar(query)
+
+    def keep_package(self, connection: Connection, sha256: str, files: Mapping[str, bytes]) -> None:
+        """Keep the files of a rule package with the decisions made by it; the same again changes nothing."""
+        if (
+            connection.scalar(
+                select(tables.package_files.c.path).where(tables.package_files.c.package == sha256)
+            )
+            is None
+        ):
+            add = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            rows = [
+                {"package": sha256, "path": path, "content": content}
+                for path, content in sorted(files.items())
+            ]
+            connection.execute(add(tables.package_files).values(rows).on_conflict_do_nothing())
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    position: int
+    link_sha256: str
+    decided_at: datetime
+
+
+def invalid(error: ValidationError) -> CallerError:
+    """Says which field and why, and no value."""
+    wrong = "; ".join(
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+        for fault in error.errors(include_input=False, include_url=False)[:5]
+    )
+    return CallerError(f"no decision: {wrong}", code="invalid_decision")
+
+
+def add_entry(connection: Connection, kind: str, record: str, content: bytes) -> None:
+    """A leaf to be: the next checkpoint gives it its number."""
+    key = connection.execute(
+        insert(tables.entries).values(kind=kind, record=record, content=content)
+    ).inserted_primary_key
+    assert key is not None
+    connection.execute(insert(tables.waiting).values(entry=key[0]))
+
+
+def _add(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _subject_rows(record: DecisionRecord) -> list[dict[str, Any]]:
+    pairs = {(subject.ref, subject.role) for subject in record.subjects}
+    return [{"ref": ref, "record": str(record.id), "role": role} for ref, role in sorted(pairs)]
+
+
+def _input_rows(record: DecisionRecord) -> list[dict[str, Any]]:
+    return [
+        {
+            "record": str(record.id),
+            "position": number,
+            "name": one.name,
+            "register": one.register_,
+            "message_id": one.message_id,
+            "sha256": one.sha256,
+            "valid_at": one.valid_at,
+        }
+        for number, one in enumerate(record.inputs)
+    ]
+
+
+def _records() -> Select[Any]:
+    table = tables.records.c
+    return select(table.content, table.link, table.link_sha256, table.seal, table.sealer, table.decided_at)
+
+
+def _stored(connection: Connection, query: Select[Any]) -> list[Stored]:
+    return [
+        Stored(
+            DecisionRecord.model_validate_json(content), content, json.loads(link), link_sha256, seal, sealer
+        )
+        for content, link, link_sha256, seal, sealer, _ in connection.execute(query)
+    ]
