@@ -65,11 +65,21 @@ STOPS = st.tuples(DAYS, st.none() | st.integers(0, 15)).map(
 def test_the_promise_is_the_day_the_count_is_full(
     promised: int, valid_at: date, stops: list[ClockStop], later: int
 ) -> None:
-    """Against the obvious: day after day, counting those that are worked and on which the clock does not stand."""
+    """Against the obvious: day after day, counting those that are worked and on which the clock does not stand.
+
+    A stop that begins on the very last day puts it off to the last working day of the stop, and of those that follow without a gap.
+    """
     on = valid_at + timedelta(days=later)
+    times = [(stop.begin, min(stop.end or on, on)) for stop in stops]
     day, left = valid_at, promised
     while left:
         day += timedelta(days=1)
-        stood = any(stop.begin < day <= min(stop.end or on, on) for stop in stops)
+        stood = any(begin < day <= end for begin, end in times)
         left -= EE.is_working_day(day) and not stood
+    end = day
+    for begin, until in sorted(times):  # one after the other without a gap
+        if begin <= end < until and until > begin:
+            end = until
+    worked = [day + timedelta(days=n) for n in range(1, (end - day).days + 1)]
+    day = max((one for one in worked if EE.is_working_day(one)), default=day)
     assert Clock(promised, valid_at, valid_at, tuple(stops)).promise(EE, on) == day
