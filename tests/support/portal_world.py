@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 import sild
 from sild.catalogue import parse_profile
-from sild.identity_provider import IdentityProvider, IdentityProviderSettings, TestPerson
+from sild.identity_provider import IdentityProvider, IdentityProviderSettings, MandateRole, TestPerson
 from sild.openid import Client, Mandate, Party
 from sild.portal import Cases, FactSource, Office, Portal, PortalSettings
 from support.asgi import serving
@@ -29,6 +29,9 @@ MARI = TestPerson(subject="EE60001019906", given_name="Mari", family_name="Maasi
 JAAN = TestPerson(subject="EE38001085718", given_name="Jaan", family_name="Tamm")
 PEETER = TestPerson(subject="EE37605030299", given_name="Peeter", family_name="Ametnik")
 CHILD = Party("NATURAL_PERSON", "EE62401010017", first_name="Leida", surname="Maasikas")
+REPRESENTATIVE = MandateRole(
+    code="SILD:REPRESENTATIVE", title={"et": "Kõik asjad", "vi": "Mọi việc", "en": "Everything"}
+)
 SECRET = "s" * 43
 OFFICE = Office(
     role="registrar",
@@ -57,6 +60,7 @@ class PortalWorld:
                 issuer=self.issuer,
                 key_password=SecretStr("secret"),
                 test_people=(MARI, JAAN, PEETER),
+                mandate_roles=(REPRESENTATIVE,),
             ),
             self.clock,
             mandate_sources=[self.register],
@@ -71,6 +75,7 @@ class PortalWorld:
                 backchannel_logout_uri=self.url + "/backchannel-logout",
                 scopes=("openid", "representee", "official"),
                 refresh_tokens=True,
+                mandate_namespaces=("*", "SILD"),
             ),
             secret=SECRET,
         )
@@ -88,6 +93,7 @@ class PortalWorld:
                 "GOV/70000004": {"et": "Sotsiaalkindlustusamet", "vi": "Bảo hiểm xã hội", "en": "Social Insurance Board"},
             },
             "private_push_services": True,
+            "mandates": True,
         }  # fmt: skip
         profile = yaml.safe_load((Path(sild.__file__).parent / "profiles" / "ee.yaml").read_text())
         self.portal = Portal(
@@ -219,6 +225,14 @@ class PlainBrowser:
         if page.url.startswith(self.world.issuer) and not page.path.endswith("/device"):
             page = self.submit(page, "/test", subject=person.subject)
         return page
+
+    def act_for(self, representee: str) -> Page:
+        """Of whom the logged-in person may represent."""
+        page = self.submit(self.open("/settings"), "/acting", whom="choose")
+        form = page.form("/representee")
+        return self.open(
+            urljoin(page.url, form["action"]), "POST", {**form["fields"], "representee": representee}
+        )
 
     def log_in_as_official(self, *, managed: bool = True) -> Page:
         """managed: as if the device had been proved at the provider; a passkey needs a real browser."""

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, Row, delete
 from sild.cases.actor import Actor, reaches
 from sild.cases.assisted import ASSIST
 from sild.cases.case import Case, Party, Taken
+from sild.cases.codes import with_country
 from sild.cases.ledger import Sighting
 from sild.cases.parts import Parts
 from sild.cases.process import Given, Opening, Process, Rule
@@ -134,7 +136,13 @@ class Acting:
 
             good = await asyncio.to_thread(stands)
         else:
-            good = parts.mandates is not None and await parts.mandates.stands(actor)
+            country = parts.profile.country
+            whole = replace(
+                actor,
+                person=with_country(actor.person, country),
+                representee=with_country(actor.representee, country),
+            )
+            good = parts.mandates is not None and await parts.mandates.stands(whole)
         if not good:
             raise Refused("the mandate has ended", code="mandate_ended")
 

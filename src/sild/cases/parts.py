@@ -28,7 +28,7 @@ class MandateCheck(Protocol):
     """Asks whoever keeps mandates, at each action: one may have ended since the log-in."""
 
     async def stands(self, actor: Actor) -> bool:
-        """Whether `actor.mandate_id` still lets them act for the representee. Raises Unavailable."""
+        """Whether `actor.mandate_id` still lets them act for the representee. Codes bear their country. Raises Unavailable."""
         ...
 
 

@@ -20,6 +20,7 @@ from sild.identity_provider import (
     ClientSettings,
     IdentityProvider,
     IdentityProviderSettings,
+    MandateRole,
     TestPerson,
 )
 from sild.nation.people import TestPerson as Someone
@@ -35,6 +36,18 @@ ROLES: Mapping[str, tuple[Literal["PARENT", "GUARDIAN"], str]] = {
     "child": ("PARENT", "CHILD:PARENT"),
     "ward": ("GUARDIAN", "WARD:GUARDIAN"),
 }
+MANDATES = "SILD"
+ROLES_GIVEN = (
+    MandateRole(
+        code=f"{MANDATES}:REPRESENTATIVE",
+        title={
+            "et": "Kõik asjad selles portaalis",
+            "vi": "Mọi việc trong cổng này",
+            "en": "Everything in this portal",
+        },
+    ),
+)
+"""What people may give one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +138,7 @@ def open_identity_provider(
         backchannel_logout_uri=f"{addresses.portal}/backchannel-logout",
         scopes=("openid", "representee", "official"),
         refresh_tokens=True,
+        mandate_namespaces=("*", MANDATES),
     )
     settings = IdentityProviderSettings(
         directory=directory,
@@ -132,6 +146,7 @@ def open_identity_provider(
         key_password=SecretStr(key_password),
         certificate_status="off",
         clients=(portal,),
+        mandate_roles=ROLES_GIVEN,
         test_people=tuple(_test_person(one) for one in people if one.id != "midwife"),
         requests_per_minute=1_000,  # everybody here has one address
     )

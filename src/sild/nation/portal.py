@@ -26,7 +26,7 @@ from sild.nation.identity import IdentityAddresses
 from sild.nation.people import TestPerson
 from sild.nation.plan import NationPlan
 from sild.nation.portal_cases import PortalCases, PortalExchange
-from sild.portal import FactSource, Office, Portal, PortalSettings
+from sild.portal import FactSource, MandateKeeper, Office, Portal, PortalSettings
 from sild.telemetry import get_logger
 from sild.xroad import ClientId
 
@@ -107,15 +107,6 @@ def open_portal(
         AskWhy(),
         OfflineConflict(),
     ]
-    cases = CaseSystem.open(
-        cases_directory,
-        system=f"/{plan.system_id('portal').encode()}",
-        exchange=exchange,
-        packs=packs,
-        processes=processes,
-        registers=addressed,
-        clock=clock,
-    )
     settings = PortalSettings(
         directory=cases_directory,
         url=addresses.portal,
@@ -136,7 +127,18 @@ def open_portal(
             FactSource(subsystem=addressed[name], title=dict(TITLES[name]))
             for name in ("population", "residence")
         ),
+        mandates=True,
         bodies={name: dict(titles) for name, titles in MEMBERS.items()},
+    )
+    cases = CaseSystem.open(
+        cases_directory,
+        system=f"/{plan.system_id('portal').encode()}",
+        exchange=exchange,
+        packs=packs,
+        processes=processes,
+        registers=addressed,
+        mandates=MandateKeeper(settings),
+        clock=clock,
     )
     evidence = Evidence(client_url, plan.system_id("portal"))
     asking = PortalExchange(exchange, plan.instance_identifier)

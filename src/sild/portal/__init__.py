@@ -9,11 +9,13 @@ relying_party.py, sessions.py  log-in       account.py      log-in and out, sett
 public.py   services for everybody          person.py       home, cases, inbox                        desk.py   officials
 screens.py  one screen of a case            receipts.py     the same form, the same receipt           push.py   Web Push
 my_data.py  facts of every register         tracker.py      who looked                                statement.py  and no more
+mandates.py, mandate_keeper.py  who may act for whom, kept by the identity provider
 kept_forms.py  a session that ended mid-form    app_files.py   manifest, service worker               store.py, tables.py
 
 One form, file by file: edge.py, visit.py, screens.py, receipts.py, pages.py.
 """
 
+from sild.portal.mandate_keeper import MandateKeeper
 from sild.portal.portal import ROUTES, Portal, PortalRoute, portal_app
 from sild.portal.ports import Cases, Evidence, Exchange, Proof, TrackerEntry, Usage
 from sild.portal.push import WebPush
@@ -28,6 +30,7 @@ __all__ = [
     "Evidence",
     "Exchange",
     "FactSource",
+    "MandateKeeper",
     "Office",
     "Portal",
     "PortalRoute",

@@ -36,6 +36,8 @@ class Account:
         kept: KeptForms,
         push: WebPush,
         issuer: str,
+        *,
+        has_mandates: bool,
     ) -> None:
         self._pages = pages
         self._sessions = sessions
@@ -43,6 +45,7 @@ class Account:
         self._kept = kept
         self._push = push
         self._issuer = issuer
+        self._has_mandates = has_mandates
 
     async def login(self, visit: Visit) -> Response:
         form = visit.call.form
@@ -117,6 +120,7 @@ class Account:
     async def settings(self, visit: Visit) -> Response:
         values = {
             "push_key": self._push.public_key,
+            "has_mandates": self._has_mandates,
             "addresses": await self._push.count(visit.person.person),
         }
         return self._pages.page(visit, "settings.html", values)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete, insert, select
 
 from sild.errors import CallerError, Unavailable
 from sild.portal.edge import BROWSER_COOKIE, SESSION_COOKIE
@@ -43,7 +43,10 @@ class KeptForms:
         answers = answers_of(call.form)
         if not answers:
             return False
-        sealed = seal(browser, answers)
+        sealed = seal(
+            browser,
+            {"for": await self._sessions.acted_for(call.cookies.get(SESSION_COOKIE)), "answers": answers},
+        )
 
         def write(connection: Connection, at: datetime) -> None:
             connection.execute(
@@ -63,18 +66,25 @@ class KeptForms:
         return True
 
     async def put_back(self, visit: Visit, session: Session) -> str | None:
-        """After a log-in: the answers become the draft of their screen; gives its path. Another person's are thrown away."""
+        """After a log-in: the answers become the draft of their screen; gives its path. Another person's are thrown away.
+
+        What was written for somebody else stays until the person acts for them again, or its time is over: a mandate that ended
+        in the middle may be given anew.
+        """
         browser = visit.call.cookies.get(BROWSER_COOKIE, "")
         where = kept_form.c.browser_hash == hashed(browser)
-        row = await self._store.change(
-            lambda c, _at: c.execute(delete(kept_form).where(where).returning(kept_form)).one_or_none()
-        )
-        if row is None or row.subject != session.subject or row.expires_at < self._store.clock():
+        row = await self._store.change(lambda c, _at: c.execute(select(kept_form).where(where)).one_or_none())
+        if row is None:
             return None
-        answers = unseal(browser, row.fields)
+        kept = unseal(browser, row.fields)
+        is_theirs = row.subject == session.subject and row.expires_at >= self._store.clock()
+        if is_theirs and kept is not None and kept["for"] not in (None, session.acts_for):
+            return None
+        await self._store.change(lambda c, _at: c.execute(delete(kept_form).where(where)))
         found = _SCREEN.fullmatch(row.path)
-        if answers is None or found is None:
+        if not is_theirs or kept is None or found is None:
             return None
+        answers = kept["answers"]
         try:
             await self._cases.save_draft(found[1], found[2], actor_of(session, visit.language), answers)
         except (CallerError, Unavailable):

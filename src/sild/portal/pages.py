@@ -109,6 +109,9 @@ class Pages:
             )
         return response
 
+    def today(self) -> date:
+        return self._clock().astimezone(self._settings.zone).date()
+
     def text(self, text: Text | None, language: str) -> str:
         """Of a text by language, this one, or any."""
         return "" if not text else text.get(language) or text.get("en") or next(iter(text.values()))

@@ -24,6 +24,8 @@ from sild.portal.app_files import AppFiles
 from sild.portal.desk import DeskPages
 from sild.portal.edge import Call, read_call, secure
 from sild.portal.kept_forms import KeptForms
+from sild.portal.mandate_keeper import MandateKeeper
+from sild.portal.mandates import MandatePages
 from sild.portal.my_data import MyData
 from sild.portal.pages import Pages
 from sild.portal.person import PersonPages
@@ -94,6 +96,9 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/settings", _P, "account.settings"),
         ("POST", "/settings/push", _P, "account.push_on"),
         ("POST", "/settings/push/off", _P, "account.push_off"),
+        ("GET", "/mandates", _P, "mandates.show"),
+        ("POST", "/mandates", _P, "mandates.give"),
+        ("POST", "/mandates/withdraw", _P, "mandates.withdraw"),
         ("GET", "/desk", _O, "desk.desk"),
         ("GET", "/desk/look-up", _O, "desk.look_up_form"),
         ("POST", "/desk/look-up", _O, "desk.look_up"),
@@ -143,7 +148,10 @@ class Portal:
         receipts = Receipts(store, pages, cases)
         self._parts: dict[str, object] = {
             "public": Public(pages, cases, profile, statements),
-            "account": Account(pages, sessions, provider, kept, self.push, settings.issuer),
+            "account": Account(
+                pages, sessions, provider, kept, self.push, settings.issuer, has_mandates=settings.mandates
+            ),
+            "mandates": MandatePages(pages, receipts, MandateKeeper(settings) if settings.mandates else None),
             "files": AppFiles(pages, settings.name),
             "person": PersonPages(pages, cases, receipts),
             "screens": ScreenPages(pages, cases, receipts, desk=False),
@@ -266,7 +274,7 @@ _STATUS = {
     "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413,
     "already_done": 409, "too_late": 409, "case_closed": 409, "key_reused": 409, "mandate_ended": 403,
     "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_live_case": 403,
-    "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400,
+    "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403,
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sild.portal.pages import Pages
 from sild.portal.ports import Cases
 from sild.portal.receipts import Receipts, form_key
 from sild.portal.store import new_secret
-from sild.portal.visit import Visit
+from sild.portal.visit import LoginNeeded, Visit
 
 __all__ = ["ScreenPages"]
 
@@ -55,6 +55,10 @@ class ScreenPages:
         try:
             acted = await self._cases.act(case, action, visit.person, answers, key=key)
         except Refused as error:
+            if error.code == "mandate_ended" and not visit.is_assisted:
+                raise LoginNeeded(
+                    "mandate_ended"
+                ) from error  # what was written is kept for them, not for the case
             if error.code != "defects":
                 await self._keep(case, screen, visit, answers)
                 if error.code in ("not_yours", "already_done", "case_closed", "mandate_ended"):

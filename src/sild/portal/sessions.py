@@ -45,6 +45,12 @@ class Session:
         """Somebody acts for another or as an official: the right to is asked for before every action."""
         return "representee" in self.claims or "roles" in self.claims
 
+    @property
+    def acts_for(self) -> str | None:
+        """Code of whom they act for; None: for themselves."""
+        representee = self.claims.get("representee")
+        return None if representee is None else str(representee["sub"])
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -161,6 +167,13 @@ class Sessions:
         where = session.c.cookie_hash == hashed(cookie or "")
         return await self._store.change(lambda c, _at: c.scalar(select(session.c.subject).where(where)))
 
+    async def acted_for(self, cookie: str | None) -> str | None:
+        """For whom the session of a cookie acted, even if it is over; None: for nobody else."""
+        where = session.c.cookie_hash == hashed(cookie or "")
+        claims = await self._store.change(lambda c, _at: c.scalar(select(session.c.claims).where(where)))
+        representee = None if claims is None else json.loads(claims).get("representee")
+        return None if representee is None else str(representee["sub"])
+
     async def end_reason(self, cookie: str | None) -> str | None:
         where = session.c.cookie_hash == hashed(cookie or "")
         return await self._store.change(lambda c, _at: c.scalar(select(session.c.end_reason).where(where)))
@@ -178,7 +191,7 @@ class Sessions:
             return await self._ask(found)
         except (LoginRefused, TrustError) as error:
             log.refusal("portal.session_refused", error)
-            await self.end(found.cookie, "ended_there")
+            await self.end(found.cookie, "ended_there" if found.acts_for is None else "mandate_ended")
             return None
         except Unavailable:
             if must:

@@ -53,6 +53,9 @@ class PortalSettings(Settings):
     bodies: dict[str, dict[str, str]] = Field(
         default={}
     )  # names by language: of a member `GOV/70000002`, or a subsystem
+    mandates: bool = (
+        False  # people give one another mandates here: the client has namespaces of them at the provider
+    )
     own_data_basis: str = "GDPR 15"  # the ground on which people read their own data
     session_idle_seconds: int = Field(default=1_800, gt=0)
     session_seconds: int = Field(default=28_800, gt=0)

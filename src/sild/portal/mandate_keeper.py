@@ -1,0 +1,178 @@
+"""The identity provider as the keeper of mandates, asked over its interface for information systems (Pääsuke's services).
+
+Whether one stands is asked at the moment somebody acts on it; what people give and withdraw goes straight there, and nothing of
+it is kept here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from sild.cases import Actor
+from sild.errors import CallerError, PeerError, TrustError, Unavailable
+from sild.http1 import fetch
+from sild.portal.settings import PortalSettings
+
+__all__ = ["GivenMandate", "MandateKeeper", "MandateRefused"]
+
+ANSWER_SECONDS = 10.0
+MAX_ANSWER = 256 * 1024
+
+
+class MandateRefused(CallerError):
+    """The keeper says no: to whom, what, or by whom the mandate is to be given."""
+
+    code = "mandate_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenMandate:
+    """giver, holder: name and code.  basis: `POWER_OF_ATTORNEY`, `PARENT`, `GUARDIAN`, `BOARD`.  withdraw: where it is ended,
+    of those that people give one another."""
+
+    id: str
+    giver: tuple[str, str]
+    holder: tuple[str, str]
+    role: str
+    basis: str
+    valid_from: date
+    valid_through: date | None
+    withdraw: str | None
+
+
+class MandateKeeper:
+    def __init__(self, settings: PortalSettings) -> None:
+        self._issuer = settings.issuer
+        secret = settings.client_secret.get_secret_value()
+        pair = f"{quote_plus(settings.client_id)}:{quote_plus(secret)}"
+        self._authorization = b"Basic " + base64.b64encode(pair.encode())
+        authorities = settings.certificate_authorities
+        self._tls = None if authorities is None else ssl.create_default_context(cafile=str(authorities))
+
+    async def stands(self, actor: Actor) -> bool:
+        """`sild.cases.MandateCheck`. actor: with countries in its codes. Raises Unavailable (`identity_provider_down`)."""
+        if actor.representee is None or actor.mandate_id is None:
+            return False
+        path = f"/v1/representees/{_part(actor.representee)}/delegates/{_part(actor.person)}/mandates"
+        return any(one.id == actor.mandate_id for one in _mandates(await self._get(path)))
+
+    async def given_by(self, person: str) -> list[GivenMandate]:
+        """Raises Unavailable."""
+        return _mandates(await self._get(f"/v1/representees/{_part(person)}/delegates/mandates"))
+
+    async def held_by(self, person: str) -> list[GivenMandate]:
+        """By law, too. Raises Unavailable."""
+        return _mandates(await self._get(f"/v1/delegates/{_part(person)}/representees/mandates"))
+
+    async def roles(self) -> Mapping[str, Mapping[str, str]]:
+        """Titles by language, of what can be given. Raises Unavailable."""
+        found = await self._get("/v1/roles")
+        return {str(one["code"]): dict(one["title"]) for one in found if isinstance(one, dict)}
+
+    async def give(
+        self,
+        representee: tuple[str, str, str],
+        delegate: tuple[str, str, str],
+        role: str,
+        *,
+        actor: str,
+        through: date | None,
+    ) -> None:
+        """representee, delegate: code, given name, family name.  through: the last day. Raises MandateRefused, Unavailable."""
+        namespace = role.partition(":")[0]
+        period = {"from": None, "through": through.isoformat() if through else None}
+        body = {
+            "representee": _person(*representee),
+            "delegate": _person(*delegate),
+            "mandate": {"role": role, "validityPeriod": period},
+            "authorizations": [{"userIdentifier": actor}],
+        }
+        path = f"/v1/nss/{_part(namespace)}/representees/{_part(representee[0])}/delegates/{_part(delegate[0])}/mandates"
+        await self._change("POST", path, body)
+
+    async def withdraw(self, mandate: GivenMandate, *, actor: str) -> None:
+        """With everything passed on from it, at once. Raises MandateRefused, Unavailable."""
+        if mandate.withdraw is None:
+            raise MandateRefused("a right by law is not withdrawn here")
+        body = {"action": "DELETE", "authorizations": [{"userIdentifier": actor}]}
+        await self._change("PUT", mandate.withdraw, body)
+
+    async def _get(self, path: str) -> list[Any]:  # JSON
+        status, content = await self._call("GET", path)
+        if status != 200 or not isinstance(content, list):
+            raise Unavailable(f"the keeper of mandates answered {status}", code="identity_provider_down")
+        return content
+
+    async def _change(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        status, content = await self._call(method, path, json.dumps(body).encode())
+        if status >= 500:
+            raise Unavailable(f"the keeper of mandates answered {status}", code="identity_provider_down")
+        if status >= 400:
+            said = content if isinstance(content, dict) else {}
+            raise MandateRefused(str(said.get("error_description") or said.get("message") or status))
+
+    async def _call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
+        headers = [(b"Accept", b"application/json"), (b"Authorization", self._authorization)]
+        if body is not None:
+            headers.append((b"Content-Type", b"application/json"))
+        try:
+            answer = await fetch(
+                self._issuer + path,
+                method=method,
+                body=body,
+                headers=headers,
+                timeout=ANSWER_SECONDS,
+                max_bytes=MAX_ANSWER,
+                tls=self._tls,
+            )
+            content = json.loads(answer.body) if answer.body else None
+        except (Unavailable, PeerError, TrustError, ValueError, RecursionError) as error:
+            raise Unavailable(
+                "the identity provider does not answer", code="identity_provider_down"
+            ) from error
+        return answer.status, content
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _person(code: str, given_name: str, family_name: str) -> dict[str, str]:
+    return {"type": "NATURAL_PERSON", "identifier": code, "firstName": given_name, "surname": family_name}
+
+
+def _mandates(triplets: list[Any]) -> list[GivenMandate]:  # JSON
+    """Raises Unavailable: nonsense."""
+    try:
+        return [
+            GivenMandate(
+                id=str(one["id"]),
+                giver=_named(triplet["representee"]),
+                holder=_named(triplet["delegate"]),
+                role=str(one["role"]),
+                basis=str(one["basis"]),
+                valid_from=date.fromisoformat(one["validityPeriod"]["from"]),
+                valid_through=_day(one["validityPeriod"]["through"]),
+                withdraw=one["links"].get("delete"),
+            )
+            for triplet in triplets
+            for one in triplet["mandates"]
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unavailable("the keeper of mandates answers nonsense", code="identity_provider_down") from error
+
+
+def _named(party: Mapping[str, str | None]) -> tuple[str, str]:
+    name = party.get("legalName") or f"{party.get('firstName') or ''} {party.get('surname') or ''}".strip()
+    return name or str(party["identifier"]), str(party["identifier"])
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
