@@ -15,7 +15,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village
+from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Offices, Village
 
 FORM = {**FORM, "wants_place": ["yes"], "kindergarten": ["1"]}
 
@@ -31,11 +31,14 @@ def die_once(directory: Path, point: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+_offices = {}  # made by the parent, for each of its processes
+
+
 class Deadly:
     """Before a village: it kills its process after every call of a job."""
 
     def __init__(self, directory) -> None:
-        super().__init__(directory)
+        super().__init__(directory, offices=_offices[directory])
         died = directory / "died"
         self.later(
             minutes=3 * len(died.read_text().split("\n")) if died.exists() else 0
@@ -93,6 +96,7 @@ def live(directory: Path, story) -> None:
 def main(directory: Path, story=story) -> int:
     """Process after process, until one comes to the end; how many were killed, or -1 when one failed."""
     killed = 0
+    _offices[directory] = Offices(directory / "registers")
     while True:
         pid = os.fork()
         if pid == 0:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from registries.families import couple
 from registries.notices import bundle
-from sild.cases import Actor, AskWhy, CaseSystem, ExchangeAnswer, OfflineConflict, load_packs
+from sild.cases import Actor, AskWhy, CaseSystem, ExchangeAnswer, OfflineConflict
 from sild.cases.birth import Birth
 from sild.errors import CallerError, Unavailable
 from sild.events import Dispatcher
@@ -39,7 +39,7 @@ from sild.registries.exchange import Told
 from sild.registries.synthetic import synthetic_people
 
 from .registers import REGISTERS
-from .world import SYSTEM, Mandates
+from .world import SYSTEM, Mandates, packs_of
 
 KINDS = {
     "population": (PopulationRegister, population_app),
@@ -179,25 +179,68 @@ class Asks:
         return Told(body, message_id, register)
 
 
+class Offices:
+    """The registers and their applications, which take a second to make: one village after another has them, as they were made."""
+
+    _free: ClassVar[list] = []
+    PEOPLE = 400
+
+    def __init__(self, directory) -> None:
+        """What registers have learnt is kept in `directory`."""
+        self.directory = directory
+        self.clock = lambda: datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+        self.registers, self.apps = {}, {}
+        for name, (register, app) in KINDS.items():
+            system = f"/SILD/{REGISTERS[name]}"
+            made = register.open(
+                directory / name, system=system, people=self.PEOPLE, clock=lambda: self.clock()
+            )
+            self.registers[name] = made
+            self.apps[name] = app(made)
+        self._dispose()
+
+    @classmethod
+    def anew(cls):
+        if cls._free:
+            offices = cls._free.pop()
+            rmtree(offices.directory)
+        else:
+            top = Path(mkdtemp())
+            atexit.register(rmtree, top, ignore_errors=True)
+            offices = cls(top / "now")
+            copytree(top / "now", top / "made")
+            rmtree(top / "now")
+        copytree(offices.directory.with_name("made"), offices.directory)
+        return offices
+
+    def close(self) -> None:
+        self._dispose()
+        if self.directory.with_name("made").exists():
+            self._free.append(self)
+
+    def _dispose(self) -> None:
+        for register in self.registers.values():
+            register.kernel.engine.dispose()
+
+
 class Village:
     """Started, subscribed and published; `settle` until nothing more happens. subscriptions: of a register, in place of the usual."""
 
     subscriptions: ClassVar[dict] = {}
 
-    def __init__(self, directory, url=None, people=400, country="EE") -> None:
+    def __init__(self, directory, url=None, country="EE", offices=None) -> None:
+        """offices: with what the registers have learnt; None: as on their first day."""
         self.directory, self.url = directory, url
         self.now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-        self.wire = Wire()
         self.mandates = Mandates()
-        self.packs = load_packs(country)
-        self.registers, self.dispatchers, self.workers = {}, {}, {}
+        self.packs = packs_of(country)
+        self.offices = offices or Offices.anew()
+        self.offices.clock = self.clock
+        self.registers = self.offices.registers
+        self.wire = Wire(self.offices.apps)
+        self.dispatchers, self.workers = {}, {}
         self.keys = iter(range(1_000_000))
-        _fill(directory, people)
-        for name, (register, app) in KINDS.items():
-            system = f"/SILD/{REGISTERS[name]}"
-            made = register.open(directory / name, system=system, people=people, clock=self.clock)
-            self.registers[name] = made
-            self.wire.apps[name] = app(made)
+        for name, made in self.registers.items():
             for subscriber, types in {**SUBSCRIPTIONS, **self.subscriptions}[name].items():
                 address = SYSTEM if subscriber == "portal" else f"/SILD/{REGISTERS[subscriber]}"
                 made.kernel.outbox.subscribe(address, "events", types)
@@ -233,8 +276,7 @@ class Village:
 
     async def __aexit__(self, *raised):
         await self.cases.stop()
-        for register in self.registers.values():
-            register.kernel.engine.dispose()
+        self.offices.close()
 
     async def start(self):
         self.cases = CaseSystem.open(
@@ -324,23 +366,6 @@ class Village:
 
     async def notices(self, actor):
         return [notice.text.removeprefix("birth.notice.") for notice in await self.cases.inbox(actor)]
-
-
-_filled = {}
-
-
-def _fill(directory, people):
-    """Registers with their synthetic people, made once and copied."""
-    if (directory / "population").exists():
-        return
-    if people not in _filled:
-        source = Path(mkdtemp())
-        for name, (register, _app) in KINDS.items():
-            made = register.open(source / name, system=f"/SILD/{REGISTERS[name]}", people=people)
-            made.kernel.engine.dispose()
-        _filled[people] = source
-        atexit.register(rmtree, source, ignore_errors=True)
-    copytree(_filled[people], directory, dirs_exist_ok=True)
 
 
 def citizen(person, **more):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from sild.cases import Actor, AskWhy, CaseSystem, OfflineConflict, load_packs
 
@@ -25,6 +26,11 @@ OFFICIAL = Actor(
 SUPERVISOR = replace(OFFICIAL, person="EE37001010001", roles=frozenset({"official", "supervisor"}))
 CLERK = Actor(person="EE48806260018", acr="high", posture="managed", roles=frozenset({"clerk"}))
 GIVEN = {"colour": ["red"], "note": ["by the lake"]}
+
+
+@cache
+def packs_of(country):
+    return load_packs(country)
 
 
 class Mandates:
@@ -53,7 +59,7 @@ class World:
         self.registers.answers["residence", "POST", "/permits"] = {"permit": "P-1"}
         self.registers.answers["population", "POST", "/nags"] = {}
         self.mandates = Mandates()
-        packs = load_packs("EE")
+        packs = packs_of("EE")
         self.packs = replace(
             packs,
             services={**packs.services, "permit": SERVICE},

@@ -28,6 +28,9 @@ log = get_logger("workflow")
 WorkflowFunction = Callable[[Run, Json], Awaitable[Json]]
 """Deterministic but for its steps: the same steps in the same order for the same argument and outcomes."""
 
+LISTEN_SECONDS = (
+    0.1  # SQLite has to be looked at for a message to a waiting run; nobody waiting, nothing is read
+)
 CODE_VERSION = "1"
 """Every release goes on with the workflows of the one before: see docs/workflow.md for what that asks of a change."""
 
@@ -182,4 +185,5 @@ def _config(url: str, name: str, executor_id: str) -> DBOSConfig:
         "enable_otlp": False,
         "log_level": "CRITICAL",
         "sys_db_pool_size": 5,
+        "notification_listener_polling_interval_sec": LISTEN_SECONDS,
     }
