@@ -7,8 +7,9 @@ package.py     a package, addressed by its content        columns.py   arithmeti
 rows.py        what a formula sees                        guard.py     OpenFisca, and what keeps it from guessing
 situation.py   facts in OpenFisca's form                  calculate.py one situation, or a population in columns
 evaluation.py  values, unknowns, law, trace               choices.py   the lawful ways to receive, from outputs
+reasons.py     texts filled from the trace                what_if.py   the smallest change that changes an outcome
 
-`evaluate` and `evaluate_columns` import OpenFisca (AGPL-3.0) when they are first named, and run code of the package: name them in a
+`evaluate`, `evaluate_columns` and `counterfactuals` import OpenFisca (AGPL-3.0) when they are first named, and run code of the package: name them in a
 process made for it (sild.rule_engine, cohorts' workers), nowhere else. The rest of the door may be used by everybody.
 """
 
@@ -18,11 +19,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sild.rules.canonical import canonical_json, sha256_of
+from sild.rules.choices import Choice, Item, choices, outputs_of_choices
 from sild.rules.evaluation import (
     Asked,
     Counterfactual,
     Evaluation,
     Node,
+    Situation,
     Trace,
     Unknown,
     UsedParameter,
@@ -38,18 +41,23 @@ from sild.rules.package import (
     minor_units,
     parse_package,
 )
+from sild.rules.reasons import Reason, reasons
 
 if TYPE_CHECKING:
     from sild.rules.calculate import evaluate, evaluate_columns
-    from sild.rules.situation import DTYPES, Group, Situation
+    from sild.rules.situation import DTYPES, Group
+    from sild.rules.what_if import counterfactuals
 
 __all__ = [
     "DTYPES",
     "Asked",
+    "Choice",
     "Counterfactual",
     "Evaluation",
     "Group",
+    "Item",
     "Node",
+    "Reason",
     "RulePackage",
     "Situation",
     "Trace",
@@ -58,6 +66,8 @@ __all__ = [
     "UsedRounding",
     "Value",
     "canonical_json",
+    "choices",
+    "counterfactuals",
     "decimal_text",
     "evaluate",
     "evaluate_columns",
@@ -65,14 +75,16 @@ __all__ = [
     "load_package",
     "load_packages",
     "minor_units",
+    "outputs_of_choices",
     "parse_package",
+    "reasons",
     "sha256_of",
 ]
 
 _LATER = {
     "DTYPES": "situation",
     "Group": "situation",
-    "Situation": "situation",
+    "counterfactuals": "what_if",
     "evaluate": "calculate",
     "evaluate_columns": "calculate",
 }

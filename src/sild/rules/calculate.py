@@ -17,6 +17,7 @@ from sild.rules.evaluation import (
     Asked,
     Evaluation,
     Node,
+    Situation,
     Trace,
     Unknown,
     UsedParameter,
@@ -28,9 +29,9 @@ from sild.rules.evaluation import (
 from sild.rules.guard import ENGINE, System, calculate, system_of
 from sild.rules.package import RulePackage, digits_of
 from sild.rules.rows import Computed, Run
-from sild.rules.situation import DTYPES, Group, Population, Situation, parse_situation, period_text, shown
+from sild.rules.situation import DTYPES, Group, Population, parse_situation, period_text, shown
 
-__all__ = ["evaluate", "evaluate_columns"]
+__all__ = ["evaluate", "evaluate_columns", "locate", "run_population"]
 
 Columns = Mapping[tuple[str, str], Array]
 Place = tuple[int, str, str]
@@ -45,8 +46,8 @@ def evaluate(package: RulePackage, situation: Situation, outputs: Sequence[Asked
     Raises CallerError: invalid_situation, invalid_outputs, invalid_package, rule_failed (with `node`), rule_memory.
     """
     system, population = system_of(package), parse_situation(package, situation)
-    asked = [_place(system, population, each) for each in outputs]
-    run, why = _run(system, population, [(variable, period) for _, variable, period in asked], at)
+    asked = [locate(system, population, each) for each in outputs]
+    run, why = run_population(system, population, [(variable, period) for _, variable, period in asked], at)
     return _Reader(run, population, why, at).read(asked)
 
 
@@ -68,14 +69,14 @@ def evaluate_columns(
     held = {key: _column(package, key, values, counts) for key, values in columns.items()}
     population = Population(counts, groups or {}, held, {})
     asked = [(variable, _period(system, variable, period)) for variable, period in outputs]
-    run, _ = _run(system, population, asked, at)
+    run, _ = run_population(system, population, asked, at)
     return {key: np.ma.MaskedArray(run.computed[key].values, mask=run.computed[key].unknown) for key in asked}
 
 
-def _run(
+def run_population(
     system: System, population: Population, asked: Sequence[tuple[str, str]], at: date
 ) -> tuple[Run, Why]:
-    """With facts that contradict one another taken for unknown."""
+    """With facts that contradict one another taken for unknown.  Raises as `evaluate`."""
     why: Why = {}
     rules = system.package.contradictions
     if rules:
@@ -116,7 +117,7 @@ def _rows_of(
     return rows
 
 
-def _place(system: System, population: Population, asked: Asked) -> Place:
+def locate(system: System, population: Population, asked: Asked) -> Place:
     instance, variable, period = asked
     when = _period(system, variable, period)
     try:

@@ -5,7 +5,7 @@ Plain values only, so that it can be sealed and sent: money is a decimal string 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TypedDict, TypeVar, cast
@@ -17,6 +17,7 @@ __all__ = [
     "Counterfactual",
     "Evaluation",
     "Node",
+    "Situation",
     "Trace",
     "Unknown",
     "UsedParameter",
@@ -24,11 +25,14 @@ __all__ = [
     "Value",
     "ValueJSON",
     "first_difference",
+    "node_id",
 ]
 
 T = TypeVar("T")
 
 ValueJSON = str | int | bool | None
+Situation = Mapping[str, Mapping[str, Mapping[str, object]]]
+"""OpenFisca's /calculate form: entities by plural, instances by name, values by variable and period, or names by role."""
 Asked = tuple[str, str, str]
 """Instance of an entity, variable, period."""
 
@@ -214,8 +218,3 @@ def _listed(kind: type[T], said: Mapping[str, object], *lists: str) -> T:
     """Lists of JSON as tuples."""
     turned = {name: tuple(cast(list[object], said[name])) for name in lists}
     return kind(**{**said, **turned})
-
-
-def articles(parameters: Sequence[UsedParameter]) -> str:
-    """Each once, in order."""
-    return "; ".join(dict.fromkeys(parameter.article for parameter in parameters))

@@ -77,7 +77,7 @@ class EntitySpec(_Part):
 class FactSpec(_Part):
     """What a register holds. concept: its name there.  holder: the kind of body that has it.  data_class: how it may travel.
 
-    may_change: could it lawfully be another way? Counterfactuals search no others.
+    may_change: could it lawfully be another way? Counterfactuals search no others.  values: of a text, all that there are.
     """
 
     entity: str
@@ -89,6 +89,7 @@ class FactSpec(_Part):
     data_class: str = Field(default="personal", alias="class")
     minimum: str | int | None = None
     maximum: str | int | None = None
+    values: tuple[str, ...] | None = None
     may_change: bool = False
     label: Text
 
@@ -113,7 +114,7 @@ class OutputSpec(_Part):
 class ItemSpec(_Part):
     """One benefit of a choice. amount, valid_from, valid_to: outputs. receiver: a role, whose `amount` it is if that is a person's.
 
-    basis: the article; `{law}` stands for the articles of the parameters that gave the amount.
+    basis: the article; `{law}` stands for the articles of the sums of money in the law that the amount was made from.
     """
 
     benefit: str

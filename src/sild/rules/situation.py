@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 
 from sild.errors import CallerError
 from sild.rules.columns import Array, Column, Mask
-from sild.rules.evaluation import ValueJSON
+from sild.rules.evaluation import Situation, ValueJSON
 from sild.rules.package import FactSpec, OutputSpec, RulePackage, decimal_text, minor_units
 
-__all__ = ["DTYPES", "Group", "Population", "Situation", "parse_situation", "period_text"]
-
-Situation = Mapping[str, Mapping[str, Mapping[str, object]]]
+__all__ = ["DTYPES", "Group", "Population", "parse_situation", "period_text"]
 
 DTYPES: Mapping[str, str] = {
     "money": "int64",
@@ -81,6 +79,9 @@ def parse_situation(package: RulePackage, situation: Situation) -> Population:
             for variable, by_period in values.items():
                 if variable not in roles:
                     _facts(package, entity, instance, variable, by_period, row, len(instances), columns)
+    for key, column in columns.items():
+        if column.values.dtype == object:
+            columns[key] = Column(column.values.astype("U"), column.unknown)
     return Population({name: len(of) for name, of in ids.items()}, groups, columns, ids)
 
 
@@ -108,6 +109,9 @@ def read_value(spec: FactSpec | OutputSpec, value: object) -> int | bool | str |
     if spec.type == "bool" and isinstance(value, bool):
         return value
     if spec.type == "text" and isinstance(value, str):
+        allowed = spec.values if isinstance(spec, FactSpec) else None
+        if allowed is not None and value not in allowed:
+            raise ValueError("not one of the values that there are")
         return value
     if spec.type == "date" and isinstance(value, str):
         return date.fromisoformat(value)
@@ -160,8 +164,8 @@ def _facts(
             raise _bad(f"{instance}/{variable}@{period}: outside its bounds")
         column = columns.get(key)
         if column is None:
-            kind = "O" if spec.type == "text" else DTYPES[spec.type]
-            column = columns[key] = Column(np.zeros(count, kind), np.ones(count, np.bool_))
+            empty = np.full(count, "", object) if spec.type == "text" else np.zeros(count, DTYPES[spec.type])
+            column = columns[key] = Column(empty, np.ones(count, np.bool_))
         column.values[row] = held
         cast(Mask, column.unknown)[row] = False
 

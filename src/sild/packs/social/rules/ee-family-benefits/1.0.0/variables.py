@@ -40,10 +40,6 @@ class birth_grant(Variable):
 class income_total(Variable):
     """PHS § 39: of twelve months, of which the last is the tenth before that of birth."""
 
-    value_type = int
-    entity = Person
-    definition_period = ETERNITY
-
     def formula(person, period, law):
         born = person.family("begins")
         last = month_of(born) - law("parental.last_month_before", born)
