@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from cryptography import x509
@@ -26,7 +30,17 @@ from sild.decisions import (
     Secret,
     Subject,
 )
-from sild.pki import Certificate, CertificateProfile, PrivateKey, TimeStampAuthority, issue_certificate
+from sild.errors import Unavailable
+from sild.pki import (
+    Certificate,
+    CertificateProfile,
+    PrivateKey,
+    TimeStampAuthority,
+    add_certificate_to_token,
+    build_timestamp_request,
+    issue_certificate,
+    parse_timestamp_response,
+)
 
 START = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
 AUTHORITY = "SILD/GOV/70000004"
@@ -75,7 +89,7 @@ class Root:
         )
 
     def issue(self, profile: CertificateProfile, subject: x509.Name, key: PrivateKey) -> Certificate:
-        self.serial += 1
+        self.serial += 1  # of this authority
         return self._issue(profile, subject, key, self.serial)
 
     def sealer(self, authority: str = AUTHORITY) -> KeySealer:
@@ -145,12 +159,41 @@ def draft(store: DecisionStore, case: str = "case-1", **changes: Any) -> Draft:
         "outcome": Outcome(
             type="benefit",
             items=(
-                OutcomeItem(
-                    name="families/f1/child_benefit/2026-03", type="money", value="80.00", currency="EUR"
-                ),
+                OutcomeItem(name="f1/child_benefit/2026-03", type="money", value="80.00", currency="EUR"),
             ),
         ),
         "retention": Retention(until=date(2033, 3, 2), ground="AvTS"),
         **changes,
     }
     return Draft.model_validate(fields)
+
+
+class LocalStamps:
+    """A time-stamping authority at hand; `is_down` for as long as it gives none."""
+
+    def __init__(self, authority: TimeStampAuthority, clock: SetClock) -> None:
+        self.authority = authority
+        self.clock = clock
+        self.is_down = False
+        self.serial = 0
+
+    async def __call__(self, data: bytes) -> bytes:
+        if self.is_down:
+            raise Unavailable("no authority answers", code="timestamping_failed")
+        return self.token(data)
+
+    def token(self, data: bytes) -> bytes:
+        self.serial += 1
+        request = build_timestamp_request(hashlib.sha512(data).digest())
+        answer = self.authority.answer(request, at=self.clock(), serial_number=self.serial)
+        return add_certificate_to_token(parse_timestamp_response(answer), self.authority.certificate)
+
+
+def load_verifier() -> ModuleType:
+    """examples/verify_decision.py"""
+    path = Path(__file__).parents[2] / "examples" / "verify_decision.py"
+    spec = importlib.util.spec_from_file_location("verify_decision", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -4,8 +4,10 @@ store.decide(connection, draft)      # in the transaction of the effect: record,
 await checkpointer.run()             # Merkle tree over all of them, its head signed and time-stamped, in batches
 store.bundle(connection, decision)   # what examples/verify_decision.py checks with the standard library alone
 
-record.py     the fields of a decision, 1 to 11          sealing.py   the body's seal, the chain of a case
-values.py     sealed values, and how they are shredded   store.py     all of it in the owner's database
+record.py       the fields of a decision, 1 to 11    sealing.py    the body's seal, the chain of a case
+values.py       sealed values                        shredding.py  how they are opened and destroyed
+store.py        all of it in the owner's database    merkle.py     the tree and its proofs
+checkpoints.py  its signed, time-stamped heads       bundle.py     what is given away, field 12 in it
 
 RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
 live in the database of the register or case system that decides. Called by registers, cases and processes.
@@ -15,7 +17,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sild.decisions.bundle import bundle_of, render_bundle
 from sild.decisions.canonical import canonical_json, sha256_of
+from sild.decisions.checkpoints import Checkpointer, Stamp, TimeStampClient
 from sild.decisions.record import (
     Algorithm,
     Competence,
@@ -44,6 +48,7 @@ from sild.decisions.record import (
     Unknown,
 )
 from sild.decisions.sealing import KeySealer, Sealer
+from sild.decisions.shredding import expired_values, open_values, shred
 from sild.decisions.store import DecisionStore, Stored
 from sild.decisions.values import BodyKeys
 
@@ -51,6 +56,7 @@ __all__ = [
     "DECISION_MIGRATIONS",
     "Algorithm",
     "BodyKeys",
+    "Checkpointer",
     "Competence",
     "Consideration",
     "Counterfactual",
@@ -76,11 +82,18 @@ __all__ = [
     "Sealed",
     "Sealer",
     "Secret",
+    "Stamp",
     "Stored",
     "Subject",
+    "TimeStampClient",
     "Unknown",
+    "bundle_of",
     "canonical_json",
+    "expired_values",
+    "open_values",
+    "render_bundle",
     "sha256_of",
+    "shred",
 ]
 
 DECISION_MIGRATIONS = Path(__file__).parent / "migrations"

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 
-__all__ = ["canonical_json", "sha256_of"]
+__all__ = ["canonical_json", "instant_text", "sha256_of"]
 
 GREATEST = 2**53 - 1
 
@@ -26,6 +27,11 @@ def canonical_json(value: object) -> bytes:
 def sha256_of(value: object) -> str:
     """Of the canonical form; hexadecimal."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def instant_text(at: datetime) -> str:
+    """RFC 3339 in UTC, to the microsecond if it has any: `2026-03-02T09:00:00.123456Z`."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _render(value: object) -> str:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sild.clock import Clock, system_clock
 from sild.decisions import tables
-from sild.decisions.canonical import canonical_json, sha256_of
+from sild.decisions.canonical import canonical_json, instant_text, sha256_of
 from sild.decisions.identifiers import pseudonym, uuid7
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.sealing import Sealer, leaf_content, link_of, sealer_id
@@ -190,7 +190,7 @@ class DecisionStore:
         sealed: list[dict[str, Any]],
     ) -> None:
         parsed = json.loads(link)
-        sealer = self._keep_chain(connection)
+        sealer = self.keep_chain(connection)
         row = {
             "id": str(record.id),
             "case": record.case,
@@ -221,7 +221,7 @@ class DecisionStore:
         _add(connection, tables.value_keys, [{"ref": one["ref"], "content": one["key"]} for one in sealed])
         add_entry(connection, "decision", str(record.id), leaf_content(parsed, seal, sealer))
 
-    def _keep_chain(self, connection: Connection) -> str:
+    def keep_chain(self, connection: Connection) -> str:
         sealer = sealer_id(self.sealer)
         if (
             connection.scalar(
@@ -236,6 +236,30 @@ class DecisionStore:
             ]
             connection.execute(add(tables.certificates).values(rows).on_conflict_do_nothing())
         return sealer
+
+    def delivered(
+        self,
+        decision: UUID | str,
+        *,
+        channel: str,
+        language: str,
+        event: str = "delivered",
+        at: datetime | None = None,
+    ) -> None:
+        """Write down that a decision reached its addressee, or did not. event: delivered, opened, failed.
+
+        Raises CallerError (`unknown_decision`, `bad_request`).
+        """
+        if event not in ("delivered", "opened", "failed"):
+            raise CallerError("a delivery is delivered, opened or failed")
+        happened_at = at or self.clock()
+        row = {"record": str(decision), "channel": channel, "language": language, "event": event}
+        entry = {"kind": "delivery", "decision": str(decision), **row, "at": instant_text(happened_at)}
+        del entry["record"]
+        with self.engine.begin() as connection:
+            self.find(connection, decision)
+            connection.execute(insert(tables.deliveries).values(**row, happened_at=happened_at))
+            add_entry(connection, "delivery", str(decision), canonical_json(entry))
 
     # reading
 

@@ -1,0 +1,288 @@
+"""The stand-alone verifier: what a decision's bundle claims, checked by the standard library alone."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sild.database import open_database, sqlite_url
+from sild.decisions import (
+    DECISION_MIGRATIONS,
+    BodyKeys,
+    Checkpointer,
+    DecisionStore,
+    bundle_of,
+    canonical_json,
+    render_bundle,
+)
+from sild.pki import PrivateKey, der
+
+from .world import AUTHORITY, LocalStamps, Root, SetClock, draft, load_verifier
+
+verifier = load_verifier()
+ORIGIN = f"{AUTHORITY}/social"
+
+
+@dataclass
+class Logged:
+    """A case of three decisions among others, logged and time-stamped."""
+
+    store: DecisionStore
+    checkpointer: Checkpointer
+    stamps: LocalStamps
+    clock: SetClock
+    root: Root
+    ids: list[str]
+
+    @property
+    def trust(self) -> list[bytes]:
+        return [der(self.root.certificate)]
+
+    def bundle(self, number: int = 1, **options: Any) -> dict[str, Any]:
+        with self.store.engine.connect() as connection:
+            return bundle_of(self.store, connection, self.ids[number], **{"open_refs": None, **options})
+
+    def faults(self, bundle: dict[str, Any] | bytes, head: str | None = None) -> list[str]:
+        data = bundle if isinstance(bundle, bytes) else render_bundle(bundle)
+        return [
+            text for verdict, text in verifier.findings(data, self.trust, head) if verdict == verifier.BROKEN
+        ]
+
+    def unknown(self, bundle: dict[str, Any]) -> list[str]:
+        found = verifier.findings(render_bundle(bundle), self.trust)
+        return [text for verdict, text in found if verdict == verifier.UNKNOWN]
+
+
+async def make_log(directory: Path, root_key: PrivateKey, tsa_key: PrivateKey) -> Logged:
+    clock, root = SetClock(), Root(root_key)
+    engine = open_database(sqlite_url(directory / "decisions.db"), DECISION_MIGRATIONS, durable=False)
+    store = DecisionStore(engine, root.sealer(), BodyKeys(b"k" * 32), clock=clock)
+    stamps = LocalStamps(root.time_stamper(tsa_key), clock)
+    checkpointer = Checkpointer(store, stamps, origin=ORIGIN)
+    ids = []
+    for number in range(3):
+        with engine.begin() as connection:
+            ids.append(str(store.decide(connection, draft(store)).id))
+            store.decide(connection, draft(store, case=f"other-{number}"))
+        clock.forward(seconds=1)
+    await checkpointer.tick()
+    return Logged(store, checkpointer, stamps, clock, root, ids)
+
+
+@pytest.fixture
+async def logged(tmp_path: Path) -> Logged:
+    return await make_log(
+        tmp_path, ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    )
+
+
+def test_a_bundle_holds(logged: Logged, tmp_path: Path) -> None:
+    for number in range(3):
+        assert list(logged.faults(logged.bundle(number))) == []
+        assert logged.unknown(logged.bundle(number)) == []
+    (tmp_path / "bundle.json").write_bytes(render_bundle(logged.bundle()))
+    (tmp_path / "trust.pem").write_bytes(logged.root.certificate.public_bytes(Encoding.PEM))
+    program = Path(__file__).parents[2] / "examples" / "verify_decision.py"
+    command = [sys.executable, "-I", "-S", program, tmp_path / "bundle.json"]
+    done = subprocess.run([*command, "--trust", tmp_path / "trust.pem"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All of it holds" in done.stdout
+    without = subprocess.run([*command, "--json"], capture_output=True, text=True)
+    assert without.returncode == 2
+    assert json.loads(without.stdout)["exit"] == 2
+
+
+@pytest.mark.parametrize(
+    ("root_key", "tsa_key"),
+    [
+        (lambda: rsa.generate_private_key(65537, 2048), lambda: rsa.generate_private_key(65537, 3072)),
+        (lambda: ec.generate_private_key(ec.SECP384R1()), lambda: ec.generate_private_key(ec.SECP384R1())),
+        (lambda: rsa.generate_private_key(65537, 4096), lambda: ec.generate_private_key(ec.SECP256R1())),
+    ],
+)
+async def test_authorities_may_have_other_keys(
+    root_key: Callable[[], PrivateKey], tsa_key: Callable[[], PrivateKey], tmp_path: Path
+) -> None:
+    logged = await make_log(tmp_path, root_key(), tsa_key())
+    assert logged.faults(logged.bundle()) == []
+    assert logged.unknown(logged.bundle()) == []
+
+
+def flip(data: bytes, bit: int) -> bytes:
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def uncaught(logged: Logged, data: bytes, bits: list[int]) -> list[int]:
+    found = []
+    for bit in bits:
+        verdicts = verifier.findings(flip(data, bit), logged.trust)
+        if not any(verdict == verifier.BROKEN for verdict, _ in verdicts):
+            found.append(bit)
+    return found
+
+
+def test_a_bit_changed_anywhere_is_caught(logged: Logged) -> None:
+    data = render_bundle(logged.bundle())
+    bits = random.Random(20260302).sample(range(8 * len(data)), 3_000)
+    assert uncaught(logged, data, bits) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_every_bit_of_a_bundle_is_caught(tmp_path: Path) -> None:
+    logged = await make_log(
+        tmp_path, ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)
+    )
+    data = render_bundle(logged.bundle())
+    assert uncaught(logged, data, list(range(8 * len(data)))) == []
+
+
+async def test_what_came_later_is_logged_and_caught_too(logged: Logged) -> None:
+    logged.store.delivered(logged.ids[1], channel="portal", language="et", event="delivered")
+    assert any("came later" in text for text in logged.unknown(logged.bundle()))
+    await logged.checkpointer.tick()
+    bundle = logged.bundle()
+    assert logged.faults(bundle) == logged.unknown(bundle) == []
+    bundle["entries"][0]["content"]["language"] = "en"
+    assert any("not in the log" in text for text in logged.faults(bundle))
+
+
+def test_a_record_that_was_altered(logged: Logged) -> None:
+    bundle = logged.bundle()
+    bundle["record"]["outcome"]["items"][0]["value"] = "8000.00"
+    assert any("altered" in text for text in logged.faults(bundle))
+    body = {name: value for name, value in bundle["record"].items() if name != "integrity"}
+    bundle["record"]["integrity"]["record_sha256"] = verifier.sha256(
+        canonical_json(body)
+    )  # and its hash with it
+    assert any("leaf" in text for text in logged.faults(bundle))
+
+
+def test_a_chain_out_of_order_or_with_a_gap(logged: Logged) -> None:
+    bundle = logged.bundle(2)
+    bundle["chain"].reverse()
+    assert any("out of order" in text for text in logged.faults(bundle))
+    bundle = logged.bundle(2)
+    del bundle["chain"][0]
+    assert any("missing" in text for text in logged.faults(bundle))
+    bundle = logged.bundle(2)
+    bundle["chain"][0]["record"] = "0" * 64
+    assert any("chain of the case is broken" in text for text in logged.faults(bundle))
+
+
+def test_a_case_that_goes_back_in_time(logged: Logged) -> None:
+    earlier, link = logged.bundle(2)["chain"]
+    earlier = {**earlier, "decided_at": "2030-01-01T00:00:00Z"}
+    link = {**link, "previous": verifier.sha256(canonical_json(earlier))}
+    with pytest.raises(verifier.Broken, match="back in time"):
+        verifier.check_case(link, [earlier])
+
+
+async def test_a_decision_later_than_its_time_stamp(logged: Logged) -> None:
+    """The body's clock ran a day ahead, or somebody logged what is still to be decided."""
+    ahead = logged.clock.at + timedelta(days=1)
+    logged.clock.at, now = ahead, logged.clock.at
+    with logged.store.engine.begin() as connection:
+        logged.ids.append(str(logged.store.decide(connection, draft(logged.store, case="ahead")).id))
+    logged.clock.at = now
+    await logged.checkpointer.tick()
+    assert any("clocks disagree" in text for text in logged.faults(logged.bundle(3)))
+
+
+async def test_a_log_that_was_cut_off_or_written_anew(logged: Logged, tmp_path: Path) -> None:
+    head = logged.bundle()["record"]["integrity"]["checkpoint"]
+    size = int(head.split("\n")[1])
+    with logged.store.engine.begin() as connection:
+        logged.store.decide(connection, draft(logged.store, case="later"))
+    assert logged.faults(logged.bundle(), head) == []  # the same head
+    await logged.checkpointer.tick()
+    grown = logged.bundle(since=size)
+    newer = grown["record"]["integrity"]["checkpoint"]
+    assert logged.faults(grown, head) == []
+    assert any("shorter than the head" in text for text in logged.faults(shorter(logged, head), newer))
+    grown["consistency"]["path"][0] = "0" * 64
+    assert any("two histories" in text for text in logged.faults(grown, head))
+
+
+def shorter(logged: Logged, note: str) -> dict[str, Any]:
+    """The bundle as it was before the log grew."""
+    from sild.decisions.bundle import _Head, _path, exported
+
+    bundle = logged.bundle()
+    with logged.store.engine.connect() as connection:
+        head = _Head(int(note.split("\n")[1]), note.encode(), None)
+        found = logged.store.find(connection, logged.ids[1])
+        bundle["record"] = exported(connection, found, head)
+        bundle["inclusion"] = _path(connection, bundle["record"]["integrity"]["leaf"]["number"], head)
+    return bundle
+
+
+async def test_two_heads_of_one_size(logged: Logged, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = await make_log(tmp_path / "other", logged.root.key, ec.generate_private_key(ec.SECP256R1()))
+    head = other.bundle()["record"]["integrity"]["checkpoint"]
+    assert any("two heads" in text for text in logged.faults(logged.bundle(), head))
+
+
+def test_a_forged_checkpoint(logged: Logged) -> None:
+    bundle = logged.bundle()
+    forged = logged.root.sealer()
+    from sild.decisions.checkpoints import signed_note
+
+    checkpoint = verifier.Checkpoint(bundle["record"]["integrity"]["checkpoint"])
+    note = signed_note(checkpoint.origin, checkpoint.size, checkpoint.root, forged)
+    bundle["record"]["integrity"]["checkpoint"] = note.decode()
+    assert any("another key" in text for text in logged.faults(bundle))
+    bundle["record"]["integrity"]["checkpoint"] = checkpoint.text.replace(
+        f"\n{checkpoint.size}\n", "\n7\n"
+    ) + (logged.bundle()["record"]["integrity"]["checkpoint"].removeprefix(checkpoint.text))
+    assert logged.faults(bundle)
+
+
+def test_a_token_over_another_root(logged: Logged) -> None:
+    import base64
+
+    bundle = logged.bundle()
+    bundle["record"]["integrity"]["timestamp"] = base64.b64encode(
+        logged.stamps.token(b"another head")
+    ).decode()
+    assert any("covers another checkpoint" in text for text in logged.faults(bundle))
+
+
+async def test_a_key_that_is_not_of_the_body(tmp_path: Path) -> None:
+    logged = await make_log(
+        tmp_path, ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    )
+    logged.store.sealer = logged.root.sealer("SILD/GOV/70000099")
+    with logged.store.engine.begin() as connection:
+        logged.ids.append(str(logged.store.decide(connection, draft(logged.store)).id))
+    await logged.checkpointer.tick()
+    assert any("not of the body" in text for text in logged.faults(logged.bundle(3)))
+
+
+def test_an_authority_that_nobody_trusts(logged: Logged) -> None:
+    found = list(verifier.findings(render_bundle(logged.bundle()), [der(Root().certificate)]))
+    assert ("BROKEN", "the chain of the seal is broken") in found or any(
+        "nobody you trust" in text for _, text in found
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"null", b"\xff", b'{"schema":"sild.bundle/1"}\n', b"1e999\n", b"[" * 100_000],
+)
+def test_what_is_no_bundle_is_said_to_be_none(logged: Logged, content: bytes) -> None:
+    assert len(logged.faults(content)) == 1
