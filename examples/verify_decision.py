@@ -261,10 +261,14 @@ def only(data: bytes, tag: int) -> bytes:
     return found[0].content
 
 
-def parts(data: bytes, *tags: int) -> list[bytes]:
+def elements(data: bytes, *tags: int) -> list[Element]:
     found = children(data)
     need([one.tag for one in found] == list(tags), "DER of another form")
-    return [one.content for one in found]
+    return found
+
+
+def parts(data: bytes, *tags: int) -> list[bytes]:
+    return [one.content for one in elements(data, *tags)]
 
 
 def integer(element: Element) -> int:
@@ -329,9 +333,9 @@ class Certificate:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        signed, outer, signature = children(only(data, 0x30))
+        signed, outer, signature = elements(only(data, 0x30), 0x30, 0x30, 0x03)
         fields = children(signed.content)
-        need(fields[0].tag == 0xA0 and signed.tag == outer.tag == 0x30, "a certificate that is not version 3")
+        need(fields[0].tag == 0xA0, "a certificate that is not version 3")
         need(outer.whole == fields[2].whole, "a certificate with two signature algorithms")
         self.signed, self.signature = signed.whole, bits(signature.content)
         self.algorithm = algorithm(outer.content)
@@ -537,16 +541,14 @@ class Token:
         self._read_info(info, stamped)
         self.certificates = [Certificate(one.whole) for one in children(fields[3].content)]
         signers = children(fields[4].content)
-        need(len(signers) == 1, "a time-stamp of several signers")
-        version, signer, digest, attributes, kind_of, signature = children(signers[0].content)
-        need(
-            integer(version) == 1 and attributes.tag == 0xA0 and signature.tag == 0x04,
-            "a signer of another form",
-        )
+        need([one.tag for one in signers] == [0x30], "a time-stamp of several signers")
+        form = (0x02, 0x30, 0x30, 0xA0, 0x30, 0x04)
+        version, signer, digest, attributes, kind_of, signature = elements(signers[0].content, *form)
+        need(integer(version) == 1, "a signer of another version")
         need([one.whole for one in children(fields[1].content)] == [digest.whole], "two lists of digests")
         name = digest_of(digest.content)
         self._check_attributes(attributes.content, name, info)
-        issuer, serial = children(signer.content)
+        issuer, serial = elements(signer.content, 0x30, 0x02)
         mine = [
             one for one in self.certificates if one.issuer == issuer.whole and one.serial == serial.content
         ]
@@ -593,7 +595,7 @@ class Token:
             "the time-stamp was altered",
         )
         listed = children(only(found.get(SIGNING_CERTIFICATE_V2, b""), 0x30))
-        first = children(children(listed[0].content)[0].content)
+        first = children(children(listed[0].content)[0].content)  # ESSCertIDv2
         self.named = "sha256" if first[0].tag == 0x04 else digest_of(first[0].content), first[-1].content
 
 
