@@ -215,7 +215,9 @@ class _Reader:
             held = int(self.run.holder(group, role)[row])
             return [] if held < 0 else [held]
         of = self.run.groups[group].of
-        return [int(of[row])] if link == "group" else [int(r) for r in np.flatnonzero(of == row)]
+        if link == "group":
+            return [int(of[row])]
+        return [int(r) for r in np.flatnonzero(of == (of[row] if link == "peers" else row))]
 
     def _computed(self, each: Place) -> Computed:
         return self.run.computed[each[1], each[2]]

@@ -29,6 +29,7 @@ __all__ = [
     "Used",
     "age",
     "constant",
+    "day_of",
     "greatest",
     "later",
     "least",
@@ -246,7 +247,7 @@ def month_of(days: Column) -> Column:
 def age(born: Column, on: Column) -> Column:
     """In whole years; who was born on 29 February comes of age on 1 March."""
     months = month_of(on) - month_of(born)
-    behind = _day(on) < _day(born)
+    behind = day_of(on) < day_of(born)
     return (months - where(behind, 1, 0)) // 12
 
 
@@ -267,9 +268,10 @@ def rounded(ratio: Ratio, rounding: Rounding, digits: int) -> Column:
     return ratio.rounded(int(step), rounding.mode)
 
 
-def _day(days: Column) -> Column:
+def day_of(days: Column) -> Column:
+    """Of its month, 1 to 31."""
     months = days.values.astype("datetime64[M]").astype("datetime64[D]")
-    inside = (days.values.astype("datetime64[D]") - months).astype(np.int64)
+    inside = (days.values.astype("datetime64[D]") - months).astype(np.int64) + 1
     return Column(inside, days.unknown, days.used)
 
 

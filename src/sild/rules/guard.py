@@ -47,7 +47,7 @@ _TYPES: Mapping[str, type] = {
     "date": date,
     "text": str,
 }
-WORDS = ("age", "constant", "greatest", "later", "least", "month_of", "where")
+WORDS = ("age", "constant", "day_of", "greatest", "later", "least", "month_of", "where")
 Formula = Callable[[Rows, Period | None, Law], Column | Ratio]
 
 

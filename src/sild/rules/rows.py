@@ -4,8 +4,9 @@
         return where(family("older_siblings") < 2, law("allowance.child", family.child("born")), law("allowance.third", ...))
 
 family(...)          the same rows            family.mother(...)   the person who has that role there
-family.members(...)  all persons, to be given to family.sum, any, all, count      family.has("father")
-person.family(...)   the group of each person                                     family.today
+family.members(...)  all persons: .sum(), .any(), .all()    family.has("father")   whether somebody has the role
+person.family(...)   the group of each person                person.members_of("family")(...).order(...)   places in the group
+person.months(...)   the sum over months                     person.day, person.today
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Rows:
     def __init__(self, run: Run, entity: str, period: str) -> None:
         self._run, self._entity, self._period = run, entity, period
 
-    def __call__(self, variable: str, period: str | None = None) -> Column:
+    def __call__(self, variable: str, period: object = None) -> Column:
         """Raises CallerError (rule_failed): not a variable of this entity."""
         return self._linked(self._entity, variable, period, "self")
 
@@ -84,6 +85,13 @@ class Rows:
         if name in (package.entities[own].roles or {}):
             return lambda variable, period=None: self._of_role(name, variable, period)
         raise AttributeError(f"{own} has no {name}")
+
+    @property
+    def day(self) -> Column:
+        """The first of the period; of one without an end, today."""
+        if self._period == "ETERNITY":
+            return self.today
+        return constant(np.datetime64(self._period, "D"))
 
     @property
     def today(self) -> Column:
@@ -98,9 +106,18 @@ class Rows:
         """Of persons: whether that is theirs in their group."""
         return Column(self._run.groups[group].roles == role)
 
-    def members(self, variable: str, period: str | None = None) -> Members:
+    def members(self, variable: str, period: object = None) -> Members:
         found = self._linked(self._run.package.person, variable, period, "members", self._entity)
         return Members(self._run, self._entity, found)
+
+    def members_of(self, group: str) -> Callable[..., Members]:
+        """For persons: all who are in one's own group, to be put in order."""
+
+        def members(variable: str, period: object = None) -> Members:
+            found = self._linked(self._run.package.person, variable, period, "peers", group)
+            return Members(self._run, group, found)
+
+        return members
 
     def months(self, variable: str, first: Column, last: Column) -> Column:
         """The sum over months, `12 * year + month - 1`, both included, which may be others on every row."""
@@ -114,7 +131,7 @@ class Rows:
             total = total + where(inside, self(variable, f"{month // 12:04d}-{month % 12 + 1:02d}"), 0)
         return total
 
-    def _of_role(self, role: str, variable: str, period: str | None) -> Column:
+    def _of_role(self, role: str, variable: str, period: object) -> Column:
         holder = self._run.holder(self._entity, role)
         found = self._linked(self._run.package.person, variable, period, "role", self._entity, role)
         values, unknown = found.values[holder], _all(found)[holder]
@@ -122,16 +139,17 @@ class Rows:
         values[nobody] = np.zeros(1, values.dtype)[0]
         return Column(values, unknown & ~nobody, found.used)
 
-    def _of_group(self, group: str, variable: str, period: str | None) -> Column:
+    def _of_group(self, group: str, variable: str, period: object) -> Column:
         found = self._linked(group, variable, period, "group", group)
         of = self._run.groups[group].of
         return Column(found.values[of], _all(found)[of], found.used)
 
-    def _linked(self, entity: str, variable: str, period: str | None, *link: str) -> Column:
+    def _linked(self, entity: str, variable: str, period: object, *link: str) -> Column:
         run = self._run
         if run.entity_of.get(variable) != entity:
             raise CallerError(f"no {entity} has a variable {variable}", code="rule_failed")
-        when = period or ("ETERNITY" if run.kind_of[variable] == "eternity" else self._period)
+        eternal = run.kind_of[variable] == "eternity"
+        when = str(period) if period is not None else "ETERNITY" if eternal else self._period
         found = run.compute(variable, when)
         return Column(found.values, found.unknown, frozenset({("value", variable, when, *link)}))
 
@@ -166,29 +184,16 @@ class Members:
     def order(self, *others: Members) -> Column:
         """Of persons: the place in the group, 1 first, by this column, then by others, all ascending.
 
-        A place is known where no unknown value can change it.
+        A place is known where no unknown value can change it: what is unknown is taken for the least and for the greatest there is.
+        Of several with something unknown in one group none has a known place.
         """
-        keys = [self.column, *(other.column for other in others)]
         of = self._run.groups[self._group].of
-        best, worst = (self._places(keys, of, worst=worst) for worst in (False, True))
-        used: Used = frozenset().union(*(key.used for key in keys))
-        own = np.zeros(of.size, np.bool_)
-        for key in keys:
-            own |= np.broadcast_to(_all(key), of.shape)
-        alone = np.bincount(of)[of] == 1
-        return Column(worst, ((best != worst) | own) & ~alone, used)
-
-    def _places(self, keys: list[Column], of: NDArray[np.int64], *, worst: bool) -> NDArray[np.int64]:
-        sides = []
-        for key in keys:
-            values = np.broadcast_to(key.values, of.shape).astype(np.int64)
-            far = np.iinfo(np.int64).max if worst else np.iinfo(np.int64).min
-            sides.append(np.where(_all(key), far, values))
-        order = np.lexsort((*reversed(sides), of))
-        starts = np.searchsorted(of[order], np.arange(of.max() + 1))
-        places = np.empty(of.size, np.int64)
-        places[order] = np.arange(of.size) - starts[of[order]] + 1
-        return places
+        keys = [_Key.of(each.column, of.size) for each in (self, *others)]
+        own = np.logical_or.reduce([key.unknown for key in keys])
+        best, worst = (_places([key.settled(high=high) for key in keys], of) for high in (False, True))
+        not_alone = np.bincount(of, own)[of] > 1
+        used: Used = frozenset().union(*(each.column.used for each in (self, *others)))
+        return Column(worst, (best != worst) | (own & not_alone), used)
 
     def _chosen(self, role: str | None) -> NDArray[np.bool_]:
         members = self._run.groups[self._group]
@@ -243,6 +248,35 @@ class Law:
             for index in np.unique(place[~np.broadcast_to(unknown, place.shape)])
         )
         return Column(values[place], day.unknown, day.used | law)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """Whole numbers in the order of a column's values. ends: the least and the greatest there can be."""
+
+    numbers: NDArray[np.int64]
+    unknown: NDArray[np.bool_]
+    ends: tuple[int, int]
+
+    @classmethod
+    def of(cls, column: Column, count: int) -> _Key:
+        values = np.broadcast_to(column.values, (count,))
+        is_text, is_truth = values.dtype.kind == "U", values.dtype.kind == "b"
+        numbers = np.unique(values, return_inverse=True)[1] if is_text else values.astype(np.int64)
+        ends = (0, 1) if is_truth else (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+        return cls(numbers, np.broadcast_to(_all(column), (count,)), ends)
+
+    def settled(self, *, high: bool) -> NDArray[np.int64]:
+        """What is unknown as the one or the other end."""
+        return np.where(self.unknown, self.ends[high], self.numbers)
+
+
+def _places(keys: list[NDArray[np.int64]], of: NDArray[np.int64]) -> NDArray[np.int64]:
+    order = np.lexsort((*reversed(keys), of))
+    starts = np.searchsorted(of[order], np.arange(of.max() + 1))
+    places = np.empty(of.size, np.int64)
+    places[order] = np.arange(of.size) - starts[of[order]] + 1
+    return places
 
 
 def _all(column: Column) -> NDArray[np.bool_]:

@@ -83,3 +83,14 @@ class later_from(Variable):
 class later_until(Variable):
     def formula(family, period, law):
         return later(family("later_from"), years=1, months=6)
+
+
+class born_in_future(Variable):
+    """By more than a day: it may be tomorrow already where the child was born."""
+
+    value_type = bool
+    entity = Person
+    definition_period = ETERNITY
+
+    def formula(person, period, law):
+        return person("born") > later(person.today, plus_days=1)
