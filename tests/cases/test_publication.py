@@ -92,6 +92,57 @@ async def test_the_tracker_joins_what_registers_say_with_our_messages(world):
     assert {call.acting for call in asked} == {"EE38001085718"}
 
 
+async def test_a_register_that_names_its_messages_is_joined_by_them(world):
+    """However far the clocks are apart, and whoever asked; what the law keeps back is counted."""
+    case = await world.open()
+    await world.cases.fill(case, "permit.form", MARI)
+    (sent,) = [call for call in world.registers.calls if "/facts" in call.path or "/persons/" in call.path][
+        :1
+    ]
+    long_ago = world.now - timedelta(days=30)
+    extension = {"kindOfData": ["person.residence"], "legalGround": "PPVS", "outcome": "done"}
+    ours = {**use(long_ago), "extension": {**extension, "messageId": sent.message_id, "acting": "self"}}
+    theirs = {
+        **use(long_ago, "70000005", "school"),
+        "extension": {**extension, "messageId": "m-2", "caseId": "school-7", "acting": "person"},
+    }
+    stolen = {
+        **use(long_ago, "70000005", "school"),
+        "extension": {**extension, "messageId": sent.message_id, "acting": "automatic"},
+    }
+    answer = {**usages(ours, theirs, stolen), "withheldUsages": 2}
+    world.registers.answers["population", "GET", "/findUsage"] = answer
+    for register in ("residence", "insurance", "social", "education"):
+        world.registers.answers[register, "GET", "/findUsage"] = usages()
+    usage = await world.cases.usage(MARI)
+    assert usage.totals["population"] == 5 and usage.withheld["population"] == 2 and usage.failed == {}
+    by_body = {body.body: body.entries for body in usage.bodies}
+    (mine,) = by_body["70000001"]
+    assert (mine.case, mine.own, mine.message_id) == (case, True, sent.message_id)
+    others = {entry.acting: entry for entry in by_body["70000005"]}
+    assert (others["somebody"].basis, others["somebody"].case) == ("PPVS", "school-7")
+    assert others["somebody"].kind == ("person.residence",)
+    assert not others["automatic"].own, "another body that names our message has not become us"
+
+
+async def test_all_pages_are_read(world):
+    at = world.now
+    many = [
+        {**use(at, "70000005", "school"), "extension": {"messageId": f"m-{n}", "acting": "automatic"}}
+        for n in range(2_300)
+    ]
+
+    def page(call):
+        query = dict(part.split("=") for part in call.path.partition("?")[2].split("&"))
+        begin = int(query["offset"])
+        return {"totalUsages": len(many), "usages": many[begin : begin + int(query["limit"])]}
+
+    world.registers.answers["population", "GET", "/findUsage"] = page
+    usage = await world.cases.usage(MARI)
+    assert usage.totals["population"] == 2_300
+    assert len({entry.message_id for body in usage.bodies for entry in body.entries}) == 2_300
+
+
 async def test_asking_why_is_a_case_with_a_day(world):
     at = world.now
     world.registers.answers["population", "GET", "/findUsage"] = usages(use(at, "70000005", "school"))

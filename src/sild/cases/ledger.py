@@ -13,6 +13,9 @@ from sild.cases.tables import messages, oversight
 
 __all__ = ["Ledger", "SentMessage", "Sighting"]
 
+BATCH = 500
+"""Identifiers in one question to the database."""
+
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
@@ -70,6 +73,12 @@ class Ledger:
         return self._find(
             messages.c.path.contains(person), messages.c.register == register, messages.c.sent_at >= begin
         )
+
+    def with_ids(self, message_ids: Sequence[str]) -> tuple[SentMessage, ...]:
+        found: list[SentMessage] = []
+        for begin in range(0, len(message_ids), BATCH):
+            found += self._find(messages.c.message_id.in_(message_ids[begin : begin + BATCH]))
+        return tuple(found)
 
     def of_actor(self, acting: str, limit: int = 200) -> tuple[SentMessage, ...]:
         """What one person had asked, the newest first. acting: with the country."""

@@ -1,11 +1,17 @@
-"""Who used my data: what every register says of it, joined with what this system knows of its own messages."""
+"""Who used my data: what every register says of it, joined with what this system knows of its own messages.
+
+findUsage (data tracker, protocol version 2) has five fields. A register that adds `extension` names message, kind of data, ground
+and case, and `withheldUsages` how many more the law keeps back: then the join is by message id and the sums are exact. For one
+that does not, register, person and time find the message.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 from sild.cases.actor import Actor
@@ -19,6 +25,11 @@ __all__ = ["BodyUsage", "Tracker", "TrackerEntry", "TrackerUsage"]
 
 log = get_logger("cases")
 
+PAGE = 1_000
+MAX_ENTRIES = 20_000
+TRIES = 3
+ACTING = {"automatic": "automatic", "self": "you", "person": "somebody"}
+"""Who acted, as registers say it of other systems' messages."""
 SKEW = timedelta(seconds=5)
 """How far a register's clock may be from ours."""
 
@@ -27,7 +38,8 @@ SKEW = timedelta(seconds=5)
 class TrackerEntry:
     """One use. body: member code of who got the data; system: its subsystem.  operation: as the register calls it.
 
-    case, basis, acting, message_id: of a message this system sent; None for other systems'.  acting: `automatic`, `you`, or a role.
+    case, basis, acting, message_id: as the register says, or of a message this system sent; else None.  acting: `automatic`,
+    `you`, a role.  own: the message was this system's.  kind: concepts.  outcome: `done`, or the code of the refusal.
     """
 
     at: datetime
@@ -40,6 +52,9 @@ class TrackerEntry:
     basis: str | None = None
     acting: str | None = None
     message_id: str | None = None
+    kind: tuple[str, ...] = ()
+    outcome: str | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +68,30 @@ class BodyUsage:
 
 @dataclass(frozen=True, slots=True)
 class TrackerUsage:
-    """failed: register -> why it did not answer. What they hold is missing here."""
+    """totals: of each register, all records about the person.  withheld: of those, what the law keeps back.
+
+    failed: register -> why it did not answer. What they hold is missing here.
+    """
 
     bodies: tuple[BodyUsage, ...]
-    total: int
+    totals: Mapping[str, int]
+    withheld: Mapping[str, int]
     failed: Mapping[str, str]
+
+    @property
+    def total(self) -> int:
+        return sum(self.totals.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """By one register."""
+
+    register: str
+    entries: Sequence[TrackerEntry] = ()
+    shown: int = 0
+    withheld: int = 0
+    failed: str | None = None
 
 
 class Tracker:
@@ -65,53 +99,94 @@ class Tracker:
         self._parts = parts
         _, _, self._member, self._subsystem = system.strip("/").split("/")
 
-    async def usage(self, actor: Actor, *, limit: int = 1_000) -> TrackerUsage:
+    async def usage(self, actor: Actor) -> TrackerUsage:
         """Of the person themselves, or whom they act for."""
-        found = await asyncio.gather(
-            *(self._of_register(name, actor, limit) for name in self._parts.calls.registers)
-        )
-        entries = [entry for listed, _, _ in found for entry in listed]
+        told = await asyncio.gather(*(self._of_register(name, actor) for name in self._parts.calls.registers))
+        entries = [entry for one in told for entry in one.entries]
         by_body: dict[str, list[TrackerEntry]] = {}
         for entry in sorted(entries, key=lambda entry: entry.at, reverse=True):
             by_body.setdefault(entry.body, []).append(entry)
         bodies = tuple(BodyUsage(body, some[0].body_name, tuple(some)) for body, some in by_body.items())
-        failed = {
-            name: why for (_, _, why), name in zip(found, self._parts.calls.registers, strict=True) if why
-        }
-        return TrackerUsage(bodies, sum(total for _, total, _ in found), failed)
+        answered = [one for one in told if one.failed is None]
+        return TrackerUsage(
+            bodies,
+            totals={one.register: one.shown + one.withheld for one in answered},
+            withheld={one.register: one.withheld for one in answered},
+            failed={one.register: one.failed for one in told if one.failed is not None},
+        )
 
-    async def _of_register(
-        self, register: str, actor: Actor, limit: int
-    ) -> tuple[Sequence[TrackerEntry], int, str | None]:
+    async def _of_register(self, register: str, actor: Actor) -> _Told:
+        """Page by page. What is written meanwhile moves the pages: then it is all asked again, some times."""
+        for _ in range(TRIES):
+            told = await self._pages(register, actor)
+            if told.failed is not None or len(told.entries) == told.shown:
+                break
+        return told
+
+    async def _pages(self, register: str, actor: Actor) -> _Told:
         parts = self._parts
         person = actor.acting_for
         code = quote(with_country(person, parts.profile.country), safe="")
+        used: list[TrackerEntry] = []
         try:
-            answer = await parts.calls.call(
-                register,
-                "GET",
-                f"/findUsage?userCode={code}&limit={limit}",
-                case=None,
-                basis=None,
-                acting=actor.person,
-                role="person",
-            )
-            used = [_use(item) for item in answer.json["usages"]]
-            total = int(answer.json["totalUsages"])
+            while True:
+                answer = await parts.calls.call(
+                    register,
+                    "GET",
+                    f"/findUsage?userCode={code}&limit={PAGE}&offset={len(used)}",
+                    case=None,
+                    basis=None,
+                    acting=actor.person,
+                    role="person",
+                )
+                listed = [_use(item) for item in answer.json["usages"]]
+                total, withheld = int(answer.json["totalUsages"]), int(answer.json.get("withheldUsages", 0))
+                used += listed
+                if not listed or len(used) >= min(total, MAX_ENTRIES):
+                    break
         except PlatformError as error:
             log.refusal("tracker.register_failed", error, register=register)
-            return (), 0, error.code
-        except (KeyError, TypeError, ValueError):
-            return (), 0, "nonsense"
-        oldest = min((use.at for use in used), default=parts.clock()) - SKEW
-        address = parts.calls.address(register)
-        sent = list(await asyncio.to_thread(parts.ledger.naming, person, address, oldest))
-        return [self._joined(use, register, sent, actor) for use in used], total, None
+            return _Told(register, failed=error.code)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return _Told(register, failed="nonsense")
+        entries = await asyncio.to_thread(self._joined_all, used, register, actor)
+        return _Told(register, entries, total, withheld)
+
+    def _joined_all(self, used: Sequence[TrackerEntry], register: str, actor: Actor) -> list[TrackerEntry]:
+        parts = self._parts
+        named = [use.message_id for use in used if use.message_id is not None]
+        by_id = {message.message_id: message for message in parts.ledger.with_ids(named)}
+        unnamed = [use for use in used if use.message_id is None]
+        sent: list[SentMessage] = []
+        if unnamed:
+            oldest = min(use.at for use in unnamed) - SKEW
+            address = parts.calls.address(register)
+            sent = list(parts.ledger.naming(actor.acting_for, address, oldest))
+        return [
+            self._told(use, register, by_id, actor)
+            if use.message_id is not None
+            else self._joined(use, register, sent, actor)
+            for use in used
+        ]
+
+    def _told(
+        self, use: TrackerEntry, register: str, by_id: Mapping[str, SentMessage], actor: Actor
+    ) -> TrackerEntry:
+        """The register says itself which message it was. Ours are told more of: as what somebody acted."""
+        message = by_id.get(use.message_id or "")
+        if message is None or (use.body, use.system) != (self._member, self._subsystem):
+            return replace(use, register=register, acting=ACTING.get(use.acting or ""))
+        return _of(use, register, message, self._acting(message, actor))
+
+    def _acting(self, message: SentMessage, actor: Actor) -> str:
+        if message.acting == with_country(actor.acting_for, self._parts.profile.country):
+            return "you"
+        return "automatic" if message.acting == "automatic" else message.role
 
     def _joined(
         self, use: TrackerEntry, register: str, sent: list[SentMessage], actor: Actor
     ) -> TrackerEntry:
-        """With our message that it was, if it was ours: findUsage v2 has no field for message id, case or ground, so time tells."""
+        """With our message that it was, if it was ours: the register names none, so time tells."""
         if (use.body, use.system) != (self._member, self._subsystem):
             return _of(use, register)
         near = [message for message in sent if _is_near(message, use.at)]
@@ -119,34 +194,44 @@ class Tracker:
             return _of(use, register)
         message = min(near, key=lambda message: abs(message.sent_at - use.at))
         sent.remove(message)  # one message is one use
-        acting = "automatic" if message.acting == "automatic" else message.role
-        if message.acting == with_country(actor.acting_for, self._parts.profile.country):
-            acting = "you"
-        return _of(use, register, message, acting)
+        return _of(use, register, message, self._acting(message, actor))
 
 
 def _is_near(message: SentMessage, at: datetime) -> bool:
     return message.sent_at - SKEW <= at <= (message.answered_at or message.sent_at) + SKEW
 
 
-def _use(item: Mapping[str, str]) -> TrackerEntry:
+def _use(item: Mapping[str, Any]) -> TrackerEntry:
     at = datetime.fromisoformat(item["logtime"])
-    name = item.get("receiverName")
-    return TrackerEntry(at, item["receiverCode"], name, item["receiverSystem"], item["action"], "")
+    more: Mapping[str, Any] = item.get("extension") or {}
+    return TrackerEntry(
+        at=at,
+        body=item["receiverCode"],
+        body_name=item.get("receiverName"),
+        system=item["receiverSystem"],
+        operation=item["action"],
+        register="",
+        case=more.get("caseId"),
+        basis=more.get("legalGround"),
+        acting=more.get("acting"),
+        message_id=more.get("messageId"),
+        kind=tuple(str(concept) for concept in more.get("kindOfData") or ()),
+        outcome=more.get("outcome"),
+    )
 
 
 def _of(
     use: TrackerEntry, register: str, message: SentMessage | None = None, acting: str | None = None
 ) -> TrackerEntry:
-    return TrackerEntry(
-        use.at,
-        use.body,
-        use.body_name,
-        use.system,
-        use.operation,
-        register,
-        message.case if message else None,
-        message.basis if message else None,
-        acting,
-        message.message_id if message else None,
+    """With what we know of it by our own message."""
+    if message is None:
+        return replace(use, register=register)
+    return replace(
+        use,
+        register=register,
+        case=message.case,
+        basis=message.basis,
+        acting=acting,
+        message_id=message.message_id,
+        own=True,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -83,17 +82,14 @@ class PortalCases:
         return [_sent(message) for message in await self._cases.own_messages(actor)]
 
     async def usage(self, actor: Actor) -> Usage:
-        """What registers count and do not list is told under the empty name, so that the sums do not fit."""
+        """Sums are the registers' own: when they list less than they count, they do not fit."""
         found = await self._cases.usage(actor)
         entries = tuple(_entry(one) for body in found.bodies for one in body.entries)
-        total = Counter(entry.register for entry in entries)
-        if found.total > len(entries):
-            total[""] = found.total - len(entries)
         return Usage(
             entries=tuple(sorted(entries, key=lambda entry: entry.at, reverse=True)),
             failed_registers=tuple(found.failed),
-            total=total,
-            withheld={},
+            total=dict(found.totals),
+            withheld={register: count for register, count in found.withheld.items() if count},
         )
 
     async def ask_why(self, actor: Actor, entry: str) -> str:
@@ -171,12 +167,13 @@ def _entry(one: CaseEntry) -> TrackerEntry:
         body=one.body,
         system=one.system,
         operation=one.operation,
-        case=one.case,
+        case=one.case if one.own or one.message_id is None else None,
         basis=one.basis,
-        acting=one.acting or "",
-        kind="",
+        acting=one.acting or "not_told",
+        kind=",".join(one.kind),
         message_id=one.message_id or "",
         register=one.register,
+        own=one.own,
     )
 
 

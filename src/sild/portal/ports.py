@@ -15,7 +15,10 @@ __all__ = ["Cases", "Evidence", "Exchange", "Proof", "TrackerEntry", "Usage"]
 
 @dataclass(frozen=True, slots=True)
 class TrackerEntry:
-    """One use of a person's data. id: the same whenever it is asked for.  body: that asked.  acting: `automatic`, or the role of who looked.  register: that answered."""
+    """One use of a person's data. id: the same whenever it is asked for.  body: that asked.  acting: `automatic`, or the role of who looked.  register: that answered.
+
+    own: the message was this system's, so its evidence can be had here.
+    """
 
     id: str
     at: datetime
@@ -28,6 +31,7 @@ class TrackerEntry:
     kind: str
     message_id: str
     register: str
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)

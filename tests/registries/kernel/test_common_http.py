@@ -99,8 +99,16 @@ async def test_a_use_is_found_by_the_person(register: Register, clock: SetClock)
                 "action": "A thing is looked up",
                 "receiverCode": "70000003",
                 "receiverSystem": "insurance",
+                "extension": {
+                    "messageId": "m-1",
+                    "legalGround": "RRS 5",
+                    "caseId": "case-7",
+                    "acting": "self" if PERSON == "38001085718" else "person",
+                    "outcome": "done",
+                },
             }
         ],
+        "withheldUsages": 0,
     }
     later = await register.ask(f"/findUsage?userCode=EE{PERSON}&periodStart=2026-03-02T11:00:01")
     assert json.loads(later.body)["totalUsages"] == 0, "nine o'clock in UTC is eleven in Tallinn"

@@ -50,6 +50,7 @@ ACTIONS = {
     "answerPlace": "An offered kindergarten place was answered",
     "leaveQueue": "A child left the kindergarten queue",
 }
+ABOUT = dict.fromkeys(ACTIONS, ("child.kindergarten_queue",))
 Code = Annotated[str, Path(max_length=30, examples=["62603010039"])]
 
 
@@ -107,6 +108,7 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
         DESCRIPTION,
         titles=TITLES,
         actions=ACTIONS,
+        kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
     )

@@ -46,6 +46,12 @@ ACTIONS = {
     "bindCard": "The health insurance card was put in a wallet",
     "printCard": "The health insurance card was printed",
 }
+ABOUT = {
+    "getCover": ("person.insurance_cover",),
+    "getCard": ("person.insurance_card",),
+    "bindCard": ("person.insurance_card",),
+    "printCard": ("person.insurance_card",),
+}
 Code = Annotated[str, Path(max_length=30, examples=["49001010005"])]
 
 
@@ -97,6 +103,7 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
         DESCRIPTION,
         titles=TITLES,
         actions=ACTIONS,
+        kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
     )

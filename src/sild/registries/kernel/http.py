@@ -211,6 +211,17 @@ ApplyEvent = Callable[[Event, str], None]
 """Make an event's effect, once. Arguments: the event, the id of the message that brought it. Blocks."""
 
 
+class UsageExtension(BaseModel):
+    """Ours, beside the protocol's five fields: what makes a list of uses one that can be proved complete."""
+
+    messageId: str = Field(description="X-Road's message id: of the evidence in both message logs")
+    kindOfData: list[str] | None = Field(default=None, description="Concepts, as in /description")
+    legalGround: str | None = None
+    caseId: str | None = Field(default=None, description="X-Road-Issue")
+    acting: Literal["automatic", "self", "person"] = Field(description="`self`: the person whose data it is")
+    outcome: str = Field(description="`done`, or the code of the refusal")
+
+
 class FoundUsage(BaseModel):
     """One use (data tracker, protocol version 2)."""
 
@@ -219,11 +230,15 @@ class FoundUsage(BaseModel):
     receiverCode: str = Field(description="The body that got the data: its member code")
     receiverName: str | None = None
     receiverSystem: str = Field(description="Its information system: the subsystem code")
+    extension: UsageExtension
 
 
 class FoundUsages(BaseModel):
     totalUsages: int
     usages: list[FoundUsage]
+    withheldUsages: int = Field(
+        description="Ours: how many more the law keeps back for now; nothing else of them is told"
+    )
 
 
 class UsagePeriod(BaseModel):
@@ -264,13 +279,15 @@ def register_app(
     *,
     titles: Mapping[str, tuple[int, str]] | None = None,
     actions: Mapping[str, str] | None = None,
+    kinds: Mapping[str, Sequence[str]] | None = None,
     member_name: Callable[[str], str | None] = lambda _client: None,
     apply_event: ApplyEvent | None = None,
     url: str | None = None,
 ) -> FastAPI:
     """An application with what all registers have; the register adds its own paths.
 
-    titles: error codes of its own, as `COMMON_TITLES`.  actions: what an operation is called for people.  member_name: of a
+    titles: error codes of its own, as `COMMON_TITLES`.  actions: what an operation is called for people.  kinds: concepts of the
+    data an operation is about.  member_name: of a
     client, from the global configuration, if it is known.  url: the address the OpenAPI description gives.
     """
     app = FastAPI(
@@ -284,7 +301,7 @@ def register_app(
         },
     )
     _add_operations(app, kernel, description, url)
-    _add_usage(app, kernel, actions or {}, member_name)
+    _add_usage(app, kernel, actions or {}, kinds or {}, member_name)
     _add_deliveries(app, kernel)
     if apply_event is not None:
         _add_events(app, apply_event)
@@ -314,12 +331,33 @@ def _add_operations(app: FastAPI, kernel: Kernel, description: SelfDescription, 
         return JSONResponse(_dcat(description, kernel, url), media_type="application/ld+json")
 
 
+EVERYTHING = ("person.everything",)
+"""The kind of data of a look at all facts."""
+
+
 def _add_usage(
-    app: FastAPI, kernel: Kernel, actions: Mapping[str, str], member_name: Callable[[str], str | None]
+    app: FastAPI,
+    kernel: Kernel,
+    actions: Mapping[str, str],
+    kinds: Mapping[str, Sequence[str]],
+    member_name: Callable[[str], str | None],
 ) -> None:
-    def found(entry: UsageEntry) -> FoundUsage:
+    def found(entry: UsageEntry, person: str) -> FoundUsage:
         _, _, code, system = (*entry.usage.client.split("/"), "")[:4]
+        usage = entry.usage
+        about = [*(EVERYTHING if entry.operation == "getFacts" else kinds.get(entry.operation, ()))]
+        acting: Literal["automatic", "self", "person"] = (
+            "automatic" if usage.actor is None else "self" if usage.actor == person else "person"
+        )
         return FoundUsage(
+            extension=UsageExtension(
+                messageId=usage.message_id,
+                kindOfData=about or None,
+                legalGround=usage.basis,
+                caseId=usage.issue,
+                acting=acting,
+                outcome=entry.outcome,
+            ),
             logtime=entry.at,
             action=actions.get(entry.operation, entry.operation),
             receiverCode=code,
@@ -342,7 +380,8 @@ def _add_usage(
         person = userCode[2:] if userCode[:2].isalpha() else userCode
         begin, end = (kernel.aware(time) if time else None for time in (periodStart, periodEnd))
         page = kernel.usage_of(person, begin=begin, end=end, limit=limit, offset=offset)
-        return FoundUsages(totalUsages=page.total, usages=[found(entry) for entry in page.entries])
+        listed = [found(entry, person) for entry in page.entries]
+        return FoundUsages(totalUsages=page.total, usages=listed, withheldUsages=page.withheld)
 
     @app.get("/usagePeriod", operation_id="usagePeriod", response_model_exclude_none=True)
     def usage_period(usage: AnyUsage) -> UsagePeriod:

@@ -24,6 +24,7 @@ from sild.events import EVENT_MIGRATIONS, Event, Inbox, Outbox
 from sild.registries.kernel.facts import Facts, Json
 from sild.registries.kernel.tables import answers, facts
 from sild.registries.kernel.usage import Usage, UsagePage, find_usage, record_usage, usage_periods
+from sild.registries.kernel.withholding import is_withheld, withhold
 
 __all__ = ["KERNEL_MIGRATIONS", "Kernel", "Use"]
 
@@ -131,7 +132,10 @@ class Kernel:
     ) -> UsagePage:
         """For the person, or oversight. Raises Unavailable (`database_error`)."""
         with _database_errors(), self.engine.connect() as connection:
-            return find_usage(connection, person, begin=begin, end=end, limit=limit, offset=offset)
+            withheld = is_withheld(self.now)
+            return find_usage(
+                connection, person, withheld=withheld, begin=begin, end=end, limit=limit, offset=offset
+            )
 
     def usage_periods(self) -> tuple[datetime, datetime] | None:
         with _database_errors(), self.engine.connect() as connection:
@@ -192,6 +196,13 @@ class Use:
     def concerns(self, *persons: str) -> None:
         """Their data is asked for, given or changed: say it before looking, so that a look-up in vain is recorded."""
         self.persons.extend(persons)
+
+    def withhold(self, person: str, *, order: str, ends: datetime) -> None:
+        """What this client reads about the person for this case, and this use itself, is kept from them until `ends`.
+
+        Raises CallerError (`missing_case`, `end_out_of_range`).
+        """
+        withhold(self.connection, self.usage, person, order=order, ends=ends, at=self.at)
 
     def alone(self, *keys: str) -> None:
         """Wait until no other transaction is between here and its end with one of these keys; call it before looking."""

@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from sild.database import UtcDateTime
 
-__all__ = ["answers", "facts", "usage_persons", "usage_records"]
+__all__ = ["answers", "facts", "usage_persons", "usage_records", "withholdings"]
 
 metadata = MetaData()
 
@@ -66,6 +66,20 @@ usage_persons = Table(
     Index("usage_of_person", "person", "usage_record"),
 )
 """Whose data was given or asked for by a use."""
+
+withholdings = Table(
+    "withholdings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person", String(100), nullable=False, index=True),
+    Column("client", String(1_100), nullable=False),
+    Column("issue", String(255), nullable=False),
+    Column("basis", String(255), nullable=False),
+    Column("order", String(100), nullable=False),
+    Column("begins", UtcDateTime, nullable=False),
+    Column("ends", UtcDateTime, nullable=False),
+)
+"""Whose reads for which case the law keeps from the person, until when."""
 
 answers = Table(
     "answers",

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
 
 from sild.registries.kernel.tables import usage_persons, usage_records
 
@@ -54,10 +54,11 @@ class UsageEntry:
 
 @dataclass(frozen=True, slots=True)
 class UsagePage:
-    """total: all that fit, of which `entries` are some, newest first."""
+    """total: all that fit and may be shown, of which `entries` are some, newest first.  withheld: by law, for now."""
 
     entries: tuple[UsageEntry, ...]
     total: int
+    withheld: int = 0
 
 
 def record_usage(
@@ -78,12 +79,13 @@ def find_usage(
     connection: Connection,
     person: str,
     *,
+    withheld: ColumnElement[bool],
     begin: datetime | None = None,
     end: datetime | None = None,
     limit: int = 1_000,
     offset: int = 0,
 ) -> UsagePage:
-    """The uses of one person's data from `begin` up to `end` (not included)."""
+    """The uses of one person's data from `begin` up to `end` (not included). withheld: which of them are counted only."""
 
     def of_person(query: Select[Any]) -> Select[Any]:
         query = query.join_from(usage_records, usage_persons).where(usage_persons.c.person == person)
@@ -91,9 +93,13 @@ def find_usage(
             query = query.where(usage_records.c.at >= begin)
         return query if end is None else query.where(usage_records.c.at < end)
 
-    total = connection.scalar(of_person(select(func.count(usage_records.c.id)))) or 0
-    newest = of_person(select(usage_records)).order_by(usage_records.c.id.desc()).limit(limit).offset(offset)
-    return UsagePage(tuple(_entry(row) for row in connection.execute(newest)), total)
+    def count(*conditions: ColumnElement[bool]) -> int:
+        return connection.scalar(of_person(select(func.count(usage_records.c.id))).where(*conditions)) or 0
+
+    listed = of_person(select(usage_records)).where(~withheld)
+    newest = listed.order_by(usage_records.c.id.desc()).limit(limit).offset(offset)
+    entries = tuple(_entry(row) for row in connection.execute(newest))
+    return UsagePage(entries, count(~withheld), count(withheld))
 
 
 def usage_periods(connection: Connection) -> tuple[datetime, datetime] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Path, Query
@@ -42,6 +42,8 @@ TITLES = {
     "too_broad": (400, "The search is too broad"),
     "already_dead": (409, "Another day of death is recorded"),
     "not_a_child": (409, "Not a child of the protected person"),
+    "missing_case": (400, "The request names no case"),
+    "end_out_of_range": (400, "The end is out of range"),
 }
 ACTIONS = {
     "getPerson": "A person was looked up",
@@ -64,6 +66,25 @@ ACTIONS = {
     "missPerson": "Somebody said that the person is missing here",
     "disputeFact": "A fact was disputed",
     "correctFact": "A fact was corrected",
+    "withholdReads": "Reads were withheld for an inquiry",
+}
+_NAMED = ("person.given_names", "person.family_name", "person.date_of_birth", "person.citizenship")
+ABOUT = {
+    "getPerson": (*_NAMED, "person.parents"),
+    "findPersons": _NAMED,
+    "getChildren": (*_NAMED, "person.family_relations"),
+    "getParents": (*_NAMED, "person.parents"),
+    "getGuardians": (*_NAMED, "person.guardians"),
+    "getRelations": (*_NAMED, "person.family_relations", "person.custody"),
+    "takeBirthNotice": ("child.birth_notice",),
+    "getBirth": ("child.birth_notice", "child.paternity", "person.parents"),
+    "getBirths": ("child.birth_notice",),
+    "answerPaternity": ("child.paternity",),
+    "registerBirth": ("person.given_names", "person.family_name", "person.parents"),
+    "recordDeath": ("person.date_of_death",),
+    "recordStillbirth": ("person.stillbirth",),
+    "orderProtection": ("person.protection",),
+    "recordGuardian": ("person.guardians",),
 }
 
 Code = Annotated[
@@ -131,6 +152,18 @@ class RecordedStillbirth(Model):
     child: str | None = None
 
 
+class Withholding(Model):
+    """A covert inquiry: what its body reads about the person for this case (X-Road-Issue) is kept from them until `ends`."""
+
+    person: PersonCode
+    ends: datetime = Field(description="At most a year ahead; a longer inquiry says it again")
+    order: str = Field(min_length=1, max_length=100, description="The leave that was given: its number")
+
+
+class Withheld(Model):
+    ends: datetime
+
+
 class ProtectionOrder(Model):
     protected: PersonCode
     against: PersonCode
@@ -176,7 +209,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         concepts=[Concept(name, text) for name, text in concepts.items()],
     )
     kernel = register.kernel
-    app = register_app(kernel, description, titles=TITLES, actions=ACTIONS, url=url)
+    app = register_app(kernel, description, titles=TITLES, actions=ACTIONS, kinds=ABOUT, url=url)
     _add_people(app, register)
     _add_relations(app, register)
     _add_life_events(app, register)
@@ -292,6 +325,19 @@ def _add_life_events(app: FastAPI, register: PopulationRegister) -> None:
             if answer is None:
                 answer = use.answer(order_protection(use, **body.model_dump()))
             return RecordedProtection(**answer)
+
+    @app.post("/withholdings", operation_id="withholdReads", status_code=201)
+    def post_withholding(body: Withholding, usage: PersonalUsage) -> Withheld:
+        """From now on, never for what was read before. This use is withheld, too."""
+        ends = kernel.aware(body.ends)
+        with kernel.used("withholdReads", usage) as use:
+            use.concerns(body.person)
+            answer = use.answered()
+            if answer is None:
+                require_person(use, body.person)
+                use.withhold(body.person, order=body.order, ends=ends)
+                answer = use.answer({"ends": ends.isoformat()})
+            return Withheld(**answer)
 
     @app.post("/guardianships", operation_id="recordGuardian", status_code=201)
     def post_guardianship(body: Guardianship, usage: PersonalUsage) -> RecordedGuardianship:

@@ -76,6 +76,21 @@ ACTIONS = {
     "disputeFact": "A fact was disputed",
     "correctFact": "A fact was corrected",
 }
+ABOUT = {
+    "getResidence": ("person.residence",),
+    "getResidences": ("person.residence",),
+    "getHousehold": ("person.household",),
+    "getOwners": ("dwelling.owners",),
+    "getOwnDwellings": ("person.dwellings",),
+    "getResidents": ("dwelling.residents",),
+    "registerMove": ("person.residence",),
+    "getMove": ("person.residence",),
+    "requestRemoval": ("person.residence",),
+    "getRemoval": ("person.residence",),
+    "objectToRemoval": ("person.residence",),
+    "decideRemoval": ("person.residence",),
+    "sealAddress": ("person.residence",),
+}
 
 
 def _area(_entity: str, value: Json) -> None:
@@ -283,7 +298,13 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
     )
     kernel = register.kernel
     app = register_app(
-        kernel, description, titles=TITLES, actions=ACTIONS, apply_event=register.apply_event, url=url
+        kernel,
+        description,
+        titles=TITLES,
+        actions=ACTIONS,
+        kinds=ABOUT,
+        apply_event=register.apply_event,
+        url=url,
     )
     add_place_paths(app, kernel)
     _add_homes(app, kernel)

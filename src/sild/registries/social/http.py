@@ -64,6 +64,16 @@ ACTIONS = {
     "releaseOffer": "An official let an offer of benefits go on",
     "getPaymentOrders": "Payment orders were looked up",
 }
+ABOUT = {
+    "getContributions": ("person.contributions",),
+    "declareContributions": ("person.contributions",),
+    "getBenefits": ("person.benefits",),
+    "getOffers": ("child.benefit_offer",),
+    "getOffer": ("child.benefit_offer",),
+    "acceptOffer": ("child.benefit_offer",),
+    "releaseOffer": ("child.benefit_offer",),
+    "getPaymentOrders": ("person.payment_orders",),
+}
 Code = Annotated[str, Path(max_length=30, examples=["48901010015"])]
 OfferId = Annotated[str, Path(max_length=40)]
 MonthText = Annotated[str, Field(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$", examples=["2026-02"])]
@@ -198,6 +208,7 @@ def make_app(register: SocialRegister, *, url: str | None = None) -> FastAPI:
         DESCRIPTION,
         titles=TITLES,
         actions=ACTIONS,
+        kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
     )

@@ -1,0 +1,114 @@
+"""The tracker's statement held against the message log itself: every message about a person is shown, or counted as withheld."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from sild.adapter import CallContext
+from sild.cases import Actor, load_packs
+from sild.clock import system_clock
+from sild.http1 import fetch
+from sild.message_log import Search
+from sild.nation import COUNTRY, Nation
+from sild.nation.portal_cases import PortalCases
+from sild.openid import new_signing_key, render_jwks
+from sild.portal import completeness_statement
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "verify_completeness.py"
+POLICE = "SILD/GOV/70000009/police"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def country(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nation]:
+    plan = replace(COUNTRY, people=600)
+    async with await Nation.start(tmp_path_factory.mktemp("country") / "nation", plan=plan) as nation:
+        yield nation
+
+
+def faults(statement: dict[str, Any], key: Any, log: set[str]) -> list[str]:
+    spec = importlib.util.spec_from_file_location("verify_completeness", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: list[str] = module.faults(statement, render_jwks([key])["keys"], log)
+    return found
+
+
+async def looks(country: Nation, code: str) -> None:
+    """By several bodies, some in vain."""
+    assert country.systems is not None
+    population = country.systems.service_of("population")
+    residence = country.systems.service_of("residence")
+    context = CallContext(user_id="automatic", legal_ground="RKVS 5", issue="case-9")
+    for system in ("insurance", "social", "education"):
+        await country.systems.clients[system].get(population, ["persons", code], context=context)  # type: ignore[index]
+        await country.systems.clients[system].get(  # type: ignore[index]
+            residence, ["persons", code, "residence"], context=context
+        )
+
+
+async def in_the_log(country: Nation, code: str) -> set[str]:
+    """Message ids of requests to the registers that name the person in their path, but for the tracker's own question."""
+    found = set()
+    for server in (country.provider, country.consumer):
+        async for one in server.message_log.search(Search(is_response=False)):
+            if re.search(rf"/persons/{code}\b".encode(), one.message):
+                found.add(one.query_id)
+    return found
+
+
+async def secret_reads(country: Nation, code: str) -> None:
+    """As the register's security server would bring them."""
+    assert country.systems is not None
+    url = f"http://127.0.0.1:{country.ports.register}"
+    headers = [
+        (b"X-Road-Client", POLICE.encode()),
+        (b"X-Road-UserId", b"EE36805280109"),
+        (b"X-Road-Issue", b"KRIM-1"),
+        (b"Sild-Legal-Basis", b"KrMS 126-1"),
+        (b"Content-Type", b"application/json"),
+    ]
+    ends = (system_clock() + timedelta(days=3)).isoformat()
+    body = f'{{"person": "{code}", "ends": "{ends}", "order": "7"}}'.encode()
+    marked = await fetch(
+        f"{url}/withholdings", method="POST", body=body, headers=[*headers, (b"X-Road-Id", b"K-1")]
+    )
+    assert marked.status == 201, marked.body
+    read = await fetch(f"{url}/persons/{code}", headers=[*headers, (b"X-Road-Id", b"K-2")])
+    assert read.status == 200
+
+
+async def test_shown_and_withheld_is_everything(country: Nation) -> None:
+    someone = country.people["owner"]
+    actor = Actor(person=someone.subject, acr="high")
+    await looks(country, someone.code)
+    await secret_reads(country, someone.code)
+    portal = PortalCases(country.cases, load_packs("EE"))
+    usage = await portal.usage(actor)
+    assert usage.failed_registers == ()
+    shown = {entry.message_id for entry in usage.entries}
+    logged = await in_the_log(country, someone.code)
+    assert len(logged) >= 6
+    assert logged <= shown, "every message in the log that names the person is shown"
+    assert not {"K-1", "K-2"} & shown and usage.withheld == {"population": 2}
+    assert "RKVS 5" in {entry.basis for entry in usage.entries}
+    kinds = {entry.kind for entry in usage.entries if entry.system == "insurance"}
+    assert "person.residence" in kinds and all(kinds)
+
+    key = new_signing_key("ES256")
+    statement = completeness_statement(
+        usage, person=actor.person, issuer="https://portal.example", at=system_clock(), key=key
+    )
+    assert statement["payload"]["complete"]
+    assert faults(statement, key, logged | {"K-1", "K-2"}) == []
+    assert faults(statement, key, logged | {"K-1", "K-2", "K-3"}) != [], "one more than is told"
