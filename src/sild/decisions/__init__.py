@@ -8,6 +8,8 @@ record.py       the fields of a decision, 1 to 11    sealing.py    the body's se
 values.py       sealed values                        shredding.py  how they are opened and destroyed
 store.py        all of it in the owner's database    merkle.py     the tree and its proofs
 checkpoints.py  its signed, time-stamped heads       bundle.py     what is given away, field 12 in it
+from_rules.py   a record of a rule's evaluation      replay.py     a decision made again out of its bundle
+samples.py      the random sample of every night     verifying.py  examples/verify_decision.py, as a function
 
 RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
 live in the database of the register or case system that decides. Called by registers, cases and processes.
@@ -20,6 +22,7 @@ from pathlib import Path
 from sild.decisions.bundle import bundle_of, render_bundle
 from sild.decisions.canonical import canonical_json, sha256_of
 from sild.decisions.checkpoints import Checkpointer, Stamp, TimeStampClient
+from sild.decisions.from_rules import Evidence, counterfactuals_of, fields_of, inputs_of, outcome_items
 from sild.decisions.record import (
     Algorithm,
     Competence,
@@ -47,10 +50,21 @@ from sild.decisions.record import (
     Subject,
     Unknown,
 )
+from sild.decisions.replay import FindMessage, ReplayReport, RunsRules, Step, replay
+from sild.decisions.samples import (
+    MatchRate,
+    Sample,
+    draw,
+    keep_replay,
+    match_rate,
+    publish_sample,
+    run_sample,
+)
 from sild.decisions.sealing import KeySealer, Sealer
 from sild.decisions.shredding import expired_values, open_values, shred
 from sild.decisions.store import DecisionStore, Stored
 from sild.decisions.values import BodyKeys
+from sild.decisions.verifying import Finding, verifier_file, verify_bundle
 
 __all__ = [
     "DECISION_MIGRATIONS",
@@ -64,36 +78,56 @@ __all__ = [
     "DecisionStore",
     "Delivery",
     "Draft",
+    "Evidence",
+    "FindMessage",
+    "Finding",
     "Hearing",
     "HumanStep",
     "Input",
     "KeySealer",
     "LegalBasis",
+    "MatchRate",
     "ModelCall",
     "Outcome",
     "OutcomeItem",
     "Parameter",
     "Reason",
     "Remedy",
+    "ReplayReport",
     "Representation",
     "Retention",
     "Rounding",
     "RuleRef",
+    "RunsRules",
+    "Sample",
     "Sealed",
     "Sealer",
     "Secret",
     "Stamp",
+    "Step",
     "Stored",
     "Subject",
     "TimeStampClient",
     "Unknown",
     "bundle_of",
     "canonical_json",
+    "counterfactuals_of",
+    "draw",
     "expired_values",
+    "fields_of",
+    "inputs_of",
+    "keep_replay",
+    "match_rate",
     "open_values",
+    "outcome_items",
+    "publish_sample",
     "render_bundle",
+    "replay",
+    "run_sample",
     "sha256_of",
     "shred",
+    "verifier_file",
+    "verify_bundle",
 ]
 
 DECISION_MIGRATIONS = Path(__file__).parent / "migrations"

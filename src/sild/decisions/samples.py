@@ -1,0 +1,136 @@
+"""Replays that are kept, and the random sample of every night.
+
+A sample's seed is published before it is drawn (`publish`), and the draw is a function of the seed and the hashes of all decisions
+of the time: the first `size` by SHA-256 of `SEED/RECORD`. Nobody chooses what is looked at, and everybody can draw again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, select
+
+from sild.decisions import tables
+from sild.decisions.replay import ReplayReport
+from sild.decisions.store import DecisionStore
+from sild.errors import CallerError
+
+__all__ = ["MatchRate", "Sample", "draw", "keep_replay", "match_rate", "publish_sample", "run_sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Of the decisions from `begins` until `ends`."""
+
+    id: str
+    seed: str
+    published_at: datetime
+    begins: datetime
+    ends: datetime
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRate:
+    matched: int
+    mismatched: int
+    impossible: int
+
+    @property
+    def percent(self) -> int | None:
+        """Of those that could be told; None if none could. Rounded down, so that 100 means all."""
+        told = self.matched + self.mismatched
+        return 100 * self.matched // told if told else None
+
+
+def publish_sample(
+    store: DecisionStore, sample: str, *, begins: datetime, ends: datetime, size: int, seed: str | None = None
+) -> Sample:
+    """Fix and publish a sample to be drawn. seed: a fresh one if None. Raises CallerError (`sample_exists`)."""
+    made = Sample(sample, seed or secrets.token_hex(16), store.clock(), begins, ends, size)
+    with store.engine.begin() as connection:
+        if connection.scalar(select(tables.samples.c.id).where(tables.samples.c.id == sample)) is not None:
+            raise CallerError(f"the sample {sample[:60]} is published already", code="sample_exists")
+        connection.execute(
+            insert(tables.samples).values(
+                id=made.id,
+                seed=made.seed,
+                published_at=made.published_at,
+                begins=begins,
+                ends=ends,
+                size=size,
+            )
+        )
+    return made
+
+
+def draw(connection: Connection, sample: Sample) -> list[str]:
+    """Ids of the decisions in it."""
+    records = tables.records.c
+    query = select(records.id, records.sha256).where(
+        records.decided_at >= sample.begins, records.decided_at < sample.ends
+    )
+    rows = connection.execute(query).all()
+    ranked = sorted(rows, key=lambda row: hashlib.sha256(f"{sample.seed}/{row.sha256}".encode()).digest())
+    return [row.id for row in ranked[: sample.size]]
+
+
+def keep_replay(store: DecisionStore, report: ReplayReport, *, sample: str | None = None) -> None:
+    """Write down how a replay came out. What differs may be personal: only the node's name is kept."""
+    said = report.to_json()
+    if report.difference is not None:
+        said["difference"] = {"node": report.difference["node"]}
+    with store.engine.begin() as connection:
+        connection.execute(
+            insert(tables.replays).values(
+                record=report.decision,
+                sample=sample,
+                replayed_at=store.clock(),
+                result=report.result,
+                report=said,
+            )
+        )
+
+
+def run_sample(store: DecisionStore, sample: Sample, replay_one: Callable[[str], ReplayReport]) -> MatchRate:
+    """Replay what was drawn and not replayed yet; after a kill the next call goes on.
+
+    Raises CallerError (`sample_open`) before its time has ended: what is still to be decided cannot be drawn.
+    """
+    if store.clock() < sample.ends:
+        raise CallerError("the time of this sample has not ended", code="sample_open")
+    with store.engine.connect() as connection:
+        done = set(
+            connection.scalars(select(tables.replays.c.record).where(tables.replays.c.sample == sample.id))
+        )
+        wanted = [one for one in draw(connection, sample) if one not in done]
+    for decision in wanted:
+        keep_replay(store, replay_one(decision), sample=sample.id)
+    with store.engine.connect() as connection:
+        return match_rate(connection, sample=sample.id)
+
+
+def match_rate(
+    connection: Connection,
+    *,
+    sample: str | None = None,
+    algorithm: str | None = None,
+    decision: UUID | str | None = None,
+) -> MatchRate:
+    """Of all replays that were kept, or of those asked for."""
+    replays = tables.replays.c
+    query = select(replays.result, func.count()).group_by(replays.result)
+    if sample is not None:
+        query = query.where(replays.sample == sample)
+    if decision is not None:
+        query = query.where(replays.record == str(decision))
+    if algorithm is not None:
+        query = query.join(tables.records, tables.records.c.id == replays.record)
+        query = query.where(tables.records.c.algorithm == algorithm)
+    found = {row[0]: row[1] for row in connection.execute(query)}
+    return MatchRate(found.get("match", 0), found.get("mismatch", 0), found.get("impossible", 0))
