@@ -7,7 +7,7 @@ import http.client
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import yaml
 from pydantic import SecretStr
 
 import sild
-from sild.catalogue import parse_profile
+from sild.catalogue import Profile, parse_profile
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings, MandateRole, TestPerson
 from sild.openid import Client, Mandate, Party
 from sild.portal import Cases, FactSource, Office, Portal, PortalSettings
@@ -43,6 +43,11 @@ SOURCES = (
     FactSource(subsystem="GOV/70000002/population", title={"et": "Rahvastikuregister", "vi": "Dân cư", "en": "Population register"}),
     FactSource(subsystem="GOV/70000006/residence", title={"et": "Elukohad", "vi": "Nơi cư trú", "en": "Register of residence"}),
 )  # fmt: skip
+
+
+@cache
+def _estonia() -> Profile:
+    return parse_profile(yaml.safe_load((Path(sild.__file__).parent / "profiles" / "ee.yaml").read_text()))
 
 
 class PortalWorld:
@@ -95,12 +100,11 @@ class PortalWorld:
             "private_push_services": True,
             "mandates": True,
         }  # fmt: skip
-        profile = yaml.safe_load((Path(sild.__file__).parent / "profiles" / "ee.yaml").read_text())
         self.portal = Portal(
             PortalSettings(**{**values, **settings}),
             cases or self.cases,
             self.exchange,
-            parse_profile(profile),
+            _estonia(),
             self.clock,
             evidence=EvidenceDouble(),
         )
