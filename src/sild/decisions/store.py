@@ -261,6 +261,24 @@ class DecisionStore:
             connection.execute(insert(tables.deliveries).values(**row, happened_at=happened_at))
             add_entry(connection, "delivery", str(decision), canonical_json(entry))
 
+    def contested(self, connection: Connection, contest: str, decision: UUID | str, *, line: str) -> None:
+        """Somebody says that a line of it is wrong. line: fact, missing_fact, rule, circumstances, person.
+
+        The same contest again changes nothing. Raises CallerError (`unknown_decision`).
+        """
+        self.find(connection, decision)
+        add = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        row = {"id": contest, "record": str(decision), "line": line, "contested_at": self.clock()}
+        connection.execute(add(tables.contests).values(row).on_conflict_do_nothing())
+
+    def contest_decided(self, connection: Connection, contest: str, *, overturned: bool) -> None:
+        """What came of it; once. Raises CallerError (`unknown_contest`)."""
+        if connection.scalar(select(tables.contests.c.id).where(tables.contests.c.id == contest)) is None:
+            raise CallerError(f"no contest {contest[:40]}", code="unknown_contest")
+        add = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        row = {"contest": contest, "overturned": overturned, "decided_at": self.clock()}
+        connection.execute(add(tables.contest_outcomes).values(row).on_conflict_do_nothing())
+
     # reading
 
     def find(self, connection: Connection, decision: UUID | str) -> Stored:
