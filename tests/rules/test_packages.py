@@ -1,0 +1,112 @@
+"""Packages are data: read whole or refused, addressed by what they say, never changed once they are out."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from sild.errors import CallerError
+from sild.rules import RulePackage, evaluate, load_package, parse_package
+from sild.rules.package_tests import failures_of_tests
+from support.rules import PACKAGES, PACKS, SMALL, small_package
+
+PUBLISHED = {
+    ("kindergarten-queue", "1.0.0"): "7bb84b4406629db5618927f336c04bd40647b21d5e5f77af5f6b7a6d1421de44",
+    ("ee-health-cover", "1.0.0"): "a6227cbedc1e91fdaa5d958566c6024e9d39b20e84dbed24ed65cd1d17d63c4a",
+    ("vn-health-insurance", "1.0.0"): "c99654b8f9669774bf56ffafb41b1efb68bd13772d07b9284b857f146d8f17f1",
+    ("ee-family-benefits", "1.0.0"): "e43ddca2f8d00a5ed52f1e1212686fdbff5acaa324ea2e5f915f22106e81a530",
+    ("vn-birth-benefits", "1.0.0"): "e76c70b8c09f3ebfcd43be28e19249328232fe273021e25790b19b27b26fc1f0",
+}
+"""By name and version. A package that was published decides cases: it is not changed, a new version gets a directory and a line."""
+
+
+def test_a_published_package_is_as_it_was_published() -> None:
+    assert {(p.name, p.version): p.sha256 for p in PACKAGES.values()} == PUBLISHED
+
+
+@pytest.mark.parametrize("package", PACKAGES.values(), ids=lambda p: p.name)
+def test_the_tests_of_a_package(package: RulePackage) -> None:
+    compared, failures = failures_of_tests(
+        package, lambda s, outputs, at: evaluate(package, s, outputs, at=at)
+    )
+
+    assert failures == []
+    assert compared > 5
+
+
+@pytest.mark.parametrize("package", PACKAGES.values(), ids=lambda p: p.name)
+def test_a_package_lies_where_its_name_and_version_say(package: RulePackage) -> None:
+    [directory] = PACKS.glob(f"*/rules/{package.name}/{package.version}")
+
+    assert load_package(directory).sha256 == package.sha256
+
+
+def test_one_byte_is_another_package() -> None:
+    files = dict(PACKAGES["ee-family-benefits"].files)
+    files["parameters/birth_grant.yaml"] = files["parameters/birth_grant.yaml"].replace(b"320", b"321")
+
+    assert parse_package(files).sha256 != PACKAGES["ee-family-benefits"].sha256
+
+
+def test_every_parameter_is_dated_and_cites_the_law() -> None:
+    values = [value for p in PACKAGES.values() for history in p.parameters.values() for value in history]
+
+    assert len(values) > 20
+    assert all(value.article and isinstance(value.valid_from, date) for value in values)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"package.yaml": None}, "has no"),
+        ({"variables.py": None}, "has no"),
+        ({"package.yaml": b"name: [unclosed"}, "cannot be read"),
+        ({"package.yaml": SMALL.replace("version: 1.0.0", "version: one").encode()}, "cannot be read"),
+        ({"package.yaml": SMALL.replace("country: EE", "country: EE\nsurprise: 1").encode()}, "surprise"),
+        ({"package.yaml": SMALL.replace("currency: EUR, ", "").encode()}, "currency"),
+        ({"parameters/a.yaml": b"values: {2020-01-01: {value: 1.5, metadata: {reference: x}}}"}, "no float"),
+        ({"parameters/a.yaml": b"values: {2020-01-01: {value: 1}}"}, "reference"),
+        ({"parameters/a.yaml": b"values: {soon: {value: 1, metadata: {reference: x}}}"}, "cannot be read"),
+        (
+            {
+                "parameters/a.yaml": b"metadata: {unit: EUR}\nvalues: {2020-01-01: {value: much, metadata: {reference: x}}}"
+            },
+            "read",
+        ),
+        ({"package.yaml": (SMALL + "reasons: [{code: a, output: b, article: c}]").encode()}, "no output b"),
+        ({"package.yaml": (SMALL + "model_inputs: {guess: unknown}").encode()}, "no fact"),
+    ],
+)
+def test_what_is_no_package_is_refused(change: dict[str, bytes | None], said: str) -> None:
+    files = {"package.yaml": SMALL.encode(), "variables.py": b""} | change
+
+    with pytest.raises(CallerError, match=said) as refused:
+        parse_package({path: content for path, content in files.items() if content is not None})
+
+    assert refused.value.code == "invalid_package"
+
+
+def test_an_output_that_no_variable_computes_is_refused() -> None:
+    package = small_package("  nothing: {entity: person, type: bool, label: {en: nothing}}", "")
+
+    with pytest.raises(CallerError, match="nothing") as refused:
+        evaluate(
+            package, {"persons": {"a": {}}, "households": {"h": {"adult": ["a"]}}}, [], at=date(2026, 1, 1)
+        )
+
+    assert refused.value.code == "invalid_package"
+
+
+def test_a_variable_that_is_not_what_the_package_says_is_refused() -> None:
+    package = small_package(
+        "  sum: {entity: person, type: money, currency: EUR, label: {en: sum}}",
+        "class sum(Variable):\n    value_type = bool\n    def formula(person, period, law):\n        return person('works')\n",
+    )
+
+    with pytest.raises(CallerError, match="not what") as refused:
+        evaluate(
+            package, {"persons": {"a": {}}, "households": {"h": {"adult": ["a"]}}}, [], at=date(2026, 1, 1)
+        )
+
+    assert refused.value.code == "invalid_package"
