@@ -11,6 +11,7 @@ from sild import __version__
 from sild.errors import PlatformError
 
 _COMMANDS = {
+    "ai-gateway": ("sild.processes.ai_gateway", "Run the gateway to AI models, its keys and switches."),
     "bench": ("sild.processes.bench", "Measure exchanges beside the cryptographic floor."),
     "central-server": ("sild.processes.central_server", "Run a central server."),
     "configuration-proxy": ("sild.processes.configuration_proxy", "Run or administer a configuration proxy."),

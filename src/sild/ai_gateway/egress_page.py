@@ -1,0 +1,76 @@
+"""The egress report for people: one page, no script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from sild.ai_gateway.report import EgressReport
+from sild.design import stylesheet
+from sild.i18n import Speaker, Texts, format_day
+
+__all__ = ["LANGUAGES", "egress_page"]
+
+_TEXTS = Texts.load(Path(__file__).parent / "texts")
+LANGUAGES = _TEXTS.languages
+_COLUMNS = ("provider", "region", "purpose", "class", "askings", "answered")
+
+
+def egress_page(reports: Sequence[EgressReport], language: str) -> str:
+    """HTML; the newest day first. Names of providers and purposes come from settings and keys, and are escaped all the same."""
+    say = _TEXTS.speaker(language)
+    days = (
+        "".join(_day(report, say, language) for report in reports)
+        or f"<p>{escape(say('egress.nothing'))}</p>"
+    )
+    others = " ".join(
+        f'<a lang="{each}" href="?lang={each}">{each}</a>' for each in LANGUAGES if each != language
+    )
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(say('egress.title'))}</title><style>{stylesheet().decode()}"
+        "main{max-width:60rem;margin:auto;padding:1rem}.wide{overflow-x:auto}</style></head>"
+        f"<body><main><nav>{others}</nav><h1>{escape(say('egress.title'))}</h1>"
+        f"<p>{escape(say('egress.about'))}</p>{days}</main></body></html>"
+    )
+
+
+def _day(report: EgressReport, say: Speaker, language: str) -> str:
+    day = format_day(report.day, language)
+    summary = say(
+        "egress.summary",
+        calls=report.calls,
+        abroad=report.askings_abroad,
+        local=report.askings_local,
+        refused=sum(report.refused.values()),
+    )
+    iso = report.day.isoformat()
+    files = f'<a href="/egress/{iso}.json">JSON</a> <a href="/egress/{iso}.csv">CSV</a>'
+    return (
+        f"<section><h2>{escape(day)}</h2><p>{escape(summary)} {files}</p>{_table(report, say, day)}</section>"
+    )
+
+
+def _table(report: EgressReport, say: Speaker, day: str) -> str:
+    if not report.rows:
+        return ""
+    heads = "".join(f'<th scope="col">{escape(say(f"egress.{name}"))}</th>' for name in _COLUMNS)
+    rows = "".join(
+        "<tr>"
+        + "".join(f"<td>{escape(_cell(name, str(row[name]), say))}</td>" for name in _COLUMNS)
+        + "</tr>"
+        for row in report.rows
+    )
+    caption = escape(say("egress.table", day=day))
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table><caption>{caption}</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cell(name: str, value: str, say: Speaker) -> str:
+    if name == "class":
+        return say(f"class.{value}")
+    return say("egress.local") if name == "region" and value == "local" else value
