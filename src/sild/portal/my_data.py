@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from babel import Locale
 from starlette.responses import Response
 
 from sild.cases import FactLine
@@ -28,6 +30,7 @@ __all__ = ["MyData"]
 log = get_logger("portal")
 
 PATIENCE_SECONDS = 8.0
+Word = Callable[[str, str], str]
 
 
 class MyData:
@@ -82,6 +85,12 @@ class MyData:
         }
         return await self._receipts.give(visit, key, content)
 
+    def _word(self, concept: str, code: str, *, language: str) -> str:
+        """As it is, when there are no words for it."""
+        if concept == "person.citizenship":
+            return str(Locale.parse(language).territories.get(code, code))
+        return self._pages.spoken(f"value.{concept.rpartition('.')[2]}", code, language)
+
     async def _ask(self, source: FactSource, visit: Visit) -> Mapping[str, Any]:
         """title, and facts or the reason why there are none to show."""
         title = source.title
@@ -95,7 +104,8 @@ class MyData:
                     basis=self._basis,
                     acting=visit.person.person,
                 )
-            return {"title": title, "facts": _facts(source.subsystem, answer.json), "reason": None}
+            facts = _facts(source.subsystem, answer.json, partial(self._word, language=visit.language))
+            return {"title": title, "facts": facts, "reason": None}
         except (Unavailable, PeerError, TimeoutError) as error:
             log.warning("portal.register_failed", register=source.subsystem, reason=type(error).__name__)
             return {"title": title, "facts": (), "reason": "register_down"}
@@ -106,8 +116,8 @@ class MyData:
             return {"title": title, "facts": (), "reason": "register_refused"}
 
 
-def _facts(register: str, content: Any) -> list[FactLine]:  # JSON of a register
-    """Raises PeerError: no list of facts."""
+def _facts(register: str, content: Any, word: Word) -> list[FactLine]:  # JSON of a register
+    """word: a code of a concept, for people. Raises PeerError: no list of facts."""
     items = content.get("items", content.get("facts")) if isinstance(content, dict) else content
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise PeerError("not a list of facts", code="bad_facts")
@@ -115,7 +125,7 @@ def _facts(register: str, content: Any) -> list[FactLine]:  # JSON of a register
         FactLine(
             concept=str(item.get("concept") or item.get("name") or ""),
             of="self",
-            value=_value(item),
+            value=_value(item, word),
             register=register,
             source=item.get("source"),
             valid_from=item.get("valid_from"),
@@ -127,12 +137,14 @@ def _facts(register: str, content: Any) -> list[FactLine]:  # JSON of a register
     ]
 
 
-def _value(item: dict[str, Any]) -> Any:  # JSON
-    """The register's own words; else, of a fact that stands once for each key (a parent, a citizenship), the key, and the value
-    where it says more."""
-    if isinstance(item.get("text"), str):
-        return item["text"]
-    key, value = item.get("key"), item.get("value")
+def _value(item: dict[str, Any], word: Word) -> Any:  # JSON
+    """The register's own words; of a fact that stands once for each key (a parent, a citizenship) what it is to the person,
+    where the value says so, and who or which it is."""
+    concept = str(item.get("concept") or item.get("name") or "")
+    key, value, text = item.get("key"), item.get("value"), item.get("text")
+    if isinstance(value, str):
+        value = word(concept, value)
     if not key:
-        return value
-    return key if value is True else [value, key]
+        return text if isinstance(text, str) else value
+    which = text if isinstance(text, str) else word(concept, str(key))
+    return [value, which] if isinstance(value, str) else which

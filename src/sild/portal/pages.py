@@ -93,7 +93,7 @@ class Pages:
                 Decimal(value), currency, locale=Locale.parse(language)
             ),
             words=lambda service, key, **more: self._cases.words(service, key, language, **more),
-            spoken=lambda prefix, code: self._spoken(prefix, code, language),
+            spoken=lambda prefix, code: self.spoken(prefix, code, language),
             **values,
         )
         response = HTMLResponse(html, status)
@@ -141,12 +141,12 @@ class Pages:
 
     def concept(self, name: str, language: str) -> str:
         """A concept in words; one we have no words for, by its own name."""
-        found = self._spoken("concept", name, language)
+        found = self.spoken("concept", name, language)
         return found if found != name else name.rpartition(".")[2].replace("_", " ").capitalize()
 
     def use(self, operation: str, language: str) -> str:
         """What a register says was done with data, in the reader's language; what we have no words for, as the register says it."""
-        return self._spoken("use", operation, language)
+        return self.spoken("use", operation, language)
 
     def _plain(self, value: object, language: str) -> str:
         text = str(value)
@@ -155,7 +155,7 @@ class Pages:
     def _ago(self, at: datetime, language: str) -> str:
         return format_timedelta(at - self._clock(), add_direction=True, locale=Locale.parse(language))
 
-    def _spoken(self, prefix: str, code: str, language: str) -> str:
+    def spoken(self, prefix: str, code: str, language: str) -> str:
         """A code in words, or as it is when there are none: `spoken("stop", "register_down")`."""
         say = self.texts.speaker(language)
         try:

@@ -55,7 +55,7 @@ class ScreenPages:
         try:
             acted = await self._cases.act(case, action, visit.person, answers, key=key)
         except Refused as error:
-            if error.code == "mandate_ended" and not visit.is_assisted:
+            if error.code == "mandate_ended" and visit.representee is not None and not visit.is_assisted:
                 raise LoginNeeded(
                     "mandate_ended"
                 ) from error  # what was written is kept for them, not for the case

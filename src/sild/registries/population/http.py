@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
+from sild.errors import CallerError
 from sild.registries.identity_codes import Country, Sex
 from sild.registries.kernel import Fact, Use
 from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
@@ -214,13 +215,31 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
     _add_relations(app, register)
     _add_life_events(app, register)
     add_birth_paths(app, kernel)
-    add_fact_paths(app, kernel, KINDS, ensure_person=require_person, shown=_shown, corrected=_corrected)
+    add_fact_paths(
+        app,
+        kernel,
+        KINDS,
+        ensure_person=require_person,
+        shown=_shown,
+        corrected=_corrected,
+        worded=_worded,
+    )
     return app
 
 
 def _shown(use: Use, facts: Any) -> list[Fact]:
     """Whom an order is against does not learn of it here."""
     return [fact for fact in facts if not (fact.name == "protection" and fact.key == use.usage.actor)]
+
+
+def _worded(use: Use, fact: Fact) -> str | None:
+    """A relative by their name."""
+    if fact.name not in ("parent", "custody", "guardian", "spouse", "protection"):
+        return None
+    try:
+        return read_person(use, fact.key).full_name or None
+    except CallerError:  # of another country, or of before the register began
+        return None
 
 
 def _corrected(use: Use, fact: Fact) -> None:
