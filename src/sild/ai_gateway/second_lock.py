@@ -56,7 +56,7 @@ class SecondLock:
     """most_characters: of all values of a prompt that goes abroad."""
 
     gazetteer: Gazetteer
-    canaries: Canaries = Canaries()
+    canaries: Canaries
     most_characters: int = 20_000
 
     def hits(self, values: Mapping[str, str], *, numeric: frozenset[str] = frozenset()) -> tuple[str, ...]:
