@@ -110,3 +110,19 @@ def test_what_is_no_profile(change: dict[str, Any], named: str) -> None:
     with pytest.raises(CallerError, match=named) as refused:
         parse_profile({**content("ee"), "competence": [], **change})
     assert refused.value.code == "invalid_profile"
+
+
+@pytest.mark.parametrize(
+    ("country", "delivered", "last"),
+    [
+        ("ee", date(2026, 3, 2), date(2026, 4, 1)),  # 30 days
+        ("ee", date(2026, 3, 4), date(2026, 4, 6)),  # 3 April is Good Friday
+        ("vn", date(2026, 3, 2), date(2026, 6, 1)),  # 90 days end on a Sunday
+        ("vn", date(2026, 3, 3), date(2026, 6, 1)),
+    ],
+)
+def test_until_when_a_decision_may_be_challenged(country: str, delivered: date, last: date) -> None:
+    remedy, until = profile(country).remedy(delivered)
+    assert until == last
+    assert remedy.name.keys() == remedy.body.keys() == {"et", "vi", "en"}
+    assert remedy.suspends is False

@@ -16,7 +16,7 @@ from sild.catalogue.answers import Answers, Defect, read_answers
 from sild.catalogue.calendar import WorkingDays
 from sild.catalogue.clocks import Clock, ClockStop
 from sild.catalogue.once_only import ensure_once_only
-from sild.catalogue.profile import Competence, Division, Profile, parse_profile
+from sild.catalogue.profile import Competence, Deadline, Division, Profile, Remedy, parse_profile
 from sild.catalogue.screens import (
     Action,
     Component,
@@ -36,6 +36,7 @@ __all__ = [
     "ClockStop",
     "Competence",
     "Component",
+    "Deadline",
     "Defect",
     "Division",
     "Evidence",
@@ -43,6 +44,7 @@ __all__ = [
     "Field",
     "Profile",
     "PublicService",
+    "Remedy",
     "Screen",
     "Text",
     "WorkingDays",

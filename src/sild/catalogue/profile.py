@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 from sild.catalogue.calendar import WorkingDays
 from sild.errors import CallerError
 
-__all__ = ["Competence", "Division", "Profile", "parse_profile"]
+__all__ = ["Competence", "Deadline", "Division", "Profile", "Remedy", "parse_profile"]
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
 
@@ -63,6 +63,20 @@ class Deadline(_Part):
     basis: str
 
 
+class Remedy(_Part):
+    """What a person may do against a decision. deadline: from the day after it was delivered.  form: where to begin, a path.
+
+    body: who hears it.  suspends: the decision has no effect until then.  basis: where the law says that, or does not.
+    """
+
+    name: Mapping[str, str]
+    body: Mapping[str, str]
+    deadline: Deadline
+    suspends: bool
+    suspends_basis: str
+    form: str
+
+
 class Days(_Part):
     """Days off, and days worked, against the general rule."""
 
@@ -84,6 +98,7 @@ class Profile(_Part):
     days: Days = Days()
     deadlines: Mapping[Word, Deadline] = {}
     bound: tuple[Word, ...] = ()
+    remedies: Mapping[Word, Remedy] = {}
     divisions: tuple[Division, ...] = ()
     competence: tuple[Competence, ...] = ()
 
@@ -148,7 +163,17 @@ class Profile(_Part):
 
     def deadline(self, name: str, begin: date) -> date:
         """The last day of a deadline that begins on `begin`. Raises KeyError for one the profile does not have."""
-        deadline = self.deadlines[name]
+        return self._last_day(self.deadlines[name], begin)
+
+    def remedy(self, delivered: date, name: str = "challenge") -> tuple[Remedy, date]:
+        """What may be done against a decision delivered on a day, and until when. Raises KeyError for a remedy it does not have.
+
+        A deadline that would end on a day off ends on the next working day (HMS § 33; Civil Code of Viet Nam, Art. 148.5).
+        """
+        remedy = self.remedies[name]
+        return remedy, self.working_days.add(self._last_day(remedy.deadline, delivered), 0)
+
+    def _last_day(self, deadline: Deadline, begin: date) -> date:
         match deadline.unit:
             case "working_days":
                 return self.working_days.add(begin, deadline.value)
