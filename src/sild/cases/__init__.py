@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from sild.cases.actor import AUTOMATIC, STATE, Actor
 from sild.cases.ask_why import AskWhy
+from sild.cases.assistance import ASSISTANCE_OFFICE, Assistance
 from sild.cases.case import Case, Party, Taken
 from sild.cases.exchange import Exchange, XRoadExchange
 from sild.cases.ledger import SentMessage, Sighting
@@ -60,6 +61,7 @@ from sild.cases.views import (
 )
 
 __all__ = [
+    "ASSISTANCE_OFFICE",
     "AUTOMATIC",
     "OPENED",
     "STATE",
@@ -67,6 +69,7 @@ __all__ = [
     "Actor",
     "AskWhy",
     "Asking",
+    "Assistance",
     "BodyUsage",
     "Case",
     "CaseLine",

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert
 from sild.cases.acting import Acting
 from sild.cases.actor import Actor
 from sild.cases.ask_why import office_of, question
+from sild.cases.assistance import ASSISTANCE_OFFICE, dialogue_data
 from sild.cases.assisted import AssistedMandates
 from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
@@ -296,6 +297,18 @@ class CaseSystem:
         case_id = derived_id("ask_why", known.acting_for, key)
         return await self._acting.begin(
             service.id, known, Opening((), office_of(entry.body), data), case_id=case_id, role=process.opener
+        )
+
+    async def ask_official(self, actor: Actor, turns: Sequence[tuple[str, str]], *, key: str) -> str:
+        """A case with the dialogue (asked, answered) for the person to look over and sign; its id. Nothing is sent yet. Raises Refused."""
+        known = self.known(actor)
+        case_id = derived_id("assistance", known.acting_for, key)
+        return await self._acting.begin(
+            "assistance",
+            known,
+            Opening((), ASSISTANCE_OFFICE, dialogue_data(turns)),
+            case_id=case_id,
+            role="person",
         )
 
     # --- events

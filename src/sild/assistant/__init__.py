@@ -1,0 +1,50 @@
+"""The assistant: answers in quotes of clauses, services and help; where nothing supports an answer it says so.
+
+    passages = load_passages(profile, services, screens)
+    assistant = Assistant(passages)                    # the index: some tenths of a second
+    answer = assistant.ask("how long do I have to tell of a move?", "en")
+    answer.outcome, answer.quotes[0].passage.text["en"], answer.quotes[0].passage.source.cited
+
+Search and rules alone: no model is needed. It has no data of any person; the portal adds what it shows that person anyhow. A model
+behind the AI gateway may say quotes again (`rephrase`), each sentence held against its quote. Called by the portal and `sild assistant`.
+
+passages.py  what can be quoted       words.py     terms of three languages     index.py       rankings, fusion, support
+intents.py   rules kept as data       answers.py   from a question to quotes    steps.py       a step made ready
+sources.py   read from the package    rephrasing.py  a model, held to quotes    evaluation.py  figures on the question set
+"""
+
+from __future__ import annotations
+
+from sild.assistant.answers import MAX_QUESTION, Answer, Assistant, Outcome
+from sild.assistant.evaluation import Figures, Judged, Question, evaluate, judge, load_questions
+from sild.assistant.index import Found
+from sild.assistant.passages import Act, Passage, Source, Topic
+from sild.assistant.rephrasing import Model, Sentence, rephrase
+from sild.assistant.sources import load_acts, load_passages, load_topics
+from sild.assistant.steps import Step, step_for
+
+__all__ = [
+    "MAX_QUESTION",
+    "Act",
+    "Answer",
+    "Assistant",
+    "Figures",
+    "Found",
+    "Judged",
+    "Model",
+    "Outcome",
+    "Passage",
+    "Question",
+    "Sentence",
+    "Source",
+    "Step",
+    "Topic",
+    "evaluate",
+    "judge",
+    "load_acts",
+    "load_passages",
+    "load_questions",
+    "load_topics",
+    "rephrase",
+    "step_for",
+]

@@ -1,0 +1,117 @@
+"""Assistance: what the portal's assistant could not settle goes to an official, with the whole dialogue, and is answered by a day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sild.cases.actor import Actor
+from sild.cases.case import Case, Taken
+from sild.cases.process import (
+    OPENED,
+    Asking,
+    Effects,
+    Given,
+    Job,
+    JobFunction,
+    NewNotice,
+    Opening,
+    Process,
+    Rule,
+    Waiting,
+    Work,
+)
+from sild.cases.views import FactLine
+from sild.errors import CallerError
+
+__all__ = ["ASSISTANCE_OFFICE", "Assistance", "dialogue_data"]
+
+ASSISTANCE_OFFICE = "assistance@state"
+"""The authority whose officials answer: one desk, which passes on what is another body's."""
+MAX_TURNS = 40
+MAX_SIGNS = 4_000
+
+
+def dialogue_data(turns: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
+    """turns: (asked, answered), plain text. By value: what the portal forgets, the case keeps. The newest ones, if there are many."""
+    return {"dialogue": [[asked[:MAX_SIGNS], answered[:MAX_SIGNS]] for asked, answered in turns[-MAX_TURNS:]]}
+
+
+class Assistance(Process):
+    service = "assistance"
+    opener = "person"
+    rules = (
+        Rule("ASK", by=("person",), when=(OPENED,), to="ASKED", screen="assistance.question", once="case"),
+        Rule(
+            "ANSWER",
+            by=("official", "supervisor"),
+            when=("ASKED", "REMINDED"),
+            to="ANSWERED",
+            screen="assistance.desk",
+        ),
+        Rule("REMIND", by=("state",), when=("ASKED",), to="REMINDED", once="case"),
+        Rule("CONTENT", by=("person",), when=("ANSWERED",), to="CLOSED", screen="assistance.answer"),
+        Rule(
+            "AGAIN", by=("person",), when=("ANSWERED",), to="ASKED", screen="assistance.answer", once="case"
+        ),
+        Rule("WITHDRAW", by=("person",), when=(OPENED,), to="CLOSED", screen="assistance.question"),
+    )
+    waiting = (
+        Waiting("assistance.question", "person", (OPENED,)),
+        Waiting("assistance.desk", "official", ("ASKED", "REMINDED"), deadline="assistance.answer"),
+        Waiting("assistance.answer", "person", ("ANSWERED",)),
+    )
+
+    async def opening(self, actor: Actor, asking: Asking) -> Opening:
+        """Without a dialogue: begun on the service's own page."""
+        return Opening(office=ASSISTANCE_OFFICE)
+
+    async def check(
+        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> Given:
+        if rule.name != "ASK":
+            return Given(values)
+        due = asking.profile.deadline("assistance.answer", asking.now.date())
+        return Given({**values, "due": due.isoformat()})
+
+    def after(self, case: Case, taken: Taken) -> Effects:
+        person = case.persons("person")[0]
+        match taken.name:
+            case "ASK":
+                morning = date.fromisoformat(taken.data["due"]) + timedelta(days=1)
+                return Effects(
+                    jobs=(Job("remind", at=datetime.combine(morning, time(0), tzinfo=taken.at.tzinfo)),)
+                )
+            case "ANSWER":
+                return Effects(notices=(NewNotice(person, "assistance.answered"),), cancel_jobs=("remind",))
+            case "REMIND":
+                return Effects(notices=(NewNotice(person, "assistance.late"),))
+        return Effects()
+
+    def jobs(self) -> Mapping[str, JobFunction]:
+        return {"remind": self.remind}
+
+    async def remind(self, work: Work) -> None:
+        """Its day is over: the person is told, and the desk shows it as late."""
+        try:
+            await work.act("reminded", "REMIND")
+        except CallerError as refused:
+            if refused.code not in ("too_late", "case_closed", "already_done"):
+                raise
+
+    async def facts(
+        self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
+    ) -> Sequence[FactLine] | None:
+        """The dialogue, turn by turn; what was said beside it; the answer."""
+        if of != "dialogue":
+            return None
+        lines = [("dialogue.words", case.given("ASK").get("words"))]
+        for asked, answered in case.data.get("dialogue", ()):
+            lines += [("dialogue.asked", asked), ("dialogue.answered", answered)]
+        lines.append(("dialogue.reply", case.given("ANSWER").get("answer")))
+        return [FactLine(concept, of, value) for concept, value in lines if value and concept in concepts]
+
+    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+        answer = case.given("ANSWER").get("answer")
+        return {} if answer is None else {"answer": answer}
