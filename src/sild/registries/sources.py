@@ -28,6 +28,7 @@ class PersonTold:
     mother: str | None
     father: str | None
     source: str
+    message_id: str
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -58,6 +59,7 @@ class Sources:
                 mother=body.get("mother"),
                 father=body.get("father"),
                 source=told.source,
+                message_id=told.message_id,
             )
         except (KeyError, TypeError, ValueError):
             raise PeerError("not a person", code="invalid_body") from None

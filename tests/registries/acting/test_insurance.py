@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import stat
@@ -17,11 +18,13 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from sild.errors import CallerError
+from sild.registries.deciding import KnownFact
 from sild.registries.insurance.register import InsuranceRegister
-from sild.registries.insurance.rules import cover_of_child
 from sild.registries.tasks import TaskState
 
 from .conftest import CHILD, MOTHER, USAGE, VN_CHILD, Others, SetClock, day, event
+
+UNTIL = ("child", "cover_until", "ETERNITY")
 
 
 @pytest.fixture
@@ -249,8 +252,40 @@ def test_the_issuers_key_is_kept_and_private(directory: Path, clock: SetClock) -
     assert stat.S_IMODE((directory / "issuer-key.jwk").stat().st_mode) == 0o600
 
 
-def test_a_child_of_a_leap_day_is_insured_to_the_last_of_february() -> None:
-    assert cover_of_child("EE", date(2024, 2, 29)).valid_to == date(2043, 3, 1)
+def test_a_child_of_a_leap_day_is_insured_to_the_last_of_february(register: InsuranceRegister) -> None:
+    fact = KnownFact("persons/child/born/ETERNITY", "date", "2024-02-29")
+    judged = register.deciding.judge("ee-health-cover", [fact], at=date(2026, 3, 2), outputs=[UNTIL])
+    assert judged.evaluation.value(*UNTIL) == "2043-03-01"
+
+
+def test_cover_leaves_a_record_of_why(register: InsuranceRegister) -> None:
+    register.apply_event(event("civil.birth.registered", CHILD), "m-1")
+    with register.kernel.engine.connect() as connection:
+        store = register.deciding.store
+        (stored,) = store.of_subject(connection, store.pseudonym(CHILD))
+    record = stored.record
+    assert (record.kind, record.automation, record.effect) == ("rule", 4, "grant")
+    assert (record.case, record.authority) == ("case-7", "SILD/GOV/70000003")
+    assert [(one.name, one.message_id) for one in record.inputs] == [("persons/child/born/ETERNITY", "m-1")]
+    assert record.rules is not None and record.rules.package == "ee-health-cover"
+    assert "2026-03-01" not in stored.content.decode(), "what is personal is sealed"
+    held = register.cover(CHILD, USAGE)
+    assert held is not None and held.value["decision"] == str(record.id)
+
+
+def test_rules_that_fail_are_for_people_and_the_event_is_taken(
+    directory: Path, clock: SetClock, others: Others
+) -> None:
+    register = InsuranceRegister.open(directory, people=0, clock=clock)
+    register.deciding.packages = {
+        sha: package for sha, package in register.deciding.packages.items() if package.country != "EE"
+    }
+    register.apply_event(event("civil.birth.registered", CHILD), "m-1")
+    assert register.cover(CHILD, USAGE) is None
+    asyncio.run(settle(register, others, clock))
+    (task,) = register.tasks.about(CHILD)
+    assert (task.kind, task.state, task.reason) == ("cover", TaskState.HELD, "unknown_package")
+    register.close()
 
 
 def test_the_synthetic_are_insured_by_age_and_work(directory: Path, clock: SetClock) -> None:

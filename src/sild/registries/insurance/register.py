@@ -16,25 +16,34 @@ from sqlalchemy import Row, insert, select, update
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
+from sild.decisions import DECISION_MIGRATIONS
 from sild.errors import CallerError
 from sild.events import Event
+from sild.registries.deciding import Certify, Deciding, Judged, KnownFact, Ruling
 from sild.registries.exchange import Ask, Because
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.insurance.credential import CardIssuer
-from sild.registries.insurance.rules import card_number, cover_of_child, ground
+from sild.registries.insurance.rules import card_number, ground
 from sild.registries.insurance.synthetic import insured_people
 from sild.registries.insurance.tables import cards
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
 from sild.registries.profiles import profile
 from sild.registries.sources import PersonTold, Sources
-from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
+from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Held, Task
+from sild.rule_engine import RuleEngine
+from sild.telemetry import get_logger
 
 __all__ = ["COVER", "Card", "InsuranceRegister"]
+
+log = get_logger("register")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 COVER = "insurance_cover"
 CARD_MATTER = "health_insurance_card"
 CARD_YEARS = 5
+ALGORITHM = "child-health-cover"
+PACKAGES: dict[Country, str] = {"EE": "ee-health-cover", "VN": "vn-health-insurance"}
+COVER_OUTPUTS = (("child", "cover_from", "ETERNITY"), ("child", "cover_until", "ETERNITY"))
 SYSTEM = "/SILD/GOV/70000003/insurance"
 
 
@@ -53,9 +62,10 @@ class Card:
 
 
 class InsuranceRegister(ActingRegister):
-    def __init__(self, kernel: Kernel, issuer: CardIssuer) -> None:
+    def __init__(self, kernel: Kernel, issuer: CardIssuer, deciding: Deciding) -> None:
         super().__init__(kernel, silenced_types=["insurance.*"], silenced_kinds=["card"])
         self.issuer = issuer
+        self.deciding = deciding
 
     @classmethod
     def open(
@@ -67,18 +77,23 @@ class InsuranceRegister(ActingRegister):
         people: int = 4_000,
         issuer: str = "https://insurance.sild.example",
         clock: Clock = system_clock,
+        rules: RuleEngine | None = None,
+        certify: Certify | None = None,
     ) -> Self:
         """people: of the synthetic population, insured in an empty register; 0: nobody.  issuer: URL of the cards' issuer.
+
+        rules: None: the process's own.  certify: see `open_body`.
 
         Raises Unavailable (`database_error`, `key_not_found`).
         """
         directory.mkdir(parents=True, exist_ok=True)
         url = database_url or sqlite_url(directory / "insurance.db")
-        kernel = Kernel.open(url, system, TASK_MIGRATIONS, MIGRATIONS, clock=clock)
+        kernel = Kernel.open(url, system, TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS, clock=clock)
         if people and not kernel.has_facts():
             with kernel.filling() as facts:
                 facts.record_many(insured_people(people, COVER))
-        return cls(kernel, CardIssuer.open(directory / "issuer-key.jwk", issuer))
+        deciding = Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify)
+        return cls(kernel, CardIssuer.open(directory / "issuer-key.jwk", issuer), deciding)
 
     # --- events
 
@@ -90,7 +105,16 @@ class InsuranceRegister(ActingRegister):
         if born is None:
             self.tasks.add(use, "cover", event.subject, cause=event.id)
         else:
-            self._cover(use, event.subject, born, event.source, cause=event.id)
+            fact = _born_on(born, event.source, use.usage.message_id)
+            try:
+                judged = self._judge(use, event.subject, fact)
+            except (
+                CallerError
+            ) as error:  # rules that fail are no fault of the event: it is tried again, then people decide
+                log.refusal("cover.not_judged", error)
+                self.tasks.add(use, "cover", event.subject, cause=event.id)
+            else:
+                self._cover(use, event.subject, judged, cause=event.id)
 
     def silenced(self, use: Use, event: Event, reason: str) -> None:
         if reason == "protection_order":
@@ -105,23 +129,44 @@ class InsuranceRegister(ActingRegister):
         else:
             self.tasks.add(use, "end_cover", event.subject, cause=event.id)
 
-    def _cover(self, use: Use, person: str, born: date, source: str, *, cause: str) -> None:
+    def _judge(self, use: Use, person: str, born: KnownFact) -> Judged:
+        """Raises CallerError as `Deciding.judge`."""
+        package = PACKAGES[parse_identity_code(person).country]
+        return self.deciding.judge(package, [born], at=use.today, outputs=list(COVER_OUTPUTS))
+
+    def _cover(self, use: Use, person: str, judged: Judged, *, cause: str) -> None:
         """And what follows: the card; after a death that came first, the end."""
         silence = self.silence.reason(use, person)
         if silence == "stillbirth":
             return
         country = parse_identity_code(person).country
-        rule = cover_of_child(country, born)
+        begins, ends = (judged.evaluation.value(*output) for output in COVER_OUTPUTS)
+        if begins is None or ends is None:
+            raise Held("the day of birth is not known", code="unknown_facts")
+        record = self.deciding.record(
+            use,
+            judged,
+            Ruling(
+                effect="grant",
+                step="cover",
+                service="birth",
+                algorithm=ALGORITHM,
+                purpose="health insurance cover of a child",
+                subjects=((person, "insured"),),
+                outcome="health_insurance_cover",
+            ),
+        )
+        (fact,) = judged.facts
         use.facts.record(
             person,
             COVER,
-            {"kind": "child", "country": country},
-            valid_from=rule.valid_from,
-            valid_to=rule.valid_to,
-            provenance=Provenance(source, rule.basis, use.usage.message_id),
+            {"kind": "child", "country": country, "decision": str(record.id)},
+            valid_from=date.fromisoformat(str(begins)),
+            valid_to=date.fromisoformat(str(ends)),
+            provenance=Provenance(fact.register or self.kernel.system, ground(country), use.usage.message_id),
         )
         if silence is None:
-            use.publish("insurance.cover.began", person, {"valid_from": rule.valid_from.isoformat()})
+            use.publish("insurance.cover.began", person, {"valid_from": begins, "decision": str(record.id)})
         self.tasks.add(use, "end_cover" if silence == "death" else "card", person, cause=cause)
 
     # --- what follows by itself
@@ -131,8 +176,16 @@ class InsuranceRegister(ActingRegister):
 
         async def cover(task: Task) -> Callable[[Use], None]:
             child = await sources.person(task.subject, _because(task))
+            fact = _born_on(child.born, child.source, child.message_id)
 
-            return lambda use: self._cover(use, child.code, child.born, child.source, cause=task.cause)
+            def change(use: Use) -> None:
+                try:
+                    judged = self._judge(use, child.code, fact)
+                except CallerError as error:
+                    raise Held("the rules give no answer", code=error.code) from error
+                self._cover(use, child.code, judged, cause=task.cause)
+
+            return change
 
         async def card(task: Task) -> Callable[[Use], None]:
             child = await sources.person(task.subject, _because(task))
@@ -219,6 +272,17 @@ class InsuranceRegister(ActingRegister):
         with self.kernel.engine.connect() as connection:
             revoked = connection.scalars(select(cards.c.id).where(cards.c.state == "revoked")).all()
         return self.issuer.status_list(revoked, at=self.kernel.now)
+
+
+def _born_on(born: date, source: str, message_id: str) -> KnownFact:
+    """`valid_at` would tell the day that the value keeps sealed."""
+    return KnownFact(
+        "persons/child/born/ETERNITY",
+        "date",
+        born.isoformat(),
+        register=source,
+        message_id=message_id,
+    )
 
 
 def _because(task: Task) -> Because:

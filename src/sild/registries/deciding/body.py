@@ -1,0 +1,91 @@
+"""The keys of a body that decides: of its seal, and the secret of its pseudonyms and sealed values. Files for their owner alone."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from sild.decisions import BodyKeys, KeySealer
+from sild.errors import Unavailable
+from sild.pki import Certificate, CertificateProfile, issue_certificate
+from sild.private_files import write_private
+
+__all__ = ["Body", "Certify", "open_body"]
+
+KEYS = "decisions.keys"
+SEAL = "decisions-seal.pem"
+SECRET_BYTES = 32
+SELF_ISSUED = timedelta(days=3650)
+
+Certify = Callable[[x509.Name, ec.EllipticCurvePublicKey], Sequence[Certificate]]
+"""The certificate of a body's seal, and those above it, from the state's certification authority."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    sealer: KeySealer
+    keys: BodyKeys
+
+
+def open_body(
+    directory: Path, authority: str, *, name: str, at: datetime, certify: Certify | None = None
+) -> Body:
+    """With the files in `directory`, made there if there are none; several processes of one body share them.
+
+    authority: `INSTANCE/CLASS/CODE`.  name: of the body, for people.  certify: None: a certificate issued by the key itself, that
+    whoever verifies has to be given.  Raises Unavailable (`key_not_found`): unreadable.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if not (directory / KEYS).exists():
+        write_private(directory / KEYS, secrets.token_bytes(SECRET_BYTES), replace=False)
+    if not (directory / SEAL).exists():
+        write_private(directory / SEAL, _new_seal(authority, name, at, certify), replace=False)
+    try:
+        keys = BodyKeys((directory / KEYS).read_bytes())
+        pem = (directory / SEAL).read_bytes()
+        key = serialization.load_pem_private_key(pem, password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError("a seal is a P-256 key")
+        return Body(KeySealer(key, x509.load_pem_x509_certificates(pem)), keys)
+    except (OSError, ValueError) as error:
+        raise Unavailable(
+            f"the keys of decisions in {directory} are not readable", code="key_not_found"
+        ) from error
+
+
+def _new_seal(authority: str, name: str, at: datetime, certify: Certify | None) -> bytes:
+    """Key and chain in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, name[:64]),
+            x509.NameAttribute(NameOID.ORGANIZATION_IDENTIFIER, authority),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{name} decisions"[:64]),
+        ]
+    )
+    chain = certify(subject, key.public_key()) if certify else [_self_issued(subject, key, at)]
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ) + b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
+
+
+def _self_issued(subject: x509.Name, key: ec.EllipticCurvePrivateKey, at: datetime) -> Certificate:
+    return issue_certificate(
+        CertificateProfile.SIGN,
+        subject=subject,
+        public_key=key.public_key(),
+        issuer=subject,
+        issuer_key=key,
+        issuer_public_key=key.public_key(),
+        serial_number=secrets.randbits(120) + 1,
+        not_before=at - timedelta(minutes=5),
+        not_after=at + SELF_ISSUED,
+    )

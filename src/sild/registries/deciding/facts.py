@@ -1,0 +1,62 @@
+"""What a decision rests on: each fact with its place in the situation of the rules, who said so, and by which message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from sild.decisions import Input, Secret
+
+__all__ = ["KnownFact", "situation_of"]
+
+Fact = str | int | bool | list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFact:
+    """path: `persons/mother/income/2025-01`; of a role `families/family/child` with the names of its members.
+
+    value: money as a decimal string, a date in ISO 8601; None: nobody knows, and the fact stays out of the record's inputs.
+    register: who has it, `INSTANCE/CLASS/CODE/SUBSYSTEM`.  message_id: of the message that brought it; None: our own data.
+    in_clear: nothing personal, so that the record may show it.
+    """
+
+    path: str
+    type: str
+    value: Fact
+    register: str | None = None
+    message_id: str | None = None
+    valid_at: date | None = None
+    fetched_at: datetime | None = None
+    asserted_by: Literal["register", "person", "model", "official"] = "register"
+    in_clear: bool = False
+
+    def as_input(self) -> Input:
+        return Input(
+            name=self.path,
+            type=self.type,
+            value=self.value if self.in_clear else Secret(secret=self.value),
+            register=self.register,
+            message_id=self.message_id,
+            valid_at=self.valid_at,
+            fetched_at=self.fetched_at,
+            asserted_by=self.asserted_by,
+        )
+
+
+def situation_of(facts: Iterable[KnownFact]) -> dict[str, Any]:  # JSON in OpenFisca's form
+    """The rules' situation: every path a nesting. A fact without a value leaves its instance there, and itself out."""
+    situation: dict[str, Any] = {}
+    for fact in facts:
+        *above, last = fact.path.split("/")
+        place = situation
+        for name in above[:2]:
+            place = place.setdefault(name, {})
+        if fact.value is None:
+            continue
+        for name in above[2:]:
+            place = place.setdefault(name, {})
+        place[last] = fact.value
+    return situation
