@@ -16,6 +16,7 @@ _COMMANDS = {
     "central-server": ("sild.processes.central_server", "Run a central server."),
     "configuration-proxy": ("sild.processes.configuration_proxy", "Run or administer a configuration proxy."),
     "demo": ("sild.processes.demo", "Start a whole country on this machine."),
+    "models": ("sild.processes.models", "Train a glass-box model and tell what it is worth."),
     "op-monitor": ("sild.processes.op_monitor", "Run an operational monitoring daemon."),
     "identity": ("sild.processes.identity", "Run an identity provider."),
     "message-log-key": ("sild.processes.message_log_key", "Add a key to the keystore of encrypted records."),

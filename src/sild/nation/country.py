@@ -93,6 +93,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("portal", "education"): (
         *COMMON,
         "GET /places",
+        "GET /places/statistics",
         "GET /children/*/queue",
         "POST /children/*/wish",
         "POST /children/*/place",

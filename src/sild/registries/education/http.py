@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -32,12 +33,17 @@ DESCRIPTION = SelfDescription(
     "Municipality",
     (
         Concept("commune.kindergarten_places", "Kindergartens of a commune and their free places"),
+        Concept(
+            "commune.kindergarten_statistics",
+            "Births, moves, dwellings, queue and demand by commune and year",
+        ),
         Concept("child.kindergarten_queue", "A child's place in the queue, its wish, the place it was given"),
     ),
 )
 TITLES = {
     "not_in_queue": (404, "The child is not in the queue"),
     "unknown_kindergarten": (404, "No such kindergarten"),
+    "unknown_commune": (404, "No statistics of such a commune"),
     "not_a_parent": (403, "A parent decides this"),
     "too_young": (409, "The child is too young on that day"),
     "no_group": (409, "No group is for this age"),
@@ -70,6 +76,35 @@ class Group(Model):
 class Places(Model):
     items: list[Group]
     rule: dict[str, str]
+
+
+class CommuneYear(Model):
+    """Counts of one commune on 1 January of `year`; born, moved and built are of the year before. Synthetic.
+
+    ages: children by age, 0 to 6.  new_dwellings: of two years.  demand: children whose parents want a place; waiting: without.
+    """
+
+    country: str
+    commune: str
+    province: str
+    kind: Literal["urban", "rural"]
+    year: int
+    born: int
+    moved_in: int
+    moved_out: int
+    ages: list[int]
+    dwellings: int
+    new_dwellings: int
+    places: int
+    waiting: int
+    demand: int
+
+
+class Statistics(Model):
+    """counted_on: the day of the newest figures."""
+
+    items: list[CommuneYear]
+    counted_on: date
 
 
 class Queue(Model):
@@ -120,6 +155,17 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
         """Kindergartens, their groups and free places, and the rule by which they are given."""
         found = register.places(usage, commune=commune)
         return Places(items=[_group(group) for group in found], rule=RULE)
+
+    @app.get("/places/statistics", operation_id="getStatistics")
+    def get_statistics(
+        usage: AnyUsage,
+        commune: Annotated[str | None, Query(max_length=20, examples=["0793"])] = None,
+        years: Annotated[int, Query(ge=1, le=20)] = 5,
+    ) -> Statistics:
+        """What drives demand, by commune and year: counts of the newest `years`; no data about persons."""
+        found = register.statistics(usage, commune=commune, years=years)
+        items = [CommuneYear(**{**asdict(row), "ages": list(row.ages)}) for row in found]
+        return Statistics(items=items, counted_on=date(max(row.year for row in found), 1, 1))
 
     @app.get("/children/{code}/queue", operation_id="getQueue")
     def get_queue(code: Code, usage: PersonalUsage) -> Queue:

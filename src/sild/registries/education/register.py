@@ -30,6 +30,7 @@ from sild.registries.education.queue import (
     set_child,
 )
 from sild.registries.education.rules import earliest, ground
+from sild.registries.education.statistics import CommuneYear, statistics_of
 from sild.registries.education.synthetic import fill
 from sild.registries.education.tables import children, groups, kindergartens
 from sild.registries.exchange import Ask, Because
@@ -193,6 +194,19 @@ class EducationRegister(ActingRegister):
         with self.kernel.used("getPlaces", usage) as use:
             condition = kindergartens.c.division == commune if commune else groups.c.id > 0
             return groups_in(use, condition)
+
+    def statistics(self, usage: Usage, *, commune: str | None = None, years: int = 5) -> list[CommuneYear]:
+        """Counts by commune and year, the newest `years`. Raises CallerError (`unknown_commune`)."""
+        with self.kernel.used("getStatistics", usage) as use:
+            last = use.today.year
+            found = [
+                row
+                for row in statistics_of(last)
+                if row.year > last - years and (commune is None or row.commune == commune)
+            ]
+            if not found:
+                raise CallerError("no statistics of such a commune", code="unknown_commune")
+            return found
 
     def standing(self, child: str, usage: Usage) -> Standing:
         """Raises InvalidIdentityCode, CallerError (`not_in_queue`)."""
