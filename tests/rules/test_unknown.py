@@ -253,6 +253,9 @@ def test_columns_know_the_unknown_of_each_row() -> None:
         (("families", "other", "father"), ["father"]),
         (("planets", "mars", "mass", "ETERNITY"), 1),
         (("persons", "family"), {}),
+        (("persons", "mother"), []),
+        (("families",), ["family"]),
+        (("persons", "mother", "income"), "12.00"),
     ],
 )
 def test_what_is_no_situation_is_refused(place: tuple[str, ...], value: object) -> None:

@@ -32,13 +32,12 @@ outputs: {}
 
 
 def small_package(outputs: str, variables: str, **more: str) -> RulePackage:
-    """outputs: YAML, of `outputs`. more: text of other files, `__` for `/` in names; `head` is added to package.yaml."""
-    head = more.pop("head", "")
+    """outputs: YAML, of `outputs`. more: text of other files by path."""
     files = {
-        "package.yaml": SMALL.replace("outputs: {}", f"outputs:\n{outputs}") + head,
+        "package.yaml": SMALL.replace("outputs: {}", f"outputs:\n{outputs}"),
         "variables.py": variables,
+        **more,
     }
-    files |= {name.replace("__", "/"): text for name, text in more.items()}
     return parse_package({name: text.encode() for name, text in files.items()})
 
 

@@ -115,6 +115,9 @@ class RuleEngine:
         """One that has the package, else a new one, as soon as there is room."""
         with self._free:
             while not self._closed:
+                for dead in [worker for worker in self._idle if not worker.is_alive()]:
+                    del self._idle[dead]
+                    dead.end()
                 idle = next((w for w in reversed(self._idle) if w.sha256 == package.sha256), None)
                 if idle is not None:
                     del self._idle[idle]
@@ -184,6 +187,9 @@ class _Worker:
         if answer.get("id") != self._number or not {"ok", "error"} & answer.keys():
             raise self._failed("answers what was not asked", "rule_failed")
         return answer
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def end(self) -> None:
         self._process.kill()

@@ -61,17 +61,23 @@ class Column:
         raise TypeError("a column is no truth value: use where(), & and |")
 
     def __add__(self, other: object) -> Column:
+        if isinstance(other, Ratio):
+            return NotImplemented
         return _exact(np.add, self, other, lambda a, b: a + b)
 
     __radd__ = __add__
 
     def __sub__(self, other: object) -> Column:
+        if isinstance(other, Ratio):
+            return NotImplemented
         return _exact(np.subtract, self, other, lambda a, b: a + b)
 
     def __rsub__(self, other: object) -> Column:
         return constant(other) - self
 
     def __mul__(self, other: object) -> Column:
+        if isinstance(other, Ratio):
+            return NotImplemented
         return _exact(np.multiply, self, other, lambda a, b: a * b)
 
     __rmul__ = __mul__
@@ -174,6 +180,9 @@ class Ratio:
 
     def __sub__(self, other: object) -> Ratio:
         return self + _ratio(other) * -1
+
+    def __rsub__(self, other: object) -> Ratio:
+        return self * -1 + other
 
     def rounded(self, step: int, mode: str) -> Column:
         """To whole steps of minor units. half_up: away from zero on the half, as on paper."""

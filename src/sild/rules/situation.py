@@ -60,6 +60,10 @@ def parse_situation(package: RulePackage, situation: Situation) -> Population:
     if strange := situation.keys() - by_plural.keys():
         raise _bad(f"no such entities: {sorted(strange)}")
     said = {name: situation.get(spec.plural) or {} for name, spec in package.entities.items()}
+    if not all(isinstance(instances, Mapping) for instances in said.values()):
+        raise _bad("instances go by name")
+    if not all(isinstance(values, Mapping) for instances in said.values() for values in instances.values()):
+        raise _bad("an instance is an object")
     ids = {name: tuple(instances) for name, instances in said.items()}
     if not ids[package.person]:
         raise _bad("there is nobody")
@@ -74,8 +78,6 @@ def parse_situation(package: RulePackage, situation: Situation) -> Population:
     for entity, instances in said.items():
         roles = package.entities[entity].roles or {}
         for row, (instance, values) in enumerate(instances.items()):
-            if not isinstance(values, Mapping):
-                raise _bad(f"{instance}: not an object")
             for variable, by_period in values.items():
                 if variable not in roles:
                     _facts(package, entity, instance, variable, by_period, row, len(instances), columns)
