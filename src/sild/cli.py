@@ -21,6 +21,7 @@ _COMMANDS = {
     "identity": ("sild.processes.identity", "Run an identity provider."),
     "message-log-key": ("sild.processes.message_log_key", "Add a key to the keystore of encrypted records."),
     "registry": ("sild.processes.registry", "Run a register: population, residence, insurance, ..."),
+    "rules": ("sild.processes.rules", "Evaluate rule packages: what they say, and why."),
     "security-server": ("sild.processes.security_server", "Run a security server."),
     "trust": ("sild.processes.trust", "Run certification, OCSP and time-stamping services."),
     "verify": ("sild.processes.verify", "Judge an evidence container, an archive or a recorded message."),

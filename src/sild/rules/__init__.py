@@ -41,6 +41,7 @@ from sild.rules.package import (
     minor_units,
     parse_package,
 )
+from sild.rules.package_tests import failures_of_tests
 from sild.rules.reasons import Reason, reasons
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ __all__ = [
     "decimal_text",
     "evaluate",
     "evaluate_columns",
+    "failures_of_tests",
     "first_difference",
     "load_package",
     "load_packages",
