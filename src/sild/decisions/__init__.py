@@ -10,6 +10,8 @@ store.py        all of it in the owner's database    merkle.py     the tree and 
 checkpoints.py  its signed, time-stamped heads       bundle.py     what is given away, field 12 in it
 from_rules.py   a record of a rule's evaluation      replay.py     a decision made again out of its bundle
 samples.py      the random sample of every night     verifying.py  examples/verify_decision.py, as a function
+algorithms.py   entries of the algorithm register    figures.py    counted from the decisions
+algorithm_exports.py  the Dutch and British forms of an entry
 
 RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
 live in the database of the register or case system that decides. Called by registers, cases and processes.
@@ -19,9 +21,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sild.decisions.algorithm_exports import atrs_json, minbzk_json
+from sild.decisions.algorithms import AlgorithmEntry, load_algorithms, parse_algorithm
 from sild.decisions.bundle import bundle_of, render_bundle
 from sild.decisions.canonical import canonical_json, sha256_of
 from sild.decisions.checkpoints import Checkpointer, Stamp, TimeStampClient
+from sild.decisions.figures import Figures, figures_of
 from sild.decisions.from_rules import Evidence, counterfactuals_of, fields_of, inputs_of, outcome_items
 from sild.decisions.record import (
     Algorithm,
@@ -69,6 +74,7 @@ from sild.decisions.verifying import Finding, verifier_file, verify_bundle
 __all__ = [
     "DECISION_MIGRATIONS",
     "Algorithm",
+    "AlgorithmEntry",
     "BodyKeys",
     "Checkpointer",
     "Competence",
@@ -79,6 +85,7 @@ __all__ = [
     "Delivery",
     "Draft",
     "Evidence",
+    "Figures",
     "FindMessage",
     "Finding",
     "Hearing",
@@ -109,17 +116,22 @@ __all__ = [
     "Subject",
     "TimeStampClient",
     "Unknown",
+    "atrs_json",
     "bundle_of",
     "canonical_json",
     "counterfactuals_of",
     "draw",
     "expired_values",
     "fields_of",
+    "figures_of",
     "inputs_of",
     "keep_replay",
+    "load_algorithms",
     "match_rate",
+    "minbzk_json",
     "open_values",
     "outcome_items",
+    "parse_algorithm",
     "publish_sample",
     "render_bundle",
     "replay",

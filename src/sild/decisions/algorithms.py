@@ -1,0 +1,169 @@
+"""Entries of the public algorithm register: what a body says about a rule package or model that decides or helps to.
+
+`packs/<pack>/algorithms/<id>.yaml`, in the country's languages. An entry is whole or it is none: impact assessments (DPIA, FRIA) and
+what rights a person has are required, too. Live figures come from the decisions themselves (`figures.py`); the forms of other
+registers are made of both (`algorithm_exports.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from sild.errors import CallerError
+
+__all__ = ["AlgorithmEntry", "load_algorithms", "parse_algorithm"]
+
+LANGUAGES = {"et", "vi", "en"}
+Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=100)]
+Theme = Literal[
+    "administration", "culture", "economy", "finance", "housing", "international", "migration", "environment",
+    "education", "safety", "law", "space", "social_security", "traffic", "work", "health",
+]  # fmt: skip
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Words(_Part):
+    """One text in each language of the platform."""
+
+    et: Annotated[str, StringConstraints(min_length=1)]
+    vi: Annotated[str, StringConstraints(min_length=1)]
+    en: Annotated[str, StringConstraints(min_length=1)]
+
+    def in_language(self, language: str) -> str:
+        """In `en` if the language is none of these."""
+        return str(getattr(self, language if language in LANGUAGES else "en"))
+
+
+class Law(_Part):
+    title: str
+    article: str
+    link: str
+
+
+class Assessment(_Part):
+    """made: `none` is an answer too; then `summary` says why none is needed."""
+
+    made: Month | Literal["none"]
+    link: str | None = None
+    summary: Words
+
+
+class Owner(_Part):
+    """ATRS tier 2, 1.1. supplier_access: on which terms a supplier sees data."""
+
+    team: Words
+    responsible: Words
+    supplier_access: Words
+
+
+class Dataset(_Part):
+    """ATRS tier 2, 4. register: whose it is."""
+
+    name: Words
+    register_: str = Field(alias="register")
+    data_class: str = Field(alias="class")
+    purpose: Words
+
+
+class AIAct(_Part):
+    """Regulation (EU) 2024/1689. annex_iii: its point, of a high-risk system (then Annex VIII: provider, intended purpose)."""
+
+    risk: Literal["none", "limited", "high"]
+    annex_iii: str | None = None
+    provider: str | None = None
+    intended_purpose: Words | None = None
+
+    @model_validator(mode="after")
+    def _annex_viii(self) -> Self:
+        if self.risk == "high" and not (self.annex_iii and self.provider and self.intended_purpose):
+            raise ValueError(
+                "a high-risk system names its point of Annex III, its provider and its intended purpose (Annex VIII)"
+            )
+        return self
+
+
+class GatewayUse(_Part):
+    """For what it may ask a model, by which templates."""
+
+    purposes: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+
+
+class AlgorithmEntry(_Part):
+    """package: name of the rule package.  kind: `model` where something was learnt from data."""
+
+    id: Identifier
+    version: str
+    kind: Literal["rules", "model"]
+    name: Words
+    description_short: Words
+    organization: Words
+    theme: Annotated[tuple[Theme, ...], Field(min_length=1, max_length=3)]
+    status: Literal["in_development", "in_use", "out_of_use"]
+    start_date: Month
+    end_date: Month | None = None
+    contact: str
+    publication_category: Literal["high_risk", "impactful", "other"]
+    purpose_and_impact: Words
+    considerations: Words
+    human_intervention: Words
+    risk_management: Words
+    dpia: Assessment
+    fria: Assessment
+    rights: Words
+    legal_basis: Annotated[tuple[Law, ...], Field(min_length=1)]
+    data: Words
+    technical_operation: Words
+    supplier: Words
+    package: str | None = None
+    link: str | None = None
+    processing_register_link: str | None = None
+    source_code_link: str | None = None
+    search_terms: tuple[str, ...] = ()
+    owner: Owner
+    appeals: Words
+    oversight: Words
+    datasets: tuple[Dataset, ...] = ()
+    ai_act: AIAct
+    gateway: GatewayUse = GatewayUse()
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if (self.status == "out_of_use") != (self.end_date is not None):
+            raise ValueError("what is out of use has an end_date, and nothing else has")
+        if self.kind == "rules" and self.package is None:
+            raise ValueError("rules name their package")
+        return self
+
+
+def parse_algorithm(content: dict[str, Any]) -> AlgorithmEntry:  # YAML
+    """Raises CallerError (`invalid_algorithm`), naming every place that does not fit."""
+    try:
+        return AlgorithmEntry.model_validate(content)
+    except ValidationError as error:
+        places = "; ".join(f"/{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise CallerError(f"not an entry of an algorithm: {places}", code="invalid_algorithm") from None
+
+
+def load_algorithms(packs: Path | Iterable[Path]) -> dict[str, AlgorithmEntry]:
+    """By id, of `*/algorithms/*.yaml` below `packs` or of these files. Raises CallerError (`invalid_algorithm`), also for one id twice."""
+    found: dict[str, AlgorithmEntry] = {}
+    for file in sorted(packs.glob("*/algorithms/*.yaml")) if isinstance(packs, Path) else packs:
+        try:
+            content = yaml.safe_load(file.read_text("utf-8"))
+            entry = parse_algorithm(content if isinstance(content, dict) else {})
+        except (yaml.YAMLError, CallerError) as error:
+            raise CallerError(f"{file.name}: {error}", code="invalid_algorithm") from None
+        if entry.id in found:
+            raise CallerError(f"{file.name}: {entry.id} has two entries", code="invalid_algorithm")
+        found[entry.id] = entry
+    return found
