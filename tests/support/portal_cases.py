@@ -98,6 +98,7 @@ class CasesDouble:
 
     given_names: str = "Mari"
     drafts: dict[tuple[str, str, str], Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    handed_over: list[list[tuple[str, str]]] = field(default_factory=list)
     acts: list[tuple[str, str, str, dict[str, Sequence[str]]]] = field(default_factory=list)
     keys: dict[str, Acted] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
@@ -303,6 +304,10 @@ class CasesDouble:
         ]  # fmt: skip
         totals = {POPULATION: 2, "GOV/70000006/residence": 2}
         return Usage(tuple(entries), (), totals, {POPULATION: 1})
+
+    async def ask_official(self, actor: Actor, turns: Sequence[tuple[str, str]], *, key: str) -> str:
+        self.handed_over.append(list(turns))
+        return "case-1"
 
     async def ask_why(self, actor: Actor, entry: str) -> str:
         return "why-1"

@@ -70,6 +70,7 @@ GOOD_FOR: Mapping[str, str] = {
     "midwife": "writes the notice of birth in the ward; logs in nowhere",
     "birth_official": "registers births at the desk of Tartu",
     "residence_official": "registers residences at the desk of Tartu",
+    "assistance_official": "answers what the assistant could not",
     "vn_birth_official": "registers births at the desk of Hoàn Kiếm",
     "vn_residence_official": "registers residences at the desk of Hoàn Kiếm",
 }
@@ -113,7 +114,11 @@ class _Search:
             yield "check_mother", mother
             self._taken.add(mother.spouse)
             yield "check_father", mother.spouse
-        for role, wanted in (("check_resident", self._alone), ("check_owner", partial(self._owner, "EE"))):
+        for role, wanted in (
+            ("check_resident", self._alone),
+            ("check_owner", partial(self._owner, "EE")),
+            ("assistance_official", partial(self._clerk, "EE")),
+        ):
             found = self._first(wanted)
             if found is not None:
                 yield role, found
@@ -203,7 +208,8 @@ def _shown(role: str, person: SyntheticPerson) -> TestPerson:
     official = None
     if role.endswith("_official"):
         matter = role.removeprefix("vn_").removesuffix("_official")
-        authority = f"{matter}@{TOWN[person.country]}"
+        place = "state" if matter == "assistance" else TOWN[person.country]
+        authority = f"{matter}@{place}"
         official = OfficialRole(role, MUNICIPALITY, authority)
     home = person.home
     return TestPerson(

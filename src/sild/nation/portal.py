@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sild.adapter import AsyncXRoadClient
-from sild.cases import AskWhy, CaseSystem, OfflineConflict, Process, XRoadExchange, load_packs
+from sild.assistant import Assistant, load_passages
+from sild.cases import AskWhy, Assistance, CaseSystem, OfflineConflict, Process, XRoadExchange, load_packs
 from sild.cases.birth import Birth
 from sild.cases.move import Move
 from sild.cases.removal import Removal
@@ -41,6 +42,11 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     "population": {"et": "Rahvastikuregister", "vi": "Cơ sở dữ liệu dân cư", "en": "Population register"},
     "residence": {"et": "Elukohad ja aadressid", "vi": "Cư trú và địa chỉ", "en": "Residence register"},
     "birth_official": {"et": "Sünnid, Tartu", "vi": "Khai sinh, Tartu", "en": "Births, Tartu"},
+    "assistance_official": {
+        "et": "Küsimused ametnikule",
+        "vi": "Câu hỏi cho cán bộ",
+        "en": "Questions to an official",
+    },
     "residence_official": {"et": "Elukohad, Tartu", "vi": "Cư trú, Tartu", "en": "Residence, Tartu"},
 }
 MEMBERS: Mapping[str, Mapping[str, str]] = {
@@ -105,6 +111,7 @@ def open_portal(
         Move(packs),
         Removal(packs),
         AskWhy(),
+        Assistance(),
         OfflineConflict(),
     ]
     settings = PortalSettings(
@@ -142,7 +149,15 @@ def open_portal(
     )
     evidence = Evidence(client_url, plan.system_id("portal"))
     asking = PortalExchange(exchange, plan.instance_identifier)
-    portal = Portal(settings, PortalCases(cases, packs), asking, packs.profile, clock, evidence=evidence)
+    portal = Portal(
+        settings,
+        PortalCases(cases, packs),
+        asking,
+        packs.profile,
+        clock,
+        evidence=evidence,
+        assistant=Assistant(load_passages(packs.profile, cases.services(), packs.screens)),
+    )
     return CountryPortal(cases, portal)
 
 

@@ -100,6 +100,9 @@ class PortalCases:
                 return await self._cases.ask_why(actor, one, key=entry)
         raise CallerError("no such use", code="not_found")
 
+    async def ask_official(self, actor: Actor, turns: Sequence[tuple[str, str]], *, key: str) -> str:
+        return await self._cases.ask_official(actor, turns, key=key)
+
     async def proofs(self) -> Mapping[str, Proof]:
         return {
             proof.service: Proof(proof.last_case, proof.closed, proof.median_days)

@@ -10,6 +10,7 @@ public.py   services for everybody          person.py       home, cases, inbox  
 screens.py  one screen of a case            receipts.py     the same form, the same receipt           push.py   Web Push
 my_data.py  facts of every register         tracker.py      who looked                                statement.py  and no more
 mandates.py, mandate_keeper.py  who may act for whom, kept by the identity provider
+assistant.py, dialogues.py  the assistant, help, law
 kept_forms.py  a session that ended mid-form    app_files.py   manifest, service worker               store.py, tables.py
 
 One form, file by file: edge.py, visit.py, screens.py, receipts.py, pages.py.

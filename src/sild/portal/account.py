@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from sild.errors import CallerError, Unavailable
 from sild.openid import parse_parameters
+from sild.portal.dialogues import Dialogues
 from sild.portal.edge import (
     BROWSER_COOKIE,
     SESSION_COOKIE,
@@ -22,7 +23,7 @@ from sild.portal.pages import Pages
 from sild.portal.push import PushAddress, WebPush
 from sild.portal.relying_party import LoginRefused, RelyingParty
 from sild.portal.sessions import Sessions
-from sild.portal.visit import Visit
+from sild.portal.visit import Visit, actor_of
 
 __all__ = ["Account", "to_login"]
 
@@ -36,6 +37,7 @@ class Account:
         kept: KeptForms,
         push: WebPush,
         issuer: str,
+        dialogues: Dialogues,
         *,
         has_mandates: bool,
     ) -> None:
@@ -45,6 +47,7 @@ class Account:
         self._kept = kept
         self._push = push
         self._issuer = issuer
+        self._dialogues = dialogues
         self._has_mandates = has_mandates
 
     async def login(self, visit: Visit) -> Response:
@@ -89,6 +92,8 @@ class Account:
             query.get("code", ""), code_verifier=begun.code_verifier, nonce=begun.nonce
         )
         session = await self._sessions.start(tokens, begun.instead_of)
+        browser = visit.call.cookies.get(BROWSER_COOKIE, "")
+        await self._dialogues.claim(browser, actor_of(session, visit.language))
         kept_path = await self._kept.put_back(visit, session)
         response = redirect(kept_path or begun.return_to)
         set_cookie(response, SESSION_COOKIE, session.cookie)

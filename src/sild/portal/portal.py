@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from sild.assistant import Assistant, Model
 from sild.cases import Actor, Refused
 from sild.catalogue import Profile
 from sild.clock import Clock, system_clock
@@ -21,7 +22,9 @@ from sild.errors import CallerError, PlatformError, Unavailable
 from sild.http1 import AnyTls
 from sild.portal.account import Account, to_login
 from sild.portal.app_files import AppFiles
+from sild.portal.assistant import AssistantPages
 from sild.portal.desk import DeskPages
+from sild.portal.dialogues import Dialogues
 from sild.portal.edge import Call, read_call, secure
 from sild.portal.kept_forms import KeptForms
 from sild.portal.mandate_keeper import MandateKeeper
@@ -67,6 +70,13 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/services/{service}", _E, "public.service"),
         ("GET", "/life/{event}", _E, "public.life"),
         ("GET", "/keys", _E, "public.keys"),
+        ("GET", "/assistant", _E, "assistant.show"),
+        ("POST", "/assistant", _E, "assistant.ask"),
+        ("POST", "/assistant/step", _P, "assistant.step"),
+        ("POST", "/assistant/hand-over", _P, "assistant.hand_over"),
+        ("POST", "/assistant/forget", _E, "assistant.forget"),
+        ("GET", "/help", _E, "assistant.help"),
+        ("GET", "/law/{act}", _E, "assistant.law"),
         ("GET", "/login", _E, "public.login"),
         ("POST", "/login", _E, "account.login"),
         ("GET", "/callback", Access.BROWSER, "account.callback"),
@@ -116,7 +126,8 @@ class Portal:
     """One portal over one database and one case system; several processes may share the database.
 
     exchange: to registers, for people's own data.  evidence: containers of messages, if the own security server gives them.
-    push_tls: for push services; None: the system's authorities.  Raises CallerError (settings), Unavailable (database),
+    push_tls: for push services; None: the system's authorities.  assistant: None: one over the services alone, without their
+    screens.  model: says quotes again; None: the quotes stand alone.  Raises CallerError (settings), Unavailable (database),
     TrustError (`key_unreadable`).
     """
 
@@ -130,6 +141,8 @@ class Portal:
         *,
         evidence: Evidence | None = None,
         push_tls: AnyTls | None = None,
+        assistant: Assistant | None = None,
+        model: Model | None = None,
     ) -> None:
         self.settings = settings
         self._cases = cases
@@ -145,13 +158,22 @@ class Portal:
         self._sessions = sessions = Sessions(settings, store, provider)
         self._visits = Visits(settings, sessions)
         self._kept = kept = KeptForms(store, sessions, cases)
+        dialogues = Dialogues(store)
         receipts = Receipts(store, pages, cases)
         self._parts: dict[str, object] = {
             "public": Public(pages, cases, profile, statements),
             "account": Account(
-                pages, sessions, provider, kept, self.push, settings.issuer, has_mandates=settings.mandates
+                pages,
+                sessions,
+                provider,
+                kept,
+                self.push,
+                settings.issuer,
+                dialogues,
+                has_mandates=settings.mandates,
             ),
             "mandates": MandatePages(pages, receipts, MandateKeeper(settings) if settings.mandates else None),
+            "assistant": AssistantPages(pages, cases, dialogues, sessions, profile, assistant, model),
             "files": AppFiles(pages, settings.name),
             "person": PersonPages(pages, cases, receipts),
             "screens": ScreenPages(pages, cases, receipts, desk=False),
@@ -271,7 +293,7 @@ def portal_app(
 
 
 _STATUS = {
-    "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413,
+    "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413, "too_many": 429,
     "already_done": 409, "too_late": 409, "case_closed": 409, "key_reused": 409, "mandate_ended": 403,
     "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_live_case": 403,
     "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403,

@@ -1,16 +1,16 @@
-"""The portal's schema: who is logged in, what awaits them after log-in, receipts, push addresses, keys.
+"""The portal's schema: who is logged in, what awaits them after log-in, dialogues, receipts, push addresses, keys.
 
-Cookies and one-use values stand here as SHA-256 alone; tokens and kept forms are sealed with a key only the browser's cookie
+Cookies and one-use values stand here as SHA-256 alone; tokens, kept forms and dialogues are sealed with a key only the browser's cookie
 makes. Cases, drafts and notices are the case system's.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 from sild.database import UtcDateTime
 
-__all__ = ["kept_form", "key", "login", "metadata", "push_address", "receipt", "session"]
+__all__ = ["dialogue", "kept_form", "key", "login", "metadata", "push_address", "receipt", "session"]
 
 metadata = MetaData()
 
@@ -49,6 +49,17 @@ kept_form = Table(
     Column("path", String(500), nullable=False),
     Column("fields", LargeBinary, nullable=False, comment="sealed with the browser's cookie"),
     Column("expires_at", UtcDateTime, nullable=False),
+)
+dialogue = Table(
+    "portal_dialogue",
+    metadata,
+    Column("browser_hash", String(64), primary_key=True),
+    Column("subject", String(256), comment="whose it is; none before a log-in"),
+    Column("acting_for", String(256)),
+    Column("turns", LargeBinary, nullable=False, comment="sealed with the browser's cookie"),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("minute_at", UtcDateTime, nullable=False),
+    Column("in_minute", Integer, nullable=False, comment="questions since minute_at"),
 )
 receipt = Table(
     "portal_receipt",
