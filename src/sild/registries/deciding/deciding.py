@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Literal, Self
 from uuid import UUID
 
-from sild import rules as sild_rules
 from sild.clock import Clock
 from sild.decisions import (
     Algorithm,
     Competence,
-    Counterfactual,
     DecisionRecord,
     DecisionStore,
     Draft,
@@ -25,24 +23,27 @@ from sild.decisions import (
     LegalBasis,
     Outcome,
     OutcomeItem,
-    Parameter,
     Reason,
     Remedy,
     Retention,
-    Rounding,
-    RuleRef,
-    Secret,
     Subject,
-    Unknown,
+    counterfactuals_of,
+    fields_of,
+    outcome_items,
 )
 from sild.errors import CallerError
 from sild.registries.deciding.body import Body, Certify, open_body
 from sild.registries.deciding.facts import KnownFact, situation_of
+from sild.registries.identity_codes import Country
 from sild.registries.kernel import Kernel, Use
+from sild.registries.profiles import profile
 from sild.rule_engine import RuleEngine
-from sild.rules import Asked, Evaluation, RulePackage, load_packages, outputs_of_choices, reasons
+from sild.rules import Asked, Counterfactual, Evaluation, RulePackage, load_packages, outputs_of_choices
 
 __all__ = ["Deciding", "Judged", "Ruling"]
+
+RETENTION_YEARS = 10
+"""Of what is sealed in a record; seals and hashes stay."""
 
 Effect = Literal["offer", "grant", "partial", "refuse", "demand", "hold", "correct"]
 
@@ -54,7 +55,7 @@ class Judged:
     package: RulePackage
     facts: tuple[KnownFact, ...]
     evaluation: Evaluation
-    counterfactuals: tuple[sild_rules.Counterfactual, ...] = ()
+    counterfactuals: tuple[Counterfactual, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,12 @@ class Ruling:
     """A decision about to be recorded.
 
     step: what is decided in the case.  service: of the catalogue.  algorithm: its entry in the register of algorithms.
-    subjects: identity code and role.  items: of the outcome that no rule gave, such as whose choice it was; their values are
-    sealed.  outputs: of the rules, that the outcome consists of; None: all that were asked.
+    subjects: identity code and role.  items: of the outcome that no rule gave, such as whose choice it was.
+    reasons: besides those that the rules give.  unheard: the ground on which nobody had to be heard before.
     supersedes: id of the decision that this one takes the place of.
     """
 
+    country: Country
     effect: Effect
     step: str
     service: str
@@ -75,11 +77,9 @@ class Ruling:
     subjects: tuple[tuple[str, str], ...]
     outcome: str
     items: tuple[OutcomeItem, ...] = ()
-    outputs: tuple[Asked, ...] | None = None
     reasons: tuple[Reason, ...] = ()
-    remedy: Remedy | None = None
-    retain_until: date | None = None
-    retention_ground: str = "arhiiviseadus"
+    unheard: str = "HMS § 40 (3)"
+    retention: str = "ArhS"
     supersedes: str | None = None
 
 
@@ -157,8 +157,11 @@ class Deciding:
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
         """In the transaction of the effect. Raises as `DecisionStore.decide`."""
         package, evaluation = judged.package, judged.evaluation
-        wanted = None if ruling.outputs is None else set(ruling.outputs)
-        law = package.legal_basis[0]
+        law, country = package.legal_basis[0], profile(ruling.country)
+        remedy, deadline = country.remedy(use.today)
+        inputs = [fact.as_input() for fact in judged.facts if fact.value is not None]
+        fields = fields_of(package, evaluation, inputs=inputs)
+        fields["reasons"] = [*fields["reasons"], *ruling.reasons]
         draft = Draft(
             kind="rule",
             automation=4,
@@ -183,38 +186,14 @@ class Deciding:
                 for one in package.legal_basis
             ),
             purpose=ruling.purpose,
-            inputs=tuple(fact.as_input() for fact in judged.facts if fact.value is not None),
-            unknowns=_unknowns(judged, wanted),
-            rules=RuleRef(package=package.name, version=package.version, sha256=package.sha256),
-            parameters=tuple(
-                Parameter(path=p.path, value=p.value, valid_from=_day(p.valid_from), article=p.article)
-                for p in evaluation.parameters
-            ),
-            trace=evaluation.to_json()["trace"],
-            rounding=tuple(
-                Rounding(
-                    node=r.node,
-                    before=Secret(secret=r.before),
-                    after=Secret(secret=r.after),
-                    step=r.step,
-                    mode=r.mode,
-                    article=r.article,
-                )
-                for r in evaluation.rounding
-            ),
-            hearing=Hearing(required=False, waiver_ground="HMS § 40 (3)"),
-            reasons=(*_reasons(judged, wanted), *ruling.reasons),
-            outcome=Outcome(type=ruling.outcome, items=(*_items(judged, wanted), *ruling.items)),
-            counterfactual=tuple(
-                Counterfactual(
-                    input=_path(package, one.entity, one.variable, one.period),
-                    needed=Secret(secret=one.needed),
-                )
-                for one in judged.counterfactuals
-            ),
-            remedy=ruling.remedy,
-            retention=Retention(until=ruling.retain_until, ground=ruling.retention_ground),
+            inputs=tuple(inputs),
+            hearing=Hearing(required=False, waiver_ground=ruling.unheard),
+            outcome=Outcome(type=ruling.outcome, items=(*outcome_items(package, evaluation), *ruling.items)),
+            counterfactual=tuple(counterfactuals_of(judged.counterfactuals)),
+            remedy=Remedy(body=remedy.body, deadline=deadline, form=remedy.form, suspends=remedy.suspends),
+            retention=Retention(until=_years_later(use.today, RETENTION_YEARS), ground=ruling.retention),
             supersedes=None if ruling.supersedes is None else UUID(ruling.supersedes),
+            **fields,
         )
         self.store.keep_package(use.connection, package.sha256, package.files)
         return self.store.decide(use.connection, draft)
@@ -235,64 +214,8 @@ def common_engine() -> RuleEngine:
     return engine
 
 
-def _unknowns(judged: Judged, wanted: set[Asked] | None) -> tuple[Unknown, ...]:
-    blocked = None if wanted is None else {f"{entity}/{name}@{period}" for entity, name, period in wanted}
-    return tuple(
-        Unknown(
-            name=_path(judged.package, one.entity, one.variable, one.period),
-            asked_of=one.holder,
-            blocking=bool(one.blocks) if blocked is None else not blocked.isdisjoint(one.blocks),
-        )
-        for one in judged.evaluation.unknowns
-    )
-
-
-def _reasons(judged: Judged, wanted: set[Asked] | None) -> tuple[Reason, ...]:
-    """The package's, filled from the trace; the words are about a person, and sealed."""
-    paths = {_node_of(fact.path): fact.path for fact in judged.facts if fact.value is not None}
-    paths |= {
-        f"{one.entity}/{one.variable}@{one.period}": _path(
-            judged.package, one.entity, one.variable, one.period
-        )
-        for one in judged.evaluation.unknowns
-    }
-    outputs = None if wanted is None else {f"{entity}/{name}@{period}" for entity, name, period in wanted}
-    return tuple(
-        Reason(
-            code=one.code,
-            article=one.article,
-            inputs=tuple(paths[node] for node in one.inputs if node in paths),
-            text={language: Secret(secret=text) for language, text in one.text.items()},
-            origin="trace",
-        )
-        for one in reasons(judged.package, judged.evaluation)
-        if outputs is None or one.output in outputs
-    )
-
-
-def _items(judged: Judged, wanted: set[Asked] | None) -> tuple[OutcomeItem, ...]:
-    return tuple(
-        OutcomeItem(
-            name=f"{one.entity}/{one.variable}/{one.period}",
-            type=judged.package.outputs[one.variable].type,
-            value=Secret(secret=one.value),
-            currency=judged.package.outputs[one.variable].currency,
-        )
-        for one in judged.evaluation.values
-        if wanted is None or (one.entity, one.variable, one.period) in wanted
-    )
-
-
-def _path(package: RulePackage, instance: str, variable: str, period: str) -> str:
-    return f"{package.entities[package.facts[variable].entity].plural}/{instance}/{variable}/{period}"
-
-
-def _node_of(path: str) -> str:
-    """`persons/mother/income/2025-01` -> `mother/income@2025-01`; a role's path has no node."""
-    _, _, rest = path.partition("/")
-    instance, _, rest = rest.partition("/")
-    variable, _, period = rest.partition("/")
-    return f"{instance}/{variable}@{period}"
+def _years_later(day: date, years: int) -> date:
+    return date(day.year + years, day.month, min(day.day, 28))
 
 
 def _day(text: str) -> date:

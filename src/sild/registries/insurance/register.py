@@ -147,6 +147,7 @@ class InsuranceRegister(ActingRegister):
             use,
             judged,
             Ruling(
+                country=country,
                 effect="grant",
                 step="cover",
                 service="birth",
