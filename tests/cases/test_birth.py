@@ -51,7 +51,11 @@ async def test_from_the_notice_to_the_money(village):
     assert {value for value, _ in offer.options["benefit_choices"]} == {"mother", "father", "shared"}
     await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [ACCOUNT]})
     view = await village.cases.view(case, MARI)
-    assert (view.status, view.is_closed, view.results["benefits"]) == ("CLOSED", True, "shared")
+    assert (view.status, view.is_closed, view.results["benefits"]) == ("GRANTED", False, "shared")
+    assert [task.screen for task in view.tasks] == ["birth.place"]
+    await village.act(case, "TAKE_PLACE", MARI)
+    view = await village.cases.view(case, MARI)
+    assert (view.status, view.is_closed, view.results["kindergarten_state"]) == ("CLOSED", True, "attending")
     texts = await village.notices(MARI)
     assert sorted(texts) == sorted(
         ["child_recorded", "registered", "card", "offer_ready", "place_offered", "granted"]

@@ -94,6 +94,49 @@ async def test_an_owner_who_refuses_leaves_the_commune(village):
     assert "dwelling" not in lives
 
 
+async def test_taken_back_after_it_was_sent(village):
+    """Until a home is entered; whoever was asked hears of it, answers no more, and the desk has it no more."""
+    person = village.single()
+    mari = citizen(person)
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.searched(mari, home)
+    await village.act(case, "SEND", mari, village.notice(f"dwelling:{home}", [person.code]))
+    view = await village.cases.view(case, mari)
+    assert view.tasks == () and [one.screen for one in view.may] == ["move.withdraw"]
+    assert "move.withdraw" not in [task.screen for task in (await village.cases.home(mari)).tasks]
+    juhan = citizen(owner)
+    await village.act(case, "CONSENT", juhan)
+    official = await village.office(case)
+    await village.act(case, "ACCEPT", official)
+    with pytest.raises(Refused) as refused:
+        await village.act(case, "WITHDRAW", juhan)
+    assert refused.value.code == "not_yours"
+    await village.act(case, "WITHDRAW", mari)
+    view = await village.cases.view(case, mari)
+    assert (view.status, view.is_closed, view.may) == ("WITHDRAWN", True, ())
+    assert "withdrawn" in await village.told(juhan)
+    for action, actor in (("DECIDE", official), ("CONSENT", juhan), ("WITHDRAW", mari)):
+        with pytest.raises(Refused):
+            await village.act(case, action, actor)
+    assert (await village.home(person.code)).get("dwelling") != home
+
+
+async def test_entered_it_is_taken_back_no_more(village):
+    person = village.single()
+    mari = citizen(person)
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.searched(mari, home)
+    await village.act(case, "SEND", mari, village.notice(f"dwelling:{home}", [person.code]))
+    await village.act(case, "CONSENT", citizen(owner))
+    official = await village.office(case)
+    await village.act(case, "ACCEPT", official)
+    await village.act(case, "DECIDE", official)
+    assert (await village.cases.view(case, mari)).may == ()
+    with pytest.raises(Refused) as refused:
+        await village.act(case, "WITHDRAW", mari)
+    assert refused.value.code in ("too_late", "case_closed")
+
+
 async def test_an_owner_who_says_nothing_until_the_day_leaves_the_commune(village):
     person = village.single()
     home, (owner,) = await village.dwelling_of(1, but=[person.code])

@@ -5,7 +5,8 @@
        └── DECLARE ── RETURNED ◀──RETURN────────┴─────────┘                                  GRANTED ──CLOSE──▶ CLOSED
 
 A parent alone is agreed with themselves. Of two names the first valid signature holds. Paternity is a branch of its own: denied,
-it stops, the others go on. COVER, CARD and QUEUE come when other bodies say so, in any order, and move no status. After a
+it stops, the others go on. COVER, CARD and QUEUE come when other bodies say so, in any order, and move no status. A kindergarten
+place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPENs a case that was closed before. After a
 death or a stillbirth the case falls silent; after a protection order people go on by hand.
 
 birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
@@ -20,7 +21,14 @@ from typing import Any, ClassVar
 from sild.cases.actor import Actor
 from sild.cases.birth_answers import check_acceptance, check_offline, check_return, name_defects
 from sild.cases.birth_effects import AT_THE_DESK, BEFORE_NAME, effects_of
-from sild.cases.birth_facts import Grounds, declared, recorded, results_of, same_names
+from sild.cases.birth_facts import (
+    Grounds,
+    declared,
+    is_offered_a_place,
+    recorded,
+    results_of,
+    same_names,
+)
 from sild.cases.birth_jobs import BirthJobs
 from sild.cases.birth_screens import BirthScreens
 from sild.cases.case import Case, Taken
@@ -32,6 +40,10 @@ from sild.catalogue import Screen
 from sild.i18n import Texts
 
 __all__ = ["Birth"]
+
+
+WITH_A_PLACE = ("REGISTERED", "OFFERED", "ACCEPTED", "GRANTED")
+"""The birth is registered, so the child stands in the queue, and a place may be offered."""
 
 
 class Birth(Process):
@@ -61,6 +73,10 @@ class Birth(Process):
         Rule("COVER", by=("state",), once="case"),
         Rule("CARD", by=("state",), once="case"),
         Rule("QUEUE", by=("state",)),
+        Rule("TAKE_PLACE", by=("parent",), when=WITH_A_PLACE, screen="birth.place", acr="substantial"),
+        Rule("DECLINE_PLACE", by=("parent",), when=WITH_A_PLACE, screen="birth.place", acr="substantial"),
+        Rule("REFUSE_PLACE", by=("state",)),
+        Rule("REOPEN", by=("state",), when=("CLOSED",), to="GRANTED", reopens=True),
         Rule("HOLD_OFFER", by=("state",)),
         Rule("OFFER", by=("state",)),
         Rule("ACCEPT", by=("parent",), when=("OFFERED",), to="ACCEPTED", screen="birth.offer", acr="substantial"),
@@ -73,6 +89,8 @@ class Birth(Process):
         Waiting("birth.cosign", "parent", ("DECLARED",)),
         Waiting("birth.paternity", "named", ("OPENED", "DECLARED", *AT_THE_DESK, "RETURNED")),
         Waiting("birth.desk", "official", AT_THE_DESK),
+        Waiting("birth.offline", "official", (*BEFORE_NAME, *AT_THE_DESK), optional=True),
+        Waiting("birth.place", "parent", WITH_A_PLACE),
         Waiting("birth.offer", "parent", ("OFFERED",)),
     )
     events: ClassVar[Mapping[str, str]] = {
@@ -136,8 +154,10 @@ class Birth(Process):
             return not settled and not _has_answered(case.actions, person, "ACKNOWLEDGE", "DENY")
         if waiting.screen == "birth.cosign":
             return not _has_answered(case.since("RETURN"), person, "DECLARE", "COSIGN", "PROPOSE")
-        if waiting.screen == "birth.check_and_name":
+        if waiting.screen in ("birth.check_and_name", "birth.offline"):
             return recorded(case) is not None
+        if waiting.screen == "birth.place":
+            return is_offered_a_place(case)
         return True
 
     # --- what is given
@@ -165,6 +185,10 @@ class Birth(Process):
                 return check_return(values)
             case "ENTER_OFFLINE":
                 return check_offline(case, values)
+            case "TAKE_PLACE" | "DECLINE_PLACE":
+                if not is_offered_a_place(case):
+                    raise Refused("no place is offered, or it was answered", code="too_late")
+                return Given({})
             case "ACCEPT":
                 given = check_acceptance(values, await self._screens.offer(case, asking))
                 made = case.given("OFFER")

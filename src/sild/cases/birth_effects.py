@@ -60,6 +60,14 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "QUEUE":
             wish = (Job("wish"),) if _has_a_wish(case, taken) else ()
             return Effects(jobs=(*wish, *_closing(case)), notices=_news(case, taken))
+        case "TAKE_PLACE" | "DECLINE_PLACE":
+            arguments = {"accept": taken.name == "TAKE_PLACE", "acting": taken.person}
+            return Effects(jobs=(Job("answer_place", arguments, key=str(taken.seq)),))
+        case "REFUSE_PLACE":
+            told = NewNotice(
+                taken.data["person"], "birth.notice.place_refused", {"reason": taken.data["reason"]}
+            )
+            return Effects(notices=(told,))
         case "HOLD_OFFER":
             return Effects(notices=_to_parents(case, "birth.notice.offer_held", reason=taken.data["reason"]))
         case "OFFER":

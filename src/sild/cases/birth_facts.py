@@ -25,6 +25,7 @@ __all__ = [
     "declared",
     "is_done",
     "is_kept_from",
+    "is_offered_a_place",
     "known",
     "office_for",
     "recorded",
@@ -157,8 +158,17 @@ def office_for(profile: Profile, matter: str, lives: Mapping[str, Any], on: date
 
 
 def is_done(case: Case) -> bool:
-    """Everything that was promised has come."""
-    return case.status == "GRANTED" and all(case.has(name) for name in ("REGISTER", "COVER", "CARD", "QUEUE"))
+    """Everything that was promised has come, and nothing waits for a parent's word."""
+    come = all(case.has(name) for name in ("REGISTER", "COVER", "CARD", "QUEUE"))
+    return case.status == "GRANTED" and come and case.given("QUEUE")["state"] != "offered"
+
+
+def is_offered_a_place(case: Case) -> bool:
+    """And no parent has answered since it was offered, or the answer was not taken."""
+    said = case.all("QUEUE", "TAKE_PLACE", "DECLINE_PLACE", "REFUSE_PLACE")
+    if not said or case.given("QUEUE").get("state") != "offered":
+        return False
+    return said[-1].name in ("QUEUE", "REFUSE_PLACE")
 
 
 def results_of(case: Case) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sild.cases.birth_facts import EDUCATION, INSURANCE, RESIDENCE, SOCIAL, Grounds, bare, declared
+from sild.cases.birth_facts import EDUCATION, INSURANCE, RESIDENCE, SOCIAL, Grounds, bare, declared, known
 from sild.cases.birth_work import act, case_of, child_in, known_in
 from sild.cases.process import JobFunction, Work
 from sild.errors import CallerError
 
 __all__ = ["BirthFollow"]
+
+
+PLACE_OFFERED = "education.place.offered"
 
 
 class BirthFollow:
@@ -31,6 +34,7 @@ class BirthFollow:
             "offer": self.offer,
             "granted": self.granted,
             "queue": self.queue,
+            "answer_place": self.answer_place,
             "accept": self.accept,
             "remind": self.remind,
             "close": self.close,
@@ -151,9 +155,24 @@ class BirthFollow:
             return
         await act(work, "granted", "GRANT", {"offer": accepted["offer"], "choice": accepted["choice"]})
 
+    async def answer_place(self, work: Work) -> None:
+        """A parent's yes or no to the place, said by the parent. Too late, or not theirs: they are told, and what holds is seen."""
+        acting, path = str(work.arguments["acting"]), f"/children/{child_in(work)}/place"
+        body = {"accept": work.arguments["accept"]}
+        basis = self._grounds.places
+        try:
+            answer = await work.call("answer", EDUCATION, "POST", path, body, basis=basis, acting=acting)
+        except CallerError as refusal:
+            await act(work, "not_answered", "REFUSE_PLACE", {"reason": refusal.code, "person": acting})
+            await self.queue(work)
+            return
+        await act(work, "answered", "QUEUE", _standing(answer.json))
+
     async def queue(self, work: Work) -> None:
-        """Where the child stands, from the municipality."""
+        """Where the child stands, from the municipality. A place offered after everything else was done opens the case again."""
         case, child = await case_of(work, self._service), child_in(work)
+        if case is None and work.arguments.get("event", {}).get("type") == PLACE_OFFERED:
+            case = await self._reopened(work)
         if case is None:
             return
         path = f"/children/{child}/queue"
@@ -164,6 +183,14 @@ class BirthFollow:
         except CallerError:  # not in the queue (any more)
             return
         await act(work, "queued", "QUEUE", _standing(standing), case)
+
+    async def _reopened(self, work: Work) -> str | None:
+        person = known(child_in(work), work.profile.country)
+        closed = await work.cases("closed", self._service, person, closed=True)
+        for case in closed[:1]:
+            if await act(work, "reopen", "REOPEN", {}, case):
+                return case
+        return None
 
     async def remind(self, work: Work) -> None:
         """A week before the last day for a name."""

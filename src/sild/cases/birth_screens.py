@@ -204,6 +204,8 @@ class BirthScreens:
                 return list(_checks(case))
             case "paternity":
                 return list(_paternity(case))
+            case "place":
+                return list(_place(case))
             case "offer":
                 return list(_offer_lines(case, await self.offer(case, asking), asking))
         return None
@@ -312,6 +314,20 @@ def _paternity(case: Case) -> Iterator[FactLine]:
     state = case.given("PATERNITY").get("status") or (said.paternity if said is not None else None)
     yield FactLine("child.identity_code", "paternity", bare(child_of(case)), register=POPULATION)
     yield FactLine("child.paternity", "paternity", state, None if state else "not_held", register=POPULATION)
+
+
+def _place(case: Case) -> Iterator[FactLine]:
+    """What is offered, as the municipality said it last."""
+    queued = case.last("QUEUE")
+    if queued is None:
+        return
+    yield FactLine(
+        "child.kindergarten_queue",
+        "place",
+        queued.data.get("kindergarten"),
+        register=EDUCATION,
+        valid_from=queued.data.get("wanted_from"),
+    )
 
 
 def _offer_lines(case: Case, offer: Mapping[str, Any] | None, asking: Asking) -> Iterator[FactLine]:

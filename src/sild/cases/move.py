@@ -49,6 +49,8 @@ from sild.i18n import Texts
 __all__ = ["Move"]
 
 OPEN_ANSWERS = ("ASKED", "DISPUTED")
+SENT_AND_OPEN = ("SENT", *OPEN_ANSWERS, *DESK)
+"""On its way, and nothing is entered yet: it can be taken back."""
 BEFORE_ENTRY = (OPENED, *TO_SEND, "SENT", "ASKED", "DISPUTED", *DESK)
 
 
@@ -59,7 +61,7 @@ class Move(Process):
         # the resident
         Rule("FIND", by=("resident",), when=(OPENED, *TO_SEND), screen="move.place"),
         Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", resumes=True),
-        Rule("WITHDRAW", by=("resident",), when=(OPENED, *TO_SEND), to="WITHDRAWN", screen="move.notice"),
+        Rule("WITHDRAW", by=("resident",), when=(OPENED, *TO_SEND, *SENT_AND_OPEN), to="WITHDRAWN", screen="move.withdraw"),
         # whose word is needed
         Rule("CONSENT", by=("owner",), when=OPEN_ANSWERS, screen="move.consent", acr="substantial"),
         Rule("REFUSE", by=("owner",), when=OPEN_ANSWERS, screen="move.consent", acr="substantial"),
@@ -88,6 +90,7 @@ class Move(Process):
     waiting = (
         Waiting("move.place", "resident", (OPENED,)),
         Waiting("move.notice", "resident", TO_SEND),
+        Waiting("move.withdraw", "resident", (*TO_SEND, *SENT_AND_OPEN), optional=True),
         Waiting("move.consent", "owner", OPEN_ANSWERS, deadline="move.owner_answer"),
         Waiting("move.join", "mover", ("ASKED",), deadline="move.owner_answer"),
         Waiting("move.custody", "custodian", ("ASKED",), deadline="move.owner_answer"),

@@ -159,8 +159,15 @@ def _learned(case: Case, taken: Taken) -> Effects:
 
 
 def _withdrawn(case: Case) -> Effects:
-    told = [NewNotice(person, "move.notice.withdrawn") for _role, person in waiting_for(case)]
-    return Effects(notices=tuple(told), cancel_jobs=("prepare", "lapse", "remind"))
+    """Whoever was asked, whether they have answered or not, hears that it is over."""
+    questions = asked(case)
+    people = [person for _role, person in waiting_for(case)]
+    if questions is not None:
+        people += [
+            person for role in BY_ROLE for person in case.persons(role) if is_asked(case, role, person)
+        ]
+    told = [NewNotice(person, "move.notice.withdrawn") for person in dict.fromkeys(people)]
+    return Effects(notices=tuple(told), cancel_jobs=("prepare", "lapse", "remind", "correction"))
 
 
 def _to_resident(case: Case, text: str, **values: Any) -> tuple[NewNotice, ...]:  # of the text's places

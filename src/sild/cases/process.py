@@ -59,6 +59,7 @@ class Rule:
     screen: whose fields are read.  acr: least level of log-in; an official always needs `high`.
     once: one effect in the case (`case`), for each person (`person`), or as often as they like (None).
     decides: conflict of interest is checked before.  stops, resumes: clocks stand from here with this reason, or run again.
+    reopens: the state may do it in a closed case, which lives on by it.
     is_return: something is sent back; its data has `defects`, a list of reason codes; a second return with a new code needs a
     supervisor.
     """
@@ -74,6 +75,7 @@ class Rule:
     stops: str | None = None
     resumes: bool = False
     is_return: bool = False
+    reopens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Waiting:
     """A screen waits for everybody of a role while the case has one of these statuses and they have not yet done `until`.
 
     deadline: its name in the profile, counted from the day the case came to be so.
+    optional: nobody waits for it: what they may do besides, as to withdraw.
     """
 
     screen: str
@@ -88,6 +91,7 @@ class Waiting:
     when: tuple[str, ...]
     until: tuple[str, ...] = ()
     deadline: str | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +219,8 @@ class Work(Protocol):
         """The case's status at that moment."""
         ...
 
-    async def cases(self, step: str, service: str, person: str) -> Sequence[str]:
-        """Ids of the live cases of a service in which the person is a party."""
+    async def cases(self, step: str, service: str, person: str, *, closed: bool = False) -> Sequence[str]:
+        """Ids of the live cases of a service in which the person is a party; or of the closed ones."""
         ...
 
 

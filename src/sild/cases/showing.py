@@ -88,14 +88,16 @@ class Showing:
     def _is_closed(self, case: Case) -> bool:
         return case.status in self._parts.processes[case.service].closed
 
-    def tasks(self, case: Case, person: str, roles: Sequence[str]) -> tuple[Task, ...]:
-        """Screens that wait for this person in these roles."""
+    def tasks(
+        self, case: Case, person: str, roles: Sequence[str], *, optional: bool = False
+    ) -> tuple[Task, ...]:
+        """Screens that wait for this person in these roles; or those nobody waits for."""
         if self._is_closed(case):
             return ()
         process = self._parts.processes[case.service]
         tasks = []
         for waiting in process.waiting:
-            if waiting.role not in roles or case.status not in waiting.when:
+            if waiting.optional != optional or waiting.role not in roles or case.status not in waiting.when:
                 continue
             if not process.asks(case, waiting, person):
                 continue
@@ -165,6 +167,7 @@ class Showing:
             ),
             assigned=assigned_to(case),
             is_closed=self._is_closed(case),
+            may=self.tasks(case, actor.acting_for, roles, optional=True),
         )
 
     def _entry(self, case: Case, taken: Taken, actor: Actor, role: str | None) -> Entry:
@@ -361,7 +364,11 @@ class Showing:
         if tasks:
             return None
         process = self._parts.processes[case.service]
-        waits = (waiting.role for waiting in process.waiting if case.status in waiting.when)
+        waits = (
+            waiting.role
+            for waiting in process.waiting
+            if case.status in waiting.when and not waiting.optional
+        )
         return next((role for role in waits if role not in STAFF), None)
 
     def look_up(self, actor: Actor, person: str, case_id: str) -> Case:

@@ -87,12 +87,15 @@ class Store:
         row = connection.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
         return None if row is None else self._case(connection, row, upto)
 
-    def live(self, connection: Connection, service: str, person: str) -> tuple[str, ...]:
-        """Ids of the cases of a service that are not closed and have the person as a party."""
+    def live(
+        self, connection: Connection, service: str, person: str, *, closed: bool = False
+    ) -> tuple[str, ...]:
+        """Ids of the cases of a service that are not closed, or are, and have the person as a party."""
+        state = cases.c.closed_at.is_not(None) if closed else cases.c.closed_at.is_(None)
         query = (
             select(cases.c.id)
             .join_from(cases, parties, parties.c.case == cases.c.id)
-            .where(parties.c.person == person, cases.c.service == service, cases.c.closed_at.is_(None))
+            .where(parties.c.person == person, cases.c.service == service, state)
             .order_by(cases.c.opened_at, cases.c.id)
             .distinct()
         )

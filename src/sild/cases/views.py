@@ -84,7 +84,7 @@ class CaseLine:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """role: what the viewer is in it.  parties: those whom this viewer may see.  results: what came out, by the process.
+    """role: what the viewer is in it.  tasks: screens that wait for them; may: what they can do besides.  parties: those whom this viewer may see.  results: what came out, by the process.
 
     seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.
     """
@@ -104,6 +104,7 @@ class CaseView:
     failed_bodies: tuple[FailedBody, ...]
     assigned: str | None = None
     is_closed: bool = False
+    may: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,7 +321,7 @@ class JobWork:
             rule = process.rule(action)
             if rule is None or "state" not in rule.by:
                 raise CallerError(f"the state has no action {action}", code="unknown_action")
-            if found.status in process.closed:
+            if found.status in process.closed and not rule.reopens:
                 raise Refused("the case is closed", code="case_closed")
             if rule.when and found.status not in rule.when:
                 raise Refused(f"{action} is not done when {found.status}", code="too_late")
@@ -369,10 +369,10 @@ class JobWork:
 
         return str(await self._run.insist(step, lambda: asyncio.to_thread(read)))
 
-    async def cases(self, step: str, service: str, person: str) -> Sequence[str]:
+    async def cases(self, step: str, service: str, person: str, *, closed: bool = False) -> Sequence[str]:
         def read() -> list[str]:
             with self._store.reading() as connection:
-                return list(self._store.live(connection, service, person))
+                return list(self._store.live(connection, service, person, closed=closed))
 
         found: list[str] = await self._run.insist(step, lambda: asyncio.to_thread(read))
         return found
