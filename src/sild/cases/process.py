@@ -23,12 +23,12 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from sild.cases.actor import Acr, Actor
 from sild.cases.case import Case, Party, Taken
-from sild.cases.views import FactLine, FailedBody, Options
+from sild.cases.views import Explained, FactLine, FailedBody, Options
 from sild.catalogue import Defect, Profile, Screen
 
 __all__ = [
@@ -276,6 +276,18 @@ class Process(ABC):
     def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
         """Of an automatic action's data what a party of this role reads in the timeline. Pure."""
         return taken.data
+
+    def seen_by_office(self, case: Case, taken: Taken, actor: Actor) -> Mapping[str, Any]:
+        """Of an action's data what an official reads who did not do it. Pure."""
+        return taken.data
+
+    def explained(self, case: Case, of: str, actor: Actor) -> Explained | None:
+        """The number of an `explanation` component and what it is made of; None: not for this viewer, or not yet. Pure."""
+        return None
+
+    def due(self, profile: Profile, today: date) -> Mapping[str, Opening]:
+        """Cases that the calendar opens: key -> opening. A key is opened once, ever. Pure."""
+        return {}
 
     def jobs(self) -> Mapping[str, JobFunction]:
         return {}

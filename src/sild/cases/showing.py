@@ -32,7 +32,7 @@ from sild.cases.views import (
     Notice,
     Task,
 )
-from sild.catalogue import Facts
+from sild.catalogue import Explanation, Facts
 
 __all__ = ["Showing"]
 
@@ -175,8 +175,10 @@ class Showing:
         mine = taken.acting_for == actor.acting_for
         by = "you" if mine else AUTOMATIC if taken.person == AUTOMATIC else taken.role
         data: Mapping[str, Any] = {}
-        if role is None or mine:
+        if mine:
             data = taken.data
+        elif role is None:
+            data = self._parts.processes[case.service].seen_by_office(case, taken, actor)
         elif taken.person == AUTOMATIC:
             data = self._parts.processes[case.service].shown(case, taken, role)
         return Entry(taken.at, taken.name, by, data)
@@ -210,6 +212,12 @@ class Showing:
             values,
             clocks=parts.clocks(case),
             failed_bodies=tuple(FailedBody(body, why, None) for body, why in asking.failures.items()),
+            explained={
+                component.of: explained
+                for component in screen.components
+                if isinstance(component, Explanation)
+                and (explained := process.explained(case, component.of, actor)) is not None
+            },
         )
 
     async def _facts(

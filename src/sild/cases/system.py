@@ -16,6 +16,7 @@ from sild.cases.actor import Actor
 from sild.cases.ask_why import office_of, question
 from sild.cases.assistance import ASSISTANCE_OFFICE, dialogue_data
 from sild.cases.assisted import AssistedMandates
+from sild.cases.by_calendar import Calendar
 from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
 from sild.cases.exchange import Exchange
@@ -134,8 +135,14 @@ class CaseSystem:
             first_pause=self._first_pause,
         )
         parts.jobs.serve(self._workflows)
-        publishing = self._publication.keep_trying(PUBLISH_PAUSE)
-        self._tasks = [asyncio.create_task(parts.jobs.run()), asyncio.create_task(publishing)]
+        self._tasks = [
+            asyncio.create_task(work)
+            for work in (
+                parts.jobs.run(),
+                self._publication.keep_trying(PUBLISH_PAUSE),
+                Calendar(parts).run(),
+            )
+        ]
 
     async def stop(self) -> None:
         for task in self._tasks:

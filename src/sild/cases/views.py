@@ -18,6 +18,8 @@ __all__ = [
     "DeskItem",
     "DraftLine",
     "Entry",
+    "Explained",
+    "ExplainedPart",
     "FactLine",
     "FailedBody",
     "Filled",
@@ -126,12 +128,43 @@ class FactLine:
     ref: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ExplainedPart:
+    """label, value: what, and how much of it there is.  amount: what it adds, tenths.  spread: of it, tenths."""
+
+    label: str
+    value: str
+    amount: int
+    spread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A number made of parts, in the viewer's words. base + the parts = total, tenths, exactly.
+
+    absent: why there is no number; then the rest is empty.  low, high: between which it probably lies.  shown: numbers of other
+    origin beside it, by label.  source: what said so.  link: to more about it.
+    """
+
+    absent: str = ""
+    base_label: str = ""
+    base: int = 0
+    parts: tuple[ExplainedPart, ...] = ()
+    total_label: str = ""
+    total: int = 0
+    interval: str = ""
+    warnings: tuple[str, ...] = ()
+    shown: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+    link: str = ""
+
+
 Options = Mapping[str, Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A screen ready to be shown. options: of fields with `options_from`, (value, label) in the viewer's language.
+    """A screen ready to be shown. explained: by `of` of its explanations; without one it is not for this viewer now.  options: of fields with `options_from`, (value, label) in the viewer's language.
 
     values: the draft, else what is suggested; by field name, each with its values, as a form sends them.
     """
@@ -144,6 +177,7 @@ class Filled:
     defects: tuple[Defect, ...] = ()
     clocks: tuple[ClockView, ...] = ()
     failed_bodies: tuple[FailedBody, ...] = ()
+    explained: Mapping[str, Explained] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

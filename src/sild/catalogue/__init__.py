@@ -20,6 +20,7 @@ from sild.catalogue.profile import Competence, Deadline, Division, Profile, Reme
 from sild.catalogue.screens import (
     Action,
     Component,
+    Explanation,
     Facts,
     Field,
     Screen,
@@ -40,6 +41,7 @@ __all__ = [
     "Defect",
     "Division",
     "Evidence",
+    "Explanation",
     "Facts",
     "Field",
     "Profile",

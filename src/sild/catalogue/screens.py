@@ -17,6 +17,7 @@ from sild.errors import CallerError
 __all__ = [
     "Action",
     "Component",
+    "Explanation",
     "Facts",
     "Field",
     "Notice",
@@ -57,6 +58,14 @@ class Promises(_Part):
     """The promise dates of what follows, as the clocks compute them."""
 
     kind: Literal["promises"]
+
+
+class Explanation(_Part):
+    """A number and what it is made of, as the case's process explains it: bars and a table. of: which, as the process names it."""
+
+    kind: Literal["explanation"]
+    title: Text | None = None
+    of: Name
 
 
 class Field(_Part):
@@ -110,7 +119,7 @@ class Action(_Part):
     without_answers: bool = Described(default=False, description="The fields need not be filled in")
 
 
-Component = Annotated[Facts | Notice | Promises | Field, Described(discriminator=None)]
+Component = Annotated[Facts | Notice | Promises | Explanation | Field, Described(discriminator=None)]
 
 
 class Screen(_Part):
