@@ -25,7 +25,10 @@ _PROVINCES = frozenset(
 )
 _NEWEST_YEAR = 2100  # of a birth a Vietnamese number may tell
 
-_DIGITS = re.compile(r"\d(?:[ .\-/_()]{0,2}\d){7,}")
+_DIGITS = re.compile(r"\d(?:[ .\-–]?\d){7,}")
+_SCATTERED = re.compile(
+    r"\d(?:[ .,\-–/_()\n]{0,3}\d){10,}"
+)  # for the number whose check digit hardly fits by chance
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ \-]?[A-Z0-9]){11,30}\b", re.IGNORECASE)
 _PHONE = re.compile(r"(?<!\d)(?:\+|00)[1-9](?:[ .\-()]{0,2}\d){7,14}(?!\d)")
 _LOCAL_PHONES = (
@@ -55,6 +58,9 @@ def find_identifiers(text: str, *, numbers_declared: bool = False) -> Iterator[s
     if _PHONE.search(text) or (not numbers_declared and any(each.search(text) for each in _LOCAL_PHONES)):
         yield "phone"
     kinds = set()
+    for match in _SCATTERED.finditer(text):
+        if any(map(ik.is_valid, _windows(re.sub(r"\D", "", match.group()), (11,)))):
+            kinds.add("isikukood")
     for match in _DIGITS.finditer(text):
         digits = re.sub(r"\D", "", match.group())
         kinds |= {name for name, lengths, test in _CHECKS if any(map(test, _windows(digits, lengths)))}
@@ -89,7 +95,6 @@ def _is_card(digits: str) -> bool:
 
 
 _CHECKS: tuple[tuple[str, tuple[int, ...], Callable[[str], bool]], ...] = (
-    ("isikukood", (11,), ik.is_valid),
     ("cccd", (12,), _is_cccd),
     ("mst", (10, 13), mst.is_valid),
     ("card", (15, 16), _is_card),

@@ -38,21 +38,22 @@ class Gazetteer:
     def has_a_person(self, text: str) -> bool:
         """Whether a given name stands beside a family name in `text`, with nothing but a space or a comma between.
 
-        Both begin with a capital, or the text has none at all: `họ anh` in a law is no person, `nguyen thi lan` in a chat is.
+        Both begin with a capital; small letters take three names in a row, the family's first (`nguyen thi lan`): `họ anh` is
+        no person.
         """
-        uncased = not any(map(str.isupper, text))
-        previous: tuple[bool, bool] = (False, False)
+        row: list[tuple[bool, bool, bool]] = []  # family, given, capital
         end = -1
         for match in _WORD.finditer(text):
             word = match.group()
-            now = (False, False)
-            if uncased or word[0].isupper():
-                now = (_is_in(word, self.family), _is_in(word, self.given))
             beside = 0 < match.start() - end <= 2 and not text[end : match.start()].strip(" ,\t\n\u00a0")
-            if beside and ((previous[0] and now[1]) or (previous[1] and now[0])):
+            row = [*row[-2:], self._kinds(word)] if beside else [self._kinds(word)]
+            if _is_a_person(row):
                 return True
-            previous, end = now, match.end()
+            end = match.end()
         return False
+
+    def _kinds(self, word: str) -> tuple[bool, bool, bool]:
+        return _is_in(word, self.family), _is_in(word, self.given), word[0].isupper()
 
     def __or__(self, other: Gazetteer) -> Gazetteer:
         return Gazetteer(self.family | other.family, self.given | other.given)
@@ -70,6 +71,14 @@ def load_gazetteer(files: Iterable[Path]) -> Gazetteer:
                 )
             found[kind].update(each for name in names for each in (name.casefold(), _fold(name)))
     return Gazetteer(frozenset(found["family"]), frozenset(found["given"]))
+
+
+def _is_a_person(row: list[tuple[bool, bool, bool]]) -> bool:
+    if len(row) > 1:
+        first, second = row[-2:]
+        if first[2] and second[2] and ((first[0] and second[1]) or (first[1] and second[0])):
+            return True
+    return len(row) > 2 and row[-3][0] and row[-2][1] and row[-1][1]
 
 
 def _lines(file: Path) -> Iterator[str]:

@@ -22,7 +22,7 @@ __all__ = ["OutputGuard", "OutputRefused", "Redactions", "read_json"]
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,500}>")
 _MARKDOWN = re.compile(r"!?\[([^\[\]\n]{0,300})\]\(\s*([^()\s]*)[^()\n]*\)")
 _URL = re.compile(
-    r"(?:(?:https?|ftp|file|wss?)://|www\.)[^\s<>\"'()\[\]]+|\b(?:javascript|data|vbscript|mailto|tel):[^\s<>\"'()\[\]]+"
+    r"(?:(?:https?|ftp|file|wss?)://|www\.)[^\s<>\"'()\[\]]+|\b(?:javascript|data|vbscript|mailto|tel):[^\s<>\"']+"
     r"|(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:com|net|org|info|biz|ee|vn|eu|io|ru|cn|xyz|top|app|dev|me|site|online|link)"
     r"\b(?:/[^\s<>\"'()\[\]]*)?",
     re.IGNORECASE,
@@ -78,9 +78,9 @@ class OutputGuard:
             )
         pending = self._raw[self._released :]
         limit = len(pending) - self._hold
-        opened = _OPEN.search(pending)
+        opened = _OPEN.search(pending[: max(0, limit)])
         if opened is not None:
-            limit = min(limit, opened.start())
+            limit = opened.start()
         end = max((match.end() for match in re.finditer(r"\s", pending[: max(0, limit)])), default=0)
         return self._release(end)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, text, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from sild.ai_gateway.classes import DataClass
 from sild.ai_gateway.errors import BudgetSpent
@@ -121,7 +121,7 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except SQLAlchemyError as error:
+        except DBAPIError as error:
             raise Unavailable(
                 "the ledger cannot be written: nothing is asked", code="ledger_unavailable"
             ) from error
@@ -239,7 +239,8 @@ def _spent(connection: Connection, call: Call, key: GatewayKey) -> BudgetSpent |
     if connection.scalars(select(func.count()).where(recently)).one() >= key.calls_per_minute:
         return BudgetSpent(f"more than {key.calls_per_minute} calls in a minute", retry_after=60)
     today = and_(mine, calls.c.day == call.at.date(), calls.c.verdict != "refused")
-    closed = exists().where(outcomes.c.call == calls.c.id, outcomes.c.number == 0)
+    ends = outcomes.alias()
+    closed = exists().where(ends.c.call == calls.c.id, ends.c.number == 0)
     reserved = connection.scalar(select(func.sum(calls.c.reserved_tokens)).where(today, ~closed)) or 0
     used = select(func.sum(outcomes.c.input_tokens + outcomes.c.output_tokens)).join(
         calls, calls.c.id == outcomes.c.call
