@@ -12,9 +12,12 @@ from sild.errors import PlatformError
 
 _COMMANDS = {
     "ai-gateway": ("sild.processes.ai_gateway", "Run the gateway to AI models, its keys and switches."),
+    "assistant": ("sild.processes.assistant", "Measure the portal's assistant on its question set, or ask it."),
     "bench": ("sild.processes.bench", "Measure exchanges beside the cryptographic floor."),
     "central-server": ("sild.processes.central_server", "Run a central server."),
+    "cohorts": ("sild.processes.cohorts", "Run rule packages over a whole population; compare two laws."),
     "configuration-proxy": ("sild.processes.configuration_proxy", "Run or administer a configuration proxy."),
+    "decisions": ("sild.processes.decisions", "Find, verify and replay decisions; shred sealed values."),
     "demo": ("sild.processes.demo", "Start a whole country on this machine."),
     "models": ("sild.processes.models", "Train a glass-box model and tell what it is worth."),
     "op-monitor": ("sild.processes.op_monitor", "Run an operational monitoring daemon."),

@@ -79,7 +79,7 @@ def _count(before: Columns, after: Columns, name: str, change: Change) -> NDArra
     """Which rows are not as they were."""
     (one, one_there), (other, other_there) = _known(before, name), _known(after, name)
     both = one_there & other_there
-    moved = (one_there != other_there) | (both & (one != other))
+    moved: NDArray[np.bool_] = (one_there != other_there) | (both & (one != other))
     moved |= np.ma.getdata(before[f"{name}?"]) != np.ma.getdata(after[f"{name}?"])
     change.same += int((~moved).sum())
     if one.dtype.kind != "i":
