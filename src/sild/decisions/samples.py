@@ -20,7 +20,16 @@ from sild.decisions.replay import ReplayReport
 from sild.decisions.store import DecisionStore
 from sild.errors import CallerError
 
-__all__ = ["MatchRate", "Sample", "draw", "keep_replay", "match_rate", "publish_sample", "run_sample"]
+__all__ = [
+    "MatchRate",
+    "Sample",
+    "draw",
+    "find_sample",
+    "keep_replay",
+    "match_rate",
+    "publish_sample",
+    "run_sample",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,16 @@ def publish_sample(
             )
         )
     return made
+
+
+def find_sample(connection: Connection, sample: str) -> Sample:
+    """Raises CallerError (`unknown_sample`)."""
+    column = tables.samples.c
+    query = select(column.id, column.seed, column.published_at, column.begins, column.ends, column.size)
+    row = connection.execute(query.where(column.id == sample)).one_or_none()
+    if row is None:
+        raise CallerError(f"no sample {sample[:60]}", code="unknown_sample")
+    return Sample(*row)
 
 
 def draw(connection: Connection, sample: Sample) -> list[str]:

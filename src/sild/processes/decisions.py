@@ -1,0 +1,368 @@
+"""`sild decisions`: find, show, verify and replay the decisions of a body, give their evidence away, shred what must be forgotten.
+
+Works on the database of the register that decided, beside the register or on a copy. Exit status of `verify`, `replay` and `sample`:
+0 it holds, 1 it does not, 2 cannot tell.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+
+from sild.clock import parse_xml_datetime, system_clock
+from sild.database import open_database, sqlite_url
+from sild.decisions import (
+    DECISION_MIGRATIONS,
+    BodyKeys,
+    DecisionStore,
+    ReplayReport,
+    RunsRules,
+    Stored,
+    bundle_of,
+    expired_values,
+    find_sample,
+    keep_replay,
+    open_values,
+    publish_sample,
+    render_bundle,
+    replay,
+    run_sample,
+    shred,
+    verifier_file,
+    verify_bundle,
+)
+from sild.errors import CallerError, Unavailable
+from sild.pki import Certificate, der
+
+__all__ = ["command"]
+
+EXIT_STATUS = {"match": 0, "mismatch": 1, "impossible": 2}
+
+
+class _NoSeal:
+    """A command decides nothing."""
+
+    chain: Sequence[Certificate] = ()
+
+    def sign(self, data: bytes) -> bytes:
+        raise Unavailable("this command has no seal", code="key_not_found")
+
+
+@click.group("decisions")
+def command() -> None:
+    """Decisions: find, show, verify, replay, give away, shred."""
+
+
+def _with_store(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that reads a body's database."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="For programs."),
+        click.option(
+            "--keys",
+            required=True,
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="The body's secret, `decisions.keys`: without it no sealed value can be opened.",
+        ),
+        click.option(
+            "--database", required=True, help="Of the register that decided: a file, or postgresql://..."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _open(database: str, keys: Path) -> DecisionStore:
+    url = database if "://" in database else sqlite_url(Path(database))
+    if "://" not in database and not Path(database).exists():
+        raise CallerError(f"no database {database}", code="not_found")
+    try:
+        secret = BodyKeys(keys.read_bytes())
+    except ValueError as error:
+        raise CallerError(f"{keys}: {error}") from None
+    return DecisionStore(open_database(url, DECISION_MIGRATIONS), _NoSeal(), secret, clock=system_clock)
+
+
+@command.command("list")
+@click.option("--case", help="Of this case.")
+@click.option("--subject", metavar="CODE", help="About the person with this identity code.")
+@click.option("--algorithm", metavar="ID", help="By this algorithm.")
+@click.option("--since", metavar="TIME", help="Made at this time or later (UTC unless it says otherwise).")
+@click.option("--limit", default=100, show_default=True)
+@_with_store
+def list_(
+    database: str,
+    keys: Path,
+    as_json: bool,
+    case: str | None,
+    subject: str | None,
+    algorithm: str | None,
+    since: str | None,
+    limit: int,
+) -> None:
+    """Decisions, the latest first."""
+    store = _open(database, keys)
+    with store.engine.connect() as connection:
+        if case is not None:
+            found = store.of_case(connection, case)[::-1]
+        elif subject is not None:
+            found = store.of_subject(connection, store.pseudonym(subject))
+        else:
+            found = store.listed(connection, since=_time(since), limit=limit, algorithm=algorithm)
+    rows = [_row(one) for one in found[:limit]]
+    if as_json:
+        _print(rows)
+    for row in () if as_json else rows:
+        click.echo(f"{row['id']}  {row['decided_at']}  {row['effect']:8} {row['step']:24} {row['case']}")
+
+
+def _row(stored: Stored) -> dict[str, Any]:
+    said = stored.record.to_json()
+    names = (
+        "id",
+        "decided_at",
+        "kind",
+        "automation",
+        "effect",
+        "step",
+        "case",
+        "authority",
+        "algorithm",
+        "supersedes",
+    )
+    return {name: said[name] for name in names}
+
+
+@command.command()
+@click.argument("decision")
+@click.option("--open", "is_open", is_flag=True, help="With sealed values in clear.")
+@_with_store
+def show(database: str, keys: Path, as_json: bool, decision: str, is_open: bool) -> None:
+    """One DECISION with all its fields, and the newer one that took its place."""
+    store = _open(database, keys)
+    with store.engine.connect() as connection:
+        said = bundle_of(store, connection, decision)["record"]
+        said["superseded_by"] = store.superseded_by(connection, decision)
+        opened = open_values(store, connection, decision) if is_open else {}
+    said = _opened(said, {ref: one.value for ref, one in opened.items()})
+    click.echo(json.dumps(said, ensure_ascii=False, indent=None if as_json else 2))
+
+
+def _opened(part: Any, values: dict[str, Any]) -> Any:
+    if isinstance(part, dict):
+        if set(part) == {"sealed", "sha256"} and part["sealed"] in values:
+            return values[part["sealed"]]
+        return {name: _opened(one, values) for name, one in part.items()}
+    return [_opened(one, values) for one in part] if isinstance(part, list) else part
+
+
+@command.command()
+@click.argument("decision")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write there, not to the terminal."
+)
+@click.option(
+    "--open",
+    "is_open",
+    is_flag=True,
+    help="With openings of all sealed values: for the person, an auditor, a court.",
+)
+@click.option(
+    "--since", type=int, metavar="SIZE", help="Prove that the log has grown from a head of this size."
+)
+@_with_store
+def bundle(
+    database: str,
+    keys: Path,
+    as_json: bool,
+    decision: str,
+    output: Path | None,
+    is_open: bool,
+    since: int | None,
+) -> None:
+    """The evidence of a DECISION in one file (always JSON), that verify_decision.py checks."""
+    store = _open(database, keys)
+    with store.engine.connect() as connection:
+        made = bundle_of(store, connection, decision, open_refs=None if is_open else (), since=since)
+    if output is None:
+        click.echo(render_bundle(made), nl=False)
+    else:
+        output.write_bytes(render_bundle(made))
+
+
+@command.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--trust",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificates you believe, PEM.",
+)
+@click.option(
+    "--head", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A checkpoint you kept."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_context
+def verify(context: click.Context, file: Path, trust: Path | None, head: Path | None, as_json: bool) -> None:
+    """Check a bundle FILE as the stand-alone verifier does."""
+    kept = None if head is None else head.read_text("utf-8")
+    found = verify_bundle(file.read_bytes(), _certificates(trust), head=kept)
+    verdicts = {finding.verdict for finding in found}
+    if as_json:
+        _print([asdict(finding) for finding in found])
+    for finding in () if as_json else found:
+        click.echo(f"{finding.verdict}: {finding.text}")
+    context.exit(1 if "broken" in verdicts else 2 if "unknown" in verdicts else 0)
+
+
+@command.command()
+def verifier() -> None:
+    """Print the stand-alone verifier: one file of Python, to be given away."""
+    click.echo(verifier_file().read_text("utf-8"), nl=False)
+
+
+@command.command("replay")
+@click.argument("decision")
+@click.option(
+    "--trust",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificates you believe, PEM.",
+)
+@click.option("--keep", is_flag=True, help="Write the result down: it counts in the public match rate.")
+@_with_store
+@click.pass_context
+def replay_(
+    context: click.Context,
+    database: str,
+    keys: Path,
+    as_json: bool,
+    decision: str,
+    trust: Path | None,
+    keep: bool,
+) -> None:
+    """Make a DECISION again out of its evidence: equal byte for byte, or the first node that differs."""
+    store = _open(database, keys)
+    with _rules() as engine:
+        report = _replayed(store, decision, engine, _certificates(trust))
+    if keep:
+        keep_replay(store, report)
+    if as_json:
+        _print(report.to_json())
+    else:
+        for step in report.steps:
+            click.echo(f"{step.number} {step.verdict}: {step.text}")
+        if report.difference is not None:
+            click.echo(
+                f"recorded: {report.difference['recorded']}\nreplayed: {report.difference['replayed']}"
+            )
+        click.echo(report.result)
+    context.exit(EXIT_STATUS[report.result])
+
+
+def _rules() -> Any:  # RuleEngine, imported late: most commands run no rules
+    from sild.rule_engine import RuleEngine
+
+    return RuleEngine(workers=1)
+
+
+def _replayed(store: DecisionStore, decision: str, engine: RunsRules, trusted: list[bytes]) -> ReplayReport:
+    with store.engine.connect() as connection:
+        made = bundle_of(store, connection, decision, open_refs=None)
+    return replay(made, engine=engine, trusted=trusted)
+
+
+@command.command()
+@click.argument("sample")
+@click.option("--publish", is_flag=True, help="Fix the sample and print its seed, before anything is drawn.")
+@click.option("--begins", metavar="TIME", help="With --publish: of decisions from this time on,")
+@click.option("--ends", metavar="TIME", help="and before this one.")
+@click.option("--size", default=20, show_default=True)
+@_with_store
+@click.pass_context
+def sample(
+    context: click.Context,
+    database: str,
+    keys: Path,
+    as_json: bool,
+    sample: str,
+    publish: bool,
+    begins: str | None,
+    ends: str | None,
+    size: int,
+) -> None:
+    """Draw SAMPLE, published earlier, and replay it; what was replayed already is not again."""
+    store = _open(database, keys)
+    if publish:
+        begin, end = _time(begins), _time(ends)
+        if begin is None or end is None or begin >= end:
+            raise click.UsageError("--publish needs --begins and a later --ends")
+        made = publish_sample(store, sample, begins=begin, ends=end, size=size)
+        said = {"sample": made.id, "seed": made.seed}
+        _print(said) if as_json else click.echo(f"{made.id}: seed {made.seed}")
+        return
+    with store.engine.connect() as connection:
+        drawn = find_sample(connection, sample)
+    with _rules() as engine:
+        rate = run_sample(store, drawn, lambda decision: _replayed(store, decision, engine, []))
+    if as_json:
+        _print({"sample": sample, "seed": drawn.seed, **asdict(rate), "percent": rate.percent})
+    else:
+        click.echo(f"{rate.matched} equal, {rate.mismatched} not, {rate.impossible} cannot be told")
+    context.exit(1 if rate.mismatched else 0 if rate.matched else 2)
+
+
+@command.command("shred")
+@click.argument("values", nargs=-1)
+@click.option("--decision", help="All sealed values of this decision.")
+@click.option(
+    "--expired", metavar="DATE", help="All whose decisions need not be retained any more on that day."
+)
+@click.option("--ground", required=True, help="Why: it stands in the log for ever.")
+@click.confirmation_option(prompt="What is shredded cannot be brought back. Go on?")
+@_with_store
+def shred_(
+    database: str,
+    keys: Path,
+    as_json: bool,
+    values: tuple[str, ...],
+    decision: str | None,
+    expired: str | None,
+    ground: str,
+) -> None:
+    """Destroy key and salt of sealed VALUES. Records, hashes and proofs stay as they are."""
+    store = _open(database, keys)
+    refs = set(values)
+    with store.engine.connect() as connection:
+        if decision is not None:
+            refs |= open_values(store, connection, decision).keys()
+        if expired is not None:
+            refs |= set(expired_values(connection, date.fromisoformat(expired)))
+    destroyed = shred(store, refs, ground=ground)
+    _print({"shredded": destroyed}) if as_json else click.echo(f"{destroyed} values are gone")
+
+
+def _certificates(file: Path | None) -> list[bytes]:
+    if file is None:
+        return []
+    try:
+        return [der(one) for one in x509.load_pem_x509_certificates(file.read_bytes())]
+    except ValueError:
+        raise CallerError(f"{file}: no certificates in PEM") from None
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_xml_datetime(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time; write 2026-03-02T09:00:00Z") from None
+
+
+def _print(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,104 @@
+"""`sild decisions`: what an official, an auditor and a night job type."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sild.cli import cli
+from sild.errors import CallerError
+from sild.rule_engine import RuleEngine
+from sild.rules import load_package
+
+from .test_replay import AT, OUTPUTS, PACKAGE, SITUATION, World
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    directory = tmp_path_factory.mktemp("body")
+    package = load_package(max(PACKAGE.iterdir()))
+    with RuleEngine(workers=1) as engine:
+        world = World(directory, package, engine.evaluate(package, SITUATION, OUTPUTS, at=AT))
+    decision = world.decide()
+    world.decide("case-2")
+    (directory / "decisions.keys").write_bytes(b"k" * 32)
+    (directory / "trust.pem").write_bytes(world.root.certificate.public_bytes(Encoding.PEM))
+    world.store.engine.dispose()
+    return directory, decision
+
+
+def run(directory: Path, *arguments: str, **options: Any) -> Result:
+    store = ["--database", str(directory / "d.db"), "--keys", str(directory / "decisions.keys")]
+    return CliRunner().invoke(cli, ["decisions", *arguments, *store], catch_exceptions=False, **options)
+
+
+def test_list_and_show(decided: tuple[Path, str]) -> None:
+    directory, decision = decided
+    listed = json.loads(run(directory, "list", "--json").output)
+    assert {one["case"] for one in listed} == {"case-1", "case-2"}
+    assert decision in run(directory, "list", "--subject", "49001010005").output
+    assert run(directory, "list", "--subject", "49001010006").output == ""
+    assert decision in run(directory, "list", "--case", "case-1", "--since", "2026-01-01T00:00:00Z").output
+    assert "1234.57" not in run(directory, "show", decision).output
+    shown = json.loads(run(directory, "show", decision, "--open", "--json").output)
+    assert any(one["value"] == "1234.57" for one in shown["inputs"])
+    with pytest.raises(CallerError):
+        run(directory, "show", "019cadc6-0000-7000-8000-000000000000")
+
+
+def test_bundle_and_verify(decided: tuple[Path, str], tmp_path: Path) -> None:
+    directory, decision = decided
+    file, trust = tmp_path / "bundle.json", str(directory / "trust.pem")
+    assert run(directory, "bundle", decision, "--output", str(file)).exit_code == 0
+    checked = CliRunner().invoke(cli, ["decisions", "verify", str(file), "--trust", trust])
+    assert checked.exit_code == 2  # no checkpoint covers it yet
+    assert "no checkpoint covers it" in checked.output
+    file.write_bytes(file.read_bytes().replace(b"grant", b"grand", 1))
+    found = CliRunner().invoke(cli, ["decisions", "verify", str(file), "--json"])
+    assert (found.exit_code, json.loads(found.output)[-1]["verdict"]) == (1, "broken")
+    program = CliRunner().invoke(cli, ["decisions", "verifier"]).output
+    (tmp_path / "v.py").write_text(program, "utf-8")
+    assert (
+        subprocess.run([sys.executable, "-I", tmp_path / "v.py", file], capture_output=True).returncode == 1
+    )
+
+
+def test_replay_and_sample(decided: tuple[Path, str]) -> None:
+    directory, decision = decided
+    done = run(directory, "replay", decision, "--keep")
+    assert done.exit_code == 0 and "byte for byte" in done.output
+    assert json.loads(run(directory, "replay", decision, "--json").output)["result"] == "match"
+    when = ["--begins", "2026-03-02T00:00:00Z", "--ends", "2026-03-03T00:00:00Z", "--size", "1"]
+    assert "seed" in run(directory, "sample", "2026-03-02", "--publish", *when).output
+    assert run(directory, "sample", "x", "--publish").exit_code == 2
+    drawn = run(directory, "sample", "2026-03-02", "--json")
+    assert (drawn.exit_code, json.loads(drawn.output)["percent"]) == (0, 100)
+    with pytest.raises(CallerError):
+        run(directory, "sample", "never-published")
+
+
+def test_shred(decided: tuple[Path, str]) -> None:
+    directory, _ = decided
+    decision = json.loads(run(directory, "list", "--case", "case-2", "--json").output)[0]["id"]
+    assert run(directory, "shred", "--decision", decision, "--ground", "GDPR 17", input="n\n").exit_code != 0
+    done = run(directory, "shred", "--decision", decision, "--ground", "GDPR 17", "--yes", "--json")
+    assert json.loads(done.output)["shredded"] > 10
+    again = run(directory, "replay", decision)
+    assert (again.exit_code, again.output.split()[-1]) == (2, "impossible")
+    assert json.loads(
+        run(directory, "shred", "--expired", "2020-01-01", "--ground", "x", "--yes", "--json").output
+    ) == {"shredded": 0}
+
+
+def test_a_database_that_is_not_there_is_not_made(decided: tuple[Path, str], tmp_path: Path) -> None:
+    (tmp_path / "decisions.keys").write_bytes(b"k" * 32)
+    with pytest.raises(CallerError):
+        run(tmp_path, "list")
+    assert not (tmp_path / "d.db").exists()
