@@ -9,6 +9,7 @@ from typing import Literal
 from sild.assistant.index import Found, Index
 from sild.assistant.intents import intent_of
 from sild.assistant.passages import Passage
+from sild.assistant.steps import without_addresses
 from sild.assistant.words import content_terms, tokens
 
 __all__ = ["MAX_QUESTION", "Answer", "Assistant", "Outcome"]
@@ -19,6 +20,8 @@ ENOUGH = {"et": 0.48, "en": 0.5, "vi": 0.44}
 """Support from which a passage answers, by language: calibrated on the tuning questions, see docs/assistant.md."""
 BESIDE = 0.75
 """Share of the best one's support from which another passage is quoted beside it."""
+A_LITTLE = 0.2
+"""Support from which a search result is worth a look, though it is no answer."""
 QUOTES = 3
 RESULTS = 4
 
@@ -61,13 +64,14 @@ class Assistant:
         intent = intent_of(question)
         if intent.orders:
             return Answer("orders", language)
-        found = self.index.search(question, language)
+        found = self.index.search(without_addresses(question), language)
         understood = found[0].language if found else language
         if intent.others and not intent.cases:
             return Answer("others", understood)
         quotes = self._quotes(found) if content_terms(question, understood) else ()
-        results = tuple(one for one in found if one not in quotes)[:RESULTS] if not quotes else ()
         outcome: Outcome = "own" if intent.own else "answer" if quotes else "unknown"
+        near = (one for one in found if one.support >= A_LITTLE)
+        results = tuple(near)[:RESULTS] if outcome == "unknown" else ()
         return Answer(outcome, understood, quotes, results, intent.own, intent.cases)
 
     def _quotes(self, found: Sequence[Found]) -> tuple[Found, ...]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from sild.assistant.passages import LANGUAGES, Passage
 from sild.assistant.words import (
+    content_pairs,
     content_terms,
     folded,
     folded_terms,
@@ -38,7 +39,7 @@ WEIGHTS = (2.0, 1.0, 1.5)
 """Of title, text, and words people use for it."""
 COMPOUND = 0.7
 """What a word counts that is a part of a compound, or has it as one."""
-PAIR = 0.35
+PAIR = 0.5
 """Weight of two Vietnamese syllables side by side: `thất nghiệp` is a word, `thất` and `nghiệp` are none."""
 UNKNOWN = 0.75
 """Weight of a word that stands nowhere, as a share of the rarest known one's."""
@@ -143,10 +144,9 @@ class _OneLanguage:
                         near[other] = max(near.get(other, 0.0), COMPOUND)
             asked.append((self._unknown_weight, near))
         if self.language == "vi":
-            pairs = [pair for pair in folded_terms(question, "vi") if "_" in pair]
             asked += [
                 (PAIR * self._weight.get(pair, self._unknown_weight), {pair: 1.0})
-                for pair in dict.fromkeys(pairs)
+                for pair in content_pairs(question, "vi")
             ]
         return asked
 

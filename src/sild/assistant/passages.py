@@ -27,6 +27,7 @@ __all__ = [
     "law_passages",
     "parse_act",
     "parse_topics",
+    "remedy_passages",
 ]
 
 Kind = Literal["clause", "service", "help"]
@@ -164,6 +165,23 @@ def help_passages(topics: Sequence[Topic], profile: Profile, texts: Texts) -> It
             service=topic.service,
             law=topic.law,
         )
+
+
+def remedy_passages(profile: Profile, texts: Texts) -> Iterator[Passage]:
+    """What a person may do against a decision, as the profile says."""
+    for name, remedy in profile.remedies.items():
+        words = {
+            tag: texts.speaker(tag)(
+                "passage.remedy",
+                name=remedy.name[tag],
+                body=remedy.body[tag],
+                days=_days(remedy.deadline, tag, texts),
+                basis=remedy.deadline.basis,
+            )
+            for tag in LANGUAGES
+        }
+        asked = {tag: texts.speaker(tag)("passage.remedy_asked") for tag in LANGUAGES}
+        yield Passage(f"remedy:{name}", "help", remedy.name, words, "/home", asked)
 
 
 def _filled(text: str, language: str, profile: Profile, texts: Texts) -> str:

@@ -17,6 +17,7 @@ from sild.assistant.passages import (
     law_passages,
     parse_act,
     parse_topics,
+    remedy_passages,
 )
 from sild.catalogue import Profile, PublicService, Screen
 from sild.errors import CallerError
@@ -48,6 +49,7 @@ def load_passages(
     found = (
         *help_passages(topics, profile, texts),
         *catalogue_passages(services, screens, profile, texts),
+        *remedy_passages(profile, texts),
         *law_passages(load_acts(profile.country)),
     )
     ids = [passage.id for passage in found]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sild.assistant.words import clean, folded
 
-__all__ = ["Step", "step_for"]
+__all__ = ["Step", "step_for", "without_addresses"]
 
 _NAMED = re.compile(
     r"\b([A-ZÕÄÖÜŠŽ][^\W\d_]+(?: (?:mnt|tn|tee|pst))?) (\d{1,4}[a-z]?(?:-\d{1,4})?)\b(?:,? ([A-ZÕÄÖÜŠŽ][^\W\d_]+))?"
@@ -63,6 +63,13 @@ def _place(said: Sequence[str]) -> Mapping[str, Sequence[str]]:
         if (address := _address(text)) is not None:
             return {"where": ["here"], "words": [address]}
     return {"where": ["here"]}
+
+
+def without_addresses(text: str) -> str:
+    """A question without the address it names: that is no word of the matter."""
+    for form in (_NAMED, _NUMBER_FIRST, _AFTER_TO):
+        text = form.sub(lambda found: found[0] if found[1].lower() in _NOT_STREETS else " ", text)
+    return text
 
 
 def _address(text: str) -> str | None:

@@ -15,7 +15,16 @@ from pathlib import Path
 
 import Stemmer
 
-__all__ = ["clean", "content_terms", "folded", "folded_terms", "letters", "syllables_or_stems", "tokens"]
+__all__ = [
+    "clean",
+    "content_pairs",
+    "content_terms",
+    "folded",
+    "folded_terms",
+    "letters",
+    "syllables_or_stems",
+    "tokens",
+]
 
 MAX_TOKENS = 80
 """Of a question; what stands behind is not searched for."""
@@ -68,10 +77,26 @@ def _folded_stopwords(language: str) -> frozenset[str]:
 def content_terms(text: str, language: str) -> list[str]:
     """The words that say something, as stems (syllables in Vietnamese), once each, in their order."""
     words = tokens(text)[:MAX_TOKENS]
+    empty = _says_nothing(words, language)
+    return list(dict.fromkeys(_stem(word, language) for word in words if word not in empty))
+
+
+def content_pairs(text: str, language: str) -> list[str]:
+    """Neighbours that both say something, without their marks: `thất nghiệp` -> `that_nghiep`."""
+    words = tokens(text)[:MAX_TOKENS]
+    empty = _says_nothing(words, language)
+    both = zip(words, words[1:], strict=False)
+    return list(
+        dict.fromkeys(
+            folded(f"{one}_{other}") for one, other in both if one not in empty and other not in empty
+        )
+    )
+
+
+def _says_nothing(words: list[str], language: str) -> frozenset[str]:
+    """Stop words; of somebody who writes no marks those without marks, too."""
     has_marks = folded("".join(words)) != "".join(words)
-    empty = STOPWORDS[language] if has_marks else _folded_stopwords(language) | STOPWORDS[language]
-    words = [word for word in words if word not in empty]
-    return list(dict.fromkeys(_stem(word, language) for word in words))
+    return STOPWORDS[language] if has_marks else STOPWORDS[language] | _folded_stopwords(language)
 
 
 def syllables_or_stems(text: str, language: str) -> list[str]:
