@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import openai
 import pytest
-from support.ai_providers import REPORTED
-from support.ai_world import World, gateway_world
 
 from sild.gateway_client import GatewayRefused
+from support.ai_providers import REPORTED
+from support.ai_world import World, gateway_world
 
 
 @pytest.fixture(scope="module")

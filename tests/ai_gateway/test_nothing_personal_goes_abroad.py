@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.ai_world import PROFILE, World, gateway_world
 
 from sild.ai_gateway import GatewaySettings
 from sild.gateway_client import GatewayRefused, NoModel
+from support.ai_world import PROFILE, World, gateway_world
 
 PERSONAL = {
     "isikukood": "isikukood 37605030299",

@@ -7,6 +7,7 @@ keep every byte that reached them, so that a test can say what did and what did 
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -194,3 +195,19 @@ def foreign(kind: str, host: str = "127.0.0.1", port: int = 0) -> Iterator[Forei
         yield server
     finally:
         server.close()
+
+
+def main(kind: str, host: str, port: int) -> None:
+    """A foreign party as a process: says that it serves, then one JSON line for each request."""
+    server = Foreign(kind, host, port)
+    print(json.dumps({"url": server.url}), flush=True)
+    told = 0
+    while True:
+        time.sleep(0.05)
+        for _path, _headers, body in server.requests[told:]:
+            told += 1
+            print(body, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from support.ai_providers import Foreign, foreign
 from sild.ai_gateway import Gateway, GatewaySettings, gateway_app, metrics_app, open_parts
 from sild.asgi import serve_application
 from sild.gateway_client import Completion, GatewayClient
+from support.ai_providers import Foreign, foreign
 
 PROFILE = {
     "region": "EU", "zero_retention": True, "no_training": True, "contract": "RHR-1",
@@ -46,6 +46,7 @@ PROMPTS = {
         messages:
           - {role: system, text: Answer shortly.}
           - {role: user, text: "{{ question }}"}
+        output: {most_tokens: 40}
     """,
     "sort/1": """
         id: sort
@@ -80,6 +81,7 @@ PROMPTS = {
           age: {class: abstraction, type: choice, choices: ["0-18", "19-64", "65-"], country: VN}
         messages:
           - {role: user, text: "Write for {{ age }}."}
+        output: {most_tokens: 40}
     """,
     "benefit/1": """
         id: benefit
@@ -124,7 +126,7 @@ class World:
         return GatewayClient(self.url, key or self.key, seconds=seconds)
 
     def complete(self, template: str, **slots: str) -> Completion:
-        return self.client().complete(template, slots)
+        return self.client(seconds=60.0).complete(template, slots)
 
     def new_key(self, *templates: str, **more: Any) -> str:
         wanted = {"purpose": "plain words", "algorithm": "plain-words", "made_by": "test", **more}
@@ -133,7 +135,7 @@ class World:
 
     def ledger(self) -> list[dict[str, Any]]:
         day = self.now[0].date()
-        return self.gateway.parts.store.ledger(since=day - timedelta(days=1), until=day + timedelta(days=1))
+        return self.gateway.parts.store.ledger(since=day - timedelta(days=1), until=day)
 
 
 def settings(
