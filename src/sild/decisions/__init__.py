@@ -4,7 +4,8 @@ store.decide(connection, draft)      # in the transaction of the effect: record,
 await checkpointer.run()             # Merkle tree over all of them, its head signed and time-stamped, in batches
 store.bundle(connection, decision)   # what examples/verify_decision.py checks with the standard library alone
 
-record.py       the fields of a decision, 1 to 11    sealing.py    the body's seal, the chain of a case
+record.py       a decision, fields 1 to 11           fields.py     what they are made of
+sealing.py      the body's seal, a case's chain      drafting.py   from draft to fields, secrets sealed
 values.py       sealed values                        shredding.py  how they are opened and destroyed
 store.py        all of it in the owner's database    merkle.py     the tree and its proofs
 checkpoints.py  its signed, time-stamped heads       bundle.py     what is given away, field 12 in it
@@ -26,16 +27,12 @@ from sild.decisions.algorithms import AlgorithmEntry, load_algorithms, parse_alg
 from sild.decisions.bundle import bundle_of, render_bundle
 from sild.decisions.canonical import canonical_json, sha256_of
 from sild.decisions.checkpoints import Checkpointer, Stamp, TimeStampClient
-from sild.decisions.figures import Figures, figures_of
-from sild.decisions.from_rules import Evidence, counterfactuals_of, fields_of, inputs_of, outcome_items
-from sild.decisions.record import (
+from sild.decisions.fields import (
     Algorithm,
     Competence,
     Consideration,
     Counterfactual,
-    DecisionRecord,
     Delivery,
-    Draft,
     Hearing,
     HumanStep,
     Input,
@@ -55,6 +52,9 @@ from sild.decisions.record import (
     Subject,
     Unknown,
 )
+from sild.decisions.figures import Figures, figures_of
+from sild.decisions.from_rules import Evidence, counterfactuals_of, fields_of, inputs_of, outcome_items
+from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.replay import FindMessage, ReplayReport, RunsRules, Step, replay
 from sild.decisions.samples import (
     MatchRate,

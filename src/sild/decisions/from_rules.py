@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sild.decisions.record import (
+from sild.decisions.fields import (
     Counterfactual,
-    DecisionRecord,
     Input,
     OutcomeItem,
     Parameter,
@@ -24,6 +23,7 @@ from sild.decisions.record import (
     Secret,
     Unknown,
 )
+from sild.decisions.record import DecisionRecord
 from sild.rules import Asked, Evaluation, RulePackage, reasons
 from sild.rules import Counterfactual as NeededChange
 

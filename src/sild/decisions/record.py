@@ -7,305 +7,46 @@ as text, or a list of these; money is a decimal string. A `Sealed` value stands 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from sild.decisions.canonical import canonical_json, sha256_of
+from sild.decisions.fields import (
+    Algorithm,
+    Competence,
+    Consideration,
+    Counterfactual,
+    Delivery,
+    Hearing,
+    HumanStep,
+    Input,
+    Instant,
+    LegalBasis,
+    ModelCall,
+    Outcome,
+    Parameter,
+    Part,
+    Reason,
+    Remedy,
+    Representation,
+    Retention,
+    Rounding,
+    RuleRef,
+    Sealed,
+    Subject,
+    Trace,
+    Unknown,
+)
 from sild.decisions.identifiers import uuid7_time
 
-__all__ = [
-    "Algorithm",
-    "Competence",
-    "Consideration",
-    "Counterfactual",
-    "DecisionRecord",
-    "Delivery",
-    "Draft",
-    "Hearing",
-    "HumanStep",
-    "Input",
-    "LegalBasis",
-    "ModelCall",
-    "Outcome",
-    "OutcomeItem",
-    "Parameter",
-    "Reason",
-    "Remedy",
-    "Representation",
-    "Retention",
-    "Rounding",
-    "RuleRef",
-    "Sealed",
-    "Secret",
-    "Subject",
-    "Trace",
-    "Unknown",
-]
+__all__ = ["DecisionRecord", "Draft"]
 
-MONEY = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
-Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Text = Mapping[str, str]
-"""By language."""
-
-
-def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True, validate_by_alias=True
-    )
-
-
-class Secret(_Part):
-    """A value that a record shall not show: the store seals it. Only in a draft."""
-
-    secret: str | int | bool | list[str] | None
-
-
-class Sealed(_Part):
-    """sealed: where the value is, as long as it is.  sha256: salted commitment, so that nobody can guess the value from it."""
-
-    sealed: str
-    sha256: Hash
-
-
-Value = str | int | bool | None | list[str]
-Held = Value | Sealed | Secret
-
-
-class Competence(_Part):
-    """What made this body competent on the day. valid_on: the day whose law was applied."""
-
-    law: str
-    article: str
-    delegation: str | None = None
-    division: str | None = None
-    valid_on: date
-
-
-class Algorithm(_Part):
-    """Of the algorithm register."""
-
-    id: str
-    version: str
-
-
-class Subject(_Part):
-    ref: Annotated[str, StringConstraints(pattern=r"^p-[0-9a-f]{40}$")]
-    role: str
-
-
-class Representation(_Part):
-    mandate: str
-    chain_sha256: Hash
-
-
-class LegalBasis(_Part):
-    """version_date: of the consolidated text.  uri: ELI, or the number of a Vietnamese act."""
-
-    instrument: str
-    article: str
-    version_date: date | None = None
-    uri: str
-
-
-class Input(_Part):
-    """One fact the decision rests on.
-
-    name: in the situation of the rules its path, `persons/mother/income/2025-01`; a role of a group `families/f1/children`.
-    message_id: of the exchange; for what a model said, the id of its call.  sha256: of the value's canonical form, or its commitment.
-    """
-
-    name: str
-    type: str
-    value: Held
-    sha256: Hash | None = None
-    register_: str | None = Field(default=None, alias="register")
-    message_id: str | None = None
-    valid_at: date | None = None
-    fetched_at: Instant | None = None
-    asserted_by: Literal["register", "person", "model", "official"] = "register"
-    quality: str | None = None
-
-
-class Unknown(_Part):
-    """A fact that was not there. asked_of: who should have it.  blocking: the outcome waited for it."""
-
-    name: str
-    asked_of: str
-    blocking: bool
-
-
-class RuleRef(_Part):
-    package: str
-    version: str
-    sha256: Hash
-
-
-class Parameter(_Part):
-    path: str
-    value: str | int | bool | None
-    valid_from: date | None = None
-    article: str
-
-
-class Trace(_Part):
-    """root: salted commitment to the trace, all of whose values it holds.  blob: where it is sealed.  nodes: how many."""
-
-    root: Hash
-    blob: str
-    nodes: int
-
-
-class Rounding(_Part):
-    node: str
-    before: Held
-    after: Held
-    step: str
-    mode: str
-    article: str
-
-
-class ModelCall(_Part):
-    """output_sha256: as the hash of the input that holds what it said, where it was used as one."""
-
-    call_id: str
-    purpose: str
-    provider: str
-    model: str
-    reported_version: str | None = None
-    location: str
-    parameters: Mapping[str, str | int | bool | None] = {}
-    seed: int | None = None
-    template_id: str
-    template_sha256: Hash
-    input_classes: tuple[str, ...] = ()
-    redactions: int = 0
-    output_sha256: Hash | None = None
-    schema_: str | None = Field(default=None, alias="schema")
-    validation: str
-    used_as_input: bool = False
-
-
-class HumanStep(_Part):
-    """view_sha256: of what was on the screen.  provisional_view: what the official thought before seeing a suggestion."""
-
-    official: str
-    role: str
-    qualification: str | None = None
-    device_posture: str | None = None
-    view_sha256: Hash
-    provisional_view: Held = None
-    action: Literal["confirm", "change", "return", "override"]
-    reason_code: str | None = None
-    reason_text: Held = None
-    seconds: int
-
-
-class Consideration(_Part):
-    """What was weighed, and how it came out (HMS § 56: in exercising discretion)."""
-
-    code: str
-    article: str | None = None
-    text: Mapping[str, str] | Held
-
-
-class Hearing(_Part):
-    required: bool
-    notice_id: str | None = None
-    answer_id: str | None = None
-    waiver_ground: str | None = None
-
-
-class Reason(_Part):
-    """inputs: names of the facts it rests on."""
-
-    code: str
-    article: str
-    inputs: tuple[str, ...] = ()
-    text: Mapping[str, Held]
-    origin: Literal["trace", "official"]
-
-
-class OutcomeItem(_Part):
-    """name: of a rule's output its path, `persons/child/allowance/2025-01`.  value: of `money` a decimal string."""
-
-    name: str
-    type: Literal["money", "int", "date", "text", "bool", "instant"]
-    value: Held
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
-    begins: date | None = None
-    ends: date | None = None
-
-    @model_validator(mode="after")
-    def _money(self) -> Self:
-        if self.type == "money":
-            if self.currency is None:
-                raise ValueError(f"{self.name}: money has a currency")
-            if isinstance(self.value, str) and not MONEY.fullmatch(self.value):
-                raise ValueError(f"{self.name}: money is a decimal string")
-            if isinstance(self.value, int | list):
-                raise ValueError(f"{self.name}: money is a decimal string")
-        return self
-
-
-class Outcome(_Part):
-    type: str
-    items: tuple[OutcomeItem, ...] = ()
-
-
-class Counterfactual(_Part):
-    """The least that would have had to be otherwise."""
-
-    input: str
-    needed: Held
-
-
-class Remedy(_Part):
-    """body: who hears it, by language.  deadline: the last day.  form: a link.  suspends: the effect waits for the answer."""
-
-    body: Text
-    deadline: date
-    form: str
-    suspends: bool
-
-
-class Delivery(_Part):
-    """Here as planned; what became of it is written beside the record (`store.delivered`)."""
-
-    channel: str
-    language: str
-    delivered_at: Instant | None = None
-    opened_at: Instant | None = None
-
-
-class Retention(_Part):
-    """until: None, for ever.  Then the sealed values are shredded."""
-
-    until: date | None
-    ground: str
-
-
-class _Body(_Part):
+class _Body(Part):
     kind: Literal["rule", "model_assisted", "human"]
     automation: Annotated[int, Field(ge=0, le=4)]
     effect: Literal["offer", "grant", "partial", "refuse", "demand", "hold", "correct"]

@@ -17,8 +17,12 @@ from typing import Any, Literal, Protocol
 
 from sild.decisions.bundle import render_bundle
 from sild.decisions.canonical import canonical_json
+from sild.decisions.fields import (
+    OutcomeItem,
+    Sealed,
+)
 from sild.decisions.from_rules import asked_of, situation_of
-from sild.decisions.record import DecisionRecord, OutcomeItem, Sealed
+from sild.decisions.record import DecisionRecord
 from sild.decisions.verifying import verify_bundle
 from sild.errors import PlatformError
 from sild.rules import Asked, Evaluation, Node, RulePackage, Situation, Trace, first_difference, parse_package

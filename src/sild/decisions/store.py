@@ -22,10 +22,11 @@ from sqlalchemy.exc import IntegrityError
 from sild.clock import Clock, system_clock
 from sild.decisions import tables
 from sild.decisions.canonical import canonical_json, instant_text, sha256_of
+from sild.decisions.drafting import input_rows, invalid, seal_draft, subject_rows
 from sild.decisions.identifiers import pseudonym, uuid7
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.sealing import Sealer, leaf_content, link_of, sealer_id
-from sild.decisions.values import BodyKeys, seal_value
+from sild.decisions.values import BodyKeys
 from sild.errors import CallerError, Unavailable
 from sild.pki import der
 
@@ -84,7 +85,7 @@ class DecisionStore:
         if last is not None and at < last.decided_at:
             raise Unavailable("the clock is behind the case's last decision", code="clock_behind")
         record_id = uuid7(at, self._random(10))
-        fields, sealed = self._seal_secrets(draft, str(record_id))
+        fields, sealed = seal_draft(draft, record=str(record_id), keys=self.keys, at=at, random=self._random)
         try:
             record = DecisionRecord.model_validate({**fields, "id": record_id, "decided_at": at})
             link = link_of(
@@ -122,54 +123,6 @@ class DecisionStore:
         )
         row = connection.execute(query).one_or_none()
         return None if row is None else _Last(*row)
-
-    def _seal_secrets(self, draft: Draft, record: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """The draft's fields with every secret sealed, and the rows of values and keys."""
-        rows: list[dict[str, Any]] = []
-
-        def seal(value: object, place: str) -> tuple[str, str]:
-            ref = str(uuid7(self.clock(), self._random(10)))
-            row = seal_value(value, ref=ref, record=record, keys=self.keys, random=self._random)
-            rows.append(
-                {
-                    "ref": ref,
-                    "record": record,
-                    "place": place,
-                    "nonce": row.nonce,
-                    "content": row.content,
-                    "key": row.wrapped,
-                }
-            )
-            return ref, row.sha256
-
-        def walk(part: Any, place: str) -> Any:
-            if isinstance(part, dict):
-                if set(part) == {"secret"}:
-                    ref, sha256 = seal(part["secret"], place)
-                    return {"sealed": ref, "sha256": sha256}
-                return {name: walk(value, f"{place}/{name}") for name, value in part.items()}
-            if isinstance(part, list):
-                return [walk(value, f"{place}/{number}") for number, value in enumerate(part)]
-            return part
-
-        try:
-            trace = None if draft.trace is None else json.loads(canonical_json(dict(draft.trace)))
-            fields: dict[str, Any] = walk(draft.model_dump(mode="json", exclude={"trace"}), "")
-            if trace is not None:
-                ref, root = seal(trace, "/trace")
-                fields["trace"] = {"root": root, "blob": ref, "nodes": len(trace.get("nodes", ()))}
-            for one in fields["inputs"]:
-                if one["sha256"] is None or isinstance(one["value"], dict):
-                    one["sha256"] = (
-                        one["value"]["sha256"] if isinstance(one["value"], dict) else sha256_of(one["value"])
-                    )
-        except ValueError as error:
-            raise CallerError(f"no decision: {error}", code="invalid_decision") from None
-        said = {one["message_id"]: one["sha256"] for one in fields["inputs"] if one["asserted_by"] == "model"}
-        for call in fields["model_calls"]:
-            if call["used_as_input"] and call["call_id"] in said:
-                call["output_sha256"] = said[call["call_id"]]
-        return fields, rows
 
     def _check_superseded(self, connection: Connection, record: DecisionRecord) -> None:
         if record.supersedes is None:
@@ -213,8 +166,8 @@ class DecisionStore:
             "retain_until": record.retention.until,
         }
         connection.execute(insert(tables.records).values(row))
-        _add(connection, tables.subjects, _subject_rows(record))
-        _add(connection, tables.inputs, _input_rows(record))
+        _add(connection, tables.subjects, subject_rows(record))
+        _add(connection, tables.inputs, input_rows(record))
         _add(
             connection, tables.values, [{name: one[name] for name in one if name != "key"} for one in sealed]
         )
@@ -385,15 +338,6 @@ class _Last:
     decided_at: datetime
 
 
-def invalid(error: ValidationError) -> CallerError:
-    """Says which field and why, and no value."""
-    wrong = "; ".join(
-        f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
-        for fault in error.errors(include_input=False, include_url=False)[:5]
-    )
-    return CallerError(f"no decision: {wrong}", code="invalid_decision")
-
-
 def add_entry(connection: Connection, kind: str, record: str, content: bytes) -> None:
     """A leaf to be: the next checkpoint gives it its number."""
     key = connection.execute(
@@ -406,26 +350,6 @@ def add_entry(connection: Connection, kind: str, record: str, content: bytes) ->
 def _add(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         connection.execute(insert(table), rows)
-
-
-def _subject_rows(record: DecisionRecord) -> list[dict[str, Any]]:
-    pairs = {(subject.ref, subject.role) for subject in record.subjects}
-    return [{"ref": ref, "record": str(record.id), "role": role} for ref, role in sorted(pairs)]
-
-
-def _input_rows(record: DecisionRecord) -> list[dict[str, Any]]:
-    return [
-        {
-            "record": str(record.id),
-            "position": number,
-            "name": one.name,
-            "register": one.register_,
-            "message_id": one.message_id,
-            "sha256": one.sha256,
-            "valid_at": one.valid_at,
-        }
-        for number, one in enumerate(record.inputs)
-    ]
 
 
 def _records() -> Select[Any]:
