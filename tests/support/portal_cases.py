@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 import sild
-from sild.cases import Actor, ExchangeAnswer, Party, Refused
+from sild.cases import Actor, ExchangeAnswer, Party, Refused, Seen
 from sild.cases.views import (
     Acted,
     CaseLine,
@@ -236,6 +236,9 @@ class CasesDouble:
         self.drafts.pop((case, screen.id, actor.acting_for), None)
         self.keys[key] = Acted(case, "DECLARED", action, 2)
         return self.keys[key]
+
+    async def seen(self, case: str, seq: int, actor: Actor) -> Seen:
+        raise Refused("nothing was shown with this action", code="not_found")
 
     async def inbox(self, actor: Actor) -> Sequence[Notice]:
         if actor.acting_for not in (MARI, JAAN):

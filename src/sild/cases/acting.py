@@ -101,7 +101,7 @@ class Acting:
             await self._ensure_allowed(case, process, rule, role, actor, data)  # (8)
             try:
                 after = await asyncio.to_thread(
-                    self._write, case, rule, role, actor, data, key, fingerprint
+                    self._write, case, rule, role, actor, data, key, fingerprint, given
                 )  # (9)
             except Changed:
                 repeated = await asyncio.to_thread(self._done_before, actor, key, fingerprint)
@@ -220,6 +220,7 @@ class Acting:
         data: Mapping[str, Any],
         key: str,
         fingerprint: str,
+        given: Submitted,
     ) -> Case:
         parts = self._parts
 
@@ -228,6 +229,8 @@ class Acting:
             parts.store.remember(connection, actor.person, key, fingerprint, case.id, rule.name, case.seq + 1)
             self._bind(connection, actor, case.id)
             if rule.screen is not None:
+                screen = parts.screen(rule.screen)
+                parts.seen.acted(connection, case.id, case.seq + 1, screen, actor.acting_for, given)
                 connection.execute(
                     delete(drafts).where(
                         drafts.c.case == case.id,

@@ -15,6 +15,7 @@ from sild.cases.clocks import clocks_of
 from sild.cases.ledger import Ledger, Sighting
 from sild.cases.process import Process
 from sild.cases.refusals import Refused
+from sild.cases.seen import SeenScreens
 from sild.cases.store import Store
 from sild.cases.views import ClockView
 from sild.cases.working import Jobs
@@ -39,6 +40,7 @@ class Parts:
     ledger: Ledger
     jobs: Jobs
     assisted: AssistedMandates
+    seen: SeenScreens
     services: Mapping[str, PublicService]
     screens: Mapping[str, Screen]
     processes: Mapping[str, Process]

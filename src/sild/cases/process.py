@@ -30,6 +30,7 @@ from sild.cases.actor import Acr, Actor
 from sild.cases.case import Case, Party, Taken
 from sild.cases.views import Explained, FactLine, FailedBody, Options
 from sild.catalogue import Defect, Profile, Screen
+from sild.decisions import DecisionStore, Draft
 
 __all__ = [
     "OPENED",
@@ -119,7 +120,7 @@ class Effects:
     """What follows from an action, in its transaction. cancel_jobs: kinds of which nothing waiting is done any more.
 
     cancel_notices: nothing queued of this case is sent (the silence switch does both for all, by itself).
-    parties: who joins the case.  office: who decides from now on.
+    parties: who joins the case.  office: who decides from now on.  decision: the record this action leaves, sealed with it.
     """
 
     jobs: tuple[Job, ...] = ()
@@ -128,6 +129,7 @@ class Effects:
     cancel_notices: bool = False
     parties: tuple[Party, ...] = ()
     office: str | None = None
+    decision: Callable[[DecisionStore], Draft] | None = None
 
 
 @dataclass(frozen=True, slots=True)

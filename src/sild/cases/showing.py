@@ -30,6 +30,7 @@ from sild.cases.views import (
     Filled,
     Home,
     Notice,
+    Seen,
     Task,
 )
 from sild.catalogue import Explanation, Facts
@@ -140,6 +141,7 @@ class Showing:
         process = parts.processes[case.service]
         seen = {role for mine in roles for role in process.visible.get(mine, ())}
         everyone = bool(set(roles) & set(STAFF))
+        shown = parts.seen.seqs(case.id)
         return CaseView(
             id=case.id,
             number=case.number,
@@ -149,7 +151,7 @@ class Showing:
             role=roles[0],
             seq=case.seq,
             timeline=tuple(
-                self._entry(case, taken, actor, None if everyone else roles[0])
+                self._entry(case, taken, actor, None if everyone else roles[0], shown)
                 for taken in case.actions
                 if everyone or taken.name not in HIDDEN
             ),
@@ -170,7 +172,9 @@ class Showing:
             may=self.tasks(case, actor.acting_for, roles, optional=True),
         )
 
-    def _entry(self, case: Case, taken: Taken, actor: Actor, role: str | None) -> Entry:
+    def _entry(
+        self, case: Case, taken: Taken, actor: Actor, role: str | None, shown: frozenset[int]
+    ) -> Entry:
         """Another party's words are theirs: only the office (role None) sees what everybody gave."""
         mine = taken.acting_for == actor.acting_for
         by = "you" if mine else AUTOMATIC if taken.person == AUTOMATIC else taken.role
@@ -181,7 +185,8 @@ class Showing:
             data = self._parts.processes[case.service].seen_by_office(case, taken, actor)
         elif taken.person == AUTOMATIC:
             data = self._parts.processes[case.service].shown(case, taken, role)
-        return Entry(taken.at, taken.name, by, data)
+        seen = taken.seq if taken.seq in shown and (role is None or mine) else None
+        return Entry(taken.at, taken.name, by, data, seen)
 
     # --- a screen
 
@@ -202,9 +207,9 @@ class Showing:
         options: Mapping[str, Sequence[tuple[str, str]]] = {}
         if any(field.options_from for field in screen.fields()):
             options = await process.options(case, screen, actor, asking)
-        draft = await asyncio.to_thread(self._draft, case_id, screen_id, actor)
+        draft, changes = await asyncio.to_thread(parts.seen.draft, case_id, screen, actor.acting_for)
         values = draft if draft is not None else await process.suggested(case, screen, actor)
-        return Filled(
+        filled = Filled(
             case.id,
             screen,
             tuple(lines),
@@ -218,7 +223,18 @@ class Showing:
                 if isinstance(component, Explanation)
                 and (explained := process.explained(case, component.of, actor)) is not None
             },
+            changes=changes,
         )
+        await asyncio.to_thread(parts.seen.note, filled, actor.acting_for, parts.clock())
+        return filled
+
+    def seen(self, case_id: str, seq: int, actor: Actor) -> Seen:
+        """Of an action of the viewer's own, or of any, for the office. Raises Refused (`not_yours`, `not_found`)."""
+        case, roles = self._parts.case_for(case_id, actor)
+        taken = next((taken for taken in case.actions if taken.seq == seq), None)
+        if taken is None or not (set(roles) & set(STAFF) or taken.acting_for == actor.acting_for):
+            raise Refused("this was not shown to you", code="not_found")
+        return self._parts.seen.of(case_id, seq)
 
     async def _facts(
         self, case: Case, wanted: Facts, actor: Actor, asking: PeopleAsking
@@ -251,27 +267,26 @@ class Showing:
             return [FactLine(concept, of, None, "not_held", register=evidence.held_by)]
         return [_line_of(item, concept, of, evidence.held_by) for item in held]
 
-    def _draft(self, case_id: str, screen_id: str, actor: Actor) -> Mapping[str, Sequence[str]] | None:
-        mine = and_(
-            drafts.c.case == case_id, drafts.c.screen == screen_id, drafts.c.person == actor.acting_for
-        )
-        with self._parts.store.reading() as connection:
-            given: Mapping[str, Sequence[str]] | None = connection.scalar(select(drafts.c.given).where(mine))
-        return given
-
     async def save_draft(
         self, case_id: str, screen_id: str, actor: Actor, values: Mapping[str, Sequence[str]]
     ) -> None:
         parts = self._parts
         case, _ = await asyncio.to_thread(parts.case_for, case_id, actor)
-        names = {field.name for field in parts.screen(screen_id).fields()}
+        screen = parts.screen(screen_id)
+        names = {field.name for field in screen.fields()}
         kept = {name: [*map(str, given)][:100] for name, given in values.items() if name in names}
         if self._is_closed(case):
             raise Refused("the case is closed", code="case_closed")
         await asyncio.to_thread(
             parts.store.write,
             lambda connection: parts.store.save_draft(
-                connection, case_id, screen_id, actor.acting_for, kept, parts.clock()
+                connection,
+                case_id,
+                screen_id,
+                actor.acting_for,
+                kept,
+                parts.clock(),
+                parts.seen.keep(connection, screen),
             ),
         )
 

@@ -29,6 +29,7 @@ from sild.cases.tables import (
     parties,
     silences,
 )
+from sild.decisions import DecisionStore
 from sild.errors import Unavailable
 
 __all__ = ["Changed", "Store", "add_row", "derived_id"]
@@ -45,10 +46,17 @@ class Changed(Exception):
 
 
 class Store:
-    """Blocks. processes: by service."""
+    """Blocks. processes: by service.  decisions: keeps the records of what is decided; None: nothing is sealed here."""
 
-    def __init__(self, engine: Engine, processes: Mapping[str, Process], zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        processes: Mapping[str, Process],
+        zone: ZoneInfo,
+        decisions: DecisionStore | None = None,
+    ) -> None:
         self.engine = engine
+        self._decisions = decisions
         self._zone = zone
         self._processes = dict(processes)
 
@@ -232,6 +240,8 @@ class Store:
             self.cancel_jobs(connection, case.id, effects.cancel_jobs)
         if effects.cancel_notices:
             self.cancel_notices(connection, case.id, taken.name.lower())
+        if effects.decision is not None and self._decisions is not None:
+            self._decisions.decide(connection, effects.decision(self._decisions))
         silent = case.has("SILENCE")
         for job in effects.jobs:
             self.ask(connection, case, taken, job)
@@ -413,10 +423,13 @@ class Store:
         person: str,
         given: Mapping[str, Any],
         at: datetime,
+        digest: str,
     ) -> None:
+        """digest: of the screen it was written into."""
         mine = and_(drafts.c.case == case_id, drafts.c.screen == screen, drafts.c.person == person)
-        if not connection.execute(update(drafts).where(mine).values(given=dict(given), at=at)).rowcount:
-            row = {"case": case_id, "screen": screen, "person": person, "given": dict(given), "at": at}
+        values = {"given": dict(given), "at": at, "digest": digest}
+        if not connection.execute(update(drafts).where(mine).values(values)).rowcount:
+            row = {"case": case_id, "screen": screen, "person": person, **values}
             add_row(connection, drafts, row)
 
     def _alone(self, connection: Connection, wanted: Iterable[str]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Engine, insert
 
 from sild.cases.acting import Acting
 from sild.cases.actor import Actor
@@ -27,15 +27,17 @@ from sild.cases.parts import MandateCheck, Parts
 from sild.cases.process import Opening, Process
 from sild.cases.publication import LiveProof, Publication
 from sild.cases.refusals import Refused
+from sild.cases.seen import SeenScreens
 from sild.cases.showing import Showing
 from sild.cases.store import Store, derived_id
 from sild.cases.tables import jobs
 from sild.cases.tracker import Tracker, TrackerEntry, TrackerUsage
-from sild.cases.views import Acted, CaseView, DeskItem, Filled, Home, Notice
+from sild.cases.views import Acted, CaseView, DeskItem, Filled, Home, Notice, Seen
 from sild.cases.working import Jobs
 from sild.catalogue import PublicService, Screen
 from sild.clock import Clock, system_clock
 from sild.database import open_database, sqlite_url
+from sild.decisions import DECISION_MIGRATIONS, DecisionStore
 from sild.errors import CallerError, PeerError
 from sild.events import EVENT_MIGRATIONS, Event, Inbox
 from sild.workflow import Workflows
@@ -87,20 +89,22 @@ class CaseSystem:
         processes: Iterable[Process],
         registers: Mapping[str, str],
         mandates: MandateCheck | None = None,
+        decisions: Callable[[Engine], DecisionStore] | None = None,
         clock: Clock = system_clock,
         first_pause: timedelta = timedelta(seconds=1),
     ) -> CaseSystem:
         """database_url: of cases and workflows; without one two SQLite files in `directory`.
 
         system: `/SILD/GOV/70000001/portal`.  registers: `GOV/70000002/population` by name.  processes: one for each service that
-        is to be offered.  first_pause: before a silent register is asked again; it doubles.
+        is to be offered.  decisions: makes the store of decision records on the cases' own database.  first_pause: before a silent register is asked again; it doubles.
         Raises Unavailable (`database_error`), CallerError for a process whose service or screens the packs do not have.
         """
         by_service = {process.service: process for process in processes}
         _ensure_whole(by_service, packs)
         url = database_url or sqlite_url(directory / "cases.sqlite")
-        engine = open_database(url, EVENT_MIGRATIONS, MIGRATIONS)
-        store = Store(engine, by_service, ZoneInfo(packs.profile.zone))
+        engine = open_database(url, EVENT_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS)
+        records = decisions(engine) if decisions is not None else None
+        store = Store(engine, by_service, ZoneInfo(packs.profile.zone), records)
         ledger = Ledger(store)
         calls = Calls(exchange, ledger, registers, packs.profile, system, clock)
         parts = Parts(
@@ -109,6 +113,7 @@ class CaseSystem:
             ledger=ledger,
             jobs=Jobs(store, calls),
             assisted=AssistedMandates(store),
+            seen=SeenScreens(store),
             services={name: packs.services[name] for name in by_service},
             screens=packs.screens,
             processes=by_service,
@@ -209,6 +214,10 @@ class CaseSystem:
     ) -> Acted:
         """key: of the form, made when it was shown; the same form again gives the same answer. Raises Refused."""
         return await self._acting.act(case_id, action, self.known(actor), given, key=key)
+
+    async def seen(self, case_id: str, seq: int, actor: Actor) -> Seen:
+        """What was shown with an action, to who did it and to the office. Raises Refused (`not_yours`, `not_found`)."""
+        return await asyncio.to_thread(self._showing.seen, case_id, seq, self.known(actor))
 
     async def inbox(self, actor: Actor) -> tuple[Notice, ...]:
         """Newest first."""

@@ -103,7 +103,42 @@ drafts = Table(
     Column("person", _PERSON, primary_key=True),
     Column("given", JSON, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("digest", String(64)),  # of the screen it was written into
 )
+
+screens = Table(
+    "case_screens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("screen", String(100), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("content", JSON, nullable=False),
+)
+"""Every form of a screen that was ever shown."""
+
+sights = Table(
+    "case_sights",
+    metadata,
+    Column("case", ForeignKey("cases.id"), primary_key=True),
+    Column("screen", String(100), primary_key=True),
+    Column("person", _PERSON, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("shown", JSON, nullable=False),  # facts, options
+    Column("at", UtcDateTime, nullable=False),
+)
+"""What each person was shown last."""
+
+seen = Table(
+    "case_seen",
+    metadata,
+    Column("case", ForeignKey("cases.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("shown", JSON, nullable=False),
+    Column("given", JSON, nullable=False),  # as the form sent it
+    Column("at", UtcDateTime),  # when it was shown; none: it was acted without
+)
+"""What was seen with an action."""
 
 notices = Table(
     "case_notices",

@@ -25,6 +25,8 @@ __all__ = [
     "Filled",
     "Home",
     "Notice",
+    "ScreenChange",
+    "Seen",
     "Task",
 ]
 
@@ -55,12 +57,16 @@ class ClockView:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the timeline. name: the action.  by: `you`, a role, or `automatic`; no name of another party."""
+    """A line of the timeline. name: the action.  by: `you`, a role, or `automatic`; no name of another party.
+
+    seen: number of the action, where the viewer may see again what was shown with it.
+    """
 
     at: datetime
     name: str
     by: str
     data: Mapping[str, Any]
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +169,31 @@ Options = Mapping[str, Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
+class ScreenChange:
+    """kind: `new`: asked since; `gone`: asked no more; `other`: asked otherwise, so that it has to be answered anew."""
+
+    kind: str
+    field: str
+    label: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A screen as somebody saw it when they acted, and what they answered. shown_at: None: it was not shown before."""
+
+    screen: Screen
+    facts: tuple[FactLine, ...]
+    options: Options
+    given: Mapping[str, Sequence[str]]
+    shown_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """A screen ready to be shown. explained: by `of` of its explanations; without one it is not for this viewer now.  options: of fields with `options_from`, (value, label) in the viewer's language.
 
-    values: the draft, else what is suggested; by field name, each with its values, as a form sends them.
+    values: the draft, else what is suggested; by field name, each with its values, as a form sends them.  changes: of the screen
+    since the draft was saved.
     """
 
     case: str
@@ -178,6 +205,7 @@ class Filled:
     clocks: tuple[ClockView, ...] = ()
     failed_bodies: tuple[FailedBody, ...] = ()
     explained: Mapping[str, Explained] = field(default_factory=dict)
+    changes: tuple[ScreenChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sild.cases import Actor, CaseSystem, ExchangeAnswer, Packs, SentMessage, XRoadExchange
 from sild.cases import TrackerEntry as CaseEntry
-from sild.cases.views import Acted, CaseView, DeskItem, FactLine, Filled, Home, Notice
+from sild.cases.views import Acted, CaseView, DeskItem, FactLine, Filled, Home, Notice, Seen
 from sild.catalogue import PublicService
 from sild.errors import CallerError
 from sild.i18n import format_day
@@ -58,6 +58,9 @@ class PortalCases:
         self, case: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
     ) -> Acted:
         return await self._cases.act(case, action, actor, given, key=key)
+
+    async def seen(self, case: str, seq: int, actor: Actor) -> Seen:
+        return await self._cases.seen(case, seq, actor)
 
     async def inbox(self, actor: Actor) -> Sequence[Notice]:
         return await self._cases.inbox(actor)

@@ -94,6 +94,8 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/cases/{case}/screens/{screen}", _P, "screens.show"),
         ("POST", "/cases/{case}/screens/{screen}", _P, "screens.submit"),
         ("POST", "/cases/{case}/screens/{screen}/draft", _P, "screens.draft"),
+        ("GET", "/cases/{case}/seen/{seq}", _P, "screens.seen"),
+        ("GET", "/desk/cases/{case}/seen/{seq}", _O, "desk_screens.seen"),
         ("GET", "/receipts/{key}", _P, "receipts.show"),
         ("GET", "/inbox", _P, "person.inbox"),
         ("POST", "/inbox/{notice}", _P, "person.open_notice"),

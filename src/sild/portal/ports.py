@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sild.cases import Acted, Actor, CaseView, DeskItem, ExchangeAnswer, FactLine, Filled, Home, Notice
+from sild.cases import Acted, Actor, CaseView, DeskItem, ExchangeAnswer, FactLine, Filled, Home, Notice, Seen
 from sild.catalogue import PublicService
 
 __all__ = ["Cases", "Evidence", "Exchange", "Proof", "TrackerEntry", "Usage"]
@@ -77,6 +77,10 @@ class Cases(Protocol):
     async def act(
         self, case: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
     ) -> Acted: ...
+
+    async def seen(self, case: str, seq: int, actor: Actor) -> Seen:
+        """What was shown with an action."""
+        ...
 
     async def inbox(self, actor: Actor) -> Sequence[Notice]: ...
 

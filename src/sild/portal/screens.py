@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from sild.cases import FactLine, Filled, Refused
 from sild.catalogue import Defect, Facts, Field
-from sild.errors import Unavailable
+from sild.errors import CallerError, Unavailable
+from sild.portal.charts import bars_of, tenths
 from sild.portal.edge import redirect
 from sild.portal.kept_forms import answers_of
 from sild.portal.pages import Pages
@@ -84,6 +85,30 @@ class ScreenPages:
             },
         )
 
+    async def seen(self, visit: Visit) -> Response:
+        """The screen of an action done before, as it was shown then, with what was answered."""
+        case, seq = visit.call.parameters["case"], visit.call.parameters["seq"]
+        if not seq.isdigit() or len(seq) > 6:
+            raise CallerError("no such action", code="not_found")
+        seen = await self._cases.seen(case, int(seq), visit.person)
+        view = await self._cases.view(case, visit.person)
+
+        def said(field: Field) -> list[str]:
+            labels = {one.value: self._pages.text(one.label, visit.language) for one in field.options}
+            labels |= dict(seen.options.get(field.options_from or field.name, ()))
+            if field.kind in ("yes_no", "confirm"):
+                say = self._pages.texts.speaker(visit.language)
+                labels |= {"yes": say("facts.yes"), "no": say("facts.no")}
+            return [labels.get(value, value) for value in seen.given.get(field.name, ()) if value]
+
+        values = {
+            "seen": seen,
+            "service": view.service,
+            "back": f"{self._root}/{case}",
+            "fields": [(field, said(field)) for field in seen.screen.fields()],
+        }
+        return self._pages.page(visit, "seen.html", values)
+
     async def draft(self, visit: Visit) -> Response:
         """The script saves as the person writes."""
         case, screen = self._names(visit)
@@ -132,6 +157,7 @@ class ScreenPages:
             "wrong_of": {one["field"]: one["words"] for one in described},
             "refusal": None if refused is None or refused.code == "defects" else refused.code,
             "refusal_register": "" if refused is None else refused.register,
+            "changes": filled.changes,
             "kept": visit.call.query.get("kept") == "1",
             "failed_bodies": filled.failed_bodies,
             "clocks": filled.clocks,
@@ -139,6 +165,9 @@ class ScreenPages:
             "has_fields": first < len(components),
             "signed": any(action.signed for action in filled.screen.actions),
             "facts_of": shown.facts_of,
+            "explained": filled.explained,
+            "bars_of": lambda one: bars_of(one, visit.language),
+            "tenths": lambda value, sign=False: tenths(value, visit.language, sign=sign),
             "choices_of": shown.choices_of,
             "condition_of": shown.condition_of,
             "fill_in": shown.fill_in,
