@@ -98,6 +98,22 @@ def test_an_output_that_no_variable_computes_is_refused() -> None:
     assert refused.value.code == "invalid_package"
 
 
+def test_a_variable_without_formula_that_is_no_fact_is_refused() -> None:
+    package = small_package(
+        "  x: {entity: person, type: bool, label: {en: x}}",
+        "class x(Variable):\n    def formula(person, period, law):\n        return person('y')\n"
+        "class y(Variable):\n    value_type = bool\n    entity = Person\n    definition_period = ETERNITY\n",
+    )
+
+    with pytest.raises(CallerError, match=r"no formulas of \['y'\]"):
+        evaluate(
+            package,
+            {"persons": {"a": {}}, "households": {"h": {"adult": ["a"]}}},
+            [("a", "x", "ETERNITY")],
+            at=date(2026, 1, 1),
+        )
+
+
 def test_a_variable_that_is_not_what_the_package_says_is_refused() -> None:
     package = small_package(
         "  sum: {entity: person, type: money, currency: EUR, label: {en: sum}}",

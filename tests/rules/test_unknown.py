@@ -230,6 +230,29 @@ def test_columns_know_the_unknown_of_each_row() -> None:
     assert found["either", "ETERNITY"].tolist() == [None, None, None]
 
 
+def test_a_value_that_nobody_gave_is_found_out() -> None:
+    """The second lock: whatever put it there, a fact that was not given has no value."""
+    forging = """
+class x(Variable):
+    def formula(person, period, law):
+        run = person._run
+        known = constant(True).values
+        run.computed["works", "ETERNITY"] = type(run.compute("disabled", "ETERNITY"))(known, ~known, frozenset())
+        return person("works")
+"""
+    package = small_package("  x: {entity: person, type: bool, label: {en: x}}", forging)
+
+    with pytest.raises(CallerError, match="nobody gave") as refused:
+        evaluate(
+            package,
+            {"persons": {"a": {}}, "households": {"h": {"adult": ["a"]}}},
+            [("a", "x", "ETERNITY")],
+            at=AT,
+        )
+
+    assert refused.value.detail["node"] == "works"
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [

@@ -89,10 +89,10 @@ def evaluate(
     at: datetime | None,
     as_json: bool,
 ) -> None:
-    """What a package says of SITUATION (JSON as OpenFisca's /calculate has it; `-` is standard input). No outputs: all choices need."""
+    """What a package says of SITUATION (JSON as OpenFisca's /calculate has it; `-` is standard input). Without OUTPUTS: all that choices need."""
     found, told = _package(package), _read(situation)
     with RuleEngine(workers=1) as engine:
-        asked = _asked(outputs) or outputs_of_choices(found, told)
+        asked = _asked(outputs) or _all_of_choices(found, told)
         evaluation = engine.evaluate(found, told, asked, at=(at or system_clock()).date())
     if as_json:
         click.echo(json.dumps(evaluation.to_json(), ensure_ascii=False, indent=1))
@@ -110,7 +110,7 @@ def what_if(package: str, situation: TextIO, outputs: tuple[str, ...], at: datet
     """The smallest lawful change of one fact that changes an output."""
     found, told = _package(package), _read(situation)
     with RuleEngine(workers=1) as engine:
-        asked = _asked(outputs) or outputs_of_choices(found, told)
+        asked = _asked(outputs) or _all_of_choices(found, told)
         changes = engine.counterfactuals(found, told, asked, at=(at or system_clock()).date())
     for change in changes:
         click.echo(json.dumps(asdict(change), ensure_ascii=False))
@@ -161,6 +161,13 @@ def _package(said: str) -> RulePackage:
     if not found:
         raise click.BadParameter(f"no rule package {said}; `sild rules list` tells which there are")
     return max(found, key=lambda p: tuple(map(int, p.version.split("."))))
+
+
+def _all_of_choices(package: RulePackage, situation: Situation) -> list[Asked]:
+    asked = outputs_of_choices(package, situation)
+    if not asked:
+        raise click.UsageError(f"{package.name} has no choices: name INSTANCE/VARIABLE[@PERIOD]")
+    return asked
 
 
 def _asked(outputs: Sequence[str]) -> list[Asked]:

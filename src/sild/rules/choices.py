@@ -39,7 +39,12 @@ class Choice:
 
 
 def outputs_of_choices(package: RulePackage, situation: Situation) -> list[Asked]:
-    """What to ask so that `choices` can be told; each once.  Raises CallerError (invalid_situation): not exactly one group."""
+    """What to ask so that `choices` can be told; each once. Without choices, nothing.
+
+    Raises CallerError (invalid_situation): not exactly one group.
+    """
+    if not package.choices:
+        return []
     group, roles = _group(package, situation)
     asked: dict[Asked, None] = {}
     for choice in package.choices:
@@ -126,10 +131,12 @@ def _group(package: RulePackage, situation: Situation) -> tuple[str, dict[str, s
     """The one group, and who has which role there."""
     name = next(name for name, spec in package.entities.items() if spec.roles is not None)
     spec = package.entities[name]
-    groups = situation.get(spec.plural) or {}
-    if len(groups) != 1:
+    groups = situation.get(spec.plural)
+    if not isinstance(groups, Mapping) or len(groups) != 1:
         raise CallerError(f"choices are those of one {name}", code="invalid_situation")
     [(group, values)] = groups.items()
+    if not isinstance(values, Mapping):
+        raise CallerError(f"a {name} is an object", code="invalid_situation")
     roles = {}
     for role in spec.roles or {}:
         members = values.get(role) or []

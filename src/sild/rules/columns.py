@@ -261,11 +261,16 @@ def age(born: Column, on: Column) -> Column:
 
 
 def spread(column: Column, count: int) -> tuple[Array, Mask]:
-    """For all rows, of one's own; the value of an unknown row is the same for all: zero, false, the epoch, no text."""
-    values = np.array(np.broadcast_to(column.values, (count,)))
-    unknown = np.array(np.broadcast_to(~_known(column), (count,)))
-    if unknown.any():
-        values[unknown] = np.zeros(1, values.dtype)[0]
+    """For all rows. Not to be written to: what is whole already is not copied.
+
+    The value of an unknown row is the same for all: zero, false, the epoch, no text.
+    """
+    values = np.broadcast_to(column.values, (count,))
+    if column.unknown is None:
+        return values, np.broadcast_to(np.False_, (count,))
+    unknown = np.broadcast_to(column.unknown, (count,))
+    values = np.array(values)
+    values[unknown] = np.zeros(1, values.dtype)[0]
     return values, unknown
 
 

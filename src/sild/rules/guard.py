@@ -134,8 +134,9 @@ def _make(package: RulePackage) -> System:
         )
     for name, found in _written(package, entities).items():
         core.add_variable(_variable(package, name, found, entities))
-    if missing := package.outputs.keys() - core.variables.keys():
-        raise CallerError(f"no variables {sorted(missing)}", code="invalid_package")
+    without = {name for name, variable in core.variables.items() if not variable.formulas}
+    if missing := (package.outputs.keys() - core.variables.keys()) | (without - package.facts.keys()):
+        raise CallerError(f"no formulas of {sorted(missing)}", code="invalid_package")
     return System(
         package,
         core,
@@ -242,16 +243,17 @@ def _unknown(system: System, variable: str, population: Population) -> Computed:
 
 
 def _check_leaves(run: Run, simulation: Simulation, population: Population) -> None:
-    """Leaves of OpenFisca's own trace without what was given are what is unknown, or nothing is decided."""
+    """What nobody gave is unknown, or nothing is decided: of the leaves of OpenFisca's own trace, and of all that was used."""
+    leaves = {key for key in run.computed if key[0] in run.package.facts}
     waiting = list(simulation.tracer.trees)
     while waiting:
         node = waiting.pop()
         waiting.extend(node.children)
-        key = (node.name, "ETERNITY" if node.period is None else str(node.period))
-        if node.children or simulation.tax_benefit_system.variables[node.name].formulas:
-            continue
-        if key not in population.columns and not run.computed[key].unknown.all():
-            raise CallerError(f"{node.name} has a value that nobody gave", code="rule_failed", node=node.name)
+        if not simulation.tax_benefit_system.variables[node.name].formulas:
+            leaves.add((node.name, "ETERNITY" if node.period is None else str(node.period)))
+    for name, period in leaves - population.columns.keys():
+        if not run.computed[name, period].unknown.all():
+            raise CallerError(f"{name} has a value that nobody gave", code="rule_failed", node=name)
 
 
 @contextmanager

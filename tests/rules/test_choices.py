@@ -1,4 +1,4 @@
-"""The packages say what the register's own rules say: the same choices, items, amounts, days and unknowns."""
+"""The packages say what was computed by hand before: the same choices, items, amounts, days, articles and unknowns."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from sild.registries.social.rules import Family, Months, Unknown, window
-from sild.registries.social.rules import choices as choices_of_register
 from sild.rules import choices, evaluate, outputs_of_choices
+from support.benefits_by_hand import Family, Months, Unknown, window
+from support.benefits_by_hand import choices as choices_by_hand
 from support.rules import PACKAGES
 
 NAMES = {"EE": "ee-family-benefits", "VN": "vn-birth-benefits"}
@@ -55,11 +55,11 @@ def test_choices_of_a_hundred_families(country: str) -> None:
         evaluation = evaluate(package, situation, outputs_of_choices(package, situation), at=date(2027, 1, 1))
 
         found = choices(package, situation, evaluation)
-        expected = choices_of_register(family)
+        expected = choices_by_hand(family)
 
         assert [choice.id for choice in found] == [choice.id for choice in expected]
-        for choice, of_register in zip(found, expected, strict=True):
-            for item, told in zip(choice.items, of_register.items, strict=True):
+        for choice, by_hand in zip(found, expected, strict=True):
+            for item, told in zip(choice.items, by_hand.items, strict=True):
                 assert (item.benefit, item.receiver, item.per, item.currency) == (
                     told.benefit,
                     told.person,
@@ -79,3 +79,10 @@ def test_choices_of_a_hundred_families(country: str) -> None:
                     assert item.amount is not None
                     assert Decimal(item.amount) == told.amount
                     assert item.basis == told.basis
+
+
+def test_a_package_without_choices_asks_nothing_for_them() -> None:
+    package = PACKAGES["ee-health-cover"]
+    situation = {"persons": {"a": {"born": {"ETERNITY": "2026-01-01"}}}}
+
+    assert outputs_of_choices(package, situation) == []
