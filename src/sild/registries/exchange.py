@@ -22,7 +22,7 @@ from sild.errors import CallerError, Unavailable
 from sild.events import CLOUDEVENTS_JSON, Deliver, Event, Subscription, render_event
 from sild.xroad import ClientId, ServiceId
 
-__all__ = ["BASIS_HEADER", "Ask", "Because", "Exchange", "Told", "event_delivery", "message_id_of"]
+__all__ = ["BASIS_HEADER", "JSON", "Ask", "Because", "Exchange", "Told", "event_delivery", "message_id_of"]
 
 JSON = "application/json"
 BASIS_HEADER = "Sild-Legal-Basis"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sild.decisions import Stored, bundle_of, replay
 from sild.errors import CallerError
 from sild.registries.kernel import Usage
 from sild.registries.social.ledger import Declared
@@ -95,8 +97,8 @@ async def test_two_parents_are_offered_three_ways(register: SocialRegister, othe
     offer = await offered(register, others)
     assert (offer.state, offer.parties, offer.issue) == ("open", (FATHER, MOTHER), "case-7")
     assert amounts(offer, "mother") == {
-        ("child_allowance", MOTHER): "80",
-        ("birth_grant", MOTHER): "320",
+        ("child_allowance", MOTHER): "80.00",
+        ("birth_grant", MOTHER): "320.00",
         ("parental_benefit", MOTHER): "2000.00",
     }
     assert amounts(offer, "father")[("parental_benefit", FATHER)] == "1500.50"
@@ -115,13 +117,13 @@ async def test_one_parent_chooses_when(register: SocialRegister, others: Others)
 async def test_the_third_child_brings_more(register: SocialRegister, others: Others) -> None:
     others.person("61901010019", "2019-01-01", mother=MOTHER)
     others.divisions["61901010019"] = "0784"
-    assert amounts(await offered(register, others), "mother")[("child_allowance", MOTHER)] == "100"
+    assert amounts(await offered(register, others), "mother")[("child_allowance", MOTHER)] == "100.00"
 
 
 async def test_siblings_who_live_elsewhere_do_not_count(register: SocialRegister, others: Others) -> None:
     others.person("61901010019", "2019-01-01", mother=MOTHER)
     others.divisions["61901010019"] = "0511"
-    assert amounts(await offered(register, others), "mother")[("child_allowance", MOTHER)] == "80"
+    assert amounts(await offered(register, others), "mother")[("child_allowance", MOTHER)] == "80.00"
 
 
 async def test_vietnamese_rules(register: SocialRegister, others: Others) -> None:
@@ -187,7 +189,7 @@ async def test_no_household_no_allowance_yet_and_it_is_asked_again(
     clock.forward(minutes=16)
     await settle(register, others)
     (renewed,) = register.offers_of(CHILD, USAGE)
-    assert amounts(renewed, "mother")[("child_allowance", MOTHER)] == "80"
+    assert amounts(renewed, "mother")[("child_allowance", MOTHER)] == "80.00"
     assert (renewed.id, renewed.version) == (offer.id, 2)
     with pytest.raises(CallerError) as refused:
         register.accept(offer.id, "mother", IBAN, by(MOTHER, "accept"), version=1)
@@ -417,3 +419,64 @@ def test_synthetic_contributions(directory: Path, clock: SetClock) -> None:
     assert len(register.contributions(workers[0], USAGE, months=12)) == 12
     assert all(m.amount is not None for m in register.contributions(workers[0], USAGE))
     register.close()
+
+
+# --- records of decisions
+
+
+def records(register: SocialRegister) -> list[Stored]:
+    with register.kernel.engine.connect() as connection:
+        return register.deciding.store.of_case(connection, "case-7")
+
+
+async def test_offer_and_grant_leave_records_that_replay(register: SocialRegister, others: Others) -> None:
+    offer = await offered(register, others)
+    register.accept(offer.id, "mother", IBAN, by(MOTHER, "accept-1"))
+    made, granted = records(register)
+    assert (made.record.effect, granted.record.effect) == ("offer", "grant")
+    assert str(made.record.id) == register.offer(offer.id, USAGE).decision
+    items = {item.name for item in granted.record.outcome.items}
+    assert items == {
+        "choice",
+        "family/child_allowance/ETERNITY",
+        "family/birth_grant/ETERNITY",
+        "mother/parental_benefit/ETERNITY",
+    }
+    incomes = {
+        one.message_id: one.register_ for one in granted.record.inputs if "/mother/income/" in one.name
+    }
+    assert incomes == {f"declare-{MOTHER}-2000": "/SILD/GOV/70000004/social"}
+    assert {reason.code for reason in granted.record.reasons} == {
+        "child_allowance",
+        "birth_grant",
+        "parental_benefit",
+    }
+    assert not {'"2000"', '"2000.00"'} & set(re.findall(r'"[^"]*"', granted.content.decode()))
+    store, engine = register.deciding.store, register.deciding.engine
+    for one in (made, granted):
+        with register.kernel.engine.connect() as connection:
+            bundle = bundle_of(store, connection, one.record.id, open_refs=None)
+        report = replay(bundle, engine=engine)
+        assert report.result == "match", report.to_json()
+
+
+async def test_what_is_unknown_makes_a_partial_grant_and_a_later_one(
+    register: SocialRegister, others: Others
+) -> None:
+    others.down.add("residence")
+    offer = await offered(register, others)
+    register.accept(offer.id, "mother", IBAN, by(MOTHER, "accept-1"))
+    first = records(register)[-1].record
+    assert first.effect == "partial" and first.remedy is not None
+    assert [(one.name, one.asked_of, one.blocking) for one in first.unknowns] == [
+        ("family/older_siblings/ETERNITY", "residence", True)
+    ]
+
+
+async def test_a_held_offer_says_why(register: SocialRegister, others: Others) -> None:
+    others.abroad.add(FATHER)
+    await offered(register, others)
+    (held,) = records(register)
+    assert held.record.effect == "hold"
+    assert held.record.remedy is not None
+    assert [reason.code for reason in held.record.reasons if reason.code == "lives_abroad"]

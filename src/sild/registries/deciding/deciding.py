@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from sild.clock import Clock
@@ -26,14 +26,16 @@ from sild.decisions import (
     Reason,
     Remedy,
     Retention,
+    Sealed,
     Subject,
     counterfactuals_of,
     fields_of,
+    open_values,
     outcome_items,
 )
 from sild.errors import CallerError
 from sild.registries.deciding.body import Body, Certify, open_body
-from sild.registries.deciding.facts import KnownFact, situation_of
+from sild.registries.deciding.facts import KnownFact, situation_of, with_instances
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Kernel, Use
 from sild.registries.profiles import profile
@@ -154,12 +156,42 @@ class Deciding:
         nearest = self.engine.counterfactuals(chosen, situation, explain, at=at) if explain else ()
         return Judged(chosen, tuple(facts), evaluation, tuple(nearest))
 
+    def rested_on(self, use: Use, decision: str) -> tuple[KnownFact, ...]:
+        """The facts of a decision of ours, so that another can be made of the same.
+
+        Raises CallerError (`unknown_decision`, `shredded`): what it rested on is no longer there.
+        """
+        opened = open_values(self.store, use.connection, decision)
+        record = self.store.find(use.connection, decision).record
+        found = []
+        for one in record.inputs:
+            sealed = isinstance(one.value, Sealed)
+            value: Any = one.value  # JSON
+            if isinstance(one.value, Sealed):
+                if one.value.sealed not in opened:
+                    raise CallerError("what the decision rested on was shredded", code="shredded")
+                value = opened[one.value.sealed].value
+            found.append(
+                KnownFact(
+                    one.name,
+                    one.type,
+                    value,
+                    register=one.register_,
+                    message_id=one.message_id,
+                    valid_at=one.valid_at,
+                    fetched_at=one.fetched_at,
+                    asserted_by=one.asserted_by,
+                    in_clear=not sealed,
+                )
+            )
+        return tuple(found)
+
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
         """In the transaction of the effect. Raises as `DecisionStore.decide`."""
         package, evaluation = judged.package, judged.evaluation
         law, country = package.legal_basis[0], profile(ruling.country)
         remedy, deadline = country.remedy(use.today)
-        inputs = [fact.as_input() for fact in judged.facts if fact.value is not None]
+        inputs = [fact.as_input() for fact in with_instances(judged.facts) if fact.value is not None]
         fields = fields_of(package, evaluation, inputs=inputs)
         fields["reasons"] = [*fields["reasons"], *ruling.reasons]
         draft = Draft(

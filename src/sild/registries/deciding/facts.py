@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
 from sild.decisions import Input, Secret
 
-__all__ = ["KnownFact", "situation_of"]
+__all__ = ["KnownFact", "situation_of", "with_instances"]
 
 Fact = str | int | bool | list[str] | None
 
@@ -46,6 +46,16 @@ class KnownFact:
         )
 
 
+def with_instances(facts: Sequence[KnownFact]) -> tuple[KnownFact, ...]:
+    """And those of whom nothing is known but that they are there: a record names them, so that a replay sees them, too."""
+    known = {tuple(fact.path.split("/")[:2]) for fact in facts if fact.value is not None}
+    silent = dict.fromkeys(tuple(fact.path.split("/")[:2]) for fact in facts if fact.value is None)
+    return (
+        *facts,
+        *(KnownFact("/".join(one), "instance", True, in_clear=True) for one in silent if one not in known),
+    )
+
+
 def situation_of(facts: Iterable[KnownFact]) -> dict[str, Any]:  # JSON in OpenFisca's form
     """The rules' situation: every path a nesting. A fact without a value leaves its instance there, and itself out."""
     situation: dict[str, Any] = {}
@@ -54,7 +64,9 @@ def situation_of(facts: Iterable[KnownFact]) -> dict[str, Any]:  # JSON in OpenF
         place = situation
         for name in above[:2]:
             place = place.setdefault(name, {})
-        if fact.value is None:
+        if fact.type == "instance":
+            place.setdefault(last, {})
+        if fact.value is None or fact.type == "instance":
             continue
         for name in above[2:]:
             place = place.setdefault(name, {})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sild.errors import PlatformError
-from sild.registries.exchange import Ask, Because
+from sild.registries.exchange import JSON, Ask, Because, Told
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.social.rules import CHILD_UNTIL, Unknown, ground
 from sild.registries.sources import PersonTold, Sources
@@ -16,6 +18,38 @@ from sild.telemetry import get_logger
 __all__ = ["Household", "gather"]
 
 log = get_logger("register")
+
+
+@dataclass(frozen=True, slots=True)
+class Sayings:
+    """Who said it, by which message. siblings: of the answer that settled how many live in the household; None: there was none."""
+
+    person: PersonTold
+    siblings: Told | None
+
+
+class Listening:
+    """Asks, and keeps the last answer."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self.heard: Told | None = None
+
+    async def ask(self, register: str, path: Sequence[str], *, because: Because) -> Told:
+        self.heard = await self._ask.ask(register, path, because=because)
+        return self.heard
+
+    async def send(
+        self,
+        register: str,
+        path: Sequence[str],
+        body: Mapping[str, Any],
+        *,
+        because: Because,
+        content_type: str = JSON,
+    ) -> Told:
+        self.heard = await self._ask.send(register, path, body, because=because, content_type=content_type)
+        return self.heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +64,12 @@ class Household:
     older_siblings: int | Unknown
     foreign: str | None
     complete: bool
+    told: Sayings
+
+    @property
+    def roles(self) -> Mapping[str, str | None]:
+        """As the rules call them."""
+        return {"child": self.child, "mother": self.mother, "father": self.father}
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -41,16 +81,21 @@ async def gather(ask: Ask, task: Task) -> Household:
 
     Raises Held (`no_mother`): no rule decides; else as `Ask` does.
     """
-    sources = Sources(ask)
+    listening = Listening(ask)
+    sources = Sources(listening)
     country = parse_identity_code(task.subject).country
     because = Because(ground(country), task.issue, key=f"{task.kind}/{task.cause}")
     child = await sources.person(task.subject, because)
     if child.mother is None:
         raise Held("the child has no mother in the register", code="no_mother")
     siblings = await _older_siblings(sources, child, because)
+    settled = listening.heard
     try:
         abroad = [await sources.lives_abroad(parent, because) for parent in child.parents]
-        household = await sources.household(child.mother, because) if siblings else ()
+        household: tuple[str, ...] | None = ()
+        if siblings:
+            household = await sources.household(child.mother, because)
+            settled = listening.heard
         known = household is not None
         number: int | Unknown = len(siblings & set(household or ())) if known else _unknown(child)
         complete = True
@@ -71,6 +116,7 @@ async def gather(ask: Ask, task: Task) -> Household:
         older_siblings=number,
         foreign=foreign,
         complete=complete,
+        told=Sayings(child, settled),
     )
 
 

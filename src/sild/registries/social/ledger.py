@@ -9,9 +9,8 @@ from decimal import Decimal, InvalidOperation
 
 from sild.errors import CallerError
 from sild.registries.kernel import Provenance, Use
-from sild.registries.social.rules import Months
 
-__all__ = ["CONTRIBUTION", "Declared", "MonthPaid", "declare", "foreign_income", "income", "ledger"]
+__all__ = ["CONTRIBUTION", "Declared", "MonthPaid", "declare", "foreign_income", "ledger"]
 
 CONTRIBUTION = "contribution"
 HOLDER = "tax"
@@ -34,13 +33,14 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class MonthPaid:
-    """month: `2026-02`.  amount: None when nobody here knows; then `holder` names who does."""
+    """month: `2026-02`.  amount: None when nobody here knows; then `holder` names who does.  message_id: that declared it last."""
 
     month: str
     amount: Decimal | None
     currency: str | None
     payers: tuple[str, ...]
     holder: str | None
+    message_id: str | None = None
 
 
 def parse_amount(text: str) -> Decimal:
@@ -80,12 +80,9 @@ def ledger(use: Use, person: str, first: int, last: int) -> tuple[MonthPaid, ...
             continue
         amount = sum((Decimal(fact.value["amount"]) for fact in paid), Decimal(0))
         payers = tuple(fact.key for fact in paid if fact.key)
-        found.append(MonthPaid(month, amount, paid[0].value["currency"], payers, None))
+        said = max(paid, key=lambda fact: fact.known_from).provenance.message_id
+        found.append(MonthPaid(month, amount, paid[0].value["currency"], payers, None, said))
     return tuple(found)
-
-
-def income(use: Use, person: str, first: int, last: int) -> Months:
-    return Months(person, tuple(month.amount for month in ledger(use, person, first, last)), HOLDER)
 
 
 def foreign_income(use: Use, persons: Sequence[str], country: str, first: int, last: int) -> bool:

@@ -11,10 +11,10 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Row, select
 
 from sild.registries.kernel import Use
-from sild.registries.social.rules import Choice, Item, Unknown
+from sild.registries.social.rules import Item, Unknown
 from sild.registries.social.tables import acceptances, offer_parties, offers, payment_orders
 
-__all__ = ["Acceptance", "Offer", "PaymentOrder", "find_offers", "orders_of", "read_items", "render_choices"]
+__all__ = ["Acceptance", "Offer", "PaymentOrder", "find_offers", "orders_of", "read_items"]
 
 
 OfferState = Literal["open", "accepted", "held", "withdrawn"]
@@ -30,7 +30,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """choices: as `render_choices` writes them.  state: open, accepted, held, withdrawn; reason: why the last two."""
+    """decision: id of the record that made it, or brought it up to date.  choices: as `render_choices` writes them.  state: open, accepted, held, withdrawn; reason: why the last two."""
 
     id: str
     child: str
@@ -43,6 +43,7 @@ class Offer:
     parties: tuple[str, ...]
     made_at: datetime
     acceptance: Acceptance | None
+    decision: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +91,8 @@ def orders_of(use: Use, condition: ColumnElement[bool]) -> list[PaymentOrder]:
     ]
 
 
-def render_choices(choices: Sequence[Choice]) -> list[dict[str, Any]]:
-    """JSON: amounts as decimal strings; where one is unknown, None, and beside it who holds what is missing."""
-    return [{"id": choice.id, "items": [_rendered(item) for item in choice.items]} for choice in choices]
-
-
 def read_items(choice: Mapping[str, Any]) -> tuple[Item, ...]:
     return tuple(_item(written) for written in choice["items"])
-
-
-def _rendered(item: Item) -> dict[str, Any]:
-    unknown = item.amount if isinstance(item.amount, Unknown) else None
-    return {
-        "benefit": item.benefit,
-        "person": item.person,
-        "per": item.per,
-        "amount": None if isinstance(item.amount, Unknown) else str(item.amount),
-        "currency": item.currency,
-        "valid_from": item.valid_from.isoformat(),
-        "valid_to": item.valid_to.isoformat() if item.valid_to else None,
-        "basis": item.basis,
-        "unknown": {"fact": unknown.fact, "person": unknown.person, "holder": unknown.holder}
-        if unknown
-        else None,
-    }
 
 
 def _item(written: Mapping[str, Any]) -> Item:
@@ -149,4 +128,5 @@ def _offer(use: Use, row: Row[Any]) -> Offer:
         acceptance=Acceptance(accepted.person, accepted.choice, accepted.account, accepted.at)
         if accepted
         else None,
+        decision=row.decision,
     )

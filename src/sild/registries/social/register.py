@@ -6,7 +6,7 @@ have to do with it, or a parent is protected from another, the offer is held for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +17,10 @@ from sqlalchemy import insert, update
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
+from sild.decisions import DECISION_MIGRATIONS
 from sild.errors import CallerError
 from sild.events import Event
+from sild.registries.deciding import Certify, Deciding, Judged
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
@@ -26,6 +28,14 @@ from sild.registries.profiles import profile
 from sild.registries.social import ledger
 from sild.registries.social.accounts import parse_account
 from sild.registries.social.household import Household, gather
+from sild.registries.social.judging import (
+    PACKAGES,
+    facts_of,
+    grant_ruling,
+    offer_ruling,
+    outputs_of,
+    render_choices,
+)
 from sild.registries.social.ledger import Declared, MonthPaid
 from sild.registries.social.offers import (
     Offer,
@@ -34,12 +44,13 @@ from sild.registries.social.offers import (
     of_party,
     orders_of,
     read_items,
-    render_choices,
 )
-from sild.registries.social.rules import Family, Item, Unknown, choices, window
+from sild.registries.social.rules import Item, Unknown, window
 from sild.registries.social.synthetic import contributions
 from sild.registries.social.tables import acceptances, offer_parties, offers, payment_orders
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Held, Task
+from sild.rule_engine import RuleEngine
+from sild.rules import Asked
 
 __all__ = ["BENEFIT", "SocialRegister"]
 
@@ -51,12 +62,13 @@ DAYS_TO_PAY = 3  # working days
 
 
 class SocialRegister(ActingRegister):
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, deciding: Deciding) -> None:
         super().__init__(
             kernel,
             silenced_types=["social.offer.made", "social.benefit.granted"],
             silenced_kinds=["pay"],
         )
+        self.deciding = deciding
 
     @classmethod
     def open(
@@ -67,18 +79,22 @@ class SocialRegister(ActingRegister):
         system: str = SYSTEM,
         people: int = 4_000,
         clock: Clock = system_clock,
+        rules: RuleEngine | None = None,
+        certify: Certify | None = None,
     ) -> Self:
         """people: of the synthetic population, whose work an empty register knows; 0: nobody's.
+
+        rules: None: the process's own.  certify: see `open_body`.
 
         Raises Unavailable (`database_error`).
         """
         directory.mkdir(parents=True, exist_ok=True)
         url = database_url or sqlite_url(directory / "social.db")
-        kernel = Kernel.open(url, system, TASK_MIGRATIONS, MIGRATIONS, clock=clock)
+        kernel = Kernel.open(url, system, TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS, clock=clock)
         if people and not kernel.has_facts():
             with kernel.filling() as facts:
                 facts.record_many(contributions(people))
-        return cls(kernel)
+        return cls(kernel, Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify))
 
     # --- events
 
@@ -106,6 +122,7 @@ class SocialRegister(ActingRegister):
     def _hold(self, use: Use, offer: Offer, reason: str) -> None:
         if offer.state == "open":
             _set(use, offer, state="held", reason=reason)
+            self._decide_offer(use, offer, self._judged_before(use, offer), reason)
             use.publish("social.offer.held", offer.child, {"offer": offer.id, "reason": reason})
 
     def _stop(self, use: Use, offer: Offer) -> None:
@@ -149,18 +166,32 @@ class SocialRegister(ActingRegister):
             return
         if reason is None:
             reason = f"parent_{silence}" if silence else household.foreign
+        judged = self._judge(use, household)
         first, last = window(household.country, household.born)
         if reason is None and ledger.foreign_income(use, household.parents, household.country, first, last):
             reason = "foreign_income"
-        found = render_choices(choices(_family(use, household)))
+        found = render_choices(judged, household)
         existing = find_offers(use, offers.c.child == child)
         if not existing:
-            self._make(use, household, found, reason)
+            self._make(use, household, judged, found, reason)
         elif existing[0].choices != found:
-            self._renew(use, existing[0], found)
+            self._renew(use, existing[0], judged, found)
+
+    def _judge(self, use: Use, household: Household) -> Judged:
+        """Raises Held when the rules give no answer."""
+        facts = facts_of(use, household, self.kernel.system)
+        try:
+            return self.deciding.judge(PACKAGES[household.country], facts, at=use.today)
+        except CallerError as error:
+            raise Held("the rules give no answer", code=error.code) from error
 
     def _make(
-        self, use: Use, household: Household, found: Sequence[Mapping[str, Any]], reason: str | None
+        self,
+        use: Use,
+        household: Household,
+        judged: Judged,
+        found: Sequence[Mapping[str, Any]],
+        reason: str | None,
     ) -> None:
         key = str(uuid4())
         use.connection.execute(
@@ -179,13 +210,30 @@ class SocialRegister(ActingRegister):
         )
         rows = [{"offer": key, "person": person} for person in household.parents]
         use.connection.execute(insert(offer_parties), rows)
+        (offer,) = find_offers(use, offers.c.id == key)
+        self._decide_offer(use, offer, judged, reason)
         if reason:
             use.publish("social.offer.held", household.child, {"offer": key, "reason": reason})
         else:
             use.publish("social.offer.made", household.child, {"offer": key})
 
-    def _renew(self, use: Use, offer: Offer, found: Sequence[Mapping[str, Any]]) -> None:
+    def _decide_offer(self, use: Use, offer: Offer, judged: Judged, reason: str | None) -> None:
+        """The record of an offer, or of its being held; it takes the place of the one before."""
+        record = self.deciding.record(use, judged, offer_ruling(offer, reason))
+        _set(use, offer, decision=str(record.id))
+
+    def _judged_before(self, use: Use, offer: Offer, outputs: Sequence[Asked] | None = None) -> Judged:
+        """By the facts of the offer as it stands."""
+        if offer.decision is None:
+            raise CallerError("the offer has no record; it is made anew", code="offer_changed")
+        country = _country(offer)
+        facts = self.deciding.rested_on(use, offer.decision)
+        return self.deciding.judge(PACKAGES[country], facts, at=use.today, outputs=outputs)
+
+    def _renew(self, use: Use, offer: Offer, judged: Judged, found: Sequence[Mapping[str, Any]]) -> None:
         _set(use, offer, choices=found, version=offer.version + 1)
+        self._decide_offer(use, offer, judged, offer.reason if offer.state == "held" else None)
+        (offer,) = find_offers(use, offers.c.id == offer.id)
         if offer.state == "open":
             use.publish("social.offer.made", offer.child, {"offer": offer.id})
         elif offer.state == "accepted" and offer.acceptance is not None:
@@ -195,13 +243,19 @@ class SocialRegister(ActingRegister):
 
     def _grant(self, use: Use, offer: Offer, choice: Mapping[str, Any], account: str) -> list[str]:
         """Every item of the choice that is known and not granted yet; which benefits."""
-        granted = []
-        for item in read_items(choice):
-            key = f"{item.benefit}/{offer.child}"
-            if isinstance(item.amount, Unknown) or use.facts.fact(
-                item.person, BENEFIT, on=item.valid_from, key=key
-            ):
-                continue
+        items = read_items(choice)
+        due = {
+            f"{item.benefit}/{item.person}": (item, item.amount)
+            for item in items
+            if not isinstance(item.amount, Unknown)
+            and not use.facts.fact(
+                item.person, BENEFIT, on=item.valid_from, key=f"{item.benefit}/{offer.child}"
+            )
+        }
+        if not due:
+            return []
+        decision = self._decide_grant(use, offer, choice, due)
+        for item, amount in due.values():
             use.facts.record(
                 item.person,
                 BENEFIT,
@@ -209,20 +263,28 @@ class SocialRegister(ActingRegister):
                     "benefit": item.benefit,
                     "child": offer.child,
                     "offer": offer.id,
+                    "decision": decision,
                     "per": item.per,
-                    "amount": str(item.amount),
+                    "amount": str(amount),
                     "currency": item.currency,
                 },
                 valid_from=item.valid_from,
                 valid_to=item.valid_to or item.valid_from + timedelta(days=1),
-                key=key,
+                key=f"{item.benefit}/{offer.child}",
                 provenance=Provenance(self.kernel.system, item.basis, use.usage.message_id),
             )
-            self._schedule(use, offer, item, item.amount, account, item.valid_from)
-            granted.append(item.benefit)
-        if granted:
-            use.publish("social.benefit.granted", offer.child, {"offer": offer.id, "benefits": granted})
+            self._schedule(use, offer, item, amount, account, item.valid_from)
+        granted = [item.benefit for item, _ in due.values()]
+        about = {"offer": offer.id, "benefits": granted, "decision": decision}
+        use.publish("social.benefit.granted", offer.child, about)
         return granted
+
+    def _decide_grant(self, use: Use, offer: Offer, choice: Mapping[str, Any], due: Collection[str]) -> str:
+        """due: `benefit/person`.  The record names them, and what of the choice is not known yet."""
+        whole = self._judged_before(use, offer)
+        outputs = outputs_of(whole, choice, due)
+        judged = self._judged_before(use, offer, outputs)
+        return str(self.deciding.record(use, judged, grant_ruling(offer, choice["id"], judged)).id)
 
     # --- payment orders
 
@@ -353,8 +415,7 @@ class SocialRegister(ActingRegister):
             choice = next((c for c in offer.choices if c["id"] == choice_id), None)
             if choice is None:
                 raise CallerError("the offer has no such choice", code="unknown_choice")
-            country: Country = "VN" if offer.country == "VN" else "EE"
-            plain = parse_account(account, country)
+            plain = parse_account(account, _country(offer))
             self._ensure_open(offer, version)
             use.connection.execute(
                 insert(acceptances).values(
@@ -412,17 +473,8 @@ def _set(use: Use, offer: Offer, **values: object) -> None:
     use.connection.execute(changing.values(changed_at=use.at, **values))
 
 
-def _family(use: Use, household: Household) -> Family:
-    first, last = window(household.country, household.born)
-    return Family(
-        country=household.country,
-        child=household.child,
-        born=household.born,
-        mother=household.mother,
-        father=household.father,
-        older_siblings=household.older_siblings,
-        income=[ledger.income(use, parent, first, last) for parent in household.parents],
-    )
+def _country(offer: Offer) -> Country:
+    return "VN" if offer.country == "VN" else "EE"
 
 
 def _acting(usage: Usage) -> str:

@@ -21,6 +21,7 @@ offers = Table(
     Column("reason", String(200)),  # why it is held or withdrawn
     Column("version", Integer, nullable=False),
     Column("choices", JSON, nullable=False),
+    Column("decision", String(36)),  # the record of the offer as it stands
     Column("made_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
 )

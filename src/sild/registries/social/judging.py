@@ -1,0 +1,176 @@
+"""What the board knows of a family, as facts for the rules, and the lawful choices that the rules make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from sild.decisions import OutcomeItem, Reason, Secret
+from sild.registries.deciding import Judged, KnownFact, Ruling, situation_of
+from sild.registries.identity_codes import Country
+from sild.registries.kernel import Use
+from sild.registries.social import ledger
+from sild.registries.social.household import Household
+from sild.registries.social.offers import Offer
+from sild.registries.social.rules import ground, window
+from sild.rules import Asked, Item, choices
+
+__all__ = ["PACKAGES", "facts_of", "grant_ruling", "offer_ruling", "outputs_of", "render_choices"]
+
+PACKAGES: dict[Country, str] = {"EE": "ee-family-benefits", "VN": "vn-birth-benefits"}
+FAMILY = "families/family"
+ALGORITHM = "family-benefits"
+
+HELD: Mapping[str, Mapping[str, str]] = {
+    "foreign": {
+        "et": "Perel on seos teise riigiga. Ametnik selgitab, kumb riik hüvitisi maksab.",
+        "vi": "Gia đình có liên hệ với nước khác. Cán bộ sẽ xác định nước nào chi trả trợ cấp.",
+        "en": "The family has to do with another country. An official finds out which country pays.",
+    },
+    "protection_order": {
+        "et": "Pereliikme kaitseks vaatab pakkumise üle ametnik.",
+        "vi": "Để bảo vệ một thành viên gia đình, cán bộ sẽ xem xét đề nghị này.",
+        "en": "To protect a member of the family an official looks at this offer.",
+    },
+    "death": {
+        "et": "Pereliikme surma tõttu vaatab pakkumise üle ametnik.",
+        "vi": "Do một thành viên gia đình qua đời, cán bộ sẽ xem xét đề nghị này.",
+        "en": "Because a member of the family has died, an official looks at this offer.",
+    },
+}
+HELD_BY: Mapping[str, str] = {
+    "foreign_parent": "foreign",
+    "lives_abroad": "foreign",
+    "foreign_income": "foreign",
+    "parent_death": "death",
+}
+"""Reason of an offer that is held -> its words; all others are protection."""
+
+
+def facts_of(use: Use, household: Household, system: str) -> tuple[KnownFact, ...]:
+    """system: our own, which has the contributions."""
+    return (*_family(household), *_incomes(use, household, system))
+
+
+def _family(household: Household) -> Iterator[KnownFact]:
+    told = household.told
+    source, message = told.person.source, told.person.message_id
+    for role, code in household.roles.items():
+        if code is not None:
+            path = f"{FAMILY}/{role}"
+            yield KnownFact(path, "role", [role], register=source, message_id=message, in_clear=True)
+    born = household.born.isoformat()
+    yield KnownFact("persons/child/born/ETERNITY", "date", born, register=source, message_id=message)
+    if household.country == "EE":
+        siblings = household.older_siblings
+        yield KnownFact(
+            f"{FAMILY}/older_siblings/ETERNITY",
+            "int",
+            siblings if isinstance(siblings, int) else None,
+            register=told.siblings.source if told.siblings else None,
+            message_id=told.siblings.message_id if told.siblings else None,
+        )
+
+
+def _incomes(use: Use, household: Household, system: str) -> Iterator[KnownFact]:
+    """Of the months that the rules look at, by parent; months that nobody declared are there without a value."""
+    first, last = window(household.country, household.born)
+    for role, code in household.roles.items():
+        if role == "child" or code is None:
+            continue
+        for month in ledger.ledger(use, code, first, last):
+            yield KnownFact(
+                f"persons/{role}/income/{month.month}",
+                "money",
+                None if month.amount is None else f"{month.amount:f}",
+                register=system,
+                message_id=month.message_id,
+            )
+
+
+def render_choices(judged: Judged, household: Household) -> list[dict[str, Any]]:
+    """JSON: amounts as decimal strings; where one is unknown, None, and beside it who holds what is missing."""
+    return [
+        {"id": choice.id, "items": [_rendered(item, household.roles) for item in choice.items]}
+        for choice in choices(judged.package, situation_of(judged.facts), judged.evaluation)
+    ]
+
+
+def _rendered(item: Item, roles: Mapping[str, str | None]) -> dict[str, Any]:
+    missing = item.missing[0] if item.missing else None
+    return {
+        "benefit": item.benefit,
+        "person": roles[item.receiver],
+        "per": item.per,
+        "amount": item.amount,
+        "currency": item.currency,
+        "valid_from": item.valid_from,
+        "valid_to": item.valid_to,
+        "basis": item.basis,
+        "unknown": None
+        if missing is None
+        else {
+            "fact": missing.concept,
+            "person": roles.get(missing.entity) or roles["mother"],
+            "holder": ledger.HOLDER if missing.variable == "income" else missing.holder,
+        },
+    }
+
+
+def offer_ruling(offer: Offer, held: str | None) -> Ruling:
+    """held: why people look at it first."""
+    country: Country = "VN" if offer.country == "VN" else "EE"
+    words = HELD[HELD_BY.get(held or "", "protection_order")]
+    why = Reason(
+        code=held or "",
+        article=ground(country),
+        text={language: Secret(secret=text) for language, text in words.items()},
+        origin="trace",
+    )
+    return Ruling(
+        country=country,
+        effect="hold" if held else "offer",
+        step="offer",
+        service="birth",
+        algorithm=ALGORITHM,
+        purpose="family benefits after a birth",
+        subjects=_subjects(offer),
+        outcome="family_benefits.offer",
+        reasons=(why,) if held else (),
+        supersedes=offer.decision,
+    )
+
+
+def grant_ruling(offer: Offer, choice: str, judged: Judged) -> Ruling:
+    return Ruling(
+        country="VN" if offer.country == "VN" else "EE",
+        effect="partial" if judged.evaluation.unknowns else "grant",
+        step="grant",
+        service="birth",
+        algorithm=ALGORITHM,
+        purpose="family benefits after a birth",
+        subjects=_subjects(offer),
+        outcome="family_benefits.grant",
+        items=(OutcomeItem(name="choice", type="text", value=Secret(secret=choice)),),
+    )
+
+
+def outputs_of(judged: Judged, choice: Mapping[str, Any], due: Collection[str]) -> list[Asked]:
+    """The amounts of one choice that are granted now, `benefit/person`, and those that nobody knows yet.
+
+    choice: as `render_choices` wrote it, of the same facts.
+    """
+    found: dict[Asked, None] = {}
+    for one in choices(judged.package, situation_of(judged.facts), judged.evaluation):
+        if one.id != choice["id"]:
+            continue
+        for item, written in zip(one.items, choice["items"], strict=True):
+            if item.amount is None or f"{item.benefit}/{written['person']}" in due:
+                instance, _, rest = item.node.partition("/")
+                variable, _, period = rest.partition("@")
+                found[instance, variable, period] = None
+    return list(found)
+
+
+def _subjects(offer: Offer) -> tuple[tuple[str, str], ...]:
+    return ((offer.child, "child"), *((code, "parent") for code in offer.parties))
