@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from sild.assistant.passages import LANGUAGES, Passage
 from sild.assistant.words import (
+    all_terms,
     content_pairs,
     content_terms,
     folded,
@@ -79,7 +80,15 @@ class _OneLanguage:
                     f"INSERT INTO {name} (rowid, title, body, asked) VALUES (?, ?, ?, ?)",  # noqa: S608  our own names
                     (number, *row),
                 )
-            whole = frozenset(folded_terms(" ".join(parts), language))
+            whole = frozenset(
+                term
+                for part in parts
+                for term in (
+                    *folded_terms(part, language),
+                    *map(folded, all_terms(part, language)),
+                    *content_pairs(part, language),
+                )
+            )
             self._fold.append(whole)
             frequency.update(whole)
         count = max(1, len(passages))

@@ -11,11 +11,13 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import Stemmer
 
 __all__ = [
+    "all_terms",
     "clean",
     "content_pairs",
     "content_terms",
@@ -74,6 +76,11 @@ def _folded_stopwords(language: str) -> frozenset[str]:
     return frozenset(map(folded, STOPWORDS[language]))
 
 
+def all_terms(text: str, language: str) -> list[str]:
+    """`content_terms` of a text that is quoted, however long."""
+    return [_stem(word, language) for word in tokens(text) if word not in STOPWORDS[language]]
+
+
 def content_terms(text: str, language: str) -> list[str]:
     """The words that say something, as stems (syllables in Vietnamese), once each, in their order."""
     words = tokens(text)[:MAX_TOKENS]
@@ -83,9 +90,9 @@ def content_terms(text: str, language: str) -> list[str]:
 
 def content_pairs(text: str, language: str) -> list[str]:
     """Neighbours that both say something, without their marks: `thất nghiệp` -> `that_nghiep`."""
-    words = tokens(text)[:MAX_TOKENS]
+    words = tokens(text)
     empty = _says_nothing(words, language)
-    both = zip(words, words[1:], strict=False)
+    both = pairwise(words)
     return list(
         dict.fromkeys(
             folded(f"{one}_{other}") for one, other in both if one not in empty and other not in empty
