@@ -1,0 +1,49 @@
+"""Glass-box models of the packs, read from the package: `packs/PACK/models/NAME/VERSION/{model.json,card.yaml,evaluation.json}`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from sild.errors import CallerError
+from sild.models import GlassBox, ModelCard, parse_card, parse_model
+from sild.telemetry import get_logger
+
+__all__ = ["HeldModel", "load_models"]
+
+log = get_logger("cases")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldModel:
+    """sha256: of model.json, by which decisions name it.  evaluation: on a year it did not see; empty when of another model."""
+
+    box: GlassBox
+    sha256: str
+    card: ModelCard
+    evaluation: Mapping[str, Any]  # JSON
+
+
+def load_models() -> dict[str, HeldModel]:
+    """By name, the newest version of each. One that cannot be read is left out, and logged: work goes on without it."""
+    found: dict[str, HeldModel] = {}
+    for pack in sorted((resources.files("sild") / "packs").iterdir(), key=lambda entry: entry.name):
+        models = pack / "models"
+        for model in models.iterdir() if models.is_dir() else ():
+            versions = [version for version in model.iterdir() if version.name.isdecimal()]
+            for version in sorted(versions, key=lambda entry: int(entry.name)):
+                try:
+                    box, sha256 = parse_model((version / "model.json").read_bytes())
+                    card = parse_card(yaml.safe_load((version / "card.yaml").read_text("utf-8")))
+                    evaluation = json.loads((version / "evaluation.json").read_text("utf-8"))
+                except (OSError, ValueError, yaml.YAMLError, CallerError) as error:
+                    log.bug("cases.model_unreadable", error, model=f"{model.name}/{version.name}")
+                    continue
+                told = evaluation if evaluation.get("model_sha256") == sha256 else {}
+                found[model.name] = HeldModel(box, sha256, card, told)
+    return found
