@@ -84,6 +84,12 @@ def test_replay_and_sample(decided: tuple[Path, str]) -> None:
         run(directory, "sample", "never-published")
 
 
+def test_audit(decided: tuple[Path, str]) -> None:
+    directory, _ = decided
+    assert json.loads(run(directory, "audit", "--json").output) == {"faults": []}
+    assert run(directory, "audit").exit_code == 0
+
+
 def test_shred(decided: tuple[Path, str]) -> None:
     directory, _ = decided
     decision = json.loads(run(directory, "list", "--case", "case-2", "--json").output)[0]["id"]

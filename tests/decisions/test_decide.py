@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from sild.decisions import DecisionRecord, DecisionStore
+from sild.decisions import DecisionRecord, DecisionStore, Sealed
 from sild.errors import CallerError, Unavailable
 from sild.pki import SignatureAlgorithm, verify_bytes
 
@@ -134,3 +135,56 @@ def test_a_record_read_back_is_the_same_bytes(store: DecisionStore) -> None:
     with store.engine.begin() as connection:
         record = store.decide(connection, draft(store))
     assert DecisionRecord.model_validate_json(record.canonical()).canonical() == record.canonical()
+
+
+CALL = {
+    "call_id": "call-1",
+    "purpose": "triage",
+    "provider": "local",
+    "model": "m",
+    "location": "EE",
+    "template_id": "t",
+    "template_sha256": "c" * 64,
+    "validation": "passed",
+    "used_as_input": True,
+}
+SAID = {"name": "persons/child/wish/ETERNITY", "type": "text", "asserted_by": "model", "message_id": "call-1"}
+PERSON = {"official": "o-1", "role": "official", "view_sha256": "0" * 64, "action": "confirm", "seconds": 40}
+
+
+def assisted(store: DecisionStore, **changes: Any) -> Any:
+    inputs = [{**SAID, "value": {"secret": "district 3"}}]
+    fields = {"kind": "model_assisted", "automation": 3, "human": [PERSON], "inputs": inputs, "reasons": []}
+    return draft(store, **{**fields, "model_calls": [CALL], **changes})
+
+
+def test_what_a_model_said_is_an_input_with_the_hash_of_its_output(store: DecisionStore) -> None:
+    with store.engine.begin() as connection:
+        record = store.decide(connection, assisted(store))
+    (said,), (call,) = record.inputs, record.model_calls
+    assert isinstance(said.value, Sealed)
+    assert call.output_sha256 == said.sha256 == said.value.sha256
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model_calls": [{**CALL, "used_as_input": False}]}, "one each"),
+        ({"inputs": []}, "one each"),
+        ({"kind": "rule"}, "model_assisted"),
+        ({"inputs": [{**SAID, "value": "x", "sha256": "d" * 64}], "model_calls": [{**CALL, "output_sha256": "e" * 64}]}, "what the model said"),
+    ],
+)  # fmt: skip
+def test_a_models_word_enters_no_other_way(
+    store: DecisionStore, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        assisted(store, **changes)
+
+
+def test_an_input_with_another_hash_or_from_the_future(store: DecisionStore, clock: SetClock) -> None:
+    plain = {"name": "persons/child/wish/ETERNITY", "type": "text", "value": "x"}
+    for wrong in ({"sha256": "d" * 64}, {"fetched_at": clock.at + timedelta(seconds=1)}):
+        with pytest.raises(CallerError) as refused, store.engine.begin() as connection:
+            store.decide(connection, draft(store, inputs=[{**plain, **wrong}], reasons=[]))
+        assert refused.value.code == "invalid_decision"

@@ -12,7 +12,7 @@ checkpoints.py  its signed, time-stamped heads       bundle.py     what is given
 from_rules.py   a record of a rule's evaluation      replay.py     a decision made again out of its bundle
 samples.py      the random sample of every night     verifying.py  examples/verify_decision.py, as a function
 algorithms.py   entries of the algorithm register    figures.py    counted from the decisions
-algorithm_exports.py  the Dutch and British forms of an entry
+algorithm_exports.py  the Dutch and British forms    audit.py      all of it computed again
 
 RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
 live in the database of the register or case system that decides. Called by registers, cases and processes.
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from sild.decisions.algorithm_exports import atrs_json, minbzk_json
 from sild.decisions.algorithms import AlgorithmEntry, load_algorithms, parse_algorithm
+from sild.decisions.audit import audit_log
 from sild.decisions.bundle import bundle_of, render_bundle
 from sild.decisions.canonical import canonical_json, sha256_of
 from sild.decisions.checkpoints import Checkpointer, Stamp, TimeStampClient
@@ -118,6 +119,7 @@ __all__ = [
     "TimeStampClient",
     "Unknown",
     "atrs_json",
+    "audit_log",
     "bundle_of",
     "canonical_json",
     "counterfactuals_of",

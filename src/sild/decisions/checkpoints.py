@@ -155,10 +155,15 @@ class Checkpointer:
 
 def signed_note(origin: str, size: int, root: bytes, sealer: Sealer) -> bytes:
     """C2SP tlog-checkpoint, signed as a C2SP signed-note by an ECDSA key: key id is that of the key's SPKI."""
-    text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
+    text = note_text(origin, size, root)
     spki = sealer.chain[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    signature = hashlib.sha256(spki).digest()[:4] + sealer.sign(text.encode())
-    return f"{text}\n— {origin} {base64.b64encode(signature).decode()}\n".encode()
+    signature = hashlib.sha256(spki).digest()[:4] + sealer.sign(text)
+    return text + f"\n— {origin} {base64.b64encode(signature).decode()}\n".encode()
+
+
+def note_text(origin: str, size: int, root: bytes) -> bytes:
+    """What is signed of a head (C2SP tlog-checkpoint)."""
+    return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
 
 
 def node_reader(connection: Connection) -> Read:

@@ -25,6 +25,7 @@ from sild.decisions import (
     ReplayReport,
     RunsRules,
     Stored,
+    audit_log,
     bundle_of,
     expired_values,
     find_sample,
@@ -224,6 +225,21 @@ def verify(context: click.Context, file: Path, trust: Path | None, head: Path | 
 def verifier() -> None:
     """Print the stand-alone verifier: one file of Python, to be given away."""
     click.echo(verifier_file().read_text("utf-8"), nl=False)
+
+
+@command.command()
+@_with_store
+@click.pass_context
+def audit(context: click.Context, database: str, keys: Path, as_json: bool) -> None:
+    """Look over the whole database: every record, seal, chain, leaf, head and time-stamp, computed again."""
+    store = _open(database, keys)
+    with store.engine.connect() as connection:
+        faults = list(audit_log(connection))
+    if as_json:
+        _print({"faults": faults})
+    else:
+        click.echo("\n".join(faults) or "all of it holds")
+    context.exit(1 if faults else 0)
 
 
 @command.command("replay")
