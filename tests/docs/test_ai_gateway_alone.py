@@ -92,3 +92,10 @@ def test_units_deny_all_but_what_they_name() -> None:
 
     assert reaches(gateway) and not reaches(others)
     assert "sild ai-gateway --config" in gateway["ExecStart"][0]
+
+
+def test_no_local_model_among_the_locked_packages() -> None:
+    """It takes minutes to build; `make lock` leaves it out."""
+    root = EXAMPLES.parent
+    assert "llama" not in (root / "requirements.lock").read_text()
+    assert "--no-extra local-model" in (root / "Makefile").read_text()

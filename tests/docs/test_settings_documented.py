@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from sild.acme_client import AcmeClientSettings
+from sild.ai_gateway import ProviderProfile, ProviderSettings
 from sild.op_monitor import MonitoringRules
+from sild.processes.ai_gateway import AIGatewaySettings
 from sild.processes.central_server import CentralServerSettings
 from sild.processes.identity import IdentitySettings
 from sild.processes.op_monitor import OpMonitorSettings
@@ -30,6 +32,9 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
         ("identity_provider.md", IdentitySettings),
         ("acme.md", AcmeClientSettings),
         ("acme.md", AcmeSettings),
+        ("ai_gateway.md", AIGatewaySettings),
+        ("ai_gateway.md", ProviderSettings),
+        ("ai_gateway.md", ProviderProfile),
         ("op_monitor.md", OpMonitorSettings),
         ("op_monitor.md", MonitoringRules),
     ],

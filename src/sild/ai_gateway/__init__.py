@@ -14,6 +14,7 @@ from sild.ai_gateway.http import gateway_app, metrics_app
 from sild.ai_gateway.judgement import Question
 from sild.ai_gateway.key_book import KeyBook
 from sild.ai_gateway.parts import open_data, open_parts, open_store
+from sild.ai_gateway.profiles import ProviderProfile, ProviderSettings
 from sild.ai_gateway.report import EgressReport, egress_report
 from sild.ai_gateway.settings import GatewaySettings
 from sild.ai_gateway.store import GatewayKey, Store, Switch
@@ -29,6 +30,8 @@ __all__ = [
     "KeyRefused",
     "NoModel",
     "PromptRefused",
+    "ProviderProfile",
+    "ProviderSettings",
     "Question",
     "Store",
     "Switch",
