@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from sild.cases import Actor, AskWhy, CaseSystem, OfflineConflict, load_packs
+from sild.cases import Actor, AskWhy, Assistance, CaseSystem, OfflineConflict, load_packs
 
 from .permit import FORM, RETURN, SERVICE, Permit
 from .registers import REGISTERS, Registers
@@ -88,7 +88,7 @@ class World:
             system=SYSTEM,
             exchange=self.registers,
             packs=self.packs,
-            processes=[Permit(), AskWhy(), OfflineConflict()],
+            processes=[Permit(), AskWhy(), Assistance(), OfflineConflict()],
             registers=REGISTERS,
             mandates=self.mandates,
             clock=self.clock,

@@ -16,7 +16,6 @@ from sild.cases.process import (
     Job,
     JobFunction,
     NewNotice,
-    Opening,
     Process,
     Rule,
     Waiting,
@@ -28,7 +27,7 @@ from sild.errors import CallerError
 __all__ = ["ASSISTANCE_OFFICE", "Assistance", "dialogue_data"]
 
 ASSISTANCE_OFFICE = "assistance@state"
-"""The authority whose officials answer: one desk, which passes on what is another body's."""
+"""The authority whose officials answer: one desk, which passes on what is another body's. It sees a case once it is signed."""
 MAX_TURNS = 40
 MAX_SIGNS = 4_000
 
@@ -63,10 +62,6 @@ class Assistance(Process):
         Waiting("assistance.answer", "person", ("ANSWERED",)),
     )
 
-    async def opening(self, actor: Actor, asking: Asking) -> Opening:
-        """Without a dialogue: begun on the service's own page."""
-        return Opening(office=ASSISTANCE_OFFICE)
-
     async def check(
         self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
     ) -> Given:
@@ -80,9 +75,8 @@ class Assistance(Process):
         match taken.name:
             case "ASK":
                 morning = date.fromisoformat(taken.data["due"]) + timedelta(days=1)
-                return Effects(
-                    jobs=(Job("remind", at=datetime.combine(morning, time(0), tzinfo=taken.at.tzinfo)),)
-                )
+                late = datetime.combine(morning, time(0), tzinfo=taken.at.tzinfo)
+                return Effects(jobs=(Job("remind", at=late),), office=ASSISTANCE_OFFICE)
             case "ANSWER":
                 return Effects(notices=(NewNotice(person, "assistance.answered"),), cancel_jobs=("remind",))
             case "REMIND":

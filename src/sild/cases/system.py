@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, insert
 from sild.cases.acting import Acting
 from sild.cases.actor import Actor
 from sild.cases.ask_why import office_of, question
-from sild.cases.assistance import ASSISTANCE_OFFICE, dialogue_data
+from sild.cases.assistance import dialogue_data
 from sild.cases.assisted import AssistedMandates
 from sild.cases.by_calendar import Calendar
 from sild.cases.calls import Calls
@@ -322,7 +322,7 @@ class CaseSystem:
         return await self._acting.begin(
             "assistance",
             known,
-            Opening((), ASSISTANCE_OFFICE, dialogue_data(turns)),
+            Opening(data=dialogue_data(turns)),
             case_id=case_id,
             role="person",
         )
