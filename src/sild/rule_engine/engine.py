@@ -40,7 +40,7 @@ class RuleEngine:
     memory: bytes a package may use.
     """
 
-    def __init__(self, *, workers: int = 4, seconds: float = 5.0, memory: int = 256 << 20) -> None:
+    def __init__(self, *, workers: int = 6, seconds: float = 5.0, memory: int = 256 << 20) -> None:
         self._seconds, self._memory, self._most = seconds, memory, workers
         self._free = threading.Condition()
         self._idle: OrderedDict[_Worker, None] = OrderedDict()
