@@ -658,6 +658,9 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
     checkpoint = None if integrity["checkpoint"] is None else Checkpoint(integrity["checkpoint"])
     yield from check_log(bundle, integrity, leaf, checkpoint, head)
 
+    trusted = [Certificate(one) for one in trusted_der]
+    if checkpoint is not None:
+        yield from check_time(record, integrity, trusted)
     need(
         set(seal) == {"algorithm", "certificate", "value"} and seal["algorithm"] == "ES256",
         "a seal of another kind",
@@ -669,7 +672,6 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
         f"the key is not of the body that decided, {record['authority']}",
     )
     need(chain[0].usages & 0xC0, "the certificate is not for signing")
-    trusted = [Certificate(one) for one in trusted_der]
     if trusted:
         check_chain(chain, trusted, moment(record["decided_at"]), "the seal")
         yield HOLDS, f"the key is certified for {record['authority']} by an authority you trust"
@@ -687,7 +689,6 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
     if checkpoint is not None:
         checkpoint.check(chain[0])
         yield HOLDS, "the checkpoint is signed by the same body"
-        yield from check_time(record, integrity, trusted)
 
 
 def check_log(

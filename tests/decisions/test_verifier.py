@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import subprocess
@@ -26,6 +27,8 @@ from sild.decisions import (
     canonical_json,
     render_bundle,
 )
+from sild.decisions.bundle import _Head, _path, exported
+from sild.decisions.checkpoints import signed_note
 from sild.pki import PrivateKey, der
 
 from .world import AUTHORITY, LocalStamps, Root, SetClock, draft, load_verifier
@@ -223,8 +226,6 @@ async def test_a_log_that_was_cut_off_or_written_anew(logged: Logged, tmp_path: 
 
 def shorter(logged: Logged, note: str) -> dict[str, Any]:
     """The bundle as it was before the log grew."""
-    from sild.decisions.bundle import _Head, _path, exported
-
     bundle = logged.bundle()
     with logged.store.engine.connect() as connection:
         head = _Head(int(note.split("\n")[1]), note.encode(), None)
@@ -242,23 +243,28 @@ async def test_two_heads_of_one_size(logged: Logged, tmp_path: Path) -> None:
 
 
 def test_a_forged_checkpoint(logged: Logged) -> None:
+    """Even if the forger had it time-stamped."""
     bundle = logged.bundle()
-    forged = logged.root.sealer()
-    from sild.decisions.checkpoints import signed_note
-
-    checkpoint = verifier.Checkpoint(bundle["record"]["integrity"]["checkpoint"])
-    note = signed_note(checkpoint.origin, checkpoint.size, checkpoint.root, forged)
-    bundle["record"]["integrity"]["checkpoint"] = note.decode()
-    assert any("another key" in text for text in logged.faults(bundle))
-    bundle["record"]["integrity"]["checkpoint"] = checkpoint.text.replace(
-        f"\n{checkpoint.size}\n", "\n7\n"
-    ) + (logged.bundle()["record"]["integrity"]["checkpoint"].removeprefix(checkpoint.text))
-    assert logged.faults(bundle)
+    note = bundle["record"]["integrity"]["checkpoint"]
+    checkpoint = verifier.Checkpoint(note)
+    by_another_key = signed_note(
+        checkpoint.origin, checkpoint.size, checkpoint.root, logged.root.sealer()
+    ).decode()
+    with_another_signature = checkpoint.text + note.removeprefix(checkpoint.text).replace(
+        base64.b64encode(checkpoint.signature).decode(),
+        base64.b64encode(checkpoint.signature[:4] + logged.store.sealer.sign(b"something else")).decode(),
+    )
+    for forged, word in ((by_another_key, "another key"), (with_another_signature, "forged")):
+        bundle["record"]["integrity"]["checkpoint"] = forged
+        assert any("covers another checkpoint" in text for text in logged.faults(bundle))
+        bundle["record"]["integrity"]["timestamp"] = base64.b64encode(
+            logged.stamps.token(forged.encode())
+        ).decode()
+        assert any(word in text for text in logged.faults(bundle))
+        bundle = logged.bundle()
 
 
 def test_a_token_over_another_root(logged: Logged) -> None:
-    import base64
-
     bundle = logged.bundle()
     bundle["record"]["integrity"]["timestamp"] = base64.b64encode(
         logged.stamps.token(b"another head")
