@@ -22,6 +22,7 @@ from sild.decisions import (
     Checkpointer,
     DecisionStore,
     Evidence,
+    NightlyReplay,
     Outcome,
     bundle_of,
     draw,
@@ -213,3 +214,19 @@ async def test_a_nightly_sample(world: World, rules: RuleEngine) -> None:
     with pytest.raises(CallerError) as refused:
         publish_sample(world.store, "2026-03-02", begins=START, ends=ends, size=3, seed="a nicer one")
     assert refused.value.code == "sample_exists"
+
+
+def test_every_night_the_day_before(world: World, rules: RuleEngine) -> None:
+    for number in range(3):
+        world.decide(f"case-{number}")
+    tried: list[str] = []
+
+    def replay_one(decision: str) -> Any:
+        tried.append(decision)
+        return replay(world.bundle(decision), engine=rules)
+
+    nightly = NightlyReplay(world.store, replay_one, size=2)
+    assert nightly.tick().percent is None  # of the day before there is nothing
+    world.clock.forward(days=1)
+    assert (nightly.tick().matched, nightly.tick().matched) == (2, 2)
+    assert len(tried) == 2

@@ -10,7 +10,7 @@ values.py       sealed values                        shredding.py  how they are 
 store.py        all of it in the owner's database    merkle.py     the tree and its proofs
 checkpoints.py  its signed, time-stamped heads       bundle.py     what is given away, field 12 in it
 from_rules.py   a record of a rule's evaluation      replay.py     a decision made again out of its bundle
-samples.py      the random sample of every night     verifying.py  examples/verify_decision.py, as a function
+samples.py, nightly.py  every night's random sample    verifying.py  examples/verify_decision.py, as a function
 algorithms.py   entries of the algorithm register    figures.py    counted from the decisions
 algorithm_exports.py  the Dutch and British forms    audit.py      all of it computed again
 
@@ -25,7 +25,7 @@ from pathlib import Path
 from sild.decisions.algorithm_exports import atrs_json, minbzk_json
 from sild.decisions.algorithms import AlgorithmEntry, load_algorithms, parse_algorithm
 from sild.decisions.audit import audit_log
-from sild.decisions.bundle import bundle_of, render_bundle
+from sild.decisions.bundle import bundle_of, exported, render_bundle
 from sild.decisions.canonical import canonical_json, sha256_of
 from sild.decisions.checkpoints import Checkpointer, Stamp, TimeStampClient
 from sild.decisions.fields import (
@@ -55,6 +55,7 @@ from sild.decisions.fields import (
 )
 from sild.decisions.figures import Figures, figures_of
 from sild.decisions.from_rules import Evidence, counterfactuals_of, fields_of, inputs_of, outcome_items
+from sild.decisions.nightly import NightlyReplay
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.replay import FindMessage, ReplayReport, RunsRules, Step, replay
 from sild.decisions.samples import (
@@ -97,6 +98,7 @@ __all__ = [
     "LegalBasis",
     "MatchRate",
     "ModelCall",
+    "NightlyReplay",
     "Outcome",
     "OutcomeItem",
     "Parameter",
@@ -125,6 +127,7 @@ __all__ = [
     "counterfactuals_of",
     "draw",
     "expired_values",
+    "exported",
     "fields_of",
     "figures_of",
     "find_sample",

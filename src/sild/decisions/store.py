@@ -234,6 +234,12 @@ class DecisionStore:
 
     # reading
 
+    def is_contested(self, connection: Connection, decision: UUID | str, *, by: str) -> bool:
+        """Whether the contest of this id is about the decision, ended or not."""
+        contest = tables.contests.c
+        query = select(contest.id).where(contest.id == by, contest.record == str(decision))
+        return connection.scalar(query) is not None
+
     def find(self, connection: Connection, decision: UUID | str) -> Stored:
         """Raises CallerError (`unknown_decision`)."""
         found = _stored(connection, _records().where(tables.records.c.id == str(decision)))
