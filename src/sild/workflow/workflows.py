@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
 from enum import Enum
@@ -10,7 +11,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_error
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from sild.clock import Clock, system_clock
@@ -171,6 +172,16 @@ def _function(run: Marked) -> Marked:
     return workflow
 
 
+_SEARCH_PATH = re.compile(r"(?:^|\s)-c\s*search_path=([a-z_][a-z0-9_]*)(?:\s|$)")
+
+
+def _schema_of(url: URL) -> str:
+    """`workflow`; in a schema of its own (`search_path`) a system has its own workflows, too: who shares a database must not take
+    up another system's."""
+    found = _SEARCH_PATH.search(str(url.query.get("options", "")))
+    return "workflow" if found is None else f"{found[1]}_workflow"
+
+
 def _config(url: str, name: str, executor_id: str) -> DBOSConfig:
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
@@ -178,7 +189,7 @@ def _config(url: str, name: str, executor_id: str) -> DBOSConfig:
     return {
         "name": name,
         "system_database_url": parsed.render_as_string(hide_password=False),
-        "dbos_system_schema": "workflow",
+        "dbos_system_schema": _schema_of(parsed),
         "application_version": CODE_VERSION,
         "executor_id": executor_id,
         "serializer": JsonSerializer(),
