@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from sild.cohorts.population import Population
     from sild.cohorts.rule_process import Limits
     from sild.cohorts.run import Run, run_package
-    from sild.cohorts.show import Histogram, histogram, histogram_svg, totals, unknowns_by_holder
+    from sild.cohorts.show import (
+        Histogram,
+        histogram,
+        histogram_svg,
+        totals,
+        unknowns_by_holder,
+        write_missing,
+    )
     from sild.cohorts.synthetic import Recipe, make_population
     from sild.cohorts.what_if import with_parameter
 
@@ -48,6 +55,7 @@ __all__ = [
     "totals",
     "unknowns_by_holder",
     "with_parameter",
+    "write_missing",
 ]
 
 _ROOMS = {
@@ -70,6 +78,7 @@ _ROOMS = {
     "totals": "show",
     "unknowns_by_holder": "show",
     "with_parameter": "what_if",
+    "write_missing": "show",
 }
 
 

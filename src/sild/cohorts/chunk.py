@@ -252,7 +252,8 @@ def _filled(values: NDArray[Any], mask: NDArray[np.bool_], at: date) -> NDArray[
     if not mask.any():
         return values
     known = values[~mask]
-    stand_in = known[0] if len(known) else np.datetime64(at) if values.dtype.kind == "M" else 0
+    day = np.datetime64(at) if values.dtype.kind == "M" else np.zeros(1, values.dtype)[0]
+    stand_in = known[0] if len(known) else day
     return np.where(mask, stand_in, values).astype(values.dtype)
 
 

@@ -156,12 +156,12 @@ def _facts(
 ) -> dict[Key, Array]:
     found: dict[Key, Array] = {}
     for name, values in columns.items():
-        variable, _, month = name.partition("@")
+        variable, _, period = name.partition("@")
         spec = package.facts.get(variable)
-        if spec is None or spec.entity != entity or (spec.period == "month") != bool(month):
+        if spec is None or spec.entity != entity or (spec.period != "eternity") != bool(period):
             continue
         taken = values if chosen is None else values[chosen]
-        found[variable, month or "ETERNITY"] = _typed(package, variable, spec.type, taken)
+        found[variable, period or "ETERNITY"] = _typed(package, variable, spec.type, taken)
     return found
 
 

@@ -4,7 +4,7 @@ people-EE-00007.parquet     a row for each person: household, family, role, born
 families-EE-00007.parquet   a row for each family with a new child: household, older_siblings, ...
 population.json             how it was made, and of each chunk: country, counts, SHA-256 of both files
 
-A column is named by the variable it is the fact of, a monthly one with its month. Rows of a household stand together; `family` is
+A column is named by the variable it is the fact of, and its month or day: `commune@2026-11-01`. Rows of a household stand together; `family` is
 the row in the other file, -1 for nobody's. Households are called COUNTRY-CHUNK-NUMBER: `EE-00007-004711`.
 """
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -27,11 +28,12 @@ Key = tuple[str, str]
 """Variable, period."""
 
 
+@dataclass(frozen=True, slots=True)
 class Limits:
     """seconds: for one chunk, of wall and of processor.  memory: bytes a rule process may add to what it starts with."""
 
-    def __init__(self, seconds: float = 600.0, memory: int = 4 << 30) -> None:
-        self.seconds, self.memory = seconds, memory
+    seconds: float = 600.0
+    memory: int = 4 << 30
 
 
 class RuleProcess:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from dataclasses import dataclass
 from html import escape
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sild.cohorts.chunk import result_path
-from sild.cohorts.population import read_table
+from sild.cohorts.chunk import result_path, unknowns_path
+from sild.cohorts.files import write_whole
+from sild.cohorts.population import household_name, read_table
 from sild.cohorts.run import Run
 from sild.errors import CallerError
 from sild.rules import decimal_text
 
-__all__ = ["Histogram", "Missing", "histogram", "histogram_svg", "totals", "unknowns_by_holder"]
+__all__ = [
+    "Histogram",
+    "Missing",
+    "histogram",
+    "histogram_svg",
+    "totals",
+    "unknowns_by_holder",
+    "write_missing",
+]
 
 BINS = 24
 
@@ -74,6 +86,26 @@ def unknowns_by_holder(run: Run) -> list[Missing]:
         for cause, count in counts.items()
     ]
     return sorted(found, key=lambda each: (-each.blocked, each.cause))
+
+
+def write_missing(run: Run, path: Path) -> int:
+    """A CSV file to send around: holder, concept, cause, household; by holder. Its rows.  Raises Unavailable (disk_full)."""
+    causes = run.head["causes"]
+    text = StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["holder", "concept", "cause", "household"])
+    order = sorted(range(len(causes)), key=lambda number: (causes[number]["holder"], number))
+    count = 0
+    for number in order:
+        about = causes[number]
+        for chunk in sorted(run.lines):
+            found = read_table(unknowns_path(run.directory, chunk))
+            own = np.ma.getdata(found["household"])[np.ma.getdata(found["cause"]) == number]
+            names = (household_name(chunk, int(each)) for each in own)
+            rows.writerows([about["holder"], about["concept"], about["cause"], name] for name in names)
+            count += len(own)
+    write_whole(path, text.getvalue().encode())
+    return count
 
 
 def histogram(run: Run, name: str) -> Histogram:

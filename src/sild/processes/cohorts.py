@@ -32,6 +32,7 @@ __all__ = ["command"]
 PARTS_OF_A_MILLION = 1_000_000
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 BAR = 40
+WIDTH = 110
 
 
 @click.group("cohorts")
@@ -167,10 +168,19 @@ def run(
 @click.argument("directory", type=DIRECTORY)
 @click.option("--result", help="Show how this result is spread; the first amount unless said.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write that as SVG.")
+@click.option(
+    "--missing",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a CSV of missing facts by holder.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
-def show_run(directory: Path, result: str | None, plot: Path | None, as_json: bool) -> None:
+def show_run(
+    directory: Path, result: str | None, plot: Path | None, missing: Path | None, as_json: bool
+) -> None:
     """Totals of a run, spread, unknowns by who would know."""
     found = cohorts.Run.read(directory)
+    if missing is not None:
+        cohorts.write_missing(found, missing)
     if as_json:
         click.echo(json.dumps(_told(found), indent=1))
         return
@@ -242,7 +252,7 @@ def _told(found: Run) -> dict[str, Any]:  # plain JSON
 
 
 def _print_run(found: Run) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=WIDTH)
     package = found.head["package"]
     state = "" if found.finished else f", {len(found.lines)} of {len(found.head['chunks'])} chunks finished"
     console.print(
@@ -261,7 +271,7 @@ def _print_run(found: Run) -> None:
 
 
 def _print_comparison(before: Run, found: Comparison) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=WIDTH)
     table = Table("result", "same", "gain", "by", "lose", "by", "otherwise")
     for name, change in found.changes.items():
         currency = before.head["results"][name]["currency"]
