@@ -191,7 +191,7 @@ def test_social(asking: Asking) -> None:
     refused(asking.post(f"/offers/{offer['id']}/release", {}, SISTER), 409, "not_held")
     asking.settle()
     orders = asking.get(f"/offers/{offer['id']}/payment-orders").json()["items"]
-    assert {order["amount"] for order in orders} == {"80", "320", "2000.10"}
+    assert {order["amount"] for order in orders} == {"80.00", "320.00", "2000.10"}
     assert asking.get(f"/payment-orders/{orders[0]['id']}").json() == orders[0]
     refused(asking.get("/payment-orders/999"), 404, "unknown_order")
     assert len(asking.get(f"/persons/{MOTHER}/benefits?on=2026-03-01").json()["items"]) == 3
@@ -232,3 +232,42 @@ def test_the_hospital_answers_who_looked(directory: Path, clock: SetClock) -> No
         )
         assert found.json()["totalUsages"] == 1
     register.close()
+
+
+@pytest.mark.parametrize("asking", ["social"], indirect=True)
+def test_decisions_are_read_replayed_and_contested(asking: Asking) -> None:
+    (line,) = asking.get(f"/persons/{MOTHER}/decisions").json()["items"]
+    assert (line["effect"], line["step"], line["automation"]) == ("offer", "offer", 4)
+    assert line["contest_until"] == "2026-04-01", "30 days"
+    path = f"/decisions/{line['id']}"
+    own = asking.get(path).json()
+    assert own["record"]["integrity"]["seal"]["algorithm"] == "ES256" and own["values"]
+    words = [own["values"][one["text"]["vi"]["sealed"]] for one in own["record"]["reasons"]]
+    assert any("320" in word for word in words)
+    strange = asking.site.request("GET", path, headers=asking.headers(SISTER)).json()
+    assert strange["values"] == {} and strange["record"] == own["record"], "sealed for everybody else"
+    bundle = asking.get(f"{path}/bundle").json()
+    assert bundle["schema"] == "sild.bundle/1" and bundle["package"]
+    replayed = asking.get(f"{path}/replay").json()
+    assert replayed["result"] == "match", replayed
+    refused(asking.get("/decisions/019c0000-0000-7000-8000-000000000000"), 404, "unknown_decision")
+
+    wrong = {"contest": "contest-1", "line": "fact"}
+    refused(asking.post(f"{path}/contests", wrong, SISTER), 403, "not_about_you")
+    assert asking.post(f"{path}/contests", wrong).status == 201
+    official = {**asking.headers("37001010002"), "X-Road-Issue": "contest-1"}
+    assert asking.site.request("GET", path, headers=official).json()["values"], "the case that contests it"
+    refused(asking.post(f"{path}/contests/other/end", {"overturned": True}), 404, "unknown_contest")
+    assert asking.post(f"{path}/contests/contest-1/end", {"overturned": True}).status == 200
+    figures = asking.get("/algorithms/family-benefits/figures").json()
+    assert (figures["decisions"], figures["contested"], figures["overturned"]) == (1, 1, 1)
+    assert (figures["automatic_percent"], figures["replay_match_percent"]) == ("100.0", "100.0")
+
+
+@pytest.mark.parametrize("asking", ["social"], indirect=True)
+def test_a_decision_is_contested_in_its_time(asking: Asking, clock: SetClock) -> None:
+    (line,) = asking.get(f"/persons/{MOTHER}/decisions").json()["items"]
+    clock.forward(days=31)
+    refused(
+        asking.post(f"/decisions/{line['id']}/contests", {"contest": "c", "line": "rule"}), 409, "too_late"
+    )

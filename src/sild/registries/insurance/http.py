@@ -10,6 +10,7 @@ from fastapi import FastAPI, Path, Response
 from fastapi.responses import HTMLResponse
 from pydantic import Field
 
+from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
 from sild.registries.insurance.credential import STATUS_LIST_TYPE
 from sild.registries.insurance.register import COVER, InsuranceRegister
 from sild.registries.insurance.register import Card as HeldCard
@@ -101,13 +102,14 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
     app = register_app(
         register.kernel,
         DESCRIPTION,
-        titles=TITLES,
-        actions=ACTIONS,
+        titles={**TITLES, **DECISION_TITLES},
+        actions={**ACTIONS, **DECISION_ACTIONS},
         kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
     )
 
+    add_decision_paths(app, register.deciding)
     add_fact_paths(app, register.kernel, KINDS, ensure_person=ensure_code)
 
     @app.get("/persons/{code}/cover", operation_id="getCover", response_model_exclude_none=True)

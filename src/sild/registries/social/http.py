@@ -9,6 +9,7 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.errors import CallerError
+from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
 from sild.registries.kernel import FactKind
 from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
@@ -112,6 +113,7 @@ class Benefit(Model):
     benefit: str
     child: str
     offer: str
+    decision: str | None = Field(default=None, description="Record of the grant: `/decisions/{id}`")
     per: Literal["once", "month"]
     amount: str
     currency: str
@@ -171,6 +173,9 @@ class Offer(Model):
     choices: list[Choice]
     made_at: datetime
     acceptance: Accepted | None
+    decision: str | None = Field(
+        default=None, description="Record of the offer as it stands: `/decisions/{id}`"
+    )
 
 
 class Offers(Model):
@@ -206,14 +211,15 @@ def make_app(register: SocialRegister, *, url: str | None = None) -> FastAPI:
     app = register_app(
         register.kernel,
         DESCRIPTION,
-        titles=TITLES,
-        actions=ACTIONS,
+        titles={**TITLES, **DECISION_TITLES},
+        actions={**ACTIONS, **DECISION_ACTIONS},
         kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
     )
     _add_persons(app, register)
     _add_offers(app, register)
+    add_decision_paths(app, register.deciding)
     add_fact_paths(app, register.kernel, KINDS, ensure_person=ensure_code)
     return app
 
@@ -321,6 +327,7 @@ def _offer(offer: held.Offer) -> Offer:
         )
         if accepted
         else None,
+        decision=offer.decision,
     )
 
 

@@ -1,0 +1,216 @@
+"""Paths of every register that decides: a person's decisions, one with its reasons, its evidence, its replay, and contests of it.
+
+What is sealed in a record is opened for those it is about, and for the case in which they contest it. Others see the record as it
+is: what was decided by which rules and when, with nothing personal in it. Imported late: FastAPI takes its time.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path
+from pydantic import Field
+
+from sild.decisions import (
+    DecisionRecord,
+    Stored,
+    bundle_of,
+    exported,
+    figures_of,
+    keep_replay,
+    open_values,
+    replay,
+)
+from sild.errors import CallerError
+from sild.registries.deciding.deciding import Deciding
+from sild.registries.kernel import Use
+from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
+
+__all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "add_decision_paths"]
+
+DECISION_TITLES: dict[str, tuple[int, str]] = {
+    "unknown_decision": (404, "Unknown decision"),
+    "unknown_contest": (404, "Unknown contest"),
+    "contested_already": (409, "The decision is being contested"),
+    "not_about_you": (403, "The decision is about somebody else"),
+    "too_late": (409, "The day until which it can be contested has passed"),
+}
+DECISION_ACTIONS = {
+    "getDecisions": "Decisions about the person were listed",
+    "getDecision": "A decision about the person was read",
+    "getDecisionBundle": "The evidence of a decision was taken out",
+    "replayDecision": "A decision was replayed",
+    "contestDecision": "A decision was contested",
+    "endContest": "A contest was answered",
+}
+
+Code = Annotated[str, Path(max_length=20, description="Identity code")]
+DecisionId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
+
+
+class DecisionLine(Model):
+    id: str
+    case: str
+    step: str
+    effect: str
+    kind: str
+    automation: int
+    algorithm: str | None
+    procedure: str
+    authority: str
+    decided_at: datetime
+    supersedes: str | None
+    superseded_by: str | None
+    contest_until: date | None
+
+
+class DecisionLines(Model):
+    items: list[DecisionLine]
+
+
+class OpenedDecision(Model):
+    """record: fields 1 to 12; `values`: of what is sealed in it, by reference, for those who may see it."""
+
+    record: dict[str, Any]
+    values: dict[str, Any]
+    superseded_by: str | None
+
+
+class NewContest(Model):
+    """contest: id of the case.  line: what is wrong: a fact, a missing fact, a rule, my circumstances, a person is wanted."""
+
+    contest: Annotated[str, Field(max_length=255)]
+    line: Annotated[str, Field(max_length=500)]
+
+
+class ContestEnd(Model):
+    overturned: bool
+
+
+class ContestState(Model):
+    decision: str
+    contest: str
+
+
+def add_decision_paths(app: FastAPI, deciding: Deciding) -> None:
+    """titles and actions of these paths: `DECISION_TITLES`, `DECISION_ACTIONS`."""
+    _add_reading(app, deciding)
+    _add_contests(app, deciding)
+
+    @app.get("/algorithms/{algorithm}/figures", operation_id="getAlgorithmFigures")
+    def get_figures(algorithm: Annotated[str, Path(max_length=100)], usage: AnyUsage) -> dict[str, Any]:
+        """Counts of decisions to date; nobody's data."""
+        with deciding.kernel.used("getAlgorithmFigures", usage) as use:
+            return figures_of(use.connection, algorithm).to_json()
+
+
+def _add_reading(app: FastAPI, deciding: Deciding) -> None:
+    store = deciding.store
+
+    @app.get("/persons/{code}/decisions", operation_id="getDecisions")
+    def get_decisions(code: Code, usage: PersonalUsage) -> DecisionLines:
+        """The latest first."""
+        with deciding.kernel.used("getDecisions", usage) as use:
+            use.concerns(code)
+            found = store.of_subject(use.connection, store.pseudonym(code))
+            return DecisionLines(items=[_line(deciding, use, one.record) for one in found])
+
+    @app.get("/decisions/{decision}", operation_id="getDecision")
+    def get_decision(decision: DecisionId, usage: PersonalUsage) -> OpenedDecision:
+        with deciding.kernel.used("getDecision", usage) as use:
+            found = store.find(use.connection, decision)
+            return OpenedDecision(
+                record=exported(use.connection, found),
+                values={ref: one.value for ref, one in open_values(store, use.connection, decision).items()}
+                if _may_open(deciding, use, found)
+                else {},
+                superseded_by=store.superseded_by(use.connection, decision),
+            )
+
+    @app.get("/decisions/{decision}/bundle", operation_id="getDecisionBundle")
+    def get_bundle(decision: DecisionId, usage: PersonalUsage) -> dict[str, Any]:
+        """What the stand-alone verifier reads."""
+        with deciding.kernel.used("getDecisionBundle", usage) as use:
+            found = store.find(use.connection, decision)
+            opened = None if _may_open(deciding, use, found) else ()
+            return bundle_of(store, use.connection, decision, open_refs=opened)
+
+    @app.get("/decisions/{decision}/replay", operation_id="replayDecision")
+    def replay_decision(decision: DecisionId, usage: PersonalUsage) -> dict[str, Any]:
+        """By the same rules from the same facts, now. What differs is named without its values."""
+        with deciding.kernel.used("replayDecision", usage) as use:
+            bundle = bundle_of(store, use.connection, decision, open_refs=None)
+        report = replay(bundle, engine=deciding.engine)
+        keep_replay(store, report)
+        said = report.to_json()
+        if report.difference is not None:
+            said["difference"] = {"node": report.difference["node"]}
+        return said
+
+
+def _add_contests(app: FastAPI, deciding: Deciding) -> None:
+    store = deciding.store
+
+    @app.post("/decisions/{decision}/contests", operation_id="contestDecision", status_code=201)
+    def contest(decision: DecisionId, new: NewContest, usage: PersonalUsage) -> ContestState:
+        """By one of those it is about, until the day the record says."""
+        with deciding.kernel.used("contestDecision", usage) as use:
+            if use.answered() is None:
+                found = store.find(use.connection, decision)
+                if not _is_subject(deciding, use, found.record):
+                    raise CallerError("the decision is about somebody else", code="not_about_you")
+                remedy = found.record.remedy
+                if remedy is not None and use.today > remedy.deadline:
+                    raise CallerError(f"it could be contested until {remedy.deadline}", code="too_late")
+                store.contested(use.connection, new.contest, decision, line=new.line)
+                use.answer({})
+            return ContestState(decision=decision, contest=new.contest)
+
+    @app.post("/decisions/{decision}/contests/{contest_id}/end", operation_id="endContest")
+    def end_contest(
+        decision: DecisionId,
+        contest_id: Annotated[str, Path(max_length=255)],
+        end: ContestEnd,
+        usage: PersonalUsage,
+    ) -> ContestState:
+        with deciding.kernel.used("endContest", usage) as use:
+            if use.answered() is None:
+                store.contest_decided(use.connection, contest_id, overturned=end.overturned)
+                use.answer({})
+            return ContestState(decision=decision, contest=contest_id)
+
+
+def _may_open(deciding: Deciding, use: Use, found: Stored) -> bool:
+    """Those it is about, and whoever works in the case that contests it."""
+    return _is_subject(deciding, use, found.record) or (
+        use.usage.issue is not None
+        and deciding.store.is_contested(use.connection, found.record.id, by=use.usage.issue)
+    )
+
+
+def _is_subject(deciding: Deciding, use: Use, record: DecisionRecord) -> bool:
+    user = use.usage.user_id or ""
+    code = user[2:] if user[:2].isalpha() else user
+    if deciding.store.pseudonym(code) not in {subject.ref for subject in record.subjects}:
+        return False
+    use.concerns(code)
+    return True
+
+
+def _line(deciding: Deciding, use: Use, record: DecisionRecord) -> DecisionLine:
+    return DecisionLine(
+        id=str(record.id),
+        case=record.case,
+        step=record.step,
+        effect=record.effect,
+        kind=record.kind,
+        automation=record.automation,
+        algorithm=record.algorithm.id if record.algorithm else None,
+        procedure=record.procedure,
+        authority=record.authority,
+        decided_at=record.decided_at,
+        supersedes=str(record.supersedes) if record.supersedes else None,
+        superseded_by=deciding.store.superseded_by(use.connection, record.id),
+        contest_until=record.remedy.deadline if record.remedy else None,
+    )
