@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sild.cases import AskWhy, CaseSystem, ExchangeAnswer, OfflineConflict, load_packs
+from sild.cases import AskWhy, Assistance, CaseSystem, ExchangeAnswer, OfflineConflict, load_packs
 from sild.cases.birth import Birth
+from sild.cases.move import Move
 from sild.errors import Unavailable
 from sild.nation.portal_cases import PortalCases
 from support.identity_world import NOW
@@ -31,10 +32,11 @@ def world(tmp_path: Path) -> Iterator[PortalWorld]:
         system="/SILD/GOV/70000001/portal",
         exchange=Down(),
         packs=packs,
-        processes=[Birth(packs), AskWhy(), OfflineConflict()],
+        processes=[Birth(packs), Move(packs), AskWhy(), Assistance(), OfflineConflict()],
         registers={"population": "GOV/70000002/population", "residence": "GOV/70000006/residence"},
         clock=lambda: NOW,
     )
+    system._parts.published["move"] = NOW  # no register is there to be compared with
     with PortalWorld(tmp_path, PortalCases(system, packs)).running() as world:
         yield world
     system._parts.store.engine.dispose()
@@ -54,6 +56,9 @@ def test_pages_for_a_citizen_and_an_official(world: PortalWorld, language: str) 
         "/my-data",
         "/who-looked",
         "/settings",
+        "/assistant",
+        "/help",
+        "/law/HMS",
     ):
         page = browser.request("GET", path)
         assert page.status == 200, (path, page.text)
@@ -73,3 +78,32 @@ def test_registers_that_do_not_answer_the_tracker_are_named(world: PortalWorld) 
     browser.log_in()
     page = browser.open("/who-looked")
     assert "Population register does not answer" in page.text and "a register does not answer" in page.text
+
+
+@pytest.mark.parametrize("language", ["et", "vi", "en"])
+def test_from_a_question_to_a_prepared_step_and_to_an_official(world: PortalWorld, language: str) -> None:
+    question = {
+        "et": "kolin Pikk 7 Tartu, kuidas uus aadress registreerida",
+        "vi": "đổi địa chỉ đăng ký thường trú nhà mới Pikk 7 Tartu",
+        "en": "how do I register my new address Pikk 7 Tartu",
+    }[language]
+    browser = world.browser()
+    browser.language = language
+    browser.submit(browser.open("/assistant"), "/assistant", question=question)
+    browser.log_in()
+    page = browser.submit(browser.open("/assistant"), "/assistant/step")
+    assert page.path.endswith("/screens/move.place") and 'value="Pikk 7 Tartu"' in page.text
+    page = browser.submit(browser.open("/assistant"), "/assistant/hand-over")
+    assert page.path.endswith("/screens/assistance.question") and question in page.text
+    page = browser.submit(page, "/screens/assistance.question", do="ASK", f__words="Palun")
+    assert page.path.startswith("/receipts/")
+    assert not re.search(r"\b(status|action|dialogue)\.[A-Za-z_]+", re.sub(r"<[^>]*>", " ", page.text))
+    ask_own = browser.open("/assistant").form("/assistant")["fields"]
+    own = {
+        "et": "mis mu juhtumist saab",
+        "vi": "hồ sơ của tôi đến đâu rồi",
+        "en": "what is happening with my case",
+    }
+    page = browser.open("/assistant", "POST", {**ask_own, "question": own[language]})
+    newest = page.text.partition('id="newest"')[2]
+    assert newest.count("S-2026-") >= 2 and "/screens/move.place" in newest
