@@ -559,10 +559,8 @@ class Token:
         rest = [one for one in self.certificates if one is not mine[0]]
         self.chain = ordered(mine[0], rest)
         identifier, parameters = algorithm(kind_of.content)
-        need(
-            identifier == RSA_ENCRYPTION or SIGNATURES.get(identifier, ("", ""))[1] == name,
-            "another digest signed",
-        )
+        plain = mine[0].kind == "rsa" and identifier == RSA_ENCRYPTION
+        need(plain or SIGNATURES.get(identifier) == (mine[0].kind, name), "signed by another algorithm")
         need(parameters == (b"\x05\x00" if mine[0].kind == "rsa" else b""), "a signature with odd parameters")
         signed = b"\x31" + attributes.whole[1:]
         fits = mine[0].has_signed(mine[0].kind, name, signed, signature.content)
@@ -671,7 +669,7 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
         chain[0].organization == record["authority"],
         f"the key is not of the body that decided, {record['authority']}",
     )
-    need(chain[0].usages & 0xC0, "the certificate is not for signing")
+    need(chain[0].usages & 0x40, "the certificate is not for seals")
     if trusted:
         check_chain(chain, trusted, moment(record["decided_at"]), "the seal")
         yield HOLDS, f"the key is certified for {record['authority']} by an authority you trust"

@@ -23,15 +23,16 @@ from sild.decisions import (
     BodyKeys,
     Checkpointer,
     DecisionStore,
+    KeySealer,
     bundle_of,
     canonical_json,
     render_bundle,
 )
 from sild.decisions.bundle import _Head, _path, exported
 from sild.decisions.checkpoints import signed_note
-from sild.pki import PrivateKey, der
+from sild.pki import CertificateProfile, PrivateKey, der, issue_certificate
 
-from .world import AUTHORITY, LocalStamps, Root, SetClock, draft, load_verifier
+from .world import AUTHORITY, LocalStamps, Root, SetClock, draft, load_verifier, name
 
 verifier = load_verifier()
 ORIGIN = f"{AUTHORITY}/social"
@@ -281,6 +282,38 @@ async def test_a_key_that_is_not_of_the_body(tmp_path: Path) -> None:
         logged.ids.append(str(logged.store.decide(connection, draft(logged.store)).id))
     await logged.checkpointer.tick()
     assert any("not of the body" in text for text in logged.faults(logged.bundle(3)))
+
+
+async def test_a_certificate_that_is_not_for_seals(logged: Logged) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = logged.root.issue(CertificateProfile.TLS, name("A server of the body", AUTHORITY), key)
+    logged.store.sealer = KeySealer(key, [certificate, logged.root.certificate])
+    with logged.store.engine.begin() as connection:
+        logged.ids.append(str(logged.store.decide(connection, draft(logged.store)).id))
+    await logged.checkpointer.tick()
+    assert any("not for seals" in text for text in logged.faults(logged.bundle(3)))
+
+
+async def test_a_body_is_no_certification_authority(logged: Logged) -> None:
+    """A certificate that one body's seal has issued in the name of another."""
+    mine = logged.root.sealer("SILD/GOV/70000099")
+    key = ec.generate_private_key(ec.SECP256R1())
+    forged = issue_certificate(
+        CertificateProfile.SIGN,
+        subject=name("Social Insurance Board", AUTHORITY),
+        public_key=key.public_key(),
+        issuer=mine.chain[0].subject,
+        issuer_key=mine._key,
+        issuer_public_key=mine._key.public_key(),
+        serial_number=7,
+        not_before=logged.clock.at - timedelta(days=1),
+        not_after=logged.clock.at + timedelta(days=1),
+    )
+    logged.store.sealer = KeySealer(key, [forged, *mine.chain])
+    with logged.store.engine.begin() as connection:
+        logged.ids.append(str(logged.store.decide(connection, draft(logged.store)).id))
+    await logged.checkpointer.tick()
+    assert any("chain of the seal is broken" in text for text in logged.faults(logged.bundle(3)))
 
 
 def test_an_authority_that_nobody_trusts(logged: Logged) -> None:
