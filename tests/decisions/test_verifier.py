@@ -329,3 +329,48 @@ def test_an_authority_that_nobody_trusts(logged: Logged) -> None:
 )
 def test_what_is_no_bundle_is_said_to_be_none(logged: Logged, content: bytes) -> None:
     assert len(logged.faults(content)) == 1
+
+
+def places(part: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    return [path] + [place for step, one in inner for place in places(one, (*path, step))]
+
+
+def test_any_part_replaced_by_anything_is_said_not_to_hold(logged: Logged) -> None:
+    """Never a crash, and never `holds`."""
+    chance = random.Random(8785)
+    others = (
+        None,
+        True,
+        0,
+        -1,
+        2**53 - 1,
+        10**30,
+        0.5,
+        "",
+        "x",
+        "=",
+        "\u0000",
+        [],
+        [[]],
+        {},
+        {"a": 1},
+        ["x"] * 3,
+    )
+    whole = logged.bundle()
+    for place in chance.sample(places(whole)[1:], 150):
+        bundle = json.loads(json.dumps(whole))
+        *above, last = place
+        part = bundle
+        for step in above:
+            part = part[step]
+        before = json.dumps(part[last])
+        for other in chance.sample(others, 3):
+            if json.dumps(other) == before:
+                continue
+            part[last] = other
+            data = (
+                json.dumps(bundle, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+            )
+            optional = place in (("package",), ("consistency",)) or (place[0] == "values" and other == {})
+            assert logged.faults(data) or (optional and not other), (place, other)
