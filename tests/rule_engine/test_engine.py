@@ -55,7 +55,7 @@ def test_a_warm_answer_takes_milliseconds(engine: RuleEngine) -> None:
         engine.evaluate(FAMILY, family(), OUTPUTS, at=AT)
         taken.append(time.perf_counter() - started)
 
-    assert statistics.median(taken) < 0.05  # about 3 ms where nothing else runs
+    assert statistics.median(taken) < 0.1  # about 3 ms where nothing else runs
 
 
 def test_more_packages_than_workers_and_more_threads_than_both(engine: RuleEngine) -> None:

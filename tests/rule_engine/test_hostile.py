@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,15 +23,21 @@ ASKED = [("a", "x", "2026-01")]
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RuleEngine]:
-    with RuleEngine(workers=2, seconds=1.0, memory=128 << 20) as engine:
+    with RuleEngine(workers=2, seconds=10.0, memory=128 << 20) as engine:
         yield engine
 
 
-def hostile(does: str) -> RulePackage:
-    """does: statements of a formula; the last line gives the value 1."""
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[RuleEngine]:
+    with RuleEngine(workers=1, seconds=0.5) as engine:
+        yield engine
+
+
+def hostile(does: str, kind: str = "int") -> RulePackage:
+    """does: statements of a formula; unless they return, the value is 1."""
     lines = "\n".join(f"        {line}" for line in does.strip().splitlines())
     return small_package(
-        "  x: {entity: person, type: int, period: month, label: {en: x}}",
+        f"  x: {{entity: person, type: {kind}, period: month, label: {{en: x}}}}",
         f"class x(Variable):\n    def formula(person, period, law):\n{lines}\n        return constant(1)\n",
     )
 
@@ -80,13 +85,20 @@ def test_raises_while_it_is_read(engine: RuleEngine) -> None:
 @pytest.mark.parametrize(
     "loop", ["while True: pass", "import time; time.sleep(60)", "sum(iter(int, 1))", "10 ** 10 ** 8 % 7"]
 )
-def test_loops(engine: RuleEngine, loop: str) -> None:
-    started = time.monotonic()
-    error = refused(engine, hostile(loop))
+def test_loops(impatient: RuleEngine, loop: str) -> None:
+    error = refused(impatient, hostile(loop))
 
     assert error.code == "rule_timeout"
-    assert time.monotonic() - started < 5
-    ensure_served(engine)
+    assert not impatient._idle  # it is not used again
+    assert not impatient._busy
+
+
+def test_the_kernel_ends_a_loop_whose_parent_does_not_look(engine: RuleEngine) -> None:
+    """The limit of the processor: the seconds of the answer, and two more."""
+    engine.evaluate(hostile("pass"), SITUATION, ASKED, at=AT)
+    package = hostile("import resource; return constant(resource.getrlimit(resource.RLIMIT_CPU)[0])")
+
+    assert 10 < int(str(engine.evaluate(package, SITUATION, ASKED, at=AT).value("a", "x", "2026-01"))) < 20
 
 
 @pytest.mark.parametrize(
@@ -132,31 +144,16 @@ PROGRAMS = [
 ]
 
 
-@pytest.mark.parametrize("reach", [*NETWORK, *FILES, *PROGRAMS])
-def test_reaches_out(engine: RuleEngine, reach: str) -> None:
-    error = refused(engine, hostile(reach))
-
-    assert error.code == "rule_failed"
-    assert error.message.startswith("x raises")
-    assert not Path("/tmp/rule-was-here").exists()
-    ensure_served(engine)
-
-
-def test_catches_the_refusal_and_still_gets_nothing(engine: RuleEngine) -> None:
-    package = hostile(
-        """
-import socket
-try:
-    socket.socket()
-except BaseException:
-    pass
-open('/etc/hostname')
+TRIES = """
+done = []
+for reach in REACHES:
+    try:
+        exec(reach, {})
+        done.append(reach)
+    except BaseException:
+        pass
+return constant(" | ".join(done) or "nothing")
 """
-    )
-
-    assert refused(engine, package).code == "rule_failed"
-
-
 UNHOOK = """
 import gc
 for found in gc.get_objects():
@@ -165,18 +162,42 @@ for found in gc.get_objects():
 """
 
 
+def achieved(engine: RuleEngine, reaches: list[str], first: str = "") -> object:
+    """What a package that tries each of them gets done, all in one process."""
+    package = hostile(f"REACHES = {reaches!r}\n{first}\n{TRIES}", "text")
+    return engine.evaluate(package, SITUATION, ASKED, at=AT).value("a", "x", "2026-01")
+
+
+@pytest.mark.parametrize("reaches", [NETWORK, FILES, PROGRAMS], ids=["network", "files", "programs"])
+def test_reaches_out(engine: RuleEngine, reaches: list[str]) -> None:
+    assert achieved(engine, reaches) == "nothing"
+    assert not Path("/tmp/rule-was-here").exists()
+
+
+def test_a_reach_that_is_not_caught_ends_the_answer(engine: RuleEngine) -> None:
+    error = refused(engine, hostile("import socket; socket.socket()"))
+
+    assert error.code == "rule_failed"
+    assert error.message == "x raises PermissionError"
+    ensure_served(engine)
+
+
 def test_takes_off_the_lock_of_python_and_meets_that_of_the_kernel(engine: RuleEngine) -> None:
     """Who looks for the hook finds it; what it kept from reading is then read, and the filter of system calls still stands."""
-    assert engine.evaluate(hostile(UNHOOK + "open('/etc/passwd')"), SITUATION, ASKED, at=AT)
+    assert achieved(engine, ["open('/etc/passwd')"], UNHOOK) == "open('/etc/passwd')"
 
-    for reach in (
+    reaches = [
         "import _socket; _socket.socket()",
         "open('/tmp/rule-was-here', 'w')",
+        "import os; os.open('/tmp/rule-was-here', os.O_CREAT)",
+        "import os; os.mkdir('/tmp/rule-was-here')",
         "import os; os.fork()",
         "import os; os.kill(os.getppid(), 15)",
         "import os; os.execv('/bin/true', ['true'])",
-    ):
-        assert refused(engine, hostile(UNHOOK + reach)).code == "rule_failed"
+        "import os; os.posix_spawn('/bin/true', ['true'], {})",
+        "import os; os.rename('/tmp', '/rule-was-here')",
+    ]
+    assert achieved(engine, reaches, UNHOOK) == "nothing"
     assert not Path("/tmp/rule-was-here").exists()
 
 
