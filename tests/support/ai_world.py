@@ -63,6 +63,18 @@ PROMPTS = {
             required: [topic]
             additionalProperties: false
     """,
+    "kind/1": """
+        id: kind
+        version: "1"
+        about: One word for a notice.
+        slots:
+          notice: {class: public, origin: document}
+        messages:
+          - {role: user, text: "{{ notice }}"}
+        output:
+          most_tokens: 60
+          schema: {type: object, properties: {topic: {enum: [birth, move, other]}}, required: [topic], additionalProperties: false}
+    """,
     "letter/1": """
         id: letter
         version: "1"

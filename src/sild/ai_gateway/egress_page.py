@@ -14,6 +14,7 @@ __all__ = ["LANGUAGES", "egress_page"]
 
 _TEXTS = Texts.load(Path(__file__).parent / "texts")
 LANGUAGES = _TEXTS.languages
+_NAMES = {"et": "eesti", "vi": "Tiếng Việt", "en": "English"}
 _COLUMNS = ("provider", "region", "purpose", "class", "askings", "answered")
 
 
@@ -25,13 +26,15 @@ def egress_page(reports: Sequence[EgressReport], language: str) -> str:
         or f"<p>{escape(say('egress.nothing'))}</p>"
     )
     others = " ".join(
-        f'<a lang="{each}" href="?lang={each}">{each}</a>' for each in LANGUAGES if each != language
+        f'<a class="far" lang="{each}" hreflang="{each}" href="?lang={each}">{_NAMES[each]}</a>'
+        for each in LANGUAGES
+        if each != language
     )
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(say('egress.title'))}</title><style>{stylesheet().decode()}"
-        "main{max-width:60rem;margin:auto;padding:1rem}.wide{overflow-x:auto}</style></head>"
+        "main{max-width:60rem;margin:auto;padding:1rem}.wide{overflow-x:auto}.far{display:inline-block;padding:.6rem .6rem .6rem 0}</style></head>"
         f"<body><main><nav>{others}</nav><h1>{escape(say('egress.title'))}</h1>"
         f"<p>{escape(say('egress.about'))}</p>{days}</main></body></html>"
     )
@@ -47,10 +50,10 @@ def _day(report: EgressReport, say: Speaker, language: str) -> str:
         refused=sum(report.refused.values()),
     )
     iso = report.day.isoformat()
-    files = f'<a href="/egress/{iso}.json">JSON</a> <a href="/egress/{iso}.csv">CSV</a>'
-    return (
-        f"<section><h2>{escape(day)}</h2><p>{escape(summary)} {files}</p>{_table(report, say, day)}</section>"
+    files = (
+        f'<a class="far" href="/egress/{iso}.json">JSON</a> <a class="far" href="/egress/{iso}.csv">CSV</a>'
     )
+    return f"<section><h2>{escape(day)}</h2><p>{escape(summary)}</p><p>{files}</p>{_table(report, say, day)}</section>"
 
 
 def _table(report: EgressReport, say: Speaker, day: str) -> str:

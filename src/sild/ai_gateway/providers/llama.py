@@ -80,7 +80,7 @@ class LlamaProvider:
         if self._worker is None or self._worker.returncode is not None:
             self._worker = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", _WORKER, str(self._file),
-                str(self._settings.context_tokens), str(self._settings.threads or os.cpu_count() or 1),
+                str(self._settings.context_tokens), str(self._settings.threads or len(os.sched_getaffinity(0))),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
                 limit=_LONGEST_LINE,
             )  # fmt: skip
