@@ -11,7 +11,7 @@ from functools import partial
 
 from sild.registries.synthetic import AS_OF, SyntheticPerson, synthetic_homes, synthetic_people
 
-__all__ = ["OfficialRole", "TestPerson", "find_test_people"]
+__all__ = ["TOWN", "OfficialRole", "TestPerson", "find_test_people"]
 
 MUNICIPALITY = "70000005"
 TARTU = "0793"
@@ -71,6 +71,7 @@ GOOD_FOR: Mapping[str, str] = {
     "birth_official": "registers births at the desk of Tartu",
     "residence_official": "registers residences at the desk of Tartu",
     "assistance_official": "answers what the assistant could not",
+    "kindergarten_official": "plans kindergarten places at the desk of Tartu, and sees what a model says after their own number",
     "vn_birth_official": "registers births at the desk of Hoàn Kiếm",
     "vn_residence_official": "registers residences at the desk of Hoàn Kiếm",
 }
@@ -122,6 +123,9 @@ class _Search:
             found = self._first(wanted)
             if found is not None:
                 yield role, found
+        planner = self._first(partial(self._clerk, "EE"))
+        if planner is not None:
+            yield "kindergarten_official", planner
 
     def _of_estonia_alone(self) -> Iterator[tuple[str, SyntheticPerson]]:
         for role, wanted in (

@@ -18,16 +18,20 @@ from sild.assistant import Assistant, load_passages
 from sild.cases import AskWhy, Assistance, CaseSystem, OfflineConflict, Process, XRoadExchange, load_packs
 from sild.cases.birth import Birth
 from sild.cases.move import Move
+from sild.cases.plan import KindergartenPlan
+from sild.cases.plan_models import load_models
 from sild.cases.removal import Removal
 from sild.clock import Clock
+from sild.decisions import DecisionStore
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.events import parse_event
 from sild.http1 import fetch
 from sild.nation.identity import IdentityAddresses
-from sild.nation.people import TestPerson
+from sild.nation.people import TOWN, TestPerson
 from sild.nation.plan import NationPlan
 from sild.nation.portal_cases import PortalCases, PortalExchange
 from sild.portal import FactSource, MandateKeeper, Office, Portal, PortalSettings
+from sild.registries.deciding import open_body
 from sild.telemetry import get_logger
 from sild.xroad import ClientId
 
@@ -37,10 +41,18 @@ log = get_logger("nation")
 
 COUNTRY = "EE"
 """Whose services it offers: cases and calendars are one country's."""
+MUNICIPALITY = "GOV/70000005"
+"""Which decides what is decided in the cases themselves; registers keep the records of their own."""
+DEMAND = "kindergarten-demand"
 ASKED = ("population", "residence", "insurance", "social", "education")
 TITLES: Mapping[str, Mapping[str, str]] = {
     "population": {"et": "Rahvastikuregister", "vi": "Cơ sở dữ liệu dân cư", "en": "Population register"},
     "residence": {"et": "Elukohad ja aadressid", "vi": "Cư trú và địa chỉ", "en": "Residence register"},
+    "kindergarten_official": {
+        "et": "Lasteaiakohad, Tartu",
+        "vi": "Chỗ mẫu giáo, Tartu",
+        "en": "Kindergarten places, Tartu",
+    },
     "birth_official": {"et": "Sünnid, Tartu", "vi": "Khai sinh, Tartu", "en": "Births, Tartu"},
     "assistance_official": {
         "et": "Küsimused ametnikule",
@@ -106,6 +118,9 @@ def open_portal(
     packs = load_packs(COUNTRY)
     exchange = XRoadExchange(client)
     addressed = {name: _subsystem(plan, name) for name in ASKED}
+    models = load_models()
+    deciding = f"{plan.instance_identifier}/{MUNICIPALITY}"
+    body = open_body(cases_directory / "municipality", deciding, name="Municipality", at=clock())
     processes: list[Process] = [
         Birth(packs),
         Move(packs),
@@ -113,6 +128,7 @@ def open_portal(
         AskWhy(),
         Assistance(),
         OfflineConflict(),
+        KindergartenPlan(packs, [TOWN[COUNTRY]], models.get(DEMAND), authority=deciding),
     ]
     settings = PortalSettings(
         directory=cases_directory,
@@ -145,6 +161,7 @@ def open_portal(
         processes=processes,
         registers=addressed,
         mandates=MandateKeeper(settings),
+        decisions=lambda engine: DecisionStore(engine, body.sealer, body.keys, clock=clock),
         clock=clock,
     )
     evidence = Evidence(client_url, plan.system_id("portal"))
