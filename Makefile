@@ -4,7 +4,7 @@ BIN := .venv/bin
 # command:package
 SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2 pebble:pebble lego:lego gpg:gnupg chromium:chromium
 
-.PHONY: demo test check bench fuzz properties lock local-model clean system-packages
+.PHONY: demo test check bench fuzz properties crashes lock local-model clean system-packages
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
@@ -29,6 +29,10 @@ fuzz: .venv/ready
 # Every property of every room, for twenty thousand examples each: hours.
 properties: .venv/ready
 	$(BIN)/pytest --hypothesis-profile=long -m hypothesis --timeout=0 $(ARGS)
+
+# Both journeys killed at every boundary of every step (make test: at one boundary of each): an hour.
+crashes: .venv/ready
+	SILD_CRASHES=every $(BIN)/pytest -n auto --dist loadfile tests/cases/test_birth_killed.py tests/cases/test_move_killed.py $(ARGS)
 
 # A virtual environment with the locked packages; where python3 lacks ensurepip, virtualenv makes it.
 .venv/ready: pyproject.toml requirements.lock

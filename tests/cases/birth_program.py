@@ -1,117 +1,98 @@
-"""The whole of J1 in a process of its own, to be killed: `python -m cases.birth_program DIRECTORY`.
-
-It does what is left of the story, whatever was done before. After the effect of every message of a job, before its answer is known to
-the case system, it looks whether it has died there before (`died` in the directory); if not, it kills itself.
-"""
+"""J1 told by processes that are killed (killing.py): a couple; parents who are not married; a birth entered on paper."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import re
-import signal
-import sys
-import traceback
-from pathlib import Path
+from datetime import UTC, datetime
 
-from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Offices, Village
+from registries.families import man, single
+from sild.cases import OfflineRecord, Party
+from sild.errors import Unavailable
 
-FORM = {**FORM, "wants_place": ["yes"], "kindergarten": ["1"]}
+from .killing import Killed, main
+from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village, citizen, official
+from .world import SYSTEM
 
 
-def die_once(directory: Path, point: str) -> None:
-    died = directory / "died"
-    if died.exists() and point in died.read_text().split("\n"):
-        return
-    with died.open("a") as file:
-        file.write(point + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.kill(os.getpid(), signal.SIGKILL)
+class BirthProgram(Killed, Village):
+    deaf = False  # whether the portal hears no event
 
+    async def _deliver(self, subscription, event):
+        if self.deaf and subscription.subscriber == SYSTEM:
+            raise Unavailable("nobody listens", code="network_error")
+        return await super()._deliver(subscription, event)
 
-_offices = {}  # made by the parent, for each of its processes
+    async def child(self, mother, father=None, *, deaf=False) -> str:
+        """Born once, by the hospital's number."""
+        self.deaf = deaf
+        if not (self.directory / "kept.child").exists():
+            child = await self.born(mother.code, father and father.code, number="2026-1", settle=False)
+            self.kept("child", lambda: child)
+        await self.settle()
+        return (self.directory / "kept.child").read_text()
 
-
-class Deadly:
-    """Before a village: it kills its process after every call of a job."""
-
-    def __init__(self, directory) -> None:
-        super().__init__(directory, offices=_offices[directory])
-        died = directory / "died"
-        self.later(
-            minutes=3 * len(died.read_text().split("\n")) if died.exists() else 0
-        )  # leases of the dead are over
-        call = self.wire.call
-
-        async def deadly(service, method, path, **said):
-            point = f"{method} {service} {re.sub('[0-9a-f-]{11,}', 'X', path)}"
-            looked = method == "GET" and said["acting"] != "automatic"
-            answer = await call(service, method, path, **said)
-            if not looked and said["case"] is not None:
-                die_once(directory, point)
-            return answer
-
-        self.wire.call = deadly
-
-
-class DeadlyVillage(Deadly, Village):
-    pass
-
-
-async def story(directory: Path) -> dict:
-    async with DeadlyVillage(directory) as village:
-        if not (directory / "born").exists():
-            child = await village.born(MOTHER.code, number="2026-1", settle=False)
-            (directory / "born").write_text(child)
-        child = (directory / "born").read_text()
-        await village.settle()
-        case = await village.case_of(MARI)
-        for action, who, given in (
-            ("DECLARE", MARI, FORM),
-            ("COSIGN", JAAN, {}),
-            ("ACCEPT", JAAN, {"choice": ["shared"], "account": [ACCOUNT]}),
-        ):
-            await village.act(case, action, who, given, key=action)
-        view = await village.cases.view(case, MARI)
-        benefits = await village.ask("social", "GET", f"/persons/{MOTHER.code}/benefits")
-        facts = await village.ask("population", "GET", f"/persons/{child}/facts")
-        names = [fact["value"] for fact in facts["items"] if fact["name"] == "given_names"]
+    async def end(self, case, child, *people) -> dict:
+        benefits = await self.ask("social", "GET", f"/persons/{MOTHER.code}/benefits")
+        facts = await self.ask("population", "GET", f"/persons/{child}/facts")
         return {
-            "status": view.status,
-            "actions": [entry.name for entry in view.timeline if entry.name not in ("HOLD", "RESUME")],
-            "notices": sorted(await village.notices(MARI)),
+            **self.shown(await self.cases.view(case, people[0])),
+            "notices": [sorted(await self.notices(person)) for person in people],
             "benefits": sorted(item["benefit"] for item in benefits["items"]),
-            "names": names,
-            "failed": [body.reason for body in view.failed_bodies],
+            "names": [fact["value"] for fact in facts["items"] if fact["name"] == "given_names"],
         }
 
 
-def live(directory: Path, story) -> None:
-    """One process of the story. Its parent has imported everything and runs no threads: each begins at once."""
-    (directory / "end.json").write_text(json.dumps(asyncio.run(story(directory))))
+async def married(village: BirthProgram) -> dict:
+    """From the notice to the money, the card and the place."""
+    child = await village.child(MOTHER)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["1"]})
+    await village.act(case, "COSIGN", JAAN)
+    await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [ACCOUNT]})
+    await village.act(case, "TAKE_PLACE", MARI)
+    await village.wait("all", 1)
+    return await village.end(case, child, MARI, JAAN)
 
 
-def main(directory: Path, story=story) -> int:
-    """Process after process, until one comes to the end; how many were killed, or -1 when one failed."""
-    killed = 0
-    _offices[directory] = Offices(directory / "registers")
-    while True:
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                live(directory, story)
-                code = 0
-            except BaseException:
-                traceback.print_exc()
-            os._exit(code)
-        ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if ended != -signal.SIGKILL:
-            return killed if ended == 0 else -1
-        killed += 1
+async def unmarried(village: BirthProgram) -> dict:
+    """Reminded; paternity acknowledged; another name proposed; the office returns, then approves."""
+    woman, father = single(), man()
+    eva, peeter = citizen(woman), citizen(father)
+    child = await village.child(woman, father)
+    case = await village.case_of(eva)
+    await village.wait("name", 25)
+    form = {**FORM, "family_name": [woman.family_name]}
+    await village.act(case, "DECLARE", eva, form)
+    await village.act(case, "ACKNOWLEDGE", eva, {"custody": ["joint"]}, key="ACKNOWLEDGE-mother")
+    await village.act(case, "ACKNOWLEDGE", peeter, key="ACKNOWLEDGE-father")
+    other = {"given_names": ["Liis"], "family_name": [woman.family_name]}
+    await village.act(case, "PROPOSE", peeter, other)
+    desk = official(await village.office(case))
+    defects = {"defects": ["parents_disagree"], "words": ["?"]}
+    await village.act(case, "RETURN", desk, defects)
+    await village.act(case, "DECLARE", eva, {**form, "given_names": ["Liis"]}, key="DECLARE-again")
+    await village.act(case, "COSIGN", peeter)
+    return await village.end(case, child, eva, peeter)
 
+
+async def paper(village: BirthProgram) -> dict:
+    """Registered in a commune without a line; brought in before the event comes."""
+    desk = official("birth@0784")
+    child = await village.child(MOTHER, deaf=True)
+    if not (village.directory / "kept.block").exists():
+        block = await village.cases.reserve_numbers("birth", 5, desk)
+        village.kept("block", lambda: f"{block.id} {block.numbers[0]}")
+    block, number = village.kept("block", str).split(" ")
+    content = {"given_names": "Liis", "family_name": MOTHER.family_name, "registered_on": "2026-03-02"}
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    record = OfflineRecord("r-1", number, child, (Party("child", child),), content, at, desk.person)
+    (merged,) = await village.cases.merge(block, [record], desk)
+    village.deaths.boundary("act/merge", "", "effect")
+    village.deaf = False
+    await village.settle()
+    return await village.end(merged.case, child, MARI, JAAN)
+
+
+STORIES = {"married": married, "unmarried": unmarried, "paper": paper}
 
 if __name__ == "__main__":
-    print(main(Path(sys.argv[1])))
+    raise SystemExit(main(BirthProgram, STORIES))

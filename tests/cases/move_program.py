@@ -1,61 +1,120 @@
-"""The whole of J2 in a process of its own, to be killed: `python -m cases.move_program DIRECTORY`. As birth_program.py does it."""
+"""J2 told by processes that are killed (killing.py): a move; an owner who says nothing; somebody in no register; two notices; a removal."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from sild.registries.identity_codes import estonia
 
-from .birth_program import Deadly, main
+from .killing import Killed, main
 from .movers import MovingVillage
 from .village import citizen
 
 
-class DeadlyVillage(Deadly, MovingVillage):
-    pass
+class MoveProgram(Killed, MovingVillage):
+    async def send(self, who, home, people, *, name="") -> str:
+        """name: of one notice among several."""
+        case = await self.cases.open_case("move", who, key=f"open{name}")
+        self.deaths.boundary(f"act/OPEN{name}", "", "effect")
+        await self.settle()
+        text = (await self.ask("residence", "GET", f"/dwellings/{home}"))["text"]
+        await self.act(case, "FIND", who, {"where": ["here"], "words": [text]}, key=f"FIND{name}")
+        day = self.kept("day", lambda: self.today().isoformat())
+        notice = {
+            "place": [f"dwelling:{home}"], "people": people, "valid_from": [day], "basis": ["consent"],
+        }  # fmt: skip
+        await self.act(case, "SEND", who, notice, key=f"SEND{name}")
+        return case
+
+    async def decide(self, case) -> None:
+        official = await self.office(case)
+        for action in ("ACCEPT", "DECIDE"):
+            await self.act(case, action, official)
+
+    async def end(self, case, *people) -> dict:
+        """Those who have a part in the case, the first as its resident."""
+        await self.wait("told", 1)
+        view = await self.cases.view(case, people[0])
+        homes = []
+        for person in people:
+            lives = await self.ask("residence", "GET", f"/persons/{person.person[2:]}/residences")
+            homes.append([one.get("dwelling") or one["level"] for one in lives["items"]])
+        return {
+            **self.shown(view),
+            "notices": [sorted(await self.told(person)) for person in people],
+            "homes": homes,
+            "bodies": view.results.get("bodies_know"),
+        }
 
 
-async def story(directory: Path) -> dict:
-    async with DeadlyVillage(directory) as village:
-        return await moved(directory, village)
+async def moved(village: MoveProgram) -> dict:
+    person = village.single()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.send(citizen(person), home, [person.code])
+    await village.act(case, "CONSENT", citizen(owner))
+    await village.decide(case)
+    return await village.end(case, citizen(person), citizen(owner))
 
 
-async def moved(directory: Path, village: MovingVillage) -> dict:
+async def silent(village: MoveProgram) -> dict:
+    """The owner is reminded, and says nothing: the commune alone."""
+    person = village.single()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.send(citizen(person), home, [person.code])
+    await village.wait("asked", 10)
+    await village.wait("past", 1)
+    await village.decide(case)
+    return await village.end(case, citizen(person), citizen(owner))
+
+
+async def unknown(village: MoveProgram) -> dict:
+    """In no register: each opens a correction."""
+    code = estonia.make(village.today().replace(year=1990), "F", 77)
+    home, _owners = await village.dwelling_of(1)
+    case = await village.send(citizen(code), home, [code])
+    corrections = {}
+    for register in ("population", "residence"):
+        opened = (await village.ask(register, "GET", "/disputes"))["items"]
+        corrections[register] = [one["state"] for one in opened if one["person"] == code]
+    view = await village.cases.view(case, citizen(code))
+    return {
+        **village.shown(view),
+        "corrections": corrections,
+        "notices": sorted(await village.told(citizen(code))),
+    }
+
+
+async def twice(village: MoveProgram) -> dict:
+    """Each sends the same: the second ends when the first is registered."""
+    wife, husband = village.couple()
+    home, (owner,) = await village.dwelling_of(1, but=[wife.code, husband.code])
+    both = [wife.code, husband.code]
+    first = await village.send(citizen(wife), home, both, name="-first")
+    second = await village.send(citizen(husband), home, both, name="-second")
+    await village.act(first, "CONSENT", citizen(owner))
+    await village.act(first, "JOIN", citizen(husband))
+    await village.decide(first)
+    end = await village.end(first, citizen(wife), citizen(husband), citizen(owner))
+    return {**end, "second": village.shown(await village.cases.view(second, citizen(husband)))}
+
+
+async def removal(village: MoveProgram) -> dict:
+    """'This person does not live here', asked by the owner; the resident objects; decided."""
     person = village.single()
     home, (owner,) = await village.dwelling_of(1, but=[person.code])
     mari, juhan = citizen(person), citizen(owner)
-    case = await village.cases.open_case("move", mari, key="open")
-    await village.settle()
-    text = (await village.ask("residence", "GET", f"/dwellings/{home}"))["text"]
-    begun = directory / "day"
-    if not begun.exists():
-        begun.write_text(village.today().isoformat())
-    notice = {
-        "place": [f"dwelling:{home}"],
-        "people": [person.code],
-        "valid_from": [begun.read_text()],
-        "basis": ["consent"],
-    }
-    await village.act(case, "FIND", mari, {"where": ["here"], "words": [text]}, key="FIND")
-    await village.act(case, "SEND", mari, notice, key="SEND")
-    await village.act(case, "CONSENT", juhan, key="CONSENT")
-    official = await village.office(case)
-    for action in ("ACCEPT", "DECIDE"):
-        await village.act(case, action, official, key=action)
-    for _ in range(4):
-        village.later(minutes=10)
-        await village.settle()
-    view = await village.cases.view(case, mari)
-    homes = await village.ask("residence", "GET", f"/persons/{person.code}/residences")
-    return {
-        "status": view.status,
-        "actions": [entry.name for entry in view.timeline if entry.name not in ("HOLD", "RESUME")],
-        "notices": sorted(await village.told(mari)),
-        "owner": sorted(await village.told(juhan)),
-        "homes": [one.get("dwelling") for one in homes["items"]].count(home),
-        "bodies": view.results.get("bodies_know"),
-        "failed": [body.reason for body in view.failed_bodies],
-    }
+    case = await village.send(mari, home, [person.code])
+    await village.act(case, "CONSENT", juhan)
+    await village.decide(case)
+    out = await village.cases.open_case("removal", juhan, key="open-removal")
+    await village.act(out, "REQUEST", juhan, {"dwelling": [home], "person": [person.code]})
+    await village.wait("month", 32)
+    await village.act(out, "OBJECT", mari, {"text": ["I live here."]})
+    decision = {"decision": ["REMOVED"], "reason": ["gone"]}
+    await village.act(out, "DECIDE", await village.office(out), decision, key="DECIDE-removal")
+    end = await village.end(case, mari, juhan)
+    return {**end, "removal": village.shown(await village.cases.view(out, juhan))}
 
+
+STORIES = {"moved": moved, "silent": silent, "unknown": unknown, "twice": twice, "removal": removal}
 
 if __name__ == "__main__":
-    print(main(Path(sys.argv[1]), story))
+    raise SystemExit(main(MoveProgram, STORIES))

@@ -201,22 +201,24 @@ class Offices:
 
     @classmethod
     def anew(cls):
+        """As on their first day."""
         if cls._free:
             offices = cls._free.pop()
-            rmtree(offices.directory)
         else:
             top = Path(mkdtemp())
             atexit.register(rmtree, top, ignore_errors=True)
             offices = cls(top / "now")
             copytree(top / "now", top / "made")
-            rmtree(top / "now")
-        copytree(offices.directory.with_name("made"), offices.directory)
+        offices.forget()
         return offices
+
+    def forget(self) -> None:
+        rmtree(self.directory)
+        copytree(self.directory.with_name("made"), self.directory)
 
     def close(self) -> None:
         self._dispose()
-        if self.directory.with_name("made").exists():
-            self._free.append(self)
+        self._free.append(self)
 
     def _dispose(self) -> None:
         for register in self.registers.values():

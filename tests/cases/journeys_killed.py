@@ -1,0 +1,46 @@
+"""A journey whose processes are killed, held against the same undisturbed. One boundary of each step; all of them with `make crashes`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .killing import lines
+from .world import packs_of
+
+TESTS = Path(__file__).parent.parent
+WHICH = os.environ.get("SILD_CRASHES", "some")
+patient = pytest.mark.timeout(7_200 if WHICH == "every" else 400)
+
+
+def ensure_the_end_is_the_same(
+    directory: Path, program: str, stories: list[str], processes: list[type]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"cases.{program}", str(directory), WHICH, *stories],
+        cwd=TESTS,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    met: set[str] = set()
+    died: set[str] = set()
+    for story in stories:
+        end, calm = (
+            json.loads((directory / name / "end.json").read_text()) for name in (story, f"{story}.calm")
+        )
+        assert end == calm, story
+        assert not end["failed"], story
+        met.update(lines(directory / story / "met"))
+        died.update(line.partition(" ")[0] for line in lines(directory / story / "died"))
+    assert died == met
+    kinds = {tuple(step.split("/")[:2]) for step in met}
+    jobs = {(process.service, kind) for process in processes for kind in process(packs_of("EE")).jobs()}
+    assert jobs <= kinds, "jobs that no story has"

@@ -1,0 +1,232 @@
+"""Stories told by processes that are killed: `kill -9` at every boundary of every step of every job, each once, and told to the end.
+
+A story does what is left of it, whatever was done before. Boundaries are met where `sild.workflow` does a step, so a new step is one,
+too: before it, and after its effect, before that is remembered. Others: after an action of people, around the start of a job, after an
+event was taken. What was met and where it died stand in the directory, in `met` and `died`.
+
+    python -m cases.birth_program DIRECTORY every|some STORY ...
+
+Each story is told twice, the first time undisturbed; how both ended stands in `STORY/end.json` and `STORY.calm/end.json`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import anyio._backends._asyncio  # noqa: F401 - so that no process has to
+from sqlalchemy import func, select
+
+from sild.events.tables import outbox
+from sild.workflow import Workflows
+from sild.workflow.run import Run
+
+from .village import Offices, Village
+from .world import SYSTEM, packs_of
+
+SEED = 20261122  # of `some`: one boundary of each step
+HEARD = (
+    "HOLD",
+    "RESUME",
+    "LEARN",
+    "QUEUE",
+    "TELL",
+)  # what others say of themselves: how often depends on who is first
+LEASE = timedelta(seconds=130)  # after it what the dead had taken to deliver is free again
+Story = Callable[["Village"], Awaitable[dict]]
+
+_offices: list[Offices] = []  # made by the parent, for each of its processes
+
+
+@dataclass
+class Deaths:
+    """Of one directory. which: every, some (of each step one boundary, by SEED, in the first of the stories alone), never."""
+
+    directory: Path
+    which: str
+    met: set[str] = field(default_factory=set)
+    died: set[str] = field(default_factory=set)
+    before: set[str] = field(default_factory=set)  # boundaries at which another story died
+
+    def __post_init__(self) -> None:
+        self.met, self.died = (set(lines(self.directory / name)) for name in ("met", "died"))
+        if self.which == "some":
+            self.before = {line for died in self.directory.parent.glob("*/died") for line in lines(died)}
+
+    def boundary(self, step: str, part: str, moment: str) -> None:
+        """Dies here, unless somebody has. part: of a call or an action, which are several of DBOS's steps; the first try is `1`."""
+        if step not in self.met:
+            self.met.add(step)
+            self._write("met", step)
+        point = f"{step} {part} {moment}"
+        if point in self.died | self.before or self.which == "never":
+            return
+        if self.which == "some" and (part not in ("", "1") or moment != self._chosen(step)):
+            return
+        self._write("died", point)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _chosen(self, step: str) -> str:
+        moments = (
+            ("effect",)
+            if step.startswith(("act/", "taken/")) or step.endswith("/begin")
+            else ("before", "effect")
+        )
+        return random.Random(f"{SEED}{step}").choice(moments)
+
+    def _write(self, name: str, line: str) -> None:
+        with (self.directory / name).open("a") as file:
+            file.write(line + "\n")
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+class Killed:
+    """Before a village: its processes die."""
+
+    def __init__(self, directory: Path, which: str) -> None:
+        super().__init__(directory, offices=_offices[0])
+        self.deaths = Deaths(directory, which)
+        self.later(seconds=len(self.deaths.died) * LEASE.total_seconds())
+        for waited in sorted(directory.glob("waited.*")):
+            self.later(days=int(waited.read_text()))
+        _watch(self.deaths)
+
+    async def _deliver(self, subscription, event):
+        done = await super()._deliver(subscription, event)
+        if subscription.subscriber == SYSTEM:
+            self.deaths.boundary(f"taken/{event.type}", "", "effect")
+        return done
+
+    async def act(self, case, action, actor, given=None, key=None):
+        """The same form again, if it was sent."""
+        key = key or action
+        await self.cases.act(case, action, actor, given or {}, key=key)
+        self.deaths.boundary(f"act/{key}", "", "effect")
+        await self.settle()
+
+    async def wait(self, name: str, days: int) -> None:
+        waited = self.directory / f"waited.{name}"
+        if not waited.exists():
+            waited.write_text(str(days))
+            self.later(days=days)
+        await self.settle()
+
+    def kept(self, name: str, made: Callable[[], str]) -> str:
+        """Said by the first process that comes here, and the same to those after it."""
+        file = self.directory / f"kept.{name}"
+        if not file.exists():
+            file.write_text(made())
+        return file.read_text()
+
+    def effects(self) -> dict[str, dict[str, int]]:
+        """Events of each register, by type: what happened, and how often."""
+        found = {}
+        for name, register in self.registers.items():
+            with register.kernel.engine.connect() as connection:
+                rows = connection.execute(select(outbox.c.type, func.count()).group_by(outbox.c.type))
+                found[name] = dict(sorted(map(tuple, rows)))
+        return found
+
+    def shown(self, view) -> dict:
+        return {
+            "status": view.status,
+            "actions": sorted(entry.name for entry in view.timeline if entry.name not in HEARD),
+            "failed": [body.reason for body in view.failed_bodies],
+        }
+
+
+def _watch(deaths: Deaths) -> None:
+    """This process has one life: its classes are changed for good."""
+    kinds: dict[str, str] = {}  # service and kind of the job each run does
+    outcome, start = Run._outcome, Workflows.start
+
+    async def met(self, name, do):
+        def boundary(moment):
+            deaths.boundary(f"{kinds[self.id]}/{step}", part, moment)
+
+        def begun(row):
+            if name == "begin" and row is not None:
+                kinds[self.id] = f"{row['service']}/{row['kind']}"
+
+        async def done():
+            result = await do()
+            begun(result)
+            if self.id in kinds:
+                boundary("effect")
+            return result
+
+        step, part = _plain(name)
+        if name != "begin":
+            boundary("before")
+        came_to = await outcome(self, name, done)
+        begun(came_to.get("result"))  # remembered, so it was not done again
+        return came_to
+
+    async def started(self, workflow_id, name, argument):
+        kind = (["event"] if workflow_id.startswith("event/") else workflow_id.split("/")[2:3])[0]
+        deaths.boundary(f"start/{kind}", "", "before")
+        await start(self, workflow_id, name, argument)
+        deaths.boundary(f"start/{kind}", "", "effect")
+
+    Run._outcome, Workflows.start = met, started
+
+
+def _plain(name: str) -> tuple[str, str]:
+    """A step without codes and ids, and which part of it."""
+    found = re.fullmatch(r"(.*?)(?:\.(begun|resumed|\d+(?:\.at|\.waits)?))?", name)
+    assert found is not None
+    return re.sub(r"/[0-9A-Za-z-]{8,}", "/X", found[1]), found[2] or ""
+
+
+def main(program: type[Village], stories: dict[str, Story]) -> int:
+    """1: a process failed."""
+    top, which = Path(sys.argv[1]), sys.argv[2]
+    _offices.append(Offices.anew())
+    packs_of("EE")
+    for name in sys.argv[3:]:
+        for directory, how in ((top / f"{name}.calm", "never"), (top / name, which)):
+            directory.mkdir()
+            _offices[0].forget()
+            if _told(program, directory, stories[name], how):
+                return 1
+    return 0
+
+
+def _told(program: type[Village], directory: Path, story: Story, which: str) -> int:
+    """Process after process, until one comes to the end."""
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(_live(program, directory, story, which))
+        ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if ended != -signal.SIGKILL:
+            return ended
+
+
+def _live(program: type[Village], directory: Path, story: Story, which: str) -> int:
+    """One process of the story. Its parent has imported everything and runs no threads: each begins at once."""
+
+    async def told() -> dict:
+        async with program(directory, which) as village:
+            end = await story(village)
+            return {**end, "effects": village.effects()}
+
+    try:
+        (directory / "end.json").write_text(json.dumps(asyncio.run(told())))
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
