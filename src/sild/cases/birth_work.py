@@ -38,7 +38,7 @@ async def act(work: Work, step: str, action: str, data: Mapping[str, Any], case:
     try:
         await work.act(step, action, data, case=case)
     except CallerError as refusal:
-        if refusal.code == "cancelled":
+        if refusal.code == "job_cancelled":
             raise  # silence fell: the job does nothing more
         return False
     return True
