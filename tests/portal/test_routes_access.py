@@ -12,7 +12,7 @@ from sild.portal import ROUTES, Access, PortalRoute
 from sild.portal.tables import metadata
 from support.portal_world import MARI, PortalWorld
 
-VALUES = {"service": "birth", "event": "having_a_child", "file": "portal.css", "case": "case-1", "notice": "n1", "entry": "1", "act": "RRS",
+VALUES = {"model": "kindergarten-demand", "service": "birth", "event": "having_a_child", "file": "portal.css", "case": "case-1", "notice": "n1", "entry": "1", "act": "RRS",
           "screen": "birth.check_and_name", "key": "k" * 43, "seq": "1"}  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from sild.cases.offline import Merged, NumberBlock, OfflineRecord
 from sild.cases.offline_conflict import OfflineConflict
 from sild.cases.packs import Packs, load_packs
 from sild.cases.parts import MandateCheck
+from sild.cases.plan_models import HeldModel, load_models
 from sild.cases.process import (
     OPENED,
     Asking,
@@ -92,6 +93,7 @@ __all__ = [
     "FailedBody",
     "Filled",
     "Given",
+    "HeldModel",
     "Home",
     "Job",
     "JobFunction",
@@ -120,5 +122,6 @@ __all__ = [
     "Waiting",
     "Work",
     "XRoadExchange",
+    "load_models",
     "load_packs",
 ]

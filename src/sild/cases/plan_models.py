@@ -21,9 +21,10 @@ log = get_logger("cases")
 
 @dataclass(frozen=True, slots=True)
 class HeldModel:
-    """sha256: of model.json, by which decisions name it.  evaluation: on a year it did not see; empty when of another model."""
+    """content: model.json.  sha256: of it, by which decisions name it.  evaluation: on a year it did not see; empty when of another model."""
 
     box: GlassBox
+    content: bytes
     sha256: str
     card: ModelCard
     evaluation: Mapping[str, Any]  # JSON
@@ -38,12 +39,13 @@ def load_models() -> dict[str, HeldModel]:
             versions = [version for version in model.iterdir() if version.name.isdecimal()]
             for version in sorted(versions, key=lambda entry: int(entry.name)):
                 try:
-                    box, sha256 = parse_model((version / "model.json").read_bytes())
+                    content = (version / "model.json").read_bytes()
+                    box, sha256 = parse_model(content)
                     card = parse_card(yaml.safe_load((version / "card.yaml").read_text("utf-8")))
                     evaluation = json.loads((version / "evaluation.json").read_text("utf-8"))
                 except (OSError, ValueError, yaml.YAMLError, CallerError) as error:
                     log.bug("cases.model_unreadable", error, model=f"{model.name}/{version.name}")
                     continue
                 told = evaluation if evaluation.get("model_sha256") == sha256 else {}
-                found[model.name] = HeldModel(box, sha256, card, told)
+                found[model.name] = HeldModel(box, content, sha256, card, told)
     return found

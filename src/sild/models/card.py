@@ -27,7 +27,7 @@ class Section(_Part):
 
 
 class ModelCard(_Part):
-    """algorithm: id of its entry in the algorithm register.  features: what each means, with its unit."""
+    """algorithm: id of its entry in the algorithm register.  source: subsystem that gives the figures, on which ground.  features: what each means, with its unit."""
 
     id: str
     version: int
@@ -35,6 +35,8 @@ class ModelCard(_Part):
     title: Text
     owner: Text
     contact: str
+    source: str
+    ground: str
     features: Mapping[str, Text]
     sections: tuple[Section, ...] = Field(min_length=1)
 

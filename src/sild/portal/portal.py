@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from sild.assistant import Assistant, Model
-from sild.cases import Actor, Refused
+from sild.cases import Actor, Refused, load_models
 from sild.catalogue import Profile
 from sild.clock import Clock, system_clock
 from sild.errors import CallerError, PlatformError, Unavailable
@@ -29,6 +29,7 @@ from sild.portal.edge import Call, read_call, secure
 from sild.portal.kept_forms import KeptForms
 from sild.portal.mandate_keeper import MandateKeeper
 from sild.portal.mandates import MandatePages
+from sild.portal.model_cards import ModelPages
 from sild.portal.my_data import MyData
 from sild.portal.pages import Pages
 from sild.portal.person import PersonPages
@@ -70,6 +71,8 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/services/{service}", _E, "public.service"),
         ("GET", "/life/{event}", _E, "public.life"),
         ("GET", "/keys", _E, "public.keys"),
+        ("GET", "/models/{model}", _E, "models.card"),
+        ("GET", "/models/{model}/model.json", _E, "models.file"),
         ("GET", "/assistant", _E, "assistant.show"),
         ("POST", "/assistant", _E, "assistant.ask"),
         ("POST", "/assistant/step", _P, "assistant.step"),
@@ -176,6 +179,7 @@ class Portal:
             ),
             "mandates": MandatePages(pages, receipts, MandateKeeper(settings) if settings.mandates else None),
             "assistant": AssistantPages(pages, cases, dialogues, sessions, profile, assistant, model),
+            "models": ModelPages(pages, exchange, load_models(), clock),
             "files": AppFiles(pages, settings.name),
             "person": PersonPages(pages, cases, receipts),
             "screens": ScreenPages(pages, cases, receipts, desk=False),

@@ -1,0 +1,113 @@
+"""A model before everybody's eyes: what it is for, how good it is, how it is now, every curve; and the file itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from babel.numbers import format_decimal
+from markupsafe import Markup
+from starlette.responses import Response
+
+from sild.cases import AUTOMATIC, HeldModel
+from sild.clock import Clock
+from sild.errors import CallerError, PlatformError
+from sild.models import LiveFigures, live_figures, predicted_plot, term_plot
+from sild.portal.pages import Pages
+from sild.portal.ports import Exchange
+from sild.portal.visit import Visit
+from sild.telemetry import get_logger
+
+__all__ = ["ModelPages"]
+
+log = get_logger("portal")
+
+KEPT = timedelta(hours=1)
+"""How long live figures stand before the register is asked again; after a failure for a minute."""
+AGAIN = timedelta(minutes=1)
+YEARS = 5
+BASELINES = ("model", "last_year", "average_change", "mean_of_three_years")
+
+
+class ModelPages:
+    """models: by name.  exchange: to the register whose statistics a model looks at."""
+
+    def __init__(
+        self, pages: Pages, exchange: Exchange, models: Mapping[str, HeldModel], clock: Clock
+    ) -> None:
+        self._pages = pages
+        self._exchange = exchange
+        self._models = models
+        self._clock = clock
+        self._live: dict[str, tuple[datetime, LiveFigures | None]] = {}
+
+    async def card(self, visit: Visit) -> Response:
+        model = self._find(visit)
+        live = await self._figures(model)
+        language = visit.language
+        labels = {name: text[language] for name, text in model.card.features.items()}
+        say = self._pages.texts.speaker(language)
+
+        def number(value: float, digits: int = 1) -> str:
+            text = str(format_decimal(abs(value), f"#,##0.{'0' * digits}", locale=language))
+            return ("−" if value < 0 and text.strip("0.,") else "") + text
+
+        values: dict[str, Any] = {
+            "card": model.card,
+            "model": model,
+            "told": model.evaluation,
+            "baselines": BASELINES,
+            "live": live,
+            "labels": labels,
+            "number": number,
+            "plots": [self._plot(model, term, labels) for term in model.box.terms],
+            "predicted": None
+            if live is None or not live.pairs
+            else Markup(  # noqa: S704  made of numbers and escaped words
+                predicted_plot(
+                    live.pairs,
+                    say("model.predicted", year=live.year),
+                    (say("model.predicted_change"), say("model.real_change")),
+                )
+            ),
+        }
+        return self._pages.page(visit, "model.html", values)
+
+    async def file(self, visit: Visit) -> Response:
+        """model.json, as decisions name it by its hash."""
+        return Response(self._find(visit).content, media_type="application/json")
+
+    def _plot(self, model: HeldModel, term: Any, labels: Mapping[str, str]) -> tuple[str, Markup]:  # a Term
+        name = " × ".join(labels[feature] for feature in term.features)
+        return name, Markup(term_plot(model.box, term, name, labels))  # noqa: S704  made of numbers and escaped words
+
+    def _find(self, visit: Visit) -> HeldModel:
+        found = self._models.get(visit.call.parameters["model"])
+        if found is None:
+            raise CallerError("no such model", code="not_found")
+        return found
+
+    async def _figures(self, model: HeldModel) -> LiveFigures | None:
+        """Of the newest statistics; None while the register does not give them."""
+        now = self._clock()
+        until, figures = self._live.get(model.box.id, (now, None))
+        if now < until:
+            return figures
+        try:
+            answer = await self._exchange.call(
+                model.card.source,
+                "GET",
+                f"/places/statistics?years={YEARS}",
+                case=None,
+                basis=model.card.ground,
+                acting=AUTOMATIC,
+            )
+            figures = await asyncio.to_thread(live_figures, model.box, answer.json["items"])
+            self._live[model.box.id] = (now + KEPT, figures)
+        except (PlatformError, KeyError, TypeError) as error:
+            log.warning("portal.no_live_figures", model=model.box.id, reason=type(error).__name__)
+            figures = None
+            self._live[model.box.id] = (now + AGAIN, None)
+        return figures
