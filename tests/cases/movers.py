@@ -14,7 +14,7 @@ from sild.errors import Unavailable
 from sild.registries.residence.tables import dwellings
 from sild.registries.synthetic import AS_OF, synthetic_people
 
-from .village import Village
+from .village import SUBSCRIPTIONS, Village
 from .world import SYSTEM
 
 __all__ = ["MovingVillage", "clerk"]
@@ -27,7 +27,11 @@ class MovingVillage(Village):
         return [*super().processes(), Move(self.packs), Removal(self.packs)]
 
     subscriptions: ClassVar[dict] = {
-        "residence": {"education": ["residence.*"], "portal": ["residence.changed"]}
+        "residence": {"education": ["residence.*"], "portal": ["residence.changed", "person.known"]},
+        "population": {
+            **SUBSCRIPTIONS["population"],
+            "portal": [*SUBSCRIPTIONS["population"]["portal"], "person.known"],
+        },
     }
 
     used: ClassVar[set] = set()

@@ -1,7 +1,7 @@
 """J2, moving home: a resident says who moves where; owners and custodians answer; an official registers it (docs/journeys.md).
 
     OPENED ─FIND▶ PLACED ─SEND▶ SENT ─ASK▶ ASKED ─answers▶ RECEIVED ─ACCEPT▶ ACCEPTED ─DECIDE▶ REGISTERING ─REGISTER▶ REGISTERED
-                    ▲             └─MISS▶ MISSING   └▶ DISPUTED ─SETTLE▶ ┘ └──RETURN──┴▶ RETURNED                  TELL▶ CLOSED
+                    ▲             └─MISS▶ MISSING ─FOUND▶ SENT   └▶ DISPUTED ─SETTLE▶ ┘ └──RETURN──┴▶ RETURNED                  TELL▶ CLOSED
                     └──── SEND ◀──────────┴─────────────────────────────────────────────────┘
 
 The day of sending is kept apart from the valid receipt, with which the clock begins (ACCEPT). Owners who refuse or say nothing leave
@@ -72,6 +72,7 @@ class Move(Process):
         Rule("ASK", by=("state",), when=("SENT",)),
         Rule("MISS", by=("state",), when=("SENT", "REGISTERING"), to="MISSING"),
         Rule("REFER", by=("state",), when=("MISSING",)),
+        Rule("FOUND", by=("state",), when=("MISSING",), to="SENT"),
         Rule("REMIND", by=("state",), when=("ASKED",)),
         Rule("LAPSE", by=("state",), when=OPEN_ANSWERS),
         # the official
@@ -98,7 +99,7 @@ class Move(Process):
         Waiting("move.desk", "official", ("RECEIVED",)),
         Waiting("move.decide", "official", ("ACCEPTED",)),
     )
-    events: ClassVar[Mapping[str, str]] = {"residence.changed": "heard"}
+    events: ClassVar[Mapping[str, str]] = {"residence.changed": "heard", "person.known": "found"}
     silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "resident": ("death", "protection_order"),
         "mover": ("protection_order",),
@@ -198,7 +199,7 @@ class Move(Process):
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
         """Where they live now, who knows, and who could not be told yet."""
         found = case.given("REGISTER")
-        if not found or role == "owner":
+        if not found or role in ("owner", "missing"):
             return {}
         people = entered(case)
         mine = role in ("resident", "mover")

@@ -38,7 +38,7 @@ ASKED_FOR = {
 
 def effects_of(case: Case, taken: Taken) -> Effects:
     match taken.name:
-        case "SEND":
+        case "SEND" | "FOUND":
             return Effects(jobs=(Job("prepare", key=str(taken.seq)),), cancel_jobs=("prepare", "lapse"))
         case "MISS":
             return _missing(case, taken)
@@ -77,7 +77,12 @@ def _missing(case: Case, taken: Taken) -> Effects:
     told = [
         notice for register in registers for notice in _to_resident(case, f"move.notice.missing_{register}")
     ]
-    return Effects(jobs=(Job("correction", key=str(taken.seq)),), notices=tuple(told))
+    absent = tuple(dict.fromkeys(one["person"] for one in taken.data["absent"]))
+    return Effects(
+        parties=tuple(Party("missing", person) for person in absent),  # so that news of them find the case
+        jobs=(Job("correction", key=str(taken.seq)),),
+        notices=tuple(told),
+    )
 
 
 def _asked(case: Case, taken: Taken) -> Effects:

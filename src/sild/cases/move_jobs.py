@@ -45,6 +45,7 @@ class MoveJobs:
             "register": self.register,
             "deliveries": self.deliveries,
             "heard": self.heard,
+            "found": self.found,
             "compare": self.compare,
         }
 
@@ -250,6 +251,12 @@ class MoveJobs:
         person = known(str(work.arguments["event"]["subject"]), work.profile.country)
         for case in await work.cases("cases", self._service, person):
             await act(work, f"learn/{case}", "LEARN", {"person": person}, case)
+
+    async def found(self, work: Work) -> None:
+        """A register knows somebody now whom it missed: the notice goes on by itself. Who is missing elsewhere still stops it again."""
+        person = known(str(work.arguments["event"]["subject"]), work.profile.country)
+        for case in await work.cases("cases", self._service, person):
+            await act(work, f"found/{case}", "FOUND", {"person": person}, case)
 
     async def compare(self, work: Work) -> None:
         """Everybody is registered there from that day: the two notices are one."""

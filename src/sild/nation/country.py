@@ -108,8 +108,8 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("population", "insurance", (*BIRTHS, *SILENCING)),
     SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING)),
     SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING)),
-    SubscriptionPlan("population", "portal", ("civil.child.recorded", *BIRTHS, *SILENCING)),
-    SubscriptionPlan("residence", "portal", ("residence.changed",)),
+    SubscriptionPlan("population", "portal", ("civil.child.recorded", "person.known", *BIRTHS, *SILENCING)),
+    SubscriptionPlan("residence", "portal", ("residence.changed", "person.known")),
     SubscriptionPlan("insurance", "portal", ("insurance.cover.began", "insurance.card.issued")),
     SubscriptionPlan(
         "social", "portal", ("social.offer.made", "social.offer.held", "social.benefit.granted")

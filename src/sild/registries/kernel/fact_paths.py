@@ -21,6 +21,7 @@ from sild.registries.kernel.corrections import (
     miss,
     read_dispute,
     refuse_dispute,
+    settle_missing,
 )
 from sild.registries.kernel.facts import Fact
 from sild.registries.kernel.http import Model, PersonalUsage
@@ -228,6 +229,16 @@ def add_fact_paths(
             answer = use.answered()
             if answer is None:
                 answer = use.answer(asdict(refuse_dispute(use, dispute_id, body.reason)))
+            return DisputeState(**answer)
+
+    @app.post("/disputes/{dispute_id}/known", operation_id="settleMissing")
+    def settle(dispute_id: DisputeId, usage: PersonalUsage) -> DisputeState:
+        """Who was missing has been entered, by the register's own procedure. Event: `person.known`. Not before: `unknown_person`."""
+        with kernel.used("settleMissing", usage) as use:
+            answer = use.answered()
+            if answer is None:
+                ensure_person(use, read_dispute(use, dispute_id).person)
+                answer = use.answer(asdict(settle_missing(use, dispute_id)))
             return DisputeState(**answer)
 
     @app.post("/facts/{fact_id}/correction", operation_id="correctFact", status_code=201)

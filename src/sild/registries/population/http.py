@@ -65,6 +65,7 @@ ACTIONS = {
     "recordGuardian": "A guardian was recorded",
     "getDeliveries": "Which bodies were told was looked up",
     "missPerson": "Somebody said that the person is missing here",
+    "settleMissing": "Somebody missing was found",
     "disputeFact": "A fact was disputed",
     "correctFact": "A fact was corrected",
     "withholdReads": "Reads were withheld for an inquiry",

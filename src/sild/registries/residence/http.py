@@ -73,6 +73,7 @@ ACTIONS = {
     "sealAddress": "The address was sealed",
     "getDeliveries": "Which bodies were told was looked up",
     "missPerson": "Somebody said that the person is missing here",
+    "settleMissing": "Somebody missing was found",
     "disputeFact": "A fact was disputed",
     "correctFact": "A fact was corrected",
 }
