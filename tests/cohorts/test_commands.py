@@ -46,7 +46,7 @@ def test_what_a_run_says(old: Path, tmp_path: Path) -> None:
     assert "missing at residence: person.household (older_siblings)" in said
     assert told["sha256"] in said.replace("\n", "")
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
-    rows = [*csv.DictReader(missing.open())]
+    rows = [*csv.DictReader(missing.read_text().splitlines())]
     blocked = {each["cause"]: each["blocked"] for each in told["unknowns"]}
     assert {cause: sum(row["cause"] == cause for row in rows) for cause in blocked} == blocked
     unknown = told["results"]["child_allowance"]["unknown"]
@@ -63,7 +63,7 @@ def test_who_gains_by_another_law(people: Path, old: Path, tmp_path: Path) -> No
     allowance = found["changes"]["child_allowance"]
     assert allowance["gain"] == 1_000 * allowance["gainers"] > 0 and allowance["losers"] == 0
     assert found["changes"]["parental_benefit.mother"]["same"] == found["decided"]
-    rows = [*csv.DictReader(listing.open())]
+    rows = [*csv.DictReader(listing.read_text().splitlines())]
     assert len(rows) == found["again"] == allowance["gainers"]
     assert {(row["result"], row["before"], row["after"]) for row in rows} == {
         ("child_allowance", "80.00", "90.00")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -90,7 +89,7 @@ def test_a_killed_rule_process_is_replaced(
     def done(line: object) -> None:
         lines.append(line)
         if len(lines) == 10:
-            threading.Thread(target=kill_one).start()
+            kill_one()
 
     run = run_package(benefits, many, tmp_path, Processes(2), done=done)
     assert killed and run.sha256 == whole.sha256

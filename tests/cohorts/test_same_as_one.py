@@ -25,21 +25,21 @@ def test_everybody_is_told_the_same(
     run = run_package(packages[name], people, tmp_path, Processes(1))
     assert run.finished and run.people == 2_000 and not run.failed
     assert any(each.blocked for each in unknowns_by_holder(run))
-    assert check_run(run, alone.evaluate, 150) == []
+    assert check_run(run, alone.evaluate, 60) == []
 
 
 def test_a_cent_more_is_found(benefits: RulePackage, people: Path, alone: RuleEngine, tmp_path: Path) -> None:
     run = run_package(benefits, people, tmp_path, Processes(1))
-    path = result_path(tmp_path, "EE-00000")
-    table = read_table(path)
-    table["birth_grant"] = table["birth_grant"] + 1
-    write_table(path, table)
-    everybody = sum(line["decided"] for line in run.lines.values())
-    differences = check_run(run, alone.evaluate, everybody)
+    for chunk in run.lines:
+        path = result_path(tmp_path, chunk)
+        table = read_table(path)
+        table["birth_grant"] = table["birth_grant"] + 1
+        write_table(path, table)
+    differences = check_run(run, alone.evaluate, 5)
+    assert len(differences) == 5
     assert {(each.result, each.columns, each.alone) for each in differences} == {
         ("birth_grant", "320.01", "320.00")
     }
-    assert {each.household[:8] for each in differences} == {"EE-00000"}
 
 
 def test_one_hash_by_any_number_of_workers(benefits: RulePackage, people: Path, tmp_path: Path) -> None:

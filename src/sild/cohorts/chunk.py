@@ -42,6 +42,10 @@ MOST_FAILURES = 10
 """Households of one chunk for which a package may raise; then it is the package."""
 
 
+Failure = tuple[int, CallerError]
+"""A row of what is decided on, and what the package does there."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What every chunk of a run has in common; can be pickled. package: files by path."""
@@ -64,8 +68,9 @@ def run_chunk(job: Job, chunk: Chunk) -> dict[str, Any]:
     plan = plan_of(rules.package, job.at, job.outputs)
     rows = rows_of(plan, *read_chunk(Path(job.people), chunk, rules.package.facts))
     work = _Work(plan, rules, chunk)
-    found, failed = work.results(rows)
-    unknowns = work.unknowns(rows, found)
+    failed: list[Failure] = []
+    found = work.results(rows, failed)
+    unknowns = work.unknowns(rows, found, failed)
     directory = Path(job.directory)
     written = [
         write_table(path(directory, chunk.name), columns)
@@ -80,7 +85,7 @@ def run_chunk(job: Job, chunk: Chunk) -> dict[str, Any]:
         "people": chunk.people,
         "households": chunk.households,
         "decided": len(rows.household),
-        "failed": failed,
+        "failed": [work.told(rows, failure) for failure in failed],
         "results": {result.name: _summary(found, result.name) for result in plan.results},
         "unknowns": _counted(unknowns, plan),
         "seconds": round(time.monotonic() - began, 3),
@@ -112,9 +117,8 @@ class _Work:
     rules: _Rules
     chunk: Chunk
 
-    def results(self, rows: Rows) -> tuple[Columns, list[dict[str, str]]]:
-        """A package that raises for a household has no result there, and the household is named."""
-        failed: list[tuple[int, CallerError]] = []
+    def results(self, rows: Rows, failed: list[Failure]) -> Columns:
+        """failed: gets those for whom the package raises; they have no result."""
         answers = self._ask_halves(rows, np.arange(len(rows.household)), failed)
         found: Columns = {"household": np.ma.MaskedArray(rows.household)}
         lost = np.zeros(len(rows.household), np.bool_)
@@ -125,21 +129,20 @@ class _Work:
             values[unknown | nobody] = np.zeros(1, values.dtype)[0]
             found[result.name] = np.ma.MaskedArray(values, mask=unknown | nobody)
             found[f"{result.name}?"] = np.ma.MaskedArray(unknown)
-        return found, [
-            {
-                "household": self._name(rows, row),
-                "node": str(error.detail.get("node", "")),
-                "code": error.code,
-            }
-            for row, error in failed
-        ]
+        return found
 
-    def unknowns(self, rows: Rows, found: Columns) -> Columns:
+    def told(self, rows: Rows, failure: Failure) -> dict[str, str]:
+        row, error = failure
+        node = str(error.detail.get("node", ""))
+        return {"household": self._name(rows, row), "node": node, "code": error.code}
+
+    def unknowns(self, rows: Rows, found: Columns, failed: list[Failure]) -> Columns:
         """A fact is a cause where a result stays unknown with everything else there."""
         kept: list[tuple[NDArray[np.int64], int]] = []
         open_ = np.zeros(len(rows.household), np.bool_)
         for result in self.plan.results:
             open_ |= np.ma.getdata(found[f"{result.name}?"])
+        open_[[row for row, _ in failed]] = False
         if open_.any():
             some = rows.take(open_)
             for number, cause in enumerate(causes_of(self.plan)):
@@ -163,15 +166,13 @@ class _Work:
             groups=rows.groups(self.plan),
         )
 
-    def _ask_halves(
-        self, rows: Rows, at: NDArray[np.int64], failed: list[tuple[int, CallerError]]
-    ) -> dict[Key, Array]:
+    def _ask_halves(self, rows: Rows, at: NDArray[np.int64], failed: list[Failure]) -> dict[Key, Array]:
         """Where a package raises, all but the households it raises for."""
         try:
             return self._ask(rows)
         except CallerError as error:
             if error.code != "rule_failed" or len(failed) >= MOST_FAILURES:
-                raise self._named(error, rows, failed) from error
+                raise self._named(error, rows) from error
             if len(at) == 1:
                 failed.append((int(at[0]), error))
                 return self._nothing(rows)
@@ -204,12 +205,12 @@ class _Work:
             empty[key] = np.ma.MaskedArray(values, mask=np.ones(count, np.bool_))
         return empty
 
-    def _named(self, error: CallerError, rows: Rows, failed: list[tuple[int, CallerError]]) -> CallerError:
+    def _named(self, error: CallerError, rows: Rows) -> CallerError:
+        """With the households it was about."""
         first, last = self._name(rows, 0), self._name(rows, -1)
         where = first if first == last else f"{first} to {last}"
-        more = f", after {len(failed)} others" if failed else ""
         detail = {**error.detail, "chunk": self.chunk.name, "household": where}
-        return CallerError(f"{error.message} (household {where}{more})", code=error.code, **detail)
+        return CallerError(f"{error.message} (household {where})", code=error.code, **detail)
 
     def _name(self, rows: Rows, row: int) -> str:
         return household_name(self.chunk.name, int(rows.household[row]))
@@ -241,7 +242,12 @@ class _Work:
 
     def _blocked(self, rows: Rows, columns: Mapping[Key, Array]) -> NDArray[np.bool_]:
         blocked = np.zeros(len(rows.household), np.bool_)
-        answers = self._ask(rows, columns)
+        try:
+            answers = self._ask(rows, columns)
+        except CallerError as error:
+            if error.code != "rule_failed":
+                raise
+            return ~blocked  # it raises for what stands in: nobody can tell, so the holder is asked
         for result in self.plan.results:
             blocked |= self._shaped(rows, answers[result.variable, result.period], result.role)[1]
         return blocked
@@ -300,6 +306,8 @@ class _Rules:
         try:
             return self.process.evaluate_columns(*arguments, **named)
         except Unavailable:
+            if self.process.closed:
+                raise
             return self.process.evaluate_columns(*arguments, **named)
 
 
@@ -311,7 +319,7 @@ def _rules_of(job: Job) -> _Rules:
     held: tuple[Job, _Rules] | None = getattr(_own, "held", None)
     if held is None or (held[0].package, held[0].limits) != (job.package, job.limits):
         if held is not None:
-            held[1].process.end()
+            held[1].process.close()
         held = _own.held = (job, _Rules(job))
         _all.append(held[1])
     return held[1]
@@ -320,4 +328,4 @@ def _rules_of(job: Job) -> _Rules:
 def end_rule_processes() -> None:
     """Of all threads of this process."""
     while _all:
-        _all.pop().process.end()
+        _all.pop().process.close()

@@ -34,22 +34,23 @@ class Processes:
         self.workers = workers or os.cpu_count() or 1
 
     def run(self, job: Job, chunks: Sequence[Chunk]) -> Iterator[Line]:
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="cohorts") as pool:
-            rest = iter(chunks)
-            waiting: set[Future[Line]] = set()
-            try:
-                while True:
-                    for chunk in islice(rest, AHEAD * self.workers - len(waiting)):
-                        waiting.add(pool.submit(run_chunk, job, chunk))
-                    if not waiting:
-                        return
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    for each in done:
-                        yield each.result()
-            finally:
-                for each in waiting:
-                    each.cancel()
-                end_rule_processes()
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="cohorts")
+        rest = iter(chunks)
+        waiting: set[Future[Line]] = set()
+        try:
+            while True:
+                for chunk in islice(rest, AHEAD * self.workers - len(waiting)):
+                    waiting.add(pool.submit(run_chunk, job, chunk))
+                if not waiting:
+                    return
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for each in done:
+                    yield each.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_rule_processes()  # whoever still asks one is refused
+            pool.shutdown()
+            end_rule_processes()
 
 
 class Dask:

@@ -37,11 +37,12 @@ class Limits:
 
 
 class RuleProcess:
-    """One package. Not for several threads at once."""
+    """One package. One thread asks; any may close it for good."""
 
     def __init__(self, package: RulePackage, limits: Limits) -> None:
         self._package, self._limits = package, limits
         self._process: subprocess.Popen[bytes] | None = None
+        self._closing, self.closed = threading.Lock(), False
         self.locks: dict[str, bool] = {}
 
     def evaluate_columns(
@@ -76,6 +77,12 @@ class RuleProcess:
             self.end()
             raise CallerError(f"{self._package.name} answers what was not asked", code="rule_failed")
         return dict(zip(outputs, arrays, strict=True))
+
+    def close(self) -> None:
+        """Who is asking gets Unavailable, and no other process is started."""
+        with self._closing:
+            self.closed = True
+            self.end()
 
     def end(self) -> None:
         process, self._process = self._process, None
@@ -129,15 +136,18 @@ class RuleProcess:
         return answer
 
     def _start(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(  # our own module
-            [sys.executable, "-P", "-m", "sild.cohorts.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env=_ENVIRONMENT,
-        )
-        self._process = process
+        with self._closing:
+            if self.closed:
+                raise Unavailable("the run has ended", code="rule_process_died")
+            process = subprocess.Popen(  # our own module
+                [sys.executable, "-P", "-m", "sild.cohorts.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env=_ENVIRONMENT,
+            )
+            self._process = process
         files = {path: base64.b64encode(content).decode() for path, content in self._package.files.items()}
         try:
             head, _ = self._exchange(process, {"package": files, "memory": self._limits.memory}, ())
