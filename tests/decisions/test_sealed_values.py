@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -99,6 +100,26 @@ def test_its_key_is_in_no_file_any_more(tmp_path: Path, root: Root, keys: BodyKe
     shred(store, refs, ground="retention ended")
     content = _files(tmp_path)
     assert not [one for one in wrapped if one in content]
+    engine.dispose()
+
+
+def test_a_reader_is_waited_for(tmp_path: Path, root: Root, keys: BodyKeys, clock: SetClock) -> None:
+    engine = open_database(sqlite_url(tmp_path / "decisions.db"), DECISION_MIGRATIONS)
+    store = DecisionStore(engine, root.sealer(), keys, clock=clock)
+    with engine.begin() as connection:
+        record = store.decide(connection, draft(store))
+        wrapped = connection.scalars(select(tables.value_keys.c.content)).all()
+    with engine.connect() as connection:
+        refs = list(open_values(store, connection, record.id))
+    reader = engine.raw_connection()
+    cursor = reader.cursor()
+    cursor.execute("BEGIN")
+    cursor.execute("SELECT count(*) FROM decision_value_keys")
+    cursor.fetchall()
+    threading.Timer(0.5, reader.rollback).start()  # the reader goes on for a while
+    shred(store, refs, ground="retention ended")
+    assert not [one for one in wrapped if one in _files(tmp_path)]
+    reader.close()
     engine.dispose()
 
 

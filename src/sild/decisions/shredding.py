@@ -6,6 +6,7 @@ brought back. Copies of the database (backups) keep keys until they are gone, to
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import date
 from uuid import UUID
@@ -18,8 +19,14 @@ from sild.decisions.record import DecisionRecord
 from sild.decisions.store import DecisionStore, add_entry
 from sild.decisions.values import Opened, SealedRow, open_value
 from sild.errors import CallerError
+from sild.telemetry import get_logger
 
 __all__ = ["expired_values", "open_values", "shred"]
+
+log = get_logger("decisions")
+
+TRIES = 50
+PAUSE_SECONDS = 0.1
 
 
 def open_values(store: DecisionStore, connection: Connection, decision: UUID | str) -> dict[str, Opened]:
@@ -104,9 +111,14 @@ def shred(store: DecisionStore, refs: Iterable[str], *, ground: str) -> int:
 
 
 def _out_of_the_files(engine: Engine) -> None:
-    """Rows that were deleted stay in a database's files for a while; not these."""
+    """Rows that were deleted stay in a database's files for a while; not these. Readers of SQLite are waited for."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        else:
+        if connection.dialect.name != "sqlite":
             connection.execute(text("VACUUM decision_value_keys"))
+            return
+        for _ in range(TRIES):
+            (is_busy, *_) = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            if not is_busy:
+                return
+            time.sleep(PAUSE_SECONDS)
+    log.warning("decisions.shredded_keys_still_in_wal")  # until the next checkpoint that nobody reads against
