@@ -423,16 +423,11 @@ def check_record(record: dict[str, Any], integrity: dict[str, Any]) -> dict[str,
     """The hash of the record, and its link as it must have been sealed."""
     body = {name: value for name, value in record.items() if name != "integrity"}
     found = sha256(canonical(body))
-    need(
-        found == integrity["record_sha256"],
-        "the record is not the one whose hash stands beside it: it was altered",
-    )
+    need(found == integrity["record_sha256"], "the record was altered: its hash is another")
     milliseconds = int(body["id"].replace("-", "")[:12], 16)
     at = moment(body["decided_at"])
     made = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
-    need(
-        timedelta(0) <= at - made < timedelta(milliseconds=1), "number and time of the decision do not agree"
-    )
+    need(timedelta(0) <= at - made < timedelta(milliseconds=1), "its number and time do not agree")
     late = [one["name"] for one in body["inputs"] if one["fetched_at"] and moment(one["fetched_at"]) > at]
     need(not late, f"facts that came after the decision: {', '.join(late)}")
     return {
@@ -451,10 +446,7 @@ def check_case(link: dict[str, Any], earlier: list[dict[str, Any]]) -> None:
     for number, one in enumerate([*earlier, link]):
         need(set(one) == LINK, "a link of the case with other fields")
         need(one["position"] == number, "decisions of the case are missing or out of order")
-        need(
-            one["previous"] == previous,
-            "the chain of the case is broken: a decision was altered, removed or reordered",
-        )
+        need(one["previous"] == previous, "the chain of the case is broken")
         need(one["case"] == link["case"] and one["authority"] == link["authority"], "a link of another case")
         need(moment(one["decided_at"]) >= at, "the case goes back in time")
         previous, at = sha256(canonical(one)), moment(one["decided_at"])
@@ -484,10 +476,7 @@ def check_values(record: dict[str, Any], values: dict[str, Any]) -> tuple[int, i
     for ref, opened in values.items():
         need(ref in commitments, f"an opened value {ref} that the record does not know")
         salt = unhex(opened["salt"])
-        need(
-            len(salt) == 32 and set(opened) == {"salt", "value"},
-            f"no salt of {ref}",
-        )
+        need(len(salt) == 32 and set(opened) == {"salt", "value"}, f"no salt of {ref}")
         found = hmac.new(salt, canonical(opened["value"]), hashlib.sha256).hexdigest()
         need(found == commitments[ref], f"the opened value {ref} is not the one that was sealed")
     return len(values), len(commitments)
@@ -496,10 +485,7 @@ def check_values(record: dict[str, Any], values: dict[str, Any]) -> tuple[int, i
 def check_package(record: dict[str, Any], package: dict[str, str]) -> None:
     need(record["rules"], "rules that the decision does not name")
     listed = {path: sha256(unbase64(content)) for path, content in package.items()}
-    need(
-        sha256(canonical(listed)) == record["rules"]["sha256"],
-        "the rules are not those the decision was made by",
-    )
+    need(sha256(canonical(listed)) == record["rules"]["sha256"], "the rules are not those it was made by")
 
 
 class Checkpoint:
@@ -517,7 +503,7 @@ class Checkpoint:
     def check(self, key: Certificate) -> None:
         need(
             self.signature[:4] == hashlib.sha256(key.key_info).digest()[:4],
-            "the checkpoint is signed by another key",
+            "the checkpoint is of another key",
         )
         signed = key.has_signed("ec", "sha256", self.text.encode(), self.signature[4:])
         need(signed, "the checkpoint is forged: its signature does not fit")
@@ -554,7 +540,7 @@ class Token:
         ]
         need(
             len(mine) == 1 and hashlib.new(self.named[0], mine[0].data).digest() == self.named[1],
-            "the time-stamp is bound to another certificate",
+            "a time-stamp bound to another certificate",
         )
         rest = [one for one in self.certificates if one is not mine[0]]
         self.chain = ordered(mine[0], rest)
@@ -630,9 +616,7 @@ def findings(data: bytes, trusted_der: list[bytes], head: str | None = None) -> 
 
 def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterator[Finding]:
     bundle = json.loads(data)
-    need(
-        canonical(bundle) + b"\n" == data, "the file is not in canonical form: it was altered or spelled anew"
-    )
+    need(canonical(bundle) + b"\n" == data, "not in canonical form: altered, or spelled anew")
     need(set(bundle) == BUNDLE and bundle["schema"] == "sild.bundle/1", "a bundle with other fields")
     record, integrity = bundle["record"], bundle["record"]["integrity"]
     need(set(integrity) == INTEGRITY, "integrity with other fields")
@@ -738,10 +722,7 @@ def check_log(
         return
     kept = Checkpoint(head)
     need(kept.origin == checkpoint.origin, "the head you kept is of another log")
-    need(
-        kept.size <= checkpoint.size,
-        "the log is shorter than the head you kept: it was truncated, or the bundle is older",
-    )
+    need(kept.size <= checkpoint.size, "the log is shorter than the head you kept")
     if kept.size == checkpoint.size:
         need(kept.root == checkpoint.root, "two heads of one size: somebody is shown another log than you")
         yield HOLDS, "it is the head you kept"
@@ -767,10 +748,7 @@ def check_time(
         return
     token = Token(unbase64(integrity["timestamp"]), integrity["checkpoint"].encode())
     decided = moment(record["decided_at"])
-    need(
-        decided <= token.at + CLOCKS_MAY_DIFFER,
-        "clocks disagree: the decision says it is later than its time-stamp",
-    )
+    need(decided <= token.at + CLOCKS_MAY_DIFFER, "clocks disagree: decided after its time-stamp")
     if trusted:
         check_chain(token.chain, trusted, token.at, "the time-stamp")
         yield HOLDS, f"time-stamped {token.at.isoformat()} by an authority you trust"
