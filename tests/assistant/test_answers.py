@@ -93,3 +93,11 @@ def test_the_index_is_there_at_once_and_several_may_ask(packs: Packs) -> None:
     alone = [ids(assistant, one) for one in questions]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda one: ids(assistant, one), questions)) == alone
+
+
+def test_days_and_months_are_words_in_every_language(assistant: Assistant, vietnamese: Assistant) -> None:
+    for one in (assistant, vietnamese):
+        for passage in one.index.passages.values():
+            for text in (*passage.title.values(), *passage.text.values()):
+                assert "duration" not in text and " None" not in text, passage.id
+    assert "10 ngày" in assistant.index.passages["move.owner_silent"].text["vi"]

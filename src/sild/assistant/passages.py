@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from babel import Locale
-from babel.units import format_unit
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from sild.catalogue import Deadline, Field, Profile, PublicService, Screen, Text
@@ -192,8 +190,9 @@ def _days(deadline: Deadline, language: str, texts: Texts) -> str:
     """A deadline in words: `10 working days`, `14 days`."""
     if deadline.unit == "working_days":
         return texts.speaker(language)("passage.working_days", count=deadline.value)
-    unit = f"duration-{deadline.unit.removesuffix('s')}"
-    return format_unit(deadline.value, unit, locale=Locale.parse(language))
+    if deadline.value == 1:
+        return texts.speaker(language)(f"passage.{deadline.unit}_1")
+    return texts.speaker(language)(f"passage.{deadline.unit}", count=deadline.value)
 
 
 def catalogue_passages(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from babel import Locale
-from babel.units import format_unit
 from starlette.responses import JSONResponse, Response
 
 from sild.catalogue import Profile, PublicService
@@ -95,8 +93,8 @@ class Public:
             elif deadline.unit == "working_days":
                 words = say("service.working_days", count=deadline.value)
             else:
-                unit = f"duration-{deadline.unit.removesuffix('s')}"
-                words = format_unit(deadline.value, unit, locale=Locale.parse(language))
+                key = f"unit.{deadline.unit}"
+                words = say(f"{key}_1") if deadline.value == 1 else say(key, count=deadline.value)
             found.append({"title": clock.title, "words": words})
         return found
 
