@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -14,6 +14,12 @@ __all__ = ["LANGUAGES", "egress_page"]
 
 _TEXTS = Texts.load(Path(__file__).parent / "texts")
 LANGUAGES = _TEXTS.languages
+_STYLE = """
+main{max-width:60rem;margin:auto;padding:1rem}.far{display:inline-block;padding:.6rem .6rem .6rem 0}
+table{border-collapse:collapse;width:100%}th,td{text-align:start;padding:.5rem 1rem .5rem 0;border-bottom:1px solid var(--line)}
+@media (max-width:40rem){thead{display:none}tr{display:block;padding:.6rem 0;border-bottom:2px solid var(--edge)}
+td{display:flex;justify-content:space-between;gap:1rem;padding:.3rem 0;border:0}td::before{content:attr(data-head);font-weight:600}}
+"""
 _NAMES = {"et": "eesti", "vi": "Tiếng Việt", "en": "English"}
 _COLUMNS = ("provider", "region", "purpose", "class", "askings", "answered")
 
@@ -34,7 +40,7 @@ def egress_page(reports: Sequence[EgressReport], language: str) -> str:
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(say('egress.title'))}</title><style>{stylesheet().decode()}"
-        "main{max-width:60rem;margin:auto;padding:1rem}.wide{overflow-x:auto}.far{display:inline-block;padding:.6rem .6rem .6rem 0}</style></head>"
+        f"{_STYLE}</style></head>"
         f"<body><main><nav>{others}</nav><h1>{escape(say('egress.title'))}</h1>"
         f"<p>{escape(say('egress.about'))}</p>{days}</main></body></html>"
     )
@@ -60,17 +66,14 @@ def _table(report: EgressReport, say: Speaker, day: str) -> str:
     if not report.rows:
         return ""
     heads = "".join(f'<th scope="col">{escape(say(f"egress.{name}"))}</th>' for name in _COLUMNS)
-    rows = "".join(
-        "<tr>"
-        + "".join(f"<td>{escape(_cell(name, str(row[name]), say))}</td>" for name in _COLUMNS)
-        + "</tr>"
-        for row in report.rows
-    )
+    rows = "".join(f"<tr>{''.join(_told(name, row, say) for name in _COLUMNS)}</tr>" for row in report.rows)
     caption = escape(say("egress.table", day=day))
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table><caption>{caption}</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return f'<table aria-label="{caption}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _told(name: str, row: Mapping[str, str | int], say: Speaker) -> str:
+    """A cell with its heading, which narrow screens show beside it."""
+    return f'<td data-head="{escape(say(f"egress.{name}"))}">{escape(_cell(name, str(row[name]), say))}</td>'
 
 
 def _cell(name: str, value: str, say: Speaker) -> str:

@@ -36,6 +36,7 @@ _LOCAL_PHONES = (
     re.compile(r"(?<!\d)5\d{2,3}[ .\-]?\d{4}(?!\d)"),  # Estonian mobile, seven or eight
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_ENOUGH = 400  # digits looked at of one run; a longer one is a hit by itself
 _LONG = 9
 """More digits in a row than amounts in a text about services have; whoever needs them declares a slot of a numeric type."""
 
@@ -59,10 +60,15 @@ def find_identifiers(text: str, *, numbers_declared: bool = False) -> Iterator[s
         yield "phone"
     kinds = set()
     for match in _SCATTERED.finditer(text):
-        if any(map(ik.is_valid, _windows(re.sub(r"\D", "", match.group()), (11,)))):
+        if len(match.group()) > _ENOUGH:
+            kinds.add("long_number")
+        if any(map(ik.is_valid, _windows(re.sub(r"\D", "", match.group())[:_ENOUGH], (11,)))):
             kinds.add("isikukood")
     for match in _DIGITS.finditer(text):
         digits = re.sub(r"\D", "", match.group())
+        if len(digits) > _ENOUGH:
+            kinds.add("long_number")
+        digits = digits[:_ENOUGH]
         kinds |= {name for name, lengths, test in _CHECKS if any(map(test, _windows(digits, lengths)))}
         if len(digits) >= _LONG and not numbers_declared:
             kinds.add("long_number")

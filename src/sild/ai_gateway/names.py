@@ -53,7 +53,9 @@ class Gazetteer:
         return False
 
     def _kinds(self, word: str) -> tuple[bool, bool, bool]:
-        return _is_in(word, self.family), _is_in(word, self.given), word[0].isupper()
+        parts = (word, *word.split("-")) if "-" in word else (word,)  # Siim-Markus
+        family, given = (any(_is_in(part, names) for part in parts) for names in (self.family, self.given))
+        return family, given, word[0].isupper()
 
     def __or__(self, other: Gazetteer) -> Gazetteer:
         return Gazetteer(self.family | other.family, self.given | other.given)
