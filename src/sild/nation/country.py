@@ -35,6 +35,15 @@ SYSTEMS = (
     SystemPlan("portal", AUTHORITY, "portal", INSURANCE, ("events",)),
 )
 
+DECISIONS = (
+    "GET /persons/*/decisions",
+    "GET /decisions/*",
+    "GET /decisions/*/bundle",
+    "GET /decisions/*/replay",
+    "POST /decisions/*/contests",
+    "POST /decisions/*/contests/*/end",
+    "GET /algorithms/*/figures",
+)
 COMMON = ("GET /findUsage", "GET /description")
 """For the tracker, and for once-only: what a register holds, no screen may ask."""
 OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute")
@@ -82,9 +91,10 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "POST /removals/*/objection",
         "POST /removals/*/decision",
     ),
-    ("portal", "insurance"): (*COMMON, "GET /persons/*/cover", "GET /persons/*/card"),
+    ("portal", "insurance"): (*COMMON, *DECISIONS, "GET /persons/*/cover", "GET /persons/*/card"),
     ("portal", "social"): (
         *COMMON,
+        *DECISIONS,
         "GET /persons/*/benefits",
         "GET /persons/*/offers",
         "GET /offers/*",

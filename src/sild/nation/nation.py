@@ -249,10 +249,24 @@ class Nation:
         return f"https://{HOST}:{self.ports.management_service}/managementservice/manage/"
 
     async def _open_systems(self) -> None:
+        from sild.decisions import TimeStampClient
         from sild.nation.people import find_test_people  # late: a nation of one register does without
         from sild.nation.systems import Systems
+        from sild.pki import CertificateProfile
 
-        self.systems = Systems(self.plan, self._open, self._client_url, self._run, self._watch)
+        trust = self.trust
+        self.systems = Systems(
+            self.plan,
+            self._open,
+            self._client_url,
+            self._run,
+            self._watch,
+            certify=lambda request: (
+                trust.issue(request, CertificateProfile.SIGN, actor="founding"),
+                trust.ca_certificate,
+            ),
+            stamp=TimeStampClient([f"{self.trust_url}/tsa"], [trust.tsa_certificate], fetch),
+        )
         self.people = await asyncio.to_thread(find_test_people, self.plan.people)
         await self.systems.open(self.register, self._population, self.layout.system, self._clock, self.people)
         await self.systems.serve(lambda kind: self.ports.systems[kind])

@@ -17,9 +17,11 @@ from sild import registries
 from sild.adapter import AsyncXRoadClient
 from sild.asgi import serve_application
 from sild.clock import Clock
+from sild.decisions import Stamp
 from sild.nation.people import TestPerson
 from sild.nation.plan import NationPlan, SystemKind, SystemPlan
-from sild.registries import HasKernel, PopulationRegister
+from sild.registries import Certify, HasKernel, PopulationRegister
+from sild.rule_engine import RuleEngine
 from sild.xroad import ServiceId
 
 if TYPE_CHECKING:
@@ -52,7 +54,15 @@ class OpenRegister:
 
 
 def open_register(
-    kind: SystemKind, directory: Path, *, system: str, people: int, clock: Clock, midwife: str
+    kind: SystemKind,
+    directory: Path,
+    *,
+    system: str,
+    people: int,
+    clock: Clock,
+    midwife: str,
+    rules: RuleEngine,
+    certify: Certify,
 ) -> OpenRegister:
     """A register other than population's, filled when it is new. system: `/INSTANCE/CLASS/CODE/SUBSYSTEM`. Blocks."""
     match kind:
@@ -63,11 +73,13 @@ def open_register(
             return OpenRegister(residence, registries.residence_app(residence))
         case "insurance":
             insurance = registries.InsuranceRegister.open(
-                directory, system=system, people=people, clock=clock
+                directory, system=system, people=people, clock=clock, rules=rules, certify=certify
             )
             return OpenRegister(insurance, registries.insurance_app(insurance))
         case "social":
-            social = registries.SocialRegister.open(directory, system=system, people=people, clock=clock)
+            social = registries.SocialRegister.open(
+                directory, system=system, people=people, clock=clock, rules=rules, certify=certify
+            )
             return OpenRegister(social, registries.social_app(social))
         case "education":
             education = registries.EducationRegister.open(
@@ -92,12 +104,16 @@ class Systems:
         client_url: Callable[[SystemPlan], str],
         run: Run,
         watch: Watch,
+        certify: Certify,
+        stamp: Stamp,
     ) -> None:
         self._plan = plan
         self._opened = opened
         self._client_url = client_url
         self._run = run
         self._watch = watch
+        self._certify = certify
+        self._stamp = stamp
         self.registers: dict[SystemKind, OpenRegister] = {}
         self.clients: dict[SystemKind, AsyncXRoadClient] = {}
 
@@ -110,6 +126,7 @@ class Systems:
         people: Mapping[str, TestPerson],
     ) -> None:
         """Open what the plan has, the population register being open already; nothing serves yet."""
+        rules = self._opened.enter_context(RuleEngine())
         midwife = people["midwife"].code if "midwife" in people else next(iter(people.values())).code
         for plan in self._plan.systems:
             if plan.kind == "population":
@@ -123,6 +140,8 @@ class Systems:
                     people=self._plan.people,
                     clock=clock,
                     midwife=midwife,
+                    rules=rules,
+                    certify=self._certify,
                 )
                 self.registers[plan.kind] = found
                 self._opened.callback(found.register.kernel.close)
@@ -155,7 +174,7 @@ class Systems:
             self.clients[plan.kind] = await self._opened.enter_async_context(client)
         for kind, opened in self.registers.items():
             await asyncio.to_thread(self._subscribe, kind)
-            work = registries.act(opened.register, self.clients[kind], services=services)
+            work = registries.act(opened.register, self.clients[kind], services=services, stamp=self._stamp)
             self._run(f"the work of the {kind} register", work)
 
     def _subscribe(self, source: SystemKind) -> None:

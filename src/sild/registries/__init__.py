@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from sild.registries.acting import HasKernel, act
+    from sild.registries.deciding import Certify
     from sild.registries.education.register import EducationRegister
     from sild.registries.exchange import event_delivery
     from sild.registries.hospital.register import HospitalRegister
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sild.registries.social.register import SocialRegister
 
 __all__ = [
+    "Certify",
     "EducationRegister",
     "HasKernel",
     "HospitalRegister",
@@ -107,6 +109,7 @@ def ward_app(register: HospitalRegister, *, author: str) -> FastAPI:
 
 
 _LATE = {
+    "Certify": "deciding",
     "EducationRegister": "education.register",
     "HasKernel": "acting",
     "HospitalRegister": "hospital.register",

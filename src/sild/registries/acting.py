@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sild.adapter import AsyncXRoadClient
+from sild.decisions import Checkpointer, Stamp
 from sild.events import open_dispatcher
+from sild.registries.deciding import Deciding
 from sild.registries.exchange import Exchange, event_delivery
 from sild.registries.kernel import Kernel
 from sild.registries.tasks import ActingRegister
@@ -26,16 +28,25 @@ class HasKernel(Protocol):
     def kernel(self) -> Kernel: ...
 
 
+@runtime_checkable
+class Decides(Protocol):
+    """A register that leaves records of decisions."""
+
+    @property
+    def deciding(self) -> Deciding: ...
+
+
 async def act(
     register: HasKernel,
     client: AsyncXRoadClient,
     *,
     services: Mapping[str, ServiceId] | None = None,
     events_url: str | None = None,
+    stamp: Stamp | None = None,
 ) -> None:
     """Until cancelled. client: the register's own subsystem at its security server.  services: of the registers it asks, by name.
 
-    events_url: see `sild.events.open_dispatcher`.
+    events_url: see `sild.events.open_dispatcher`.  stamp: of the heads of its decisions; None: they are sealed and not time-stamped.
     """
     kernel, loop = register.kernel, asyncio.get_running_loop()
     deliver = event_delivery(client)
@@ -45,6 +56,9 @@ async def act(
     if isinstance(register, ActingRegister):
         worker = register.worker(Exchange(client, services or {}))
         work.append(worker.run())
+    if stamp is not None and isinstance(register, Decides):
+        origin = kernel.system.strip("/")
+        work.append(Checkpointer(register.deciding.store, stamp, origin=origin).run())
     await asyncio.gather(*work)
 
 

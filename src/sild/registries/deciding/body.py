@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
@@ -25,8 +25,8 @@ SEAL = "decisions-seal.pem"
 SECRET_BYTES = 32
 SELF_ISSUED = timedelta(days=3650)
 
-Certify = Callable[[x509.Name, ec.EllipticCurvePublicKey], Sequence[Certificate]]
-"""The certificate of a body's seal, and those above it, from the state's certification authority."""
+Certify = Callable[[bytes], Sequence[Certificate]]
+"""A PKCS#10 request (DER) -> the certificate of a body's seal and those above it, from the state's certification authority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,15 @@ def _new_seal(authority: str, name: str, at: datetime, certify: Certify | None) 
             x509.NameAttribute(NameOID.COMMON_NAME, f"{name} decisions"[:64]),
         ]
     )
-    chain = certify(subject, key.public_key()) if certify else [_self_issued(subject, key, at)]
+    chain = certify(_request(subject, key)) if certify else [_self_issued(subject, key, at)]
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ) + b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
+
+
+def _request(subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> bytes:
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.DER)
 
 
 def _self_issued(subject: x509.Name, key: ec.EllipticCurvePrivateKey, at: datetime) -> Certificate:
