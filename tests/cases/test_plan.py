@@ -35,7 +35,7 @@ async def test_facts_come_first_with_source_and_date(planning):
     filled = await planning.fill("estimate")
     facts = {line.concept: line for line in filled.facts}
     assert facts["plan.demand"].value == f"{OWN[-1]['demand']:,}"
-    assert {line.register for line in filled.facts[1:]} == {"education"}
+    assert {line.register for line in filled.facts[1:]} == {"GOV/70000005/education"}
     assert (
         facts["plan.waiting"].valid_from == "2026-01-01" and facts["plan.waiting"].known_from == "2026-03-02"
     )

@@ -77,6 +77,7 @@ class KindergartenPlan(Process):
         """authority: that decides, `SILD/GOV/70000005`. Raises CallerError (`no_legal_ground`)."""
         service = packs.services[self.service]
         self._service = service
+        self._register = f"{service.owner}/{EDUCATION}"
         self._ground = service.ground_of(CONCEPT)
         self._communes = tuple(communes)
         self._model = model
@@ -240,14 +241,14 @@ class KindergartenPlan(Process):
                 "commune",
                 value,
                 reason,
-                EDUCATION,
+                self._register,
                 valid_from=counted_on,
                 known_from=known,
                 basis=self._ground,
             )
 
         what = f"{case.data['name']}, {case.data['year']}"
-        lines = [FactLine("plan.commune", "commune", what, source=what)]
+        lines = [FactLine("plan.commune", "commune", what, register=self._register)]
         now = max(rows, key=lambda row: row["year"]) if rows else None
         names = ("demand", "history", "places", "waiting", "births", "moves", "ages", "dwellings")
         if now is None:

@@ -7,7 +7,7 @@ not trained on, the value says that instead, and nothing else is different.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from babel.numbers import format_decimal
@@ -121,7 +121,7 @@ def explained(
         return Explained(absent=" ".join(reasons), source=source, link=link)
     parts = [ExplainedPart(say("suggestion.general"), "", told["intercept"], 0)]
     for part in sorted(told["parts"], key=lambda one: -abs(one["tenths"])):
-        values = [_value(told["features"][name], label) for name in part["features"]]
+        values = [_value(told["features"][name], label, language) for name in part["features"]]
         names = " × ".join(label(name) for name in part["features"])
         parts.append(ExplainedPart(names, "; ".join(values), part["tenths"], part["spread"]))
     difference = told["places"] - own
@@ -151,7 +151,12 @@ def explained(
     )
 
 
-def _value(written: str | None, label: Any) -> str:  # a function of a name
-    if written in ("urban", "rural"):
-        return str(label(written))
-    return written or ""
+def _value(written: str | None, label: Callable[[str], str], language: str) -> str:
+    """A number as the language writes it, a kind in words."""
+    if written is None:
+        return ""
+    try:
+        number = float(written)
+    except ValueError:
+        return label(written)
+    return str(format_decimal(number, "#,##0" if abs(number) >= 100 else "#,##0.0", locale=language))

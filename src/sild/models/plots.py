@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 480, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 46
 STYLE = (
     "<style>.plot{background:#fff;font:13px system-ui,sans-serif}.plot text{fill:#4b5a63}.axis{stroke:#7a8690}"
-    ".line{stroke:#0d5c75;stroke-width:2;fill:none}.band{fill:#0d5c75;opacity:.16}.more,.dot{fill:#0d5c75}.less{fill:#9b1c1c}"
+    ".line{stroke:#0d5c75;stroke-width:2;fill:none}.band{fill:#0d5c75;opacity:.16}.dots{stroke:#0d5c75;stroke-width:5;stroke-linecap:round;stroke-opacity:.55;fill:none}.more{fill:#0d5c75}.less{fill:#9b1c1c}"
     ".zero{stroke:#7a8690;stroke-dasharray:3 3}</style>"
 )
 
@@ -48,7 +48,7 @@ def predicted_plot(
     return _svg(
         _frame(low, high, low, high, labels[0], labels[1])
         + f'<path class="zero" d="M{x(low):.0f} {y(low):.0f}L{x(high):.0f} {y(high):.0f}"/>'
-        + f'<path class="line" stroke-linecap="round" stroke-width="5" stroke-opacity=".55" d="{dots}"/>',
+        + f'<path class="dots" d="{dots}"/>',
         label,
         standalone,
     )

@@ -1,4 +1,4 @@
-"""Bars for a number and its parts, as positions in an SVG of 340 units across; the same numbers stand in a table below."""
+"""Bars for a number and its parts, as positions in strips 340 units long; the words stand beside them, the numbers in a table below."""
 
 from __future__ import annotations
 
@@ -8,56 +8,39 @@ from babel.numbers import format_decimal
 
 from sild.cases import Explained
 
-__all__ = ["Bar", "Bars", "bars_of", "tenths"]
+__all__ = ["Bar", "bars_of", "tenths"]
 
-WIDTH = 340
-ROW = 40
+LENGTH = 340
 LEAST = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """x, width, y: of the bar.  at: y of the words above it.  adds: more is added than taken."""
+    """x, width: of the bar.  zero: where nothing is added.  adds: more is added than taken."""
 
     label: str
     amount: str
     x: float
     width: float
-    y: int
-    at: int
+    zero: float
     adds: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
-    rows: tuple[Bar, ...]
-    zero: float
-    height: int
-
-
-def bars_of(explained: Explained, language: str) -> Bars:
+def bars_of(explained: Explained, language: str) -> tuple[Bar, ...]:
     """Each part from the line of nothing to the right or the left, all on one scale."""
     amounts = [part.amount for part in explained.parts]
     low, high = min(0, *amounts), max(0, *amounts)
     span = (high - low) or 1
-    zero = -low / span * WIDTH
-    rows = []
-    for number, part in enumerate(explained.parts):
-        width = max(LEAST, abs(part.amount) / span * WIDTH)
-        begins = zero if part.amount >= 0 else zero - width
-        top = number * ROW
-        rows.append(
-            Bar(
-                part.label,
-                tenths(part.amount, language, sign=True),
-                round(max(0.0, begins), 1),
-                round(width, 1),
-                top + 19,
-                top + 14,
-                part.amount >= 0,
-            )
+    zero = -low / span * LENGTH
+    bars = []
+    for part in explained.parts:
+        width = max(LEAST, abs(part.amount) / span * LENGTH)
+        begins = max(0.0, zero if part.amount >= 0 else zero - width)
+        amount = tenths(part.amount, language, sign=True)
+        bars.append(
+            Bar(part.label, amount, round(begins, 1), round(width, 1), round(zero, 1), part.amount >= 0)
         )
-    return Bars(tuple(rows), round(zero, 1), len(rows) * ROW)
+    return tuple(bars)
 
 
 def tenths(value: int, language: str, *, sign: bool = False) -> str:

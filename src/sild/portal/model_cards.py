@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from sild.cases import AUTOMATIC, HeldModel
+from sild.catalogue import Profile
 from sild.clock import Clock
 from sild.errors import CallerError, PlatformError
 from sild.models import LiveFigures, live_figures, predicted_plot, term_plot
@@ -35,11 +36,17 @@ class ModelPages:
     """models: by name.  exchange: to the register whose statistics a model looks at."""
 
     def __init__(
-        self, pages: Pages, exchange: Exchange, models: Mapping[str, HeldModel], clock: Clock
+        self,
+        pages: Pages,
+        exchange: Exchange,
+        models: Mapping[str, HeldModel],
+        profile: Profile,
+        clock: Clock,
     ) -> None:
         self._pages = pages
         self._exchange = exchange
         self._models = models
+        self._places = {f"{profile.country} {one.code}": one.name for one in profile.divisions}
         self._clock = clock
         self._live: dict[str, tuple[datetime, LiveFigures | None]] = {}
 
@@ -61,6 +68,7 @@ class ModelPages:
             "baselines": BASELINES,
             "live": live,
             "labels": labels,
+            "places": self._places,
             "number": number,
             "plots": [self._plot(model, term, labels) for term in model.box.terms],
             "predicted": None

@@ -179,7 +179,7 @@ class Portal:
             ),
             "mandates": MandatePages(pages, receipts, MandateKeeper(settings) if settings.mandates else None),
             "assistant": AssistantPages(pages, cases, dialogues, sessions, profile, assistant, model),
-            "models": ModelPages(pages, exchange, load_models(), clock),
+            "models": ModelPages(pages, exchange, load_models(), profile, clock),
             "files": AppFiles(pages, settings.name),
             "person": PersonPages(pages, cases, receipts),
             "screens": ScreenPages(pages, cases, receipts, desk=False),
