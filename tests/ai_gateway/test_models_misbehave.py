@@ -43,7 +43,7 @@ def world(one_world: World) -> World:
         ({"garbage": b"data: {not json\n\n"}, "nonsense"),
         ({"garbage": b'data: {"choices": 7}\n\n'}, "nonsense"),
         ({"tool": True}, "tool"),
-        ({"words": ["word "], "for_ever": True}, "nonsense"),
+        ({"words": ["word " * 400], "for_ever": True}, "nonsense"),
         ({"words": ["\x00\ufffd\x01" * 30]}, "nonsense"),
         ({"words": ["la "] * 100}, "nonsense"),
         ({"words": ["  "]}, "empty"),

@@ -104,7 +104,7 @@ def test_orders_hidden_in_a_document_stay_data(world: World) -> None:
     assert "<data " in world.local.requests[-1][2]
 
 
-def test_the_ledger_and_the_report_hold_no_content(world: World, tmp_path: object) -> None:
+def test_the_ledger_and_the_report_hold_no_content(world: World) -> None:
     world.complete("ask", question="Saladuslik Sõnakombinatsioon")
     world.complete("explain", passage="Avalik Eripära")
     files = b"".join(file.read_bytes() for file in (world.directory / "state").iterdir())

@@ -94,9 +94,9 @@ def test_eight_thousand_characters_are_read_in_some_milliseconds() -> None:
     text = " ".join(randomness.choice(words) for _ in range(1_600))[:8_000]
     times = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         assert LOCK.hits({"a": text}) == ()
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     print(f"{min(times) * 1000:.1f} ms")
     assert min(times) < 0.25
 
@@ -105,6 +105,6 @@ def test_eight_thousand_characters_are_read_in_some_milliseconds() -> None:
     "hostile", ["1 " * 20_000, "1" * 20_000, "EE" * 10_000, "a@" * 10_000, "Tamm " * 4_000, "[" * 20_000]
 )
 def test_hostile_texts_take_no_longer(hostile: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     LOCK.hits({"a": hostile})
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3

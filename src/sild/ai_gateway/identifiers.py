@@ -35,7 +35,7 @@ _LOCAL_PHONES = (
     re.compile(r"(?<!\d)0(?:3|5|7|8|9)\d(?:[ .\-]?\d){7}(?!\d)"),  # Vietnamese mobile, ten digits
     re.compile(r"(?<!\d)5\d{2,3}[ .\-]?\d{4}(?!\d)"),  # Estonian mobile, seven or eight
 )
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _ENOUGH = 400  # digits looked at of one run; a longer one is a hit by itself
 _LONG = 9
 """More digits in a row than amounts in a text about services have; whoever needs them declares a slot of a numeric type."""
