@@ -150,7 +150,7 @@ class AssistantPages:
         case = await self._cases.open_case(step.service, visit.person, key=key)
         if step.values:
             await self._cases.save_draft(case, step.screen, visit.person, step.values)
-        return redirect(f"/cases/{case}/screens/{step.screen}?prepared=1")
+        return redirect(f"/cases/{case}/screens/{step.screen}")
 
     async def hand_over(self, visit: Visit) -> Response:
         """A case with the whole dialogue, which goes to an official once the person has signed it."""
