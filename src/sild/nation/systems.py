@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["REGISTERS", "OpenRegister", "Run", "Systems", "Watch"]
 
 HOST = "127.0.0.1"
+CHECKPOINTS = timedelta(seconds=2)
+"""Of a country to look at: nobody should have to wait to check a decision."""
 REGISTERS: tuple[SystemKind, ...] = (
     "population",
     "residence",

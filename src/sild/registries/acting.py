@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from sild.adapter import AsyncXRoadClient
-from sild.decisions import Checkpointer, Stamp
+from sild.decisions import Checkpointer, NightlyReplay, Stamp
 from sild.events import open_dispatcher
 from sild.registries.deciding import Deciding
 from sild.registries.exchange import Exchange, event_delivery
@@ -43,10 +44,12 @@ async def act(
     services: Mapping[str, ServiceId] | None = None,
     events_url: str | None = None,
     stamp: Stamp | None = None,
+    checkpoints: timedelta = timedelta(seconds=60),
 ) -> None:
     """Until cancelled. client: the register's own subsystem at its security server.  services: of the registers it asks, by name.
 
     events_url: see `sild.events.open_dispatcher`.  stamp: of the heads of its decisions; None: they are sealed and not time-stamped.
+    checkpoints: how often there is a new head, and a sample of the day before is replayed once that day is over.
     """
     kernel, loop = register.kernel, asyncio.get_running_loop()
     deliver = event_delivery(client)
@@ -58,7 +61,9 @@ async def act(
         work.append(worker.run())
     if stamp is not None and isinstance(register, Decides):
         origin = kernel.system.strip("/")
-        work.append(Checkpointer(register.deciding.store, stamp, origin=origin).run())
+        store = register.deciding.store
+        work.append(Checkpointer(store, stamp, origin=origin, interval=checkpoints).run())
+        work.append(NightlyReplay(store, register.deciding.replay).run())
     await asyncio.gather(*work)
 
 

@@ -25,13 +25,16 @@ from sild.decisions import (
     OutcomeItem,
     Reason,
     Remedy,
+    ReplayReport,
     Retention,
     Sealed,
     Subject,
+    bundle_of,
     counterfactuals_of,
     fields_of,
     open_values,
     outcome_items,
+    replay,
 )
 from sild.errors import CallerError
 from sild.registries.deciding.body import Body, Certify, open_body
@@ -185,6 +188,12 @@ class Deciding:
                 )
             )
         return tuple(found)
+
+    def replay(self, decision: str) -> ReplayReport:
+        """Make a decision again from its evidence. Raises CallerError (`unknown_decision`)."""
+        with self.store.engine.connect() as connection:
+            bundle = bundle_of(self.store, connection, decision, open_refs=None)
+        return replay(bundle, engine=self.engine)
 
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
         """In the transaction of the effect. Raises as `DecisionStore.decide`."""

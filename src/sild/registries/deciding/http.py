@@ -20,7 +20,6 @@ from sild.decisions import (
     figures_of,
     keep_replay,
     open_values,
-    replay,
 )
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
@@ -140,8 +139,8 @@ def _add_reading(app: FastAPI, deciding: Deciding) -> None:
     def replay_decision(decision: DecisionId, usage: PersonalUsage) -> dict[str, Any]:
         """By the same rules from the same facts, now. What differs is named without its values."""
         with deciding.kernel.used("replayDecision", usage) as use:
-            bundle = bundle_of(store, use.connection, decision, open_refs=None)
-        report = replay(bundle, engine=deciding.engine)
+            store.find(use.connection, decision)
+        report = deciding.replay(decision)
         keep_replay(store, report)
         said = report.to_json()
         if report.difference is not None:
