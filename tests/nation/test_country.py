@@ -22,7 +22,7 @@ from sild.adapter import CallContext, XRoadFault
 from sild.errors import CallerError, PeerError
 from sild.nation import COUNTRY, DEMO, Nation
 from sild.nation.browser import Browser
-from sild.nation.journeys import log_in
+from sild.nation.journeys import log_in, screen_sent
 from sild.registries.hospital.register import HospitalRegister, NewBirth
 from sild.xroad import ServiceId
 
@@ -125,6 +125,46 @@ async def test_people_log_in_and_only_officials_as_officials(country: Nation) ->
         assert people[who]["name"] in page.text
     with pytest.raises(PeerError):  # no official: refused, told on a page
         await log_in(Browser(), portal, people["married_mother"], official=True)
+
+
+async def test_the_municipality_plans_its_places(country: Nation) -> None:
+    """The case is there by the calendar, its figures over the exchange; the model speaks after the official, and a record is sealed."""
+    portal = country.description["portal"]["address"]  # type: ignore[index]
+    people = {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
+    browser = Browser("en")
+    await log_in(browser, portal, people["kindergarten_official"], official=True)
+    model = "Model kindergarten-demand, version 1"
+
+    async def ready() -> Any:  # a Page
+        desk = await browser.open(f"{portal}/desk")
+        link = desk.link("/desk/cases/")
+        page = await desk.go(link) if link else desk
+        return page if page.link("kindergarten_plan.estimate") else None
+
+    case = await soon(ready)
+    estimate = case.link("kindergarten_plan.estimate")
+    page = await case.go(estimate.replace("estimate", "decide"))
+    assert page.status == 200 and model not in page.text
+    page = await case.go(estimate)
+    assert "Municipality" in page.text and "KELS § 10" in page.text
+    await screen_sent(page, {"do": "ESTIMATE", "f.places": "3900", "f.reason": "a new quarter"})
+    page = await case.go(estimate.replace("estimate", "decide"))
+    assert model in page.text, page.text
+    assert "3,900" in page.text and "Adds, places" in page.text  # a number with its parts
+    answers = {
+        "do": "DECIDE",
+        "f.decision": "confirm",
+        "f.reason": "agree",
+        "f.considerations": "both are near",
+    }
+    await screen_sent(page, answers)
+    store = country.cases._parts.store
+    with store.reading() as connection:
+        (stored,) = store._decisions.listed(connection, algorithm="kindergarten-demand")
+    assert (stored.record.kind, stored.record.authority) == ("model_assisted", "SILD/GOV/70000005")
+    assert {one.message_id is None for one in stored.record.inputs} == {False}
+    page = await Browser("en").open(f"{portal}/models/kindergarten-demand")
+    assert "From the newest statistics" in page.text
 
 
 async def test_everything_listens_on_loopback_alone(country: Nation) -> None:
