@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from sqlalchemy import insert, select
+
 from sild.registries.identity_codes import estonia
+from sild.registries.population.tables import persons
 
 from .killing import Killed, main
 from .movers import MovingVillage
@@ -10,6 +13,30 @@ from .village import citizen
 
 
 class MoveProgram(Killed, MovingVillage):
+    async def entered(self, code) -> None:
+        """The population register's people put it right, once."""
+        with self.registers["population"].kernel.filling() as filling:
+            connection = filling._connection
+            if connection.scalar(select(persons.c.code).where(persons.c.code == code)) is None:
+                born = self.today().replace(year=1990)
+                row = {"code": code, "country": "EE", "search_name": "inimene", "born": born}
+                connection.execute(insert(persons).values(row))
+                said = {
+                    "source": "SILD/GOV/70000002/population",
+                    "basis": "RRS 5",
+                    "key": "",
+                    "valid_to": None,
+                }
+                facts = (("sex", "F"), ("born", born.isoformat()), ("family_name", "Inimene"))
+                filling.record_many(
+                    {"entity": code, "name": name, "value": value, "valid_from": born, **said}
+                    for name, value in facts
+                )
+        for one in (await self.ask("population", "GET", "/disputes"))["items"]:
+            if one["person"] == code:
+                await self.ask("population", "POST", f"/disputes/{one['id']}/known")
+        await self.settle()
+
     async def send(self, who, home, people, *, name="") -> str:
         """name: of one notice among several."""
         case = await self.cases.open_case("move", who, key=f"open{name}")
@@ -66,14 +93,18 @@ async def silent(village: MoveProgram) -> dict:
 
 
 async def unknown(village: MoveProgram) -> dict:
-    """In no register: each opens a correction."""
+    """In no register: each opens a correction; when one has entered them the notice goes on, to the other."""
     code = estonia.make(village.today().replace(year=1990), "F", 77)
     home, _owners = await village.dwelling_of(1)
     case = await village.send(citizen(code), home, [code])
     corrections = {}
     for register in ("population", "residence"):
         opened = (await village.ask(register, "GET", "/disputes"))["items"]
-        corrections[register] = [one["state"] for one in opened if one["person"] == code]
+        open_now = [one["state"] for one in opened if one["person"] == code]
+        corrections[register] = village.kept(
+            f"corrections.{register}", lambda found=open_now: " ".join(found)
+        )
+    await village.entered(code)
     view = await village.cases.view(case, citizen(code))
     return {
         **village.shown(view),
