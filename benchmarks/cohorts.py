@@ -144,10 +144,14 @@ def picture(points: list[dict[str, Any]]) -> str:
         for point in own:
             x, y = at(point)
             label = f"{point['seconds']:.1f} s ({point['cpu_seconds']:.1f} s CPU), {point['peak_memory'] / 1e6:,.0f} MB"
-            below = 18 if number == 0 else -10
+            under = number == 0
+            anchor = (
+                "start" if under and point["people"] < 5e6 else "end" if point["people"] > 2e5 else "start"
+            )
+            aside, below = (8 if anchor == "start" else -8), (22 if under else -12)
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
             parts.append(
-                f'<text x="{x - 6:.1f}" y="{y + below:.1f}" text-anchor="{"end" if point["people"] > 5e6 else "middle"}" '
+                f'<text x="{x + aside:.1f}" y="{y + below:.1f}" text-anchor="{anchor}" '
                 f'font-size="11" fill="{colour}">{label}</text>'
             )
         parts.append(f'<text x="{left + 120 * number}" y="44" fill="{colour}">{engine}</text>')
