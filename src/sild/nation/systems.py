@@ -177,7 +177,13 @@ class Systems:
             self.clients[plan.kind] = await self._opened.enter_async_context(client)
         for kind, opened in self.registers.items():
             await asyncio.to_thread(self._subscribe, kind)
-            work = registries.act(opened.register, self.clients[kind], services=services, stamp=self._stamp)
+            work = registries.act(
+                opened.register,
+                self.clients[kind],
+                services=services,
+                stamp=self._stamp,
+                checkpoints=CHECKPOINTS,
+            )
             self._run(f"the work of the {kind} register", work)
 
     def _subscribe(self, source: SystemKind) -> None:
