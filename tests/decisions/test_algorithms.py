@@ -99,6 +99,9 @@ def test_figures_are_counted(store: DecisionStore) -> None:
             store.contested(connection, f"contest-{number}", made[number].id, line="fact")
         store.contest_decided(connection, "contest-0", overturned=True)
         store.contested(connection, "contest-0", made[0].id, line="fact")  # told twice
+        with pytest.raises(CallerError, match="another decision") as taken:
+            store.contested(connection, "contest-0", made[2].id, line="fact")
+        assert taken.value.code == "contested_already", "nobody's contest is lost because its id was taken"
     keep_replay(store, ReplayReport(str(made[0].id), "match", ()))
     keep_replay(store, ReplayReport(str(made[1].id), "mismatch", (), {"node": "n", "recorded": 1}))
     with store.engine.connect() as connection:

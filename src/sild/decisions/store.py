@@ -217,12 +217,17 @@ class DecisionStore:
     def contested(self, connection: Connection, contest: str, decision: UUID | str, *, line: str) -> None:
         """Somebody says that a line of it is wrong. line: fact, missing_fact, rule, circumstances, person.
 
-        The same contest again changes nothing. Raises CallerError (`unknown_decision`).
+        The same contest again changes nothing. Raises CallerError `unknown_decision`, `contested_already`: that contest is of
+        another decision.
         """
         self.find(connection, decision)
         add = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
         row = {"id": contest, "record": str(decision), "line": line, "contested_at": self.clock()}
         connection.execute(add(tables.contests).values(row).on_conflict_do_nothing())
+        if not self.is_contested(connection, decision, by=contest):
+            raise CallerError(
+                "this contest is of another decision: give it an id of its own", code="contested_already"
+            )
 
     def contest_decided(self, connection: Connection, contest: str, *, overturned: bool) -> None:
         """What came of it; once. Raises CallerError (`unknown_contest`)."""

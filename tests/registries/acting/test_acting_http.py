@@ -63,6 +63,11 @@ class Asking:
         headers = {name.replace("-", "_"): value for name, value in self.headers(user).items()}
         return self.site.post(path, body, **headers)
 
+    def answer(self, path: str, headers: dict[str, str]) -> Answer:
+        return self.site.post(
+            path, {"overturned": True}, **{name.replace("-", "_"): value for name, value in headers.items()}
+        )
+
     def settle(self) -> None:
         async def work() -> None:
             worker = self.register.worker(self._others)
@@ -254,11 +259,21 @@ def test_decisions_are_read_replayed_and_contested(asking: Asking) -> None:
 
     wrong = {"contest": "contest-1", "line": "fact"}
     refused(asking.post(f"{path}/contests", wrong, SISTER), 403, "not_about_you")
+    told = {"contest": "contest-2", "line": "my neighbour drinks"}
+    assert asking.post(f"{path}/contests", told).status == 400, "words stay in the case"
+    for country in ("LT", "VN", "ee"):
+        foreigner = {**asking.headers(MOTHER), "X-Road-UserId": f"{country}{MOTHER}"}
+        seen = asking.site.request("GET", path, headers=foreigner).json()
+        assert seen["values"] == {}, "a code of the same digits, of another country"
     assert asking.post(f"{path}/contests", wrong).status == 201
     official = {**asking.headers("37001010002"), "X-Road-Issue": "contest-1"}
     assert asking.site.request("GET", path, headers=official).json()["values"], "the case that contests it"
     refused(asking.post(f"{path}/contests/other/end", {"overturned": True}), 404, "unknown_contest")
-    assert asking.post(f"{path}/contests/contest-1/end", {"overturned": True}).status == 200
+    end = f"{path}/contests/contest-1/end"
+    refused(asking.post(end, {"overturned": True}, "37001010002"), 403, "not_your_contest")
+    own_case = {**asking.headers(MOTHER), "X-Road-Issue": "contest-1"}
+    refused(asking.answer(end, own_case), 403, "not_your_contest")
+    assert asking.answer(end, {**asking.headers("37001010002"), "X-Road-Issue": "contest-1"}).status == 200
     figures = asking.get("/algorithms/family-benefits/figures").json()
     assert (figures["decisions"], figures["contested"], figures["overturned"]) == (1, 1, 1)
     assert (figures["automatic_percent"], figures["replay_match_percent"]) == ("100.0", "100.0")

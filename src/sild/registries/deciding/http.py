@@ -7,7 +7,7 @@ is: what was decided by which rules and when, with nothing personal in it. Impor
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Path
 from pydantic import Field
@@ -34,6 +34,10 @@ DECISION_TITLES: dict[str, tuple[int, str]] = {
     "contested_already": (409, "The decision is being contested"),
     "not_about_you": (403, "The decision is about somebody else"),
     "too_late": (409, "The day until which it can be contested has passed"),
+    "not_your_contest": (
+        403,
+        "The contest is answered in its own case, by somebody else than those it is about",
+    ),
 }
 DECISION_ACTIONS = {
     "getDecisions": "Decisions about the person were listed",
@@ -77,10 +81,10 @@ class OpenedDecision(Model):
 
 
 class NewContest(Model):
-    """contest: id of the case.  line: what is wrong: a fact, a missing fact, a rule, my circumstances, a person is wanted."""
+    """contest: id of the case.  line: which kind of line is wrong; what is said of it stays in the case."""
 
-    contest: Annotated[str, Field(max_length=255)]
-    line: Annotated[str, Field(max_length=500)]
+    contest: Annotated[str, Field(min_length=1, max_length=100)]
+    line: Literal["fact", "missing_fact", "rule", "circumstances", "person"]
 
 
 class ContestEnd(Model):
@@ -169,12 +173,21 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
     @app.post("/decisions/{decision}/contests/{contest_id}/end", operation_id="endContest")
     def end_contest(
         decision: DecisionId,
-        contest_id: Annotated[str, Path(max_length=255)],
+        contest_id: Annotated[str, Path(max_length=100)],
         end: ContestEnd,
         usage: PersonalUsage,
     ) -> ContestState:
+        """From the case of the contest (`X-Road-Issue`), by nobody whom the decision is about."""
         with deciding.kernel.used("endContest", usage) as use:
             if use.answered() is None:
+                found = store.find(use.connection, decision)
+                if not store.is_contested(use.connection, decision, by=contest_id):
+                    raise CallerError("no such contest of this decision", code="unknown_contest")
+                if usage.issue != contest_id or _is_subject(deciding, use, found.record):
+                    raise CallerError(
+                        "answered in the case of the contest (X-Road-Issue), by an official",
+                        code="not_your_contest",
+                    )
                 store.contest_decided(use.connection, contest_id, overturned=end.overturned)
                 use.answer({})
             return ContestState(decision=decision, contest=contest_id)
@@ -189,9 +202,8 @@ def _may_open(deciding: Deciding, use: Use, found: Stored) -> bool:
 
 
 def _is_subject(deciding: Deciding, use: Use, record: DecisionRecord) -> bool:
-    user = use.usage.user_id or ""
-    code = user[2:] if user[:2].isalpha() else user
-    if deciding.store.pseudonym(code) not in {subject.ref for subject in record.subjects}:
+    code = use.usage.actor
+    if code is None or deciding.store.pseudonym(code) not in {subject.ref for subject in record.subjects}:
         return False
     use.concerns(code)
     return True

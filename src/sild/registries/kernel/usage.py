@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
 
+from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
 from sild.registries.kernel.tables import usage_persons, usage_records
 
 __all__ = ["Usage", "UsageEntry", "UsagePage", "find_usage", "record_usage", "usage_periods"]
@@ -35,10 +36,17 @@ class Usage:
 
     @property
     def actor(self) -> str | None:
-        """Identity code of the person acting; None: nobody is, a machine asks."""
+        """Identity code of the person acting; None: nobody is, a machine asks.
+
+        With the country still before it if the code is not one of that country: the codes of Lithuania, say, have the form of
+        Estonia's, and whoever has one must not pass for the Estonian with the same digits.
+        """
         if self.user_id is None or self.user_id == "automatic":
             return None
-        return self.user_id[2:] if self.user_id[:2].isalpha() else self.user_id
+        country, code = self.user_id[:2], self.user_id[2:]
+        if not country.isalpha():
+            return self.user_id
+        return code if _may_be_of(country, code) else self.user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,13 @@ class UsagePage:
     entries: tuple[UsageEntry, ...]
     total: int
     withheld: int = 0
+
+
+def _may_be_of(country: str, code: str) -> bool:
+    try:
+        return parse_identity_code(code).country == country
+    except InvalidIdentityCode:
+        return country in ("EE", "VN")  # nobody's code: it opens nothing
 
 
 def record_usage(
