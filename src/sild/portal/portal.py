@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from sild.assistant import Assistant, Model
+from sild.assistant import Assistant, Model, open_model
 from sild.cases import Actor, Refused, load_models
 from sild.catalogue import Profile
 from sild.clock import Clock, system_clock
@@ -132,8 +132,8 @@ class Portal:
 
     exchange: to registers, for people's own data.  evidence: containers of messages, if the own security server gives them.
     push_tls: for push services; None: the system's authorities.  assistant: None: one over the services alone, without their
-    screens.  model: says quotes again; None: the quotes stand alone.  Raises CallerError (settings), Unavailable (database),
-    TrustError (`key_unreadable`).
+    screens.  model: says quotes again; None: the one behind the settings' AI gateway, if they name one.
+    Raises CallerError (settings, the gateway's key), Unavailable (database), TrustError (`key_unreadable`).
     """
 
     def __init__(
@@ -151,6 +151,7 @@ class Portal:
     ) -> None:
         self.settings = settings
         self._cases = cases
+        model = model or open_model(settings.assistant_gateway_url, settings.assistant_gateway_key_file)
         self._store = store = Store(settings, clock)
         try:
             statements = store.signing_key("statements")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from sild.settings import Settings
 
@@ -67,6 +68,26 @@ class PortalSettings(Settings):
     private_push_services: bool = False  # push to addresses inside the own network; tests alone
     certificate_authorities: Path | None = None  # PEM, for the issuer's TLS; none: the system's
 
+    assistant_gateway_url: str | None = None  # of `sild ai-gateway`; none: quotes alone
+    assistant_gateway_key_file: Path | None = None  # its first line
+
+    @model_validator(mode="after")
+    def _gateway_with_key(self) -> PortalSettings:
+        if (self.assistant_gateway_url is None) != (self.assistant_gateway_key_file is None):
+            raise ValueError("assistant_gateway_url and assistant_gateway_key_file go together")
+        return self
+
+    @field_validator("assistant_gateway_url")
+    @classmethod
+    def _guarded(cls, value: str | None) -> str | None:
+        """Questions of people travel there: in the clear over no network that is not ours."""
+        parts = urlsplit(value or "https://x")
+        if not parts.hostname or not (
+            parts.scheme == "https" or (parts.scheme == "http" and _is_near(parts.hostname))
+        ):
+            raise ValueError("must be https, or http to an address of this machine or a private network")
+        return value
+
     @field_validator("url", "issuer")
     @classmethod
     def _origin(cls, value: str) -> str:
@@ -80,3 +101,11 @@ class PortalSettings(Settings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+
+def _is_near(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_private and not address.is_unspecified
