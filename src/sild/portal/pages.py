@@ -30,6 +30,7 @@ __all__ = ["LANGUAGE_NAMES", "Pages"]
 
 _HERE = Path(__file__).parent
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 LANGUAGE_SECONDS = 31_536_000
 LANGUAGE_NAMES = {"et": "Eesti", "vi": "Tiếng Việt", "en": "English"}
 
@@ -140,9 +141,12 @@ class Pages:
         return code
 
     def concept(self, name: str, language: str) -> str:
-        """A concept in words; one we have no words for, by its own name."""
+        """A concept in words, ours or those of a service; one nobody has words for, by its own name."""
         found = self.spoken("concept", name, language)
-        return found if found != name else name.rpartition(".")[2].replace("_", " ").capitalize()
+        if found != name:
+            return found
+        told = (self._cases.words(one.id, f"concept.{name}", language) for one in self._cases.services())
+        return next(filter(None, told), name.rpartition(".")[2].replace("_", " ").capitalize())
 
     def use(self, operation: str, language: str) -> str:
         """What a register says was done with data, in the reader's language; what we have no words for, as the register says it."""
@@ -150,6 +154,8 @@ class Pages:
 
     def _plain(self, value: object, language: str) -> str:
         text = str(value)
+        if _MOMENT.fullmatch(text):
+            return format_moment(datetime.fromisoformat(text).astimezone(self._settings.zone), language)
         return self.day(text, language) if _DAY.fullmatch(text) else text
 
     def _ago(self, at: datetime, language: str) -> str:
