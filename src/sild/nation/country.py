@@ -102,6 +102,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ),
     ("portal", "education"): (
         *COMMON,
+        *DECISIONS,
         "GET /places",
         "GET /places/statistics",
         "GET /children/*/queue",

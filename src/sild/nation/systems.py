@@ -86,7 +86,7 @@ def open_register(
             return OpenRegister(social, registries.social_app(social))
         case "education":
             education = registries.EducationRegister.open(
-                directory, system=system, people=people, clock=clock
+                directory, system=system, people=people, clock=clock, rules=rules, certify=certify
             )
             return OpenRegister(education, registries.education_app(education))
         case "hospital":

@@ -11,7 +11,7 @@ from sild.registries.exchange import Ask, Because
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Use
 
-__all__ = ["PersonTold", "Sources", "ensure_code"]
+__all__ = ["HomeTold", "PersonTold", "Sources", "ensure_code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,15 @@ class PersonTold:
     @property
     def parents(self) -> tuple[str, ...]:
         return tuple(code for code in (self.mother, self.father) if code)
+
+
+@dataclass(frozen=True, slots=True)
+class HomeTold:
+    """division: code of the smallest unit; None: abroad, sealed, or not known."""
+
+    division: str | None
+    source: str
+    message_id: str
 
 
 class Sources:
@@ -75,17 +84,11 @@ class Sources:
 
     async def division(self, code: str, because: Because) -> str | None:
         """Code of the smallest unit a person lives in today; None: abroad, sealed, or not known."""
+        return (await self.home(code, because)).division
+
+    async def home(self, code: str, because: Because) -> HomeTold:
         told = await self._ask.ask("residence", ["persons", code, "residence"], because=because)
-        if told.body is None:
-            return None
-        body = _mapping(told.body)
-        if body.get("level") not in ("dwelling", "commune"):
-            return None
-        units = body.get("now") or ([body["division"]] if body.get("division") else [])
-        try:
-            return str(units[0]["code"]) if units else None
-        except (KeyError, TypeError, IndexError):
-            raise PeerError("not a residence", code="invalid_body") from None
+        return HomeTold(_division(told.body), told.source, told.message_id)
 
     async def lives_abroad(self, code: str, because: Because) -> bool:
         told = await self._ask.ask("residence", ["persons", code, "residence"], because=because)
@@ -93,11 +96,18 @@ class Sources:
 
     async def division_of_child(self, child: PersonTold, because: Because) -> str | None:
         """Where the child lives; before its own residence is entered, where a parent does, the mother first."""
-        for code in (child.code, *child.parents):
-            found = await self.division(code, because)
-            if found is not None:
+        return (await self.home_of_child(child, because)).division
+
+    async def home_of_child(self, child: PersonTold, because: Because) -> HomeTold:
+        """The same, with who said so; of a child whose home nobody knows, what was said of its own."""
+        own = await self.home(child.code, because)
+        if own.division is not None:
+            return own
+        for code in child.parents:
+            found = await self.home(code, because)
+            if found.division is not None:
                 return found
-        return None
+        return own
 
     async def household(self, code: str, because: Because) -> tuple[str, ...] | None:
         """Who lives with the person, the person too; None when the register does not know."""
@@ -108,6 +118,19 @@ class Sources:
             return tuple(str(member["code"]) for member in told.body["members"])
         except (KeyError, TypeError):
             raise PeerError("not a household", code="invalid_body") from None
+
+
+def _division(residence: Any) -> str | None:
+    if residence is None:
+        return None
+    body = _mapping(residence)
+    if body.get("level") not in ("dwelling", "commune"):
+        return None
+    units = body.get("now") or ([body["division"]] if body.get("division") else [])
+    try:
+        return str(units[0]["code"]) if units else None
+    except (KeyError, TypeError, IndexError):
+        raise PeerError("not a residence", code="invalid_body") from None
 
 
 def _mapping(body: Any) -> dict[str, Any]:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 from sqlalchemy import insert
 
+from sild.decisions import Sealed, Stored, open_values
 from sild.errors import CallerError
+from sild.registries.deciding.deciding import shipped_packages
+from sild.registries.education.judging import turns
 from sild.registries.education.register import EducationRegister, Standing
-from sild.registries.education.tables import groups, kindergartens
+from sild.registries.education.rules import Waiting
+from sild.registries.education.tables import children, groups, kindergartens
 from sild.registries.identity_codes import estonia
 from sild.registries.kernel import Usage
+from sild.registries.tasks import TaskState
+from sild.rules import RulePackage, parse_package
 
 from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, Others, SetClock, event
 
@@ -253,3 +261,203 @@ def test_synthetic_kindergartens(directory: Path, clock: SetClock) -> None:
     register.close()
     assert {group.division for group in places} >= {"0784", "0793"}
     assert any(group.free for group in places)
+
+
+# --- records of decisions
+
+
+def broken_rules() -> dict[str, RulePackage]:
+    """The package, with a formula that raises."""
+    package = next(one for one in shipped_packages().values() if one.name == "kindergarten-queue")
+    files = dict(package.files)
+    files["variables.py"] = files["variables.py"].replace(b'queue("born")', b'queue("borne")')
+    files["variables.py"] = files["variables.py"].replace(b'person("born")', b'person("borne")')
+    broken = parse_package(files)
+    return {broken.sha256: broken}
+
+
+def recorded(register: EducationRegister, child: str) -> list[Stored]:
+    """Of the child; the first made first."""
+    store = register.deciding.store
+    with register.kernel.engine.connect() as connection:
+        return store.of_subject(connection, store.pseudonym(child))[::-1]
+
+
+def opened(register: EducationRegister, one: Stored) -> dict[str, object]:
+    """Inputs by name, as one may read them who may open them."""
+    with register.kernel.engine.connect() as connection:
+        values = open_values(register.deciding.store, connection, one.record.id)
+    return {
+        i.name: values[i.value.sealed].value if isinstance(i.value, Sealed) else i.value
+        for i in one.record.inputs
+    }
+
+
+async def test_offer_wait_and_grant_leave_records_that_replay(
+    register: EducationRegister, others: Others, clock: SetClock
+) -> None:
+    first, second, third = (another(others, n) for n in (1, 2, 3))
+    for child in (first, second, third):
+        clock.forward(hours=1)
+        birth = replace(event("civil.birth.registered", child), extensions={"caseid": f"case-{child}"})
+        register.apply_event(birth, f"e-{child}")
+        await settle(register, others)
+    for child in (first, second, third):
+        wish(register, others, child, 1)
+    clock.forward(hours=1)
+    register.answer_offer(first, True, by(mother_of(others, first)))
+    register.leave(first, by(mother_of(others, first)))
+    assert [one.record.effect for one in recorded(register, first)] == ["offer", "grant"]
+    held, offer = recorded(register, second)
+    assert (held.record.effect, offer.record.effect) == ("hold", "offer")
+    assert offer.record.supersedes == held.record.id
+    assert {one.record.case for one in (held, offer)} == {f"case-{second}"}, "not the case of who left"
+    assert register.standing(second, USAGE).child.decision == str(offer.record.id)
+    (waits,) = recorded(register, third)
+    assert waits.record.remedy is not None and waits.record.competence.law == "Koolieelse lasteasutuse seadus"
+    told = {one.name: (one.register_, one.message_id) for one in waits.record.inputs}
+    assert told["persons/child/resident/ETERNITY"] == ("SILD:GOV:1:residence:residence", "m")
+    assert told["persons/child/born/ETERNITY"] == ("SILD:GOV:1:population:population", "m")
+    for child in (first, second, third):
+        for one in recorded(register, child):
+            report = register.deciding.replay(str(one.record.id))
+            assert report.result == "match", report.to_json()
+
+
+async def test_a_wait_says_why_and_until_when_in_three_languages(
+    register: EducationRegister, others: Others
+) -> None:
+    first, second = another(others, 1), another(others, 2)
+    await joined(register, others, first, second)
+    wish(register, others, first, 1)
+    wish(register, others, second, 1)
+    (held,) = recorded(register, second)
+    (why,) = (reason for reason in held.record.reasons if reason.code == "no_free_place")
+    with register.kernel.engine.connect() as connection:
+        values = open_values(register.deciding.store, connection, held.record.id)
+    texts = {
+        language: values[text.sealed].value for language, text in why.text.items() if isinstance(text, Sealed)
+    }
+    assert texts == {
+        "et": "Rühmas ei ole vaba kohta. Vaatame selle uuesti üle 1. juuni 2026.",
+        "vi": "Nhóm không còn chỗ trống. Việc này sẽ được xem xét lại vào 1 tháng 6, 2026.",
+        "en": "The group has no free place. This will be looked at again on June 1, 2026.",
+    }
+
+
+async def test_a_record_tells_of_others_only_what_puts_them_first(
+    register: EducationRegister, others: Others, clock: SetClock
+) -> None:
+    taken, early, late, stranger = (
+        another(others, 1),
+        another(others, 2),
+        another(others, 3),
+        another(others, 4, "0793"),
+    )
+    await joined(register, others, taken, stranger)
+    for child in (early, late):
+        clock.forward(hours=1)
+        await joined(register, others, child)
+    for child in (taken, early, late, stranger):
+        wish(register, others, child, 1)
+    near, far = recorded(register, late)[-1], recorded(register, stranger)[-1]
+    about = {name.split("/", 1)[1] for name in opened(register, near) if name.startswith("persons/c0")}
+    assert about == {f"c0/{name}/ETERNITY" for name in ("resident", "sibling", "joined_at")}
+    ahead = {name for name in opened(register, far) if name.startswith(("persons/c0", "persons/c1"))}
+    assert ahead == {"persons/c0/resident/ETERNITY", "persons/c1/resident/ETERNITY"}
+    assert not {early, late, taken} & {str(value) for value in opened(register, far).values()}
+
+
+async def test_children_equal_in_all_but_their_code(register: EducationRegister, others: Others) -> None:
+    taken = another(others, 1)
+    twins = sorted(estonia.make(date(2026, 2, 2), "F", number) for number in (2, 3))
+    for child in twins:
+        others.person(child, "2026-02-02", mother=MOTHER)
+    await joined(register, others, taken, *twins)
+    for child in (taken, *twins):
+        wish(register, others, child, 1)
+    assert [register.standing(child, USAGE).place for child in twins] == [1, 2]
+    last = recorded(register, twins[1])[-1]
+    assert not {taken, twins[0]} & {str(value) for value in opened(register, last).values()}
+    assert register.deciding.replay(str(last.record.id)).result == "match"
+
+
+async def test_the_rules_order_the_queue_as_the_register_expects(register: EducationRegister) -> None:
+    """Or else nobody gets a place: `queue_rule_differs`."""
+    draws = random.Random(7)
+    for _ in range(8):
+        line = [
+            Waiting(
+                child=estonia.make(date(2026, 2, day), "F", number),
+                resident=draws.random() < 0.6,
+                sibling=draws.random() < 0.3,
+                joined_at=datetime(2026, 3, draws.randint(1, 3), tzinfo=UTC),
+                born=date(2026, 2, day),
+            )
+            for number, day in enumerate(draws.choices(range(1, 4), k=14), start=1)
+        ]
+        expected = sorted(line, key=lambda one: one.expected)
+        found = turns(register.deciding, expected, 14, at=date(2026, 3, 5))
+        assert found == [one.child for one in expected]
+        with pytest.raises(CallerError) as refused:
+            turns(register.deciding, expected[::-1], 2, at=date(2026, 3, 5))
+        assert refused.value.code == "queue_rule_differs"
+
+
+@pytest.mark.parametrize("what", ["born", "gone", "review"])
+async def test_rules_that_fail_lose_no_event_and_people_see_to_it(
+    register: EducationRegister, others: Others, clock: SetClock, what: str
+) -> None:
+    first, second = another(others, 1), another(others, 2)
+    if what != "born":
+        await joined(register, others, first, second)
+        wish(register, others, first, 1)
+        wish(register, others, second, 1)
+    register.deciding.packages = broken_rules()
+    if what == "gone":
+        register.apply_event(event("civil.death.registered", first), "d")
+        assert register.standing(first, USAGE).child.state == "left"
+    elif what == "review":
+        clock.at = clock.at.replace(month=6, day=1)
+    else:
+        register.apply_event(event("civil.birth.registered", first), "b")
+    await settle(register, others)
+    (held,) = register.tasks.in_state(TaskState.HELD)
+    kind = {"born": "queue", "gone": "allocate", "review": "review"}[what]
+    assert (held.kind, held.reason) == (kind, "rule_failed")
+    if what != "born":
+        standing = register.standing(second, USAGE)
+        assert (standing.child.state, standing.place) == ("waiting", None)
+
+
+async def test_a_long_queue_costs_one_evaluation_of_it(
+    register: EducationRegister, others: Others, clock: SetClock
+) -> None:
+    """300 wait; one leaves, and the next is offered the place."""
+    taken = another(others, 1)
+    await joined(register, others, taken)
+    wish(register, others, taken, 1)
+    group = register.standing(taken, USAGE).child.wanted
+    codes = [estonia.make(date(2025, 1 + n % 12, 1 + n % 28), "F", n) for n in range(1, 301)]
+    with register.kernel.engine.begin() as connection:
+        rows = [
+            {
+                "child": code,
+                "born": date(2026, 1, 1),
+                "division": "0784",
+                "parents": [MOTHER],
+                "siblings": [],
+                "joined_at": clock.at + timedelta(minutes=number),
+                "state": "waiting",
+                "wanted": group,
+            }
+            for number, code in enumerate(codes)
+        ]
+        connection.execute(insert(children), rows)
+    begun = perf_counter()
+    register.answer_offer(taken, False, by(mother_of(others, taken)))
+    offering = perf_counter() - begun
+    assert register.standing(codes[0], USAGE).child.state == "offered"
+    begun = perf_counter()
+    assert register.standing(codes[-1], USAGE).place == 299
+    assert offering < 3.0 and perf_counter() - begun < 3.0, "0.2 s each on two cores"

@@ -71,6 +71,8 @@ class Ruling:
     subjects: identity code and role.  items: of the outcome that no rule gave, such as whose choice it was.
     reasons: besides those that the rules give.  unheard: the ground on which nobody had to be heard before.
     supersedes: id of the decision that this one takes the place of.
+    case: None: the one that the use belongs to.  law: instrument of the package that the country goes by; None: all, the first gives
+    the competence.
     """
 
     country: Country
@@ -86,6 +88,8 @@ class Ruling:
     unheard: str = "HMS § 40 (3)"
     retention: str = "ArhS"
     supersedes: str | None = None
+    case: str | None = None
+    law: str | None = None
 
 
 class Deciding:
@@ -198,7 +202,8 @@ class Deciding:
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
         """In the transaction of the effect. Raises as `DecisionStore.decide`."""
         package, evaluation = judged.package, judged.evaluation
-        law, country = package.legal_basis[0], profile(ruling.country)
+        laws = [law for law in package.legal_basis if ruling.law in (None, law.instrument)]
+        law, country = laws[0], profile(ruling.country)
         remedy, deadline = country.remedy(use.today)
         inputs = [fact.as_input() for fact in with_instances(judged.facts) if fact.value is not None]
         fields = fields_of(package, evaluation, inputs=inputs)
@@ -211,7 +216,9 @@ class Deciding:
             authority=self.authority,
             competence=Competence(law=law.instrument, article=law.article, valid_on=_day(evaluation.at)),
             procedure=f"urn:sild:service:{ruling.service}",
-            case=use.usage.issue or f"{ruling.step}/{self.store.pseudonym(ruling.subjects[0][0])}",
+            case=ruling.case
+            or use.usage.issue
+            or f"{ruling.step}/{self.store.pseudonym(ruling.subjects[0][0])}",
             step=ruling.step,
             algorithm=Algorithm(id=ruling.algorithm, version=package.version),
             subjects=tuple(
@@ -224,7 +231,7 @@ class Deciding:
                     version_date=_day(one.version_date),
                     uri=one.uri,
                 )
-                for one in package.legal_basis
+                for one in laws
             ),
             purpose=ruling.purpose,
             inputs=tuple(inputs),

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
+from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
 from sild.registries.education.queue import Group as HeldGroup
 from sild.registries.education.register import EducationRegister, Standing
 from sild.registries.education.rules import RULE
@@ -123,6 +124,9 @@ class Queue(Model):
     wanted_from: date | None
     reason: str | None
     review_on: date | None
+    decision: str | None = Field(
+        default=None, description="Record of the offer, the wait or the place: `/decisions/{id}`"
+    )
     rule: dict[str, str]
 
 
@@ -141,12 +145,14 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
     app = register_app(
         register.kernel,
         DESCRIPTION,
-        titles=TITLES,
-        actions=ACTIONS,
+        titles={**TITLES, **DECISION_TITLES},
+        actions={**ACTIONS, **DECISION_ACTIONS},
         kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
     )
+
+    add_decision_paths(app, register.deciding)
 
     @app.get("/places", operation_id="getPlaces")
     def get_places(
@@ -216,5 +222,6 @@ def _queue(standing: Standing) -> Queue:
         wanted_from=child.wanted_from,
         reason=child.reason,
         review_on=child.review_on,
+        decision=child.decision,
         rule=RULE,
     )

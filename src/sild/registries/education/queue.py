@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -9,19 +10,19 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Row, Select, func, select, update
 
 from sild.errors import CallerError
-from sild.registries.education.rules import Waiting, age_in_years, in_order
+from sild.registries.education.rules import Waiting, age_in_years
 from sild.registries.education.tables import children, groups, kindergartens
 from sild.registries.kernel import Use
 
 __all__ = [
     "Child",
     "Group",
-    "ahead_of",
     "child_row",
     "group_for",
     "group_of",
     "groups_in",
-    "next_in_line",
+    "line_for",
+    "line_of",
     "set_child",
 ]
 
@@ -61,6 +62,8 @@ class Child:
     reason: str | None
     review_on: date | None
     issue: str | None
+    told: Mapping[str, Sequence[str]]
+    decision: str | None
 
 
 def groups_in(use: Use, condition: ColumnElement[bool]) -> list[Group]:
@@ -105,18 +108,16 @@ def set_child(use: Use, child: str, **values: object) -> None:
     use.connection.execute(update(children).where(children.c.child == child).values(**values))
 
 
-def ahead_of(use: Use, child: Child) -> tuple[int, int]:
-    """The child's place in its queue, from 1, and how many wait there: for the wished group, else in the whole commune."""
-    same = children.c.wanted == child.wanted
+def line_of(use: Use, child: Child) -> list[Waiting]:
+    """Who waits with the child, for the group it wishes, else in its commune; in the order that is expected."""
     if child.wanted is None:
-        same = children.c.division == child.division
-    waiting = _waiting(use, same, group_of(use, child.wanted) if child.wanted else None)
-    codes = [one.child for one in in_order(waiting)]
-    return codes.index(child.child) + 1, len(codes)
+        return _waiting(use, children.c.division == child.division, None)
+    return line_for(use, group_of(use, child.wanted))
 
 
-def next_in_line(use: Use, group: Group) -> list[str]:
-    return [one.child for one in in_order(_waiting(use, children.c.wanted == group.id, group))]
+def line_for(use: Use, group: Group) -> list[Waiting]:
+    """Who waits for a group."""
+    return _waiting(use, children.c.wanted == group.id, group)
 
 
 def _waiting(use: Use, condition: ColumnElement[bool], group: Group | None) -> list[Waiting]:
@@ -130,7 +131,7 @@ def _waiting(use: Use, condition: ColumnElement[bool], group: Group | None) -> l
             .where(groups.c.kindergarten == group.kindergarten, children.c.state == "attending")
         )
         there = set(use.connection.scalars(attending))
-    return [
+    waiting = [
         Waiting(
             child=row.child,
             resident=group is None or row.division == group.division,
@@ -140,9 +141,11 @@ def _waiting(use: Use, condition: ColumnElement[bool], group: Group | None) -> l
         )
         for row in rows
     ]
+    return sorted(waiting, key=lambda one: one.expected)
 
 
 def _child(row: Row[Any]) -> Child:
     values = dict(row._mapping)
     values["parents"], values["siblings"] = tuple(row.parents), tuple(row.siblings)
+    values["told"] = row.told or {}
     return Child(**values)

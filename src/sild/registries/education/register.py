@@ -5,7 +5,7 @@ The queue is computed by the published rule whenever somebody asks; nothing stor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,20 +16,33 @@ from sqlalchemy import insert, select
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
+from sild.decisions import DECISION_MIGRATIONS
 from sild.errors import CallerError
 from sild.events import Event
+from sild.registries.deciding import Certify, Deciding, Judged
+from sild.registries.education.judging import (
+    earliest,
+    granted,
+    judge_again,
+    judge_own,
+    judge_place,
+    offered,
+    place_of,
+    turns,
+    waits,
+)
 from sild.registries.education.queue import (
     Child,
     Group,
-    ahead_of,
     child_row,
     group_for,
     group_of,
     groups_in,
-    next_in_line,
+    line_for,
+    line_of,
     set_child,
 )
-from sild.registries.education.rules import earliest, ground
+from sild.registries.education.rules import ground
 from sild.registries.education.statistics import CommuneYear, statistics_of
 from sild.registries.education.synthetic import fill
 from sild.registries.education.tables import children, groups, kindergartens
@@ -37,10 +50,14 @@ from sild.registries.exchange import Ask, Because
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Kernel, Usage, Use
 from sild.registries.profiles import profile
-from sild.registries.sources import PersonTold, Sources
-from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
+from sild.registries.sources import HomeTold, PersonTold, Sources
+from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Held, Task
+from sild.rule_engine import RuleEngine
+from sild.telemetry import get_logger
 
 __all__ = ["EducationRegister", "Standing"]
+
+log = get_logger("register")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SYSTEM = "/SILD/GOV/70000005/education"
@@ -49,7 +66,10 @@ REVIEW_AFTER = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a child stands. place: in its queue, from 1, of `waiting`; None when it does not wait.  group: wished, or offered."""
+    """Where a child stands. place: in its queue, from 1, of `waiting`; None when it does not wait, or the rules fail.
+
+    group: wished, or offered.
+    """
 
     child: Child
     place: int | None
@@ -58,8 +78,9 @@ class Standing:
 
 
 class EducationRegister(ActingRegister):
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, deciding: Deciding) -> None:
         super().__init__(kernel, silenced_types=["education.*"], silenced_kinds=["review"])
+        self.deciding = deciding
 
     @classmethod
     def open(
@@ -70,18 +91,22 @@ class EducationRegister(ActingRegister):
         system: str = SYSTEM,
         people: int = 4_000,
         clock: Clock = system_clock,
+        rules: RuleEngine | None = None,
+        certify: Certify | None = None,
     ) -> Self:
         """people: of the synthetic population, for whom an empty register has kindergartens; 0: none.
 
-        Raises Unavailable (`database_error`).
+        rules: None: the process's own.  certify: see `open_body`.
+
+        Raises Unavailable (`database_error`, `key_not_found`).
         """
         directory.mkdir(parents=True, exist_ok=True)
         url = database_url or sqlite_url(directory / "education.db")
-        kernel = Kernel.open(url, system, TASK_MIGRATIONS, MIGRATIONS, clock=clock)
+        kernel = Kernel.open(url, system, TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS, clock=clock)
         with kernel.engine.begin() as connection:
             if people and connection.scalar(select(kindergartens.c.id).limit(1)) is None:
                 fill(connection, people)
-        return cls(kernel)
+        return cls(kernel, Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify))
 
     # --- events
 
@@ -114,40 +139,49 @@ class EducationRegister(ActingRegister):
             country = parse_identity_code(task.subject).country
             because = Because(ground(country), task.issue, key=f"{task.kind}/{task.cause}")
             told = await sources.person(task.subject, because)
-            division = await sources.division_of_child(told, because)
+            home = await sources.home_of_child(told, because)
             siblings = {code for p in told.parents for code, _ in await sources.children(p, because)}
-            return lambda use: self._queue(use, told, division, sorted(siblings - {told.code}))
+            return _by_rule(lambda use: self._queue(use, told, home, sorted(siblings - {told.code})))
 
         async def review(task: Task) -> Callable[[Use], None]:
-            return lambda use: self._review(use, task)
+            return _by_rule(lambda use: self._review(use, task))
 
-        return {"queue": queue, "review": review}
+        async def allocate(task: Task) -> Callable[[Use], None]:
+            return _by_rule(lambda use: self._allocate(use, task.about["group"]))
 
-    def _queue(self, use: Use, told: PersonTold, division: str | None, siblings: list[str]) -> None:
+        return {"queue": queue, "review": review, "allocate": allocate}
+
+    def _queue(self, use: Use, told: PersonTold, home: HomeTold, siblings: list[str]) -> None:
         """Let the child join, or note that it lives elsewhere now; the time of joining stays."""
         use.alone(f"child/{told.code}")
         silence = self.silence.reason(use, told.code)
         if silence in ("death", "stillbirth"):
             return
+        known = {
+            "division": home.division,
+            "siblings": siblings,
+            "told": {"person": [told.source, told.message_id], "home": [home.source, home.message_id]},
+        }
         if child_row(use, told.code) is not None:
-            set_child(use, told.code, division=division, siblings=siblings)
+            set_child(use, told.code, **known)
             return
+        country: Country = "VN" if told.country == "VN" else "EE"
         use.connection.execute(
             insert(children).values(
                 child=told.code,
                 born=told.born,
-                division=division,
                 parents=list(told.parents),
-                siblings=siblings,
                 joined_at=use.at,
                 state="waiting",
-                wanted_from=earliest("VN" if told.country == "VN" else "EE", told.born),
+                wanted_from=earliest(self.deciding, country, told.born, at=use.today),
                 reason="no_wish",
                 issue=use.usage.issue,
+                **known,
             )
         )
         if silence is None:
-            use.publish("education.queue.joined", told.code, {"place": self._standing(use, told.code).place})
+            place = place_of(self._judge_place(use, _require(use, told.code)))
+            use.publish("education.queue.joined", told.code, {"place": place})
 
     def _review(self, use: Use, task: Task) -> None:
         """The promised look at a wait; whoever waits still is told, with the next date."""
@@ -159,33 +193,77 @@ class EducationRegister(ActingRegister):
         self._allocate(use, child.wanted)
         child = _require(use, child.child)
         if child.state == "waiting":
-            self._wait(use, child)
-            use.publish("education.wait.reviewed", child.child, {"place": ahead_of(use, child)[0]})
+            place = self._wait(use, child)
+            use.publish("education.wait.reviewed", child.child, {"place": place})
 
     # --- places
 
     def _allocate(self, use: Use, group_id: int) -> None:
-        """Offer what is free to those whose turn it is. Two of this about one group never overlap."""
-        use.alone(f"group/{group_id}")
-        group = group_of(use, group_id)
-        for child in next_in_line(use, group)[: group.free]:
-            set_child(use, child, state="offered", reason=None, review_on=None)
-            if self.silence.reason(use, child) is None:
-                data = {"kindergarten": group.kindergarten, "group": group.id}
-                use.publish("education.place.offered", child, data)
+        """Offer what is free to those whose turn it is. Two of this about one group never overlap.
 
-    def _wait(self, use: Use, child: Child) -> None:
-        """No place: the reason, and the day on which it will be looked at again."""
+        Raises CallerError as `Deciding.judge`.
+        """
+        use.alone(f"group/{group_id}")
+        self._offer(use, group_of(use, group_id), self._turns(use, group_id))
+
+    def _pass_on(self, use: Use, group_id: int, child: str) -> None:
+        """The same, of what a child gave up: that stands even if the rules fail; then people see to the place."""
+        use.alone(f"group/{group_id}")
+        try:
+            found = self._turns(use, group_id)
+        except CallerError as error:
+            log.refusal("place.not_judged", error)
+            cause = f"{group_id}/{use.usage.message_id}"
+            self.tasks.add(use, "allocate", child, cause=cause, about={"group": group_id})
+        else:
+            self._offer(use, group_of(use, group_id), found)
+
+    def _turns(self, use: Use, group_id: int) -> list[tuple[Child, Judged]]:
+        """Those who get what is free, each with what shows its place. Writes nothing."""
+        group = group_of(use, group_id)
+        line = line_for(use, group) if group.free else []
+        codes = turns(self.deciding, line, group.free, at=use.today) if line else []
+        found = [_require(use, code) for code in codes]
+        return [(child, judge_place(self.deciding, child, line, at=use.today)) for child in found]
+
+    def _offer(self, use: Use, group: Group, found: Sequence[tuple[Child, Judged]]) -> None:
+        for child, judged in found:
+            record = self.deciding.record(use, judged, offered(child, group))
+            code = child.child
+            set_child(use, code, state="offered", reason=None, review_on=None, decision=str(record.id))
+            if self.silence.reason(use, code) is None:
+                data = {"kindergarten": group.kindergarten, "group": group.id, "decision": str(record.id)}
+                use.publish("education.place.offered", code, data)
+
+    def _judge_place(self, use: Use, child: Child) -> Judged:
+        return judge_place(self.deciding, child, line_of(use, child), at=use.today)
+
+    def _wait(self, use: Use, child: Child) -> int:
+        """No place: the reason, and the day on which it will be looked at again. Tells the place in the queue."""
+        assert child.wanted is not None
         country = parse_identity_code(child.child).country
         day = profile(country).working_days.add(use.today + REVIEW_AFTER, 0)
-        set_child(use, child.child, reason="no_free_place", review_on=day)
+        judged = self._judge_place(use, child)
+        record = self.deciding.record(use, judged, waits(child, group_of(use, child.wanted), day))
+        set_child(use, child.child, reason="no_free_place", review_on=day, decision=str(record.id))
         at = datetime.combine(day, time(6), UTC)
         self.tasks.add(use, "review", child.child, cause=f"{child.wanted}/{day}", at=at)
+        return place_of(judged)
 
     def _leave(self, use: Use, child: Child, reason: str | None) -> None:
-        set_child(use, child.child, state="left", reason=reason, review_on=None, wanted=None)
+        set_child(use, child.child, state="left", reason=reason, review_on=None, wanted=None, decision=None)
         if child.wanted is not None:
-            self._allocate(use, child.wanted)
+            self._pass_on(use, child.wanted, child.child)
+
+    def _grant(self, use: Use, child: Child, group_id: int) -> None:
+        """By the facts of the offer; of one that was made without a record, by the child's own."""
+        if child.decision is None:
+            judged = judge_own(self.deciding, child, at=use.today)
+        else:
+            facts = self.deciding.rested_on(use, child.decision)
+            judged = judge_again(self.deciding, facts, at=use.today)
+        record = self.deciding.record(use, judged, granted(child, group_of(use, group_id)))
+        set_child(use, child.child, state="attending", decision=str(record.id))
 
     # --- what people ask and say
 
@@ -219,14 +297,15 @@ class EducationRegister(ActingRegister):
         """A parent chooses; choosing anew is free and keeps the time of joining. A free place is offered at once.
 
         Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `person_is_dead`, `already_attending`,
-        `too_young`, `unknown_kindergarten`, `no_group`.
+        `too_young`, `unknown_kindergarten`, `no_group`; as `Deciding.judge` when the rules fail.
         """
         with self._changing("wishPlace", child, usage) as (use, held, repeated):
             if repeated:
                 return self._standing(use, child)
             country: Country = parse_identity_code(child).country
-            begin = wanted_from or max(use.today, earliest(country, held.born))
-            if begin < earliest(country, held.born):
+            first = earliest(self.deciding, country, held.born, at=use.today)
+            begin = wanted_from or max(use.today, first)
+            if begin < first:
                 raise CallerError("the child is too young on that day", code="too_young")
             group = group_for(use, kindergarten, held.born, begin)
             if held.state == "attending" and held.wanted is not None:
@@ -236,7 +315,7 @@ class EducationRegister(ActingRegister):
                 use, child, state="waiting", wanted=group.id, wanted_from=begin, reason=None, review_on=None
             )
             if left is not None and left != group.id:  # an offer given up goes to the next
-                self._allocate(use, left)
+                self._pass_on(use, left, child)
             self._allocate(use, group.id)
             held = _require(use, child)
             if held.state == "waiting":
@@ -255,10 +334,10 @@ class EducationRegister(ActingRegister):
             if held.state != "offered" or held.wanted is None:
                 raise CallerError("no place is offered", code="no_offer")
             if accept:
-                set_child(use, child, state="attending")
+                self._grant(use, held, held.wanted)
             else:
                 set_child(use, child, state="waiting", wanted=None, reason="declined")
-                self._allocate(use, held.wanted)
+                self._pass_on(use, held.wanted, child)
             use.answer({})
             return self._standing(use, child)
 
@@ -288,8 +367,27 @@ class EducationRegister(ActingRegister):
     def _standing(self, use: Use, code: str) -> Standing:
         child = _require(use, code)
         group = group_of(use, child.wanted) if child.wanted is not None else None
-        place, waiting = ahead_of(use, child) if child.state == "waiting" else (None, 0)
-        return Standing(child, place, waiting, group)
+        if child.state != "waiting":
+            return Standing(child, None, 0, group)
+        line = line_of(use, child)
+        try:
+            place = place_of(judge_place(self.deciding, child, line, at=use.today))
+        except CallerError as error:
+            log.refusal("place.not_judged", error)
+            place = None
+        return Standing(child, place, len(line), group)
+
+
+def _by_rule(change: Callable[[Use], None]) -> Callable[[Use], None]:
+    """When the rules give no answer, the task is held for people."""
+
+    def changed(use: Use) -> None:
+        try:
+            change(use)
+        except CallerError as error:
+            raise Held("the rules give no answer", code=error.code) from error
+
+    return changed
 
 
 def _require(use: Use, code: str) -> Child:

@@ -1,17 +1,17 @@
-"""The published rule by which places are given, and when a child is old enough. Pure. Verify sections before relying on them."""
+"""What the published rule compares, and its words. It is the rule package `kindergarten-queue` that decides. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sild.registries.identity_codes import Country
 
-__all__ = ["RULE", "Waiting", "age_in_years", "earliest", "ground", "in_order"]
+__all__ = ["LAWS", "RULE", "Waiting", "age_in_years", "ground"]
 
 GROUNDS: dict[Country, str] = {"EE": "KELS § 10", "VN": "NĐ 105/2020/NĐ-CP"}
-EARLIEST_MONTHS: dict[Country, int] = {"EE": 18, "VN": 3}
+LAWS: dict[Country, str] = {"EE": "Koolieelse lasteasutuse seadus", "VN": "Nghị định 105/2020/NĐ-CP"}
+"""Of the rule package's instruments the one that the country goes by."""
 
 RULE = {
     "et": "Enne tulevad lapsed, kes elavad omavalitsuses; siis need, kelle õde või vend käib samas lasteaias; siis järjekorda "
@@ -34,21 +34,30 @@ class Waiting:
     joined_at: datetime
     born: date
 
+    @property
+    def compared(self) -> tuple[tuple[str, str, bool | str, bool | int], ...]:
+        """Name, type, value and rank of what the rule compares, one after the other: the lowest ranks first. The codes come last."""
+        return (
+            ("resident", "bool", self.resident, not self.resident),
+            ("sibling", "bool", self.sibling, not self.sibling),
+            (
+                "joined_at",
+                "instant",
+                self.joined_at.isoformat(),
+                round(self.joined_at.timestamp() * 1_000_000),
+            ),
+            ("born", "date", self.born.isoformat(), self.born.toordinal()),
+        )
+
+    @property
+    def expected(self) -> tuple[tuple[bool | int, ...], str]:
+        """Ascending in the order that the rule is expected to give: it tells whom to ask about, and places nobody."""
+        return tuple(rank for *_, rank in self.compared), self.child
+
 
 def ground(country: Country) -> str:
     """The legal ground on which the municipality asks other registers."""
     return GROUNDS[country]
-
-
-def in_order(waiting: Iterable[Waiting]) -> list[Waiting]:
-    """First comes who gets the next place."""
-    return sorted(waiting, key=lambda w: (not w.resident, not w.sibling, w.joined_at, w.born, w.child))
-
-
-def earliest(country: Country, born: date) -> date:
-    """The first day on which the child may attend."""
-    count = 12 * born.year + born.month - 1 + EARLIEST_MONTHS[country]
-    return date(count // 12, count % 12 + 1, min(born.day, 28))
 
 
 def age_in_years(born: date, on: date) -> int:

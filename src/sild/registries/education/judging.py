@@ -1,0 +1,216 @@
+"""The queue as facts for its rules, and what they say of it: who gets the next place, a child's own place, the day it may begin.
+
+A place is shown by those who come before the child, and of each only by what puts it there: where it lives, or else a sibling, or
+else when it joined. They are `c0`, `c1` ... in the record, which names none of them, and what is said of them is sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Literal
+
+from babel.dates import format_date
+
+from sild.decisions import OutcomeItem, Reason, Secret
+from sild.errors import CallerError
+from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling
+from sild.registries.education.queue import Child, Group
+from sild.registries.education.rules import LAWS, Waiting, ground
+from sild.registries.identity_codes import Country, parse_identity_code
+
+__all__ = [
+    "earliest",
+    "granted",
+    "judge_again",
+    "judge_own",
+    "judge_place",
+    "offered",
+    "place_of",
+    "turns",
+    "waits",
+]
+
+PACKAGE = ALGORITHM = "kindergarten-queue"
+QUEUE = "queues/queue"
+PLACE = ("child", "place", "ETERNITY")
+EARLIEST = ("child", "earliest", "ETERNITY")
+AT_ONCE = 10  # places asked in one evaluation: its trace grows with their number times the queue's length
+CODE_BEFORE = "0"  # of who is equal in all else and comes first by code: before every code there is
+
+NO_FREE_PLACE = {
+    "et": "Rühmas ei ole vaba kohta. Vaatame selle uuesti üle {day}.",
+    "vi": "Nhóm không còn chỗ trống. Việc này sẽ được xem xét lại vào {day}.",
+    "en": "The group has no free place. This will be looked at again on {day}.",
+}
+
+
+def turns(deciding: Deciding, line: Sequence[Waiting], count: int, *, at: date) -> list[str]:
+    """Codes of those who get the next `count` places, by the rules, out of all who wait.
+
+    Raises CallerError as `Deciding.judge`; `queue_rule_differs`: the rules order the queue in a way that this register does not know.
+    """
+    facts = [_members([f"c{n}" for n in range(len(line))]), *_everything(line)]
+    chosen = line[:count]
+    for start in range(0, len(chosen), AT_ONCE):
+        asked = [(f"c{n}", "place", "ETERNITY") for n in range(start, min(start + AT_ONCE, len(chosen)))]
+        judged = deciding.judge(PACKAGE, facts, at=at, outputs=asked)
+        _ensure([judged.evaluation.value(*one) for one in asked], start + 1)
+    return [one.child for one in chosen]
+
+
+def judge_place(deciding: Deciding, child: Child, line: Sequence[Waiting], *, at: date) -> Judged:
+    """The child's place among those who wait, and the day from which it may attend. Raises as `turns`."""
+    place = next(number for number, one in enumerate(line) if one.child == child.child)
+    own, ahead = line[place], line[:place]
+    facts = (
+        _members([*(f"c{number}" for number in range(place)), "child"]),
+        *_own(deciding, child),
+        *_standing(deciding, child, own),
+        *(fact for number, one in enumerate(ahead) for fact in _before(deciding, f"c{number}", one, own)),
+    )
+    judged = deciding.judge(PACKAGE, facts, at=at, outputs=[PLACE, EARLIEST])
+    _ensure([place_of(judged)], place + 1)
+    return judged
+
+
+def judge_own(deciding: Deciding, child: Child, *, at: date) -> Judged:
+    """The day from which it may attend, alone. Raises as `Deciding.judge`."""
+    facts = (_members(["child"]), *_own(deciding, child))
+    return deciding.judge(PACKAGE, facts, at=at, outputs=[EARLIEST])
+
+
+def judge_again(deciding: Deciding, facts: Sequence[KnownFact], *, at: date) -> Judged:
+    """By the facts of a decision. Raises as `Deciding.judge`."""
+    return deciding.judge(PACKAGE, facts, at=at, outputs=[PLACE, EARLIEST])
+
+
+def earliest(deciding: Deciding, country: Country, born: date, *, at: date) -> date:
+    """The first day on which a child may attend. Raises as `Deciding.judge`."""
+    facts = (
+        _members(["child"]),
+        KnownFact(f"{QUEUE}/country/ETERNITY", "text", country),
+        KnownFact("persons/child/born/ETERNITY", "date", born.isoformat()),
+    )
+    judged = deciding.judge(PACKAGE, facts, at=at, outputs=[EARLIEST])
+    return date.fromisoformat(str(judged.evaluation.value(*EARLIEST)))
+
+
+def place_of(judged: Judged) -> int:
+    return int(str(judged.evaluation.value(*PLACE)))
+
+
+def offered(child: Child, group: Group) -> Ruling:
+    return _ruling(child, "offer", "offer", _items(child, group), supersedes=child.decision)
+
+
+def granted(child: Child, group: Group) -> Ruling:
+    return _ruling(child, "grant", "grant", _items(child, group))
+
+
+def waits(child: Child, group: Group, review_on: date) -> Ruling:
+    """No free place, and the day on which that will be looked at again."""
+    why = Reason(
+        code="no_free_place",
+        article=ground(_country(child)),
+        text={
+            language: Secret(secret=text.format(day=format_date(review_on, "long", locale=language)))
+            for language, text in NO_FREE_PLACE.items()
+        },
+        origin="trace",
+    )
+    review = OutcomeItem(name="review_on", type="date", value=Secret(secret=review_on.isoformat()))
+    items = (*_items(child, group), review)
+    return _ruling(child, "hold", "wait", items, reasons=(why,), supersedes=child.decision)
+
+
+def _ruling(
+    child: Child,
+    effect: Literal["offer", "grant", "hold"],
+    step: str,
+    items: tuple[OutcomeItem, ...],
+    *,
+    reasons: tuple[Reason, ...] = (),
+    supersedes: str | None = None,
+) -> Ruling:
+    """In the child's own case: what frees a place may have happened in another child's."""
+    country = _country(child)
+    return Ruling(
+        country=country,
+        effect=effect,
+        step=step,
+        service="birth",
+        algorithm=ALGORITHM,
+        purpose="a kindergarten place",
+        subjects=((child.child, "child"), *((code, "parent") for code in child.parents)),
+        outcome=f"kindergarten_place.{step}",
+        items=items,
+        reasons=reasons,
+        supersedes=supersedes,
+        case=child.issue,
+        law=LAWS[country],
+    )
+
+
+def _items(child: Child, group: Group) -> tuple[OutcomeItem, ...]:
+    begin = None if child.wanted_from is None else child.wanted_from.isoformat()
+    found = (
+        OutcomeItem(name="kindergarten", type="text", value=Secret(secret=group.name)),
+        OutcomeItem(name="group", type="int", value=Secret(secret=group.id)),
+    )
+    if begin is None:
+        return found
+    return (*found, OutcomeItem(name="wanted_from", type="date", value=Secret(secret=begin)))
+
+
+def _members(names: list[str]) -> KnownFact:
+    return KnownFact(f"{QUEUE}/child", "role", names, in_clear=True)
+
+
+def _everything(line: Sequence[Waiting]) -> Iterator[KnownFact]:
+    """Not for a record."""
+    for number, one in enumerate(line):
+        for name, kind, value, _ in (*one.compared, ("code", "text", one.child, 0)):
+            yield KnownFact(f"persons/c{number}/{name}/ETERNITY", kind, value)
+
+
+def _own(deciding: Deciding, child: Child) -> Iterator[KnownFact]:
+    source, message = child.told.get("person", (None, None))
+    own = deciding.kernel.system
+    yield KnownFact(f"{QUEUE}/country/ETERNITY", "text", _country(child), register=own, in_clear=True)
+    born = child.born.isoformat()
+    yield KnownFact("persons/child/born/ETERNITY", "date", born, register=source, message_id=message)
+    yield KnownFact("persons/child/code/ETERNITY", "text", child.child, register=source, message_id=message)
+
+
+def _standing(deciding: Deciding, child: Child, own: Waiting) -> Iterator[KnownFact]:
+    """What residence told, and what the register itself knows: who attends, and when the child joined."""
+    source, message = child.told.get("home", (None, None))
+    for name, kind, value, _ in own.compared[:3]:
+        of_home = name == "resident"
+        yield KnownFact(
+            f"persons/child/{name}/ETERNITY",
+            kind,
+            value,
+            register=source if of_home else deciding.kernel.system,
+            message_id=message if of_home else None,
+        )
+
+
+def _before(deciding: Deciding, name: str, other: Waiting, own: Waiting) -> Iterator[KnownFact]:
+    """Of somebody who comes first: as far as the first thing in which the two differ."""
+    register = deciding.kernel.system
+    for (variable, kind, value, rank), (*_, ours) in zip(other.compared, own.compared, strict=True):
+        yield KnownFact(f"persons/{name}/{variable}/ETERNITY", kind, value, register=register)
+        if rank != ours:
+            return
+    yield KnownFact(f"persons/{name}/code/ETERNITY", "text", CODE_BEFORE, register=register)
+
+
+def _ensure(places: Sequence[object], first: int) -> None:
+    if list(places) != list(range(first, first + len(places))):
+        raise CallerError("the rules order the queue otherwise", code="queue_rule_differs")
+
+
+def _country(child: Child) -> Country:
+    return parse_identity_code(child.child).country
