@@ -286,3 +286,20 @@ def test_a_decision_is_contested_in_its_time(asking: Asking, clock: SetClock) ->
     refused(
         asking.post(f"/decisions/{line['id']}/contests", {"contest": "c", "line": "rule"}), 409, "too_late"
     )
+
+
+@pytest.mark.parametrize("asking", ["education"], indirect=True)
+def test_a_place_is_decided_in_records(asking: Asking) -> None:
+    offer = asking.post(f"/children/{CHILD}/wish", {"kindergarten": 1}).json()["decision"]
+    grant = asking.post(f"/children/{CHILD}/place", {"accept": True}).json()["decision"]
+    lines = asking.get(f"/persons/{CHILD}/decisions").json()["items"]
+    assert {line["id"]: (line["effect"], line["algorithm"]) for line in lines} == {
+        offer: ("offer", "kindergarten-queue"),
+        grant: ("grant", "kindergarten-queue"),
+    }
+    own = asking.get(f"/decisions/{offer}").json()
+    words = [own["values"][one["text"]["en"]["sealed"]] for one in own["record"]["reasons"]]
+    assert any("place in the queue is 1" in word for word in words)
+    assert any("September 1, 2027" in word for word in words)
+    assert asking.get(f"/decisions/{grant}/replay").json()["result"] == "match"
+    assert asking.get(f"/children/{CHILD}/queue").json()["decision"] == grant
