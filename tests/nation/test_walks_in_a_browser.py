@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page
 
-from sild.nation import COUNTRY, Nation
+from sild.nation import COUNTRY, Nation, NationPlan
 from support.accessible import check
 from support.chromium import chromium
 
@@ -27,14 +27,18 @@ PATIENCE = 30.0
 Someone = Mapping[str, str]
 
 
+loops: dict[Nation, asyncio.AbstractEventLoop] = {}
+
+
 @contextmanager
-def running(directory: Path) -> Iterator[Nation]:
+def running(directory: Path, plan: NationPlan = COUNTRY) -> Iterator[Nation]:
     """The country on an event loop of its own: the browser has this thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        nation = asyncio.run_coroutine_threadsafe(Nation.start(directory, plan=COUNTRY), loop).result(120)
+        nation = asyncio.run_coroutine_threadsafe(Nation.start(directory, plan=plan), loop).result(120)
+        loops[nation] = loop
         try:
             yield nation
         finally:
@@ -145,10 +149,11 @@ def case_in(address: str) -> str:
 # --- J1
 
 
-def give_notice(browser: Browser, country: Nation, mother: Someone) -> None:
+def give_notice(browser: Browser, country: Nation, mother: Someone, father: Someone | None = None) -> None:
     page = browser.new_page(viewport=PHONE)  # type: ignore[arg-type]
     page.goto(country.description["ward"]["address"] + "?lang=et")  # type: ignore[index]
     page.locator("#mother").fill(mother["code"])
+    page.locator("#father").fill(father["code"] if father else "")
     page.locator("form[action^='births'] button").click()
     page.get_by_text(mother["code"]).wait_for()
     page.context.close()
