@@ -77,7 +77,7 @@ async def unmarried(village: BirthProgram) -> dict:
 async def paper(village: BirthProgram) -> dict:
     """Registered in a commune without a line; brought in before the event comes."""
     desk = official("birth@0784")
-    child = await village.child(MOTHER, deaf=True)
+    child = await village.child(MOTHER, deaf=not (village.directory / "kept.heard").exists())
     if not (village.directory / "kept.block").exists():
         block = await village.cases.reserve_numbers("birth", 5, desk)
         village.kept("block", lambda: f"{block.id} {block.numbers[0]}")
@@ -86,6 +86,7 @@ async def paper(village: BirthProgram) -> dict:
     at = datetime(2026, 3, 2, tzinfo=UTC)
     record = OfflineRecord("r-1", number, child, (Party("child", child),), content, at, desk.person)
     (merged,) = await village.cases.merge(block, [record], desk)
+    village.kept("heard", lambda: merged.case)
     village.deaths.boundary("act/merge", "", "effect")
     village.deaf = False
     await village.settle()
