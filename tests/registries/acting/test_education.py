@@ -458,6 +458,8 @@ async def test_a_long_queue_costs_one_evaluation_of_it(
     register.answer_offer(taken, False, by(mother_of(others, taken)))
     offering = perf_counter() - begun
     assert register.standing(codes[0], USAGE).child.state == "offered"
+    (offer,) = recorded(register, codes[0])
+    assert offer.record.case != "case-7", "of who declined: a child without a case has one of its own"
     begun = perf_counter()
     assert register.standing(codes[-1], USAGE).place == 299
     assert offering < 3.0 and perf_counter() - begun < 3.0, "0.2 s each on two cores"

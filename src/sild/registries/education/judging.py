@@ -100,15 +100,15 @@ def place_of(judged: Judged) -> int:
     return int(str(judged.evaluation.value(*PLACE)))
 
 
-def offered(child: Child, group: Group) -> Ruling:
-    return _ruling(child, "offer", "offer", _items(child, group), supersedes=child.decision)
+def offered(deciding: Deciding, child: Child, group: Group) -> Ruling:
+    return _ruling(deciding, child, "offer", "offer", _items(child, group), supersedes=child.decision)
 
 
-def granted(child: Child, group: Group) -> Ruling:
-    return _ruling(child, "grant", "grant", _items(child, group))
+def granted(deciding: Deciding, child: Child, group: Group) -> Ruling:
+    return _ruling(deciding, child, "grant", "grant", _items(child, group))
 
 
-def waits(child: Child, group: Group, review_on: date) -> Ruling:
+def waits(deciding: Deciding, child: Child, group: Group, review_on: date) -> Ruling:
     """No free place, and the day on which that will be looked at again."""
     why = Reason(
         code="no_free_place",
@@ -121,10 +121,11 @@ def waits(child: Child, group: Group, review_on: date) -> Ruling:
     )
     review = OutcomeItem(name="review_on", type="date", value=Secret(secret=review_on.isoformat()))
     items = (*_items(child, group), review)
-    return _ruling(child, "hold", "wait", items, reasons=(why,), supersedes=child.decision)
+    return _ruling(deciding, child, "hold", "wait", items, reasons=(why,), supersedes=child.decision)
 
 
 def _ruling(
+    deciding: Deciding,
     child: Child,
     effect: Literal["offer", "grant", "hold"],
     step: str,
@@ -147,7 +148,7 @@ def _ruling(
         items=items,
         reasons=reasons,
         supersedes=supersedes,
-        case=child.issue,
+        case=child.issue or f"kindergarten/{deciding.store.pseudonym(child.child)}",
         law=LAWS[country],
     )
 

@@ -228,7 +228,7 @@ class EducationRegister(ActingRegister):
 
     def _offer(self, use: Use, group: Group, found: Sequence[tuple[Child, Judged]]) -> None:
         for child, judged in found:
-            record = self.deciding.record(use, judged, offered(child, group))
+            record = self.deciding.record(use, judged, offered(self.deciding, child, group))
             code = child.child
             set_child(use, code, state="offered", reason=None, review_on=None, decision=str(record.id))
             if self.silence.reason(use, code) is None:
@@ -244,7 +244,8 @@ class EducationRegister(ActingRegister):
         country = parse_identity_code(child.child).country
         day = profile(country).working_days.add(use.today + REVIEW_AFTER, 0)
         judged = self._judge_place(use, child)
-        record = self.deciding.record(use, judged, waits(child, group_of(use, child.wanted), day))
+        ruling = waits(self.deciding, child, group_of(use, child.wanted), day)
+        record = self.deciding.record(use, judged, ruling)
         set_child(use, child.child, reason="no_free_place", review_on=day, decision=str(record.id))
         at = datetime.combine(day, time(6), UTC)
         self.tasks.add(use, "review", child.child, cause=f"{child.wanted}/{day}", at=at)
@@ -262,7 +263,7 @@ class EducationRegister(ActingRegister):
         else:
             facts = self.deciding.rested_on(use, child.decision)
             judged = judge_again(self.deciding, facts, at=use.today)
-        record = self.deciding.record(use, judged, granted(child, group_of(use, group_id)))
+        record = self.deciding.record(use, judged, granted(self.deciding, child, group_of(use, group_id)))
         set_child(use, child.child, state="attending", decision=str(record.id))
 
     # --- what people ask and say
