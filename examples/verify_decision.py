@@ -8,6 +8,7 @@ of the same log that you or somebody else kept earlier; the log must have grown 
 
 It says in plain words what holds and what does not. Ends with 0: all of it holds; 1: something does not; 2: cannot tell.
 What it does not ask: whether a certificate was revoked, and whether the rules give this outcome (`sild decisions replay` does).
+A time-stamp proves that the decision was in the log by then: that it was made days before is the body's own word.
 
 RFC 8785 (canonical JSON), RFC 6962 (Merkle tree), C2SP tlog-checkpoint, RFC 5280, RFC 5652, RFC 3161, FIPS 186-5.
 """
@@ -28,6 +29,11 @@ from typing import Any, NamedTuple
 HOLDS, BROKEN, UNKNOWN = "holds", "BROKEN", "cannot tell"
 CLOCKS_MAY_DIFFER = timedelta(seconds=2)  # a time-stamp may come in whole seconds
 LATE = timedelta(days=2)
+MOST_BYTES = 64 << 20  # of a bundle
+MOST_CERTIFICATES = 8  # of a chain: each costs a signature
+MOST_KEY_BITS = (
+    8192  # of RSA: a power of larger numbers takes minutes, which is what whoever sends one is after
+)
 INTEGRITY = {"record_sha256", "previous", "position", "leaf", "checkpoint", "seal", "timestamp"}
 BUNDLE = {
     "schema",
@@ -364,6 +370,11 @@ class Certificate:
         constraints = only(self.extensions.get(BASIC_CONSTRAINTS, b"\x30\x00"), 0x30)
         return constraints.startswith(b"\x01\x01\xff") and bool(self.usages & 0x04)
 
+    def may_stand_above(self, authorities: int) -> bool:
+        """Its pathLenConstraint: how many authorities there may be between it and the end (RFC 5280 4.2.1.9)."""
+        constraints = children(only(self.extensions.get(BASIC_CONSTRAINTS, b"\x30\x00"), 0x30))
+        return len(constraints) < 2 or authorities <= integer(constraints[1])
+
     @property
     def organization(self) -> str | None:
         for relative in children(only(self.subject, 0x30)):
@@ -392,8 +403,11 @@ def public_key(content: bytes) -> tuple[str, Any]:
     kind, key = parts(content, 0x30, 0x03)
     identifier, parameters = algorithm(kind)
     if identifier == RSA_ENCRYPTION:
-        modulus, exponent = children(only(bits(key), 0x30))
-        return "rsa", (integer(modulus), integer(exponent))
+        modulus, exponent = map(integer, children(only(bits(key), 0x30)))
+        need(
+            modulus.bit_length() <= MOST_KEY_BITS and 2 < exponent < 1 << 64, "an RSA key of an unknown size"
+        )
+        return "rsa", (modulus, exponent)
     need(identifier == EC_KEY, "a key of an unknown kind")
     curve, point = CURVES.get(only(parameters, 0x06).hex()), bits(key)
     need(curve and point[:1] == b"\x04" and len(point) % 2, "a curve or point of an unknown kind")
@@ -408,12 +422,14 @@ def check_chain(chain: list[Certificate], trusted: list[Certificate], at: dateti
         if any(one.data == other.data for other in trusted):
             need(number == len(chain) - 1, f"certificates of {what} that lead nowhere")
             return
-        if number + 1 < len(chain):
-            need(one.is_issued_by(chain[number + 1]), f"the chain of {what} is broken")
-        else:
-            need(
-                any(one.is_issued_by(other) for other in trusted), f"{what} is certified by nobody you trust"
-            )
+        above = chain[number + 1 : number + 2] or trusted
+        fits = any(one.is_issued_by(other) and other.may_stand_above(number) for other in above)
+        need(
+            fits,
+            f"the chain of {what} is broken"
+            if number + 1 < len(chain)
+            else f"{what} is certified by nobody you trust",
+        )
 
 
 # The bundle
@@ -525,7 +541,9 @@ class Token:
         need(content_type.hex() == TST_INFO, "a token over something else")
         info = only(content, 0x04)
         self._read_info(info, stamped)
-        self.certificates = [Certificate(one.whole) for one in children(fields[3].content)]
+        held = children(fields[3].content)
+        need(len(held) <= MOST_CERTIFICATES, "more certificates than a chain has")
+        self.certificates = [Certificate(one.whole) for one in held]
         signers = children(fields[4].content)
         need([one.tag for one in signers] == [0x30], "a time-stamp of several signers")
         form = (0x02, 0x30, 0x30, 0xA0, 0x30, 0x04)
@@ -615,6 +633,7 @@ def findings(data: bytes, trusted_der: list[bytes], head: str | None = None) -> 
 
 
 def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterator[Finding]:
+    need(len(data) <= MOST_BYTES, "longer than any decision")
     bundle = json.loads(data)
     need(canonical(bundle) + b"\n" == data, "not in canonical form: altered, or spelled anew")
     need(set(bundle) == BUNDLE and bundle["schema"] == "sild.bundle/1", "a bundle with other fields")
@@ -647,6 +666,7 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
         set(seal) == {"algorithm", "certificate", "value"} and seal["algorithm"] == "ES256",
         "a seal of another kind",
     )
+    need(len(bundle["certificates"]) <= MOST_CERTIFICATES, "more certificates than a chain has")
     chain = [Certificate(unbase64(one)) for one in bundle["certificates"]]
     need(chain and sha256(chain[0].data) == seal["certificate"], "the seal names another certificate")
     need(
@@ -755,7 +775,11 @@ def check_time(
     else:
         yield UNKNOWN, f"whether to trust its time-stamp of {token.at.isoformat()}: no --trust was given"
     if token.at - decided > LATE:
-        yield HOLDS, f"it was logged late: {(token.at - decided).days} days after it says it was decided"
+        days = (token.at - decided).days
+        yield (
+            HOLDS,
+            f"it was in the log {days} days after it says it was decided; that it was there before, this bundle does not show",
+        )
 
 
 def pem(text: str) -> list[bytes]:

@@ -136,6 +136,8 @@ def test_the_public_openai_client_talks_to_it(world: World) -> None:
         ("explain", {"passage": "x" * 30_001}, "invalid_slot"),
         ("explain", {"passage": "x", "more": "y"}, "unknown_slot"),
         ("benefit", {"amount": "a lot"}, "invalid_slot"),
+        ("benefit", {"amount": "1E+99999999"}, "invalid_slot"),  # 11 characters, 100 MB written out
+        ("benefit", {"amount": "0E-99999999"}, "invalid_slot"),
         ("band", {"age": "33"}, "invalid_slot"),
         ("explain@2", {"passage": "x"}, "unknown_template"),
     ],

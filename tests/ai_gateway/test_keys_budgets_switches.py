@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from sild.ai_gateway import KeyRefused, Switch
+from sild.ai_gateway.store import Attempt
 from sild.errors import CallerError, Unavailable
 from sild.gateway_client import GatewayRefused, NoModel
 from support.ai_world import ENTRY, World, gateway_world
@@ -174,6 +175,25 @@ def test_a_switch_ends_what_is_under_way_and_lets_nothing_out_after_it(world: Wo
     world.openai.says("Jälle.")
     assert world.complete("explain", passage="Law.").call.provider == "openai-eu"
     assert len(world.gateway.parts.store.switch_history()) == 6
+
+
+def test_a_switch_thrown_while_the_ledger_is_written_still_comes_in_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, count = world.gateway.parts.store, len(world.openai.requests)
+    write = store.open_attempt
+
+    def slowly(attempt: Attempt) -> None:
+        write(attempt)
+        if attempt.provider == "openai-eu":
+            throw(world, "openai-eu", off=True)
+
+    monkeypatch.setattr(store, "open_attempt", slowly)
+    try:
+        assert world.complete("explain", passage="Law.").call.provider == "anthropic-eu"
+    finally:
+        throw(world, "openai-eu", off=False)
+    assert len(world.openai.requests) == count, "nothing went out"
 
 
 def test_the_commands(world: World) -> None:

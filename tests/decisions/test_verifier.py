@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sild.database import open_database, sqlite_url
 from sild.decisions import (
@@ -374,3 +374,36 @@ def test_any_part_replaced_by_anything_is_said_not_to_hold(logged: Logged) -> No
             )
             optional = place in (("package",), ("consistency",)) or (place[0] == "values" and other == {})
             assert logged.faults(data) or (optional and not other), (place, other)
+
+
+def test_a_bundle_that_would_take_minutes_is_refused_at_once(logged: Logged) -> None:
+    """A chain of RSA keys as large as numbers may be, and chains as long as a file may be: each costs a signature."""
+    bits = 65_536
+    key = rsa.RSAPublicNumbers((1 << bits - 1) - 1, (1 << bits - 1) + 1).public_key()
+    with pytest.raises(verifier.Broken, match="unknown size"):
+        verifier.public_key(
+            verifier.only(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), 0x30)
+        )
+    bundle = logged.bundle()
+    bundle["certificates"] = [bundle["certificates"][0]] * 2_000
+    assert logged.faults(bundle) == ["more certificates than a chain has"]
+    assert logged.faults(b" " * (verifier.MOST_BYTES + 1)) == ["longer than any decision"]
+
+
+def test_an_authority_below_one_that_may_have_none_below(logged: Logged) -> None:
+    """RFC 5280 4.2.1.9: pathLenConstraint 0."""
+    leaf, root = logged.root.sealer().chain[0], logged.root.certificate
+    above = verifier.Certificate(der(root))
+    above.extensions[verifier.BASIC_CONSTRAINTS] = bytes.fromhex("30060101ff020100")
+    assert above.is_authority and above.may_stand_above(0) and not above.may_stand_above(1)
+    verifier.check_chain([verifier.Certificate(der(leaf))], [above], logged.clock.at, "the seal")
+
+
+async def test_a_bundle_taken_late_does_not_say_that_the_decision_was_logged_late(logged: Logged) -> None:
+    logged.clock.forward(days=30)
+    with logged.store.engine.begin() as connection:
+        logged.store.decide(connection, draft(logged.store, case="later"))
+    await logged.checkpointer.tick()
+    found = [text for _, text in verifier.findings(render_bundle(logged.bundle()), logged.trust)]
+    assert any("this bundle does not show" in text for text in found)
+    assert not any("logged late" in text for text in found)

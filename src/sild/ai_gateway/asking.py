@@ -36,6 +36,8 @@ async def ask(
     provider: Provider, prompt: Prompt, switches: KillSwitches, *, seconds: float
 ) -> AsyncGenerator[str | Ended, None]:
     """Texts, then `Ended`. Raises ProviderFailed. A task of its own reads, so that a slow reader of ours costs it no time."""
+    if switches.is_off(provider.name, provider.settings.place):
+        raise ProviderFailed(f"{provider.name} was switched off", why="killed")
     arrived: asyncio.Queue[str | Ended | ProviderFailed] = asyncio.Queue()
     reading = asyncio.create_task(_read(provider, prompt, arrived, seconds))
     watching = asyncio.create_task(_watch(provider, switches, reading, arrived))

@@ -293,6 +293,7 @@ class Gateway:
         began, epoch, status = time.monotonic(), time.time_ns(), "abandoned"
         ended: Ended | None = None
         try:
+            await self._parts.switches.look()  # one may have been thrown while the row was written
             bound = min(seconds, settings.seconds)
             async with aclosing(
                 ask(provider, prepared.prompt, self._parts.switches, seconds=bound)

@@ -31,6 +31,8 @@ __all__ = ["Message", "Output", "Parameters", "Slot", "Template", "Templates", "
 Role = Literal["system", "user", "assistant"]
 _PLACEHOLDER = re.compile(r"\{\{ *([a-z][a-z0-9_]*) *\}\}")
 _NAME = r"^[a-z][a-z0-9_]*$"
+_MOST_DIGITS = 40
+"""Of a decimal, before or after its point."""
 
 
 class Slot(Settings):
@@ -76,8 +78,8 @@ class Slot(Settings):
                 return str(int(value))
             if self.type == "decimal":
                 number = Decimal(value)
-                if not number.is_finite():
-                    raise ValueError("no number")
+                if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
+                    raise ValueError("no number")  # 1E+999999999 is short, and a gigabyte when written out
                 return format(number, "f")
             if self.type == "date":
                 return date.fromisoformat(value).isoformat()
