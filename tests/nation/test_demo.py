@@ -89,6 +89,9 @@ def test_the_description_names_everything_the_design_asks_for(first: Run) -> Non
     ]  # fmt: skip
     assert nation["portal"]["address"].startswith("http://localhost:")
     assert nation["openid"]["issuer"].startswith("http://localhost:")
+    gateway = nation["ai_gateway"]
+    assert gateway["egress"] == f"{gateway['address']}/egress" and gateway["models"] == []
+    assert Path(gateway["settings_file"]).is_file()
     people = {person["id"]: person for person in nation["test_people"]}
     assert {
         "married_mother",

@@ -4,6 +4,7 @@ layout.py       where its state lies, ports and secrets       plan.py         wh
 founding.py     the first start: keys, certificates, members  nation.py       every start
 description.py  nation.json                                   story.py        the self-check of one exchange
 country.py      the whole country, its rights                 systems.py      its information systems, running
+ai_gateway.py   to models, without one by default
 people.py       test people        identity.py, portal.py     what citizens see    journeys.py, move_journey.py, browser.py  J1 and J2 as a self-check
 """
 

@@ -131,6 +131,22 @@ def _citizens_side(nation: Nation) -> dict[str, object]:
         "portal": {"address": nation.portal_url},
         "openid": {"issuer": nation.issuer, "client_id": "portal"},
         "ward": {"address": f"http://127.0.0.1:{nation.ports.systems['ward']}/ward/"},
+        **_ai_gateway(nation),
+    }
+
+
+def _ai_gateway(nation: Nation) -> dict[str, object]:
+    """Nothing where only servers are founded, that others will run."""
+    found = nation.ai_gateway
+    if found is None:
+        return {}
+    return {
+        "ai_gateway": {
+            "address": nation.ai_gateway_url,
+            "egress": f"{nation.ai_gateway_url}/egress",
+            "settings_file": str(found.settings_file),
+            "models": list(found.models),
+        }
     }
 
 

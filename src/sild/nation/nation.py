@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from sild.cases import CaseSystem
     from sild.identity_provider import IdentityProvider
+    from sild.nation.ai_gateway import CountryGateway
     from sild.nation.people import TestPerson
     from sild.nation.systems import Systems
 
@@ -83,6 +84,7 @@ class Nation:
         self.systems: Systems | None = None
         self.people: Mapping[str, TestPerson] = {}
         self.identity: IdentityProvider
+        self.ai_gateway: CountryGateway | None = None
         self.cases: CaseSystem
         self._population: FastAPI
         self._failure: asyncio.Future[Unavailable] = asyncio.get_running_loop().create_future()
@@ -170,6 +172,8 @@ class Nation:
             await self.systems.begin()
             progress("identity provider")
             await self._start_identity_provider(is_new)
+            progress("AI gateway")
+            await self._start_ai_gateway()
             progress("portal")
             await self._start_portal()
         if is_new:
@@ -298,11 +302,25 @@ class Nation:
         self._watch("the identity provider", running.ended)
         self._run("the identity provider's maintenance", self.identity.run())
 
+    async def _start_ai_gateway(self) -> None:
+        from sild.ai_gateway import gateway_app
+        from sild.nation.ai_gateway import open_gateway
+
+        self.ai_gateway = opened = await asyncio.to_thread(
+            open_gateway, self.layout.system("ai-gateway"), clock=self._clock
+        )
+        self._open.push_async_callback(opened.gateway.close)
+        self._run("the AI gateway's switches", opened.gateway.run())
+        running = await self._serve(
+            serve_application(gateway_app(opened.gateway), HOST, self.ports.systems["ai-gateway"])
+        )
+        self._watch("the AI gateway", running.ended)
+
     async def _start_portal(self) -> None:
         from sild.nation.identity import IdentityAddresses
         from sild.nation.portal import events_app, open_portal
 
-        assert self.systems is not None
+        assert self.systems is not None and self.ai_gateway is not None
         opened = await asyncio.to_thread(
             open_portal,
             self.plan,
@@ -313,6 +331,8 @@ class Nation:
             self.people,
             key_password=self._secrets.portal,
             client_secret=self._secrets.portal_client,
+            gateway_url=self.ai_gateway_url,
+            gateway_key=self.ai_gateway.assistant_key,
             clock=self._clock,
         )
         self._open.callback(opened.portal.close)
@@ -334,6 +354,10 @@ class Nation:
     @property
     def portal_url(self) -> str:
         return f"http://localhost:{self.ports.systems['portal screens']}"
+
+    @property
+    def ai_gateway_url(self) -> str:
+        return f"http://{HOST}:{self.ports.systems['ai-gateway']}"
 
     def _client_url(self, system: SystemPlan) -> str:
         return f"http://{HOST}:{self._server_ports(system.host).client_http}"

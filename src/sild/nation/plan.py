@@ -107,8 +107,9 @@ class NationPlan:
 
     @property
     def system_directories(self) -> tuple[str, ...]:
-        """The population register has one without being listed."""
-        return tuple(system.kind for system in self.systems if system.kind != "population")
+        """The population register has one without being listed; whoever has a portal has an AI gateway."""
+        kinds = tuple(system.kind for system in self.systems if system.kind != "population")
+        return (*kinds, "ai-gateway") if "portal" in kinds else kinds
 
     @property
     def system_ports(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from sild.adapter import AsyncXRoadClient
 from sild.assistant import Assistant, load_passages
-from sild.cases import AskWhy, Assistance, CaseSystem, OfflineConflict, Process, XRoadExchange, load_packs
+from sild.cases import AskWhy, Assistance, CaseSystem, Contest, OfflineConflict, Process, XRoadExchange, load_packs
 from sild.cases.birth import Birth
 from sild.cases.move import Move
 from sild.cases.plan import KindergartenPlan
@@ -30,7 +30,7 @@ from sild.nation.identity import IdentityAddresses
 from sild.nation.people import TOWN, TestPerson
 from sild.nation.plan import NationPlan
 from sild.nation.portal_cases import PortalCases, PortalExchange
-from sild.portal import FactSource, MandateKeeper, Office, Portal, PortalSettings
+from sild.portal import DecisionSource, FactSource, MandateKeeper, Office, Portal, PortalSettings
 from sild.registries.deciding import open_body
 from sild.telemetry import get_logger
 from sild.xroad import ClientId
@@ -45,9 +45,28 @@ MUNICIPALITY = "GOV/70000005"
 """Which decides what is decided in the cases themselves; registers keep the records of their own."""
 DEMAND = "kindergarten-demand"
 ASKED = ("population", "residence", "insurance", "social", "education")
+DECIDING = ("social", "insurance", "education")
 TITLES: Mapping[str, Mapping[str, str]] = {
     "population": {"et": "Rahvastikuregister", "vi": "Cơ sở dữ liệu dân cư", "en": "Population register"},
     "residence": {"et": "Elukohad ja aadressid", "vi": "Cư trú và địa chỉ", "en": "Residence register"},
+    "social": {"et": "Perehüvitised", "vi": "Trợ cấp gia đình", "en": "Family benefits"},
+    "insurance": {"et": "Ravikindlustus", "vi": "Bảo hiểm y tế", "en": "Health insurance"},
+    "education": {"et": "Lasteaiakohad", "vi": "Chỗ mẫu giáo", "en": "Kindergarten places"},
+    "social_contest_official": {
+        "et": "Vaidlustused, Sotsiaalkindlustusamet",
+        "vi": "Phản đối, Cơ quan Bảo hiểm Xã hội",
+        "en": "Contests, Social Insurance Board",
+    },
+    "insurance_contest_official": {
+        "et": "Vaidlustused, Tervisekassa",
+        "vi": "Phản đối, Quỹ Bảo hiểm Y tế",
+        "en": "Contests, Health Insurance Fund",
+    },
+    "education_contest_official": {
+        "et": "Vaidlustused, omavalitsus",
+        "vi": "Phản đối, chính quyền địa phương",
+        "en": "Contests, municipality",
+    },
     "kindergarten_official": {
         "et": "Lasteaiakohad, Tartu",
         "vi": "Chỗ mẫu giáo, Tartu",
@@ -112,9 +131,11 @@ def open_portal(
     *,
     key_password: str,
     client_secret: str,
+    gateway_url: str,
+    gateway_key: Path,
     clock: Clock,
 ) -> CountryPortal:
-    """Nothing runs yet. Blocks. Raises CallerError (packs, settings), Unavailable."""
+    """Nothing runs yet. gateway_url, gateway_key: of the AI gateway, for the assistant. Blocks. Raises CallerError (packs, settings), Unavailable."""
     packs = load_packs(COUNTRY)
     exchange = XRoadExchange(client)
     addressed = {name: _subsystem(plan, name) for name in ASKED}
@@ -127,6 +148,7 @@ def open_portal(
         Removal(packs),
         AskWhy(),
         Assistance(),
+        Contest(),
         OfflineConflict(),
         KindergartenPlan(packs, [TOWN[COUNTRY]], models.get(DEMAND), authority=deciding),
     ]
@@ -150,7 +172,12 @@ def open_portal(
             FactSource(subsystem=addressed[name], title=dict(TITLES[name]))
             for name in ("population", "residence")
         ),
+        decision_sources=tuple(
+            DecisionSource(subsystem=addressed[name], title=dict(TITLES[name])) for name in DECIDING
+        ),
         mandates=True,
+        assistant_gateway_url=gateway_url,
+        assistant_gateway_key_file=gateway_key,
         bodies={name: dict(titles) for name, titles in MEMBERS.items()},
     )
     cases = CaseSystem.open(

@@ -151,6 +151,10 @@ class _TextReport:
         for server in description["security_servers"]:
             for name, address in server["addresses"].items():
                 table.add_row(f"{server['id']} {name.replace('_', ' ')}", address)
+        gateway = description["ai_gateway"]
+        models = ", ".join(gateway["models"]) or "without a model"
+        table.add_row("AI gateway", escape(f"{gateway['address']}   ({models})"))
+        table.add_row("what left for models abroad", gateway["egress"])
         self._print(table)
         self._print("\nTry an exchange:\n  " + escape(description["example"]["curl"]))
         container = Path(description["evidence_directory"]) / "ss2-request.asice"
