@@ -114,6 +114,7 @@ class Walker:
 
     def see(self, name: str) -> None:
         """Judges the screen, the first time in this language."""
+        self.page.wait_for_load_state()
         assert self.page.locator("html").get_attribute("lang") == self.language, name
         seen = (name, self.language, "desk" if self.office else "phone")
         if seen in _seen or not self.script:
