@@ -162,6 +162,14 @@ for found in gc.get_objects():
 """
 
 
+X32_MKDIR = """
+import ctypes
+number, path = 0x40000000 + 83, b"/tmp/rule-was-here"
+assert ctypes.CDLL(None).syscall(number, path, 0o700) == 0
+"""
+"""A call that is refused, under its other number (x86-64)."""
+
+
 def achieved(engine: RuleEngine, reaches: list[str], first: str = "") -> object:
     """What a package that tries each of them gets done, all in one process."""
     package = hostile(f"REACHES = {reaches!r}\n{first}\n{TRIES}", "text")
@@ -182,11 +190,20 @@ def test_a_reach_that_is_not_caught_ends_the_answer(engine: RuleEngine) -> None:
     ensure_served(engine)
 
 
-def test_takes_off_the_lock_of_python_and_meets_that_of_the_kernel(engine: RuleEngine) -> None:
-    """Who looks for the hook finds it; what it kept from reading is then read, and the filter of system calls still stands."""
-    assert achieved(engine, ["open('/etc/passwd')"], UNHOOK) == "open('/etc/passwd')"
+def test_takes_off_the_lock_of_python_and_meets_that_of_the_kernel(
+    engine: RuleEngine, tmp_path: Path
+) -> None:
+    """Who looks for the hook finds it; the list of files and the filter of system calls still stand."""
+    mine = tmp_path / "decisions.keys"
+    mine.write_bytes(b"k" * 32)
+    python = f"open({os.__file__!r})"
+    assert achieved(engine, [python, f"open({str(mine)!r})"], UNHOOK) == python
 
     reaches = [
+        "open('/etc/passwd')",
+        "open('/proc/self/environ')",
+        "import os; os.listdir('/etc')",
+        f"import os; os.listdir({str(tmp_path)!r})",
         "import _socket; _socket.socket()",
         "open('/tmp/rule-was-here', 'w')",
         "import os; os.open('/tmp/rule-was-here', os.O_CREAT)",
@@ -196,6 +213,7 @@ def test_takes_off_the_lock_of_python_and_meets_that_of_the_kernel(engine: RuleE
         "import os; os.execv('/bin/true', ['true'])",
         "import os; os.posix_spawn('/bin/true', ['true'], {})",
         "import os; os.rename('/tmp', '/rule-was-here')",
+        X32_MKDIR,
     ]
     assert achieved(engine, reaches, UNHOOK) == "nothing"
     assert not Path("/tmp/rule-was-here").exists()
@@ -239,4 +257,5 @@ def test_a_worker_that_was_killed_is_replaced(engine: RuleEngine) -> None:
 def test_the_kernel_locks_this_machine_has(engine: RuleEngine) -> None:
     ensure_served(engine)
 
-    assert all(worker.locks["system_calls"] for worker in engine._idle)
+    for lock in ("files", "system_calls"):
+        assert all(worker.locks[lock] for worker in engine._idle), lock

@@ -1,7 +1,7 @@
 """What is taken from a worker before it sees a package: network, files, other programs, memory and time without end.
 
-Three locks, each of which holds if the next is not to be had: the kernel's (a network namespace, a filter of system calls, resource
-limits), Python's (an audit hook that cannot be taken off), and the parent, who kills what does not answer in time.
+Three locks, each of which holds if the next is not to be had: the kernel's (a network namespace, a list of the files that may be
+read, a filter of system calls, resource limits), Python's (an audit hook that cannot be taken off), and the parent, who kills what does not answer in time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
+from sild.rule_engine.landlock import forbid_other_files
 from sild.rule_engine.seccomp import forbid_system_calls
 
 __all__ = ["limit_time", "lock"]
@@ -46,6 +47,10 @@ _HARMLESS = frozenset(
 """Audit events that a computation may raise. Every other is refused: also those that a later Python adds."""
 
 
+_SHARED_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+"""Where the system's loader looks for what a late import links to."""
+
+
 def lock(memory: int) -> dict[str, bool]:
     """For this process, for good. memory: bytes more than it has now.  Which of the kernel's locks are had."""
     network = _leave_network()
@@ -56,9 +61,11 @@ def lock(memory: int) -> dict[str, bool]:
         (resource.RLIMIT_NOFILE, 64),
     ):
         resource.setrlimit(limit, (most, most))
+    places = _readable()
+    listed = forbid_other_files((*places, *_SHARED_LIBRARIES))
     filtered = forbid_system_calls()
-    sys.addaudithook(_Hook())
-    return {"network_namespace": network, "system_calls": filtered}
+    sys.addaudithook(_Hook(places))
+    return {"network_namespace": network, "files": listed, "system_calls": filtered}
 
 
 def limit_time(seconds: float) -> None:
@@ -68,13 +75,18 @@ def limit_time(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
 
 
-class _Hook:
-    """Reading below where Python and its libraries lie is allowed: some import late."""
+def _readable() -> tuple[str, ...]:
+    """Directories where Python and its libraries lie, with a separator at the end: some import late."""
+    places = {sys.prefix, sys.base_prefix, *site.getsitepackages(), *sysconfig.get_paths().values()}
+    source = Path(__file__).resolve().parents[1]
+    return tuple(sorted({f"{Path(place).resolve()}{os.sep}" for place in (*places, str(source))}))
 
-    def __init__(self) -> None:
-        places = {sys.prefix, sys.base_prefix, *site.getsitepackages(), *sysconfig.get_paths().values()}
-        source = Path(__file__).resolve().parents[1]
-        self._places = tuple(f"{Path(place).resolve()}{os.sep}" for place in (*places, str(source)))
+
+class _Hook:
+    """Reading in `places` is allowed."""
+
+    def __init__(self, places: tuple[str, ...]) -> None:
+        self._places = places
         self._real = os.path.realpath
         self._harmless = _HARMLESS
 
