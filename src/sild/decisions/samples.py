@@ -141,7 +141,10 @@ def match_rate(
     algorithm: str | None = None,
     decision: UUID | str | None = None,
 ) -> MatchRate:
-    """Of all replays that were kept, or of those asked for."""
+    """Of all replays that were kept, or of those asked for. Of an algorithm each decision counts once, as it last came out:
+
+    whoever replays one a hundred times does not change the public figure.
+    """
     replays = tables.replays.c
     query = select(replays.result, func.count()).group_by(replays.result)
     if sample is not None:
@@ -151,5 +154,6 @@ def match_rate(
     if algorithm is not None:
         query = query.join(tables.records, tables.records.c.id == replays.record)
         query = query.where(tables.records.c.algorithm == algorithm)
+        query = query.where(replays.number.in_(select(func.max(replays.number)).group_by(replays.record)))
     found = {row[0]: row[1] for row in connection.execute(query)}
     return MatchRate(found.get("match", 0), found.get("mismatch", 0), found.get("impossible", 0))
