@@ -21,13 +21,13 @@ from sild.decisions import (
     BodyKeys,
     Checkpointer,
     DecisionStore,
-    Evidence,
+    Input,
     NightlyReplay,
     Outcome,
+    Secret,
     bundle_of,
     draw,
     fields_of,
-    inputs_of,
     match_rate,
     open_values,
     outcome_items,
@@ -35,6 +35,7 @@ from sild.decisions import (
     replay,
     run_sample,
     shred,
+    situation_of,
 )
 from sild.errors import CallerError
 from sild.pki import der
@@ -75,6 +76,22 @@ def evaluation(rules: RuleEngine, package: RulePackage) -> Evaluation:
     return rules.evaluate(package, SITUATION, OUTPUTS, at=AT)
 
 
+def facts_in(part: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(part, dict):
+        yield place, part
+        return
+    for name, inner in part.items():
+        yield from facts_in(inner, f"{place}/{name}" if place else name)
+
+
+def test_inputs_make_the_situation_that_the_rules_saw() -> None:
+    assert situation_of(facts_in(SITUATION)) == SITUATION
+    unknown = [("persons/x/income/2025-01", None), ("persons/y", True), ("what an official saw", "x")]
+    assert situation_of(unknown) == {"persons": {"x": {}, "y": {}}}, (
+        "somebody of whom nothing is known is there"
+    )
+
+
 class World:
     def __init__(self, directory: Path, package: RulePackage, evaluation: Evaluation) -> None:
         self.clock, self.root = SetClock(), Root()
@@ -85,8 +102,18 @@ class World:
         self.package, self.evaluation = package, evaluation
 
     def decide(self, case: str = "case-1", **changes: Any) -> str:
-        evidence = {"": Evidence(register="SILD/GOV/1/x", message_id="m-1", valid_at=AT, fetched_at=START)}
-        inputs = inputs_of(self.package, SITUATION, evidence)
+        inputs = [
+            Input(
+                name=name,
+                type="text",
+                value=Secret(secret=value),
+                register="SILD/GOV/1/x",
+                message_id="m-1",
+                valid_at=AT,
+                fetched_at=START,
+            )
+            for name, value in facts_in(SITUATION)
+        ]
         fields = fields_of(self.package, self.evaluation, inputs=inputs)
         outcome = Outcome(type="benefit", items=tuple(outcome_items(self.package, self.evaluation)))
         with self.store.engine.begin() as connection:

@@ -54,7 +54,7 @@ from sild.decisions.fields import (
     Unknown,
 )
 from sild.decisions.figures import Figures, figures_of
-from sild.decisions.from_rules import Evidence, counterfactuals_of, fields_of, inputs_of, outcome_items
+from sild.decisions.from_rules import counterfactuals_of, fields_of, outcome_items, situation_of
 from sild.decisions.nightly import NightlyReplay
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.replay import FindMessage, ReplayReport, RunsRules, Step, replay
@@ -87,7 +87,6 @@ __all__ = [
     "DecisionStore",
     "Delivery",
     "Draft",
-    "Evidence",
     "Figures",
     "FindMessage",
     "Finding",
@@ -131,7 +130,6 @@ __all__ = [
     "fields_of",
     "figures_of",
     "find_sample",
-    "inputs_of",
     "keep_replay",
     "load_algorithms",
     "match_rate",
@@ -145,6 +143,7 @@ __all__ = [
     "run_sample",
     "sha256_of",
     "shred",
+    "situation_of",
     "verifier_file",
     "verify_bundle",
 ]

@@ -6,10 +6,9 @@ The other way round a record's inputs make the situation again that the rules sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
 
 from sild.decisions.fields import (
     Counterfactual,
@@ -19,7 +18,6 @@ from sild.decisions.fields import (
     Reason,
     Rounding,
     RuleRef,
-    Sealed,
     Secret,
     Unknown,
 )
@@ -28,78 +26,12 @@ from sild.rules import Asked, Evaluation, RulePackage, reasons
 from sild.rules import Counterfactual as NeededChange
 
 __all__ = [
-    "Evidence",
     "asked_of",
     "counterfactuals_of",
     "fields_of",
-    "inputs_of",
     "outcome_items",
     "situation_of",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where a fact comes from; fields of `Input`."""
-
-    register: str | None = None
-    message_id: str | None = None
-    valid_at: date | None = None
-    fetched_at: datetime | None = None
-    asserted_by: Literal["register", "person", "model", "official"] = "register"
-    quality: str | None = None
-
-
-def inputs_of(
-    package: RulePackage,
-    situation: Mapping[str, Any],
-    evidence: Mapping[str, Evidence],
-    *,
-    sealed: bool = True,
-) -> list[Input]:
-    """Every known fact and role of a situation. evidence: by name of the input, or by its variable or role, or `""` for all else.
-
-    A fact without evidence raises KeyError: nothing enters a decision from nowhere.
-    """
-    found: list[Input] = []
-
-    def add(name: str, last: str, kind: str, value: Any) -> None:
-        source = next((evidence[key] for key in (name, last, "") if key in evidence), None)
-        if source is None:
-            raise KeyError(name)
-        found.append(
-            Input(
-                name=name,
-                type=kind,
-                value=Secret(secret=value) if sealed else value,
-                register=source.register,
-                message_id=source.message_id,
-                valid_at=source.valid_at,
-                fetched_at=source.fetched_at,
-                asserted_by=source.asserted_by,
-                quality=source.quality,
-            )
-        )
-
-    for plural, instances in situation.items():
-        for instance, said in instances.items():
-            if not said:
-                add(f"{plural}/{instance}", "", "instance", True)
-            for variable, by_period in said.items():
-                place = f"{plural}/{instance}/{variable}"
-                if isinstance(by_period, Mapping):
-                    kind = package.facts[variable].type
-                    for period, value in by_period.items():
-                        if value is not None:
-                            add(f"{place}/{period}", variable, kind, value)
-                else:
-                    add(
-                        place,
-                        variable,
-                        "role",
-                        [by_period] if isinstance(by_period, str) else list(by_period),
-                    )
-    return found
 
 
 def fields_of(package: RulePackage, evaluation: Evaluation, *, inputs: Sequence[Input]) -> dict[str, Any]:
@@ -181,22 +113,23 @@ def _is_fact(name: str, node: str) -> bool:
     return name.partition("/")[2] == node.replace("@", "/")
 
 
-def situation_of(record: DecisionRecord, opened: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
-    """The situation the rules saw, out of the record's inputs. opened: values by reference.
+def situation_of(facts: Iterable[tuple[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:  # JSON
+    """The situation of the rules (OpenFisca's form) out of facts: each the name of an input, its path there, and its value.
 
-    Raises KeyError with the reference of a sealed value that is not open.
+    None: nobody knows; who or what it is about is there, and the fact is not. Of `ENTITY/NAME` alone the value says nothing.
     """
     situation: dict[str, dict[str, dict[str, Any]]] = {}
-    for one in record.inputs:
-        plural, *rest = one.name.split("/")
-        if not rest:
+    for name, value in facts:
+        plural, *rest = name.split("/")
+        if not rest:  # of no instance: nothing that rules see
             continue
-        value = opened[one.value.sealed] if isinstance(one.value, Sealed) else one.value
-        instance = situation.setdefault(plural, {}).setdefault(rest[0], {})
-        if len(rest) == 2:
-            instance[rest[1]] = value
-        elif len(rest) == 3:
-            instance.setdefault(rest[1], {})[rest[2]] = value
+        instance, *rest = rest
+        place = situation.setdefault(plural, {}).setdefault(instance, {})
+        if not rest or value is None:
+            continue
+        for part in rest[:-1]:
+            place = place.setdefault(part, {})
+        place[rest[-1]] = value
     return situation
 
 

@@ -17,10 +17,7 @@ from typing import Any, Literal, Protocol
 
 from sild.decisions.bundle import render_bundle
 from sild.decisions.canonical import canonical_json
-from sild.decisions.fields import (
-    OutcomeItem,
-    Sealed,
-)
+from sild.decisions.fields import Input, OutcomeItem, Sealed
 from sild.decisions.from_rules import asked_of, situation_of
 from sild.decisions.record import DecisionRecord
 from sild.decisions.verifying import verify_bundle
@@ -162,7 +159,7 @@ def _inputs(
             verdict: Verdict = "unknown" if found is None else "holds" if found else "broken"
             said = {"unknown": "could not be asked", "holds": "has it", "broken": "does not have it"}[verdict]
             run.note(3, verdict, f"message {message}: the log of the {place} {said}")
-    return situation_of(record, opened)
+    return situation_of((one.name, _value(one, opened)) for one in record.inputs)
 
 
 def _compare(
@@ -193,7 +190,7 @@ def _compare(
     return {"node": name, "recorded": _node(recorded, name), "replayed": _node(evaluation.trace, name)}
 
 
-def _value(item: OutcomeItem, opened: Mapping[str, Any]) -> Any:
+def _value(item: Input | OutcomeItem, opened: Mapping[str, Any]) -> Any:
     return opened.get(item.value.sealed) if isinstance(item.value, Sealed) else item.value
 
 

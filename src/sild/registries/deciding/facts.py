@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
+from sild import decisions
 from sild.decisions import Input, Secret
 
 __all__ = ["KnownFact", "situation_of", "with_instances"]
@@ -56,19 +57,8 @@ def with_instances(facts: Sequence[KnownFact]) -> tuple[KnownFact, ...]:
     )
 
 
-def situation_of(facts: Iterable[KnownFact]) -> dict[str, Any]:  # JSON in OpenFisca's form
-    """The rules' situation: every path a nesting. A fact without a value leaves its instance there, and itself out."""
-    situation: dict[str, Any] = {}
-    for fact in facts:
-        *above, last = fact.path.split("/")
-        place = situation
-        for name in above[:2]:
-            place = place.setdefault(name, {})
-        if fact.type == "instance":
-            place.setdefault(last, {})
-        if fact.value is None or fact.type == "instance":
-            continue
-        for name in above[2:]:
-            place = place.setdefault(name, {})
-        place[last] = fact.value
-    return situation
+def situation_of(
+    facts: Iterable[KnownFact],
+) -> dict[str, dict[str, dict[str, Any]]]:  # JSON in OpenFisca's form
+    """What the rules see of them: as a replay makes it again of the record's inputs."""
+    return decisions.situation_of((fact.path, fact.value) for fact in facts)
