@@ -19,6 +19,8 @@ from sild.cases.actor import AUTOMATIC, STATE, Actor
 from sild.cases.ask_why import AskWhy
 from sild.cases.assistance import ASSISTANCE_OFFICE, Assistance
 from sild.cases.case import Case, Party, Taken
+from sild.cases.contest import Contest
+from sild.cases.decision_words import DecisionLine, worded
 from sild.cases.exchange import Exchange, XRoadExchange
 from sild.cases.ledger import SentMessage, Sighting
 from sild.cases.offline import Merged, NumberBlock, OfflineRecord
@@ -81,6 +83,8 @@ __all__ = [
     "CaseSystem",
     "CaseView",
     "ClockView",
+    "Contest",
+    "DecisionLine",
     "DeskItem",
     "DraftLine",
     "Effects",
@@ -124,4 +128,5 @@ __all__ = [
     "XRoadExchange",
     "load_models",
     "load_packs",
+    "worded",
 ]

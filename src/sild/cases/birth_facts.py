@@ -177,6 +177,9 @@ def results_of(case: Case) -> dict[str, Any]:
     for action, taken_from in _RESULTS.items():
         data = case.given(action)
         found |= {key: data[name] for key, name in taken_from.items() if data.get(name) not in (None, [])}
+    offered = case.given("OFFER").get("decision")
+    if offered is not None:
+        found["decisions"] = [["social", offered, "offer"]]
     silence = case.given("SILENCE") or case.given("REST")
     return {**found, "silence": silence["reason"]} if silence else found
 

@@ -127,6 +127,7 @@ class BirthFollow:
         ).json["items"]
         for offer in [offer for offer in offers if offer["child"] == child][-1:]:
             what = {"offer": offer["id"], "version": offer["version"], "state": offer["state"]}
+            what |= {"decision": offer.get("decision")}
             match offer["state"]:
                 case "open":
                     await act(work, "offered", "OFFER", what, case)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, insert
@@ -19,6 +20,7 @@ from sild.cases.assisted import AssistedMandates
 from sild.cases.by_calendar import Calendar
 from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
+from sild.cases.contest import contest_of
 from sild.cases.exchange import Exchange
 from sild.cases.ledger import Ledger, SentMessage, Sighting
 from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
@@ -326,6 +328,26 @@ class CaseSystem:
             case_id=case_id,
             role="person",
         )
+
+    async def contest(self, actor: Actor, register: str, record: Mapping[str, Any]) -> str:
+        """A case about one decision, for the person to say what is wrong; its id, again while it is open.
+
+        register: that decided.  record: as it gave it. Raises Refused (`contest_too_late`, `contested_already`).
+        """
+        known = self.known(actor)
+        today = self._parts.today()
+        opening = contest_of(register, record, actor.language, today)
+        case_id = derived_id("contest", known.acting_for, str(opening.data["decision"]))
+        for attempt in range(1, 100):
+            found = await asyncio.to_thread(self._parts.read, case_id)
+            if found is None:
+                break
+            if found.status != "WITHDRAWN":
+                if found.status in self._parts.processes["contest"].closed:
+                    raise Refused("this decision was contested, and answered", code="contested_already")
+                return case_id
+            case_id = derived_id("contest", known.acting_for, str(opening.data["decision"]), str(attempt))
+        return await self._acting.begin("contest", known, opening, case_id=case_id, role="person")
 
     # --- events
 

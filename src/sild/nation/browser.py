@@ -121,7 +121,7 @@ class _Reader(HTMLParser):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """url: where it is after redirects.  text: of the whole page, white space joined."""
+    """url: where it is after redirects.  text: of the whole page, white space joined.  body: as it came."""
 
     browser: Browser
     url: str
@@ -129,6 +129,7 @@ class Page:
     forms: Sequence[Form]
     links: Sequence[str]
     text: str
+    body: bytes = b""
 
     def form(self, action: str) -> Form:
         """The first form whose address has this in it. Raises PeerError when there is none."""
@@ -184,7 +185,7 @@ class Browser:
         reader = _Reader()
         reader.feed(body.decode(errors="replace"))
         text = " ".join("".join(reader.text).split())
-        return Page(self, url, status, reader.forms, reader.links, text)
+        return Page(self, url, status, reader.forms, reader.links, text, body)
 
     def _cookie_header(self, url: str) -> list[Header]:
         held = self._cookies.get(urlsplit(url).hostname or "", {})

@@ -46,7 +46,7 @@ DECISIONS = (
 )
 COMMON = ("GET /findUsage", "GET /description")
 """For the tracker, and for once-only: what a register holds, no screen may ask."""
-OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute")
+OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute", "GET /disputes/*")
 
 NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("hospital", "population"): ("POST /birth-notices", "POST /deaths"),

@@ -7,8 +7,12 @@ step yields what it saw, as the story of one exchange does.
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sild.errors import PeerError, PlatformError
@@ -18,6 +22,8 @@ from sild.nation.story import Step
 __all__ = ["Seen", "log_in", "screen_sent", "soon", "steps_of", "tell_birth"]
 
 T = TypeVar("T")
+CANNOT_TELL_ALL = 2
+"""Of the verifier: nothing is broken, and something cannot be told without certificates from elsewhere."""
 PATIENCE = 30.0
 """Seconds for what the registers do by themselves."""
 
@@ -44,6 +50,11 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
             journey.birth_is_registered,
             journey.bodies_act_by_themselves,
             journey.offer_is_accepted,
+            journey.decision_is_explained,
+            journey.decision_is_checked_again,
+            journey.evidence_holds_offline,
+            journey.decision_is_contested,
+            journey.official_upholds_it,
             journey.everyone_sees_who_looked,
             journey.official_sees_the_desk,
         )
@@ -76,6 +87,9 @@ class _Birth:
         people = {one["id"]: one for one in description["test_people"] if "id" in one}
         self._mother, self._father = people["check_mother"], people["check_father"]
         self._official = people["birth_official"]
+        self._fresh = people["social_contest_official"]
+        self._decision = ""
+        self._contest = ""
         self._mothers = Browser()
         self._fathers = Browser()
         self._case = ""
@@ -180,6 +194,88 @@ class _Birth:
         after = await screen_sent(page, answers)
         await self._shows("benefits are granted", "Benefits were granted")
         return "She chooses one, says where the money goes, and it is granted", {"receipt": after.url}
+
+    async def decision_is_explained(self) -> Seen:
+        page = await self._mothers.open(f"{self._portal}/decisions")
+
+        async def granted() -> str | None:
+            return (await page.go("/decisions")).link("/decisions/social/")
+
+        self._decision = await soon("the grant stands among her decisions", granted)
+        page = await page.go(self._decision)
+        wanted = ("What was decided", "The facts it rests on", "The last day", "Social Insurance Board")
+        if page.status != 200 or any(words not in page.text for words in wanted):
+            raise PeerError(f"the decision does not explain itself: {page.text[:500]}")
+        return (
+            "The decision says what was decided, why, from which facts, by which law, and until when it can be contested",
+            {"decision": page.url},
+        )
+
+    async def decision_is_checked_again(self) -> Seen:
+        page = await self._mothers.open(self._portal + self._decision)
+        page = await page.submit(page.form("/again"))
+        if "The outcome is the same" not in page.text:
+            raise PeerError(f"the replay does not give the same: {page.text[:500]}")
+        return "Decided again by the same rules from the same facts: byte for byte the same", {
+            "replay": page.url
+        }
+
+    async def evidence_holds_offline(self) -> Seen:
+        """By the verifier the portal gives away, in a process of its own, with nothing but the file."""
+        page = await self._mothers.open(self._portal + self._decision)
+        bundle = await page.go(f"{self._decision}/bundle")
+        program = await page.go("/decisions/verify_decision.py")
+        with tempfile.TemporaryDirectory() as directory:
+            paths = [Path(directory) / name for name in ("verify_decision.py", "bundle.json")]
+            for path, content in zip(paths, (program.body, bundle.body), strict=True):
+                path.write_bytes(content)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", *map(str, paths), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            said, _ = await process.communicate()
+        if process.returncode not in (0, CANNOT_TELL_ALL):
+            raise PeerError(f"the evidence does not hold: {said.decode()[-500:]}")
+        return (
+            "Its evidence is downloaded, and the verifier, one file that needs no network, finds nothing broken",
+            {"verified by": program.url, "bundle": f"{len(bundle.body)} bytes"},
+        )
+
+    async def decision_is_contested(self) -> Seen:
+        page = await self._mothers.open(self._portal + self._decision)
+        page = await page.submit(page.form("/wrong"))
+        self._contest = page.url.partition("/cases/")[2].split("/")[0]
+        answers = {"f.line": "person", "f.statement": "I want a person to look at it.", "do": "CONTEST"}
+        after = await screen_sent(page, answers)
+        return "She says that a person should look at it: the contest is on its way", {"receipt": after.url}
+
+    async def official_upholds_it(self) -> Seen:
+        browser = Browser()
+        await log_in(browser, self._portal, self._fresh, official=True)
+        desk = f"{self._portal}/desk/cases/{self._contest}"
+        for screen, answers in (
+            ("contest.look", {"f.view": "The facts give the amounts of the law.", "do": "LOOK"}),
+            ("contest.desk", {"f.reasons": "The amounts are those of the law.", "do": "UPHOLD"}),
+        ):
+
+            async def waits(screen: str = screen) -> Page | None:
+                page = await browser.open(desk)
+                link = page.link(f"/screens/{screen}")
+                return None if link is None else await page.go(link)
+
+            page = await soon(f"{screen} waits at the desk", waits)
+            await screen_sent(page, answers)
+
+        async def told() -> Page | None:
+            page = await self._mothers.open(f"{self._portal}/cases/{self._contest}")
+            return (
+                page if "The decision stands" in page.text and "The amounts are those" in page.text else None
+            )
+
+        page = await soon("she reads the answer", told)
+        return (
+            "An official who had no part in it looks at the facts first, then upholds it with reasons; she reads them",
+            {"contest": page.url, "answered by": self._fresh["name"]},
+        )
 
     async def everyone_sees_who_looked(self) -> Seen:
         page = await self._mothers.open(f"{self._portal}/who-looked")

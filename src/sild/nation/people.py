@@ -15,6 +15,8 @@ __all__ = ["TOWN", "OfficialRole", "TestPerson", "find_test_people"]
 
 MUNICIPALITY = "70000005"
 TARTU = "0793"
+CONTESTED = {"social": "70000004", "insurance": "70000003", "education": "70000005"}
+"""Bodies whose decisions officials answer contests of."""
 TOWN = {"EE": TARTU, "VN": "00070"}
 """Where the desks of the demonstration are: Tartu, and the ward of Hoàn Kiếm."""
 
@@ -72,6 +74,9 @@ GOOD_FOR: Mapping[str, str] = {
     "residence_official": "registers residences at the desk of Tartu",
     "assistance_official": "answers what the assistant could not",
     "kindergarten_official": "plans kindergarten places at the desk of Tartu, and sees what a model says after their own number",
+    "social_contest_official": "answers contests of family benefits; had no part in any",
+    "insurance_contest_official": "answers contests of health insurance",
+    "education_contest_official": "answers contests of kindergarten places",
     "vn_birth_official": "registers births at the desk of Hoàn Kiếm",
     "vn_residence_official": "registers residences at the desk of Hoàn Kiếm",
 }
@@ -126,6 +131,10 @@ class _Search:
         planner = self._first(partial(self._clerk, "EE"))
         if planner is not None:
             yield "kindergarten_official", planner
+        for body in CONTESTED:
+            official = self._first(partial(self._clerk, "EE"))
+            if official is not None:
+                yield f"{body}_contest_official", official
 
     def _of_estonia_alone(self) -> Iterator[tuple[str, SyntheticPerson]]:
         for role, wanted in (
@@ -214,6 +223,8 @@ def _shown(role: str, person: SyntheticPerson) -> TestPerson:
         matter = role.removeprefix("vn_").removesuffix("_official")
         place = "state" if matter == "assistance" else TOWN[person.country]
         authority = f"{matter}@{place}"
+        if matter.endswith("_contest"):
+            authority = f"contest@{CONTESTED[matter.removesuffix('_contest')]}"
         official = OfficialRole(role, MUNICIPALITY, authority)
     home = person.home
     return TestPerson(

@@ -106,6 +106,9 @@ class PortalCases:
     async def ask_official(self, actor: Actor, turns: Sequence[tuple[str, str]], *, key: str) -> str:
         return await self._cases.ask_official(actor, turns, key=key)
 
+    async def contest(self, actor: Actor, register: str, record: Mapping[str, Any]) -> str:
+        return await self._cases.contest(actor, register, record)
+
     async def proofs(self) -> Mapping[str, Proof]:
         return {
             proof.service: Proof(proof.last_case, proof.closed, proof.median_days)

@@ -21,8 +21,10 @@ from sild.clock import Clock, system_clock
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.http1 import AnyTls
 from sild.portal.account import Account, to_login
+from sild.portal.algorithms import AlgorithmPages
 from sild.portal.app_files import AppFiles
 from sild.portal.assistant import AssistantPages
+from sild.portal.decisions import DecisionPages
 from sild.portal.desk import DeskPages
 from sild.portal.dialogues import Dialogues
 from sild.portal.edge import Call, read_call, secure
@@ -104,6 +106,16 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("POST", "/inbox/{notice}", _P, "person.open_notice"),
         ("GET", "/my-data", _P, "my_data.show"),
         ("POST", "/my-data/wrong", _P, "my_data.wrong"),
+        ("GET", "/decisions", _P, "decisions.listed"),
+        ("GET", "/decisions/verify_decision.py", _E, "decisions.verifier"),
+        ("GET", "/decisions/{register}/{decision}", _P, "decisions.one"),
+        ("POST", "/decisions/{register}/{decision}/again", _P, "decisions.again"),
+        ("GET", "/decisions/{register}/{decision}/bundle", _P, "decisions.bundle"),
+        ("POST", "/decisions/{register}/{decision}/wrong", _P, "decisions.wrong"),
+        ("GET", "/algorithms", _E, "algorithms.listed"),
+        ("GET", "/algorithms/{algorithm}.json", _E, "algorithms.exported"),
+        ("GET", "/algorithms/{algorithm}", _E, "algorithms.one"),
+        ("GET", "/open-data/contests.json", _E, "algorithms.contests"),
         ("GET", "/who-looked", _P, "tracker.show"),
         ("GET", "/who-looked/statement", _P, "tracker.statement"),
         ("GET", "/who-looked/evidence/{entry}", _P, "tracker.evidence"),
@@ -187,6 +199,8 @@ class Portal:
             "desk_screens": ScreenPages(pages, cases, receipts, desk=True),
             "receipts": receipts,
             "my_data": MyData(pages, exchange, receipts, settings),
+            "decisions": DecisionPages(pages, cases, exchange, settings),
+            "algorithms": AlgorithmPages(pages, exchange, settings, clock),
             "tracker": Tracker(
                 pages, cases, receipts, evidence=evidence, key=statements, url=settings.url, clock=clock
             ),
@@ -302,7 +316,7 @@ def portal_app(
 _STATUS = {
     "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413, "too_many": 429,
     "already_done": 409, "too_late": 409, "case_closed": 409, "key_reused": 409, "mandate_ended": 403,
-    "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_live_case": 403,
+    "contest_too_late": 409, "contested_already": 409, "contest_from_decision": 409, "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_live_case": 403,
     "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403,
 }  # fmt: skip
 

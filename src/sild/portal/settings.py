@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from sild.settings import Settings
 
-__all__ = ["FactSource", "Office", "PortalSettings"]
+__all__ = ["DecisionSource", "FactSource", "Office", "PortalSettings"]
 
 
 class FactSource(Settings):
@@ -22,6 +22,18 @@ class FactSource(Settings):
     title: dict[str, str]  # by language
     path: str = "/persons/{person}/facts"
     dispute_path: str | None = "/facts/{fact}/dispute"  # None: it takes no disputes
+
+
+class DecisionSource(Settings):
+    """A register that decides, and shows people what it decided about them."""
+
+    subsystem: str  # GOV/70000004/social
+    title: dict[str, str]  # by language
+
+    @property
+    def name(self) -> str:
+        """In addresses: `social`."""
+        return self.subsystem.rpartition("/")[2]
 
 
 class Office(Settings):
@@ -51,6 +63,7 @@ class PortalSettings(Settings):
     time_zone: str = "Europe/Tallinn"
     offices: tuple[Office, ...] = ()
     fact_sources: tuple[FactSource, ...] = ()
+    decision_sources: tuple[DecisionSource, ...] = ()
     bodies: dict[str, dict[str, str]] = Field(
         default={}
     )  # names by language: of a member `GOV/70000002`, or a subsystem
@@ -67,7 +80,6 @@ class PortalSettings(Settings):
     push_contact: str = "mailto:portal@example.org"  # for the push services (RFC 8292 2.1)
     private_push_services: bool = False  # push to addresses inside the own network; tests alone
     certificate_authorities: Path | None = None  # PEM, for the issuer's TLS; none: the system's
-
     assistant_gateway_url: str | None = None  # of `sild ai-gateway`; none: quotes alone
     assistant_gateway_key_file: Path | None = None  # its first line
 

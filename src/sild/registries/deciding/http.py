@@ -73,10 +73,15 @@ class DecisionLines(Model):
 
 
 class OpenedDecision(Model):
-    """record: fields 1 to 12; `values`: of what is sealed in it, by reference, for those who may see it."""
+    """record: fields 1 to 12; `values`: of what is sealed in it, by reference, for those who may see it (`opened`).
+
+    took_part: whether the one acting was among those who decided; then another answers a contest of it.
+    """
 
     record: dict[str, Any]
     values: dict[str, Any]
+    opened: bool
+    took_part: bool
     superseded_by: str | None
 
 
@@ -123,11 +128,14 @@ def _add_reading(app: FastAPI, deciding: Deciding) -> None:
     def get_decision(decision: DecisionId, usage: PersonalUsage) -> OpenedDecision:
         with deciding.kernel.used("getDecision", usage) as use:
             found = store.find(use.connection, decision)
+            opened = _may_open(deciding, use, found)
             return OpenedDecision(
                 record=exported(use.connection, found),
                 values={ref: one.value for ref, one in open_values(store, use.connection, decision).items()}
-                if _may_open(deciding, use, found)
+                if opened
                 else {},
+                opened=opened,
+                took_part=_acting(deciding, use) in {step.official for step in found.record.human},
                 superseded_by=store.superseded_by(use.connection, decision),
             )
 
@@ -207,6 +215,11 @@ def _is_subject(deciding: Deciding, use: Use, record: DecisionRecord) -> bool:
         return False
     use.concerns(code)
     return True
+
+
+def _acting(deciding: Deciding, use: Use) -> str | None:
+    """Pseudonym of the person acting; None: a machine asks."""
+    return None if use.usage.actor is None else deciding.store.pseudonym(use.usage.actor)
 
 
 def _line(deciding: Deciding, use: Use, record: DecisionRecord) -> DecisionLine:

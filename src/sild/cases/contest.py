@@ -1,0 +1,414 @@
+"""Contest: a person says which line of a decision is wrong; an official who had no part in it answers by a day, with reasons.
+
+    OPENED ──CONTEST──▶ SENT ──DISPUTE──▶ FACT ──SETTLE──▶ READY ──LOOK──▶ LOOKED ──UPHOLD──▶ UPHELD ──END──▶ CLOSED
+                          ├──────BEGIN──────────────────────▲                  └──OVERTURN──▶ OVERTURNED ──SUPERSEDE──▶ CLOSED
+                          └──REFUSE──▶ REFUSED
+
+The register that decided is told first: it knows until when it can be contested, and refuses what is too late. A wrong fact goes to
+the register that keeps it, and the case waits for its answer. The official sees the facts and the person's words without what was
+decided, writes down what they make of it, and only then sees the decision and answers (DECISIONS.md, section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+from urllib.parse import quote
+
+from sild.cases.actor import Actor
+from sild.cases.birth_work import act
+from sild.cases.case import Case, Taken
+from sild.cases.decision_words import DecisionLine, Worded, worded
+from sild.cases.process import (
+    OPENED,
+    Asking,
+    Effects,
+    Given,
+    Job,
+    JobFunction,
+    NewNotice,
+    Opening,
+    Process,
+    Rule,
+    Waiting,
+    Work,
+)
+from sild.cases.refusals import Refused
+from sild.cases.views import FactLine, Options
+from sild.catalogue import Defect, Screen
+from sild.errors import CallerError
+from sild.i18n import format_day
+from sild.rules import RulePackage, load_packages
+
+__all__ = ["Contest", "contest_of"]
+
+STAFF = ("official", "supervisor")
+BASIS = "HMS § 71"
+AGAIN = timedelta(days=1)
+"""How often a register is asked whether a fact was settled or a newer decision made."""
+TRIES = 30
+LINES = ("fact", "missing_fact", "rule", "circumstances", "person")
+
+
+def contest_of(register: str, record: Mapping[str, Any], language: str, today: date) -> Opening:
+    """register: that decided, `GOV/70000004/social`.  record: of the decision, as the register gave it to one it is about.
+
+    Raises Refused (`contest_too_late`), CallerError (`bad_decision`).
+    """
+    try:
+        remedy = record["remedy"]
+        until = None if remedy is None else date.fromisoformat(remedy["deadline"])
+        data = {
+            "decision": str(record["id"]),
+            "register": register,
+            "step": str(record["step"]),
+            "until": None if until is None else until.isoformat(),
+            "language": language,
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise CallerError("not a decision record", code="bad_decision") from error
+    if until is not None and today > until:
+        raise Refused(f"it could be contested until {until}", code="contest_too_late")
+    return Opening(office=f"contest@{register.split('/')[1]}", data=data)
+
+
+class Contest(Process):
+    service = "contest"
+    opener = "person"
+    rules = (
+        Rule("CONTEST", by=("person",), when=(OPENED,), to="SENT", screen="contest.statement", once="case"),
+        Rule("WITHDRAW", by=("person",), when=(OPENED,), to="WITHDRAWN", screen="contest.statement"),
+        Rule("REFUSE", by=("state",), when=("SENT",), to="REFUSED"),
+        Rule("BEGIN", by=("state",), when=("SENT",), to="READY"),
+        Rule("DISPUTE", by=("state",), when=("SENT",), to="FACT"),
+        Rule("ASK_AGAIN", by=("state",), when=("FACT", "OVERTURNED")),
+        Rule("SETTLE", by=("state",), when=("FACT",), to="READY"),
+        Rule("REMIND", by=("state",), when=("READY", "LOOKED", "FACT"), once="case"),
+        Rule("LOOK", by=STAFF, when=("READY", "LOOKED"), to="LOOKED", screen="contest.look", decides=True),
+        Rule("UPHOLD", by=STAFF, when=("LOOKED",), to="UPHELD", screen="contest.desk", decides=True),
+        Rule("OVERTURN", by=STAFF, when=("LOOKED",), to="OVERTURNED", screen="contest.desk", decides=True),
+        Rule("END", by=("state",), when=("UPHELD", "OVERTURNED"), once="case"),
+        Rule("CLOSE", by=("state",), when=("OVERTURNED",), to="CLOSED"),
+        Rule("SUPERSEDE", by=("state",), when=("OVERTURNED",), to="CLOSED"),
+    )
+    waiting = (
+        Waiting("contest.statement", "person", (OPENED,)),
+        Waiting("contest.look", "official", ("READY",), deadline="contest.answer"),
+        Waiting("contest.look", "official", ("LOOKED",), optional=True),
+        Waiting("contest.desk", "official", ("LOOKED",)),
+    )
+    closed = ("CLOSED", "REFUSED", "WITHDRAWN")
+
+    async def opening(self, actor: Actor, asking: Asking) -> Opening:
+        """It is begun from a decision (`contest_of`), never from nothing."""
+        raise Refused("open the decision, and say there what is wrong", code="contest_from_decision")
+
+    def status(self, status: str, taken: Taken, before: Case) -> str:
+        if taken.name == "END":
+            return "CLOSED" if status == "UPHELD" else status
+        return super().status(status, taken, before)
+
+    # --- the person
+
+    async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
+        found = await self._decision(case, actor.language, asking)
+        if found is None:
+            return {"facts": ()}
+        lines = [(line.name[:200], f"{_named(line)}: {_said(line, actor.language)}") for line in found.facts]
+        return {"facts": lines}
+
+    async def check(
+        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> Given:
+        match rule.name:
+            case "CONTEST":
+                if (
+                    values["line"] == "fact"
+                    and not values.get("fact")
+                    and await self._has_facts(case, asking)
+                ):
+                    return Given(values, (Defect("fact", "missing"),))
+                due = asking.profile.deadline("contest.answer", asking.now.date())
+                return Given({**values, "due": due.isoformat()})
+            case "LOOK":
+                await self._ensure_fresh(case, actor, asking)
+            case "UPHOLD" | "OVERTURN":
+                await self._ensure_fresh(case, actor, asking)
+                if not _looked(case, actor):
+                    raise Refused("first the facts, then the decision", code="own_view_first")
+        return Given(values)
+
+    async def _has_facts(self, case: Case, asking: Asking) -> bool:
+        found = await self._decision(case, "en", asking)
+        return found is not None and bool(found.facts)
+
+    async def _ensure_fresh(self, case: Case, actor: Actor, asking: Asking) -> None:
+        """Nobody answers for what they decided. Raises Refused (`conflict_of_interest`, `register_down`)."""
+        register = case.data["register"]
+        answer = await asking.get(register, f"/decisions/{case.data['decision']}", basis=BASIS)
+        if answer is None:
+            raise Refused(f"{register} does not answer", code="register_down", register=register)
+        if answer.json["took_part"]:
+            raise Refused("you took part in the decision: somebody else answers", code="conflict_of_interest")
+
+    def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
+        """The decision waits for who has looked at the facts; another may begin anew, with the facts."""
+        if waiting.screen != "contest.desk":
+            return True
+        return any(taken.person == person for taken in case.all("LOOK"))
+
+    # --- what follows
+
+    def after(self, case: Case, taken: Taken) -> Effects:
+        person = case.persons("person")[0]
+        match taken.name:
+            case "CONTEST":
+                morning = date.fromisoformat(taken.data["due"]) + timedelta(days=1)
+                late = datetime.combine(morning, time(0), tzinfo=taken.at.tzinfo)
+                return Effects(jobs=(Job("tell"), Job("remind", at=late)))
+            case "REFUSE":
+                why = "late" if taken.data["reason"] == "too_late" else "refused"
+                return Effects(notices=(NewNotice(person, f"contest.told_{why}"),), cancel_jobs=("remind",))
+            case "DISPUTE":
+                return Effects(
+                    notices=(NewNotice(person, "contest.told_fact"),),
+                    jobs=(Job("settled", at=taken.at + AGAIN, key=str(taken.seq)),),
+                )
+            case "ASK_AGAIN":
+                kind = "settled" if case.status == "FACT" else "newer"
+                return Effects(jobs=(Job(kind, at=taken.at + AGAIN, key=str(taken.seq)),))
+            case "REMIND":
+                return Effects(notices=(NewNotice(person, "contest.told_reminded"),))
+            case "UPHOLD" | "OVERTURN":
+                outcome = "upheld" if taken.name == "UPHOLD" else "overturned"
+                return Effects(
+                    jobs=(Job("end", {"overturned": taken.name == "OVERTURN", "official": taken.person}),),
+                    notices=(NewNotice(person, f"contest.told_{outcome}"),),
+                    cancel_jobs=("remind",),
+                )
+            case "SUPERSEDE":
+                return Effects(notices=(NewNotice(person, "contest.told_newer"),))
+        return Effects()
+
+    def jobs(self) -> Mapping[str, JobFunction]:
+        return {
+            "tell": self.tell,
+            "settled": self.settled,
+            "remind": self.remind,
+            "end": self.end,
+            "newer": self.newer,
+        }
+
+    async def tell(self, work: Work) -> None:
+        """The register that decided hears of it, and counts it; a wrong fact goes to the register that keeps it."""
+        case = _case(work)
+        said, person = case.given("CONTEST"), case.persons("person")[0]
+        path = f"/decisions/{case.data['decision']}/contests"
+        body = {"contest": case.id, "line": said["line"]}
+        try:
+            await work.call("tell", case.data["register"], "POST", path, body, basis=BASIS, acting=person)
+        except CallerError as refusal:
+            await act(work, "refused", "REFUSE", {"reason": refusal.code.rpartition(".")[2]})
+            return
+        if said["line"] == "fact" and said.get("fact"):
+            opened = await self._dispute(work, case, person)
+            if opened is not None:
+                await act(work, "disputed", "DISPUTE", opened)
+                return
+        await act(work, "begun", "BEGIN", {})
+
+    async def _dispute(self, work: Work, case: Case, person: str) -> Mapping[str, Any] | None:
+        """Where the person themselves may dispute this fact, and there is but one it can be; otherwise the official sees to it."""
+        said = case.given("CONTEST")
+        path = f"/decisions/{case.data['decision']}"
+        try:
+            answer = await work.call(
+                "decision", case.data["register"], "GET", path, basis=BASIS, acting=person
+            )
+            record = answer.json["record"]
+            found = self._worded(answer.json, "en")
+            line = next((one for one in found.facts if one.name == said["fact"]), None)
+            package = _packages().get((record.get("rules") or {}).get("sha256", ""))
+            variable = said["fact"].split("/")[2]
+            spec = None if package is None else package.facts.get(variable)
+            if line is None or spec is None or not line.register:
+                return None
+            facts = await work.call(
+                "facts", line.register, "GET", f"/persons/{quote(person, safe='')}/facts", basis=BASIS,
+                acting=person, within=timedelta(minutes=1),
+            )  # fmt: skip
+            fitting = [one for one in facts.json["items"] if one.get("concept") == spec.concept]
+            if len(fitting) != 1:
+                return None
+            path = f"/facts/{fitting[0]['fact']}/dispute"
+            body = {"reason": said["statement"][:1000]}
+            dispute = await work.call(
+                "dispute", line.register, "POST", path, body, basis=BASIS, acting=person
+            )
+            return {"register": line.register, "dispute": dispute.json["id"]}
+        except (CallerError, KeyError, IndexError, TypeError):
+            return None
+
+    async def settled(self, work: Work) -> None:
+        """Whether the register has corrected the fact, or said why it stands."""
+        case = _case(work)
+        asked = case.given("DISPUTE")
+        path = f"/disputes/{quote(asked['dispute'], safe='')}"
+        try:
+            answer = await work.call("ask", asked["register"], "GET", path, basis=BASIS)
+            state = str(answer.json["state"])
+        except CallerError:
+            state = "UNKNOWN"
+        if state == "OPEN" and len(case.all("ASK_AGAIN")) < TRIES:
+            await act(work, "again", "ASK_AGAIN", {})
+        else:
+            await act(work, "settled", "SETTLE", {"state": state})
+
+    async def remind(self, work: Work) -> None:
+        """Its day is over: the person is told, and the desk shows it as late."""
+        await act(work, "reminded", "REMIND", {})
+
+    async def end(self, work: Work) -> None:
+        """The register counts how it ended, and hears it from the official."""
+        case = _case(work)
+        overturned = bool(work.arguments["overturned"])
+        path = f"/decisions/{case.data['decision']}/contests/{case.id}/end"
+        body = {"overturned": overturned}
+        official = str(work.arguments["official"])
+        await work.call("end", case.data["register"], "POST", path, body, basis=BASIS, acting=official)
+        await act(work, "ended", "END", {})
+        if overturned:
+            await self.newer(work)
+
+    async def newer(self, work: Work) -> None:
+        """Whether the body has decided anew."""
+        case = _case(work)
+        path = f"/decisions/{case.data['decision']}"
+        answer = await work.call("newer", case.data["register"], "GET", path, basis=BASIS)
+        found = answer.json["superseded_by"]
+        if found is not None:
+            await act(work, "found", "SUPERSEDE", {"decision": found})
+        elif len(case.all("ASK_AGAIN")) < TRIES:
+            await act(work, "again", "ASK_AGAIN", {})
+        else:
+            await act(work, "close", "CLOSE", {})
+
+    # --- what people see
+
+    async def facts(
+        self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
+    ) -> Sequence[FactLine] | None:
+        """decision: what it rests on, and the person's words; outcome: what was decided, for who has said what the facts say."""
+        if of not in ("decision", "outcome") or (of == "outcome" and not _looked(case, actor)):
+            return ()
+        register = case.data["register"]
+        found = await self._decision(case, actor.language, asking)
+        if found is None:
+            return [FactLine(f"contest.{of}", of, None, "register_down", register=register)]
+        if of == "outcome":
+            return [
+                *(FactLine("contest.outcome", of, f"{_named(one)}: {_said(one, actor.language)}") for one in found.outcome),
+                *(FactLine("contest.reason", of, f"{text} ({article})") for text, article in dict.fromkeys(found.reasons)),
+            ]  # fmt: skip
+        said = case.given("CONTEST")
+        lines = [
+            FactLine("contest.line", of, _LINE[said["line"]].get(actor.language)) if said else None,
+            FactLine("contest.statement", of, said["statement"]) if said else None,
+            *(
+                FactLine("contest.settled", of, _SETTLED.get(one.data["state"], _SETTLED["UNKNOWN"]).get(actor.language))
+                for one in case.all("SETTLE")
+            ),
+            FactLine("contest.language", of, _LANGUAGES.get(case.data["language"], case.data["language"])),
+            *(
+                FactLine(
+                    "contest.disputed" if said and one.name == said.get("fact") else "contest.fact",
+                    of,
+                    f"{_named(one)}: {_said(one, actor.language)}",
+                    register=one.register,
+                    valid_from=one.on or None,
+                )
+                for one in found.facts
+            ),
+            *(
+                FactLine("contest.fact", of, f"{one.label} ({one.count}): ?", register=one.asked_of)
+                for one in found.unknowns
+            ),
+        ]  # fmt: skip
+        return [line for line in lines if line is not None]
+
+    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+        answer = case.last("UPHOLD") or case.last("OVERTURN")
+        decisions = [[case.data["register"].rpartition("/")[2], case.data["decision"], "contested"]]
+        if case.has("SUPERSEDE"):
+            decisions.append([decisions[0][0], case.given("SUPERSEDE")["decision"], "newer"])
+        found: dict[str, Any] = {"decisions": decisions} if role == "person" else {}
+        if answer is not None:
+            found |= {"answer": answer.name.lower(), "reasons": answer.data["reasons"]}
+        if case.has("REFUSE"):
+            found["refusal"] = case.given("REFUSE")["reason"]
+        return found
+
+    async def _decision(self, case: Case, language: str, asking: Asking) -> Worded | None:
+        """In the reader's language; None: the register does not answer."""
+        answer = await asking.get(case.data["register"], f"/decisions/{case.data['decision']}", basis=BASIS)
+        return None if answer is None else self._worded(answer.json, language)
+
+    def _worded(self, opened: Mapping[str, Any], language: str) -> Worded:
+        record = opened["record"]
+        package = _packages().get((record.get("rules") or {}).get("sha256", ""))
+        return worded(record, opened["values"], package, language)
+
+
+@cache
+def _packages() -> Mapping[str, RulePackage]:
+    with as_file(files("sild") / "packs") as directory:
+        return load_packages(directory)
+
+
+def _case(work: Work) -> Case:
+    assert work.case is not None
+    return work.case
+
+
+def _looked(case: Case, actor: Actor) -> bool:
+    return any(taken.person == actor.person for taken in case.all("LOOK"))
+
+
+def _named(line: DecisionLine) -> str:
+    return " ".join(part for part in (line.label, f"({line.who})" if line.who else "", line.period) if part)
+
+
+def _said(line: DecisionLine, language: str) -> str:
+    """Plain, for a line of text."""
+    if line.is_sealed:
+        return "—"
+    if line.value is None:
+        return "?"
+    if isinstance(line.value, bool):
+        return _YES_NO[line.value].get(language, "")
+    if line.kind == "date":
+        return format_day(date.fromisoformat(line.value), language)
+    return f"{line.value} {line.currency}".strip()
+
+
+_YES_NO = {True: {"et": "jah", "vi": "có", "en": "yes"}, False: {"et": "ei", "vi": "không", "en": "no"}}
+_LANGUAGES = {"et": "eesti", "vi": "Tiếng Việt", "en": "English"}
+_LINE: Mapping[str, Mapping[str, str]] = {
+    "fact": {"et": "Fakt on vale", "vi": "Một dữ kiện sai", "en": "A fact is wrong"},
+    "missing_fact": {"et": "Mõni fakt puudub", "vi": "Thiếu một dữ kiện", "en": "A fact is missing"},
+    "rule": {"et": "Reegel on vale", "vi": "Quy tắc sai", "en": "The rule is wrong"},
+    "circumstances": {
+        "et": "Minu olukord on teistsugune",
+        "vi": "Hoàn cảnh của tôi khác",
+        "en": "My circumstances are special",
+    },
+    "person": {"et": "Soovin, et otsustaks inimene", "vi": "Tôi muốn người quyết định", "en": "A person should decide"},
+}  # fmt: skip
+_SETTLED: Mapping[str, Mapping[str, str]] = {
+    "CORRECTED": {"et": "Fakt parandati", "vi": "Dữ kiện đã được sửa", "en": "The fact was corrected"},
+    "REFUSED": {"et": "Register jäi fakti juurde", "vi": "Cơ quan giữ nguyên dữ kiện", "en": "The register says the fact stands"},
+    "UNKNOWN": {"et": "Register ei vastanud", "vi": "Cơ quan chưa trả lời", "en": "The register has not answered"},
+}  # fmt: skip

@@ -1,0 +1,176 @@
+"""The public register of algorithms: what decides or helps to, with figures asked of the registers while one looks; open data of it.
+
+Entries are `packs/*/algorithms/*.yaml`; their forms for other registers (MinBZK 1.0.0, ATRS 3) are made of the same. Of contests
+only counts are told, and none below `SMALLEST`: a small group could be somebody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from importlib.resources import as_file, files
+from typing import Any
+
+from babel.numbers import format_decimal
+from starlette.responses import JSONResponse, Response
+
+from sild.cases import AUTOMATIC
+from sild.clock import Clock
+from sild.decisions import AlgorithmEntry, Figures, atrs_json, load_algorithms, minbzk_json
+from sild.errors import CallerError, PlatformError
+from sild.portal.pages import Pages
+from sild.portal.ports import Exchange
+from sild.portal.settings import PortalSettings
+from sild.portal.visit import Visit
+from sild.telemetry import get_logger
+
+__all__ = ["SMALLEST", "AlgorithmPages"]
+
+log = get_logger("portal")
+
+SMALLEST = 5
+KEPT = timedelta(minutes=1)
+"""How long figures stand before the registers are asked again; everybody may look, as often as they like."""
+PATIENCE_SECONDS = 5.0
+BASIS = "EU 2024/1689 71"
+COUNTS = ("decisions", "automatic", "overridden", "with_unknowns", "contested", "contests_open", "overturned",
+          "superseded", "replays_matched", "replays_mismatched", "replays_impossible")  # fmt: skip
+SHOWN = ("automatic", "override", "unknown", "contest", "overturn", "replay_match")
+
+
+class AlgorithmPages:
+    def __init__(self, pages: Pages, exchange: Exchange, settings: PortalSettings, clock: Clock) -> None:
+        self._pages = pages
+        self._exchange = exchange
+        self._sources = settings.decision_sources
+        self._url = settings.url
+        self._clock = clock
+        self._known: dict[str, tuple[datetime, Figures | None, tuple[str, ...]]] = {}
+        with as_file(files("sild") / "packs") as directory:
+            self._entries = load_algorithms(directory)
+
+    async def listed(self, visit: Visit) -> Response:
+        rows = await asyncio.gather(*(self._row(entry) for entry in self._entries.values()))
+        return self._pages.page(visit, "algorithms.html", {"rows": rows})
+
+    async def one(self, visit: Visit) -> Response:
+        entry = self._find(visit)
+        figures, silent = await self._figures(entry.id)
+        values = {
+            "entry": entry,
+            "figures": None if figures is None else figures.to_json(),
+            "shares": SHOWN,
+            "silent": silent,
+            "sections": ("purpose_and_impact", "considerations", "human_intervention", "rights", "appeals", "data",
+                         "technical_operation", "risk_management", "oversight"),
+            "percent": lambda text: f"{format_decimal(Decimal(text), '0.0', locale=visit.language)} %",
+            "in_language": lambda words: words.in_language(visit.language),
+        }  # fmt: skip
+        return self._pages.page(visit, "algorithm.html", values)
+
+    async def exported(self, visit: Visit) -> Response:
+        """format: `minbzk` or `atrs`."""
+        entry = self._find(visit)
+        match visit.call.query.get("format", "minbzk"):
+            case "minbzk":
+                found = minbzk_json(entry, visit.language, source_link=f"{self._url}/algorithms/{entry.id}")
+            case "atrs":
+                figures, _silent = await self._figures(entry.id)
+                found = atrs_json(entry, visit.language, figures=figures)
+            case _:
+                raise CallerError("format is minbzk or atrs", code="not_found")
+        return JSONResponse(found, headers={"Cross-Origin-Resource-Policy": "cross-origin"})
+
+    async def contests(self, _visit: Visit) -> Response:
+        """Counts by algorithm. null: fewer than `suppressed_below`, or (with `registers_silent`) not known now."""
+        rows = await asyncio.gather(*(self._row(entry) for entry in self._entries.values()))
+        told = {
+            "suppressed_below": SMALLEST,
+            "at": self._clock().isoformat(),
+            "algorithms": [_open(row["entry"], row["figures"], row["silent"]) for row in rows],
+        }
+        return JSONResponse(told, headers={"Cross-Origin-Resource-Policy": "cross-origin"})
+
+    async def _row(self, entry: AlgorithmEntry) -> Mapping[str, Any]:
+        figures, silent = await self._figures(entry.id)
+        return {"entry": entry, "figures": figures, "silent": silent}
+
+    def _find(self, visit: Visit) -> AlgorithmEntry:
+        found = self._entries.get(visit.call.parameters["algorithm"])
+        if found is None:
+            raise CallerError("no such algorithm", code="not_found")
+        return found
+
+    async def _figures(self, algorithm: str) -> tuple[Figures | None, tuple[str, ...]]:
+        """Sums over the registers that decide, and those that did not answer; None: none did."""
+        now = self._clock()
+        until, figures, silent = self._known.get(algorithm, (now, None, ()))
+        if now < until:
+            return figures, silent
+        answers = await asyncio.gather(*(self._ask(source.subsystem, algorithm) for source in self._sources))
+        silent = tuple(
+            source.subsystem for source, answer in zip(self._sources, answers, strict=True) if answer is None
+        )
+        told = [answer for answer in answers if answer is not None]
+        figures = _sum(algorithm, told) if told else None
+        self._known[algorithm] = (now + KEPT, figures, silent)
+        return figures, silent
+
+    async def _ask(self, register: str, algorithm: str) -> Mapping[str, Any] | None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                answer = await self._exchange.call(
+                    register,
+                    "GET",
+                    f"/algorithms/{algorithm}/figures",
+                    case=None,
+                    basis=BASIS,
+                    acting=AUTOMATIC,
+                )
+            told = answer.json
+            return (
+                told
+                if isinstance(told, dict) and all(isinstance(told[name], int) for name in COUNTS)
+                else None
+            )
+        except (PlatformError, TimeoutError, KeyError) as error:
+            log.warning("portal.no_figures", register=register, reason=type(error).__name__)
+            return None
+
+
+def _sum(algorithm: str, told: list[Mapping[str, Any]]) -> Figures:
+    """first_at, last_at, package_sha256: of the registers that decided by it."""
+    used = [one for one in told if one["decisions"]]
+    days = sorted(str(one[name]) for one in used for name in ("first_at", "last_at") if one.get(name))
+    packages = [one.get("package_sha256") for one in used]
+    return Figures(
+        algorithm=algorithm,
+        **{name: sum(int(one[name]) for one in told) for name in COUNTS},
+        package_sha256=packages[-1] if packages else None,
+        first_at=days[0] if days else None,
+        last_at=days[-1] if days else None,
+    )
+
+
+def _open(entry: AlgorithmEntry, figures: Figures | None, silent: tuple[str, ...]) -> Mapping[str, Any]:
+    """What a difference of two counts would tell is as small as they are: if one is kept back, all that depends on it are."""
+
+    def told(count: int) -> int | None:
+        return count if count == 0 or count >= SMALLEST else None
+
+    ended = None if figures is None else figures.contested - figures.contests_open
+    known: dict[str, int | None] = {"decisions": None, "contests": None, "ended": None, "overturned": None}
+    if figures is not None and ended is not None:
+        known = {"decisions": told(figures.decisions), "contests": told(figures.contested)}
+        whole = known["contests"] is not None and told(figures.contests_open) is not None
+        known["ended"] = told(ended) if whole else None
+        split = known["ended"] is not None and told(ended - figures.overturned) is not None
+        known["overturned"] = told(figures.overturned) if split else None
+    return {
+        "algorithm": entry.id,
+        "organization": entry.organization.in_language("en"),
+        **known,
+        "registers_silent": list(silent),
+    }

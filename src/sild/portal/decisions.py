@@ -1,0 +1,175 @@
+"""Decisions about me: from every register that decides, over the exchange; one of them line by line, decided again, its evidence.
+
+A person reads in their own name, or in the name of whom they act for. A register that does not answer is named. That something
+is wrong begins a case (sild.cases.contest).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from importlib.resources import as_file, files
+from typing import Any
+from urllib.parse import quote
+
+from babel import Locale
+from babel.dates import format_skeleton
+from babel.numbers import format_currency
+from starlette.responses import Response
+
+from sild.cases import DecisionLine, worded
+from sild.decisions import canonical_json, verifier_file
+from sild.errors import CallerError, PeerError, Unavailable
+from sild.portal.edge import redirect
+from sild.portal.pages import Pages
+from sild.portal.ports import Cases, Exchange
+from sild.portal.receipts import form_key
+from sild.portal.settings import DecisionSource, PortalSettings
+from sild.portal.visit import Visit
+from sild.rules import RulePackage, load_packages
+from sild.telemetry import get_logger
+
+__all__ = ["DecisionPages"]
+
+log = get_logger("portal")
+
+PATIENCE_SECONDS = 8.0
+
+_ID = re.compile(r"[0-9a-f-]{36}")
+
+
+class DecisionPages:
+    def __init__(self, pages: Pages, cases: Cases, exchange: Exchange, settings: PortalSettings) -> None:
+        self._pages = pages
+        self._cases = cases
+        self._exchange = exchange
+        self._sources = settings.decision_sources
+        self._basis = settings.own_data_basis
+        with as_file(files("sild") / "packs") as directory:
+            self._packages: Mapping[str, RulePackage] = load_packages(directory)
+
+    async def listed(self, visit: Visit) -> Response:
+        registers = await asyncio.gather(*(self._of(source, visit) for source in self._sources))
+        return self._pages.page(visit, "decisions.html", {"registers": registers})
+
+    async def one(self, visit: Visit) -> Response:
+        return await self._page(visit, None)
+
+    async def again(self, visit: Visit) -> Response:
+        """Decides it anew from the same facts by the same rules, and says what came of it."""
+        form_key(visit)
+        source, decision = self._named(visit)
+        report = await self._ask(source, visit, f"/decisions/{decision}/replay")
+        return await self._page(visit, report)
+
+    async def bundle(self, visit: Visit) -> Response:
+        """All evidence in one file, with the reader's own values open, as the stand-alone verifier reads it."""
+        source, decision = self._named(visit)
+        bundle = await self._ask(source, visit, f"/decisions/{decision}/bundle")
+        headers = {"Content-Disposition": f'attachment; filename="decision-{decision[:13]}.json"'}
+        return Response(canonical_json(bundle) + b"\n", media_type="application/json", headers=headers)
+
+    async def verifier(self, _visit: Visit) -> Response:
+        """The program that checks a bundle anywhere: one file on Python's standard library."""
+        content = await asyncio.to_thread(verifier_file().read_bytes)
+        headers = {"Content-Disposition": 'attachment; filename="verify_decision.py"'}
+        return Response(content, media_type="text/x-python", headers=headers)
+
+    async def wrong(self, visit: Visit) -> Response:
+        """Begins the contest, or goes on with the one there is."""
+        form_key(visit)
+        source, decision = self._named(visit)
+        opened = await self._ask(source, visit, f"/decisions/{decision}")
+        case = await self._cases.contest(visit.person, source.subsystem, opened["record"])
+        view = await self._cases.view(case, visit.person)
+        if view.tasks:
+            return redirect(f"/cases/{case}/screens/{view.tasks[0].screen}")
+        return redirect(f"/cases/{case}")
+
+    async def _page(self, visit: Visit, report: Mapping[str, Any] | None) -> Response:
+        source, decision = self._named(visit)
+        opened = await self._ask(source, visit, f"/decisions/{decision}")
+        record, language = opened["record"], visit.language
+        try:
+            package = self._packages.get((record.get("rules") or {}).get("sha256", ""))
+            words = worded(record, opened["values"], package, language)
+            remedy = record["remedy"]
+            last = date.fromisoformat(remedy["deadline"]) if remedy else None
+        except (KeyError, TypeError, ValueError) as error:
+            raise PeerError("not a decision record", code="bad_decision") from error
+        values = {
+            "record": record,
+            "told": words,
+            "source": source,
+            "register": source.name,
+            "package": package,
+            "last": last,
+            "in_time": last is None or self._pages.today() <= last,
+            "superseded_by": opened.get("superseded_by"),
+            "report": report,
+            "broken": [one for one in (report or {}).get("steps", ()) if one["verdict"] == "broken"],
+            "shown": lambda line: self._shown(line, language),
+            "month": lambda period: self._month(period, language),
+        }
+        return self._pages.page(visit, "decision.html", values)
+
+    def _shown(self, line: DecisionLine, language: str) -> Any:  # a value for the template
+        if line.kind == "money" and isinstance(line.value, str) and line.currency:
+            return str(format_currency(Decimal(line.value), line.currency, locale=Locale.parse(language)))
+        return line.value
+
+    def _month(self, period: str, language: str) -> str:
+        if len(period) != 7:
+            return period
+        day = date(int(period[:4]), int(period[5:]), 1)
+        return str(format_skeleton("yMMMM", day, locale=Locale.parse(language)))
+
+    async def _of(self, source: DecisionSource, visit: Visit) -> Mapping[str, Any]:
+        """The register's decisions about the person, or why there are none to show."""
+        found: dict[str, Any] = {"title": source.title, "register": source.name, "lines": (), "reason": None}
+        path = f"/persons/{quote(visit.person.acting_for[2:], safe='')}/decisions"
+        try:
+            answer = await self._ask(source, visit, path)
+            return found | {"lines": list(answer["items"])}
+        except (Unavailable, PeerError, KeyError, TypeError) as error:
+            log.warning("portal.register_failed", register=source.subsystem, reason=type(error).__name__)
+            return found | {"reason": "register_down"}
+        except CallerError as error:
+            if error.code.endswith("unknown_person"):
+                return found
+            log.refusal("portal.register_refused", error, register=source.subsystem)
+            return found | {"reason": "register_refused"}
+
+    async def _ask(self, source: DecisionSource, visit: Visit, path: str) -> Any:  # JSON of a register
+        """Raises Unavailable, PeerError, CallerError (`not_found`)."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                answer = await self._exchange.call(
+                    source.subsystem,
+                    "GET",
+                    path,
+                    case=None,
+                    basis=self._basis,
+                    acting=visit.person.acting_for,
+                )
+        except TimeoutError as error:
+            raise Unavailable(f"{source.subsystem} does not answer", code="timeout") from error
+        except CallerError as error:
+            if error.code.endswith("unknown_decision"):
+                raise CallerError("no such decision", code="not_found") from error
+            raise
+        if not isinstance(answer.json, dict):
+            raise PeerError("not a decision", code="bad_decision")
+        if path.startswith("/decisions/") and answer.json.get("opened") is False:
+            raise CallerError("a decision about somebody else", code="not_found")
+        return answer.json
+
+    def _named(self, visit: Visit) -> tuple[DecisionSource, str]:
+        name, decision = (visit.call.parameters[part] for part in ("register", "decision"))
+        source = next((one for one in self._sources if one.name == name), None)
+        if source is None or not _ID.fullmatch(decision):
+            raise CallerError("no such decision", code="not_found")
+        return source, decision
