@@ -99,6 +99,7 @@ class Wire:
     down: set = field(default_factory=set)
     lost: set = field(default_factory=set)  # registers whose next answer to a POST is lost
     heard: list = field(default_factory=list)  # (register, method, path, headers)
+    answering: int = 0  # registers that think just now
 
     async def send(self, register, method, path, *, headers, body=None, content_type="application/json"):
         if register in self.down:
@@ -107,9 +108,13 @@ class Wire:
         given = {name: value for name, value in headers.items() if value is not None}
         given["Sild-Legal-Basis"] = given.get("Sild-Legal-Basis", "").encode().decode("latin-1")
         self.heard.append((register, method, path, headers))
-        status, content = await asgi(
-            self.apps[register], method, path, {**given, "Content-Type": content_type}, sent
-        )
+        self.answering += 1
+        try:
+            status, content = await asgi(
+                self.apps[register], method, path, {**given, "Content-Type": content_type}, sent
+            )
+        finally:
+            self.answering -= 1
         if register in self.lost and method == "POST":
             self.lost.discard(register)
             raise Unavailable("the answer was lost", code="network_error")
@@ -298,6 +303,7 @@ class Village:
     async def settle(self, quiet=0.09):
         """Until nobody has anything to do, and had not for a while."""
         deadline = asyncio.get_running_loop().time() + 20
+        rests = 0
         while asyncio.get_running_loop().time() < deadline:
             heard = len(self.wire.heard)
             moved = 0
@@ -306,7 +312,9 @@ class Village:
             for worker in self.workers.values():
                 moved += await worker.work()
             await asyncio.sleep(quiet / 3)
-            if moved == 0 and heard == len(self.wire.heard) and not self.busy():
+            resting = moved == 0 and heard == len(self.wire.heard) and not self.wire.answering
+            rests = rests + 1 if resting and not self.busy() else 0
+            if rests == 2:
                 return
         raise TimeoutError("the village never comes to rest")
 
