@@ -687,10 +687,10 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
         chain[0].has_signed("ec", "sha256", canonical(link), unbase64(seal["value"])),
         "the seal does not fit: forged or altered",
     )
-    yield HOLDS, "the seal of the body is on it"
+    yield HOLDS, "the seal of the body is on it" if trusted else "the seal fits the key of that certificate"
     if checkpoint is not None:
         checkpoint.check(chain[0])
-        yield HOLDS, "the checkpoint is signed by the same body"
+        yield HOLDS, "the checkpoint is signed by the same key"
 
 
 def check_log(

@@ -105,6 +105,7 @@ def test_a_bundle_holds(logged: Logged, tmp_path: Path) -> None:
     without = subprocess.run([*command, "--json"], capture_output=True, text=True)
     assert without.returncode == 2
     assert json.loads(without.stdout)["exit"] == 2
+    assert "of the body is on it" not in without.stdout, "anybody can issue a certificate in a body's name"
 
 
 @pytest.mark.parametrize(
