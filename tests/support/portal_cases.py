@@ -312,6 +312,9 @@ class CasesDouble:
         self.handed_over.append(list(turns))
         return "case-1"
 
+    async def contest(self, actor: Actor, register: str, record: Mapping[str, Any]) -> str:
+        return "case-1"
+
     async def ask_why(self, actor: Actor, entry: str) -> str:
         return "why-1"
 

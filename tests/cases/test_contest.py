@@ -1,0 +1,165 @@
+"""A contest: begun from a decision, in its time and once; told to the register; facts before the decision; nobody answers for their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sild.cases import CaseSystem, Contest, Refused
+from sild.errors import CallerError
+
+from .registers import REGISTERS
+from .world import JUHAN, MARI, OFFICIAL, SYSTEM, World
+
+SOCIAL = "GOV/70000004/social"
+DECISION, NEWER = "019cadc6-9a80-7e40-9a35-f0ec7c361cc9", "019cadc6-9a80-7e40-9a35-f0ec7c361cd0"
+HEARER = replace(OFFICIAL, authority="contest@70000004")
+SAID = {"line": ["rule"], "statement": ["The rule is of last year."]}
+SEALED = {"sealed": "v1", "sha256": "0" * 64}
+RECORD = {
+    "id": DECISION,
+    "step": "grant",
+    "authority": "SILD/GOV/70000004",
+    "remedy": {"deadline": "2026-04-01"},
+    "rules": None,
+    "legal_basis": [],
+    "parameters": [],
+    "counterfactual": [],
+    "unknowns": [{"name": "mother/income/2025-01", "asked_of": "social", "blocking": True}],
+    "reasons": [{"code": "x", "article": "PHS § 20", "text": {"en": SEALED, "et": SEALED, "vi": SEALED}}],
+    "inputs": [
+        {"name": "persons/child/born/ETERNITY", "type": "date", "value": "2026-03-01", "register": "/SILD/GOV/70000002/population"}
+    ],
+    "outcome": {"items": [{"name": "family/birth_grant/ETERNITY", "type": "money", "value": "320.00", "currency": "EUR"}]},
+}  # fmt: skip
+
+
+class Contests(World):
+    async def start(self) -> None:
+        answers = self.registers.answers
+        self.read = {
+            "record": RECORD,
+            "values": {"v1": "Because."},
+            "opened": True,
+            "took_part": False,
+            "superseded_by": None,
+        }
+        answers["social", "GET", f"/decisions/{DECISION}"] = lambda call: {
+            **self.read, "took_part": call.acting == "EE37001010001"
+        }  # fmt: skip
+        answers["social", "POST", f"/decisions/{DECISION}/contests"] = {}
+        self.cases = CaseSystem.open(
+            self.directory,
+            system=SYSTEM,
+            exchange=self.registers,
+            packs=self.packs,
+            processes=[Contest()],
+            registers=REGISTERS,
+            clock=self.clock,
+            first_pause=timedelta(milliseconds=20),
+        )
+        await self.cases.start()
+
+    async def contested(self) -> str:
+        case = await self.cases.contest(MARI, SOCIAL, RECORD)
+        end = f"/decisions/{DECISION}/contests/{case}/end"
+        self.registers.answers["social", "POST", end] = {}
+        await self.act(case, "CONTEST", MARI, SAID)
+        return case
+
+
+@pytest.fixture
+async def contests(tmp_path) -> AsyncIterator[Contests]:
+    async with Contests(tmp_path) as world:
+        yield world
+
+
+async def test_from_the_button_to_the_answer(contests) -> None:
+    case = await contests.contested()
+    assert await contests.cases.contest(MARI, SOCIAL, RECORD) == case, "one contest of one decision"
+    await contests.until(case, "READY", HEARER)
+    [told] = [call for call in contests.registers.made("social", "POST") if call.path.endswith("/contests")]
+    assert (told.body, told.acting) == ({"contest": case, "line": "rule"}, MARI.person)
+
+    look = await contests.cases.fill(case, "contest.look", HEARER)
+    shown = [str(line.value) for line in look.facts]
+    assert "The rule is of last year." in shown and not any("320" in text for text in shown)
+    early = await contests.cases.fill(case, "contest.desk", HEARER)
+    assert not any("320" in str(line.value) for line in early.facts), "not before the own view"
+    with pytest.raises(Refused):
+        await contests.act(case, "UPHOLD", HEARER, {"reasons": ["So."]})
+    await contests.act(case, "LOOK", HEARER, {"view": ["320 by law"]})
+    desk = await contests.cases.fill(case, "contest.desk", HEARER)
+    assert any("320" in str(line.value) for line in desk.facts)
+    await contests.act(case, "UPHOLD", HEARER, {"reasons": ["The rule is of this year."]})
+    view = await contests.until(case, "CLOSED", MARI)
+    assert (view.results["answer"], view.results["reasons"]) == ("uphold", "The rule is of this year.")
+    ended = contests.registers.made("social", "POST")[-1]
+    assert (ended.body, ended.acting) == ({"overturned": False}, HEARER.person)
+    with pytest.raises(Refused) as refused:
+        await contests.cases.contest(MARI, SOCIAL, RECORD)
+    assert refused.value.code == "contested_already"
+
+
+async def test_overturned_and_decided_anew(contests) -> None:
+    case = await contests.contested()
+    await contests.until(case, "READY", HEARER)
+    await contests.act(case, "LOOK", HEARER, {"view": ["wrong"]})
+    contests.read["superseded_by"] = NEWER
+    await contests.act(case, "OVERTURN", HEARER, {"reasons": ["You are right."]})
+    view = await contests.until(case, "CLOSED", MARI)
+    assert ["social", NEWER, "newer"] in view.results["decisions"]
+    texts = {notice.text for notice in await contests.cases.inbox(MARI)}
+    assert texts == {"contest.told_overturned", "contest.told_newer"}
+
+
+async def test_after_the_last_day(contests) -> None:
+    contests.later(days=31)
+    with pytest.raises(Refused) as refused:
+        await contests.cases.contest(MARI, SOCIAL, RECORD)
+    assert refused.value.code == "contest_too_late" and "2026-04-01" in refused.value.message
+
+
+async def test_the_register_says_that_it_is_too_late(contests) -> None:
+    def late(call):
+        raise CallerError("too late", code="too_late", status=409)
+
+    contests.registers.answers["social", "POST", f"/decisions/{DECISION}/contests"] = late
+    case = await contests.contested()
+    await contests.until(case, "REFUSED", MARI)
+    assert [notice.text for notice in await contests.cases.inbox(MARI)] == ["contest.told_late"]
+
+
+async def test_who_decided_does_not_answer_nor_does_a_stranger(contests) -> None:
+    case = await contests.contested()
+    await contests.until(case, "READY", HEARER)
+    decided = replace(HEARER, person="EE37001010001")
+    contests.registers.answers["population", "GET", "/persons/37001010001/relations"] = {"items": []}
+    with pytest.raises(Refused) as refused:
+        await contests.act(case, "LOOK", decided, {"view": ["fine"]})
+    assert refused.value.code == "conflict_of_interest"
+    for stranger in (JUHAN, OFFICIAL):
+        with pytest.raises(Refused):
+            await contests.cases.view(case, stranger)
+
+
+async def test_late(contests) -> None:
+    case = await contests.contested()
+    await contests.until(case, "READY", HEARER)
+    contests.later(days=12)
+    async with asyncio.timeout(20):
+        while not any(notice.text == "contest.told_reminded" for notice in await contests.cases.inbox(MARI)):
+            contests.cases._parts.jobs.wake()
+            await asyncio.sleep(0.05)
+    [item] = await contests.cases.desk(HEARER)
+    assert item.late
+
+
+async def test_nobody_begins_one_from_nothing(contests) -> None:
+    with pytest.raises(Refused) as refused:
+        await contests.cases.open_case("contest", MARI, key="k1")
+    assert refused.value.code == "contest_from_decision"
