@@ -162,11 +162,13 @@ def _watch(deaths: Deaths) -> None:
                 kinds[self.id] = f"{row['service']}/{row['kind']}"
 
         async def done():
-            result = await do()
-            begun(result)
-            if self.id in kinds:
-                boundary("effect")
-            return result
+            try:
+                result = await do()
+                begun(result)
+                return result
+            finally:
+                if self.id in kinds:  # a refusal is an effect, too
+                    boundary("effect")
 
         step, part = _plain(name)
         if name != "begin":
