@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 Value = Any  # JSON
-STEPS = 6 + 9 + 7  # one exchange, the birth of a child, a move
+STEPS = 6 + 14 + 7  # one exchange, the birth of a child with its decision contested, a move
 AGAIN = 6 + 3 + 2  # of birth and move, what an earlier start left
 MEMORY_BOUND = 300 * 2**20
 

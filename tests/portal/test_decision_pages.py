@@ -1,0 +1,124 @@
+"""Decisions as people see them: explained, decided again, with evidence; a silent register named; the register of algorithms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sild.cases import ExchangeAnswer
+from sild.errors import CallerError, Unavailable
+from sild.portal import DecisionSource
+from support.portal_world import MARI, PortalWorld
+
+ID, OTHER = "019cadc6-9a80-7e40-9a35-f0ec7c361cc9", "019cadc6-9a80-7e40-9a35-f0ec7c361cd0"
+SOURCES = tuple(
+    DecisionSource(
+        subsystem=f"GOV/{code}/{name}", title={"et": name, "vi": name, "en": f"Register of {name}"}
+    )
+    for code, name in (("70000004", "social"), ("70000003", "insurance"))
+)
+SEALED = {"sealed": "v1", "sha256": "0" * 64}
+LINE = {"id": ID, "step": "grant", "effect": "grant", "automation": 4, "decided_at": "2026-03-02T09:00:00Z",
+        "contest_until": "2099-04-01", "superseded_by": None}  # fmt: skip
+RECORD: dict[str, Any] = {
+    **LINE, "authority": "SILD/GOV/70000004", "algorithm": {"id": "family-benefits", "version": "1.0.0"}, "rules": None,
+    "remedy": {"deadline": "2099-04-01", "body": {"et": "A", "vi": "B", "en": "The court"}, "suspends": False},
+    "legal_basis": [{"instrument": "Law of families", "article": "§ 17", "uri": "https://law.example"}],
+    "parameters": [{"path": "grant", "value": "320", "valid_from": "2020-01-01", "article": "§ 20"}],
+    "reasons": [{"text": {"en": SEALED, "et": SEALED, "vi": SEALED}, "article": "§ 20"}],
+    "unknowns": [{"name": f"mother/income/2025-0{month}", "asked_of": "social", "blocking": True} for month in (1, 2, 3)],
+    "inputs": [{"name": "persons/child/born/ETERNITY", "type": "date", "value": "2026-03-01", "message_id": "message-77",
+                "register": "/SILD/GOV/70000004/social", "fetched_at": "2026-03-02T08:00:00Z", "asserted_by": "register"}],
+    "outcome": {"items": [{"name": "family/birth_grant/ETERNITY", "type": "money", "value": "320.00", "currency": "EUR"}]},
+    "counterfactual": [{"input": "family/older_siblings/ETERNITY", "needed": "2"}],
+    "integrity": {"record_sha256": "f" * 64},
+}  # fmt: skip
+COUNTS = ("decisions", "automatic", "overridden", "with_unknowns", "contested", "contests_open", "overturned",
+          "superseded", "replays_matched", "replays_mismatched", "replays_impossible")  # fmt: skip
+
+
+class Registers:
+    """Social decides; insurance is down."""
+
+    def __init__(self) -> None:
+        self.figures = dict.fromkeys(COUNTS, 0) | {"decisions": 100, "contested": 12, "overturned": 3}
+        self.record: Any = RECORD
+
+    async def call(
+        self, service: str, method: str, path: str, *, acting: str, **_more: Any
+    ) -> ExchangeAnswer:
+        if service.endswith("insurance"):
+            raise Unavailable("down", code="network_error")
+        if path.endswith("/figures"):
+            return ExchangeAnswer(200, self.figures, "m")
+        assert acting == MARI.subject
+        if OTHER in path:
+            return ExchangeAnswer(200, {"record": RECORD, "values": {}, "opened": False}, "m")
+        answers = {
+            f"/persons/{MARI.subject[2:]}/decisions": {"items": [LINE]},
+            f"/decisions/{ID}": {"record": self.record, "values": {"v1": "The grant is 320 euros."}, "opened": True, "superseded_by": None},
+            f"/decisions/{ID}/replay": {"result": "mismatch", "steps": [], "difference": {"node": "family/birth_grant"}},
+            f"/decisions/{ID}/bundle": {"record": RECORD},
+        }  # fmt: skip
+        if path not in answers:
+            raise CallerError("none", code="unknown_decision")
+        return ExchangeAnswer(200, answers[path], "m")
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PortalWorld]:
+    world = PortalWorld(tmp_path, decision_sources=SOURCES)
+    world.registers = Registers()  # type: ignore[attr-defined]
+    monkeypatch.setattr(world.exchange, "call", world.registers.call)  # type: ignore[attr-defined]
+    with world.running():
+        yield world
+
+
+def test_a_decision_line_by_line(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    listed = browser.open("/decisions?lang=en")
+    assert "Register of insurance" in listed.text and "does not answer" in listed.text
+    assert f"/decisions/social/{ID}" in listed.text
+    page = browser.open(f"/decisions/social/{ID}")
+    for words in ("320.00", "The grant is 320 euros.", "message-77", "3 times", "without a person", "Law of families",
+                  "The court", "Something here is wrong"):  # fmt: skip
+        assert words in page.text, words
+    again = browser.request("POST", f"/decisions/social/{ID}/again", page.form("/again")["fields"])
+    assert "The outcome is another" in again.text and "family/birth_grant" in again.text
+    assert json.loads(browser.open(f"/decisions/social/{ID}/bundle").text) == {"record": RECORD}
+    assert "def main" in browser.open("/decisions/verify_decision.py").text
+
+
+def test_nobody_elses_and_no_nonsense(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    for path in (
+        f"/decisions/social/{OTHER}",
+        "/decisions/social/1",
+        f"/decisions/tax/{ID}",
+        f"/decisions/social/{ID[:-1]}0",
+    ):
+        assert browser.open(path).status == 404, path  # fmt: skip
+    world.registers.record = {"id": ID, "remedy": 7}  # type: ignore[attr-defined]
+    page = browser.open(f"/decisions/social/{ID}")
+    assert page.status == 400 and "Law of families" not in page.text
+
+
+def test_algorithms_and_open_data(world: PortalWorld) -> None:
+    browser = world.browser()
+    for language in ("et", "vi", "en"):
+        assert browser.open(f"/algorithms/family-benefits?lang={language}").status == 200
+    page = browser.open("/algorithms/family-benefits")
+    assert ">100<" in page.text and "Health Insurance Fund" in page.text, "counted, and who is silent"
+    for form in ("minbzk", "atrs"):
+        assert json.loads(browser.open(f"/algorithms/family-benefits.json?format={form}").text)
+    assert browser.open("/algorithms/family-benefits.json?format=other").status == 404
+    told = json.loads(browser.open("/open-data/contests.json").text)
+    row = next(one for one in told["algorithms"] if one["algorithm"] == "family-benefits")
+    assert (row["decisions"], row["contests"], row["ended"], row["overturned"]) == (100, 12, 12, None)
+    assert row["registers_silent"] == ["GOV/70000003/insurance"]
