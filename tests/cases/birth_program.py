@@ -93,7 +93,21 @@ async def paper(village: BirthProgram) -> dict:
     return await village.end(merged.case, child, MARI, JAAN)
 
 
-STORIES = {"married": married, "unmarried": unmarried, "paper": paper}
+async def elsewhere(village: BirthProgram) -> dict:
+    """An office registers it before the news of the birth comes: what the bodies told meanwhile is caught up with."""
+    child = await village.child(MOTHER, deaf=True)
+    path = f"/births/{child}"
+    if (await village.ask("population", "GET", path))["status"] != "REGISTERED":
+        names = {"given_names": "Kaie", "family_name": MOTHER.family_name}
+        await village.ask("population", "POST", f"{path}/registration", names, user="EE36805280109")
+    await village.settle()
+    village.deaf = False
+    await village.wait("news", 1)
+    case = await village.case_of(MARI)
+    return await village.end(case, child, MARI, JAAN)
+
+
+STORIES = {"married": married, "unmarried": unmarried, "paper": paper, "elsewhere": elsewhere}
 
 if __name__ == "__main__":
     raise SystemExit(main(BirthProgram, STORIES))
