@@ -221,7 +221,7 @@ class Contest(Process):
         await act(work, "begun", "BEGIN", {})
 
     async def _dispute(self, work: Work, case: Case, person: str) -> Mapping[str, Any] | None:
-        """Where the person themselves may dispute this fact, and there is but one it can be; otherwise the official sees to it."""
+        """Where the person themselves may dispute this fact, and there is but one of theirs it can be, of this value; otherwise the official sees to it."""
         said = case.given("CONTEST")
         path = f"/decisions/{case.data['decision']}"
         try:
@@ -240,7 +240,11 @@ class Contest(Process):
                 "facts", line.register, "GET", f"/persons/{quote(person, safe='')}/facts", basis=BASIS,
                 acting=person, within=timedelta(minutes=1),
             )  # fmt: skip
-            fitting = [one for one in facts.json["items"] if one.get("concept") == spec.concept]
+            fitting = [
+                one
+                for one in facts.json["items"]
+                if one.get("concept") == spec.concept and one.get("value") == line.value
+            ]
             if len(fitting) != 1:
                 return None
             path = f"/facts/{fitting[0]['fact']}/dispute"
