@@ -104,7 +104,8 @@ async def elsewhere(village: BirthProgram) -> dict:
     village.deaf = False
     await village.wait("news", 1)
     case = await village.case_of(MARI)
-    return await village.end(case, child, MARI, JAAN)
+    end = await village.end(case, child, MARI, JAAN)  # whether the card is news depends on what came first
+    return {**end, "notices": [[one for one in told if one != "card"] for told in end["notices"]]}
 
 
 STORIES = {"married": married, "unmarried": unmarried, "paper": paper, "elsewhere": elsewhere}
