@@ -214,11 +214,44 @@ def test_a_child_is_born(country: Nation, browser: Browser, people: dict[str, So
     mother.see("birth-granted")
     father.reads(f"/cases/{case}", "Đã đăng ký khai sinh", "Leelo")
     father.see("birth-granted")
-    mother.reads("/who-looked", "Riigi Infosüsteemi Amet", "Elukohta vaadati")
+    contest_grant(father, Walker(browser, country, people["social_contest_official"], "en"))
+    mother.reads("/who-looked", "Riigi Infosüsteemi Amet", "Elukoht")
     assert "looked up" not in mother.page.locator("main").inner_text()
     mother.see("who-looked")
     for one in (mother, father, official):
         one.done()
+
+
+def contest_grant(parent: Walker, official: Walker) -> None:
+    """The decision explains itself and is decided again; a wrong fact is contested; the facts first, then the answer."""
+    page = parent.page
+    page.goto(parent.portal + "/decisions")
+    parent.see("decisions")
+    page.locator("main a[href*='/decisions/social/']").first.click()
+    page.locator("form[action$='/again'] button").click()
+    page.locator(".note.good").wait_for()
+    parent.see("decision")
+    page.locator("form[action$='/wrong'] button").click()
+    page.wait_for_url("**/screens/contest.statement")
+    case = case_in(page.url)
+    parent.choose("line", "fact")
+    page.locator("select[name='f.fact']").select_option(index=1)
+    parent.fill("statement", "Con sinh ngày khác.")
+    parent.send("CONTEST", "contest.statement")
+    official.at_the_desk(case, "contest.look")
+    assert "320.00 EUR" not in official.page.locator("main").inner_text(), "not what was decided"
+    official.fill("view", "The date of birth stands in the register.")
+    official.send("LOOK", "contest.look")
+    official.at_the_desk(case, "contest.desk")
+    assert "320.00 EUR" in official.page.locator("main").inner_text()
+    official.fill("reasons", "Ngày sinh đúng như trong cơ sở dữ liệu.")
+    official.send("UPHOLD", "contest.desk")
+    parent.reads(f"/cases/{case}", "Ngày sinh đúng như trong cơ sở dữ liệu.")
+    parent.see("contest-answered")
+    for path in ("/algorithms", "/algorithms/family-benefits"):
+        page.goto(parent.portal + path)
+        parent.see(path.strip("/").replace("/", "-"))
+    official.done()
 
 
 # --- J2
