@@ -12,7 +12,10 @@ from sild.errors import PlatformError
 
 _COMMANDS = {
     "ai-gateway": ("sild.processes.ai_gateway", "Run the gateway to AI models, its keys and switches."),
-    "assistant": ("sild.processes.assistant", "Measure the portal's assistant on its question set, or ask it."),
+    "assistant": (
+        "sild.processes.assistant",
+        "Measure the portal's assistant on its question set, or ask it.",
+    ),
     "bench": ("sild.processes.bench", "Measure exchanges beside the cryptographic floor."),
     "central-server": ("sild.processes.central_server", "Run a central server."),
     "cohorts": ("sild.processes.cohorts", "Run rule packages over a whole population; compare two laws."),

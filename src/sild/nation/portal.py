@@ -15,7 +15,16 @@ from starlette.routing import Route
 
 from sild.adapter import AsyncXRoadClient
 from sild.assistant import Assistant, load_passages
-from sild.cases import AskWhy, Assistance, CaseSystem, Contest, OfflineConflict, Process, XRoadExchange, load_packs
+from sild.cases import (
+    AskWhy,
+    Assistance,
+    CaseSystem,
+    Contest,
+    OfflineConflict,
+    Process,
+    XRoadExchange,
+    load_packs,
+)
 from sild.cases.birth import Birth
 from sild.cases.move import Move
 from sild.cases.plan import KindergartenPlan
