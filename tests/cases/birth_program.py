@@ -104,8 +104,10 @@ async def elsewhere(village: BirthProgram) -> dict:
     village.deaf = False
     await village.wait("news", 1)
     case = await village.case_of(MARI)
-    end = await village.end(case, child, MARI, JAAN)  # whether the card is news depends on what came first
-    return {**end, "notices": [[one for one in told if one != "card"] for told in end["notices"]]}
+    end = await village.end(case, child, MARI, JAAN)
+    # The same offer may be heard of and caught up with; whether the card is news depends on what came first.
+    told = [[one for one in notices if one != "card"] for notices in end["notices"]]
+    return {**end, "actions": sorted(set(end["actions"])), "notices": told}
 
 
 STORIES = {"married": married, "unmarried": unmarried, "paper": paper, "elsewhere": elsewhere}
