@@ -321,7 +321,7 @@ def test_an_owner_refuses(country: Nation, browser: Browser, people: dict[str, S
     assert "consent" in resident.page.locator("main").inner_text()
     resident.send("SEND", "move.notice")
     register(official, case)
-    resident.reads(f"/cases/{case}", "The home was registered", "the commune alone")
+    resident.reads(f"/cases/{case}", "The home was registered", "Entered to the level of")
     resident.see("move-commune")
     address = people["owner"]["address"].split(",")[0]
     resident.page.goto(f"{resident.portal}/my-data")

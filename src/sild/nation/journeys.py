@@ -101,10 +101,11 @@ class _Birth:
     async def what_was_is_still_there(self) -> Seen:
         page = await log_in(self._mothers, self._portal, self._mother)
         page = await page.go("/home")
-        link = page.link("/cases/")
-        if link is None:
+        for case in dict.fromkeys(link.split("/")[2] for link in page.links if link.startswith("/cases/")):
+            if "The birth was registered" in (await page.go(f"/cases/{case}")).text:  # she may have contested, too
+                self._case = case
+        if not self._case:
             raise PeerError(f"the case of an earlier start is gone: {page.text[:300]}")
-        self._case = link.split("/")[2]
         page = await self._shows("the case of an earlier start", "The birth was registered")
         return "The case of an earlier start is still there, with all that came of it", {"case": page.url}
 
