@@ -102,7 +102,9 @@ class _Birth:
         page = await log_in(self._mothers, self._portal, self._mother)
         page = await page.go("/home")
         for case in dict.fromkeys(link.split("/")[2] for link in page.links if link.startswith("/cases/")):
-            if "The birth was registered" in (await page.go(f"/cases/{case}")).text:  # she may have contested, too
+            if (
+                "The birth was registered" in (await page.go(f"/cases/{case}")).text
+            ):  # she may have contested, too
                 self._case = case
         if not self._case:
             raise PeerError(f"the case of an earlier start is gone: {page.text[:300]}")
