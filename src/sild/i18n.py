@@ -15,12 +15,22 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton
+from babel.numbers import format_currency
 
-__all__ = ["Speaker", "Texts", "format_day", "format_moment", "parse_accept_language"]
+__all__ = [
+    "Speaker",
+    "Texts",
+    "format_day",
+    "format_moment",
+    "format_money",
+    "format_month",
+    "parse_accept_language",
+]
 
 Speaker = Callable[..., str]
 """`say(key, **values)`."""
@@ -93,6 +103,24 @@ def format_moment(at: datetime, language: str) -> str:
     """Date and time, to the minute, in the zone `at` is in."""
     pattern = "d. MMMM y HH:mm" if language == "et" else "d MMMM y, HH:mm"
     return format_datetime(at, format=pattern, locale=Locale.parse(language))
+
+
+def format_month(period: str, language: str) -> str:
+    """`2026-03` in words: `March 2026`. Raises ValueError: no month."""
+    year, _, month = period.partition("-")
+    day = date(int(year), int(month), 1)
+    return str(format_skeleton("yMMMM", day, locale=Locale.parse(language)))
+
+
+def format_money(amount: str | Decimal, currency: str, language: str) -> str:
+    """With the currency's sign and its number of decimals, as people of the language write it: `320,00 €`, `€320.00`, `5.000.000 ₫`.
+
+    currency: ISO 4217.  Raises ValueError: no number.
+    """
+    try:
+        return str(format_currency(Decimal(amount), currency, locale=Locale.parse(language)))
+    except ArithmeticError as error:
+        raise ValueError(f"{amount!r} is no amount") from error
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ from sild.cases.ask_why import AskWhy
 from sild.cases.assistance import ASSISTANCE_OFFICE, Assistance
 from sild.cases.case import Case, Party, Taken
 from sild.cases.contest import Contest
-from sild.cases.decision_words import DecisionLine, worded
+from sild.cases.decision_words import DecisionLine, worded, written
 from sild.cases.exchange import Exchange, XRoadExchange
 from sild.cases.ledger import SentMessage, Sighting
 from sild.cases.offline import Merged, NumberBlock, OfflineRecord
@@ -129,4 +129,5 @@ __all__ = [
     "load_models",
     "load_packs",
     "worded",
+    "written",
 ]

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
-
-from babel.numbers import format_currency
 
 from sild.cases.actor import Actor
 from sild.cases.birth_facts import (
@@ -31,7 +28,7 @@ from sild.cases.case import Case
 from sild.cases.process import Asking
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Screen
-from sild.i18n import Speaker, Texts, format_day
+from sild.i18n import Speaker, Texts, format_day, format_money
 
 __all__ = ["BirthScreens"]
 
@@ -145,13 +142,13 @@ class BirthScreens:
         return found
 
     def _item(self, item: Mapping[str, Any], case: Case, actor: Actor) -> str:
-        """`parental benefit 1240.00 EUR a month to you, from 1 March 2026`; an unknown amount with who holds what is missing."""
+        """`parental benefit €1,240.00 a month, to you, from 1 March 2026`; an unknown amount with who holds what is missing."""
         say, language = self._say(actor), self._texts.choose([actor.language])
         whose = "you" if item["person"] == bare(actor.acting_for) else _role_of(case, item["person"])
         if item["amount"] is None:
             amount = say("offer.unknown", holder=say(_register_key(item["unknown"]["holder"])))
         else:
-            amount = format_currency(Decimal(item["amount"]), item["currency"], locale=language)
+            amount = format_money(item["amount"], item["currency"], language)
         return say(
             f"offer.per_{item['per']}",
             benefit=say(f"benefit.{item['benefit']}"),
@@ -207,7 +204,11 @@ class BirthScreens:
             case "place":
                 return list(_place(case))
             case "offer":
-                return list(_offer_lines(case, await self.offer(case, asking), asking))
+                return list(
+                    _offer_lines(
+                        case, await self.offer(case, asking), asking, self._texts.choose([actor.language])
+                    )
+                )
         return None
 
     async def _person(self, person: str, of: str, concepts: Sequence[str], asking: Asking) -> list[FactLine]:
@@ -330,7 +331,9 @@ def _place(case: Case) -> Iterator[FactLine]:
     )
 
 
-def _offer_lines(case: Case, offer: Mapping[str, Any] | None, asking: Asking) -> Iterator[FactLine]:
+def _offer_lines(
+    case: Case, offer: Mapping[str, Any] | None, asking: Asking, language: str
+) -> Iterator[FactLine]:
     """Every amount once, with its ground; an unknown one names what is missing and who holds it."""
     if offer is None:
         reason = "register_down" if asking.failed(SOCIAL) else "not_held"
@@ -346,7 +349,7 @@ def _offer_lines(case: Case, offer: Mapping[str, Any] | None, asking: Asking) ->
         yield FactLine(
             f"benefit.{item['benefit']}",
             "offer",
-            None if unknown else f"{item['amount']} {item['currency']}",
+            None if unknown else format_money(item["amount"], item["currency"], language),
             "not_held" if unknown else None,
             register=unknown["holder"] if unknown else SOCIAL,
             source=_role_of(case, item["person"]),

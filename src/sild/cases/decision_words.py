@@ -1,30 +1,38 @@
 """A decision record in a reader's words: outcome, reasons, facts with their source, what is not known, law, what would change it.
 
-Pure. Names and labels come from the rule package the record names; what has none is shown by its own name. A value that is sealed
-for this reader is said to be so.
+Pure. Names and labels come from the rule package the record names, then from decision_terms; what has none is shown by its own
+name. A value that is sealed for this reader is said to be so. The same thing month by month is one line with its total, and has
+the months as its parts.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sild.cases.decision_terms import CHOICES, ITEMS, WHO, YES_NO
+from sild.i18n import format_day, format_money
 from sild.rules import RulePackage
 
-__all__ = ["DecisionLine", "UnknownLine", "Worded", "worded"]
+__all__ = ["DecisionLine", "UnknownLine", "Worded", "worded", "written"]
 
 JSON = Any
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_MANY = 3
+"""So many months of one thing are one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionLine:
-    """name: the input or outcome item.  who: role or instance, `mother`; empty: the family or nobody in particular.  kind: money, date, bool, int or text.
+    """name: the input or outcome item.  who: whose it is in the reader's words, `mother`; empty: the family's, or nobody's in particular.  kind: money, date, bool, int or text.
 
     value: None: not known, or sealed for this reader (`is_sealed`).  register, message_id, on: of a fact: who said so, in which
-    message, and the day it was so or was fetched.
+    message, and the day it was so or was fetched.  period: `2026-03`, or `2025-04/2026-03` of a line that has parts: then value is
+    their sum, None where one of them is sealed.
     """
 
     name: str
@@ -39,6 +47,7 @@ class DecisionLine:
     message_id: str = ""
     on: str = ""
     asserted_by: str = ""
+    parts: tuple[DecisionLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ def worded(
         reasons=tuple(
             (_text(one["text"], values, language), str(one["article"])) for one in record["reasons"]
         ),
-        facts=tuple(_facts(record["inputs"], values, names)),
+        facts=_folded(_facts(record["inputs"], values, names)),
         unknowns=tuple(_unknowns(record["unknowns"], names)),
         law=tuple({name: str(one[name]) for name in ("instrument", "article", "uri")} for one in record["legal_basis"]),
         parameters=tuple(
@@ -106,13 +115,20 @@ class _Names:
     def label(self, variable: str) -> str:
         spec = self.spec(variable)
         label = None if spec is None else spec.label.get(self.language) or spec.label.get("en")
-        found = str(label or variable.replace("_", " "))
+        found = str(label or ITEMS.get(variable, {}).get(self.language) or variable.replace("_", " "))
         return found[:1].upper() + found[1:]
 
     def who(self, instance: str) -> str:
         """Of a group of people there is one: nobody has to be told apart."""
         groups = () if self.package is None else self.package.entities
-        return "" if instance in groups and instance != "person" else instance
+        if instance in groups and instance != "person":
+            return ""
+        return WHO.get(instance, {}).get(self.language, instance)
+
+    def value(self, variable: str, value: JSON) -> JSON:
+        """A choice in words."""
+        known = CHOICES.get(value) if variable == "choice" and isinstance(value, str) else None
+        return value if known is None else known.get(self.language, value)
 
 
 def _outcome(items: Iterable[JSON], values: Mapping[str, JSON], names: _Names) -> Iterable[DecisionLine]:
@@ -128,7 +144,7 @@ def _outcome(items: Iterable[JSON], values: Mapping[str, JSON], names: _Names) -
             names.who(instance),
             _period(period),
             one["type"],
-            value,
+            names.value(variable, value),
             one.get("currency") or "",
             is_sealed,
         )
@@ -155,6 +171,54 @@ def _facts(inputs: Iterable[JSON], values: Mapping[str, JSON], names: _Names) ->
             on=(one.get("valid_at") or one.get("fetched_at") or "")[:10],
             asserted_by=one.get("asserted_by") or "register",
         )
+
+
+def _folded(lines: Iterable[DecisionLine]) -> tuple[DecisionLine, ...]:
+    """An amount for each of many months is one line, where the first of them stood."""
+    series: dict[tuple[str, ...], list[DecisionLine]] = {}
+    for one in lines:
+        of = (one.label, one.who, one.currency, one.register, one.asserted_by)
+        monthly = one.kind == "money" and _MONTH.fullmatch(one.period)
+        series.setdefault(of if monthly else (*of, one.name), []).append(one)
+    return tuple(
+        line for found in series.values() for line in (found if len(found) < _MANY else [_sum(found)])
+    )
+
+
+def _sum(months: list[DecisionLine]) -> DecisionLine:
+    months = sorted(months, key=lambda one: one.period)
+    last = months[-1]
+    total: str | None = None
+    if all(one.value is not None for one in months):
+        try:
+            total = str(sum(Decimal(str(one.value)) for one in months))
+        except InvalidOperation:
+            total = None
+    return replace(
+        last,
+        period=f"{months[0].period}/{last.period}",
+        value=total,
+        is_sealed=any(one.is_sealed for one in months),
+        message_id=last.message_id if len({one.message_id for one in months}) == 1 else "",
+        on=last.on if len({one.on for one in months}) == 1 else "",
+        parts=tuple(months),
+    )
+
+
+def written(line: DecisionLine, language: str) -> str:
+    """The value as a reader of the language has it: `€1,200.00`, `3 March 2026`, `?` for what is not known."""
+    if line.value is None:
+        return "—" if line.is_sealed else "?"
+    if isinstance(line.value, bool):
+        return YES_NO[line.value].get(language, str(line.value))
+    try:
+        if line.kind == "date":
+            return format_day(date.fromisoformat(str(line.value)), language)
+        if line.kind == "money" and line.currency:
+            return format_money(str(line.value), line.currency, language)
+    except ValueError:
+        pass  # not what its kind says: as it is
+    return str(line.value)
 
 
 def _unknowns(unknowns: Iterable[JSON], names: _Names) -> Iterable[UnknownLine]:

@@ -84,7 +84,7 @@ class SeenScreens:
             raise Refused("nothing was shown with this action", code="not_found")
         return Seen(
             screen=parse_screen(row.content, languages=()),
-            facts=tuple(FactLine(**line) for line in row.shown["facts"]),
+            facts=tuple(_line(line) for line in row.shown["facts"]),
             options={
                 name: [(v, label) for v, label in pairs] for name, pairs in row.shown["options"].items()
             },
@@ -154,6 +154,10 @@ def _keep(connection: Connection, screen: Screen, digest: str) -> None:
 
 def _mine(table: Any, case: str, screen: str, person: str) -> Any:  # a table, an SQL condition
     return and_(table.c.case == case, table.c.screen == screen, table.c.person == person)
+
+
+def _line(kept: Mapping[str, Any]) -> FactLine:
+    return FactLine(**{**kept, "parts": tuple(_line(part) for part in kept.get("parts", ()))})
 
 
 def _plain(line: dict[str, Any]) -> dict[str, Any]:

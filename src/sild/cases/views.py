@@ -120,6 +120,8 @@ class FactLine:
     """One thing the state knows. value: plain, or None and why it is not known (`register_down`, `not_held`, `sealed`).
 
     register: subsystem that said so, or would.  source, valid_from, known_from, basis, ref: of the fact (ref: its id there).
+    label: what it is in the reader's language, where the concept is too wide; then `is_marked` sets it off among its like by the
+    concept's name.  parts: of what it is the sum.
     """
 
     concept: str
@@ -132,6 +134,9 @@ class FactLine:
     known_from: str | None = None
     basis: str | None = None
     ref: int | None = None
+    label: str = ""
+    is_marked: bool = False
+    parts: tuple[FactLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,16 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from importlib.resources import as_file, files
 from typing import Any
 from urllib.parse import quote
 
-from babel import Locale
-from babel.dates import format_skeleton
-from babel.numbers import format_currency
 from starlette.responses import Response
 
-from sild.cases import DecisionLine, worded
+from sild.cases import worded, written
 from sild.decisions import canonical_json, verifier_file
 from sild.errors import CallerError, PeerError, Unavailable
+from sild.i18n import format_month
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases, Exchange
@@ -111,21 +108,10 @@ class DecisionPages:
             "superseded_by": opened.get("superseded_by"),
             "report": report,
             "broken": [one for one in (report or {}).get("steps", ()) if one["verdict"] == "broken"],
-            "shown": lambda line: self._shown(line, language),
-            "month": lambda period: self._month(period, language),
+            "shown": lambda line: line.value if isinstance(line.value, list) else written(line, language),
+            "month": lambda period: _months(period, language),
         }
         return self._pages.page(visit, "decision.html", values)
-
-    def _shown(self, line: DecisionLine, language: str) -> Any:  # a value for the template
-        if line.kind == "money" and isinstance(line.value, str) and line.currency:
-            return str(format_currency(Decimal(line.value), line.currency, locale=Locale.parse(language)))
-        return line.value
-
-    def _month(self, period: str, language: str) -> str:
-        if len(period) != 7:
-            return period
-        day = date(int(period[:4]), int(period[5:]), 1)
-        return str(format_skeleton("yMMMM", day, locale=Locale.parse(language)))
 
     async def _of(self, source: DecisionSource, visit: Visit) -> Mapping[str, Any]:
         """The register's decisions about the person, or why there are none to show."""
@@ -173,3 +159,8 @@ class DecisionPages:
         if source is None or not _ID.fullmatch(decision):
             raise CallerError("no such decision", code="not_found")
         return source, decision
+
+
+def _months(period: str, language: str) -> str:
+    """`2026`, `2026-03`, `2025-04/2026-03`."""
+    return " – ".join(one if len(one) != 7 else format_month(one, language) for one in period.split("/"))

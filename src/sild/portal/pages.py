@@ -6,20 +6,18 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
 from babel.dates import format_timedelta
-from babel.numbers import format_currency
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from sild.catalogue import Text
 from sild.clock import Clock
 from sild.design import stylesheet
-from sild.i18n import Texts, format_day, format_moment, parse_accept_language
+from sild.i18n import Texts, format_day, format_moment, format_money, parse_accept_language
 from sild.portal.edge import BROWSER_COOKIE, LANGUAGE_COOKIE, Call, set_cookie
 from sild.portal.ports import Cases
 from sild.portal.settings import PortalSettings
@@ -90,9 +88,7 @@ class Pages:
             day=lambda at: self.day(at, language),
             moment=lambda at: format_moment(at.astimezone(self._settings.zone), language),
             ago=lambda at: self._ago(at, language),
-            money=lambda value, currency: format_currency(
-                Decimal(value), currency, locale=Locale.parse(language)
-            ),
+            money=lambda value, currency: format_money(value, currency, language),
             words=lambda service, key, **more: self._cases.words(service, key, language, **more),
             spoken=lambda prefix, code: self.spoken(prefix, code, language),
             **values,

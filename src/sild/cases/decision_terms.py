@@ -1,0 +1,41 @@
+"""Words of decisions that no rule package has: whose something is, what people chose, items that officials and registers add."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["CHOICES", "ITEMS", "WHO", "YES_NO"]
+
+Words = Mapping[str, str]
+
+WHO: Mapping[str, Words] = {
+    "child": {"et": "laps", "vi": "con", "en": "child"},
+    "mother": {"et": "ema", "vi": "mẹ", "en": "mother"},
+    "father": {"et": "isa", "vi": "cha", "en": "father"},
+    "parent": {"et": "vanem", "vi": "cha/mẹ", "en": "parent"},
+    "insured": {"et": "kindlustatu", "vi": "người được bảo hiểm", "en": "the insured"},
+}  # fmt: skip
+"""Roles of the entities of rules."""
+
+ITEMS: Mapping[str, Words] = {
+    "choice": {"et": "valik", "vi": "lựa chọn", "en": "choice"},
+    "kindergarten": {"et": "lasteaed", "vi": "trường mầm non", "en": "kindergarten"},
+    "group": {"et": "rühm", "vi": "nhóm", "en": "group"},
+    "wanted_from": {"et": "soovitud alates", "vi": "mong muốn từ", "en": "wanted from"},
+    "review_on": {"et": "vaadatakse uuesti", "vi": "xem xét lại ngày", "en": "looked at again"},
+}
+"""Of outcomes."""
+
+CHOICES: Mapping[str, Words] = {
+    "mother": {"et": "ema on lapsega kodus", "vi": "mẹ ở nhà với con", "en": "the mother stays at home"},
+    "mother_later": {"et": "ema on lapsega kodus hiljem", "vi": "mẹ nghỉ muộn hơn", "en": "the mother stays at home later"},
+    "father": {"et": "isa on lapsega kodus pärast ema", "vi": "cha ở nhà sau mẹ", "en": "the father takes over from the mother"},
+    "shared": {"et": "aeg jagatakse pooleks", "vi": "chia đôi thời gian", "en": "the time is shared"},
+    "mother_returns_early": {"et": "ema läheb varem tööle", "vi": "mẹ đi làm sớm", "en": "the mother returns to work early"},
+    "both": {"et": "ema ja isa mõlemad", "vi": "cả mẹ và cha", "en": "mother and father both"},
+}  # fmt: skip
+
+YES_NO: Mapping[bool, Words] = {
+    True: {"et": "jah", "vi": "có", "en": "yes"},
+    False: {"et": "ei", "vi": "không", "en": "no"},
+}
