@@ -17,7 +17,7 @@ import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Connection, delete, func, insert, select
@@ -37,6 +37,9 @@ from sild.pki import (
     verify_timestamp,
 )
 from sild.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from sild.http1 import Fetch
 
 __all__ = ["Checkpointer", "Stamp", "TimeStampClient", "node_reader"]
 
@@ -172,28 +175,6 @@ def node_reader(connection: Connection) -> Read:
         return bytes(connection.execute(select(tables.nodes.c.hash).where(*where)).scalar_one())
 
     return read
-
-
-class FetchedAnswer(Protocol):
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Fetch(Protocol):
-    """`sild.http1.fetch`."""
-
-    async def __call__(
-        self,
-        url: str,
-        *,
-        method: str = "GET",
-        body: bytes | None = None,
-        headers: Sequence[tuple[bytes, bytes]] = (),
-        timeout: float = ...,  # noqa: ASYNC109 - the port's own shape
-        max_bytes: int = ...,
-    ) -> FetchedAnswer: ...
 
 
 class TimeStampClient:

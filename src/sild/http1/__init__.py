@@ -12,7 +12,7 @@ heads.py writes heads, tls.py makes contexts and tls_layer.py puts them between 
 from sild.http1.addresses import subscriber_of
 from sild.http1.client import ClientResponse, Connection
 from sild.http1.errors import BodyTooLarge, BrokenMessage, ConnectionLost, TimedOut, TlsFailed, UnknownHost
-from sild.http1.fetch import Fetched, fetch
+from sild.http1.fetch import Answered, Fetch, Fetched, fetch
 from sild.http1.heads import Header
 from sild.http1.limits import Limits
 from sild.http1.listener import Server, serve
@@ -34,6 +34,7 @@ from sild.http1.tls import (
 )
 
 __all__ = [
+    "Answered",
     "AnyTls",
     "BodyTooLarge",
     "BrokenMessage",
@@ -41,6 +42,7 @@ __all__ = [
     "Connection",
     "ConnectionLost",
     "ConnectionPool",
+    "Fetch",
     "Fetched",
     "Handler",
     "Header",

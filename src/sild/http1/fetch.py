@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from time import time
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from sild.errors import CallerError
@@ -16,7 +17,7 @@ from sild.http1.heads import Header
 from sild.http1.opening import open_connection
 from sild.http1.tls import AnyTls
 
-__all__ = ["Fetched", "fetch"]
+__all__ = ["Answered", "Fetch", "Fetched", "fetch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,31 @@ class Fetched:
     def header(self, name: bytes) -> bytes | None:
         """The first value of the header; `name` in lower case."""
         return next((v for n, v in self.headers if n.lower() == name), None)
+
+
+class Answered(Protocol):
+    """What a caller may rely on of a `Fetched`."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+class Fetch(Protocol):
+    """The port of rooms that fetch small answers: `fetch`, or a double of the network beyond loopback."""
+
+    async def __call__(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Sequence[Header] = (),
+        timeout: float = ...,  # noqa: ASYNC109 - the port's own shape
+        max_bytes: int = ...,
+    ) -> Answered: ...
 
 
 async def fetch(

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from sild.clock import Clock, system_clock
 from sild.cluster import ClusterLock
@@ -35,7 +35,10 @@ from sild.pki import (
 from sild.signatures import HashChains, SignedPart, build_hash_chains, signature_value_bytes
 from sild.telemetry import get_logger
 
-__all__ = ["Fetch", "Timestamper", "TimestampingRules"]
+if TYPE_CHECKING:
+    from sild.http1 import Fetch
+
+__all__ = ["Timestamper", "TimestampingRules"]
 
 SIGNATURES = "/META-INF/signatures.xml"
 TS_HASH_CHAIN = "/ts-hashchain.xml"
@@ -48,28 +51,6 @@ MAX_INTERVAL = timedelta(days=1)
 FAILED_SINCE = "timestamping_failed_since"
 
 log = get_logger("message_log")
-
-
-class FetchedAnswer(Protocol):
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Fetch(Protocol):
-    """`sild.http1.fetch`, or a double of the network beyond loopback."""
-
-    async def __call__(
-        self,
-        url: str,
-        *,
-        method: str = "GET",
-        body: bytes | None = None,
-        headers: Sequence[tuple[bytes, bytes]] = (),
-        timeout: float = ...,  # noqa: ASYNC109 - the port's own shape
-        max_bytes: int = ...,
-    ) -> FetchedAnswer: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from sild.clock import Clock
 from sild.cluster import ClusterLock
@@ -24,7 +24,10 @@ from sild.signer.store import Store
 from sild.telemetry import get_logger
 from sild.xroad.globalconf import GlobalConf, TrustedIssuer
 
-__all__ = ["Fetch", "GoodResponse", "OcspCache"]
+if TYPE_CHECKING:
+    from sild.http1 import Fetch
+
+__all__ = ["GoodResponse", "OcspCache"]
 
 FETCH_TIMEOUT_SECONDS = 20.0
 MAX_RESPONSE_BYTES = 64 * 1024
@@ -36,28 +39,6 @@ CLOCK_JUMP_SECONDS = 30.0
 FOLLOWING_SECONDS = 5.0  # how often a process that does not ask looks whether it must
 
 log = get_logger("signer")
-
-
-class FetchedAnswer(Protocol):
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Fetch(Protocol):
-    """`sild.http1.fetch`, or a double of the network beyond loopback."""
-
-    async def __call__(
-        self,
-        url: str,
-        *,
-        method: str = "GET",
-        body: bytes | None = None,
-        headers: Sequence[tuple[bytes, bytes]] = (),
-        timeout: float = ...,  # noqa: ASYNC109 - the port's own shape
-        max_bytes: int = ...,
-    ) -> FetchedAnswer: ...
 
 
 @dataclass(frozen=True, slots=True)

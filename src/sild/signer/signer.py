@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sild.clock import Clock, system_clock
 from sild.errors import PlatformError, Unavailable, stage
@@ -13,7 +14,7 @@ from sild.pki import Certificate, DigestAlgorithm, SignatureAlgorithm, algorithm
 from sild.signatures import SignatureTemplate, SignedPart
 from sild.signer.certificates import CertificateInfo, CertificateStatus, KeyUsage
 from sild.signer.keyring import Keyring
-from sild.signer.ocsp import Fetch, GoodResponse, OcspCache
+from sild.signer.ocsp import GoodResponse, OcspCache
 from sild.signer.signing import SignedMessage, SigningQueue
 from sild.signer.software_token import SoftwareToken
 from sild.signer.status import CertificateState, state_of, warn_of_expiry
@@ -21,6 +22,9 @@ from sild.signer.store import Store
 from sild.signer.tokens import KeyNotFound, TlsContext, Token
 from sild.xroad.globalconf import GlobalConf
 from sild.xroad.identifiers import ClientId
+
+if TYPE_CHECKING:
+    from sild.http1 import Fetch
 
 __all__ = ["DetachedSignature", "Signer", "TlsCredentials"]
 
