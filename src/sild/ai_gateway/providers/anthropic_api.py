@@ -7,16 +7,22 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import anthropic
-import httpx2
 
 from sild.ai_gateway.profiles import ProviderSettings
+from sild.ai_gateway.providers.calling import Sdk, failures_told, http_client
 from sild.ai_gateway.providers.model import Ended, Prompt, ProviderFailed
-from sild.ai_gateway.providers.openai_api import http_client, status_failure
 
 if TYPE_CHECKING:
     from anthropic.types import RawMessageStreamEvent
 
 __all__ = ["AnthropicProvider"]
+
+SDK = Sdk(
+    anthropic.APITimeoutError,
+    anthropic.APIStatusError,
+    anthropic.APIConnectionError,
+    anthropic.AnthropicError,
+)
 
 
 class AnthropicProvider:
@@ -36,25 +42,11 @@ class AnthropicProvider:
         return {"max_tokens": prompt.most_tokens}
 
     async def ask(self, prompt: Prompt) -> AsyncGenerator[str | Ended, None]:
-        try:
+        with failures_told(self._settings.name, SDK):
             stream = await self._client.messages.create(**self._request(prompt))
             async with stream:
                 async for each in read_events(stream, self._settings.model):
                     yield each
-        except anthropic.APITimeoutError as error:
-            raise ProviderFailed(f"{self._settings.name} was too slow", why="timeout") from error
-        except anthropic.APIStatusError as error:
-            raise status_failure(self._settings.name, error.status_code, error.response) from error
-        except anthropic.APIConnectionError as error:
-            raise ProviderFailed(f"{self._settings.name} cannot be reached", why="down") from error
-        except httpx2.TimeoutException as error:
-            raise ProviderFailed(f"{self._settings.name} was too slow", why="timeout") from error
-        except httpx2.HTTPError as error:
-            raise ProviderFailed(f"{self._settings.name} stopped in the middle", why="cut_off") from error
-        except (anthropic.AnthropicError, ValueError, AttributeError, TypeError) as error:
-            raise ProviderFailed(
-                f"{self._settings.name} answered what is no answer", why="nonsense"
-            ) from error
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:  # the SDK's keyword arguments
         system = [text for role, text in prompt.messages if role == "system"]

@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import openai
 
 from sild.ai_gateway.profiles import ProviderSettings
+from sild.ai_gateway.providers.calling import Sdk, failures_told, http_client
 from sild.ai_gateway.providers.model import Ended, Prompt, ProviderFailed
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk
 
-__all__ = ["OpenAIProvider", "http_client", "status_failure"]
+__all__ = ["OpenAIProvider"]
 
-_CONNECT_SECONDS = 5.0
-
-
-def http_client(seconds: float) -> httpx2.AsyncClient:
-    """Goes to the configured address and nowhere else: no proxies from the environment, no redirects."""
-    timeout = httpx2.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds))
-    return httpx2.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
+SDK = Sdk(openai.APITimeoutError, openai.APIStatusError, openai.APIConnectionError, openai.OpenAIError)
 
 
 class OpenAIProvider:
@@ -44,25 +38,11 @@ class OpenAIProvider:
         return {name: value for name, value in found.items() if value is not None}
 
     async def ask(self, prompt: Prompt) -> AsyncGenerator[str | Ended, None]:
-        try:
+        with failures_told(self._settings.name, SDK):
             stream = await self._client.chat.completions.create(**self._request(prompt))
             async with stream:
                 async for each in read_chunks(stream, self._settings.model):
                     yield each
-        except openai.APITimeoutError as error:
-            raise ProviderFailed(f"{self._settings.name} was too slow", why="timeout") from error
-        except openai.APIStatusError as error:
-            raise status_failure(self._settings.name, error.status_code, error.response) from error
-        except openai.APIConnectionError as error:
-            raise ProviderFailed(f"{self._settings.name} cannot be reached", why="down") from error
-        except httpx2.TimeoutException as error:
-            raise ProviderFailed(f"{self._settings.name} was too slow", why="timeout") from error
-        except httpx2.HTTPError as error:
-            raise ProviderFailed(f"{self._settings.name} stopped in the middle", why="cut_off") from error
-        except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
-            raise ProviderFailed(
-                f"{self._settings.name} answered what is no answer", why="nonsense"
-            ) from error
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:  # the SDK's keyword arguments
         request: dict[str, Any] = {
@@ -102,14 +82,3 @@ async def read_chunks(
     if finish is None:
         raise ProviderFailed("the answer was cut off in the middle", why="cut_off")
     yield Ended(version, *tokens, finish_reason="length" if finish == "length" else "stop")
-
-
-def status_failure(name: str, status: int, response: httpx2.Response) -> ProviderFailed:
-    """What a status of a provider means. Its text is not shown: it may repeat the prompt."""
-    if status in (408, 409, 429) or status >= 500:
-        try:
-            after = float(response.headers.get("retry-after", ""))
-        except ValueError:
-            after = None
-        return ProviderFailed(f"{name} cannot answer now ({status})", why="overloaded", retry_after=after)
-    return ProviderFailed(f"{name} refused the call ({status})", why="refused")
