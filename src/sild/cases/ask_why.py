@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sild.cases.actor import Actor
+from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.case import Case, Taken
-from sild.cases.process import (
-    OPENED,
-    Asking,
-    Effects,
-    Given,
-    Job,
-    JobFunction,
-    NewNotice,
-    Process,
-    Rule,
-    Waiting,
-    Work,
-)
+from sild.cases.process import OPENED, Effects, NewNotice, Rule, Waiting
 from sild.cases.tracker import TrackerEntry
-from sild.errors import CallerError
 
 __all__ = ["AskWhy", "office_of", "question"]
 
@@ -46,7 +32,7 @@ def question(entry: TrackerEntry) -> Mapping[str, Any]:
     }
 
 
-class AskWhy(Process):
+class AskWhy(AnsweredByADay):
     service = "ask_why"
     opener = "person"
     rules = (
@@ -76,19 +62,11 @@ class AskWhy(Process):
         Waiting("ask_why.answer", "person", ("ANSWERED",)),
     )
 
-    async def check(
-        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
-    ) -> Given:
-        if rule.name != "ASK":
-            return Given(values)
-        due = asking.profile.deadline("ask_why.answer", asking.now.date())
-        return Given({**values, "due": due.isoformat()})
-
     def after(self, case: Case, taken: Taken) -> Effects:
         person = case.persons("person")[0]
         match taken.name:
             case "ASK":
-                return Effects(jobs=(Job("remind", at=_morning_after(taken)),))
+                return Effects(jobs=(when_late(taken),))
             case "ANSWER":
                 notice = NewNotice(person, "ask_why.answered", {"body": case.data.get("body", "")})
                 return Effects(notices=(notice,), cancel_jobs=("remind",))
@@ -100,21 +78,5 @@ class AskWhy(Process):
                 return Effects(cancel_jobs=("remind",))
         return Effects()
 
-    def jobs(self) -> Mapping[str, JobFunction]:
-        return {"remind": self.remind}
-
-    async def remind(self, work: Work) -> None:
-        """Its day is over: the person is told, and oversight sees it on the desk as late."""
-        try:
-            await work.act("reminded", "REMIND")
-        except CallerError as refused:
-            if refused.code not in ("too_late", "case_closed", "already_done"):
-                raise
-
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
         return {"question": dict(case.data), "answer": case.given("ANSWER").get("answer")}
-
-
-def _morning_after(taken: Taken) -> datetime:
-    due = date.fromisoformat(taken.data["due"]) + timedelta(days=1)
-    return datetime.combine(due, time(0), tzinfo=taken.at.tzinfo)

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sild.cases.actor import Actor
+from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.case import Case, Taken
-from sild.cases.process import (
-    OPENED,
-    Asking,
-    Effects,
-    Given,
-    Job,
-    JobFunction,
-    NewNotice,
-    Process,
-    Rule,
-    Waiting,
-    Work,
-)
+from sild.cases.process import OPENED, Asking, Effects, NewNotice, Rule, Waiting
 from sild.cases.views import FactLine
-from sild.errors import CallerError
 
 __all__ = ["ASSISTANCE_OFFICE", "Assistance", "dialogue_data"]
 
@@ -37,7 +24,7 @@ def dialogue_data(turns: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
     return {"dialogue": [[asked[:MAX_SIGNS], answered[:MAX_SIGNS]] for asked, answered in turns[-MAX_TURNS:]]}
 
 
-class Assistance(Process):
+class Assistance(AnsweredByADay):
     service = "assistance"
     opener = "person"
     rules = (
@@ -62,37 +49,16 @@ class Assistance(Process):
         Waiting("assistance.answer", "person", ("ANSWERED",)),
     )
 
-    async def check(
-        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
-    ) -> Given:
-        if rule.name != "ASK":
-            return Given(values)
-        due = asking.profile.deadline("assistance.answer", asking.now.date())
-        return Given({**values, "due": due.isoformat()})
-
     def after(self, case: Case, taken: Taken) -> Effects:
         person = case.persons("person")[0]
         match taken.name:
             case "ASK":
-                morning = date.fromisoformat(taken.data["due"]) + timedelta(days=1)
-                late = datetime.combine(morning, time(0), tzinfo=taken.at.tzinfo)
-                return Effects(jobs=(Job("remind", at=late),), office=ASSISTANCE_OFFICE)
+                return Effects(jobs=(when_late(taken),), office=ASSISTANCE_OFFICE)
             case "ANSWER":
                 return Effects(notices=(NewNotice(person, "assistance.answered"),), cancel_jobs=("remind",))
             case "REMIND":
                 return Effects(notices=(NewNotice(person, "assistance.late"),))
         return Effects()
-
-    def jobs(self) -> Mapping[str, JobFunction]:
-        return {"remind": self.remind}
-
-    async def remind(self, work: Work) -> None:
-        """Its day is over: the person is told, and the desk shows it as late."""
-        try:
-            await work.act("reminded", "REMIND")
-        except CallerError as refused:
-            if refused.code not in ("too_late", "case_closed", "already_done"):
-                raise
 
     async def facts(
         self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking

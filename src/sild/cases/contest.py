@@ -12,16 +12,17 @@ decided, writes down what they make of it, and only then sees the decision and a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
 from urllib.parse import quote
 
 from sild.cases.actor import Actor
+from sild.cases.answered import when_late
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
-from sild.cases.decision_words import DecisionLine, Worded, worded
+from sild.cases.decision_words import DecisionLine, UnknownLine, Worded, worded, written
 from sild.cases.process import (
     OPENED,
     Asking,
@@ -40,7 +41,7 @@ from sild.cases.refusals import Refused
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Defect, Screen
 from sild.errors import CallerError
-from sild.i18n import format_day
+from sild.i18n import format_month
 from sild.rules import RulePackage, load_packages
 
 __all__ = ["Contest", "contest_of"]
@@ -117,8 +118,12 @@ class Contest(Process):
         found = await self._decision(case, actor.language, asking)
         if found is None:
             return {"facts": ()}
-        lines = [(line.name[:200], f"{_named(line)}: {_said(line, actor.language)}") for line in found.facts]
-        return {"facts": lines}
+        language = actor.language
+        return {
+            "facts": [
+                (one.name[:200], f"{_named(one, language)}: {written(one, language)}") for one in _each(found)
+            ]
+        }
 
     async def check(
         self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
@@ -166,9 +171,7 @@ class Contest(Process):
         person = case.persons("person")[0]
         match taken.name:
             case "CONTEST":
-                morning = date.fromisoformat(taken.data["due"]) + timedelta(days=1)
-                late = datetime.combine(morning, time(0), tzinfo=taken.at.tzinfo)
-                return Effects(jobs=(Job("tell"), Job("remind", at=late)))
+                return Effects(jobs=(Job("tell"), when_late(taken)))
             case "REFUSE":
                 why = "late" if taken.data["reason"] == "too_late" else "refused"
                 return Effects(notices=(NewNotice(person, f"contest.told_{why}"),), cancel_jobs=("remind",))
@@ -230,7 +233,7 @@ class Contest(Process):
             )
             record = answer.json["record"]
             found = self._worded(answer.json, "en")
-            line = next((one for one in found.facts if one.name == said["fact"]), None)
+            line = next((one for one in _each(found) if one.name == said["fact"]), None)
             package = _packages().get((record.get("rules") or {}).get("sha256", ""))
             variable = said["fact"].split("/")[2]
             spec = None if package is None else package.facts.get(variable)
@@ -314,7 +317,7 @@ class Contest(Process):
             return [FactLine(f"contest.{of}", of, None, "register_down", register=register)]
         if of == "outcome":
             return [
-                *(FactLine("contest.outcome", of, f"{_named(one)}: {_said(one, actor.language)}") for one in found.outcome),
+                *(_line("contest.outcome", of, one, actor.language) for one in found.outcome),
                 *(FactLine("contest.reason", of, f"{text} ({article})") for text, article in dict.fromkeys(found.reasons)),
             ]  # fmt: skip
         said = case.given("CONTEST")
@@ -327,17 +330,11 @@ class Contest(Process):
             ),
             FactLine("contest.language", of, _LANGUAGES.get(case.data["language"], case.data["language"])),
             *(
-                FactLine(
-                    "contest.disputed" if said and one.name == said.get("fact") else "contest.fact",
-                    of,
-                    f"{_named(one)}: {_said(one, actor.language)}",
-                    register=one.register,
-                    valid_from=one.on or None,
-                )
+                _line("contest.fact", of, one, actor.language, said.get("fact") if said else None)
                 for one in found.facts
             ),
             *(
-                FactLine("contest.fact", of, f"{one.label} ({one.count}): ?", register=one.asked_of)
+                FactLine("contest.fact", of, None, "not_held", register=one.asked_of, label=_unknown(one))
                 for one in found.unknowns
             ),
         ]  # fmt: skip
@@ -381,24 +378,39 @@ def _looked(case: Case, actor: Actor) -> bool:
     return any(taken.person == actor.person for taken in case.all("LOOK"))
 
 
-def _named(line: DecisionLine) -> str:
-    return " ".join(part for part in (line.label, f"({line.who})" if line.who else "", line.period) if part)
+def _each(found: Worded) -> list[DecisionLine]:
+    """Every fact by itself."""
+    return [part for line in found.facts for part in line.parts or (line,)]
 
 
-def _said(line: DecisionLine, language: str) -> str:
-    """Plain, for a line of text."""
-    if line.is_sealed:
-        return "—"
-    if line.value is None:
-        return "?"
-    if isinstance(line.value, bool):
-        return _YES_NO[line.value].get(language, "")
-    if line.kind == "date":
-        return format_day(date.fromisoformat(line.value), language)
-    return f"{line.value} {line.currency}".strip()
+def _line(concept: str, of: str, line: DecisionLine, language: str, disputed: str | None = None) -> FactLine:
+    """disputed: name of the fact that is contested; a line of which it is a part is marked, too."""
+    is_it = disputed is not None and disputed in {line.name, *(part.name for part in line.parts)}
+    return FactLine(
+        "contest.disputed" if is_it else concept,
+        of,
+        None if line.value is None else written(line, language),
+        None if line.value is not None else "sealed" if line.is_sealed else "not_held",
+        register=line.register,
+        valid_from=line.on or None,
+        label=_named(line, language),
+        is_marked=is_it,
+        parts=tuple(_line(concept, of, part, language, disputed) for part in line.parts),
+    )
 
 
-_YES_NO = {True: {"et": "jah", "vi": "có", "en": "yes"}, False: {"et": "ei", "vi": "không", "en": "no"}}
+def _named(line: DecisionLine, language: str) -> str:
+    """`Income (mother), March 2025 – February 2026`."""
+    who = f" ({line.who})" if line.who and line.who != "person" else ""
+    months = [month if len(month) != 7 else format_month(month, language) for month in line.period.split("/")]
+    return f"{line.label}{who}" + (f", {' – '.join(months)}" if line.period else "")
+
+
+def _unknown(line: UnknownLine) -> str:
+    who = f" ({line.who})" if line.who and line.who != "person" else ""
+    return f"{line.label}{who}" + (f" × {line.count}" if line.count > 1 else "")
+
+
 _LANGUAGES = {"et": "eesti", "vi": "Tiếng Việt", "en": "English"}
 _LINE: Mapping[str, Mapping[str, str]] = {
     "fact": {"et": "Fakt on vale", "vi": "Một dữ kiện sai", "en": "A fact is wrong"},
