@@ -12,6 +12,7 @@ logins.py     a log-in under way     sessions.py  one for all services     grant
 passkeys.py   WebAuthn               cards.py     Web eID, mutual TLS      people.py   people, officials, devices
 clients.py    the client registry    keys.py      signing keys             notices.py  back-channel logout
 mandates.py   who acts for whom      mandate_api.py  Pääsuke's interface   limits.py   failures and rates
+exchange_door.py  what an auditor may look at, for other bodies
 store.py, tables.py, migrations      the database   pruning.py   what is over goes
 
 One log-in, file by file: screens.py, passkeys.py (or cards.py), sessions.py, grants.py, protocol.py.
@@ -19,6 +20,7 @@ One log-in, file by file: screens.py, passkeys.py (or cards.py), sessions.py, gr
 
 from sild.identity_provider.cards import CertificateStatusSource, OCSPStatus
 from sild.identity_provider.edge import client_cert_header
+from sild.identity_provider.exchange_door import mandates_door
 from sild.identity_provider.limits import TooMany
 from sild.identity_provider.mandates import MandateSource, NotAllowed
 from sild.identity_provider.provider import ROUTES, IdentityProvider
@@ -42,4 +44,5 @@ __all__ = [
     "TestPerson",
     "TooMany",
     "client_cert_header",
+    "mandates_door",
 ]

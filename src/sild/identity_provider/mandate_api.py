@@ -8,6 +8,7 @@ GET  /v1/representees/{representee}/delegates/{delegate}/mandates               
 POST /v1/nss/{ns}/representees/{representee}/delegates/{delegate}/mandates        give one
 POST /v1/nss/{ns}/representees/{representee}/delegates/{delegate}/mandates/{id}/subdelegates    pass it on
 PUT  /v1/nss/{ns}/representees/{representee}/delegates/{delegate}/mandates/{id}   {"action": "DELETE"}: withdraw
+GET  /v1/delegates/{delegate}/appointments                                         what an auditor may look at; ours
 GET  /mandates/{id}                                                               the status of one
 
 A client authenticates as at the token endpoint, needs `mandate_namespaces`, and changes only its own namespaces. Who acted
@@ -31,7 +32,7 @@ from sild.identity_provider.mandates import Mandates
 from sild.identity_provider.settings import IdentityProviderSettings
 from sild.openid import Client, Mandate, OpenIDError, Party, PartyType, chain_hash
 
-__all__ = ["MandateApi"]
+__all__ = ["MandateApi", "appointments_json"]
 
 
 class _Body(BaseModel):
@@ -169,6 +170,11 @@ class MandateApi:
         self._mandates.withdraw(call.parameters["id"], actor=wanted.authorizations[0].userIdentifier)
         return Response(status_code=200)
 
+    def appointments(self, call: Call) -> Response:
+        """What a person may look at for a body that supervises others: now, each time anew."""
+        self._client(call)
+        return JSONResponse(appointments_json(self._mandates, call.parameters["delegate"]))
+
     def status(self, call: Call) -> Response:
         """For whoever holds a token and wants to know whether its mandate still counts."""
         self._client(call)
@@ -193,6 +199,15 @@ class MandateApi:
         names = (found.namespace, found.representee.identifier, found.delegate.identifier)
         if names != tuple(call.parameters[name] for name in ("ns", "representee", "delegate")):
             raise CallerError("no such mandate", code="not_found")
+
+
+def appointments_json(mandates: Mandates, delegate: str) -> list[dict[str, object]]:
+    """delegate: with the country, `EE38001085718`."""
+    return [
+        {**_mandate(one), "body": _person(one.representee), "scope": one.scope.to_json()}
+        for one in mandates.appointments_of(delegate)
+        if one.scope is not None
+    ]
 
 
 def _read(kind: type[Kind], call: Call) -> Kind:

@@ -20,7 +20,16 @@ from sild.identity_provider.sessions import Sessions
 from sild.identity_provider.settings import IdentityProviderSettings
 from sild.identity_provider.store import Change, Store, new_id
 from sild.identity_provider.tables import mandate, token_grant, token_grant_mandate
-from sild.openid import MAX_DEPTH, Mandate, Party, Representation, verify_chain
+from sild.openid import (
+    AUDITOR,
+    MAX_DEPTH,
+    AuditScope,
+    Mandate,
+    Party,
+    Representation,
+    parse_audit_scope,
+    verify_chain,
+)
 
 __all__ = ["MandateSource", "Mandates", "NotAllowed"]
 
@@ -65,7 +74,8 @@ class Mandates:
             (right,) for source in self._sources.values() for right in source.mandates_of(delegate, at)
         ]
         with self._store.change() as change:
-            found += [self._chain(change, row) for row in self._rows(change, mandate.c.delegate == delegate)]
+            powers = (mandate.c.delegate == delegate) & mandate.c.scope.is_(None)
+            found += [self._chain(change, row) for row in self._rows(change, powers)]
         return [
             chain
             for chain in found
@@ -85,10 +95,19 @@ class Mandates:
     def given_by(self, representee: str) -> list[Mandate]:
         """Powers of attorney for `representee` that count now or later."""
         with self._store.change() as change:
-            rows = self._rows(change, mandate.c.representee == representee)
+            powers = (mandate.c.representee == representee) & mandate.c.scope.is_(None)
+            rows = self._rows(change, powers)
             listed = [self._chain(change, row) for row in rows]
         at = self._store.clock()
         return [chain[-1] for chain in listed if self._status(chain, at) in ("valid", "not_yet_valid")]
+
+    def appointments_of(self, delegate: str) -> list[Mandate]:
+        """Mandates with a scope that `delegate` holds and that count now. They let nobody act for another; they let look."""
+        at = self._store.clock()
+        with self._store.change() as change:
+            held = self._rows(change, (mandate.c.delegate == delegate) & mandate.c.scope.is_not(None))
+            listed = [_mandate(row) for row in held]
+        return [one for one in listed if one.status(at, self._settings.zone) == "valid"]
 
     def status(self, mandate_id: str) -> tuple[Mandate, str]:
         """A power of attorney and its status: valid, not_yet_valid, expired, withdrawn, by the worst link of its chain.
@@ -142,6 +161,37 @@ class Mandates:
                 valid_from=valid_from or day,
                 valid_through=valid_through,
                 depth=depth,
+            )
+            return self._insert(change, wanted, actor, day)
+
+    def appoint(
+        self,
+        body: Party,
+        delegate: Party,
+        scope: AuditScope,
+        *,
+        actor: str,
+        valid_from: date | None = None,
+        valid_through: date | None = None,
+    ) -> Mandate:
+        """Let a person look for a body that supervises others. actor: who appoints, for the audit row.
+
+        Not offered over any interface: whoever administers the provider appoints. Raises CallerError (`unprocessable`).
+        """
+        if delegate.type != "NATURAL_PERSON":
+            raise CallerError("a person is appointed", code="unprocessable")
+        with self._store.change() as change:
+            day = change.at.astimezone(self._settings.zone).date()
+            wanted = Mandate(
+                id=new_id(),
+                representee=body,
+                delegate=delegate,
+                role=AUDITOR,
+                basis="APPOINTMENT",
+                source=OWN,
+                valid_from=valid_from or day,
+                valid_through=valid_through,
+                scope=scope,
             )
             return self._insert(change, wanted, actor, day)
 
@@ -253,6 +303,9 @@ class Mandates:
                 valid_through=wanted.valid_through,
                 depth=wanted.depth,
                 parent=wanted.parent,
+                scope=None
+                if wanted.scope is None
+                else json.dumps(wanted.scope.to_json(), ensure_ascii=False),
                 added_at=change.at,
                 added_by=actor,
             )
@@ -294,11 +347,12 @@ def _mandate(row: Row[*tuple[object, ...]]) -> Mandate:
         representee=Party(**json.loads(values["representee_party"])),
         delegate=Party(**json.loads(values["delegate_party"])),
         role=values["role"],
-        basis="POWER_OF_ATTORNEY",
+        basis="POWER_OF_ATTORNEY" if values["scope"] is None else "APPOINTMENT",
         source=OWN,
         valid_from=values["valid_from"],
         valid_through=values["valid_through"],
         depth=values["depth"],
         parent=values["parent"],
         withdrawn_at=values["withdrawn_at"],
+        scope=None if values["scope"] is None else parse_audit_scope(json.loads(values["scope"])),
     )

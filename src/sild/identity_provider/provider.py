@@ -331,6 +331,9 @@ ROUTES: tuple[RouteRule, ...] = (
         Access.CLIENT,
     ),
     RouteRule(
+        "GET", "/v1/delegates/{delegate}/appointments", lambda p: p.mandate_api.appointments, Access.CLIENT
+    ),
+    RouteRule(
         "GET",
         "/v1/representees/{representee}/delegates/mandates",
         lambda p: p.mandate_api.given,

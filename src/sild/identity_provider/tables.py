@@ -244,6 +244,7 @@ mandate = Table(
     Column("valid_through", Date),
     Column("depth", Integer, nullable=False),
     Column("parent", ForeignKey("mandate.id"), index=True),
+    Column("scope", Text, comment="JSON; of an appointment"),
     Column("added_at", Instant, nullable=False),
     Column("added_by", String(SUBJECT), nullable=False),
     Column("withdrawn_at", Instant),

@@ -8,9 +8,10 @@ registers that check our tokens by themselves (`parse_jwks`, `verify_token`).
 clients.py         registered clients         claims.py       what tokens say       web_eid.py        the card's token
 authorization.py   requests, PKCE             tokens.py       JWS, JWK              certificates.py   whom a certificate names
 levels.py          acr                        mandates.py     chains of mandates    discovery.py      the provider's document
-errors.py          refusals in OAuth's words
+errors.py          refusals in OAuth's words         audit_scope.py    what an auditor may look at
 """
 
+from sild.openid.audit_scope import AUDITOR, AuditScope, OutOfScope, parse_audit_scope
 from sild.openid.authorization import (
     AuthorizationRequest,
     find_redirect_uri,
@@ -58,7 +59,9 @@ from sild.openid.tokens import (
 from sild.openid.web_eid import WebEidToken, parse_web_eid_token, verify_web_eid_token
 
 __all__ = [
+    "AUDITOR",
     "MAX_DEPTH",
+    "AuditScope",
     "Authentication",
     "AuthorizationRequest",
     "Claims",
@@ -69,6 +72,7 @@ __all__ = [
     "Mandate",
     "MandateBasis",
     "OpenIDError",
+    "OutOfScope",
     "Party",
     "PartyType",
     "Person",
@@ -88,6 +92,7 @@ __all__ = [
     "load_signing_key",
     "logout_token_claims",
     "new_signing_key",
+    "parse_audit_scope",
     "parse_authorization_request",
     "parse_jwks",
     "parse_parameters",

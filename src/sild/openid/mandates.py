@@ -16,11 +16,12 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from sild.errors import TrustError
+from sild.openid.audit_scope import AuditScope
 
 __all__ = ["MAX_DEPTH", "Mandate", "MandateBasis", "Party", "PartyType", "chain_hash", "verify_chain"]
 
 PartyType = Literal["NATURAL_PERSON", "LEGAL_PERSON"]
-MandateBasis = Literal["PARENT", "GUARDIAN", "BOARD", "POWER_OF_ATTORNEY"]
+MandateBasis = Literal["PARENT", "GUARDIAN", "BOARD", "POWER_OF_ATTORNEY", "APPOINTMENT"]
 
 MAX_DEPTH = 5
 """Links in a chain, the first included; a longer one is nobody's intention."""
@@ -45,7 +46,7 @@ class Party:
 class Mandate:
     """One right to act. role: `NAMESPACE:ROLE`.  valid_through: the last day, inclusive; None: until withdrawn.
     depth: how many further times it may be passed on.  parent: the mandate it was passed on from.
-    source: the register or `mandates` that answers for it.
+    source: the register or `mandates` that answers for it.  scope: of an appointment, what may be looked at.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Mandate:
     depth: int = 0
     parent: str | None = None
     withdrawn_at: datetime | None = None
+    scope: AuditScope | None = None
 
     @property
     def namespace(self) -> str:
@@ -77,6 +79,7 @@ class Mandate:
             "valid_through": self.valid_through.isoformat() if self.valid_through else None,
             "depth": self.depth,
             "parent": self.parent,
+            **({} if self.scope is None else {"scope": self.scope.to_json()}),
         }
 
     def status(
