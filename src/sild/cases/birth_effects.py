@@ -93,12 +93,9 @@ def _recorded(case: Case) -> Effects:
     if "offline" in case.data:
         return Effects(parties=tuple(parties), office=office)
     if said.is_late or case.has("REGISTER"):
-        names = case.given("REGISTER")
-        known = [NewNotice(person, "birth.notice.registered", _names(names)) for person in parents]
+        known = [NewNotice(person, *news) for person in parents for news in _so_far(case)]
         jobs = (Job("registered"), Job("catch_up"))
-        return Effects(
-            parties=tuple(parties), office=office, jobs=jobs, notices=tuple(known) if names else ()
-        )
+        return Effects(parties=tuple(parties), office=office, jobs=jobs, notices=tuple(known))
     values = {"born": said.born.isoformat(), "choose_by": said.choose_by.isoformat()}
     told = [NewNotice(person, "birth.notice.child_recorded", values) for person in parents]
     day = datetime.combine(said.choose_by, time(7), UTC) - REMINDER
@@ -111,6 +108,20 @@ def _recorded(case: Case) -> Effects:
         ]
     remind = Job("remind", at=day)
     return Effects(parties=tuple(parties), office=office, jobs=(remind,), notices=tuple(told))
+
+
+def _so_far(case: Case) -> list[tuple[str, dict[str, Any]]]:
+    """Texts and values of what was recorded before it was known whom to tell."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    if case.has("REGISTER"):
+        found.append(("birth.notice.registered", _names(case.given("REGISTER"))))
+    if case.has("CARD"):
+        found.append(("birth.notice.card", {}))
+    if case.status == "OFFERED":
+        found.append(("birth.notice.offer_ready", {}))
+    if case.has("QUEUE"):
+        found += _of_place(case.given("QUEUE"))
+    return found
 
 
 def _answered(case: Case, taken: Taken) -> Effects:
@@ -157,6 +168,8 @@ def _registered(case: Case, taken: Taken) -> Effects:
     first = declared(case)
     if first is not None and not same_names(first.data, taken.data):
         notices += _to_parents(case, "birth.notice.other_name_registered", **_names(taken.data))
+    if case.status == "OFFERED":  # the offer was here before
+        notices += _to_parents(case, "birth.notice.offer_ready")
     return Effects(
         jobs=(Job("address"), *_closing(case)), notices=tuple(notices), cancel_jobs=("examine", "remind")
     )
@@ -179,12 +192,18 @@ def _news(case: Case, taken: Taken) -> tuple[NewNotice, ...]:
     before = next((queued.data for queued in reversed(case.all("QUEUE")) if queued.seq < taken.seq), {})
     if all(before.get(name) == taken.data.get(name) for name in ("state", "kindergarten", "review_on")):
         return ()
-    if taken.data["state"] == "offered":
-        return _to_parents(case, "birth.notice.place_offered", kindergarten=taken.data["kindergarten"])
-    if taken.data["reason"] == "no_free_place":
-        values = {name: taken.data[name] for name in ("kindergarten", "place", "review_on")}
-        return _to_parents(case, "birth.notice.no_place_yet", **values)
-    return ()
+    return tuple(
+        notice for text, values in _of_place(taken.data) for notice in _to_parents(case, text, **values)
+    )
+
+
+def _of_place(stands: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    if stands["state"] == "offered":
+        return [("birth.notice.place_offered", {"kindergarten": stands["kindergarten"]})]
+    if stands["reason"] == "no_free_place":
+        values = {name: stands[name] for name in ("kindergarten", "place", "review_on")}
+        return [("birth.notice.no_place_yet", values)]
+    return []
 
 
 def _has_a_wish(case: Case, taken: Taken) -> bool:
