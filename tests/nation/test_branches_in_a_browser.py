@@ -136,7 +136,7 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nation]:
     walkers = crowd()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            people_of_the_country, "find_test_people", lambda count: {**walkers.known, **walkers.extra}
+            people_of_the_country, "find_test_people", lambda count, about: {**walkers.known, **walkers.extra}
         )
         with running(
             tmp_path_factory.mktemp("branches") / "nation", replace(COUNTRY, people=PEOPLE)

@@ -3,12 +3,14 @@
 layout.py       where its state lies, ports and secrets       plan.py         which members, servers and rights
 founding.py     the first start: keys, certificates, members  nation.py       every start
 description.py  nation.json                                   story.py        the self-check of one exchange
+countries/      what a country calls its bodies
 country.py      the whole country, its rights                 systems.py      its information systems, running
 ai_gateway.py   to models, without one by default
 people.py       test people        identity.py, portal.py     what citizens see    journeys.py, move_journey.py, browser.py  J1 and J2 as a self-check
 """
 
-from sild.nation.country import COUNTRY
+from sild.nation.countries import CountryDescription, countries, load_country, parse_country
+from sild.nation.country import COUNTRY, country_plan
 from sild.nation.floor import Floor, measure_floor
 from sild.nation.journeys import tell_birth
 from sild.nation.layout import Layout
@@ -23,6 +25,7 @@ __all__ = [
     "COUNTRY",
     "DEMO",
     "Call",
+    "CountryDescription",
     "Floor",
     "Layout",
     "Load",
@@ -32,8 +35,12 @@ __all__ = [
     "ServerProcess",
     "Step",
     "Usage",
+    "countries",
+    "country_plan",
     "joined",
+    "load_country",
     "measure_floor",
+    "parse_country",
     "run_load",
     "tell",
     "tell_birth",

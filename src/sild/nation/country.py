@@ -7,33 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sild.nation.plan import DEMO, MemberPlan, Right, SubscriptionPlan, SystemKind, SystemPlan
+from sild.nation.countries import BodyKind, CountryDescription, load_country
+from sild.nation.plan import DEMO, MemberPlan, NationPlan, Right, SubscriptionPlan, SystemKind, SystemPlan
 
-__all__ = ["COUNTRY"]
-
-AUTHORITY = replace(
-    DEMO.operator,
-    subsystems=(*DEMO.operator.subsystems, ("portal", "Portal"), ("identity", "Identity provider")),
-)
-POPULATION = DEMO.provider
-INSURANCE = replace(DEMO.consumer, subsystems=(("insurance", "Health insurance register"),))
-SOCIAL = MemberPlan(
-    "GOV", "70000004", "Social Insurance Board", "", (("social", "Social insurance register"),)
-)
-MUNICIPALITY = MemberPlan("GOV", "70000005", "Municipality", "", (("education", "Kindergarten places"),))
-LAND = MemberPlan("GOV", "70000006", "Land and Address Board", "", (("residence", "Residence register"),))
-HOSPITAL = MemberPlan("COM", "90000001", "Hospital", "", (("hospital", "Hospital information system"),))
-
-SYSTEMS = (
-    SystemPlan("population", POPULATION, "population", POPULATION, ("population",)),
-    SystemPlan("residence", LAND, "residence", POPULATION, ("residence", "events")),
-    SystemPlan("social", SOCIAL, "social", POPULATION, ("social", "events")),
-    SystemPlan("education", MUNICIPALITY, "education", POPULATION, ("education", "events")),
-    SystemPlan("insurance", INSURANCE, "insurance", INSURANCE, ("insurance", "events")),
-    SystemPlan("hospital", HOSPITAL, "hospital", INSURANCE),
-    SystemPlan("identity", AUTHORITY, "identity", INSURANCE),
-    SystemPlan("portal", AUTHORITY, "portal", INSURANCE, ("events",)),
-)
+__all__ = ["COUNTRY", "country_plan"]
 
 DECISIONS = (
     "GET /persons/*/decisions",
@@ -132,16 +109,48 @@ SUBSCRIPTIONS = (
     ),
 )
 
-COUNTRY = replace(
-    DEMO,
-    operator=AUTHORITY,
-    consumer=INSURANCE,
-    guests=(SOCIAL, MUNICIPALITY, LAND, HOSPITAL),
-    systems=SYSTEMS,
-    system_rights=tuple(
-        Right(client, provider, *need.split(" "))
-        for (client, provider), needs in NEEDS.items()
-        for need in needs
-    ),
-    subscriptions=SUBSCRIPTIONS,
-)
+
+def country_plan(about: CountryDescription) -> NationPlan:
+    """The same bodies with the same rights in every country; what they are called is the country's."""
+
+    def body(
+        kind: BodyKind, code: str, *subsystems: str, member_class: str = "GOV", server: str = ""
+    ) -> MemberPlan:
+        named = tuple((each, about.system(each)) for each in subsystems)
+        return MemberPlan(member_class, code, about.body(kind), server, named, kind)
+
+    authority = body("authority", "70000001", "management", "portal", "identity")
+    population = body("population", "70000002", "population", server="ss1")
+    insurance = body("insurance", "70000003", "insurance", server="ss2")
+    social = body("social", "70000004", "social")
+    municipality = body("municipality", "70000005", "education")
+    land = body("land", "70000006", "residence")
+    hospital = body("hospital", "90000001", "hospital", member_class="COM")
+    return replace(
+        DEMO,
+        about=about,
+        instance_identifier=about.instance_identifier,
+        operator=authority,
+        provider=population,
+        consumer=insurance,
+        guests=(social, municipality, land, hospital),
+        systems=(
+            SystemPlan("population", population, "population", population, ("population",)),
+            SystemPlan("residence", land, "residence", population, ("residence", "events")),
+            SystemPlan("social", social, "social", population, ("social", "events")),
+            SystemPlan("education", municipality, "education", population, ("education", "events")),
+            SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),
+            SystemPlan("hospital", hospital, "hospital", insurance),
+            SystemPlan("identity", authority, "identity", insurance),
+            SystemPlan("portal", authority, "portal", insurance, ("events",)),
+        ),
+        system_rights=tuple(
+            Right(client, provider, *need.split(" "))
+            for (client, provider), needs in NEEDS.items()
+            for need in needs
+        ),
+        subscriptions=SUBSCRIPTIONS,
+    )
+
+
+COUNTRY = country_plan(load_country("EE"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sild.nation.founding import EVENTS, SERVICE_CODE, published_address
-from sild.nation.plan import MemberPlan, SystemPlan
+from sild.nation.plan import MemberPlan, NationPlan, SystemPlan
 
 if TYPE_CHECKING:
     from sild.nation.nation import Nation
@@ -15,16 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 TEST_PEOPLE = 5
-EXAMPLE_USER = (
-    "EE38001085718"  # the official at the desk: registers want to know who acts, and on which ground
-)
 REGISTERS = ("residence", "insurance", "social", "education", "hospital")
-EXAMPLE_BASIS = "RaKS 11"
 
 
 def describe(nation: Nation) -> dict[str, object]:
     """Addresses are URLs, identifiers in the administration form (`SILD:GOV:70000002:population`), paths absolute."""
     plan, layout = nation.plan, nation.layout
+    example = (
+        plan.about.example
+    )  # the official at the desk: registers want to know who acts, and on which ground
     central = f"http://127.0.0.1:{nation.ports.central_server}"
     people = [_test_person(one) for one in nation.people.values()] or nation.register.some_people(TEST_PEOPLE)
     path = f"/r1/{plan.subsystem_id(plan.provider).encode()}/{SERVICE_CODE}"
@@ -32,6 +31,7 @@ def describe(nation: Nation) -> dict[str, object]:
     consumer_http = f"http://127.0.0.1:{nation.ports.consumer.client_http}"
     return {
         "instance_identifier": plan.instance_identifier,
+        "country": _country(plan),
         "anchor_file": str(layout.anchor),
         "evidence_directory": str(layout.evidence),
         "central_server": {
@@ -71,15 +71,29 @@ def describe(nation: Nation) -> dict[str, object]:
         ],
         "example": {
             "client": client.encode(),
-            "user_id": EXAMPLE_USER,
-            "legal_basis": EXAMPLE_BASIS,
+            "user_id": example.user_id,
+            "legal_basis": example.legal_basis,
             "url": (url := f"{consumer_http}{path}/persons/{people[0]['code']}"),
-            "curl": f"curl -i -H 'X-Road-Client: {client.encode()}' -H 'X-Road-UserId: {EXAMPLE_USER}' "
-            f"-H 'Sild-Legal-Basis: {EXAMPLE_BASIS}' {url}",
+            "curl": f"curl -i -H 'X-Road-Client: {client.encode()}' -H 'X-Road-UserId: {example.user_id}' "
+            f"-H 'Sild-Legal-Basis: {example.legal_basis}' {url}",
         },
         **_citizens_side(nation),
         "test_people": people,
         "api_keys": {},
+    }
+
+
+def _country(plan: NationPlan) -> dict[str, object]:
+    """What a program has to know to go through its services as its people do."""
+    about, profile = plan.about, plan.profile
+    return {
+        "code": about.country,
+        "names": dict(profile.names),
+        "languages": list(profile.languages),
+        "zone": profile.zone,
+        "currency": profile.currency,
+        "bound": list(profile.bound),
+        "typed": about.story.model_dump(),
     }
 
 
@@ -168,6 +182,7 @@ def _member(nation: Nation, member: MemberPlan) -> dict[str, object]:
     return {
         "id": str(plan.member_id(member)),
         "name": member.name,
+        **({"names": dict(plan.about.bodies[member.kind])} if member.kind is not None else {}),
         "security_servers": [str(plan.server_id(member))] if member.server_code else [],
         "subsystems": [
             {"id": str(plan.subsystem_id(member, index)), "name": name}

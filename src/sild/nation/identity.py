@@ -14,6 +14,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from sild.adapter import AsyncXRoadClient, CallContext
+from sild.catalogue import Profile
 from sild.clock import Clock
 from sild.errors import PeerError, PlatformError, Unavailable
 from sild.identity_provider import (
@@ -23,6 +24,7 @@ from sild.identity_provider import (
     MandateRole,
     TestPerson,
 )
+from sild.nation.countries import languages_of
 from sild.nation.people import TestPerson as Someone
 from sild.openid import Mandate, Party
 from sild.xroad import ServiceId
@@ -30,8 +32,6 @@ from sild.xroad import ServiceId
 __all__ = ["IdentityAddresses", "open_identity_provider"]
 
 ASK_SECONDS = 10.0
-BASIS = "PKS § 120"
-"""Family Law Act: parents represent their child. For demonstration."""
 ROLES: Mapping[str, tuple[Literal["PARENT", "GUARDIAN"], str]] = {
     "child": ("PARENT", "CHILD:PARENT"),
     "ward": ("GUARDIAN", "WARD:GUARDIAN"),
@@ -63,8 +63,12 @@ class FamilyRelations:
 
     name = "population"
 
-    def __init__(self, client: AsyncXRoadClient, service: ServiceId, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, client: AsyncXRoadClient, service: ServiceId, loop: asyncio.AbstractEventLoop, basis: str
+    ) -> None:
+        """basis: the provision by which parents represent their child."""
         self._client = client
+        self._basis = basis
         self._service = service
         self._loop = loop
 
@@ -88,7 +92,7 @@ class FamilyRelations:
         answer = await self._client.get(
             self._service,
             ["persons", delegate[2:], "relations"],
-            context=CallContext(user_id=delegate, legal_ground=BASIS),
+            context=CallContext(user_id=delegate, legal_ground=self._basis),
             query_id=f"{self._service.client_id.instance_identifier}-{uuid4()}",
         )
         if answer.status == 404:  # nobody the register knows: represents nobody
@@ -126,9 +130,10 @@ def open_identity_provider(
     key_password: str,
     client_secret: str,
     is_new: bool,
+    profile: Profile,
     clock: Clock,
 ) -> IdentityProvider:
-    """Blocks. is_new: officials get their roles now. Raises CallerError, Unavailable."""
+    """Blocks. profile: of the country.  is_new: officials get their roles now. Raises CallerError, Unavailable."""
     portal = ClientSettings(
         client_id="portal",
         name="Sild",
@@ -148,6 +153,8 @@ def open_identity_provider(
         clients=(portal,),
         mandate_roles=ROLES_GIVEN,
         test_people=tuple(_test_person(one) for one in people if one.id != "midwife"),
+        languages=languages_of(profile),
+        time_zone=profile.zone,
         requests_per_minute=1_000,  # everybody here has one address
     )
     provider = IdentityProvider(settings, clock, mandate_sources=[relations])

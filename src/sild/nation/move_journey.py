@@ -17,8 +17,6 @@ from sild.nation.story import Step
 
 __all__ = ["tell_move"]
 
-ZONE = ZoneInfo("Europe/Tallinn")
-
 
 async def tell_move(description: Mapping[str, Any]) -> AsyncIterator[Step]:
     """J2. Ends at the first step that is not as it should be.
@@ -47,6 +45,7 @@ async def tell_move(description: Mapping[str, Any]) -> AsyncIterator[Step]:
 class _Move:
     def __init__(self, description: Mapping[str, Any]) -> None:
         self._portal = str(description["portal"]["address"])
+        self._zone = ZoneInfo(description["country"]["zone"])
         people = {one["id"]: one for one in description["test_people"] if "id" in one}
         self._resident, self._owner = people["check_resident"], people["check_owner"]
         self._official = people["residence_official"]
@@ -89,7 +88,7 @@ class _Move:
         answers = {
             "f.place": dwelling,
             "f.people": form.options("f.people")[0],
-            "f.valid_from": datetime.now(ZONE).date().isoformat(),
+            "f.valid_from": datetime.now(self._zone).date().isoformat(),
             "f.basis": "consent",
             "do": "SEND",
         }

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
@@ -271,7 +272,7 @@ class Nation:
             ),
             stamp=TimeStampClient([f"{self.trust_url}/tsa"], [trust.tsa_certificate], fetch),
         )
-        self.people = await asyncio.to_thread(find_test_people, self.plan.people)
+        self.people = await asyncio.to_thread(find_test_people, self.plan.people, self.plan.about)
         await self.systems.open(self.register, self._population, self.layout.system, self._clock, self.people)
         await self.systems.serve(lambda kind: self.ports.systems[kind])
 
@@ -283,6 +284,7 @@ class Nation:
             self.systems.clients["identity"],
             self.systems.service_of("population"),
             asyncio.get_running_loop(),
+            self.plan.about.representation,
         )
         self.identity = await asyncio.to_thread(
             open_identity_provider,
@@ -292,6 +294,7 @@ class Nation:
             relations,
             key_password=self._secrets.identity,
             client_secret=self._secrets.portal_client,
+            profile=self.plan.profile,
             is_new=is_new,
             clock=self._clock,
         )
@@ -374,6 +377,7 @@ class Nation:
             self.layout.register,
             system=f"/{self.plan.subsystem_id(self.plan.provider).encode()}",
             people=self.plan.people,
+            zone=ZoneInfo(self.plan.profile.zone),
         )
         self._open.callback(self.register.close)
         self._population = population_app(self.register)

@@ -7,27 +7,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
+from sild.nation.countries import BodyKind, CountryDescription, Words, load_country
 from sild.registries.synthetic import AS_OF, SyntheticPerson, synthetic_homes, synthetic_people
 
-__all__ = ["TOWN", "OfficialRole", "TestPerson", "find_test_people"]
+__all__ = ["OfficialRole", "TestPerson", "desk_title", "find_test_people"]
 
 MUNICIPALITY = "70000005"
-TARTU = "0793"
-CONTESTED = {"social": "70000004", "insurance": "70000003", "education": "70000005"}
-"""Bodies whose decisions officials answer contests of."""
-TOWN = {"EE": TARTU, "VN": "00070"}
-"""Where the desks of the demonstration are: Tartu, and the ward of Hoàn Kiếm."""
+CONTESTED: Mapping[str, tuple[str, BodyKind]] = {
+    "social": ("70000004", "social"),
+    "insurance": ("70000003", "insurance"),
+    "education": ("70000005", "municipality"),
+}
+"""Bodies whose decisions officials answer contests of: their member codes, and what they are."""
+DESKS: Mapping[str, Words] = {
+    "birth": {"et": "Sünnid, {town}", "vi": "Khai sinh, {town}", "en": "Births, {town}"},
+    "residence": {"et": "Elukohad, {town}", "vi": "Cư trú, {town}", "en": "Residence, {town}"},
+    "kindergarten": {
+        "et": "Lasteaiakohad, {town}",
+        "vi": "Chỗ mẫu giáo, {town}",
+        "en": "Kindergarten places, {town}",
+    },
+    "assistance": {
+        "et": "Küsimused ametnikule",
+        "vi": "Câu hỏi cho cán bộ",
+        "en": "Questions to an official",
+    },
+    "contest": {"et": "Vaidlustused, {body}", "vi": "Phản đối, {body}", "en": "Contests, {body}"},
+}
+"""What desks are called, by matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfficialRole:
-    """role: in the identity provider, of the organisation (its member code).  authority: `birth@0793`, as cases know it."""
+    """role: in the identity provider, of the organisation (its member code).  authority: `birth@0793`, as cases know it.
+
+    body: whose decisions are contested there.
+    """
 
     role: str
     organisation: str
     authority: str
+    body: BodyKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +83,50 @@ GOOD_FOR: Mapping[str, str] = {
     "unmarried_father": "acknowledges paternity, or denies it",
     "single_mother": "gives birth without naming a father",
     "owner": "owns a dwelling somebody else may move to (J2): consents, refuses, or says nothing",
-    "vn_mother": "a married mother of Vietnam",
-    "vn_father": "her husband",
-    "vn_owner": "owns a dwelling in Vietnam",
     "check_mother": "of the self-check: her child is born whenever it runs first",
     "check_father": "of the self-check: the other parent",
     "check_resident": "of the self-check: moves to another's house (J2)",
     "check_owner": "of the self-check: owns the house, and consents",
     "midwife": "writes the notice of birth in the ward; logs in nowhere",
-    "birth_official": "registers births at the desk of Tartu",
-    "residence_official": "registers residences at the desk of Tartu",
+    "birth_official": "registers births at the desk of {town}",
+    "residence_official": "registers residences at the desk of {town}",
     "assistance_official": "answers what the assistant could not",
-    "kindergarten_official": "plans kindergarten places at the desk of Tartu, and sees what a model says after their own number",
+    "kindergarten_official": "plans kindergarten places at the desk of {town}, and sees what a model says after their own number",
     "social_contest_official": "answers contests of family benefits; had no part in any",
     "insurance_contest_official": "answers contests of health insurance",
     "education_contest_official": "answers contests of kindergarten places",
-    "vn_birth_official": "registers births at the desk of Hoàn Kiếm",
-    "vn_residence_official": "registers residences at the desk of Hoàn Kiếm",
 }
 
 
-def find_test_people(count: int) -> dict[str, TestPerson]:
-    """By id. count: of the synthetic people; of few, some roles find nobody and are left out."""
+def find_test_people(count: int, about: CountryDescription | None = None) -> dict[str, TestPerson]:
+    """By id. count: of the synthetic people; of few, some roles find nobody and are left out.  about: Estonia without more."""
+    about = about or load_country("EE")
     people = synthetic_people(count)
     synthetic_homes(people)  # says who owns what
-    found = dict(_Search(people).roles())
-    return {role: _shown(role, found[role]) for role in GOOD_FOR if role in found}
+    found = dict(_Search(people, about).roles())
+    return {role: _shown(role, found[role], about) for role in GOOD_FOR if role in found}
+
+
+def desk_title(official: OfficialRole, about: CountryDescription) -> dict[str, str]:
+    """What the desk is called, by language."""
+    matter = official.authority.partition("@")[0]
+    return {
+        language: text.format(
+            town=about.town.name[language],
+            body=about.bodies[official.body][language] if official.body is not None else "",
+        )
+        for language, text in DESKS[matter].items()
+    }
 
 
 class _Search:
-    def __init__(self, people: list[SyntheticPerson]) -> None:
-        self._people = [person for person in people if person.died is None and person.home is not None]
+    def __init__(self, people: list[SyntheticPerson], about: CountryDescription) -> None:
+        self._country, self._town = about.country, about.town.code
+        self._people = [
+            person
+            for person in people
+            if person.country == self._country and person.died is None and person.home is not None
+        ]
         self._children: dict[SyntheticPerson, list[SyntheticPerson]] = {}
         for person in people:
             for parent in (person.mother, person.father):
@@ -101,74 +135,68 @@ class _Search:
         self._taken: set[SyntheticPerson] = set()
 
     def roles(self) -> Iterator[tuple[str, SyntheticPerson]]:
-        for country, prefix in (("EE", ""), ("VN", "vn_")):
-            mother = self._first(partial(self._married_mother, country))
-            if mother is not None and mother.spouse is not None:
-                self._taken.add(mother.spouse)
-                yield (f"{prefix}mother" if prefix else "married_mother"), mother
-                yield (f"{prefix}father" if prefix else "married_father"), mother.spouse
-            owner = self._first(partial(self._owner, country))
-            if owner is not None:
-                yield f"{prefix}owner", owner
-            for role in ("birth_official", "residence_official"):
-                official = self._first(partial(self._clerk, country))
-                if official is not None:
-                    yield f"{prefix}{role}", official
-        yield from self._of_estonia_alone()
-        mother = self._first(partial(self._married_mother, "EE"))
-        if mother is not None and mother.spouse is not None:
-            yield "check_mother", mother
-            self._taken.add(mother.spouse)
-            yield "check_father", mother.spouse
-        for role, wanted in (
-            ("check_resident", self._alone),
-            ("check_owner", partial(self._owner, "EE")),
-            ("assistance_official", partial(self._clerk, "EE")),
-        ):
-            found = self._first(wanted)
-            if found is not None:
-                yield role, found
-        planner = self._first(partial(self._clerk, "EE"))
-        if planner is not None:
-            yield "kindergarten_official", planner
-        for body in CONTESTED:
-            official = self._first(partial(self._clerk, "EE"))
-            if official is not None:
-                yield f"{body}_contest_official", official
-
-    def _of_estonia_alone(self) -> Iterator[tuple[str, SyntheticPerson]]:
-        for role, wanted in (
+        yield from self._couple("married")
+        yield from self._those(
+            ("owner", self._owner), ("birth_official", self._clerk), ("residence_official", self._clerk)
+        )
+        yield from self._those(
             ("unmarried_mother", self._unmarried_mother),
             ("unmarried_father", self._unmarried_father),
             ("single_mother", self._single_mother),
-            ("midwife", lambda p: p.sex == "F" and self._grown(p, "EE", 30, 60)),
-        ):
-            found = self._first(wanted)
+            ("single_mother", self._alone_with_nobody),
+            ("midwife", lambda person: person.sex == "F" and self._grown(person, 30, 60)),
+        )
+        yield from self._couple("check")
+        yield from self._those(
+            ("check_resident", self._alone),
+            ("check_owner", self._owner),
+            ("assistance_official", self._clerk),
+            ("kindergarten_official", self._clerk),
+            *((f"{body}_contest_official", self._clerk) for body in CONTESTED),
+        )
+
+    def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:
+        mother = self._first(self._married_mother)
+        if mother is not None and mother.spouse is not None:
+            self._taken.add(mother.spouse)
+            yield f"{who}_mother", mother
+            yield f"{who}_father", mother.spouse
+
+    def _those(
+        self, *wanted: tuple[str, Callable[[SyntheticPerson], bool]]
+    ) -> Iterator[tuple[str, SyntheticPerson]]:
+        """Of those for one role, the first that somebody fits."""
+        named = set()
+        for role, fits in wanted:
+            found = self._first(fits) if role not in named else None
             if found is not None:
+                named.add(role)
                 yield role, found
 
     def _first(self, wanted: Callable[[SyntheticPerson], bool]) -> SyntheticPerson | None:
         """One who lives where the desks are, if there is one."""
         fitting = [person for person in self._people if person not in self._taken and wanted(person)]
-        found = next((person for person in fitting if _lives_in_town(person)), next(iter(fitting), None))
+        found = next((person for person in fitting if self._in_town(person)), next(iter(fitting), None))
         if found is not None:
             self._taken.add(found)
         return found
 
-    def _grown(self, person: SyntheticPerson, country: str, youngest: int, oldest: int) -> bool:
-        age = (AS_OF - person.born).days // 365
-        return person.country == country and youngest <= age <= oldest
+    def _in_town(self, person: SyntheticPerson) -> bool:
+        return person.home is not None and person.home.division == self._town
 
-    def _clerk(self, country: str, person: SyntheticPerson) -> bool:
-        return self._grown(person, country, 35, 60) and _lives_in_town(person)
+    def _grown(self, person: SyntheticPerson, youngest: int, oldest: int) -> bool:
+        return youngest <= (AS_OF - person.born).days // 365 <= oldest
 
-    def _married_mother(self, country: str, person: SyntheticPerson) -> bool:
+    def _clerk(self, person: SyntheticPerson) -> bool:
+        return self._grown(person, 35, 60) and self._in_town(person)
+
+    def _married_mother(self, person: SyntheticPerson) -> bool:
         """With a child at home, and the husband there: a family that can move."""
         spouse = person.spouse
         children = self._children.get(person, [])
         return (
             person.sex == "F"
-            and self._grown(person, country, 24, 38)
+            and self._grown(person, 24, 38)
             and spouse is not None
             and spouse.died is None
             and spouse.home is person.home
@@ -182,50 +210,47 @@ class _Search:
         return (
             person.sex == "F"
             and person.spouse is None
-            and self._grown(person, "EE", 22, 34)
+            and self._grown(person, 22, 34)
             and not self._children.get(person)
         )
 
     def _unmarried_father(self, person: SyntheticPerson) -> bool:
-        return person.sex == "M" and person.spouse is None and self._grown(person, "EE", 22, 38)
+        return person.sex == "M" and person.spouse is None and self._grown(person, 22, 38)
 
     def _single_mother(self, person: SyntheticPerson) -> bool:
         return (
             person.sex == "F"
             and person.spouse is None
-            and self._grown(person, "EE", 20, 38)
+            and self._grown(person, 20, 38)
             and bool(self._children.get(person))
         )
 
+    def _alone_with_nobody(self, person: SyntheticPerson) -> bool:
+        return person.sex == "F" and person.spouse is None and self._grown(person, 20, 38)
+
     def _alone(self, person: SyntheticPerson) -> bool:
         """Grown, with neither spouse nor children."""
-        return person.spouse is None and not self._children.get(person) and self._grown(person, "EE", 25, 60)
+        return person.spouse is None and not self._children.get(person) and self._grown(person, 25, 60)
 
-    def _owner(self, country: str, person: SyntheticPerson) -> bool:
+    def _owner(self, person: SyntheticPerson) -> bool:
         """The only owner of the house they live in, with room for a lodger."""
         home = person.home
         return (
             home is not None
-            and self._grown(person, country, 30, 70)
+            and self._grown(person, 30, 70)
             and [owner.code for owner in home.owners] == [person.code]
             and home.apartment is None
             and home.floor_area > 60
         )
 
 
-def _lives_in_town(person: SyntheticPerson) -> bool:
-    return person.home is not None and person.home.division == TOWN[person.country]
-
-
-def _shown(role: str, person: SyntheticPerson) -> TestPerson:
+def _shown(role: str, person: SyntheticPerson, about: CountryDescription) -> TestPerson:
     official = None
     if role.endswith("_official"):
-        matter = role.removeprefix("vn_").removesuffix("_official")
-        place = "state" if matter == "assistance" else TOWN[person.country]
-        authority = f"{matter}@{place}"
-        if matter.endswith("_contest"):
-            authority = f"contest@{CONTESTED[matter.removesuffix('_contest')]}"
-        official = OfficialRole(role, MUNICIPALITY, authority)
+        matter = role.removesuffix("_official")
+        authority = f"{matter}@{'state' if matter == 'assistance' else about.town.code}"
+        code, body = CONTESTED.get(matter.removesuffix("_contest"), ("", None))
+        official = OfficialRole(role, MUNICIPALITY, f"contest@{code}" if body else authority, body)
     home = person.home
     return TestPerson(
         id=role,
@@ -234,7 +259,7 @@ def _shown(role: str, person: SyntheticPerson) -> TestPerson:
         given_names=person.given_names,
         family_name=person.family_name,
         born=person.born.isoformat(),
-        good_for=GOOD_FOR[role],
+        good_for=GOOD_FOR[role].format(town=about.town.name["en"]),
         address=f"{home.street} {home.house}, {home.municipality}" if home is not None else "",
         official=official,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sild.catalogue import Profile
+from sild.nation.countries import BodyKind, CountryDescription, load_country, load_profile
 from sild.signer import KeyAlgorithm
 from sild.xroad.identifiers import ClientId, SecurityServerId
 
@@ -19,7 +21,7 @@ SystemKind = Literal[
 class MemberPlan:
     """A member, its security server (`""`: none of its own) and its subsystems.
 
-    Without `systems` in the plan, they all use that server.
+    Without `systems` in the plan, they all use that server. kind: which body of the country it is, of a whole country.
     """
 
     member_class: str
@@ -27,6 +29,7 @@ class MemberPlan:
     name: str
     server_code: str
     subsystems: tuple[tuple[str, str], ...]  # code, name
+    kind: BodyKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class SubscriptionPlan:
 class NationPlan:
     """`provider` offers the population register as the service `persons`; `consumer` may call part of it.
 
-    guests: members without a security server.  systems: what else there is, the population register among them if it offers
+    about: the country it is, Estonia without more.  guests: members without a security server.  systems: what else there is, the population register among them if it offers
     more than `persons`.
     """
 
@@ -80,6 +83,7 @@ class NationPlan:
     rights: tuple[tuple[str, str], ...] = field(
         default=(("GET", "/persons/*"), ("GET", "/persons/*/children"))
     )
+    about: CountryDescription = field(default_factory=lambda: load_country("EE"))
     guests: tuple[MemberPlan, ...] = ()
     systems: tuple[SystemPlan, ...] = ()
     system_rights: tuple[Right, ...] = ()
@@ -104,6 +108,17 @@ class NationPlan:
     def system_id(self, kind: SystemKind) -> ClientId:
         system = self.system(kind)
         return self.member_id(system.member).with_subsystem(system.subsystem)
+
+    @property
+    def profile(self) -> Profile:
+        return load_profile(self.about.country)
+
+    def body(self, kind: BodyKind) -> MemberPlan:
+        """Raises KeyError when the nation has none."""
+        found = next((member for member in self.members if member.kind == kind), None)
+        if found is None:
+            raise KeyError(kind)
+        return found
 
     @property
     def system_directories(self) -> tuple[str, ...]:

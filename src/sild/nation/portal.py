@@ -35,8 +35,9 @@ from sild.decisions import DecisionStore
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.events import parse_event
 from sild.http1 import fetch
+from sild.nation.countries import languages_of
 from sild.nation.identity import IdentityAddresses
-from sild.nation.people import TOWN, TestPerson
+from sild.nation.people import TestPerson, desk_title
 from sild.nation.plan import NationPlan
 from sild.nation.portal_cases import PortalCases, PortalExchange
 from sild.portal import DecisionSource, FactSource, MandateKeeper, Office, Portal, PortalSettings
@@ -48,56 +49,9 @@ __all__ = ["CountryPortal", "events_app", "open_portal"]
 
 log = get_logger("nation")
 
-COUNTRY = "EE"
-"""Whose services it offers: cases and calendars are one country's."""
-MUNICIPALITY = "GOV/70000005"
-"""Which decides what is decided in the cases themselves; registers keep the records of their own."""
 DEMAND = "kindergarten-demand"
 ASKED = ("population", "residence", "insurance", "social", "education")
 DECIDING = ("social", "insurance", "education")
-TITLES: Mapping[str, Mapping[str, str]] = {
-    "population": {"et": "Rahvastikuregister", "vi": "Cơ sở dữ liệu dân cư", "en": "Population register"},
-    "residence": {"et": "Elukohad ja aadressid", "vi": "Cư trú và địa chỉ", "en": "Residence register"},
-    "social": {"et": "Perehüvitised", "vi": "Trợ cấp gia đình", "en": "Family benefits"},
-    "insurance": {"et": "Ravikindlustus", "vi": "Bảo hiểm y tế", "en": "Health insurance"},
-    "education": {"et": "Lasteaiakohad", "vi": "Chỗ mẫu giáo", "en": "Kindergarten places"},
-    "social_contest_official": {
-        "et": "Vaidlustused, Sotsiaalkindlustusamet",
-        "vi": "Phản đối, Cơ quan Bảo hiểm Xã hội",
-        "en": "Contests, Social Insurance Board",
-    },
-    "insurance_contest_official": {
-        "et": "Vaidlustused, Tervisekassa",
-        "vi": "Phản đối, Quỹ Bảo hiểm Y tế",
-        "en": "Contests, Health Insurance Fund",
-    },
-    "education_contest_official": {
-        "et": "Vaidlustused, omavalitsus",
-        "vi": "Phản đối, chính quyền địa phương",
-        "en": "Contests, municipality",
-    },
-    "kindergarten_official": {
-        "et": "Lasteaiakohad, Tartu",
-        "vi": "Chỗ mẫu giáo, Tartu",
-        "en": "Kindergarten places, Tartu",
-    },
-    "birth_official": {"et": "Sünnid, Tartu", "vi": "Khai sinh, Tartu", "en": "Births, Tartu"},
-    "assistance_official": {
-        "et": "Küsimused ametnikule",
-        "vi": "Câu hỏi cho cán bộ",
-        "en": "Questions to an official",
-    },
-    "residence_official": {"et": "Elukohad, Tartu", "vi": "Cư trú, Tartu", "en": "Residence, Tartu"},
-}
-MEMBERS: Mapping[str, Mapping[str, str]] = {
-    "GOV/70000001": {"et": "Riigi Infosüsteemi Amet", "vi": "Cơ quan Thông tin Nhà nước", "en": "State Information Authority"},
-    "GOV/70000002": {"et": "Rahvastikuamet", "vi": "Cơ quan Dân cư", "en": "Population Office"},
-    "GOV/70000003": {"et": "Tervisekassa", "vi": "Quỹ Bảo hiểm Y tế", "en": "Health Insurance Fund"},
-    "GOV/70000004": {"et": "Sotsiaalkindlustusamet", "vi": "Cơ quan Bảo hiểm Xã hội", "en": "Social Insurance Board"},
-    "GOV/70000005": {"et": "Omavalitsus", "vi": "Chính quyền địa phương", "en": "Municipality"},
-    "GOV/70000006": {"et": "Maa- ja Aadressiamet", "vi": "Cơ quan Đất đai và Địa chỉ", "en": "Land and Address Board"},
-    "COM/90000001": {"et": "Haigla", "vi": "Bệnh viện", "en": "Hospital"},
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +99,14 @@ def open_portal(
     clock: Clock,
 ) -> CountryPortal:
     """Nothing runs yet. gateway_url, gateway_key: of the AI gateway, for the assistant. Blocks. Raises CallerError (packs, settings), Unavailable."""
-    packs = load_packs(COUNTRY)
+    about = plan.about
+    packs = load_packs(about.country)
     exchange = XRoadExchange(client)
     addressed = {name: _subsystem(plan, name) for name in ASKED}
     models = load_models()
-    deciding = f"{plan.instance_identifier}/{MUNICIPALITY}"
-    body = open_body(cases_directory / "municipality", deciding, name="Municipality", at=clock())
+    municipality = plan.body("municipality")  # decides what is decided in the cases themselves
+    deciding = plan.member_id(municipality).encode()
+    body = open_body(cases_directory / "municipality", deciding, name=municipality.name, at=clock())
     processes: list[Process] = [
         Birth(packs),
         Move(packs),
@@ -159,7 +115,7 @@ def open_portal(
         Assistance(),
         Contest(),
         OfflineConflict(),
-        KindergartenPlan(packs, [TOWN[COUNTRY]], models.get(DEMAND), authority=deciding),
+        KindergartenPlan(packs, [about.town.code], models.get(DEMAND), authority=deciding),
     ]
     settings = PortalSettings(
         directory=cases_directory,
@@ -172,22 +128,29 @@ def open_portal(
                 role=one.official.role,
                 organisation=one.official.organisation,
                 authority=one.official.authority,
-                title=dict(TITLES[one.id]),
+                title=desk_title(one.official, about),
             )
             for one in people.values()
-            if one.official is not None and one.country == COUNTRY
+            if one.official is not None
         ),
         fact_sources=tuple(
-            FactSource(subsystem=addressed[name], title=dict(TITLES[name]))
+            FactSource(subsystem=addressed[name], title=dict(about.systems[name]))
             for name in ("population", "residence")
         ),
         decision_sources=tuple(
-            DecisionSource(subsystem=addressed[name], title=dict(TITLES[name])) for name in DECIDING
+            DecisionSource(subsystem=addressed[name], title=dict(about.systems[name])) for name in DECIDING
         ),
         mandates=True,
         assistant_gateway_url=gateway_url,
         assistant_gateway_key_file=gateway_key,
-        bodies={name: dict(titles) for name, titles in MEMBERS.items()},
+        bodies={
+            f"{member.member_class}/{member.member_code}": dict(about.bodies[member.kind])
+            for member in plan.members
+            if member.kind is not None
+        },
+        languages=languages_of(packs.profile),
+        own_data_basis=about.own_data,
+        time_zone=packs.profile.zone,
     )
     cases = CaseSystem.open(
         cases_directory,

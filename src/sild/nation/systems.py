@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from sild import registries
 from sild.adapter import AsyncXRoadClient
@@ -59,38 +60,60 @@ class OpenRegister:
 def open_register(
     kind: SystemKind,
     directory: Path,
+    plan: NationPlan,
     *,
     system: str,
-    people: int,
     clock: Clock,
     midwife: str,
     rules: RuleEngine,
     certify: Certify,
 ) -> OpenRegister:
     """A register other than population's, filled when it is new. system: `/INSTANCE/CLASS/CODE/SUBSYSTEM`. Blocks."""
+    people, zone = plan.people, ZoneInfo(plan.profile.zone)
     match kind:
         case "residence":
             residence = registries.ResidenceRegister.open(
-                directory, system=system, people=people, clock=clock
+                directory, system=system, people=people, zone=zone, clock=clock
             )
             return OpenRegister(residence, registries.residence_app(residence))
         case "insurance":
             insurance = registries.InsuranceRegister.open(
-                directory, system=system, people=people, clock=clock, rules=rules, certify=certify
+                directory,
+                system=system,
+                people=people,
+                zone=zone,
+                clock=clock,
+                rules=rules,
+                certify=certify,
             )
             return OpenRegister(insurance, registries.insurance_app(insurance))
         case "social":
             social = registries.SocialRegister.open(
-                directory, system=system, people=people, clock=clock, rules=rules, certify=certify
+                directory,
+                system=system,
+                people=people,
+                zone=zone,
+                clock=clock,
+                rules=rules,
+                certify=certify,
             )
             return OpenRegister(social, registries.social_app(social))
         case "education":
             education = registries.EducationRegister.open(
-                directory, system=system, people=people, clock=clock, rules=rules, certify=certify
+                directory,
+                system=system,
+                people=people,
+                zone=zone,
+                clock=clock,
+                rules=rules,
+                certify=certify,
             )
             return OpenRegister(education, registries.education_app(education))
         case "hospital":
-            hospital = registries.HospitalRegister.open(directory, system=system, clock=clock)
+            town = plan.about.town
+            hospital = registries.HospitalRegister.open(
+                directory, system=system, name=town.hospital, place=town.place, zone=zone, clock=clock
+            )
             ward = registries.ward_app(hospital, author=midwife)
             return OpenRegister(hospital, registries.hospital_app(hospital), ward)
         case _:
@@ -139,8 +162,8 @@ class Systems:
                     open_register,
                     plan.kind,
                     directory(plan.kind),
+                    self._plan,
                     system=self.source_of(plan.kind),
-                    people=self._plan.people,
                     clock=clock,
                     midwife=midwife,
                     rules=rules,

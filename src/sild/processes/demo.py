@@ -17,7 +17,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from sild.http1 import run
-from sild.nation import COUNTRY, Nation, Step, tell, tell_birth, tell_move
+from sild.nation import (
+    Nation,
+    NationPlan,
+    Step,
+    countries,
+    country_plan,
+    load_country,
+    tell,
+    tell_birth,
+    tell_move,
+)
 from sild.settings import LogLevel
 from sild.telemetry import configure_logging
 
@@ -33,6 +43,13 @@ __all__ = ["command"]
     show_default=True,
     help="Where the country keeps its state.",
 )
+@click.option(
+    "--country",
+    type=click.Choice(countries(), case_sensitive=False),
+    default="EE",
+    show_default=True,
+    help="Whose law, days, languages and names it has.",
+)
 @click.option("--once", is_flag=True, help="End after the self-check; exit status 0 or 1.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text for people.")
 @click.option(
@@ -42,17 +59,18 @@ __all__ = ["command"]
     show_default=True,
     help="Of the log lines on standard error.",
 )
-def command(directory: Path, once: bool, as_json: bool, log_level: str) -> int:
+def command(directory: Path, country: str, once: bool, as_json: bool, log_level: str) -> int:
     """Start a whole country on this machine: trust services, central server, two security servers, six registers, an
     identity provider and a portal. Checks one exchange, says where to go and whom to log in as, and serves until stopped.
     With --once it checks the journeys, too, through the pages that people use."""
     configure_logging(log_level)
-    return run(_demo(directory, once, _JsonReport() if as_json else _TextReport()))
+    plan = country_plan(load_country(country))
+    return run(_demo(directory, plan, once, _JsonReport() if as_json else _TextReport()))
 
 
-async def _demo(directory: Path, once: bool, report: _TextReport | _JsonReport) -> int:
+async def _demo(directory: Path, plan: NationPlan, once: bool, report: _TextReport | _JsonReport) -> int:
     started = time.perf_counter()
-    async with await Nation.start(directory, plan=COUNTRY, progress=report.progress) as nation:
+    async with await Nation.start(directory, plan=plan, progress=report.progress) as nation:
         report.running(nation, time.perf_counter() - started)
         passed = True
         first_exchange: float | None = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select
 
@@ -90,6 +91,7 @@ class EducationRegister(ActingRegister):
         *,
         system: str = SYSTEM,
         people: int = 4_000,
+        zone: ZoneInfo | None = None,
         clock: Clock = system_clock,
         rules: RuleEngine | None = None,
         certify: Certify | None = None,
@@ -102,7 +104,9 @@ class EducationRegister(ActingRegister):
         """
         directory.mkdir(parents=True, exist_ok=True)
         url = database_url or sqlite_url(directory / "education.db")
-        kernel = Kernel.open(url, system, TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS, clock=clock)
+        kernel = Kernel.open(
+            url, system, TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS, zone=zone, clock=clock
+        )
         with kernel.engine.begin() as connection:
             if people and connection.scalar(select(kindergartens.c.id).limit(1)) is None:
                 fill(connection, people)

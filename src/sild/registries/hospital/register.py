@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, insert, select, update
 
@@ -42,7 +43,6 @@ class NewBirth:
     born: datetime
     stillborn: bool = False
     multiple: int | None = None
-    place: str = "Tartu linn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,10 @@ class Notice:
 
 
 class HospitalRegister(ActingRegister):
-    def __init__(self, kernel: Kernel, name: str) -> None:
+    def __init__(self, kernel: Kernel, name: str, place: str) -> None:
         super().__init__(kernel, silenced_types=[], silenced_kinds=[])
         self.name = name
+        self.place = place
 
     @classmethod
     def open(
@@ -73,12 +74,14 @@ class HospitalRegister(ActingRegister):
         *,
         system: str = SYSTEM,
         name: str = "Tartu Ülikooli Kliinikum",
+        place: str = "Tartu linn",
+        zone: ZoneInfo | None = None,
         clock: Clock = system_clock,
     ) -> Self:
-        """name: of the hospital, as notices give it. Raises Unavailable (`database_error`)."""
+        """name: of the hospital, as notices give it.  place: where it is. Raises Unavailable (`database_error`)."""
         directory.mkdir(parents=True, exist_ok=True)
         url = database_url or sqlite_url(directory / "hospital.db")
-        return cls(Kernel.open(url, system, TASK_MIGRATIONS, MIGRATIONS, clock=clock), name)
+        return cls(Kernel.open(url, system, TASK_MIGRATIONS, MIGRATIONS, zone=zone, clock=clock), name, place)
 
     def effects(self) -> Mapping[str, Effect]:
         return {}
@@ -109,7 +112,7 @@ class HospitalRegister(ActingRegister):
                 born=self.kernel.aware(birth.born),
                 stillborn=birth.stillborn,
                 multiple=birth.multiple,
-                place=birth.place,
+                place=self.place,
             )
             return birth_bundle(told, hospital=self._member_code, name=self.name, at=at)
 

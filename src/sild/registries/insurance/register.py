@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, insert, select, update
 
@@ -76,6 +77,7 @@ class InsuranceRegister(ActingRegister):
         system: str = SYSTEM,
         people: int = 4_000,
         issuer: str = "https://insurance.sild.example",
+        zone: ZoneInfo | None = None,
         clock: Clock = system_clock,
         rules: RuleEngine | None = None,
         certify: Certify | None = None,
@@ -88,7 +90,9 @@ class InsuranceRegister(ActingRegister):
         """
         directory.mkdir(parents=True, exist_ok=True)
         url = database_url or sqlite_url(directory / "insurance.db")
-        kernel = Kernel.open(url, system, TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS, clock=clock)
+        kernel = Kernel.open(
+            url, system, TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS, zone=zone, clock=clock
+        )
         if people and not kernel.has_facts():
             with kernel.filling() as facts:
                 facts.record_many(insured_people(people, COVER))

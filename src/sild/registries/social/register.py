@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, update
 
@@ -78,6 +79,7 @@ class SocialRegister(ActingRegister):
         *,
         system: str = SYSTEM,
         people: int = 4_000,
+        zone: ZoneInfo | None = None,
         clock: Clock = system_clock,
         rules: RuleEngine | None = None,
         certify: Certify | None = None,
@@ -90,7 +92,9 @@ class SocialRegister(ActingRegister):
         """
         directory.mkdir(parents=True, exist_ok=True)
         url = database_url or sqlite_url(directory / "social.db")
-        kernel = Kernel.open(url, system, TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS, clock=clock)
+        kernel = Kernel.open(
+            url, system, TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS, zone=zone, clock=clock
+        )
         if people and not kernel.has_facts():
             with kernel.filling() as facts:
                 facts.record_many(contributions(people))
