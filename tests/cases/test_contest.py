@@ -64,12 +64,20 @@ class Contests(World):
         )
         await self.cases.start()
 
-    async def contested(self) -> str:
+    async def contested(self, said=SAID) -> str:
         case = await self.cases.contest(MARI, SOCIAL, RECORD)
         end = f"/decisions/{DECISION}/contests/{case}/end"
         self.registers.answers["social", "POST", end] = {}
-        await self.act(case, "CONTEST", MARI, SAID)
+        await self.act(case, "CONTEST", MARI, said)
         return case
+
+    async def until_asked(self, case: str, times: int) -> None:
+        """So often it has been asked again by now."""
+        async with asyncio.timeout(15):
+            while [one.name for one in (await self.cases.view(case, MARI)).timeline].count(
+                "ASK_AGAIN"
+            ) < times:
+                await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -103,6 +111,48 @@ async def test_from_the_button_to_the_answer(contests) -> None:
     with pytest.raises(Refused) as refused:
         await contests.cases.contest(MARI, SOCIAL, RECORD)
     assert refused.value.code == "contested_already"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("fact", ("Fakt on vale", "Một dữ kiện sai", "A fact is wrong")),
+        ("missing_fact", ("Mõni fakt puudub", "Thiếu một dữ kiện", "A fact is missing")),
+        ("rule", ("Reegel on vale", "Quy tắc sai", "The rule is wrong")),
+        ("circumstances", ("Minu olukord on teistsugune", "Hoàn cảnh của tôi khác", "My circumstances are special")),
+        ("person", ("Soovin, et otsustaks inimene", "Tôi muốn người quyết định", "A person should decide")),
+    ],
+)  # fmt: skip
+async def test_every_kind_of_line(contests, line, words) -> None:
+    """The body counts which kind it is; the official reads it in their own language, and the person's words as they are."""
+    said = {
+        "line": [line],
+        "statement": ["So."],
+        "fact": ["persons/child/born/ETERNITY"] if line == "fact" else [],
+    }
+    case = await contests.contested(said)
+    await contests.until(case, "READY", HEARER)
+    [told] = [call for call in contests.registers.made("social", "POST") if call.path.endswith("/contests")]
+    assert told.body["line"] == line
+    for language, word in zip(("et", "vi", "en"), words, strict=True):
+        filled = await contests.cases.fill(case, "contest.look", replace(HEARER, language=language))
+        assert {word, "So."} <= {str(one.value) for one in filled.facts}
+
+
+async def test_overturned_and_not_yet_decided_anew(contests, monkeypatch) -> None:
+    """The body is asked each day; after the last try the case ends, and its answer stands."""
+    monkeypatch.setattr("sild.cases.contest.TRIES", 1)
+    case = await contests.contested()
+    await contests.until(case, "READY", HEARER)
+    await contests.act(case, "LOOK", HEARER, {"view": ["wrong"]})
+    await contests.act(case, "OVERTURN", HEARER, {"reasons": ["You are right."]})
+    await contests.until_asked(case, 1)
+    contests.later(days=1, minutes=1)
+    contests.cases._parts.jobs.wake()
+    view = await contests.until(case, "CLOSED", MARI)
+    assert view.results["answer"] == "overturn" and [kind for *_rest, kind in view.results["decisions"]] == [
+        "contested"
+    ]
 
 
 async def test_overturned_and_decided_anew(contests) -> None:

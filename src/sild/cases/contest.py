@@ -22,7 +22,18 @@ from sild.cases.actor import Actor
 from sild.cases.answered import when_late
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
-from sild.cases.decision_words import DecisionLine, UnknownLine, Worded, worded, written
+from sild.cases.contest_words import (
+    LANGUAGES,
+    LINES,
+    SETTLED,
+    every_fact,
+    fact_line,
+    is_of,
+    name_of,
+    name_of_unknown,
+    says_as,
+)
+from sild.cases.decision_words import Worded, worded, written
 from sild.cases.process import (
     OPENED,
     Asking,
@@ -40,8 +51,7 @@ from sild.cases.process import (
 from sild.cases.refusals import Refused
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Defect, Screen
-from sild.errors import CallerError
-from sild.i18n import format_month
+from sild.errors import CallerError, PeerError, Unavailable
 from sild.rules import RulePackage, load_packages
 
 __all__ = ["Contest", "contest_of"]
@@ -51,7 +61,8 @@ BASIS = "HMS § 71"
 AGAIN = timedelta(days=1)
 """How often a register is asked whether a fact was settled or a newer decision made."""
 TRIES = 30
-LINES = ("fact", "missing_fact", "rule", "circumstances", "person")
+A_WHILE = timedelta(minutes=1)
+"""The official does not wait longer for a register that is to take a dispute."""
 
 
 def contest_of(register: str, record: Mapping[str, Any], language: str, today: date) -> Opening:
@@ -121,7 +132,8 @@ class Contest(Process):
         language = actor.language
         return {
             "facts": [
-                (one.name[:200], f"{_named(one, language)}: {written(one, language)}") for one in _each(found)
+                (one.name[:200], f"{name_of(one, language)}: {written(one, language)}")
+                for one in every_fact(found)
             ]
         }
 
@@ -224,7 +236,10 @@ class Contest(Process):
         await act(work, "begun", "BEGIN", {})
 
     async def _dispute(self, work: Work, case: Case, person: str) -> Mapping[str, Any] | None:
-        """Where the person themselves may dispute this fact, and there is but one of theirs it can be, of this value; otherwise the official sees to it."""
+        """Where the person themselves may dispute this fact, and there is but one of theirs it can be; otherwise the official sees to it.
+
+        Which parent somebody is the decision does not say: what it says of both of them alike can be either's.
+        """
         said = case.given("CONTEST")
         path = f"/decisions/{case.data['decision']}"
         try:
@@ -233,30 +248,31 @@ class Contest(Process):
             )
             record = answer.json["record"]
             found = self._worded(answer.json, "en")
-            line = next((one for one in _each(found) if one.name == said["fact"]), None)
+            line = next((one for one in every_fact(found) if one.name == said["fact"]), None)
             package = _packages().get((record.get("rules") or {}).get("sha256", ""))
             variable = said["fact"].split("/")[2]
             spec = None if package is None else package.facts.get(variable)
             if line is None or spec is None or not line.register:
                 return None
+            if sum(one.label == line.label and says_as(one, line) for one in every_fact(found)) != 1:
+                return None
             facts = await work.call(
-                "facts", line.register, "GET", f"/persons/{quote(person, safe='')}/facts", basis=BASIS,
-                acting=person, within=timedelta(minutes=1),
+                "facts", line.register, "GET", f"/persons/{quote(person, safe='')}/facts?history=true",
+                basis=BASIS, acting=person, within=A_WHILE,
             )  # fmt: skip
             fitting = [
-                one
-                for one in facts.json["items"]
-                if one.get("concept") == spec.concept and one.get("value") == line.value
-            ]
+                one for one in facts.json["items"]
+                if one.get("concept") == spec.concept and not one.get("known_to") and is_of(one, line)
+            ]  # fmt: skip
             if len(fitting) != 1:
                 return None
             path = f"/facts/{fitting[0]['fact']}/dispute"
             body = {"reason": said["statement"][:1000]}
             dispute = await work.call(
-                "dispute", line.register, "POST", path, body, basis=BASIS, acting=person
+                "dispute", line.register, "POST", path, body, basis=BASIS, acting=person, within=A_WHILE
             )
             return {"register": line.register, "dispute": dispute.json["id"]}
-        except (CallerError, KeyError, IndexError, TypeError):
+        except (CallerError, PeerError, Unavailable, KeyError, IndexError, TypeError):
             return None
 
     async def settled(self, work: Work) -> None:
@@ -317,24 +333,24 @@ class Contest(Process):
             return [FactLine(f"contest.{of}", of, None, "register_down", register=register)]
         if of == "outcome":
             return [
-                *(_line("contest.outcome", of, one, actor.language) for one in found.outcome),
+                *(fact_line("contest.outcome", of, one, actor.language) for one in found.outcome),
                 *(FactLine("contest.reason", of, f"{text} ({article})") for text, article in dict.fromkeys(found.reasons)),
             ]  # fmt: skip
         said = case.given("CONTEST")
         lines = [
-            FactLine("contest.line", of, _LINE[said["line"]].get(actor.language)) if said else None,
+            FactLine("contest.line", of, LINES[said["line"]].get(actor.language)) if said else None,
             FactLine("contest.statement", of, said["statement"]) if said else None,
             *(
-                FactLine("contest.settled", of, _SETTLED.get(one.data["state"], _SETTLED["UNKNOWN"]).get(actor.language))
+                FactLine("contest.settled", of, SETTLED.get(one.data["state"], SETTLED["UNKNOWN"]).get(actor.language))
                 for one in case.all("SETTLE")
             ),
-            FactLine("contest.language", of, _LANGUAGES.get(case.data["language"], case.data["language"])),
+            FactLine("contest.language", of, LANGUAGES.get(case.data["language"], case.data["language"])),
             *(
-                _line("contest.fact", of, one, actor.language, said.get("fact") if said else None)
+                fact_line("contest.fact", of, one, actor.language, said.get("fact") if said else None)
                 for one in found.facts
             ),
             *(
-                FactLine("contest.fact", of, None, "not_held", register=one.asked_of, label=_unknown(one))
+                FactLine("contest.fact", of, None, "not_held", register=one.asked_of, label=name_of_unknown(one))
                 for one in found.unknowns
             ),
         ]  # fmt: skip
@@ -376,55 +392,3 @@ def _case(work: Work) -> Case:
 
 def _looked(case: Case, actor: Actor) -> bool:
     return any(taken.person == actor.person for taken in case.all("LOOK"))
-
-
-def _each(found: Worded) -> list[DecisionLine]:
-    """Every fact by itself."""
-    return [part for line in found.facts for part in line.parts or (line,)]
-
-
-def _line(concept: str, of: str, line: DecisionLine, language: str, disputed: str | None = None) -> FactLine:
-    """disputed: name of the fact that is contested; a line of which it is a part is marked, too."""
-    is_it = disputed is not None and disputed in {line.name, *(part.name for part in line.parts)}
-    return FactLine(
-        "contest.disputed" if is_it else concept,
-        of,
-        None if line.value is None else written(line, language),
-        None if line.value is not None else "sealed" if line.is_sealed else "not_held",
-        register=line.register,
-        valid_from=line.on or None,
-        label=_named(line, language),
-        is_marked=is_it,
-        parts=tuple(_line(concept, of, part, language, disputed) for part in line.parts),
-    )
-
-
-def _named(line: DecisionLine, language: str) -> str:
-    """`Income (mother), March 2025 – February 2026`."""
-    who = f" ({line.who})" if line.who and line.who != "person" else ""
-    months = [month if len(month) != 7 else format_month(month, language) for month in line.period.split("/")]
-    return f"{line.label}{who}" + (f", {' – '.join(months)}" if line.period else "")
-
-
-def _unknown(line: UnknownLine) -> str:
-    who = f" ({line.who})" if line.who and line.who != "person" else ""
-    return f"{line.label}{who}" + (f" × {line.count}" if line.count > 1 else "")
-
-
-_LANGUAGES = {"et": "eesti", "vi": "Tiếng Việt", "en": "English"}
-_LINE: Mapping[str, Mapping[str, str]] = {
-    "fact": {"et": "Fakt on vale", "vi": "Một dữ kiện sai", "en": "A fact is wrong"},
-    "missing_fact": {"et": "Mõni fakt puudub", "vi": "Thiếu một dữ kiện", "en": "A fact is missing"},
-    "rule": {"et": "Reegel on vale", "vi": "Quy tắc sai", "en": "The rule is wrong"},
-    "circumstances": {
-        "et": "Minu olukord on teistsugune",
-        "vi": "Hoàn cảnh của tôi khác",
-        "en": "My circumstances are special",
-    },
-    "person": {"et": "Soovin, et otsustaks inimene", "vi": "Tôi muốn người quyết định", "en": "A person should decide"},
-}  # fmt: skip
-_SETTLED: Mapping[str, Mapping[str, str]] = {
-    "CORRECTED": {"et": "Fakt parandati", "vi": "Dữ kiện đã được sửa", "en": "The fact was corrected"},
-    "REFUSED": {"et": "Register jäi fakti juurde", "vi": "Cơ quan giữ nguyên dữ kiện", "en": "The register says the fact stands"},
-    "UNKNOWN": {"et": "Register ei vastanud", "vi": "Cơ quan chưa trả lời", "en": "The register has not answered"},
-}  # fmt: skip

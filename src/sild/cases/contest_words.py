@@ -1,0 +1,95 @@
+"""How a decision's lines are shown to who contests it and to who answers, and which fact of a register a line says again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from sild.cases.decision_words import DecisionLine, UnknownLine, Worded, written
+from sild.cases.views import FactLine
+from sild.i18n import format_month
+
+__all__ = [
+    "LANGUAGES",
+    "LINES",
+    "SETTLED",
+    "every_fact",
+    "fact_line",
+    "is_of",
+    "name_of",
+    "name_of_unknown",
+    "says_as",
+]
+
+LANGUAGES = {"et": "eesti", "vi": "Tiếng Việt", "en": "English"}
+LINES: Mapping[str, Mapping[str, str]] = {
+    "fact": {"et": "Fakt on vale", "vi": "Một dữ kiện sai", "en": "A fact is wrong"},
+    "missing_fact": {"et": "Mõni fakt puudub", "vi": "Thiếu một dữ kiện", "en": "A fact is missing"},
+    "rule": {"et": "Reegel on vale", "vi": "Quy tắc sai", "en": "The rule is wrong"},
+    "circumstances": {
+        "et": "Minu olukord on teistsugune",
+        "vi": "Hoàn cảnh của tôi khác",
+        "en": "My circumstances are special",
+    },
+    "person": {"et": "Soovin, et otsustaks inimene", "vi": "Tôi muốn người quyết định", "en": "A person should decide"},
+}  # fmt: skip
+SETTLED: Mapping[str, Mapping[str, str]] = {
+    "CORRECTED": {"et": "Fakt parandati", "vi": "Dữ kiện đã được sửa", "en": "The fact was corrected"},
+    "REFUSED": {"et": "Register jäi fakti juurde", "vi": "Cơ quan giữ nguyên dữ kiện", "en": "The register says the fact stands"},
+    "UNKNOWN": {"et": "Register ei vastanud", "vi": "Cơ quan chưa trả lời", "en": "The register has not answered"},
+}  # fmt: skip
+
+
+def every_fact(found: Worded) -> list[DecisionLine]:
+    """Every fact by itself."""
+    return [part for line in found.facts for part in line.parts or (line,)]
+
+
+def fact_line(
+    concept: str, of: str, line: DecisionLine, language: str, disputed: str | None = None
+) -> FactLine:
+    """disputed: name of the fact that is contested; a line of which it is a part is marked, too."""
+    is_it = disputed is not None and disputed in {line.name, *(part.name for part in line.parts)}
+    return FactLine(
+        "contest.disputed" if is_it else concept,
+        of,
+        None if line.value is None else written(line, language),
+        None if line.value is not None else "sealed" if line.is_sealed else "not_held",
+        register=line.register,
+        valid_from=line.on or None,
+        label=name_of(line, language),
+        is_marked=is_it,
+        parts=tuple(fact_line(concept, of, part, language, disputed) for part in line.parts),
+    )
+
+
+def name_of(line: DecisionLine, language: str) -> str:
+    """`Income (mother), March 2025 – February 2026`."""
+    who = f" ({line.who})" if line.who and line.who != "person" else ""
+    months = [month if len(month) != 7 else format_month(month, language) for month in line.period.split("/")]
+    return f"{line.label}{who}" + (f", {' – '.join(months)}" if line.period else "")
+
+
+def name_of_unknown(line: UnknownLine) -> str:
+    who = f" ({line.who})" if line.who and line.who != "person" else ""
+    return f"{line.label}{who}" + (f" × {line.count}" if line.count > 1 else "")
+
+
+def says_as(one: DecisionLine, other: DecisionLine) -> bool:
+    return (one.period, one.value) == (other.period, other.value)
+
+
+def is_of(fact: Mapping[str, Any], line: DecisionLine) -> bool:
+    """Whether a register's fact says what the line says: in its own words, or as the amount of a month among its days."""
+    value = fact.get("value")
+    if value == line.value:
+        return True
+    if not isinstance(value, Mapping) or "amount" not in value or not line.period:
+        return False
+    day = f"{line.period}-01"
+    begin, end = fact.get("valid_from") or "", fact.get("valid_to") or "9999"
+    try:
+        return begin <= day < end and Decimal(value["amount"]) == Decimal(str(line.value))
+    except ArithmeticError:
+        return False

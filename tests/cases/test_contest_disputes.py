@@ -1,0 +1,184 @@
+"""A contest of a fact: it goes to the register that keeps it, the case waits for what the register says; what nobody can dispute there an official looks at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from importlib.resources import files
+
+import pytest
+
+from sild.cases import Refused
+from sild.errors import CallerError, PeerError, Unavailable
+from sild.rules import load_packages
+
+from .test_contest import HEARER, RECORD, Contests
+from .world import MARI
+
+JANUARY = "persons/mother/income/2025-01"
+DISPUTED = {"line": ["fact"], "fact": [JANUARY], "statement": ["I earned more in January."]}
+PAID = {"amount": "1200", "currency": "EUR", "country": "EE"}
+SPELL = {
+    "fact": 7, "concept": "person.contributions", "value": PAID, "valid_from": "2024-11-01", "valid_to": "2025-03-01",
+}  # fmt: skip
+EARLIER = {**SPELL, "fact": 6, "valid_from": "2023-01-01", "valid_to": "2024-11-01"}
+SUPERSEDED = {**SPELL, "fact": 5, "known_to": "2025-02-01T00:00:00Z"}
+
+
+def income(who: str, month: str, amount: str) -> dict[str, str]:
+    return {
+        "name": f"persons/{who}/income/{month}", "type": "money", "value": amount, "register": "SILD:GOV:70000004:social:social",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def package() -> str:
+    found = load_packages(files("sild") / "packs")
+    return next(sha256 for sha256, one in found.items() if one.name == "ee-family-benefits")
+
+
+class Disputes(Contests):
+    def decided_by(self, package: str, *, fathers: str = "900.00") -> None:
+        incomes = [
+            income(who, f"2025-0{month}", amount)
+            for who, amount in (("mother", "1200.00"), ("father", fathers))
+            for month in (1, 2, 3)
+        ]
+        self.read["record"] = {
+            **RECORD,
+            "rules": {"sha256": package},
+            "inputs": [*RECORD["inputs"], *incomes],
+        }
+        answers = self.registers.answers
+        answers["social", "GET", f"/persons/{MARI.person[2:]}/facts"] = {
+            "items": [SPELL, EARLIER, SUPERSEDED]
+        }
+        answers["social", "POST", "/facts/7/dispute"] = {"id": "d-1", "state": "OPEN"}
+        self.answered("OPEN")
+
+    def answered(self, state: str) -> None:
+        self.registers.answers["social", "GET", "/disputes/d-1"] = {"id": "d-1", "state": state}
+
+    async def disputed(self, status="FACT", **more) -> str:
+        case = await self.contested({**DISPUTED, **more})
+        await self.until(case, status, HEARER)
+        return case
+
+    async def next_day(self) -> None:
+        self.later(days=1, minutes=1)
+        self.cases._parts.jobs.wake()
+
+    async def shown(self, case, language="en") -> list:
+        return list((await self.cases.fill(case, "contest.look", replace(HEARER, language=language))).facts)
+
+
+@pytest.fixture
+async def contests(tmp_path, package) -> AsyncIterator[Disputes]:
+    async with Disputes(tmp_path) as world:
+        world.decided_by(package)
+        yield world
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("CORRECTED", "The fact was corrected"), ("REFUSED", "The register says the fact stands")]
+)  # fmt: skip
+async def test_the_register_answers_before_the_official_looks(contests, state, words) -> None:
+    case = await contests.disputed()
+    [made] = [call for call in contests.registers.made("social", "POST") if call.path.endswith("/dispute")]
+    assert made.path == "/facts/7/dispute", "the spell among whose days January is, as it stands now"
+    assert (made.body, made.acting) == ({"reason": "I earned more in January."}, MARI.person)
+    assert [notice.text for notice in await contests.cases.inbox(MARI)] == ["contest.told_fact"]
+
+    await contests.next_day()
+    await contests.until_asked(case, 1)
+    contests.answered(state)
+    await contests.next_day()
+    await contests.until(case, "READY", HEARER)
+    assert words in [line.value for line in await contests.shown(case)]
+    view = await contests.cases.view(case, MARI)
+    names = [entry.name for entry in view.timeline]
+    assert [one for one in names if one in ("DISPUTE", "ASK_AGAIN", "SETTLE")] == [
+        "DISPUTE",
+        "ASK_AGAIN",
+        "SETTLE",
+    ]
+
+
+async def test_a_register_that_never_answers_does_not_hold_the_person_up_for_ever(
+    contests, monkeypatch
+) -> None:
+    monkeypatch.setattr("sild.cases.contest.TRIES", 2)
+    case = await contests.disputed()
+    for asked in (1, 2):
+        await contests.next_day()
+        await contests.until_asked(case, asked)
+    await contests.next_day()
+    await contests.until(case, "READY", HEARER)
+    assert "The register has not answered" in [line.value for line in await contests.shown(case)]
+
+
+async def test_a_register_that_knows_the_dispute_no_more(contests) -> None:
+    case = await contests.disputed()
+    del contests.registers.answers["social", "GET", "/disputes/d-1"]
+    await contests.next_day()
+    await contests.until(case, "READY", HEARER)
+
+
+async def test_the_desk_sees_months_as_one_line_and_which_of_them_is_disputed(contests) -> None:
+    case = await contests.disputed()
+    contests.answered("REFUSED")
+    await contests.next_day()
+    await contests.until(case, "READY", HEARER)
+    for language, label, total, month in (
+        ("en", "Income on which social tax was paid (mother), January 2025 – March 2025", "€3,600.00", "January 2025"),
+        ("et", "Sotsiaalmaksuga maksustatud tulu (ema), jaanuar 2025 – märts 2025", "3600,00\xa0€", "jaanuar 2025"),
+        ("vi", "Thu nhập đóng bảo hiểm xã hội (mẹ), tháng 1 năm 2025 – tháng 3 năm 2025", "3.600,00\xa0€", "tháng 1 năm 2025"),
+    ):  # fmt: skip
+        lines = {line.label: line for line in await contests.shown(case, language)}
+        line = lines[label]
+        assert (line.value, line.concept, line.is_marked) == (total, "contest.disputed", True)
+        assert len(line.parts) == 3 and [month in part.label for part in line.parts if part.is_marked] == [
+            True
+        ]
+        assert len(lines) < 8, "the father's year is one line, too"
+    filled = await contests.cases.fill(case, "contest.look", HEARER)
+    again = await contests.act(case, "LOOK", HEARER, {"view": ["paid by month"]})
+    seen = await contests.cases.seen(case, again.seq, HEARER)
+    assert [line.parts for line in seen.facts] == [line.parts for line in filled.facts], "and as it was seen"
+
+
+async def test_both_parents_earned_the_same(contests, package) -> None:
+    """Which of them asks the decision does not say: nobody's fact is disputed by mistake."""
+    contests.decided_by(package, fathers="1200.00")
+    await contests.disputed("READY")
+    assert not [call for call in contests.registers.made("social", "POST") if call.path.endswith("/dispute")]
+
+
+@pytest.mark.parametrize("fact", ["persons/father/income/2025-01", "persons/child/born/ETERNITY"])
+async def test_a_fact_that_is_not_theirs(contests, fact) -> None:
+    await contests.disputed("READY", fact=[fact])
+    assert not [call for call in contests.registers.made("social", "POST") if call.path.endswith("/dispute")]
+
+
+@pytest.mark.parametrize("fault", [CallerError("no", code="superseded_fact", status=409), Unavailable("down", code="down"),
+                                   PeerError("what?", code="invalid_body")])  # fmt: skip
+async def test_the_register_does_not_take_the_dispute(contests, monkeypatch, fault) -> None:
+    """Nor for a while answer: the case goes on with the official, and does not stand still."""
+    monkeypatch.setattr("sild.cases.contest.A_WHILE", timedelta(milliseconds=10))
+
+    def failing(_call):
+        raise fault
+
+    contests.registers.answers["social", "POST", "/facts/7/dispute"] = failing
+    await contests.disputed("READY")
+
+
+async def test_which_fact_has_to_be_said(contests) -> None:
+    case = await contests.cases.contest(MARI, "GOV/70000004/social", contests.read["record"])
+    filled = await contests.cases.fill(case, "contest.statement", replace(MARI, language="en"))
+    offered = dict(filled.options["facts"])
+    assert offered[JANUARY] == "Income on which social tax was paid (mother), January 2025: €1,200.00"
+    with pytest.raises(Refused) as refused:
+        await contests.act(case, "CONTEST", MARI, {"line": ["fact"], "statement": ["no"]})
+    assert [(one.field, one.reason) for one in refused.value.defects] == [("fact", "missing")]
