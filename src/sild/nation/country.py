@@ -24,6 +24,7 @@ DECISIONS = (
 COMMON = ("GET /findUsage", "GET /description")
 """For the tracker, and for once-only: what a register holds, no screen may ask."""
 OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute", "GET /disputes/*")
+"""Shown to people, and disputed by them: there, or in a contest of what was decided from it."""
 
 NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("hospital", "population"): ("POST /birth-notices", "POST /deaths"),
@@ -71,6 +72,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("portal", "insurance"): (*COMMON, *DECISIONS, "GET /persons/*/cover", "GET /persons/*/card"),
     ("portal", "social"): (
         *COMMON,
+        *OWN_DATA,
         *DECISIONS,
         "GET /persons/*/benefits",
         "GET /persons/*/offers",
