@@ -10,6 +10,10 @@ from sild.decisions import (
     Checkpointer,
     DecisionStore,
     ReplayReport,
+    answer_release,
+    ask_release,
+    end_finding,
+    keep_finding,
     keep_replay,
     open_values,
     publish_sample,
@@ -26,6 +30,12 @@ async def test_no_row_is_changed_or_removed(store: DecisionStore, root: Root, cl
         store.keep_package(connection, "a" * 64, {"package.yaml": b"name: x"})
         store.contested(connection, "contest-1", first.id, line="fact")
         store.contest_decided(connection, "contest-1", overturned=True)
+        ask_release(
+            store, connection, "r", str(first.id), classes=["income"], by="EE1", mandate="m", reason="x"
+        )
+        answer_release(store, connection, "r", granted=True, by="EE2", mandate="n")
+        keep_finding(store, connection, "finding-1", str(first.id), about="decision")
+        end_finding(store, connection, "finding-1", upheld=True)
     store.delivered(first.id, channel="portal", language="et")
     publish_sample(store, "s", begins=START, ends=START, size=1)
     keep_replay(store, ReplayReport(str(first.id), "match", ()), sample="s")

@@ -10,9 +10,11 @@ values.py       sealed values                        shredding.py  how they are 
 store.py        all of it in the owner's database    merkle.py     the tree and its proofs
 checkpoints.py  its signed, time-stamped heads       bundle.py     what is given away, field 12 in it
 from_rules.py   a record of a rule's evaluation      replay.py     a decision made again out of its bundle
+message_logs.py where its messages lie, in both logs
 samples.py, nightly.py  every night's random sample    verifying.py  examples/verify_decision.py, as a function
 algorithms.py   entries of the algorithm register    figures.py    counted from the decisions
 algorithm_exports.py  the Dutch and British forms    audit.py      all of it computed again
+oversight.py    releases and findings of auditors    patterns.py   others like this; how it really runs
 
 RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
 live in the database of the register or case system that decides. Called by registers, cases and processes.
@@ -55,7 +57,21 @@ from sild.decisions.fields import (
 )
 from sild.decisions.figures import Figures, figures_of
 from sild.decisions.from_rules import counterfactuals_of, fields_of, outcome_items, situation_of
+from sild.decisions.message_logs import AskLog, InLog, MessageLogs
 from sild.decisions.nightly import NightlyReplay
+from sild.decisions.oversight import (
+    RELEASED_FOR,
+    About,
+    Release,
+    affected_by,
+    answer_release,
+    ask_release,
+    end_finding,
+    keep_finding,
+    released_classes,
+    releases_of,
+)
+from sild.decisions.patterns import cohorts_of, running_of
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.replay import FindMessage, ReplayReport, RunsRules, Step, replay
 from sild.decisions.samples import (
@@ -66,6 +82,7 @@ from sild.decisions.samples import (
     keep_replay,
     match_rate,
     publish_sample,
+    published_samples,
     run_sample,
 )
 from sild.decisions.sealing import KeySealer, Sealer
@@ -76,8 +93,11 @@ from sild.decisions.verifying import Finding, verifier_file, verify_bundle
 
 __all__ = [
     "DECISION_MIGRATIONS",
+    "RELEASED_FOR",
+    "About",
     "Algorithm",
     "AlgorithmEntry",
+    "AskLog",
     "BodyKeys",
     "Checkpointer",
     "Competence",
@@ -92,16 +112,19 @@ __all__ = [
     "Finding",
     "Hearing",
     "HumanStep",
+    "InLog",
     "Input",
     "KeySealer",
     "LegalBasis",
     "MatchRate",
+    "MessageLogs",
     "ModelCall",
     "NightlyReplay",
     "Outcome",
     "OutcomeItem",
     "Parameter",
     "Reason",
+    "Release",
     "Remedy",
     "ReplayReport",
     "Representation",
@@ -119,17 +142,23 @@ __all__ = [
     "Subject",
     "TimeStampClient",
     "Unknown",
+    "affected_by",
+    "answer_release",
+    "ask_release",
     "atrs_json",
     "audit_log",
     "bundle_of",
     "canonical_json",
+    "cohorts_of",
     "counterfactuals_of",
     "draw",
+    "end_finding",
     "expired_values",
     "exported",
     "fields_of",
     "figures_of",
     "find_sample",
+    "keep_finding",
     "keep_replay",
     "load_algorithms",
     "match_rate",
@@ -138,9 +167,13 @@ __all__ = [
     "outcome_items",
     "parse_algorithm",
     "publish_sample",
+    "published_samples",
+    "released_classes",
+    "releases_of",
     "render_bundle",
     "replay",
     "run_sample",
+    "running_of",
     "sha256_of",
     "shred",
     "situation_of",

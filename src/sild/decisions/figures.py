@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from sild.decisions import tables
 from sild.decisions.canonical import instant_text
+from sild.decisions.oversight import open_findings
 from sild.decisions.samples import match_rate
 
 __all__ = ["Figures", "figures_of"]
@@ -16,7 +17,7 @@ __all__ = ["Figures", "figures_of"]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of decisions to date. with_unknowns: to which a fact was missing.  package_sha256: of the rules last used."""
+    """Counts of decisions to date. with_unknowns: to which a fact was missing.  package_sha256: of the rules last used.  findings: of auditors."""
 
     algorithm: str
     decisions: int
@@ -33,6 +34,8 @@ class Figures:
     package_sha256: str | None
     first_at: str | None
     last_at: str | None
+    findings: int = 0
+    findings_open: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """With shares in percent, decimal strings of one digit; null where there is nothing to share."""
@@ -77,6 +80,7 @@ def figures_of(connection: Connection, algorithm: str) -> Figures:
     rate = match_rate(connection, algorithm=algorithm)
     decisions, automatic, overridden, with_unknowns = (int(number or 0) for number in counted[:4])
     contested, contests_open, overturned = (int(number or 0) for number in contests)
+    findings, findings_open = open_findings(connection, algorithm)
     first_at, last_at = (None if at is None else instant_text(at) for at in counted[4:])
     return Figures(
         algorithm=algorithm,
@@ -94,6 +98,8 @@ def figures_of(connection: Connection, algorithm: str) -> Figures:
         package_sha256=connection.scalar(package),
         first_at=first_at,
         last_at=last_at,
+        findings=findings,
+        findings_open=findings_open,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, Literal, Protocol
@@ -19,6 +19,7 @@ from sild.decisions.bundle import render_bundle
 from sild.decisions.canonical import canonical_json
 from sild.decisions.fields import Input, OutcomeItem, Sealed
 from sild.decisions.from_rules import asked_of, situation_of
+from sild.decisions.message_logs import InLog
 from sild.decisions.record import DecisionRecord
 from sild.decisions.verifying import verify_bundle
 from sild.errors import PlatformError
@@ -27,8 +28,8 @@ from sild.rules import Asked, Evaluation, Node, RulePackage, Situation, Trace, f
 __all__ = ["FindMessage", "ReplayReport", "RunsRules", "Step", "replay"]
 
 Verdict = Literal["holds", "broken", "unknown"]
-FindMessage = Callable[[str], Mapping[str, bool | None]]
-"""Message id to, by log (`consumer`, `provider`), whether it is there; None: that log could not be asked."""
+FindMessage = Callable[[str], Sequence[InLog]]
+"""Message id to what is to be said of it in the logs of both sides."""
 
 
 class RunsRules(Protocol):
@@ -153,12 +154,11 @@ def _inputs(
         {one.message_id for one in record.inputs if one.message_id and one.asserted_by != "model"}
     )
     if find_message is None:
-        run.note(3, "unknown", f"whether {len(messages)} messages lie in both logs: nobody was asked")
-    for message in messages if find_message is not None else ():
-        for place, found in sorted((find_message(message) if find_message else {}).items()):
-            verdict: Verdict = "unknown" if found is None else "holds" if found else "broken"
-            said = {"unknown": "could not be asked", "holds": "has it", "broken": "does not have it"}[verdict]
-            run.note(3, verdict, f"message {message}: the log of the {place} {said}")
+        run.note(3, "unknown", f"whether {len(messages)} messages lie in both logs: they were not asked")
+    else:
+        for message in messages:
+            for said in find_message(message):
+                run.note(3, said.verdict, f"message {message}: {said.text}")
     return situation_of((one.name, _value(one, opened)) for one in record.inputs)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "keep_replay",
     "match_rate",
     "publish_sample",
+    "published_samples",
     "run_sample",
 ]
 
@@ -86,6 +87,14 @@ def find_sample(connection: Connection, sample: str) -> Sample:
     if row is None:
         raise CallerError(f"no sample {sample[:60]}", code="unknown_sample")
     return Sample(*row)
+
+
+def published_samples(connection: Connection, *, limit: int = 50) -> list[Sample]:
+    """The newest first: whoever publishes until a draw pleases leaves all of them here."""
+    column = tables.samples.c
+    query = select(column.id, column.seed, column.published_at, column.begins, column.ends, column.size)
+    query = query.order_by(column.published_at.desc(), column.id).limit(limit)
+    return [Sample(*row) for row in connection.execute(query)]
 
 
 def draw(connection: Connection, sample: Sample) -> list[str]:

@@ -321,6 +321,13 @@ class DecisionStore:
         in_force = ~select(newer.c.id).where(newer.c.supersedes == tables.records.c.id).exists()
         return _stored(connection, query.where(in_force).order_by(tables.records.c.decided_at))
 
+    def made_by(self, connection: Connection, package_sha256: str, *, limit: int = 500) -> list[Stored]:
+        """Decisions in force that these rules gave, the oldest first."""
+        newer = tables.records.alias()
+        in_force = ~select(newer.c.id).where(newer.c.supersedes == tables.records.c.id).exists()
+        query = _records().where(tables.records.c.package_sha256 == package_sha256, in_force)
+        return _stored(connection, query.order_by(tables.records.c.decided_at).limit(limit))
+
     def superseded_by(self, connection: Connection, decision: UUID | str) -> str | None:
         """The id of the newer decision, if there is one."""
         query = select(tables.records.c.id).where(tables.records.c.supersedes == str(decision))

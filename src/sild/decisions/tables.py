@@ -31,12 +31,16 @@ __all__ = [
     "contests",
     "deliveries",
     "entries",
+    "finding_ends",
+    "findings",
     "inputs",
     "leaves",
     "metadata",
     "nodes",
     "package_files",
     "records",
+    "release_answers",
+    "releases",
     "replays",
     "samples",
     "shreds",
@@ -244,6 +248,46 @@ contest_outcomes = Table(
     Column("contest", ForeignKey("decision_contests.id"), primary_key=True),
     Column("overturned", Boolean, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
+)
+
+releases = Table(
+    "decision_releases",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("record", ForeignKey("decision_records.id"), nullable=False, index=True),
+    Column("classes", JSON, nullable=False),  # of sealed values
+    Column("asked_by", String(300), nullable=False),  # with the country; an auditor
+    Column("mandate", String(100), nullable=False),
+    Column("reason", String(1000), nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+)
+
+release_answers = Table(
+    "decision_release_answers",
+    metadata,
+    Column("release", ForeignKey("decision_releases.id"), primary_key=True),
+    Column("granted", Boolean, nullable=False),
+    Column("answered_by", String(300), nullable=False),  # another auditor
+    Column("mandate", String(100), nullable=False),
+    Column("answered_at", UtcDateTime, nullable=False),
+)
+
+findings = Table(
+    "decision_findings",
+    metadata,
+    Column("id", String(100), primary_key=True),  # of the case
+    Column("record", ForeignKey("decision_records.id"), nullable=False, index=True),
+    Column("about", String(20), nullable=False),  # decision, package, input
+    Column("input", String(300)),
+    Column("found_at", UtcDateTime, nullable=False),
+)
+
+finding_ends = Table(
+    "decision_finding_ends",
+    metadata,
+    Column("finding", ForeignKey("decision_findings.id"), primary_key=True),
+    Column("upheld", Boolean, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
 )
 
 APPEND_ONLY = tuple(table.name for table in metadata.sorted_tables if table not in (waiting, value_keys))

@@ -68,16 +68,18 @@ def parse_audit_scope(content: object) -> AuditScope:
     if not isinstance(content, Mapping) or set(content) - set(AuditScope.__dataclass_fields__):
         raise CallerError("not the scope of a supervision", code="invalid_scope")
     try:
-        lists = {name: _names(content[name]) for name in _LISTS}
-        words = {name: str(content[name]).strip() for name in ("basis", "matter")}
-        days = {name: _day(content.get(name)) for name in ("first_day", "last_day")}
+        scope = AuditScope(
+            *(_names(content[name]) for name in _LISTS),
+            *(str(content[name]).strip() for name in ("basis", "matter")),
+            *(_day(content.get(name)) for name in ("first_day", "last_day")),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise CallerError(f"not the scope of a supervision: {error}", code="invalid_scope") from error
-    if not all(words.values()) or EVERY in lists["classes"]:
+    if not scope.basis or not scope.matter or EVERY in scope.classes:
         raise CallerError("a scope names its ground, its file, and each class", code="invalid_scope")
-    if days["first_day"] and days["last_day"] and days["last_day"] < days["first_day"]:
+    if scope.first_day and scope.last_day and scope.last_day < scope.first_day:
         raise CallerError("the last day lies before the first", code="invalid_scope")
-    return AuditScope(**lists, basis=words["basis"], matter=words["matter"], **days)
+    return scope
 
 
 def _named(name: str, names: tuple[str, ...]) -> bool:
