@@ -21,6 +21,7 @@ from sild.decisions import (
     BodyKeys,
     Checkpointer,
     DecisionStore,
+    InLog,
     Input,
     NightlyReplay,
     Outcome,
@@ -142,7 +143,7 @@ async def test_a_replay_is_equal_byte_for_byte(world: World, rules: RuleEngine) 
         world.bundle(decision),
         engine=rules,
         trusted=world.trust,
-        find_message=lambda _message: {"consumer": True, "provider": True},
+        find_message=lambda _message: [InLog("SILD/GOV/1/x", "holds", "the log has it")],
     )
     assert (found.result, found.difference) == ("match", None), found
     assert {step.verdict for step in found.steps} == {"holds"}
@@ -193,12 +194,15 @@ def test_rules_that_are_not_those_named(world: World, rules: RuleEngine) -> None
 
 def test_a_message_that_one_of_the_logs_does_not_have(world: World, rules: RuleEngine) -> None:
     bundle = world.bundle(world.decide())
-    found = replay(bundle, engine=rules, find_message=lambda _message: {"consumer": True, "provider": False})
+    lost = InLog("SILD/GOV/1/x", "broken", "the log of the provider, SILD/GOV/1/x, does not have it")
+    found = replay(bundle, engine=rules, find_message=lambda _message: [lost])
     assert found.result == "mismatch"
-    assert any("log of the provider does not have it" in step.text for step in found.steps)
-    silent = replay(bundle, engine=rules, find_message=lambda _message: {"consumer": True, "provider": None})
-    assert silent.result == "match"
-    assert any(step.verdict == "unknown" and "could not be asked" in step.text for step in silent.steps)
+    assert any("SILD/GOV/1/x, does not have it" in step.text for step in found.steps)
+    silent = InLog("SILD/GOV/1/x", "unknown", "could not be asked")
+    found = replay(bundle, engine=rules, find_message=lambda _message: [silent])
+    assert found.result == "match"
+    assert any(step.verdict == "unknown" and "could not be asked" in step.text for step in found.steps)
+    assert any("they were not asked" in step.text for step in replay(bundle, engine=rules).steps)
 
 
 def test_after_shredding_nothing_can_be_replayed_and_all_proofs_hold(world: World, rules: RuleEngine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import BinaryIO, cast
 from urllib.parse import quote_plus
 
@@ -32,26 +33,32 @@ def _base32(number: int) -> str:
     return digits or "0"
 
 
-def container_of(store: Store, record: LoggedMessage) -> AsicContainer:
+def container_of(store: Store, record: LoggedMessage, *, unstamped: bool = False) -> AsicContainer:
     """The container, its attachments read from the log when they are opened (in a thread: it blocks).
 
+    unstamped: without the time-stamp, to be looked at and not to be given away.
     Raises CallerError (`asic_timestamp_not_found`) for a record that has no time-stamp yet.
     """
     timestamp = record.timestamp
-    if timestamp is None:
-        raise CallerError("Message signature has not been timestamped yet!", code="asic_timestamp_not_found")
-    is_single = timestamp.hash_chain_result is None
-    return AsicContainer(
+    attachments = tuple(_attachment(store, record.id, number) for number in store.attachment_sizes(record.id))
+    plain = AsicContainer(
         message=record.message,
-        signature=add_timestamp(record.signature, timestamp.token) if is_single else record.signature,
+        signature=record.signature,
         hash_chain_result=record.hash_chain_result,
         hash_chain=record.hash_chain,
-        timestamp=None if is_single else timestamp.token,
+        attachments=attachments,
+    )
+    if unstamped:
+        return plain
+    if timestamp is None:
+        raise CallerError("Message signature has not been timestamped yet!", code="asic_timestamp_not_found")
+    if timestamp.hash_chain_result is None:
+        return replace(plain, signature=add_timestamp(record.signature, timestamp.token))
+    return replace(
+        plain,
+        timestamp=timestamp.token,
         ts_hash_chain_result=timestamp.hash_chain_result,
         ts_hash_chain=record.timestamp_hash_chain,
-        attachments=tuple(
-            _attachment(store, record.id, number) for number in store.attachment_sizes(record.id)
-        ),
     )
 
 

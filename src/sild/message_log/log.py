@@ -178,6 +178,14 @@ class MessageLog:
         """
         return await asyncio.to_thread(container_of, self.store, record)
 
+    async def examined(self, record: LoggedMessage) -> AsicContainer:
+        """What lies in the log, time-stamped or not, to be looked at; evidence to give away is `as_asice`."""
+        return await asyncio.to_thread(container_of, self.store, record, unstamped=record.timestamp is None)
+
+    async def kept_since(self) -> datetime | None:
+        """None: nothing was ever taken out of the log. Else the time of the oldest record that is still here."""
+        return await asyncio.to_thread(self.store.kept_since)
+
     async def write(self, work: Callable[[], Result]) -> Result:
         """Run a short writing transaction beside the appends: on SQLite between two commits, else in a thread of its own."""
         if not self._is_sqlite:

@@ -199,6 +199,15 @@ class Store:
             )
         return self._encryption
 
+    def kept_since(self) -> datetime | None:
+        """Only what is archived is ever removed: before the first archive all of it is here."""
+        with self.transaction() as connection:
+            last_archive = connection.scalar(select(func.max(archive_file.c.time)))
+            oldest = connection.scalar(select(func.min(message_record.c.time)))
+        if last_archive is None:
+            return None
+        return from_milliseconds(last_archive if oldest is None else oldest)
+
     # time-stamping
 
     def pending_timestamps(self, limit: int) -> list[tuple[int, bytes]]:

@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from sild.adapter import AsyncXRoadClient
-from sild.decisions import Checkpointer, NightlyReplay, Stamp
+from sild.decisions import Checkpointer, MessageLogs, NightlyReplay, Stamp
 from sild.events import open_dispatcher
 from sild.registries.deciding import Deciding
 from sild.registries.exchange import Exchange, event_delivery
 from sild.registries.kernel import Kernel
+from sild.registries.message_logs import from_threads, over_the_exchange
 from sild.registries.tasks import ActingRegister
 from sild.xroad import ServiceId
 
@@ -62,6 +63,7 @@ async def act(
     if stamp is not None and isinstance(register, Decides):
         origin = kernel.system.strip("/")
         store = register.deciding.store
+        register.deciding.logs = from_threads(MessageLogs(origin, over_the_exchange(client)), loop)
         work.append(Checkpointer(store, stamp, origin=origin, interval=checkpoints).run())
         work.append(NightlyReplay(store, register.deciding.replay).run())
     await asyncio.gather(*work)

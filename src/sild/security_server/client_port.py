@@ -1,6 +1,6 @@
 """Ports 8080 and 8443: requests of information systems (WIRE 5, 8.4, 11.4, 14).
 
-    GET /asic, /verificationconf    evidence (downloads)
+    GET /asic, /verificationconf, /evidence/...    evidence (downloads)
     GET /listClients                members and subsystems of an instance (metaservices)
     /r1/...                         REST messages
     anything else                   SOAP messages, in X-Road's order of handlers

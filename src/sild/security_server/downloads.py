@@ -1,4 +1,5 @@
-"""Evidence for information systems: `GET /asic` and `GET /verificationconf` on the client ports (WIRE 8.4).
+"""Evidence for information systems: `GET /asic` and `GET /verificationconf` on the client ports (WIRE 8.4), and `GET /evidence/...`,
+what others are told of messages (message_evidence).
 
 Errors are plain text with an HTTP status, as X-Road answers here. A record is only found together with the client it
 belongs to, and that client has to authenticate like for a message.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from sild.errors import PeerError, PlatformError
 from sild.http1 import Responder
 from sild.message_log import LoggedMessage, container_name
 from sild.security_server.client_authentication import Channel
+from sild.security_server.message_evidence import MOST_IDS, look_up
 from sild.security_server.parts import Parts
 from sild.signatures import write_asice
 from sild.telemetry import get_logger
@@ -29,6 +32,7 @@ from sild.xroad.identifiers import ClientId
 __all__ = ["Downloads"]
 
 log = get_logger("security_server")
+EVIDENCE = b"/evidence/"
 PIECE = 64 * 1024
 IN_MEMORY = 4 * 1024 * 1024
 VERIFICATION_FILES = frozenset({"instance-identifier", "shared-params.xml", "shared-params.xml.metadata"})
@@ -57,13 +61,15 @@ class Downloads:
         self._parts = parts
 
     def serves(self, target: bytes) -> bool:
-        return target.partition(b"?")[0] in (b"/asic", b"/verificationconf")
+        return target.startswith(EVIDENCE) or target.partition(b"?")[0] in (b"/asic", b"/verificationconf")
 
     async def handle(self, target: bytes, responder: Responder, channel: Channel) -> None:
         path, _, query = target.partition(b"?")
         try:
             if path == b"/verificationconf":
                 await self._verification_conf(responder)
+            elif path.startswith(EVIDENCE):
+                await self._evidence(path.decode("latin-1"), query.decode("latin-1"), responder, channel)
             else:
                 await self._asic(query.decode("latin-1"), responder, channel)
         except _Refused as refused:
@@ -94,12 +100,46 @@ class Downloads:
 
     async def _asic(self, query: str, responder: Responder, channel: Channel) -> None:
         wanted = _asic_query(query)
+        self._authenticate(wanted.client, channel)
+        await self._send_containers(wanted, responder)
+
+    def _authenticate(self, client: ClientId, channel: Channel) -> None:
         parts = self._parts
         try:
-            parts.authenticate_client(parts.conf, wanted.client, channel, parts.clock())
+            parts.authenticate_client(parts.conf, client, channel, parts.clock())
         except PlatformError as error:
-            log.refusal("downloads.client_refused", error, client=str(wanted.client))
+            log.refusal("downloads.client_refused", error, client=str(client))
             raise _Refused(401, error.message) from error
+
+    # /evidence
+
+    async def _evidence(self, path: str, query: str, responder: Responder, channel: Channel) -> None:
+        client_path, _, wanted = path.removeprefix(EVIDENCE.decode()).rpartition("/")
+        try:
+            client = ClientId.decode(client_path)
+        except ValueError:
+            raise _Refused(404, "No such client") from None
+        self._authenticate(client, channel)
+        given = parse_qs(query, keep_blank_values=True)
+        ids = given.get("queryId", [])
+        match wanted:
+            case "records":
+                if not 0 < len(ids) <= MOST_IDS:
+                    raise _Refused(400, f"1 to {MOST_IDS} parameters queryId")
+                told = await look_up(self._parts, client, ids)
+                await responder.send(200, [(b"Content-Type", b"application/json")], json.dumps(told).encode())
+            case "container":
+                kind = given.get("kind", [""])[0]
+                if len(ids) != 1 or kind not in ("request", "response"):
+                    raise _Refused(400, "one queryId, and kind=request or response")
+                asked = _AsicQuery(client, ids[0], kind == "response", unique=True, force=True)
+                log.info("downloads.evidence_given", client=str(client), query_id=ids[0], kind=kind)
+                await self._send_containers(asked, responder)
+            case _:
+                raise _Refused(404, "records or container")
+
+    async def _send_containers(self, wanted: _AsicQuery, responder: Responder) -> None:
+        parts = self._parts
         records = await self._stamped_records(wanted)
         if wanted.unique:
             if len(records) != 1:

@@ -20,6 +20,7 @@ from sild.decisions import (
     DecisionStore,
     Draft,
     Hearing,
+    HumanStep,
     LegalBasis,
     Outcome,
     OutcomeItem,
@@ -41,14 +42,15 @@ from sild.registries.deciding.body import Body, Certify, open_body
 from sild.registries.deciding.facts import KnownFact, situation_of, with_instances
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Kernel, Use
+from sild.registries.message_logs import LookUp
 from sild.registries.profiles import profile
 from sild.rule_engine import RuleEngine
 from sild.rules import Asked, Counterfactual, Evaluation, RulePackage, load_packages, outputs_of_choices
 
 __all__ = ["Deciding", "Judged", "Ruling"]
 
-RETENTION_YEARS = 10
-"""Of what is sealed in a record; seals and hashes stay."""
+BY_PEOPLE = 1  # facts and checks are gathered by a machine
+BY_RULE = 4
 
 Effect = Literal["offer", "grant", "partial", "refuse", "demand", "hold", "correct"]
 
@@ -69,7 +71,7 @@ class Ruling:
 
     step: what is decided in the case.  service: of the catalogue.  algorithm: its entry in the register of algorithms.
     subjects: identity code and role.  items: of the outcome that no rule gave, such as whose choice it was.
-    reasons: besides those that the rules give.  unheard: the ground on which nobody had to be heard before.
+    reasons: besides those that the rules give.  human: officials' steps: they decide, and the rules only said what stands against it.
     supersedes: id of the decision that this one takes the place of.
     case: None: the one that the use belongs to.  law: instrument of the package that the country goes by; None: all, the first gives
     the competence.
@@ -85,15 +87,17 @@ class Ruling:
     outcome: str
     items: tuple[OutcomeItem, ...] = ()
     reasons: tuple[Reason, ...] = ()
-    unheard: str = "HMS § 40 (3)"
-    retention: str = "ArhS"
+    human: tuple[HumanStep, ...] = ()
     supersedes: str | None = None
     case: str | None = None
     law: str | None = None
 
 
 class Deciding:
-    """authority: the body, `INSTANCE/CLASS/CODE`.  packages: by content hash; of a name the highest version judges."""
+    """authority: the body, `INSTANCE/CLASS/CODE`.  packages: by content hash; of a name the highest version judges.
+
+    logs: where replays look for the messages of inputs; None: nobody is asked, and the report says so.
+    """
 
     def __init__(
         self,
@@ -109,6 +113,7 @@ class Deciding:
         self.authority = authority
         self.store = DecisionStore(kernel.engine, body.sealer, body.keys, clock=clock)
         self.packages = shipped_packages() if packages is None else packages
+        self.logs: LookUp | None = None
         self._engine = engine
 
     @classmethod
@@ -194,10 +199,14 @@ class Deciding:
         return tuple(found)
 
     def replay(self, decision: str) -> ReplayReport:
-        """Make a decision again from its evidence. Raises CallerError (`unknown_decision`)."""
+        """Make a decision again from its evidence; blocks, and not in the event loop. Raises CallerError (`unknown_decision`)."""
         with self.store.engine.connect() as connection:
             bundle = bundle_of(self.store, connection, decision, open_refs=None)
-        return replay(bundle, engine=self.engine)
+            record = self.store.find(connection, decision).record
+        if self.logs is None:
+            return replay(bundle, engine=self.engine)
+        found = self.logs(record)
+        return replay(bundle, engine=self.engine, find_message=found.__getitem__)
 
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
         """In the transaction of the effect. Raises as `DecisionStore.decide`."""
@@ -209,8 +218,8 @@ class Deciding:
         fields = fields_of(package, evaluation, inputs=inputs)
         fields["reasons"] = [*fields["reasons"], *ruling.reasons]
         draft = Draft(
-            kind="rule",
-            automation=4,
+            kind="human" if ruling.human else "rule",
+            automation=BY_PEOPLE if ruling.human else BY_RULE,
             effect=ruling.effect,
             discretion="bound",
             authority=self.authority,
@@ -235,11 +244,14 @@ class Deciding:
             ),
             purpose=ruling.purpose,
             inputs=tuple(inputs),
-            hearing=Hearing(required=False, waiver_ground=ruling.unheard),
+            human=ruling.human,
+            hearing=Hearing(required=False, waiver_ground=country.records.unheard),
             outcome=Outcome(type=ruling.outcome, items=(*outcome_items(package, evaluation), *ruling.items)),
             counterfactual=tuple(counterfactuals_of(judged.counterfactuals)),
             remedy=Remedy(body=remedy.body, deadline=deadline, form=remedy.form, suspends=remedy.suspends),
-            retention=Retention(until=_years_later(use.today, RETENTION_YEARS), ground=ruling.retention),
+            retention=Retention(
+                until=_years_later(use.today, country.records.kept_years), ground=country.records.kept_basis
+            ),
             supersedes=None if ruling.supersedes is None else UUID(ruling.supersedes),
             **fields,
         )

@@ -1,0 +1,63 @@
+"""Asking message logs over the exchange: the service `getEvidence` of whoever sent or got a message.
+
+logs = MessageLogs("SILD/GOV/70000004/social", over_the_exchange(client))
+deciding.logs = from_threads(logs, loop)      # for replays, which run in threads
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import TimeoutError as Late
+from typing import Any
+
+from sild.adapter import AUTOMATIC, AsyncXRoadClient, CallContext
+from sild.decisions import AskLog, DecisionRecord, InLog, MessageLogs
+from sild.errors import CallerError
+from sild.xroad import ClientId, ServiceId
+
+__all__ = ["EVIDENCE", "LookUp", "from_threads", "over_the_exchange"]
+
+EVIDENCE = "getEvidence"
+GROUND = "decision replay"
+PATIENCE_SECONDS = 15.0
+"""Longer than each log is given: then it is told which one was silent."""
+
+LookUp = Callable[[DecisionRecord], Mapping[str, Sequence[InLog]]]
+"""Of every message that a record's inputs name, what is to be said of it in both logs. Blocks."""
+
+
+def over_the_exchange(client: AsyncXRoadClient) -> AskLog:
+    """Questions of the client's subsystem; which logs answer it is their owners' rights."""
+
+    async def ask(log: str, query_ids: Sequence[str]) -> Any:  # JSON
+        parts = log.split("/")
+        if len(parts) != 4:
+            raise CallerError(f"not a subsystem: {log[:100]}")
+        answer = await client.get(
+            ServiceId(ClientId(*parts), EVIDENCE),
+            ["records"],
+            params={"queryId": list(query_ids)},
+            context=CallContext(user_id=AUTOMATIC, legal_ground=GROUND),
+        )
+        return answer.ensure_success().json()
+
+    return ask
+
+
+def from_threads(logs: MessageLogs, loop: asyncio.AbstractEventLoop) -> LookUp:
+    """To be called in any thread but the loop's own."""
+
+    def look_up(record: DecisionRecord) -> Mapping[str, Sequence[InLog]]:
+        silent = (InLog("", "unknown", "the message logs did not answer"),)
+        nothing = {one.message_id: silent for one in record.inputs if one.message_id is not None}
+        if loop.is_closed():
+            return nothing
+        asking = asyncio.run_coroutine_threadsafe(logs.find(record), loop)
+        try:
+            return asking.result(PATIENCE_SECONDS)
+        except Late:
+            asking.cancel()
+            return nothing
+
+    return look_up
