@@ -115,7 +115,6 @@ class Birth(Process):
         "official": ("child", "parent", "named"),
     }
     closed = ("CLOSED", "SILENCED")
-    conflict_basis = "HMS § 10"
 
     def __init__(self, packs: Packs) -> None:
         """packs: with the service, whose grounds every message cites, and its texts. Raises CallerError (`no_legal_ground`)."""

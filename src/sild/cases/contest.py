@@ -57,7 +57,7 @@ from sild.rules import RulePackage, load_packages
 __all__ = ["Contest", "contest_of"]
 
 STAFF = ("official", "supervisor")
-BASIS = "HMS § 71"
+GROUND = "contest"
 AGAIN = timedelta(days=1)
 """How often a register is asked whether a fact was settled or a newer decision made."""
 TRIES = 30
@@ -165,7 +165,9 @@ class Contest(Process):
     async def _ensure_fresh(self, case: Case, actor: Actor, asking: Asking) -> None:
         """Nobody answers for what they decided. Raises Refused (`conflict_of_interest`, `register_down`)."""
         register = case.data["register"]
-        answer = await asking.get(register, f"/decisions/{case.data['decision']}", basis=BASIS)
+        answer = await asking.get(
+            register, f"/decisions/{case.data['decision']}", basis=asking.profile.ground(GROUND)
+        )
         if answer is None:
             raise Refused(f"{register} does not answer", code="register_down", register=register)
         if answer.json["took_part"]:
@@ -224,7 +226,15 @@ class Contest(Process):
         path = f"/decisions/{case.data['decision']}/contests"
         body = {"contest": case.id, "line": said["line"]}
         try:
-            await work.call("tell", case.data["register"], "POST", path, body, basis=BASIS, acting=person)
+            await work.call(
+                "tell",
+                case.data["register"],
+                "POST",
+                path,
+                body,
+                basis=work.profile.ground(GROUND),
+                acting=person,
+            )
         except CallerError as refusal:
             await act(work, "refused", "REFUSE", {"reason": refusal.code.rpartition(".")[2]})
             return
@@ -244,7 +254,12 @@ class Contest(Process):
         path = f"/decisions/{case.data['decision']}"
         try:
             answer = await work.call(
-                "decision", case.data["register"], "GET", path, basis=BASIS, acting=person
+                "decision",
+                case.data["register"],
+                "GET",
+                path,
+                basis=work.profile.ground(GROUND),
+                acting=person,
             )
             record = answer.json["record"]
             found = self._worded(answer.json, "en")
@@ -258,7 +273,7 @@ class Contest(Process):
                 return None
             facts = await work.call(
                 "facts", line.register, "GET", f"/persons/{quote(person, safe='')}/facts?history=true",
-                basis=BASIS, acting=person, within=A_WHILE,
+                basis=work.profile.ground(GROUND), acting=person, within=A_WHILE,
             )  # fmt: skip
             fitting = [
                 one for one in facts.json["items"]
@@ -269,7 +284,14 @@ class Contest(Process):
             path = f"/facts/{fitting[0]['fact']}/dispute"
             body = {"reason": said["statement"][:1000]}
             dispute = await work.call(
-                "dispute", line.register, "POST", path, body, basis=BASIS, acting=person, within=A_WHILE
+                "dispute",
+                line.register,
+                "POST",
+                path,
+                body,
+                basis=work.profile.ground(GROUND),
+                acting=person,
+                within=A_WHILE,
             )
             return {"register": line.register, "dispute": dispute.json["id"]}
         except (CallerError, PeerError, Unavailable, KeyError, IndexError, TypeError):
@@ -281,7 +303,7 @@ class Contest(Process):
         asked = case.given("DISPUTE")
         path = f"/disputes/{quote(asked['dispute'], safe='')}"
         try:
-            answer = await work.call("ask", asked["register"], "GET", path, basis=BASIS)
+            answer = await work.call("ask", asked["register"], "GET", path, basis=work.profile.ground(GROUND))
             state = str(answer.json["state"])
         except CallerError:
             state = "UNKNOWN"
@@ -301,7 +323,15 @@ class Contest(Process):
         path = f"/decisions/{case.data['decision']}/contests/{case.id}/end"
         body = {"overturned": overturned}
         official = str(work.arguments["official"])
-        await work.call("end", case.data["register"], "POST", path, body, basis=BASIS, acting=official)
+        await work.call(
+            "end",
+            case.data["register"],
+            "POST",
+            path,
+            body,
+            basis=work.profile.ground(GROUND),
+            acting=official,
+        )
         await act(work, "ended", "END", {})
         if overturned:
             await self.newer(work)
@@ -310,7 +340,9 @@ class Contest(Process):
         """Whether the body has decided anew."""
         case = _case(work)
         path = f"/decisions/{case.data['decision']}"
-        answer = await work.call("newer", case.data["register"], "GET", path, basis=BASIS)
+        answer = await work.call(
+            "newer", case.data["register"], "GET", path, basis=work.profile.ground(GROUND)
+        )
         found = answer.json["superseded_by"]
         if found is not None:
             await act(work, "found", "SUPERSEDE", {"decision": found})
@@ -370,7 +402,9 @@ class Contest(Process):
 
     async def _decision(self, case: Case, language: str, asking: Asking) -> Worded | None:
         """In the reader's language; None: the register does not answer."""
-        answer = await asking.get(case.data["register"], f"/decisions/{case.data['decision']}", basis=BASIS)
+        answer = await asking.get(
+            case.data["register"], f"/decisions/{case.data['decision']}", basis=asking.profile.ground(GROUND)
+        )
         return None if answer is None else self._worded(answer.json, language)
 
     def _worded(self, opened: Mapping[str, Any], language: str) -> Worded:

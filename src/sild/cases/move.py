@@ -112,7 +112,6 @@ class Move(Process):
         "official": ("resident", "mover", "minor", "custodian", "owner"),
     }
     closed = ("CLOSED", "WITHDRAWN", "MERGED", "SILENCED")
-    conflict_basis = "HMS § 10"
 
     def __init__(self, packs: Packs) -> None:
         """packs: with the service, whose grounds every message cites, and its texts. Raises CallerError (`no_legal_ground`)."""

@@ -38,7 +38,7 @@ def load_packs(country: str) -> Packs:
     texts: dict[str, dict[str, str]] = {language: {} for language in profile.languages}
     for pack in sorted((root / "packs").iterdir(), key=lambda entry: entry.name):
         for file in _files(pack, ".yaml"):
-            service = parse_service(yaml.safe_load(file.read_text("utf-8")))
+            service = parse_service(yaml.safe_load(file.read_text("utf-8")), country)
             if country in service.countries:
                 services[service.id] = service
         for file in _files(pack / "screens", ".json"):

@@ -32,7 +32,6 @@ from sild.decisions import (
 __all__ = ["ALGORITHM", "draft_of"]
 
 ALGORITHM = "kindergarten-demand"
-ARTICLE = "§ 10"
 PROCEDURE = "urn:sild:service:kindergarten_plan"
 FIELDS = ("demand", "places", "waiting", "born", "moved_in", "moved_out", "new_dwellings", "dwellings")
 
@@ -53,14 +52,14 @@ def draft_of(
         discretion="structured",
         authority=authority,
         competence=Competence(
-            law=law.title, article=ARTICLE, division=case.data["commune"], valid_on=taken.at.date()
+            law=law.title, article=law.article, division=case.data["commune"], valid_on=taken.at.date()
         ),
         procedure=PROCEDURE,
         case=case.id,
         step=taken.name,
         algorithm=Algorithm(id=ALGORITHM, version=str(told["model"]["version"])) if assisted else None,
         subjects=(Subject(ref=store.pseudonym(f"commune/{case.data['commune']}"), role="commune"),),
-        legal_basis=(LegalBasis(instrument=law.title, article=ARTICLE, uri=law.uri),),
+        legal_basis=(LegalBasis(instrument=law.title, article=law.article, uri=law.uri),),
         purpose="kindergarten_plan",
         inputs=(*_facts(case), *((_model_input(told, call_id),) if assisted else ())),
         unknowns=_unknowns(case),
@@ -68,15 +67,21 @@ def draft_of(
         human=tuple(_human(case, taken, store)),
         considerations=(
             Consideration(
-                code="provisional", article="HMS § 4", text=Secret(secret=decided["provisional_reason"])
+                code="provisional",
+                article=profile.ground("discretion"),
+                text=Secret(secret=decided["provisional_reason"]),
             ),
-            Consideration(code="final", article="HMS § 4", text=Secret(secret=decided["considerations"])),
+            Consideration(
+                code="final",
+                article=profile.ground("discretion"),
+                text=Secret(secret=decided["considerations"]),
+            ),
         ),
         hearing=Hearing(required=False),
         reasons=(
             Reason(
                 code=decided["reason_code"],
-                article=ARTICLE,
+                article=law.article,
                 text={decided["language"]: Secret(secret=decided["considerations"])},
                 origin="official",
             ),

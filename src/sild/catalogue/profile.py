@@ -77,6 +77,18 @@ class Remedy(_Part):
     form: str
 
 
+class Records(_Part):
+    """What the country's law says of every record of a decision.
+
+    unheard: the ground on which nobody has to be heard before a rule decides; None: no law demands a hearing then.
+    kept_years: after that sealed values are shredded.  kept_basis: where the law says so.
+    """
+
+    unheard: str | None = None
+    kept_years: int = 10
+    kept_basis: str = "profile"
+
+
 class Days(_Part):
     """Days off, and days worked, against the general rule."""
 
@@ -86,6 +98,8 @@ class Days(_Part):
 
 class Profile(_Part):
     """country: ISO 3166-1.  languages: the official one first.  zone: of the IANA database.  currency: ISO 4217.
+
+    grounds: provisions on which any service rests, by what they are for: `conflict`, `contest`, `discretion`.
 
     bound: decisions that a rule makes by itself when every check is green and nothing is left to discretion; else an official does.
     """
@@ -99,6 +113,8 @@ class Profile(_Part):
     deadlines: Mapping[Word, Deadline] = {}
     bound: tuple[Word, ...] = ()
     remedies: Mapping[Word, Remedy] = {}
+    records: Records = Records()
+    grounds: Mapping[Word, str] = {}
     divisions: tuple[Division, ...] = ()
     competence: tuple[Competence, ...] = ()
 
@@ -160,6 +176,13 @@ class Profile(_Part):
                 if holder is not None:
                     return rule, holder
         raise CallerError(f"nobody decides {matter} at {place[:20]} on {on}", code="nobody_competent")
+
+    def ground(self, name: str) -> str:
+        """Raises CallerError (`no_legal_ground`): the law of this country is not told."""
+        found = self.grounds.get(name)
+        if found is None:
+            raise CallerError(f"{self.country} has no ground for {name}", code="no_legal_ground")
+        return found
 
     def deadline(self, name: str, begin: date) -> date:
         """The last day of a deadline that begins on `begin`. Raises KeyError for one the profile does not have."""

@@ -27,10 +27,15 @@ class Described(_Part):
 
 
 class LegalResource(_Part):
-    """uri: ELI, or the number of the act.  title: as people cite it."""
+    """uri: ELI, or the number of the act.  title: as people cite it.  article: the provision the service rests on.
+
+    countries: whose law it is; empty: of every country of the service.
+    """
 
     uri: str
     title: str
+    article: str = ""
+    countries: tuple[str, ...] = ()
 
 
 class Rule(_Part):
@@ -44,7 +49,7 @@ class Rule(_Part):
 
 class Evidence(Described):
     """concept: what it proves.  held_by: the register that has it; None: the person brings it.  ground: the legal basis of
-    fetching it, one of the codes in the messages.
+    fetching it, one of the codes in the messages; a pack for several countries gives one for each, `{EE: ..., VN: ...}`.
     """
 
     concept: str
@@ -114,10 +119,13 @@ class PublicService(Described):
         raise CallerError(f"{self.id} has no ground to fetch {concept}", code="no_legal_ground")
 
 
-def parse_service(content: Mapping[str, Any]) -> PublicService:
-    """A service from parsed YAML. Raises CallerError (`invalid_service`), naming every place that does not fit."""
+def parse_service(content: Mapping[str, Any], country: str | None = None) -> PublicService:
+    """A service from parsed YAML, with the law of one country: the first it names without more.
+
+    Raises CallerError (`invalid_service`), naming every place that does not fit.
+    """
     try:
-        service = PublicService.model_validate(content)
+        service = PublicService.model_validate(_under_law_of(content, country))
     except ValidationError as error:
         places = "; ".join(
             f"/{'/'.join(str(step) for step in fault['loc'])}: {fault['msg']}" for fault in error.errors()
@@ -131,3 +139,34 @@ def parse_service(content: Mapping[str, Any]) -> PublicService:
                 code="invalid_service",
             )
     return service
+
+
+def _under_law_of(content: Mapping[str, Any], country: str | None) -> Mapping[str, Any]:
+    """The same with that country's grounds and acts. What does not fit is left for the model to name."""
+    named = content.get("countries")
+    countries = list(named) if isinstance(named, list | tuple) else []
+    wanted = country if country in countries else next(iter(countries), None)
+    changed = dict(content)
+    evidence = content.get("evidence")
+    if isinstance(evidence, list):
+        changed["evidence"] = [_with_ground(one, countries, wanted) for one in evidence]
+    acts = content.get("legal_resources")
+    if isinstance(acts, list):
+        changed["legal_resources"] = [
+            one
+            for one in acts
+            if wanted is None or not isinstance(one, Mapping) or wanted in (one.get("countries") or countries)
+        ]
+    return changed
+
+
+def _with_ground(evidence: Any, countries: list[Any], wanted: str | None) -> Any:  # YAML
+    ground = evidence.get("ground") if isinstance(evidence, Mapping) else None
+    if not isinstance(ground, Mapping):
+        return evidence
+    if set(ground) != set(countries):
+        odd = ", ".join(sorted(map(str, set(ground) ^ set(countries))))
+        raise CallerError(
+            f"not a service: the ground of {evidence.get('id')} in {odd}", code="invalid_service"
+        )
+    return {**evidence, "ground": ground[wanted]}
