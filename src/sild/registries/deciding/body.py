@@ -18,10 +18,9 @@ from sild.errors import Unavailable
 from sild.pki import Certificate, CertificateProfile, issue_certificate
 from sild.private_files import write_private
 
-__all__ = ["Body", "Certify", "open_body"]
+__all__ = ["Body", "Certify", "open_body", "open_seal"]
 
 KEYS = "decisions.keys"
-SEAL = "decisions-seal.pem"
 SECRET_BYTES = 32
 SELF_ISSUED = timedelta(days=3650)
 
@@ -46,29 +45,41 @@ def open_body(
     directory.mkdir(parents=True, exist_ok=True)
     if not (directory / KEYS).exists():
         write_private(directory / KEYS, secrets.token_bytes(SECRET_BYTES), replace=False)
-    if not (directory / SEAL).exists():
-        write_private(directory / SEAL, _new_seal(authority, name, at, certify), replace=False)
+    sealer = open_seal(directory, "decisions", authority, name=name, at=at, certify=certify)
     try:
-        keys = BodyKeys((directory / KEYS).read_bytes())
-        pem = (directory / SEAL).read_bytes()
-        key = serialization.load_pem_private_key(pem, password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError("a seal is a P-256 key")
-        return Body(KeySealer(key, x509.load_pem_x509_certificates(pem)), keys)
+        return Body(sealer, BodyKeys((directory / KEYS).read_bytes()))
     except (OSError, ValueError) as error:
         raise Unavailable(
             f"the keys of decisions in {directory} are not readable", code="key_not_found"
         ) from error
 
 
-def _new_seal(authority: str, name: str, at: datetime, certify: Certify | None) -> bytes:
+def open_seal(
+    directory: Path, of: str, authority: str, *, name: str, at: datetime, certify: Certify | None = None
+) -> KeySealer:
+    """A body's seal for one kind of thing, in `directory/OF-seal.pem`; else as `open_body`. of: decisions, papers, receipts."""
+    file = directory / f"{of}-seal.pem"
+    directory.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        write_private(file, _new_seal(of, authority, name, at, certify), replace=False)
+    try:
+        pem = file.read_bytes()
+        key = serialization.load_pem_private_key(pem, password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError("a seal is a P-256 key")
+        return KeySealer(key, x509.load_pem_x509_certificates(pem))
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"{file} is not readable", code="key_not_found") from error
+
+
+def _new_seal(of: str, authority: str, name: str, at: datetime, certify: Certify | None) -> bytes:
     """Key and chain in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, name[:64]),
             x509.NameAttribute(NameOID.ORGANIZATION_IDENTIFIER, authority),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{name} decisions"[:64]),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{name} {of}"[:64]),
         ]
     )
     chain = certify(_request(subject, key)) if certify else [_self_issued(subject, key, at)]

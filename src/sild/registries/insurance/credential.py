@@ -21,12 +21,12 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from sild.documents import CARD_KIND
 from sild.errors import CallerError, Unavailable
 
 __all__ = ["STATUS_LIST_TYPE", "CardIssuer"]
 
 STATUS_LIST_TYPE = "application/statuslist+jwt"
-VCT = "urn:sild:health-insurance-card:1"
 STATUS_LIST_TTL = timedelta(hours=12)
 
 
@@ -72,7 +72,7 @@ class CardIssuer:
             "iss": self.issuer,
             "iat": int(at.timestamp()),
             "exp": int(until.timestamp()),
-            "vct": VCT,
+            "vct": CARD_KIND,
             "status": {"status_list": {"idx": status_index, "uri": f"{self.issuer}/status-list"}},
             "_sd_alg": "sha-256",
             "_sd": sorted(_base64(sha256(disclosure.encode()).digest()) for disclosure in disclosures),

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from html import escape
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Path, Response
-from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
 from sild.registries.insurance.credential import STATUS_LIST_TYPE
 from sild.registries.insurance.register import COVER, InsuranceRegister
-from sild.registries.insurance.register import Card as HeldCard
 from sild.registries.kernel import FactKind
 from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
@@ -53,6 +50,7 @@ ABOUT = {
     "bindCard": ("person.insurance_card",),
     "printCard": ("person.insurance_card",),
 }
+Language = Literal["et", "vi", "en"]
 Code = Annotated[str, Path(max_length=30, examples=["49001010005"])]
 
 
@@ -81,11 +79,16 @@ class Office(Model):
 
 class Card(Model):
     person: str
+    name: str = Field(description="In the order of the person's country")
+    born: date
     number: str
     state: str = Field(description="valid or revoked")
+    cover_from: date
+    valid_until: date = Field(description="The last day")
     issued_at: datetime
     office: Office | None = Field(default=None, description="None: the fund itself")
     credential: str = Field(description="SD-JWT VC, `application/dc+sd-jwt`, in compact form")
+    presentation: str = Field(description="What the card's QR code shows of it")
 
 
 class Holder(Model):
@@ -137,11 +140,16 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
         held = register.card(code, usage)
         return Card(
             person=held.person,
+            name=held.name,
+            born=held.claims["birthdate"],
             number=held.number,
             state=held.state,
+            cover_from=held.claims["cover_from"],
+            valid_until=held.valid_until,
             issued_at=held.issued_at,
             office=Office(**held.office) if held.office else None,
             credential=held.credential,
+            presentation=held.presentation,
         )
 
     @app.post("/persons/{code}/card/wallet", operation_id="bindCard")
@@ -149,10 +157,15 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
         """The card bound to the key of the holder's wallet."""
         return Bound(credential=register.bind_card(code, holder.jwk, usage))
 
-    @app.get("/persons/{code}/card/print", operation_id="printCard", response_class=HTMLResponse)
-    def print_card(code: Code, usage: PersonalUsage) -> HTMLResponse:
-        """The same on paper: a page of the size of a card."""
-        return HTMLResponse(_page(register.card(code, usage, operation="printCard")))
+    @app.get(
+        "/persons/{code}/card/pdf",
+        operation_id="printCard",
+        response_class=Response,
+        responses={200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}},
+    )
+    def print_card(code: Code, usage: PersonalUsage, language: Language = "et") -> Response:
+        """The same on paper: sealed PDF of size A6, whose code holds a presentation of the credential."""
+        return Response(register.paper(code, language, usage), media_type="application/pdf")
 
     @app.get("/status-list", operation_id="getStatusList")
     def get_status_list() -> Response:
@@ -165,18 +178,3 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
         return register.issuer.metadata()
 
     return app
-
-
-def _page(card: HeldCard) -> str:
-    claims = {name: escape(str(value)) for name, value in card.claims.items()}
-    revoked = "<p><strong>Tühistatud · Đã thu hồi · Revoked</strong></p>" if card.state != "valid" else ""
-    return (
-        '<!doctype html><html lang="et"><meta charset="utf-8"><title>Ravikindlustuskaart</title>'
-        "<style>@page{size:86mm 54mm;margin:5mm}body{font:9pt/1.35 sans-serif;margin:0}h1{font-size:9pt;margin:0 0 3mm}"
-        "dl{display:grid;grid-template-columns:auto 1fr;gap:0 3mm;margin:0}dt{color:#555}dd{margin:0}</style>"
-        "<h1>Ravikindlustuskaart · Thẻ bảo hiểm y tế · Health insurance card</h1>"
-        f"{revoked}<dl><dt>Nr</dt><dd>{claims['card_number']}</dd>"
-        f"<dt>Nimi · Tên · Name</dt><dd>{claims['given_names']} {claims['family_name']}</dd>"
-        f"<dt>Kood · Mã · Code</dt><dd>{claims['personal_administrative_number']}</dd>"
-        f"<dt>Sünniaeg · Sinh · Born</dt><dd>{claims['birthdate']}</dd></dl></html>"
-    )

@@ -18,9 +18,11 @@ from sqlalchemy import Row, insert, select, update
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
 from sild.decisions import DECISION_MIGRATIONS
+from sild.documents import CardFace, Sealer, card_pdf, card_presentation, seal_pdf
 from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import Certify, Deciding, Judged, KnownFact, Ruling
+from sild.registries.deciding.body import open_seal
 from sild.registries.exchange import Ask, Because
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.insurance.credential import CardIssuer
@@ -61,11 +63,30 @@ class Card:
     issued_at: datetime
     status_index: int
 
+    @property
+    def name(self) -> str:
+        """In the order of the person's country."""
+        names = [self.claims["given_names"], self.claims["family_name"]]
+        return " ".join(reversed(names) if parse_identity_code(self.person).country == "VN" else names)
+
+    @property
+    def valid_until(self) -> date:
+        """The last day."""
+        return _until(self.issued_at).date() - timedelta(days=1)
+
+    @property
+    def presentation(self) -> str:
+        """Of the credential, what the card's code shows."""
+        return card_presentation(self.credential)
+
 
 class InsuranceRegister(ActingRegister):
-    def __init__(self, kernel: Kernel, issuer: CardIssuer, deciding: Deciding) -> None:
+    """seal: of cards on paper."""
+
+    def __init__(self, kernel: Kernel, issuer: CardIssuer, deciding: Deciding, seal: Sealer) -> None:
         super().__init__(kernel, silenced_types=["insurance.*"], silenced_kinds=["card"])
         self.issuer = issuer
+        self.seal = seal
         self.deciding = deciding
 
     @classmethod
@@ -97,7 +118,9 @@ class InsuranceRegister(ActingRegister):
             with kernel.filling() as facts:
                 facts.record_many(insured_people(people, COVER))
         deciding = Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify)
-        return cls(kernel, CardIssuer.open(directory / "issuer-key.jwk", issuer), deciding)
+        body = deciding.authority
+        seal = open_seal(directory, "papers", body, name=body, at=kernel.now, certify=certify)
+        return cls(kernel, CardIssuer.open(directory / "issuer-key.jwk", issuer), deciding, seal)
 
     # --- events
 
@@ -260,6 +283,23 @@ class InsuranceRegister(ActingRegister):
             use.concerns(person)
             return _card(use, person)
 
+    def paper(self, person: str, language: str, usage: Usage) -> bytes:
+        """The card as a sealed PDF. Raises as `card` does; CallerError (`card_revoked`)."""
+        card = self.card(person, usage, operation="printCard")
+        if card.state != "valid":
+            raise CallerError("the card was revoked", code="card_revoked")
+        face = CardFace(
+            number=card.number,
+            name=card.name,
+            code=card.person,
+            born=date.fromisoformat(card.claims["birthdate"]),
+            cover_from=date.fromisoformat(card.claims["cover_from"]),
+            valid_until=card.valid_until,
+            credential=card.credential,
+            office=_office_words(card.office),
+        )
+        return seal_pdf(card_pdf(face, language, at=self.kernel.now), self.seal)
+
     def bind_card(self, person: str, holder: Mapping[str, Any], usage: Usage) -> str:
         """The card again, bound to the key of a wallet. Raises as `card` does; CallerError (`card_revoked`, `bad_request`)."""
         parse_identity_code(person)
@@ -311,6 +351,13 @@ def _office(country: Country, division: str | None, on: date) -> dict[str, Any] 
     except CallerError:
         return None
     return {"office": dict(rule.office), "unit": unit.code, "name": unit.name, "basis": rule.basis}
+
+
+def _office_words(office: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Office and unit, by language."""
+    if office is None:
+        return None
+    return {language: f"{name}, {office['name']}" for language, name in office["office"].items()}
 
 
 def _card(use: Use, person: str) -> Card:
