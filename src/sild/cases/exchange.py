@@ -16,6 +16,7 @@ __all__ = ["BASIS_HEADER", "Exchange", "XRoadExchange", "message_id_of", "new_me
 
 BASIS_HEADER = "Sild-Legal-Basis"
 JSON = "application/json"
+PDF = "application/pdf"
 
 
 class Exchange(Protocol):
@@ -82,7 +83,8 @@ class XRoadExchange:
                 **options,
             )
             answer.ensure_success()
-            read = answer.json() if answer.body else None
+            is_file = answer.content_type.partition(";")[0].strip().lower() == PDF
+            read = answer.json() if answer.body and not is_file else None
         except ServiceError as error:
             raise _refusal(error) from error
         except XRoadFault as fault:
@@ -91,7 +93,7 @@ class XRoadExchange:
             ):  # a right may be granted, a service added: no fault of the person's
                 raise Unavailable(f"the exchange refused: {fault.message}", code=fault.code) from fault
             raise
-        return ExchangeAnswer(answer.status, read, message_id)
+        return ExchangeAnswer(answer.status, read, message_id, answer.body if is_file else b"")
 
 
 def _refusal(error: ServiceError) -> Exception:

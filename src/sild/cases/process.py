@@ -151,11 +151,12 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeAnswer:
-    """status: of HTTP.  json: the body; None when it has none."""
+    """status: of HTTP.  json: the body; None when it has none.  file: the body of a PDF, which is no JSON."""
 
     status: int
     json: Any  # of the service's shape; who asked reads it
     message_id: str
+    file: bytes = b""
 
 
 class Asking(Protocol):
