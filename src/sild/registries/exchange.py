@@ -17,12 +17,22 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from sild.adapter import AUTOMATIC, AsyncXRoadClient, CallContext
+from sild.adapter import AUTOMATIC, AsyncXRoadClient, CallContext, ServiceError
 from sild.errors import CallerError, Unavailable
 from sild.events import CLOUDEVENTS_JSON, Deliver, Event, Subscription, render_event
 from sild.xroad import ClientId, ServiceId
 
-__all__ = ["BASIS_HEADER", "JSON", "Ask", "Because", "Exchange", "Told", "event_delivery", "message_id_of"]
+__all__ = [
+    "BASIS_HEADER",
+    "JSON",
+    "Ask",
+    "Because",
+    "Exchange",
+    "Told",
+    "event_delivery",
+    "message_id_of",
+    "refusal_codes",
+]
 
 JSON = "application/json"
 BASIS_HEADER = "Sild-Legal-Basis"
@@ -144,6 +154,18 @@ def _exchange_refusals() -> Iterator[None]:
         yield
     except CallerError as refusal:
         raise Unavailable(f"the exchange refused: {refusal.message}", code=refusal.code) from refusal
+
+
+def refusal_codes(refusal: CallerError) -> tuple[str, ...]:
+    """The code of another register's problem (RFC 9457), and those of what it found wrong; of any other refusal its own."""
+    if not isinstance(refusal, ServiceError):
+        return (refusal.code,)
+    try:
+        problem = json.loads(refusal.body)
+        errors = [str(error["code"]) for error in problem.get("errors") or () if "code" in error]
+        return (str(problem["type"]).rpartition(":")[2], *errors)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return (refusal.code,)
 
 
 def event_delivery(client: AsyncXRoadClient) -> Deliver:
