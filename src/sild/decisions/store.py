@@ -328,6 +328,12 @@ class DecisionStore:
         query = _records().where(tables.records.c.package_sha256 == package_sha256, in_force)
         return _stored(connection, query.order_by(tables.records.c.decided_at).limit(limit))
 
+    def package_files(self, connection: Connection, sha256: str) -> dict[str, bytes]:
+        """As they were kept with the decisions; empty: nobody kept them."""
+        file = tables.package_files.c
+        query = select(file.path, file.content).where(file.package == sha256)
+        return {path: bytes(content) for path, content in connection.execute(query)}
+
     def superseded_by(self, connection: Connection, decision: UUID | str) -> str | None:
         """The id of the newer decision, if there is one."""
         query = select(tables.records.c.id).where(tables.records.c.supersedes == str(decision))

@@ -69,9 +69,14 @@ def parse_audit_scope(content: object) -> AuditScope:
         raise CallerError("not the scope of a supervision", code="invalid_scope")
     try:
         scope = AuditScope(
-            *(_names(content[name]) for name in _LISTS),
-            *(str(content[name]).strip() for name in ("basis", "matter")),
-            *(_day(content.get(name)) for name in ("first_day", "last_day")),
+            bodies=_names(content["bodies"]),
+            algorithms=_names(content["algorithms"]),
+            services=_names(content["services"]),
+            classes=_names(content["classes"]),
+            basis=str(content["basis"]).strip(),
+            matter=str(content["matter"]).strip(),
+            first_day=_day(content.get("first_day")),
+            last_day=_day(content.get("last_day")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CallerError(f"not the scope of a supervision: {error}", code="invalid_scope") from error

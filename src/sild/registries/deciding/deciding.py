@@ -40,6 +40,7 @@ from sild.decisions import (
 from sild.errors import CallerError
 from sild.registries.deciding.body import Body, Certify, open_body
 from sild.registries.deciding.facts import KnownFact, situation_of, with_instances
+from sild.registries.deciding.supervision import Supervision
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Kernel, Use
 from sild.registries.message_logs import LookUp
@@ -97,6 +98,7 @@ class Deciding:
     """authority: the body, `INSTANCE/CLASS/CODE`.  packages: by content hash; of a name the highest version judges.
 
     logs: where replays look for the messages of inputs; None: nobody is asked, and the report says so.
+    supervision: how auditors may look; None: not at all.
     """
 
     def __init__(
@@ -114,6 +116,8 @@ class Deciding:
         self.store = DecisionStore(kernel.engine, body.sealer, body.keys, clock=clock)
         self.packages = shipped_packages() if packages is None else packages
         self.logs: LookUp | None = None
+        self.supervision: Supervision | None = None
+        kernel.also_known_as = lambda code: (self.store.pseudonym(code),)
         self._engine = engine
 
     @classmethod

@@ -23,12 +23,18 @@ from sild.decisions import (
 )
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
+from sild.registries.deciding.supervision_http import (
+    SUPERVISION_ACTIONS,
+    SUPERVISION_TITLES,
+    add_supervision_paths,
+)
 from sild.registries.kernel import Use
 from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
 
 __all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "add_decision_paths"]
 
 DECISION_TITLES: dict[str, tuple[int, str]] = {
+    **SUPERVISION_TITLES,
     "unknown_decision": (404, "Unknown decision"),
     "unknown_contest": (404, "Unknown contest"),
     "contested_already": (409, "The decision is being contested"),
@@ -40,6 +46,7 @@ DECISION_TITLES: dict[str, tuple[int, str]] = {
     ),
 }
 DECISION_ACTIONS = {
+    **SUPERVISION_ACTIONS,
     "getDecisions": "Decisions about the person were listed",
     "getDecision": "A decision about the person was read",
     "getDecisionBundle": "The evidence of a decision was taken out",
@@ -105,6 +112,7 @@ def add_decision_paths(app: FastAPI, deciding: Deciding) -> None:
     """titles and actions of these paths: `DECISION_TITLES`, `DECISION_ACTIONS`."""
     _add_reading(app, deciding)
     _add_contests(app, deciding)
+    add_supervision_paths(app, deciding)
 
     @app.get("/algorithms/{algorithm}/figures", operation_id="getAlgorithmFigures")
     def get_figures(algorithm: Annotated[str, Path(max_length=100)], usage: AnyUsage) -> dict[str, Any]:

@@ -5,7 +5,7 @@ A use that is refused leaves its record, too, and nothing else: what it had chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -44,6 +44,8 @@ class Kernel:
         self.system = system
         self.outbox = Outbox(engine, clock=clock)
         self.wake: Callable[[], None] = lambda: None  # told, in any thread, that there are events to send
+        self.also_known_as: Callable[[str], Sequence[str]] = lambda _code: ()
+        """Names by which uses may have been recorded where nobody was to be named: pseudonyms of decisions."""
         self._inbox = Inbox(clock=clock)
         self._clock = clock
         self._zone = zone or ZoneInfo("Europe/Tallinn")
@@ -63,6 +65,11 @@ class Kernel:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Of the country."""
+        return self._zone
 
     @property
     def now(self) -> datetime:
@@ -133,8 +140,9 @@ class Kernel:
         """For the person, or oversight. Raises Unavailable (`database_error`)."""
         with _database_errors(), self.engine.connect() as connection:
             withheld = is_withheld(self.now)
+            persons = (person, *self.also_known_as(person))
             return find_usage(
-                connection, person, withheld=withheld, begin=begin, end=end, limit=limit, offset=offset
+                connection, persons, withheld=withheld, begin=begin, end=end, limit=limit, offset=offset
             )
 
     def usage_periods(self) -> tuple[datetime, datetime] | None:

@@ -5,7 +5,7 @@ The record is what `findUsage` (data tracker, protocol of e-gov/AJ) and the trac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -92,7 +92,7 @@ def record_usage(
 
 def find_usage(
     connection: Connection,
-    person: str,
+    persons: Sequence[str],
     *,
     withheld: ColumnElement[bool],
     begin: datetime | None = None,
@@ -100,10 +100,12 @@ def find_usage(
     limit: int = 1_000,
     offset: int = 0,
 ) -> UsagePage:
-    """The uses of one person's data from `begin` up to `end` (not included). withheld: which of them are counted only."""
+    """The uses of one person's data from `begin` up to `end` (not included). persons: their code, and what else they are called here; a use
+    names them by one of these. withheld: which of them are counted only.
+    """
 
     def of_person(query: Select[Any]) -> Select[Any]:
-        query = query.join_from(usage_records, usage_persons).where(usage_persons.c.person == person)
+        query = query.join_from(usage_records, usage_persons).where(usage_persons.c.person.in_(persons))
         if begin is not None:
             query = query.where(usage_records.c.at >= begin)
         return query if end is None else query.where(usage_records.c.at < end)
