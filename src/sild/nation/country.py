@@ -90,6 +90,15 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ),
 }
 
+EVIDENCE: dict[SystemKind, tuple[SystemKind, ...]] = {
+    "population": ("population", "portal", "hospital", "residence"),
+    "insurance": ("insurance", "population", "residence", "portal"),
+    "social": ("social", "population", "residence", "portal"),
+    "education": ("education", "population", "residence", "portal"),
+    "portal": ("portal", "population", "residence", "insurance", "social", "education"),
+}
+"""Whose message log each may ask whether a message lies in it: its own, and theirs with whom it exchanges what it decides from."""
+
 BIRTHS = ("civil.birth.registered",)
 SILENCING = ("civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered")
 
@@ -152,6 +161,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
             for need in needs
         ),
         subscriptions=SUBSCRIPTIONS,
+        evidence_rights=tuple((asker, whose) for asker, logs in EVIDENCE.items() for whose in logs),
     )
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "describe_instance",
     "equip_server",
     "host_systems",
+    "offer_evidence",
     "offer_management_services",
     "offer_register",
     "offer_system",
@@ -38,6 +39,7 @@ __all__ = [
 
 SERVICE_CODE = "persons"
 EVENTS = "events"
+EVIDENCE_SERVICE = "getEvidence"
 OWNERS_GROUP = "security-server-owners"
 PROFILE = "ee.ria.xroad.common.certificateprofile.impl.BasicCertificateProfileInfoProvider"
 
@@ -157,6 +159,18 @@ def offer_system(
         for right in plan.system_rights:
             if right.provider == system.kind:
                 conf.grant(service, plan.system_id(right.client), method=right.method, path=right.path)
+
+
+def offer_evidence(server: SecurityServer, plan: NationPlan, system: SystemPlan, url: str) -> None:
+    """What the system's message log says of a message, to those who may ask. url: of the server's own client port."""
+    askers = [asker for asker, whose in plan.evidence_rights if whose == system.kind]
+    if askers:
+        owner = plan.system_id(system.kind)
+        service = server.serverconf.add_rest_service(
+            owner, EVIDENCE_SERVICE, f"{url}/evidence/{owner.encode()}"
+        )
+        for asker in askers:
+            server.serverconf.grant(service, plan.system_id(asker), method="GET", path="/records")
 
 
 async def _give_sign_key(

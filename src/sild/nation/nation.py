@@ -35,6 +35,7 @@ from sild.nation.founding import (
     describe_instance,
     equip_server,
     host_systems,
+    offer_evidence,
     offer_management_services,
     offer_register,
     offer_system,
@@ -433,6 +434,7 @@ class Nation:
                         self._system_url(system.kind),
                         await self._description_of(system),
                     )
+                    offer_evidence(server, self.plan, system, self._client_url(system))
         await self._service_key
         await offer_management_services(
             self.provider, self.central, self.plan, self.trust, self.management_service_url

@@ -88,6 +88,7 @@ class NationPlan:
     systems: tuple[SystemPlan, ...] = ()
     system_rights: tuple[Right, ...] = ()
     subscriptions: tuple[SubscriptionPlan, ...] = ()
+    evidence_rights: tuple[tuple[SystemKind, SystemKind], ...] = ()
 
     def member_id(self, member: MemberPlan) -> ClientId:
         return ClientId(self.instance_identifier, member.member_class, member.member_code)

@@ -20,6 +20,7 @@ from sild.adapter import AsyncXRoadClient
 from sild.asgi import serve_application
 from sild.clock import Clock
 from sild.decisions import Stamp
+from sild.nation.countries import languages_of
 from sild.nation.people import TestPerson
 from sild.nation.plan import NationPlan, SystemKind, SystemPlan
 from sild.registries import Certify, HasKernel, PopulationRegister
@@ -114,7 +115,7 @@ def open_register(
             hospital = registries.HospitalRegister.open(
                 directory, system=system, name=town.hospital, place=town.place, zone=zone, clock=clock
             )
-            ward = registries.ward_app(hospital, author=midwife)
+            ward = registries.ward_app(hospital, author=midwife, languages=languages_of(plan.profile))
             return OpenRegister(hospital, registries.hospital_app(hospital), ward)
         case _:
             raise KeyError(kind)

@@ -184,8 +184,10 @@ class _TextReport:
         self._print("\nEverything stands in nation.json too. Ctrl-C ends the country and keeps its state.")
 
     def _walk(self, description: dict[str, Any]) -> None:
-        portal = description["portal"]["address"]
-        self._print(f"\n[bold]The portal: {portal}[/bold]   (people who do not exist; log in as one of them)")
+        portal, country = description["portal"]["address"], description["country"]["names"]["en"]
+        self._print(
+            f"\n[bold]The portal of {country}: {portal}[/bold]   (people who do not exist; log in as one of them)"
+        )
         table = Table(box=None, pad_edge=False, show_header=False)
         people = {one["id"]: one for one in description["test_people"]}
         for one in people.values():
@@ -195,14 +197,21 @@ class _TextReport:
         mother, father, official = (
             people[who]["name"] for who in ("married_mother", "married_father", "birth_official")
         )
+        desk = f"Log in as an official, {official}, from the log-in page's second button: "
+        bound = "birth.register" in description["country"]["bound"]
+        steps = [
+            f"In the ward, {description['ward']['address']}, write the notice of a birth: mother {people['married_mother']['code']}",
+            f"Log in to the portal as {mother}: the case is there already. Look over what the state knows, choose a name",
+            f"Log in as {father} (another browser or a private window) and confirm",
+            *([] if bound else [desk + "the case is at the desk; register the birth"]),
+            "See on the case's page: registered, insured, a card, a kindergarten queue. Accept the offer of benefits",
+            "See who looked, and ask why",
+            *([desk + "the desk"] if bound else []),
+        ]
+        self._print("\n[bold]A child is born[/bold] (five minutes)")
+        for number, step in enumerate(steps, 1):
+            self._print(f"  {number}. {step}")
         self._print(
-            "\n[bold]A child is born[/bold] (five minutes)\n"
-            f"  1. In the ward, {description['ward']['address']}, write the notice of a birth: mother {people['married_mother']['code']}\n"
-            f"  2. Log in to the portal as {mother}: the case is there already. Look over what the state knows, choose a name\n"
-            f"  3. Log in as {father} (another browser or a private window) and confirm\n"
-            "  4. See on the case's page: registered, insured, a card, a kindergarten queue. Accept the offer of benefits\n"
-            "  5. See who looked, and ask why\n"
-            f"  6. Log in as an official, {official}, from the log-in page's second button: the desk\n"
             "\n[bold]A family moves[/bold]\n"
             f"  1. Log in as {mother}, begin “Moving home”, search {people['owner']['address']}, tick who moves, sign\n"
             f"  2. {people['owner']['name']} owns it and is asked for consent; the other parent, for the children\n"

@@ -36,10 +36,12 @@ HEADERS = {
 }
 
 
-def make_ward(register: HospitalRegister, *, author: str) -> FastAPI:
-    """author: code of the midwife at this workplace."""
+def make_ward(
+    register: HospitalRegister, *, author: str, languages: tuple[str, ...] = ("et", "vi", "en")
+) -> FastAPI:
+    """author: code of the midwife at this workplace.  languages: the first for those who speak none of them."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    page = _Page(register, author)
+    page = _Page(register, author, languages)
 
     @app.get("/ward/", response_class=HTMLResponse)
     def ward(request: Request) -> HTMLResponse:
@@ -61,10 +63,10 @@ def make_ward(register: HospitalRegister, *, author: str) -> FastAPI:
 
 
 class _Page:
-    def __init__(self, register: HospitalRegister, author: str) -> None:
+    def __init__(self, register: HospitalRegister, author: str, languages: tuple[str, ...]) -> None:
         self._register = register
         self._author = author
-        self._texts = Texts.load(HERE / "texts")
+        self._texts = Texts.load(HERE / "texts", languages)
         environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
         self._template = environment.get_template("ward.html")
 
