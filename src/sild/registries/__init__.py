@@ -101,11 +101,16 @@ def hospital_app(register: HospitalRegister, *, url: str | None = None) -> FastA
     return make_app(register, url=url)
 
 
-def ward_app(register: HospitalRegister, *, author: str) -> FastAPI:
-    """The midwife's page, at `/ward/`. author: code of the midwife, who signs; the page asks nobody to log in."""
+def ward_app(
+    register: HospitalRegister, *, author: str, languages: tuple[str, ...] = ("et", "vi", "en")
+) -> FastAPI:
+    """The midwife's page, at `/ward/`. author: code of the midwife, who signs; the page asks nobody to log in.
+
+    languages: the first for those who speak none of them.
+    """
     from sild.registries.hospital.ward import make_ward
 
-    return make_ward(register, author=author)
+    return make_ward(register, author=author, languages=languages)
 
 
 _LATE = {
