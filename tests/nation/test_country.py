@@ -69,6 +69,9 @@ async def test_rights_are_the_plans_and_no_more(country: Nation) -> None:
     for each in SMALL.subscriptions:
         source, subscriber = SMALL.system_id(each.source), SMALL.system_id(each.subscriber)
         planned.add((str(source), f"{subscriber}:events", "POST", "**"))
+    for asker, whose in SMALL.evidence_rights:
+        log = f"{SMALL.system_id(whose)}:getEvidence"
+        planned.add((str(SMALL.system_id(asker)), log, "GET", "/records"))
     assert granted == planned
 
 

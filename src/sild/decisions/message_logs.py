@@ -1,7 +1,7 @@
 """Where the messages of a decision's inputs lie: both logs asked, each by its own body's service, and held against one another.
 
     logs = MessageLogs("SILD/GOV/70000004/social", ask)     # ask(log, ids): that log's answer to `GET /records` of `getEvidence`
-    found = await logs.find(record)                          # message id -> what to say of it
+    found = await logs.find(record.inputs)                   # message id -> what to say of it
     replay(bundle, ..., find_message=lambda message: found[message])
 
 The answers are those of `sild.security_server.message_evidence`. A log that cannot be asked, or keeps nothing that old, leaves it
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sild.decisions.record import DecisionRecord
+from sild.decisions.fields import Input
 from sild.errors import PeerError, PlatformError
 from sild.telemetry import get_logger
 
@@ -79,9 +79,9 @@ class MessageLogs:
         self._own = own
         self._ask = ask
 
-    async def find(self, record: DecisionRecord) -> dict[str, tuple[InLog, ...]]:
-        """Of every message that an input names. Never raises for what a log does: that is what it tells."""
-        messages = list(_messages(record, self._own))
+    async def find(self, inputs: Sequence[Input]) -> dict[str, tuple[InLog, ...]]:
+        """Of every message that one of them names. Never raises for what a log does: that is what it tells."""
+        messages = list(_messages(inputs, self._own))
         if not messages:
             return {}
         told = {self._own: await self._told(self._own, [one.id for one in messages])}
@@ -118,10 +118,10 @@ def subsystem_of(register: str | None) -> str | None:
     return "/".join(parts[:4]) if len(parts) >= 4 and all(parts[:4]) else None
 
 
-def _messages(record: DecisionRecord, own: str) -> Iterator[_Message]:
+def _messages(inputs: Sequence[Input], own: str) -> Iterator[_Message]:
     """Each once. A model's call has an id, too, and is no message of the exchange."""
     found: dict[str, _Message] = {}
-    for one in record.inputs:
+    for one in inputs:
         if one.message_id is None or one.asserted_by == "model":
             continue
         other = subsystem_of(one.register_)

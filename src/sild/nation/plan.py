@@ -69,8 +69,8 @@ class SubscriptionPlan:
 class NationPlan:
     """`provider` offers the population register as the service `persons`; `consumer` may call part of it.
 
-    about: the country it is, Estonia without more.  guests: members without a security server.  systems: what else there is, the population register among them if it offers
-    more than `persons`.
+    about: the country it is, Estonia without more.  guests: members without a security server.  systems: what else there is, the
+    population register among them if it offers more than `persons`.  evidence_rights: who may ask whose message log (`getEvidence`).
     """
 
     instance_identifier: str

@@ -12,7 +12,7 @@ from concurrent.futures import TimeoutError as Late
 from typing import Any
 
 from sild.adapter import AUTOMATIC, AsyncXRoadClient, CallContext
-from sild.decisions import AskLog, DecisionRecord, InLog, MessageLogs
+from sild.decisions import AskLog, InLog, Input, MessageLogs
 from sild.errors import CallerError
 from sild.xroad import ClientId, ServiceId
 
@@ -23,7 +23,7 @@ GROUND = "decision replay"
 PATIENCE_SECONDS = 15.0
 """Longer than each log is given: then it is told which one was silent."""
 
-LookUp = Callable[[DecisionRecord], Mapping[str, Sequence[InLog]]]
+LookUp = Callable[[Sequence[Input]], Mapping[str, Sequence[InLog]]]
 """Of every message that a record's inputs name, what is to be said of it in both logs. Blocks."""
 
 
@@ -48,12 +48,12 @@ def over_the_exchange(client: AsyncXRoadClient) -> AskLog:
 def from_threads(logs: MessageLogs, loop: asyncio.AbstractEventLoop) -> LookUp:
     """To be called in any thread but the loop's own."""
 
-    def look_up(record: DecisionRecord) -> Mapping[str, Sequence[InLog]]:
+    def look_up(inputs: Sequence[Input]) -> Mapping[str, Sequence[InLog]]:
         silent = (InLog("", "unknown", "the message logs did not answer"),)
-        nothing = {one.message_id: silent for one in record.inputs if one.message_id is not None}
+        nothing = {one.message_id: silent for one in inputs if one.message_id is not None}
         if loop.is_closed():
             return nothing
-        asking = asyncio.run_coroutine_threadsafe(logs.find(record), loop)
+        asking = asyncio.run_coroutine_threadsafe(logs.find(inputs), loop)
         try:
             return asking.result(PATIENCE_SECONDS)
         except Late:

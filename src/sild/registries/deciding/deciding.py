@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -17,6 +17,7 @@ from sild.decisions import (
     Algorithm,
     Competence,
     DecisionRecord,
+    DecisionStanding,
     DecisionStore,
     Draft,
     Hearing,
@@ -52,6 +53,9 @@ __all__ = ["Deciding", "Judged", "Ruling"]
 
 BY_PEOPLE = 1  # facts and checks are gathered by a machine
 BY_RULE = 4
+
+StandingChanged = Callable[[Use, str, DecisionStanding], None]
+"""What a register does in the transaction in which a decision of its own no longer stands, or stands again: by id."""
 
 Effect = Literal["offer", "grant", "partial", "refuse", "demand", "hold", "correct"]
 
@@ -119,6 +123,7 @@ class Deciding:
         self.supervision: Supervision | None = None
         kernel.also_known_as = lambda code: (self.store.pseudonym(code),)
         self._engine = engine
+        self.standing_changed: StandingChanged = lambda _use, _decision, _standing: None
 
     @classmethod
     def open(
@@ -209,7 +214,7 @@ class Deciding:
             record = self.store.find(connection, decision).record
         if self.logs is None:
             return replay(bundle, engine=self.engine)
-        found = self.logs(record)
+        found = self.logs(record.inputs)
         return replay(bundle, engine=self.engine, find_message=found.__getitem__)
 
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
@@ -260,7 +265,10 @@ class Deciding:
             **fields,
         )
         self.store.keep_package(use.connection, package.sha256, package.files)
-        return self.store.decide(use.connection, draft)
+        record = self.store.decide(use.connection, draft)
+        if ruling.supersedes is not None:
+            self.standing_changed(use, ruling.supersedes, "superseded")
+        return record
 
 
 @cache
