@@ -16,7 +16,7 @@ __all__ = ["BASIS_HEADER", "Exchange", "XRoadExchange", "message_id_of", "new_me
 
 BASIS_HEADER = "Sild-Legal-Basis"
 JSON = "application/json"
-PDF = "application/pdf"
+FILES = ("application/pdf", "application/statuslist+jwt")
 
 
 class Exchange(Protocol):
@@ -83,7 +83,7 @@ class XRoadExchange:
                 **options,
             )
             answer.ensure_success()
-            is_file = answer.content_type.partition(";")[0].strip().lower() == PDF
+            is_file = answer.content_type.partition(";")[0].strip().lower() in FILES
             read = answer.json() if answer.body and not is_file else None
         except ServiceError as error:
             raise _refusal(error) from error

@@ -151,7 +151,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeAnswer:
-    """status: of HTTP.  json: the body; None when it has none.  file: the body of a PDF, which is no JSON."""
+    """status: of HTTP.  json: the body; None when it has none.  file: the body when it is a PDF or a token, which are no JSON."""
 
     status: int
     json: Any  # of the service's shape; who asked reads it
