@@ -10,7 +10,7 @@ typesetting.py     templates -> PDF  sealing.py       seals; what a reader finds
 
 from sild.documents.codes import qr_svg
 from sild.documents.insurance_card import CARD_CLAIMS, CARD_KIND, CardFace, card_pdf, card_presentation
-from sild.documents.presentation import Presented, present, verify_presentation
+from sild.documents.presentation import Presented, present, shown_claims, verify_presentation
 from sild.documents.sealing import PaperSeal, Sealer, credential_in, seal_pdf, verify_sealed_pdf
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "present",
     "qr_svg",
     "seal_pdf",
+    "shown_claims",
     "verify_presentation",
     "verify_sealed_pdf",
 ]

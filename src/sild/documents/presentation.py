@@ -22,7 +22,7 @@ from joserfc.jwk import ECKey
 
 from sild.errors import CallerError, PeerError, TrustError
 
-__all__ = ["MAX_PRESENTATION_CHARACTERS", "Presented", "present", "verify_presentation"]
+__all__ = ["MAX_PRESENTATION_CHARACTERS", "Presented", "present", "shown_claims", "verify_presentation"]
 
 MAX_PRESENTATION_CHARACTERS = 16_384
 MAX_STATUS_BYTES = 4 << 20
@@ -49,6 +49,11 @@ def present(credential: str, claims: Collection[str]) -> str:
     if missing := sorted(set(claims) - named.keys()):
         raise CallerError(f"the credential has no {', '.join(missing)}", code="unknown_claim")
     return "~".join((token, *(one for name, one in named.items() if name in claims), ""))
+
+
+def shown_claims(text: str) -> dict[str, Any]:
+    """What a presentation says, for the holder who got it from the issuer: nothing is checked. Raises PeerError."""
+    return dict(_disclosure(one) for one in _split(text)[1])
 
 
 def verify_presentation(

@@ -14,12 +14,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import fontpkg_be_vietnam_pro
 import typst
 
 __all__ = ["typeset"]
 
-FONTS = fontpkg_be_vietnam_pro.ROOT / "files"
+FONTS = Path(str(files("fontpkg_be_vietnam_pro") / "files"))
 STANDARDS = ["a-3a", "ua-1"]
 SHARED = ("look.typ",)
 
@@ -37,7 +36,7 @@ def typeset(
         ensure_ascii=False,
         sort_keys=True,
     ).encode()
-    made = typst.compile(
+    made = typst.compile(  # type: ignore[call-overload]  # its types lack sources given in memory
         {**sources, **pictures},
         font_paths=[str(FONTS)],
         ignore_system_fonts=True,

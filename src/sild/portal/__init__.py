@@ -20,7 +20,7 @@ from sild.portal.mandate_keeper import MandateKeeper
 from sild.portal.portal import ROUTES, Portal, PortalRoute, portal_app
 from sild.portal.ports import Cases, Evidence, Exchange, Proof, TrackerEntry, Usage
 from sild.portal.push import WebPush
-from sild.portal.settings import DecisionSource, FactSource, Office, PortalSettings
+from sild.portal.settings import DecisionSource, FactSource, Office, PaperSource, PortalSettings
 from sild.portal.statement import completeness_statement
 from sild.portal.visit import Access
 
@@ -34,6 +34,7 @@ __all__ = [
     "FactSource",
     "MandateKeeper",
     "Office",
+    "PaperSource",
     "Portal",
     "PortalRoute",
     "PortalSettings",

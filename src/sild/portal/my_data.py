@@ -41,11 +41,12 @@ class MyData:
         self._exchange = exchange
         self._receipts = receipts
         self._sources = settings.fact_sources
+        self._papers = settings.paper_sources
         self._basis = settings.own_data_basis
 
     async def show(self, visit: Visit) -> Response:
         registers = await asyncio.gather(*(self._ask(source, visit) for source in self._sources))
-        return self._pages.page(visit, "my_data.html", {"registers": registers})
+        return self._pages.page(visit, "my_data.html", {"registers": registers, "papers": self._papers})
 
     async def wrong(self, visit: Visit) -> Response:
         """A dispute of one fact, opened where the fact is kept."""

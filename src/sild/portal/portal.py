@@ -34,6 +34,7 @@ from sild.portal.mandates import MandatePages
 from sild.portal.model_cards import ModelPages
 from sild.portal.my_data import MyData
 from sild.portal.pages import Pages
+from sild.portal.papers import PaperPages
 from sild.portal.person import PersonPages
 from sild.portal.ports import Cases, Evidence, Exchange
 from sild.portal.public import Public
@@ -106,6 +107,10 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("POST", "/inbox/{notice}", _P, "person.open_notice"),
         ("GET", "/my-data", _P, "my_data.show"),
         ("POST", "/my-data/wrong", _P, "my_data.wrong"),
+        ("GET", "/papers/{paper}", _P, "papers.show"),
+        ("GET", "/papers/{paper}/file.pdf", _P, "papers.file"),
+        ("GET", "/papers/{paper}/issuer.json", _E, "papers.issuer"),
+        ("GET", "/papers/{paper}/status-list", _E, "papers.status_list"),
         ("GET", "/decisions", _P, "decisions.listed"),
         ("GET", "/decisions/verify_decision.py", _E, "decisions.verifier"),
         ("GET", "/decisions/{register}/{decision}", _P, "decisions.one"),
@@ -199,6 +204,7 @@ class Portal:
             "desk_screens": ScreenPages(pages, cases, receipts, desk=True),
             "receipts": receipts,
             "my_data": MyData(pages, exchange, receipts, settings),
+            "papers": PaperPages(pages, exchange, settings, clock),
             "decisions": DecisionPages(pages, cases, exchange, settings),
             "algorithms": AlgorithmPages(pages, exchange, settings, clock),
             "tracker": Tracker(

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from sild.settings import Settings
 
-__all__ = ["DecisionSource", "FactSource", "Office", "PortalSettings"]
+__all__ = ["DecisionSource", "FactSource", "Office", "PaperSource", "PortalSettings"]
 
 
 class FactSource(Settings):
@@ -34,6 +34,16 @@ class DecisionSource(Settings):
     def name(self) -> str:
         """In addresses: `social`."""
         return self.subsystem.rpartition("/")[2]
+
+
+class PaperSource(Settings):
+    """A register that gives people a paper with a code. path: `{person}` is their code; answers `presentation` and `state`, and
+    below it at `/pdf?language=` the paper; the issuer's keys and status list at `/issuer` and `/status-list`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z-]*$")  # in addresses: insurance-card
+    subsystem: str  # GOV/70000003/insurance
+    title: dict[str, str]  # by language
+    path: str
 
 
 class Office(Settings):
@@ -64,6 +74,7 @@ class PortalSettings(Settings):
     offices: tuple[Office, ...] = ()
     fact_sources: tuple[FactSource, ...] = ()
     decision_sources: tuple[DecisionSource, ...] = ()
+    paper_sources: tuple[PaperSource, ...] = ()
     bodies: dict[str, dict[str, str]] = Field(
         default={}
     )  # names by language: of a member `GOV/70000002`, or a subsystem

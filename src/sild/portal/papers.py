@@ -1,0 +1,112 @@
+"""Papers: what a register gives a person to show or print. Its code on the phone, the PDF, and what whoever checks the code needs.
+
+A person reads their own, or that of whom they act for. Keys and status list of the issuer are for everybody: one file each for all
+cards, kept a minute, so that checking a card asks no register about anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+from starlette.responses import JSONResponse, Response
+
+from sild.cases import ExchangeAnswer
+from sild.clock import Clock
+from sild.documents import qr_svg, shown_claims
+from sild.errors import CallerError, PeerError, Unavailable
+from sild.portal.pages import Pages
+from sild.portal.ports import Exchange
+from sild.portal.settings import PaperSource, PortalSettings
+from sild.portal.visit import Visit
+
+__all__ = ["PaperPages"]
+
+PATIENCE_SECONDS = 8.0
+KEPT = timedelta(minutes=1)
+BASIS = "public"
+AUTOMATIC = "automatic"
+ISSUER, STATUS_LIST = "/issuer", "/status-list"
+
+
+class PaperPages:
+    def __init__(self, pages: Pages, exchange: Exchange, settings: PortalSettings, clock: Clock) -> None:
+        self._pages = pages
+        self._exchange = exchange
+        self._sources = {source.name: source for source in settings.paper_sources}
+        self._basis = settings.own_data_basis
+        self._clock = clock
+        self._known: dict[str, tuple[datetime, ExchangeAnswer]] = {}
+
+    async def show(self, visit: Visit) -> Response:
+        """The code with what it says, as large as the screen; or why there is none."""
+        source = self._named(visit)
+        values: dict[str, Any] = {"source": source, "reason": None, "claims": {}, "code": ""}
+        try:
+            answer = await self._ask(visit, source, source.path)
+        except CallerError as error:
+            if error.detail.get("status") != 404:
+                raise
+            return self._pages.page(visit, "paper.html", values | {"reason": "none"})
+        paper = answer.json
+        if not isinstance(paper, dict) or not isinstance(paper.get("presentation"), str):
+            raise PeerError("not a paper", code="bad_paper")
+        if paper.get("state", "valid") != "valid":
+            return self._pages.page(visit, "paper.html", values | {"reason": "revoked"})
+        shown = {
+            "claims": shown_claims(paper["presentation"]),
+            "code": Markup(qr_svg(paper["presentation"]).decode()),  # noqa: S704  our own drawing, no text in it
+        }
+        return self._pages.page(visit, "paper.html", values | shown)
+
+    async def file(self, visit: Visit) -> Response:
+        source = self._named(visit)
+        answer = await self._ask(visit, source, f"{source.path}/pdf?language={visit.language}")
+        if not answer.file.startswith(b"%PDF-"):
+            raise PeerError("not a PDF", code="bad_paper")
+        headers = {"Content-Disposition": f'attachment; filename="{source.name}.pdf"'}
+        return Response(answer.file, media_type="application/pdf", headers=headers)
+
+    async def issuer(self, visit: Visit) -> Response:
+        """Keys to check codes with: JWT VC issuer metadata."""
+        answer = await self._kept(self._named(visit), ISSUER)
+        return JSONResponse(answer.json, headers={"Cross-Origin-Resource-Policy": "cross-origin"})
+
+    async def status_list(self, visit: Visit) -> Response:
+        answer = await self._kept(self._named(visit), STATUS_LIST)
+        return Response(
+            answer.file,
+            media_type="application/statuslist+jwt",
+            headers={"Cross-Origin-Resource-Policy": "cross-origin"},
+        )
+
+    async def _kept(self, source: PaperSource, path: str) -> ExchangeAnswer:
+        now, key = self._clock(), f"{source.subsystem}{path}"
+        until, answer = self._known.get(key, (now, None))
+        if answer is None or now >= until:
+            answer = await self._call(source, path, BASIS, AUTOMATIC)
+            self._known[key] = (now + KEPT, answer)
+        return answer
+
+    async def _ask(self, visit: Visit, source: PaperSource, path: str) -> ExchangeAnswer:
+        person = quote(visit.person.acting_for[2:], safe="")
+        return await self._call(source, path.format(person=person), self._basis, visit.person.person)
+
+    async def _call(self, source: PaperSource, path: str, basis: str, acting: str) -> ExchangeAnswer:
+        """Raises Unavailable, PeerError, CallerError with the register's `status`."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._exchange.call(
+                    source.subsystem, "GET", path, case=None, basis=basis, acting=acting
+                )
+        except TimeoutError as error:
+            raise Unavailable(f"{source.subsystem} does not answer", code="timeout") from error
+
+    def _named(self, visit: Visit) -> PaperSource:
+        source = self._sources.get(visit.call.parameters["paper"])
+        if source is None:
+            raise CallerError("no such paper", code="not_found")
+        return source
