@@ -87,7 +87,7 @@ from sild.decisions.samples import (
 )
 from sild.decisions.sealing import KeySealer, Sealer
 from sild.decisions.shredding import expired_values, open_values, shred
-from sild.decisions.store import DecisionStore, Stored
+from sild.decisions.store import DecisionStanding, DecisionStore, Stored
 from sild.decisions.values import BodyKeys
 from sild.decisions.verifying import Finding, verifier_file, verify_bundle
 
@@ -104,6 +104,7 @@ __all__ = [
     "Consideration",
     "Counterfactual",
     "DecisionRecord",
+    "DecisionStanding",
     "DecisionStore",
     "Delivery",
     "Draft",

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -30,7 +30,10 @@ from sild.decisions.values import BodyKeys
 from sild.errors import CallerError, Unavailable
 from sild.pki import der
 
-__all__ = ["DecisionStore", "Stored"]
+__all__ = ["DecisionStanding", "DecisionStore", "Stored"]
+
+DecisionStanding = Literal["stands", "superseded", "contested", "overturned"]
+"""Whether others may act on a decision now. contested: nobody has answered yet; upheld, it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +341,21 @@ class DecisionStore:
         """The id of the newer decision, if there is one."""
         query = select(tables.records.c.id).where(tables.records.c.supersedes == str(decision))
         return connection.scalar(query)
+
+    def standing(self, connection: Connection, decision: UUID | str) -> DecisionStanding:
+        """As of now: whatever takes its place counts first, then what came of contests of it."""
+        if self.superseded_by(connection, decision) is not None:
+            return "superseded"
+        contest, outcome = tables.contests, tables.contest_outcomes
+        query = (
+            select(outcome.c.overturned)
+            .select_from(contest.outerjoin(outcome, outcome.c.contest == contest.c.id))
+            .where(contest.c.record == str(decision))
+        )
+        answers = connection.scalars(query).all()
+        if any(answers):
+            return "overturned"
+        return "contested" if None in answers else "stands"
 
     def keep_package(self, connection: Connection, sha256: str, files: Mapping[str, bytes]) -> None:
         """Keep the files of a rule package with the decisions made by it; the same again changes nothing."""

@@ -8,16 +8,16 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+_RECORD = "decision_records.id"
 _UTC = sa.DateTime(timezone=True)
 _TABLES = ("decision_releases", "decision_release_answers", "decision_findings", "decision_finding_ends")
 
 
 def upgrade() -> None:
-    record = sa.ForeignKey("decision_records.id")
     op.create_table(
         "decision_releases",
         sa.Column("id", sa.String(100), primary_key=True),
-        sa.Column("record", sa.String(36), record, nullable=False, index=True),
+        sa.Column("record", sa.String(36), sa.ForeignKey("decision_records.id"), nullable=False, index=True),
         sa.Column("classes", sa.JSON, nullable=False),
         sa.Column("asked_by", sa.String(300), nullable=False),
         sa.Column("mandate", sa.String(100), nullable=False),
@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.create_table(
         "decision_findings",
         sa.Column("id", sa.String(100), primary_key=True),
-        sa.Column("record", sa.String(36), record, nullable=False, index=True),
+        sa.Column("record", sa.String(36), sa.ForeignKey("decision_records.id"), nullable=False, index=True),
         sa.Column("about", sa.String(20), nullable=False),
         sa.Column("input", sa.String(300)),
         sa.Column("found_at", _UTC, nullable=False),
