@@ -132,7 +132,7 @@ async def test_the_desk_sees_months_as_one_line_and_which_of_them_is_disputed(co
     await contests.until(case, "READY", HEARER)
     for language, label, total, month in (
         ("en", "Income on which social tax was paid (mother), January 2025 – March 2025", "€3,600.00", "January 2025"),
-        ("et", "Sotsiaalmaksuga maksustatud tulu (ema), jaanuar 2025 – märts 2025", "3600,00\xa0€", "jaanuar 2025"),
+        ("et", "Sotsiaalmaksuga maksustatud tulu (ema), jaanuar 2025 – märts 2025", "3\xa0600,00\xa0€", "jaanuar 2025"),
         ("vi", "Thu nhập đóng bảo hiểm xã hội (mẹ), tháng 1 năm 2025 – tháng 3 năm 2025", "3.600,00\xa0€", "tháng 1 năm 2025"),
     ):  # fmt: skip
         lines = {line.label: line for line in await contests.shown(case, language)}
