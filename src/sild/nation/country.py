@@ -69,7 +69,15 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "POST /removals/*/objection",
         "POST /removals/*/decision",
     ),
-    ("portal", "insurance"): (*COMMON, *DECISIONS, "GET /persons/*/cover", "GET /persons/*/card"),
+    ("portal", "insurance"): (
+        *COMMON,
+        *DECISIONS,
+        "GET /persons/*/cover",
+        "GET /persons/*/card",
+        "GET /persons/*/card/pdf",
+        "GET /issuer",
+        "GET /status-list",
+    ),
     ("portal", "social"): (
         *COMMON,
         *OWN_DATA,

@@ -40,7 +40,15 @@ from sild.nation.identity import IdentityAddresses
 from sild.nation.people import TestPerson, desk_title
 from sild.nation.plan import NationPlan
 from sild.nation.portal_cases import PortalCases, PortalExchange
-from sild.portal import DecisionSource, FactSource, MandateKeeper, Office, Portal, PortalSettings
+from sild.portal import (
+    DecisionSource,
+    FactSource,
+    MandateKeeper,
+    Office,
+    PaperSource,
+    Portal,
+    PortalSettings,
+)
 from sild.registries.deciding import open_body
 from sild.telemetry import get_logger
 from sild.xroad import ClientId
@@ -52,6 +60,8 @@ log = get_logger("nation")
 DEMAND = "kindergarten-demand"
 ASKED = ("population", "residence", "insurance", "social", "education")
 DECIDING = ("social", "insurance", "education")
+
+CARD = {"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,14 @@ def open_portal(
         ),
         decision_sources=tuple(
             DecisionSource(subsystem=addressed[name], title=dict(about.systems[name])) for name in DECIDING
+        ),
+        paper_sources=(
+            PaperSource(
+                name="insurance-card",
+                subsystem=addressed["insurance"],
+                title=CARD,
+                path="/persons/{person}/card",
+            ),
         ),
         mandates=True,
         assistant_gateway_url=gateway_url,
