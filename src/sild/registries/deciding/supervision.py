@@ -129,18 +129,16 @@ class Auditor:
         return found
 
     def mandate_for(self, record: DecisionRecord, day: date) -> Appointment | None:
-        """day: of the decision, in the country's calendar."""
+        """Of several the one that opens most. day: of the decision, in the country's calendar."""
         algorithm = record.algorithm.id if record.algorithm else None
         body = "/".join(record.authority.split("/")[1:3])
         service = service_of(record.procedure)
-        return next(
-            (
-                one
-                for one in self.mandates
-                if one.scope.outside(body=body, algorithm=algorithm, service=service, day=day) is None
-            ),
-            None,
-        )
+        covering = [
+            one
+            for one in self.mandates
+            if one.scope.outside(body=body, algorithm=algorithm, service=service, day=day) is None
+        ]
+        return max(covering, key=lambda one: len(one.scope.classes), default=None)
 
     def ensure_may_look(
         self, use: Use, store: DecisionStore, record: DecisionRecord, day: date
