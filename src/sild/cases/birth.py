@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from sild.cases.actor import Actor
-from sild.cases.birth_answers import check_acceptance, check_offline, check_return, name_defects
+from sild.cases.birth_answers import check_acceptance, check_offline, check_return, look_of, name_defects
 from sild.cases.birth_effects import AT_THE_DESK, BEFORE_NAME, effects_of
 from sild.cases.birth_facts import (
     Grounds,
@@ -58,8 +58,8 @@ class Birth(Process):
         Rule("DECLARE", by=("parent",), when=BEFORE_NAME, screen="birth.check_and_name", acr="substantial", resumes=True),
         Rule("COSIGN", by=("parent",), when=("DECLARED",), to="AGREED", screen="birth.cosign", acr="substantial"),
         Rule("PROPOSE", by=("parent",), when=("DECLARED",), to="DIFFERED", screen="birth.cosign", acr="substantial"),
-        Rule("ACKNOWLEDGE", by=("named",), screen="birth.paternity", acr="high"),
-        Rule("DENY", by=("named",), screen="birth.paternity", acr="high"),
+        Rule("ACKNOWLEDGE", by=("named",), screen="birth.paternity", acr="high", in_person=True),
+        Rule("DENY", by=("named",), screen="birth.paternity", acr="high", in_person=True),
         Rule("PATERNITY", by=("state",)),
         # the official, or a rule where nothing is left to discretion
         Rule("EXAMINE", by=("state",), when=AT_THE_DESK),
@@ -177,13 +177,13 @@ class Birth(Process):
             case "ACKNOWLEDGE" | "DENY":
                 return self._check_paternity(case, rule, values, actor)
             case "APPROVE":
-                return Given(
-                    {"without_father": bool(values.get("without_father")), "words": values.get("words")}
-                )
-            case "RETURN":
-                return check_return(values)
-            case "ENTER_OFFLINE":
-                return check_offline(case, values)
+                look = look_of(case, str(rule.screen), actor, asking.now)
+                without = bool(values.get("without_father"))
+                return Given({"without_father": without, "words": values.get("words"), "look": look})
+            case "RETURN" | "ENTER_OFFLINE":
+                found = check_return(values) if rule.name == "RETURN" else check_offline(case, values)
+                look = look_of(case, str(rule.screen), actor, asking.now)
+                return Given({**found.data, "look": look}, found.defects)
             case "TAKE_PLACE" | "DECLINE_PLACE":
                 if not is_offered_a_place(case):
                     raise Refused("no place is offered, or it was answered", code="too_late")

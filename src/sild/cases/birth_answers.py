@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sild.cases.birth_facts import recorded
+from sild.cases.actor import Actor
+from sild.cases.birth_facts import declared, recorded
 from sild.cases.case import Case
 from sild.cases.process import Given
 from sild.cases.store import PREFIX
 from sild.catalogue import Defect
+from sild.decisions import sha256_of
 
-__all__ = ["check_acceptance", "check_offline", "check_return", "name_defects"]
+__all__ = ["check_acceptance", "check_offline", "check_return", "look_of", "name_defects"]
 
 MOST_GIVEN_NAMES = 3
 """In Estonia (Nimeseadus § 7). Viet Nam sets no number, but a length, which the screen has."""
@@ -57,6 +59,21 @@ def check_offline(case: Case, values: Mapping[str, Any]) -> Given:
         found.append(Defect("registered_on", "before_birth"))
     kept = ("given_names", "family_name", "reserved_number", "registered_on")
     return Given({name: values.get(name) for name in kept}, tuple(found))
+
+
+def look_of(case: Case, screen: str, actor: Actor, now: datetime) -> dict[str, Any]:
+    """What the official had before them, for the record of the decision: the screen's hash, the device, the seconds since taking the case."""
+    first = declared(case)
+    shown = {
+        "screen": screen,
+        "language": actor.language,
+        "recorded": dict(case.given("RECORD")),
+        "examined": dict(case.given("EXAMINE")),
+        "declared": dict(first.data) if first is not None else None,
+    }
+    taken = [one.at for one in case.all("TAKE") if one.person == actor.person]
+    seconds = int((now - taken[-1]).total_seconds()) if taken else 0
+    return {"view_sha256": sha256_of(shown), "posture": actor.posture, "seconds": seconds}
 
 
 def check_acceptance(values: Mapping[str, Any], offer: Mapping[str, Any] | None) -> Given:

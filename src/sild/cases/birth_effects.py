@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sild.cases.birth_facts import declared, is_done, recorded, same_names
+from sild.cases.actor import AUTOMATIC
+from sild.cases.birth_facts import declared, is_done, recorded, same_names, signed_by
 from sild.cases.case import Case, Party, Taken
 from sild.cases.process import Effects, Job, NewNotice
 
@@ -49,9 +50,10 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "RETURN":
             defects = list(taken.data["defects"])
             return Effects(
+                jobs=(Job("send_back", {**_names_to_register(case, taken), "reasons": defects}),),
                 notices=_to_parents(
                     case, "birth.notice.returned", defects=defects, words=taken.data.get("words") or ""
-                )
+                ),
             )
         case "REGISTER":
             return _registered(case, taken)
@@ -220,14 +222,22 @@ def _names(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names_to_register(case: Case, taken: Taken) -> dict[str, Any]:
-    """The names that hold, and who registers them."""
-    if taken.name == "ENTER_OFFLINE":
-        said: Mapping[str, Any] = taken.data
-    else:
-        first = declared(case)
+    """The names that hold, who signed them, and who registers them or sends them back.
+
+    What an office wrote down without a connection is entered by the official who handed it in.
+    """
+    said: Mapping[str, Any] = taken.data
+    signed, acting = None, taken.person
+    if taken.name != "ENTER_OFFLINE":
+        first = declared(case, before=taken)
         assert first is not None
-        said = first.data
-    return {**_names(said), "without_father": bool(taken.data.get("without_father")), "acting": taken.person}
+        said, signed = first.data, signed_by(case, first)
+    elif acting == AUTOMATIC:
+        opened = case.last("OPEN")
+        acting = opened.person if opened is not None else acting
+    look = {"words": str(taken.data.get("words") or ""), **taken.data.get("look", {})}
+    without = bool(taken.data.get("without_father"))
+    return {**_names(said), "without_father": without, "signed_by": signed, "look": look, "acting": acting}
 
 
 def _closing(case: Case) -> tuple[Job, ...]:

@@ -31,6 +31,7 @@ __all__ = [
     "recorded",
     "results_of",
     "same_names",
+    "signed_by",
 ]
 
 POPULATION = "GOV/70000002/population"
@@ -130,9 +131,26 @@ def child_of(case: Case) -> str:
     return bare(case.persons("child")[0])
 
 
-def declared(case: Case) -> Taken | None:
-    """The declaration that holds: the first since the last return. A second name never takes its place."""
+def declared(case: Case, *, before: Taken | None = None) -> Taken | None:
+    """The declaration that holds: the first since the last return. A second name never takes its place.
+
+    before: a return: the one that was sent back by it.
+    """
+    if before is not None and before.name == "RETURN":
+        earlier = [taken.seq for taken in case.all("RETURN") if taken.seq < before.seq]
+        round_ = (taken for taken in case.all("DECLARE") if max(earlier, default=0) < taken.seq < before.seq)
+        return next(round_, None)
     return next((taken for taken in case.since("RETURN") if taken.name == "DECLARE"), None)
+
+
+def signed_by(case: Case, first: Taken) -> list[str]:
+    """Bare codes of the parents who signed the names of a declaration: their own, or the other's."""
+    signed = [
+        taken.acting_for
+        for taken in case.all("DECLARE", "COSIGN")
+        if taken.seq >= first.seq and (taken.name == "COSIGN" or same_names(first.data, taken.data))
+    ]
+    return [bare(person) for person in dict.fromkeys(signed)]
 
 
 def same_names(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

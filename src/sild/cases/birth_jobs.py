@@ -16,8 +16,11 @@ from sild.cases.birth_work import act, case_of, child_in, known_in
 from sild.cases.case import Party
 from sild.cases.process import OPENED, JobFunction, Opening, Work
 from sild.errors import CallerError, Unavailable
+from sild.telemetry import get_logger
 
 __all__ = ["BirthJobs"]
+
+log = get_logger("cases")
 
 A_WHILE = timedelta(minutes=2)
 """So long a register is waited for whose answer can come later, too."""
@@ -36,6 +39,7 @@ class BirthJobs:
             "paternity": self.paternity,
             "examine": self.examine,
             "register": self.register,
+            "send_back": self.send_back,
             "registered": self.registered,
             **self._follow.by_kind(),
         }
@@ -187,8 +191,7 @@ class BirthJobs:
     async def register(self, work: Work) -> None:
         """The act itself. Registered with another name meanwhile: that name holds, and the parents are told."""
         _case, said = known_in(work)
-        names = {name: work.arguments[name] for name in ("given_names", "family_name", "without_father")}
-        acting = work.arguments["acting"]
+        names, acting = _named(work.arguments), work.arguments["acting"]
         path = f"/births/{bare(said.child)}/registration"
         try:
             answer = await work.call(
@@ -204,6 +207,24 @@ class BirthJobs:
             return
         await act(work, "registered", "REGISTER", _registered(answer.json))
 
+    async def send_back(self, work: Work) -> None:
+        """The return is the register's decision, too: it keeps the record. One that is registered meanwhile needs none."""
+        _case, said = known_in(work)
+        body = {**_named(work.arguments), "reasons": work.arguments["reasons"]}
+        path = f"/births/{bare(said.child)}/return"
+        try:
+            await work.call(
+                "return",
+                POPULATION,
+                "POST",
+                path,
+                body,
+                basis=self._grounds.notice,
+                acting=work.arguments["acting"],
+            )
+        except CallerError as refusal:
+            log.refusal("birth.return_not_recorded", refusal)
+
     async def registered(self, work: Work) -> None:
         """The register says that it is done: by this case's own act, or by an office without us."""
         case = await case_of(work, self._service)
@@ -218,6 +239,12 @@ class BirthJobs:
         answer = await work.call("birth", POPULATION, "GET", path, basis=self._grounds.notice, case=case)
         found: Mapping[str, Any] = answer.json
         return found
+
+
+def _named(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The name as the register is sent it; of a job of an earlier version without who signed and what was seen."""
+    names = {name: arguments[name] for name in ("given_names", "family_name", "without_father")}
+    return {**names, "signed_by": arguments.get("signed_by"), "official": arguments.get("look", {})}
 
 
 def _registered(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def atrs_json(entry: AlgorithmEntry, language: str, *, figures: Figures | None =
             },
             "tool_specification_and_data": {
                 "kind": entry.kind,
-                "rule_package": entry.package,
+                "rule_packages": list(entry.packages),
                 "source_code_link": entry.source_code_link,
                 "data_description": text(entry.data),
                 "datasets": [

@@ -99,7 +99,7 @@ class GatewayUse(_Part):
 
 
 class AlgorithmEntry(_Part):
-    """package: name of the rule package.  kind: `model` where something was learnt from data."""
+    """packages: names of the rule packages, of each country's law.  kind: `model` where something was learnt from data."""
 
     id: Identifier
     version: str
@@ -124,7 +124,7 @@ class AlgorithmEntry(_Part):
     data: Words
     technical_operation: Words
     supplier: Words
-    package: str | None = None
+    packages: tuple[str, ...] = ()
     link: str | None = None
     processing_register_link: str | None = None
     source_code_link: str | None = None
@@ -140,8 +140,8 @@ class AlgorithmEntry(_Part):
     def _lasts(self) -> Self:
         if (self.status == "out_of_use") != (self.end_date is not None):
             raise ValueError("what is out of use has an end_date, and nothing else has")
-        if self.kind == "rules" and self.package is None:
-            raise ValueError("rules name their package")
+        if self.kind == "rules" and not self.packages:
+            raise ValueError("rules name their packages")
         return self
 
 

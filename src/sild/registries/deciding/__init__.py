@@ -5,12 +5,36 @@ judged = deciding.judge("ee-family-benefits", facts, at=day)     # nothing is de
 record = deciding.record(use, judged, Ruling(effect="offer", ...))  # in the transaction of the effect
 
 body.py  the body's keys: seal, pseudonyms, sealed values       facts.py  what a decision rests on       deciding.py  from facts to record
+supervision.py  what auditors may look at, closed by default    supervision_http.py  their paths
+words.py  reasons that no rule gives
 """
 
 from __future__ import annotations
 
-from sild.registries.deciding.body import Body, Certify, open_body
+from sild.registries.deciding.body import Body, Certify, open_body, open_seal
 from sild.registries.deciding.deciding import Deciding, Judged, Ruling
 from sild.registries.deciding.facts import KnownFact, situation_of
+from sild.registries.deciding.supervision import (
+    Appointment,
+    AuditorMandates,
+    MandatesOverExchange,
+    Supervision,
+)
+from sild.registries.deciding.words import reason_of
 
-__all__ = ["Body", "Certify", "Deciding", "Judged", "KnownFact", "Ruling", "open_body", "situation_of"]
+__all__ = [
+    "Appointment",
+    "AuditorMandates",
+    "Body",
+    "Certify",
+    "Deciding",
+    "Judged",
+    "KnownFact",
+    "MandatesOverExchange",
+    "Ruling",
+    "Supervision",
+    "open_body",
+    "open_seal",
+    "reason_of",
+    "situation_of",
+]

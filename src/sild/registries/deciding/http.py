@@ -183,6 +183,7 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
                 if remedy is not None and use.today > remedy.deadline:
                     raise CallerError(f"it could be contested until {remedy.deadline}", code="too_late")
                 store.contested(use.connection, new.contest, decision, line=new.line)
+                deciding.standing_changed(use, decision, store.standing(use.connection, decision))
                 use.answer({})
             return ContestState(decision=decision, contest=new.contest)
 
@@ -205,6 +206,7 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
                         code="not_your_contest",
                     )
                 store.contest_decided(use.connection, contest_id, overturned=end.overturned)
+                deciding.standing_changed(use, decision, store.standing(use.connection, decision))
                 use.answer({})
             return ContestState(decision=decision, contest=contest_id)
 

@@ -10,11 +10,9 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Literal
 
-from babel.dates import format_date
-
 from sild.decisions import OutcomeItem, Reason, Secret
 from sild.errors import CallerError
-from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling
+from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling, reason_of
 from sild.registries.education.queue import Child, Group
 from sild.registries.education.rules import LAWS, Waiting, ground
 from sild.registries.identity_codes import Country, parse_identity_code
@@ -32,17 +30,12 @@ __all__ = [
 ]
 
 PACKAGE = ALGORITHM = "kindergarten-queue"
+PACK = "education"
 QUEUE = "queues/queue"
 PLACE = ("child", "place", "ETERNITY")
 EARLIEST = ("child", "earliest", "ETERNITY")
 AT_ONCE = 10  # places asked in one evaluation: its trace grows with their number times the queue's length
 CODE_BEFORE = "0"  # of who is equal in all else and comes first by code: before every code there is
-
-NO_FREE_PLACE = {
-    "et": "Rühmas ei ole vaba kohta. Vaatame selle uuesti üle {day}.",
-    "vi": "Nhóm không còn chỗ trống. Việc này sẽ được xem xét lại vào {day}.",
-    "en": "The group has no free place. This will be looked at again on {day}.",
-}
 
 
 def turns(deciding: Deciding, line: Sequence[Waiting], count: int, *, at: date) -> list[str]:
@@ -110,15 +103,7 @@ def granted(deciding: Deciding, child: Child, group: Group) -> Ruling:
 
 def waits(deciding: Deciding, child: Child, group: Group, review_on: date) -> Ruling:
     """No free place, and the day on which that will be looked at again."""
-    why = Reason(
-        code="no_free_place",
-        article=ground(_country(child)),
-        text={
-            language: Secret(secret=text.format(day=format_date(review_on, "long", locale=language)))
-            for language, text in NO_FREE_PLACE.items()
-        },
-        origin="trace",
-    )
+    why = reason_of(PACK, "no_free_place", ground(_country(child)), day=review_on)
     review = OutcomeItem(name="review_on", type="date", value=Secret(secret=review_on.isoformat()))
     items = (*_items(child, group), review)
     return _ruling(deciding, child, "hold", "wait", items, reasons=(why,), supersedes=child.decision)

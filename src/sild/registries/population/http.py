@@ -10,6 +10,7 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.errors import CallerError
+from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
 from sild.registries.identity_codes import Country, Sex
 from sild.registries.kernel import Fact, Use
 from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
@@ -59,6 +60,7 @@ ACTIONS = {
     "getBirths": "Births were looked up",
     "answerPaternity": "A parent answered about paternity",
     "registerBirth": "A birth was registered",
+    "returnBirth": "A name was sent back to the parents",
     "recordDeath": "A death was recorded",
     "recordStillbirth": "A stillbirth was recorded",
     "orderProtection": "A protection order was recorded",
@@ -83,6 +85,7 @@ ABOUT = {
     "getBirths": ("child.birth_notice",),
     "answerPaternity": ("child.paternity",),
     "registerBirth": ("person.given_names", "person.family_name", "person.parents"),
+    "returnBirth": ("person.given_names", "person.family_name"),
     "recordDeath": ("person.date_of_death",),
     "recordStillbirth": ("person.stillbirth",),
     "orderProtection": ("person.protection",),
@@ -211,11 +214,19 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         concepts=[Concept(name, text) for name, text in concepts.items()],
     )
     kernel = register.kernel
-    app = register_app(kernel, description, titles=TITLES, actions=ACTIONS, kinds=ABOUT, url=url)
+    app = register_app(
+        kernel,
+        description,
+        titles={**TITLES, **DECISION_TITLES},
+        actions={**ACTIONS, **DECISION_ACTIONS},
+        kinds=ABOUT,
+        url=url,
+    )
     _add_people(app, register)
     _add_relations(app, register)
     _add_life_events(app, register)
-    add_birth_paths(app, kernel)
+    add_birth_paths(app, kernel, register.deciding)
+    add_decision_paths(app, register.deciding)
     add_fact_paths(
         app,
         kernel,

@@ -12,6 +12,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from sild.errors import CallerError
+from sild.registries.deciding import Deciding
 from sild.registries.identity_codes import Sex
 from sild.registries.kernel import Kernel, Usage, Use
 from sild.registries.kernel.http import Model, PersonalUsage
@@ -22,14 +23,15 @@ from sild.registries.population.birth_notice import (
     read_notice,
 )
 from sild.registries.population.births import record_child, take_notice
+from sild.registries.population.judging import Look, NewName
 from sild.registries.population.persons import require_person
+from sild.registries.population.records import Birth, Paternity
 from sild.registries.population.registration import (
-    Birth,
-    Paternity,
     acknowledge,
     births_of,
     read_birth,
     register_birth,
+    return_birth,
 )
 from sild.registries.population.reviews import Review, close_review, open_reviews, read_review
 
@@ -47,6 +49,9 @@ BIRTH_TITLES: dict[str, tuple[int, str]] = {
     "fathers_differ": (409, "Another man was named"),
     "birth_not_registrable": (409, "The birth cannot be registered yet"),
     "already_registered": (409, "The birth is registered with another name"),
+    "needs_a_person": (403, "An official decides this"),
+    "unknown_reason": (400, "No such reason for a return"),
+    "rules_failed": (503, "The rules do not run now"),
     "no_code_left": (503, "No identity code is left for this day"),
 }
 
@@ -95,6 +100,7 @@ class BirthState(Model):
     given_names: str | None = None
     family_name: str | None = None
     registered_at: datetime | None = None
+    decision: str | None = Field(default=None, description="Record of the registration: `/decisions/{id}`")
     paternity: PaternityState
     defects: list[Fault] = Field(description="What stands against registration, names aside")
     notes: list[Fault] = Field(description="What people should see")
@@ -112,10 +118,42 @@ class PaternityAnswer(Model):
     mandate: str | None = Field(default=None, max_length=100, description="By which somebody else says it")
 
 
+class OfficialLook(Model):
+    """What the official who acts had before them. Without it: what this register tells of the birth."""
+
+    view_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    posture: Annotated[str, Field(max_length=50)] | None = Field(default=None, description="Of the device")
+    seconds: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    words: Annotated[str, Field(max_length=2_000)] = ""
+
+    def look(self) -> Look:
+        return Look(**self.model_dump())
+
+
 class Registration(Model):
     given_names: Name
     family_name: Name
     without_father: bool = Field(default=False, description="Although a man was named and has not answered")
+    signed_by: list[PersonCode] | None = Field(
+        default=None,
+        description="Parents who signed the name; a rule alone enters what all living parents signed",
+    )
+    official: OfficialLook = OfficialLook()
+
+    def name(self) -> NewName:
+        signed = None if self.signed_by is None else tuple(self.signed_by)
+        return NewName(self.given_names, self.family_name, self.without_father, signed)
+
+
+class Return(Registration):
+    """The name as it was sent, and why it goes back."""
+
+    reasons: Annotated[list[Annotated[str, Field(max_length=60)]], Field(min_length=1, max_length=20)]
+
+
+class Returned(Model):
+    child: str
+    decision: str
 
 
 class Registered(Model):
@@ -125,6 +163,7 @@ class Registered(Model):
     registered_at: datetime
     mother: str | None = None
     father: str | None = None
+    decision: str | None = Field(default=None, description="Record of the decision: `/decisions/{id}`")
 
 
 class ReviewState(Model):
@@ -150,9 +189,10 @@ class Decision(Model):
     child: PersonCode | None = None
 
 
-def add_birth_paths(app: FastAPI, kernel: Kernel) -> None:
+def add_birth_paths(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
     _add_notices(app, kernel)
     _add_births(app, kernel)
+    _add_registration(app, kernel, deciding)
     _add_reviews(app, kernel)
 
 
@@ -227,6 +267,8 @@ def _add_births(app: FastAPI, kernel: Kernel) -> None:
                 answer = use.answer(_paternity(said).model_dump(mode="json"))
             return PaternityState(**answer)
 
+
+def _add_registration(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
     @app.post(
         "/births/{child}/registration",
         operation_id="registerBirth",
@@ -236,15 +278,26 @@ def _add_births(app: FastAPI, kernel: Kernel) -> None:
         responses={200: {"model": Registered, "description": "It was registered with this name before"}},
     )
     def register(child: Code, body: Registration, usage: PersonalUsage, response: Response) -> Registered:
-        """Enter the birth with its name, when nothing stands against it. Event: civil.birth.registered."""
+        """Enter the birth with its name, when nothing stands against it: by rule, or by the official who acts. Event: civil.birth.registered."""
         with kernel.used("registerBirth", usage) as use:
             require_person(use, child)
             answer, is_new = use.answered(), False
             if answer is None:
-                birth, is_new = register_birth(use, child, **body.model_dump())
+                birth, is_new = register_birth(use, deciding, child, body.name(), body.official.look())
                 answer = use.answer(_registered(birth).model_dump(mode="json"))
             response.status_code = 201 if is_new else 200
             return Registered(**answer)
+
+    @app.post("/births/{child}/return", operation_id="returnBirth")
+    def send_back(child: Code, body: Return, usage: PersonalUsage) -> Returned:
+        """The official who acts sends the name back to the parents, with reasons: a decision with its record."""
+        with kernel.used("returnBirth", usage) as use:
+            require_person(use, child)
+            answer = use.answered()
+            if answer is None:
+                made = return_birth(use, deciding, child, body.name(), body.reasons, body.official.look())
+                answer = use.answer({"child": child, "decision": made})
+            return Returned(**answer)
 
 
 def _add_reviews(app: FastAPI, kernel: Kernel) -> None:
@@ -314,6 +367,7 @@ def _birth(birth: Birth) -> BirthState:
         given_names=child.given_names,
         family_name=child.family_name,
         registered_at=birth.registered_at,  # type: ignore[arg-type]  # ISO text, which pydantic reads
+        decision=birth.decision,
         paternity=_paternity(birth.paternity),
         defects=[Fault(code=defect.code, detail=defect.detail) for defect in birth.defects],
         notes=[Fault(code=note.code, detail=note.detail) for note in birth.notes],
@@ -341,6 +395,7 @@ def _registered(birth: Birth) -> Registered:
         registered_at=birth.registered_at,  # type: ignore[arg-type]  # ISO text, which pydantic reads
         mother=child.mother,
         father=child.father,
+        decision=birth.decision,
     )
 
 

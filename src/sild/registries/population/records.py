@@ -1,4 +1,4 @@
-"""What the register gives of a person."""
+"""What the register gives of a person, and of a birth."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from sild.registries.identity_codes import Country, Sex
+from sild.registries.kernel import Defect
+from sild.registries.kernel.facts import Json
 
-__all__ = ["Page", "Person", "Related"]
+__all__ = ["Birth", "Page", "Paternity", "Person", "Related"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +58,30 @@ class Related:
 class Page:
     persons: tuple[Person, ...]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paternity:
+    """status: NOT_NEEDED (married), NONE_NAMED, WAITING, ACKNOWLEDGED, DENIED.  answers: {parent, answer, at} each."""
+
+    status: str
+    father: str | None
+    answers: tuple[dict[str, Json], ...]
+    waiting_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """status: UNNAMED, REGISTERED, DEAD, STILLBORN.  defects: what stands against registration now, names aside.
+
+    notes: what people should see though it stands against nothing.  decision: id of the record that registered it.
+    """
+
+    child: Person
+    status: str
+    notice: dict[str, Json]
+    paternity: Paternity
+    defects: tuple[Defect, ...]
+    notes: tuple[Defect, ...]
+    registered_at: str | None
+    decision: str | None

@@ -12,13 +12,16 @@ from sqlalchemy.exc import OperationalError
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
+from sild.decisions import DECISION_MIGRATIONS
 from sild.errors import CallerError, Unavailable
+from sild.registries.deciding import Certify, Deciding
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel
 from sild.registries.kernel.tables import facts
 from sild.registries.population.filling import fill
 from sild.registries.population.tables import persons
 from sild.registries.synthetic import synthetic_people
+from sild.rule_engine import RuleEngine
 
 __all__ = ["PopulationRegister"]
 
@@ -28,8 +31,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class PopulationRegister:
     """Thread-safe. What it does stands in persons.py, births.py, registration.py, life_events.py; all through `kernel`."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, deciding: Deciding) -> None:
         self.kernel = kernel
+        self.deciding = deciding
 
     @classmethod
     def open(
@@ -41,21 +45,24 @@ class PopulationRegister:
         people: int = 4_000,
         zone: ZoneInfo | None = None,
         clock: Clock = system_clock,
+        rules: RuleEngine | None = None,
+        certify: Certify | None = None,
     ) -> PopulationRegister:
         """Open the register in `directory` (SQLite), or in another database; when nobody is in it, synthetic people move in.
 
         system: the information system, `/INSTANCE/CLASS/CODE/SUBSYSTEM`.  people: about how many.
-        Raises Unavailable (`database_error`), CallerError (`outdated_database`).
+        rules: None: the process's own.  certify: see `open_body`.
+        Raises Unavailable (`database_error`, `key_not_found`), CallerError (`outdated_database`).
         """
         url = database_url or sqlite_url(directory / "population.db")
         _ensure_on_facts(url)
-        kernel = Kernel.open(url, system, MIGRATIONS, zone=zone, clock=clock)
+        kernel = Kernel.open(url, system, DECISION_MIGRATIONS, MIGRATIONS, zone=zone, clock=clock)
 
         def move_in(connection: Connection, empty: Facts) -> None:
             fill(connection, empty, synthetic_people(people), system.removeprefix("/"))
 
         kernel.fill_once(move_in)
-        return cls(kernel)
+        return cls(kernel, Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify))
 
     def close(self) -> None:
         self.kernel.close()

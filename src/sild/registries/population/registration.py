@@ -7,14 +7,21 @@ denies, this branch stops and the others go on. The first name that is registere
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sild.errors import CallerError
-from sild.registries.folding import folded
+from sild.registries.deciding import Deciding
 from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
 from sild.registries.kernel.facts import Json
 from sild.registries.population.births import BIRTH_NOTICE, REGISTRATION, grown_up
-from sild.registries.population.kinds import is_name
+from sild.registries.population.judging import (
+    Look,
+    NewName,
+    defects_of,
+    judge,
+    registered,
+    returned,
+    returned_by,
+)
 from sild.registries.population.persons import (
     index_name,
     read_person,
@@ -22,37 +29,11 @@ from sild.registries.population.persons import (
     require_living,
     require_person,
 )
-from sild.registries.population.records import Person
+from sild.registries.population.records import Birth, Paternity, Person
 
-__all__ = ["Birth", "Paternity", "acknowledge", "births_of", "read_birth", "register_birth"]
+__all__ = ["acknowledge", "births_of", "read_birth", "register_birth", "return_birth"]
 
 PATERNITY = "paternity"
-
-
-@dataclass(frozen=True, slots=True)
-class Paternity:
-    """status: NOT_NEEDED (married), NONE_NAMED, WAITING, ACKNOWLEDGED, DENIED.  answers: {parent, answer, at} each."""
-
-    status: str
-    father: str | None
-    answers: tuple[dict[str, Json], ...]
-    waiting_for: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Birth:
-    """status: UNNAMED, REGISTERED, DEAD, STILLBORN.  defects: what stands against registration now, names aside.
-
-    notes: what people should see though it stands against nothing.
-    """
-
-    child: Person
-    status: str
-    notice: dict[str, Json]
-    paternity: Paternity
-    defects: tuple[Defect, ...]
-    notes: tuple[Defect, ...]
-    registered_at: str | None
 
 
 def read_birth(use: Use, child: str) -> Birth:
@@ -76,6 +57,7 @@ def read_birth(use: Use, child: str) -> Birth:
         defects=_defects(status, paternity),
         notes=_notes(person, notice, paternity),
         registered_at=registration.get("registered_at"),
+        decision=registration.get("decision"),
     )
 
 
@@ -180,39 +162,71 @@ def _paternity(child: Person, notice: dict[str, Json], said: Sequence[Fact]) -> 
 # --- registration
 
 
-def register_birth(
-    use: Use, child: str, *, given_names: str, family_name: str, without_father: bool
-) -> tuple[Birth, bool]:
+def register_birth(use: Use, deciding: Deciding, child: str, name: NewName, look: Look) -> tuple[Birth, bool]:
     """Enter the birth with its name; also: is it entered just now? The same names again are no second entry.
 
-    Raises Defects (`birth_not_registrable`), CallerError (`unknown_birth`, `already_registered`).
+    Whoever acts decides; nobody: the rule, or it refuses. The record of the decision is made in this transaction.
+    Raises Defects (`birth_not_registrable`), CallerError (`unknown_birth`, `already_registered`), Unavailable (`rules_failed`).
     """
     use.alone(f"birth/{child}")
     birth = read_birth(use, child)
     person = birth.child
     if birth.status == "REGISTERED":
-        if (person.given_names, person.family_name) == (given_names, family_name):
+        if (person.given_names, person.family_name) == (name.given_names, name.family_name):
             return birth, False
         raise CallerError(
             f"the child was registered as {person.full_name}; the first name holds", code="already_registered"
         )
-    defects = [d for d in birth.defects if not (without_father and d.code == "paternity_open")]
+    judged = judge(deciding, use, birth, name)
+    refuse_defects(
+        "the birth cannot be registered yet",
+        code="birth_not_registrable",
+        defects=defects_of(judged, by_rule=use.usage.actor is None),
+    )
+    record = deciding.record(use, judged, registered(deciding, use, birth, name, look))
+    _enter(use, person, name, str(record.id))
+    return read_birth(use, child), True
+
+
+def _enter(use: Use, person: Person, name: NewName, decision: str) -> None:
+    said, child = provenance(use), person.code
     parents = read_persons(use, [code for code in (person.mother, person.father) if code is not None])
-    defects += _name_defects(person, given_names, family_name, parents)
-    refuse_defects("the birth cannot be registered yet", code="birth_not_registrable", defects=defects)
-    said = provenance(use)
-    registered = {"status": "REGISTERED", "registered_at": use.at.isoformat(), "by": use.usage.user_id}
-    for name, value in (
-        ("given_names", given_names),
-        ("family_name", family_name),
-        (REGISTRATION, registered),
+    entry = {
+        "status": "REGISTERED",
+        "registered_at": use.at.isoformat(),
+        "by": use.usage.user_id,
+        "decision": decision,
+    }
+    for fact, value in (
+        ("given_names", name.given_names),
+        ("family_name", name.family_name),
+        (REGISTRATION, entry),
     ):
-        use.facts.record(child, name, value, valid_from=person.born, provenance=said)
+        use.facts.record(child, fact, value, valid_from=person.born, provenance=said)
     for country in sorted({country for parent in parents for country in parent.citizenships}):
         use.facts.record(child, "citizenship", True, key=country, valid_from=person.born, provenance=said)
     index_name(use, child)
     use.publish("civil.birth.registered", child)
-    return read_birth(use, child), True
+
+
+def return_birth(
+    use: Use, deciding: Deciding, child: str, name: NewName, reasons: Sequence[str], look: Look
+) -> str:
+    """An official sends the name back to the parents, and why; the id of the record.
+
+    Raises CallerError (`unknown_birth`, `already_registered`, `needs_a_person`, `unknown_reason`), Unavailable (`rules_failed`).
+    """
+    use.alone(f"birth/{child}")
+    birth = read_birth(use, child)
+    official = returned_by(use)
+    if birth.status != "UNNAMED":
+        raise CallerError("the birth is registered, or there is nobody to name", code="already_registered")
+    judged = judge(deciding, use, birth, name)
+    try:
+        ruling = returned(deciding, use, birth, reasons, look, official)
+    except KeyError as error:
+        raise CallerError("a return for a reason that there is not", code="unknown_reason") from error
+    return str(deciding.record(use, judged, ruling).id)
 
 
 def _defects(status: str, paternity: Paternity) -> tuple[Defect, ...]:
@@ -231,26 +245,3 @@ def _notes(child: Person, notice: dict[str, Json], paternity: Paternity) -> tupl
     if paternity.status == "NOT_NEEDED" and claimed not in (None, child.father):
         return (Defect("another_father_named", "the notice names another man than the mother's husband"),)
     return ()
-
-
-def _name_defects(
-    child: Person, given_names: str, family_name: str, parents: Sequence[Person]
-) -> list[Defect]:
-    """EE: at most three given names, a parent's family name (NS §§ 3, 5). VN: a parent's family name (BLDS 2015, Điều 26)."""
-    found = []
-    if not is_name(given_names):
-        found.append(Defect("not_a_name", "given names are made of letters", "/given_names"))
-    elif child.country == "EE" and len(given_names.replace("-", " ").split()) > 3:
-        found.append(Defect("too_many_names", "at most three given names", "/given_names"))
-    if not is_name(family_name):
-        found.append(Defect("not_a_name", "a family name is made of letters", "/family_name"))
-    elif _stem(family_name) not in {_stem(p.family_name) for p in parents if p.family_name}:
-        found.append(Defect("not_a_parents_name", "the family name of a parent", "/family_name"))
-    return found
-
-
-def _stem(name: str) -> str:
-    """Ivanov and Ivanova are one name."""
-    return (
-        folded(name).removesuffix("a") if folded(name).endswith(("va", "na", "ova", "ina")) else folded(name)
-    )

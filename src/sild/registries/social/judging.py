@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from sild.decisions import OutcomeItem, Reason, Secret
-from sild.registries.deciding import Judged, KnownFact, Ruling, situation_of
+from sild.decisions import OutcomeItem, Secret
+from sild.registries.deciding import Judged, KnownFact, Ruling, reason_of, situation_of
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.social import ledger
@@ -20,31 +20,15 @@ __all__ = ["PACKAGES", "facts_of", "grant_ruling", "offer_ruling", "outputs_of",
 PACKAGES: dict[Country, str] = {"EE": "ee-family-benefits", "VN": "vn-birth-benefits"}
 FAMILY = "families/family"
 ALGORITHM = "family-benefits"
+PACK = "social"
 
-HELD: Mapping[str, Mapping[str, str]] = {
-    "foreign": {
-        "et": "Perel on seos teise riigiga. Ametnik selgitab, kumb riik hüvitisi maksab.",
-        "vi": "Gia đình có liên hệ với nước khác. Cán bộ sẽ xác định nước nào chi trả trợ cấp.",
-        "en": "The family has to do with another country. An official finds out which country pays.",
-    },
-    "protection_order": {
-        "et": "Pereliikme kaitseks vaatab pakkumise üle ametnik.",
-        "vi": "Để bảo vệ một thành viên gia đình, cán bộ sẽ xem xét đề nghị này.",
-        "en": "To protect a member of the family an official looks at this offer.",
-    },
-    "death": {
-        "et": "Pereliikme surma tõttu vaatab pakkumise üle ametnik.",
-        "vi": "Do một thành viên gia đình qua đời, cán bộ sẽ xem xét đề nghị này.",
-        "en": "Because a member of the family has died, an official looks at this offer.",
-    },
-}
 HELD_BY: Mapping[str, str] = {
     "foreign_parent": "foreign",
     "lives_abroad": "foreign",
     "foreign_income": "foreign",
     "parent_death": "death",
 }
-"""Reason of an offer that is held -> its words; all others are protection."""
+"""Reason of an offer that is held -> its words in the pack; all others are protection."""
 
 
 def facts_of(use: Use, household: Household, system: str) -> tuple[KnownFact, ...]:
@@ -120,13 +104,8 @@ def _rendered(item: Item, roles: Mapping[str, str | None]) -> dict[str, Any]:
 def offer_ruling(offer: Offer, held: str | None) -> Ruling:
     """held: why people look at it first."""
     country: Country = "VN" if offer.country == "VN" else "EE"
-    words = HELD[HELD_BY.get(held or "", "protection_order")]
-    why = Reason(
-        code=held or "",
-        article=ground(country),
-        text={language: Secret(secret=text) for language, text in words.items()},
-        origin="trace",
-    )
+    words = HELD_BY.get(held or "", "protection_order")
+    why = (reason_of(PACK, held, ground(country), words=words),) if held else ()
     return Ruling(
         country=country,
         effect="hold" if held else "offer",
@@ -136,7 +115,7 @@ def offer_ruling(offer: Offer, held: str | None) -> Ruling:
         purpose="family benefits after a birth",
         subjects=_subjects(offer),
         outcome="family_benefits.offer",
-        reasons=(why,) if held else (),
+        reasons=why,
         supersedes=offer.decision,
     )
 
