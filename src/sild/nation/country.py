@@ -38,6 +38,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("portal", "population"): (
         *COMMON,
         *OWN_DATA,
+        *DECISIONS,
         "GET /persons/*",
         "GET /persons/*/children",
         "GET /persons/*/parents",
@@ -46,6 +47,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /births/*",
         "POST /births/*/paternity",
         "POST /births/*/registration",
+        "POST /births/*/return",
         "POST /unknown-persons",
     ),
     ("portal", "residence"): (

@@ -45,6 +45,7 @@ from sild.nation.founding import (
 from sild.nation.layout import Layout, Ports, Secrets, ServerPorts, free_ports
 from sild.nation.plan import DEMO, MemberPlan, NationPlan, SystemPlan
 from sild.nation.server_process import write_settings
+from sild.pki import Certificate, CertificateProfile
 from sild.registries import PopulationRegister, population_app
 from sild.security_server import PeerRoute, SecurityServer, SecurityServerSettings
 from sild.trust_services import TrustOptions, TrustServices
@@ -258,20 +259,15 @@ class Nation:
         from sild.decisions import TimeStampClient
         from sild.nation.people import find_test_people  # late: a nation of one register does without
         from sild.nation.systems import Systems
-        from sild.pki import CertificateProfile
 
-        trust = self.trust
         self.systems = Systems(
             self.plan,
             self._open,
             self._client_url,
             self._run,
             self._watch,
-            certify=lambda request: (
-                trust.issue(request, CertificateProfile.SIGN, actor="founding"),
-                trust.ca_certificate,
-            ),
-            stamp=TimeStampClient([f"{self.trust_url}/tsa"], [trust.tsa_certificate], fetch),
+            certify=self._certify,
+            stamp=TimeStampClient([f"{self.trust_url}/tsa"], [self.trust.tsa_certificate], fetch),
         )
         self.people = await asyncio.to_thread(find_test_people, self.plan.people, self.plan.about)
         await self.systems.open(self.register, self._population, self.layout.system, self._clock, self.people)
@@ -373,12 +369,18 @@ class Nation:
     def _server_ports(self, member: MemberPlan) -> ServerPorts:
         return self.ports.provider if member is self.plan.provider else self.ports.consumer
 
+    def _certify(self, request: bytes) -> Sequence[Certificate]:
+        """Of a body's seal, from the nation's own authority."""
+        issued = self.trust.issue(request, CertificateProfile.SIGN, actor="founding")
+        return issued, self.trust.ca_certificate
+
     async def _start_register(self) -> str:
         self.register = PopulationRegister.open(
             self.layout.register,
             system=f"/{self.plan.subsystem_id(self.plan.provider).encode()}",
             people=self.plan.people,
             zone=ZoneInfo(self.plan.profile.zone),
+            certify=self._certify,
         )
         self._open.callback(self.register.close)
         self._population = population_app(self.register)

@@ -18,6 +18,7 @@ CONTESTED: Mapping[str, tuple[str, BodyKind]] = {
     "social": ("70000004", "social"),
     "insurance": ("70000003", "insurance"),
     "education": ("70000005", "municipality"),
+    "population": ("70000002", "population"),
 }
 """Bodies whose decisions officials answer contests of: their member codes, and what they are."""
 DESKS: Mapping[str, Words] = {
@@ -95,6 +96,7 @@ GOOD_FOR: Mapping[str, str] = {
     "social_contest_official": "answers contests of family benefits; had no part in any",
     "insurance_contest_official": "answers contests of health insurance",
     "education_contest_official": "answers contests of kindergarten places",
+    "population_contest_official": "answers contests of registrations of births",
 }
 
 

@@ -59,7 +59,7 @@ log = get_logger("nation")
 
 DEMAND = "kindergarten-demand"
 ASKED = ("population", "residence", "insurance", "social", "education")
-DECIDING = ("social", "insurance", "education")
+DECIDING = ("population", "social", "insurance", "education")
 
 CARD = {"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"}
 
