@@ -111,7 +111,7 @@ SERVICE = parse_service(
             }
         ],
         "outputs": [{"id": "permit.out", "title": text("Permit")}],
-        "channels": [{"id": "permit.portal", "kind": "portal"}],
+        "channels": [{"id": "permit.portal", "kind": "portal"}, {"id": "permit.assisted", "kind": "assisted"}],
         "clocks": [
             {
                 "id": "permit.clock",

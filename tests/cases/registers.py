@@ -30,6 +30,7 @@ class Call:
     basis: str | None
     acting: str
     message_id: str
+    represented: str | None = None
 
 
 @dataclass
@@ -62,9 +63,10 @@ class Registers:
         basis,
         acting,
         message_id,
+        represented=None,
     ):
         name = next(name for name, address in REGISTERS.items() if address == service)
-        call = Call(name, method, path, json.loads(json.dumps(body)), case, basis, acting, message_id)
+        call = Call(name, method, path, json.loads(json.dumps(body)), case, basis, acting, message_id, represented)
         self.calls.append(call)
         trouble = self.trouble.get(name)
         if trouble == "down":

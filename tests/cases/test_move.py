@@ -13,6 +13,7 @@ from sild.errors import CallerError
 
 from .movers import MovingVillage, clerk
 from .village import citizen
+from .world import SHOWN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -399,12 +400,20 @@ async def test_a_clerk_acts_on_a_mandate_for_this_once(village):
     home, (owner,) = await village.dwelling_of(1, but=[person.code])
     at_the_counter = clerk()
     mandate = await village.cases.record_mandate(
-        at_the_counter, f"EE{person.code}", "move", "Signed on paper, card seen"
+        at_the_counter, f"EE{person.code}", "move", "Signed on paper, card seen", identified=SHOWN
     )
     acting = replace(at_the_counter, representee=f"EE{person.code}", mandate_id=mandate)
     case = await village.sent(acting, home, [person.code])
     taken = village.cases._parts.read(case).last("SEND")
     assert (taken.person, taken.acting_for) == ("48806260018", person.code)
+    said = [
+        headers
+        for _register, _method, _path, headers in village.wire.heard
+        if headers.get("X-Road-UserId") == "EE48806260018"
+    ]
+    assert {
+        headers.get("X-Road-Represented-Party") for headers in said if headers["X-Road-Issue"] == case
+    } == {f"EE{person.code}"}
     await village.act(case, "CONSENT", citizen(owner))
     await village.decided(case)
     assert (await village.home(person.code))["dwelling"] == home
@@ -420,7 +429,7 @@ async def test_every_defect_of_a_notice_at_once(village):
     case = await village.searched(mari, home)
     far = village.today() + timedelta(days=31)
     notice = village.notice(f"dwelling:{home}", [person.code], valid_from=far)
-    for basis, more in (("owner", ("basis", "not_an_owner")), ("lease", ("document", "missing"))):
+    for basis, more in (("owner", ("basis", "not_an_owner")), ("lease", ("lease", "lease_missing"))):
         with pytest.raises(Refused) as refused:
             await village.act(case, "SEND", mari, {**notice, "basis": [basis]})
         assert [(one.field, one.reason) for one in refused.value.defects] == [

@@ -10,6 +10,7 @@ from sild.cases import Refused
 
 from .movers import MovingVillage, clerk
 from .village import citizen
+from .world import SHOWN
 
 
 async def test_viet_nam_takes_it_anywhere_in_the_province(tmp_path):
@@ -30,7 +31,7 @@ async def test_viet_nam_takes_it_anywhere_in_the_province(tmp_path):
         for place, taken in ((far, False), (neighbour, True)):
             counter = replace(clerk(f"residence@{place}"), person="VN001190012345")
             mandate = await village.cases.record_mandate(
-                counter, f"VN{person.code}", "move", "At the counter"
+                counter, f"VN{person.code}", "move", "At the counter", identified=SHOWN
             )
             acting = replace(counter, representee=f"VN{person.code}", mandate_id=mandate)
             case = await village.searched(acting, home)

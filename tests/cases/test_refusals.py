@@ -10,7 +10,7 @@ import pytest
 
 from sild.cases import Actor, Refused
 
-from .world import CLERK, GIVEN, JUHAN, MARI, OFFICIAL, STRANGER, SUPERVISOR
+from .world import GIVEN, JUHAN, MARI, OFFICIAL, STRANGER, SUPERVISOR
 
 
 async def refused(doing) -> Refused:
@@ -166,29 +166,3 @@ async def test_a_look_at_a_person_cites_a_live_case(world):
     oversight = Actor(person="EE1", roles=frozenset({"oversight"}))
     seen = [sight for sight in await world.cases.sightings(oversight) if sight.code == "no_live_case"]
     assert [sight.about for sight in seen] == ["38001085718", "38001085718", "38001085718", "39901012239"]
-
-
-async def test_a_clerk_acts_on_a_mandate_for_this_once(world):
-    assert (
-        await refused(world.cases.record_mandate(MARI, "EE38001085718", "permit", "said so"))
-    ).code == "not_yours"
-    mandate = await world.cases.record_mandate(CLERK, "EE38001085718", "permit", "passport K123, asked aloud")
-    helping = replace(CLERK, representee="EE38001085718", mandate_id=mandate)
-    case = await world.open(helping)
-    assert (await world.act(case, "SEND", helping, GIVEN)).status == "SENT"
-    assert (await world.cases.view(case, MARI)).role == "owner"
-    assert (await refused(world.open(helping))).code == "mandate_ended"  # it was for that case
-    forged = replace(helping, mandate_id="assist-forged")
-    assert (await refused(world.act(case, "COSIGN", forged))).code == "mandate_ended"
-    another = replace(helping, person="EE49001010005")
-    assert (await refused(world.act(case, "COSIGN", another))).code == "mandate_ended"
-    await world.cases.end_mandate(mandate, MARI)
-    assert (await refused(world.act(case, "COSIGN", helping))).code == "mandate_ended"
-
-
-async def test_a_clerks_mandate_ends_with_the_day(world):
-    mandate = await world.cases.record_mandate(CLERK, "EE38001085718", "permit", "in person")
-    helping = replace(CLERK, representee="EE38001085718", mandate_id=mandate)
-    case = await world.open(helping)
-    world.later(hours=9)
-    assert (await refused(world.act(case, "SEND", helping, GIVEN))).code == "mandate_ended"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from registries.families import couple
 from registries.notices import bundle
-from sild.cases import Actor, AskWhy, CaseSystem, ExchangeAnswer, OfflineConflict
+from sild.cases import Actor, AskWhy, Assisted, CaseSystem, ExchangeAnswer, OfflineConflict
 from sild.cases.birth import Birth
 from sild.errors import CallerError, Unavailable
 from sild.events import Dispatcher
@@ -139,6 +139,7 @@ class Wire:
         basis,
         acting,
         message_id,
+        represented=None,
     ):
         """`sild.cases.Exchange`."""
         name = next(name for name, address in REGISTERS.items() if address == service)
@@ -148,6 +149,7 @@ class Wire:
             "X-Road-UserId": acting,
             "X-Road-Issue": case,
             "Sild-Legal-Basis": basis,
+            "X-Road-Represented-Party": represented,
         }
         headers = {name: value for name, value in headers.items() if value is not None}
         status, read = await self.send(
@@ -256,7 +258,7 @@ class Village:
                 self.workers[name] = made.worker(Asks(self.wire, name))
 
     def processes(self):
-        return [Birth(self.packs), AskWhy(), OfflineConflict()]
+        return [Birth(self.packs), AskWhy(), Assisted(self.packs), OfflineConflict()]
 
     def clock(self):
         return self.now

@@ -7,7 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from sild.cases import Actor, AskWhy, Assistance, CaseSystem, OfflineConflict, load_packs
+from sild.cases import (
+    Actor,
+    AskWhy,
+    Assistance,
+    Assisted,
+    CaseSystem,
+    Identified,
+    OfflineConflict,
+    load_packs,
+)
 
 from .permit import FORM, RETURN, SERVICE, Permit
 from .registers import REGISTERS, Registers
@@ -25,6 +34,7 @@ OFFICIAL = Actor(
 )
 SUPERVISOR = replace(OFFICIAL, person="EE37001010001", roles=frozenset({"official", "supervisor"}))
 CLERK = Actor(person="EE48806260018", acr="high", posture="managed", roles=frozenset({"clerk"}))
+SHOWN = Identified("counter", "passport", "K1234567")
 GIVEN = {"colour": ["red"], "note": ["by the lake"]}
 
 
@@ -56,6 +66,8 @@ class World:
             education=[],
         )
         self.registers.answers["population", "GET", "/persons/36805280109/relations"] = {"items": []}
+        for code in ("38001085718", "47101010033"):
+            self.registers.answers["population", "GET", f"/persons/{code}"] = {"full_name": "Mari Maasikas"}
         self.registers.answers["residence", "POST", "/permits"] = {"permit": "P-1"}
         self.registers.answers["population", "POST", "/nags"] = {}
         self.mandates = Mandates()
@@ -88,7 +100,7 @@ class World:
             system=SYSTEM,
             exchange=self.registers,
             packs=self.packs,
-            processes=[Permit(), AskWhy(), Assistance(), OfflineConflict()],
+            processes=[Permit(), AskWhy(), Assistance(), Assisted(self.packs), OfflineConflict()],
             registers=REGISTERS,
             mandates=self.mandates,
             clock=self.clock,

@@ -10,7 +10,8 @@ are asked over the exchange alone, each message with case, ground and person act
 
 process.py  what a process is          acting.py   one action, check by check      showing.py   what people see
 system.py   the door's class           working.py  jobs                            store.py     all of a case in the database
-calls.py, exchange.py, ledger.py       other bodies, and what was asked of them    tracker.py, publication.py, offline.py, assisted.py
+calls.py, exchange.py, ledger.py       other bodies, and what was asked of them    tracker.py, publication.py, offline.py
+assisted.py, helping.py      a clerk acts for a person            files.py, media.py    files of people
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from __future__ import annotations
 from sild.cases.actor import AUTOMATIC, STATE, Actor
 from sild.cases.ask_why import AskWhy
 from sild.cases.assistance import ASSISTANCE_OFFICE, Assistance
+from sild.cases.assisted import DOCUMENTS, WAYS, Identified
+from sild.cases.assisted_mandate import Assisted
 from sild.cases.case import Case, Party, Taken
 from sild.cases.contest import Contest
 from sild.cases.decision_words import DecisionLine, worded, written
@@ -49,6 +52,8 @@ from sild.cases.system import CaseSystem
 from sild.cases.tracker import BodyUsage, TrackerEntry, TrackerUsage
 from sild.cases.views import (
     Acted,
+    AssistedView,
+    CaseFile,
     CaseLine,
     CaseView,
     ClockView,
@@ -70,15 +75,20 @@ from sild.cases.views import (
 __all__ = [
     "ASSISTANCE_OFFICE",
     "AUTOMATIC",
+    "DOCUMENTS",
     "OPENED",
     "STATE",
+    "WAYS",
     "Acted",
     "Actor",
     "AskWhy",
     "Asking",
     "Assistance",
+    "Assisted",
+    "AssistedView",
     "BodyUsage",
     "Case",
+    "CaseFile",
     "CaseLine",
     "CaseSystem",
     "CaseView",
@@ -99,6 +109,7 @@ __all__ = [
     "Given",
     "HeldModel",
     "Home",
+    "Identified",
     "Job",
     "JobFunction",
     "LiveProof",

@@ -1,6 +1,7 @@
 """One action: may this person do it, here, now; is it complete; then one transaction. The checks stand in this order.
 
-(1) the case is theirs  (2) this form was sent before  (3) the action is theirs  (4) device and level  (5) the mandate stands
+(1) the case is theirs  (2) this form was sent before  (3) the action is theirs, and theirs to say themselves if need be
+(4) device and level  (5) the mandate stands
 (6) the status allows it  (7) every defect of what was given  (8) conflict of interest, second return  (9) written, unless
 somebody acted meanwhile: then again from (6).
 """
@@ -16,9 +17,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete
 
-from sild.cases.actor import Actor, reaches
-from sild.cases.assisted import ASSIST
-from sild.cases.case import Case, Party, Taken
+from sild.cases.actor import STATE, Actor, reaches
+from sild.cases.case import Case, Party
 from sild.cases.codes import with_country
 from sild.cases.ledger import Sighting
 from sild.cases.parts import Parts
@@ -27,12 +27,12 @@ from sild.cases.refusals import Refused
 from sild.cases.store import Changed, derived_id
 from sild.cases.tables import drafts
 from sild.cases.views import Acted
+from sild.cases.waiting import STAFF, is_possible, waits_for_a_clerk
 from sild.catalogue import read_answers
 
 __all__ = ["Acting"]
 
 Submitted = Mapping[str, Sequence[str]]
-STAFF = ("official", "supervisor")
 TRIES = 10
 
 TAKE = Rule("TAKE", by=STAFF)
@@ -74,7 +74,7 @@ class Acting:
             opened = parts.store.open(
                 connection, service_id, whole, actor, me.role, parts.clock(), case_id=case_id
             )
-            self._bind(connection, actor, case_id)
+            self._bind(connection, actor, opened)
             return opened.id
 
         opened = await asyncio.to_thread(parts.store.write, write)
@@ -83,16 +83,18 @@ class Acting:
 
     async def act(self, case_id: str, action: str, actor: Actor, given: Submitted, *, key: str) -> Acted:
         parts = self._parts
-        case, roles = await asyncio.to_thread(parts.case_for, case_id, actor)  # (1)
+        case, roles = await asyncio.to_thread(parts.case_for, case_id, actor, acts=True)  # (1)
         fingerprint = _fingerprint(case_id, action, given)
         before = await asyncio.to_thread(self._done_before, actor, key, fingerprint)  # (2)
         if before is not None:
-            return Acted(before.case, case.status, before.action, before.seq, again=True)
+            return _acted(case, before.action, before.seq, again=True)
         process = parts.processes[case.service]
         rule = process.rule(action) or ENGINE_RULES.get(action)
         role = next((role for role in roles if rule is not None and role in rule.by), None)  # (3)
         if rule is None or role is None:
             raise Refused("this is not for you to do", code="not_yours")
+        if rule.in_person and actor.is_assisting:
+            raise Refused("nobody says this for another", code="only_in_person")
         self._ensure_device(actor, rule)  # (4)
         await self._ensure_mandate(actor, case.service, case_id)  # (5)
         for _ in range(TRIES):
@@ -105,13 +107,19 @@ class Acting:
                 )  # (9)
             except Changed:
                 repeated = await asyncio.to_thread(self._done_before, actor, key, fingerprint)
-                case, roles = await asyncio.to_thread(parts.case_for, case_id, actor)
+                case, roles = await asyncio.to_thread(parts.case_for, case_id, actor, acts=True)
                 if repeated is not None:
-                    return Acted(case_id, case.status, action, repeated.seq, again=True)
+                    return _acted(case, action, repeated.seq, again=True)
                 continue
             parts.jobs.wake()
-            return Acted(case_id, after.status, action, after.seq)
+            return _acted(after, action, after.seq)
         raise Refused("the case changes too fast; try again", code="too_late")
+
+    async def ensure_may_write(self, case_id: str, actor: Actor) -> None:
+        """The case is theirs, the device may write, the mandate stands. Raises Refused."""
+        case, _ = await asyncio.to_thread(self._parts.case_for, case_id, actor)
+        self._ensure_device(actor, Rule("WRITE", by=()))
+        await self._ensure_mandate(actor, case.service, case_id)
 
     def _done_before(self, actor: Actor, key: str, fingerprint: str) -> Row[Any] | None:
         with self._parts.store.reading() as connection:
@@ -128,7 +136,7 @@ class Acting:
         if actor.representee is None:
             return
         parts = self._parts
-        if actor.mandate_id is not None and actor.mandate_id.startswith(ASSIST):
+        if actor.is_assisting:
 
             def stands() -> bool:
                 with parts.store.reading() as connection:
@@ -159,11 +167,15 @@ class Acting:
                 if any(field.options_from for field in screen.fields()):
                     options = await process.options(case, screen, actor, asking)
                 allowed = {name: [value for value, _ in pairs] for name, pairs in options.items()}
-                answers = read_answers(screen, given, allowed)
+                files = await asyncio.to_thread(parts.files.given, case.id, screen, actor.acting_for, given)
+                answers = read_answers(screen, given, allowed, files)
                 _ensure_known(asking.failures, bool(answers.defects))
                 if answers.defects:
                     raise Refused("not everything is right yet", code="defects", defects=answers.defects)
-                values = answers.values
+                values = {
+                    name: files[name][value].as_json() if name in files else value
+                    for name, value in answers.values.items()
+                }
         checked: Given = await process.check(case, rule, values, actor, asking)
         if checked.defects:
             raise Refused("not everything is right yet", code="defects", defects=checked.defects)
@@ -183,14 +195,16 @@ class Acting:
                 )
 
     async def _ensure_no_conflict(self, case: Case, process: Process, role: str, actor: Actor) -> None:
-        """Nobody decides about themselves or their kin (HMS § 10). A hit gives the case back to the office, without them."""
+        """Nobody decides about themselves or their kin. A hit gives the case back to the office, without them."""
         parts = self._parts
         asking = parts.asking(case.id, actor, role)
         answer = await asking.get(
-            "population", f"/persons/{actor.person}/relations", basis=process.conflict_basis
+            "population", f"/persons/{actor.person}/relations", basis=parts.profile.ground("conflict")
         )
         _ensure_known(asking.failures, True)
         kin = {actor.person}
+        if any(taken.person == actor.person != taken.acting_for for taken in case.actions):
+            kin |= {party.person for party in case.parties}  # who helped somebody to ask does not answer
         if answer is not None and isinstance(answer.json, dict):
             kin |= {str(relation.get("code")) for relation in answer.json.get("items", ())}
         if not any(party.person in kin for party in case.parties):
@@ -227,9 +241,15 @@ class Acting:
         def write(connection: Connection) -> Case:
             after = parts.store.act(connection, case, rule.name, data, actor, role, parts.clock())
             parts.store.remember(connection, actor.person, key, fingerprint, case.id, rule.name, case.seq + 1)
-            self._bind(connection, actor, case.id)
+            self._bind(connection, actor, case)
+            if actor.is_assisting and not waits_for_a_clerk(
+                parts.processes[case.service], after, actor.acting_for
+            ):
+                parts.assisted.close(connection, str(actor.mandate_id), "SENT", STATE, parts.clock())
             if rule.screen is not None:
                 screen = parts.screen(rule.screen)
+                if not screen.action(rule.name).without_answers:
+                    parts.files.sent(connection, case.id, screen, actor.acting_for, given, case.seq + 1)
                 parts.seen.acted(connection, case.id, case.seq + 1, screen, actor.acting_for, given)
                 connection.execute(
                     delete(drafts).where(
@@ -242,24 +262,19 @@ class Acting:
 
         return parts.store.write(write)
 
-    def _bind(self, connection: Connection, actor: Actor, case_id: str) -> None:
-        if actor.mandate_id is not None and actor.mandate_id.startswith(ASSIST):
-            self._parts.assisted.bind(connection, actor, case_id)
+    def _bind(self, connection: Connection, actor: Actor, case: Case) -> None:
+        if actor.is_assisting:
+            self._parts.assisted.bind(connection, actor, case, self._parts.clock())
+
+
+def _acted(case: Case, action: str, seq: int, *, again: bool = False) -> Acted:
+    return Acted(case.id, case.status, action, seq, again, case.service, case.number)
 
 
 def _ensure_open(case: Case, process: Process, rule: Rule, actor: Actor) -> None:
-    done = [taken for taken in case.all(rule.name) if rule.once == "case" or _same(taken, actor)]
-    if rule.once is not None and done:
-        raise Refused("this was done already", code="already_done")
-    if case.status in process.closed:
-        raise Refused("the case is closed", code="case_closed")
-    if rule.when and case.status not in rule.when:
-        code = "already_done" if case.has(rule.name) else "too_late"
+    code = is_possible(process, case, rule, actor.acting_for)
+    if code is not None:
         raise Refused(f"not when the case is {case.status}", code=code)
-
-
-def _same(taken: Taken, actor: Actor) -> bool:
-    return taken.acting_for == actor.acting_for
 
 
 def _ensure_known(failures: Mapping[str, str], needed: bool) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["AUTOMATIC", "STATE", "Acr", "Actor", "reaches"]
+__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "reaches"]
 
 Acr = Literal["low", "substantial", "high"]
 _LEVELS = ("low", "substantial", "high")
 
+ASSIST = "assist-"
+"""How the id of a clerk's one-off mandate begins."""
 AUTOMATIC = "automatic"
 """The person acting when nobody does: a rule, or another body's event."""
 
@@ -37,6 +39,11 @@ class Actor:
     def acting_for(self) -> str:
         """Whose case it is: the representee's, or their own."""
         return self.representee or self.person
+
+    @property
+    def is_assisting(self) -> bool:
+        """A clerk, on a mandate for one case."""
+        return self.mandate_id is not None and self.mandate_id.startswith(ASSIST)
 
     @property
     def is_staff(self) -> bool:

@@ -1,4 +1,4 @@
-"""Cases that nobody asks for and no event begins: the calendar opens them, each once."""
+"""What the calendar does: cases that nobody asks for and no event begins are opened, each once; files nobody sent expire."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Calendar:
             try:
                 if await asyncio.to_thread(self.open_due):
                     self._parts.jobs.wake()
+                await asyncio.to_thread(self._parts.files.expire, self._parts.clock())
             except PlatformError as error:
                 log.refusal("cases.calendar_failed", error)
             await asyncio.sleep(PAUSE)

@@ -64,15 +64,19 @@ class Calls:
         basis: str | None,
         acting: str,
         role: str,
+        acting_for: str | None = None,
         cause: tuple[str, ...] | None = None,
         patience: float = PATIENCE,
     ) -> ExchangeAnswer:
-        """cause: what makes the message's id; None: a look of its own. Raises as `Exchange.call`; Unavailable after `patience`."""
+        """acting_for: whose word it is, when somebody else says it.  cause: what makes the message's id; None: a look of its own. Raises as `Exchange.call`; Unavailable after `patience`."""
         address = self.address(service)
         user = acting if acting == AUTOMATIC else with_country(acting, self.profile.country)
+        whose = None
+        if acting_for not in (None, acting):
+            whose = with_country(str(acting_for), self.profile.country)
         message_id = message_id_of(self._system, *cause) if cause else new_message_id(self._system)
         sent = SentMessage(
-            message_id, case, address, method, path, basis or "", user, role, self.clock(), None, None
+            message_id, case, address, method, path, basis or "", user, role, self.clock(), None, None, whose
         )
         position = await asyncio.to_thread(self._ledger.sent, sent)
         outcome = "failed"
@@ -88,6 +92,7 @@ class Calls:
                     basis=basis,
                     acting=user,
                     message_id=message_id,
+                    represented=whose,
                 )
             outcome = "done"
             return answer
@@ -109,11 +114,14 @@ class PeopleAsking:
 
     patience = PATIENCE
 
-    def __init__(self, calls: Calls, case: str | None, acting: str, role: str) -> None:
+    def __init__(
+        self, calls: Calls, case: str | None, acting: str, role: str, acting_for: str | None = None
+    ) -> None:
         self._calls = calls
         self._case = case
         self._acting = acting
         self._role = role
+        self._acting_for = acting_for
         self._failed: dict[str, str] = {}
         self.profile = calls.profile
         self.now: datetime = calls.clock()
@@ -131,6 +139,7 @@ class PeopleAsking:
                 basis=basis,
                 acting=self._acting,
                 role=self._role,
+                acting_for=self._acting_for,
                 patience=self.patience,
             )
         except CallerError as refusal:

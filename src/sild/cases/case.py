@@ -25,7 +25,7 @@ class Party:
 class Taken:
     """One accepted action. seq: its place in the case, from 1.  person: who acted (a code as in `Party`), or `automatic`.  role: as what.
 
-    acting_for: whose act it is, when the person had a mandate.  data: JSON, as the process checked it.
+    acting_for: whose act it is, when the person had a mandate, and which.  data: JSON, as the process checked it.
     """
 
     seq: int
@@ -35,6 +35,7 @@ class Taken:
     role: str
     acting_for: str
     data: Mapping[str, Any]
+    mandate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,15 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from sild.adapter import AsyncXRoadClient, CallContext, ClientId, ServiceError, ServiceId, XRoadFault
+from sild.adapter import (
+    AsyncXRoadClient,
+    CallContext,
+    ClientId,
+    RepresentedParty,
+    ServiceError,
+    ServiceId,
+    XRoadFault,
+)
 from sild.adapter.options import RestOptions
 from sild.cases.process import ExchangeAnswer
 from sild.errors import CallerError, Unavailable
@@ -34,8 +42,10 @@ class Exchange(Protocol):
         basis: str | None,
         acting: str,
         message_id: str,
+        represented: str | None = None,
     ) -> ExchangeAnswer:
         """service: `GOV/70000002/population`.  path: with its query.  body: what json.dumps takes, or None.  acting: with country.
+        represented: whose word it is, with country, when the person acting says it for them (X-Road-Represented-Party).
 
         Raises CallerError with the code of the service's problem (detail `status`), PeerError, TrustError, Unavailable.
         """
@@ -60,6 +70,7 @@ class XRoadExchange:
         basis: str | None,
         acting: str,
         message_id: str,
+        represented: str | None = None,
     ) -> ExchangeAnswer:
         instance = self._client.client.instance_identifier
         member_class, member, subsystem, *code = service.split("/")
@@ -67,7 +78,11 @@ class XRoadExchange:
         parts = urlsplit(path)
         options: RestOptions = {
             "params": parse_qsl(parts.query, keep_blank_values=True),
-            "context": CallContext(user_id=acting, issue=case),
+            "context": CallContext(
+                user_id=acting,
+                issue=case,
+                represented_party=None if represented is None else RepresentedParty(None, represented),
+            ),
             "headers": {BASIS_HEADER: basis} if basis is not None else {},
             "query_id": message_id,
             "idempotent": True,  # registers keep their answers by message id

@@ -19,7 +19,7 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """One call. acting: with the country, or `automatic`.  role: as what they acted.  outcome: None: no answer was heard."""
+    """One call. acting: with the country, or `automatic`.  role: as what they acted.  outcome: None: no answer was heard.  acting_for: whose word it was, if not their own."""
 
     message_id: str
     case: str | None
@@ -32,6 +32,7 @@ class SentMessage:
     sent_at: datetime
     answered_at: datetime | None
     outcome: str | None
+    acting_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

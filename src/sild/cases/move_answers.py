@@ -80,8 +80,8 @@ async def check_notice(
         defects.append(Defect("valid_from", "duty_is_over"))
     if kind == "dwelling" and basis is None:
         defects.append(Defect("basis", "missing"))
-    if basis == "lease" and not values.get("document"):
-        defects.append(Defect("document", "missing"))
+    if basis == "lease" and not values.get("document") and not values.get("lease"):
+        defects.append(Defect("lease", "lease_missing"))
     if basis == "owner" and not await _owns(place_id, (actor.acting_for, *values["people"]), asking, grounds):
         defects.append(Defect("basis", "not_an_owner"))
     if not _is_receivable(place, actor, asking):
@@ -94,6 +94,7 @@ async def check_notice(
         "duty_until": duty_until.isoformat(),
         "basis": basis,
         "document": values.get("document") if basis == "lease" else None,
+        "lease": values.get("lease") if basis == "lease" else None,
     }
     return Given(given, tuple(defects))
 

@@ -87,6 +87,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The notice as it stands. people: codes as cases write them.  basis: `owner`, `lease`, `consent`, or none is needed.
+    document: number of a lease; lease: it as a file.  sender: who sent it, if not the resident themselves.
 
     sent_on: when it was first sent, whatever was mended since; a valid receipt is something else (`ACCEPT`).
     """
@@ -99,6 +100,8 @@ class Sent:
     duty_until: date
     basis: str | None
     document: str | None
+    lease: Mapping[str, Any] | None
+    sender: str
 
     def is_of(self, other: Sent) -> bool:
         """Whether who answered to the one has answered to the other."""
@@ -158,6 +161,8 @@ def _sent(case: Case, taken: Taken) -> Sent:
         duty_until=date.fromisoformat(data["duty_until"]),
         basis=data["basis"],
         document=data["document"],
+        lease=data.get("lease"),
+        sender=taken.person,
     )
 
 

@@ -103,7 +103,8 @@ class MoveJobs:
                     "GET",
                     path,
                     basis=self._grounds.household,
-                    acting=_acting(work),
+                    acting=now.sender,  # a machine is told no sealed address, and could not tell why
+                    acting_for=now.resident,
                 )
                 sealed = sealed or answer.json["level"] == "sealed"
                 before = before or (answer.json.get("division") or {}).get("code")
@@ -170,7 +171,8 @@ class MoveJobs:
                 "/unknown-persons",
                 body,
                 basis=self._grounds.household,
-                acting=now.resident,
+                acting=now.sender,
+                acting_for=now.resident,
             )
             opened.append({**absent, "case": answer.json["id"]})
         await act(work, "opened", "REFER", {"opened": opened})
@@ -265,7 +267,13 @@ class MoveJobs:
             path = f"/persons/{bare(code)}/residence?on={now.valid_from.isoformat()}"
             home = (
                 await work.call(
-                    f"home/{code}", RESIDENCE, "GET", path, basis=self._grounds.household, acting=now.resident
+                    f"home/{code}",
+                    RESIDENCE,
+                    "GET",
+                    path,
+                    basis=self._grounds.household,
+                    acting=now.sender,
+                    acting_for=now.resident,
                 )
             ).json
             at = {"dwelling": home.get("dwelling"), "division": (home.get("division") or {}).get("code")}
@@ -286,15 +294,14 @@ def _sent_in(work: Work) -> tuple[Case, Sent]:
     return work.case, now
 
 
-def _acting(work: Work) -> str:
-    """The resident: a machine is told no address of somebody protected, and could not tell it from a sealed one."""
-    return _sent_in(work)[1].resident
-
-
 def _absent(refusal: CallerError, register: str, code: str) -> list[dict[str, str]]:
     if refusal.code != "unknown_person":
         raise refusal
     return [{"register": register.rpartition("/")[2], "person": code}]
+
+
+def _digest(now: Sent) -> str:
+    return str(now.lease["sha256"]) if now.lease is not None else ""
 
 
 def _entry(case: Case, now: Sent) -> dict[str, Any]:
@@ -320,7 +327,7 @@ def _entry(case: Case, now: Sent) -> dict[str, Any]:
         ]
         settled = case.given("SETTLE").get("document")
         if now.basis == "lease" and not questions.own:
-            body["consent"] = {"kind": "lease", "document": now.document}
+            body["consent"] = {"kind": "lease", "document": now.document or f"sha256:{_digest(now)}"}
         elif settled and not consented:
             body["consent"] = {"kind": "court", "document": settled}
         else:

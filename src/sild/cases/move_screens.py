@@ -117,6 +117,7 @@ class MoveScreens:
             "valid_from": [now.valid_from.isoformat()],
             "basis": [now.basis] if now.basis else [],
             "document": [now.document] if now.document else [],
+            "lease": [now.lease["id"]] if now.lease else [],
         }
         return {name: given for name, given in values.items() if given}
 
@@ -192,6 +193,9 @@ class MoveScreens:
             yield FactLine("move.basis", "notice", self._say(actor)(f"option.{now.basis}"))
         if now.document is not None:
             yield FactLine("move.lease", "notice", now.document, source="resident")
+        if now.lease is not None and (actor.is_staff or actor.acting_for == now.resident):
+            name, file_id = now.lease["name"], now.lease["id"]
+            yield FactLine("move.lease_file", "notice", name, source="resident", file=file_id)
         if now.place.division is not None:
             rule, unit = asking.profile.competent("residence", now.place.division, asking.now.date())
             yield FactLine("move.office", "notice", f"{rule.office[language]}: {unit.name}", basis=rule.basis)

@@ -8,10 +8,11 @@ from datetime import date, datetime
 from typing import Protocol
 
 from sild.cases.actor import Actor
-from sild.cases.assisted import AssistedMandates
+from sild.cases.assisted import AssistedMandates, ensure_no_party
 from sild.cases.calls import Calls, PeopleAsking
 from sild.cases.case import Case
 from sild.cases.clocks import clocks_of
+from sild.cases.files import CaseFiles
 from sild.cases.ledger import Ledger, Sighting
 from sild.cases.process import Process
 from sild.cases.refusals import Refused
@@ -41,6 +42,7 @@ class Parts:
     jobs: Jobs
     assisted: AssistedMandates
     seen: SeenScreens
+    files: CaseFiles
     services: Mapping[str, PublicService]
     screens: Mapping[str, Screen]
     processes: Mapping[str, Process]
@@ -57,7 +59,7 @@ class Parts:
         return clocks_of(case, service, process, self.profile, self.store.today, self.today())
 
     def asking(self, case_id: str | None, actor: Actor, role: str) -> PeopleAsking:
-        return PeopleAsking(self.calls, case_id, actor.person, role)
+        return PeopleAsking(self.calls, case_id, actor.person, role, actor.representee)
 
     def service(self, service_id: str) -> PublicService:
         found = self.services.get(service_id)
@@ -75,16 +77,31 @@ class Parts:
         with self.store.reading() as connection:
             return self.store.find(connection, case_id)
 
-    def case_for(self, case_id: str, actor: Actor) -> tuple[Case, tuple[str, ...]]:
-        """The case and what the actor is in it. Raises Refused (`not_yours`), whether it exists or not; oversight is told."""
+    def case_for(self, case_id: str, actor: Actor, *, acts: bool = False) -> tuple[Case, tuple[str, ...]]:
+        """The case and what the actor is in it. Raises Refused (`not_yours`), whether it exists or not; oversight is told.
+
+        A clerk on a one-off mandate has its one case, while the mandate stands (`mandate_ended`); acts: that is looked at later.
+        """
         case = self.read(case_id) if len(case_id) <= 50 else None
         roles = roles_in(case, actor) if case is not None else ()
+        if case is not None and roles and actor.is_assisting:
+            roles = self._assisting(case, actor, roles, acts)
         if case is None or not roles:
             self.ledger.saw(
                 Sighting(self.clock(), actor.person, "not_yours", case.id if case else None, None)
             )
             raise Refused("there is no such case among yours", code="not_yours")
         return case, roles
+
+    def _assisting(self, case: Case, actor: Actor, roles: tuple[str, ...], acts: bool) -> tuple[str, ...]:
+        if not self.assisted.is_for(actor, case):
+            return ()
+        ensure_no_party(actor, case)
+        if not acts:
+            with self.store.reading() as connection:
+                if not self.assisted.stands(connection, actor, case.service, case.id, self.clock()):
+                    raise Refused("the mandate has ended", code="mandate_ended")
+        return roles
 
 
 def roles_in(case: Case, actor: Actor) -> tuple[str, ...]:

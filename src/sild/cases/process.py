@@ -61,6 +61,7 @@ class Rule:
     once: one effect in the case (`case`), for each person (`person`), or as often as they like (None).
     decides: conflict of interest is checked before.  stops, resumes: clocks stand from here with this reason, or run again.
     reopens: the state may do it in a closed case, which lives on by it.
+    in_person: no clerk says it for somebody at a counter.
     is_return: something is sent back; its data has `defects`, a list of reason codes; a second return with a new code needs a
     supervisor.
     """
@@ -77,6 +78,7 @@ class Rule:
     resumes: bool = False
     is_return: bool = False
     reopens: bool = False
+    in_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +196,12 @@ class Work(Protocol):
         *,
         basis: str,
         acting: str | None = None,
+        acting_for: str | None = None,
         content_type: str = "application/json",
         within: timedelta | None = None,
         case: str | None = None,
     ) -> ExchangeAnswer:
-        """One message. service: a register's name, `population`, or `GOV/70000002/population`.  acting: the person; None: `automatic`.  case: when the job has none.
+        """One message. service: a register's name, `population`, or `GOV/70000002/population`.  acting: the person; None: `automatic`.  acting_for: whose word it is, if not their own.  case: when the job has none.
 
         A register that is down is asked again until it answers, and the case shows its name and the next try; `within`: for so
         long, then Unavailable is raised. Raises CallerError with the problem's code for what the register refuses (`detail`
@@ -236,12 +239,10 @@ class Process(ABC):
     events: type of event -> kind of job that takes it (the job has no case; `arguments["event"]` has id, source, type,
     subject, time, data).  silenced: role -> `death`, `stillbirth`, `protection_order`: what of such a party silences the case: every queued notice and
     waiting job ends, the action `SILENCE` {reason, person} is taken (give it a rule for the state), and no notice is sent any more.
-    conflict_basis: ground on which an official's kin are asked for before they decide.
     visible: role -> roles of other parties it may see.  closed: statuses in which nothing may be done any more.
     """
 
     service: ClassVar[str]
-    conflict_basis: ClassVar[str] = "HMS § 10"
     rules: ClassVar[tuple[Rule, ...]]
     waiting: ClassVar[tuple[Waiting, ...]] = ()
     opener: ClassVar[str | None] = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, update
 
-from sild.cases.acting import STAFF
-from sild.cases.actor import AUTOMATIC, Actor
+from sild.cases.actor import ASSIST, AUTOMATIC, Actor
 from sild.cases.calls import PeopleAsking
 from sild.cases.case import Case, Taken
 from sild.cases.clocks import next_promise
@@ -20,6 +20,7 @@ from sild.cases.process import Waiting
 from sild.cases.refusals import Refused
 from sild.cases.tables import drafts, notices
 from sild.cases.views import (
+    CaseFile,
     CaseLine,
     CaseView,
     DeskItem,
@@ -33,7 +34,8 @@ from sild.cases.views import (
     Seen,
     Task,
 )
-from sild.catalogue import Explanation, Facts
+from sild.cases.waiting import STAFF, is_possible, waits_for
+from sild.catalogue import Explanation, Facts, Screen
 
 __all__ = ["Showing"]
 
@@ -67,12 +69,12 @@ class Showing:
         ]
         return Home(
             tuple(sorted(tasks, key=lambda task: task.due or date.max)),
-            tuple(self._line(case) for case in mine),
+            tuple(self.line(case) for case in mine),
             tuple(drafted),
             int(unread or 0),
         )
 
-    def _line(self, case: Case) -> CaseLine:
+    def line(self, case: Case) -> CaseLine:
         promise = next_promise(self._parts.clocks(case))
         service = self._parts.services[case.service]
         return CaseLine(
@@ -93,22 +95,9 @@ class Showing:
         self, case: Case, person: str, roles: Sequence[str], *, optional: bool = False
     ) -> tuple[Task, ...]:
         """Screens that wait for this person in these roles; or those nobody waits for."""
-        if self._is_closed(case):
-            return ()
         process = self._parts.processes[case.service]
         tasks = []
-        for waiting in process.waiting:
-            if waiting.optional != optional or waiting.role not in roles or case.status not in waiting.when:
-                continue
-            if not process.asks(case, waiting, person):
-                continue
-            done = [
-                taken
-                for taken in case.all(*waiting.until)
-                if waiting.role in STAFF or taken.acting_for == person
-            ]
-            if waiting.until and done:
-                continue
+        for waiting in waits_for(process, case, person, roles, optional=optional):
             screen = self._parts.screens.get(waiting.screen)
             title = screen.title if screen is not None else {}
             tasks.append(Task(case.id, waiting.screen, title, self._due(case, waiting)))
@@ -139,6 +128,14 @@ class Showing:
             failed = parts.jobs.failed_bodies(connection, case_id[:50])
         case, roles = parts.case_for(case_id, actor)
         process = parts.processes[case.service]
+        possible = frozenset(
+            rule.screen
+            for rule in process.rules
+            if rule.screen is not None
+            and set(rule.by) & set(roles)
+            and not (rule.in_person and actor.is_assisting)
+            and is_possible(process, case, rule, actor.acting_for) is None
+        )
         seen = {role for mine in roles for role in process.visible.get(mine, ())}
         everyone = bool(set(roles) & set(STAFF))
         shown = parts.seen.seqs(case.id)
@@ -170,6 +167,7 @@ class Showing:
             assigned=assigned_to(case),
             is_closed=self._is_closed(case),
             may=self.tasks(case, actor.acting_for, roles, optional=True),
+            open_screens=possible,
         )
 
     def _entry(
@@ -177,6 +175,7 @@ class Showing:
     ) -> Entry:
         """Another party's words are theirs: only the office (role None) sees what everybody gave."""
         mine = taken.acting_for == actor.acting_for
+        helped = taken.mandate is not None and taken.mandate.startswith(ASSIST)
         by = "you" if mine else AUTOMATIC if taken.person == AUTOMATIC else taken.role
         data: Mapping[str, Any] = {}
         if mine:
@@ -186,7 +185,7 @@ class Showing:
         elif taken.person == AUTOMATIC:
             data = self._parts.processes[case.service].shown(case, taken, role)
         seen = taken.seq if taken.seq in shown and (role is None or mine) else None
-        return Entry(taken.at, taken.name, by, data, seen)
+        return Entry(taken.at, taken.name, by, data, seen, helped)
 
     # --- a screen
 
@@ -224,9 +223,16 @@ class Showing:
                 and (explained := process.explained(case, component.of, actor)) is not None
             },
             changes=changes,
+            files=await asyncio.to_thread(self._files, case.id, screen, actor, values),
         )
         await asyncio.to_thread(parts.seen.note, filled, actor.acting_for, parts.clock())
         return filled
+
+    def _files(
+        self, case: str, screen: Screen, actor: Actor, values: Mapping[str, Sequence[str]]
+    ) -> Mapping[str, CaseFile]:
+        given = self._parts.files.given(case, screen, actor.acting_for, values)
+        return {file_id: one for files in given.values() for file_id, one in files.items()}
 
     def seen(self, case_id: str, seq: int, actor: Actor) -> Seen:
         """Of an action of the viewer's own, or of any, for the office. Raises Refused (`not_yours`, `not_found`)."""
@@ -234,7 +240,30 @@ class Showing:
         taken = next((taken for taken in case.actions if taken.seq == seq), None)
         if taken is None or not (set(roles) & set(STAFF) or taken.acting_for == actor.acting_for):
             raise Refused("this was not shown to you", code="not_found")
-        return self._parts.seen.of(case_id, seq)
+        found = self._parts.seen.of(case_id, seq)
+        names = [field.name for field in found.screen.fields() if field.kind == "file"]
+        ids = [value for name in names for value in found.given.get(name, ())]
+        return replace(found, files=self._parts.files.of_ids(case_id, ids)) if ids else found
+
+    def file(self, case_id: str, file_id: str, actor: Actor) -> CaseFile:
+        """To the person whose it is, and once it is sent to the office. Raises Refused (`not_yours`, `not_found`)."""
+        case, roles = self._parts.case_for(case_id, actor)
+        is_office = bool(set(roles) & set(STAFF))
+        return self._parts.files.find(case.id, file_id[:50], actor.acting_for, is_office=is_office)
+
+    def ensure_takes_files(self, case_id: str, screen_id: str, field: str, actor: Actor) -> Screen:
+        """The screen waits for the actor, and asks for a file there. Raises Refused (`not_yours`, `too_late` and the like)."""
+        case, roles = self._parts.case_for(case_id, actor)
+        screen = self._parts.screen(screen_id)
+        process = self._parts.processes[case.service]
+        rules = [rule for rule in process.rules if rule.screen == screen_id and set(rule.by) & set(roles)]
+        fields = {one.name for one in screen.fields() if one.kind == "file"}
+        if not rules or field not in fields:
+            raise Refused("this screen is not for you", code="not_yours")
+        codes = [is_possible(process, case, rule, actor.acting_for) for rule in rules]
+        if None not in codes:
+            raise Refused("the screen takes nothing any more", code=codes[0] or "too_late")
+        return screen
 
     async def _facts(
         self, case: Case, wanted: Facts, actor: Actor, asking: PeopleAsking

@@ -209,7 +209,7 @@ class Store:
         )
         if not changed.rowcount:
             raise Changed
-        taken = Taken(seq, name, at, actor.person, role, actor.acting_for, dict(data))
+        taken = Taken(seq, name, at, actor.person, role, actor.acting_for, dict(data), actor.mandate_id)
         connection.execute(
             insert(actions).values(
                 case=case.id,
@@ -454,7 +454,7 @@ def derived_id(*causes: str) -> str:
 
 
 def _taken(row: Row[Any]) -> Taken:
-    return Taken(row.seq, row.name, row.at, row.person, row.role, row.acting_for, row.data)
+    return Taken(row.seq, row.name, row.at, row.person, row.role, row.acting_for, row.data, row.mandate)
 
 
 @contextmanager

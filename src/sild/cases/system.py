@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, insert
@@ -16,12 +17,14 @@ from sild.cases.acting import Acting
 from sild.cases.actor import Actor
 from sild.cases.ask_why import office_of, question
 from sild.cases.assistance import dialogue_data
-from sild.cases.assisted import AssistedMandates
+from sild.cases.assisted import AssistedMandates, Identified
 from sild.cases.by_calendar import Calendar
 from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
 from sild.cases.contest import contest_of
 from sild.cases.exchange import Exchange
+from sild.cases.files import CaseFiles
+from sild.cases.helping import Helping
 from sild.cases.ledger import Ledger, SentMessage, Sighting
 from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
 from sild.cases.packs import Packs
@@ -34,7 +37,7 @@ from sild.cases.showing import Showing
 from sild.cases.store import Store, derived_id
 from sild.cases.tables import jobs
 from sild.cases.tracker import Tracker, TrackerEntry, TrackerUsage
-from sild.cases.views import Acted, CaseView, DeskItem, Filled, Home, Notice, Seen
+from sild.cases.views import Acted, AssistedView, CaseFile, CaseView, DeskItem, Filled, Home, Notice, Seen
 from sild.cases.working import Jobs
 from sild.catalogue import PublicService, Screen
 from sild.clock import Clock, system_clock
@@ -73,6 +76,7 @@ class CaseSystem:
         self._publication = Publication(parts)
         self._tracker = Tracker(parts, system)
         self._offline = Offline(parts)
+        self._helping = Helping(parts, self._acting, self._showing)
         self._inbox = inbox
         self._workflows_url = workflows_url
         self._first_pause = first_pause
@@ -116,6 +120,7 @@ class CaseSystem:
             jobs=Jobs(store, calls),
             assisted=AssistedMandates(store),
             seen=SeenScreens(store),
+            files=CaseFiles(store),
             services={name: packs.services[name] for name in by_service},
             screens=packs.screens,
             processes=by_service,
@@ -190,8 +195,14 @@ class CaseSystem:
         """With codes as cases keep them: without our own country."""
         return as_known(actor, self._parts.profile.country)
 
+    def _themselves(self, actor: Actor) -> Actor:
+        """A clerk has the one case, and nothing else of the person's. Raises Refused (`not_yours`)."""
+        if actor.is_assisting:
+            raise Refused("a mandate is for one case", code="not_yours")
+        return self.known(actor)
+
     async def home(self, actor: Actor) -> Home:
-        return await self._showing.home(self.known(actor))
+        return await self._showing.home(self._themselves(actor))
 
     async def open_case(self, service_id: str, actor: Actor, *, key: str) -> str:
         """The case's id; the same key again gives the same case. Raises Refused."""
@@ -223,11 +234,11 @@ class CaseSystem:
 
     async def inbox(self, actor: Actor) -> tuple[Notice, ...]:
         """Newest first."""
-        return await self._showing.inbox(self.known(actor))
+        return await self._showing.inbox(self._themselves(actor))
 
     async def read_notice(self, notice_id: str, actor: Actor) -> None:
         """Raises Refused (`not_yours`)."""
-        await self._showing.read_notice(notice_id, self.known(actor))
+        await self._showing.read_notice(notice_id, self._themselves(actor))
 
     async def take_wake_ups(self) -> tuple[str, ...]:
         """Whom to tell that their inbox has something new, each notice once: codes with the country, as log-ins have them."""
@@ -259,23 +270,81 @@ class CaseSystem:
             raise Refused("an office does this, from its own device", code="read_only_device")
         await self._parts.jobs.try_again(case_id)
 
-    async def record_mandate(self, clerk: Actor, person: str, service_id: str, statement: str) -> str:
-        """Assisted mode: the id of a one-off mandate, with which the clerk acts (`Actor.mandate_id`). Raises Refused."""
-        code = plain(person, self._parts.profile.country)
-        self._parts.service(service_id)
-        return await asyncio.to_thread(
-            self._parts.assisted.record,
-            self.known(clerk),
-            code,
-            service_id,
-            statement,
-            self._parts.clock(),
+    # --- a clerk helps
+
+    async def record_mandate(
+        self,
+        clerk: Actor,
+        person: str,
+        service_id: str,
+        statement: str,
+        *,
+        identified: Identified = Identified(),
+        office: Mapping[str, str] | None = None,
+        key: str | None = None,
+    ) -> str:
+        """Assisted mode: the id of a one-off mandate, with which the clerk acts (`Actor.mandate_id`). The person is told.
+
+        statement: what the person said or signed.  office: the clerk's, by language.  key: of the form. Raises Refused.
+        """
+        return await self._helping.record(
+            self.known(clerk), person, service_id, statement, identified, office or {}, key or str(uuid4())
         )
 
+    async def assisted(self, mandate_id: str, clerk: Actor) -> AssistedView:
+        """The clerk's own mandate, standing or not. Raises Refused (`not_yours`)."""
+        return await self._helping.view(mandate_id, self.known(clerk))
+
+    async def assisting(self, clerk: Actor) -> tuple[AssistedView, ...]:
+        """The clerk's mandates that stand, newest first."""
+        return await self._helping.standing(self.known(clerk))
+
+    async def begin_assisted(self, mandate_id: str, clerk: Actor, case_id: str | None, *, key: str) -> str:
+        """Bind the mandate to a live case of the person, or to a new one; its id. Raises Refused."""
+        return await self._helping.begin(mandate_id, self.known(clerk), case_id, key=key)
+
     async def end_mandate(self, mandate_id: str, actor: Actor) -> None:
-        """The person takes a one-off mandate back."""
-        person = self.known(actor).person
-        await asyncio.to_thread(self._parts.assisted.end, mandate_id, person, self._parts.clock())
+        """The person takes a one-off mandate back, or its clerk is done."""
+        known = self.known(actor)
+        await asyncio.to_thread(self._parts.assisted.end, mandate_id, known, self._parts.clock())
+        self._parts.jobs.wake()
+
+    # --- files
+
+    async def add_file(
+        self, case_id: str, screen_id: str, field: str, actor: Actor, content: IO[bytes], name: str
+    ) -> CaseFile:
+        """A file for a field of a screen, as its person's draft. content: a real file. Raises Refused."""
+        known, parts = self.known(actor), self._parts
+        await self._acting.ensure_may_write(case_id, known)
+        await asyncio.to_thread(self._showing.ensure_takes_files, case_id, screen_id, field, known)
+        return await asyncio.to_thread(
+            parts.files.add, case_id, screen_id, field, known, content, name, parts.clock()
+        )
+
+    async def remove_file(self, case_id: str, screen_id: str, field: str, actor: Actor) -> None:
+        """What was added and not sent. Raises Refused (`not_yours`)."""
+        known = self.known(actor)
+        await asyncio.to_thread(self._parts.case_for, case_id, known)
+        await asyncio.to_thread(self._parts.files.remove, case_id, screen_id, field, known.acting_for)
+
+    async def file(self, case_id: str, file_id: str, actor: Actor) -> CaseFile:
+        """Raises Refused (`not_yours`, `not_found`)."""
+        return await asyncio.to_thread(self._showing.file, case_id, file_id, self.known(actor))
+
+    async def read_file(self, case_id: str, file_id: str, actor: Actor) -> AsyncIterator[bytes]:
+        """The content, part by part. Raises Refused (`not_yours`, `not_found`) before the first."""
+        found = await self.file(case_id, file_id, actor)
+
+        async def read() -> AsyncIterator[bytes]:
+            position = 0
+            while (part := await asyncio.to_thread(self._parts.files.part, found.id, position)) is not None:
+                yield part
+                position += 1
+
+        return read()
+
+    # --- numbers without a connection
 
     async def reserve_numbers(self, service_id: str, count: int, actor: Actor) -> NumberBlock:
         """Raises Refused."""
@@ -303,11 +372,11 @@ class CaseSystem:
     # --- the tracker
 
     async def usage(self, actor: Actor) -> TrackerUsage:
-        return await self._tracker.usage(self.known(actor))
+        return await self._tracker.usage(self._themselves(actor))
 
     async def ask_why(self, actor: Actor, entry: TrackerEntry, *, key: str) -> str:
         """A case with a deadline about one look; its id. Raises Refused."""
-        known = self.known(actor)
+        known = self._themselves(actor)
         service = self._parts.service("ask_why")
         process = self._parts.processes[service.id]
         data = question(entry)
@@ -319,7 +388,7 @@ class CaseSystem:
 
     async def ask_official(self, actor: Actor, turns: Sequence[tuple[str, str]], *, key: str) -> str:
         """A case with the dialogue (asked, answered) for the person to look over and sign; its id. Nothing is sent yet. Raises Refused."""
-        known = self.known(actor)
+        known = self._themselves(actor)
         case_id = derived_id("assistance", known.acting_for, key)
         return await self._acting.begin(
             "assistance",
@@ -334,7 +403,7 @@ class CaseSystem:
 
         register: that decided.  record: as it gave it. Raises Refused (`contest_too_late`, `contested_already`).
         """
-        known = self.known(actor)
+        known = self._themselves(actor)
         today = self._parts.today()
         opening = contest_of(register, record, actor.language, today)
         case_id = derived_id("contest", known.acting_for, str(opening.data["decision"]))

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -26,6 +27,8 @@ __all__ = [
     "cases",
     "counters",
     "drafts",
+    "file_parts",
+    "files",
     "jobs",
     "keys",
     "mandates",
@@ -187,6 +190,7 @@ messages = Table(
     Column("sent_at", UtcDateTime, nullable=False),
     Column("answered_at", UtcDateTime),
     Column("outcome", String(100)),  # `done`, or the code of the refusal; None while it is under way
+    Column("acting_for", _PERSON),  # whose word it was, if not their own
 )
 
 silences = Table(
@@ -222,6 +226,35 @@ mandates = Table(
     Column("valid_to", UtcDateTime, nullable=False),
     Column("case", ForeignKey("cases.id")),
     Column("ended_at", UtcDateTime),
+    Column("way", String(20)),  # counter, phone
+    Column("document", String(30)),  # by which the clerk knew the person: its kind
+    Column("document_number", String(50)),
+)
+"""One-off mandates of clerks. Each is a case of the service `assisted` besides, with the same id: the person's own."""
+
+files = Table(
+    "case_files",
+    metadata,
+    Column("id", String(50), primary_key=True),
+    Column("case", ForeignKey("cases.id"), nullable=False, index=True),
+    Column("screen", String(100), nullable=False),
+    Column("field", String(50), nullable=False),
+    Column("person", _PERSON, nullable=False, index=True),  # whose it is
+    Column("uploaded_by", _PERSON, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("media_type", String(50), nullable=False),
+    Column("size", Integer, nullable=False),  # bytes, as kept
+    Column("sha256", String(64), nullable=False),  # of what is kept
+    Column("at", UtcDateTime, nullable=False),
+    Column("seq", Integer),  # of the action it was sent with; none: of a draft, which expires
+)
+
+file_parts = Table(
+    "case_file_parts",
+    metadata,
+    Column("file", ForeignKey("case_files.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),  # from 0
+    Column("content", LargeBinary, nullable=False),
 )
 
 counters = Table(

@@ -12,6 +12,8 @@ from sild.catalogue import Defect, Screen
 
 __all__ = [
     "Acted",
+    "AssistedView",
+    "CaseFile",
     "CaseLine",
     "CaseView",
     "ClockView",
@@ -59,7 +61,7 @@ class ClockView:
 class Entry:
     """A line of the timeline. name: the action.  by: `you`, a role, or `automatic`; no name of another party.
 
-    seen: number of the action, where the viewer may see again what was shown with it.
+    seen: number of the action, where the viewer may see again what was shown with it.  helped: a clerk did it for them.
     """
 
     at: datetime
@@ -67,6 +69,7 @@ class Entry:
     by: str
     data: Mapping[str, Any]
     seen: int | None = None
+    helped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class CaseLine:
 class CaseView:
     """role: what the viewer is in it.  tasks: screens that wait for them; may: what they can do besides.  parties: those whom this viewer may see.  results: what came out, by the process.
 
-    seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.
+    seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.  open_screens: on which
+    this viewer can do something now.
     """
 
     id: str
@@ -113,6 +117,7 @@ class CaseView:
     assigned: str | None = None
     is_closed: bool = False
     may: tuple[Task, ...] = ()
+    open_screens: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class FactLine:
 
     register: subsystem that said so, or would.  source, valid_from, known_from, basis, ref: of the fact (ref: its id there).
     label: what it is in the reader's language, where the concept is too wide; then `is_marked` sets it off among its like by the
-    concept's name.  parts: of what it is the sum.
+    concept's name.  parts: of what it is the sum.  file: id of the case's file that it is.
     """
 
     concept: str
@@ -137,6 +142,48 @@ class FactLine:
     label: str = ""
     is_marked: bool = False
     parts: tuple[FactLine, ...] = ()
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A file of a person in a case. media_type: by its content.  size: bytes.  sha256: hexadecimal; both of what is kept.
+
+    is_sent: with an action; one of a draft is nobody's but the person's.
+    """
+
+    id: str
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    at: datetime
+    is_sent: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """As an action keeps it."""
+        said = {"id": self.id, "name": self.name, "media_type": self.media_type}
+        return {**said, "size": self.size, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class AssistedView:
+    """A one-off mandate as its clerk sees it. name: of the person, as the register knows it.  case: it was used for.
+
+    cases: that can be gone on with, while it was used for none.  may_open: a new case can be begun.
+    """
+
+    id: str
+    person: str
+    name: str
+    service: str
+    title: Text
+    way: str
+    until: datetime
+    is_standing: bool
+    case: str | None
+    cases: tuple[CaseLine, ...]
+    may_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +231,14 @@ class ScreenChange:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A screen as somebody saw it when they acted, and what they answered. shown_at: None: it was not shown before."""
+    """A screen as somebody saw it when they acted, and what they answered. shown_at: None: it was not shown before.  files: by id."""
 
     screen: Screen
     facts: tuple[FactLine, ...]
     options: Options
     given: Mapping[str, Sequence[str]]
     shown_at: datetime | None
+    files: Mapping[str, CaseFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +246,7 @@ class Filled:
     """A screen ready to be shown. explained: by `of` of its explanations; without one it is not for this viewer now.  options: of fields with `options_from`, (value, label) in the viewer's language.
 
     values: the draft, else what is suggested; by field name, each with its values, as a form sends them.  changes: of the screen
-    since the draft was saved.
+    since the draft was saved.  files: that the person added to its fields, by id.
     """
 
     case: str
@@ -211,17 +259,20 @@ class Filled:
     failed_bodies: tuple[FailedBody, ...] = ()
     explained: Mapping[str, Explained] = field(default_factory=dict)
     changes: tuple[ScreenChange, ...] = ()
+    files: Mapping[str, CaseFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """status: of the case afterwards.  again: the very same answer was given before, with this key."""
+    """status: of the case afterwards.  again: the very same answer was given before, with this key.  service, number: the case's."""
 
     case: str
     status: str
     action: str
     seq: int
     again: bool = False
+    service: str = ""
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,7 +20,7 @@ MAX_CHOICES = 100
 @dataclass(frozen=True, slots=True)
 class Defect:
     """field: its name on the screen.  reason: `missing`, `too_long`, `not_a_date`, `not_an_option`, `not_an_account`,
-    `not_plain_text`, `not_confirmed`; a case adds reasons of its own.
+    `not_plain_text`, `not_confirmed`, `file_gone`; a case adds reasons of its own.
     """
 
     field: str
@@ -39,8 +39,10 @@ def read_answers(
     screen: Screen,
     given: Mapping[str, Sequence[str]],
     options: Mapping[str, Sequence[str]] | None = None,
+    files: Mapping[str, Collection[str]] | None = None,
 ) -> Answers:
     """given: as a form sends it, each name with its values.  options: of the fields with `options_from`, by that name.
+    files: ids of those that the person has added, by the name of their field: a file's answer is such an id.
 
     A field whose condition does not hold is not read; a name the screen does not have is passed over.
     """
@@ -49,7 +51,7 @@ def read_answers(
     for field in screen.fields():
         if field.only_if is not None and field.only_if.value not in given.get(field.only_if.field, ()):
             continue
-        value, reason = _read(field, [*given.get(field.name, ())], options or {})
+        value, reason = _read(field, [*given.get(field.name, ())], options or {}, files or {})
         if reason is not None:
             defects.append(Defect(field.name, reason))
         elif value is not None:
@@ -57,7 +59,12 @@ def read_answers(
     return Answers(values, tuple(defects))
 
 
-def _read(field: Field, given: list[str], options: Mapping[str, Sequence[str]]) -> tuple[Any, str | None]:
+def _read(
+    field: Field,
+    given: list[str],
+    options: Mapping[str, Sequence[str]],
+    files: Mapping[str, Collection[str]],
+) -> tuple[Any, str | None]:
     """The value and no reason, or None and why not; None and no reason for what was left out and may be."""
     if field.kind == "choices":
         return _choices(field, given, options)
@@ -77,6 +84,8 @@ def _read(field: Field, given: list[str], options: Mapping[str, Sequence[str]]) 
             return (text, None) if text in _values(field, options) else (None, "not_an_option")
         case "account":
             return _account(text)
+        case "file":
+            return (text, None) if text in files.get(field.name, ()) else (None, "file_gone")
         case _:
             return (text, None) if _is_plain(text) else (None, "not_plain_text")
 
