@@ -141,18 +141,12 @@ async def test_two_exchanges_under_one_id_are_not_one(asked: Pair) -> None:
 
 
 async def test_closed_until_a_right_is_given(asked: Pair) -> None:
-    other = subsystem("1", "Other")
-    asked.consumer.server.serverconf.add_client(other, connection_type=ConnectionType.HTTP)
-    refused = await asked.call(
-        service=ServiceId(REGISTER, EVIDENCE), path="/records?queryId=q1", client=other
-    )
-    assert b"not allowed" in refused.body
-    container = "/container?queryId=q1&kind=request"
-    refused = await asked.call(service=ServiceId(REGISTER, EVIDENCE), path=container)
+    service = ServiceId(REGISTER, EVIDENCE)
+    refused = await asked.call(service=service, path="/container?queryId=q1&kind=request")
     assert b"not allowed" in refused.body, "a right on records is none on containers"
-    asked.provider.server.serverconf.revoke(
-        ServiceId(REGISTER, EVIDENCE), CLIENT, method="GET", path="/records"
-    )
+    asked.provider.server.serverconf.revoke(service, CLIENT, method="GET", path="/records")
+    refused = await asked.call(service=service, path="/records?queryId=q1")
+    assert b"not allowed" in refused.body
     found = (await said(asked, "q1"))["q1"]
     assert verdicts(found) == [("Client", "holds"), ("Register", "unknown")]
     assert "could not be asked" in found[1].text

@@ -60,10 +60,11 @@ async def act(
     if isinstance(register, ActingRegister):
         worker = register.worker(Exchange(client, services or {}))
         work.append(worker.run())
-    if stamp is not None and isinstance(register, Decides):
-        origin = kernel.system.strip("/")
-        store = register.deciding.store
+    origin = kernel.system.strip("/")
+    if isinstance(register, Decides):
         register.deciding.logs = from_threads(MessageLogs(origin, over_the_exchange(client)), loop)
+    if stamp is not None and isinstance(register, Decides):
+        store = register.deciding.store
         work.append(Checkpointer(store, stamp, origin=origin, interval=checkpoints).run())
         work.append(NightlyReplay(store, register.deciding.replay).run())
     await asyncio.gather(*work)

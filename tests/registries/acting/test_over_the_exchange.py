@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ class State:
     registers: dict[str, Any] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
     portal: Any = None
+    server: Any = None  # of the six, with their message log
 
     async def say(
         self, register: str, path: list[str], body: object = None, *, user: str = "EE38001085718"
@@ -143,6 +145,11 @@ async def state(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[State
             url = (first if name == "hospital" else second).url
             client = await opened.enter_async_context(AsyncXRoadClient(url, subsystem(name)))
             tasks.append(asyncio.create_task(act(register, client, services=services)))
+        state.server = second.server
+        for name in inside:
+            url = f"{second.url}/evidence/{subsystem(name).encode()}"
+            second.server.serverconf.add_rest_service(subsystem(name), "getEvidence", url)
+            second.server.serverconf.grant(service(name, "getEvidence"), subsystem("social"), path="/records")
         state.portal = await opened.enter_async_context(AsyncXRoadClient(first.url, subsystem("portal")))
         yield state
         for task in tasks:
@@ -224,3 +231,46 @@ async def test_an_event_to_a_service_that_is_not_there_yet_waits(state: State) -
     assert waiting.subscription.subscriber.endswith("/portal")
     assert waiting.state is DeliveryState.PENDING, "the exchange's refusal is not the subscriber's"
     assert waiting.event.subject == child
+
+
+async def test_the_messages_of_a_decision_lie_in_both_logs_until_one_is_deleted(state: State) -> None:
+    """After the first test: the grant rests on what population and residence told."""
+    await state.server.timestamper.tick()
+    social: SocialRegister = state.registers["social"]
+    with social.kernel.engine.connect() as connection:
+        granted = next(
+            one for one in social.deciding.store.listed(connection) if one.record.effect == "grant"
+        )
+    asked = {one.message_id for one in granted.record.inputs if one.message_id}
+    assert asked
+    report = await asyncio.to_thread(social.deciding.replay, str(granted.record.id))
+    said = [step for step in report.steps if step.number == 3 and step.text.startswith("message ")]
+    assert {step.verdict for step in said} == {"holds"}, said
+    assert len(said) == 2 * len(asked), "each in both logs"
+    assert report.result == "match"
+    over_rest = await state.say("social", ["decisions", str(granted.record.id), "replay"])
+    assert [step["text"] for step in over_rest["steps"] if step["number"] == 3] == [
+        step.text for step in report.steps if step.number == 3
+    ]
+
+    database = state.server.settings.directory / "messagelog.db"
+    of_population = (one for one in granted.record.inputs if "population" in (one.register_ or ""))
+    lost = next(one.message_id for one in of_population if one.message_id)
+    with sqlite3.connect(database) as log:
+        for (trigger,) in log.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            log.execute(f"DROP TRIGGER {trigger}")
+        statement = "DELETE FROM message_record WHERE query_id = ? AND subsystem_code = 'population'"
+        assert log.execute(statement, (lost,)).rowcount == 2
+    report = await asyncio.to_thread(social.deciding.replay, str(granted.record.id))
+    broken = [step.text for step in report.steps if step.verdict == "broken"]
+    assert broken == [
+        f"message {lost}: the log of the provider, SILD/GOV/70000002/population, does not have it"
+    ]
+    assert report.result == "mismatch"
+
+    state.server.serverconf.revoke(service("residence", "getEvidence"), subsystem("social"), path="/records")
+    state.server.serverconf.revoke(service("population", "getEvidence"), subsystem("social"), path="/records")
+    report = await asyncio.to_thread(social.deciding.replay, str(granted.record.id))
+    closed = [step for step in report.steps if "could not be asked" in step.text]
+    assert closed and {step.verdict for step in closed} == {"unknown"}
+    assert report.result == "match", "what cannot be told is no mismatch"
