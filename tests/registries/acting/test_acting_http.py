@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
+from sild.documents import CARD_KIND, credential_in, verify_presentation, verify_sealed_pdf
 from sild.events import CLOUDEVENTS_JSON, render_event
 from sild.registries import (
     EducationRegister,
@@ -152,7 +154,26 @@ def test_insurance(asking: Asking) -> None:
     assert (disputed.status, disputed.json()["state"]) == (201, "OPEN")
     card = asking.get(f"/persons/{CHILD}/card").json()
     assert card["state"] == "valid" and card["credential"].count("~") == 7
-    assert f"<dd>{card['number']}</dd>" in asking.get(f"/persons/{CHILD}/card/print").text
+    assert (card["name"], card["valid_until"]) == ("Mari Maasikas", "2031-02-28")
+    for language in ("et", "vi", "en"):
+        paper = asking.get(f"/persons/{CHILD}/card/pdf?language={language}")
+        assert (paper.status, paper.headers["Content-Type"]) == (200, "application/pdf")
+        assert credential_in(paper.body) == card["presentation"]
+    assert verify_sealed_pdf(paper.body, [], at=datetime.now(UTC)).authority == "SILD/GOV/70000003"
+    keys, listed = asking.get("/issuer").json(), asking.get("/status-list").text
+    shown = verify_presentation(
+        card["presentation"],
+        keys,
+        at=datetime(2026, 3, 2, 10, tzinfo=UTC),
+        kinds=[CARD_KIND],
+        status_list=listed,
+    )
+    assert shown.status == "valid" and shown.claims["given_names"] == "Mari"
+    assert "printCard" in asking.get("/openapi.json").text
+    refused(asking.get(f"/persons/{CHILD}/card/pdf?language=ru"), 400, "bad_request")
+    refused(asking.get(f"/persons/{MOTHER}/card/pdf"), 404, "no_card")
+    uses = asking.get(f"/findUsage?userCode=EE{CHILD}").text
+    assert uses.count("The health insurance card was printed") == 3
     refused(asking.get(f"/persons/{MOTHER}/card"), 404, "no_card")
     refused(asking.post(f"/persons/{CHILD}/card/wallet", {"jwk": {}}), 400, "bad_request")
     assert asking.get("/status-list").headers["Content-Type"] == "application/statuslist+jwt"
