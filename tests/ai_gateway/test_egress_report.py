@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sild.ai_gateway.daily import DailyReports
 from sild.gateway_client import GatewayRefused
 from support.accessible import check
 from support.ai_world import World, gateway_world
@@ -36,6 +41,25 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         with pytest.raises(GatewayRefused):
             world.complete("vault", key="Saladusõna")
         yield world
+
+
+async def test_a_crowd_that_asks_for_a_long_day_has_it_read_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, read = world.gateway.parts.store, []
+    really = store.ledger
+
+    def slowly(**days: date) -> list[dict[str, Any]]:
+        read.append(days)
+        time.sleep(0.2)
+        return really(**days)
+
+    monkeypatch.setattr(store, "ledger", slowly)
+    reports, day = DailyReports(store), date(2026, 11, 22)
+    found = await asyncio.gather(*(reports.of(day) for _ in range(100)))
+    assert {report.calls for report in found} == {6} and len(read) == 1
+    await reports.of(date(2026, 11, 21))
+    assert len(read) == 2
 
 
 def test_the_report_of_a_day(world: World) -> None:

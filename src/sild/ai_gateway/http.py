@@ -20,13 +20,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from sild.ai_gateway.daily import DailyReports
 from sild.ai_gateway.egress_page import LANGUAGES, egress_page
 from sild.ai_gateway.errors import BudgetSpent, KeyRefused, NoModel, PromptRefused
 from sild.ai_gateway.gateway import Completed, Gateway
 from sild.ai_gateway.judgement import Question
 from sild.ai_gateway.outputs import OutputRefused
 from sild.ai_gateway.providers import ProviderFailed
-from sild.ai_gateway.report import EgressReport, egress_report
 from sild.ai_gateway.store import GatewayKey
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.i18n import parse_accept_language
@@ -110,6 +110,7 @@ def metrics_app(gateway: Gateway) -> Starlette:
 class _Edge:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._reports = DailyReports(gateway.parts.store)
 
     async def complete(self, request: Request) -> Response:
         try:
@@ -190,7 +191,7 @@ class _Edge:
 
     async def report(self, request: Request) -> Response:
         try:
-            report = await self._of_day(date.fromisoformat(request.path_params["day"]))
+            report = await self._reports.of(date.fromisoformat(request.path_params["day"]))
         except ValueError:
             return PlainTextResponse("a day is written 2026-11-22", 404)
         except Unavailable:
@@ -209,22 +210,13 @@ class _Edge:
         language = next((tag[:2] for tag in wanted if tag[:2] in LANGUAGES), LANGUAGES[0])
         today = self._gateway.parts.clock().date()
         try:
-            reports = await asyncio.to_thread(self._since, today - timedelta(days=_DAYS_SHOWN - 1), today)
+            latest = [await self._reports.of(today - timedelta(days=ago)) for ago in range(_DAYS_SHOWN)]
         except Unavailable:
             return PlainTextResponse("the ledger cannot be read now", 503)
         return HTMLResponse(
-            egress_page(reports, language),
+            egress_page([report for report in latest if report.calls], language),
             headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
         )
-
-    async def _of_day(self, day: date) -> EgressReport:
-        ledger = await asyncio.to_thread(self._gateway.parts.store.ledger, since=day, until=day)
-        return egress_report(day, ledger)
-
-    def _since(self, first: date, last: date) -> list[EgressReport]:
-        ledger = self._gateway.parts.store.ledger(since=first, until=last)
-        days = sorted({call["day"] for call in ledger}, reverse=True)
-        return [egress_report(day, [call for call in ledger if call["day"] == day]) for day in days]
 
     async def health(self, _request: Request) -> Response:
         """200 while the ledger can be read; which models there are is said beside."""
