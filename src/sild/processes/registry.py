@@ -20,6 +20,7 @@ from sild.registries import (
     PopulationRegister,
     ResidenceRegister,
     SocialRegister,
+    TreasuryRegister,
     act,
     education_app,
     hospital_app,
@@ -27,6 +28,7 @@ from sild.registries import (
     population_app,
     residence_app,
     social_app,
+    treasury_app,
     ward_app,
 )
 from sild.settings import LogLevel, Settings, read_settings
@@ -54,7 +56,9 @@ class SubscriptionSettings(Settings):
 class RegistrySettings(Settings):
     """`directory` holds, without `database`, an SQLite file; relative paths start at the TOML file."""
 
-    kind: Literal["population", "residence", "insurance", "social", "education", "hospital"] = "population"
+    kind: Literal["population", "residence", "insurance", "social", "education", "hospital", "treasury"] = (
+        "population"
+    )
     system: str = Field(
         pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$"
     )  # INSTANCE/CLASS/CODE/SUBSYSTEM, the source of its events
@@ -123,6 +127,11 @@ def _hospital(settings: RegistrySettings, directory: Path) -> Opened:
     return Opened(register, hospital_app(register, url=settings.url), register.close, ward)
 
 
+def _treasury(settings: RegistrySettings, directory: Path) -> Opened:
+    register = TreasuryRegister.open(directory, settings.database, system=f"/{settings.system}")
+    return Opened(register, treasury_app(register, url=settings.url), register.close)
+
+
 KINDS: Mapping[str, Callable[[RegistrySettings, Path], Opened]] = {
     "population": _population,
     "residence": _residence,
@@ -130,6 +139,7 @@ KINDS: Mapping[str, Callable[[RegistrySettings, Path], Opened]] = {
     "social": _social,
     "education": _education,
     "hospital": _hospital,
+    "treasury": _treasury,
 }
 
 

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from sild.registries.exchange import event_delivery
     from sild.registries.hospital.register import HospitalRegister
     from sild.registries.insurance.register import InsuranceRegister
+    from sild.registries.message_logs import from_threads, over_the_exchange
     from sild.registries.population.register import PopulationRegister
     from sild.registries.residence.register import ResidenceRegister
     from sild.registries.social.register import SocialRegister
+    from sild.registries.treasury.register import TreasuryRegister
 
 __all__ = [
     "Certify",
@@ -43,15 +45,19 @@ __all__ = [
     "PopulationRegister",
     "ResidenceRegister",
     "SocialRegister",
+    "TreasuryRegister",
     "act",
     "education_app",
     "event_delivery",
+    "from_threads",
     "hospital_app",
     "insurance_app",
+    "over_the_exchange",
     "parse_identity_code",
     "population_app",
     "residence_app",
     "social_app",
+    "treasury_app",
     "ward_app",
 ]
 
@@ -83,6 +89,13 @@ def insurance_app(register: InsuranceRegister, *, url: str | None = None) -> Fas
 def social_app(register: SocialRegister, *, url: str | None = None) -> FastAPI:
     """As `population_app`."""
     from sild.registries.social.http import make_app
+
+    return make_app(register, url=url)
+
+
+def treasury_app(register: TreasuryRegister, *, url: str | None = None) -> FastAPI:
+    """As `population_app`."""
+    from sild.registries.treasury.http import make_app
 
     return make_app(register, url=url)
 
@@ -122,8 +135,11 @@ _LATE = {
     "PopulationRegister": "population.register",
     "ResidenceRegister": "residence.register",
     "SocialRegister": "social.register",
+    "TreasuryRegister": "treasury.register",
     "act": "acting",
     "event_delivery": "exchange",
+    "from_threads": "message_logs",
+    "over_the_exchange": "message_logs",
 }
 """Imported when somebody asks for them: a process of one register need not know the others."""
 

@@ -54,6 +54,7 @@ TITLES = {
     "offer_withdrawn": (409, "The offer was withdrawn"),
     "already_accepted": (409, "The offer was accepted before"),
     "not_held": (409, "The offer is not held"),
+    "not_accepted": (409, "The offer was not accepted yet"),
 }
 ACTIONS = {
     "getContributions": "Contributions were looked up",
@@ -63,6 +64,7 @@ ACTIONS = {
     "getOffer": "An offer of benefits was looked up",
     "acceptOffer": "An offer of benefits was accepted",
     "releaseOffer": "An official let an offer of benefits go on",
+    "changeAccount": "Another account for benefits was given",
     "getPaymentOrders": "Payment orders were looked up",
 }
 ABOUT = {
@@ -73,6 +75,7 @@ ABOUT = {
     "getOffer": ("child.benefit_offer",),
     "acceptOffer": ("child.benefit_offer",),
     "releaseOffer": ("child.benefit_offer",),
+    "changeAccount": ("person.payment_orders",),
     "getPaymentOrders": ("person.payment_orders",),
 }
 Code = Annotated[str, Path(max_length=30, examples=["48901010015"])]
@@ -190,6 +193,10 @@ class Acceptance(Model):
     version: int | None = None
 
 
+class NewAccount(Model):
+    account: str = Field(max_length=60)
+
+
 class PaymentOrder(Model):
     id: int
     offer: str
@@ -200,7 +207,10 @@ class PaymentOrder(Model):
     currency: str
     period: date
     due: date
-    state: str
+    state: str = Field(description="ordered, executed, returned or cancelled")
+    reason: str | None = Field(default=None, description="Why it came back, or was cancelled")
+    decision: str | None = Field(default=None, description="Record that grants it: `/decisions/{id}`")
+    executed_on: date | None = None
 
 
 class PaymentOrders(Model):
@@ -293,6 +303,11 @@ def _add_offers(app: FastAPI, register: SocialRegister) -> None:
         )
         return _offer(accepted)
 
+    @app.post("/offers/{offer_id}/account", operation_id="changeAccount")
+    def change_account(offer_id: OfferId, new: NewAccount, usage: PersonalUsage) -> Offer:
+        """The person acting, a parent, says where the money goes from now on; what came back is sent there."""
+        return _offer(register.change_account(offer_id, new.account, usage))
+
     @app.post("/offers/{offer_id}/release", operation_id="releaseOffer")
     def release_offer(offer_id: OfferId, usage: PersonalUsage) -> Offer:
         """The person acting, an official, lets an offer go on that was held."""
@@ -305,7 +320,7 @@ def _add_offers(app: FastAPI, register: SocialRegister) -> None:
 
     @app.get("/payment-orders/{number}", operation_id="getPaymentOrder")
     def get_order(number: int, usage: PersonalUsage) -> PaymentOrder:
-        """For the treasury, which the event `social.payment.ordered` told of it."""
+        """As it stands: of it the treasury has what it pays, and nothing more."""
         return _order(register.payment_orders(usage, order=number)[0])
 
 
@@ -343,6 +358,9 @@ def _order(order: held.PaymentOrder) -> PaymentOrder:
         period=order.period,
         due=order.due,
         state=order.state,
+        reason=order.reason,
+        decision=order.decision,
+        executed_on=order.executed_on,
     )
 
 

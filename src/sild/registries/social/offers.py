@@ -8,13 +8,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from sild.registries.kernel import Use
 from sild.registries.social.rules import Item, Unknown
 from sild.registries.social.tables import acceptances, offer_parties, offers, payment_orders
 
-__all__ = ["Acceptance", "Offer", "PaymentOrder", "find_offers", "orders_of", "read_items"]
+__all__ = ["Acceptance", "Offer", "PaymentOrder", "find_offers", "orders_in", "orders_of", "read_items"]
 
 
 OfferState = Literal["open", "accepted", "held", "withdrawn"]
@@ -48,7 +48,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
-    """period: the first day it is paid for.  due: not later than this."""
+    """period: the first day it is paid for.  due: not later than this.  reason: why it came back, or was cancelled.
+
+    state: ordered, executed, returned, cancelled.  reference: what the treasury knows it by.
+    """
 
     id: int
     offer: str
@@ -60,6 +63,10 @@ class PaymentOrder:
     period: date
     due: date
     state: str
+    reason: str | None
+    decision: str | None
+    reference: str | None
+    executed_on: date | None
 
 
 def find_offers(use: Use, condition: ColumnElement[bool]) -> list[Offer]:
@@ -73,6 +80,12 @@ def of_party(person: str) -> ColumnElement[bool]:
 
 
 def orders_of(use: Use, condition: ColumnElement[bool]) -> list[PaymentOrder]:
+    """Those that fit a condition on `payment_orders`, in the order they were made."""
+    return orders_in(use.connection, condition)
+
+
+def orders_in(connection: Connection, condition: ColumnElement[bool]) -> list[PaymentOrder]:
+    """As `orders_of`."""
     query = select(payment_orders).where(condition).order_by(payment_orders.c.id)
     return [
         PaymentOrder(
@@ -86,8 +99,12 @@ def orders_of(use: Use, condition: ColumnElement[bool]) -> list[PaymentOrder]:
             period=row.period,
             due=row.due,
             state=row.state,
+            reason=row.reason,
+            decision=row.decision,
+            reference=row.reference,
+            executed_on=row.executed_on,
         )
-        for row in use.connection.execute(query)
+        for row in connection.execute(query)
     ]
 
 

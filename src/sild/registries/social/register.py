@@ -7,8 +7,7 @@ have to do with it, or a parent is protected from another, the offer is held for
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -21,13 +20,12 @@ from sild.database import sqlite_url
 from sild.decisions import DECISION_MIGRATIONS
 from sild.errors import CallerError
 from sild.events import Event
+from sild.registries.accounts import parse_account
 from sild.registries.deciding import Certify, Deciding, Judged
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
-from sild.registries.profiles import profile
 from sild.registries.social import ledger
-from sild.registries.social.accounts import parse_account
 from sild.registries.social.household import Household, gather
 from sild.registries.social.judging import (
     PACKAGES,
@@ -46,7 +44,8 @@ from sild.registries.social.offers import (
     orders_of,
     read_items,
 )
-from sild.registries.social.rules import Item, Unknown, window
+from sild.registries.social.payments import BENEFIT, Payments
+from sild.registries.social.rules import Unknown, window
 from sild.registries.social.synthetic import contributions
 from sild.registries.social.tables import acceptances, offer_parties, offers, payment_orders
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Held, Task
@@ -57,9 +56,7 @@ __all__ = ["BENEFIT", "SocialRegister"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SYSTEM = "/SILD/GOV/70000004/social"
-BENEFIT = "benefit"
 ASK_AGAIN = timedelta(minutes=15)
-DAYS_TO_PAY = 3  # working days
 
 
 class SocialRegister(ActingRegister):
@@ -67,9 +64,10 @@ class SocialRegister(ActingRegister):
         super().__init__(
             kernel,
             silenced_types=["social.offer.made", "social.benefit.granted"],
-            silenced_kinds=["pay"],
+            silenced_kinds=["pay", "send"],
         )
         self.deciding = deciding
+        self.payments = Payments(kernel, self.tasks, self.silence, deciding)
 
     @classmethod
     def open(
@@ -103,7 +101,7 @@ class SocialRegister(ActingRegister):
     # --- events
 
     def effects(self) -> Mapping[str, Effect]:
-        return {"civil.birth.registered": self._born}
+        return {"civil.birth.registered": self._born, **self.payments.effects()}
 
     def _born(self, use: Use, event: Event) -> None:
         if self.silence.reason(use, event.subject) in (None, "protection_order"):
@@ -118,7 +116,7 @@ class SocialRegister(ActingRegister):
                 self._hold(use, offer, reason)
             elif offer.state != "withdrawn":
                 _set(use, offer, state="withdrawn", reason=reason)
-                self._stop(use, offer)
+                self._stop(use, offer, reason)
         for offer in find_offers(use, of_party(person)):
             if reason != "stillbirth":
                 self._hold(use, offer, f"parent_{reason}")
@@ -129,10 +127,12 @@ class SocialRegister(ActingRegister):
             self._decide_offer(use, offer, self._judged_before(use, offer), reason)
             use.publish("social.offer.held", offer.child, {"offer": offer.id, "reason": reason})
 
-    def _stop(self, use: Use, offer: Offer) -> None:
+    def _stop(self, use: Use, offer: Offer, reason: str) -> None:
         """What has not been paid is not paid; what was paid by right stays."""
-        waiting = (payment_orders.c.offer == offer.id) & (payment_orders.c.due > use.today)
-        use.connection.execute(update(payment_orders).where(waiting).values(state="cancelled"))
+        waiting = (payment_orders.c.offer == offer.id) & (
+            payment_orders.c.reference.is_not(None) | (payment_orders.c.due > use.today)
+        )
+        self.payments.cancel(use, waiting, offer.child, reason)
         for party in offer.parties:
             for fact in use.facts.current(party, [BENEFIT], on=use.today):
                 if fact.value["child"] == offer.child:
@@ -153,10 +153,7 @@ class SocialRegister(ActingRegister):
 
             return change
 
-        async def pay(task: Task) -> Callable[[Use], None]:
-            return lambda use: self._pay(use, task)
-
-        return {"offer": offer, "pay": pay}
+        return {"offer": offer, **self.payments.handlers(ask)}
 
     def _offer(self, use: Use, household: Household) -> None:
         """Make the offer, or bring it up to date with what is known now."""
@@ -243,9 +240,9 @@ class SocialRegister(ActingRegister):
         elif offer.state == "accepted" and offer.acceptance is not None:
             accepted = next((c for c in found if c["id"] == offer.acceptance.choice), None)
             if accepted is not None:
-                self._grant(use, offer, accepted, offer.acceptance.account)
+                self._grant(use, offer, accepted)
 
-    def _grant(self, use: Use, offer: Offer, choice: Mapping[str, Any], account: str) -> list[str]:
+    def _grant(self, use: Use, offer: Offer, choice: Mapping[str, Any]) -> list[str]:
         """Every item of the choice that is known and not granted yet; which benefits."""
         items = read_items(choice)
         due = {
@@ -277,7 +274,7 @@ class SocialRegister(ActingRegister):
                 key=f"{item.benefit}/{offer.child}",
                 provenance=Provenance(self.kernel.system, item.basis, use.usage.message_id),
             )
-            self._schedule(use, offer, item, amount, account, item.valid_from)
+            self.payments.schedule(use, offer, item, amount, decision)
         granted = [item.benefit for item, _ in due.values()]
         about = {"offer": offer.id, "benefits": granted, "decision": decision}
         use.publish("social.benefit.granted", offer.child, about)
@@ -289,54 +286,6 @@ class SocialRegister(ActingRegister):
         outputs = outputs_of(whole, choice, due)
         judged = self._judged_before(use, offer, outputs)
         return str(self.deciding.record(use, judged, grant_ruling(offer, choice["id"], judged)).id)
-
-    # --- payment orders
-
-    def _schedule(
-        self, use: Use, offer: Offer, item: Item, amount: Decimal, account: str, period: date
-    ) -> None:
-        about = {
-            "offer": offer.id,
-            "benefit": item.benefit,
-            "person": item.person,
-            "account": account,
-            "amount": str(amount),
-            "currency": item.currency,
-            "period": period.isoformat(),
-            "until": item.valid_to.isoformat() if item.valid_to else None,
-        }
-        self._pay_from(use, offer.child, about)
-
-    def _pay_from(self, use: Use, child: str, about: Mapping[str, Any]) -> None:
-        """A task for the day on which the period begins: at once, when that is past."""
-        cause = "/".join(str(about[name]) for name in ("offer", "benefit", "person", "period"))
-        at = datetime.combine(date.fromisoformat(about["period"]), time(), UTC)
-        self.tasks.add(use, "pay", child, cause=cause, about=about, at=max(at, use.at))
-
-    def _pay(self, use: Use, task: Task) -> None:
-        """Order one payment, and have the next one come. Raises Held when the receiver is dead or protected."""
-        about = task.about
-        silence = self.silence.reason(use, task.subject, about["person"])
-        if silence is not None:
-            raise Held("the receiver's payments are for people to see to", code=silence)
-        country = parse_identity_code(task.subject).country
-        period = date.fromisoformat(about["period"])
-        key = use.connection.scalar(
-            insert(payment_orders)
-            .values(
-                **{n: about[n] for n in ("offer", "benefit", "person", "account", "amount", "currency")},
-                period=period,
-                due=profile(country).working_days.add(use.today, DAYS_TO_PAY),
-                state="ordered",
-                ordered_at=use.at,
-            )
-            .returning(payment_orders.c.id)
-        )
-        use.publish("social.payment.ordered", about["person"], {"order": key})
-        if about["until"] is not None:
-            following = _next_month(period)
-            if following < date.fromisoformat(about["until"]):
-                self._pay_from(use, task.subject, {**about, "period": following.isoformat()})
 
     # --- what people and other registers ask and say
 
@@ -433,7 +382,27 @@ class SocialRegister(ActingRegister):
                 )
             )
             _set(use, offer, state="accepted")
-            self._grant(use, offer, choice, plain)
+            self._grant(use, offer, choice)
+            use.answer({"offer": offer.id})
+            return _require(use, offer_id)
+
+    def change_account(self, offer_id: str, account: str, usage: Usage) -> Offer:
+        """A parent says where the money goes from now on; what came back is sent there.
+
+        Raises CallerError: `unknown_offer`, `not_a_party`, `invalid_account`, `not_accepted`.
+        """
+        with self.kernel.used("changeAccount", usage) as use:
+            repeated = use.answered() is not None
+            offer = _require(use, offer_id)
+            if repeated:
+                return offer
+            use.alone(f"offer/{offer.child}")
+            if _acting(usage) not in offer.parties:
+                raise CallerError("the offer was not made to this person", code="not_a_party")
+            plain = parse_account(account, _country(offer))
+            if offer.acceptance is None:
+                raise CallerError("nothing of the offer is paid yet", code="not_accepted")
+            self.payments.change_account(use, offer, plain)
             use.answer({"offer": offer.id})
             return _require(use, offer_id)
 
@@ -485,8 +454,3 @@ def _acting(usage: Usage) -> str:
     """`EE48901010015` -> `48901010015`."""
     user = usage.user_id or ""
     return user[2:] if user[:2].isalpha() else user
-
-
-def _next_month(day: date) -> date:
-    """The first of the next month: later payments are for whole months."""
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

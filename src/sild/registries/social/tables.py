@@ -6,7 +6,7 @@ from sqlalchemy import JSON, Column, Date, ForeignKey, Integer, MetaData, String
 
 from sild.database import UtcDateTime
 
-__all__ = ["acceptances", "offer_parties", "offers", "payment_orders"]
+__all__ = ["acceptances", "offer_parties", "offers", "payment_attempts", "payment_orders"]
 
 metadata = MetaData()
 
@@ -57,7 +57,21 @@ payment_orders = Table(
     Column("currency", String(3), nullable=False),
     Column("period", Date, nullable=False),  # the first day it is paid for
     Column("due", Date, nullable=False),
-    Column("state", String(10), nullable=False),  # ordered, cancelled
+    Column("state", String(10), nullable=False),  # ordered, executed, returned, cancelled
+    Column("reason", String(50)),  # why it came back, or was cancelled
+    Column("decision", String(36)),  # the record that grants it
+    Column("reference", String(36)),  # of the attempt that counts; none: from before there was a treasury
+    Column("executed_on", Date),
     Column("ordered_at", UtcDateTime, nullable=False),
     UniqueConstraint("offer", "benefit", "person", "period", name="social_payment_orders_once"),
+)
+
+payment_attempts = Table(
+    "social_payment_attempts",
+    metadata,
+    Column("reference", String(36), primary_key=True),  # what the treasury knows it by
+    Column("order", ForeignKey("social_payment_orders.id"), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("body", JSON),  # as it was sent the first time: again means the same
+    Column("made_at", UtcDateTime, nullable=False),
 )

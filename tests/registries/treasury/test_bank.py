@@ -1,0 +1,151 @@
+"""What goes to the bank and what it says: ISO 20022 read by another program, every contradiction left to people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from xml.etree import ElementTree
+
+import pytest
+
+from sild.errors import CallerError, PeerError
+from sild.registries import TreasuryRegister
+from sild.registries.treasury.pain import read_report
+
+from .bank import IN, Bank, report
+from .conftest import DECISION, DONG, MOTHER, ORDER, VN_MOTHER, told, usage
+
+
+def state_of(treasury: TreasuryRegister, reference: str = ORDER.reference) -> tuple[str, str | None]:
+    booked = treasury.payment(reference, usage())
+    return booked.state, booked.reason
+
+
+def test_the_file_says_who_gets_what_and_no_more(treasury: TreasuryRegister) -> None:
+    treasury.order(ORDER, usage())
+    treasury.order(replace(ORDER, reference="o-2", matter="offer-2", amount="0.10"), usage())
+    file = treasury.instruct("EUR")
+    assert file is not None and (file.count, file.total) == (2, "80.10")
+    initiation = ElementTree.fromstring(file.xml).find(f"{IN}CstmrCdtTrfInitn")
+    assert initiation is not None
+    names = [element.tag.removeprefix(IN) for element in initiation.iter()]
+    assert names[1:8] == ["GrpHdr", "MsgId", "CreDtTm", "NbOfTxs", "CtrlSum", "InitgPty", "Nm"]
+    payment = [element.tag.removeprefix(IN) for element in initiation.findall(f"{IN}PmtInf/*")]
+    assert payment == [
+        "PmtInfId", "PmtMtd", "NbOfTxs", "CtrlSum", "PmtTpInf", "ReqdExctnDt", "Dbtr", "DbtrAcct", "DbtrAgt", "ChrgBr",
+        "CdtTrfTxInf", "CdtTrfTxInf",
+    ]  # fmt: skip
+    transfer = initiation.find(f"{IN}PmtInf/{IN}CdtTrfTxInf")
+    assert transfer is not None
+    said = {element.tag.removeprefix(IN): element.text for element in transfer.iter() if element.text}
+    assert said == {
+        "EndToEndId": treasury.payment("order-1", usage()).end_to_end,
+        "InstdAmt": "80.00",
+        "Nm": "Mari Maasikas",
+        "IBAN": "EE382200221020145685",
+        "Cd": "SSBE",
+        "Ustrd": f"Decision {DECISION}",
+    }
+    assert MOTHER.encode() not in file.xml and b"child_allowance" not in file.xml
+
+
+def test_dong_goes_in_a_file_of_its_own(treasury: TreasuryRegister) -> None:
+    treasury.order(ORDER, usage())
+    treasury.order(DONG, usage())
+    file = treasury.instruct("VND")
+    assert file is not None and (file.count, file.total) == (1, "4680000")
+    document = ElementTree.fromstring(file.xml)
+    amount = next(document.iter(f"{IN}InstdAmt"))
+    assert (amount.text, amount.get("Ccy")) == ("4680000", "VND")
+    members = [element.text for element in document.iter(f"{IN}MmbId")]
+    assert members[-1] == "970436"
+    bank = Bank()
+    treasury.take_report(bank.take(file.xml))
+    assert bank.paid == {"0011001234567": Decimal(4680000)}
+    assert told(treasury, VN_MOTHER)[0][0] == "treasury.payment.executed"
+
+
+def test_paid_and_told_once(treasury: TreasuryRegister) -> None:
+    treasury.order(ORDER, usage())
+    file = treasury.instruct("EUR")
+    assert file is not None
+    bank = Bank()
+    for _ in range(3):  # handed over again after a failure, reported again
+        (again,) = treasury.open_instructions() or (file,)
+        assert again.xml == file.xml
+        treasury.take_report(bank.take(again.xml))
+    assert bank.paid == {"EE382200221020145685": Decimal("80.00")}
+    assert told(treasury) == [("treasury.payment.executed", {"order": "order-1", "on": "2026-03-02"})]
+    assert state_of(treasury) == ("executed", None)
+
+
+def test_a_closed_account(treasury: TreasuryRegister) -> None:
+    treasury.order(ORDER, usage())
+    file = treasury.instruct("EUR")
+    assert file is not None
+    said = Bank(refuses={"EE382200221020145685": "AC04"}).take(file.xml)
+    assert treasury.take_report(said).returned == 1
+    assert treasury.take_report(said).returned == 0
+    assert state_of(treasury) == ("returned", "AC04")
+    assert told(treasury) == [("treasury.payment.returned", {"order": "order-1", "reason": "AC04"})]
+    anew = replace(ORDER, reference="order-1b", account="EE471000001020145685")
+    assert treasury.order(anew, usage()).state == "received", "to another account it may be ordered anew"
+
+
+def test_money_that_came_back_after_it_was_paid(treasury: TreasuryRegister) -> None:
+    treasury.order(ORDER, usage())
+    file = treasury.instruct("EUR")
+    assert file is not None
+    end_to_end = treasury.payment(ORDER.reference, usage()).end_to_end
+    treasury.take_report(report(file.id, {end_to_end: None}))
+    treasury.take_report(report(file.id, {end_to_end: "AC04"}))
+    assert state_of(treasury) == ("returned", "AC04")
+    taken = treasury.take_report(report(file.id, {end_to_end: None}))
+    assert taken.contradicted == (end_to_end,), "what came back was not paid after that: people look"
+    assert state_of(treasury) == ("returned", "AC04")
+
+
+def test_a_file_refused_as_a_whole_goes_into_the_next(treasury: TreasuryRegister) -> None:
+    treasury.order(ORDER, usage())
+    file = treasury.instruct("EUR")
+    assert file is not None
+    end_to_end = treasury.payment(ORDER.reference, usage()).end_to_end
+    treasury.take_report(report(file.id, {}, group="RJCT"))
+    assert state_of(treasury) == ("received", None)
+    following = treasury.instruct("EUR")
+    assert following is not None and following.id != file.id and end_to_end.encode() in following.xml
+    late = treasury.take_report(report(file.id, {end_to_end: None}))
+    assert late.contradicted == (end_to_end,)
+    treasury.take_report(report(following.id, {end_to_end: None}))
+    refused = treasury.take_report(report(following.id, {}, group="RJCT"))
+    assert refused.contradicted == (end_to_end,) and state_of(treasury) == ("executed", None)
+
+
+def test_a_transfer_that_is_nobodys(treasury: TreasuryRegister) -> None:
+    treasury.order(ORDER, usage())
+    file = treasury.instruct("EUR")
+    assert file is not None
+    assert treasury.take_report(report(file.id, {"0" * 32: None})).contradicted == ("0" * 32,)
+    assert state_of(treasury)[0] == "scheduled"
+    with pytest.raises(CallerError) as refused:
+        treasury.take_report(report("SILD-other", {}))
+    assert refused.value.code == "unknown_instruction"
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda xml: b"",
+        lambda xml: xml[:-20],
+        lambda xml: xml.replace(b"pain.002.001.10", b"pain.002.001.03"),
+        lambda xml: xml.replace(b"<OrgnlMsgId>SILD-1</OrgnlMsgId>", b""),
+        lambda xml: xml.replace(b"<TxSts>ACSC</TxSts>", b""),
+        lambda xml: xml.replace(b"?>", b'?><!DOCTYPE Document [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
+    ],
+)
+def test_what_is_no_report(spoilt: Callable[[bytes], bytes]) -> None:
+    good = report("SILD-1", {"0" * 32: None})
+    assert read_report(good).transfers[0].status == "ACSC"
+    with pytest.raises(PeerError):
+        read_report(spoilt(good))
