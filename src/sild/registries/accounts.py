@@ -17,7 +17,7 @@ CURRENCIES: dict[Country, str] = {"EE": "EUR", "VN": "VND"}
 MINOR_DIGITS = {"EUR": 2, "VND": 0}
 """Decimal places of a currency in use (ISO 4217; the đồng has no smaller unit)."""
 
-_VIETNAMESE = re.compile(r"\d{6}-?\d{6,19}")  # the bank's number (BIN) and the account, as in VietQR
+_VIETNAMESE = re.compile(r"[0-9]{6}-?[0-9]{6,19}")  # the bank's number (BIN) and the account, as in VietQR
 
 
 def parse_account(text: str, country: Country) -> str:
@@ -30,9 +30,11 @@ def parse_account(text: str, country: Country) -> str:
         digits = plain.replace("-", "")
         return f"{digits[:6]}-{digits[6:]}"
     try:
-        return iban.validate(plain)
+        if plain.isascii():
+            return iban.validate(plain)
     except ValidationError:
-        raise CallerError("this is no bank account", code="invalid_account") from None
+        pass
+    raise CallerError("this is no bank account", code="invalid_account")
 
 
 def country_of_account(account: str) -> Country:
