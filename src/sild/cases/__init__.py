@@ -25,6 +25,7 @@ from sild.cases.case import Case, Party, Taken
 from sild.cases.contest import Contest
 from sild.cases.decision_words import DecisionLine, worded, written
 from sild.cases.exchange import Exchange, XRoadExchange
+from sild.cases.finding import Finding, PublicFinding
 from sild.cases.ledger import SentMessage, Sighting
 from sild.cases.offline import Merged, NumberBlock, OfflineRecord
 from sild.cases.offline_conflict import OfflineConflict
@@ -106,6 +107,7 @@ __all__ = [
     "FactLine",
     "FailedBody",
     "Filled",
+    "Finding",
     "Given",
     "HeldModel",
     "Home",
@@ -124,6 +126,7 @@ __all__ = [
     "Packs",
     "Party",
     "Process",
+    "PublicFinding",
     "Refused",
     "Rule",
     "ScreenChange",

@@ -23,6 +23,7 @@ from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
 from sild.cases.contest import contest_of
 from sild.cases.exchange import Exchange
+from sild.cases.finding import PublicFinding, finding_of, public_findings
 from sild.cases.files import CaseFiles
 from sild.cases.helping import Helping
 from sild.cases.ledger import Ledger, SentMessage, Sighting
@@ -417,6 +418,22 @@ class CaseSystem:
                 return case_id
             case_id = derived_id("contest", known.acting_for, str(opening.data["decision"]), str(attempt))
         return await self._acting.begin("contest", known, opening, case_id=case_id, role="person")
+
+    async def finding(
+        self, actor: Actor, register: str, record: Mapping[str, Any], *, basis: str, matter: str, key: str
+    ) -> str:
+        """A case in which an auditor says what is wrong with a decision; its id. Nothing is sent yet. Raises CallerError (`bad_decision`).
+
+        record: as the register gave it to them.  basis, matter: ground and file of their mandate.
+        """
+        known = self._themselves(actor)
+        opening = finding_of(register, record, basis=basis, matter=matter, language=actor.language)
+        case_id = derived_id("finding", known.person, str(opening.data["decision"]), key)
+        return await self._acting.begin("finding", known, opening, case_id=case_id, role="auditor")
+
+    async def findings(self) -> Sequence[PublicFinding]:
+        """What auditors have found, as everybody may know it; the newest first."""
+        return await asyncio.to_thread(public_findings, self._parts)
 
     # --- events
 

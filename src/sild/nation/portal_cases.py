@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
-from sild.cases import Actor, CaseSystem, ExchangeAnswer, Packs, SentMessage, XRoadExchange
+from sild.cases import Actor, AssistedView, CaseFile, CaseSystem, Identified, ExchangeAnswer, Packs, PublicFinding, SentMessage, XRoadExchange
 from sild.cases import TrackerEntry as CaseEntry
 from sild.cases.views import Acted, CaseView, DeskItem, FactLine, Filled, Home, Notice, Seen
 from sild.catalogue import PublicService
@@ -59,6 +59,47 @@ class PortalCases:
     ) -> Acted:
         return await self._cases.act(case, action, actor, given, key=key)
 
+    async def add_file(
+        self, case: str, screen: str, field: str, actor: Actor, content: IO[bytes], name: str
+    ) -> CaseFile:
+        return await self._cases.add_file(case, screen, field, actor, content, name)
+
+    async def remove_file(self, case: str, screen: str, field: str, actor: Actor) -> None:
+        await self._cases.remove_file(case, screen, field, actor)
+
+    async def file(self, case: str, file: str, actor: Actor) -> CaseFile:
+        return await self._cases.file(case, file, actor)
+
+    async def read_file(self, case: str, file: str, actor: Actor) -> AsyncIterator[bytes]:
+        return await self._cases.read_file(case, file, actor)
+
+    async def record_mandate(
+        self,
+        clerk: Actor,
+        person: str,
+        service: str,
+        statement: str,
+        *,
+        identified: Identified,
+        office: Mapping[str, str],
+        key: str,
+    ) -> str:
+        return await self._cases.record_mandate(
+            clerk, person, service, statement, identified=identified, office=office, key=key
+        )
+
+    async def assisted(self, mandate: str, clerk: Actor) -> AssistedView:
+        return await self._cases.assisted(mandate, clerk)
+
+    async def assisting(self, clerk: Actor) -> Sequence[AssistedView]:
+        return await self._cases.assisting(clerk)
+
+    async def begin_assisted(self, mandate: str, clerk: Actor, case: str | None, *, key: str) -> str:
+        return await self._cases.begin_assisted(mandate, clerk, case, key=key)
+
+    async def end_mandate(self, mandate: str, actor: Actor) -> None:
+        await self._cases.end_mandate(mandate, actor)
+
     async def seen(self, case: str, seq: int, actor: Actor) -> Seen:
         return await self._cases.seen(case, seq, actor)
 
@@ -80,6 +121,14 @@ class PortalCases:
         for task in view.tasks:
             return (await self._cases.fill(case, task.screen, actor)).facts
         return ()
+
+    async def finding(
+        self, actor: Actor, register: str, record: Mapping[str, Any], *, basis: str, matter: str, key: str
+    ) -> str:
+        return await self._cases.finding(actor, register, record, basis=basis, matter=matter, key=key)
+
+    async def findings(self) -> Sequence[PublicFinding]:
+        return await self._cases.findings()
 
     async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]:
         return [_sent(message) for message in await self._cases.own_messages(actor)]

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
-from sild.cases import Acted, Actor, CaseView, DeskItem, ExchangeAnswer, FactLine, Filled, Home, Notice, Seen
+from sild.cases import (
+    Acted,
+    Actor,
+    AssistedView,
+    CaseFile,
+    CaseView,
+    DeskItem,
+    ExchangeAnswer,
+    FactLine,
+    Filled,
+    Home,
+    Identified,
+    Notice,
+    PublicFinding,
+    Seen,
+)
 from sild.catalogue import PublicService
 
 __all__ = ["Cases", "Evidence", "Exchange", "Proof", "TrackerEntry", "Usage"]
@@ -78,6 +93,40 @@ class Cases(Protocol):
         self, case: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
     ) -> Acted: ...
 
+    async def add_file(
+        self, case: str, screen: str, field: str, actor: Actor, content: IO[bytes], name: str
+    ) -> CaseFile:
+        """For a field of a screen, as a draft. Raises Refused (`defects`: what is wrong with it)."""
+        ...
+
+    async def remove_file(self, case: str, screen: str, field: str, actor: Actor) -> None: ...
+
+    async def file(self, case: str, file: str, actor: Actor) -> CaseFile: ...
+
+    async def read_file(self, case: str, file: str, actor: Actor) -> AsyncIterator[bytes]: ...
+
+    async def record_mandate(
+        self,
+        clerk: Actor,
+        person: str,
+        service: str,
+        statement: str,
+        *,
+        identified: Identified,
+        office: Mapping[str, str],
+        key: str,
+    ) -> str:
+        """A one-off mandate of a clerk; its id."""
+        ...
+
+    async def assisted(self, mandate: str, clerk: Actor) -> AssistedView: ...
+
+    async def assisting(self, clerk: Actor) -> Sequence[AssistedView]: ...
+
+    async def begin_assisted(self, mandate: str, clerk: Actor, case: str | None, *, key: str) -> str: ...
+
+    async def end_mandate(self, mandate: str, actor: Actor) -> None: ...
+
     async def seen(self, case: str, seq: int, actor: Actor) -> Seen:
         """What was shown with an action."""
         ...
@@ -104,6 +153,16 @@ class Cases(Protocol):
 
     async def contest(self, actor: Actor, register: str, record: Mapping[str, Any]) -> str:
         """A case in which the decision is contested, or the one there is; its id. Raises Refused."""
+        ...
+
+    async def finding(
+        self, actor: Actor, register: str, record: Mapping[str, Any], *, basis: str, matter: str, key: str
+    ) -> str:
+        """A case in which an auditor says what is wrong with a decision; its id."""
+        ...
+
+    async def findings(self) -> Sequence[PublicFinding]:
+        """As everybody may know them; the newest first."""
         ...
 
     async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]: ...
