@@ -53,6 +53,18 @@ def test_list_and_show(decided: tuple[Path, str]) -> None:
         run(directory, "show", "019cadc6-0000-7000-8000-000000000000")
 
 
+def test_message_logs_that_cannot_be_asked(decided: tuple[Path, str]) -> None:
+    directory, decision = decided
+    road = ["--security-server", "http://127.0.0.1:9", "--client", "SILD/GOV/70000004/social"]
+    replayed = run(directory, "replay", decision, *road)
+    assert (
+        "3 unknown: message m-1: the log of the consumer, SILD/GOV/70000004/social, could not be asked"
+        in replayed.output
+    )
+    assert "belong together" in run(directory, "replay", decision, *road[:2]).output
+    assert "3 or 4 parts" in run(directory, "replay", decision, *road[:3], "SILD").output
+
+
 def test_bundle_and_verify(decided: tuple[Path, str], tmp_path: Path) -> None:
     directory, decision = decided
     file, trust = tmp_path / "bundle.json", str(directory / "trust.pem")

@@ -15,7 +15,7 @@ from sild.adapter import AsyncXRoadClient
 from sild.decisions import InLog, Input, MessageLogs
 from sild.errors import PlatformError, Unavailable
 from sild.http1 import fetch
-from sild.registries.message_logs import over_the_exchange
+from sild.registries import over_the_exchange
 from sild.security_server import ConnectionType
 from sild.signatures import read_asice
 from sild.xroad import ClientId, ServiceId

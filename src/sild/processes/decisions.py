@@ -6,10 +6,12 @@ Works on the database of the register that decided, beside the register or on a 
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ from sild.decisions import (
     DECISION_MIGRATIONS,
     BodyKeys,
     DecisionStore,
+    InLog,
+    Input,
+    MessageLogs,
     ReplayReport,
     RunsRules,
     Stored,
@@ -201,15 +206,18 @@ def bundle(
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--trust",
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificates you believe, PEM.",
+    help="Certificates you believe, PEM; may be given several times.",
 )
 @click.option(
     "--head", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A checkpoint you kept."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
-def verify(context: click.Context, file: Path, trust: Path | None, head: Path | None, as_json: bool) -> None:
+def verify(
+    context: click.Context, file: Path, trust: tuple[Path, ...], head: Path | None, as_json: bool
+) -> None:
     """Check a bundle FILE as the stand-alone verifier does."""
     kept = None if head is None else head.read_text("utf-8")
     found = verify_bundle(file.read_bytes(), _certificates(trust), head=kept)
@@ -246,10 +254,19 @@ def audit(context: click.Context, database: str, keys: Path, as_json: bool) -> N
 @click.argument("decision")
 @click.option(
     "--trust",
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificates you believe, PEM.",
+    help="Certificates you believe, PEM; may be given several times.",
 )
 @click.option("--keep", is_flag=True, help="Write the result down: it counts in the public match rate.")
+@click.option(
+    "--security-server",
+    metavar="URL",
+    help="Of the body that decided, http://HOST:8080: both message logs are asked for the messages of the inputs.",
+)
+@click.option(
+    "--client", metavar="SUBSYSTEM", help="With --security-server: as whom, SILD/GOV/70000004/social."
+)
 @_with_store
 @click.pass_context
 def replay_(
@@ -258,13 +275,18 @@ def replay_(
     keys: Path,
     as_json: bool,
     decision: str,
-    trust: Path | None,
+    trust: tuple[Path, ...],
     keep: bool,
+    security_server: str | None,
+    client: str | None,
 ) -> None:
     """Make a DECISION again out of its evidence: equal byte for byte, or the first node that differs."""
+    if (security_server is None) != (client is None):
+        raise click.UsageError("--security-server and --client belong together")
     store = _open(database, keys)
+    find = None if client is None else partial(_in_both_logs, security_server or "", client)
     with _rules() as engine:
-        report = _replayed(store, decision, engine, _certificates(trust))
+        report = _replayed(store, decision, engine, _certificates(trust), find)
     if keep:
         keep_replay(store, report)
     if as_json:
@@ -286,10 +308,37 @@ def _rules() -> Any:  # RuleEngine, imported late: most commands run no rules
     return RuleEngine(workers=1)
 
 
-def _replayed(store: DecisionStore, decision: str, engine: RunsRules, trusted: list[bytes]) -> ReplayReport:
+def _replayed(
+    store: DecisionStore,
+    decision: str,
+    engine: RunsRules,
+    trusted: list[bytes],
+    find: Callable[[Sequence[Input]], Mapping[str, Sequence[InLog]]] | None = None,
+) -> ReplayReport:
+    """find: where the messages of these inputs lie; None: nobody is asked, and the report says so."""
     with store.engine.connect() as connection:
         made = bundle_of(store, connection, decision, open_refs=None)
-    return replay(made, engine=engine, trusted=trusted)
+        inputs = store.find(connection, decision).record.inputs
+    found = None if find is None else find(inputs)
+    return replay(
+        made, engine=engine, trusted=trusted, find_message=None if found is None else found.__getitem__
+    )
+
+
+def _in_both_logs(url: str, client: str, inputs: Sequence[Input]) -> Mapping[str, Sequence[InLog]]:
+    from sild.adapter import AsyncXRoadClient, ClientId  # late: most commands ask nobody
+    from sild.registries import over_the_exchange
+
+    try:
+        asker = ClientId.decode(client)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+    async def ask() -> Mapping[str, Sequence[InLog]]:
+        async with AsyncXRoadClient(url, asker) as exchange:
+            return await MessageLogs(asker.encode(), over_the_exchange(exchange)).find(inputs)
+
+    return asyncio.run(ask())
 
 
 @command.command()
@@ -362,13 +411,14 @@ def shred_(
     _print({"shredded": destroyed}) if as_json else click.echo(f"{destroyed} values are gone")
 
 
-def _certificates(file: Path | None) -> list[bytes]:
-    if file is None:
-        return []
-    try:
-        return [der(one) for one in x509.load_pem_x509_certificates(file.read_bytes())]
-    except ValueError:
-        raise CallerError(f"{file}: no certificates in PEM") from None
+def _certificates(files: Sequence[Path]) -> list[bytes]:
+    found = []
+    for file in files:
+        try:
+            found += [der(one) for one in x509.load_pem_x509_certificates(file.read_bytes())]
+        except ValueError:
+            raise CallerError(f"{file}: no certificates in PEM") from None
+    return found
 
 
 def _time(text: str | None) -> datetime | None:

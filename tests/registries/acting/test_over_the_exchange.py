@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 from world import World
 
 from sild.adapter import AsyncXRoadClient, CallContext, ClientId, ServiceId
 from sild.asgi import serve_application
+from sild.cli import cli
 from sild.errors import CallerError
 from sild.events import DeliveryState
 from sild.registries import (
@@ -93,6 +95,7 @@ class State:
     urls: dict[str, str] = field(default_factory=dict)
     portal: Any = None
     server: Any = None  # of the six, with their message log
+    server_url: str = ""
 
     async def say(
         self, register: str, path: list[str], body: object = None, *, user: str = "EE38001085718"
@@ -145,7 +148,7 @@ async def state(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[State
             url = (first if name == "hospital" else second).url
             client = await opened.enter_async_context(AsyncXRoadClient(url, subsystem(name)))
             tasks.append(asyncio.create_task(act(register, client, services=services)))
-        state.server = second.server
+        state.server, state.server_url = second.server, second.url
         for name in inside:
             url = f"{second.url}/evidence/{subsystem(name).encode()}"
             second.server.serverconf.add_rest_service(subsystem(name), "getEvidence", url)
@@ -252,6 +255,18 @@ async def test_the_messages_of_a_decision_lie_in_both_logs_until_one_is_deleted(
     assert [step["text"] for step in over_rest["steps"] if step["number"] == 3] == [
         step.text for step in report.steps if step.number == 3
     ]
+    store = [
+        "--database",
+        str(social.kernel.engine.url.database),
+        "--keys",
+        str(state.server.settings.directory.parent / "social" / "decisions.keys"),
+    ]
+    road = ["--security-server", state.server_url, "--client", "SILD/GOV/70000004/social"]
+    command = ["decisions", "replay", str(granted.record.id), *store]
+    asked_too = await asyncio.to_thread(CliRunner().invoke, cli, [*command, *road], catch_exceptions=False)
+    assert "SILD/GOV/70000002/population, has it as it was signed, time-stamped" in asked_too.output
+    not_asked = await asyncio.to_thread(CliRunner().invoke, cli, command, catch_exceptions=False)
+    assert f"whether {len(asked)} messages lie in both logs: they were not asked" in not_asked.output
 
     database = state.server.settings.directory / "messagelog.db"
     of_population = (one for one in granted.record.inputs if "population" in (one.register_ or ""))
