@@ -21,6 +21,7 @@ _COMMANDS = {
     "cohorts": ("sild.processes.cohorts", "Run rule packages over a whole population; compare two laws."),
     "configuration-proxy": ("sild.processes.configuration_proxy", "Run or administer a configuration proxy."),
     "decisions": ("sild.processes.decisions", "Find, verify and replay decisions; shred sealed values."),
+    "documents": ("sild.processes.documents", "Check cards and certificates that people show."),
     "demo": ("sild.processes.demo", "Start a whole country on this machine."),
     "models": ("sild.processes.models", "Train a glass-box model and tell what it is worth."),
     "op-monitor": ("sild.processes.op_monitor", "Run an operational monitoring daemon."),

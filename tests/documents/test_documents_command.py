@@ -1,0 +1,89 @@
+"""`sild documents verify`: what a chemist's computer says of a card, with files it fetched before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sild.documents import card_pdf, card_presentation, seal_pdf
+from sild.processes.documents import command
+from sild.registries.deciding.body import open_seal
+
+from .papers import AT, Issued, face, issued
+
+NOW = ("--at", "2026-03-02T10:00:00Z")
+
+
+class Desk:
+    def __init__(self, directory: Path) -> None:
+        self.card: Issued = issued(directory)
+        seal = open_seal(directory, "papers", "SILD/GOV/70000003", name="Fund", at=AT)
+        pdf = seal_pdf(card_pdf(face(self.card.credential), "vi", at=AT), seal)
+        self.files = {
+            "card.pdf": pdf,
+            "code.txt": card_presentation(self.card.credential).encode() + b"\n",
+            "issuer.json": json.dumps(self.card.keys).encode(),
+            "statuses": self.card.issuer.status_list([], at=AT).encode(),
+            "revoked": self.card.issuer.status_list([9], at=AT).encode(),
+            "trust.pem": seal.chain[-1].public_bytes(Encoding.PEM),
+        }
+        self.directory = directory
+        for name, content in self.files.items():
+            (directory / name).write_bytes(content)
+
+    def verify(self, *words: str, text: str | None = None) -> tuple[int, dict[str, Any]]:
+        paths = [str(self.directory / word) if word in self.files else word for word in words]
+        issuer = str(self.directory / "issuer.json")
+        result = CliRunner().invoke(
+            command, ["verify", *paths, "--issuer", issuer, *NOW, "--json"], input=text
+        )
+        return result.exit_code, json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+def test_a_paper_holds(desk: Desk) -> None:
+    status, told = desk.verify("card.pdf", "--status-list", "statuses", "--trust", "trust.pem")
+    assert (status, told["verdict"], told["sealed_by"], told["seal_is_trusted"]) == (
+        0,
+        "holds",
+        "SILD/GOV/70000003",
+        True,
+    )
+    assert told["family_name"] == "Nguyễn Đặng"
+
+
+def test_a_code_from_a_reader(desk: Desk) -> None:
+    text = desk.files["code.txt"].decode()
+    assert desk.verify("-", "--status-list", "statuses", text=text)[0] == 0
+    assert desk.verify("code.txt", "--status-list", "statuses")[1]["card_number"] == "TE1010000000001"
+
+
+def test_what_it_cannot_tell(desk: Desk) -> None:
+    assert desk.verify("code.txt") == (
+        2,
+        desk.verify("code.txt")[1] | {"verdict": "cannot tell", "status": "not_checked"},
+    )
+    status, told = desk.verify("card.pdf", "--status-list", "statuses")
+    assert (status, told["seal_is_trusted"]) == (2, False)
+
+
+def test_revoked_forged_nonsense(desk: Desk) -> None:
+    assert desk.verify("code.txt", "--status-list", "revoked")[1]["code"] == "revoked"
+    assert desk.verify("card.pdf", "--status-list", "revoked", "--trust", "trust.pem")[0] == 1
+    for text in ("", "nonsense", "Ữ~", desk.files["code.txt"].decode().replace("~", "~x~", 1)):
+        status, told = desk.verify("-", text=text)
+        assert (status, told["verdict"]) == (1, "broken"), text
+    (desk.directory / "other.json").write_text("[]")
+    result = CliRunner().invoke(
+        command, ["verify", str(desk.directory / "code.txt"), "--issuer", str(desk.directory / "other.json")]
+    )
+    assert result.exit_code == 1 and "invalid_issuer" in result.stdout
