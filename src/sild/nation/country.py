@@ -33,6 +33,11 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("insurance", "residence"): ("GET /persons/*/residence",),
     ("social", "population"): ("GET /persons/*", "GET /persons/*/children"),
     ("social", "residence"): ("GET /persons/*/residence", "GET /households/*"),
+    ("social", "treasury"): (
+        "POST /payment-orders",
+        "GET /payment-orders/*",
+        "POST /payment-orders/*/stop",
+    ),
     ("education", "population"): ("GET /persons/*", "GET /persons/*/children"),
     ("education", "residence"): ("GET /persons/*/residence",),
     ("portal", "population"): (
@@ -88,7 +93,10 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /persons/*/offers",
         "GET /offers/*",
         "POST /offers/*/acceptance",
+        "POST /offers/*/account",
+        "GET /offers/*/payment-orders",
     ),
+    ("portal", "treasury"): (*COMMON, *OWN_DATA),
     ("portal", "education"): (
         *COMMON,
         *DECISIONS,
@@ -103,7 +111,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
 EVIDENCE: dict[SystemKind, tuple[SystemKind, ...]] = {
     "population": ("population", "portal", "hospital", "residence"),
     "insurance": ("insurance", "population", "residence", "portal"),
-    "social": ("social", "population", "residence", "portal"),
+    "social": ("social", "population", "residence", "portal", "treasury"),
     "education": ("education", "population", "residence", "portal"),
     "portal": ("portal", "population", "residence", "insurance", "social", "education"),
 }
@@ -120,8 +128,17 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("population", "portal", ("civil.child.recorded", "person.known", *BIRTHS, *SILENCING)),
     SubscriptionPlan("residence", "portal", ("residence.changed", "person.known")),
     SubscriptionPlan("insurance", "portal", ("insurance.cover.began", "insurance.card.issued")),
+    SubscriptionPlan("treasury", "social", ("treasury.payment.executed", "treasury.payment.returned")),
     SubscriptionPlan(
-        "social", "portal", ("social.offer.made", "social.offer.held", "social.benefit.granted")
+        "social",
+        "portal",
+        (
+            "social.offer.made",
+            "social.offer.held",
+            "social.benefit.granted",
+            "social.payment.executed",
+            "social.payment.returned",
+        ),
     ),
     SubscriptionPlan(
         "education",
@@ -146,6 +163,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
     social = body("social", "70000004", "social")
     municipality = body("municipality", "70000005", "education")
     land = body("land", "70000006", "residence")
+    treasury = body("treasury", "70000007", "treasury")
     hospital = body("hospital", "90000001", "hospital", member_class="COM")
     return replace(
         DEMO,
@@ -154,11 +172,12 @@ def country_plan(about: CountryDescription) -> NationPlan:
         operator=authority,
         provider=population,
         consumer=insurance,
-        guests=(social, municipality, land, hospital),
+        guests=(social, municipality, land, treasury, hospital),
         systems=(
             SystemPlan("population", population, "population", population, ("population",)),
             SystemPlan("residence", land, "residence", population, ("residence", "events")),
             SystemPlan("social", social, "social", population, ("social", "events")),
+            SystemPlan("treasury", treasury, "treasury", population, ("treasury",)),
             SystemPlan("education", municipality, "education", population, ("education", "events")),
             SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),
             SystemPlan("hospital", hospital, "hospital", insurance),

@@ -13,7 +13,15 @@ from sild.xroad.identifiers import ClientId, SecurityServerId
 __all__ = ["DEMO", "MemberPlan", "NationPlan", "Right", "SubscriptionPlan", "SystemKind", "SystemPlan"]
 
 SystemKind = Literal[
-    "population", "residence", "insurance", "social", "education", "hospital", "identity", "portal"
+    "population",
+    "residence",
+    "insurance",
+    "social",
+    "education",
+    "hospital",
+    "identity",
+    "portal",
+    "treasury",
 ]
 
 

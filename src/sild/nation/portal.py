@@ -58,7 +58,7 @@ __all__ = ["CountryPortal", "events_app", "open_portal"]
 log = get_logger("nation")
 
 DEMAND = "kindergarten-demand"
-ASKED = ("population", "residence", "insurance", "social", "education")
+ASKED = ("population", "residence", "insurance", "social", "education", "treasury")
 DECIDING = ("population", "social", "insurance", "education")
 
 CARD = {"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"}
@@ -145,7 +145,7 @@ def open_portal(
         ),
         fact_sources=tuple(
             FactSource(subsystem=addressed[name], title=dict(about.systems[name]))
-            for name in ("population", "residence")
+            for name in ("population", "residence", "treasury")
         ),
         decision_sources=tuple(
             DecisionSource(subsystem=addressed[name], title=dict(about.systems[name])) for name in DECIDING

@@ -20,6 +20,7 @@ from sild.adapter import AsyncXRoadClient
 from sild.asgi import serve_application
 from sild.clock import Clock
 from sild.decisions import Stamp
+from sild.nation.bank import run_bank
 from sild.nation.countries import languages_of
 from sild.nation.people import TestPerson
 from sild.nation.plan import NationPlan, SystemKind, SystemPlan
@@ -43,6 +44,7 @@ REGISTERS: tuple[SystemKind, ...] = (
     "social",
     "education",
     "hospital",
+    "treasury",
 )
 Run = Callable[[str, Coroutine[object, object, None]], None]
 Watch = Callable[[str, "asyncio.Task[None]"], None]
@@ -117,6 +119,9 @@ def open_register(
             )
             ward = registries.ward_app(hospital, author=midwife, languages=languages_of(plan.profile))
             return OpenRegister(hospital, registries.hospital_app(hospital), ward)
+        case "treasury":
+            treasury = registries.TreasuryRegister.open(directory, system=system, zone=zone, clock=clock)
+            return OpenRegister(treasury, registries.treasury_app(treasury))
         case _:
             raise KeyError(kind)
 
@@ -209,6 +214,8 @@ class Systems:
                 checkpoints=CHECKPOINTS,
             )
             self._run(f"the work of the {kind} register", work)
+            if isinstance(opened.register, registries.TreasuryRegister):
+                self._run("the demonstration's bank", run_bank(opened.register))
 
     def _subscribe(self, source: SystemKind) -> None:
         """A nation of an earlier day may have had fewer."""

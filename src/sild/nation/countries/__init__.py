@@ -33,7 +33,9 @@ __all__ = [
 Language = Literal["et", "vi", "en"]
 Words = Mapping[str, str]
 """One text in every language."""
-BodyKind = Literal["authority", "population", "insurance", "social", "municipality", "land", "hospital"]
+BodyKind = Literal[
+    "authority", "population", "insurance", "social", "municipality", "land", "hospital", "treasury"
+]
 BODIES: tuple[BodyKind, ...] = get_args(BodyKind)
 SYSTEMS = (
     "management",
@@ -45,6 +47,7 @@ SYSTEMS = (
     "insurance",
     "education",
     "hospital",
+    "treasury",
 )
 
 

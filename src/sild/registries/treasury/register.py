@@ -13,8 +13,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, insert, select, update
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
@@ -96,12 +97,13 @@ class TreasuryRegister:
         database_url: str | None = None,
         *,
         system: str = SYSTEM,
+        zone: ZoneInfo | None = None,
         clock: Clock = system_clock,
     ) -> Self:
-        """Raises Unavailable (`database_error`)."""
+        """zone: of the country, which decides what day it is. Raises Unavailable (`database_error`)."""
         directory.mkdir(parents=True, exist_ok=True)
         url = database_url or sqlite_url(directory / "treasury.db")
-        return cls(Kernel.open(url, system, MIGRATIONS, clock=clock))
+        return cls(Kernel.open(url, system, MIGRATIONS, zone=zone, clock=clock))
 
     def close(self) -> None:
         self.kernel.close()
@@ -201,21 +203,14 @@ class TreasuryRegister:
 
     def instruct(self, currency: str) -> Instruction | None:
         """A new file of everything that may be paid by today and is in no file yet; None: nothing is."""
+        if not self._has_due(currency):
+            return None
         at = self.kernel.now
         message_id = f"SILD-{at:%Y%m%d}-{uuid4().hex[:20]}"
         with self.kernel.used("instructBank", self._own(message_id)) as use:
             use.alone("instruct")
-            due = (
-                select(orders.c.number)
-                .where(
-                    orders.c.state == "received",
-                    orders.c.currency == currency,
-                    orders.c.not_before <= use.today,
-                )
-                .order_by(orders.c.number)
-                .limit(BATCH)
-            )
-            numbers = use.connection.scalars(due).all()
+            due = select(orders.c.number).where(_is_due(currency, use.today))
+            numbers = use.connection.scalars(due.order_by(orders.c.number).limit(BATCH)).all()
             if not numbers:
                 return None
             empty = {"id": message_id, "currency": currency, "transfers": 0, "total": "0", "state": "made"}
@@ -234,6 +229,12 @@ class TreasuryRegister:
             changing = update(instructions).where(instructions.c.id == message_id)
             use.connection.execute(changing.values(transfers=len(credits_), total=total, xml=xml.decode()))
             return Instruction(message_id, currency, len(credits_), total, xml)
+
+    def _has_due(self, currency: str) -> bool:
+        """Without a record of use: nobody's data is seen."""
+        with self.kernel.engine.connect() as connection:
+            due = select(orders.c.number).where(_is_due(currency, self.kernel.today)).limit(1)
+            return connection.scalar(due) is not None
 
     def open_instructions(self) -> tuple[Instruction, ...]:
         """Files with transfers of which the bank has not said what became of them: to be handed over again after a failure.
@@ -330,6 +331,10 @@ class TreasuryRegister:
             use.concerns(row.person)
             _know(use, row)
         return changed
+
+
+def _is_due(currency: str, today: date) -> ColumnElement[bool]:
+    return and_(orders.c.state == "received", orders.c.currency == currency, orders.c.not_before <= today)
 
 
 def _matter_key(client: str, order: PaymentOrder) -> str:
