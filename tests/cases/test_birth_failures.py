@@ -143,7 +143,7 @@ async def test_events_twice_late_and_in_any_order_change_nothing(village):
 async def test_registered_elsewhere_before_we_heard_of_it(village):
     child = await village.born(MOTHER.code, settle=False)
     names = {"given_names": "Maie", "family_name": MOTHER.family_name}
-    await village.ask("population", "POST", f"/births/{child}/registration", names)
+    await village.ask("population", "POST", f"/births/{child}/registration", names, user="EE36805280109")
     await village.settle()
     view = await village.cases.view(await village.case_of(MARI), MARI)
     assert view.results["given_names"] == "Maie" and view.status == "OFFERED"
@@ -155,7 +155,7 @@ async def test_registered_elsewhere_with_another_name_that_name_holds(village):
     case = await village.case_of(MARI)
     await village.act(case, "DECLARE", MARI, FORM)
     names = {"given_names": "Maie", "family_name": MOTHER.family_name}
-    await village.ask("population", "POST", f"/births/{child}/registration", names)
+    await village.ask("population", "POST", f"/births/{child}/registration", names, user="EE36805280109")
     await village.settle()
     assert (await village.cases.view(case, MARI)).results["given_names"] == "Maie"
     assert "other_name_registered" in await village.notices(MARI)

@@ -13,8 +13,10 @@ from sild.decisions import (
     answer_release,
     ask_release,
     end_finding,
+    end_ripple,
     keep_finding,
     keep_replay,
+    open_ripple,
     open_values,
     publish_sample,
     shred,
@@ -36,6 +38,10 @@ async def test_no_row_is_changed_or_removed(store: DecisionStore, root: Root, cl
         answer_release(store, connection, "r", granted=True, by="EE2", mandate="n")
         keep_finding(store, connection, "finding-1", str(first.id), about="decision")
         end_finding(store, connection, "finding-1", upheld=True)
+        ripple = open_ripple(
+            connection, cause="e", decision=str(first.id), concept="c", source="s", fact="1", at=START
+        )
+        end_ripple(connection, str(ripple), "unchanged", at=START)
     store.delivered(first.id, channel="portal", language="et")
     publish_sample(store, "s", begins=START, ends=START, size=1)
     keep_replay(store, ReplayReport(str(first.id), "match", ()), sample="s")

@@ -14,6 +14,7 @@ message_logs.py where its messages lie, in both logs
 samples.py, nightly.py  every night's random sample    verifying.py  examples/verify_decision.py, as a function
 algorithms.py   entries of the algorithm register    figures.py    counted from the decisions
 algorithm_exports.py  the Dutch and British forms    audit.py      all of it computed again
+ripples.py      what rests on a corrected fact
 oversight.py    releases and findings of auditors    patterns.py   others like this; how it really runs
 
 RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
@@ -74,6 +75,15 @@ from sild.decisions.oversight import (
 from sild.decisions.patterns import cohorts_of, running_of
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.replay import FindMessage, ReplayReport, RunsRules, Step, replay
+from sild.decisions.ripples import (
+    Ripple,
+    RippleState,
+    end_ripple,
+    find_ripple,
+    has_open_contest,
+    list_ripples,
+    open_ripple,
+)
 from sild.decisions.samples import (
     MatchRate,
     Sample,
@@ -130,6 +140,8 @@ __all__ = [
     "ReplayReport",
     "Representation",
     "Retention",
+    "Ripple",
+    "RippleState",
     "Rounding",
     "RuleRef",
     "RunsRules",
@@ -154,16 +166,21 @@ __all__ = [
     "counterfactuals_of",
     "draw",
     "end_finding",
+    "end_ripple",
     "expired_values",
     "exported",
     "fields_of",
     "figures_of",
+    "find_ripple",
     "find_sample",
+    "has_open_contest",
     "keep_finding",
     "keep_replay",
+    "list_ripples",
     "load_algorithms",
     "match_rate",
     "minbzk_json",
+    "open_ripple",
     "open_values",
     "outcome_items",
     "parse_algorithm",

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 from sild.decisions import tables
 from sild.decisions.canonical import instant_text
 from sild.decisions.oversight import open_findings
+from sild.decisions.ripples import count_ripples
 from sild.decisions.samples import match_rate
 
 __all__ = ["Figures", "figures_of"]
@@ -17,7 +18,10 @@ __all__ = ["Figures", "figures_of"]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of decisions to date. with_unknowns: to which a fact was missing.  package_sha256: of the rules last used.  findings: of auditors."""
+    """Counts of decisions to date. with_unknowns: to which a fact was missing.  package_sha256: of the rules last used.  findings: of auditors.
+
+    ripples: a fact under one of them was corrected.  ripples_open: of these, not decided again, found unchanged or ended yet.
+    """
 
     algorithm: str
     decisions: int
@@ -36,6 +40,8 @@ class Figures:
     last_at: str | None
     findings: int = 0
     findings_open: int = 0
+    ripples: int = 0
+    ripples_open: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """With shares in percent, decimal strings of one digit; null where there is nothing to share."""
@@ -100,6 +106,7 @@ def figures_of(connection: Connection, algorithm: str) -> Figures:
         last_at=last_at,
         findings=findings,
         findings_open=findings_open,
+        **count_ripples(connection, algorithm),
     )
 
 

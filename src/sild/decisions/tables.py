@@ -42,6 +42,8 @@ __all__ = [
     "release_answers",
     "releases",
     "replays",
+    "ripple_steps",
+    "ripples",
     "samples",
     "shreds",
     "subjects",
@@ -288,6 +290,31 @@ finding_ends = Table(
     Column("finding", ForeignKey("decision_findings.id"), primary_key=True),
     Column("upheld", Boolean, nullable=False),
     Column("ended_at", UtcDateTime, nullable=False),
+)
+
+ripples = Table(
+    "decision_ripples",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("cause", String(300), nullable=False),  # id of the event, or of the message, that corrected a fact
+    Column("record", ForeignKey("decision_records.id"), nullable=False, index=True),  # rests on it
+    Column("concept", String(200), nullable=False),
+    Column("source", String(200), nullable=False),  # the register that corrected it
+    Column("fact", String(40)),  # the fact's origin there
+    Column("opened_at", UtcDateTime, nullable=False, index=True),
+    UniqueConstraint("cause", "record", name="decision_ripples_once"),
+)
+
+ripple_steps = Table(
+    "decision_ripple_steps",
+    metadata,
+    Column("ripple", ForeignKey("decision_ripples.id"), primary_key=True),
+    Column("state", String(20), primary_key=True),  # redecided, unchanged, listed, ended
+    Column("reason", String(100)),
+    Column("newer", ForeignKey("decision_records.id")),  # that took the decision's place
+    Column("official", String(60)),  # pseudonym
+    Column("due", Date),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 APPEND_ONLY = tuple(table.name for table in metadata.sorted_tables if table not in (waiting, value_keys))

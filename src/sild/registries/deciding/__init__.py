@@ -6,7 +6,7 @@ record = deciding.record(use, judged, Ruling(effect="offer", ...))  # in the tra
 
 body.py  the body's keys: seal, pseudonyms, sealed values       facts.py  what a decision rests on       deciding.py  from facts to record
 supervision.py  what auditors may look at, closed by default    supervision_http.py  their paths
-words.py  reasons that no rule gives
+words.py  reasons that no rule gives       ripple.py  a corrected fact reaches what was decided from it
 """
 
 from __future__ import annotations
@@ -14,6 +14,14 @@ from __future__ import annotations
 from sild.registries.deciding.body import Body, Certify, open_body, open_seal
 from sild.registries.deciding.deciding import Deciding, Judged, Ruling
 from sild.registries.deciding.facts import KnownFact, situation_of
+from sild.registries.deciding.ripple import (
+    CORRECTED,
+    Correction,
+    LeftToPeople,
+    RestsOn,
+    Ripples,
+    why_corrected,
+)
 from sild.registries.deciding.supervision import (
     Appointment,
     AuditorMandates,
@@ -23,18 +31,24 @@ from sild.registries.deciding.supervision import (
 from sild.registries.deciding.words import reason_of
 
 __all__ = [
+    "CORRECTED",
     "Appointment",
     "AuditorMandates",
     "Body",
     "Certify",
+    "Correction",
     "Deciding",
     "Judged",
     "KnownFact",
+    "LeftToPeople",
     "MandatesOverExchange",
+    "RestsOn",
+    "Ripples",
     "Ruling",
     "Supervision",
     "open_body",
     "open_seal",
     "reason_of",
     "situation_of",
+    "why_corrected",
 ]
