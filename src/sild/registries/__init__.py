@@ -7,6 +7,7 @@ synthetic people are the same (synthetic/). identity_codes/ tells what identity 
 population/  people, families, births, deaths        residence/  divisions, addresses, dwellings, who lives where
 insurance/   cover and card                          social/     contributions, offers of benefits, payment orders
 education/   kindergarten places and their queue     hospital/   notices of birth and death, the ward's page
+case_decisions/  what officials decided in cases
 
 The last four act by themselves on others' events: tasks/ (what is still to do, the silence switch), exchange.py (what they say to
 others over X-Road), acting.py (`act`: a register at work beside its application).
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from sild.registries.acting import HasKernel, act
+    from sild.registries.case_decisions.register import CaseDecisions
     from sild.registries.deciding import Certify
     from sild.registries.education.register import EducationRegister
     from sild.registries.exchange import event_delivery
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from sild.registries.treasury.register import TreasuryRegister
 
 __all__ = [
+    "CaseDecisions",
     "Certify",
     "EducationRegister",
     "HasKernel",
@@ -47,6 +50,7 @@ __all__ = [
     "SocialRegister",
     "TreasuryRegister",
     "act",
+    "case_decisions_app",
     "education_app",
     "event_delivery",
     "from_threads",
@@ -114,6 +118,13 @@ def hospital_app(register: HospitalRegister, *, url: str | None = None) -> FastA
     return make_app(register, url=url)
 
 
+def case_decisions_app(register: CaseDecisions, *, url: str | None = None) -> FastAPI:
+    """As `population_app`."""
+    from sild.registries.case_decisions.http import make_app
+
+    return make_app(register, url=url)
+
+
 def ward_app(
     register: HospitalRegister, *, author: str, languages: tuple[str, ...] = ("et", "vi", "en")
 ) -> FastAPI:
@@ -127,6 +138,7 @@ def ward_app(
 
 
 _LATE = {
+    "CaseDecisions": "case_decisions.register",
     "Certify": "deciding",
     "EducationRegister": "education.register",
     "HasKernel": "acting",

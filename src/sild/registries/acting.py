@@ -62,7 +62,8 @@ async def act(
         work.append(worker.run())
     origin = kernel.system.strip("/")
     if isinstance(register, Decides):
-        register.deciding.logs = from_threads(MessageLogs(origin, over_the_exchange(client)), loop)
+        logs = MessageLogs(register.deciding.exchanged_by, over_the_exchange(client))
+        register.deciding.logs = from_threads(logs, loop)
     if stamp is not None and isinstance(register, Decides):
         store = register.deciding.store
         work.append(Checkpointer(store, stamp, origin=origin, interval=checkpoints).run())

@@ -101,7 +101,8 @@ class Ruling:
 class Deciding:
     """authority: the body, `INSTANCE/CLASS/CODE`.  packages: by content hash; of a name the highest version judges.
 
-    logs: where replays look for the messages of inputs; None: nobody is asked, and the report says so.
+    logs: where replays look for the messages of inputs; None: nobody is asked, and the report says so.  exchanged_by: the subsystem
+    whose messages those are.
     supervision: how auditors may look; None: not at all.
     """
 
@@ -120,6 +121,7 @@ class Deciding:
         self.store = DecisionStore(kernel.engine, body.sealer, body.keys, clock=clock)
         self.packages = shipped_packages() if packages is None else packages
         self.logs: LookUp | None = None
+        self.exchanged_by = kernel.system.strip("/")
         self.supervision: Supervision | None = None
         kernel.also_known_as = lambda code: (self.store.pseudonym(code),)
         self._engine = engine
