@@ -30,12 +30,17 @@ __all__ = [
     "format_money",
     "format_month",
     "parse_accept_language",
+    "whole_name",
 ]
 
 Speaker = Callable[..., str]
 """`say(key, **values)`."""
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
+
+
+FAMILY_NAME_FIRST = frozenset({"CN", "HU", "JP", "KH", "KP", "KR", "TW", "VN"})
+"""Countries whose people write the family name first (CLDR 47, personNames, nameOrderLocales)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,9 @@ class Texts:
                     raise ValueError(f"{directory.name}/{language}.toml: {key} has other placeholders")
         return cls(languages, texts)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._texts[self.languages[0]]
+
     def choose(self, wanted: Iterable[str]) -> str:
         """The first of `wanted` (BCP 47 tags) there are texts for; `vi-VN` is `vi`."""
         for tag in wanted:
@@ -77,6 +85,14 @@ class Texts:
             return texts[key].format(**values) if values else texts[key]
 
         return say
+
+
+def whole_name(given_names: str, family_name: str, country: str) -> str:
+    """As the person's own country writes it: `Mari Tamm`, `Nguyễn Minh Anh`. country: `EE`; a subject does, `EE38001085718`."""
+    names = [given_names, family_name]
+    if country[:2] in FAMILY_NAME_FIRST:
+        names.reverse()
+    return " ".join(filter(None, names))
 
 
 def parse_accept_language(header: str) -> list[str]:

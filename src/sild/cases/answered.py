@@ -24,7 +24,7 @@ class AnsweredByADay(Process):
     ) -> Given:
         if rule.name != "ASK":
             return Given(values)
-        due = asking.profile.deadline(f"{self.service}.answer", asking.now.date())
+        due = asking.profile.deadline(f"{self.service}.answer", asking.profile.day(asking.now))
         return Given({**values, "due": due.isoformat()})
 
     def jobs(self) -> Mapping[str, JobFunction]:

@@ -61,7 +61,7 @@ class BirthFollow:
                 "to": {"division": division["code"]} if dwelling is None else {"dwelling": dwelling},
                 "joins": bare(home),
                 "valid_from": said.born.isoformat(),
-                "sent_on": first.at.date().isoformat(),
+                "sent_on": work.profile.day(first.at).isoformat(),
                 "custodians": {bare(said.child): [bare(person) for person in case.persons("parent")]},
             }
             await work.call("move", RESIDENCE, "POST", "/moves", move, basis=self._grounds.residence)

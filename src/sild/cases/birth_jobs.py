@@ -132,7 +132,7 @@ class BirthJobs:
             )
         except (Unavailable, CallerError):
             return None  # the examination asks again
-        unit = office_for(work.profile, "birth", answer.json, work.at.date())
+        unit = office_for(work.profile, "birth", answer.json, work.profile.day(work.at))
         return None if unit is None else f"birth@{unit}"
 
     # --- paternity

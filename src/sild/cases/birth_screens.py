@@ -20,6 +20,7 @@ from sild.cases.birth_facts import (
     bare,
     child_of,
     declared,
+    country_of,
     is_kept_from,
     office_for,
     recorded,
@@ -27,8 +28,8 @@ from sild.cases.birth_facts import (
 from sild.cases.case import Case
 from sild.cases.process import Asking
 from sild.cases.views import FactLine, Options
-from sild.catalogue import Screen
-from sild.i18n import Speaker, Texts, format_day, format_money
+from sild.catalogue import Profile, Screen
+from sild.i18n import Speaker, Texts, format_day, format_money, whole_name
 
 __all__ = ["BirthScreens"]
 
@@ -112,7 +113,7 @@ class BirthScreens:
         say = self._say(actor)
         found = [("any", say("option.any_kindergarten"))]
         lives = homes.get(actor.acting_for) or {}
-        commune = office_for(asking.profile, "kindergarten", lives, asking.now.date())
+        commune = office_for(asking.profile, "kindergarten", lives, asking.profile.day(asking.now))
         if commune is None:
             return found
         path = f"/places?commune={commune}"
@@ -198,7 +199,7 @@ class BirthScreens:
             case "declaration":
                 return [line async for line in self._declaration(case, actor, asking)]
             case "checks":
-                return list(_checks(case))
+                return list(_checks(case, asking.profile))
             case "paternity":
                 return list(_paternity(case))
             case "place":
@@ -232,8 +233,8 @@ class BirthScreens:
         first = declared(case)
         if first is None:
             return
-        at = first.at.date().isoformat()
-        names = f"{first.data['given_names']} {first.data['family_name']}"
+        country, at = country_of(child_of(case)), asking.profile.day(first.at).isoformat()
+        names = whole_name(first.data["given_names"], first.data["family_name"], country)
         yield FactLine("child.chosen_names", "declaration", names, source="parent", valid_from=at)
         home = dict(_parents(case)).get(first.data.get("address", ""))
         if home is not None:
@@ -248,8 +249,8 @@ class BirthScreens:
             yield FactLine("child.kindergarten_wish", "declaration", True, source="parent", valid_from=wanted)
         for other in case.since("RETURN"):
             if other is not first and other.name in ("DECLARE", "PROPOSE"):
-                names = f"{other.data['given_names']} {other.data['family_name']}"
-                at = other.at.date().isoformat()
+                names = whole_name(other.data["given_names"], other.data["family_name"], country)
+                at = asking.profile.day(other.at).isoformat()
                 yield FactLine("child.other_names_sent", "declaration", names, source="parent", valid_from=at)
 
     async def _residence(self, person: str, asking: Asking) -> Mapping[str, Any] | None:
@@ -295,14 +296,14 @@ def _role_of(case: Case, code: str) -> str:
     return "mother" if said is not None and bare(said.mother or "") == bare(code) else "father"
 
 
-def _checks(case: Case) -> Iterator[FactLine]:
+def _checks(case: Case, profile: Profile) -> Iterator[FactLine]:
     """Green is True. The newest examination, or the register's own no; what has no check of its own is named by its code."""
     seen = [taken for taken in (case.last("EXAMINE"), case.last("HALT")) if taken is not None]
     if not seen:
         yield FactLine("check.examined", "checks", None, "not_held", register=POPULATION)
         return
     newest = max(seen, key=lambda taken: taken.seq)
-    found, at = list(newest.data["defects"]), newest.at.date().isoformat()
+    found, at = list(newest.data["defects"]), profile.day(newest.at).isoformat()
     for code, concept in CHECKS.items():
         yield FactLine(concept, "checks", code not in found, valid_from=at)
     for code in found:

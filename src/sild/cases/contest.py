@@ -148,7 +148,7 @@ class Contest(Process):
                     and await self._has_facts(case, asking)
                 ):
                     return Given(values, (Defect("fact", "missing"),))
-                due = asking.profile.deadline("contest.answer", asking.now.date())
+                due = asking.profile.deadline("contest.answer", asking.profile.day(asking.now))
                 return Given({**values, "due": due.isoformat()})
             case "LOOK":
                 await self._ensure_fresh(case, actor, asking)

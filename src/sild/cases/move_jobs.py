@@ -72,10 +72,10 @@ class MoveJobs:
             "custodians": custodians,
             "feared": feared,
             "is_protected": bool(feared) or sealed,
-            "until": work.profile.deadline("move.owner_answer", work.at.date()).isoformat(),
+            "until": work.profile.deadline("move.owner_answer", work.profile.day(work.at)).isoformat(),
             "count": count,
             "capacity": capacity,
-            "office": office_of(work.profile, division, work.at.date()),
+            "office": office_of(work.profile, division, work.profile.day(work.at)),
         }
         await act(work, "ask", "ASK", told)
 

@@ -86,7 +86,11 @@ class MoveScreens:
             POPULATION, f"/persons/{bare(me)}/children", basis=self._grounds.relations
         )
         for child in children.json["items"] if children is not None else ():
-            if child["custody"] and child["status"] != "DEAD" and _is_young(child["born"], asking.now.date()):
+            if (
+                child["custody"]
+                and child["status"] != "DEAD"
+                and _is_young(child["born"], asking.profile.day(asking.now))
+            ):
                 code = known(child["code"], asking.profile.country)
                 names.setdefault(code, child["full_name"] or self._say(actor)("option.unnamed_child"))
         say = self._say(actor)
@@ -197,7 +201,9 @@ class MoveScreens:
             name, file_id = now.lease["name"], now.lease["id"]
             yield FactLine("move.lease_file", "notice", name, source="resident", file=file_id)
         if now.place.division is not None:
-            rule, unit = asking.profile.competent("residence", now.place.division, asking.now.date())
+            rule, unit = asking.profile.competent(
+                "residence", now.place.division, asking.profile.day(asking.now)
+            )
             yield FactLine("move.office", "notice", f"{rule.office[language]}: {unit.name}", basis=rule.basis)
 
     async def _movers(self, case: Case, asking: Asking) -> list[FactLine]:

@@ -228,7 +228,7 @@ class KindergartenPlan(Process):
         language = self._texts.choose([actor.language])
         gathered = case.last("GATHER")
         counted_on = gathered.data["counted_on"] if gathered is not None else None
-        known = gathered.at.date().isoformat() if gathered is not None else None
+        known = self._profile.day(gathered.at).isoformat() if gathered is not None else None
         rows = gathered.data["rows"] if gathered is not None else []
 
         def number(value: int) -> str:

@@ -52,7 +52,7 @@ def draft_of(
         discretion="structured",
         authority=authority,
         competence=Competence(
-            law=law.title, article=law.article, division=case.data["commune"], valid_on=taken.at.date()
+            law=law.title, article=law.article, division=case.data["commune"], valid_on=profile.day(taken.at)
         ),
         procedure=PROCEDURE,
         case=case.id,
@@ -209,5 +209,5 @@ def _human(case: Case, taken: Taken, store: DecisionStore) -> list[HumanStep]:
 def _remedy(profile: Profile, taken: Taken) -> Remedy | None:
     if "challenge" not in profile.remedies:
         return None
-    found, last = profile.remedy(taken.at.date())
+    found, last = profile.remedy(profile.day(taken.at))
     return Remedy(body=dict(found.body), deadline=last, form=found.form, suspends=found.suspends)

@@ -153,7 +153,7 @@ class Removal(Process):
             **said,
             "person": asked["person"],
             "text": home["text"],
-            "office": office_of(work.profile, home["division"], work.at.date()),
+            "office": office_of(work.profile, home["division"], work.profile.day(work.at)),
         }
         await act(work, "noticed", "NOTIFY", told)
 

@@ -7,9 +7,10 @@ was competent on a day stays so for that day (Viet Nam's district tier ended on 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
@@ -176,6 +177,10 @@ class Profile(_Part):
                 if holder is not None:
                     return rule, holder
         raise CallerError(f"nobody decides {matter} at {place[:20]} on {on}", code="nobody_competent")
+
+    def day(self, at: datetime) -> date:
+        """Which day it is there."""
+        return at.astimezone(ZoneInfo(self.zone)).date()
 
     def ground(self, name: str) -> str:
         """Raises CallerError (`no_legal_ground`): the law of this country is not told."""

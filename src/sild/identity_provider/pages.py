@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from sild.design import stylesheet
-from sild.i18n import Texts, format_moment, parse_accept_language
+from sild.i18n import Texts, format_moment, parse_accept_language, whole_name
 from sild.identity_provider.edge import LANGUAGE_COOKIE, Call, set_cookie
 
 __all__ = ["STATIC", "Pages"]
@@ -38,6 +38,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.globals["site"] = name
+        self._environment.globals["whole_name"] = whole_name
 
     def language(self, call: Call, wanted: Sequence[str] = ()) -> str:
         """`?lang=`, then what the person chose before, what the service asked for (`ui_locales`), what the browser says."""

@@ -29,6 +29,7 @@ from webauthn.helpers.structs import (
 )
 
 from sild.errors import CallerError, TrustError
+from sild.i18n import whole_name
 from sild.identity_provider.people import People
 from sild.identity_provider.sessions import LogIn, Session
 from sild.identity_provider.settings import IdentityProviderSettings
@@ -60,7 +61,7 @@ class Passkeys:
         """JSON for `navigator.credentials.create`. challenge: base64url."""
         with self._store.change() as change:
             person, _is_test, handle = self._people.find(change.connection, session.subject)
-        name = f"{person.given_name} {person.family_name}"
+        name = whole_name(person.given_name, person.family_name, session.subject)
         options = generate_registration_options(
             rp_id=self._settings.host,
             rp_name=self._settings.name,

@@ -165,7 +165,8 @@ def open_portal(
             f"{member.member_class}/{member.member_code}": dict(about.bodies[member.kind])
             for member in plan.members
             if member.kind is not None
-        },
+        }
+        | {addressed[name]: dict(about.systems[name]) for name in ASKED},
         languages=languages_of(packs.profile),
         own_data_basis=about.own_data,
         time_zone=packs.profile.zone,

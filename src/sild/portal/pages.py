@@ -83,6 +83,7 @@ class Pages:
             concept=lambda name: self.concept(name, language),
             plain=lambda value: self._plain(value, language),
             path=visit.call.path if visit.call.method == "GET" else "",
+            coded=lambda concept, value: self._coded(concept, value, language),
             here=visit.call.path,
             t=lambda text: self.text(text, language),
             day=lambda at: self.day(at, language),
@@ -156,6 +157,11 @@ class Pages:
 
     def _ago(self, at: datetime, language: str) -> str:
         return format_timedelta(at - self._clock(), add_direction=True, locale=Locale.parse(language))
+    def _coded(self, concept: str, value: object, language: str) -> object:
+        """A code of a concept in words, `F` of `person.sex`; what is none, as it is."""
+        known = isinstance(value, str) and value.isidentifier()
+        return self.spoken(f"value.{concept.rpartition('.')[2]}", str(value), language) if known else value
+
 
     def spoken(self, prefix: str, code: str, language: str) -> str:
         """A code in words, or as it is when there are none: `spoken("stop", "register_down")`."""

@@ -91,7 +91,8 @@ class Public:
             if deadline is None:
                 words = say("service.days_unknown")
             elif deadline.unit == "working_days":
-                words = say("service.working_days", count=deadline.value)
+                key = "service.working_days"
+                words = say(key, count=deadline.value) if deadline.value else say(f"{key}_0")
             else:
                 key = f"unit.{deadline.unit}"
                 words = say(f"{key}_1") if deadline.value == 1 else say(key, count=deadline.value)

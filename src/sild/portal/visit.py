@@ -13,6 +13,7 @@ from typing import Any
 
 from sild.cases import Actor
 from sild.errors import CallerError
+from sild.i18n import whole_name
 from sild.portal.edge import BROWSER_COOKIE, SESSION_COOKIE, Call
 from sild.portal.sessions import Session, Sessions
 from sild.portal.settings import Office, PortalSettings
@@ -188,7 +189,9 @@ def actor_of(session: Session, language: str, office: Office | None = None) -> A
     acr = claims.get("acr")
     return Actor(
         person=session.subject,
-        name=f"{attributes.get('given_name', '')} {attributes.get('family_name', '')}".strip(),
+        name=whole_name(
+            str(attributes.get("given_name") or ""), str(attributes.get("family_name") or ""), session.subject
+        ),
         acr=acr if acr in ("low", "substantial", "high") else "low",
         amr=frozenset(str(way) for way in claims.get("amr", ())),
         representee=None if representee is None else str(representee["sub"]),
@@ -201,5 +204,6 @@ def actor_of(session: Session, language: str, office: Office | None = None) -> A
 
 
 def _party_name(representee: Mapping[str, Any]) -> str:
-    name = f"{representee.get('given_name', '')} {representee.get('family_name', '')}".strip()
+    given, family = (str(representee.get(part) or "") for part in ("given_name", "family_name"))
+    name = whole_name(given, family, str(representee["sub"]))
     return str(representee.get("name") or name or representee["sub"])
