@@ -10,6 +10,7 @@ place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPEN
 death or a stillbirth the case falls silent; after a protection order people go on by hand.
 
 birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
+birth_payments.py  what was paid, what came back
 birth_screens.py, birth_answers.py  what is shown, chosen from, and looked over
 """
 
@@ -25,11 +26,13 @@ from sild.cases.birth_facts import (
     Grounds,
     declared,
     is_offered_a_place,
+    needs_account,
     recorded,
     results_of,
     same_names,
 )
 from sild.cases.birth_jobs import BirthJobs
+from sild.cases.birth_payments import BirthPayments, payment_results
 from sild.cases.birth_screens import BirthScreens
 from sild.cases.case import Case, Taken
 from sild.cases.packs import Packs
@@ -82,6 +85,11 @@ class Birth(Process):
         Rule("ACCEPT", by=("parent",), when=("OFFERED",), to="ACCEPTED", screen="birth.offer", acr="substantial"),
         Rule("REFUSE_ACCEPTANCE", by=("state",), when=("ACCEPTED",), to="OFFERED"),
         Rule("GRANT", by=("state",), to="GRANTED", once="case"),
+        Rule("PAID", by=("state",), reopens=True),
+        Rule("PAYMENT_RETURNED", by=("state",), when=("GRANTED", "CLOSED"), to="GRANTED", reopens=True),
+        Rule("GIVE_ACCOUNT", by=("parent",), when=("GRANTED",), screen="birth.account", acr="substantial"),
+        Rule("TAKE_ACCOUNT", by=("state",)),
+        Rule("REFUSE_ACCOUNT", by=("state",), when=("GRANTED",)),
         Rule("CLOSE", by=("state",), when=("GRANTED",), to="CLOSED"),
     )  # fmt: skip
     waiting = (
@@ -92,6 +100,7 @@ class Birth(Process):
         Waiting("birth.offline", "official", (*BEFORE_NAME, *AT_THE_DESK), optional=True),
         Waiting("birth.place", "parent", WITH_A_PLACE),
         Waiting("birth.offer", "parent", ("OFFERED",)),
+        Waiting("birth.account", "parent", ("GRANTED",)),
     )
     events: ClassVar[Mapping[str, str]] = {
         "civil.child.recorded": "begin",
@@ -101,6 +110,8 @@ class Birth(Process):
         "social.offer.made": "offer",
         "social.offer.held": "offer",
         "social.benefit.granted": "granted",
+        "social.payment.executed": "payment",
+        "social.payment.returned": "payment",
         "education.queue.joined": "queue",
         "education.wait.reviewed": "queue",
         "education.place.offered": "queue",
@@ -120,6 +131,7 @@ class Birth(Process):
         """packs: with the service, whose grounds every message cites, and its texts. Raises CallerError (`no_legal_ground`)."""
         grounds = Grounds.of(packs.services[self.service])
         self._jobs = BirthJobs(self.service, grounds)
+        self._payments = BirthPayments(self.service, grounds)
         self._screens = BirthScreens(grounds, Texts(packs.profile.languages, packs.texts))
 
     # --- the fold
@@ -157,6 +169,8 @@ class Birth(Process):
             return recorded(case) is not None
         if waiting.screen == "birth.place":
             return is_offered_a_place(case)
+        if waiting.screen == "birth.account":
+            return needs_account(case)
         return True
 
     # --- what is given
@@ -188,6 +202,11 @@ class Birth(Process):
                 if not is_offered_a_place(case):
                     raise Refused("no place is offered, or it was answered", code="too_late")
                 return Given({})
+            case "GIVE_ACCOUNT":
+                if not needs_account(case):
+                    raise Refused("another account was given", code="too_late")
+                offer = case.given("PAYMENT_RETURNED")["offer"]
+                return Given({"account": values.get("account"), "offer": offer})
             case "ACCEPT":
                 given = check_acceptance(values, await self._screens.offer(case, asking))
                 made = case.given("OFFER")
@@ -224,7 +243,7 @@ class Birth(Process):
     # --- what takes time, what is shown
 
     def jobs(self) -> Mapping[str, JobFunction]:
-        return self._jobs.by_kind()
+        return {**self._jobs.by_kind(), **self._payments.by_kind()}
 
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
         return await self._screens.options(case, screen, actor, asking)
@@ -244,7 +263,11 @@ class Birth(Process):
         return {name: value for name, value in taken.data.items() if name in _ON_TIMELINE}
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
-        return results_of(case) if _may_know(case, role) else {}
+        if not _may_know(case, role):
+            return {}
+        found, paid = results_of(case), payment_results(case)
+        decisions = [*found.get("decisions", ()), *paid.get("decisions", ())]
+        return {**found, **paid, **({"decisions": decisions} if decisions else {})}
 
 
 _ON_TIMELINE = frozenset(

@@ -81,9 +81,25 @@ def effects_of(case: Case, taken: Taken) -> Effects:
                 taken.data["person"], "birth.notice.acceptance_refused", {"reason": taken.data["reason"]}
             )
             return Effects(notices=(who,))
+        case "PAYMENT_RETURNED" if not _was_asked(case, taken):
+            return Effects(notices=_to_parents(case, "birth.notice.payment_returned"))
+        case "GIVE_ACCOUNT":
+            arguments = {**taken.data, "acting": taken.person}
+            return Effects(jobs=(Job("account", arguments, key=str(taken.seq)),))
+        case "REFUSE_ACCOUNT":
+            told = NewNotice(taken.data["person"], "birth.notice.account_refused")
+            return Effects(notices=(told,))
+        case "TAKE_ACCOUNT":
+            return Effects(jobs=_closing(case))
         case "GRANT":
             return Effects(jobs=_closing(case), notices=_to_parents(case, "birth.notice.granted"))
     return Effects()
+
+
+def _was_asked(case: Case, taken: Taken) -> bool:
+    """Of several payments that come back one after the other the parents hear once."""
+    before = [one for one in case.all("PAYMENT_RETURNED", "GIVE_ACCOUNT") if one.seq < taken.seq]
+    return bool(before) and before[-1].name == "PAYMENT_RETURNED"
 
 
 def _recorded(case: Case) -> Effects:

@@ -27,6 +27,7 @@ __all__ = [
     "is_kept_from",
     "is_offered_a_place",
     "known",
+    "needs_account",
     "office_for",
     "recorded",
     "results_of",
@@ -178,7 +179,14 @@ def office_for(profile: Profile, matter: str, lives: Mapping[str, Any], on: date
 def is_done(case: Case) -> bool:
     """Everything that was promised has come, and nothing waits for a parent's word."""
     come = all(case.has(name) for name in ("REGISTER", "COVER", "CARD", "QUEUE"))
-    return case.status == "GRANTED" and come and case.given("QUEUE")["state"] != "offered"
+    waits = case.given("QUEUE").get("state") == "offered" or needs_account(case)
+    return case.status == "GRANTED" and come and not waits
+
+
+def needs_account(case: Case) -> bool:
+    """Money came back, and no parent has given another account since; or the board did not take it."""
+    said = case.all("PAYMENT_RETURNED", "GIVE_ACCOUNT", "REFUSE_ACCOUNT")
+    return bool(said) and said[-1].name != "GIVE_ACCOUNT"
 
 
 def is_offered_a_place(case: Case) -> bool:

@@ -6,6 +6,7 @@ but their own. What a register does not answer is unknown, with the register's n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -19,12 +20,13 @@ from sild.cases.birth_facts import (
     Grounds,
     bare,
     child_of,
-    declared,
     country_of,
+    declared,
     is_kept_from,
     office_for,
     recorded,
 )
+from sild.cases.birth_payments import returned_lines
 from sild.cases.case import Case
 from sild.cases.process import Asking
 from sild.cases.views import FactLine, Options
@@ -138,14 +140,14 @@ class BirthScreens:
         offer = await self.offer(case, asking)
         say, found = self._say(actor), []
         for choice in (offer or {"choices": []})["choices"]:
-            items = "; ".join(self._item(item, case, actor) for item in choice["items"])
-            found.append((choice["id"], f"{say('choice.' + choice['id'])}: {items}"))
+            items = (self._item(item, case, actor) for item in choice["items"])
+            lines = (say(f"choice.{choice['id']}"), *(item[:1].upper() + item[1:] for item in items))
+            found.append((choice["id"], "\n".join(lines)))
         return found
 
     def _item(self, item: Mapping[str, Any], case: Case, actor: Actor) -> str:
         """`parental benefit €1,240.00 a month, to you, from 1 March 2026`; an unknown amount with who holds what is missing."""
         say, language = self._say(actor), self._texts.choose([actor.language])
-        whose = "you" if item["person"] == bare(actor.acting_for) else _role_of(case, item["person"])
         if item["amount"] is None:
             amount = say("offer.unknown", holder=say(_register_key(item["unknown"]["holder"])))
         else:
@@ -154,7 +156,7 @@ class BirthScreens:
             f"offer.per_{item['per']}",
             benefit=say(f"benefit.{item['benefit']}"),
             amount=amount,
-            whose=say(f"offer.to_{whose}"),
+            whose=_whose(case, item, actor, say),
             begin=format_day(date.fromisoformat(item["valid_from"]), language),
         )
 
@@ -204,12 +206,12 @@ class BirthScreens:
                 return list(_paternity(case))
             case "place":
                 return list(_place(case))
+            case "returned":
+                return list(returned_lines(case))
             case "offer":
-                return list(
-                    _offer_lines(
-                        case, await self.offer(case, asking), asking, self._texts.choose([actor.language])
-                    )
-                )
+                offer = await self.offer(case, asking)
+                language = self._texts.choose([actor.language])
+                return list(_offer_lines(case, offer, actor, asking, self._say(actor), language))
         return None
 
     async def _person(self, person: str, of: str, concepts: Sequence[str], asking: Asking) -> list[FactLine]:
@@ -332,27 +334,39 @@ def _place(case: Case) -> Iterator[FactLine]:
     )
 
 
+def _whose(case: Case, item: Mapping[str, Any], actor: Actor, say: Speaker) -> str:
+    """`to you`, `to the father`."""
+    is_own = item["person"] == bare(actor.acting_for)
+    return say(f"offer.to_{'you' if is_own else _role_of(case, item['person'])}")
+
+
 def _offer_lines(
-    case: Case, offer: Mapping[str, Any] | None, asking: Asking, language: str
+    case: Case,
+    offer: Mapping[str, Any] | None,
+    actor: Actor,
+    asking: Asking,
+    say: Speaker,
+    language: str,
 ) -> Iterator[FactLine]:
-    """Every amount once, with its ground; an unknown one names what is missing and who holds it."""
+    """Every amount once, with its ground, and whose it is where it differs; an unknown one names what is missing and who holds it."""
     if offer is None:
         reason = "register_down" if asking.failed(SOCIAL) else "not_held"
         yield FactLine("child.benefit_offer", "offer", None, reason, register=SOCIAL)
         return
-    seen = set()
+    items: dict[tuple[str, str | None], Mapping[str, Any]] = {}
     for item in (item for choice in offer["choices"] for item in choice["items"]):
-        key = (item["benefit"], item["person"], item["amount"])
-        if key in seen:
-            continue
-        seen.add(key)
+        items.setdefault((item["benefit"], item["amount"]), item)
+    amounts = Counter(benefit for benefit, _amount in items)
+    for (benefit, amount), item in items.items():
+        label = say(f"concept.benefit.{benefit}")
         unknown = item.get("unknown")
         yield FactLine(
-            f"benefit.{item['benefit']}",
+            f"benefit.{benefit}",
             "offer",
-            None if unknown else format_money(item["amount"], item["currency"], language),
+            None if amount is None else format_money(amount, item["currency"], language),
             "not_held" if unknown else None,
             register=unknown["holder"] if unknown else SOCIAL,
             source=_role_of(case, item["person"]),
             basis=item["basis"],
+            label=label if amounts[benefit] == 1 else f"{label}, {_whose(case, item, actor, say)}",
         )

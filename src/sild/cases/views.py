@@ -97,8 +97,8 @@ class CaseLine:
 class CaseView:
     """role: what the viewer is in it.  tasks: screens that wait for them; may: what they can do besides.  parties: those whom this viewer may see.  results: what came out, by the process.
 
-    seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.  open_screens: on which
-    this viewer can do something now.
+    seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.  closed_screens: of this
+    viewer's, on which nothing can be done now.
     """
 
     id: str
@@ -117,7 +117,7 @@ class CaseView:
     assigned: str | None = None
     is_closed: bool = False
     may: tuple[Task, ...] = ()
-    open_screens: frozenset[str] = frozenset()
+    closed_screens: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class FactLine:
 
     register: subsystem that said so, or would.  source, valid_from, known_from, basis, ref: of the fact (ref: its id there).
     label: what it is in the reader's language, where the concept is too wide; then `is_marked` sets it off among its like by the
-    concept's name.  parts: of what it is the sum.  file: id of the case's file that it is.
+    concept's name.  parts: of what it is the sum.  file: id of the case's file that it is.  decision: it rests on, `social/ID`.
     """
 
     concept: str
@@ -143,6 +143,7 @@ class FactLine:
     is_marked: bool = False
     parts: tuple[FactLine, ...] = ()
     file: str | None = None
+    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

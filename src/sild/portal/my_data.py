@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from starlette.responses import Response
 
 from sild.cases import FactLine
 from sild.errors import CallerError, PeerError, Unavailable
+from sild.i18n import format_money
 from sild.portal.pages import Pages
 from sild.portal.ports import Exchange
 from sild.portal.receipts import Receipts, form_key
@@ -30,6 +32,7 @@ __all__ = ["MyData"]
 log = get_logger("portal")
 
 PATIENCE_SECONDS = 8.0
+PAYMENTS = "person.payments"
 Word = Callable[[str, str], str]
 
 
@@ -41,6 +44,7 @@ class MyData:
         self._exchange = exchange
         self._receipts = receipts
         self._sources = settings.fact_sources
+        self._deciding = settings.decision_sources
         self._papers = settings.paper_sources
         self._basis = settings.own_data_basis
 
@@ -92,6 +96,25 @@ class MyData:
             return str(Locale.parse(language).territories.get(code, code))
         return self._pages.spoken(f"value.{concept.rpartition('.')[2]}", code, language)
 
+    def _payment(self, line: FactLine, language: str) -> FactLine:
+        """Of a payment how much, what for, how it stands and when, and the decision it rests on; any other fact as it is."""
+        said = line.value
+        if line.concept != PAYMENTS or not isinstance(said, Mapping):
+            return line
+        decides = {source.subsystem: source.name for source in self._deciding}
+        whose = decides.get("/".join(str(said.get("authority", "")).split("/")[1:]))
+        try:
+            money = format_money(said["amount"], said["currency"], language)
+        except (KeyError, ValueError):
+            raise PeerError("not a payment", code="bad_facts") from None
+        state = self._word(PAYMENTS, str(said.get("state")), language=language)
+        return replace(
+            line,
+            label=self._pages.concept(f"benefit.{said.get('purpose')}", language),
+            value=[money, state, *([said["on"]] if said.get("on") else [])],
+            decision=f"{whose}/{said['decision']}" if whose and said.get("decision") else None,
+        )
+
     async def _ask(self, source: FactSource, visit: Visit) -> Mapping[str, Any]:
         """title, and facts or the reason why there are none to show."""
         title = source.title
@@ -106,6 +129,7 @@ class MyData:
                     acting=visit.person.person,
                 )
             facts = _facts(source.subsystem, answer.json, partial(self._word, language=visit.language))
+            facts = [self._payment(line, visit.language) for line in facts]
             return {"title": title, "facts": facts, "reason": None}
         except (Unavailable, PeerError, TimeoutError) as error:
             log.warning("portal.register_failed", register=source.subsystem, reason=type(error).__name__)
@@ -145,7 +169,7 @@ def _value(item: dict[str, Any], word: Word) -> Any:  # JSON
     key, value, text = item.get("key"), item.get("value"), item.get("text")
     if isinstance(value, str):
         value = word(concept, value)
-    if not key:
+    if concept == PAYMENTS or not key:
         return text if isinstance(text, str) else value
     which = text if isinstance(text, str) else word(concept, str(key))
     return [value, which] if isinstance(value, str) else which
