@@ -122,3 +122,22 @@ def test_algorithms_and_open_data(world: PortalWorld) -> None:
     row = next(one for one in told["algorithms"] if one["algorithm"] == "family-benefits")
     assert (row["decisions"], row["contests"], row["ended"], row["overturned"]) == (100, 12, 12, None)
     assert row["registers_silent"] == ["GOV/70000003/insurance"]
+
+
+def test_the_last_day_and_what_holds_until_the_answer(world: PortalWorld) -> None:
+    """Whether the decision stands still while it is contested is said beside the button; after the last day there is none."""
+    browser = world.browser()
+    browser.log_in()
+    for suspends, deadline, language, said in (
+        (False, "2099-04-01", "en", "The decision holds while you wait for the answer."),
+        (True, "2099-04-01", "vi", None),
+        (False, "2020-01-31", "et", None),
+    ):
+        remedy = {**RECORD["remedy"], "suspends": suspends, "deadline": deadline}
+        world.registers.record = {**RECORD, "remedy": remedy}  # type: ignore[attr-defined]
+        page = browser.open(f"/decisions/social/{ID}?lang={language}")
+        say = world.portal._pages.texts.speaker(language)
+        told = say("decision.suspends" if suspends else "decision.not_suspends")
+        assert told in page.text and (said is None or told == said)
+        assert ("/wrong" in page.text) == (deadline > "2026"), "no button after the last day"
+        assert (say("decision.too_late") in page.text) == (deadline < "2026")

@@ -312,7 +312,7 @@ class _Birth:
         )
 
     async def everyone_sees_who_looked(self) -> Seen:
-        page = await self._mothers.open(f"{self._portal}/who-looked")
+        page = await self._mothers.open(f"{self._portal}/who-looked?case={self._case}")
         if page.status != 200 or self._case not in "".join(page.links):
             raise PeerError(f"the tracker does not show the case: {page.text[:300]}")
         proofs = [link for link in page.links if "/who-looked/evidence/" in link]

@@ -136,7 +136,7 @@ class _Move:
         return "The bodies that need to know were told, and the case names them", {"case": page.url}
 
     async def everyone_sees_who_looked(self) -> Seen:
-        page = await self._residents.open(f"{self._portal}/who-looked")
+        page = await self._residents.open(f"{self._portal}/who-looked?case={self._case}")
         if page.status != 200 or self._case not in "".join(page.links):
             raise PeerError(f"the tracker does not show the case: {page.text[:300]}")
         return "The tracker shows every look at the resident's data for this case", {"tracker": page.url}

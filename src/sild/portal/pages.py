@@ -120,7 +120,7 @@ class Pages:
         if isinstance(at, str):
             if not _DAY.match(at):
                 return at
-            at = date.fromisoformat(at[:10])
+            at = datetime.fromisoformat(at) if _MOMENT.fullmatch(at) else date.fromisoformat(at[:10])
         if isinstance(at, datetime):
             at = at.astimezone(self._settings.zone).date()
         return format_day(at, language)

@@ -18,6 +18,9 @@ from sild.portal.visit import Visit
 
 __all__ = ["Tracker", "kind_of"]
 
+ON_A_PAGE = 15
+"""Looks: with what unfolds of each of them a page stays light."""
+
 
 class Tracker:
     """evidence: where containers of messages come from; None: they cannot be had here."""
@@ -42,12 +45,23 @@ class Tracker:
         self._clock = clock
 
     async def show(self, visit: Visit) -> Response:
+        """A page of it, the newest first: `?from=15` what comes after fifteen, `?case=ID` one case's alone."""
         usage = await self._cases.usage(visit.person)
+        case = visit.call.query.get("case", "")
+        asked = visit.call.query.get("from", "0")
+        first = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 0
+        entries = sorted(usage.entries, key=lambda one: one.at, reverse=True)
+        entries = [one for one in entries if one.case == case] if case else entries
         sums = counts(usage).values()
         shown, withheld, total = (sum(one[name] for one in sums) for name in ("shown", "withheld", "total"))
         values = {
             "usage": usage,
-            "groups": by_body(usage.entries),
+            "groups": by_body(entries[first : first + ON_A_PAGE]),
+            "case": case,
+            "first": first,
+            "last": min(first + ON_A_PAGE, len(entries)),
+            "count": len(entries),
+            "step": ON_A_PAGE,
             "shown": shown,
             "withheld": withheld,
             "total": total,
@@ -101,9 +115,9 @@ class Tracker:
 
 
 def by_body(entries: Sequence[TrackerEntry]) -> list[tuple[str, list[TrackerEntry]]]:
-    """Newest first, in groups by the body that asked; the group with the newest entry first."""
+    """In groups by the body that asked, in the order of their first entries."""
     groups: dict[str, list[TrackerEntry]] = {}
-    for entry in sorted(entries, key=lambda one: one.at, reverse=True):
+    for entry in entries:
         groups.setdefault(entry.body, []).append(entry)
     return [*groups.items()]
 
