@@ -102,9 +102,14 @@ class _Page:
             await asyncio.to_thread(note, self._register, content, self._author)
         except CallerError as refusal:
             return await asyncio.to_thread(
-                self.render, request, refusal=f"{refusal.message} ({refusal.code})", kept=content
+                self.render, request, refusal=self._said(refusal, self._language(request)), kept=content
             )
         return RedirectResponse(f"./?lang={self._language(request)}", status_code=303, headers=HEADERS)
+
+    def _said(self, refusal: CallerError, language: str) -> str:
+        """In the midwife's words where there are some."""
+        key = f"refusal.{refusal.code}"
+        return self._texts.speaker(language)(key) if key in self._texts else refusal.message
 
     def _language(self, request: Request) -> str:
         asked = request.query_params.get("lang", "")
