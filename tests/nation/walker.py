@@ -94,20 +94,37 @@ class Walker:
         self.page: Page = self.context.new_page()
         self.faults: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self._log_in(person)
+        self.person = person
+        self._log_in()
 
-    def _log_in(self, person: Someone) -> None:
-        page = self.page
-        page.goto(f"{self.portal}/login")
+    def _log_in(self) -> None:
+        self.page.goto(f"{self.portal}/login")
         self.see("login")
-        page.locator("main form button").nth(1 if self.office else 0).click()
-        self.see("provider-login")
-        page.locator(f"button[value='{person['country']}{person['code']}']").click()
+        self.log_in_again()
+
+    def log_in_again(self) -> None:
+        """From the page that asks for it; for themselves."""
+        page = self.page
+        page.locator("main form[action='/login'] button").nth(1 if self.office else 0).click()
         page.wait_for_load_state()
+        chosen = page.locator(f"button[value='{self.person['country']}{self.person['code']}']")
+        if chosen.count():  # else one session for all services still holds
+            self.see("provider-login")
+            chosen.click()
+            page.wait_for_load_state()
         if "/representee" in page.url:
             self.see("provider-representee")
             page.locator("form[action$='/representee'] button").first.click()
         page.wait_for_url(f"{self.portal}/**")
+
+    def act_for(self, other: Someone) -> None:
+        """From now on in the other's name, by their mandate."""
+        page = self.page
+        self.open("/settings", "settings")
+        page.locator("form[action='/acting'] button[value='choose']").click()
+        page.locator(f"button[value='{other['country']}{other['code']}']").click()
+        page.wait_for_url(f"{self.portal}/**")
+        assert other["name"] in page.locator("body").inner_text()
 
     def say(self, key: str, **values: str) -> str:
         return words(self.language)[key].format(**values)
@@ -207,6 +224,11 @@ class Walker:
                 return text
             assert time.monotonic() < end, f"no {wanted}: {text[:1500]}"
             time.sleep(0.2)
+
+    def times(self, words: str) -> int:
+        """How often the timeline of the case that is open says so."""
+        entries = self.page.locator("main ol.line li > p:first-child").all_inner_texts()
+        return sum(words in one for one in entries)
 
     def done(self) -> None:
         assert self.faults == []

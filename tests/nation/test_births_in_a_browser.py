@@ -1,0 +1,472 @@
+"""The birth of a child (J1), walked in a browser by parents, midwife and officials: to its end and in every branch that ends otherwise.
+
+Languages go round (walks.py). docs/journeys.md says which branch walks which step and refusal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+from sqlalchemy import select, update
+
+from sild.cases.contest_words import SETTLED
+from sild.decisions import figures_of
+from sild.http1 import fetch
+from sild.nation import Nation
+from sild.registries.education.tables import groups
+from sild.registries.kernel import Usage
+from sild.registries.kernel.corrections import disputes, refuse_dispute
+from sild.registries.population.life_events import order_protection, record_death, record_stillbirth
+from sild.registries.population.persons import children_of
+from support.accessible import check
+from support.chromium import chromium
+
+from .walker import LANGUAGES, Walker
+from .walks import Branches, Crowd, Walks, inhabited, today
+
+pytestmark = pytest.mark.slow
+ACCOUNT = "EE382200221020145685"
+branch = Branches()
+
+
+@pytest.fixture(scope="module")
+def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nation]:
+    crowd = Crowd()
+    for number in range(12):
+        crowd.couple(f"wife{number}", f"husband{number}")
+    crowd.couple("poor_wife", "poor_husband", pay_known=False)
+    for number in range(4):
+        crowd.single(f"woman{number}", "F")
+        crowd.single(f"man{number}", "M")
+    with inhabited(tmp_path_factory.mktemp("births") / "nation", crowd) as nation:
+        yield nation
+
+
+@pytest.fixture(scope="module")
+def browser(country: Nation) -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def register_of(walks: Walks, name: str) -> Any:
+    return walks.country.systems.registers[name].register  # type: ignore[union-attr]
+
+
+def youngest(walks: Walks, mother: str) -> str:
+    with walks.population("readChildren") as use:
+        born = children_of(use, walks.people[mother]["code"])
+        return max(born, key=lambda one: one.person.born).person.code
+
+
+# --- to the end
+
+
+@branch()
+def two_names_and_all_that_follows(walks: Walks) -> None:
+    """(f) He signs another name: hers came first, an official returns it, they agree; then everything comes by itself."""
+    walks.born("wife0")
+    mother, father, official = walks["wife0"], walks["husband0"], walks["birth_official"]
+    case = mother.do(
+        "birth.check_and_name", "DECLARE",
+        given_names="Mari", family_name="*", address="*", wants_place="yes", kindergarten="*",
+    )  # fmt: skip
+    father.do("birth.cosign", "PROPOSE", case, given_names="Leelo", family_name="*")
+    mother.reads(f"/cases/{case}", "birth.status.DIFFERED", name="birth-differed")
+    father.open("/inbox", "inbox")
+    official.do("birth.desk", "RETURN", case, defects="parents_disagree", words="Leelo?")
+    father.reads(f"/cases/{case}", "birth.status.RETURNED", name="birth-returned")
+    mother.do(
+        "birth.check_and_name", "DECLARE", case,
+        given_names="Leelo", family_name="*", address="*", wants_place="yes", kindergarten="*",
+    )  # fmt: skip
+    father.do("birth.cosign", "COSIGN", case)
+    mother.reads(f"/cases/{case}", "birth.action.REGISTER", plain=("Leelo",), name="birth-registered")
+    take_offer(mother, case)
+    for parent in (mother, father):
+        parent.reads(f"/cases/{case}", "birth.action.GRANT", "birth.action.CARD", name="birth-granted")
+        parent.open("/decisions", "decisions")
+        parent.open("/my-data", "my-data")
+    mother.open("/who-looked", "who-looked")
+    assert case in mother.page.content()
+
+
+def take_offer(parent: Walker, case: str) -> None:
+    parent.task("birth.offer", case)
+    parent.give(choice="*", account=ACCOUNT)
+    parent.send("birth.offer", "ACCEPT")
+
+
+@branch()
+def a_decision_is_contested(walks: Walks) -> None:
+    """She says that a fact is wrong: its register first, then a fresh official; he, that it is hard on them: overturned."""
+    mother, father = walks["wife6"], walks["husband6"]
+    case = walks.agreed("wife6", "husband6")
+    take_offer(mother, case)
+    mother.reads(f"/cases/{case}", "birth.action.GRANT", name="birth-granted")
+    social = register_of(walks, "social")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sild.cases.contest.AGAIN", timedelta(seconds=2))
+        hers = contested(mother, "fact", fact="persons/mother/income/")
+        mother.reads(f"/cases/{hers}", "contest.status.FACT", "contest.action.DISPUTE", name="contest-fact")
+        mother.reads("/inbox", "contest.told_fact", name="inbox")
+        usage = Usage("SILD/GOV/70000004/social", "walk-refusal", user_id="automatic", basis="PHS 39")
+        with social.kernel.used("refuseDispute", usage) as use:
+            refuse_dispute(use, disputes(use)[0].id, "as the employer declared it")
+        mother.reads(f"/cases/{hers}", "contest.action.SETTLE", name="contest-settled")
+    official = walks["social_contest_official"]
+    outcome = "320"
+    official.task("contest.look", hers)
+    seen = official.page.locator("main").inner_text()
+    assert SETTLED["REFUSED"][official.language] in seen and mother.say("contest.told_fact") not in seen
+    assert official.say("concept.contest.disputed") in seen and outcome not in seen, "not what was decided"
+    assert official.page.locator("main details").count() == 2, "a year of each parent is one line"
+    official.page.locator("main details summary").first.click()
+    check(official.page, f"walk-contest-look-open-{official.language}")
+    official.give(view="-")
+    official.send("contest.look", "LOOK")
+    official.do("contest.desk", "UPHOLD", hers, reasons="Palk on õige.")
+    mother.reads(
+        f"/cases/{hers}", "contest.result.answer_is_uphold", plain=("Palk on õige.",), name="contest-upheld"
+    )
+
+    his = contested(father, "circumstances")
+    official.do("contest.look", "LOOK", his, view="-")
+    official.task("contest.desk", his)
+    assert outcome in official.page.locator("main").inner_text(), "now what was decided"
+    official.give(reasons="Vaatame uuesti.")
+    official.send("contest.desk", "OVERTURN")
+    father.reads(
+        f"/cases/{his}", "contest.result.answer_is_overturn", plain=("Vaatame uuesti.",), name="contest-overturned"
+    )  # fmt: skip
+    with social.kernel.engine.connect() as connection:
+        counted = figures_of(connection, "family-benefits").to_json()
+    assert (counted["contested"], counted["overturned"], counted["contests_open"]) == (2, 1, 0)
+    for path in ("/algorithms", "/algorithms/family-benefits"):
+        father.open(path, path.strip("/").replace("/", "-"))
+    answer = father.page.request.get(f"{father.portal}/open-data/contests.json")
+    assert any(one["algorithm"] == "family-benefits" for one in answer.json()["algorithms"])
+
+
+def contested(parent: Walker, line: str, fact: str = "") -> str:
+    """Through the button on the grant, whose effect is not put off; the case."""
+    page = parent.page
+    parent.open("/decisions", "decisions")
+    page.locator("main a[href*='/decisions/social/']").first.click()
+    parent.see("decision")
+    page.locator("form[action$='/again'] button").click()
+    page.locator(".note.good").wait_for()
+    parent.see("decision-again")
+    assert parent.say("decision.not_suspends") in page.locator("main").inner_text()
+    page.locator("form[action$='/wrong'] button").click()
+    page.wait_for_url("**/screens/contest.statement")
+    parent.see("contest.statement")
+    case = page.url.partition("/cases/")[2].split("/")[0]
+    parent.give(line=line, statement="See on mul teisiti.")
+    if fact:
+        options = page.locator("select[name='f.fact'] option").evaluate_all(
+            "(all) => all.map((one) => one.value)"
+        )
+        parent.give(fact=[one for one in options if one.startswith(fact)][-1])
+    parent.send("contest.statement", "CONTEST")
+    return case
+
+
+@branch()
+def both_acknowledge(walks: Walks) -> None:
+    """Unmarried: he and she say so, each once; then the name, and one of them has sole custody or both."""
+    walks.born("woman2", "man2")
+    mother, father = walks["woman2"], walks["man2"]
+    case = father.do("birth.paternity", "ACKNOWLEDGE", custody="joint")
+    mother.do("birth.paternity", "ACKNOWLEDGE", case, custody="joint")
+    mother.reads(f"/cases/{case}", "birth.action.PATERNITY", name="birth-paternity")
+    assert walks.named("woman2") == case
+    father.do("birth.cosign", "COSIGN", case)
+    father.reads(f"/cases/{case}", "birth.action.REGISTER", plain=("Mari",), name="birth-registered")
+
+
+@branch()
+def the_ward(walks: Walks) -> None:
+    """The midwife's page: what is wrong is said, what was written stays, and a notice is signed, in each language."""
+    page = walks.midwife()
+    code = walks.people["woman3"]["code"]
+    for language in LANGUAGES:
+        page.goto(walks.ward + f"?lang={language}")
+        check(page, f"walk-ward-{language}")
+        page.locator("#mother").fill("123")
+        page.locator("form[action^='births'] button").click()
+        page.locator(".note.bad").wait_for()
+        assert page.locator("#mother").input_value() == "123", "what was written stays"
+        check(page, f"walk-ward-refused-{language}")
+    page.locator("#mother").fill(code)
+    page.locator("form[action^='births'] button").click()
+    page.get_by_text(code).wait_for()
+    check(page, "walk-ward-written")
+    page.context.close()
+    walks["woman3"].task("birth.check_and_name")
+
+
+# --- (a) to (h)
+
+
+@branch(without_script=True)
+def paternity_denied(walks: Walks) -> None:
+    """(a) That branch stops, the others go on; he sees no more than his question."""
+    walks.born("woman0", "man0")
+    case = walks["man0"].do("birth.paternity", "DENY")
+    walks["woman0"].reads("/inbox", "birth.notice.paternity_denied", name="inbox")
+    assert walks.named("woman0") == case
+    walks["woman0"].reads(
+        f"/cases/{case}", "birth.action.REGISTER", "birth.action.OFFER", name="birth-registered"
+    )
+    assert "Mari" not in walks["man0"].reads(f"/cases/{case}", "birth.action.DENY", name="birth-denied")
+
+
+@branch()
+def an_official_registers_without_a_father(walks: Walks) -> None:
+    """Nobody says yes or no: at first the desk lacks a word, then it decides."""
+    walks.born("woman1", "man1")
+    case = walks.named("woman1")
+    official = walks["birth_official"]
+    official.task("birth.desk", case)
+    official.give(without_father="*")
+    official.send("birth.desk", "APPROVE")
+    walks["woman1"].reads(
+        f"/cases/{case}",
+        "birth.action.APPROVE",
+        "birth.action.REGISTER",
+        plain=("Mari",),
+        name="birth-registered",
+    )
+
+
+@branch()
+def a_child_born_dead(walks: Walks) -> None:
+    """(b) Silence: nothing waits, nothing is said, and what is there is closed."""
+    walks.born("wife7")
+    mother = walks["wife7"]
+    mother.task("birth.check_and_name")
+    case = mother.case
+    child = youngest(walks, "wife7")
+    with walks.population("recordStillbirth") as use:
+        record_stillbirth(use, walks.people["wife7"]["code"], date.fromisoformat(today()), child)
+    mother.reads(f"/cases/{case}", "birth.status.SILENCED", name="birth-silenced")
+    mother.open("/home", "home")
+    assert not mother.page.locator("main a[href*='/screens/']").count()
+    father = walks["husband7"]
+    father.open("/home", "home")
+    assert not father.page.locator("main a[href*='/screens/']").count()
+
+
+@branch()
+def entered_on_paper(walks: Walks) -> None:
+    """(g) A commune without a line: what it wrote down is brought in under a number reserved for it."""
+    walks.born("wife1")
+    mother = walks["wife1"]
+    mother.task("birth.check_and_name")
+    official = walks["birth_official"]
+    number = walks.reserved(official.office)
+    official.do(
+        "birth.offline", "ENTER_OFFLINE", mother.case,
+        reserved_number=number, given_names="Liis", family_name="*", registered_on=today(),
+    )  # fmt: skip
+    mother.reads(
+        f"/cases/{mother.case}",
+        "birth.action.ENTER_OFFLINE",
+        "birth.action.REGISTER",
+        plain=("Liis",),
+        name="birth-registered",
+    )
+
+
+@branch(without_script=True)
+def no_kindergarten_place(walks: Walks) -> None:
+    """(h) A wait with its reason, and the day it is looked at again."""
+    engine = register_of(walks, "education").kernel.engine
+    with engine.begin() as connection:
+        places = connection.execute(select(groups.c.id, groups.c.capacity)).all()
+        connection.execute(update(groups).values(capacity=0))
+    try:
+        case = walks.wished("wife5", "husband5", "!any")
+        walks["wife5"].reads(
+            f"/cases/{case}",
+            "birth.result.kindergarten_review_on",
+            "birth.result.kindergarten_reason_is_no_free_place",
+            name="birth-waits",
+        )
+    finally:
+        with engine.begin() as connection:
+            for group, capacity in places:
+                connection.execute(update(groups).where(groups.c.id == group).values(capacity=capacity))
+
+
+@branch()
+def a_kindergarten_place_is_taken(walks: Walks) -> None:
+    """One of them answers for both."""
+    case = walks.wished("wife3", "husband3", "!any")
+    walks["husband3"].do("birth.place", "TAKE_PLACE", case)
+    walks["wife3"].reads(
+        f"/cases/{case}", "birth.action.TAKE_PLACE", "birth.result.kindergarten_state_is_attending", name="birth-place"
+    )  # fmt: skip
+
+
+@branch(without_script=True)
+def a_kindergarten_place_is_declined(walks: Walks) -> None:
+    case = walks.wished("wife4", "husband4", "!any")
+    walks["wife4"].do("birth.place", "DECLINE_PLACE", case)
+    walks["wife4"].reads(
+        f"/cases/{case}",
+        "birth.action.DECLINE_PLACE",
+        "birth.result.kindergarten_reason_is_declined",
+        name="birth-place-declined",
+    )
+
+
+@branch()
+def a_death_while_a_form_is_open(walks: Walks) -> None:
+    """(b) She is writing the name when the child dies: what she sends is not taken, gently, and nobody is told anything more."""
+    walks.born("wife8")
+    mother, father = walks["wife8"], walks["husband8"]
+    mother.task("birth.check_and_name")
+    case = mother.case
+    mother.give(given_names="Mari", family_name="*", address="*", wants_place="no")
+    child = youngest(walks, "wife8")
+    with walks.population("recordDeath") as use:
+        record_death(use, child, date.fromisoformat(today()), None)
+    father.reads(
+        f"/cases/{case}", "birth.status.SILENCED", "birth.result.silence_is_death", name="birth-silenced"
+    )
+    mother.press("birth.check_and_name", "DECLARE")
+    mother.page.wait_for_load_state()
+    mother.see("birth-silenced-form")
+    assert "/receipts/" not in mother.page.url
+    for parent in (mother, father):
+        parent.open("/inbox", "inbox")
+        said = parent.page.locator("main").inner_text()
+        assert parent.say("birth.notice.offer_ready") not in said
+        parent.open("/home", "home")
+        assert not parent.page.locator(f"main a[href*='/cases/{case}/screens/']").count()
+
+
+@branch()
+def protected_from_the_other_parent(walks: Walks) -> None:
+    """(c) An order from before the birth: he is told nothing, people go on, and her home stands in no page of his."""
+    with walks.population("orderProtection") as use:
+        order_protection(
+            use, protected=walks.people["wife2"]["code"], against=walks.people["husband2"]["code"], children=[],
+            valid_from=date.fromisoformat(today()), valid_to=None, order="2-26-9",
+        )  # fmt: skip
+    walks.born("wife2")
+    mother, father, official = walks["wife2"], walks["husband2"], walks["birth_official"]
+    mother.task("birth.check_and_name")
+    case = mother.case
+    mother.give(given_names="Mari", family_name="*", address="*", wants_place="no")
+    mother.send("birth.check_and_name", "DECLARE")
+    father.open("/home", "home")
+    father.open("/inbox", "inbox")
+    assert case not in father.page.content()
+    answer = father.page.goto(f"{father.portal}/cases/{case}")
+    street = walks.people["wife2"]["address"].split(",")[0]
+    for path in ("/home", "/inbox", f"/cases/{case}", "/who-looked", "/decisions"):
+        father.page.goto(father.portal + path)
+        assert street not in father.page.locator("main").inner_text(), path
+    assert answer is not None and answer.status in (200, 404)
+    official.task("birth.desk", case)
+    assert official.page.locator("dl.facts").count()
+
+
+@branch()
+def pay_that_nobody_knows(walks: Walks) -> None:
+    """(d) It is unknown, with its holder, and no zero; the rest is paid."""
+    case = walks.agreed("poor_wife", "poor_husband")
+    mother = walks["poor_wife"]
+    mother.task("birth.offer", case)
+    text = mother.page.locator("main").inner_text()
+    unknown = mother.say("birth.offer.unknown", holder=mother.say("birth.register.social"))
+    assert unknown in text, text
+    mother.give(choice="*", account=ACCOUNT)
+    mother.send("birth.offer", "ACCEPT")
+    mother.reads(f"/cases/{case}", "birth.action.GRANT", name="birth-granted-partly")
+    mother.open("/decisions", "decisions")
+    mother.page.locator("main a[href*='/decisions/social/']").first.click()
+    mother.see("decision-partial")
+    assert mother.say("decision.unknown") in mother.page.locator("main").inner_text()
+
+
+@branch()
+def pay_from_another_country(walks: Walks) -> None:
+    """(e) No machine decides: a person looks, and both are told why."""
+    walks.awaited(worked_abroad(walks.country, walks.people["wife9"]["code"]))
+    case = walks.agreed("wife9", "husband9")
+    for role in ("wife9", "husband9"):
+        walks[role].reads(
+            f"/cases/{case}", "birth.action.HOLD_OFFER", "birth.result.offer_held_is_foreign_income", name="birth-held"
+        )  # fmt: skip
+        walks[role].reads("/inbox", "birth.notice.offer_held", name="inbox")
+
+
+async def worked_abroad(nation: Nation, code: str) -> None:
+    url = f"http://127.0.0.1:{nation.ports.systems['social']}/persons/{code}/contributions"
+    headers = [
+        (b"X-Road-Client", b"SILD/GOV/70000004/social"), (b"X-Road-Id", f"abroad-{code}".encode()),
+        (b"X-Road-UserId", b"automatic"), (b"Sild-Legal-Basis", b"PHS 39"), (b"Content-Type", b"application/json"),
+    ]  # fmt: skip
+    paid = {
+        "payer": "FI1234",
+        "first": "2026-01",
+        "last": "2026-03",
+        "amount": "2500.00",
+        "currency": "EUR",
+        "country": "FI",
+    }
+    answer = await fetch(url, method="POST", body=json.dumps(paid).encode(), headers=headers)
+    assert answer.status == 204, answer.body
+
+
+# --- what happens to people
+
+
+@branch(without_script=True)
+def the_session_ends_while_a_form_is_open(walks: Walks) -> None:
+    """She comes back hours later: what she wrote is there after she has logged in."""
+    walks.born("wife10")
+    mother = walks["wife10"]
+    mother.task("birth.check_and_name")
+    mother.give(given_names="Mari", family_name="*", address="*", wants_place="no")
+    walks.long_ago("wife10")
+    mother.press("birth.check_and_name", "DECLARE")
+    mother.page.wait_for_load_state()
+    mother.see("session-over")
+    assert mother.say("login.kept") in mother.page.locator("main").inner_text()
+    mother.log_in_again()
+    assert mother.page.locator("[name='f.given_names']").input_value() == "Mari"
+    assert mother.say("screen.kept") in mother.page.locator("main").inner_text()
+    mother.send("birth.check_and_name", "DECLARE")
+
+
+@branch()
+def sent_and_gone_back(walks: Walks) -> None:
+    """The back button after the name was sent, and once more: one receipt, one name."""
+    walks.born("wife11")
+    case = walks.named("wife11")
+    mother = walks["wife11"]
+    receipt = mother.page.url
+    mother.page.go_back()
+    mother.press("birth.check_and_name", "DECLARE")
+    mother.page.wait_for_load_state()
+    assert (
+        mother.page.url == receipt
+        or mother.say("refused.already_done") in mother.page.locator("main").inner_text()
+    )
+    mother.reads(f"/cases/{case}", "birth.action.DECLARE", name="birth-declared")
+    assert mother.times(mother.say("birth.action.DECLARE")) == 1
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", branch)
+def test_branch(country: Nation, browser: Browser, name: str) -> None:
+    branch.walk(name, country, browser)
