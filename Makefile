@@ -4,7 +4,7 @@ BIN := .venv/bin
 # command:package
 SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2 pebble:pebble lego:lego gpg:gnupg chromium:chromium
 
-.PHONY: demo test check bench population fuzz properties crashes lock local-model clean system-packages
+.PHONY: demo test check bench population fuzz properties crashes walks lock local-model clean system-packages
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
@@ -37,6 +37,11 @@ properties: .venv/ready
 # Both journeys killed at every boundary of every step (make test: at one boundary of each): an hour.
 crashes: .venv/ready
 	SILD_CRASHES=every $(BIN)/pytest -n auto --dist loadfile tests/cases/test_birth_killed.py tests/cases/test_move_killed.py $(ARGS)
+
+# Every branch of both journeys in a browser, in three rounds: everybody walks it in every language (make test: in one).
+walks: .venv/ready system-packages
+	for round in 0 1 2; do SILD_WALKS=$$round $(BIN)/pytest -n auto --dist loadfile \
+	  tests/nation/test_births_in_a_browser.py tests/nation/test_moves_in_a_browser.py $(ARGS) || exit 1; done
 
 # A virtual environment with the locked packages; where python3 lacks ensurepip, virtualenv makes it.
 .venv/ready: pyproject.toml requirements.lock
