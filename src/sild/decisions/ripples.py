@@ -77,7 +77,8 @@ def open_ripple(
         "opened_at": at,
     }
     adding = add(tables.ripples).values(row).on_conflict_do_nothing().returning(tables.ripples.c.id)
-    return connection.scalar(adding)
+    found: str | None = connection.scalar(adding)
+    return found
 
 
 def end_ripple(

@@ -16,6 +16,7 @@ from sild.registries.deciding.deciding import Deciding, Judged, Ruling
 from sild.registries.deciding.facts import KnownFact, situation_of
 from sild.registries.deciding.ripple import (
     CORRECTED,
+    DECIDED_AGAIN,
     Correction,
     LeftToPeople,
     RestsOn,
@@ -32,6 +33,7 @@ from sild.registries.deciding.words import reason_of
 
 __all__ = [
     "CORRECTED",
+    "DECIDED_AGAIN",
     "Appointment",
     "AuditorMandates",
     "Body",

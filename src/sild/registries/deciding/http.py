@@ -23,6 +23,13 @@ from sild.decisions import (
 )
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
+from sild.registries.deciding.ripple_http import (
+    RIPPLE_ACTIONS,
+    RIPPLE_TITLES,
+    Changed,
+    add_ripple_paths,
+    changed,
+)
 from sild.registries.deciding.supervision_http import (
     SUPERVISION_ACTIONS,
     SUPERVISION_TITLES,
@@ -35,6 +42,7 @@ __all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "add_decision_paths"]
 
 DECISION_TITLES: dict[str, tuple[int, str]] = {
     **SUPERVISION_TITLES,
+    **RIPPLE_TITLES,
     "unknown_decision": (404, "Unknown decision"),
     "unknown_contest": (404, "Unknown contest"),
     "contested_already": (409, "The decision is being contested"),
@@ -47,6 +55,7 @@ DECISION_TITLES: dict[str, tuple[int, str]] = {
 }
 DECISION_ACTIONS = {
     **SUPERVISION_ACTIONS,
+    **RIPPLE_ACTIONS,
     "getDecisions": "Decisions about the person were listed",
     "getDecision": "A decision about the person was read",
     "getDecisionBundle": "The evidence of a decision was taken out",
@@ -90,6 +99,9 @@ class OpenedDecision(Model):
     opened: bool
     took_part: bool
     superseded_by: str | None
+    changed: list[Changed] = Field(
+        default=[], description="What is another way than in the decision it took the place of; when opened"
+    )
 
 
 class NewContest(Model):
@@ -113,6 +125,7 @@ def add_decision_paths(app: FastAPI, deciding: Deciding) -> None:
     _add_reading(app, deciding)
     _add_contests(app, deciding)
     add_supervision_paths(app, deciding)
+    add_ripple_paths(app, deciding)
 
     @app.get("/algorithms/{algorithm}/figures", operation_id="getAlgorithmFigures")
     def get_figures(algorithm: Annotated[str, Path(max_length=100)], usage: AnyUsage) -> dict[str, Any]:
@@ -145,6 +158,7 @@ def _add_reading(app: FastAPI, deciding: Deciding) -> None:
                 opened=opened,
                 took_part=_acting(deciding, use) in {step.official for step in found.record.human},
                 superseded_by=store.superseded_by(use.connection, decision),
+                changed=changed(deciding, use, found.record) if opened else [],
             )
 
     @app.get("/decisions/{decision}/bundle", operation_id="getDecisionBundle")

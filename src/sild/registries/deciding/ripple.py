@@ -34,9 +34,11 @@ from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Use
 from sild.registries.profiles import profile
 
-__all__ = ["CORRECTED", "Correction", "LeftToPeople", "RestsOn", "Ripples", "why_corrected"]
+__all__ = ["CORRECTED", "DECIDED_AGAIN", "Correction", "LeftToPeople", "RestsOn", "Ripples", "why_corrected"]
 
 CORRECTED = "fact.corrected"
+DECIDED_AGAIN = "decision.corrected"
+"""Tells whom it is about, {decision, supersedes}."""
 BY_RULE = 4
 DEADLINE = "ripple.decide"
 

@@ -12,12 +12,13 @@ from typing import Literal
 
 from sild.decisions import OutcomeItem, Reason, Secret
 from sild.errors import CallerError
-from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling, reason_of
+from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling, reason_of, why_corrected
 from sild.registries.education.queue import Child, Group
 from sild.registries.education.rules import LAWS, Waiting, ground
 from sild.registries.identity_codes import Country, parse_identity_code
 
 __all__ = [
+    "PLACE_OUTPUTS",
     "earliest",
     "granted",
     "judge_again",
@@ -29,11 +30,13 @@ __all__ = [
     "waits",
 ]
 
+Effect = Literal["offer", "grant", "hold", "correct"]
 PACKAGE = ALGORITHM = "kindergarten-queue"
 PACK = "education"
 QUEUE = "queues/queue"
 PLACE = ("child", "place", "ETERNITY")
 EARLIEST = ("child", "earliest", "ETERNITY")
+PLACE_OUTPUTS = (PLACE, EARLIEST)
 AT_ONCE = 10  # places asked in one evaluation: its trace grows with their number times the queue's length
 CODE_BEFORE = "0"  # of who is equal in all else and comes first by code: before every code there is
 
@@ -101,18 +104,22 @@ def granted(deciding: Deciding, child: Child, group: Group) -> Ruling:
     return _ruling(deciding, child, "grant", "grant", _items(child, group))
 
 
-def waits(deciding: Deciding, child: Child, group: Group, review_on: date) -> Ruling:
-    """No free place, and the day on which that will be looked at again."""
+def waits(
+    deciding: Deciding, child: Child, group: Group, review_on: date, *, is_corrected: bool = False
+) -> Ruling:
+    """No free place, and the day on which that will be looked at again. is_corrected: a fact under it was."""
     why = reason_of(PACK, "no_free_place", ground(_country(child)), day=review_on)
     review = OutcomeItem(name="review_on", type="date", value=Secret(secret=review_on.isoformat()))
     items = (*_items(child, group), review)
-    return _ruling(deciding, child, "hold", "wait", items, reasons=(why,), supersedes=child.decision)
+    reasons = (why_corrected(ground(_country(child))), why) if is_corrected else (why,)
+    effect: Effect = "correct" if is_corrected else "hold"
+    return _ruling(deciding, child, effect, "wait", items, reasons=reasons, supersedes=child.decision)
 
 
 def _ruling(
     deciding: Deciding,
     child: Child,
-    effect: Literal["offer", "grant", "hold"],
+    effect: Effect,
     step: str,
     items: tuple[OutcomeItem, ...],
     *,

@@ -17,11 +17,22 @@ from sqlalchemy import insert, select
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
-from sild.decisions import DECISION_MIGRATIONS
+from sild.decisions import DECISION_MIGRATIONS, DecisionRecord
 from sild.errors import CallerError
 from sild.events import Event
-from sild.registries.deciding import Certify, Deciding, Judged
+from sild.registries.deciding import (
+    CORRECTED,
+    DECIDED_AGAIN,
+    Certify,
+    Correction,
+    Deciding,
+    Judged,
+    LeftToPeople,
+    RestsOn,
+    Ripples,
+)
 from sild.registries.education.judging import (
+    PLACE_OUTPUTS,
     earliest,
     granted,
     judge_again,
@@ -63,6 +74,7 @@ log = get_logger("register")
 MIGRATIONS = Path(__file__).parent / "migrations"
 SYSTEM = "/SILD/GOV/70000005/education"
 REVIEW_AFTER = timedelta(days=90)
+RESTS_ON: RestsOn = {"person.date_of_birth": {"child": ("persons/child/born/%",)}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +92,9 @@ class Standing:
 
 class EducationRegister(ActingRegister):
     def __init__(self, kernel: Kernel, deciding: Deciding) -> None:
-        super().__init__(kernel, silenced_types=["education.*"], silenced_kinds=["review"])
+        super().__init__(kernel, silenced_types=["education.*", DECIDED_AGAIN], silenced_kinds=["review"])
         self.deciding = deciding
+        self.ripples = Ripples(deciding, RESTS_ON)
 
     @classmethod
     def open(
@@ -115,7 +128,16 @@ class EducationRegister(ActingRegister):
     # --- events
 
     def effects(self) -> Mapping[str, Effect]:
-        return {"civil.birth.registered": self._come, "residence.changed": self._moved}
+        return {
+            "civil.birth.registered": self._come,
+            "residence.changed": self._moved,
+            CORRECTED: self._corrected,
+        }
+
+    def _corrected(self, use: Use, event: Event) -> None:
+        for ripple, record in self.ripples.open(use, Correction.told(event)):
+            cause = f"{event.id}/{record.id}"
+            self.tasks.add(use, "ripple", event.subject, cause=cause, about={"ripple": ripple})
 
     def _come(self, use: Use, event: Event) -> None:
         if self.silence.reason(use, event.subject) in (None, "protection_order"):
@@ -153,7 +175,46 @@ class EducationRegister(ActingRegister):
         async def allocate(task: Task) -> Callable[[Use], None]:
             return _by_rule(lambda use: self._allocate(use, task.about["group"]))
 
-        return {"queue": queue, "review": review, "allocate": allocate}
+        async def ripple(task: Task) -> Callable[[Use], None]:
+            country = parse_identity_code(task.subject).country
+            because = Because(ground(country), task.issue, key=f"{task.kind}/{task.cause}")
+            told = await sources.person(task.subject, because)
+            return lambda use: self._decide_again(use, task.about["ripple"], told)
+
+        return {"queue": queue, "review": review, "allocate": allocate, "ripple": ripple}
+
+    def _decide_again(self, use: Use, ripple: str, told: PersonTold) -> None:
+        """A fact under a wait, an offer or a place was corrected. A wait is decided again; what was given away people look at."""
+        use.alone(f"child/{told.code}")
+
+        def again(newest: DecisionRecord) -> str | None:
+            child = child_row(use, told.code)
+            if child is None or self.silence.reason(use, told.code) is not None:
+                raise LeftToPeople("there is silence about the child, or it has left", code="silence")
+            if child.decision != str(newest.id) or child.state != "waiting" or child.wanted is None:
+                raise LeftToPeople("others stand behind the child: a place was given", code="discretion")
+            person = told.source, told.message_id
+            set_child(use, child.child, born=told.born, told={**child.told, "person": list(person)})
+            return self._wait_again(use, _require(use, child.child), newest)
+
+        self.ripples.settle(use, ripple, again, person=told.code)
+
+    def _wait_again(self, use: Use, child: Child, newest: DecisionRecord) -> str | None:
+        assert child.wanted is not None and child.review_on is not None
+        try:
+            judged = self._judge_place(use, child)
+        except CallerError as error:
+            raise LeftToPeople("the rules give no answer", code="rules_failed") from error
+        before = self.ripples.outcome_of(use, newest)
+        if all(before.get("/".join(one)) == judged.evaluation.value(*one) for one in PLACE_OUTPUTS):
+            return None
+        group = group_of(use, child.wanted)
+        ruling = waits(self.deciding, child, group, child.review_on, is_corrected=True)
+        record = self.deciding.record(use, judged, ruling)
+        set_child(use, child.child, decision=str(record.id))
+        told = {"decision": str(record.id), "supersedes": str(newest.id)}
+        use.publish(DECIDED_AGAIN, child.child, told)
+        return str(record.id)
 
     def _queue(self, use: Use, told: PersonTold, home: HomeTold, siblings: list[str]) -> None:
         """Let the child join, or note that it lives elsewhere now; the time of joining stays."""

@@ -66,6 +66,7 @@ class Cover(Model):
     source: str | None = None
     basis: str | None = None
     fact: int | None = None
+    decision: str | None = Field(default=None, description="Record of the cover: `/decisions/{id}`")
 
 
 class Office(Model):
@@ -89,6 +90,7 @@ class Card(Model):
     office: Office | None = Field(default=None, description="None: the fund itself")
     credential: str = Field(description="SD-JWT VC, `application/dc+sd-jwt`, in compact form")
     presentation: str = Field(description="What the card's QR code shows of it")
+    decision: str | None = Field(default=None, description="Record of the cover it proves: `/decisions/{id}`")
 
 
 class Holder(Model):
@@ -132,6 +134,7 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
             source=held.provenance.source,
             basis=held.provenance.basis,
             fact=held.origin,
+            decision=held.value.get("decision"),
         )
 
     @app.get("/persons/{code}/card", operation_id="getCard", response_model_exclude_none=True)
@@ -150,6 +153,7 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
             office=Office(**held.office) if held.office else None,
             credential=held.credential,
             presentation=held.presentation,
+            decision=held.decision,
         )
 
     @app.post("/persons/{code}/card/wallet", operation_id="bindCard")

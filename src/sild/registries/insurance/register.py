@@ -6,8 +6,8 @@ asked for over the exchange, and so comes a moment later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -17,11 +17,24 @@ from sqlalchemy import Row, insert, select, update
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
-from sild.decisions import DECISION_MIGRATIONS
+from sild.decisions import DECISION_MIGRATIONS, DecisionRecord
 from sild.documents import CardFace, Sealer, card_pdf, card_presentation, seal_pdf
 from sild.errors import CallerError
 from sild.events import Event
-from sild.registries.deciding import Certify, Deciding, Judged, KnownFact, Ruling
+from sild.registries.deciding import (
+    CORRECTED,
+    DECIDED_AGAIN,
+    Certify,
+    Correction,
+    Deciding,
+    Judged,
+    KnownFact,
+    LeftToPeople,
+    RestsOn,
+    Ripples,
+    Ruling,
+    why_corrected,
+)
 from sild.registries.deciding.body import open_seal
 from sild.registries.exchange import Ask, Because
 from sild.registries.identity_codes import Country, parse_identity_code
@@ -48,11 +61,15 @@ ALGORITHM = "child-health-cover"
 PACKAGES: dict[Country, str] = {"EE": "ee-health-cover", "VN": "vn-health-insurance"}
 COVER_OUTPUTS = (("child", "cover_from", "ETERNITY"), ("child", "cover_until", "ETERNITY"))
 SYSTEM = "/SILD/GOV/70000003/insurance"
+RESTS_ON: RestsOn = {"person.date_of_birth": {"insured": ("persons/child/born/%",)}}
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """number: none yet while the card is in the making.  office: competent on the day of issue."""
+    """number: none yet while the card is in the making.  office: competent on the day of issue.
+
+    decision: record of the cover it proves; None: there was none, or the cover has ended.
+    """
 
     person: str
     number: str
@@ -62,6 +79,7 @@ class Card:
     credential: str
     issued_at: datetime
     status_index: int
+    decision: str | None
 
     @property
     def name(self) -> str:
@@ -84,10 +102,11 @@ class InsuranceRegister(ActingRegister):
     """seal: of cards on paper."""
 
     def __init__(self, kernel: Kernel, issuer: CardIssuer, deciding: Deciding, seal: Sealer) -> None:
-        super().__init__(kernel, silenced_types=["insurance.*"], silenced_kinds=["card"])
+        super().__init__(kernel, silenced_types=["insurance.*", DECIDED_AGAIN], silenced_kinds=["card"])
         self.issuer = issuer
         self.seal = seal
         self.deciding = deciding
+        self.ripples = Ripples(deciding, RESTS_ON)
 
     @classmethod
     def open(
@@ -125,12 +144,19 @@ class InsuranceRegister(ActingRegister):
     # --- events
 
     def effects(self) -> Mapping[str, Effect]:
-        return {"civil.birth.registered": self._born}
+        return {"civil.birth.registered": self._born, CORRECTED: self._corrected}
+
+    def _corrected(self, use: Use, event: Event) -> None:
+        for ripple, record in self.ripples.open(use, Correction.told(event)):
+            cause = f"{event.id}/{record.id}"
+            self.tasks.add(use, "ripple", event.subject, cause=cause, about={"ripple": ripple})
 
     def _born(self, use: Use, event: Event) -> None:
         born = parse_identity_code(event.subject).born
+        parents = _parents(event.data)
+        about = {"parents": parents}
         if born is None:
-            self.tasks.add(use, "cover", event.subject, cause=event.id)
+            self.tasks.add(use, "cover", event.subject, cause=event.id, about=about)
         else:
             fact = _born_on(born, event.source, use.usage.message_id)
             try:
@@ -139,9 +165,9 @@ class InsuranceRegister(ActingRegister):
                 CallerError
             ) as error:  # rules that fail are no fault of the event: it is tried again, then people decide
                 log.refusal("cover.not_judged", error)
-                self.tasks.add(use, "cover", event.subject, cause=event.id)
+                self.tasks.add(use, "cover", event.subject, cause=event.id, about=about)
             else:
-                self._cover(use, event.subject, judged, cause=event.id)
+                self._cover(use, event.subject, judged, parents, cause=event.id)
 
     def silenced(self, use: Use, event: Event, reason: str) -> None:
         if reason == "protection_order":
@@ -161,41 +187,44 @@ class InsuranceRegister(ActingRegister):
         package = PACKAGES[parse_identity_code(person).country]
         return self.deciding.judge(package, [born], at=use.today, outputs=list(COVER_OUTPUTS))
 
-    def _cover(self, use: Use, person: str, judged: Judged, *, cause: str) -> None:
+    def _cover(self, use: Use, person: str, judged: Judged, parents: Sequence[str], *, cause: str) -> None:
         """And what follows: the card; after a death that came first, the end."""
         silence = self.silence.reason(use, person)
         if silence == "stillbirth":
             return
-        country = parse_identity_code(person).country
         begins, ends = (judged.evaluation.value(*output) for output in COVER_OUTPUTS)
         if begins is None or ends is None:
             raise Held("the day of birth is not known", code="unknown_facts")
-        record = self.deciding.record(
-            use,
-            judged,
-            Ruling(
-                country=country,
-                effect="grant",
-                step="cover",
-                service="birth",
-                algorithm=ALGORITHM,
-                purpose="health insurance cover of a child",
-                subjects=((person, "insured"),),
-                outcome="health_insurance_cover",
-            ),
+        record = self.deciding.record(use, judged, self._ruling(person, parents))
+        self._enter(use, person, judged, str(record.id))
+        if silence is None:
+            use.publish("insurance.cover.began", person, {"valid_from": begins, "decision": str(record.id)})
+        self.tasks.add(use, "end_cover" if silence == "death" else "card", person, cause=cause)
+
+    def _ruling(self, person: str, parents: Sequence[str]) -> Ruling:
+        return Ruling(
+            country=parse_identity_code(person).country,
+            effect="grant",
+            step="cover",
+            service="birth",
+            algorithm=ALGORITHM,
+            purpose="health insurance cover of a child",
+            subjects=((person, "insured"), *((code, "parent") for code in parents)),
+            outcome="health_insurance_cover",
         )
+
+    def _enter(self, use: Use, person: str, judged: Judged, decision: str) -> None:
+        country = parse_identity_code(person).country
+        begins, ends = (judged.evaluation.value(*output) for output in COVER_OUTPUTS)
         (fact,) = judged.facts
         use.facts.record(
             person,
             COVER,
-            {"kind": "child", "country": country, "decision": str(record.id)},
+            {"kind": "child", "country": country, "decision": decision},
             valid_from=date.fromisoformat(str(begins)),
             valid_to=date.fromisoformat(str(ends)),
             provenance=Provenance(fact.register or self.kernel.system, ground(country), use.usage.message_id),
         )
-        if silence is None:
-            use.publish("insurance.cover.began", person, {"valid_from": begins, "decision": str(record.id)})
-        self.tasks.add(use, "end_cover" if silence == "death" else "card", person, cause=cause)
 
     # --- what follows by itself
 
@@ -211,7 +240,7 @@ class InsuranceRegister(ActingRegister):
                     judged = self._judge(use, child.code, fact)
                 except CallerError as error:
                     raise Held("the rules give no answer", code=error.code) from error
-                self._cover(use, child.code, judged, cause=task.cause)
+                self._cover(use, child.code, judged, _parents(task.about), cause=task.cause)
 
             return change
 
@@ -225,7 +254,60 @@ class InsuranceRegister(ActingRegister):
             last = person.died or self.kernel.today
             return lambda use: self._end_cover(use, person.code, last)
 
-        return {"cover": cover, "card": card, "end_cover": end_cover}
+        async def ripple(task: Task) -> Callable[[Use], None]:
+            child = await sources.person(task.subject, _because(task))
+            return lambda use: self._cover_again(use, task.about["ripple"], child)
+
+        return {"cover": cover, "card": card, "end_cover": end_cover, "ripple": ripple}
+
+    def _cover_again(self, use: Use, ripple: str, child: PersonTold) -> None:
+        """A fact under the cover was corrected: by the rules from the facts as they are now."""
+        use.alone(f"card/{child.code}")
+        fact = _born_on(child.born, child.source, child.message_id)
+
+        def again(newest: DecisionRecord) -> str | None:
+            if self.silence.reason(use, child.code) is not None:
+                raise LeftToPeople("there is silence about the person", code="silence")
+            try:
+                judged = self._judge(use, child.code, fact)
+            except CallerError as error:
+                raise LeftToPeople("the rules give no answer", code="rules_failed") from error
+            before = self.ripples.outcome_of(use, newest)
+            if all(before.get("/".join(one)) == judged.evaluation.value(*one) for one in COVER_OUTPUTS):
+                return None
+            return self._cover_anew(use, child, judged, newest)
+
+        self.ripples.settle(use, ripple, again, person=child.code)
+
+    def _cover_anew(self, use: Use, child: PersonTold, judged: Judged, newest: DecisionRecord) -> str:
+        """In the place of the cover that was; a card that says otherwise is issued again."""
+        ruling = replace(
+            self._ruling(child.code, child.parents),
+            effect="correct",
+            reasons=(why_corrected(newest.competence.article),),
+            supersedes=str(newest.id),
+            case=newest.case,
+        )
+        record = self.deciding.record(use, judged, ruling)
+        for held in use.facts.history(child.code, COVER):
+            if held.known_to is None and held.value.get("decision") == str(newest.id):
+                use.facts.retract(child.code, COVER, valid_from=held.valid_from, valid_to=held.valid_to)
+        self._enter(use, child.code, judged, str(record.id))
+        self._reissue(use, child)
+        told = {"decision": str(record.id), "supersedes": str(newest.id)}
+        use.publish(DECIDED_AGAIN, child.code, told)
+        return str(record.id)
+
+    def _reissue(self, use: Use, child: PersonTold) -> None:
+        mine = (cards.c.person == child.code) & (cards.c.state == "valid")
+        card = use.connection.execute(select(cards).where(mine)).one_or_none()
+        born = child.born.isoformat()
+        if card is None or card.claims["birthdate"] == born:
+            return
+        claims = {**card.claims, "birthdate": born, "cover_from": born}
+        credential = self.issuer.issue(claims, at=use.at, until=_until(use.at), status_index=card.id)
+        use.connection.execute(update(cards).where(mine).values(claims=claims, credential=credential))
+        use.publish("insurance.card.issued", child.code)
 
     def _give_card(self, use: Use, child: PersonTold, division: str | None) -> None:
         use.alone(f"card/{child.code}")
@@ -330,6 +412,12 @@ def _born_on(born: date, source: str, message_id: str) -> KnownFact:
     )
 
 
+def _parents(said: Mapping[str, Any]) -> list[str]:
+    """Whom else the event says it is to be told to."""
+    found = said.get("parents")
+    return [code for code in found if isinstance(code, str)] if isinstance(found, list) else []
+
+
 def _because(task: Task) -> Because:
     country = parse_identity_code(task.subject).country
     return Because(ground(country), task.issue, key=f"{task.kind}/{task.cause}")
@@ -364,6 +452,7 @@ def _card(use: Use, person: str) -> Card:
     row: Row[Any] | None = use.connection.execute(select(cards).where(cards.c.person == person)).one_or_none()
     if row is None:
         raise CallerError("this person has no card", code="no_card")
+    cover = use.facts.fact(person, COVER, on=use.today)
     return Card(
         person=row.person,
         number=row.number,
@@ -373,4 +462,5 @@ def _card(use: Use, person: str) -> Card:
         credential=row.credential,
         issued_at=row.issued_at,
         status_index=row.id,
+        decision=None if cover is None else cover.value.get("decision"),
     )

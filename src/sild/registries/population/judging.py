@@ -33,6 +33,7 @@ __all__ = [
     "registered",
     "returned",
     "returned_by",
+    "subjects_of",
 ]
 
 ALGORITHM = "birth-registration"
@@ -270,7 +271,7 @@ def _ruling(
         service="birth",
         algorithm=ALGORITHM,
         purpose="registration of a birth",
-        subjects=tuple(_subjects(use, birth)),
+        subjects=tuple(subjects_of(use, birth.child)),
         outcome=f"birth.{step}",
         items=items,
         reasons=reasons,
@@ -278,9 +279,8 @@ def _ruling(
     )
 
 
-def _subjects(use: Use, birth: Birth) -> Iterator[tuple[str, str]]:
-    """Without a parent from whom another of the family is protected: they are told what the law says, not by this register."""
-    child = birth.child
+def subjects_of(use: Use, child: Person) -> Iterator[tuple[str, str]]:
+    """Of a decision about a child, with their roles. Without a parent from whom another of the family is protected: they are told what the law says, not by this register."""
     yield child.code, "child"
     family = [code for code in (child.code, child.mother, child.father) if code is not None]
     orders = use.facts.current_of(family, ["protection"], on=use.today)

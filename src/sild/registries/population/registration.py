@@ -21,6 +21,7 @@ from sild.registries.population.judging import (
     registered,
     returned,
     returned_by,
+    subjects_of,
 )
 from sild.registries.population.persons import (
     index_name,
@@ -206,7 +207,8 @@ def _enter(use: Use, person: Person, name: NewName, decision: str) -> None:
     for country in sorted({country for parent in parents for country in parent.citizenships}):
         use.facts.record(child, "citizenship", True, key=country, valid_from=person.born, provenance=said)
     index_name(use, child)
-    use.publish("civil.birth.registered", child)
+    told = [code for code, role in subjects_of(use, person) if role == "parent"]
+    use.publish("civil.birth.registered", child, {"parents": told})
 
 
 def return_birth(

@@ -1,0 +1,159 @@
+"""Paths of ripples: what a corrected fact reached, what of it waits for people, and how they ended it. Nobody's data, but whose work it is.
+
+Closed by default: who may call them is an access right. Imported late: FastAPI takes its time.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Path, Query
+from pydantic import Field
+
+from sild.decisions import DecisionRecord, Ripple, Sealed, end_ripple, find_ripple, list_ripples, open_values
+from sild.errors import CallerError
+from sild.registries.deciding.deciding import Deciding
+from sild.registries.kernel import Use
+from sild.registries.kernel.http import Model, PersonalUsage
+
+__all__ = ["RIPPLE_ACTIONS", "RIPPLE_TITLES", "Changed", "add_ripple_paths", "changed"]
+
+RIPPLE_TITLES: dict[str, tuple[int, str]] = {
+    "unknown_ripple": (404, "Unknown ripple"),
+    "ripple_is_closed": (409, "The ripple was ended before"),
+    "not_your_ripple": (403, "An official whom the decision is not about ends it"),
+    "not_superseded": (409, "That decision did not take its place"),
+}
+RIPPLE_ACTIONS = {
+    "getRipples": "Decisions that rest on a corrected fact were listed",
+    "endRipple": "An official saw to a decision that rests on a corrected fact",
+}
+
+
+class Changed(Model):
+    """kind: `fact` or `outcome`.  before, after: null: it was not there, or nobody knew."""
+
+    kind: Literal["fact", "outcome"]
+    name: str
+    before: Any = None
+    after: Any = None
+
+
+class RippleLine(Model):
+    """reason: why it is listed: `contest`, `discretion`, `payment`, `silence`, `rules_failed`, `shredded`; or how it ended."""
+
+    id: str
+    decision: str
+    case: str
+    step: str
+    concept: str
+    source: str
+    fact: str | None
+    state: Literal["waiting", "redecided", "unchanged", "listed", "ended"]
+    reason: str | None
+    opened_at: datetime
+    due: date | None
+    newer: str | None
+
+
+class RippleLines(Model):
+    items: list[RippleLine]
+
+
+class RippleEnd(Model):
+    """stands: the decision holds although the fact was corrected.  redecided: `decision` took its place."""
+
+    outcome: Literal["stands", "redecided"]
+    decision: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")] | None = None
+
+
+def add_ripple_paths(app: FastAPI, deciding: Deciding) -> None:
+    """titles and actions: `RIPPLE_TITLES`, `RIPPLE_ACTIONS`."""
+
+    @app.get("/ripples", operation_id="getRipples")
+    def get_ripples(
+        usage: PersonalUsage,
+        state: Literal["waiting", "redecided", "unchanged", "listed", "ended"] = "listed",
+        decision: Annotated[str | None, Query(max_length=36)] = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> RippleLines:
+        """Those that wait for people, unless another state is asked for; the oldest first."""
+        with deciding.kernel.used("getRipples", usage) as use:
+            found = list_ripples(use.connection, state=state, decision=decision, limit=limit)
+            return RippleLines(items=[_line(deciding, use, one) for one in found])
+
+    @app.post("/ripples/{ripple}/end", operation_id="endRipple")
+    def end(ripple: Annotated[str, Path(max_length=36)], end: RippleEnd, usage: PersonalUsage) -> RippleLine:
+        """The official who acts has seen to it: the decision stands, or another took its place."""
+        with deciding.kernel.used("endRipple", usage) as use:
+            found = find_ripple(use.connection, ripple)
+            if use.answered() is None:
+                _end(deciding, use, found, end)
+                use.answer({})
+            return _line(deciding, use, find_ripple(use.connection, ripple))
+
+
+def _end(deciding: Deciding, use: Use, ripple: Ripple, end: RippleEnd) -> None:
+    store, actor = deciding.store, use.usage.actor
+    record = store.find(use.connection, ripple.decision).record
+    official = None if actor is None else store.pseudonym(actor)
+    if official is None or official in {subject.ref for subject in record.subjects}:
+        raise CallerError("an official ends it, whom the decision is not about", code="not_your_ripple")
+    if end.outcome == "redecided" and store.superseded_by(use.connection, record.id) != end.decision:
+        raise CallerError("that decision did not take its place", code="not_superseded")
+    end_ripple(
+        use.connection,
+        ripple.id,
+        "ended",
+        reason=end.outcome,
+        newer=end.decision if end.outcome == "redecided" else None,
+        official=official,
+        at=use.at,
+    )
+
+
+def _line(deciding: Deciding, use: Use, ripple: Ripple) -> RippleLine:
+    record = deciding.store.find(use.connection, ripple.decision).record
+    return RippleLine(
+        id=ripple.id,
+        decision=ripple.decision,
+        case=record.case,
+        step=record.step,
+        concept=ripple.concept,
+        source=ripple.source,
+        fact=ripple.fact,
+        state=ripple.state,
+        reason=ripple.reason,
+        opened_at=ripple.opened_at,
+        due=ripple.due,
+        newer=ripple.newer,
+    )
+
+
+def changed(deciding: Deciding, use: Use, record: DecisionRecord) -> list[Changed]:
+    """What is another way than in the decision that this one took the place of; for who may read both. What was shredded is left out."""
+    if record.supersedes is None:
+        return []
+    old = deciding.store.find(use.connection, record.supersedes).record
+    if not {one.ref for one in record.subjects} <= {one.ref for one in old.subjects}:
+        return []  # somebody reads this one who may not read that one
+    before, after = (_told(deciding, use, one) for one in (old, record))
+    return [
+        Changed(kind=key[0], name=key[1], before=before.get(key), after=after.get(key))
+        for key in dict.fromkeys((*before, *after))
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _told(deciding: Deciding, use: Use, record: DecisionRecord) -> dict[tuple[Any, str], Any]:
+    opened = open_values(deciding.store, use.connection, str(record.id))
+    values = (
+        *(("fact", one.name, one.value) for one in record.inputs),
+        *(("outcome", one.name, one.value) for one in record.outcome.items),
+    )
+    return {
+        (kind, name): opened[value.sealed].value if isinstance(value, Sealed) else value
+        for kind, name, value in values
+        if not isinstance(value, Sealed) or value.sealed in opened
+    }
