@@ -17,6 +17,7 @@ REGISTERS = {
     "insurance": "GOV/70000003/insurance",
     "social": "GOV/70000004/social",
     "education": "GOV/70000005/education",
+    "treasury": "GOV/70000007/treasury",
 }
 
 
@@ -66,7 +67,9 @@ class Registers:
         represented=None,
     ):
         name = next(name for name, address in REGISTERS.items() if address == service)
-        call = Call(name, method, path, json.loads(json.dumps(body)), case, basis, acting, message_id, represented)
+        call = Call(
+            name, method, path, json.loads(json.dumps(body)), case, basis, acting, message_id, represented
+        )
         self.calls.append(call)
         trouble = self.trouble.get(name)
         if trouble == "down":

@@ -23,17 +23,20 @@ from sild.cases import Actor, AskWhy, Assisted, CaseSystem, ExchangeAnswer, Offl
 from sild.cases.birth import Birth
 from sild.errors import CallerError, Unavailable
 from sild.events import Dispatcher
+from sild.nation.bank import answer_file
 from sild.registries import (
     EducationRegister,
     InsuranceRegister,
     PopulationRegister,
     ResidenceRegister,
     SocialRegister,
+    TreasuryRegister,
     education_app,
     insurance_app,
     population_app,
     residence_app,
     social_app,
+    treasury_app,
 )
 from sild.registries.exchange import Told
 from sild.registries.synthetic import synthetic_people
@@ -47,6 +50,7 @@ KINDS = {
     "insurance": (InsuranceRegister, insurance_app),
     "social": (SocialRegister, social_app),
     "education": (EducationRegister, education_app),
+    "treasury": (TreasuryRegister, treasury_app),
 }
 SILENCING = ["civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered"]
 ACTING = ["civil.birth.registered", *SILENCING]
@@ -54,7 +58,8 @@ SUBSCRIPTIONS = {
     "population": {"portal": ["civil.child.recorded", *ACTING], "residence": ["civil.child.recorded", "civil.birth.registered", *SILENCING], "insurance": ACTING, "social": ACTING, "education": ACTING},
     "residence": {"education": ["residence.*"]},
     "insurance": {"portal": ["insurance.*"]},
-    "social": {"portal": ["social.offer.*", "social.benefit.*"]},
+    "social": {"portal": ["social.offer.*", "social.benefit.*", "social.payment.executed", "social.payment.returned"]},
+    "treasury": {"social": ["treasury.*"]},
     "education": {"portal": ["education.queue.joined", "education.wait.reviewed", "education.place.offered"]},
 }  # fmt: skip
 
@@ -185,6 +190,14 @@ class Asks:
             raise
         return Told(body, message_id, register)
 
+    async def send(self, register, path, body, *, because, content_type="application/json"):
+        message_id = f"{self._client}|{because.key}|{'/'.join(path)}"
+        headers = self._headers(because, message_id)
+        _, read = await self._wire.send(
+            register, "POST", "/" + "/".join(path), headers=headers, body=body, content_type=content_type
+        )
+        return Told(read, message_id, register)
+
 
 class Offices:
     """The registers and their applications, which take a second to make: one village after another has them, as they were made."""
@@ -199,9 +212,8 @@ class Offices:
         self.registers, self.apps = {}, {}
         for name, (register, app) in KINDS.items():
             system = f"/SILD/{REGISTERS[name]}"
-            made = register.open(
-                directory / name, system=system, people=self.PEOPLE, clock=lambda: self.clock()
-            )
+            people = {} if name == "treasury" else {"people": self.PEOPLE}
+            made = register.open(directory / name, system=system, clock=lambda: self.clock(), **people)
             self.registers[name] = made
             self.apps[name] = app(made)
         self._dispose()
@@ -349,6 +361,15 @@ class Village:
                 register, method, path, headers=headers, body=body, content_type=content_type
             )
         )[1]
+
+    async def bank(self, currency="EUR"):
+        """Takes what the treasury has for it; whatever goes to an account that ends in 0404 comes back."""
+        treasury = self.registers["treasury"]
+        file = treasury.instruct(currency)
+        if file is not None:
+            treasury.take_report(answer_file(file.xml, at=self.now))
+        await self.settle()
+        return 0 if file is None else file.count
 
     async def born(self, mother, father=None, *, settle=True, **said):
         """The hospital's notice; the child's code."""

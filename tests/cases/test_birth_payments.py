@@ -1,0 +1,95 @@
+"""The money: paid by the treasury, seen in the case with the decision it rests on; back from the bank, sent to another account."""
+
+from __future__ import annotations
+
+import pytest
+from stdnum import iban
+
+from sild.cases import Refused
+
+from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village
+
+
+def closed() -> str:
+    """An account of the demonstration's bank that was closed."""
+    return "EE" + iban.calc_check_digits("EE002200221020140404") + "2200221020140404"
+
+
+async def accepted(village: Village, account: str = ACCOUNT) -> str:
+    """A case in which the benefits are granted, and nothing is paid yet."""
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, FORM)
+    await village.act(case, "COSIGN", JAAN)
+    await village.act(case, "ACCEPT", MARI, {"choice": ["mother"], "account": [account]})
+    return case
+
+
+async def test_paid_and_seen_with_its_decision(village):
+    case = await accepted(village)
+    before = await village.cases.view(case, MARI)
+    assert "payments" not in before.results
+    count = await village.bank()
+    assert count >= 2
+    view = await village.cases.view(case, JAAN)
+    payments = view.results["payments"]
+    assert len(payments) == count and all(one["paid"] and one["on"] == "2026-03-02" for one in payments)
+    assert "80.00" in {one["amount"] for one in payments}
+    (grant,) = {one["decision"] for one in payments}
+    assert ["social", grant, "grant"] in view.results["decisions"]
+    timeline = [entry.name for entry in view.timeline]
+    assert timeline.count("PAID") == count
+    assert view.status == before.status == "CLOSED", "a payment opens no closed case"
+    facts = await village.ask("treasury", "GET", f"/persons/{MOTHER.code}/facts", user=MARI.person)
+    assert {fact["value"]["state"] for fact in facts["items"]} == {"executed"}
+    assert {fact["value"]["decision"] for fact in facts["items"]} == {grant}
+
+
+async def test_next_month_is_paid_by_itself(village):
+    case = await accepted(village)
+    first = await village.bank()
+    village.later(days=31)
+    await village.settle()
+    assert await village.bank() == first - 1, "the grant is paid once"
+    view = await village.cases.view(case, MARI)
+    assert len(view.results["payments"]) == 2 * first - 1
+
+
+async def test_a_payment_that_came_back_asks_for_another_account(village):
+    case = await accepted(village, closed())
+    count = await village.bank()
+    view = await village.cases.view(case, MARI)
+    assert view.status == "GRANTED" and "birth.account" in [task.screen for task in view.tasks]
+    assert not any(one["paid"] for one in view.results["payments"])
+    assert (await village.notices(MARI)).count("payment_returned") == 1, "one notice, whatever came back"
+    filled = await village.cases.fill(case, "birth.account", JAAN)
+    assert len(filled.facts) == count and filled.facts[0].value["currency"] == "EUR"
+
+    with pytest.raises(Refused) as refused:
+        await village.act(case, "GIVE_ACCOUNT", JAAN, {"account": ["EE47 1000 0010 2014 5686"]})
+    assert [defect.field for defect in refused.value.defects] == ["account"]
+    await village.act(case, "GIVE_ACCOUNT", JAAN, {"account": ["9704360011001234567"]})
+    assert "account_refused" in await village.notices(JAAN)
+    view = await village.cases.view(case, JAAN)
+    assert "birth.account" in [task.screen for task in view.tasks], "asked again"
+
+    await village.act(case, "GIVE_ACCOUNT", JAAN, {"account": ["EE47 1000 0010 2014 5685"]})
+    with pytest.raises(Refused) as refused:
+        await village.act(case, "GIVE_ACCOUNT", MARI, {"account": [ACCOUNT]})
+    assert refused.value.code in ("too_late", "case_closed")
+    assert await village.bank() == count
+    view = await village.cases.view(case, MARI)
+    assert view.status == "CLOSED" and all(one["paid"] for one in view.results["payments"])
+    assert len(view.results["payments"]) == count
+
+
+async def test_the_treasury_away_is_nobodys_trouble(village):
+    village.wire.down.add("treasury")
+    case = await accepted(village)
+    assert (await village.cases.view(case, MARI)).status == "CLOSED"
+    assert await village.bank() == 0
+    village.wire.down.clear()
+    village.later(minutes=20)
+    await village.settle()
+    assert await village.bank() >= 2
+    assert "payments" in (await village.cases.view(case, MARI)).results
