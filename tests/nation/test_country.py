@@ -19,10 +19,12 @@ import pytest
 import pytest_asyncio
 
 from sild.adapter import CallContext, XRoadFault
+from sild.decisions import render_bundle, verify_bundle
 from sild.errors import CallerError, PeerError
 from sild.nation import COUNTRY, DEMO, Nation
 from sild.nation.browser import Browser
 from sild.nation.journeys import log_in, screen_sent
+from sild.pki import der
 from sild.registries.hospital.register import HospitalRegister, NewBirth
 from sild.xroad import ServiceId
 
@@ -168,6 +170,44 @@ async def test_the_municipality_plans_its_places(country: Nation) -> None:
     assert {one.message_id is None for one in stored.record.inputs} == {False}
     page = await Browser("en").open(f"{portal}/models/kindergarten-demand")
     assert "From the newest statistics" in page.text
+
+
+async def test_what_is_decided_in_a_case_can_be_checked_like_a_registers_decision(country: Nation) -> None:
+    """After the plan: its record in the log, time-stamped; its evidence, its messages in both logs, its figures."""
+    assert country.systems is not None
+    portal, cases = country.systems.clients["portal"], country.systems.service_of("cases")
+    store = country.systems.case_decisions
+    with store.engine.connect() as connection:
+        (stored,) = store.listed(connection, algorithm="kindergarten-demand")
+
+    async def in_the_log() -> Value:
+        answer = await portal.get(cases, ["decisions", str(stored.record.id), "bundle"], context=context())
+        found = answer.ensure_success().json()
+        return found if found["record"]["integrity"]["timestamp"] else None
+
+    bundle = await soon(in_the_log)
+    trusted = [der(country.trust.ca_certificate), der(country.trust.tsa_certificate)]
+    found = verify_bundle(render_bundle(bundle), trusted)
+    assert {one.verdict for one in found} == {"holds"}, found
+    assert bundle["record"]["authority"] == "SILD/GOV/70000005"
+
+    for server in (country.provider, country.consumer):
+        await server.timestamper.tick()
+    answer = await portal.get(cases, ["decisions", str(stored.record.id), "replay"], context=context())
+    report = answer.ensure_success().json()
+    logs = [step for step in report["steps"] if step["text"].startswith("message ")]
+    assert {step["verdict"] for step in logs} == {"holds"} and len(logs) == 2, report
+    assert "SILD/GOV/70000001/portal" in logs[0]["text"] and "SILD/GOV/70000005/education" in logs[1]["text"]
+    assert report["result"] == "impossible", "a person decided: there are no rules to run"
+
+    page = await Browser("en").open(f"{country.portal_url}/algorithms/kindergarten-demand")
+    assert page.status == 200 and "1" in page.text
+    figures = await portal.get(cases, ["algorithms", "kindergarten-demand", "figures"], context=context())
+    assert figures.json()["decisions"] == 1
+    listed = await portal.get(
+        cases, ["persons", country.people["owner"].code, "decisions"], context=context()
+    )
+    assert listed.json() == {"items": []}
 
 
 async def test_everything_listens_on_loopback_alone(country: Nation) -> None:

@@ -49,7 +49,7 @@ from sild.cases.process import (
 )
 from sild.cases.publication import LiveProof
 from sild.cases.refusals import Refused
-from sild.cases.system import CaseSystem
+from sild.cases.system import CASE_DATABASE, CaseSystem
 from sild.cases.tracker import BodyUsage, TrackerEntry, TrackerUsage
 from sild.cases.views import (
     Acted,
@@ -76,6 +76,7 @@ from sild.cases.views import (
 __all__ = [
     "ASSISTANCE_OFFICE",
     "AUTOMATIC",
+    "CASE_DATABASE",
     "DOCUMENTS",
     "OPENED",
     "STATE",

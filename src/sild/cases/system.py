@@ -23,8 +23,8 @@ from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
 from sild.cases.contest import contest_of
 from sild.cases.exchange import Exchange
-from sild.cases.finding import PublicFinding, finding_of, public_findings
 from sild.cases.files import CaseFiles
+from sild.cases.finding import PublicFinding, finding_of, public_findings
 from sild.cases.helping import Helping
 from sild.cases.ledger import Ledger, SentMessage, Sighting
 from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
@@ -48,9 +48,10 @@ from sild.errors import CallerError, PeerError
 from sild.events import EVENT_MIGRATIONS, Event, Inbox
 from sild.workflow import Workflows
 
-__all__ = ["MIGRATIONS", "CaseSystem"]
+__all__ = ["CASE_DATABASE", "MIGRATIONS", "CaseSystem"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+CASE_DATABASE = "cases.sqlite"
 PUBLISH_PAUSE = 2.0  # seconds
 SILENCING = {
     "civil.death.registered": "death",
@@ -108,7 +109,7 @@ class CaseSystem:
         """
         by_service = {process.service: process for process in processes}
         _ensure_whole(by_service, packs)
-        url = database_url or sqlite_url(directory / "cases.sqlite")
+        url = database_url or sqlite_url(directory / CASE_DATABASE)
         engine = open_database(url, EVENT_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS)
         records = decisions(engine) if decisions is not None else None
         store = Store(engine, by_service, ZoneInfo(packs.profile.zone), records)

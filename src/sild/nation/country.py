@@ -97,6 +97,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /offers/*/payment-orders",
     ),
     ("portal", "treasury"): (*COMMON, *OWN_DATA),
+    ("portal", "cases"): DECISIONS,
     ("portal", "education"): (
         *COMMON,
         *DECISIONS,
@@ -113,6 +114,7 @@ EVIDENCE: dict[SystemKind, tuple[SystemKind, ...]] = {
     "insurance": ("insurance", "population", "residence", "portal"),
     "social": ("social", "population", "residence", "portal", "treasury"),
     "education": ("education", "population", "residence", "portal"),
+    "cases": ("portal", "education"),
     "portal": ("portal", "population", "residence", "insurance", "social", "education"),
 }
 """Whose message log each may ask whether a message lies in it: its own, and theirs with whom it exchanges what it decides from."""
@@ -161,7 +163,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
     population = body("population", "70000002", "population", server="ss1")
     insurance = body("insurance", "70000003", "insurance", server="ss2")
     social = body("social", "70000004", "social")
-    municipality = body("municipality", "70000005", "education")
+    municipality = body("municipality", "70000005", "education", "cases")
     land = body("land", "70000006", "residence")
     treasury = body("treasury", "70000007", "treasury")
     hospital = body("hospital", "90000001", "hospital", member_class="COM")
@@ -179,6 +181,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
             SystemPlan("social", social, "social", population, ("social", "events")),
             SystemPlan("treasury", treasury, "treasury", population, ("treasury",)),
             SystemPlan("education", municipality, "education", population, ("education", "events")),
+            SystemPlan("cases", municipality, "cases", population, ("cases",)),
             SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),
             SystemPlan("hospital", hospital, "hospital", insurance),
             SystemPlan("identity", authority, "identity", insurance),

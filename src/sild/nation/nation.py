@@ -333,6 +333,7 @@ class Nation:
             client_secret=self._secrets.portal_client,
             gateway_url=self.ai_gateway_url,
             gateway_key=self.ai_gateway.assistant_key,
+            records=self.systems.case_decisions,
             clock=self._clock,
         )
         self._open.callback(opened.portal.close)

@@ -22,6 +22,7 @@ SystemKind = Literal[
     "identity",
     "portal",
     "treasury",
+    "cases",
 ]
 
 

@@ -49,7 +49,6 @@ from sild.portal import (
     Portal,
     PortalSettings,
 )
-from sild.registries.deciding import open_body
 from sild.telemetry import get_logger
 from sild.xroad import ClientId
 
@@ -59,7 +58,7 @@ log = get_logger("nation")
 
 DEMAND = "kindergarten-demand"
 ASKED = ("population", "residence", "insurance", "social", "education", "treasury")
-DECIDING = ("population", "social", "insurance", "education")
+DECIDING = ("population", "social", "insurance", "education", "cases")
 
 CARD = {"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"}
 
@@ -106,9 +105,10 @@ def open_portal(
     client_secret: str,
     gateway_url: str,
     gateway_key: Path,
+    records: DecisionStore,
     clock: Clock,
 ) -> CountryPortal:
-    """Nothing runs yet. gateway_url, gateway_key: of the AI gateway, for the assistant. Blocks. Raises CallerError (packs, settings), Unavailable."""
+    """Nothing runs yet. records: of what is decided in cases, with the seal of the body that does. gateway_url, gateway_key: of the AI gateway, for the assistant. Blocks. Raises CallerError (packs, settings), Unavailable."""
     about = plan.about
     packs = load_packs(about.country)
     exchange = XRoadExchange(client)
@@ -116,7 +116,6 @@ def open_portal(
     models = load_models()
     municipality = plan.body("municipality")  # decides what is decided in the cases themselves
     deciding = plan.member_id(municipality).encode()
-    body = open_body(cases_directory / "municipality", deciding, name=municipality.name, at=clock())
     processes: list[Process] = [
         Birth(packs),
         Move(packs),
@@ -148,7 +147,8 @@ def open_portal(
             for name in ("population", "residence", "treasury")
         ),
         decision_sources=tuple(
-            DecisionSource(subsystem=addressed[name], title=dict(about.systems[name])) for name in DECIDING
+            DecisionSource(subsystem=_subsystem(plan, name), title=dict(about.systems[name]))
+            for name in DECIDING
         ),
         paper_sources=(
             PaperSource(
@@ -179,7 +179,7 @@ def open_portal(
         processes=processes,
         registers=addressed,
         mandates=MandateKeeper(settings),
-        decisions=lambda engine: DecisionStore(engine, body.sealer, body.keys, clock=clock),
+        decisions=lambda engine: DecisionStore(engine, records.sealer, records.keys, clock=clock),
         clock=clock,
     )
     evidence = Evidence(client_url, plan.system_id("portal"))

@@ -18,8 +18,10 @@ from zoneinfo import ZoneInfo
 from sild import registries
 from sild.adapter import AsyncXRoadClient
 from sild.asgi import serve_application
+from sild.cases import CASE_DATABASE
 from sild.clock import Clock
-from sild.decisions import Stamp
+from sild.database import sqlite_url
+from sild.decisions import DecisionStore, Stamp
 from sild.nation.bank import run_bank
 from sild.nation.countries import languages_of
 from sild.nation.people import TestPerson
@@ -45,6 +47,7 @@ REGISTERS: tuple[SystemKind, ...] = (
     "education",
     "hospital",
     "treasury",
+    "cases",
 )
 Run = Callable[[str, Coroutine[object, object, None]], None]
 Watch = Callable[[str, "asyncio.Task[None]"], None]
@@ -70,6 +73,7 @@ def open_register(
     midwife: str,
     rules: RuleEngine,
     certify: Certify,
+    case_database: Path,
 ) -> OpenRegister:
     """A register other than population's, filled when it is new. system: `/INSTANCE/CLASS/CODE/SUBSYSTEM`. Blocks."""
     people, zone = plan.people, ZoneInfo(plan.profile.zone)
@@ -122,6 +126,18 @@ def open_register(
         case "treasury":
             treasury = registries.TreasuryRegister.open(directory, system=system, zone=zone, clock=clock)
             return OpenRegister(treasury, registries.treasury_app(treasury))
+        case "cases":
+            of_cases = registries.CaseDecisions.open(
+                directory,
+                sqlite_url(case_database),
+                system=system,
+                exchanged_by=plan.system_id("portal").encode(),
+                zone=zone,
+                clock=clock,
+                rules=rules,
+                certify=certify,
+            )
+            return OpenRegister(of_cases, registries.case_decisions_app(of_cases))
         case _:
             raise KeyError(kind)
 
@@ -174,9 +190,17 @@ class Systems:
                     midwife=midwife,
                     rules=rules,
                     certify=self._certify,
+                    case_database=directory("portal") / CASE_DATABASE,
                 )
                 self.registers[plan.kind] = found
                 self._opened.callback(found.register.kernel.close)
+
+    @property
+    def case_decisions(self) -> DecisionStore:
+        """Where the portal's cases keep what was decided in them."""
+        register = self.registers["cases"].register
+        assert isinstance(register, registries.CaseDecisions)
+        return register.deciding.store
 
     async def serve(self, port_of: Callable[[str], int]) -> None:
         for kind, opened in self.registers.items():

@@ -48,6 +48,7 @@ SYSTEMS = (
     "education",
     "hospital",
     "treasury",
+    "cases",
 )
 
 
