@@ -13,7 +13,7 @@ from sild.portal.tables import metadata
 from support.portal_world import MARI, PortalWorld
 
 VALUES = {"model": "kindergarten-demand", "service": "birth", "event": "having_a_child", "file": "portal.css", "case": "case-1", "notice": "n1", "entry": "1", "act": "RRS",
-          "screen": "birth.check_and_name", "key": "k" * 43, "seq": "1", "register": "social",
+          "screen": "birth.check_and_name", "mandate": "assist-1", "key": "k" * 43, "seq": "1", "register": "social",
           "decision": "019cadc6-9a80-7e40-9a35-f0ec7c361cc9", "algorithm": "family-benefits"}  # fmt: skip
 
 

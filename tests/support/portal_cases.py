@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
 import sild
-from sild.cases import Actor, ExchangeAnswer, Party, Refused, Seen
+from sild.cases import Actor, AssistedView, CaseFile, ExchangeAnswer, Party, Refused, Seen
 from sild.cases.views import (
     Acted,
     CaseLine,
@@ -27,7 +27,7 @@ from sild.cases.views import (
     Notice,
     Task,
 )  # fmt: skip
-from sild.catalogue import Screen, parse_screen, parse_service, read_answers
+from sild.catalogue import Defect, Screen, parse_screen, parse_service, read_answers
 from sild.errors import Unavailable
 from sild.portal import Proof, TrackerEntry, Usage
 
@@ -64,7 +64,7 @@ EVERY_KIND = parse_screen(
             {"kind": "account", "name": "account", "concept": "parent.account", "label": text("Bank account"), "required": False},
             {"kind": "text", "name": "words", "concept": "child.words", "label": text("Anything else"), "required": False, "max_length": 500},
             {"kind": "address", "name": "home", "concept": "child.home", "label": text("Where will the child live?"), "required": False},
-            {"kind": "file", "name": "lease", "concept": "child.lease", "label": text("Number of the lease"), "required": False},
+            {"kind": "file", "name": "lease", "concept": "child.lease", "label": text("The lease"), "required": False},
             {"kind": "confirm", "name": "sure", "concept": "parent.sure", "label": text("I am sure of it")},
             {"kind": "promises"},
         ],
@@ -234,8 +234,41 @@ class CasesDouble:
             raise Refused("done", code="already_done")
         self.acts.append((case, action, actor.person, dict(given)))
         self.drafts.pop((case, screen.id, actor.acting_for), None)
-        self.keys[key] = Acted(case, "DECLARED", action, 2)
+        self.keys[key] = Acted(case, "DECLARED", action, 2, service="birth", number="S-2026-000123")
         return self.keys[key]
+
+    async def add_file(
+        self, case: str, screen: str, field: str, actor: Actor, content: IO[bytes], name: str
+    ) -> CaseFile:
+        self._check(case, actor)
+        if not content.read(5).startswith(b"%PDF-"):
+            raise Refused("not taken", code="defects", defects=[Defect(field, "file_type")])
+        return CaseFile("file-1", name, "application/pdf", 5, "0" * 64, NOW)
+
+    async def remove_file(self, case: str, screen: str, field: str, actor: Actor) -> None:
+        self._check(case, actor)
+
+    async def file(self, case: str, file: str, actor: Actor) -> CaseFile:
+        self._check(case, actor)
+        raise Refused("there is no such file", code="not_found")
+
+    async def read_file(self, case: str, file: str, actor: Actor) -> AsyncIterator[bytes]:
+        raise Refused("there is no such file", code="not_found")
+
+    async def record_mandate(self, clerk: Actor, person: str, service: str, statement: str, **_: object) -> str:
+        raise Refused("only a clerk acts for others so", code="not_yours")
+
+    async def assisted(self, mandate: str, clerk: Actor) -> AssistedView:
+        raise Refused("there is no such mandate of yours", code="not_yours")
+
+    async def assisting(self, clerk: Actor) -> Sequence[AssistedView]:
+        return ()
+
+    async def begin_assisted(self, mandate: str, clerk: Actor, case: str | None, *, key: str) -> str:
+        raise Refused("there is no such mandate of yours", code="not_yours")
+
+    async def end_mandate(self, mandate: str, actor: Actor) -> None:
+        return None
 
     async def seen(self, case: str, seq: int, actor: Actor) -> Seen:
         raise Refused("nothing was shown with this action", code="not_found")
@@ -314,6 +347,15 @@ class CasesDouble:
 
     async def contest(self, actor: Actor, register: str, record: Mapping[str, Any]) -> str:
         return "case-1"
+
+    async def finding(
+        self, actor: Actor, register: str, record: Mapping[str, Any], *, basis: str, matter: str, key: str
+    ) -> str:
+        self.found.append((actor.person, record, {"basis": basis, "matter": matter, "register": register}))
+        return "case-1"
+
+    async def findings(self) -> Sequence[PublicFinding]:
+        return self.public
 
     async def ask_why(self, actor: Actor, entry: str) -> str:
         return "why-1"

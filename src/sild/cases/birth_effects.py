@@ -63,7 +63,11 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             wish = (Job("wish"),) if _has_a_wish(case, taken) else ()
             return Effects(jobs=(*wish, *_closing(case)), notices=_news(case, taken))
         case "TAKE_PLACE" | "DECLINE_PLACE":
-            arguments = {"accept": taken.name == "TAKE_PLACE", "acting": taken.person}
+            arguments = {
+                "accept": taken.name == "TAKE_PLACE",
+                "acting": taken.person,
+                "for": taken.acting_for,
+            }
             return Effects(jobs=(Job("answer_place", arguments, key=str(taken.seq)),))
         case "REFUSE_PLACE":
             told = NewNotice(
@@ -75,7 +79,9 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "OFFER":
             return _offered(case, taken)
         case "ACCEPT":
-            return Effects(jobs=(Job("accept", {**taken.data, "acting": taken.person}),))
+            return Effects(
+                jobs=(Job("accept", {**taken.data, "acting": taken.person, "for": taken.acting_for}),)
+            )
         case "REFUSE_ACCEPTANCE":
             who = NewNotice(
                 taken.data["person"], "birth.notice.acceptance_refused", {"reason": taken.data["reason"]}
@@ -84,7 +90,7 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "PAYMENT_RETURNED" if not _was_asked(case, taken):
             return Effects(notices=_to_parents(case, "birth.notice.payment_returned"))
         case "GIVE_ACCOUNT":
-            arguments = {**taken.data, "acting": taken.person}
+            arguments = {**taken.data, "acting": taken.person, "for": taken.acting_for}
             return Effects(jobs=(Job("account", arguments, key=str(taken.seq)),))
         case "REFUSE_ACCOUNT":
             told = NewNotice(taken.data["person"], "birth.notice.account_refused")
@@ -225,12 +231,13 @@ def _of_place(stands: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _has_a_wish(case: Case, taken: Taken) -> bool:
-    """The child has just come into the queue, and the parents named a kindergarten."""
+    """The child has just come into the queue, and the parents named a kindergarten, or would take any."""
     first = declared(case)
     if first is None or not first.data.get("wants_place") or taken.data["reason"] != "no_wish":
         return False
     is_first = len([queued for queued in case.all("QUEUE") if queued.data["reason"] == "no_wish"]) == 1
-    return is_first and str(first.data.get("kindergarten", "")).isdigit()
+    wished = str(first.data.get("kindergarten", ""))
+    return is_first and (wished == "any" or wished.isdigit())
 
 
 def _names(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sild.cases.birth_facts import EDUCATION, INSURANCE, RESIDENCE, SOCIAL, Grounds, bare, declared, known
-from sild.cases.birth_work import act, case_of, child_in, known_in
+from sild.cases.birth_work import act, case_of, child_in, known_in, spoken_by
 from sild.cases.process import JobFunction, Work
 from sild.errors import CallerError
 
@@ -75,11 +75,24 @@ class BirthFollow:
         case, said = known_in(work)
         first = declared(case)
         assert first is not None
-        body = {"kindergarten": int(first.data["kindergarten"]), "wanted_from": first.data.get("wanted_from")}
+        wished = first.data["kindergarten"]
+        body = {
+            "kindergarten": wished if wished == "any" else int(wished),
+            "wanted_from": first.data.get("wanted_from"),
+        }
         path = f"/children/{bare(said.child)}/wish"
         basis = self._grounds.places
         try:
-            answer = await work.call("wish", EDUCATION, "POST", path, body, basis=basis, acting=first.person)
+            answer = await work.call(
+                "wish",
+                EDUCATION,
+                "POST",
+                path,
+                body,
+                basis=basis,
+                acting=first.person,
+                acting_for=first.acting_for,
+            )
         except CallerError as refusal:
             await act(work, "not_wished", "QUEUE", {"state": "waiting", "reason": refusal.code})
             return
@@ -147,24 +160,30 @@ class BirthFollow:
         accepted = work.arguments
         body = {"choice": accepted["choice"], "account": accepted["account"], "version": accepted["version"]}
         path = f"/offers/{accepted['offer']}/acceptance"
-        acting = str(accepted["acting"])
+        acting, whose = spoken_by(work)
+        basis = self._grounds.benefits
         try:
-            await work.call("accept", SOCIAL, "POST", path, body, basis=self._grounds.benefits, acting=acting)
+            await work.call(
+                "accept", SOCIAL, "POST", path, body, basis=basis, acting=acting, acting_for=whose
+            )
         except CallerError as refusal:
-            await act(work, "refused", "REFUSE_ACCEPTANCE", {"reason": refusal.code, "person": acting})
+            await act(work, "refused", "REFUSE_ACCEPTANCE", {"reason": refusal.code, "person": whose})
             await self.offer(work)  # changed, or accepted by the other parent: as it stands now
             return
         await act(work, "granted", "GRANT", {"offer": accepted["offer"], "choice": accepted["choice"]})
 
     async def answer_place(self, work: Work) -> None:
         """A parent's yes or no to the place, said by the parent. Too late, or not theirs: they are told, and what holds is seen."""
-        acting, path = str(work.arguments["acting"]), f"/children/{child_in(work)}/place"
+        acting, whose = spoken_by(work)
+        path = f"/children/{child_in(work)}/place"
         body = {"accept": work.arguments["accept"]}
         basis = self._grounds.places
         try:
-            answer = await work.call("answer", EDUCATION, "POST", path, body, basis=basis, acting=acting)
+            answer = await work.call(
+                "answer", EDUCATION, "POST", path, body, basis=basis, acting=acting, acting_for=whose
+            )
         except CallerError as refusal:
-            await act(work, "not_answered", "REFUSE_PLACE", {"reason": refusal.code, "person": acting})
+            await act(work, "not_answered", "REFUSE_PLACE", {"reason": refusal.code, "person": whose})
             await self.queue(work)
             return
         await act(work, "answered", "QUEUE", _standing(answer.json))

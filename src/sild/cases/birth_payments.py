@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sild.cases.birth_facts import SOCIAL, Grounds, known
-from sild.cases.birth_work import act, child_in
+from sild.cases.birth_work import act, child_in, spoken_by
 from sild.cases.case import Case
 from sild.cases.process import JobFunction, Work
 from sild.cases.views import FactLine
@@ -68,13 +68,21 @@ class BirthPayments:
 
     async def account(self, work: Work) -> None:
         """Another account, said by the parent."""
-        given, acting = work.arguments, str(work.arguments["acting"])
+        given = work.arguments
+        acting, whose = spoken_by(work)
         path, body = f"/offers/{given['offer']}/account", {"account": given["account"]}
         try:
             await work.call(
-                "account", SOCIAL, "POST", path, body, basis=self._grounds.benefits, acting=acting
+                "account",
+                SOCIAL,
+                "POST",
+                path,
+                body,
+                basis=self._grounds.benefits,
+                acting=acting,
+                acting_for=whose,
             )
         except CallerError as refusal:
-            await act(work, "refused", "REFUSE_ACCOUNT", {"reason": refusal.code, "person": acting})
+            await act(work, "refused", "REFUSE_ACCOUNT", {"reason": refusal.code, "person": whose})
             return
         await act(work, "taken", "TAKE_ACCOUNT", {})

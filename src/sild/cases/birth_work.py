@@ -10,7 +10,7 @@ from sild.cases.case import Case
 from sild.cases.process import Work
 from sild.errors import CallerError
 
-__all__ = ["act", "case_of", "child_in", "known_in"]
+__all__ = ["act", "case_of", "child_in", "known_in", "spoken_by"]
 
 
 async def case_of(work: Work, service: str) -> str | None:
@@ -31,6 +31,12 @@ def known_in(work: Work) -> tuple[Case, Recorded]:
     said = recorded(work.case)
     assert said is not None
     return work.case, said
+
+
+def spoken_by(work: Work) -> tuple[str, str]:
+    """Who acted, and whose word it is: a clerk may say it for a parent."""
+    acting = str(work.arguments["acting"])
+    return acting, str(work.arguments.get("for", acting))
 
 
 async def act(work: Work, step: str, action: str, data: Mapping[str, Any], case: str | None = None) -> bool:

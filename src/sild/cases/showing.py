@@ -128,14 +128,12 @@ class Showing:
             failed = parts.jobs.failed_bodies(connection, case_id[:50])
         case, roles = parts.case_for(case_id, actor)
         process = parts.processes[case.service]
-        possible = frozenset(
-            rule.screen
+        mine = [
+            (rule.screen, is_possible(process, case, rule, actor.acting_for) is None)
             for rule in process.rules
-            if rule.screen is not None
-            and set(rule.by) & set(roles)
-            and not (rule.in_person and actor.is_assisting)
-            and is_possible(process, case, rule, actor.acting_for) is None
-        )
+            if rule.screen is not None and set(rule.by) & set(roles)
+        ]
+        possible = {screen for screen, now in mine if now}
         seen = {role for mine in roles for role in process.visible.get(mine, ())}
         everyone = bool(set(roles) & set(STAFF))
         shown = parts.seen.seqs(case.id)
@@ -167,7 +165,7 @@ class Showing:
             assigned=assigned_to(case),
             is_closed=self._is_closed(case),
             may=self.tasks(case, actor.acting_for, roles, optional=True),
-            open_screens=possible,
+            closed_screens=frozenset(screen for screen, _ in mine if screen not in possible),
         )
 
     def _entry(

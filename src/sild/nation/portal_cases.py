@@ -9,7 +9,18 @@ from datetime import date
 from typing import IO, Any
 from uuid import uuid4
 
-from sild.cases import Actor, AssistedView, CaseFile, CaseSystem, Identified, ExchangeAnswer, Packs, PublicFinding, SentMessage, XRoadExchange
+from sild.cases import (
+    Actor,
+    AssistedView,
+    CaseFile,
+    CaseSystem,
+    ExchangeAnswer,
+    Identified,
+    Packs,
+    PublicFinding,
+    SentMessage,
+    XRoadExchange,
+)
 from sild.cases import TrackerEntry as CaseEntry
 from sild.cases.views import Acted, CaseView, DeskItem, FactLine, Filled, Home, Notice, Seen
 from sild.catalogue import PublicService

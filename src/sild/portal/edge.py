@@ -15,13 +15,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from sild.errors import CallerError
+from sild.portal.uploads import MULTIPART, Limits, Upload, read_multipart
 
 __all__ = [
     "BROWSER_COOKIE",
     "LANGUAGE_COOKIE",
     "SESSION_COOKIE",
     "Call",
+    "Uploading",
     "clear_cookie",
+    "head_of",
+    "is_multipart",
     "local_path",
     "read_call",
     "redirect",
@@ -49,7 +53,7 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. set_cookies: to send with the answer."""
+    """One request. set_cookies: to send with the answer.  fields, uploads: of a form with files, read already."""
 
     method: str
     path: str
@@ -59,6 +63,8 @@ class Call:
     cookies: Mapping[str, str]
     body: bytes
     set_cookies: dict[str, str] = field(default_factory=dict)
+    fields: Mapping[str, list[str]] | None = None
+    uploads: tuple[Upload, ...] = ()
 
     @property
     def is_script(self) -> bool:
@@ -67,17 +73,38 @@ class Call:
 
     @property
     def form(self) -> dict[str, list[str]]:
-        """application/x-www-form-urlencoded, UTF-8. Raises CallerError (`bad_form`)."""
+        """application/x-www-form-urlencoded, UTF-8, or the fields of a form with files. Raises CallerError (`bad_form`)."""
+        if self.fields is not None:
+            return {name: [*values] for name, values in self.fields.items()}
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/x-www-form-urlencoded":
             raise CallerError("the body must be a form", code="bad_form")
         return _pairs(self.body)
 
 
-async def read_call(request: Request) -> Call:
-    """Raises CallerError (`too_large`, `bad_form`)."""
+@dataclass(frozen=True, slots=True)
+class Uploading:
+    """Of a route that takes forms with files. file_bytes: of one file.  keep_files: whether whoever sends it may.  seconds: for all."""
+
+    file_bytes: int
+    keep_files: bool
+    seconds: float
+
+
+async def read_call(request: Request, uploading: Uploading | None = None) -> Call:
+    """uploading: None: no form with files is taken. Raises CallerError (`too_large`, `bad_form`)."""
     body = b""
+    fields: Mapping[str, list[str]] | None = None
+    uploads: tuple[Upload, ...] = ()
     try:
+        if uploading is not None and is_multipart(request):
+            fields, uploads = await read_multipart(
+                request.headers["content-type"],
+                request.stream(),
+                Limits(uploading.file_bytes, MAX_BODY_BYTES, MAX_FIELDS),
+                keep_files=uploading.keep_files,
+                seconds=uploading.seconds,
+            )
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.stream():
                 body += part
@@ -85,16 +112,38 @@ async def read_call(request: Request) -> Call:
                     raise CallerError("the body is too large", code="too_large")
     except (TimeoutError, ClientDisconnect) as error:
         raise CallerError("the body did not arrive", code="bad_form") from error
+    return _call(request, request.method, body, fields, uploads)
+
+
+def head_of(request: Request) -> Call:
+    """Of a request whose body could not be read, for a page that says so."""
+    return _call(request, "GET", b"", None, ())
+
+
+def _call(
+    request: Request,
+    method: str,
+    body: bytes,
+    fields: Mapping[str, list[str]] | None,
+    uploads: tuple[Upload, ...],
+) -> Call:
     query = _pairs(request.scope.get("query_string", b""))
     return Call(
-        method=request.method,
+        method=method,
         path=request.url.path,
         parameters=dict(request.path_params),
         query={name: values[-1] for name, values in query.items()},
         headers=request.headers,
         cookies=request.cookies,
         body=body,
+        fields=fields,
+        uploads=uploads,
     )
+
+
+def is_multipart(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    return request.method == "POST" and kind.strip().lower() == MULTIPART
 
 
 def _pairs(text: bytes) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from babel import Locale
 from babel.dates import format_timedelta
+from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
@@ -82,8 +83,8 @@ class Pages:
             body_name=lambda code: self.body_name(code, language),
             concept=lambda name: self.concept(name, language),
             plain=lambda value: self._plain(value, language),
-            path=visit.call.path if visit.call.method == "GET" else "",
             coded=lambda concept, value: self._coded(concept, value, language),
+            path=visit.call.path if visit.call.method == "GET" else "",
             here=visit.call.path,
             t=lambda text: self.text(text, language),
             day=lambda at: self.day(at, language),
@@ -145,9 +146,21 @@ class Pages:
         told = (self._cases.words(one.id, f"concept.{name}", language) for one in self._cases.services())
         return next(filter(None, told), name.rpartition(".")[2].replace("_", " ").capitalize())
 
+    def size(self, count: int, language: str) -> str:
+        """`1.2 MB`: of files, as people count them."""
+        for number, unit in ((1_000_000, "MB"), (1_000, "kB")):
+            if count >= number:
+                return f"{format_decimal(round(count / number, 1), locale=Locale.parse(language))} {unit}"
+        return f"{count} B"
+
     def use(self, operation: str, language: str) -> str:
         """What a register says was done with data, in the reader's language; what we have no words for, as the register says it."""
         return self.spoken("use", operation, language)
+
+    def _coded(self, concept: str, value: object, language: str) -> object:
+        """A code of a concept in words, `F` of `person.sex`; what is none, as it is."""
+        known = isinstance(value, str) and value.isidentifier()
+        return self.spoken(f"value.{concept.rpartition('.')[2]}", str(value), language) if known else value
 
     def _plain(self, value: object, language: str) -> str:
         text = str(value)
@@ -157,11 +170,6 @@ class Pages:
 
     def _ago(self, at: datetime, language: str) -> str:
         return format_timedelta(at - self._clock(), add_direction=True, locale=Locale.parse(language))
-    def _coded(self, concept: str, value: object, language: str) -> object:
-        """A code of a concept in words, `F` of `person.sex`; what is none, as it is."""
-        known = isinstance(value, str) and value.isidentifier()
-        return self.spoken(f"value.{concept.rpartition('.')[2]}", str(value), language) if known else value
-
 
     def spoken(self, prefix: str, code: str, language: str) -> str:
         """A code in words, or as it is when there are none: `spoken("stop", "register_down")`."""

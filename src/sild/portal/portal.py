@@ -23,11 +23,18 @@ from sild.http1 import AnyTls
 from sild.portal.account import Account, to_login
 from sild.portal.algorithms import AlgorithmPages
 from sild.portal.app_files import AppFiles
+from sild.portal.assist import AssistPages
 from sild.portal.assistant import AssistantPages
+from sild.portal.audit import AuditPages
+from sild.portal.audit_algorithm import AuditAlgorithm
+from sild.portal.audit_decision import AuditDecision
+from sild.portal.auditing import Auditing
 from sild.portal.decisions import DecisionPages
 from sild.portal.desk import DeskPages
 from sild.portal.dialogues import Dialogues
-from sild.portal.edge import Call, read_call, secure
+from sild.portal.edge import SESSION_COOKIE, Call, Uploading, head_of, is_multipart, read_call, secure
+from sild.portal.egress import Egress
+from sild.portal.findings import FindingPages
 from sild.portal.kept_forms import KeptForms
 from sild.portal.mandate_keeper import MandateKeeper
 from sild.portal.mandates import MandatePages
@@ -58,15 +65,17 @@ Handler = Callable[[Visit], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class PortalRoute:
-    """handler: part and method, `account.login`.  A GET changes nothing that anybody else could see."""
+    """handler: part and method, `account.login`.  A GET changes nothing that anybody else could see.  uploads: takes files."""
 
     method: str
     path: str
     access: str
     handler: str
+    uploads: bool = False
 
 
-_E, _P, _O = Access.EVERYBODY, Access.PERSON, Access.OFFICIAL
+_E, _P, _A, _O = Access.EVERYBODY, Access.PERSON, Access.AUDITOR, Access.OFFICIAL
+_FILES = True
 ROUTES: Sequence[PortalRoute] = tuple(
     PortalRoute(*row)
     for row in (
@@ -98,9 +107,11 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("POST", "/services/{service}/begin", _P, "person.begin"),
         ("GET", "/cases/{case}", _P, "person.case"),
         ("GET", "/cases/{case}/screens/{screen}", _P, "screens.show"),
-        ("POST", "/cases/{case}/screens/{screen}", _P, "screens.submit"),
+        ("POST", "/cases/{case}/screens/{screen}", _P, "screens.submit", _FILES),
         ("POST", "/cases/{case}/screens/{screen}/draft", _P, "screens.draft"),
         ("GET", "/cases/{case}/seen/{seq}", _P, "screens.seen"),
+        ("GET", "/cases/{case}/files/{file}", _P, "screens.file"),
+        ("GET", "/desk/cases/{case}/files/{file}", _O, "desk_screens.file"),
         ("GET", "/desk/cases/{case}/seen/{seq}", _O, "desk_screens.seen"),
         ("GET", "/receipts/{key}", _P, "receipts.show"),
         ("GET", "/inbox", _P, "person.inbox"),
@@ -121,6 +132,20 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/algorithms/{algorithm}.json", _E, "algorithms.exported"),
         ("GET", "/algorithms/{algorithm}", _E, "algorithms.one"),
         ("GET", "/open-data/contests.json", _E, "algorithms.contests"),
+        ("GET", "/open-data/samples.json", _E, "audit.samples"),
+        ("GET", "/open-data/findings.json", _E, "findings.data"),
+        ("GET", "/findings", _E, "findings.listed"),
+        ("GET", "/audit", _A, "audit.home"),
+        ("GET", "/audit/find", _A, "audit.find"),
+        ("GET", "/audit/samples/{register}/{sample}", _A, "audit.sample"),
+        ("POST", "/audit/samples/{register}", _A, "audit.publish"),
+        ("POST", "/audit/releases/{register}/{release}", _A, "audit.answer_release"),
+        ("GET", "/audit/decisions/{register}/{decision}", _A, "audit_decision.show"),
+        ("GET", "/audit/decisions/{register}/{decision}/bundle", _A, "audit_decision.bundle"),
+        ("POST", "/audit/decisions/{register}/{decision}/release", _A, "audit_decision.release"),
+        ("POST", "/audit/decisions/{register}/{decision}/finding", _A, "audit_decision.finding"),
+        ("POST", "/audit/decisions/{register}/{decision}/{check}", _A, "audit_decision.check"),
+        ("GET", "/audit/algorithms/{algorithm}", _A, "audit_algorithm.show"),
         ("GET", "/who-looked", _P, "tracker.show"),
         ("GET", "/who-looked/statement", _P, "tracker.statement"),
         ("GET", "/who-looked/evidence/{entry}", _P, "tracker.evidence"),
@@ -135,10 +160,20 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/desk/look-up", _O, "desk.look_up_form"),
         ("POST", "/desk/look-up", _O, "desk.look_up"),
         ("GET", "/desk/own-access", _O, "desk.own_access"),
+        ("GET", "/desk/assist", _O, "assist.show"),
+        ("POST", "/desk/assist", _O, "assist.record"),
+        ("GET", "/desk/assist/{mandate}", _O, "assist.mandate"),
+        ("POST", "/desk/assist/{mandate}/begin", _O, "assist.begin"),
+        ("POST", "/desk/assist/{mandate}/end", _O, "assist.end"),
+        ("GET", "/desk/assist/{mandate}/screens/{screen}", _O, "assist.screen"),
+        ("POST", "/desk/assist/{mandate}/screens/{screen}", _O, "assist.submit", _FILES),
+        ("POST", "/desk/assist/{mandate}/screens/{screen}/draft", _O, "assist.draft"),
+        ("GET", "/desk/assist/{mandate}/seen/{seq}", _O, "assist.seen"),
+        ("GET", "/desk/assist/{mandate}/files/{file}", _O, "assist.file"),
         ("GET", "/desk/cases/{case}", _O, "desk.case"),
         ("POST", "/desk/cases/{case}/take", _O, "desk.take"),
         ("GET", "/desk/cases/{case}/screens/{screen}", _O, "desk_screens.show"),
-        ("POST", "/desk/cases/{case}/screens/{screen}", _O, "desk_screens.submit"),
+        ("POST", "/desk/cases/{case}/screens/{screen}", _O, "desk_screens.submit", _FILES),
         ("POST", "/desk/cases/{case}/screens/{screen}/draft", _O, "desk_screens.draft"),
     )
 )
@@ -182,6 +217,9 @@ class Portal:
         self._visits = Visits(settings, sessions)
         self._kept = kept = KeptForms(store, sessions, cases)
         dialogues = Dialogues(store)
+        keeper = MandateKeeper(settings) if settings.mandates else None
+        auditing = Auditing(exchange, keeper, settings)
+        egress, models = Egress(settings.assistant_gateway_url, clock), load_models()
         receipts = Receipts(store, pages, cases)
         self._parts: dict[str, object] = {
             "public": Public(pages, cases, profile, statements),
@@ -195,18 +233,23 @@ class Portal:
                 dialogues,
                 has_mandates=settings.mandates,
             ),
-            "mandates": MandatePages(pages, receipts, MandateKeeper(settings) if settings.mandates else None),
+            "mandates": MandatePages(pages, receipts, keeper),
             "assistant": AssistantPages(pages, cases, dialogues, sessions, profile, assistant, model),
-            "models": ModelPages(pages, exchange, load_models(), profile, clock),
+            "models": ModelPages(pages, exchange, models, profile, clock),
             "files": AppFiles(pages, settings.name),
             "person": PersonPages(pages, cases, receipts),
-            "screens": ScreenPages(pages, cases, receipts, desk=False),
-            "desk_screens": ScreenPages(pages, cases, receipts, desk=True),
+            "screens": ScreenPages(pages, cases, receipts, settings.upload_bytes, "/cases/{case}"),
+            "desk_screens": ScreenPages(pages, cases, receipts, settings.upload_bytes, "/desk/cases/{case}"),
+            "assist": AssistPages(pages, cases, receipts, settings),
             "receipts": receipts,
             "my_data": MyData(pages, exchange, receipts, settings),
             "papers": PaperPages(pages, exchange, settings, clock),
             "decisions": DecisionPages(pages, cases, exchange, settings),
-            "algorithms": AlgorithmPages(pages, exchange, settings, clock),
+            "algorithms": AlgorithmPages(pages, exchange, settings, clock, egress),
+            "audit": AuditPages(pages, cases, exchange, auditing),
+            "audit_decision": AuditDecision(pages, cases, auditing),
+            "audit_algorithm": AuditAlgorithm(pages, auditing, egress, models),
+            "findings": FindingPages(pages, cases),
             "tracker": Tracker(
                 pages, cases, receipts, evidence=evidence, key=statements, url=settings.url, clock=clock
             ),
@@ -251,18 +294,39 @@ class Portal:
 
         async def run(request: Request) -> Response:
             try:
-                call = await read_call(request)
+                call = await read_call(request, await self._uploading(request, route))
             except CallerError as error:
-                return secure(PlainTextResponse(error.message, 400))
-            return secure(await self._answer(call, route, handler), form_targets=(self.settings.issuer,))
+                return secure(self._unread_form(request, error, route))
+            try:
+                answer = await self._answer(call, route, handler)
+            finally:
+                for upload in call.uploads:
+                    upload.close()
+            return secure(answer, form_targets=(self.settings.issuer,))
 
         return run
+
+    async def _uploading(self, request: Request, route: PortalRoute) -> Uploading | None:
+        """Nobody who is not logged in fills our disk: of their form what they wrote is read, and no file."""
+        if not route.uploads or not is_multipart(request):
+            return None
+        known = await self._sessions.find(request.cookies.get(SESSION_COOKIE))
+        return Uploading(self.settings.upload_bytes, known is not None, self.settings.upload_seconds)
+
+    def _unread_form(self, request: Request, error: CallerError, route: PortalRoute) -> Response:
+        """A form with files that broke off or is far too large: people get a page that says so."""
+        if not route.uploads or not is_multipart(request):
+            return PlainTextResponse(error.message, 400)
+        call = head_of(request)
+        visit = Visit(call, "", self._pages.language(call)).with_browser()
+        log.refusal("portal.form_unread", error, route=route.path)
+        return self._error_page(visit, error.code, _status(error)[0])
 
     async def _answer(self, call: Call, route: PortalRoute, handler: Handler) -> Response:
         visit = Visit(call, "", self._pages.language(call))
         try:
             visit = await self._visits.begin(call, route.access, visit.language)
-            if visit.session is not None and call.method == "GET" and route.access in (_P, _O):
+            if visit.session is not None and call.method == "GET" and route.access in (_P, _A, _O):
                 visit = visit.with_unread(await self._unread(visit))
             return await handler(visit)
         except LoginNeeded as error:
@@ -322,8 +386,8 @@ def portal_app(
 _STATUS = {
     "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413, "too_many": 429,
     "already_done": 409, "too_late": 409, "case_closed": 409, "key_reused": 409, "mandate_ended": 403,
-    "contest_too_late": 409, "contested_already": 409, "contest_from_decision": 409, "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_live_case": 403,
-    "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403,
+    "contest_too_late": 409, "contested_already": 409, "contest_from_decision": 409, "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_mandate": 403, "not_a_supervisor": 403, "out_of_scope": 403, "four_eyes": 403, "not_in_scope": 403, "sample_exists": 409, "sample_open": 409, "no_live_case": 403,
+    "only_in_person": 403, "not_for_oneself": 403, "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403,
 }  # fmt: skip
 
 

@@ -6,11 +6,12 @@ For citizens and officials alike; what they filled in stays in the fields whatev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import IO, Any
+from urllib.parse import quote
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from sild.cases import FactLine, Filled, Refused
+from sild.cases import CaseView, FactLine, Filled, Refused
 from sild.catalogue import Defect, Facts, Field
 from sild.errors import CallerError, Unavailable
 from sild.portal.charts import bars_of, tenths
@@ -20,22 +21,28 @@ from sild.portal.pages import Pages
 from sild.portal.ports import Cases
 from sild.portal.receipts import Receipts, form_key
 from sild.portal.store import new_secret
+from sild.portal.uploads import Upload
 from sild.portal.visit import LoginNeeded, Visit
 
 __all__ = ["ScreenPages"]
 
 
 class ScreenPages:
-    """desk: the same screens under /desk, for officials."""
+    """upload_bytes: of one file.  root: address of a case's page, with places for parameters of the route."""
 
-    def __init__(self, pages: Pages, cases: Cases, receipts: Receipts, *, desk: bool) -> None:
+    def __init__(self, pages: Pages, cases: Cases, receipts: Receipts, upload_bytes: int, root: str) -> None:
         self._pages = pages
         self._cases = cases
         self._receipts = receipts
-        self._root = "/desk/cases" if desk else "/cases"
+        self._upload_bytes = upload_bytes
+        self._root_pattern = root
 
     async def show(self, visit: Visit) -> Response:
+        """A screen on which nothing can be done any more, as after sending with the back button, says what came of it."""
         case, screen = self._names(visit)
+        view = await self._cases.view(case, visit.person)
+        if screen in view.closed_screens:
+            return self._over(visit, view, "case_closed" if view.is_closed else "already_done", 200)
         filled = await self._cases.fill(case, screen, visit.person)
         return await self._page(visit, filled, filled.values, filled.defects)
 
@@ -45,14 +52,19 @@ class ScreenPages:
         form = visit.call.form
         answers = answers_of(form)
         action = form.get("do", [""])[-1]
+        key = form_key(visit)
+        if (receipt := await self._receipts.seen(visit, key)) is not None:
+            return receipt
+        wrong = await self._take_files(visit, answers)
+        if wrong:
+            await self._keep(case, screen, visit, answers)
+            refusal = Refused("a file is not taken", code="defects", defects=wrong)
+            return await self._refused(visit, answers, refusal, key)
         if action in ("SAVE", "SEARCH"):
             await self._cases.save_draft(case, screen, visit.person, answers)
             return redirect(
                 f"{visit.call.path}?{'kept=1' if action == 'SAVE' else 'searched=1'}{self._office(visit)}"
             )
-        key = form_key(visit)
-        if (receipt := await self._receipts.seen(visit, key)) is not None:
-            return receipt
         try:
             acted = await self._cases.act(case, action, visit.person, answers, key=key)
         except Refused as error:
@@ -62,8 +74,12 @@ class ScreenPages:
                 ) from error  # what was written is kept for them, not for the case
             if error.code != "defects":
                 await self._keep(case, screen, visit, answers)
-                if error.code in ("not_yours", "already_done", "case_closed", "mandate_ended"):
+                if error.code in ("already_done", "case_closed"):
+                    return await self._was_over(visit, error)
+                if error.code in ("not_yours", "mandate_ended"):
                     raise
+            elif visit.call.uploads:
+                await self._keep(case, screen, visit, answers)  # with what was added to it
             return await self._refused(visit, answers, error, key)
         except Unavailable as error:
             await self._keep(case, screen, visit, answers)
@@ -71,19 +87,86 @@ class ScreenPages:
                 error.message, code="register_down", register=str(error.detail.get("register") or "")
             )
             return await self._refused(visit, answers, refusal, key)
-        view = await self._cases.view(acted.case, visit.person)
+        service = next(one for one in self._cases.services() if one.id == acted.service)
         return await self._receipts.give(
             visit,
             key,
             {
-                "service": view.service,
-                "case": view.id,
-                "number": view.number,
+                "service": acted.service,
+                "case": acted.case,
+                "number": acted.number,
                 "status": acted.status,
-                "label": dict(view.title),
-                "back": f"{self._root}/{view.id}",
+                "label": dict(service.title),
+                "back": self._root(visit),
             },
         )
+
+    async def _take_files(self, visit: Visit, answers: dict[str, list[str]]) -> list[Defect]:
+        """Into the case system as they are, into the answers by their ids; what a person takes out goes. What is wrong with which."""
+        case, screen = self._names(visit)
+        for name, values in visit.call.form.items():
+            if name.startswith("r.") and values[-1] == "yes":
+                answers[name[2:]] = []
+                await self._cases.remove_file(case, screen, name[2:], visit.person)
+        found: dict[str, list[Upload]] = {}
+        for upload in visit.call.uploads:
+            if upload.field.startswith("u."):
+                found.setdefault(upload.field[2:], []).append(upload)
+        wrong: list[Defect] = []
+        for name, uploads in found.items():
+            if len(uploads) > 1:
+                wrong.append(Defect(name, "one_file"))
+            elif uploads[0].is_too_large or uploads[0].content is None:
+                wrong.append(Defect(name, "file_too_large"))
+            else:
+                wrong += await self._take_file(visit, name, uploads[0].content, uploads[0].name, answers)
+        return wrong
+
+    async def _take_file(
+        self, visit: Visit, field: str, content: IO[bytes], name: str, answers: dict[str, list[str]]
+    ) -> Sequence[Defect]:
+        case, screen = self._names(visit)
+        try:
+            added = await self._cases.add_file(case, screen, field, visit.person, content, name)
+        except Refused as error:
+            if error.code == "defects":
+                return error.defects
+            if error.code not in ("already_done", "too_late", "case_closed"):
+                raise
+            return ()  # the action says so, in its own words
+        answers[field] = [added.id]
+        return ()
+
+    async def file(self, visit: Visit) -> Response:
+        """A file of the case, to be kept, never to be opened here (CSP sandbox, RFC 6266 attachment)."""
+        case, file_id = visit.call.parameters["case"], visit.call.parameters["file"]
+        found = await self._cases.file(case, file_id, visit.person)
+        parts = await self._cases.read_file(case, file_id, visit.person)
+        plain = found.name.encode("ascii", "replace").decode().replace('"', "").replace("?", "_")
+        headers = {
+            "Content-Length": str(found.size),
+            "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(found.name, safe='')}",
+            "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        }
+        return StreamingResponse(parts, media_type=found.media_type, headers=headers)
+
+    async def _was_over(self, visit: Visit, error: Refused) -> Response:
+        view = await self._cases.view(self._names(visit)[0], visit.person)
+        return self._over(visit, view, error.code, 409)
+
+    def _over(self, visit: Visit, view: CaseView, reason: str, status: int) -> Response:
+        """What happened, how it stands, what comes next, and the way to the case."""
+        done = [entry for entry in view.timeline if entry.by == "you"] or list(view.timeline)
+        values = {
+            "case": view,
+            "reason": reason,
+            "done": done[-1:],
+            "back": self._root(visit) + self._office(visit, "?"),
+            "screens": f"{self._root(visit)}/screens",
+        }
+        return self._pages.page(visit, "over.html", values, status=status)
 
     async def seen(self, visit: Visit) -> Response:
         """The screen of an action done before, as it was shown then, with what was answered."""
@@ -99,12 +182,16 @@ class ScreenPages:
             if field.kind in ("yes_no", "confirm"):
                 say = self._pages.texts.speaker(visit.language)
                 labels |= {"yes": say("facts.yes"), "no": say("facts.no")}
+            if field.kind == "file":
+                labels |= {one.id: one.name for one in seen.files.values()}
             return [labels.get(value, value) for value in seen.given.get(field.name, ()) if value]
 
         values = {
             "seen": seen,
             "service": view.service,
-            "back": f"{self._root}/{case}",
+            "back": self._root(visit),
+            "files": f"{self._root(visit)}/files",
+            "office": self._office(visit, "?"),
             "fields": [(field, said(field)) for field in seen.screen.fields()],
         }
         return self._pages.page(visit, "seen.html", values)
@@ -148,7 +235,13 @@ class ScreenPages:
             "service": view.service,
             "case": filled.case,
             "action": visit.call.path,
-            "back": f"{self._root}/{filled.case}",
+            "back": self._root(visit) + self._office(visit, "?"),
+            "files_root": f"{self._root(visit)}/files",
+            "office": self._office(visit, "?"),
+            "files": filled.files,
+            "has_files": any(one.kind == "file" for one in filled.screen.fields()),
+            "upload_size": self._pages.size(self._upload_bytes, visit.language),
+            "size": lambda count: self._pages.size(count, visit.language),
             "key": key or new_secret(),
             "before": components[:first],
             "within": components[first:],
@@ -177,8 +270,12 @@ class ScreenPages:
     def _names(self, visit: Visit) -> tuple[str, str]:
         return visit.call.parameters["case"], visit.call.parameters["screen"]
 
-    def _office(self, visit: Visit) -> str:
-        return f"&office={visit.office.authority}" if visit.office and self._root != "/cases" else ""
+    def _root(self, visit: Visit) -> str:
+        return self._root_pattern.format_map(visit.call.parameters)
+
+    def _office(self, visit: Visit, before: str = "&") -> str:
+        at_desk = visit.office and not visit.is_assisted and self._root_pattern.startswith("/desk")
+        return f"{before}office={quote(visit.office.authority)}" if at_desk and visit.office else ""
 
 
 class _Shown:

@@ -85,6 +85,10 @@ class PortalSettings(Settings):
     session_idle_seconds: int = Field(default=1_800, gt=0)
     session_seconds: int = Field(default=28_800, gt=0)
     login_seconds: int = Field(default=900, gt=0)
+    upload_bytes: int = Field(
+        default=10_000_000, gt=0, le=50_000_000
+    )  # of one file that people add to a form
+    upload_seconds: int = Field(default=300, gt=0)  # for a form with files to arrive
     check_seconds: int = Field(
         default=240, gt=0
     )  # how long the identity provider's last word holds for reading

@@ -28,6 +28,7 @@ class Access:
     EVERYBODY = "everybody"
     BROWSER = "the browser that began the log-in"
     PERSON = "a logged-in person; a form of ours where something changes"
+    AUDITOR = "a logged-in person whose mandate, asked for each time, lets them look for a body that supervises"
     OFFICIAL = "a logged-in official of an office; a form of ours where something changes"
     PROVIDER = "the identity provider, with a token it signed"
 
@@ -54,7 +55,9 @@ class ForgedForm(CallerError):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """browser: the cookie of the browser.  representee: whom the person acts for, name and code.  offices: open to them."""
+    """browser: the cookie of the browser.  representee: whom the person acts for, name and code.  is_assisted: as a
+    clerk, on a one-off mandate.  offices: open to them.
+    """
 
     call: Call
     browser: str
@@ -84,10 +87,10 @@ class Visit:
 
     @property
     def who(self) -> str:
-        """Tells on one device whose offline drafts are whose, and nothing else."""
+        """Tells on one device whose offline drafts are whose, and nothing else. Of people helped at a counter the device keeps none."""
         return (
             ""
-            if self.actor is None
+            if self.actor is None or self.is_assisted
             else hashlib.sha256(f"{self.actor.person} {self.actor.acting_for}".encode()).hexdigest()[:16]
         )
 
@@ -113,12 +116,13 @@ class Visits:
         cookie = call.cookies.get(SESSION_COOKIE)
         session = await self._sessions.find(cookie)
         changes = call.method == "POST"
-        if session is not None and (access in (Access.PERSON, Access.OFFICIAL)):
+        closed = access in (Access.PERSON, Access.AUDITOR, Access.OFFICIAL)
+        if session is not None and closed:
             session = await self._sessions.checked(session, acts=changes)
         visit = self._with_session(Visit(call, browser, language), session, access)
         if changes:
             check_own_form(visit)
-        if access in (Access.PERSON, Access.OFFICIAL) and session is None:
+        if closed and session is None:
             raise LoginNeeded(await self._sessions.end_reason(cookie) if cookie else None)
         if access == Access.OFFICIAL and visit.office is None:
             raise NotAllowed("the person has no desk here")
@@ -132,10 +136,7 @@ class Visits:
         wanted = visit.call.query.get("office", "")
         office = next((one for one in offices if one.authority == wanted), offices[0] if offices else None)
         representee = claims.get("representee")
-        is_clerk = office is not None and office.kind == "clerk" and representee is not None
-        at_desk = (
-            access == Access.OFFICIAL or is_clerk
-        )  # on the citizen's side an official is a person like others
+        at_desk = access == Access.OFFICIAL  # on the citizen's side an official is a person like others
         return Visit(
             call=visit.call,
             browser=visit.browser,
@@ -143,7 +144,6 @@ class Visits:
             session=session,
             actor=actor_of(session, visit.language, office if at_desk else None),
             representee=None if representee is None else (_party_name(representee), str(representee["sub"])),
-            is_assisted=is_clerk,
             office=office,
             offices=offices,
         )

@@ -2,7 +2,7 @@
 "use strict";
 const words = document.body.dataset;
 const shelf = (path) => `draft:${words.who}:${path}`;
-const answers = (form) => [...new FormData(form)].filter(([name]) => name.startsWith("f."));
+const answers = (form) => [...new FormData(form)].filter(([name, value]) => name.startsWith("f.") && typeof value === "string");
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/worker.js").catch(() => {});
 
@@ -31,8 +31,9 @@ if (form) {
     } catch { keepHere(); }
   };
   const keepHere = () => {
+    if (!words.who) { said.textContent = words.offline; return; }
     localStorage.setItem(shelf(location.pathname), JSON.stringify({ at: Date.now(), title: document.querySelector("h1").textContent, fields: answers(form) }));
-    said.textContent = words.kept;
+    said.textContent = [words.kept, form.dataset.files].filter(Boolean).join(" ");
   };
   form.addEventListener("input", () => { dirty = true; conditions(); clearTimeout(timer); timer = setTimeout(save, 1200); });
   form.addEventListener("submit", (event) => {

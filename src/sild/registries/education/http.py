@@ -131,9 +131,12 @@ class Queue(Model):
 
 
 class Wish(Model):
-    """wanted_from: the first day the child should attend; by default as soon as it may."""
+    """kindergarten: `any`: of the commune where the child lives, whichever has a place first.
 
-    kindergarten: int
+    wanted_from: the first day the child should attend; by default as soon as it may.
+    """
+
+    kindergarten: int | Literal["any"]
     wanted_from: date | None = None
 
 
@@ -181,7 +184,8 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
     @app.post("/children/{code}/wish", operation_id="wishPlace")
     def wish_place(code: Code, wish: Wish, usage: PersonalUsage) -> Queue:
         """A parent chooses a kindergarten, or another one; a free place is offered at once."""
-        return _queue(register.wish(code, wish.kindergarten, wish.wanted_from, usage))
+        kindergarten = None if wish.kindergarten == "any" else wish.kindergarten
+        return _queue(register.wish(code, kindergarten, wish.wanted_from, usage))
 
     @app.post("/children/{code}/place", operation_id="answerPlace")
     def answer_place(code: Code, answer: PlaceAnswer, usage: PersonalUsage) -> Queue:

@@ -21,9 +21,11 @@ __all__ = [
     "group_for",
     "group_of",
     "groups_in",
+    "groups_near",
     "line_for",
     "line_of",
     "set_child",
+    "waiting_for_any",
 ]
 
 ChildState = Literal["waiting", "offered", "attending", "left"]
@@ -64,6 +66,7 @@ class Child:
     issue: str | None
     told: Mapping[str, Sequence[str]]
     decision: str | None
+    any_nearby: bool = False
 
 
 def groups_in(use: Use, condition: ColumnElement[bool]) -> list[Group]:
@@ -97,6 +100,41 @@ def group_for(use: Use, kindergarten: int, born: date, on: date) -> Group:
     if not fitting:
         raise CallerError("no group of this kindergarten is for this age", code="no_group")
     return fitting[0]
+
+
+def groups_near(use: Use, child: Child, on: date) -> list[Group]:
+    """Of the commune where the child lives, for its age on that day: where a place is expected soonest comes first.
+
+    Those with free places, the most first; then the shortest queue.
+    """
+    if child.division is None:
+        return []
+    age = age_in_years(child.born, on)
+    found = groups_in(use, kindergartens.c.division == child.division)
+    fitting = [group for group in found if group.age_from <= age < group.age_to]
+    query = (
+        select(children.c.wanted, func.count())
+        .where(children.c.state == "waiting", children.c.child != child.child)
+        .group_by(children.c.wanted)
+    )
+    waiting = {row[0]: row[1] for row in use.connection.execute(query)}
+    return sorted(fitting, key=lambda group: (-group.free, waiting.get(group.id, 0), group.id))
+
+
+def waiting_for_any(use: Use, group: Group, on: date) -> list[Child]:
+    """Children of the group's commune and age who would go to any kindergarten and wait for another; first who joined first."""
+    query = select(children).where(
+        children.c.state == "waiting",
+        children.c.any_nearby.is_(True),
+        children.c.division == group.division,
+        children.c.wanted != group.id,
+    )
+    found = [_child(row) for row in use.connection.execute(query.order_by(children.c.joined_at))]
+    return [
+        child
+        for child in found
+        if group.age_from <= age_in_years(child.born, max(on, child.wanted_from or on)) < group.age_to
+    ]
 
 
 def child_row(use: Use, child: str) -> Child | None:
@@ -148,4 +186,5 @@ def _child(row: Row[Any]) -> Child:
     values = dict(row._mapping)
     values["parents"], values["siblings"] = tuple(row.parents), tuple(row.siblings)
     values["told"] = row.told or {}
+    values["any_nearby"] = bool(row.any_nearby)
     return Child(**values)

@@ -50,9 +50,11 @@ from sild.registries.education.queue import (
     group_for,
     group_of,
     groups_in,
+    groups_near,
     line_for,
     line_of,
     set_child,
+    waiting_for_any,
 )
 from sild.registries.education.rules import ground
 from sild.registries.education.statistics import CommuneYear, statistics_of
@@ -172,6 +174,9 @@ class EducationRegister(ActingRegister):
         async def review(task: Task) -> Callable[[Use], None]:
             return _by_rule(lambda use: self._review(use, task))
 
+        async def move_up(task: Task) -> Callable[[Use], None]:
+            return _by_rule(lambda use: self._move_up(use, task.subject, task.about["group"]))
+
         async def allocate(task: Task) -> Callable[[Use], None]:
             return _by_rule(lambda use: self._allocate(use, task.about["group"]))
 
@@ -181,7 +186,7 @@ class EducationRegister(ActingRegister):
             told = await sources.person(task.subject, because)
             return lambda use: self._decide_again(use, task.about["ripple"], told)
 
-        return {"queue": queue, "review": review, "allocate": allocate, "ripple": ripple}
+        return {"queue": queue, "review": review, "allocate": allocate, "move_up": move_up, "ripple": ripple}
 
     def _decide_again(self, use: Use, ripple: str, told: PersonTold) -> None:
         """A fact under a wait, an offer or a place was corrected. A wait is decided again; what was given away people look at."""
@@ -255,7 +260,11 @@ class EducationRegister(ActingRegister):
             return
         if child.review_on is None or child.review_on > use.today:  # another wish came since
             return
-        self._allocate(use, child.wanted)
+        wanted = child.wanted
+        if child.any_nearby:
+            wanted = self._soonest(use, child, max(use.today, child.wanted_from or use.today)).id
+            set_child(use, child.child, wanted=wanted)
+        self._allocate(use, wanted)
         child = _require(use, child.child)
         if child.state == "waiting":
             place = self._wait(use, child)
@@ -282,6 +291,34 @@ class EducationRegister(ActingRegister):
             self.tasks.add(use, "allocate", child, cause=cause, about={"group": group_id})
         else:
             self._offer(use, group_of(use, group_id), found)
+            self._call_up(use, group_id)
+
+    def _soonest(self, use: Use, child: Child, on: date) -> Group:
+        """Raises CallerError (`no_group`)."""
+        near = groups_near(use, child, on)
+        if not near:
+            raise CallerError("no kindergarten of the commune is for this age", code="no_group")
+        return near[0]
+
+    def _call_up(self, use: Use, group_id: int) -> None:
+        """What nobody of the group's own queue took, for those who would go anywhere: each is asked about by itself, so that two
+        places that become free at once never wait for one another."""
+        group = group_of(use, group_id)
+        for child in waiting_for_any(use, group, use.today)[: group.free]:
+            cause = f"{group_id}/{use.usage.message_id}"
+            self.tasks.add(use, "move_up", child.child, cause=cause, about={"group": group_id})
+
+    def _move_up(self, use: Use, code: str, group_id: int) -> None:
+        """To a group with a free place; taken meanwhile, the child waits where it waited."""
+        use.alone(f"child/{code}")
+        child = child_row(use, code)
+        if child is None or child.state != "waiting" or not child.any_nearby:
+            return
+        if group_of(use, group_id).free:
+            set_child(use, code, wanted=group_id)
+            self._allocate(use, group_id)
+            if _require(use, code).state == "waiting":
+                set_child(use, code, wanted=child.wanted)
 
     def _turns(self, use: Use, group_id: int) -> list[tuple[Child, Judged]]:
         """Those who get what is free, each with what shows its place. Writes nothing."""
@@ -359,8 +396,8 @@ class EducationRegister(ActingRegister):
             use.concerns(child)
             return self._standing(use, child)
 
-    def wish(self, child: str, kindergarten: int, wanted_from: date | None, usage: Usage) -> Standing:
-        """A parent chooses; choosing anew is free and keeps the time of joining. A free place is offered at once.
+    def wish(self, child: str, kindergarten: int | None, wanted_from: date | None, usage: Usage) -> Standing:
+        """A parent chooses, or leaves the choice (None): any kindergarten of the commune where the child lives; choosing anew is free and keeps the time of joining. A free place is offered at once.
 
         Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `person_is_dead`, `already_attending`,
         `too_young`, `unknown_kindergarten`, `no_group`; as `Deciding.judge` when the rules fail.
@@ -373,12 +410,22 @@ class EducationRegister(ActingRegister):
             begin = wanted_from or max(use.today, first)
             if begin < first:
                 raise CallerError("the child is too young on that day", code="too_young")
-            group = group_for(use, kindergarten, held.born, begin)
+            if kindergarten is None:
+                group = self._soonest(use, held, begin)
+            else:
+                group = group_for(use, kindergarten, held.born, begin)
             if held.state == "attending" and held.wanted is not None:
                 raise CallerError("the child attends a kindergarten", code="already_attending")
             left = held.wanted if held.state == "offered" else None
             set_child(
-                use, child, state="waiting", wanted=group.id, wanted_from=begin, reason=None, review_on=None
+                use,
+                child,
+                state="waiting",
+                wanted=group.id,
+                any_nearby=kindergarten is None,
+                wanted_from=begin,
+                reason=None,
+                review_on=None,
             )
             if left is not None and left != group.id:  # an offer given up goes to the next
                 self._pass_on(use, left, child)
@@ -464,6 +511,6 @@ def _require(use: Use, code: str) -> Child:
 
 
 def _acting(usage: Usage) -> str:
-    """`EE48901010015` -> `48901010015`."""
-    user = usage.user_id or ""
+    """Whose word it is, said by themselves or by who represents them: `EE48901010015` -> `48901010015`."""
+    user = usage.represented_party or usage.user_id or ""
     return user[2:] if user[:2].isalpha() else user

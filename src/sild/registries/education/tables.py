@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Date, ForeignKey, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, Date, ForeignKey, Index, Integer, MetaData, String, Table
 
 from sild.database import UtcDateTime
 
@@ -41,6 +41,9 @@ children = Table(
     Column(
         "wanted", ForeignKey("education_groups.id")
     ),  # the group of the wish; none: any nearby, no wish yet
+    Column(
+        "any_nearby", Boolean
+    ),  # `wanted` is where a place is expected soonest; whichever comes first will do
     Column("wanted_from", Date),
     Column("reason", String(50)),  # why there is no place yet
     Column("review_on", Date),

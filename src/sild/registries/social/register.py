@@ -17,15 +17,31 @@ from sqlalchemy import insert, update
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
-from sild.decisions import DECISION_MIGRATIONS
-from sild.errors import CallerError
+from sild.decisions import DECISION_MIGRATIONS, DecisionRecord
+from sild.errors import CallerError, Unavailable
 from sild.events import Event
 from sild.registries.accounts import parse_account
-from sild.registries.deciding import Certify, Deciding, Judged
+from sild.registries.deciding import (
+    CORRECTED,
+    Certify,
+    Correction,
+    Deciding,
+    Judged,
+    LeftToPeople,
+    Look,
+    Ripples,
+)
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
 from sild.registries.social import ledger
+from sild.registries.social.again import (
+    RESTS_ON,
+    income_correction,
+    is_paid_otherwise,
+    known_months,
+    offer_of,
+)
 from sild.registries.social.household import Household, gather
 from sild.registries.social.judging import (
     PACKAGES,
@@ -33,6 +49,7 @@ from sild.registries.social.judging import (
     grant_ruling,
     offer_ruling,
     outputs_of,
+    released_ruling,
     render_choices,
 )
 from sild.registries.social.ledger import Declared, MonthPaid
@@ -67,6 +84,7 @@ class SocialRegister(ActingRegister):
             silenced_kinds=["pay", "send"],
         )
         self.deciding = deciding
+        self.ripples = Ripples(deciding, RESTS_ON)
         self.payments = Payments(kernel, self.tasks, self.silence, deciding)
 
     @classmethod
@@ -101,11 +119,22 @@ class SocialRegister(ActingRegister):
     # --- events
 
     def effects(self) -> Mapping[str, Effect]:
-        return {"civil.birth.registered": self._born, **self.payments.effects()}
+        return {
+            "civil.birth.registered": self._born,
+            CORRECTED: lambda use, event: self._corrected(use, Correction.told(event)),
+            **self.payments.effects(),
+        }
 
     def _born(self, use: Use, event: Event) -> None:
         if self.silence.reason(use, event.subject) in (None, "protection_order"):
             self.tasks.add(use, "offer", event.subject, cause=event.id)
+
+    def _corrected(self, use: Use, correction: Correction) -> None:
+        for ripple, record in self.ripples.open(use, correction):
+            offer = offer_of(use, record, correction.subject)
+            child = correction.subject if offer is None else offer.child
+            cause = f"{correction.cause.rpartition('#')[2]}/{record.id}"
+            self.tasks.add(use, "ripple", child, cause=cause, about={"ripple": ripple})
 
     def silenced(self, use: Use, event: Event, reason: str) -> None:
         person = event.subject
@@ -153,7 +182,39 @@ class SocialRegister(ActingRegister):
 
             return change
 
-        return {"offer": offer, **self.payments.handlers(ask)}
+        async def ripple(task: Task) -> Callable[[Use], None]:
+            household = await gather(ask, task)
+            if not household.complete:
+                raise Unavailable("a register does not answer", code="register_down")
+            return lambda use: self._decide_again(use, task.about["ripple"], household)
+
+        return {"offer": offer, "ripple": ripple, **self.payments.handlers(ask)}
+
+    def _decide_again(self, use: Use, ripple: str, household: Household) -> None:
+        """What is offered is brought up to date; of what was granted people decide, when money stands between."""
+        child = household.child
+        use.alone(f"offer/{child}")
+        silence = self.silence.reason(use, child, *household.parents)
+
+        def again(newest: DecisionRecord) -> str | None:
+            offer = offer_of(use, newest, child)
+            if silence is not None or offer is None or offer.state == "withdrawn":
+                raise LeftToPeople("nothing is offered any more", code="silence")
+            try:
+                judged = self._judge(use, household)
+            except Held as error:
+                raise LeftToPeople("the rules give no answer", code="rules_failed") from error
+            found = render_choices(judged, household)
+            if offer.decision != str(newest.id):
+                if is_paid_otherwise(use, offer, str(newest.id), found):
+                    raise LeftToPeople("money was paid by it", code="payment")
+                return None
+            if offer.choices == found:
+                return None
+            self._renew(use, offer, judged, found, is_corrected=True)
+            return _require(use, offer.id).decision
+
+        self.ripples.settle(use, ripple, again, person=child)
 
     def _offer(self, use: Use, household: Household) -> None:
         """Make the offer, or bring it up to date with what is known now."""
@@ -218,9 +279,12 @@ class SocialRegister(ActingRegister):
         else:
             use.publish("social.offer.made", household.child, {"offer": key})
 
-    def _decide_offer(self, use: Use, offer: Offer, judged: Judged, reason: str | None) -> None:
+    def _decide_offer(
+        self, use: Use, offer: Offer, judged: Judged, reason: str | None, *, is_corrected: bool = False
+    ) -> None:
         """The record of an offer, or of its being held; it takes the place of the one before."""
-        record = self.deciding.record(use, judged, offer_ruling(offer, reason))
+        ruling = offer_ruling(offer, reason, is_corrected=is_corrected)
+        record = self.deciding.record(use, judged, ruling)
         _set(use, offer, decision=str(record.id))
 
     def _judged_before(self, use: Use, offer: Offer, outputs: Sequence[Asked] | None = None) -> Judged:
@@ -231,9 +295,18 @@ class SocialRegister(ActingRegister):
         facts = self.deciding.rested_on(use, offer.decision)
         return self.deciding.judge(PACKAGES[country], facts, at=use.today, outputs=outputs)
 
-    def _renew(self, use: Use, offer: Offer, judged: Judged, found: Sequence[Mapping[str, Any]]) -> None:
+    def _renew(
+        self,
+        use: Use,
+        offer: Offer,
+        judged: Judged,
+        found: Sequence[Mapping[str, Any]],
+        *,
+        is_corrected: bool = False,
+    ) -> None:
         _set(use, offer, choices=found, version=offer.version + 1)
-        self._decide_offer(use, offer, judged, offer.reason if offer.state == "held" else None)
+        held = offer.reason if offer.state == "held" else None
+        self._decide_offer(use, offer, judged, held, is_corrected=is_corrected)
         (offer,) = find_offers(use, offers.c.id == offer.id)
         if offer.state == "open":
             use.publish("social.offer.made", offer.child, {"offer": offer.id})
@@ -308,7 +381,12 @@ class SocialRegister(ActingRegister):
                 return
             use.concerns(person)
             said = Provenance(usage.client, usage.basis or "", usage.message_id)
+            before = known_months(use, person, declared)
             ledger.declare(use, person, declared, said)
+            after = known_months(use, person, declared)
+            correction = income_correction(use, self.kernel.system, person, before, after)
+            if correction is not None:
+                self._corrected(use, correction)
             for offer in find_offers(use, of_party(person)):
                 if offer.state in ("open", "accepted"):
                     self.tasks.add(use, "offer", offer.child, cause=f"declared/{usage.message_id}")
@@ -414,8 +492,11 @@ class SocialRegister(ActingRegister):
         if version is not None and version != offer.version:
             raise CallerError("the offer has changed since", code="offer_changed")
 
-    def release(self, offer_id: str, usage: Usage) -> Offer:
-        """An official lets an offer go on that was held. Raises CallerError (`unknown_offer`, `not_held`, `needs_a_person`)."""
+    def release(self, offer_id: str, usage: Usage, look: Look | None = None) -> Offer:
+        """An official lets an offer go on that was held: their decision, with its record.
+
+        Raises CallerError (`unknown_offer`, `not_held`, `needs_a_person`).
+        """
         with self.kernel.used("releaseOffer", usage) as use:
             repeated = use.answered() is not None
             offer = _require(use, offer_id)
@@ -423,11 +504,16 @@ class SocialRegister(ActingRegister):
                 return offer
             use.alone(f"offer/{offer.child}")
             offer = _require(use, offer_id)
-            if usage.user_id == "automatic" or _acting(usage) in offer.parties:
+            official = usage.actor
+            if official is None or {official, _acting(usage)} & set(offer.parties):
                 raise CallerError("an official decides this", code="needs_a_person")
             if offer.state != "held":
                 raise CallerError(f"the offer is {offer.state}", code="not_held")
             _set(use, offer, state="open", reason=None)
+            if offer.decision is not None:  # an offer of an earlier version has none
+                ruling = released_ruling(self.deciding, offer, official, look or Look())
+                record = self.deciding.record(use, self._judged_before(use, offer), ruling)
+                _set(use, offer, decision=str(record.id))
             use.publish("social.offer.made", offer.child, {"offer": offer.id})
             use.answer({"offer": offer.id})
             return _require(use, offer_id)
@@ -451,6 +537,6 @@ def _country(offer: Offer) -> Country:
 
 
 def _acting(usage: Usage) -> str:
-    """`EE48901010015` -> `48901010015`."""
-    user = usage.user_id or ""
+    """Whose word it is, said by themselves or by who represents them: `EE48901010015` -> `48901010015`."""
+    user = usage.represented_party or usage.user_id or ""
     return user[2:] if user[:2].isalpha() else user
