@@ -1,14 +1,16 @@
 """Check a decision of the state without trusting the state: one file, standard library alone, no network.
 
-    python verify_decision.py BUNDLE --trust CERTIFICATES.pem [--head KEPT.txt] [--json]
+    python verify_decision.py BUNDLE --trust CERTIFICATES.pem [--trust MORE.pem] [--head KEPT.txt] [--json]
 
 BUNDLE: what "Download the evidence" gave.  --trust: certificates you believe, from another source than the bundle: of the
-authority that certifies the state's seals, and of the time-stamping authority or the one that certifies it.  --head: a checkpoint
-of the same log that you or somebody else kept earlier; the log must have grown from it.
+authority that certifies the state's seals, and of the time-stamping authority or the one that certifies it; as many files as you
+like, so that those of former years can be given, too.  --head: a checkpoint of the same log that you or somebody else kept
+earlier; the log must have grown from it.
 
 It says in plain words what holds and what does not. Ends with 0: all of it holds; 1: something does not; 2: cannot tell.
 What it does not ask: whether a certificate was revoked, and whether the rules give this outcome (`sild decisions replay` does).
-A time-stamp proves that the decision was in the log by then: that it was made days before is the body's own word.
+A time-stamp proves that the decision was in the log by then, and a bundle has the first one that covered it beside the newest:
+that it was made days before that is the body's own word.
 
 RFC 8785 (canonical JSON), RFC 6962 (Merkle tree), C2SP tlog-checkpoint, RFC 5280, RFC 5652, RFC 3161, FIPS 186-5.
 """
@@ -46,6 +48,11 @@ BUNDLE = {
     "package",
     "consistency",
 }
+BUNDLES = {
+    "sild.bundle/1": BUNDLE,  # the log under the key of the seal; without its first time-stamp
+    "sild.bundle/2": BUNDLE | {"first", "log_certificates"},
+}
+FIRST = {"checkpoint", "timestamp", "inclusion", "consistency", "certificates"}
 LINK = {"authority", "case", "decided_at", "decision", "position", "previous", "record"}
 
 
@@ -444,8 +451,12 @@ def check_record(record: dict[str, Any], integrity: dict[str, Any]) -> dict[str,
     at = moment(body["decided_at"])
     made = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
     need(timedelta(0) <= at - made < timedelta(milliseconds=1), "its number and time do not agree")
-    late = [one["name"] for one in body["inputs"] if one["fetched_at"] and moment(one["fetched_at"]) > at]
-    need(not late, f"facts that came after the decision: {', '.join(late)}")
+    late = [one for one in body["inputs"] if one["fetched_at"] and moment(one["fetched_at"]) > at]
+    need(
+        not late,
+        f"clocks disagree: decided {body['decided_at']}, with facts that came after it: "
+        + ", ".join(f"{one['name']} at {one['fetched_at']}" for one in late),
+    )
     return {
         "authority": body["authority"],
         "case": body["case"],
@@ -636,7 +647,7 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
     need(len(data) <= MOST_BYTES, "longer than any decision")
     bundle = json.loads(data)
     need(canonical(bundle) + b"\n" == data, "not in canonical form: altered, or spelled anew")
-    need(set(bundle) == BUNDLE and bundle["schema"] == "sild.bundle/1", "a bundle with other fields")
+    need(set(bundle) == BUNDLES.get(bundle.get("schema")), "a bundle with other fields")
     record, integrity = bundle["record"], bundle["record"]["integrity"]
     need(set(integrity) == INTEGRITY, "integrity with other fields")
     link = check_record(record, integrity)
@@ -658,10 +669,16 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
     leaf = canonical({"kind": "decision", "link": link, "seal": seal})
     checkpoint = None if integrity["checkpoint"] is None else Checkpoint(integrity["checkpoint"])
     yield from check_log(bundle, integrity, leaf, checkpoint, head)
+    first = check_first(bundle, integrity, leaf, checkpoint)
 
     trusted = [Certificate(one) for one in trusted_der]
+    stamped = decided = moment(record["decided_at"])
     if checkpoint is not None:
-        yield from check_time(record, integrity, trusted)
+        token = head_token(integrity)
+        yield from check_time(decided, first or token, trusted)
+        if token is not None:
+            stamped = token.at
+            yield from check_newest(token, first, trusted)
     need(
         set(seal) == {"algorithm", "certificate", "value"} and seal["algorithm"] == "ES256",
         "a seal of another kind",
@@ -689,8 +706,20 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
     )
     yield HOLDS, "the seal of the body is on it" if trusted else "the seal fits the key of that certificate"
     if checkpoint is not None:
-        checkpoint.check(chain[0])
-        yield HOLDS, "the checkpoint is signed by the same key"
+        yield from check_log_key(
+            checkpoint, bundle.get("log_certificates"), chain, record, stamped, trusted, "the checkpoint"
+        )
+    if first is not None:
+        earlier = bundle["first"]
+        yield from check_log_key(
+            Checkpoint(earlier["checkpoint"]),
+            earlier["certificates"],
+            chain,
+            record,
+            first.at,
+            trusted,
+            "the first checkpoint",
+        )
 
 
 def check_log(
@@ -729,6 +758,11 @@ def check_log(
             set(one) == {"content", "leaf", "path"} and content["decision"] == bundle["record"]["id"],
             "an entry of another decision",
         )
+        decided = bundle["record"]["decided_at"]
+        need(
+            moment(content["at"]) + CLOCKS_MAY_DIFFER >= moment(decided),
+            f"clocks disagree: decided {decided}, and {content['kind']} before that, at {content['at']}",
+        )
         said = f"{content['kind']} {content.get('event', content.get('value', ''))} at {content['at']}"
         if one["leaf"] is None:
             need(one["path"] is None, "a path without a leaf")
@@ -760,15 +794,42 @@ def check_log(
     yield HOLDS, f"the log has grown from the head you kept, of {kept.size} leaves"
 
 
-def check_time(
-    record: dict[str, Any], integrity: dict[str, Any], trusted: list[Certificate]
-) -> Iterator[Finding]:
+def check_first(
+    bundle: dict[str, Any], integrity: dict[str, Any], leaf: bytes, checkpoint: Checkpoint | None
+) -> Token | None:
+    """The time-stamp of the first head that covered the decision; None: the newest head is the first, or it is an older bundle."""
+    first = bundle.get("first")
+    if first is None:
+        return None
+    need(checkpoint is not None and set(first) == FIRST, "a first checkpoint with other fields")
+    assert checkpoint is not None
+    earlier, number = Checkpoint(first["checkpoint"]), integrity["leaf"]["number"]
+    need(earlier.origin == checkpoint.origin, "the first checkpoint is of another log")
+    root = root_from(leaf, number, earlier.size, first["inclusion"])
+    need(root == earlier.root, "the decision is not in the log of the first checkpoint")
+    grown = earlier.size < checkpoint.size and is_grown(
+        earlier.size, earlier.root, checkpoint.size, checkpoint.root, first["consistency"]
+    )
+    need(grown, "two histories: the log has not grown from the first checkpoint")
+    return Token(unbase64(first["timestamp"]), first["checkpoint"].encode())
+
+
+def head_token(integrity: dict[str, Any]) -> Token | None:
     if integrity["timestamp"] is None:
+        return None
+    return Token(unbase64(integrity["timestamp"]), integrity["checkpoint"].encode())
+
+
+def check_time(decided: datetime, token: Token | None, trusted: list[Certificate]) -> Iterator[Finding]:
+    """token: of the first head that covers the decision."""
+    if token is None:
         yield UNKNOWN, "when it was logged: the checkpoint has no time-stamp yet; ask for the bundle again"
         return
-    token = Token(unbase64(integrity["timestamp"]), integrity["checkpoint"].encode())
-    decided = moment(record["decided_at"])
-    need(decided <= token.at + CLOCKS_MAY_DIFFER, "clocks disagree: decided after its time-stamp")
+    need(
+        decided <= token.at + CLOCKS_MAY_DIFFER,
+        f"clocks disagree: it says it was decided {decided.isoformat()}, after the time-stamp of the log it lies in, "
+        f"{token.at.isoformat()}",
+    )
     if trusted:
         check_chain(token.chain, trusted, token.at, "the time-stamp")
         yield HOLDS, f"time-stamped {token.at.isoformat()} by an authority you trust"
@@ -782,30 +843,86 @@ def check_time(
         )
 
 
+def check_newest(token: Token, first: Token | None, trusted: list[Certificate]) -> Iterator[Finding]:
+    if first is None:
+        return
+    need(
+        first.at <= token.at + CLOCKS_MAY_DIFFER,
+        f"clocks disagree: the first checkpoint is time-stamped {first.at.isoformat()}, a later one {token.at.isoformat()}",
+    )
+    if trusted:
+        check_chain(token.chain, trusted, token.at, "the newest time-stamp")
+        yield HOLDS, f"still in the log {token.at.isoformat()}, time-stamped by an authority you trust"
+    else:
+        yield (
+            UNKNOWN,
+            f"whether to trust the newest time-stamp of {token.at.isoformat()}: no --trust was given",
+        )
+
+
+def check_log_key(
+    checkpoint: Checkpoint,
+    listed: list[str] | None,
+    seal: list[Certificate],
+    record: dict[str, Any],
+    at: datetime,
+    trusted: list[Certificate],
+    what: str,
+) -> Iterator[Finding]:
+    """listed: certificates of the key that signed the head; None: it is the seal's. Bodies get new keys, the log goes on."""
+    if listed is None:
+        checkpoint.check(seal[0])
+        yield HOLDS, f"{what} is signed by the same key"
+        return
+    need(0 < len(listed) <= MOST_CERTIFICATES, "more certificates than a chain has, or none")
+    chain = [Certificate(unbase64(one)) for one in listed]
+    need(chain[0].data != seal[0].data, "the seal's certificates twice")
+    need(
+        chain[0].organization == record["authority"],
+        f"the key of {what} is not of the body that decided, {record['authority']}",
+    )
+    need(chain[0].usages & 0x40, f"the certificate of {what} is not for seals")
+    check_chain(chain, trusted or chain[-1:], max(at, chain[0].begins), what)
+    checkpoint.check(chain[0])
+    if trusted:
+        yield HOLDS, f"{what} is signed by another key certified for the same body by an authority you trust"
+    else:
+        yield UNKNOWN, f"whether to trust the key of {what}: no --trust was given"
+
+
 def pem(text: str) -> list[bytes]:
     blocks = re.findall(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", text, re.DOTALL)
     return [base64.b64decode(block) for block in blocks]
 
 
+def taken(names: list[str], option: str) -> str:
+    """The file after the option, which is taken out."""
+    at = names.index(option)
+    text = Path(names[at + 1]).read_text("utf-8")
+    del names[at : at + 2]
+    return text
+
+
 def main(arguments: list[str]) -> int:
-    options = {"--trust": None, "--head": None}
+    trust: list[str] = []
+    head: str | None = None
     as_json = "--json" in arguments
     names = [one for one in arguments if one != "--json"]
     try:
-        for option in options:
-            if option in names:
-                at = names.index(option)
-                options[option] = Path(names[at + 1]).read_text("utf-8")
-                del names[at : at + 2]
+        while "--trust" in names:
+            trust.append(taken(names, "--trust"))
+        if "--head" in names:
+            head = taken(names, "--head")
         (name,) = names
         data = Path(name).read_bytes()
-        trusted = pem(options["--trust"] or "")
-        if options["--trust"] is not None and not trusted:
-            raise ValueError("no certificate in the file of --trust")
+        believed = [pem(text) for text in trust]
+        if not all(believed):
+            raise ValueError("no certificate in a file of --trust")
+        trusted = [one for file in believed for one in file]
     except (OSError, ValueError, IndexError) as error:
         print(f"{UNKNOWN}: {error or 'which bundle?'}\n\n{__doc__}")
         return 2
-    found = list(findings(data, trusted, options["--head"]))
+    found = list(findings(data, trusted, head))
     verdicts = {verdict for verdict, _ in found}
     code = 1 if BROKEN in verdicts else 2 if UNKNOWN in verdicts else 0
     if as_json:

@@ -30,6 +30,7 @@ from sild.decisions import (
 )
 from sild.decisions.bundle import _Head, _path, exported
 from sild.decisions.checkpoints import signed_note
+from sild.errors import Unavailable
 from sild.pki import CertificateProfile, PrivateKey, der, issue_certificate
 
 from .world import AUTHORITY, LocalStamps, Root, SetClock, draft, load_verifier, name
@@ -230,10 +231,11 @@ def shorter(logged: Logged, note: str) -> dict[str, Any]:
     """The bundle as it was before the log grew."""
     bundle = logged.bundle()
     with logged.store.engine.connect() as connection:
-        head = _Head(int(note.split("\n")[1]), note.encode(), None)
         found = logged.store.find(connection, logged.ids[1])
+        head = _Head(int(note.split("\n")[1]), note.encode(), None, found.sealer)
         bundle["record"] = exported(connection, found, head)
         bundle["inclusion"] = _path(connection, bundle["record"]["integrity"]["leaf"]["number"], head)
+        bundle["first"] = None
     return bundle
 
 
@@ -326,7 +328,17 @@ def test_an_authority_that_nobody_trusts(logged: Logged) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}", b"[]", b"null", b"\xff", b'{"schema":"sild.bundle/1"}\n', b"1e999\n", b"[" * 100_000],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\xff",
+        b'{"schema":"sild.bundle/1"}\n',
+        b'{"schema":[]}\n',
+        b"1e999\n",
+        b"[" * 100_000,
+    ],
 )
 def test_what_is_no_bundle_is_said_to_be_none(logged: Logged, content: bytes) -> None:
     assert len(logged.faults(content)) == 1
@@ -373,7 +385,10 @@ def test_any_part_replaced_by_anything_is_said_not_to_hold(logged: Logged) -> No
             data = (
                 json.dumps(bundle, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
             )
-            optional = place in (("package",), ("consistency",)) or (place[0] == "values" and other == {})
+            unstamped = ("record", "integrity", "timestamp")  # then it cannot be told when it was logged
+            optional = place in (("package",), ("consistency",), unstamped) or (
+                place[0] == "values" and other == {}
+            )
             assert logged.faults(data) or (optional and not other), (place, other)
 
 
@@ -400,11 +415,138 @@ def test_an_authority_below_one_that_may_have_none_below(logged: Logged) -> None
     verifier.check_chain([verifier.Certificate(der(leaf))], [above], logged.clock.at, "the seal")
 
 
-async def test_a_bundle_taken_late_does_not_say_that_the_decision_was_logged_late(logged: Logged) -> None:
-    logged.clock.forward(days=30)
+async def late(logged: Logged, days: int = 30) -> dict[str, Any]:
+    """The bundle of a decision whose log has gone on since."""
+    logged.clock.forward(days=days)
+    with logged.store.engine.begin() as connection:
+        logged.ids.append(str(logged.store.decide(connection, draft(logged.store, case="later")).id))
+    await logged.checkpointer.tick()
+    return logged.bundle()
+
+
+async def test_a_bundle_taken_late_proves_since_when_it_was_logged(logged: Logged) -> None:
+    first = logged.clock.at.replace(microsecond=123_000)  # a time-stamp has milliseconds
+    newest = first + timedelta(days=30)
+    bundle = await late(logged)
+    found = list(verifier.findings(render_bundle(bundle), logged.trust))
+    assert {verdict for verdict, _ in found} == {verifier.HOLDS}
+    said = [text for _, text in found]
+    assert f"time-stamped {first.isoformat()} by an authority you trust" in said
+    assert f"still in the log {newest.isoformat()}, time-stamped by an authority you trust" in said
+    assert not any("does not show" in text for text in said)
+    without = {**bundle, "first": None}
+    assert any(
+        "this bundle does not show" in text
+        for _, text in verifier.findings(render_bundle(without), logged.trust)
+    )
+
+
+async def test_a_head_without_a_time_stamp_is_not_the_first(logged: Logged) -> None:
+    """The authority was down when the decision was logged: the first head that has a time-stamp counts."""
+    logged.stamps.is_down = True
+    with pytest.raises(Unavailable):
+        await late(logged, days=1)
+    logged.stamps.is_down = False
+    logged.ids[1] = logged.ids[-1]
+    await late(logged, days=5)
+    assert logged.bundle()["first"] is None
+    await late(logged, days=1)
+    assert logged.bundle()["first"] is not None and logged.faults(logged.bundle()) == []
+
+
+async def test_a_first_checkpoint_that_is_not_what_it_says(logged: Logged) -> None:
+    bundle = await late(logged)
+    note = bundle["first"]["checkpoint"]
+    for changed, word in (
+        ({"inclusion": bundle["first"]["inclusion"][1:]}, "too short"),
+        ({"consistency": []}, "two histories"),
+        ({"timestamp": bundle["record"]["integrity"]["timestamp"]}, "covers another checkpoint"),
+        ({"checkpoint": note.replace("SILD/GOV/70000004/social", "SILD/GOV/70000004/other")}, "another log"),
+        ({"certificates": bundle["certificates"]}, "certificates twice"),
+        ({"certificates": []}, "or none"),
+        ({"more": 1}, "other fields"),
+    ):
+        altered = {**bundle, "first": {**bundle["first"], **changed}}
+        assert any(word in text for text in logged.faults(altered)), (word, logged.faults(altered))
+
+
+async def test_the_first_time_stamp_is_not_later_than_a_newer_one(logged: Logged) -> None:
+    logged.clock.forward(days=60)  # the authority's clock was ahead
     with logged.store.engine.begin() as connection:
         logged.store.decide(connection, draft(logged.store, case="later"))
+    logged.stamps.clock = SetClock()
+    logged.stamps.clock.at = logged.clock.at - timedelta(days=90)
     await logged.checkpointer.tick()
-    found = [text for _, text in verifier.findings(render_bundle(logged.bundle()), logged.trust)]
-    assert any("this bundle does not show" in text for text in found)
-    assert not any("logged late" in text for text in found)
+    assert any(
+        "clocks disagree: the first checkpoint is time-stamped" in text
+        for text in logged.faults(logged.bundle())
+    )
+
+
+async def test_a_new_key_breaks_no_bundle_old_or_new(logged: Logged) -> None:
+    """Sealed under the old key, the log gone on under a new one, and under a third."""
+    old = logged.bundle()
+    for _ in range(2):
+        logged.store.sealer = logged.root.sealer()
+        bundle = await late(logged, days=1)
+    assert bundle["log_certificates"] not in (None, bundle["certificates"])
+    assert bundle["first"]["certificates"] is None
+    newest = logged.bundle(-1)
+    assert newest["log_certificates"] is None and newest["certificates"] == bundle["log_certificates"]
+    assert logged.bundle(-2)["first"]["certificates"] is None, "logged under the key that sealed it"
+    for one in (old, bundle, logged.bundle(-2), newest):
+        assert logged.faults(one) == [] == logged.unknown(one)
+    said = [text for _, text in verifier.findings(render_bundle(bundle), logged.trust)]
+    assert (
+        "the checkpoint is signed by another key certified for the same body by an authority you trust"
+        in said
+    )
+    data = render_bundle(bundle)
+    bits = random.Random(20260303).sample(range(8 * len(data)), 800)
+    assert uncaught(logged, data, bits) == []
+
+
+async def test_a_log_that_goes_on_under_another_bodys_key(logged: Logged) -> None:
+    logged.store.sealer = logged.root.sealer("SILD/GOV/70000099")
+    bundle = await late(logged, days=1)
+    assert any("the checkpoint is not of the body" in text for text in logged.faults(bundle))
+    bundle["log_certificates"] = None
+    assert any("another key" in text for text in logged.faults(bundle))
+
+
+async def test_a_seal_certified_by_an_authority_that_has_been_replaced(
+    logged: Logged, tmp_path: Path
+) -> None:
+    """Old and new authority are given as two files of --trust."""
+    successor = Root(common="Test root 2")
+    logged.store.sealer = successor.sealer()
+    bundle = await late(logged, days=1)
+    (tmp_path / "bundle.json").write_bytes(render_bundle(bundle))
+    trust = []
+    for number, root in enumerate((logged.root, successor)):
+        (tmp_path / f"{number}.pem").write_bytes(root.certificate.public_bytes(Encoding.PEM))
+        trust += ["--trust", tmp_path / f"{number}.pem"]
+    program = Path(__file__).parents[2] / "examples" / "verify_decision.py"
+    command = [sys.executable, "-I", "-S", program, tmp_path / "bundle.json"]
+    assert subprocess.run([*command, *trust], capture_output=True).returncode == 0
+    assert subprocess.run([*command, *trust[:2]], capture_output=True).returncode == 1
+    (tmp_path / "1.pem").write_text("nothing")
+    assert subprocess.run([*command, *trust], capture_output=True).returncode == 2
+
+
+async def test_a_bundle_of_the_first_form_still_holds(logged: Logged) -> None:
+    bundle = logged.bundle()
+    older = {name: one for name, one in bundle.items() if name not in ("first", "log_certificates")}
+    older["schema"] = "sild.bundle/1"
+    assert logged.faults(older) == [] == logged.unknown(older)
+    assert logged.faults({**bundle, "schema": "sild.bundle/1"}) == ["a bundle with other fields"]
+
+
+async def test_what_happened_before_the_decision_it_is_about(logged: Logged) -> None:
+    before = logged.clock.at - timedelta(days=2)
+    logged.store.delivered(logged.ids[1], channel="portal", language="et", event="delivered", at=before)
+    await logged.checkpointer.tick()
+    assert any(
+        "clocks disagree" in text and "delivery before that" in text
+        for text in logged.faults(logged.bundle())
+    )

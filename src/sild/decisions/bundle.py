@@ -4,7 +4,10 @@ record        fields 1 to 12; `integrity` (12) says hash, place in the chain, le
 chain         the links of the case's decisions before it
 inclusion     path from its leaf to the checkpoint's root (RFC 6962)
 entries       what came later, each a leaf too: deliveries, shredded values
+first         the first time-stamped checkpoint that covered it, if the one in field 12 is a later one: so it is proved since when it
+              was logged; with its path, and that the log has grown from it
 certificates  of the seal, DER in base64, the body's first
+log_certificates  of the key that signed the checkpoint, if that is another one by now
 values        openings of sealed values, as far as the reader may see them: salt and value
 package       files of the rules, by path, base64
 consistency   from an older head that the reader kept, if asked for
@@ -34,7 +37,7 @@ from sild.errors import CallerError
 
 __all__ = ["BUNDLE_SCHEMA", "bundle_of", "exported", "render_bundle"]
 
-BUNDLE_SCHEMA = "sild.bundle/1"
+BUNDLE_SCHEMA = "sild.bundle/2"
 
 
 def bundle_of(
@@ -57,13 +60,18 @@ def bundle_of(
     ]
     record = exported(connection, found, head)
     leaf = record["integrity"]["leaf"]
+    first = None if leaf is None or head is None else _first(connection, leaf["number"], head)
     return {
         "schema": BUNDLE_SCHEMA,
         "record": record,
         "chain": chain,
         "inclusion": None if leaf is None else _path(connection, leaf["number"], head),
         "entries": _later(connection, found, head),
+        "first": None if first is None or head is None else _first_json(connection, found, first, head, leaf),
         "certificates": _certificates(connection, found.sealer),
+        "log_certificates": None
+        if leaf is None or head is None
+        else _log_certificates(connection, found, head),
         "values": {
             ref: {"salt": one.salt.hex(), "value": one.value}
             for ref, one in open_values(store, connection, decision).items()
@@ -101,19 +109,51 @@ class _Head:
     size: int
     note: bytes
     token: bytes | None
+    sealer: str
 
 
 def _head(connection: Connection) -> _Head | None:
     """The newest time-stamped checkpoint; while there is none, the newest."""
     head, token = tables.checkpoints.c, tables.timestamps.c
     query = (
-        select(head.size, head.note, token.token)
+        select(head.size, head.note, token.token, head.sealer)
         .join_from(tables.checkpoints, tables.timestamps, isouter=True)
         .order_by(token.size.is_(None), head.size.desc())
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else _Head(*row)
+
+
+def _first(connection: Connection, number: int, newest: _Head) -> _Head | None:
+    """The first time-stamped head that has the leaf; None: it is the newest."""
+    head, token = tables.checkpoints.c, tables.timestamps.c
+    query = (
+        select(head.size, head.note, token.token, head.sealer)
+        .join_from(tables.checkpoints, tables.timestamps)
+        .where(head.size > number, head.size < newest.size)
+        .order_by(head.size)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _Head(*row)
+
+
+def _first_json(
+    connection: Connection, found: Stored, first: _Head, newest: _Head, leaf: dict[str, Any]
+) -> dict[str, Any]:
+    read = node_reader(connection)
+    return {
+        "checkpoint": bytes(first.note).decode(),
+        "timestamp": _base64(first.token or b""),
+        "inclusion": _path(connection, leaf["number"], first),
+        "consistency": [one.hex() for one in consistency_path(first.size, newest.size, read)],
+        "certificates": _log_certificates(connection, found, first),
+    }
+
+
+def _log_certificates(connection: Connection, found: Stored, head: _Head) -> list[str] | None:
+    return None if head.sealer == found.sealer else _certificates(connection, head.sealer)
 
 
 def _leaf(connection: Connection, kind: str, found: Stored) -> int | None:
