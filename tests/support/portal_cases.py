@@ -11,7 +11,7 @@ from typing import IO, Any
 import yaml
 
 import sild
-from sild.cases import Actor, AssistedView, CaseFile, ExchangeAnswer, Party, Refused, Seen
+from sild.cases import Actor, AssistedView, CaseFile, ExchangeAnswer, Party, PublicFinding, Refused, Seen
 from sild.cases.views import (
     Acted,
     CaseLine,
@@ -107,6 +107,8 @@ class CasesDouble:
     refusal: Refused | None = None
     extra_entries: int = 0
     looked: list[str] = field(default_factory=list)
+    found: list[tuple[str, Mapping[str, Any], dict[str, str]]] = field(default_factory=list)
+    public: list[PublicFinding] = field(default_factory=list)
 
     def services(self) -> list[Any]:
         return [parse_service(yaml.safe_load(file.read_text())) for file in sorted(PACKS.glob("*/*.yaml"))

@@ -20,6 +20,7 @@ from sild.cases import AUTOMATIC
 from sild.clock import Clock
 from sild.decisions import AlgorithmEntry, Figures, atrs_json, load_algorithms, minbzk_json
 from sild.errors import CallerError, PlatformError
+from sild.portal.egress import Egress
 from sild.portal.pages import Pages
 from sild.portal.ports import Exchange
 from sild.portal.settings import PortalSettings
@@ -41,12 +42,15 @@ SHOWN = ("automatic", "override", "unknown", "contest", "overturn", "replay_matc
 
 
 class AlgorithmPages:
-    def __init__(self, pages: Pages, exchange: Exchange, settings: PortalSettings, clock: Clock) -> None:
+    def __init__(
+        self, pages: Pages, exchange: Exchange, settings: PortalSettings, clock: Clock, egress: Egress
+    ) -> None:
         self._pages = pages
         self._exchange = exchange
         self._sources = settings.decision_sources
         self._url = settings.url
         self._clock = clock
+        self._egress = egress
         self._known: dict[str, tuple[datetime, Figures | None, tuple[str, ...]]] = {}
         with as_file(files("sild") / "packs") as directory:
             self._entries = load_algorithms(directory)
@@ -61,6 +65,7 @@ class AlgorithmPages:
         values = {
             "entry": entry,
             "figures": None if figures is None else figures.to_json(),
+            "egress": await self._egress.by_class(entry.id),
             "shares": SHOWN,
             "silent": silent,
             "sections": ("purpose_and_impact", "considerations", "human_intervention", "rights", "appeals", "data",
@@ -148,6 +153,7 @@ def _sum(algorithm: str, told: list[Mapping[str, Any]]) -> Figures:
     return Figures(
         algorithm=algorithm,
         **{name: sum(int(one[name]) for one in told) for name in COUNTS},
+        **{name: sum(int(one.get(name) or 0) for one in told) for name in ("findings", "findings_open")},
         package_sha256=packages[-1] if packages else None,
         first_at=days[0] if days else None,
         last_at=days[-1] if days else None,

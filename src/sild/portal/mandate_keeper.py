@@ -18,9 +18,10 @@ from urllib.parse import quote, quote_plus
 from sild.cases import Actor
 from sild.errors import CallerError, PeerError, TrustError, Unavailable
 from sild.http1 import fetch
+from sild.openid import AuditScope, parse_audit_scope
 from sild.portal.settings import PortalSettings
 
-__all__ = ["GivenMandate", "MandateKeeper", "MandateRefused"]
+__all__ = ["AuditMandate", "GivenMandate", "MandateKeeper", "MandateRefused"]
 
 ANSWER_SECONDS = 10.0
 MAX_ANSWER = 256 * 1024
@@ -47,6 +48,16 @@ class GivenMandate:
     withdraw: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class AuditMandate:
+    """body: that supervises, by name.  through: the last day, if there is one."""
+
+    id: str
+    body: str
+    scope: AuditScope
+    through: date | None
+
+
 class MandateKeeper:
     def __init__(self, settings: PortalSettings) -> None:
         self._issuer = settings.issuer
@@ -70,6 +81,24 @@ class MandateKeeper:
     async def held_by(self, person: str) -> list[GivenMandate]:
         """By law, too. Raises Unavailable."""
         return _mandates(await self._get(f"/v1/delegates/{_part(person)}/representees/mandates"))
+
+    async def appointments(self, person: str) -> list[AuditMandate]:
+        """What an auditor may look at now; a mandate that cannot be read lets nobody look. Raises Unavailable."""
+        found = await self._get(f"/v1/delegates/{_part(person)}/appointments")
+        try:
+            return [
+                AuditMandate(
+                    str(one["id"]),
+                    _named(one["body"])[0],
+                    parse_audit_scope(one["scope"]),
+                    _day(one["validityPeriod"]["through"]),
+                )
+                for one in found
+            ]
+        except (KeyError, TypeError, ValueError, AttributeError, CallerError) as error:
+            raise Unavailable(
+                "the keeper of mandates answers nonsense", code="identity_provider_down"
+            ) from error
 
     async def roles(self) -> Mapping[str, Mapping[str, str]]:
         """Titles by language, of what can be given. Raises Unavailable."""

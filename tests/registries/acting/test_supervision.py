@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date
@@ -14,13 +14,13 @@ import pytest
 from pydantic import SecretStr
 
 from sild.decisions import verify_bundle
-from sild.errors import Unavailable
 from sild.events import CLOUDEVENTS_JSON, render_event
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings
-from sild.openid import AuditScope, Party
+from sild.openid import AuditScope
 from sild.registries import SocialRegister, social_app
-from sild.registries.deciding import Appointment, Supervision
+from sild.registries.deciding import Supervision
 from support.asgi import Answer, serving
+from support.audited import BASIS, OFFICE, Keeper
 
 from .conftest import CHILD, FATHER, MOTHER, Others, SetClock, event
 from .test_acting_http import IBAN, POPULATION, Asking, refused
@@ -28,8 +28,6 @@ from .test_social import declare
 
 PORTAL, OTHER_SYSTEM = "SILD/GOV/70000001/portal", "SILD/GOV/70000005/education"
 AUDITOR, SECOND, OFFICIAL = "EE36901010001", "EE47001010005", "EE37001010002"
-OFFICE = Party("LEGAL_PERSON", "EE70000009", legal_name="National Audit Office")
-BASIS = "EU 2024/1689 77"
 SCOPE = AuditScope(
     bodies=("GOV/70000004",),
     algorithms=("family-benefits",),
@@ -38,24 +36,6 @@ SCOPE = AuditScope(
     basis=BASIS,
     matter="AUDIT-2026-7",
 )
-
-
-class Keeper:
-    """`AuditorMandates` over a real provider; `down` answers nobody."""
-
-    def __init__(self, provider: IdentityProvider) -> None:
-        self.provider = provider
-        self.down = False
-
-    def of(self, person: str) -> Sequence[Appointment]:
-        if self.down:
-            raise Unavailable("down", code="mandates_down")
-        held = self.provider.mandates.appointments_of(person)
-        return [Appointment(one.id, one.representee.identifier, one.scope) for one in held if one.scope]
-
-    def appoint(self, person: str, scope: AuditScope = SCOPE, **days: date) -> str:
-        who = Party("NATURAL_PERSON", person, first_name="A", surname="B")
-        return self.provider.mandates.appoint(OFFICE, who, scope, actor="parliament", **days).id
 
 
 class Audited(Asking):

@@ -1,0 +1,251 @@
+"""The auditor's pages over a real register and a real keeper of mandates: each step of an audit, and everybody who may not look."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sild.cases import PublicFinding
+from sild.decisions import verifier_file
+from sild.portal import DecisionSource
+from support.audited import MOTHER, SCOPE, Keeper, audited_register, decide, supervise
+from support.portal_world import JAAN, MARI, PEETER, PlainBrowser, PortalWorld
+
+SOURCE = DecisionSource(
+    subsystem="GOV/70000004/social", title={"et": "Toetused", "vi": "Trợ cấp", "en": "Register of benefits"}
+)
+
+
+class Audit(PortalWorld):
+    keeper: Keeper
+    decision: str
+
+
+@pytest.fixture
+def audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Audit]:
+    world = Audit(tmp_path, decision_sources=(SOURCE,))
+    with ExitStack() as opened:
+        register, wire, world.decision = opened.enter_context(
+            audited_register(tmp_path / "social", world.clock)
+        )
+        world.keeper = supervise(register, world.provider)
+        world.wire, world.social = wire, register  # type: ignore[attr-defined]
+        monkeypatch.setattr(world.exchange, "call", wire.call)
+        opened.enter_context(world.running())
+        yield world
+
+
+def auditor(audit: Audit, language: str = "en") -> PlainBrowser:
+    audit.keeper.appoint(JAAN.subject)
+    browser = audit.browser()
+    browser.language = language
+    browser.log_in(JAAN)
+    return browser
+
+
+def check(browser: PlainBrowser, audit: Audit, what: str) -> str:
+    root = f"/audit/decisions/social/{audit.decision}"
+    form = browser.open(root).form(f"/{what}")["fields"]
+    page = browser.request("POST", f"{root}/{what}", form)
+    assert page.status == 200, page.text
+    return page.text
+
+
+@pytest.mark.parametrize("language", ["et", "vi", "en"])
+def test_an_audit_in_every_language(audit: Audit, language: str) -> None:
+    browser = auditor(audit, language)
+    home = browser.open("/audit")
+    assert home.status == 200 and audit.decision in home.text and "AUDIT-2026-7" in home.text
+    for path in (
+        f"/audit/decisions/social/{audit.decision}",
+        "/audit/algorithms/family-benefits",
+        "/findings",
+    ):
+        page = browser.open(path)
+        assert page.status == 200 and len(page.text) < 50_000, path
+    for what in ("verify", "replay", "messages", "what-if"):
+        assert len(check(browser, audit, what)) < 50_000
+
+
+def test_found_by_its_number_and_in_no_other_way(audit: Audit) -> None:
+    browser = auditor(audit)
+    found = browser.open(f"/audit/find?number={audit.decision.upper()}%20")
+    assert found.path == f"/audit/decisions/social/{audit.decision}"
+    for number in (
+        "",
+        "x" * 36,
+        "../audit",
+        audit.decision[:-1],
+        audit.decision[:-1] + ("0" if audit.decision[-1] != "0" else "1"),
+    ):
+        assert browser.open(f"/audit/find?number={number}").status == 404, number
+
+
+def test_verified_here_and_on_ones_own_machine(audit: Audit, tmp_path: Path) -> None:
+    browser = auditor(audit)
+    text = check(browser, audit, "verify")
+    assert "Nothing is broken" in text and "holds" in text and "cannot tell" in text
+    bundle = browser.open(f"/audit/decisions/social/{audit.decision}/bundle").text
+    (tmp_path / "bundle.json").write_text(bundle)
+    ran = subprocess.run(
+        [sys.executable, "-I", str(verifier_file()), str(tmp_path / "bundle.json")],
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 2, (
+        ran.stdout
+    )  # nothing broken; without certificates from elsewhere it cannot tell all
+    assert "1200.01" not in bundle
+
+
+def test_replayed_with_its_steps_and_its_messages_named(audit: Audit) -> None:
+    browser = auditor(audit)
+    assert "The outcome is the same" in check(browser, audit, "replay")
+    messages = check(browser, audit, "messages")
+    assert "message-3" in messages and "not asked yet" in messages
+
+
+def test_what_if_shows_no_sealed_value(audit: Audit) -> None:
+    browser = auditor(audit)
+    text = check(browser, audit, "what-if")
+    assert "Sealed: not shown to you." in text and "1200" not in text
+    assert audit.clock is not None
+
+
+def test_delicate_classes_open_with_a_second_auditor(audit: Audit) -> None:
+    browser = auditor(audit)
+    root = f"/audit/decisions/social/{audit.decision}"
+    page = browser.open(root)
+    assert "1200.01" not in page.text and "a second auditor has to release it" in page.text
+    form = page.form("/release")["fields"]
+    assert browser.request("POST", f"{root}/release", {**form, "reason": ""}).status == 422
+    asked = browser.open(
+        f"{root}/release", "POST", {**form, "class": "income", "reason": "The sum is in doubt."}
+    )
+    assert "waits for a second auditor" in asked.text
+    assert "The sum is in doubt." not in browser.open("/audit").text, "nobody answers themselves"
+
+    audit.keeper.appoint(PEETER.subject)
+    second = audit.browser()
+    second.log_in(PEETER)
+    desk = second.open("/audit")
+    assert "The sum is in doubt." in desk.text
+    answer = next(one for one in desk.parsed.forms if "/audit/releases/" in one["action"])
+    assert second.open(answer["action"], "POST", {**answer["fields"], "do": "grant"}).status == 200
+    assert "1,200.01" in browser.open(root).text
+    assert "1,200.01" not in second.open(root).text, "for who asked"
+
+
+def test_a_sample_by_a_published_seed(audit: Audit) -> None:
+    browser = auditor(audit)
+    form = browser.open("/audit").form("/audit/samples/social")["fields"]
+    day = audit.clock.at.date().isoformat()
+    sent = {**form, "name": "today", "first_day": day, "last_day": day, "size": "5"}
+    assert browser.request("POST", "/audit/samples/social", {**sent, "name": "No spaces!"}).status == 422
+    browser.open("/audit/samples/social", "POST", sent)
+    public = json.loads(audit.browser().open("/open-data/samples.json").text)["GOV/70000004/social"]
+    assert [one["name"] for one in public] == ["today"]
+    assert browser.open("/audit/samples/social/today").status == 409
+    audit.clock.forward(days=1)
+    browser = audit.browser()
+    browser.log_in(JAAN)
+    drawn = browser.open("/audit/samples/social/today")
+    assert public[0]["seed"] in drawn.text and audit.decision in drawn.text
+
+
+def test_others_like_it_and_entry_against_reality(audit: Audit) -> None:
+    browser = auditor(audit)
+    page = browser.open("/audit/algorithms/family-benefits")
+    assert "The entry is what runs" in page.text and "Rules by hash" in page.text
+    assert ">few<" in page.text, "one decision is a small group"
+    for _ in range(5):
+        decide(audit.social)  # type: ignore[attr-defined]
+    assert "granted 6" in browser.open("/audit/algorithms/family-benefits").text
+    audit.social.deciding.packages = {}  # type: ignore[attr-defined]  # the files on disk are others now
+    assert "Differences: 1" in browser.open("/audit/algorithms/family-benefits").text
+    assert browser.open("/audit/algorithms/kindergarten-queue").status == 403
+
+
+def test_a_finding_begins_a_case(audit: Audit) -> None:
+    browser = auditor(audit)
+    root = f"/audit/decisions/social/{audit.decision}"
+    form = browser.open(root).form("/finding")["fields"]
+    answer = browser.request("POST", f"{root}/finding", form)
+    assert answer.status == 303 and answer.headers["location"].endswith("/screens/finding.write")
+    (found,) = audit.cases.found
+    assert (found[0], found[1]["id"], found[2]["matter"]) == (JAAN.subject, audit.decision, SCOPE.matter)
+
+
+def test_everybody_sees_how_findings_stand(audit: Audit) -> None:
+    audit.cases.public = [
+        PublicFinding("S-2026-1", "GOV/70000004/social", "family-benefits", "The rule <b>is</b> old", "grave", "package", "LATE",
+                      audit.clock.at, audit.clock.at.date() + timedelta(days=30), None, 7)
+    ]  # fmt: skip
+    page = audit.browser().open("/findings")
+    assert "The rule &lt;b&gt;is&lt;/b&gt; old" in page.text and "Social Insurance Board" in page.text
+    (told,) = json.loads(audit.browser().open("/open-data/findings.json").text)["findings"]
+    assert (told["status"], told["affected"]) == ("LATE", 7)
+
+
+# --- who may not look
+
+
+PAGES = ("/audit", "/audit/find?number=x", "/audit/samples/social/x", "/audit/algorithms/family-benefits", "/audit/decisions/social/{}",
+         "/audit/decisions/social/{}/bundle")  # fmt: skip
+
+
+def test_a_citizen_and_an_official_are_told_plainly(audit: Audit) -> None:
+    citizen, official = audit.browser(), audit.browser()
+    citizen.log_in(MARI)
+    official.log_in_as_official()
+    for browser in (citizen, official):
+        for path in PAGES:
+            page = browser.open(path.format(audit.decision))
+            assert page.status == 403 and "for auditors whose mandate stands" in page.text, path
+
+
+def test_out_of_scope_is_refused_and_written_down(audit: Audit) -> None:
+    audit.keeper.appoint(JAAN.subject, replace(SCOPE, services=("move",)))
+    browser = audit.browser()
+    browser.log_in(JAAN)
+    page = browser.open(f"/audit/decisions/social/{audit.decision}")
+    assert page.status == 403 and "outside your mandate" in page.text and "written down" in page.text
+    seen = audit.social.kernel.usage_of(MOTHER).entries  # type: ignore[attr-defined]
+    assert (seen[0].operation, seen[0].outcome) == ("superviseDecision", "out_of_scope")
+
+
+def test_a_mandate_is_asked_for_at_each_request(audit: Audit) -> None:
+    mandate = audit.keeper.appoint(JAAN.subject)
+    browser = audit.browser()
+    browser.log_in(JAAN)
+    assert browser.open("/audit").status == 200
+    audit.provider.mandates.withdraw(mandate, actor=JAAN.subject)
+    assert browser.open("/audit").status == 403
+    assert browser.open(f"/audit/decisions/social/{audit.decision}").status == 403
+
+
+def test_what_does_not_answer_is_named(audit: Audit) -> None:
+    browser = auditor(audit)
+    audit.wire.is_down = True  # type: ignore[attr-defined]
+    assert browser.open("/audit").status == 200, "the mandate is shown, and who does not answer"
+    assert browser.open(f"/audit/decisions/social/{audit.decision}").status == 503
+    audit.wire.is_down = False  # type: ignore[attr-defined]
+    audit.keeper.down = True
+    assert browser.open(f"/audit/decisions/social/{audit.decision}").status == 503
+
+
+def test_a_look_is_in_the_tracker_with_ground_and_file(audit: Audit) -> None:
+    browser = auditor(audit)
+    browser.open(f"/audit/decisions/social/{audit.decision}")
+    entry = audit.social.kernel.usage_of(MOTHER).entries[0]  # type: ignore[attr-defined]
+    assert (entry.operation, entry.usage.user_id, entry.usage.basis, entry.usage.issue) == (
+        "superviseDecision", JAAN.subject, SCOPE.basis, SCOPE.matter,
+    )  # fmt: skip
