@@ -111,7 +111,10 @@ SERVICE = parse_service(
             }
         ],
         "outputs": [{"id": "permit.out", "title": text("Permit")}],
-        "channels": [{"id": "permit.portal", "kind": "portal"}, {"id": "permit.assisted", "kind": "assisted"}],
+        "channels": [
+            {"id": "permit.portal", "kind": "portal"},
+            {"id": "permit.assisted", "kind": "assisted"},
+        ],
         "clocks": [
             {
                 "id": "permit.clock",
@@ -134,6 +137,13 @@ FORM = parse_screen(
             {"kind": "facts", "of": "owner", "concepts": ["person.given_names"]},
             {"kind": "text", "name": "colour", "concept": "shed.colour", "label": text("Colour")},
             {"kind": "text", "name": "note", "concept": "shed.note", "label": text("Note")},
+            {
+                "kind": "file",
+                "name": "drawing",
+                "concept": "shed.drawing",
+                "label": text("Drawing"),
+                "required": False,
+            },
         ],
         "actions": [{"name": "SEND", "label": text("Send")}],
     }

@@ -64,6 +64,7 @@ class World:
             insurance=[],
             social=[],
             education=[],
+            treasury=[],
         )
         self.registers.answers["population", "GET", "/persons/36805280109/relations"] = {"items": []}
         for code in ("38001085718", "47101010033"):
