@@ -90,6 +90,13 @@ class Records(_Part):
     kept_basis: str = "profile"
 
 
+class Keeping(_Part):
+    """How long an archive keeps records of a kind. years: None: for ever.  basis: where the law says so."""
+
+    years: int | None = None
+    basis: str
+
+
 class Days(_Part):
     """Days off, and days worked, against the general rule."""
 
@@ -101,6 +108,8 @@ class Profile(_Part):
     """country: ISO 3166-1.  languages: the official one first.  zone: of the IANA database.  currency: ISO 4217.
 
     grounds: provisions on which any service rests, by what they are for: `conflict`, `contest`, `discretion`.
+
+    kept: in the archive, by kind of record (`birth-registration`).
 
     bound: decisions that a rule makes by itself when every check is green and nothing is left to discretion; else an official does.
     """
@@ -115,6 +124,7 @@ class Profile(_Part):
     bound: tuple[Word, ...] = ()
     remedies: Mapping[Word, Remedy] = {}
     records: Records = Records()
+    kept: Mapping[str, Keeping] = {}
     grounds: Mapping[Word, str] = {}
     divisions: tuple[Division, ...] = ()
     competence: tuple[Competence, ...] = ()

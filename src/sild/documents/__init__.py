@@ -1,4 +1,4 @@
-"""Papers: what the state gives people to print or keep, with a code that anyone can check without a network.
+"""Documents: papers the state gives people, with a code that anyone can check without a network, and packages for an archive.
 
 A paper is set from a template of ours (PDF/A-3a, PDF/UA-1) and plain values, carries a presentation of an SD-JWT VC (RFC 9901) in
 a QR code and as an attachment, and is sealed by the body that issues it (PAdES). Bytes and values in, bytes and values out: no
@@ -6,27 +6,66 @@ sockets, files of others, clock or database. Called by registers, which hold the
 
 insurance_card.py  the card          presentation.py  what is shown of a credential, and the verifier   codes.py  QR codes
 typesetting.py     templates -> PDF  sealing.py       seals; what a reader finds in a paper
+packages.py        submission information packages (E-ARK SIP): built, and read as from strangers
+acts.py            what stands where in a package of an act
+metadata.py        METS and PREMIS       statements.py    canonical JSON and its seal
 """
 
+from sild.documents.acts import ACT_FILE, DECISION_FILE, SEAL_FILE, act_package
 from sild.documents.codes import qr_svg
 from sild.documents.insurance_card import CARD_CLAIMS, CARD_KIND, CardFace, card_pdf, card_presentation
+from sild.documents.metadata import Described, Happened
+from sild.documents.packages import (
+    MAX_PACKAGE_BYTES,
+    BadPackage,
+    PackageDefect,
+    ReadPackage,
+    SubmittedFile,
+    package_of,
+    read_package,
+)
 from sild.documents.presentation import Presented, present, shown_claims, verify_presentation
 from sild.documents.sealing import PaperSeal, Sealer, credential_in, seal_pdf, verify_sealed_pdf
+from sild.documents.statements import (
+    SealedBy,
+    canonical_json,
+    parse_statement,
+    seal_statement,
+    verify_statement,
+)
 
 __all__ = [
+    "ACT_FILE",
     "CARD_CLAIMS",
     "CARD_KIND",
+    "DECISION_FILE",
+    "MAX_PACKAGE_BYTES",
+    "SEAL_FILE",
+    "BadPackage",
     "CardFace",
+    "Described",
+    "Happened",
+    "PackageDefect",
     "PaperSeal",
     "Presented",
+    "ReadPackage",
+    "SealedBy",
     "Sealer",
+    "SubmittedFile",
+    "act_package",
+    "canonical_json",
     "card_pdf",
     "card_presentation",
     "credential_in",
+    "package_of",
+    "parse_statement",
     "present",
     "qr_svg",
+    "read_package",
     "seal_pdf",
+    "seal_statement",
     "shown_claims",
     "verify_presentation",
     "verify_sealed_pdf",
+    "verify_statement",
 ]

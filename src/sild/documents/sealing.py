@@ -103,7 +103,9 @@ def verify_sealed_pdf(pdf: bytes, trusted: Sequence[Certificate], *, at: datetim
         status = validate_pdf_signature(found[0], signer_validation_context=context)
         certificate = found[0].signer_cert
         subject = certificate.subject.native
-        in_time = certificate.not_valid_before <= at <= certificate.not_valid_after  # of a root nobody else asks
+        in_time = (
+            certificate.not_valid_before <= at <= certificate.not_valid_after
+        )  # of a root nobody else asks
     whole = status.coverage == SignatureCoverageLevel.ENTIRE_FILE
     if not (status.intact and status.valid and whole and status.docmdp_ok):
         raise TrustError("the paper was changed after it was sealed", code="bad_seal")

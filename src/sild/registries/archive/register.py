@@ -1,0 +1,216 @@
+"""Taking a package: checked whole, written to the disk, then one row and a sealed receipt. Killed anywhere, it is sent again and is
+the same one package."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, insert, select
+
+from sild.clock import Clock, system_clock
+from sild.database import sqlite_url
+from sild.documents import BadPackage, Sealer, canonical_json, seal_statement
+from sild.errors import CallerError, Unavailable
+from sild.private_files import write_private
+from sild.registries.archive.judging import JudgedPackage, judge_package
+from sild.registries.archive.tables import packages
+from sild.registries.deciding.body import Certify, open_seal
+from sild.registries.identity_codes import Country
+from sild.registries.kernel import Defect, Kernel, Usage, Use, refuse_defects
+from sild.registries.profiles import profile
+
+__all__ = ["ArchiveRegister", "Kept"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A package as the archive has it. receipt: canonical JSON; seal: of it.  keep_until: the last day; None: for ever."""
+
+    id: str
+    sha256: str
+    size: int
+    kind: str
+    label: str
+    submitter: str
+    received_at: datetime
+    keep_until: date | None
+    receipt: str
+    seal: str
+
+
+class ArchiveRegister:
+    """Thread-safe. store: the directory of the packages."""
+
+    def __init__(self, kernel: Kernel, store: Path, seal: Sealer) -> None:
+        self.kernel = kernel
+        self._store = store
+        self._seal = seal
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        database_url: str | None = None,
+        *,
+        system: str,
+        zone: ZoneInfo | None = None,
+        clock: Clock = system_clock,
+        certify: Certify | None = None,
+    ) -> Self:
+        """Packages lie in `directory/packages`. Raises Unavailable (`database_error`, `key_not_found`)."""
+        store = directory / "packages"
+        store.mkdir(parents=True, exist_ok=True, mode=0o700)
+        url = database_url or sqlite_url(directory / "archive.db")
+        kernel = Kernel.open(url, system, MIGRATIONS, zone=zone, clock=clock)
+        body = "/".join(system.strip("/").split("/")[:3])
+        seal = open_seal(directory, "receipts", body, name=body, at=kernel.now, certify=certify)
+        return cls(kernel, store, seal)
+
+    def close(self) -> None:
+        self.kernel.close()
+
+    def submit(self, content: bytes, usage: Usage) -> tuple[Kept, bool]:
+        """Also: is it taken just now? The same package again, in whatever message, is the one that is here.
+
+        Raises Defects (`bad_package`), CallerError (`package_id_taken`), Unavailable (`store_full`).
+        """
+        refused: BadPackage | None = None
+        judged: JudgedPackage | None = None
+        try:
+            judged = judge_package(content, sender=usage.client, at=self.kernel.now)
+        except BadPackage as error:
+            refused = error
+        with self.kernel.used("submitPackage", usage) as use:
+            before = use.answered()
+            if before is not None:
+                use.concerns(*before["persons"])
+                return self._of(use.connection, before["package"]), False
+            if judged is None:
+                assert refused is not None
+                defects = [Defect(one.code, one.detail, one.path) for one in refused.defects]
+                refuse_defects(refused.message, code=refused.code, defects=defects)
+                raise AssertionError("a refusal has defects")
+            use.concerns(*judged.persons)
+            kept, is_new = self._take(use, judged, content)
+            use.answer({"package": kept.id, "persons": list(judged.persons)})
+            return kept, is_new
+
+    def package(self, package_id: str, usage: Usage) -> tuple[Kept, bytes]:
+        """For those who handed it in. Raises CallerError (`unknown_package`), Unavailable (`package_damaged`)."""
+        with self.kernel.used("getPackage", usage) as use:
+            row = self._row(use.connection, package_id)
+            if row is None or row.submitter != "/".join(usage.client.split("/")[:3]):
+                raise CallerError("no such package", code="unknown_package")
+            use.concerns(*row.persons)
+            return _kept(row), self.content(row.sha256)
+
+    def all(self) -> Iterator[Kept]:
+        """For the archivist at the machine, the oldest first; no use is recorded, for nothing of anybody is shown."""
+        with self.kernel.engine.connect() as connection:
+            rows = connection.execute(select(packages).order_by(packages.c.received_at, packages.c.id)).all()
+        return (_kept(row) for row in rows)
+
+    def content(self, sha256: str) -> bytes:
+        """Of a package, its hash computed again. Raises Unavailable (`package_damaged`): gone, or another."""
+        try:
+            content = self._file(sha256).read_bytes()
+        except OSError as error:
+            raise Unavailable("a package that was taken is not there", code="package_damaged") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise Unavailable("a package is not what was taken", code="package_damaged")
+        return content
+
+    def _take(self, use: Use, judged: JudgedPackage, content: bytes) -> tuple[Kept, bool]:
+        package = judged.package
+        use.alone(f"package/{package.about.id}")
+        known = self._row(use.connection, package.about.id)
+        if known is not None:
+            if known.sha256 != package.sha256:
+                raise CallerError("another package has this id", code="package_id_taken")
+            return _kept(known), False
+        self._write(package.sha256, content)  # before the row: a file without a row is no harm
+        keep_until, basis = _kept_until(judged, use.today)
+        receipt = {
+            "archive": self.kernel.system.strip("/"),
+            "package": package.about.id,
+            "kind": package.about.kind,
+            "submitter": package.about.submitter,
+            "sha256": package.sha256,
+            "size": package.size,
+            "files": len(package.files),
+            "message_id": use.usage.message_id,
+            "received_at": use.at.isoformat(),
+            "keep_until": keep_until.isoformat() if keep_until else None,
+            "keep_basis": basis,
+        }
+        statement = canonical_json(receipt)
+        use.connection.execute(
+            insert(packages).values(
+                id=package.about.id,
+                sha256=package.sha256,
+                size=package.size,
+                kind=package.about.kind,
+                label=package.about.label[:300],
+                submitter=package.about.submitter,
+                country=judged.country,
+                persons=list(judged.persons),
+                case=judged.case,
+                message_id=use.usage.message_id,
+                received_at=use.at,
+                keep_until=keep_until,
+                receipt=statement.decode(),
+                seal=seal_statement(statement, self._seal).decode(),
+            )
+        )
+        return self._of(use.connection, package.about.id), True
+
+    def _write(self, sha256: str, content: bytes) -> None:
+        file = self._file(sha256)
+        try:
+            file.parent.mkdir(exist_ok=True, mode=0o700)
+            write_private(file, content)
+        except OSError as error:
+            raise Unavailable("the package cannot be written", code="store_full") from error
+
+    def _file(self, sha256: str) -> Path:
+        return self._store / sha256[:2] / f"{sha256}.tar"
+
+    def _of(self, connection: Connection, package_id: str) -> Kept:
+        row = self._row(connection, package_id)
+        assert row is not None
+        return _kept(row)
+
+    def _row(self, connection: Connection, package_id: str) -> Row[Any] | None:
+        return connection.execute(select(packages).where(packages.c.id == package_id)).one_or_none()
+
+
+def _kept_until(judged: JudgedPackage, today: date) -> tuple[date | None, str]:
+    """The last day by the country's law, and where it says so; what it says nothing of is kept for ever."""
+    country: Country = "VN" if judged.country == "VN" else "EE"
+    rule = profile(country).kept.get(judged.package.about.kind)
+    if rule is None or rule.years is None:
+        return None, rule.basis if rule else ""
+    return date(today.year + rule.years, today.month, min(today.day, 28)), rule.basis
+
+
+def _kept(row: Row[Any]) -> Kept:
+    return Kept(
+        id=row.id,
+        sha256=row.sha256,
+        size=row.size,
+        kind=row.kind,
+        label=row.label,
+        submitter=row.submitter,
+        received_at=row.received_at,
+        keep_until=row.keep_until,
+        receipt=row.receipt,
+        seal=row.seal,
+    )
