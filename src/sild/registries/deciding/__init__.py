@@ -6,7 +6,7 @@ record = deciding.record(use, judged, Ruling(effect="offer", ...))  # in the tra
 
 body.py  the body's keys: seal, pseudonyms, sealed values       facts.py  what a decision rests on       deciding.py  from facts to record
 supervision.py  what auditors may look at, closed by default    supervision_http.py  their paths
-words.py  reasons that no rule gives       ripple.py  a corrected fact reaches what was decided from it
+words.py  reasons that no rule gives       looks.py   an official's step       ripple.py  a corrected fact reaches what was decided from it
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from sild.registries.deciding.body import Body, Certify, open_body, open_seal
 from sild.registries.deciding.deciding import Deciding, Judged, Ruling
 from sild.registries.deciding.facts import KnownFact, situation_of
+from sild.registries.deciding.looks import Look, human_step
 from sild.registries.deciding.ripple import (
     CORRECTED,
     DECIDED_AGAIN,
@@ -43,11 +44,13 @@ __all__ = [
     "Judged",
     "KnownFact",
     "LeftToPeople",
+    "Look",
     "MandatesOverExchange",
     "RestsOn",
     "Ripples",
     "Ruling",
     "Supervision",
+    "human_step",
     "open_body",
     "open_seal",
     "reason_of",

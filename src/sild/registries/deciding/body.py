@@ -14,15 +14,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sild.decisions import BodyKeys, KeySealer
-from sild.errors import Unavailable
+from sild.errors import PlatformError, Unavailable
 from sild.pki import Certificate, CertificateProfile, issue_certificate
 from sild.private_files import write_private
+from sild.telemetry import get_logger
 
 __all__ = ["Body", "Certify", "open_body", "open_seal"]
+
+log = get_logger("register")
 
 KEYS = "decisions.keys"
 SECRET_BYTES = 32
 SELF_ISSUED = timedelta(days=3650)
+RENEWED_BEFORE = timedelta(days=30)
 
 Certify = Callable[[bytes], Sequence[Certificate]]
 """A PKCS#10 request (DER) -> the certificate of a body's seal and those above it, from the state's certification authority."""
@@ -57,11 +61,30 @@ def open_body(
 def open_seal(
     directory: Path, of: str, authority: str, *, name: str, at: datetime, certify: Certify | None = None
 ) -> KeySealer:
-    """A body's seal for one kind of thing, in `directory/OF-seal.pem`; else as `open_body`. of: decisions, papers, receipts."""
+    """A body's seal for one kind of thing, in `directory/OF-seal.pem`; else as `open_body`. of: decisions, papers, receipts.
+
+    A key whose certificate ends within `RENEWED_BEFORE`, or that certified itself where an authority now can, is replaced by a new
+    one. What the old one sealed stays as it is: its certificate lies beside every record. Whoever wants a new key takes the file away.
+    """
     file = directory / f"{of}-seal.pem"
     directory.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         write_private(file, _new_seal(of, authority, name, at, certify), replace=False)
+    seal = _read_seal(file)
+    if not _is_due(seal.chain[0], at, certify):
+        return seal
+    try:
+        write_private(file, _new_seal(of, authority, name, at, certify))
+    except (PlatformError, OSError) as error:
+        if at >= seal.chain[0].not_valid_after_utc:
+            raise
+        log.warning("register.seal_not_renewed", file=str(file), reason=type(error).__name__)
+        return seal
+    log.info("register.seal_renewed", file=str(file))
+    return _read_seal(file)
+
+
+def _read_seal(file: Path) -> KeySealer:
     try:
         pem = file.read_bytes()
         key = serialization.load_pem_private_key(pem, password=None)
@@ -70,6 +93,11 @@ def open_seal(
         return KeySealer(key, x509.load_pem_x509_certificates(pem))
     except (OSError, ValueError) as error:
         raise Unavailable(f"{file} is not readable", code="key_not_found") from error
+
+
+def _is_due(certificate: Certificate, at: datetime, certify: Certify | None) -> bool:
+    certified_itself = certificate.issuer == certificate.subject
+    return at > certificate.not_valid_after_utc - RENEWED_BEFORE or (certified_itself and certify is not None)
 
 
 def _new_seal(of: str, authority: str, name: str, at: datetime, certify: Certify | None) -> bytes:

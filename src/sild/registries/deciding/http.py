@@ -23,6 +23,7 @@ from sild.decisions import (
 )
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
+from sild.registries.deciding.looks import Look
 from sild.registries.deciding.ripple_http import (
     RIPPLE_ACTIONS,
     RIPPLE_TITLES,
@@ -38,7 +39,7 @@ from sild.registries.deciding.supervision_http import (
 from sild.registries.kernel import Use
 from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
 
-__all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "add_decision_paths"]
+__all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "OfficialLook", "add_decision_paths"]
 
 DECISION_TITLES: dict[str, tuple[int, str]] = {
     **SUPERVISION_TITLES,
@@ -66,6 +67,18 @@ DECISION_ACTIONS = {
 
 Code = Annotated[str, Path(max_length=20, description="Identity code")]
 DecisionId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
+
+
+class OfficialLook(Model):
+    """What the official who acts had before them. Without it: what this register tells of the birth."""
+
+    view_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    posture: Annotated[str, Field(max_length=50)] | None = Field(default=None, description="Of the device")
+    seconds: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    words: Annotated[str, Field(max_length=2_000)] = ""
+
+    def look(self) -> Look:
+        return Look(**self.model_dump())
 
 
 class DecisionLine(Model):

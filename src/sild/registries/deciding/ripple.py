@@ -52,14 +52,14 @@ class LeftToPeople(CallerError):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """cause: what told it, once.  subject: whose fact it is, a code.  fact: its origin in `source`.  names: of inputs; None: all of the concept."""
+    """cause: what told it, once.  subject: whose fact it is, a code.  fact: its origin in `source`.  names: the inputs it is about, of those of the concept; None: all."""
 
     cause: str
     source: str
     subject: str
     concept: str
     fact: str | None = None
-    names: Sequence[str] | None = None
+    names: frozenset[str] | None = None
 
     @classmethod
     def told(cls, event: Event) -> Correction:
@@ -101,11 +101,12 @@ class Ripples:
         subject = self._store.pseudonym(correction.subject)
         seen = set()
         for role, patterns in self._rests_on.get(correction.concept, {}).items():
-            for name in correction.names if correction.names is not None else patterns:
+            for name in patterns:
                 for stored in self._store.built_on(use.connection, name=name, subject=subject):
                     record = stored.record
                     is_theirs = any((one.ref, one.role) == (subject, role) for one in record.subjects)
-                    if is_theirs and record.id not in seen:
+                    rests = correction.names is None or any(i.name in correction.names for i in record.inputs)
+                    if is_theirs and rests and record.id not in seen:
                         seen.add(record.id)
                         yield record
 

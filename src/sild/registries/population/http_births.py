@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from sild.errors import CallerError
 from sild.registries.deciding import Deciding
+from sild.registries.deciding.http import OfficialLook
 from sild.registries.identity_codes import Sex
 from sild.registries.kernel import Kernel, Usage, Use
 from sild.registries.kernel.http import Model, PersonalUsage
@@ -23,7 +24,7 @@ from sild.registries.population.birth_notice import (
     read_notice,
 )
 from sild.registries.population.births import record_child, take_notice
-from sild.registries.population.judging import Look, NewName
+from sild.registries.population.judging import NewName
 from sild.registries.population.persons import require_person
 from sild.registries.population.records import Birth, Paternity
 from sild.registries.population.registration import (
@@ -116,18 +117,6 @@ class PaternityAnswer(Model):
     answer: Literal["ACKNOWLEDGED", "DENIED"]
     custody: Literal["joint", "mother"] = "joint"
     mandate: str | None = Field(default=None, max_length=100, description="By which somebody else says it")
-
-
-class OfficialLook(Model):
-    """What the official who acts had before them. Without it: what this register tells of the birth."""
-
-    view_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    posture: Annotated[str, Field(max_length=50)] | None = Field(default=None, description="Of the device")
-    seconds: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    words: Annotated[str, Field(max_length=2_000)] = ""
-
-    def look(self) -> Look:
-        return Look(**self.model_dump())
 
 
 class Registration(Model):

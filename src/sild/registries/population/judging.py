@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sild.decisions import HumanStep, OutcomeItem, Reason, Secret, sha256_of
+from sild.decisions import HumanStep, OutcomeItem, Reason, Secret
 from sild.errors import CallerError, Unavailable
-from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling, reason_of
+from sild.registries.deciding import Deciding, Judged, KnownFact, Look, Ruling, human_step, reason_of
 from sild.registries.folding import folded
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Defect, Use
@@ -25,7 +25,6 @@ from sild.registries.profiles import profile
 __all__ = [
     "ALGORITHM",
     "PACKAGES",
-    "Look",
     "NewName",
     "defects_of",
     "facts_of",
@@ -76,19 +75,6 @@ class NewName:
     family_name: str
     without_father: bool = False
     signed_by: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What the official had before them. view_sha256: of what was on the screen; None: what this register tells of the birth.
-
-    seconds: from taking the case to deciding.  words: of their own.
-    """
-
-    view_sha256: str | None = None
-    posture: str | None = None
-    seconds: int = 0
-    words: str = ""
 
 
 def judge(deciding: Deciding, use: Use, birth: Birth, name: NewName) -> Judged:
@@ -209,7 +195,9 @@ def registered(deciding: Deciding, use: Use, birth: Birth, name: NewName, look: 
     )
     article = deciding.package(PACKAGES[birth.child.country]).legal_basis[0].article
     why = reason_of(PACK, "by_official", article, origin="official", said=look.words)
-    human = () if official is None else (_step(deciding, official, birth, look, "confirm", None),)
+    human = (
+        () if official is None else (human_step(deciding, official, look, "confirm", shown=_shown(birth)),)
+    )
     return _ruling(use, birth, "grant", "registration", items, human, (why,) if official else ())
 
 
@@ -220,7 +208,7 @@ def returned(
     article = deciding.package(PACKAGES[birth.child.country]).legal_basis[0].article
     first = reason_of(PACK, "returned", article, origin="official", said=look.words)
     why = (first, *(reason_of(PACK, code, article, origin="official") for code in reasons))
-    human = (_step(deciding, official, birth, look, "return", reasons[0]),)
+    human = (human_step(deciding, official, look, "return", shown=_shown(birth), reason_code=reasons[0]),)
     return _ruling(use, birth, "demand", "return", (), human, why)
 
 
@@ -229,21 +217,6 @@ def returned_by(use: Use) -> str:
     if use.usage.actor is None:
         raise CallerError("an official decides this", code="needs_a_person")
     return use.usage.actor
-
-
-def _step(
-    deciding: Deciding, official: str, birth: Birth, look: Look, action: Json, reason: str | None
-) -> HumanStep:
-    return HumanStep(
-        official=deciding.store.pseudonym(official),
-        role="official",
-        device_posture=look.posture,
-        view_sha256=look.view_sha256 or sha256_of(_shown(birth)),
-        action=action,
-        reason_code=reason,
-        reason_text=Secret(secret=look.words) if look.words else None,
-        seconds=look.seconds,
-    )
 
 
 def _shown(birth: Birth) -> dict[str, Json]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sild.errors import CallerError
-from sild.registries.deciding import Deciding
+from sild.registries.deciding import Deciding, Look
 from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
 from sild.registries.kernel.facts import Json
 from sild.registries.population.births import BIRTH_NOTICE, REGISTRATION, grown_up
 from sild.registries.population.judging import (
-    Look,
     NewName,
     defects_of,
     judge,

@@ -9,10 +9,11 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.errors import CallerError
-from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
+from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, OfficialLook, add_decision_paths
 from sild.registries.kernel import FactKind
 from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
+from sild.registries.moving import HOME_CHANGE_KIND
 from sild.registries.social import offers as held
 from sild.registries.social.ledger import CONTRIBUTION, Declared, parse_amount
 from sild.registries.social.register import BENEFIT, SocialRegister
@@ -33,11 +34,13 @@ DESCRIPTION = SelfDescription(
         Concept("person.benefits", "Benefits granted to a person, with their days"),
         Concept("child.benefit_offer", "The benefits offered for a child, and what was chosen"),
         Concept("person.payment_orders", "Payments of benefits, ordered"),
+        Concept(HOME_CHANGE_KIND.concept, HOME_CHANGE_KIND.description),
     ),
 )
 KINDS = (
     FactKind(CONTRIBUTION, "person.contributions", "Pay on which contributions were declared, by month"),
     FactKind(BENEFIT, "person.benefits", "Benefits granted to a person, with their days"),
+    HOME_CHANGE_KIND,
 )
 TITLES = {
     **FACT_TITLES,
@@ -309,9 +312,9 @@ def _add_offers(app: FastAPI, register: SocialRegister) -> None:
         return _offer(register.change_account(offer_id, new.account, usage))
 
     @app.post("/offers/{offer_id}/release", operation_id="releaseOffer")
-    def release_offer(offer_id: OfferId, usage: PersonalUsage) -> Offer:
-        """The person acting, an official, lets an offer go on that was held."""
-        return _offer(register.release(offer_id, usage))
+    def release_offer(offer_id: OfferId, usage: PersonalUsage, official: OfficialLook | None = None) -> Offer:
+        """The person acting, an official, lets an offer go on that was held; what they saw and say is in the record."""
+        return _offer(register.release(offer_id, usage, None if official is None else official.look()))
 
     @app.get("/offers/{offer_id}/payment-orders", operation_id="getPaymentOrdersOfOffer")
     def get_orders(offer_id: OfferId, usage: PersonalUsage) -> PaymentOrders:

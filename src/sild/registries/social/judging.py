@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sild.decisions import OutcomeItem, Secret
-from sild.registries.deciding import Judged, KnownFact, Ruling, reason_of, situation_of
+from sild.registries.deciding import (
+    Deciding,
+    Judged,
+    KnownFact,
+    Look,
+    Ruling,
+    human_step,
+    reason_of,
+    situation_of,
+    why_corrected,
+)
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.social import ledger
@@ -15,7 +26,16 @@ from sild.registries.social.offers import Offer
 from sild.registries.social.rules import ground, window
 from sild.rules import Asked, Item, choices
 
-__all__ = ["PACKAGES", "facts_of", "grant_ruling", "offer_ruling", "outputs_of", "render_choices"]
+__all__ = [
+    "ALGORITHM",
+    "PACKAGES",
+    "facts_of",
+    "grant_ruling",
+    "offer_ruling",
+    "outputs_of",
+    "released_ruling",
+    "render_choices",
+]
 
 PACKAGES: dict[Country, str] = {"EE": "ee-family-benefits", "VN": "vn-birth-benefits"}
 FAMILY = "families/family"
@@ -101,14 +121,16 @@ def _rendered(item: Item, roles: Mapping[str, str | None]) -> dict[str, Any]:
     }
 
 
-def offer_ruling(offer: Offer, held: str | None) -> Ruling:
-    """held: why people look at it first."""
+def offer_ruling(offer: Offer, held: str | None, *, is_corrected: bool = False) -> Ruling:
+    """held: why people look at it first.  is_corrected: a fact under it was."""
     country: Country = "VN" if offer.country == "VN" else "EE"
     words = HELD_BY.get(held or "", "protection_order")
     why = (reason_of(PACK, held, ground(country), words=words),) if held else ()
+    if is_corrected:
+        why = (why_corrected(ground(country)), *why)
     return Ruling(
         country=country,
-        effect="hold" if held else "offer",
+        effect="hold" if held else "correct" if is_corrected else "offer",
         step="offer",
         service="birth",
         algorithm=ALGORITHM,
@@ -118,6 +140,20 @@ def offer_ruling(offer: Offer, held: str | None) -> Ruling:
         reasons=why,
         supersedes=offer.decision,
     )
+
+
+def released_ruling(deciding: Deciding, offer: Offer, official: str, look: Look) -> Ruling:
+    """An official lets it go on."""
+    ruling = offer_ruling(offer, None)
+    told = {
+        "offer": offer.id,
+        "version": offer.version,
+        "reason": offer.reason,
+        "choices": [dict(choice) for choice in offer.choices],
+    }
+    step = human_step(deciding, official, look, "confirm", shown=told, reason_code=offer.reason)
+    why = reason_of(PACK, "released", ground(ruling.country), origin="official", said=look.words)
+    return replace(ruling, human=(step,), reasons=(why,))
 
 
 def grant_ruling(offer: Offer, choice: str, judged: Judged) -> Ruling:

@@ -7,6 +7,7 @@ have to do with it, or a parent is protected from another, the offer is held for
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -34,6 +35,7 @@ from sild.registries.deciding import (
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
 from sild.registries.social import ledger
 from sild.registries.social.again import (
     RESTS_ON,
@@ -62,7 +64,7 @@ from sild.registries.social.offers import (
     read_items,
 )
 from sild.registries.social.payments import BENEFIT, Payments
-from sild.registries.social.rules import Unknown, window
+from sild.registries.social.rules import Unknown, ground, window
 from sild.registries.social.synthetic import contributions
 from sild.registries.social.tables import acceptances, offer_parties, offers, payment_orders
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Held, Task
@@ -73,6 +75,8 @@ __all__ = ["BENEFIT", "SocialRegister"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SYSTEM = "/SILD/GOV/70000004/social"
+OUTCOMES = ("no_change", "recomputed", "held", "review")
+"""Of a household that has changed, the gravest last."""
 ASK_AGAIN = timedelta(minutes=15)
 
 
@@ -121,20 +125,42 @@ class SocialRegister(ActingRegister):
     def effects(self) -> Mapping[str, Effect]:
         return {
             "civil.birth.registered": self._born,
-            CORRECTED: lambda use, event: self._corrected(use, Correction.told(event)),
+            HOME_CHANGED: self._home_changed,
+            CORRECTED: self._told_of_correction,
             **self.payments.effects(),
         }
+
+    def _told_of_correction(self, use: Use, event: Event) -> None:
+        self._corrected(use, Correction.told(event))
 
     def _born(self, use: Use, event: Event) -> None:
         if self.silence.reason(use, event.subject) in (None, "protection_order"):
             self.tasks.add(use, "offer", event.subject, cause=event.id)
 
-    def _corrected(self, use: Use, correction: Correction) -> None:
+    def _corrected(self, use: Use, correction: Correction) -> set[str]:
+        """Offers that are brought up to date by it."""
+        renewed = set()
         for ripple, record in self.ripples.open(use, correction):
             offer = offer_of(use, record, correction.subject)
             child = correction.subject if offer is None else offer.child
             cause = f"{correction.cause.rpartition('#')[2]}/{record.id}"
             self.tasks.add(use, "ripple", child, cause=cause, about={"ripple": ripple})
+            if offer is not None and offer.decision == str(record.id):
+                renewed.add(offer.id)
+        return renewed
+
+    def _home_changed(self, use: Use, event: Event) -> None:
+        """Of somebody with an offer, or for whom one was made: who lives together is asked anew. Others' moves are nothing to us."""
+        about: dict[str, Any] = {"source": event.source, "children": self._children_of(use, event.subject)}
+        if about["children"]:
+            self.tasks.add(use, "home", event.subject, cause=event.id, about=about)
+        else:
+            self._followed(use, event.subject, NOTHING_HERE, event.id, event.source, None)
+
+    def _children_of(self, use: Use, person: str) -> list[str]:
+        """For whom offers were made that concern the person."""
+        mine = of_party(person) | (offers.c.child == person)
+        return [offer.child for offer in find_offers(use, mine) if offer.state != "withdrawn"]
 
     def silenced(self, use: Use, event: Event, reason: str) -> None:
         person = event.subject
@@ -188,7 +214,16 @@ class SocialRegister(ActingRegister):
                 raise Unavailable("a register does not answer", code="register_down")
             return lambda use: self._decide_again(use, task.about["ripple"], household)
 
-        return {"offer": offer, "ripple": ripple, **self.payments.handlers(ask)}
+        async def home(task: Task) -> Callable[[Use], None]:
+            found = [await gather(ask, replace(task, subject=child)) for child in task.about["children"]]
+            if not all(household.complete for household in found):
+                raise Unavailable("who lives together is not known now", code="household_unknown")
+            return lambda use: self._new_home(use, task, found)
+
+        async def look(task: Task) -> Callable[[Use], None]:
+            raise Held("what was granted no longer fits the household", code="household_changed")
+
+        return {"offer": offer, "ripple": ripple, "home": home, "look": look, **self.payments.handlers(ask)}
 
     def _decide_again(self, use: Use, ripple: str, household: Household) -> None:
         """What is offered is brought up to date; of what was granted people decide, when money stands between."""
@@ -238,6 +273,49 @@ class SocialRegister(ActingRegister):
             self._make(use, household, judged, found, reason)
         elif existing[0].choices != found:
             self._renew(use, existing[0], judged, found)
+
+    def _new_home(self, use: Use, task: Task, households: Sequence[Household]) -> None:
+        """Every offer that concerns the person, looked at anew; the gravest outcome is told."""
+        found = [self._recomputed(use, household, task) for household in households]
+        outcome, decision = max(found, key=lambda one: OUTCOMES.index(one[0]))
+        self._followed(use, task.subject, outcome, task.cause, str(task.about["source"]), decision)
+
+    def _recomputed(self, use: Use, household: Household, task: Task) -> tuple[str, str | None]:
+        """Outcome, and the record it left. What has been granted stands until people have looked at it."""
+        use.alone(f"offer/{household.child}")
+        (offer,) = find_offers(use, offers.c.child == household.child)
+        if self.silence.reason(use, household.child, *household.parents) is not None:
+            return "no_change", None
+        judged = self._judge(use, household)
+        found = render_choices(judged, household)
+        if offer.state == "open" and household.foreign is not None:
+            self._hold(use, offer, household.foreign)
+            return "held", _require(use, offer.id).decision
+        if offer.acceptance is not None:
+            chosen = offer.acceptance.choice
+            if household.foreign is None and _choice(offer.choices, chosen) == _choice(found, chosen):
+                return "no_change", None
+            self.tasks.add(use, "look", household.child, cause=task.cause)
+            return "review", None
+        if offer.choices == found:
+            return "no_change", None
+        self._renew(use, offer, judged, found)
+        return "recomputed", _require(use, offer.id).decision
+
+    def _followed(
+        self, use: Use, person: str, outcome: str, cause: str, source: str, decision: str | None
+    ) -> None:
+        followed(
+            use,
+            "social",
+            person,
+            outcome,
+            cause=cause,
+            source=source,
+            basis=ground(parse_identity_code(person).country),
+            decision=decision,
+            silent=self.silence.reason(use, person) is not None,
+        )
 
     def _judge(self, use: Use, household: Household) -> Judged:
         """Raises Held when the rules give no answer."""
@@ -385,10 +463,9 @@ class SocialRegister(ActingRegister):
             ledger.declare(use, person, declared, said)
             after = known_months(use, person, declared)
             correction = income_correction(use, self.kernel.system, person, before, after)
-            if correction is not None:
-                self._corrected(use, correction)
+            renewed = set() if correction is None else self._corrected(use, correction)
             for offer in find_offers(use, of_party(person)):
-                if offer.state in ("open", "accepted"):
+                if offer.state in ("open", "accepted") and offer.id not in renewed:
                     self.tasks.add(use, "offer", offer.child, cause=f"declared/{usage.message_id}")
             use.answer({})
 
@@ -517,6 +594,10 @@ class SocialRegister(ActingRegister):
             use.publish("social.offer.made", offer.child, {"offer": offer.id})
             use.answer({"offer": offer.id})
             return _require(use, offer_id)
+
+
+def _choice(choices: Sequence[Mapping[str, Any]], wanted: str) -> Mapping[str, Any] | None:
+    return next((choice for choice in choices if choice["id"] == wanted), None)
 
 
 def _require(use: Use, offer_id: str) -> Offer:
