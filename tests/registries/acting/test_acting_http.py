@@ -273,7 +273,7 @@ def test_decisions_are_read_replayed_and_contested(asking: Asking) -> None:
     strange = asking.site.request("GET", path, headers=asking.headers(SISTER)).json()
     assert strange["values"] == {} and strange["record"] == own["record"], "sealed for everybody else"
     bundle = asking.get(f"{path}/bundle").json()
-    assert bundle["schema"] == "sild.bundle/1" and bundle["package"]
+    assert bundle["schema"] == "sild.bundle/2" and bundle["package"]
     replayed = asking.get(f"{path}/replay").json()
     assert replayed["result"] == "match", replayed
     refused(asking.get("/decisions/019c0000-0000-7000-8000-000000000000"), 404, "unknown_decision")
