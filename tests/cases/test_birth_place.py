@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from sild.cases import Refused
+from registries.families import single
+from sild.cases import Actor, Refused
 
 from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, citizen, couples
+from .world import SHOWN
 
 
 async def offered(village) -> str:
@@ -106,3 +109,69 @@ async def test_offered_when_all_else_was_done_the_case_goes_on(village):
     await village.act(case, "TAKE_PLACE", MARI)
     view = await village.cases.view(case, MARI)
     assert (view.status, view.results["kindergarten_state"]) == ("CLOSED", "attending")
+
+
+async def test_a_wish_for_any_kindergarten_is_sent_and_one_with_a_place_is_offered(village):
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["any"]})
+    await village.act(case, "COSIGN", JAAN)
+    (wish,) = [
+        headers
+        for name, _method, path, headers in village.wire.heard
+        if name == "education" and path.endswith("/wish")
+    ]
+    assert wish["X-Road-UserId"] == MARI.person and "X-Road-Represented-Party" not in wish
+    results = (await village.cases.view(case, MARI)).results
+    assert results["kindergarten_state"] == "offered" and results["kindergarten"]
+    assert "place_offered" in await village.notices(MARI)
+
+
+async def test_a_clerk_declares_the_birth_and_the_mothers_word_reaches_every_register(village):
+    """J1 at a counter: the name, the wish, the offer, each on a mandate of its own; paternity nobody says for another."""
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    clerk = Actor(person="EE48806260018", acr="high", posture="managed", roles=frozenset({"clerk"}))
+
+    async def helped(whom, action, given=None):
+        mandate = await village.cases.record_mandate(clerk, whom.person, "birth", "said so", identified=SHOWN)
+        (line,) = (await village.cases.assisted(mandate, clerk)).cases
+        assert await village.cases.begin_assisted(mandate, clerk, line.id, key=village.key()) == case
+        helping = replace(clerk, representee=whom.person, mandate_id=mandate)
+        await village.act(case, action, helping, given)
+        more_waits = action == "TAKE_PLACE"  # the offer of benefits
+        assert (await village.cases.assisted(mandate, clerk)).is_standing == more_waits
+
+    place = (await village.cases.fill(case, "birth.check_and_name", MARI)).options["kindergartens"][1][0]
+    await helped(MARI, "DECLARE", {**FORM, "wants_place": ["yes"], "kindergarten": [place]})
+    await helped(JAAN, "COSIGN")
+    await helped(MARI, "TAKE_PLACE")
+    await helped(JAAN, "ACCEPT", {"choice": ["mother"], "account": [ACCOUNT]})
+    view = await village.cases.view(case, MARI)
+    assert (view.status, view.results["kindergarten_state"]) == ("CLOSED", "attending")
+    said = {
+        (path.rpartition("/")[2], headers["X-Road-UserId"], headers["X-Road-Represented-Party"])
+        for _name, method, path, headers in village.wire.heard
+        if method == "POST" and headers.get("X-Road-Represented-Party")
+    }
+    assert said == {
+        (what, clerk.person, whom.person)
+        for what, whom in (("wish", MARI), ("place", MARI), ("acceptance", JAAN))
+    }
+    helped_lines = [entry for entry in view.timeline if entry.helped]
+    assert [entry.name for entry in helped_lines] == ["DECLARE", "COSIGN", "TAKE_PLACE", "ACCEPT"]
+    assert "assisted.notice.given" in await village.notices(JAAN)
+
+
+async def test_paternity_is_said_by_nobody_for_another(village):
+    mother, father = single(), single(sex="M")
+    await village.born(mother.code, father.code)
+    her = citizen(mother)
+    case = await village.case_of(her)
+    clerk = Actor(person="EE48806260018", acr="high", posture="managed", roles=frozenset({"clerk"}))
+    mandate = await village.cases.record_mandate(clerk, her.person, "birth", "said so", identified=SHOWN)
+    await village.cases.begin_assisted(mandate, clerk, case, key=village.key())
+    helping = replace(clerk, representee=her.person, mandate_id=mandate)
+    with pytest.raises(Refused) as refused:
+        await village.act(case, "ACKNOWLEDGE", helping, {"custody": ["joint"]})
+    assert refused.value.code == "only_in_person"

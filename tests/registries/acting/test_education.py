@@ -14,7 +14,7 @@ from time import perf_counter
 import pytest
 from sqlalchemy import insert
 
-from sild.decisions import Sealed, Stored, open_values
+from sild.decisions import Sealed, Stored, list_ripples, open_values
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import shipped_packages
 from sild.registries.education.judging import turns
@@ -463,3 +463,91 @@ async def test_a_long_queue_costs_one_evaluation_of_it(
     begun = perf_counter()
     assert register.standing(codes[-1], USAGE).place == 299
     assert offering < 3.0 and perf_counter() - begun < 3.0, "0.2 s each on two cores"
+
+
+async def test_a_corrected_birth_date_decides_a_wait_again(
+    register: EducationRegister, others: Others
+) -> None:
+    first, second = another(others, 1), another(others, 2)
+    await joined(register, others, first, second)
+    wish(register, others, first, 1)
+    wish(register, others, second, 1)
+    others.people[second]["born"] = "2026-01-10"
+    born = {"fact": 3, "name": "born", "concept": "person.date_of_birth"}
+    register.apply_event(event("fact.corrected", second, **born), "m-corrected")
+    worker = register.worker(others)
+    while await worker.work():
+        pass
+    held, again = (one.record for one in recorded(register, second))
+    assert (again.effect, again.supersedes) == ("correct", held.id)
+    assert [one.code for one in again.reasons][-2:] == ["fact_corrected", "no_free_place"]
+    child = register.standing(second, USAGE).child
+    assert (child.decision, child.born, child.review_on) == (
+        str(again.id),
+        date(2026, 1, 10),
+        date(2026, 6, 1),
+    )
+    with register.kernel.engine.connect() as connection:
+        (ripple,) = list_ripples(connection)
+    assert (ripple.state, ripple.newer) == ("redecided", str(again.id))
+
+
+def anywhere(register: EducationRegister, others: Others, child: str) -> Standing:
+    return register.wish(child, None, None, by(mother_of(others, child)))
+
+
+async def test_any_kindergarten_of_the_commune_is_the_one_with_most_places(
+    register: EducationRegister, others: Others
+) -> None:
+    child = another(others, 1)
+    await joined(register, others, child)
+    standing = anywhere(register, others, child)
+    assert standing.child.state == "offered"
+    assert standing.group is not None and standing.group.kindergarten == 2, "two places free there, one in 1"
+
+
+async def test_any_kindergarten_when_none_is_free_is_where_fewest_wait_and_then_whichever_comes_first(
+    register: EducationRegister, others: Others
+) -> None:
+    there, waits, any_child = (
+        [another(others, number) for number in range(1, 4)],
+        another(others, 4),
+        another(others, 5),
+    )
+    await joined(register, others, *there, waits, any_child)
+    for child, kindergarten in zip(there, (1, 2, 2), strict=True):
+        assert wish(register, others, child, kindergarten).child.state == "offered"
+    assert wish(register, others, waits, 2).child.reason == "no_free_place"
+    standing = anywhere(register, others, any_child)
+    assert (standing.child.state, standing.child.reason) == ("waiting", "no_free_place")
+    assert standing.group is not None and standing.group.kindergarten == 1, "nobody waits there"
+    register.answer_offer(there[1], False, by(mother_of(others, there[1])))
+    await settle(register, others)
+    assert register.standing(waits, USAGE).child.state == "offered", "who waits for 2 itself comes first"
+    assert register.standing(any_child, USAGE).child.state == "waiting"
+    register.answer_offer(there[2], False, by(mother_of(others, there[2])))
+    await settle(register, others)
+    standing = register.standing(any_child, USAGE)
+    assert standing.child.state == "offered" and standing.group is not None
+    assert standing.group.kindergarten == 2, "a place that nobody else wanted, elsewhere than where it waited"
+
+
+async def test_any_kindergarten_where_there_is_none_for_the_age(
+    register: EducationRegister, others: Others
+) -> None:
+    child = another(others, 1, division="0296")
+    await joined(register, others, child)
+    with pytest.raises(CallerError) as refused:
+        anywhere(register, others, child)
+    assert refused.value.code == "no_group"
+
+
+async def test_a_parents_word_said_by_a_clerk(register: EducationRegister, others: Others) -> None:
+    child = another(others, 1)
+    await joined(register, others, child)
+    clerk = by("48806260018")
+    with pytest.raises(CallerError) as refused:
+        register.wish(child, 1, None, clerk)
+    assert refused.value.code == "not_a_parent"
+    said = replace(clerk, message_id=f"m-{next(MESSAGES)}", represented_party=f"EE{mother_of(others, child)}")
+    assert register.wish(child, 1, None, said).child.state == "offered"
