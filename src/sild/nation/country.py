@@ -20,7 +20,22 @@ DECISIONS = (
     "POST /decisions/*/contests",
     "POST /decisions/*/contests/*/end",
     "GET /algorithms/*/figures",
+    "GET /samples",
+    "GET /supervision/decisions",
+    "GET /supervision/decisions/*",
+    "GET /supervision/decisions/*/*",
+    "POST /supervision/decisions/*/releases",
+    "POST /supervision/decisions/*/findings",
+    "POST /supervision/decisions/*/findings/*/end",
+    "POST /supervision/samples",
+    "GET /supervision/samples/*",
+    "GET /supervision/releases",
+    "POST /supervision/releases/*/answer",
+    "GET /supervision/algorithms/*/*",
 )
+"""Of people about themselves, of contests, and of auditors by their mandate."""
+MANDATES = ("GET /auditors/*",)
+"""A register that is about to show a decision asks what the auditor may look at."""
 COMMON = ("GET /findUsage", "GET /description")
 """For the tracker, and for once-only: what a register holds, no screen may ask."""
 OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute", "GET /disputes/*")
@@ -29,6 +44,11 @@ OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute", "GET /disputes/*")
 NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("hospital", "population"): ("POST /birth-notices", "POST /deaths"),
     ("identity", "population"): ("GET /persons/*/relations",),
+    ("population", "identity"): MANDATES,
+    ("insurance", "identity"): MANDATES,
+    ("social", "identity"): MANDATES,
+    ("education", "identity"): MANDATES,
+    ("cases", "identity"): MANDATES,
     ("insurance", "population"): ("GET /persons/*",),
     ("insurance", "residence"): ("GET /persons/*/residence",),
     ("social", "population"): ("GET /persons/*", "GET /persons/*/children"),
@@ -128,8 +148,13 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING)),
     SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING)),
     SubscriptionPlan("population", "portal", ("civil.child.recorded", "person.known", *BIRTHS, *SILENCING)),
+    SubscriptionPlan("residence", "insurance", ("residence.changed",)),
+    SubscriptionPlan("residence", "social", ("residence.changed",)),
+    SubscriptionPlan("residence", "education", ("residence.changed",)),
     SubscriptionPlan("residence", "portal", ("residence.changed", "person.known")),
-    SubscriptionPlan("insurance", "portal", ("insurance.cover.began", "insurance.card.issued")),
+    SubscriptionPlan(
+        "insurance", "portal", ("insurance.cover.began", "insurance.card.issued", "insurance.home.followed")
+    ),
     SubscriptionPlan("treasury", "social", ("treasury.payment.executed", "treasury.payment.returned")),
     SubscriptionPlan(
         "social",
@@ -140,12 +165,18 @@ SUBSCRIPTIONS = (
             "social.benefit.granted",
             "social.payment.executed",
             "social.payment.returned",
+            "social.home.followed",
         ),
     ),
     SubscriptionPlan(
         "education",
         "portal",
-        ("education.queue.joined", "education.wait.reviewed", "education.place.offered"),
+        (
+            "education.queue.joined",
+            "education.wait.reviewed",
+            "education.place.offered",
+            "education.home.followed",
+        ),
     ),
 )
 
@@ -184,7 +215,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
             SystemPlan("cases", municipality, "cases", population, ("cases",)),
             SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),
             SystemPlan("hospital", hospital, "hospital", insurance),
-            SystemPlan("identity", authority, "identity", insurance),
+            SystemPlan("identity", authority, "identity", insurance, ("mandates",)),
             SystemPlan("portal", authority, "portal", insurance, ("events",)),
         ),
         system_rights=tuple(

@@ -39,6 +39,7 @@ __all__ = [
 
 SERVICE_CODE = "persons"
 EVENTS = "events"
+MANDATES = "mandates"
 EVIDENCE_SERVICE = "getEvidence"
 OWNERS_GROUP = "security-server-owners"
 PROFILE = "ee.ria.xroad.common.certificateprofile.impl.BasicCertificateProfileInfoProvider"
@@ -147,7 +148,7 @@ async def host_systems(
 def offer_system(
     server: SecurityServer, plan: NationPlan, system: SystemPlan, url: str, description: bytes
 ) -> None:
-    """A system's services with the rights of those that need them. description: its OpenAPI document."""
+    """A system's services with the rights of those that need them. description: its OpenAPI document, if it has one."""
     conf, owner = server.serverconf, plan.system_id(system.kind)
     for code in system.services:
         if code == EVENTS:  # one address, and nothing behind it
@@ -155,7 +156,10 @@ def offer_system(
             for source in (each.source for each in plan.subscriptions if each.subscriber == system.kind):
                 conf.grant(service, plan.system_id(source), method="POST")
             continue
-        service = conf.add_openapi_service(owner, code, f"{url}/openapi.json", description, url=url)
+        if description:
+            service = conf.add_openapi_service(owner, code, f"{url}/openapi.json", description, url=url)
+        else:
+            service = conf.add_rest_service(owner, code, url)
         for right in plan.system_rights:
             if right.provider == system.kind:
                 conf.grant(service, plan.system_id(right.client), method=right.method, path=right.path)

@@ -24,9 +24,9 @@ from sild.identity_provider import (
     MandateRole,
     TestPerson,
 )
-from sild.nation.countries import languages_of
+from sild.nation.countries import Oversight, languages_of
 from sild.nation.people import TestPerson as Someone
-from sild.openid import Mandate, Party
+from sild.openid import AuditScope, Mandate, Party
 from sild.xroad import ServiceId
 
 __all__ = ["IdentityAddresses", "open_identity_provider"]
@@ -37,6 +37,9 @@ ROLES: Mapping[str, tuple[Literal["PARENT", "GUARDIAN"], str]] = {
     "ward": ("GUARDIAN", "WARD:GUARDIAN"),
 }
 MANDATES = "SILD"
+AUDITORS = ("auditor", "second_auditor")
+MATTER = "AUDIT-1"
+"""The file of the demonstration's supervision."""
 ROLES_GIVEN = (
     MandateRole(
         code=f"{MANDATES}:REPRESENTATIVE",
@@ -131,6 +134,7 @@ def open_identity_provider(
     client_secret: str,
     is_new: bool,
     profile: Profile,
+    oversight: Oversight,
     clock: Clock,
 ) -> IdentityProvider:
     """Blocks. profile: of the country.  is_new: officials get their roles now. Raises CallerError, Unavailable."""
@@ -161,7 +165,24 @@ def open_identity_provider(
     for one in people if is_new else ():
         if one.official is not None:
             provider.add_official_role(one.subject, one.official.role, one.official.organisation)
+        if one.id in AUDITORS:
+            _appoint(provider, one, oversight)
     return provider
+
+
+def _appoint(provider: IdentityProvider, one: Someone, oversight: Oversight) -> None:
+    """An auditor of everything, whose mandate lasts until it is withdrawn: of a demonstration."""
+    scope = AuditScope(
+        bodies=("*",),
+        algorithms=("*",),
+        services=("*",),
+        classes=("personal", "income", "identifier", "health"),
+        basis=oversight.basis,
+        matter=MATTER,
+    )
+    body = Party("LEGAL_PERSON", oversight.identifier, legal_name=oversight.name)
+    who = Party("NATURAL_PERSON", one.subject, first_name=one.given_names, surname=one.family_name)
+    provider.mandates.appoint(body, who, scope, actor="founding")
 
 
 def _test_person(one: Someone) -> TestPerson:

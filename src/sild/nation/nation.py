@@ -31,6 +31,7 @@ from sild.http1 import Handler, TlsContext, fetch, serve
 from sild.nation.description import describe
 from sild.nation.founding import (
     EVENTS,
+    MANDATES,
     add_clients,
     describe_instance,
     equip_server,
@@ -274,6 +275,7 @@ class Nation:
         await self.systems.serve(lambda kind: self.ports.systems[kind])
 
     async def _start_identity_provider(self, is_new: bool) -> None:
+        from sild.identity_provider import mandates_door
         from sild.nation.identity import FamilyRelations, IdentityAddresses, open_identity_provider
 
         assert self.systems is not None
@@ -292,6 +294,7 @@ class Nation:
             key_password=self._secrets.identity,
             client_secret=self._secrets.portal_client,
             profile=self.plan.profile,
+            oversight=self.plan.about.oversight,
             is_new=is_new,
             clock=self._clock,
         )
@@ -300,6 +303,10 @@ class Nation:
             serve_application(self.identity.app, HOST, self.ports.systems["identity"])
         )
         self._watch("the identity provider", running.ended)
+        door = await self._serve(
+            serve_application(mandates_door(self.identity), HOST, self.ports.systems["mandates"])
+        )
+        self._watch("the door to mandates", door.ended)
         self._run("the identity provider's maintenance", self.identity.run())
 
     async def _start_ai_gateway(self) -> None:
@@ -364,7 +371,9 @@ class Nation:
         return f"http://{HOST}:{self._server_ports(system.host).client_http}"
 
     def _system_url(self, kind: str) -> str:
-        port = self.ports.register if kind == "population" else self.ports.systems[kind]
+        if kind == "population":
+            return f"http://{HOST}:{self.ports.register}"
+        port = self.ports.systems["mandates" if kind == "identity" else kind]  # people log in at the other
         return f"http://{HOST}:{port}"
 
     def _server_ports(self, member: MemberPlan) -> ServerPorts:
@@ -444,7 +453,7 @@ class Nation:
         )
 
     async def _description_of(self, system: SystemPlan) -> bytes:
-        if set(system.services) <= {EVENTS}:
+        if set(system.services) <= {EVENTS, MANDATES}:
             return b""
         answer = await fetch(f"{self._system_url(system.kind)}/openapi.json")
         return answer.body

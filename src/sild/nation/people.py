@@ -6,7 +6,7 @@ Nobody here exists. Each is good for something in the journeys, and says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sild.nation.countries import BodyKind, CountryDescription, Words, load_country
 from sild.registries.synthetic import AS_OF, SyntheticPerson, synthetic_homes, synthetic_people
@@ -35,6 +35,11 @@ DESKS: Mapping[str, Words] = {
         "en": "Questions to an official",
     },
     "contest": {"et": "Vaidlustused, {body}", "vi": "Phản đối, {body}", "en": "Contests, {body}"},
+    "finding": {
+        "et": "Auditi tähelepanekud, {body}",
+        "vi": "Phát hiện kiểm toán, {body}",
+        "en": "Findings of auditors, {body}",
+    },
 }
 """What desks are called, by matter."""
 
@@ -50,6 +55,13 @@ class OfficialRole:
     organisation: str
     authority: str
     body: BodyKind | None = None
+
+    @property
+    def desks(self) -> tuple[OfficialRole, ...]:
+        """Whoever answers contests of a body's decisions answers what auditors find about them, too."""
+        if not self.authority.startswith("contest@"):
+            return (self,)
+        return self, replace(self, authority=f"finding@{self.authority.partition('@')[2]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,8 @@ GOOD_FOR: Mapping[str, str] = {
     "insurance_contest_official": "answers contests of health insurance",
     "education_contest_official": "answers contests of kindergarten places",
     "population_contest_official": "answers contests of registrations of births",
+    "auditor": "audits decisions (J8): opens /audit after logging in",
+    "second_auditor": "the second pair of eyes: releases sealed data to the first",
 }
 
 
@@ -155,6 +169,8 @@ class _Search:
             ("assistance_official", self._clerk),
             ("kindergarten_official", self._clerk),
             *((f"{body}_contest_official", self._clerk) for body in CONTESTED),
+            ("auditor", self._clerk),
+            ("second_auditor", self._clerk),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:

@@ -138,8 +138,8 @@ class NationPlan:
 
     @property
     def system_ports(self) -> tuple[str, ...]:
-        """Of each system one towards its security server; the hospital's ward and the portal's screens have their own."""
-        extra = {"hospital": "ward", "portal": "portal screens"}
+        """Of each system one towards its security server; the hospital's ward, the portal's screens and the door to mandates have their own."""
+        extra = {"hospital": "ward", "portal": "portal screens", "identity": "mandates"}
         return (
             *self.system_directories,
             *(extra[system.kind] for system in self.systems if system.kind in extra),

@@ -20,6 +20,7 @@ from sild.cases import (
     Assistance,
     CaseSystem,
     Contest,
+    Finding,
     OfflineConflict,
     Process,
     XRoadExchange,
@@ -123,6 +124,7 @@ def open_portal(
         AskWhy(),
         Assistance(),
         Contest(),
+        Finding(),
         OfflineConflict(),
         KindergartenPlan(packs, [about.town.code], models.get(DEMAND), authority=deciding),
     ]
@@ -134,13 +136,14 @@ def open_portal(
         key_password=SecretStr(key_password),
         offices=tuple(
             Office(
-                role=one.official.role,
-                organisation=one.official.organisation,
-                authority=one.official.authority,
-                title=desk_title(one.official, about),
+                role=desk.role,
+                organisation=desk.organisation,
+                authority=desk.authority,
+                title=desk_title(desk, about),
             )
             for one in people.values()
             if one.official is not None
+            for desk in one.official.desks
         ),
         fact_sources=tuple(
             FactSource(subsystem=addressed[name], title=dict(about.systems[name]))

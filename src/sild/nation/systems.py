@@ -236,6 +236,8 @@ class Systems:
                 services=services,
                 stamp=self._stamp,
                 checkpoints=CHECKPOINTS,
+                keeper=ServiceId(self._plan.system_id("identity"), "mandates"),
+                askers=(self._plan.system_id("portal").encode(),),
             )
             self._run(f"the work of the {kind} register", work)
             if isinstance(opened.register, registries.TreasuryRegister):

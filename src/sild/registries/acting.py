@@ -6,18 +6,18 @@ await act(register, xroad_client, services={"population": ServiceId(...)}, event
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from sild.adapter import AsyncXRoadClient
 from sild.decisions import Checkpointer, MessageLogs, NightlyReplay, Stamp
 from sild.events import open_dispatcher
-from sild.registries.deciding import Deciding
-from sild.registries.exchange import Exchange, event_delivery
+from sild.registries.deciding import Deciding, MandatesOverExchange, Supervision
+from sild.registries.exchange import Ask, Exchange, event_delivery
 from sild.registries.kernel import Kernel
 from sild.registries.message_logs import from_threads, over_the_exchange
-from sild.registries.tasks import ActingRegister
+from sild.registries.tasks import Worker
 from sild.xroad import ServiceId
 
 __all__ = ["HasKernel", "act"]
@@ -38,6 +38,13 @@ class Decides(Protocol):
     def deciding(self) -> Deciding: ...
 
 
+@runtime_checkable
+class Works(Protocol):
+    """A register that does by itself what waits."""
+
+    def worker(self, ask: Ask) -> Worker: ...
+
+
 async def act(
     register: HasKernel,
     client: AsyncXRoadClient,
@@ -46,10 +53,13 @@ async def act(
     events_url: str | None = None,
     stamp: Stamp | None = None,
     checkpoints: timedelta = timedelta(seconds=60),
+    keeper: ServiceId | None = None,
+    askers: Collection[str] = (),
 ) -> None:
     """Until cancelled. client: the register's own subsystem at its security server.  services: of the registers it asks, by name.
 
     events_url: see `sild.events.open_dispatcher`.  stamp: of the heads of its decisions; None: they are sealed and not time-stamped.
+    keeper: who knows what auditors may look at; None: none may.  askers: information systems through which they look.
     checkpoints: how often there is a new head, and a sample of the day before is replayed once that day is over.
     """
     kernel, loop = register.kernel, asyncio.get_running_loop()
@@ -57,13 +67,16 @@ async def act(
     sender = open_dispatcher(kernel.outbox, deliver, system=kernel.system, events_url=events_url)
     kernel.wake = lambda: _soon(loop, sender.wake)
     work: list[Coroutine[Any, Any, None]] = [sender.run()]
-    if isinstance(register, ActingRegister):
+    if isinstance(register, Works):
         worker = register.worker(Exchange(client, services or {}))
         work.append(worker.run())
     origin = kernel.system.strip("/")
     if isinstance(register, Decides):
         logs = MessageLogs(register.deciding.exchanged_by, over_the_exchange(client))
         register.deciding.logs = from_threads(logs, loop)
+        if keeper is not None:
+            mandates = MandatesOverExchange(client, keeper, loop)
+            register.deciding.supervision = Supervision(frozenset(askers), mandates)
     if stamp is not None and isinstance(register, Decides):
         store = register.deciding.store
         work.append(Checkpointer(store, stamp, origin=origin, interval=checkpoints).run())

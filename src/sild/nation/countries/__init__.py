@@ -22,6 +22,7 @@ __all__ = [
     "BodyKind",
     "CountryDescription",
     "Language",
+    "Oversight",
     "Words",
     "countries",
     "languages_of",
@@ -65,6 +66,14 @@ class Town(_Part):
     hospital: str
 
 
+class Oversight(_Part):
+    """Who supervises how bodies decide. identifier: with the country in front.  basis: of an auditor's power to look."""
+
+    identifier: str
+    name: str
+    basis: str
+
+
 class Example(_Part):
     """Of one exchange: who acts, with the country's code in front, and on which ground."""
 
@@ -93,6 +102,7 @@ class CountryDescription(_Part):
     town: Town
     representation: str
     own_data: str
+    oversight: Oversight
     example: Example
     story: Story
 
