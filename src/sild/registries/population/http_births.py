@@ -17,6 +17,7 @@ from sild.registries.deciding.http import OfficialLook
 from sild.registries.identity_codes import Sex
 from sild.registries.kernel import Kernel, Usage, Use
 from sild.registries.kernel.http import Model, PersonalUsage
+from sild.registries.population.archiving import Archiving
 from sild.registries.population.birth_notice import (
     MAX_NOTICE_BYTES,
     BirthNotice,
@@ -178,10 +179,10 @@ class Decision(Model):
     child: PersonCode | None = None
 
 
-def add_birth_paths(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
+def add_birth_paths(app: FastAPI, kernel: Kernel, deciding: Deciding, archiving: Archiving) -> None:
     _add_notices(app, kernel)
     _add_births(app, kernel)
-    _add_registration(app, kernel, deciding)
+    _add_registration(app, kernel, deciding, archiving)
     _add_reviews(app, kernel)
 
 
@@ -257,7 +258,7 @@ def _add_births(app: FastAPI, kernel: Kernel) -> None:
             return PaternityState(**answer)
 
 
-def _add_registration(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
+def _add_registration(app: FastAPI, kernel: Kernel, deciding: Deciding, archiving: Archiving) -> None:
     @app.post(
         "/births/{child}/registration",
         operation_id="registerBirth",
@@ -273,6 +274,8 @@ def _add_registration(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
             answer, is_new = use.answered(), False
             if answer is None:
                 birth, is_new = register_birth(use, deciding, child, body.name(), body.official.look())
+                if is_new:
+                    archiving.keep(use, birth)
                 answer = use.answer(_registered(birth).model_dump(mode="json"))
             response.status_code = 201 if is_new else 200
             return Registered(**answer)
