@@ -73,12 +73,12 @@ class Ask(Protocol):
         self,
         register: str,
         path: Sequence[str],
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | bytes,
         *,
         because: Because,
         content_type: str = JSON,
     ) -> Told:
-        """POST of a JSON document. Raises as `ask` does; CallerError also when the register refuses what we say."""
+        """POST of a JSON document, or of bytes as they are. Raises as `ask` does; CallerError also when the register refuses what we say."""
         ...
 
 
@@ -112,7 +112,7 @@ class Exchange:
         self,
         register: str,
         path: Sequence[str],
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | bytes,
         *,
         because: Because,
         content_type: str = JSON,
@@ -125,7 +125,9 @@ class Exchange:
                 context=_context(because),
                 headers={BASIS_HEADER: because.basis},
                 query_id=query_id,
-                body=json.dumps(body, ensure_ascii=False, sort_keys=True).encode(),
+                body=body
+                if isinstance(body, bytes)
+                else json.dumps(body, ensure_ascii=False, sort_keys=True).encode(),
                 content_type=content_type,
                 idempotent=True,  # the register keeps its answer by message id
             )

@@ -13,14 +13,19 @@ from sqlalchemy.exc import OperationalError
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
 from sild.decisions import DECISION_MIGRATIONS
+from sild.documents import Sealer
 from sild.errors import CallerError, Unavailable
 from sild.registries.deciding import Certify, Deciding
+from sild.registries.deciding.body import open_seal
+from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel
 from sild.registries.kernel.tables import facts
+from sild.registries.population.archiving import Archiving
 from sild.registries.population.filling import fill
 from sild.registries.population.tables import persons
 from sild.registries.synthetic import synthetic_people
+from sild.registries.tasks import TASK_MIGRATIONS, Tasks, Worker
 from sild.rule_engine import RuleEngine
 
 __all__ = ["PopulationRegister"]
@@ -31,9 +36,15 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class PopulationRegister:
     """Thread-safe. What it does stands in persons.py, births.py, registration.py, life_events.py; all through `kernel`."""
 
-    def __init__(self, kernel: Kernel, deciding: Deciding) -> None:
+    def __init__(self, kernel: Kernel, deciding: Deciding, seal: Sealer) -> None:
         self.kernel = kernel
         self.deciding = deciding
+        self.tasks = Tasks(kernel.engine)
+        self.archiving = Archiving(kernel, self.tasks, deciding, seal)
+
+    def worker(self, ask: Ask) -> Worker:
+        """What it does by itself: acts go to the archive."""
+        return Worker(self.kernel, self.tasks, self.archiving.handlers(ask))
 
     @classmethod
     def open(
@@ -56,13 +67,20 @@ class PopulationRegister:
         """
         url = database_url or sqlite_url(directory / "population.db")
         _ensure_on_facts(url)
-        kernel = Kernel.open(url, system, DECISION_MIGRATIONS, MIGRATIONS, zone=zone, clock=clock)
+        migrations = (TASK_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS)
+        kernel = Kernel.open(url, system, *migrations, zone=zone, clock=clock)
 
         def move_in(connection: Connection, empty: Facts) -> None:
             fill(connection, empty, synthetic_people(people), system.removeprefix("/"))
 
         kernel.fill_once(move_in)
-        return cls(kernel, Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify))
+        deciding = Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify)
+        body = deciding.authority
+        return cls(
+            kernel,
+            deciding,
+            open_seal(directory, "acts", body, name=body, at=kernel.now, certify=certify),
+        )
 
     def close(self) -> None:
         self.kernel.close()

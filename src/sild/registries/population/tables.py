@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Index, MetaData, String, Table
+from sqlalchemy import Column, Date, Index, LargeBinary, MetaData, String, Table, Text
 
-__all__ = ["metadata", "persons"]
+from sild.database import UtcDateTime
+
+__all__ = ["archived_acts", "metadata", "persons"]
 
 metadata = MetaData()
 
@@ -18,4 +20,16 @@ persons = Table(
     ),  # family name, given names, folded; "" before there is a name
     Column("born", Date, nullable=False, index=True),
     Index("persons_search_name", "search_name"),
+)
+
+archived_acts = Table(
+    "archived_acts",
+    metadata,
+    Column("package", String(64), primary_key=True),
+    Column("child", String(12), nullable=False, index=True),
+    Column("content", LargeBinary),  # the package as it is sent; none once the archive has it
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("receipt", Text),
+    Column("seal", Text),  # of the receipt, by the archive
+    Column("archived_at", UtcDateTime),
 )

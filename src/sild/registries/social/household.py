@@ -43,7 +43,7 @@ class Listening:
         self,
         register: str,
         path: Sequence[str],
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | bytes,
         *,
         because: Because,
         content_type: str = JSON,
