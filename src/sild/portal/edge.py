@@ -105,11 +105,12 @@ async def read_call(request: Request, uploading: Uploading | None = None) -> Cal
                 keep_files=uploading.keep_files,
                 seconds=uploading.seconds,
             )
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                body += part
-                if len(body) > MAX_BODY_BYTES:
-                    raise CallerError("the body is too large", code="too_large")
+        else:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for part in request.stream():
+                    body += part
+                    if len(body) > MAX_BODY_BYTES:
+                        raise CallerError("the body is too large", code="too_large")
     except (TimeoutError, ClientDisconnect) as error:
         raise CallerError("the body did not arrive", code="bad_form") from error
     return _call(request, request.method, body, fields, uploads)
