@@ -98,7 +98,6 @@ def test_the_description_names_everything_the_design_asks_for(first: Run) -> Non
         "unmarried_father",
         "single_mother",
         "owner",
-        "vn_mother",
         "birth_official",
         "midwife",
     } <= people.keys()

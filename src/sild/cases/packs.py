@@ -27,9 +27,12 @@ class Packs:
     texts: Mapping[str, Mapping[str, str]]
 
 
-def load_packs(country: str) -> Packs:
-    """country: `EE`. Raises CallerError for a pack that is not in order, FileNotFoundError for an unknown country."""
-    root = resources.files("sild")
+def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
+    """country: `EE`.  root: where `profiles` and `packs` lie, the package without more.
+
+    Raises CallerError for a pack that is not in order, FileNotFoundError for an unknown country.
+    """
+    root = root or resources.files("sild")
     profile = parse_profile(
         yaml.safe_load((root / "profiles" / f"{country.lower()}.yaml").read_text("utf-8"))
     )
