@@ -30,6 +30,7 @@ from sild.cases.move_facts import (
     Grounds,
     answers_of,
     desk_status,
+    followed_lines,
     is_asked,
     is_kept_from,
     left_out,
@@ -84,6 +85,7 @@ class Move(Process):
         Rule("HALT", by=("state",), when=("REGISTERING",), to="ACCEPTED"),
         Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
         Rule("TELL", by=("state",), when=("REGISTERED",)),
+        Rule("FOLLOW", by=("state",), reopens=True),
         Rule("LEARN", by=("state",), when=("SENT", "ASKED", "DISPUTED", *DESK, "RETURNED")),
         Rule("MERGE", by=("state",), when=("SENT", "ASKED", "DISPUTED", *DESK, "RETURNED"), to="MERGED"),
         Rule("SILENCE", by=("state",)),
@@ -99,7 +101,13 @@ class Move(Process):
         Waiting("move.desk", "official", ("RECEIVED",)),
         Waiting("move.decide", "official", ("ACCEPTED",)),
     )
-    events: ClassVar[Mapping[str, str]] = {"residence.changed": "heard", "person.known": "found"}
+    events: ClassVar[Mapping[str, str]] = {
+        "residence.changed": "heard",
+        "person.known": "found",
+        "education.home.followed": "follow",
+        "insurance.home.followed": "follow",
+        "social.home.followed": "follow",
+    }
     silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "resident": ("death", "protection_order"),
         "mover": ("protection_order",),
@@ -215,6 +223,8 @@ class Move(Process):
         }
         if told and mine:
             results["bodies_know"] = told["told"]
+        if role == "resident" and (lines := followed_lines(case)):
+            results["followed"] = lines
         return {name: value for name, value in results.items() if value is not None}
 
     def untold(self, case: Case, role: str) -> Sequence[FailedBody]:

@@ -26,6 +26,7 @@ __all__ = [
     "codes",
     "desk_status",
     "duty_of",
+    "followed_lines",
     "found",
     "is_asked",
     "is_kept_from",
@@ -42,6 +43,8 @@ __all__ = [
 TO_SEND = ("PLACED", "RETURNED", "MISSING")
 """In which the resident sends the notice: for the first time, mended, or again."""
 DESK = ("RECEIVED", "ACCEPTED")
+NOTHING_HERE = "nothing_here"
+"""A body's word when it holds nothing of the person."""
 REGISTERED = ("REGISTERED", "CLOSED")
 BY_ROLE = {"owner": ("CONSENT", "REFUSE"), "mover": ("JOIN", "DECLINE"), "custodian": ("ALLOW", "FORBID")}
 """What each may answer, yes first."""
@@ -303,3 +306,17 @@ def codes(people: tuple[str, ...]) -> list[str]:
 def ours(code: str, profile: Profile) -> str:
     """As cases write it."""
     return known(code, profile.country)
+
+
+def followed_lines(case: Case) -> list[dict[str, Any]]:
+    """What each body did of itself, for the resident and the children who moved; of other adults only they are told, by the body."""
+    whose = (*case.persons("resident"), *case.persons("minor"))
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for taken in case.all("FOLLOW"):
+        said = taken.data
+        if said["person"] in whose:
+            line = {name: said[name] for name in ("body", "outcome", "decision")}
+            found[said["body"], said["person"]] = line
+    lines = list({(one["body"], one["outcome"], one["decision"]): one for one in found.values()}.values())
+    did = {one["body"] for one in lines if one["outcome"] != NOTHING_HERE}
+    return [one for one in lines if one["outcome"] != NOTHING_HERE or one["body"] not in did]

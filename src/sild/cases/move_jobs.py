@@ -45,6 +45,7 @@ class MoveJobs:
             "register": self.register,
             "deliveries": self.deliveries,
             "heard": self.heard,
+            "follow": self.follow,
             "found": self.found,
             "compare": self.compare,
         }
@@ -253,6 +254,19 @@ class MoveJobs:
         person = known(str(work.arguments["event"]["subject"]), work.profile.country)
         for case in await work.cases("cases", self._service, person):
             await act(work, f"learn/{case}", "LEARN", {"person": person}, case)
+
+    async def follow(self, work: Work) -> None:
+        """A body says what it did of itself when the home had changed: in the case of that move, closed or not."""
+        event = work.arguments["event"]
+        said, person = event["data"], known(str(event["subject"]), work.profile.country)
+        theirs = [
+            *await work.cases("live", self._service, person),
+            *await work.cases("closed", self._service, person, closed=True),
+        ]
+        if said.get("case") in theirs:
+            body = str(event["source"]).strip("/").partition("/")[2]
+            did = {"outcome": said["outcome"], "decision": said.get("decision")}
+            await act(work, "follow", "FOLLOW", {"body": body, "person": person, **did}, said["case"])
 
     async def found(self, work: Work) -> None:
         """A register knows somebody now whom it missed: the notice goes on by itself. Who is missing elsewhere still stops it again."""

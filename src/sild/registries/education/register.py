@@ -63,6 +63,7 @@ from sild.registries.education.tables import children, groups, kindergartens
 from sild.registries.exchange import Ask, Because
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Kernel, Usage, Use
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
 from sild.registries.profiles import profile
 from sild.registries.sources import HomeTold, PersonTold, Sources
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Held, Task
@@ -132,7 +133,7 @@ class EducationRegister(ActingRegister):
     def effects(self) -> Mapping[str, Effect]:
         return {
             "civil.birth.registered": self._come,
-            "residence.changed": self._moved,
+            HOME_CHANGED: self._moved,
             CORRECTED: self._corrected,
         }
 
@@ -147,8 +148,11 @@ class EducationRegister(ActingRegister):
 
     def _moved(self, use: Use, event: Event) -> None:
         """Of a child in the queue: its commune may be another now. Others' moves are nothing to us."""
-        if child_row(use, event.subject) is not None:
-            self.tasks.add(use, "queue", event.subject, cause=event.id)
+        if child_row(use, event.subject) is None:
+            self._followed(use, event.subject, NOTHING_HERE, event.id, event.source)
+        else:
+            about = {"moved": event.source}
+            self.tasks.add(use, "queue", event.subject, cause=event.id, about=about)
 
     def silenced(self, use: Use, event: Event, reason: str) -> None:
         if reason == "protection_order":
@@ -169,7 +173,7 @@ class EducationRegister(ActingRegister):
             told = await sources.person(task.subject, because)
             home = await sources.home_of_child(told, because)
             siblings = {code for p in told.parents for code, _ in await sources.children(p, because)}
-            return _by_rule(lambda use: self._queue(use, told, home, sorted(siblings - {told.code})))
+            return _by_rule(lambda use: self._queue(use, task, told, home, sorted(siblings - {told.code})))
 
         async def review(task: Task) -> Callable[[Use], None]:
             return _by_rule(lambda use: self._review(use, task))
@@ -221,7 +225,7 @@ class EducationRegister(ActingRegister):
         use.publish(DECIDED_AGAIN, child.child, told)
         return str(record.id)
 
-    def _queue(self, use: Use, told: PersonTold, home: HomeTold, siblings: list[str]) -> None:
+    def _queue(self, use: Use, task: Task, told: PersonTold, home: HomeTold, siblings: list[str]) -> None:
         """Let the child join, or note that it lives elsewhere now; the time of joining stays."""
         use.alone(f"child/{told.code}")
         silence = self.silence.reason(use, told.code)
@@ -232,8 +236,13 @@ class EducationRegister(ActingRegister):
             "siblings": siblings,
             "told": {"person": [told.source, told.message_id], "home": [home.source, home.message_id]},
         }
-        if child_row(use, told.code) is not None:
+        before = child_row(use, told.code)
+        if before is not None:
             set_child(use, told.code, **known)
+            if "moved" in task.about:
+                outcome, decision = self._elsewhere(use, before)
+                source = str(task.about["moved"])
+                self._followed(use, told.code, outcome, task.cause, source, decision)
             return
         country: Country = "VN" if told.country == "VN" else "EE"
         use.connection.execute(
@@ -252,6 +261,47 @@ class EducationRegister(ActingRegister):
         if silence is None:
             place = place_of(self._judge_place(use, _require(use, told.code)))
             use.publish("education.queue.joined", told.code, {"place": place})
+
+    def _elsewhere(self, use: Use, before: Child) -> tuple[str, str | None]:
+        """What a new home changes, and the record it left: who waits is placed anew, as one who lives there now; a place stays."""
+        child = _require(use, before.child)
+        if child.division == before.division:
+            return "no_change", None
+        if child.state in ("attending", "offered"):
+            return f"{child.state}_stays", None
+        if child.state == "left":
+            return "no_change", None
+        if child.wanted is None:
+            place = place_of(self._judge_place(use, child))
+            use.publish("education.queue.joined", child.child, {"place": place})
+            return "queue_moved", None
+        if child.any_nearby:  # near the new home, if there is a group for its age
+            near = groups_near(use, child, max(use.today, child.wanted_from or use.today))
+            wanted = near[0].id if near else child.wanted
+            set_child(use, child.child, wanted=wanted)
+            self._allocate(use, wanted)
+        else:
+            self._allocate(use, child.wanted)
+        child = _require(use, child.child)
+        if child.state == "waiting":
+            use.publish("education.wait.reviewed", child.child, {"place": self._wait(use, child)})
+            child = _require(use, child.child)
+        return "queue_moved", child.decision
+
+    def _followed(
+        self, use: Use, person: str, outcome: str, cause: str, source: str, decision: str | None = None
+    ) -> None:
+        followed(
+            use,
+            "education",
+            person,
+            outcome,
+            cause=cause,
+            source=source,
+            basis=ground(parse_identity_code(person).country),
+            decision=decision,
+            silent=self.silence.reason(use, person) is not None,
+        )
 
     def _review(self, use: Use, task: Task) -> None:
         """The promised look at a wait; whoever waits still is told, with the next date."""

@@ -14,6 +14,7 @@ from sild.registries.insurance.register import COVER, InsuranceRegister
 from sild.registries.kernel import FactKind
 from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
+from sild.registries.moving import HOME_CHANGE_KIND
 from sild.registries.sources import ensure_code
 
 __all__ = ["make_app"]
@@ -30,9 +31,13 @@ DESCRIPTION = SelfDescription(
         Concept("person.insurance_cover", "Health insurance cover of a person, with its days"),
         Concept("child.insurance_cover", "Health insurance cover of a child, from its birth"),
         Concept("person.insurance_card", "The card that proves the cover"),
+        Concept(HOME_CHANGE_KIND.concept, HOME_CHANGE_KIND.description),
     ),
 )
-KINDS = (FactKind(COVER, "person.insurance_cover", "Health insurance cover of a person, with its days"),)
+KINDS = (
+    FactKind(COVER, "person.insurance_cover", "Health insurance cover of a person, with its days"),
+    HOME_CHANGE_KIND,
+)
 TITLES = {
     **FACT_TITLES,
     "no_card": (404, "This person has no card"),

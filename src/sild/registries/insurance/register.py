@@ -43,6 +43,7 @@ from sild.registries.insurance.rules import card_number, ground
 from sild.registries.insurance.synthetic import insured_people
 from sild.registries.insurance.tables import cards
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
 from sild.registries.profiles import profile
 from sild.registries.sources import PersonTold, Sources
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Held, Task
@@ -144,7 +145,11 @@ class InsuranceRegister(ActingRegister):
     # --- events
 
     def effects(self) -> Mapping[str, Effect]:
-        return {"civil.birth.registered": self._born, CORRECTED: self._corrected}
+        return {
+            "civil.birth.registered": self._born,
+            HOME_CHANGED: self._home_changed,
+            CORRECTED: self._corrected,
+        }
 
     def _corrected(self, use: Use, event: Event) -> None:
         for ripple, record in self.ripples.open(use, Correction.told(event)):
@@ -168,6 +173,14 @@ class InsuranceRegister(ActingRegister):
                 self.tasks.add(use, "cover", event.subject, cause=event.id, about=about)
             else:
                 self._cover(use, event.subject, judged, parents, cause=event.id)
+
+    def _home_changed(self, use: Use, event: Event) -> None:
+        """Of somebody insured: which office is theirs is looked up. Others' moves are nothing to us."""
+        if use.facts.fact(event.subject, COVER, on=use.today) is None:
+            self._followed(use, event.subject, NOTHING_HERE, event.id, event.source)
+        else:
+            about = {"source": event.source}
+            self.tasks.add(use, "home", event.subject, cause=event.id, about=about)
 
     def silenced(self, use: Use, event: Event, reason: str) -> None:
         if reason == "protection_order":
@@ -249,6 +262,14 @@ class InsuranceRegister(ActingRegister):
             division = await sources.division_of_child(child, _because(task))
             return lambda use: self._give_card(use, child, division)
 
+        async def home(task: Task) -> Callable[[Use], None]:
+            division = await sources.division(task.subject, _because(task))
+            abroad = division is None and await sources.lives_abroad(task.subject, _because(task))
+            return lambda use: self._new_home(use, task, division, abroad)
+
+        async def look(task: Task) -> Callable[[Use], None]:
+            raise Held("whether the cover holds abroad is for people to say", code="lives_abroad")
+
         async def end_cover(task: Task) -> Callable[[Use], None]:
             person = await sources.person(task.subject, _because(task))
             last = person.died or self.kernel.today
@@ -258,7 +279,14 @@ class InsuranceRegister(ActingRegister):
             child = await sources.person(task.subject, _because(task))
             return lambda use: self._cover_again(use, task.about["ripple"], child)
 
-        return {"cover": cover, "card": card, "end_cover": end_cover, "ripple": ripple}
+        return {
+            "cover": cover,
+            "card": card,
+            "end_cover": end_cover,
+            "home": home,
+            "look": look,
+            "ripple": ripple,
+        }
 
     def _cover_again(self, use: Use, ripple: str, child: PersonTold) -> None:
         """A fact under the cover was corrected: by the rules from the facts as they are now."""
@@ -342,6 +370,26 @@ class InsuranceRegister(ActingRegister):
             .values(number=claims["card_number"], claims=claims, credential=credential)
         )
         use.publish("insurance.card.issued", child.code)
+
+    def _new_home(self, use: Use, task: Task, division: str | None, abroad: bool) -> None:
+        """Cover holds wherever in the country one lives; the card's office may be another. Abroad, people look."""
+        outcome = "no_change"
+        if abroad:
+            self.tasks.add(use, "look", task.subject, cause=task.cause)
+            outcome = "review"
+        elif division is not None:
+            office = _office(parse_identity_code(task.subject).country, division, use.today)
+            mine = (cards.c.person == task.subject) & (cards.c.state == "valid")
+            held = use.connection.execute(select(cards.c.id, cards.c.office).where(mine)).one_or_none()
+            if held is not None and office is not None and held.office != office:
+                use.connection.execute(update(cards).where(mine).values(office=office))
+                outcome = "office_changed"
+        self._followed(use, task.subject, outcome, task.cause, str(task.about["source"]))
+
+    def _followed(self, use: Use, person: str, outcome: str, cause: str, source: str) -> None:
+        basis = ground(parse_identity_code(person).country)
+        silent = self.silence.reason(use, person) is not None
+        followed(use, "insurance", person, outcome, cause=cause, source=source, basis=basis, silent=silent)
 
     def _end_cover(self, use: Use, person: str, died: date) -> None:
         """The cover holds on the day of death, and no longer."""

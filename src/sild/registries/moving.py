@@ -1,0 +1,51 @@
+"""What a body does by itself when somebody's home has changed, and says about it: a record of its own, and word to the move's case.
+
+Nobody asks it to. `residence.changed` brings the person's code and a day; what follows is the body's own affair, done once however
+often the event comes, and tried again while another register does not answer. The record is a fact on the person (`home_change`),
+on the body's own ground, with the register and message that caused it.
+"""
+
+from __future__ import annotations
+
+from sild.registries.kernel import FactKind, Provenance, Use
+
+__all__ = ["HOME_CHANGED", "HOME_CHANGE_CONCEPT", "HOME_CHANGE_KIND", "NOTHING_HERE", "followed"]
+
+HOME_CHANGED = "residence.changed"
+HOME_CHANGE = "home_change"
+HOME_CHANGE_CONCEPT = "person.home_change"
+HOME_CHANGE_KIND = FactKind(
+    HOME_CHANGE, HOME_CHANGE_CONCEPT, "What this body did when the person's home had changed"
+)
+NOTHING_HERE = "nothing_here"
+"""The body holds nothing of the person: it keeps no record of them either."""
+
+
+def followed(
+    use: Use,
+    register: str,
+    person: str,
+    outcome: str,
+    *,
+    cause: str,
+    source: str,
+    basis: str,
+    decision: str | None = None,
+    silent: bool = False,
+) -> None:
+    """In the transaction of what was done. outcome: a word for what came of it.  cause: id of the event.  decision: record of it, if one was made.
+
+    silent: nobody is told, for the person's sake.  Tells `<register>.home.followed`.
+    """
+    if outcome != NOTHING_HERE:
+        use.facts.record(
+            person,
+            HOME_CHANGE,
+            {"outcome": outcome, "decision": decision},
+            valid_from=use.today,
+            key=cause,
+            provenance=Provenance(source, basis, use.usage.message_id),
+        )
+    if not silent:
+        said = {"outcome": outcome, "decision": decision, "case": use.usage.issue}
+        use.publish(f"{register}.home.followed", person, said)
