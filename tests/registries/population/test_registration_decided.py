@@ -196,3 +196,36 @@ def test_rules_that_fail_are_tried_again_and_nothing_is_entered(
         refused(answer, 503, "rules_failed")
     assert population.value(f"/births/{child}")["status"] == "UNNAMED"
     assert isinstance(either_register.deciding.store, DecisionStore)
+
+
+def correct_name(population: Asker, person: str, name: str) -> None:
+    facts = population.value(f"/persons/{person}/facts")["items"]
+    fact = next(one["fact"] for one in facts if one["name"] == "family_name")
+    population.done(f"/facts/{fact}/correction", {"value": name, "reason": "spelling"})
+
+
+def test_a_corrected_name_of_a_parent_is_listed_when_the_rules_say_otherwise(population: Asker) -> None:
+    mother = single()
+    child = recorded(population, bundle(mother.code))
+    decision = automatic(population, child, names(mother, by=[mother.code])).json()["decision"]
+    correct_name(population, man().code, "Kask")
+    assert population.value("/ripples")["items"] == [], "nothing was built on that"
+    correct_name(population, mother.code, "Kaskmets")
+    (line,) = population.value("/ripples")["items"]
+    assert (line["decision"], line["reason"], line["concept"]) == (decision, "entered", "person.family_name")
+    assert line["due"] == "2026-03-13"
+    assert population.value(f"/births/{child}")["status"] == "REGISTERED"
+    correct_name(population, mother.code, mother.family_name)
+    (again,) = population.value("/ripples?state=unchanged")["items"]
+    assert again["decision"] == decision, "corrected back, the decision rests on the truth again"
+    figures = population.value("/algorithms/birth-registration/figures")
+    assert (figures["ripples"], figures["ripples_open"]) == (2, 1)
+
+
+def test_what_an_official_decided_an_official_looks_at(population: Asker) -> None:
+    mother = single()
+    child = recorded(population, bundle(mother.code))
+    decision = population.done(f"/births/{child}/registration", names(mother))["decision"]
+    correct_name(population, mother.code, "Kaskmets")
+    (line,) = population.value("/ripples")["items"]
+    assert (line["decision"], line["reason"]) == (decision, "discretion")

@@ -35,6 +35,7 @@ from sild.registries.population.persons import (
     require_person,
 )
 from sild.registries.population.register import PopulationRegister
+from sild.registries.population.ripple import corrected_under_births
 
 __all__ = ["make_app"]
 
@@ -233,7 +234,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         KINDS,
         ensure_person=require_person,
         shown=_shown,
-        corrected=_corrected,
+        corrected=lambda use, fact: _corrected(register, use, fact),
         worded=_worded,
     )
     return app
@@ -254,9 +255,11 @@ def _worded(use: Use, fact: Fact) -> str | None:
         return None
 
 
-def _corrected(use: Use, fact: Fact) -> None:
+def _corrected(register: PopulationRegister, use: Use, fact: Fact) -> None:
     if fact.name in ("given_names", "family_name"):
         index_name(use, fact.entity)
+    concept = next((kind.concept for kind in KINDS if kind.name == fact.name), "")
+    corrected_under_births(register.deciding, use, fact, concept)
 
 
 def _add_people(app: FastAPI, register: PopulationRegister) -> None:
