@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -28,6 +28,9 @@ from sild.errors import PlatformError
 from sild.pki import SignatureAlgorithm, parse_timestamp_token, verify_bytes
 
 __all__ = ["audit_log"]
+
+CLOCKS_MAY_DIFFER = timedelta(seconds=2)
+"""As the stand-alone verifier allows: a time-stamp may come in whole seconds."""
 
 
 def audit_log(connection: Connection) -> Iterator[str]:
@@ -106,6 +109,7 @@ def _log_faults(connection: Connection, sealers: dict[str, x509.Certificate]) ->
     lost = lost.where(tables.leaves.c.number.is_(None), tables.waiting.c.entry.is_(None))
     for number in connection.scalars(lost):
         yield f"log: entry {number} is neither in the log nor waits for it"
+    yield from _clock_faults(connection)
     heads = select(tables.checkpoints, tables.timestamps.c.token).outerjoin(tables.timestamps)
     for head in connection.execute(heads.order_by(tables.checkpoints.c.size)):
         yield from _head_faults(head, len(leaves), nodes, sealers)
@@ -128,6 +132,29 @@ def _head_faults(
         yield f"{name}: it is forged, the signature does not fit"
     if head.token is not None and not _is_stamped(bytes(head.token), note):
         yield f"{name}: its time-stamp covers something else"
+
+
+def _clock_faults(connection: Connection) -> Iterator[str]:
+    """A time-stamp earlier than what it covers: the body's clock, or the authority's, is wrong."""
+    decided = (
+        select(tables.leaves.c.number, tables.records.c.id, tables.records.c.decided_at)
+        .join_from(tables.leaves, tables.entries)
+        .join(tables.records, tables.records.c.id == tables.entries.c.record)
+        .where(tables.entries.c.kind == "decision")
+        .order_by(tables.leaves.c.number)
+    )
+    heads = connection.execute(select(tables.timestamps).order_by(tables.timestamps.c.size)).all()
+    at = 0
+    for row in connection.execute(decided):
+        while at < len(heads) and heads[at].size <= row.number:
+            at += 1
+        if at == len(heads):
+            break
+        if row.decided_at > heads[at].gen_time + CLOCKS_MAY_DIFFER:
+            yield (
+                f"decision {row.id}: clocks disagree: decided {row.decided_at.isoformat()}, "
+                f"after its time-stamp of {heads[at].gen_time.isoformat()}"
+            )
 
 
 def _sealers(connection: Connection) -> dict[str, x509.Certificate]:

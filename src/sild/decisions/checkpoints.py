@@ -49,6 +49,8 @@ Stamp = Callable[[bytes], Awaitable[bytes]]
 """A TimeStampToken (DER) over these bytes, verified, with its signer's certificate inside. Raises PlatformError."""
 
 BATCH = 5_000
+CLOCKS_MAY_DIFFER = timedelta(seconds=60)
+"""Ours and the authority's, before somebody is told."""
 FETCH_TIMEOUT_SECONDS = 20.0
 MAX_RESPONSE_BYTES = 256 * 1024
 
@@ -151,9 +153,12 @@ class Checkpointer:
         return None if row is None else (row[0], bytes(row[1]), row[2] is not None)
 
     def _save(self, size: int, token: bytes) -> None:
-        row = {"size": size, "token": token, "gen_time": parse_timestamp_token(token).gen_time}
+        stamped, now = parse_timestamp_token(token).gen_time, self._store.clock()
+        row = {"size": size, "token": token, "gen_time": stamped}
         with self._store.engine.begin() as connection:
             connection.execute(insert(tables.timestamps).values(row))
+        if abs(now - stamped) > CLOCKS_MAY_DIFFER:
+            log.warning("decisions.clocks_disagree", stamped=stamped.isoformat(), now=now.isoformat())
 
 
 def signed_note(origin: str, size: int, root: bytes, sealer: Sealer) -> bytes:

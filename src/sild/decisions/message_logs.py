@@ -1,7 +1,7 @@
 """Where the messages of a decision's inputs lie: both logs asked, each by its own body's service, and held against one another.
 
     logs = MessageLogs("SILD/GOV/70000004/social", ask)     # ask(log, ids): that log's answer to `GET /records` of `getEvidence`
-    found = await logs.find(record.inputs)                   # message id -> what to say of it
+    found = await logs.find(record.inputs, by=record.decided_at)   # message id -> what to say of it
     replay(bundle, ..., find_message=lambda message: found[message])
 
 The answers are those of `sild.security_server.message_evidence`. A log that cannot be asked, or keeps nothing that old, leaves it
@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sild.decisions.fields import Input
@@ -30,6 +30,8 @@ AskLog = Callable[[str, Sequence[str]], Awaitable[Any]]
 
 BATCH = 50
 """Ids of one question."""
+CLOCKS_MAY_DIFFER = timedelta(minutes=5)
+"""Of two bodies: nobody sets another's clock."""
 PATIENCE_SECONDS = 6.0
 """With one log, all its questions together."""
 
@@ -46,6 +48,7 @@ class InLog:
 @dataclass(frozen=True, slots=True)
 class _Logged:
     is_response: bool
+    logged_at: datetime
     signature: str | None
     whole: bool | None
     fault: str | None
@@ -65,11 +68,13 @@ class _Told:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """other: whose log should have it, too, as far as the record says.  at: it had come by then, if that is known."""
+    """other: whose log should have it, too, as far as the record says.  at: it had come by then, if that is known.  by: and by then
+    at the latest, which is when it was decided."""
 
     id: str
     other: str | None
     at: datetime | None
+    by: datetime | None
 
 
 class MessageLogs:
@@ -79,9 +84,14 @@ class MessageLogs:
         self._own = own
         self._ask = ask
 
-    async def find(self, inputs: Sequence[Input]) -> dict[str, tuple[InLog, ...]]:
-        """Of every message that one of them names. Never raises for what a log does: that is what it tells."""
-        messages = list(_messages(inputs, self._own))
+    async def find(
+        self, inputs: Sequence[Input], *, by: datetime | None = None
+    ) -> dict[str, tuple[InLog, ...]]:
+        """Of every message that one of them names. by: when it was decided.
+
+        Never raises for what a log does: that is what it tells.
+        """
+        messages = list(_messages(inputs, self._own, by))
         if not messages:
             return {}
         told = {self._own: await self._told(self._own, [one.id for one in messages])}
@@ -118,18 +128,19 @@ def subsystem_of(register: str | None) -> str | None:
     return "/".join(parts[:4]) if len(parts) >= 4 and all(parts[:4]) else None
 
 
-def _messages(inputs: Sequence[Input], own: str) -> Iterator[_Message]:
+def _messages(inputs: Sequence[Input], own: str, by: datetime | None) -> Iterator[_Message]:
     """Each once. A model's call has an id, too, and is no message of the exchange."""
     found: dict[str, _Message] = {}
     for one in inputs:
         if one.message_id is None or one.asserted_by == "model":
             continue
         other = subsystem_of(one.register_)
-        known = found.get(one.message_id, _Message(one.message_id, None, None))
+        known = found.get(one.message_id, _Message(one.message_id, None, None, by))
         found[one.message_id] = _Message(
             one.message_id,
             known.other or (other if other != own else None),
             known.at or one.fetched_at,
+            by,
         )
     yield from found.values()
 
@@ -157,6 +168,7 @@ def _logged(one: Any) -> _Logged:
         raise ValueError("not a record of a log")
     return _Logged(
         is_response=one["is_response"],
+        logged_at=datetime.fromisoformat(one["logged_at"]),
         signature=one["signature_sha256"],
         whole=one["whole"],
         fault=one["fault"],
@@ -208,6 +220,13 @@ def _of_one(message: _Message, name: str, place: str, told: _Told) -> Iterator[I
         else:
             yield InLog(name, "broken", f"{called} does not have it")
         return
+    late = max(one.logged_at for one in records)
+    if message.by is not None and late > message.by + CLOCKS_MAY_DIFFER:
+        yield InLog(
+            name,
+            "unknown",
+            f"clocks disagree: {called} has it from {late.isoformat()}, after the decision of {message.by.isoformat()}",
+        )
     changed = sorted({one.fault or "" for one in records if one.whole is False})
     if changed:
         yield InLog(name, "broken", f"{called} holds something else than was signed: {', '.join(changed)}")

@@ -158,7 +158,10 @@ class DecisionRecord(_Body):
             if one.sha256 != (one.value.sha256 if isinstance(one.value, Sealed) else sha256_of(one.value)):
                 raise ValueError(f"input {one.name}: the hash is not that of the value")
             if one.fetched_at is not None and one.fetched_at > self.decided_at:
-                raise ValueError(f"input {one.name} was fetched after the decision")
+                raise ValueError(
+                    f"clocks disagree: input {one.name} was fetched {one.fetched_at.isoformat()}, "
+                    f"after the decision of {self.decided_at.isoformat()}"
+                )
         if any(call.output_sha256 is None for call in self.model_calls):
             raise ValueError("a model call without the hash of its output")
         if _holds_secret(self.model_dump()):

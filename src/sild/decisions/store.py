@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -34,6 +34,10 @@ __all__ = ["DecisionStanding", "DecisionStore", "Stored"]
 
 DecisionStanding = Literal["stands", "superseded", "contested", "overturned"]
 """Whether others may act on a decision now. contested: nobody has answered yet; upheld, it stands."""
+
+
+CLOCK_STEPS = timedelta(minutes=10)
+"""As far as a clock that was put right may have gone back: waiting helps. A fact from further in the future is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,19 @@ class DecisionStore:
         """Make the record of a decision, in the caller's transaction. Nothing may be done about it before that commits.
 
         Raises CallerError `invalid_decision` (it breaks a rule of the record), `superseded_already`, `unknown_decision`
-        (what it supersedes); Unavailable `clock_behind` (the case's last decision is later than now), `decided_meanwhile`.
+        (what it supersedes); Unavailable `clock_behind` (the case's last decision, or a fact, is a little later than now),
+        `decided_meanwhile`.
         """
         last = self._last_of(connection, draft.case)
         at = self.clock()
         if last is not None and at < last.decided_at:
             raise Unavailable("the clock is behind the case's last decision", code="clock_behind")
+        fetched = [one.fetched_at for one in draft.inputs if one.fetched_at is not None]
+        if fetched and at < max(fetched) <= at + CLOCK_STEPS:
+            raise Unavailable(
+                f"the clock is behind the time at which a fact came, {max(fetched).isoformat()}",
+                code="clock_behind",
+            )
         record_id = uuid7(at, self._random(10))
         fields, sealed = seal_draft(draft, record=str(record_id), keys=self.keys, at=at, random=self._random)
         try:

@@ -313,19 +313,21 @@ def _replayed(
     decision: str,
     engine: RunsRules,
     trusted: list[bytes],
-    find: Callable[[Sequence[Input]], Mapping[str, Sequence[InLog]]] | None = None,
+    find: Callable[[Sequence[Input], datetime], Mapping[str, Sequence[InLog]]] | None = None,
 ) -> ReplayReport:
     """find: where the messages of these inputs lie; None: nobody is asked, and the report says so."""
     with store.engine.connect() as connection:
         made = bundle_of(store, connection, decision, open_refs=None)
-        inputs = store.find(connection, decision).record.inputs
-    found = None if find is None else find(inputs)
+        record = store.find(connection, decision).record
+    found = None if find is None else find(record.inputs, record.decided_at)
     return replay(
         made, engine=engine, trusted=trusted, find_message=None if found is None else found.__getitem__
     )
 
 
-def _in_both_logs(url: str, client: str, inputs: Sequence[Input]) -> Mapping[str, Sequence[InLog]]:
+def _in_both_logs(
+    url: str, client: str, inputs: Sequence[Input], by: datetime
+) -> Mapping[str, Sequence[InLog]]:
     from sild.adapter import AsyncXRoadClient, ClientId  # late: most commands ask nobody
     from sild.registries import over_the_exchange
 
@@ -336,7 +338,7 @@ def _in_both_logs(url: str, client: str, inputs: Sequence[Input]) -> Mapping[str
 
     async def ask() -> Mapping[str, Sequence[InLog]]:
         async with AsyncXRoadClient(url, asker) as exchange:
-            return await MessageLogs(asker.encode(), over_the_exchange(exchange)).find(inputs)
+            return await MessageLogs(asker.encode(), over_the_exchange(exchange)).find(inputs, by=by)
 
     return asyncio.run(ask())
 

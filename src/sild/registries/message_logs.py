@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as Late
+from datetime import datetime
 from typing import Any
 
 from sild.adapter import AUTOMATIC, AsyncXRoadClient, CallContext
@@ -23,8 +24,8 @@ GROUND = "decision replay"
 PATIENCE_SECONDS = 15.0
 """Longer than each log is given: then it is told which one was silent."""
 
-LookUp = Callable[[Sequence[Input]], Mapping[str, Sequence[InLog]]]
-"""Of every message that a record's inputs name, what is to be said of it in both logs. Blocks."""
+LookUp = Callable[[Sequence[Input], datetime], Mapping[str, Sequence[InLog]]]
+"""Of every message that a record's inputs name, what is to be said of it in both logs; when it was decided. Blocks."""
 
 
 def over_the_exchange(client: AsyncXRoadClient) -> AskLog:
@@ -48,12 +49,12 @@ def over_the_exchange(client: AsyncXRoadClient) -> AskLog:
 def from_threads(logs: MessageLogs, loop: asyncio.AbstractEventLoop) -> LookUp:
     """To be called in any thread but the loop's own."""
 
-    def look_up(inputs: Sequence[Input]) -> Mapping[str, Sequence[InLog]]:
+    def look_up(inputs: Sequence[Input], by: datetime) -> Mapping[str, Sequence[InLog]]:
         silent = (InLog("", "unknown", "the message logs did not answer"),)
         nothing = {one.message_id: silent for one in inputs if one.message_id is not None}
         if loop.is_closed():
             return nothing
-        asking = asyncio.run_coroutine_threadsafe(logs.find(inputs), loop)
+        asking = asyncio.run_coroutine_threadsafe(logs.find(inputs, by=by), loop)
         try:
             return asking.result(PATIENCE_SECONDS)
         except Late:

@@ -216,7 +216,7 @@ class Deciding:
             record = self.store.find(connection, decision).record
         if self.logs is None:
             return replay(bundle, engine=self.engine)
-        found = self.logs(record.inputs)
+        found = self.logs(record.inputs, record.decided_at)
         return replay(bundle, engine=self.engine, find_message=found.__getitem__)
 
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:

@@ -320,7 +320,7 @@ def _add_reading(app: FastAPI, desk: _Desk) -> None:
         )
         if desk.deciding.logs is None:
             return {"asked": False, "items": [{"message": one, "logs": []} for one in ids]}
-        found = desk.deciding.logs(record.inputs)
+        found = desk.deciding.logs(record.inputs, record.decided_at)
         return {
             "asked": True,
             "items": [
