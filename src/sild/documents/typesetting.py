@@ -41,7 +41,7 @@ def typeset(
         font_paths=[str(FONTS)],
         ignore_system_fonts=True,
         pdf_standards=STANDARDS,
-        timestamp=at,
+        timestamp=at.replace(microsecond=0),
     )
     assert isinstance(made, bytes)  # one document, and no file to write it to
     return made
