@@ -9,6 +9,7 @@ ai_gateway.py   to models, without one by default
 people.py       test people        identity.py, portal.py     what citizens see    journeys.py, move_journey.py, browser.py  J1 and J2 as a self-check
 """
 
+from sild.nation.audit_journey import tell_audit
 from sild.nation.countries import CountryDescription, countries, load_country, parse_country
 from sild.nation.country import COUNTRY, country_plan
 from sild.nation.floor import Floor, measure_floor
@@ -43,6 +44,7 @@ __all__ = [
     "parse_country",
     "run_load",
     "tell",
+    "tell_audit",
     "tell_birth",
     "tell_move",
 ]

@@ -25,6 +25,7 @@ from sild.nation import (
     country_plan,
     load_country,
     tell,
+    tell_audit,
     tell_birth,
     tell_move,
 )
@@ -93,6 +94,8 @@ async def _checks(nation: Nation, journeys: bool) -> AsyncIterator[Step]:
         async for step in tell_birth(nation.description):
             yield step
         async for step in tell_move(nation.description):
+            yield step
+        async for step in tell_audit(nation.description):
             yield step
 
 
