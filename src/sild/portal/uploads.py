@@ -182,7 +182,11 @@ async def read_multipart(
     except BaseException:
         form.close()
         raise
-    return form.fields, tuple(upload for upload in form.uploads if upload.name or upload.size)
+    given = tuple(upload for upload in form.uploads if upload.name or upload.size)
+    for upload in form.uploads:
+        if upload not in given:
+            upload.close()
+    return form.fields, given
 
 
 def _utf8(text: bytes) -> str:
