@@ -107,7 +107,7 @@ class Days(_Part):
 class Profile(_Part):
     """country: ISO 3166-1.  languages: the official one first.  zone: of the IANA database.  currency: ISO 4217.
 
-    grounds: provisions on which any service rests, by what they are for: `conflict`, `contest`, `discretion`.
+    grounds: provisions on which any service rests, by what they are for: `conflict`, `contest`, `discretion`, `treasury`.
 
     kept: in the archive, by kind of record (`birth-registration`).
 

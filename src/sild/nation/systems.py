@@ -124,7 +124,10 @@ def open_register(
             ward = registries.ward_app(hospital, author=midwife, languages=languages_of(plan.profile))
             return OpenRegister(hospital, registries.hospital_app(hospital), ward)
         case "treasury":
-            treasury = registries.TreasuryRegister.open(directory, system=system, zone=zone, clock=clock)
+            pays_on = plan.profile.ground("treasury")
+            treasury = registries.TreasuryRegister.open(
+                directory, system=system, basis=pays_on, zone=zone, clock=clock
+            )
             return OpenRegister(treasury, registries.treasury_app(treasury))
         case "cases":
             of_cases = registries.CaseDecisions.open(

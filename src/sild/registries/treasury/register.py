@@ -87,8 +87,9 @@ class Taken:
 
 
 class TreasuryRegister:
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, basis: str = BASIS) -> None:
         self.kernel = kernel
+        self._basis = basis
 
     @classmethod
     def open(
@@ -97,13 +98,14 @@ class TreasuryRegister:
         database_url: str | None = None,
         *,
         system: str = SYSTEM,
+        basis: str = BASIS,
         zone: ZoneInfo | None = None,
         clock: Clock = system_clock,
     ) -> Self:
-        """zone: of the country, which decides what day it is. Raises Unavailable (`database_error`)."""
+        """basis: the provision on which it pays.  zone: of the country, which decides what day it is. Raises Unavailable (`database_error`)."""
         directory.mkdir(parents=True, exist_ok=True)
         url = database_url or sqlite_url(directory / "treasury.db")
-        return cls(Kernel.open(url, system, MIGRATIONS, zone=zone, clock=clock))
+        return cls(Kernel.open(url, system, MIGRATIONS, zone=zone, clock=clock), basis)
 
     def close(self) -> None:
         self.kernel.close()
@@ -317,7 +319,7 @@ class TreasuryRegister:
 
     def _own(self, message_id: str) -> Usage:
         """The treasury's own use of what it holds."""
-        return Usage(self.kernel.system.removeprefix("/"), message_id, user_id="automatic", basis=BASIS)
+        return Usage(self.kernel.system.removeprefix("/"), message_id, user_id="automatic", basis=self._basis)
 
     def _set(
         self, use: Use, which: ColumnElement[bool], before: str, after: PaymentState, **values: Any
