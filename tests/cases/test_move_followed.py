@@ -79,7 +79,7 @@ async def test_each_body_says_what_it_did(village):
         (register, headers["X-Road-Issue"])
         for register, method, path, headers in village.wire.heard
         if headers.get("X-Road-Issue") == case
-        and "households" in path
+        and "/persons/" in path
         and "social" in headers["X-Road-Client"]
     }
     assert ("population", case) in looked, "its questions belong to the case of the move"

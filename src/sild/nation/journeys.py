@@ -7,14 +7,17 @@ step yields what it saw, as the story of one exchange does.
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sild.documents import CARD_KIND, credential_in, qr_svg, verify_presentation, verify_sealed_pdf
 from sild.errors import PeerError, PlatformError
 from sild.nation.browser import Browser, Page
 from sild.nation.story import Step
@@ -50,7 +53,9 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
             *(() if journey.is_bound else (journey.official_approves,)),
             journey.birth_is_registered,
             journey.bodies_act_by_themselves,
+            journey.card_is_shown_and_printed,
             journey.offer_is_accepted,
+            journey.money_is_paid,
             journey.decision_is_explained,
             journey.decision_is_checked_again,
             journey.evidence_holds_offline,
@@ -99,6 +104,7 @@ class _Birth:
         self._fresh = people["social_contest_official"]
         self._decision = ""
         self._contest = ""
+        self._child = ""
         self._mothers = Browser()
         self._fathers = Browser()
         self._case = ""
@@ -132,7 +138,7 @@ class _Birth:
             new = await self._children() - before
             return next(iter(new), None)
 
-        child = await soon("the population register takes the notice", arrived)
+        child = self._child = await soon("the population register takes the notice", arrived)
         return (
             "The midwife gives notice of a birth; the population register opens a record without a name",
             {"ward": self._ward, "mother": self._mother["name"], "child": child},
@@ -216,6 +222,34 @@ class _Birth:
             {"case": page.url},
         )
 
+    async def card_is_shown_and_printed(self) -> Seen:
+        """In the child's name, as a parent may; then checked as a chemist would, with nothing but the issuer's files."""
+        browser = Browser()
+        await log_in(browser, self._portal, self._mother)
+        page = await browser.open(f"{self._portal}/settings")
+        page = await page.submit(page.form("/acting"), {"whom": "choose"})
+        child = f"{self._mother['country']}{self._child}"
+        await page.submit(page.form("/representee"), {"representee": child})
+        page = await browser.open(f"{self._portal}/papers/insurance-card")
+        paper, keys, listed = [
+            (await page.go(f"/papers/insurance-card/{name}")).body
+            for name in ("file.pdf", "issuer.json", "status-list")
+        ]
+        shown = credential_in(paper)
+        if qr_svg(shown) not in page.body:
+            raise PeerError(f"the code on the phone is not the paper's: {page.text[:300]}")
+        now = datetime.now(UTC)
+        found = verify_presentation(
+            shown, json.loads(keys), at=now, kinds=[CARD_KIND], status_list=listed.decode()
+        )
+        seal = await asyncio.to_thread(verify_sealed_pdf, paper, (), at=now)
+        if found.status != "valid":
+            raise PeerError(f"the card is {found.status}")
+        return (
+            "The child's card is a code on the phone and a sealed PDF; what the code shows is checked without asking anybody",
+            {"card": page.url, "shows": ", ".join(found.claims), "sealed by": seal.authority},
+        )
+
     async def offer_is_accepted(self) -> Seen:
         page = await self._screen(self._mothers, "birth.offer")
         form = page.form("/screens/birth.offer")
@@ -228,6 +262,21 @@ class _Birth:
         after = await screen_sent(page, answers)
         await self._shows("benefits are granted", "Benefits were granted")
         return "She chooses one, says where the money goes, and it is granted", {"receipt": after.url}
+
+    async def money_is_paid(self) -> Seen:
+        """By the treasury, through its bank; the person finds it in the case and among their data."""
+        page = await self._shows("the treasury pays", "A payment was made")
+        case, here = page.url, self._mothers
+
+        async def listed() -> Page | None:
+            found = await here.open(f"{self._portal}/my-data")
+            return found if "Why: the decision" in found.text else None
+
+        data = await soon("the payment stands among her data", listed)
+        return (
+            "The treasury pays, each payment once; it stands in the case and among her data, with the decision it rests on",
+            {"case": case, "my data": data.url},
+        )
 
     async def decision_is_explained(self) -> Seen:
         page = await self._mothers.open(f"{self._portal}/decisions")

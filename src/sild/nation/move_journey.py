@@ -132,8 +132,11 @@ class _Move:
         return "The official decides, and the residence register has the new home", {"receipt": after.url}
 
     async def bodies_know(self) -> Seen:
-        page = await self._shows("bodies are told", "Bodies were told", "Who knows")
-        return "The bodies that need to know were told, and the case names them", {"case": page.url}
+        page = await self._shows("bodies are told", "Bodies were told", "Who knows", "What the bodies did")
+        return (
+            "The bodies that need to know were told; each did its own part by itself, and the case says what",
+            {"case": page.url},
+        )
 
     async def everyone_sees_who_looked(self) -> Seen:
         page = await self._residents.open(f"{self._portal}/who-looked?case={self._case}")
