@@ -54,10 +54,11 @@ KINDS = {
 }
 SILENCING = ["civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered"]
 ACTING = ["civil.birth.registered", *SILENCING]
+TOLD = [*ACTING, "fact.corrected"]
 SUBSCRIPTIONS = {
-    "population": {"portal": ["civil.child.recorded", *ACTING], "residence": ["civil.child.recorded", "civil.birth.registered", *SILENCING], "insurance": ACTING, "social": ACTING, "education": ACTING},
+    "population": {"portal": ["civil.child.recorded", *ACTING], "residence": ["civil.child.recorded", "civil.birth.registered", *SILENCING], "insurance": TOLD, "social": TOLD, "education": TOLD},
     "residence": {"education": ["residence.*"]},
-    "insurance": {"portal": ["insurance.*"]},
+    "insurance": {"portal": ["insurance.*", "decision.corrected"]},
     "social": {"portal": ["social.offer.*", "social.benefit.*", "social.payment.executed", "social.payment.returned"]},
     "treasury": {"social": ["treasury.*"]},
     "education": {"portal": ["education.queue.joined", "education.wait.reviewed", "education.place.offered"]},

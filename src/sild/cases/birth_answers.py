@@ -67,6 +67,7 @@ def look_of(case: Case, screen: str, actor: Actor, now: datetime) -> dict[str, A
     shown = {
         "screen": screen,
         "language": actor.language,
+        "timeline": case.actions[-1].seq,
         "recorded": dict(case.given("RECORD")),
         "examined": dict(case.given("EXAMINE")),
         "declared": dict(first.data) if first is not None else None,

@@ -97,6 +97,8 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             return Effects(notices=(told,))
         case "TAKE_ACCOUNT":
             return Effects(jobs=_closing(case))
+        case "CORRECT":
+            return Effects(notices=_to_parents(case, "birth.notice.decision_corrected"))
         case "GRANT":
             return Effects(jobs=_closing(case), notices=_to_parents(case, "birth.notice.granted"))
     return Effects()

@@ -31,6 +31,7 @@ class BirthFollow:
             "catch_up": self.catch_up,
             "cover": self.cover,
             "card": self.card,
+            "corrected": self.corrected,
             "offer": self.offer,
             "granted": self.granted,
             "queue": self.queue,
@@ -128,6 +129,17 @@ class BirthFollow:
             return
         office = (card.get("office") or {}).get("name")
         await act(work, "carded", "CARD", {"number": card["number"], "office": office}, case)
+
+    async def corrected(self, work: Work) -> None:
+        """A register decided again, because a fact was corrected: the parents hear of it in this case, open or closed."""
+        person = known(child_in(work), work.profile.country)
+        live = await work.cases("case", self._service, person)
+        found = live or await work.cases("closed", self._service, person, closed=True)
+        told = work.arguments["event"]
+        data = {name: told["data"].get(name) for name in ("decision", "supersedes")}
+        for case in found[:1]:
+            if await work.current("status", case) != "SILENCED":
+                await act(work, "corrected", "CORRECT", {**data, "register": told["source"].strip("/")}, case)
 
     async def offer(self, work: Work) -> None:
         """The offer as it stands: open, or held for people."""

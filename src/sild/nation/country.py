@@ -53,6 +53,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("insurance", "residence"): ("GET /persons/*/residence",),
     ("social", "population"): ("GET /persons/*", "GET /persons/*/children"),
     ("social", "residence"): ("GET /persons/*/residence", "GET /households/*"),
+    ("population", "archive"): ("POST /packages", "GET /packages/*"),
     ("social", "treasury"): (
         "POST /payment-orders",
         "GET /payment-orders/*",
@@ -118,6 +119,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ),
     ("portal", "treasury"): (*COMMON, *OWN_DATA),
     ("portal", "cases"): DECISIONS,
+    ("portal", "archive"): COMMON,
     ("portal", "education"): (
         *COMMON,
         *DECISIONS,
@@ -144,16 +146,18 @@ SILENCING = ("civil.death.registered", "civil.stillbirth.recorded", "civil.prote
 
 SUBSCRIPTIONS = (
     SubscriptionPlan("population", "residence", ("civil.*",)),
-    SubscriptionPlan("population", "insurance", (*BIRTHS, *SILENCING)),
-    SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING)),
-    SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING)),
+    SubscriptionPlan("population", "insurance", (*BIRTHS, *SILENCING, "fact.corrected")),
+    SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING, "fact.corrected")),
+    SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING, "fact.corrected")),
     SubscriptionPlan("population", "portal", ("civil.child.recorded", "person.known", *BIRTHS, *SILENCING)),
     SubscriptionPlan("residence", "insurance", ("residence.changed",)),
     SubscriptionPlan("residence", "social", ("residence.changed",)),
     SubscriptionPlan("residence", "education", ("residence.changed",)),
     SubscriptionPlan("residence", "portal", ("residence.changed", "person.known")),
     SubscriptionPlan(
-        "insurance", "portal", ("insurance.cover.began", "insurance.card.issued", "insurance.home.followed")
+        "insurance",
+        "portal",
+        ("insurance.cover.began", "insurance.card.issued", "insurance.home.followed", "decision.corrected"),
     ),
     SubscriptionPlan("treasury", "social", ("treasury.payment.executed", "treasury.payment.returned")),
     SubscriptionPlan(
@@ -176,6 +180,7 @@ SUBSCRIPTIONS = (
             "education.wait.reviewed",
             "education.place.offered",
             "education.home.followed",
+            "decision.corrected",
         ),
     ),
 )
@@ -197,6 +202,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
     municipality = body("municipality", "70000005", "education", "cases")
     land = body("land", "70000006", "residence")
     treasury = body("treasury", "70000007", "treasury")
+    archive = body("archive", "70000008", "archive")
     hospital = body("hospital", "90000001", "hospital", member_class="COM")
     return replace(
         DEMO,
@@ -205,12 +211,13 @@ def country_plan(about: CountryDescription) -> NationPlan:
         operator=authority,
         provider=population,
         consumer=insurance,
-        guests=(social, municipality, land, treasury, hospital),
+        guests=(social, municipality, land, treasury, archive, hospital),
         systems=(
             SystemPlan("population", population, "population", population, ("population",)),
             SystemPlan("residence", land, "residence", population, ("residence", "events")),
             SystemPlan("social", social, "social", population, ("social", "events")),
             SystemPlan("treasury", treasury, "treasury", population, ("treasury",)),
+            SystemPlan("archive", archive, "archive", population, ("archive",)),
             SystemPlan("education", municipality, "education", population, ("education", "events")),
             SystemPlan("cases", municipality, "cases", population, ("cases",)),
             SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),
