@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, TimeoutError
 
 import sild
 from sild.nation import Nation
@@ -196,7 +196,10 @@ class Walker:
 
     def send(self, screen_id: str, action: str) -> None:
         self.press(screen_id, action)
-        self.page.wait_for_url("**/receipts/*")
+        try:
+            self.page.wait_for_url("**/receipts/*")
+        except TimeoutError as error:
+            raise AssertionError(self.page.locator("main").inner_text()[:1500]) from error
         self.see(f"{screen_id}-receipt")
 
     def press(self, screen_id: str, action: str) -> None:
