@@ -92,7 +92,10 @@ class _Audit:
         page = await self._check("messages", "Messages in both logs")
         return (
             "Replayed, it gives the same; both organisations' message logs are asked for each message",
-            {"replayed": self._decision, "messages found": str(page.text.count("holds"))},
+            {
+                "replayed": self._decision,
+                "messages that hold": str(page.text.count("has it as it was signed")),
+            },
         )
 
     async def finding_is_written(self) -> Seen:

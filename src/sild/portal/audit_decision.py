@@ -154,7 +154,11 @@ def _changes(
             {**record, "counterfactual": [{"input": one["input"], "needed": held}]}, {}, package, language
         )
         changed += [Change(line, str(one["output"])) for line in lines.may_change]
-    return changed
+    return list(
+        {
+            (one.line.label, one.line.who, one.line.period, str(one.line.value)): one for one in changed
+        }.values()
+    )
 
 
 def _months(period: str, language: str) -> str:

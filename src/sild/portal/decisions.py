@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from importlib.resources import as_file, files
 from typing import Any
@@ -16,7 +17,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sild.cases import worded, written
+from sild.cases import DecisionLine, worded, written
 from sild.decisions import canonical_json, verifier_file
 from sild.errors import CallerError, PeerError, Unavailable
 from sild.i18n import format_month
@@ -107,6 +108,7 @@ class DecisionPages:
             "in_time": last is None or self._pages.today() <= last,
             "superseded_by": opened.get("superseded_by"),
             "report": report,
+            "changed": _changed((*words.outcome, *words.facts), opened.get("changed") or ()),
             "broken": [one for one in (report or {}).get("steps", ()) if one["verdict"] == "broken"],
             "shown": lambda line: line.value if isinstance(line.value, list) else written(line, language),
             "month": lambda period: _months(period, language),
@@ -164,3 +166,15 @@ class DecisionPages:
 def _months(period: str, language: str) -> str:
     """`2026`, `2026-03`, `2025-04/2026-03`."""
     return " – ".join(one if len(one) != 7 else format_month(one, language) for one in period.split("/"))
+
+
+def _changed(
+    told: Iterable[DecisionLine], changes: Iterable[Mapping[str, Any]]
+) -> list[tuple[DecisionLine, DecisionLine]]:
+    """What is another way than in the decision before: as it is now, and as it was. What is no longer there is not shown."""
+    lines = {part.name: part for line in told for part in (*line.parts, line)}
+    return [
+        (lines[one["name"]], replace(lines[one["name"]], value=one["before"], is_sealed=False, parts=()))
+        for one in changes
+        if one["name"] in lines and lines[one["name"]].value is not None
+    ]

@@ -90,7 +90,7 @@ def _automation(entry: AlgorithmEntry, running: Mapping[str, Any]) -> Iterable[C
             str(running["humans"]),
         )
     else:
-        yield Compared("alone", "same", "≤ 100 %", share)
+        yield Compared("alone", "unknown", "text_below", share)  # words are for people to compare
 
 
 def _models(
