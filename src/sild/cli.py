@@ -12,6 +12,7 @@ from sild.errors import PlatformError
 
 _COMMANDS = {
     "ai-gateway": ("sild.processes.ai_gateway", "Run the gateway to AI models, its keys and switches."),
+    "archive": ("sild.processes.archive", "List, take out and check what the archive holds."),
     "assistant": (
         "sild.processes.assistant",
         "Measure the portal's assistant on its question set, or ask it.",
@@ -30,6 +31,7 @@ _COMMANDS = {
     "registry": ("sild.processes.registry", "Run a register: population, residence, insurance, ..."),
     "rules": ("sild.processes.rules", "Evaluate rule packages: what they say, and why."),
     "security-server": ("sild.processes.security_server", "Run a security server."),
+    "treasury": ("sild.processes.treasury", "Payments: files for the bank, and what it says of them."),
     "trust": ("sild.processes.trust", "Run certification, OCSP and time-stamping services."),
     "verify": ("sild.processes.verify", "Judge an evidence container, an archive or a recorded message."),
 }

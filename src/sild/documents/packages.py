@@ -131,7 +131,9 @@ def _unpacked(content: bytes, defects: list[PackageDefect]) -> tuple[dict[str, b
                     defects.append(PackageDefect("unsafe_path", "not a path a package may have", shown))
                 elif entry.isdir():
                     folders.add(entry.name.partition("/")[0])
-                elif not entry.isreg() or entry.issparse() or entry.size > len(content):
+                elif not 0 <= entry.size <= len(content):
+                    raise tarfile.ReadError("a size that cannot be")
+                elif not entry.isreg() or entry.issparse():
                     defects.append(PackageDefect("not_a_file", "only plain files", shown))
                 else:
                     folder, _, path = entry.name.partition("/")

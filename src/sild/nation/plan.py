@@ -23,6 +23,7 @@ SystemKind = Literal[
     "portal",
     "treasury",
     "cases",
+    "archive",
 ]
 
 

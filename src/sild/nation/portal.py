@@ -18,6 +18,7 @@ from sild.assistant import Assistant, load_passages
 from sild.cases import (
     AskWhy,
     Assistance,
+    Assisted,
     CaseSystem,
     Contest,
     Finding,
@@ -58,7 +59,7 @@ __all__ = ["CountryPortal", "events_app", "open_portal"]
 log = get_logger("nation")
 
 DEMAND = "kindergarten-demand"
-ASKED = ("population", "residence", "insurance", "social", "education", "treasury")
+ASKED = ("population", "residence", "insurance", "social", "education", "treasury", "archive")
 DECIDING = ("population", "social", "insurance", "education", "cases")
 
 CARD = {"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"}
@@ -123,6 +124,7 @@ def open_portal(
         Removal(packs),
         AskWhy(),
         Assistance(),
+        Assisted(packs),
         Contest(),
         Finding(),
         OfflineConflict(),

@@ -48,6 +48,7 @@ REGISTERS: tuple[SystemKind, ...] = (
     "hospital",
     "treasury",
     "cases",
+    "archive",
 )
 Run = Callable[[str, Coroutine[object, object, None]], None]
 Watch = Callable[[str, "asyncio.Task[None]"], None]
@@ -129,6 +130,11 @@ def open_register(
                 directory, system=system, basis=pays_on, zone=zone, clock=clock
             )
             return OpenRegister(treasury, registries.treasury_app(treasury))
+        case "archive":
+            archive = registries.ArchiveRegister.open(
+                directory, system=system, zone=zone, clock=clock, certify=certify
+            )
+            return OpenRegister(archive, registries.archive_app(archive))
         case "cases":
             of_cases = registries.CaseDecisions.open(
                 directory,

@@ -14,6 +14,7 @@ from pydantic import Field
 from sild.adapter import AsyncXRoadClient, ClientId, ServiceId
 from sild.processes.asgi import Listen, Listener, serve_asgi
 from sild.registries import (
+    ArchiveRegister,
     EducationRegister,
     HospitalRegister,
     InsuranceRegister,
@@ -22,6 +23,7 @@ from sild.registries import (
     SocialRegister,
     TreasuryRegister,
     act,
+    archive_app,
     education_app,
     hospital_app,
     insurance_app,
@@ -56,9 +58,9 @@ class SubscriptionSettings(Settings):
 class RegistrySettings(Settings):
     """`directory` holds, without `database`, an SQLite file; relative paths start at the TOML file."""
 
-    kind: Literal["population", "residence", "insurance", "social", "education", "hospital", "treasury"] = (
-        "population"
-    )
+    kind: Literal[
+        "population", "residence", "insurance", "social", "education", "hospital", "treasury", "archive"
+    ] = "population"
     system: str = Field(
         pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$"
     )  # INSTANCE/CLASS/CODE/SUBSYSTEM, the source of its events
@@ -132,6 +134,11 @@ def _treasury(settings: RegistrySettings, directory: Path) -> Opened:
     return Opened(register, treasury_app(register, url=settings.url), register.close)
 
 
+def _archive(settings: RegistrySettings, directory: Path) -> Opened:
+    register = ArchiveRegister.open(directory, settings.database, system=f"/{settings.system}")
+    return Opened(register, archive_app(register, url=settings.url), register.close)
+
+
 KINDS: Mapping[str, Callable[[RegistrySettings, Path], Opened]] = {
     "population": _population,
     "residence": _residence,
@@ -140,6 +147,7 @@ KINDS: Mapping[str, Callable[[RegistrySettings, Path], Opened]] = {
     "education": _education,
     "hospital": _hospital,
     "treasury": _treasury,
+    "archive": _archive,
 }
 
 

@@ -7,7 +7,7 @@ synthetic people are the same (synthetic/). identity_codes/ tells what identity 
 population/  people, families, births, deaths        residence/  divisions, addresses, dwellings, who lives where
 insurance/   cover and card                          social/     contributions, offers of benefits, payment orders
 education/   kindergarten places and their queue     hospital/   notices of birth and death, the ward's page
-case_decisions/  what officials decided in cases
+case_decisions/  what officials decided in cases        archive/    packages of acts, checked and kept
 
 The last four act by themselves on others' events: tasks/ (what is still to do, the silence switch), exchange.py (what they say to
 others over X-Road), acting.py (`act`: a register at work beside its application).
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from sild.registries.acting import HasKernel, act
+    from sild.registries.archive.register import ArchiveRegister
     from sild.registries.case_decisions.register import CaseDecisions
     from sild.registries.deciding import Certify
     from sild.registries.education.register import EducationRegister
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sild.registries.treasury.register import TreasuryRegister
 
 __all__ = [
+    "ArchiveRegister",
     "CaseDecisions",
     "Certify",
     "EducationRegister",
@@ -50,6 +52,7 @@ __all__ = [
     "SocialRegister",
     "TreasuryRegister",
     "act",
+    "archive_app",
     "case_decisions_app",
     "education_app",
     "event_delivery",
@@ -111,6 +114,13 @@ def education_app(register: EducationRegister, *, url: str | None = None) -> Fas
     return make_app(register, url=url)
 
 
+def archive_app(register: ArchiveRegister, *, url: str | None = None) -> FastAPI:
+    """As `population_app`."""
+    from sild.registries.archive.http import make_app
+
+    return make_app(register, url=url)
+
+
 def hospital_app(register: HospitalRegister, *, url: str | None = None) -> FastAPI:
     """As `population_app`. The ward's page is another application, for another network: `ward_app`."""
     from sild.registries.hospital.http import make_app
@@ -138,6 +148,7 @@ def ward_app(
 
 
 _LATE = {
+    "ArchiveRegister": "archive.register",
     "CaseDecisions": "case_decisions.register",
     "Certify": "deciding",
     "EducationRegister": "education.register",

@@ -35,7 +35,15 @@ Language = Literal["et", "vi", "en"]
 Words = Mapping[str, str]
 """One text in every language."""
 BodyKind = Literal[
-    "authority", "population", "insurance", "social", "municipality", "land", "hospital", "treasury"
+    "authority",
+    "population",
+    "insurance",
+    "social",
+    "municipality",
+    "land",
+    "hospital",
+    "treasury",
+    "archive",
 ]
 BODIES: tuple[BodyKind, ...] = get_args(BodyKind)
 SYSTEMS = (
@@ -50,6 +58,7 @@ SYSTEMS = (
     "hospital",
     "treasury",
     "cases",
+    "archive",
 )
 
 
