@@ -22,6 +22,7 @@ CONTESTED: Mapping[str, tuple[str, BodyKind]] = {
 }
 """Bodies whose decisions officials answer contests of: their member codes, and what they are."""
 DESKS: Mapping[str, Words] = {
+    "counter": {"et": "Teenindus, {town}", "vi": "Quầy tiếp dân, {town}", "en": "Counter, {town}"},
     "birth": {"et": "Sünnid, {town}", "vi": "Khai sinh, {town}", "en": "Births, {town}"},
     "residence": {"et": "Elukohad, {town}", "vi": "Cư trú, {town}", "en": "Residence, {town}"},
     "kindergarten": {
@@ -109,6 +110,7 @@ GOOD_FOR: Mapping[str, str] = {
     "insurance_contest_official": "answers contests of health insurance",
     "education_contest_official": "answers contests of kindergarten places",
     "population_contest_official": "answers contests of registrations of births",
+    "counter_official": "helps people at the counter of {town}, and on the phone: /desk/assist",
     "auditor": "audits decisions (J8): opens /audit after logging in",
     "second_auditor": "the second pair of eyes: releases sealed data to the first",
 }
@@ -171,6 +173,7 @@ class _Search:
             *((f"{body}_contest_official", self._clerk) for body in CONTESTED),
             ("auditor", self._clerk),
             ("second_auditor", self._clerk),
+            ("counter_official", self._clerk),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:

@@ -142,6 +142,7 @@ def open_portal(
                 organisation=desk.organisation,
                 authority=desk.authority,
                 title=desk_title(desk, about),
+                kind="clerk" if desk.authority.startswith("counter@") else "official",
             )
             for one in people.values()
             if one.official is not None
