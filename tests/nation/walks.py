@@ -48,10 +48,11 @@ class Crowd:
         synthetic_homes(everybody)
         self.known = people_of_the_country.find_test_people(PEOPLE)
         codes = {one.code for one in self.known.values()}
+        known_kin = {code for one in everybody if one.code in codes for code in _kin(one)}
         self._left = [
             one
             for one in everybody
-            if one.country == "EE" and one.died is None and one.home is not None and one.code not in codes
+            if one.country == "EE" and one.died is None and one.home is not None and not _kin(one) & known_kin
         ]
         self._left.sort(key=lambda one: one.home.division != TARTU)
         self._homes = {one.home for one in everybody if one.code in codes}
@@ -116,6 +117,11 @@ class Crowd:
         )  # fmt: skip
         for role, owner in zip(owners, home.owners, strict=True):
             self.add(free[owner.code], role)
+
+
+def _kin(person: SyntheticPerson) -> set[str]:
+    """Themselves, spouse and parents: whoever shares one with an official goes to another."""
+    return {one.code for one in (person, person.spouse, person.mother, person.father) if one is not None}
 
 
 def _pay(person: SyntheticPerson) -> Decimal | None:
