@@ -67,7 +67,7 @@ class TestPerson(Settings):
     given_name: str
     family_name: str
     level: Level = "high"
-    note: str = ""  # shown beside the name: who this is in the story
+    note: str | dict[str, str] = ""  # shown beside the name: who this is in the story; or by language
     device_of: str = ""  # an organisation's member code: they log in from a device it has registered
 
 

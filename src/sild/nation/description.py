@@ -171,7 +171,7 @@ def _test_person(one: TestPerson) -> dict[str, str]:
         "country": one.country,
         "born": one.born,
         "id": one.id,
-        "good_for": one.good_for,
+        "good_for": one.good_for["en"],
         "address": one.address,
     }
     return shown | ({"authority": one.official.authority} if one.official else {})

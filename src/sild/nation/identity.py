@@ -190,6 +190,6 @@ def _test_person(one: Someone) -> TestPerson:
         subject=one.subject,
         given_name=one.given_names,
         family_name=one.family_name,
-        note=one.good_for,
+        note=dict(one.good_for),
         device_of=one.official.organisation if one.official else "",
     )

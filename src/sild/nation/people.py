@@ -67,7 +67,7 @@ class OfficialRole:
 
 @dataclass(frozen=True, slots=True)
 class TestPerson:
-    """id: `married_mother`.  good_for: one sentence for people.  official: the desk they sit at."""
+    """id: `married_mother`.  good_for: one sentence for people, by language.  official: the desk they sit at."""
 
     id: str
     code: str
@@ -75,7 +75,7 @@ class TestPerson:
     given_names: str
     family_name: str
     born: str
-    good_for: str
+    good_for: Words
     address: str = ""
     official: OfficialRole | None = None
 
@@ -90,30 +90,30 @@ class TestPerson:
         return " ".join(names if self.country == "EE" else reversed(names))
 
 
-GOOD_FOR: Mapping[str, str] = {
-    "married_mother": "gives birth (J1); moves with the family (J2)",
-    "married_father": "the other parent: signs too, needs to acknowledge nothing",
-    "unmarried_mother": "gives birth (J1); both parents acknowledge paternity",
-    "unmarried_father": "acknowledges paternity, or denies it",
-    "single_mother": "gives birth without naming a father",
-    "owner": "owns a dwelling somebody else may move to (J2): consents, refuses, or says nothing",
-    "check_mother": "of the self-check: her child is born whenever it runs first",
-    "check_father": "of the self-check: the other parent",
-    "check_resident": "of the self-check: moves to another's house (J2)",
-    "check_owner": "of the self-check: owns the house, and consents",
-    "midwife": "writes the notice of birth in the ward; logs in nowhere",
-    "birth_official": "registers births at the desk of {town}",
-    "residence_official": "registers residences at the desk of {town}",
-    "assistance_official": "answers what the assistant could not",
-    "kindergarten_official": "plans kindergarten places at the desk of {town}, and sees what a model says after their own number",
-    "social_contest_official": "answers contests of family benefits; had no part in any",
-    "insurance_contest_official": "answers contests of health insurance",
-    "education_contest_official": "answers contests of kindergarten places",
-    "population_contest_official": "answers contests of registrations of births",
-    "counter_official": "helps people at the counter of {town}, and on the phone: /desk/assist",
-    "auditor": "audits decisions (J8): opens /audit after logging in",
-    "second_auditor": "the second pair of eyes: releases sealed data to the first",
-}
+GOOD_FOR: Mapping[str, Words] = {
+    "married_mother": {"et": "sünnitab (J1); kolib perega (J2)", "vi": "sinh con (J1); cùng gia đình chuyển nhà (J2)", "en": "gives birth (J1); moves with the family (J2)"},
+    "married_father": {"et": "teine vanem: kinnitab ka, omaks võtta pole vaja", "vi": "người cha: cùng xác nhận, không cần nhận con", "en": "the other parent: signs too, needs to acknowledge nothing"},
+    "unmarried_mother": {"et": "sünnitab (J1); mõlemad vanemad võtavad isaduse omaks", "vi": "sinh con (J1); cha mẹ cùng xác nhận quan hệ cha con", "en": "gives birth (J1); both parents acknowledge paternity"},
+    "unmarried_father": {"et": "võtab isaduse omaks või eitab", "vi": "nhận con, hoặc từ chối", "en": "acknowledges paternity, or denies it"},
+    "single_mother": {"et": "sünnitab isa nimetamata", "vi": "sinh con, không nêu tên cha", "en": "gives birth without naming a father"},
+    "owner": {"et": "omab eluruumi, kuhu keegi võib kolida (J2): nõustub, keeldub või ei vasta", "vi": "có nhà mà người khác có thể chuyển đến (J2): đồng ý, từ chối hoặc không trả lời", "en": "owns a dwelling somebody else may move to (J2): consents, refuses, or says nothing"},
+    "check_mother": {"et": "enesekontrollist: tema laps sünnib, kui see esimest korda käib", "vi": "của phần tự kiểm tra: sinh con khi chạy lần đầu", "en": "of the self-check: her child is born whenever it runs first"},
+    "check_father": {"et": "enesekontrollist: teine vanem", "vi": "của phần tự kiểm tra: người cha", "en": "of the self-check: the other parent"},
+    "check_resident": {"et": "enesekontrollist: kolib teise majja (J2)", "vi": "của phần tự kiểm tra: chuyển đến nhà người khác (J2)", "en": "of the self-check: moves to another's house (J2)"},
+    "check_owner": {"et": "enesekontrollist: maja omanik, nõustub", "vi": "của phần tự kiểm tra: chủ nhà, đồng ý", "en": "of the self-check: owns the house, and consents"},
+    "midwife": {"et": "kirjutab sünniosakonnas sünniteate; ei logi kuhugi", "vi": "lập giấy chứng sinh tại khoa sản; không đăng nhập ở đâu", "en": "writes the notice of birth in the ward; logs in nowhere"},
+    "birth_official": {"et": "registreerib sünde, töölaud: {town}", "vi": "đăng ký khai sinh tại {town}", "en": "registers births at the desk of {town}"},
+    "residence_official": {"et": "registreerib elukohti, töölaud: {town}", "vi": "đăng ký cư trú tại {town}", "en": "registers residences at the desk of {town}"},
+    "assistance_official": {"et": "vastab, millele abiline ei osanud", "vi": "trả lời điều trợ lý không trả lời được", "en": "answers what the assistant could not"},
+    "kindergarten_official": {"et": "kavandab lasteaiakohti, töölaud: {town}; mudeli arvu näeb pärast oma arvu", "vi": "lập kế hoạch chỗ mẫu giáo tại {town}; chỉ thấy con số của mô hình sau con số của mình", "en": "plans kindergarten places at the desk of {town}, and sees what a model says after their own number"},
+    "social_contest_official": {"et": "vastab perehüvitiste vaidlustele; ise ei otsustanud", "vi": "trả lời phản đối về trợ cấp; không tham gia quyết định nào", "en": "answers contests of family benefits; had no part in any"},
+    "insurance_contest_official": {"et": "vastab ravikindlustuse vaidlustele", "vi": "trả lời phản đối về bảo hiểm y tế", "en": "answers contests of health insurance"},
+    "education_contest_official": {"et": "vastab lasteaiakohtade vaidlustele", "vi": "trả lời phản đối về chỗ mẫu giáo", "en": "answers contests of kindergarten places"},
+    "population_contest_official": {"et": "vastab sünni registreerimise vaidlustele", "vi": "trả lời phản đối về đăng ký khai sinh", "en": "answers contests of registrations of births"},
+    "counter_official": {"et": "aitab inimesi leti taga ja telefonis, mandaadi alusel", "vi": "giúp người dân tại quầy và qua điện thoại, theo ủy quyền được ghi lại", "en": "helps people at the counter of {town}, and on the phone: /desk/assist"},
+    "auditor": {"et": "auditeerib otsuseid (J8): pärast sisselogimist avab /audit", "vi": "kiểm toán các quyết định (J8): mở /audit sau khi đăng nhập", "en": "audits decisions (J8): opens /audit after logging in"},
+    "second_auditor": {"et": "teine silmapaar: avab esimesele pitseeritud andmed", "vi": "người thứ hai cùng xem: mở dữ liệu niêm phong cho người thứ nhất", "en": "the second pair of eyes: releases sealed data to the first"},
+}  # fmt: skip
 
 
 def find_test_people(count: int, about: CountryDescription | None = None) -> dict[str, TestPerson]:
@@ -280,7 +280,9 @@ def _shown(role: str, person: SyntheticPerson, about: CountryDescription) -> Tes
         given_names=person.given_names,
         family_name=person.family_name,
         born=person.born.isoformat(),
-        good_for=GOOD_FOR[role].format(town=about.town.name["en"]),
+        good_for={
+            language: text.format(town=about.town.name[language]) for language, text in GOOD_FOR[role].items()
+        },
         address=f"{home.street} {home.house}, {home.municipality}" if home is not None else "",
         official=official,
     )
