@@ -47,6 +47,7 @@ class Registers:
     def __init__(self) -> None:
         self.figures = dict.fromkeys(COUNTS, 0) | {"decisions": 100, "contested": 12, "overturned": 3}
         self.record: Any = RECORD
+        self.changed: list[dict[str, Any]] = []
 
     async def call(
         self, service: str, method: str, path: str, *, acting: str, **_more: Any
@@ -60,7 +61,7 @@ class Registers:
             return ExchangeAnswer(200, {"record": RECORD, "values": {}, "opened": False}, "m")
         answers = {
             f"/persons/{MARI.subject[2:]}/decisions": {"items": [LINE]},
-            f"/decisions/{ID}": {"record": self.record, "values": {"v1": "The grant is 320 euros."}, "opened": True, "superseded_by": None},
+            f"/decisions/{ID}": {"record": self.record, "values": {"v1": "The grant is 320 euros."}, "opened": True, "superseded_by": None, "changed": self.changed},
             f"/decisions/{ID}/replay": {"result": "mismatch", "steps": [], "difference": {"node": "family/birth_grant"}},
             f"/decisions/{ID}/bundle": {"record": RECORD},
         }  # fmt: skip
@@ -92,6 +93,25 @@ def test_a_decision_line_by_line(world: PortalWorld) -> None:
     assert "The outcome is another" in again.text and "family/birth_grant" in again.text
     assert json.loads(browser.open(f"/decisions/social/{ID}/bundle").text) == {"record": RECORD}
     assert "def main" in browser.open("/decisions/verify_decision.py").text
+
+
+def test_what_has_changed_since_the_decision_before(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    assert "What has changed" not in browser.open(f"/decisions/social/{ID}?lang=en").text
+    world.registers.changed = [  # type: ignore[attr-defined]
+        {"kind": "outcome", "name": "family/birth_grant/ETERNITY", "before": "280.00", "after": "320.00"},
+        {
+            "kind": "fact",
+            "name": "persons/child/born/ETERNITY",
+            "before": "2026-02-27",
+            "after": "2026-03-01",
+        },
+        {"kind": "fact", "name": "persons/gone/born/ETERNITY", "before": "2026-02-27", "after": None},
+    ]
+    page = browser.open(f"/decisions/social/{ID}")
+    for words in ("What has changed", "before: €280.00", "27 Feb"):
+        assert words in page.text, words
 
 
 def test_nobody_elses_and_no_nonsense(world: PortalWorld) -> None:

@@ -38,6 +38,8 @@ PATIENCE_SECONDS = 5.0
 BASIS = "EU 2024/1689 71"
 COUNTS = ("decisions", "automatic", "overridden", "with_unknowns", "contested", "contests_open", "overturned",
           "superseded", "replays_matched", "replays_mismatched", "replays_impossible")  # fmt: skip
+LATER_COUNTS = ("findings", "findings_open", "ripples", "ripples_open")
+"""Which a register of an earlier version does not tell."""
 SHOWN = ("automatic", "override", "unknown", "contest", "overturn", "replay_match")
 
 
@@ -153,7 +155,7 @@ def _sum(algorithm: str, told: list[Mapping[str, Any]]) -> Figures:
     return Figures(
         algorithm=algorithm,
         **{name: sum(int(one[name]) for one in told) for name in COUNTS},
-        **{name: sum(int(one.get(name) or 0) for one in told) for name in ("findings", "findings_open")},
+        **{name: sum(int(one.get(name) or 0) for one in told) for name in LATER_COUNTS},
         package_sha256=packages[-1] if packages else None,
         first_at=days[0] if days else None,
         last_at=days[-1] if days else None,
