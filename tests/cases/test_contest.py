@@ -107,7 +107,16 @@ async def test_from_the_button_to_the_answer(contests) -> None:
     view = await contests.until(case, "CLOSED", MARI)
     assert (view.results["answer"], view.results["reasons"]) == ("uphold", "The rule is of this year.")
     ended = contests.registers.made("social", "POST")[-1]
+    answer = ended.body.pop("answer")
     assert (ended.body, ended.acting) == ({"overturned": False}, HEARER.person)
+    assert len(answer.pop("view_sha256")) == 64 and answer.pop("seconds") >= 0
+    assert answer == {
+        "country": "EE",
+        "language": "en",
+        "view": "320 by law",
+        "reasons": "The rule is of this year.",
+        "posture": "managed",
+    }, "what the body seals"
     with pytest.raises(Refused) as refused:
         await contests.cases.contest(MARI, SOCIAL, RECORD)
     assert refused.value.code == "contested_already"

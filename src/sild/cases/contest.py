@@ -51,6 +51,7 @@ from sild.cases.process import (
 from sild.cases.refusals import Refused
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Defect, Screen
+from sild.decisions import sha256_of
 from sild.errors import CallerError, PeerError, Unavailable
 from sild.rules import RulePackage, load_packages
 
@@ -156,7 +157,26 @@ class Contest(Process):
                 await self._ensure_fresh(case, actor, asking)
                 if not _looked(case, actor):
                     raise Refused("first the facts, then the decision", code="own_view_first")
+                return Given({**values, **await self._seen(case, actor, asking)})
         return Given(values)
+
+    async def _seen(self, case: Case, actor: Actor, asking: Asking) -> dict[str, Any]:
+        """What was before the official when they answered, their device, and for how long, for the record of the answer."""
+        shown = {
+            "language": actor.language,
+            "lines": [
+                [line.concept, line.value]
+                for of in ("outcome", "decision")
+                for line in await self.facts(case, of, (), actor, asking) or ()
+            ],
+        }
+        looked = next(one for one in reversed(case.all("LOOK")) if one.person == actor.person)
+        return {
+            "view_sha256": sha256_of(shown),
+            "posture": actor.posture,
+            "seconds": int((asking.now - looked.at).total_seconds()),
+            "view": looked.data["view"],
+        }
 
     async def _has_facts(self, case: Case, asking: Asking) -> bool:
         found = await self._decision(case, "en", asking)
@@ -321,7 +341,7 @@ class Contest(Process):
         case = _case(work)
         overturned = bool(work.arguments["overturned"])
         path = f"/decisions/{case.data['decision']}/contests/{case.id}/end"
-        body = {"overturned": overturned}
+        body = {"overturned": overturned, "answer": _answer(case, work.profile.country)}
         official = str(work.arguments["official"])
         await work.call(
             "end",
@@ -422,6 +442,17 @@ def _packages() -> Mapping[str, RulePackage]:
 def _case(work: Work) -> Case:
     assert work.case is not None
     return work.case
+
+
+def _answer(case: Case, country: str) -> dict[str, Any] | None:
+    """For the record; None of a case that was answered before such records were kept."""
+    answered = case.last("UPHOLD") or case.last("OVERTURN")
+    if answered is None or "view_sha256" not in answered.data:
+        return None
+    kept = ("view", "reasons", "view_sha256", "posture", "seconds")
+    return {"country": country, "language": case.data["language"]} | {
+        name: answered.data[name] for name in kept
+    }
 
 
 def _looked(case: Case, actor: Actor) -> bool:

@@ -22,6 +22,11 @@ ITEMS: Mapping[str, Words] = {
     "kindergarten": {"et": "lasteaed", "vi": "trường mầm non", "en": "kindergarten"},
     "group": {"et": "rühm", "vi": "nhóm", "en": "group"},
     "wanted_from": {"et": "soovitud alates", "vi": "mong muốn từ", "en": "wanted from"},
+    "contest_overturned": {
+        "et": "otsus tühistati",
+        "vi": "quyết định bị hủy",
+        "en": "the decision was overturned",
+    },
     "review_on": {"et": "vaadatakse uuesti", "vi": "xem xét lại ngày", "en": "looked at again"},
 }
 """Of outcomes."""

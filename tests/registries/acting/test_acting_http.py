@@ -300,6 +300,55 @@ def test_decisions_are_read_replayed_and_contested(asking: Asking) -> None:
     assert (figures["automatic_percent"], figures["replay_match_percent"]) == ("100.0", "100.0")
 
 
+ANSWER = {
+    "country": "EE",
+    "language": "et",
+    "view": "The income of June is missing",
+    "reasons": "Juuni sissetulek on puudu.",
+    "view_sha256": "c" * 64,
+    "posture": "managed",
+    "seconds": 61,
+}
+
+
+@pytest.mark.parametrize("asking", ["social"], indirect=True)
+@pytest.mark.parametrize("overturned", [True, False])
+def test_the_answer_to_a_contest_is_a_sealed_decision_of_the_body(asking: Asking, overturned: bool) -> None:
+    (line,) = asking.get(f"/persons/{MOTHER}/decisions").json()["items"]
+    path = f"/decisions/{line['id']}"
+    assert asking.post(f"{path}/contests", {"contest": "contest-9", "line": "fact"}).status == 201
+    headers = {**asking.headers("37001010002"), "X-Road-Issue": "contest-9"}
+    official = {name.replace("-", "_"): value for name, value in headers.items()}
+    body = {"overturned": overturned, "answer": ANSWER}
+    ended = [asking.site.post(f"{path}/contests/contest-9/end", body, **official) for _ in range(2)]
+    assert [one.status for one in ended] == [200, 200] and ended[0].json() == ended[1].json(), "once"
+    opened = asking.get(f"/decisions/{ended[0].json()['answer']}").json()
+    record, values = opened["record"], opened["values"]
+    assert (record["kind"], record["automation"]) == ("human", 0)
+    assert (
+        record["effect"] == ("correct" if overturned else "refuse")
+        and record["authority"] == line["authority"]
+    )
+    assert record["case"] == "contest-9" and record["inputs"][0]["value"] == line["id"]
+    assert values[record["reasons"][0]["text"]["et"]["sealed"]] == ANSWER["reasons"]
+    (step,) = record["human"]
+    assert (
+        step["official"] not in ("37001010002", None)
+        and values[step["provisional_view"]["sealed"]] == ANSWER["view"]
+    )
+    assert (
+        record["remedy"]["deadline"] and record["subjects"] == asking.get(path).json()["record"]["subjects"]
+    )
+    listed = asking.get(f"/persons/{MOTHER}/decisions").json()["items"]
+    assert {one["step"] for one in listed} == {line["step"], "contest"}
+    untold = asking.site.request("GET", f"/decisions/{record['id']}", headers=asking.headers("37001010002"))
+    assert untold.json()["values"] == {} or untold.json()["opened"] is False
+    replayed = asking.get(f"/decisions/{record['id']}/replay").json()
+    assert replayed["result"] == "impossible" and not [
+        s for s in replayed["steps"] if s["verdict"] == "broken"
+    ]
+
+
 @pytest.mark.parametrize("asking", ["social"], indirect=True)
 def test_a_decision_is_contested_in_its_time(asking: Asking, clock: SetClock) -> None:
     (line,) = asking.get(f"/persons/{MOTHER}/decisions").json()["items"]

@@ -22,6 +22,7 @@ from sild.decisions import (
     open_values,
 )
 from sild.errors import CallerError
+from sild.registries.deciding.answers import ContestAnswer, answer_of
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.looks import Look
 from sild.registries.deciding.ripple_http import (
@@ -125,12 +126,18 @@ class NewContest(Model):
 
 
 class ContestEnd(Model):
+    """answer: what the official saw, concluded and wrote; with it the answer is sealed as a decision of its own."""
+
     overturned: bool
+    answer: ContestAnswer | None = None
 
 
 class ContestState(Model):
+    """answer: id of the decision that the answer is."""
+
     decision: str
     contest: str
+    answer: str | None = None
 
 
 def add_decision_paths(app: FastAPI, deciding: Deciding) -> None:
@@ -223,7 +230,8 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
     ) -> ContestState:
         """From the case of the contest (`X-Road-Issue`), by nobody whom the decision is about."""
         with deciding.kernel.used("endContest", usage) as use:
-            if use.answered() is None:
+            said = use.answered()
+            if said is None:
                 found = store.find(use.connection, decision)
                 if not store.is_contested(use.connection, decision, by=contest_id):
                     raise CallerError("no such contest of this decision", code="unknown_contest")
@@ -234,8 +242,13 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
                     )
                 store.contest_decided(use.connection, contest_id, overturned=end.overturned)
                 deciding.standing_changed(use, decision, store.standing(use.connection, decision))
-                use.answer({})
-            return ContestState(decision=decision, contest=contest_id)
+                sealed = None
+                if end.answer is not None:
+                    draft = answer_of(deciding, use, found, contest_id, end.answer, overturned=end.overturned)
+                    sealed = str(store.decide(use.connection, draft).id)
+                said = {"answer": sealed}
+                use.answer(said)
+            return ContestState(decision=decision, contest=contest_id, answer=said.get("answer"))
 
 
 def _may_open(deciding: Deciding, use: Use, found: Stored) -> bool:

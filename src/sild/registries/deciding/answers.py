@@ -1,0 +1,117 @@
+"""The answer to a contest as a decision of its own: by the body that decided, under its seal, in the case of the contest.
+
+A person decided it: whoever answers has looked at the facts without the outcome and said what they conclude (HMS § 76; the case
+system sees to it), and both that view and the reasons stand in the record, sealed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sild.decisions import (
+    Competence,
+    Draft,
+    Hearing,
+    HumanStep,
+    Input,
+    Outcome,
+    OutcomeItem,
+    Reason,
+    Remedy,
+    Secret,
+    Stored,
+)
+from sild.registries.deciding.deciding import Deciding
+from sild.registries.identity_codes import Country
+from sild.registries.kernel import Use
+from sild.registries.kernel.http import Model
+from sild.registries.profiles import profile
+
+__all__ = ["ContestAnswer", "answer_of"]
+
+PROCEDURE = "urn:sild:service:contest"
+STEP = "contest"
+
+
+class ContestAnswer(Model):
+    """view: what the official concluded from the facts, before seeing the outcome.  reasons: of the answer, in `language`.
+
+    view_sha256: of what was on the screen when they answered.  posture: of their device.  seconds: since they had seen the outcome.
+    """
+
+    country: Country
+    language: Literal["et", "vi", "en"]
+    view: Annotated[str, Field(max_length=2_000)]
+    reasons: Annotated[str, Field(min_length=1, max_length=4_000)]
+    view_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    posture: Annotated[str, Field(max_length=20)]
+    seconds: Annotated[int, Field(ge=0)]
+
+
+def answer_of(
+    deciding: Deciding, use: Use, contested: Stored, contest: str, answer: ContestAnswer, *, overturned: bool
+) -> Draft:
+    """contested: the decision that is upheld or overturned; whoever asks is the official."""
+    record, law = contested.record, profile(answer.country)
+    remedy, deadline = law.remedy(use.today)
+    code = "contest_overturned" if overturned else "contest_upheld"
+    article = law.ground("contest")
+    return Draft(
+        kind="human",
+        automation=0,
+        effect="correct" if overturned else "refuse",
+        discretion="bound",
+        authority=deciding.authority,
+        competence=Competence(law=record.competence.law, article=article, valid_on=use.today),
+        procedure=PROCEDURE,
+        case=contest,
+        step=STEP,
+        subjects=record.subjects,
+        legal_basis=record.legal_basis,
+        purpose=STEP,
+        inputs=(
+            Input(
+                name="contested/decision",
+                type="text",
+                value=str(record.id),
+                register=deciding.exchanged_by,
+                valid_at=record.decided_at.date(),
+            ),
+            Input(
+                name="contested/record_sha256",
+                type="text",
+                value=record.sha256,
+                register=deciding.exchanged_by,
+            ),
+        ),
+        human=(
+            HumanStep(
+                official=deciding.store.pseudonym(use.usage.actor or ""),
+                role="contest",
+                device_posture=answer.posture,
+                view_sha256=answer.view_sha256,
+                provisional_view=Secret(secret=answer.view),
+                action="override" if overturned else "confirm",
+                reason_code=code,
+                reason_text=Secret(secret=answer.reasons),
+                seconds=answer.seconds,
+            ),
+        ),
+        hearing=Hearing(required=False),
+        reasons=(
+            Reason(
+                code=code,
+                article=article,
+                inputs=("contested/decision",),
+                text={answer.language: Secret(secret=answer.reasons)},
+                origin="official",
+            ),
+        ),
+        outcome=Outcome(
+            type=STEP, items=(OutcomeItem(name="contest_overturned", type="bool", value=overturned),)
+        ),
+        remedy=Remedy(body=remedy.body, deadline=deadline, form=remedy.form, suspends=remedy.suspends),
+        retention=record.retention,
+    )
