@@ -54,7 +54,7 @@ def test_from_the_record_to_what_is_sent(world: CounterWorld, clerk: PlainBrowse
     assert receipt.path.startswith("/receipts/") and "S-2026-" in receipt.text
     root = page.path.rpartition("/screens")[0]
     ended = clerk.open(root)
-    assert "has ended" in ended.text and "by the lake" not in ended.text
+    assert "has ended" in ended.text and "by the lake" not in ended.text and "End the help" not in ended.text
     assert clerk.request("GET", page.path).status == 403
     mari = world.citizen()
     assert "What the clerk did for you is sent" in mari.open("/inbox").text
@@ -76,6 +76,8 @@ def test_the_person_ends_it_in_the_inbox(world: CounterWorld, clerk: PlainBrowse
     for told in ("Peeter Ametnik", "Counter, Tartu", "Passport", "K1234567", "I want a shed"):
         assert told in shown.text, told
     assert mari.submit(shown, screen, do="END").path.startswith("/receipts/")
+    after = mari.open(f"/cases/{mandate}")
+    assert "Peeter Ametnik" in after.text and "At a counter" in after.text and "I want a shed" in after.text
     answer = clerk.submit(page, "/screens/permit.form", do="SEND", f__colour="red", f__note="x")
     assert answer.status == 403 and "mandate has ended" in answer.text
     assert "has ended" in clerk.open(f"/desk/assist/{mandate}").text

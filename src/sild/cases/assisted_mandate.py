@@ -91,5 +91,11 @@ class Assisted(Process):
         return [FactLine(concept, of, value) for concept, value in lines.items() if value]
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
-        number = case.given("BEGIN").get("number")
-        return {"case": number} if number else {}
+        """Who helped with what, still there when the mandate has ended."""
+        if role != "person":
+            return {}
+        data = case.data
+        told = {"service": self._titles.get(data["service"]), "clerk": data.get("clerk")}
+        told |= {name: data.get(name) for name in ("office", "way", "document", "statement")}
+        told["case"] = case.given("BEGIN").get("number")
+        return {name: value for name, value in told.items() if value}

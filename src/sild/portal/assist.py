@@ -73,11 +73,11 @@ class AssistPages:
 
     async def mandate(self, visit: Visit) -> Response:
         """Whom it is about, and the case: to choose, or as it stands."""
-        visit, view = await self._helping(visit)
-        case = None
-        if view.case is not None and view.is_standing:
-            case = await self._cases.view(view.case, visit.person)
-        return self._pages.page(visit, "assist_mandate.html", {"mandate": view, "case": case})
+        helping, view = await self._helping(visit)
+        if not view.is_standing:
+            return self._pages.page(_as_clerk(visit), "assist_mandate.html", {"mandate": view, "case": None})
+        case = None if view.case is None else await self._cases.view(view.case, helping.person)
+        return self._pages.page(helping, "assist_mandate.html", {"mandate": view, "case": case})
 
     async def begin(self, visit: Visit) -> Response:
         key = form_key(visit)
