@@ -466,7 +466,7 @@ def sent_and_gone_back(walks: Walks) -> None:
     assert mother.times(mother.say("birth.action.DECLARE")) == 1
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", branch)
 def test_branch(country: Nation, browser: Browser, name: str) -> None:
     branch.walk(name, country, browser)

@@ -291,7 +291,7 @@ def a_mandate_ends_while_a_form_is_open(walks: Walks) -> None:
     giver.send("move.place", "FIND")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", branch)
 def test_branch(country: Nation, browser: Browser, name: str) -> None:
     branch.walk(name, country, browser)

@@ -24,7 +24,7 @@ SOURCE = Path(sild.__file__).parent
 LANGUAGES = ("et", "vi", "en")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
-PATIENCE = 30.0
+PATIENCE = 60.0
 HEAVIEST = 50_000
 KEY = re.compile(
     r"\b(?:status|action|notice|reason|result|stop|concept|check|option|birth|move|removal|unknown)\.[A-Za-z_]{3,}"
@@ -90,7 +90,7 @@ class Walker:
         self.context = browser.new_context(
             viewport=size, locale=language, service_workers="block", java_script_enabled=script
         )
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(30_000)
         self.page: Page = self.context.new_page()
         self.faults: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
