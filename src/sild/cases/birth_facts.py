@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -203,12 +203,29 @@ def results_of(case: Case) -> dict[str, Any]:
     for action, taken_from in _RESULTS.items():
         data = case.given(action)
         found |= {key: data[name] for key, name in taken_from.items() if data.get(name) not in (None, [])}
-    offered = case.given("OFFER").get("decision")
-    if offered is not None:
-        found["decisions"] = [["social", offered, "offer"]]
+    decisions = list(_decisions(case))
+    if decisions:
+        found["decisions"] = decisions
     silence = case.given("SILENCE") or case.given("REST")
     return {**found, "silence": silence["reason"]} if silence else found
 
+
+def _decisions(case: Case) -> Iterator[list[str]]:
+    """Register, id and what it is, of the decisions that stand: one made again after a correction takes the place of the first."""
+    newer = {one.data.get("supersedes"): one.data.get("decision") for one in case.all("CORRECT")}
+    for action, register, what in _DECIDED:
+        decision = case.given(action).get("decision")
+        while decision in newer:
+            decision = newer.pop(decision)
+        if decision is not None:
+            yield [register, decision, what]
+
+
+_DECIDED = (
+    ("REGISTER", "population", "registration"),
+    ("COVER", "insurance", "cover"),
+    ("OFFER", "social", "offer"),
+)
 
 _RESULTS: Mapping[str, Mapping[str, str]] = {
     "REGISTER": {

@@ -114,7 +114,8 @@ class BirthFollow:
             "cover", INSURANCE, "GET", f"/persons/{child}/cover", basis=self._grounds.cover, case=case
         )
         if answer.json["insured"]:
-            await act(work, "covered", "COVER", {"valid_from": answer.json["valid_from"]}, case)
+            cover = {name: answer.json.get(name) for name in ("valid_from", "decision")}
+            await act(work, "covered", "COVER", cover, case)
 
     async def card(self, work: Work) -> None:
         case, child = await case_of(work, self._service), child_in(work)

@@ -248,4 +248,5 @@ def _named(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _registered(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: body[name] for name in ("given_names", "family_name", "registered_at")}
+    kept = {name: body[name] for name in ("given_names", "family_name", "registered_at")}
+    return {**kept, "decision": body.get("decision")}

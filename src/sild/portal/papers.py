@@ -7,6 +7,7 @@ cards, kept a minute, so that checking a card asks no register about anybody.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -37,6 +38,7 @@ class PaperPages:
         self._pages = pages
         self._exchange = exchange
         self._sources = {source.name: source for source in settings.paper_sources}
+        self._deciding = {one.subsystem: one.name for one in settings.decision_sources}
         self._basis = settings.own_data_basis
         self._clock = clock
         self._known: dict[str, tuple[datetime, ExchangeAnswer]] = {}
@@ -58,9 +60,16 @@ class PaperPages:
             return self._pages.page(visit, "paper.html", values | {"reason": "revoked"})
         shown = {
             "claims": shown_claims(paper["presentation"]),
+            "decision": self._decision(source, paper),
             "code": Markup(qr_svg(paper["presentation"]).decode()),  # noqa: S704  our own drawing, no text in it
         }
         return self._pages.page(visit, "paper.html", values | shown)
+
+    def _decision(self, source: PaperSource, paper: Mapping[str, Any]) -> str | None:
+        """Where the decision is shown that the paper proves, `insurance/0199...`."""
+        register = self._deciding.get(source.subsystem)
+        decision = paper.get("decision")
+        return f"{register}/{decision}" if register and isinstance(decision, str) else None
 
     async def file(self, visit: Visit) -> Response:
         source = self._named(visit)
