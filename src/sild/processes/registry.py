@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import click
 from pydantic import Field
 
 from sild.adapter import AsyncXRoadClient, ClientId, ServiceId
 from sild.processes.asgi import Listen, Listener, serve_asgi
+from sild.processes.sealing import SealSettings, TimeStampSettings, certify_by, stamp_by
 from sild.registries import (
     ArchiveRegister,
+    Certify,
     EducationRegister,
     HospitalRegister,
     InsuranceRegister,
@@ -30,6 +33,7 @@ from sild.registries import (
     population_app,
     residence_app,
     social_app,
+    stamp_decisions,
     treasury_app,
     ward_app,
 )
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["RegistrySettings", "command"]
 
 
+MINUTE = timedelta(minutes=1)
 ServiceName = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+/[^/]+$")]
 
 
@@ -72,6 +77,8 @@ class RegistrySettings(Settings):
     security_server: str | None = None  # its own, for information systems; none: sends no events, asks nobody
     services: Mapping[str, ServiceName] = {}  # it asks, by register: INSTANCE/CLASS/CODE/SUBSYSTEM/SERVICE
     subscriptions: tuple[SubscriptionSettings, ...] = ()
+    seal: SealSettings | None = None  # who certifies the key under its decisions; none: the key itself
+    time_stamps: TimeStampSettings | None = None  # of the log of its decisions; none: sealed, not stamped
     events_url: str | None = None  # nats://, when several processes send events; none: the database alone
     ward_listen: tuple[Listen, ...] = ()  # hospital: the midwife's page, on the ward's own network
     ward_author: str | None = None  # hospital: code of the midwife who signs there
@@ -88,58 +95,80 @@ class Opened:
     ward: FastAPI | None = None
 
 
-def _population(settings: RegistrySettings, directory: Path) -> Opened:
+def _population(settings: RegistrySettings, directory: Path, certify: Certify | None = None) -> Opened:
     register = PopulationRegister.open(
-        directory, settings.database, system=f"/{settings.system}", people=settings.people
+        directory,
+        settings.database,
+        system=f"/{settings.system}",
+        people=settings.people,
+        certify=certify,
     )
     return Opened(register, population_app(register, url=settings.url), register.close)
 
 
-def _residence(settings: RegistrySettings, directory: Path) -> Opened:
+def _residence(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
     register = ResidenceRegister.open(
         directory, settings.database, system=f"/{settings.system}", people=settings.people
     )
     return Opened(register, residence_app(register, url=settings.url), register.close)
 
 
-def _insurance(settings: RegistrySettings, directory: Path) -> Opened:
+def _insurance(settings: RegistrySettings, directory: Path, certify: Certify | None = None) -> Opened:
     register = InsuranceRegister.open(
-        directory, settings.database, system=f"/{settings.system}", people=settings.people
+        directory,
+        settings.database,
+        system=f"/{settings.system}",
+        people=settings.people,
+        certify=certify,
     )
     return Opened(register, insurance_app(register, url=settings.url), register.close)
 
 
-def _social(settings: RegistrySettings, directory: Path) -> Opened:
+def _social(settings: RegistrySettings, directory: Path, certify: Certify | None = None) -> Opened:
     register = SocialRegister.open(
-        directory, settings.database, system=f"/{settings.system}", people=settings.people
+        directory,
+        settings.database,
+        system=f"/{settings.system}",
+        people=settings.people,
+        certify=certify,
     )
     return Opened(register, social_app(register, url=settings.url), register.close)
 
 
-def _education(settings: RegistrySettings, directory: Path) -> Opened:
+def _education(settings: RegistrySettings, directory: Path, certify: Certify | None = None) -> Opened:
     register = EducationRegister.open(
-        directory, settings.database, system=f"/{settings.system}", people=settings.people
+        directory,
+        settings.database,
+        system=f"/{settings.system}",
+        people=settings.people,
+        certify=certify,
     )
     return Opened(register, education_app(register, url=settings.url), register.close)
 
 
-def _hospital(settings: RegistrySettings, directory: Path) -> Opened:
+def _hospital(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
     register = HospitalRegister.open(directory, settings.database, system=f"/{settings.system}")
     ward = ward_app(register, author=settings.ward_author) if settings.ward_author else None
     return Opened(register, hospital_app(register, url=settings.url), register.close, ward)
 
 
-def _treasury(settings: RegistrySettings, directory: Path) -> Opened:
+def _treasury(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
     register = TreasuryRegister.open(directory, settings.database, system=f"/{settings.system}")
     return Opened(register, treasury_app(register, url=settings.url), register.close)
 
 
-def _archive(settings: RegistrySettings, directory: Path) -> Opened:
+def _archive(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
     register = ArchiveRegister.open(directory, settings.database, system=f"/{settings.system}")
     return Opened(register, archive_app(register, url=settings.url), register.close)
 
 
-KINDS: Mapping[str, Callable[[RegistrySettings, Path], Opened]] = {
+class Opening(Protocol):
+    def __call__(
+        self, settings: RegistrySettings, directory: Path, certify: Certify | None = None, /
+    ) -> Opened: ...
+
+
+KINDS: Mapping[str, Opening] = {
     "population": _population,
     "residence": _residence,
     "insurance": _insurance,
@@ -167,8 +196,9 @@ def command(config: Path) -> None:
 
 async def run(settings: RegistrySettings, *, base: Path) -> None:
     """Open the register, serve it and let it act until the process is asked to end."""
-    opened = await asyncio.to_thread(KINDS[settings.kind], settings, base / settings.directory)
-    at_work = asyncio.create_task(_act(settings, opened.register))
+    certify = None if settings.seal is None else certify_by(settings.seal, base)
+    opened = await asyncio.to_thread(KINDS[settings.kind], settings, base / settings.directory, certify)
+    at_work = asyncio.create_task(_act(settings, opened.register, base))
     try:
         listeners = [Listener(opened.application, listen.at(base)) for listen in settings.listen]
         if opened.ward is not None:
@@ -180,16 +210,25 @@ async def run(settings: RegistrySettings, *, base: Path) -> None:
         opened.close()
 
 
-async def _act(settings: RegistrySettings, register: HasKernel) -> None:
+async def _act(settings: RegistrySettings, register: HasKernel, base: Path) -> None:
+    stamp, checkpoints = stamp_by(settings.time_stamps, base) if settings.time_stamps else (None, MINUTE)
     for wanted in settings.subscriptions:
         outbox = register.kernel.outbox
         await asyncio.to_thread(outbox.subscribe, wanted.subscriber, wanted.service, wanted.types)
     if settings.security_server is None:
+        await stamp_decisions(register, stamp, checkpoints=checkpoints)
         return
     services = {name: _service(text) for name, text in settings.services.items()}
     client = ClientId(*settings.system.split("/"))
     async with AsyncXRoadClient(settings.security_server, client) as xroad:
-        await act(register, xroad, services=services, events_url=settings.events_url)
+        await act(
+            register,
+            xroad,
+            services=services,
+            events_url=settings.events_url,
+            stamp=stamp,
+            checkpoints=checkpoints,
+        )
 
 
 def _service(text: str) -> ServiceId:

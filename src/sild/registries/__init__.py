@@ -23,7 +23,7 @@ from sild.registries.identity_codes import IdentityCode, InvalidIdentityCode, pa
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from sild.registries.acting import HasKernel, act
+    from sild.registries.acting import HasKernel, act, stamp_decisions
     from sild.registries.archive.register import ArchiveRegister
     from sild.registries.case_decisions.register import CaseDecisions
     from sild.registries.deciding import Certify
@@ -64,6 +64,7 @@ __all__ = [
     "population_app",
     "residence_app",
     "social_app",
+    "stamp_decisions",
     "treasury_app",
     "ward_app",
 ]
@@ -161,6 +162,7 @@ _LATE = {
     "TreasuryRegister": "treasury.register",
     "act": "acting",
     "event_delivery": "exchange",
+    "stamp_decisions": "acting",
     "from_threads": "message_logs",
     "over_the_exchange": "message_logs",
 }

@@ -20,7 +20,7 @@ from sild.registries.message_logs import from_threads, over_the_exchange
 from sild.registries.tasks import Worker
 from sild.xroad import ServiceId
 
-__all__ = ["HasKernel", "act"]
+__all__ = ["HasKernel", "act", "stamp_decisions"]
 
 
 class HasKernel(Protocol):
@@ -70,18 +70,25 @@ async def act(
     if isinstance(register, Works):
         worker = register.worker(Exchange(client, services or {}))
         work.append(worker.run())
-    origin = kernel.system.strip("/")
     if isinstance(register, Decides):
         logs = MessageLogs(register.deciding.exchanged_by, over_the_exchange(client))
         register.deciding.logs = from_threads(logs, loop)
         if keeper is not None:
             mandates = MandatesOverExchange(client, keeper, loop)
             register.deciding.supervision = Supervision(frozenset(askers), mandates)
-    if stamp is not None and isinstance(register, Decides):
-        store = register.deciding.store
-        work.append(Checkpointer(store, stamp, origin=origin, interval=checkpoints).run())
-        work.append(NightlyReplay(store, register.deciding.replay).run())
+    work.append(stamp_decisions(register, stamp, checkpoints=checkpoints))
     await asyncio.gather(*work)
+
+
+async def stamp_decisions(register: HasKernel, stamp: Stamp | None, *, checkpoints: timedelta) -> None:
+    """Heads of the log of decisions, and the nightly sample of replays; until cancelled. Of a register that decides nothing: nothing."""
+    if stamp is None or not isinstance(register, Decides):
+        return
+    deciding, origin = register.deciding, register.kernel.system.strip("/")
+    await asyncio.gather(
+        Checkpointer(deciding.store, stamp, origin=origin, interval=checkpoints).run(),
+        NightlyReplay(deciding.store, deciding.replay).run(),
+    )
 
 
 def _soon(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
