@@ -25,7 +25,7 @@ SCOPE = AuditScope(
     bodies=("GOV/70000004",),
     algorithms=("family-benefits",),
     services=("*",),
-    classes=("personal", "income"),
+    classes=("personal", "income", "identifier"),
     basis=BASIS,
     matter="AUDIT-2026-7",
 )

@@ -21,6 +21,7 @@ DECISIONS = (
     "POST /decisions/*/contests/*/end",
     "GET /algorithms/*/figures",
     "GET /samples",
+    "GET /supervision/overview",
     "GET /supervision/decisions",
     "GET /supervision/decisions/*",
     "GET /supervision/decisions/*/*",

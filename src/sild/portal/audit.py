@@ -25,7 +25,6 @@ __all__ = ["AuditPages"]
 
 log = get_logger("portal")
 
-SHOWN = 10
 BASIS = "EU 2024/1689 71"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -66,16 +65,8 @@ class AuditPages:
             "releases": (),
         }
         try:
-            latest, samples, releases = await asyncio.gather(
-                self._auditing.ask(visit, source, "GET", f"/supervision/decisions?limit={SHOWN}"),
-                self._auditing.ask(visit, source, "GET", "/samples"),
-                self._auditing.ask(visit, source, "GET", "/supervision/releases"),
-            )
-            return found | {
-                "latest": list(latest["items"]),
-                "samples": list(samples["items"])[:SHOWN],
-                "releases": list(releases["items"]),
-            }
+            told = await self._auditing.ask(visit, source, "GET", "/supervision/overview")
+            return found | {name: list(told[name]) for name in ("latest", "samples", "releases")}
         except CallerError as error:
             log.refusal("portal.register_refused", error, register=source.subsystem)
             return found | {"reason": error.code}

@@ -16,11 +16,10 @@ from pydantic import SecretStr
 from sild.decisions import verify_bundle
 from sild.events import CLOUDEVENTS_JSON, render_event
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings
-from sild.openid import AuditScope
 from sild.registries import SocialRegister, social_app
 from sild.registries.deciding import Supervision
 from support.asgi import Answer, serving
-from support.audited import BASIS, OFFICE, Keeper
+from support.audited import BASIS, OFFICE, SCOPE, Keeper
 
 from .conftest import CHILD, FATHER, MOTHER, Others, SetClock, event
 from .test_acting_http import IBAN, POPULATION, Asking, refused
@@ -28,14 +27,6 @@ from .test_social import declare
 
 PORTAL, OTHER_SYSTEM = "SILD/GOV/70000001/portal", "SILD/GOV/70000005/education"
 AUDITOR, SECOND, OFFICIAL = "EE36901010001", "EE47001010005", "EE37001010002"
-SCOPE = AuditScope(
-    bodies=("GOV/70000004",),
-    algorithms=("family-benefits",),
-    services=("*",),
-    classes=("personal", "income", "identifier"),
-    basis=BASIS,
-    matter="AUDIT-2026-7",
-)
 
 
 class Audited(Asking):
@@ -95,6 +86,7 @@ def test_a_register_without_supervision_shows_nothing(audited: Audited) -> None:
 
 
 PATHS = (
+    "/supervision/overview",
     "/supervision/decisions",
     "/supervision/decisions/{}",
     "/supervision/decisions/{}/bundle",
@@ -124,19 +116,19 @@ def test_who_is_no_auditor_is_refused_everywhere(audited: Audited) -> None:
         for _what, how, status, code in attacks:
             refused(audited.look(path.format(audited.decision), **how), status, code)
     audited.keeper.down = True
-    refused(audited.look(PATHS[1].format(audited.decision)), 503, "mandates_down")
+    refused(audited.look(PATHS[2].format(audited.decision)), 503, "mandates_down")
 
 
 @pytest.mark.parametrize(
     ("scope", "path"),
     [
-        ({"bodies": ("GOV/70000003",)}, PATHS[1]),
-        ({"bodies": ()}, PATHS[0]),
-        ({"algorithms": ("kindergarten-queue",)}, PATHS[1]),
-        ({"algorithms": ("kindergarten-queue",)}, PATHS[9]),
-        ({"services": ("move",)}, PATHS[3]),
-        ({"first_day": date(2026, 3, 3)}, PATHS[1]),
-        ({"last_day": date(2026, 3, 1)}, PATHS[2]),
+        ({"bodies": ("GOV/70000003",)}, PATHS[2]),
+        ({"bodies": ()}, PATHS[1]),
+        ({"algorithms": ("kindergarten-queue",)}, PATHS[2]),
+        ({"algorithms": ("kindergarten-queue",)}, PATHS[10]),
+        ({"services": ("move",)}, PATHS[4]),
+        ({"first_day": date(2026, 3, 3)}, PATHS[2]),
+        ({"last_day": date(2026, 3, 1)}, PATHS[3]),
     ],
 )
 def test_an_auditor_of_another_scope(audited: Audited, scope: dict[str, Any], path: str) -> None:
@@ -152,12 +144,12 @@ def test_the_first_and_the_last_day_count(audited: Audited) -> None:
     """Decided on 2 March, at 11 in Tallinn."""
     day = date(2026, 3, 2)
     audited.keeper.appoint(AUDITOR, replace(SCOPE, first_day=day, last_day=day))
-    assert audited.look(PATHS[1].format(audited.decision)).status == 200
+    assert audited.look(PATHS[2].format(audited.decision)).status == 200
 
 
 def test_a_mandate_ends_with_its_day_and_at_once_when_withdrawn(audited: Audited) -> None:
     mandate = audited.keeper.appoint(AUDITOR, valid_through=date(2026, 3, 3))
-    path = PATHS[1].format(audited.decision)
+    path = PATHS[2].format(audited.decision)
     assert audited.look(path).status == 200
     audited.clock.at = audited.clock.at.replace(day=3, hour=21, minute=59)  # 23:59 in Tallinn
     assert audited.look(path).status == 200
@@ -174,12 +166,12 @@ def test_a_mandate_ends_with_its_day_and_at_once_when_withdrawn(audited: Audited
 
 def test_nobody_audits_their_own_decision(audited: Audited) -> None:
     audited.keeper.appoint(f"EE{MOTHER}")
-    refused(audited.look(PATHS[1].format(audited.decision), f"EE{MOTHER}"), 403, "conflict_of_interest")
+    refused(audited.look(PATHS[2].format(audited.decision), f"EE{MOTHER}"), 403, "conflict_of_interest")
 
 
 def test_what_is_sealed_opens_by_class_and_delicate_ones_by_a_second_auditor(audited: Audited) -> None:
     audited.keeper.appoint(AUDITOR)
-    path = PATHS[1].format(audited.decision)
+    path = PATHS[2].format(audited.decision)
     told = audited.look(path).json()
     assert told["sealed"] == {"identifier": "needs_release", "income": "needs_release"} or told["sealed"] == {
         "income": "needs_release"
@@ -216,18 +208,18 @@ def test_what_is_sealed_opens_by_class_and_delicate_ones_by_a_second_auditor(aud
 
 def test_evidence_replay_messages_and_what_if(audited: Audited) -> None:
     audited.keeper.appoint(AUDITOR)
-    bundle = audited.look(PATHS[2].format(audited.decision)).json()
+    bundle = audited.look(PATHS[3].format(audited.decision)).json()
     findings = verify_bundle(
         json.dumps(bundle, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     )
     assert not [one for one in findings if one.verdict == "broken"]
     assert all("2000" not in json.dumps(one["value"]) for one in bundle["values"].values())
-    report = audited.look(PATHS[3].format(audited.decision)).json()
+    report = audited.look(PATHS[4].format(audited.decision)).json()
     assert report["result"] == "match" and {step["number"] for step in report["steps"]} >= {1, 2, 3, 4, 5}
-    messages = audited.look(PATHS[4].format(audited.decision)).json()
+    messages = audited.look(PATHS[5].format(audited.decision)).json()
     assert messages["asked"] is False and all(one["logs"] == [] for one in messages["items"])
     assert messages["items"], "named, though nobody was asked"
-    changes = audited.look(PATHS[5].format(audited.decision)).json()
+    changes = audited.look(PATHS[6].format(audited.decision)).json()
     assert changes["state"] == "asked" and changes["items"]
     assert all(one["needed"] is None for one in changes["items"] if one["sealed"])
 
@@ -235,7 +227,7 @@ def test_evidence_replay_messages_and_what_if(audited: Audited) -> None:
 def test_every_look_is_in_the_tracker_of_those_it_is_about(audited: Audited) -> None:
     audited.keeper.appoint(AUDITOR)
     before = len(audited.uses())
-    assert audited.look(PATHS[1].format(audited.decision)).status == 200
+    assert audited.look(PATHS[2].format(audited.decision)).status == 200
     seen, *rest = audited.uses()
     assert len(rest) == before, "one more"
     extension = seen["extension"]
@@ -270,11 +262,11 @@ def test_a_sample_is_published_before_it_is_drawn(audited: Audited) -> None:
 
 def test_how_it_runs_and_others_like_it(audited: Audited) -> None:
     audited.keeper.appoint(AUDITOR)
-    running = audited.look(PATHS[10]).json()
+    running = audited.look(PATHS[11]).json()
     assert running["automation"] == {"4": 2} and running["models"] == []
     (package,) = running["packages"]
     assert package["sha256"] in {one["sha256"] for one in running["loaded"]}
-    cohorts = audited.look(PATHS[9]).json()
+    cohorts = audited.look(PATHS[10]).json()
     (march,) = cohorts["months"]
     assert (march["month"], march["decisions"], march["by_effect"]) == ("2026-03", None, None), (
         "two is a small group"

@@ -76,7 +76,7 @@ SUPERVISION_ACTIONS = {
     "keepFinding": "An auditor wrote a finding about a decision",
     "endFinding": "A finding about a decision ended",
 }
-MOST = 200
+MOST, FIRST = 200, 10
 
 DecisionId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 Name = Annotated[str, Path(max_length=100)]
@@ -206,6 +206,22 @@ def _add_finding(app: FastAPI, desk: _Desk) -> None:
                 one for one in found if auditor.mandate_for(one.record, desk.day(one.record.decided_at))
             ]
             return {"items": [desk.line(use, one) for one in inside[:limit]]}
+
+    @app.get("/supervision/overview", operation_id="superviseOverview")
+    def overview(usage: PersonalUsage) -> dict[str, Any]:
+        """What an auditor sees first: the latest decisions, samples, and what others ask this one to open."""
+        auditor = desk.auditor(usage)
+        with desk.kernel.used("superviseOverview", usage) as use:
+            auditor.ensure()
+            found = store.listed(use.connection, limit=MOST)
+            inside = [
+                one for one in found if auditor.mandate_for(one.record, desk.day(one.record.decided_at))
+            ]
+            return {
+                "latest": [desk.line(use, one) for one in inside[:FIRST]],
+                "samples": [_sample(one) for one in published_samples(use.connection, limit=FIRST)],
+                "releases": _asked_of(desk, use, auditor),
+            }
 
     @app.get("/samples", operation_id="getSamples")
     def samples(usage: AnyUsage) -> dict[str, Any]:
@@ -408,13 +424,7 @@ def _add_releases(app: FastAPI, desk: _Desk) -> None:
         auditor = desk.auditor(usage)
         with desk.kernel.used("superviseReleases", usage) as use:
             auditor.ensure()
-            return {
-                "items": [
-                    _release(one)
-                    for one in releases_of(use.connection)
-                    if one.asked_by != auditor.person and _may_answer(desk, use, auditor, one)
-                ]
-            }
+            return {"items": _asked_of(desk, use, auditor)}
 
     @app.post("/supervision/decisions/{decision}/releases", operation_id="askRelease", status_code=201)
     def ask(decision: DecisionId, new: NewRelease, usage: PersonalUsage) -> dict[str, Any]:
@@ -451,6 +461,14 @@ def _add_releases(app: FastAPI, desk: _Desk) -> None:
                 mandate=look.mandate.id,
             )
             return {"release": release, "granted": given.granted}
+
+
+def _asked_of(desk: _Desk, use: Use, auditor: Auditor) -> list[dict[str, Any]]:
+    return [
+        _release(one)
+        for one in releases_of(use.connection)
+        if one.asked_by != auditor.person and _may_answer(desk, use, auditor, one)
+    ]
 
 
 def _may_answer(desk: _Desk, use: Use, auditor: Auditor, one: Release) -> bool:
