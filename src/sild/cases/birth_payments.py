@@ -11,6 +11,7 @@ from sild.cases.case import Case
 from sild.cases.process import JobFunction, Work
 from sild.cases.views import FactLine
 from sild.errors import CallerError
+from sild.i18n import format_money
 
 __all__ = ["BirthPayments", "payment_results", "returned_lines"]
 
@@ -30,11 +31,11 @@ def payment_results(case: Case) -> dict[str, Any]:
     }
 
 
-def returned_lines(case: Case) -> Iterator[FactLine]:
+def returned_lines(case: Case, language: str) -> Iterator[FactLine]:
     """What came back: shown where another account is asked for."""
     for one in payment_results(case).get("payments", ()):
         if not one["paid"]:
-            value = {"amount": one["amount"], "currency": one["currency"]}
+            value = format_money(one["amount"], one["currency"], language)
             yield FactLine(f"benefit.{one['benefit']}", "returned", value, register=SOCIAL)
 
 

@@ -207,7 +207,7 @@ class BirthScreens:
             case "place":
                 return list(_place(case))
             case "returned":
-                return list(returned_lines(case))
+                return list(returned_lines(case, self._texts.choose([actor.language])))
             case "offer":
                 offer = await self.offer(case, asking)
                 language = self._texts.choose([actor.language])
