@@ -1,0 +1,116 @@
+"""`sild registry` alone: its seal is certified and its decisions time-stamped by trust services that are processes of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sild.decisions import canonical_json, verify_bundle
+from support.asgi import Site
+
+from .asking import Asker
+from .families import couple
+from .notices import bundle, recorded
+
+KEY = "0123456789abcdef"
+
+
+@contextmanager
+def running(name: str, config: Path) -> Iterator[str]:
+    with subprocess.Popen(
+        [sys.executable, "-c", "from sild.cli import main; main()", name, "--config", str(config)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield str(json.loads(process.stdout.readline())["addresses"][0])
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def certificates(trust: str, directory: Path) -> None:
+    for name in ("ca", "tsa"):
+        with urlopen(f"{trust}/services/{name}.pem") as answer:
+            (directory / f"{name}.pem").write_bytes(answer.read())
+
+
+def registry(directory: Path, trust: str, *, key: str = KEY) -> Path:
+    (directory / "seal.key").write_text(f"{key}\n")
+    config = directory / "registry.toml"
+    config.write_text(
+        'kind = "population"\nsystem = "DEV/GOV/1/population"\ndirectory = "state"\npeople = 400\nlisten = [{ port = 0 }]\n'
+        f'seal = {{ url = "{trust}/certificates/sign", key_file = "seal.key", authority = "ca.pem" }}\n'
+        f'time_stamps = {{ urls = ["{trust}/tsa"], certificates = "tsa.pem", interval_seconds = 1 }}\n'
+    )
+    return config
+
+
+@pytest.fixture
+def trust(tmp_path: Path) -> Iterator[str]:
+    digest = hashlib.sha256(KEY.encode()).hexdigest()
+    config = tmp_path / "trust.toml"
+    config.write_text(
+        f'directory = "trust"\npassword = "x"\nlisten = [{{ port = 0 }}]\napi_keys = {{ population = "{digest}" }}\n'
+    )
+    with running("trust", config) as address:
+        certificates(address, tmp_path)
+        yield address
+
+
+def test_a_register_outside_a_nation_seals_and_stamps(tmp_path: Path, trust: str) -> None:
+    with ExitStack() as opened:
+        address = urlsplit(opened.enter_context(running("registry", registry(tmp_path, trust))))
+        population = Asker(Site(str(address.hostname), int(address.port or 0)))
+        wife, _ = couple()
+        child = recorded(
+            population, bundle(wife.code, born=(datetime.now(UTC) - timedelta(days=2)).date().isoformat())
+        )
+        body = {"given_names": "Mari", "family_name": wife.family_name}
+        decision = population.done(f"/births/{child}/registration", body)["decision"]
+        evidence = stamped(population, f"/decisions/{decision}/bundle", f"EE{wife.code}")
+    trusted = [
+        x509.load_pem_x509_certificate((tmp_path / f"{name}.pem").read_bytes()).public_bytes(Encoding.DER)
+        for name in ("ca", "tsa")
+    ]
+    findings = verify_bundle(canonical_json(evidence) + b"\n", trusted)
+    assert {finding.verdict for finding in findings} == {"holds"}, findings
+    seal = (tmp_path / "state" / "decisions-seal.pem").read_bytes()
+    certificate = x509.load_pem_x509_certificates(seal)[0]
+    assert "DEV/GOV/1" in certificate.subject.rfc4514_string()
+
+
+def stamped(population: Asker, path: str, user: str) -> dict[str, object]:
+    until = monotonic() + 20
+    while monotonic() < until:
+        evidence: dict[str, object] = population.value(path, user=user)
+        record = evidence["record"]
+        assert isinstance(record, dict)
+        if record["integrity"]["timestamp"]:
+            return evidence
+        sleep(0.3)
+    raise AssertionError("no time-stamp")
+
+
+def test_a_seal_that_nobody_certifies_is_no_seal(tmp_path: Path, trust: str) -> None:
+    config = registry(tmp_path, trust, key="another")
+    program = [sys.executable, "-c", "from sild.cli import main; main()", "registry", "--config", str(config)]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert ended.returncode != 0 and "the seal is not certified" in ended.stderr
+    assert not (tmp_path / "state" / "decisions-seal.pem").exists()
