@@ -65,6 +65,16 @@ async def test_what_may_have_been_used_is_never_cleared(tmp_path: Path, kept: st
     assert (tmp_path / kept).exists()
 
 
+async def test_another_country_needs_another_directory(tmp_path: Path) -> None:
+    async with await Nation.start(tmp_path, plan=SMALL):
+        pass
+    other = replace(SMALL, instance_identifier="SILD-VN")
+    with pytest.raises(CallerError, match="holds the instance SILD, not SILD-VN: give another --dir"):
+        await Nation.start(tmp_path, plan=other)
+    async with await Nation.start(tmp_path, plan=SMALL):
+        pass
+
+
 async def test_a_start_that_fails_lets_go_of_everything(tmp_path: Path) -> None:
     async with await Nation.start(tmp_path, plan=SMALL) as nation:
         ports = nation.ports

@@ -26,7 +26,7 @@ from sild.central_server import (
     registration_service,
 )
 from sild.clock import Clock, system_clock
-from sild.errors import Unavailable
+from sild.errors import CallerError, Unavailable
 from sild.http1 import Handler, TlsContext, fetch, serve
 from sild.nation.description import describe
 from sild.nation.founding import (
@@ -50,6 +50,7 @@ from sild.pki import Certificate, CertificateProfile
 from sild.registries import PopulationRegister, population_app
 from sild.security_server import PeerRoute, SecurityServer, SecurityServerSettings
 from sild.trust_services import TrustOptions, TrustServices
+from sild.xroad.globalconf import parse_anchor
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -122,6 +123,8 @@ class Nation:
                 layout.clear_unfinished()
             secrets = layout.make_secrets() if is_new else layout.read_secrets()
             ports = _take_ports(plan.system_ports) if is_new else layout.read_ports()
+            if not is_new and layout.anchor.exists():
+                _ensure_same_country(layout, plan)
             layout.ensure_ports_free(ports)
             nation = cls(plan, layout, ports, secrets, clock)
             nation._open = opened
@@ -486,6 +489,15 @@ class Nation:
         running = await starting
         self._open.push_async_callback(running.close)
         return running
+
+
+def _ensure_same_country(layout: Layout, plan: NationPlan) -> None:
+    """Raises CallerError: another country, or another instance, was founded here."""
+    found = parse_anchor(layout.anchor.read_bytes()).instance_identifier
+    if found != plan.instance_identifier:
+        raise CallerError(
+            f"{layout.directory} holds the instance {found}, not {plan.instance_identifier}: give another --dir"
+        )
 
 
 def _take_ports(systems: Sequence[str]) -> Ports:
