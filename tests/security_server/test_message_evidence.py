@@ -84,6 +84,7 @@ async def test_both_logs_have_it_as_it_was_signed(asked: Pair) -> None:
 
 
 async def test_before_the_time_stamp_it_cannot_be_told(asked: Pair) -> None:
+    asked.world.trust.tsa_up = False
     await asked.call("POST", "/people", body=b"later", headers=[(b"X-Road-Id", b"q2")])
     found = (await said(asked, "q2"))["q2"]
     assert verdicts(found) == [("Client", "unknown"), ("Register", "unknown")]
@@ -211,6 +212,31 @@ async def test_a_log_that_keeps_only_what_is_newer_cannot_tell() -> None:
     assert {one.verdict for one in whole["q1"]} == {"broken"}
     nonsense = await MessageLogs("DEV/COM/1/Client", log(None, items=7)).find(asked)
     assert "could not be asked: invalid_body" in nonsense["q1"][0].text
+
+
+@pytest.mark.parametrize(("kept_since", "verdict"), [("2026-03-01", "broken"), ("2026-03-03", "unknown")])
+async def test_what_one_log_has_tells_from_when_the_other_must_have_it(kept_since: str, verdict: str) -> None:
+    """Both have removed what is old; the client's still has the message of 2 March."""
+    record = {
+        "is_response": False,
+        "logged_at": "2026-03-02T09:00:00+00:00",
+        "signature_sha256": "a" * 64,
+        "whole": True,
+        "fault": None,
+        "timestamped_at": "2026-03-02T09:01:00+00:00",
+        "client": "DEV/COM/1/Client",
+        "service": "DEV/COM/2/Register/echo",
+    }
+
+    async def ask(log: str, ids: Sequence[str]) -> Any:
+        records = [record] if log.endswith("Client") else []
+        return {
+            "kept_since": f"{kept_since}T00:00:00+00:00",
+            "items": [{"query_id": one, "failed": None, "records": records} for one in ids],
+        }
+
+    found = (await MessageLogs("DEV/COM/1/Client", ask).find(inputs("q1")))["q1"]
+    assert [one.verdict for one in found] == ["holds", verdict], found
 
 
 async def test_a_log_that_is_down_is_named() -> None:

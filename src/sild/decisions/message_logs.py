@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -188,6 +188,9 @@ def _partner(own: _Told, message: _Message, name: str) -> str | None:
 
 
 def _said(message: _Message, own: str, other: str | None, told: Mapping[str, _Told]) -> Iterator[InLog]:
+    logged = [one.logged_at for each in told.values() for one in each.records.get(message.id, ())]
+    if logged:  # what one log has tells from when the other must have it
+        message = replace(message, at=min(logged) - CLOCKS_MAY_DIFFER)
     is_consumer = not any(one.provider == own for one in told[own].records.get(message.id, ()))
     places = (
         (own, "consumer" if is_consumer else "provider"),
