@@ -28,7 +28,7 @@ FOREIGN = ("§", "€", "Tartu", "Eesti", "Estonia", "Riigi", "HMS", "EE2", "Eur
 BOTH = "KELS § 10; NĐ 105/2020/NĐ-CP"
 """Of the kindergarten queue, one published rule package for two countries: its reasons cite both (docs/a-new-country.md)."""
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @dataclass
