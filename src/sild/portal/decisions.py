@@ -35,6 +35,8 @@ __all__ = ["DecisionPages"]
 log = get_logger("portal")
 
 PATIENCE_SECONDS = 8.0
+REPLAY_SECONDS = 20.0
+"""The rules run, and the message logs of other bodies are asked meanwhile."""
 
 _ID = re.compile(r"[0-9a-f-]{36}")
 
@@ -60,7 +62,7 @@ class DecisionPages:
         """Decides it anew from the same facts by the same rules, and says what came of it."""
         form_key(visit)
         source, decision = self._named(visit)
-        report = await self._ask(source, visit, f"/decisions/{decision}/replay")
+        report = await self._ask(source, visit, f"/decisions/{decision}/replay", patience=REPLAY_SECONDS)
         return await self._page(visit, report)
 
     async def bundle(self, visit: Visit) -> Response:
@@ -131,10 +133,12 @@ class DecisionPages:
             log.refusal("portal.register_refused", error, register=source.subsystem)
             return found | {"reason": "register_refused"}
 
-    async def _ask(self, source: DecisionSource, visit: Visit, path: str) -> Any:  # JSON of a register
+    async def _ask(
+        self, source: DecisionSource, visit: Visit, path: str, *, patience: float = PATIENCE_SECONDS
+    ) -> Any:  # JSON of a register
         """Raises Unavailable, PeerError, CallerError (`not_found`)."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(patience):
                 answer = await self._exchange.call(
                     source.subsystem,
                     "GET",
