@@ -79,6 +79,10 @@ class RegistrySettings(Settings):
     subscriptions: tuple[SubscriptionSettings, ...] = ()
     seal: SealSettings | None = None  # who certifies the key under its decisions; none: the key itself
     time_stamps: TimeStampSettings | None = None  # of the log of its decisions; none: sealed, not stamped
+    mandates: ServiceName | None = None  # who knows what auditors may look at; none: no auditor looks here
+    auditors_through: tuple[
+        str, ...
+    ] = ()  # information systems through which they look: INSTANCE/CLASS/CODE/SUBSYSTEM
     events_url: str | None = None  # nats://, when several processes send events; none: the database alone
     ward_listen: tuple[Listen, ...] = ()  # hospital: the midwife's page, on the ward's own network
     ward_author: str | None = None  # hospital: code of the midwife who signs there
@@ -228,6 +232,8 @@ async def _act(settings: RegistrySettings, register: HasKernel, base: Path) -> N
             events_url=settings.events_url,
             stamp=stamp,
             checkpoints=checkpoints,
+            keeper=None if settings.mandates is None else _service(settings.mandates),
+            askers=settings.auditors_through,
         )
 
 
