@@ -32,7 +32,8 @@ async def begun(world):
     return mandate, helping, case
 
 
-async def test_from_the_counter_to_what_is_sent(world):
+async def test_from_the_counter_to_what_is_sent(any_world):
+    world = any_world
     mandate, helping, case = await begun(world)
     assert (await world.cases.assisted(mandate, CLERK)).case == case
     assert (await world.act(case, "SEND", helping, GIVEN)).number.startswith("S-")

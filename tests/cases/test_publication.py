@@ -87,7 +87,7 @@ async def test_the_tracker_joins_what_registers_say_with_our_messages(world):
     ours, theirs = usage.bodies[0].entries[0], usage.bodies[1].entries[0]
     assert (ours.case, ours.basis, ours.acting, ours.register) == (case, "EhS § 2", "you", "population")
     assert ours.message_id is not None and theirs.case is None
-    assert set(usage.failed) == {"insurance", "social", "education"}
+    assert set(usage.failed) == {"insurance", "social", "education", "treasury"}
     asked = [call for call in world.registers.calls if call.path.startswith("/findUsage")]
     assert {call.acting for call in asked} == {"EE38001085718"}
 
