@@ -112,7 +112,7 @@ async def test_a_register_that_names_its_messages_is_joined_by_them(world):
     }
     answer = {**usages(ours, theirs, stolen), "withheldUsages": 2}
     world.registers.answers["population", "GET", "/findUsage"] = answer
-    for register in ("residence", "insurance", "social", "education"):
+    for register in ("residence", "insurance", "social", "education", "treasury"):
         world.registers.answers[register, "GET", "/findUsage"] = usages()
     usage = await world.cases.usage(MARI)
     assert usage.totals["population"] == 5 and usage.withheld["population"] == 2 and usage.failed == {}
