@@ -28,7 +28,7 @@ from sild.cases.views import (
     Task,
 )  # fmt: skip
 from sild.catalogue import Defect, Screen, parse_screen, parse_service, read_answers
-from sild.errors import Unavailable
+from sild.errors import CallerError, Unavailable
 from sild.portal import Proof, TrackerEntry, Usage
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -257,7 +257,9 @@ class CasesDouble:
     async def read_file(self, case: str, file: str, actor: Actor) -> AsyncIterator[bytes]:
         raise Refused("there is no such file", code="not_found")
 
-    async def record_mandate(self, clerk: Actor, person: str, service: str, statement: str, **_: object) -> str:
+    async def record_mandate(
+        self, clerk: Actor, person: str, service: str, statement: str, **_: object
+    ) -> str:
         raise Refused("only a clerk acts for others so", code="not_yours")
 
     async def assisted(self, mandate: str, clerk: Actor) -> AssistedView:
@@ -372,6 +374,12 @@ class ExchangeDouble:
 
     calls: list[tuple[str, str, str, Any]] = field(default_factory=list)
     given_names: str = "Mari"
+    papers: dict[str, Any] = field(
+        default_factory=lambda: {
+            "/issuer": {"issuer": "x", "jwks": {"keys": []}},
+            "/status-list": b"e30.e30.x",
+        }
+    )
 
     async def call(
         self, service: str, method: str, path: str, *, body: Any = None, case: str | None, basis: str, acting: str, message_id: str | None = None
@@ -381,6 +389,17 @@ class ExchangeDouble:
             raise Unavailable("down", code="network_error")
         if method == "POST":
             return ExchangeAnswer(201, {"id": "D-17", "state": "OPEN"}, message_id or "m")
+        if "/card" in path and path.partition("?")[0] not in self.papers:
+            raise CallerError("none", code="no_card", status=404)
+        if service.endswith("insurance") and path.partition("?")[0] in self.papers:
+            answer = self.papers[path.partition("?")[0]]
+            if isinstance(answer, Exception):
+                raise answer
+            return (
+                ExchangeAnswer(200, None, "m", answer)
+                if isinstance(answer, bytes)
+                else ExchangeAnswer(200, answer, "m")
+            )
         items = [
             {"fact": 7, "concept": "person.given_names", "value": self.given_names, "valid_from": "2000-01-01", "source": "hospital", "basis": "PKTS § 22"},
             {"fact": 9, "concept": "person.citizenship", "key": "EE", "value": True, "source": "hospital"},

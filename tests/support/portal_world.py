@@ -20,7 +20,7 @@ import sild
 from sild.catalogue import Profile, parse_profile
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings, MandateRole, TestPerson
 from sild.openid import Client, Mandate, Party
-from sild.portal import Cases, FactSource, Office, Portal, PortalSettings
+from sild.portal import Cases, FactSource, Office, PaperSource, Portal, PortalSettings
 from support.asgi import serving
 from support.identity_world import Clock, Register
 from support.portal_cases import CasesDouble, EvidenceDouble, ExchangeDouble
@@ -43,6 +43,13 @@ SOURCES = (
     FactSource(subsystem="GOV/70000002/population", title={"et": "Rahvastikuregister", "vi": "Dân cư", "en": "Population register"}),
     FactSource(subsystem="GOV/70000006/residence", title={"et": "Elukohad", "vi": "Nơi cư trú", "en": "Register of residence"}),
 )  # fmt: skip
+
+PAPER = PaperSource(
+    name="insurance-card",
+    subsystem="GOV/70000003/insurance",
+    title={"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"},
+    path="/persons/{person}/card",
+)
 
 
 @cache
@@ -97,6 +104,7 @@ class PortalWorld:
                 "GOV/70000003": {"et": "Tervisekassa", "vi": "Quỹ Bảo hiểm y tế", "en": "Health Insurance Fund"},
                 "GOV/70000004": {"et": "Sotsiaalkindlustusamet", "vi": "Bảo hiểm xã hội", "en": "Social Insurance Board"},
             },
+            "paper_sources": (PAPER,),
             "private_push_services": True,
             "mandates": True,
         }  # fmt: skip

@@ -19,6 +19,7 @@ from sild.cases import ExchangeAnswer
 from sild.clock import Clock
 from sild.documents import qr_svg, shown_claims
 from sild.errors import CallerError, PeerError, Unavailable
+from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.ports import Exchange
 from sild.portal.settings import PaperSource, PortalSettings
@@ -72,8 +73,14 @@ class PaperPages:
         return f"{register}/{decision}" if register and isinstance(decision, str) else None
 
     async def file(self, visit: Visit) -> Response:
+        """The PDF; where there is none, the page says why."""
         source = self._named(visit)
-        answer = await self._ask(visit, source, f"{source.path}/pdf?language={visit.language}")
+        try:
+            answer = await self._ask(visit, source, f"{source.path}/pdf?language={visit.language}")
+        except CallerError as error:
+            if error.detail.get("status") not in (404, 409):
+                raise
+            return redirect(f"/papers/{source.name}")
         if not answer.file.startswith(b"%PDF-"):
             raise PeerError("not a PDF", code="bad_paper")
         headers = {"Content-Disposition": f'attachment; filename="{source.name}.pdf"'}

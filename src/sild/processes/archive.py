@@ -139,6 +139,8 @@ class _Opened:
     """The archive's own database and files, beside the register that may run."""
 
     def __init__(self, directory: Path, database: str | None) -> None:
+        if database is None and not (directory / "archive.db").exists():
+            raise click.ClickException(f"{directory} is no archive's directory")
         self._archive = ArchiveRegister.open(directory, database, system="/SILD/GOV/0/archive")
 
     def __enter__(self) -> ArchiveRegister:

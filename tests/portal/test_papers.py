@@ -1,0 +1,100 @@
+"""A person's papers: the code on the phone, the PDF, and what whoever checks them fetches; none, revoked, nonsense, another's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sild.documents import card_presentation, qr_svg
+from sild.errors import CallerError, PeerError, Unavailable
+from sild.registries.insurance.credential import CardIssuer
+from support.portal_world import CHILD, MARI, PortalWorld
+
+from ..documents.papers import AT, CLAIMS, issued
+
+CARD = f"/persons/{MARI.subject[2:]}/card"
+
+
+@pytest.fixture
+def shown(world: PortalWorld, tmp_path: Path) -> str:
+    """Mari's card is there; gives its presentation."""
+    issuer: CardIssuer = issued(tmp_path).issuer
+    credential = issuer.issue(CLAIMS, at=AT, until=AT.replace(year=2031), status_index=1)
+    shown = card_presentation(credential)
+    world.exchange.papers |= {
+        CARD: {"state": "valid", "presentation": shown},
+        f"{CARD}/pdf": b"%PDF-1.7 paper",
+    }
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "Date of birth"), ("et", "Sünniaeg"), ("vi", "Ngày sinh")],
+)
+def test_the_code_on_the_phone(world: PortalWorld, shown: str, language: str, words: str) -> None:
+    browser = world.browser()
+    browser.language = language
+    browser.log_in()
+    page = browser.open("/papers/insurance-card")
+    assert page.status == 200 and words in page.text and "Nguyễn Đặng" in page.text
+    assert qr_svg(shown).decode() in page.text and "001326000003" not in page.text
+    assert len(page.text.encode()) < 50_000, len(page.text.encode())
+    assert "/papers/insurance-card" in browser.open("/my-data").text
+    paper = browser.open("/papers/insurance-card/file.pdf")
+    assert paper.text.startswith("%PDF-") and "insurance-card.pdf" in paper.headers["Content-Disposition"]
+    assert world.exchange.calls[-1][2] == f"{CARD}/pdf?language={language}"
+
+
+def test_a_childs_card_in_the_childs_name(world: PortalWorld, shown: str) -> None:
+    world.may_act_for_child()
+    browser = world.browser()
+    browser.log_in()
+    browser.act_for(CHILD.identifier)
+    world.exchange.papers[f"/persons/{CHILD.identifier[2:]}/card"] = {"state": "valid", "presentation": shown}
+    assert "Nguyễn Đặng" in browser.open("/papers/insurance-card").text
+    assert world.exchange.calls[-1][2] == f"/persons/{CHILD.identifier[2:]}/card"
+
+
+def test_none_revoked_and_down(world: PortalWorld, shown: str) -> None:
+    browser = world.browser()
+    browser.log_in()
+    world.exchange.papers[CARD] = CallerError("none", code="no_card", status=404)
+    page = browser.open("/papers/insurance-card")
+    assert page.status == 200 and "no such paper" in page.text and "choose the child" in page.text
+    world.exchange.papers[CARD] = {"state": "revoked", "presentation": shown}
+    page = browser.open("/papers/insurance-card")
+    assert "no longer valid" in page.text and "<svg xmlns" not in page.text.partition("<main")[2]
+    world.exchange.papers[CARD] = Unavailable("down", code="network_error")
+    assert browser.open("/papers/insurance-card").status == 503
+    world.exchange.papers[f"{CARD}/pdf"] = CallerError("revoked", code="card_revoked", status=409)
+    world.exchange.papers[CARD] = {"state": "revoked", "presentation": shown}
+    assert "no longer valid" in browser.open("/papers/insurance-card/file.pdf").text, "the page says why"
+
+
+@pytest.mark.parametrize(
+    "answer", [[], {"state": "valid"}, {"presentation": "nonsense"}, PeerError("x", code="invalid_body")]
+)
+def test_a_register_that_answers_nonsense(world: PortalWorld, answer: object) -> None:
+    world.exchange.papers[CARD] = answer
+    world.exchange.papers[f"{CARD}/pdf"] = b"<html>"
+    browser = world.browser()
+    browser.log_in()
+    assert browser.open("/papers/insurance-card").status == 400
+    assert browser.open("/papers/insurance-card/file.pdf").status == 400
+    assert browser.open("/papers/passport").status == 404
+
+
+def test_for_whoever_checks(world: PortalWorld) -> None:
+    """Without log-in; asked of the register once a minute at most."""
+    browser = world.browser()
+    for _ in range(3):
+        assert '"jwks"' in browser.open("/papers/insurance-card/issuer.json").text
+        assert browser.open("/papers/insurance-card/status-list").text == "e30.e30.x"
+    asked = [path for _, _, path, _ in world.exchange.calls]
+    assert (asked.count("/issuer"), asked.count("/status-list")) == (1, 1)
+    world.clock.forward(seconds=61)
+    browser.open("/papers/insurance-card/issuer.json")
+    assert [path for _, _, path, _ in world.exchange.calls].count("/issuer") == 2
+    assert browser.open("/papers/passport/issuer.json").status == 404
