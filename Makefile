@@ -4,7 +4,7 @@ BIN := .venv/bin
 # command:package
 SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2 pebble:pebble lego:lego gpg:gnupg chromium:chromium
 
-.PHONY: demo test check bench population fuzz properties crashes walks lock local-model clean system-packages
+.PHONY: demo test check bench population fuzz properties crashes walks pictures lock local-model clean system-packages
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
@@ -42,6 +42,10 @@ crashes: .venv/ready
 walks: .venv/ready system-packages
 	for round in 0 1 2; do SILD_WALKS=$$round $(BIN)/pytest -n auto --dist loadfile \
 	  tests/nation/test_births_in_a_browser.py tests/nation/test_moves_in_a_browser.py $(ARGS) || exit 1; done
+
+# Pictures for docs/portal.md, taken of the running country.
+pictures: .venv/ready system-packages
+	$(BIN)/pytest tests/nation/pictures.py
 
 # A virtual environment with the locked packages; where python3 lacks ensurepip, virtualenv makes it.
 .venv/ready: pyproject.toml requirements.lock

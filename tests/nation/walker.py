@@ -202,6 +202,19 @@ class Walker:
             raise AssertionError(self.page.locator("main").inner_text()[:1500]) from error
         self.see(f"{screen_id}-receipt")
 
+    def go_back_and_send(self, screen_id: str, action: str) -> None:
+        """From the receipt, with the browser's button: the same form leads to the same receipt, or the page says what came of it."""
+        page, receipt = self.page, self.page.url
+        page.go_back()
+        page.wait_for_load_state()
+        if page.locator("form#screen").count():
+            self.press(screen_id, action)
+            page.wait_for_load_state()
+        self.see(f"{screen_id}-over")
+        assert page.url == receipt or not page.locator("form#screen").count(), page.locator(
+            "main"
+        ).inner_text()
+
     def press(self, screen_id: str, action: str) -> None:
         """A button that signs says so to those who do not see it."""
         label, signs = self.label(screen_id, action), self.say("screen.signs")

@@ -1,0 +1,147 @@
+"""Pictures of the portal for docs/portal.md, taken of the running country while people go through both journeys: `make pictures`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from sild.nation import Nation
+from support.chromium import chromium
+
+from .walker import DESK, PHONE, Walker
+from .walks import Crowd, Walks, inhabited
+
+DIRECTORY = Path(__file__).parents[2] / "docs" / "portal"
+HEIGHT = 900
+HEAVIEST = 150_000
+ACCOUNT = "EE382200221020145685"
+
+
+@pytest.fixture(scope="module")
+def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nation]:
+    crowd = Crowd()
+    crowd.couple("mother", "father")
+    crowd.house("owner")
+    crowd.single("mover")
+    with inhabited(tmp_path_factory.mktemp("pictures") / "nation", crowd) as nation:
+        yield nation
+
+
+@pytest.fixture(scope="module")
+def browser(country: Nation) -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def take(page: Page, name: str, size: Any = PHONE, *, dark: bool = False, to: str = "") -> None:
+    """to: a part of the page that stands on top of the picture."""
+    page.set_viewport_size({**size, "height": HEIGHT})
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.activeElement && document.activeElement.blur()")
+    page.evaluate("(to) => to ? document.querySelector(to).scrollIntoView() : scrollTo(0, 0)", to)
+    picture = page.screenshot()
+    assert len(picture) < HEAVIEST, f"{name}: {len(picture)} bytes"
+    (DIRECTORY / f"{name}.png").write_bytes(picture)
+    page.emulate_media(color_scheme="light")
+
+
+class Pictures(Walks):
+    """Each in the language they are asked in."""
+
+    def __init__(self, country: Nation, browser: Browser, **languages: str) -> None:
+        super().__init__(country, browser, 0, script=True)
+        for role, language in languages.items():
+            self._walkers[role] = Walker(browser, country, self.people[role], language)
+
+
+@pytest.mark.timeout(300)
+def test_pictures(country: Nation, browser: Browser) -> None:
+    guest = browser.new_page(locale="en")
+    guest.goto(country.portal_url)
+    take(guest, "front-phone-en")
+    walks = Pictures(
+        country, browser, mother="en", father="vi", social_contest_official="en", residence_official="et", mover="et"
+    )  # fmt: skip
+    case = name_the_child(walks)
+    benefits(walks, case)
+    contest(walks)
+    move(walks)
+    registers_of_the_public(guest, country)
+
+
+def name_the_child(walks: Walks) -> str:
+    walks.born("mother")
+    mother, page = walks["mother"], walks["mother"].page
+    mother.task("birth.check_and_name")
+    case = mother.case
+    mother.give(family_name="*", wants_place="yes")
+    mother.press("birth.check_and_name", "DECLARE")
+    page.locator("#errors").wait_for()
+    take(page, "errors-phone-en")
+    mother.give(given_names="Mari", family_name="*", address="*", wants_place="yes", kindergarten="!any")
+    mother.send("birth.check_and_name", "DECLARE")
+    father = walks["father"]
+    father.task("birth.cosign", case)
+    take(father.page, "cosign-phone-vi")
+    father.send("birth.cosign", "COSIGN")
+    return case
+
+
+def benefits(walks: Walks, case: str) -> None:
+    mother, father = walks["mother"], walks["father"]
+    mother.reads(
+        f"/cases/{case}", "birth.action.OFFER", "birth.action.CARD", "birth.action.QUEUE", name="case"
+    )
+    take(mother.page, "case-phone-en")
+    for walker, name, dark in ((mother, "home-phone-en", False), (father, "home-phone-vi-dark", True)):
+        walker.open("/home", "home")
+        take(walker.page, name, dark=dark)
+    mother.task("birth.offer", case)
+    take(mother.page, "offer-phone-en")
+    mother.give(choice="*", account=ACCOUNT)
+    mother.send("birth.offer", "ACCEPT")
+    mother.reads(f"/cases/{case}", "birth.action.GRANT", name="case")
+    take(mother.page, "case-desk-en", DESK)
+    mother.open("/who-looked", "who-looked")
+    take(mother.page, "tracker-phone-en")
+
+
+def contest(walks: Walks) -> None:
+    mother, father, official = walks["mother"], walks["father"], walks["social_contest_official"]
+    for walker, name, size in ((mother, "decision-desk-en", DESK), (father, "decision-phone-vi", PHONE)):
+        walker.open("/decisions", "decisions")
+        if walker is father:
+            take(walker.page, "decisions-phone-vi")
+        walker.page.locator("main a[href*='/decisions/social/']").first.click()
+        walker.page.wait_for_load_state()
+        take(walker.page, name, size)
+    mother.page.locator("form[action$='/wrong'] button").click()
+    mother.page.wait_for_url("**/screens/contest.statement")
+    case = mother.page.url.partition("/cases/")[2].split("/")[0]
+    take(mother.page, "contest-phone-en")
+    mother.give(line="circumstances", statement="We have had twins at home since March.")
+    mother.send("contest.statement", "CONTEST")
+    official.task("contest.look", case)
+    take(official.page, "contest-desk-en", DESK)
+
+
+def move(walks: Walks) -> None:
+    case = walks.sent("mover", "owner")
+    official = walks["residence_official"]
+    official.find(f"/desk?office={official.office}", f"/desk/cases/{case}")
+    take(official.page, "work-case-desk-et", DESK)
+
+
+def registers_of_the_public(guest: Page, country: Nation) -> None:
+    guest.goto(f"{country.portal_url}/algorithms/family-benefits?lang=en")
+    take(guest, "algorithm-desk-en", DESK)
+    guest.goto(f"{country.portal_url}/assistant?lang=en")
+    guest.locator("[name='question']").fill("What do I get when my child is born?")
+    guest.locator("form:has([name='question']) button").first.click()
+    guest.wait_for_load_state()
+    take(guest, "assistant-phone-en")
