@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 Value = Any  # JSON
-STEPS = 6 + 14 + 7  # one exchange, the birth of a child with its decision contested, a move
+STEPS = 6 + 16 + 7 + 6  # one exchange, the birth of a child with its decision contested, a move, an audit
 AGAIN = 6 + 3 + 2  # of birth and move, what an earlier start left
 MEMORY_BOUND = 300 * 2**20
 
@@ -81,11 +81,11 @@ def test_the_description_names_everything_the_design_asks_for(first: Run) -> Non
         assert member["subsystems"]
     service = nation["services"][0]
     assert service["id"] == "SILD:GOV:70000002:population:persons"
-    assert len({each["id"] for each in nation["services"]}) == len(nation["services"]) == 11
+    assert len({each["id"] for each in nation["services"]}) == len(nation["services"]) == 15
     assert service["description_url"].endswith("/openapi.json")
     assert service["description_url"].startswith(nation["registers"][0]["address"])
     assert [each["id"].rpartition(":")[2] for each in nation["registers"]] == [
-        "population", "residence", "social", "education", "insurance", "hospital"
+        "population", "residence", "social", "treasury", "education", "insurance", "hospital"
     ]  # fmt: skip
     assert nation["portal"]["address"].startswith("http://localhost:")
     assert nation["openid"]["issuer"].startswith("http://localhost:")
