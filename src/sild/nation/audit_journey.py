@@ -6,6 +6,7 @@ As the others: over HTTP alone, as a browser without JavaScript. It audits what 
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ from sild.nation.story import Step
 
 __all__ = ["tell_audit"]
 
+BY_RULES = re.compile(r'href="(/audit/decisions/social/[^"]+)">(?:Grant|Offer) of family benefits')
+"""An answer to a contest is a person's: there are no rules to run again."""
 TITLE = "The reasons do not name the consolidated text of the law"
 CANNOT_TELL_ALL = 2
 
@@ -54,7 +57,8 @@ class _Audit:
 
         async def decided() -> str | None:
             page = await self._browser.open(f"{self._portal}/audit")
-            return page.link("/audit/decisions/social/")
+            found = BY_RULES.search(page.body.decode())
+            return found and found[1]
 
         self._decision = await soon("the auditor sees the latest decisions", decided)
         return (
