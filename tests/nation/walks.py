@@ -38,6 +38,7 @@ Result = TypeVar("Result")
 ORDER = int(os.environ.get("SILD_WALKS", "0"))
 PEOPLE = 4_000
 TARTU = "0793"  # where the desks are
+WALKS = {"et": "kõnnib läbi", "vi": "đi qua các trang", "en": "walks"}
 
 
 class Crowd:
@@ -75,7 +76,7 @@ class Crowd:
         assert home is not None
         self.extra[role] = people_of_the_country.TestPerson(
             role, person.code, "EE", person.given_names, person.family_name, person.born.isoformat(),
-            "walks", f"{home.street} {home.house}, {home.municipality}",
+            WALKS, f"{home.street} {home.house}, {home.municipality}",
         )  # fmt: skip
 
     def single(self, role: str, sex: str = "") -> None:
@@ -102,7 +103,7 @@ class Crowd:
         """Who can log in, and stands in no register."""
         code = estonia.make(date(1990, 3, 3), "F", 77)
         self.extra[role] = people_of_the_country.TestPerson(
-            role, code, "EE", "Eikeegi", "Eikusagilt", "1990-03-03", "walks"
+            role, code, "EE", "Eikeegi", "Eikusagilt", "1990-03-03", WALKS
         )
 
     def house(self, *owners: str) -> None:
