@@ -16,7 +16,7 @@ import pytest
 from sild.cases import PublicFinding
 from sild.decisions import verifier_file
 from sild.portal import DecisionSource
-from support.audited import MOTHER, SCOPE, Keeper, audited_register, decide, supervise
+from support.audited import MOTHER, SCOPE, Keeper, audited_register, decide, decide_with_model, supervise
 from support.portal_world import JAAN, MARI, PEETER, PlainBrowser, PortalWorld
 
 SOURCE = DecisionSource(
@@ -172,6 +172,21 @@ def test_others_like_it_and_entry_against_reality(audit: Audit) -> None:
     audit.social.deciding.packages = {}  # type: ignore[attr-defined]  # the files on disk are others now
     assert "Differences: 1" in browser.open("/audit/algorithms/family-benefits").text
     assert browser.open("/audit/algorithms/kindergarten-queue").status == 403
+
+
+def test_what_a_model_said_and_what_the_official_saw(audit: Audit) -> None:
+    audit.decision = decide_with_model(audit.social)  # type: ignore[attr-defined]
+    browser = auditor(audit)
+    text = browser.open(f"/audit/decisions/social/{audit.decision}").text
+    for words in ("places=12.5", "how many places", "ab" * 32, "cd" * 32, "in the body&#39;s own process", "statistics", "73 s",
+                  "overrode", "A group closes.", "Own view before the suggestion"):  # fmt: skip
+        assert words in text, words
+    assert "there are no rules to ask" in check(browser, audit, "what-if")
+    assert "It cannot be told any more" in check(browser, audit, "replay")
+    page = browser.open("/audit/algorithms/family-benefits")
+    assert "Models in a rule decision" in page.text and "Differences: 1" in page.text, (
+        "the entry says that rules decide"
+    )
 
 
 def test_a_finding_begins_a_case(audit: Audit) -> None:

@@ -11,6 +11,24 @@ from typing import Any
 from uuid import uuid4
 
 from sild.cases import ExchangeAnswer
+from sild.decisions import (
+    Algorithm,
+    Competence,
+    Consideration,
+    Draft,
+    Hearing,
+    HumanStep,
+    Input,
+    LegalBasis,
+    ModelCall,
+    Outcome,
+    OutcomeItem,
+    Reason,
+    Retention,
+    Secret,
+    Subject,
+    sha256_of,
+)  # fmt: skip
 from sild.errors import CallerError, Unavailable
 from sild.identity_provider import IdentityProvider
 from sild.openid import AuditScope, Party
@@ -130,3 +148,47 @@ def supervise(register: SocialRegister, provider: IdentityProvider) -> Keeper:
     keeper = Keeper(provider)
     register.deciding.supervision = Supervision(frozenset({PORTAL}), keeper)
     return keeper
+
+
+def decide_with_model(register: SocialRegister) -> str:
+    """A decision of an official who saw a model's number after their own."""
+    store = register.deciding.store
+    said = ["places=12.5", "low=9", "high=16"]
+    draft = Draft(
+        kind="model_assisted",
+        automation=2,
+        effect="grant",
+        discretion="structured",
+        authority=register.deciding.authority,
+        competence=Competence(law="Law", article="§ 1", valid_on=date(2026, 3, 1)),
+        procedure="urn:sild:service:birth",
+        case=f"case-{uuid4()}",
+        step="grant",
+        algorithm=Algorithm(id="family-benefits", version="1"),
+        subjects=(Subject(ref=store.pseudonym(MOTHER), role="person"),),
+        legal_basis=(LegalBasis(instrument="Law", article="§ 1", uri="https://law.example"),),
+        purpose="plan",
+        inputs=(Input(name="models/x/places", type="list", value=said, message_id="call-1", asserted_by="model"),),
+        model_calls=(
+            ModelCall(
+                call_id="call-1", purpose="how many places", provider="sild", model="demand", reported_version="3",
+                location="own process", template_id="demand/3/model.json", template_sha256="ab" * 32,
+                input_classes=("statistics",), redactions=2, output_sha256=sha256_of(said), validation="in_range",
+                used_as_input=True,
+            ),
+        ),
+        human=(
+            HumanStep(
+                official=store.pseudonym("37001010002"), role="official", device_posture="managed", view_sha256="cd" * 32,
+                provisional_view="11", action="override", reason_code="closing", reason_text=Secret(secret="A group closes."),
+                seconds=73,
+            ),
+        ),
+        considerations=(Consideration(code="c", article="§ 1", text=Secret(secret="Weighed.")),),
+        hearing=Hearing(required=False),
+        reasons=(Reason(code="r", article="§ 1", text={"en": Secret(secret="Because.")}, origin="official"),),
+        outcome=Outcome(type="plan", items=(OutcomeItem(name="places", type="int", value=12),)),
+        retention=Retention(until=None, ground="x"),
+    )  # fmt: skip
+    with store.engine.begin() as connection:
+        return str(store.decide(connection, draft).id)
