@@ -31,6 +31,8 @@ def test_the_page_makes_an_instance(tmp_path: Path) -> None:
         assert "DEV:GOV:70000002:population:persons  OPENAPI3" in run.printed
         assert "DEV:GOV:70000001:Management:clientReg  WSDL" in run.printed
         assert "AUTH_CERT_REGISTRATION_REQUEST" in run.printed
+        seal = (tmp_path / "registry" / "decisions-seal.pem").read_text()
+        assert seal.count("BEGIN CERTIFICATE") == 2, "certified by the authority"
         private = [*tmp_path.glob("ss*/*.db"), *tmp_path.glob("ss*/token/*"), *tmp_path.glob("*.pi[n]")]
         assert len(private) > 12
         assert [path for path in private if path.stat().st_mode & 0o077] == []

@@ -99,6 +99,7 @@ def test_what_has_changed_since_the_decision_before(world: PortalWorld) -> None:
     browser = world.browser()
     browser.log_in()
     assert "What has changed" not in browser.open(f"/decisions/social/{ID}?lang=en").text
+    world.registers.record = {**RECORD, "effect": "correct"}  # type: ignore[attr-defined]
     world.registers.changed = [  # type: ignore[attr-defined]
         {"kind": "outcome", "name": "family/birth_grant/ETERNITY", "before": "280.00", "after": "320.00"},
         {

@@ -35,6 +35,8 @@ __all__ = ["DecisionPages"]
 log = get_logger("portal")
 
 PATIENCE_SECONDS = 8.0
+CORRECTED = "correct"
+"""Effect of a decision that was made again because a fact under it was corrected."""
 REPLAY_SECONDS = 20.0
 """The rules run, and the message logs of other bodies are asked meanwhile."""
 
@@ -109,8 +111,11 @@ class DecisionPages:
             "last": last,
             "in_time": last is None or self._pages.today() <= last,
             "superseded_by": opened.get("superseded_by"),
+            "contested": _contested(record),
             "report": report,
-            "changed": _changed((*words.outcome, *words.facts), opened.get("changed") or ()),
+            "changed": _changed((*words.outcome, *words.facts), opened.get("changed") or ())
+            if record.get("effect") == CORRECTED
+            else (),
             "broken": [one for one in (report or {}).get("steps", ()) if one["verdict"] == "broken"],
             "shown": lambda line: line.value if isinstance(line.value, list) else written(line, language),
             "month": lambda period: _months(period, language),
@@ -182,3 +187,9 @@ def _changed(
         for one in changes
         if one["name"] in lines and lines[one["name"]].value is not None
     ]
+
+
+def _contested(record: Mapping[str, Any]) -> str | None:
+    """Of an answer to a contest, the decision it is about."""
+    named = (str(one["value"]) for one in record["inputs"] if one["name"] == "contested/decision")
+    return next((one for one in named if _ID.fullmatch(one)), None)
