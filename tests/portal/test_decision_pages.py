@@ -25,7 +25,8 @@ SEALED = {"sealed": "v1", "sha256": "0" * 64}
 LINE = {"id": ID, "step": "grant", "effect": "grant", "automation": 4, "decided_at": "2026-03-02T09:00:00Z",
         "contest_until": "2099-04-01", "superseded_by": None}  # fmt: skip
 RECORD: dict[str, Any] = {
-    **LINE, "authority": "SILD/GOV/70000004", "algorithm": {"id": "family-benefits", "version": "1.0.0"}, "rules": None,
+    **LINE, "authority": "SILD/GOV/70000004", "algorithm": {"id": "family-benefits", "version": "1.0.0"},
+    "rules": {"package": "gone", "version": "1.0.0", "sha256": "0" * 64},
     "remedy": {"deadline": "2099-04-01", "body": {"et": "A", "vi": "B", "en": "The court"}, "suspends": False},
     "legal_basis": [{"instrument": "Law of families", "article": "§ 17", "uri": "https://law.example"}],
     "parameters": [{"path": "grant", "value": "320", "valid_from": "2020-01-01", "article": "§ 20"}],
@@ -162,3 +163,16 @@ def test_the_last_day_and_what_holds_until_the_answer(world: PortalWorld) -> Non
         assert told in page.text and (said is None or told == said)
         assert ("/wrong" in page.text) == (deadline > "2026"), "no button after the last day"
         assert (say("decision.too_late") in page.text) == (deadline < "2026")
+
+
+def test_the_answer_to_a_contest_leads_to_what_was_contested(world: PortalWorld) -> None:
+    """A person decided: there is nothing to run again, and the evidence is there as of any decision."""
+    browser = world.browser()
+    browser.log_in()
+    contested = {**RECORD["inputs"][0], "name": "contested/decision", "value": OTHER}
+    world.registers.record = {**RECORD, "step": "contest", "rules": None, "inputs": [contested]}  # type: ignore[attr-defined]
+    page = browser.open(f"/decisions/social/{ID}").text
+    assert "Answer to a contest" in page and f"/decisions/social/{OTHER}" in page
+    assert "there are no rules to run again" in page and f"{ID}/again" not in page and f"{ID}/bundle" in page
+    world.registers.record["inputs"][0] = {**contested, "value": "javascript:alert(1)"}  # type: ignore[attr-defined]
+    assert "javascript:" not in browser.open(f"/decisions/social/{ID}").text
