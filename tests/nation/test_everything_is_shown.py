@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from sild.adapter import CallContext
-from sild.cases import Actor, load_packs
+from sild.cases import Actor, Identified, load_packs
 from sild.clock import system_clock
 from sild.http1 import fetch
 from sild.message_log import Search
@@ -112,3 +112,43 @@ async def test_shown_and_withheld_is_everything(country: Nation) -> None:
     assert statement["payload"]["complete"]
     assert faults(statement, key, logged | {"K-1", "K-2"}) == []
     assert faults(statement, key, logged | {"K-1", "K-2", "K-3"}) != [], "one more than is told"
+
+
+async def test_what_a_clerk_asked_for_somebody_bears_both_and_is_shown_to_them(country: Nation) -> None:
+    """Through the security servers: the clerk acts, the person is represented, in every message of the case."""
+    clerk, person = country.people["counter_official"], country.people["check_resident"]
+    assert clerk.official is not None
+    at_counter = Actor(person=clerk.subject, name=clerk.name, acr="high", posture="managed", roles=frozenset({"clerk"}),
+                       authority=clerk.official.authority)  # fmt: skip
+    await country.cases.publish()
+    mandate = await country.cases.record_mandate(
+        at_counter, person.subject, "move", "moves to Tartu", identified=Identified("phone")
+    )
+    assert (await country.cases.assisted(mandate, at_counter)).name == person.name
+    case = await country.cases.begin_assisted(mandate, at_counter, None, key="counter-1" * 5)
+    helping = replace(at_counter, representee=person.subject, mandate_id=mandate)
+    found = {"where": ["here"], "words": ["Tartu"]}
+    await country.cases.act(case, "FIND", helping, found, key="counter-2" * 5)
+    filled = await country.cases.fill(case, "move.notice", helping)
+    assert filled.options["household"][0][0] == person.code and not filled.failed_bodies
+    sent = {
+        message.message_id for message in await country.cases.messages(case, Actor(person=person.subject))
+    }
+    whose = re.compile(rf"X-Road-Represented-Party: ?{person.subject}\b".encode(), re.IGNORECASE)
+    who = re.compile(rf"X-Road-UserId: ?{clerk.subject}\b".encode(), re.IGNORECASE)
+    logged = [
+        one.message
+        async for one in country.consumer.message_log.search(Search(is_response=False))
+        if one.query_id in sent
+    ]
+    assert len(logged) == len(sent) >= 4
+    assert [one for one in logged if not (whose.search(one) and who.search(one))] == []
+    usage = await PortalCases(country.cases, load_packs("EE")).usage(Actor(person=person.subject, acr="high"))
+    shown = {entry.message_id: entry for entry in usage.entries}
+    of_person = {
+        message.message_id
+        for message in await country.cases.messages(case, Actor(person=person.subject))
+        if person.code in message.path
+    }
+    assert of_person <= set(shown), "in the person's tracker"
+    assert any(entry.case == mandate for entry in usage.entries), "the clerk's first look, too"
