@@ -53,6 +53,7 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
             *(() if journey.is_bound else (journey.official_approves,)),
             journey.birth_is_registered,
             journey.bodies_act_by_themselves,
+            journey.act_is_archived,
             journey.card_is_shown_and_printed,
             journey.offer_is_accepted,
             journey.money_is_paid,
@@ -220,6 +221,20 @@ class _Birth:
         return (
             "Health insurance, card and kindergarten queue come by themselves; an offer of benefits waits for the parents",
             {"case": page.url},
+        )
+
+    async def act_is_archived(self) -> Seen:
+        async def taken() -> Page | None:
+            for first in range(0, 90, 15):
+                page = await self._mothers.open(f"{self._portal}/who-looked?from={first}")
+                if "An act was archived" in page.text:
+                    return page
+            return None
+
+        page = await soon("the archive takes the act", taken)
+        return (
+            "The act of registration is sealed and in the archive, with the evidence of its decision; her tracker says so",
+            {"tracker": page.url},
         )
 
     async def card_is_shown_and_printed(self) -> Seen:
