@@ -9,7 +9,8 @@ with register.used("getPerson", usage) as use:                 # one transaction
 A fact says when it is true, when we knew it, who said so, on which legal ground and by which message. Called by registers.
 
 facts.py  bitemporal facts        usage.py  who used whose data        kernel.py  the transaction that holds it all together
-defects.py  a refusal that names everything        corrections.py, fact_paths.py  disputes and corrections        http.py
+defects.py  a refusal that names everything        corrections.py, fact_paths.py  disputes and corrections
+http.py  what all registers have        asking.py  who asks        problems.py  refusals        description.py  self-description
 """
 
 from __future__ import annotations

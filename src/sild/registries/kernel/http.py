@@ -9,47 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
-from http import HTTPStatus
-from typing import Annotated, Any, Literal, overload
-from urllib.parse import quote
+from typing import Annotated, Any, Literal
 
-from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from sild.errors import CallerError, PeerError, PlatformError, Unavailable
+from sild.errors import CallerError
 from sild.events import Event, parse_event
-from sild.registries.kernel.defects import Defects
+from sild.registries.kernel.asking import AnyUsage, PersonalUsage
+from sild.registries.kernel.description import Concept, SelfDescription, dcat
 from sild.registries.kernel.kernel import Kernel
-from sild.registries.kernel.usage import Usage, UsageEntry
-from sild.telemetry import get_logger
+from sild.registries.kernel.problems import PROBLEM, Problem, Problems
+from sild.registries.kernel.usage import UsageEntry
 
 __all__ = ["AnyUsage", "Concept", "Model", "PersonalUsage", "Problem", "SelfDescription", "register_app"]
-
-log = get_logger("register")
-
-PROBLEM = "application/problem+json"
-COMMON_TITLES: dict[str, tuple[int, str]] = {
-    "bad_request": (400, "The request cannot be met"),
-    "missing_x_road_header": (400, "The request did not come through a security server"),
-    "missing_legal_basis": (400, "The request names no person acting or no legal ground"),
-    "message_id_reused": (409, "The message id was used for something else"),
-    "invalid_identity_code": (400, "Not an identity code"),
-    "invalid_event": (400, "Not an event"),
-    "event_not_taken": (404, "This register takes no such events"),
-    "unknown_person": (404, "Unknown person"),
-    "person_is_dead": (409, "The person is dead"),
-    "date_out_of_range": (400, "The date is out of range"),
-    "message_in_progress": (503, "The same message is being answered"),
-    "database_error": (503, "The register cannot answer now"),
-    "internal_error": (500, "Internal error"),
-}
-"""Error code -> status and title; `urn:sild:<register>:<code>` is the problem's type."""
 
 
 class Model(BaseModel):
@@ -57,155 +33,6 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-
-class Problem(BaseModel):
-    """RFC 9457."""
-
-    type: str = Field(examples=["urn:sild:population:unknown_person"])
-    title: str
-    status: int
-    detail: str
-    instance: str | None = Field(default=None, description="X-Road's message id as a URN")
-    errors: list[dict[str, str]] | None = Field(default=None, description="What is wrong where")
-
-
-# --- who asks
-
-_HIDDEN = {"include_in_schema": False}  # X-Road's own; the provider's security server sends them
-ClientHeader = Annotated[str | None, Header(alias="X-Road-Client", max_length=1_100, **_HIDDEN)]
-IdHeader = Annotated[str | None, Header(alias="X-Road-Id", max_length=255, **_HIDDEN)]
-RequestIdHeader = Annotated[str | None, Header(alias="X-Road-Request-Id", max_length=255, **_HIDDEN)]
-UserIdHeader = Annotated[str | None, Header(alias="X-Road-UserId", max_length=255, **_HIDDEN)]
-IssueHeader = Annotated[str | None, Header(alias="X-Road-Issue", max_length=255, **_HIDDEN)]
-PartyHeader = Annotated[str | None, Header(alias="X-Road-Represented-Party", max_length=600, **_HIDDEN)]
-BasisHeader = Annotated[
-    str | None,
-    Header(alias="Sild-Legal-Basis", max_length=255, description="The one legal ground of this use"),
-]
-GroundHeader = Annotated[str | None, Header(alias="X-Road-Legal-Ground", max_length=255, **_HIDDEN)]
-"""What Sild's adapter calls it."""
-
-
-def _any_usage(
-    client: ClientHeader = None,
-    message_id: IdHeader = None,
-    request_id: RequestIdHeader = None,
-    user_id: UserIdHeader = None,
-    issue: IssueHeader = None,
-    party: PartyHeader = None,
-    basis: BasisHeader = None,
-    ground: GroundHeader = None,
-) -> Usage:
-    if not client or not message_id:
-        raise CallerError(
-            "X-Road-Client and X-Road-Id say who asks; a security server sends them",
-            code="missing_x_road_header",
-        )
-    if basis and ground and basis != ground:
-        raise CallerError("a use has one legal ground, not two", code="missing_legal_basis")
-    return Usage(
-        client=_utf8(client),
-        message_id=_utf8(message_id),
-        request_id=_utf8(request_id),
-        user_id=_utf8(user_id),
-        issue=_utf8(issue),
-        basis=_utf8(basis or ground),
-        represented_party=_utf8(party),
-    )
-
-
-@overload
-def _utf8(text: str) -> str: ...
-@overload
-def _utf8(text: str | None) -> str | None: ...
-def _utf8(text: str | None) -> str | None:
-    """X-Road's headers are UTF-8 (PR-REST 4.3), and ASGI reads them as Latin-1: `PHS § 10`, `Điều 53`."""
-    try:
-        return text.encode("latin-1").decode() if text else text
-    except UnicodeError:
-        return text
-
-
-def _personal_usage(usage: Annotated[Usage, Depends(_any_usage)]) -> Usage:
-    if not usage.user_id or not usage.basis:
-        raise CallerError(
-            "X-Road-UserId names the person acting, or `automatic`; Sild-Legal-Basis the ground of this use",
-            code="missing_legal_basis",
-        )
-    return usage
-
-
-AnyUsage = Annotated[Usage, Depends(_any_usage)]
-"""Who asks, where no personal data is given."""
-
-PersonalUsage = Annotated[Usage, Depends(_personal_usage)]
-"""Who asks for personal data, who is acting, and on which ground."""
-
-
-# --- self-description
-
-
-@dataclass(frozen=True, slots=True)
-class Concept:
-    """A kind of fact the register holds: `person.date_of_birth`. description: one sentence, in English."""
-
-    name: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class SelfDescription:
-    """name: of the register, its service code.  titles: by language.  publisher: the member's name."""
-
-    name: str
-    titles: Mapping[str, str]
-    publisher: str
-    concepts: Sequence[Concept]
-
-
-def _dcat(description: SelfDescription, kernel: Kernel, url: str | None) -> dict[str, Any]:
-    """DCAT-AP 3 as JSON-LD: one dataset, the data service that serves it, and the concepts it holds."""
-    system = f"urn:x-road:{quote(kernel.system.removeprefix('/'))}"
-    titles = [{"@language": language, "@value": title} for language, title in description.titles.items()]
-    publisher = {"@type": "foaf:Agent", "foaf:name": description.publisher}
-    return {
-        "@context": {
-            "dcat": "http://www.w3.org/ns/dcat#",
-            "dct": "http://purl.org/dc/terms/",
-            "foaf": "http://xmlns.com/foaf/0.1/",
-            "skos": "http://www.w3.org/2004/02/skos/core#",
-        },
-        "@graph": [
-            {
-                "@id": f"{system}#data",
-                "@type": "dcat:Dataset",
-                "dct:title": titles,
-                "dct:description": titles,
-                "dct:publisher": publisher,
-                "dcat:theme": [
-                    {
-                        "@id": f"urn:sild:concept:{concept.name}",
-                        "@type": "skos:Concept",
-                        "skos:notation": concept.name,
-                        "skos:prefLabel": {"@language": "en", "@value": concept.description},
-                    }
-                    for concept in description.concepts
-                ],
-            },
-            {
-                "@id": system,
-                "@type": "dcat:DataService",
-                "dct:title": titles,
-                "dct:publisher": publisher,
-                "dcat:servesDataset": {"@id": f"{system}#data"},
-                "dcat:endpointDescription": {"@id": f"{url or ''}/openapi.json"},
-                "dcat:endpointURL": {"@id": url or system},
-            },
-        ],
-    }
-
-
-# --- the application
 
 ApplyEvent = Callable[[Event, str], None]
 """Make an event's effect, once. Arguments: the event, the id of the message that brought it. Blocks."""
@@ -305,7 +132,7 @@ def register_app(
     _add_deliveries(app, kernel)
     if apply_event is not None:
         _add_events(app, apply_event)
-    _Problems(description.name, {**COMMON_TITLES, **(titles or {})}).install(app)
+    Problems(description.name, titles or {}).install(app)
     plain = app.openapi
 
     def described() -> dict[str, Any]:
@@ -328,7 +155,7 @@ def _add_operations(app: FastAPI, kernel: Kernel, description: SelfDescription, 
 
     @app.get("/description", operation_id="getDescription", summary="What it holds: DCAT-AP in JSON-LD")
     def get_description() -> Response:
-        return JSONResponse(_dcat(description, kernel, url), media_type="application/ld+json")
+        return JSONResponse(dcat(description, kernel, url), media_type="application/ld+json")
 
 
 EVERYTHING = ("person.everything",)
@@ -433,86 +260,3 @@ def _add_events(app: FastAPI, apply_event: ApplyEvent) -> None:
             raise CallerError("an event comes from the system that sends it", code="invalid_event")
         await asyncio.to_thread(apply_event, event, usage.message_id)
         return Response(status_code=204)
-
-
-# --- problems
-
-
-class _Problems:
-    def __init__(self, register: str, titles: Mapping[str, tuple[int, str]]) -> None:
-        self._register = register
-        self._titles = titles
-
-    def install(self, app: FastAPI) -> None:
-        app.add_exception_handler(PlatformError, self._refused)
-        app.add_exception_handler(RequestValidationError, self._not_understood)
-        app.add_exception_handler(StarletteHTTPException, self._not_here)
-        app.add_exception_handler(Exception, self._failed)
-
-    def _problem(
-        self, request: Request, code: str, detail: str, *, errors: list[dict[str, str]] | None = None
-    ) -> JSONResponse:
-        status, title = self._titles.get(code, self._titles["bad_request"])
-        message_id = request.headers.get("x-road-id")
-        problem = Problem(
-            type=f"urn:sild:{self._register}:{code}",
-            title=title,
-            status=status,
-            detail=detail,
-            instance=f"urn:x-road:message:{quote(message_id[:255], safe='-')}" if message_id else None,
-            errors=errors,
-        )
-        return JSONResponse(problem.model_dump(exclude_none=True), status_code=status, media_type=PROBLEM)
-
-    async def _refused(self, request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, PlatformError)
-        log.refusal("request.refused", error, register=self._register, path=_template(request))
-        if isinstance(error, CallerError | PeerError):
-            return self._problem(request, error.code, error.message, errors=_defects(error))
-        code = (
-            error.code if isinstance(error, Unavailable) and error.code in self._titles else "internal_error"
-        )
-        response = self._problem(request, code, "Try again later")
-        if isinstance(error, Unavailable) and error.retry_after is not None:
-            response.headers["Retry-After"] = str(round(error.retry_after))
-        return response
-
-    async def _not_understood(self, request: Request, error: Exception) -> JSONResponse:
-        """What does not fit the description: each fault with its place, without the value (it may be personal)."""
-        assert isinstance(error, RequestValidationError)
-        errors = [
-            {"pointer": "/" + "/".join(str(step) for step in fault["loc"]), "detail": str(fault["msg"])}
-            for fault in error.errors()
-        ]
-        return self._problem(
-            request, "bad_request", "The request does not fit the description", errors=errors
-        )
-
-    async def _not_here(self, request: Request, error: Exception) -> JSONResponse:
-        """What HTTP itself has a word for: an unknown path, a wrong method."""
-        assert isinstance(error, StarletteHTTPException)
-        title, detail = HTTPStatus(error.status_code).phrase, str(error.detail)
-        problem = Problem(type="about:blank", title=title, status=error.status_code, detail=detail)
-        return JSONResponse(
-            problem.model_dump(exclude_none=True),
-            status_code=error.status_code,
-            media_type=PROBLEM,
-            headers=dict(error.headers or {}),
-        )
-
-    async def _failed(self, request: Request, error: Exception) -> JSONResponse:
-        log.bug("request.failed", error, register=self._register, path=_template(request))
-        return self._problem(request, "internal_error", "The register failed; its operator was told")
-
-
-def _defects(error: PlatformError) -> list[dict[str, str]] | None:
-    if not isinstance(error, Defects):
-        return None
-    return [
-        {"pointer": defect.pointer, "code": defect.code, "detail": defect.detail} for defect in error.defects
-    ]
-
-
-def _template(request: Request) -> str:
-    """The path without identity codes in it."""
-    return str(getattr(request.scope.get("route"), "path", "unknown"))
