@@ -218,7 +218,7 @@ class Portal:
         self._kept = kept = KeptForms(store, sessions, cases)
         dialogues = Dialogues(store)
         keeper = MandateKeeper(settings) if settings.mandates else None
-        auditing = Auditing(exchange, keeper, settings)
+        self._auditing = auditing = Auditing(exchange, keeper, settings)
         egress, models = Egress(settings.assistant_gateway_url, clock), load_models()
         receipts = Receipts(store, pages, cases)
         self._parts: dict[str, object] = {
@@ -326,6 +326,8 @@ class Portal:
         visit = Visit(call, "", self._pages.language(call))
         try:
             visit = await self._visits.begin(call, route.access, visit.language)
+            if route.access == _A:
+                await self._auditing.mandates(visit)
             if visit.session is not None and call.method == "GET" and route.access in (_P, _A, _O):
                 visit = visit.with_unread(await self._unread(visit))
             return await handler(visit)
