@@ -129,3 +129,10 @@ async def test_an_order_from_before_the_birth_tells_the_other_parent_nothing(vil
     assert [task.screen for task in (await village.cases.view(case, MARI)).tasks] == ["birth.check_and_name"]
     await village.act(case, "DECLARE", MARI, FORM)
     assert (await village.cases.view(case, MARI)).status == "AGREED"  # an official looks
+    desk = official(
+        await village.office(case)
+    )  # asked in her own name: a machine is not told where she lives
+    assert case in [item.case for item in await village.cases.desk(desk)]
+    await village.act(case, "APPROVE", desk)
+    assert (await village.cases.view(case, MARI)).results["given_names"] == "Linda"
+    assert (await village.cases.home(JAAN)).cases == ()

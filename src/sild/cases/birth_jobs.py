@@ -10,10 +10,19 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from sild.cases.birth_facts import POPULATION, RESIDENCE, Grounds, bare, country_of, known, office_for
+from sild.cases.birth_facts import (
+    POPULATION,
+    RESIDENCE,
+    Grounds,
+    Recorded,
+    bare,
+    country_of,
+    known,
+    office_for,
+)
 from sild.cases.birth_follow import BirthFollow
 from sild.cases.birth_work import act, case_of, child_in, known_in
-from sild.cases.case import Party
+from sild.cases.case import Case, Party
 from sild.cases.process import OPENED, JobFunction, Opening, Work
 from sild.errors import CallerError, Unavailable
 from sild.telemetry import get_logger
@@ -114,19 +123,34 @@ class BirthJobs:
         against = [known(fact["key"], work.profile.country) for fact in orders]
         return [[person, other] for other in against if other in named]
 
+    async def _any_office(self, work: Work, case: Case, said: Recorded) -> str | None:
+        """Where the mother lives. A machine is not told that of somebody protected: then in her own name, who has chosen the child's home here."""
+        found = await self._office(work, None, said.mother, within=None)
+        signed = (case.last(name) for name in ("DECLARE", "COSIGN", "PROPOSE"))
+        if found is None and any(taken is not None and taken.person == said.mother for taken in signed):
+            found = await self._office(work, None, said.mother, within=None, acting=said.mother)
+        return found
+
     async def _office(
-        self, work: Work, case: str | None, mother: str | None, *, within: timedelta | None
+        self,
+        work: Work,
+        case: str | None,
+        mother: str | None,
+        *,
+        within: timedelta | None,
+        acting: str | None = None,
     ) -> str | None:
         """`birth@0793`: who is competent where the mother lives today; None: not known (yet)."""
         if mother is None:
             return None
         try:
             answer = await work.call(
-                "residence",
+                "residence" if acting is None else "residence/self",
                 RESIDENCE,
                 "GET",
                 f"/persons/{bare(mother)}/residence",
                 basis=self._grounds.residence,
+                acting=acting,
                 within=within,
                 case=case,
             )
@@ -171,7 +195,7 @@ class BirthJobs:
         """Every check at once. All green and nothing left to discretion: the rule decides, where the profile has one."""
         case, said = known_in(work)
         birth = await self._birth(work, said.child)
-        office = case.office or await self._office(work, None, said.mother, within=None)
+        office = case.office or await self._any_office(work, case, said)
         defects = [found["code"] for found in (*birth["defects"], *birth["notes"])]
         if case.status == "DIFFERED":
             defects.append("names_differ")
