@@ -37,13 +37,12 @@ def browser(country: Nation) -> Iterator[Browser]:
         yield browser
 
 
-def take(page: Page, name: str, size: Any = PHONE, *, dark: bool = False, to: str = "") -> None:
-    """to: a part of the page that stands on top of the picture."""
-    page.set_viewport_size({**size, "height": HEIGHT})
+def take(page: Page, name: str, size: Any = PHONE, *, dark: bool = False, height: int = HEIGHT) -> None:
+    page.set_viewport_size({**size, "height": height})
     page.emulate_media(color_scheme="dark" if dark else "light")
     page.wait_for_load_state("networkidle")
     page.evaluate("document.activeElement && document.activeElement.blur()")
-    page.evaluate("(to) => to ? document.querySelector(to).scrollIntoView() : scrollTo(0, 0)", to)
+    page.evaluate("scrollTo(0, 0)")
     picture = page.screenshot()
     assert len(picture) < HEAVIEST, f"{name}: {len(picture)} bytes"
     (DIRECTORY / f"{name}.png").write_bytes(picture)
@@ -139,7 +138,7 @@ def move(walks: Walks) -> None:
 
 def registers_of_the_public(guest: Page, country: Nation) -> None:
     guest.goto(f"{country.portal_url}/algorithms/family-benefits?lang=en")
-    take(guest, "algorithm-desk-en", DESK)
+    take(guest, "algorithm-desk-en", DESK, height=640)
     guest.goto(f"{country.portal_url}/assistant?lang=en")
     guest.locator("[name='question']").fill("What do I get when my child is born?")
     guest.locator("form:has([name='question']) button").first.click()
