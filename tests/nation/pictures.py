@@ -131,8 +131,10 @@ def contest(walks: Walks) -> None:
 
 def move(walks: Walks) -> None:
     case = walks.sent("mover", "owner")
+    walks["owner"].do("move.consent", "CONSENT", case)
     official = walks["residence_official"]
     official.find(f"/desk?office={official.office}", f"/desk/cases/{case}")
+    official.reads(f"/desk/cases/{case}?office={official.office}", "move.status.RECEIVED", name="desk-case")
     take(official.page, "work-case-desk-et", DESK)
 
 
