@@ -1,4 +1,4 @@
-"""The register's REST interface to homes: who lives where, who owns, moves, removals. Places are in http_places.py."""
+"""The register's REST interface to homes: who lives where, who owns. Places are in http_places.py, moves in http_moves.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import FastAPI, Path, Query, Response
-from pydantic import Field, model_validator
+from fastapi import FastAPI, Path, Query
+from pydantic import Field
 
 from sild.errors import CallerError
 from sild.registries.kernel import Fact, FactKind, Kernel, Use
@@ -30,31 +30,16 @@ from sild.registries.residence.homes import (
     require_person,
     residents_of,
 )
+from sild.registries.residence.http_moves import MOVE_TITLES, add_move_paths
 from sild.registries.residence.http_places import PLACE_TITLES, AddressState, Unit, add_place_paths, unit
-from sild.registries.residence.moves import Destination, NewMove, move, read_move, to_json
 from sild.registries.residence.register import ResidenceRegister
-from sild.registries.residence.removals import (
-    decide_removal,
-    object_to_removal,
-    read_removal,
-    request_removal,
-    seal,
-)
 
 __all__ = ["make_app"]
 
 TITLES = {
     **FACT_TITLES,
     **PLACE_TITLES,
-    "move_not_registrable": (409, "The move cannot be registered"),
-    "unknown_move": (404, "Unknown move"),
-    "unknown_removal": (404, "Unknown request for removal"),
-    "removal_is_decided": (409, "The request was decided before"),
-    "notice_running": (409, "The resident's notice is running"),
-    "not_heard": (409, "The resident was not heard"),
-    "not_an_owner": (403, "Not an owner"),
-    "is_an_owner": (409, "The person owns the dwelling"),
-    "not_a_resident": (409, "The person is not registered there"),
+    **MOVE_TITLES,
 }
 ACTIONS = {
     "getResidence": "The residence was looked up",
@@ -119,9 +104,6 @@ HELD_BESIDES = {
 
 Code = Annotated[str, Path(max_length=20, description="Identity code")]
 DwellingId = Annotated[str, Path(max_length=20, examples=["EE-D0000001"])]
-Id = Annotated[str, Path(max_length=64)]
-PersonCode = Annotated[str, Field(max_length=20)]
-Text = Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
 class Residence(Model):
@@ -195,99 +177,6 @@ class OwnDwellings(Model):
     items: list[OwnDwelling]
 
 
-class Abroad(Model):
-    country: str = Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1")
-    address: str | None = Field(default=None, min_length=1, max_length=300)
-
-
-class To(Model):
-    """One of the three."""
-
-    dwelling: str | None = Field(default=None, max_length=20)
-    division: str | None = Field(default=None, max_length=10)
-    abroad: Abroad | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> To:
-        if sum(part is not None for part in (self.dwelling, self.division, self.abroad)) != 1:
-            raise ValueError("one of dwelling, division, abroad")
-        return self
-
-
-class Consent(Model):
-    kind: Literal["owner", "lease", "court"]
-    owners: list[PersonCode] = Field(default=[], max_length=50)
-    document: str | None = Field(default=None, min_length=1, max_length=200)
-
-
-class MoveNotice(Model):
-    people: list[PersonCode] = Field(min_length=1, max_length=20)
-    to: To
-    valid_from: date
-    sent_on: date = Field(description="When the people sent it")
-    consent: Consent | None = None
-    custodians: dict[PersonCode, list[PersonCode]] = Field(
-        default={}, max_length=20, description="Who consented for a minor"
-    )
-    joins: PersonCode | None = Field(default=None, description="Somebody whose household they join")
-
-
-class MoveState(Model):
-    id: str
-    people: list[str]
-    level: str
-    text: str | None = None
-    dwelling: str | None = None
-    division: str | None = None
-    country: str | None = None
-    household: str | None = None
-    valid_from: date
-    sent_on: date
-    merged: bool
-    facts: dict[str, int]
-
-
-class RemovalRequest(Model):
-    person: PersonCode
-    dwelling: str = Field(max_length=20)
-    owner: PersonCode
-
-
-class RemovalState(Model):
-    id: str
-    person: str
-    dwelling: str
-    owner: str
-    state: Literal["NOTICED", "REMOVED", "KEPT"]
-    requested_on: date
-    earliest_decision: date
-    objection: str | None = None
-    reason: str | None = None
-    heard: bool
-
-
-class Objection(Model):
-    text: Text
-
-
-class RemovalDecision(Model):
-    decision: Literal["REMOVED", "KEPT"]
-    reason: Text
-    heard: bool
-
-
-class Sealing(Model):
-    person: PersonCode
-    valid_from: date
-    valid_to: date | None = None
-    order: str = Field(min_length=1, max_length=100)
-
-
-class Sealed(Model):
-    person: str
-    fact: int
-
-
 def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
     """The application over `register`. url: where its OpenAPI description says it is, if it should say so."""
     concepts = {kind.concept: kind.description for kind in KINDS} | HELD_BESIDES
@@ -310,8 +199,7 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
     add_place_paths(app, kernel)
     _add_homes(app, kernel)
     _add_dwellings(app, kernel)
-    _add_moves(app, kernel)
-    _add_removals(app, kernel)
+    add_move_paths(app, kernel)
     add_fact_paths(app, kernel, KINDS, ensure_person=require_person, shown=_shown, worded=_worded)
     return app
 
@@ -408,110 +296,6 @@ def _add_dwellings(app: FastAPI, kernel: Kernel) -> None:
             return Residents(
                 dwelling=dwelling_id, count=len(there), floor_area=home.floor_area, capacity=home.capacity
             )
-
-
-def _add_moves(app: FastAPI, kernel: Kernel) -> None:
-    @app.post(
-        "/moves",
-        operation_id="registerMove",
-        status_code=201,
-        response_model=MoveState,
-        response_model_exclude_none=True,
-        responses={200: {"model": MoveState, "description": "Filed before: the first entry holds"}},
-    )
-    def post_move(body: MoveNotice, usage: PersonalUsage, response: Response) -> MoveState:
-        """Several people at once, from a day on; all defects in one refusal. Event for each: residence.changed."""
-        with kernel.used("registerMove", usage) as use:
-            use.concerns(*body.people)
-            answer, is_new = use.answered(), False
-            if answer is None:
-                entered = move(use, _new_move(body))
-                is_new = not entered.merged
-                answer = use.answer(to_json(entered))
-            response.status_code = 201 if is_new else 200
-            return MoveState(**answer)
-
-    @app.get("/moves/{move_id}", operation_id="getMove", response_model_exclude_none=True)
-    def get_move(move_id: Id, usage: PersonalUsage) -> MoveState:
-        """A registration as it was entered."""
-        with kernel.used("getMove", usage) as use:
-            found = read_move(use, move_id)
-            if any(is_sealed(use, person) for person in found.people):
-                raise CallerError("no such move", code="unknown_move")
-            return MoveState(**to_json(found))
-
-
-def _add_removals(app: FastAPI, kernel: Kernel) -> None:
-    @app.post("/removals", operation_id="requestRemoval", status_code=201, response_model_exclude_none=True)
-    def post_removal(body: RemovalRequest, usage: PersonalUsage) -> RemovalState:
-        """An owner says that the person does not live there: the resident's notice begins."""
-        with kernel.used("requestRemoval", usage) as use:
-            use.concerns(body.person, body.owner)
-            answer = use.answered()
-            if answer is None:
-                removal = request_removal(
-                    use, person=body.person, dwelling_id=body.dwelling, owner=body.owner
-                )
-                answer = use.answer(asdict(removal))
-            return RemovalState(**answer)
-
-    @app.get("/removals/{removal_id}", operation_id="getRemoval", response_model_exclude_none=True)
-    def get_removal(removal_id: Id, usage: PersonalUsage) -> RemovalState:
-        with kernel.used("getRemoval", usage) as use:
-            return RemovalState(**asdict(read_removal(use, removal_id)))
-
-    @app.post(
-        "/removals/{removal_id}/objection", operation_id="objectToRemoval", response_model_exclude_none=True
-    )
-    def post_objection(removal_id: Id, body: Objection, usage: PersonalUsage) -> RemovalState:
-        """What the resident says to it."""
-        with kernel.used("objectToRemoval", usage) as use:
-            answer = use.answered()
-            if answer is None:
-                answer = use.answer(asdict(object_to_removal(use, removal_id, body.text)))
-            return RemovalState(**answer)
-
-    @app.post(
-        "/removals/{removal_id}/decision", operation_id="decideRemoval", response_model_exclude_none=True
-    )
-    def post_decision(removal_id: Id, body: RemovalDecision, usage: PersonalUsage) -> RemovalState:
-        """Removed: the residence falls back to the commune. Event: residence.removed."""
-        with kernel.used("decideRemoval", usage) as use:
-            answer = use.answered()
-            if answer is None:
-                answer = use.answer(asdict(decide_removal(use, removal_id, **body.model_dump())))
-            return RemovalState(**answer)
-
-    @app.post("/sealings", operation_id="sealAddress", status_code=201)
-    def post_sealing(body: Sealing, usage: PersonalUsage) -> Sealed:
-        """From now on nobody but the person and the household is told the address."""
-        with kernel.used("sealAddress", usage) as use:
-            use.concerns(body.person)
-            answer = use.answered()
-            if answer is None:
-                fact = seal(use, **body.model_dump())
-                answer = use.answer({"person": body.person, "fact": fact.id})
-            return Sealed(**answer)
-
-
-def _new_move(body: MoveNotice) -> NewMove:
-    abroad, consent = body.to.abroad, body.consent
-    return NewMove(
-        people=tuple(dict.fromkeys(body.people)),
-        to=Destination(
-            dwelling=body.to.dwelling,
-            division=body.to.division,
-            country=abroad.country if abroad else None,
-            address=abroad.address if abroad else None,
-        ),
-        valid_from=body.valid_from,
-        sent_on=body.sent_on,
-        consent_kind=consent.kind if consent else None,
-        consent_owners=tuple(consent.owners) if consent else (),
-        document=consent.document if consent else None,
-        custodians=body.custodians,
-        joins=body.joins,
-    )
 
 
 def _residence(home: Home, today: date) -> Residence:
