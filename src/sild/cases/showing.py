@@ -129,11 +129,12 @@ class Showing:
         case, roles = parts.case_for(case_id, actor)
         process = parts.processes[case.service]
         mine = [
-            (rule.screen, is_possible(process, case, rule, actor.acting_for) is None)
+            (rule.screen, is_possible(process, case, rule, actor.acting_for))
             for rule in process.rules
             if rule.screen is not None and set(rule.by) & set(roles)
         ]
-        possible = {screen for screen, now in mine if now}
+        possible = {screen for screen, why_not in mine if why_not is None}
+        over = {screen for screen, why_not in mine if why_not in ("already_done", "case_closed")}
         seen = {role for mine in roles for role in process.visible.get(mine, ())}
         everyone = bool(set(roles) & set(STAFF))
         shown = parts.seen.seqs(case.id)
@@ -165,7 +166,7 @@ class Showing:
             assigned=assigned_to(case),
             is_closed=self._is_closed(case),
             may=self.tasks(case, actor.acting_for, roles, optional=True),
-            closed_screens=frozenset(screen for screen, _ in mine if screen not in possible),
+            closed_screens=frozenset(over - possible),
         )
 
     def _entry(

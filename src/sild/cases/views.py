@@ -98,7 +98,7 @@ class CaseView:
     """role: what the viewer is in it.  tasks: screens that wait for them; may: what they can do besides.  parties: those whom this viewer may see.  results: what came out, by the process.
 
     seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.  closed_screens: of this
-    viewer's, on which nothing can be done now.
+    viewer's, on which all is done.
     """
 
     id: str

@@ -75,6 +75,7 @@ class PortalRoute:
 
 
 _E, _P, _A, _O = Access.EVERYBODY, Access.PERSON, Access.AUDITOR, Access.OFFICIAL
+_C = Access.CLERK
 _FILES = True
 ROUTES: Sequence[PortalRoute] = tuple(
     PortalRoute(*row)
@@ -160,16 +161,16 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/desk/look-up", _O, "desk.look_up_form"),
         ("POST", "/desk/look-up", _O, "desk.look_up"),
         ("GET", "/desk/own-access", _O, "desk.own_access"),
-        ("GET", "/desk/assist", _O, "assist.show"),
-        ("POST", "/desk/assist", _O, "assist.record"),
-        ("GET", "/desk/assist/{mandate}", _O, "assist.mandate"),
-        ("POST", "/desk/assist/{mandate}/begin", _O, "assist.begin"),
-        ("POST", "/desk/assist/{mandate}/end", _O, "assist.end"),
-        ("GET", "/desk/assist/{mandate}/screens/{screen}", _O, "assist.screen"),
-        ("POST", "/desk/assist/{mandate}/screens/{screen}", _O, "assist.submit", _FILES),
-        ("POST", "/desk/assist/{mandate}/screens/{screen}/draft", _O, "assist.draft"),
-        ("GET", "/desk/assist/{mandate}/seen/{seq}", _O, "assist.seen"),
-        ("GET", "/desk/assist/{mandate}/files/{file}", _O, "assist.file"),
+        ("GET", "/desk/assist", _C, "assist.show"),
+        ("POST", "/desk/assist", _C, "assist.record"),
+        ("GET", "/desk/assist/{mandate}", _C, "assist.mandate"),
+        ("POST", "/desk/assist/{mandate}/begin", _C, "assist.begin"),
+        ("POST", "/desk/assist/{mandate}/end", _C, "assist.end"),
+        ("GET", "/desk/assist/{mandate}/screens/{screen}", _C, "assist.screen"),
+        ("POST", "/desk/assist/{mandate}/screens/{screen}", _C, "assist.submit", _FILES),
+        ("POST", "/desk/assist/{mandate}/screens/{screen}/draft", _C, "assist.draft"),
+        ("GET", "/desk/assist/{mandate}/seen/{seq}", _C, "assist.seen"),
+        ("GET", "/desk/assist/{mandate}/files/{file}", _C, "assist.file"),
         ("GET", "/desk/cases/{case}", _O, "desk.case"),
         ("POST", "/desk/cases/{case}/take", _O, "desk.take"),
         ("GET", "/desk/cases/{case}/screens/{screen}", _O, "desk_screens.show"),
@@ -328,7 +329,7 @@ class Portal:
             visit = await self._visits.begin(call, route.access, visit.language)
             if route.access == _A:
                 await self._auditing.mandates(visit)
-            if visit.session is not None and call.method == "GET" and route.access in (_P, _A, _O):
+            if visit.session is not None and call.method == "GET" and route.access in (_P, _A, _O, _C):
                 visit = visit.with_unread(await self._unread(visit))
             return await handler(visit)
         except LoginNeeded as error:

@@ -28,8 +28,11 @@ class Access:
     EVERYBODY = "everybody"
     BROWSER = "the browser that began the log-in"
     PERSON = "a logged-in person; a form of ours where something changes"
-    AUDITOR = "a logged-in person whose mandate, asked for each time, lets them look for a body that supervises"
+    AUDITOR = (
+        "a logged-in person whose mandate, asked for each time, lets them look for a body that supervises"
+    )
     OFFICIAL = "a logged-in official of an office; a form of ours where something changes"
+    CLERK = "a logged-in clerk, who acts for people at a counter; a form of ours where something changes"
     PROVIDER = "the identity provider, with a token it signed"
 
 
@@ -116,7 +119,7 @@ class Visits:
         cookie = call.cookies.get(SESSION_COOKIE)
         session = await self._sessions.find(cookie)
         changes = call.method == "POST"
-        closed = access in (Access.PERSON, Access.AUDITOR, Access.OFFICIAL)
+        closed = access in (Access.PERSON, Access.AUDITOR, Access.OFFICIAL, Access.CLERK)
         if session is not None and closed:
             session = await self._sessions.checked(session, acts=changes)
         visit = self._with_session(Visit(call, browser, language), session, access)
@@ -126,6 +129,8 @@ class Visits:
             raise LoginNeeded(await self._sessions.end_reason(cookie) if cookie else None)
         if access == Access.OFFICIAL and visit.office is None:
             raise NotAllowed("the person has no desk here")
+        if access == Access.CLERK and not any(one.kind == "clerk" for one in visit.offices):
+            raise NotAllowed("the person is no clerk here")
         return visit
 
     def _with_session(self, visit: Visit, session: Session | None, access: str) -> Visit:
@@ -136,7 +141,10 @@ class Visits:
         wanted = visit.call.query.get("office", "")
         office = next((one for one in offices if one.authority == wanted), offices[0] if offices else None)
         representee = claims.get("representee")
-        at_desk = access == Access.OFFICIAL  # on the citizen's side an official is a person like others
+        at_desk = access in (
+            Access.OFFICIAL,
+            Access.CLERK,
+        )  # on the citizen's side an official is a person like others
         return Visit(
             call=visit.call,
             browser=visit.browser,
