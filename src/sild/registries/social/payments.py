@@ -29,7 +29,7 @@ from sild.registries.social.offers import Offer, PaymentOrder, orders_in, orders
 from sild.registries.social.rules import Item, ground
 from sild.registries.social.tables import acceptances, offers, payment_attempts, payment_orders
 from sild.registries.sources import Sources
-from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks
+from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks, silence_key
 
 __all__ = ["ANOTHER_ACCOUNT", "BENEFIT", "Payments"]
 
@@ -231,9 +231,7 @@ class Payments:
             executed_on=on,
             reference=reference,
         )
-        use.publish(
-            "social.payment.executed", self._child(use, order), {"offer": order.offer, "order": order.id}
-        )
+        self._tell(use, "social.payment.executed", order, {})
 
     def _came_back(self, use: Use, event: Event) -> None:
         if self._order_of(use, event) is not None:
@@ -252,9 +250,13 @@ class Payments:
         if reason not in ANOTHER_ACCOUNT and attempt.number < TRIES:
             self._attempt(use, order.id, child, at=use.at + timedelta(days=1))
             return
-        use.publish(
-            "social.payment.returned", child, {"offer": order.offer, "order": order.id, "reason": reason}
-        )
+        self._tell(use, "social.payment.returned", order, {"reason": reason})
+
+    def _tell(self, use: Use, event_type: str, order: PaymentOrder, said: Mapping[str, Any]) -> None:
+        """Unless there is silence about the child: then people see to it."""
+        child = self._child(use, order)
+        if self._silence.reason(use, child) is None:
+            use.publish(event_type, child, {"offer": order.offer, "order": order.id, **said})
 
     def _order_of(self, use: Use, event: Event) -> PaymentOrder | None:
         """None: an order of somebody else's."""
@@ -262,8 +264,10 @@ class Payments:
         key = use.connection.scalar(select(payment_attempts.c.order).where(attempt))
         if key is None:
             return None
-        found = orders_of(use, payment_orders.c.id == key)
-        use.alone(f"offer/{self._child(use, found[0])}")
+        (found,) = orders_of(use, payment_orders.c.id == key)
+        child = self._child(use, found)
+        use.alone(silence_key(child))  # before the offer, as tasks do
+        use.alone(f"offer/{child}")
         return orders_of(use, payment_orders.c.id == key)[0]
 
     def change_account(self, use: Use, offer: Offer, account: str) -> int:

@@ -84,7 +84,13 @@ class SocialRegister(ActingRegister):
     def __init__(self, kernel: Kernel, deciding: Deciding) -> None:
         super().__init__(
             kernel,
-            silenced_types=["social.offer.made", "social.benefit.granted"],
+            silenced_types=[
+                "social.offer.made",
+                "social.benefit.granted",
+                "social.home.followed",
+                "social.payment.executed",
+                "social.payment.returned",
+            ],
             silenced_kinds=["pay", "send"],
         )
         self.deciding = deciding

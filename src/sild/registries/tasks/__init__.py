@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sild.registries.tasks.queue import Task, Tasks, TaskState
 from sild.registries.tasks.register import ActingRegister, Effect
-from sild.registries.tasks.silence import SILENCING, Silence
+from sild.registries.tasks.silence import SILENCING, Silence, silence_key
 from sild.registries.tasks.worker import Handler, Held, Worker
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "TaskState",
     "Tasks",
     "Worker",
+    "silence_key",
 ]
 
 TASK_MIGRATIONS = Path(__file__).parent / "migrations"
