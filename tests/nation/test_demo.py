@@ -85,7 +85,7 @@ def test_the_description_names_everything_the_design_asks_for(first: Run) -> Non
     assert service["description_url"].endswith("/openapi.json")
     assert service["description_url"].startswith(nation["registers"][0]["address"])
     assert [each["id"].rpartition(":")[2] for each in nation["registers"]] == [
-        "population", "residence", "social", "treasury", "education", "insurance", "hospital"
+        "population", "residence", "social", "treasury", "archive", "education", "insurance", "hospital"
     ]  # fmt: skip
     assert nation["portal"]["address"].startswith("http://localhost:")
     assert nation["openid"]["issuer"].startswith("http://localhost:")

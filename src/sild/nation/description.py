@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 TEST_PEOPLE = 5
-REGISTERS = ("residence", "insurance", "social", "education", "treasury", "hospital")
+REGISTERS = ("residence", "insurance", "social", "education", "treasury", "archive", "hospital")
 
 
 def describe(nation: Nation) -> dict[str, object]:
