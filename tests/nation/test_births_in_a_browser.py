@@ -156,7 +156,7 @@ def contested(parent: Walker, line: str, fact: str = "") -> str:
     """Through the button on the grant, whose effect is not put off; the case."""
     page = parent.page
     parent.open("/decisions", "decisions")
-    page.locator("main a[href*='/decisions/social/']").first.click()
+    page.locator("main a[href*='/decisions/social/']", has_text=parent.say("decided.grant")).first.click()
     parent.see("decision")
     page.locator("form[action$='/again'] button").click()
     page.locator(".note.good").wait_for()
