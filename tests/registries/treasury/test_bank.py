@@ -122,6 +122,47 @@ def test_a_file_refused_as_a_whole_goes_into_the_next(treasury: TreasuryRegister
     assert refused.contradicted == (end_to_end,) and state_of(treasury) == ("executed", None)
 
 
+@pytest.mark.parametrize("reason", ["AM05", "DU01"])
+def test_a_second_copy_that_the_bank_refuses_is_not_paid_again(
+    treasury: TreasuryRegister, reason: str
+) -> None:
+    """The file is handed over again, as after a failure; the bank has it, pays it, and refuses the copy."""
+    treasury.order(ORDER, usage())
+    file = treasury.instruct("EUR")
+    assert file is not None
+    end_to_end = treasury.payment(ORDER.reference, usage()).end_to_end
+    refused = report(file.id, {}, group="RJCT").replace(
+        b"</GrpSts>", f"</GrpSts><StsRsnInf><Rsn><Cd>{reason}</Cd></Rsn></StsRsnInf>".encode()
+    )
+    assert treasury.take_report(refused).returned == 0
+    assert treasury.instruct("EUR") is None, "no second file with the same payment"
+    taken = treasury.take_report(report(file.id, {end_to_end: reason}))
+    assert taken.contradicted == (end_to_end,) and state_of(treasury) == ("scheduled", None)
+    assert not told(treasury), "nobody orders it anew"
+    assert treasury.take_report(report(file.id, {end_to_end: None})).executed == 1
+    assert treasury.take_report(report(file.id, {end_to_end: reason})).contradicted == ()
+
+
+def test_a_block_refused_as_a_whole_goes_into_the_next_file(treasury: TreasuryRegister) -> None:
+    treasury.order(ORDER, usage())
+    file = treasury.instruct("EUR")
+    assert file is not None
+    block = f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{file.id}</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts></OrgnlPmtInfAndSts>"
+    treasury.take_report(
+        report(file.id, {}).replace(b"</CstmrPmtStsRpt>", f"{block}</CstmrPmtStsRpt>".encode())
+    )
+    assert state_of(treasury) == ("received", None)
+    assert treasury.instruct("EUR") is not None
+
+
+def test_a_name_that_no_file_can_hold_stops_nobody_elses_payment(treasury: TreasuryRegister) -> None:
+    with pytest.raises(CallerError) as refused:
+        treasury.order(replace(ORDER, reference="o-2", matter="offer-2", name="Mari\uffff"), usage())
+    assert refused.value.code == "order_not_payable"
+    treasury.order(ORDER, usage())
+    assert treasury.instruct("EUR") is not None
+
+
 def test_a_transfer_that_is_nobodys(treasury: TreasuryRegister) -> None:
     treasury.order(ORDER, usage())
     file = treasury.instruct("EUR")

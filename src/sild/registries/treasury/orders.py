@@ -25,7 +25,7 @@ came back.  stopped: it was never sent, and never will be."""
 
 MAX_AMOUNT = Decimal(10) ** 13
 _AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{1,2})?")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # the last ones: in no XML
 
 
 @dataclass(frozen=True, slots=True)

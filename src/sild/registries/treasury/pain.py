@@ -53,7 +53,8 @@ class TransferStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """instruction: MsgId of the file it answers.  group: status of the file as a whole, if there is one."""
+    """instruction: MsgId of the file it answers.  group: status of the file as a whole, if there is one; a bank may say it of the
+    file's one payment block."""
 
     instruction: str
     group: str | None
@@ -148,7 +149,11 @@ def read_report(xml: bytes) -> StatusReport:
     instruction = None if group is None else _text(group, "OrgnlMsgId")
     if group is None or instruction is None:
         raise PeerError("it does not say which file it answers", code="invalid_report")
-    return StatusReport(instruction, _text(group, "GrpSts"), _reason(group), tuple(_transfers(report)))
+    status, reason = _text(group, "GrpSts"), _reason(group)
+    for block in report.iterfind(f"{{{PAIN_002}}}OrgnlPmtInfAndSts"):
+        if _text(block, "PmtInfSts") == "RJCT" and _text(block, "OrgnlPmtInfId") == instruction:
+            status, reason = "RJCT", _reason(block) or reason
+    return StatusReport(instruction, status, reason, tuple(_transfers(report)))
 
 
 def _parsed(xml: bytes) -> _Element:

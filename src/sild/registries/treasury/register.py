@@ -44,6 +44,8 @@ BATCH = 10_000
 """Transfers in one file."""
 SETTLED = ("ACSC", "ACCC")
 REJECTED = "RJCT"
+HAD_ALREADY = frozenset(("AM05", "DU01", "DU02", "DU03", "DU04", "DU05", "DUPL"))
+"""Why a bank takes no second copy of what it has: no word on the first one, which it pays."""
 BASIS = "RES § 62"
 """Of the treasury's own handing over of payments to its bank."""
 DEBTORS = {
@@ -262,6 +264,9 @@ class TreasuryRegister:
             found = select(instructions).where(instructions.c.id == report.instruction)
             if use.connection.execute(found).one_or_none() is None:
                 raise CallerError("no such instruction file", code="unknown_instruction")
+            if report.group == REJECTED and report.reason in HAD_ALREADY:
+                log.info("treasury.file_had_already", instruction=report.instruction)
+                return Taken(0, 0, ())
             if report.group == REJECTED and not report.transfers:
                 return self._rejected(use, report)
             executed, returned, contradicted = 0, 0, []
@@ -310,6 +315,9 @@ class TreasuryRegister:
             if row.state == "returned":
                 return "known"
             reason = said.reason or "NARR"
+            if reason in HAD_ALREADY:  # ordered anew, it would be paid twice
+                log.warning("treasury.report_contradicts", instruction=instruction, status=said.status)
+                return "known" if row.state == "executed" else "contradicted"
             for state in ("scheduled", "executed"):  # money may come back after it was paid
                 if self._set(use, ours, state, "returned", reason=reason, executed_on=None):
                     data = {"order": row.reference, "reason": reason}
