@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -60,7 +61,12 @@ def fact_line(
         valid_from=line.on or None,
         label=name_of(line, language),
         is_marked=is_it,
-        parts=tuple(fact_line(concept, of, part, language, disputed) for part in line.parts),
+        parts=tuple(
+            replace(
+                fact_line(concept, of, part, language, disputed), label=format_month(part.period, language)
+            )
+            for part in line.parts
+        ),
     )
 
 
