@@ -88,8 +88,11 @@ async def test_the_news_of_a_death_overtakes_the_news_of_the_birth(village):
 async def test_the_case_says_quietly_what_it_is(village):
     child = await _go(village, "declared", MOTHER, FATHER)
     case = await village.case_of(MARI)
+    await village.cases.save_draft(case, "birth.cosign", JAAN, {"given_names": ["Liis"]})
+    assert (await village.cases.home(JAAN)).drafts
     await _ends(village, child, "death")
     await village.settle()
+    assert not (await village.cases.home(JAAN)).drafts, "what he had begun does not ask to be gone on with"
     view = await village.cases.view(case, MARI)
     assert view.is_closed and view.results["silence"] == "death"
     assert "SILENCE" not in [entry.name for entry in view.timeline]

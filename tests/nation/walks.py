@@ -86,7 +86,7 @@ class Crowd:
         """pay_known: of her; his always is, and another."""
         found = self._take(
             lambda p: p.sex == "F" and p.spouse in self._left and 1982 < p.born.year < 2000 and p.spouse.home is p.home
-            and (_pay(p) is not None) == pay_known and _pay(p.spouse) not in (None, _pay(p)), wife
+            and (_pay(p) is not None if pay_known else _is_undeclared(p)) and _pay(p.spouse) not in (None, _pay(p)), wife
         )  # fmt: skip
         assert found.spouse is not None
         self.add(found.spouse, husband)
@@ -118,6 +118,11 @@ class Crowd:
         )  # fmt: skip
         for role, owner in zip(owners, home.owners, strict=True):
             self.add(free[owner.code], role)
+
+
+def _is_undeclared(person: SyntheticPerson) -> bool:
+    work = employment(person.code, "EE", person.born)
+    return work is not None and not work.declared
 
 
 def _kin(person: SyntheticPerson) -> set[str]:

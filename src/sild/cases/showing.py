@@ -62,10 +62,13 @@ class Showing:
                 select(func.count()).select_from(notices).where(self._shown(person, True))
             )
         tasks = [task for case in mine for task in self.tasks(case, person, case.roles_of(person))]
+        ended = {
+            case.id for case in mine if self._is_closed(case)
+        }  # nobody is reminded of what cannot be sent
         drafted = [
             DraftLine(row.case, row.screen, parts.screens[row.screen].title, row.at)
             for row in lines
-            if row.screen in parts.screens
+            if row.screen in parts.screens and row.case not in ended
         ]
         return Home(
             tuple(sorted(tasks, key=lambda task: task.due or date.max)),
