@@ -71,7 +71,7 @@ def test_a_package_reaches_nothing(attempt: str, with_rule: WithRule, people: Pa
 def test_groups_that_are_no_families_are_refused(
     packages: dict[str, RulePackage], people: Path, tmp_path: Path
 ) -> None:
-    queue = packages["kindergarten-queue"]
+    queue = packages["ee-kindergarten-queue"]
     with pytest.raises(CallerError) as refused:
         run_package(queue, people, tmp_path, Processes(1))
     assert refused.value.code == "unsuited_package"

@@ -12,7 +12,7 @@ import pytest
 from sild.rules import DTYPES, Group, RulePackage, evaluate, evaluate_columns
 from support.rules import PACKAGES
 
-QUEUE = PACKAGES["kindergarten-queue"]
+QUEUE = PACKAGES["ee-kindergarten-queue"]
 AT = date(2026, 3, 15)
 DAY = "2026-03-15"
 OUTPUTS = {

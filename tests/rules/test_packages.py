@@ -14,7 +14,8 @@ from support.rules import PACKAGES, PACKS, SMALL, small_package
 PUBLISHED = {
     ("ee-birth-registration", "1.0.0"): "59c613d26b80ef32a97ef1655fa2351a8bf41bc4d1a74a08c2972d1c27629906",
     ("vn-birth-registration", "1.0.0"): "7d4b57c9361a52af23098705427b9282a5cfd0d08d6642dae5db9a717d16f331",
-    ("kindergarten-queue", "1.0.0"): "7bb84b4406629db5618927f336c04bd40647b21d5e5f77af5f6b7a6d1421de44",
+    ("ee-kindergarten-queue", "1.0.0"): "93e499b42719d638ac83744269309222a5f3cee767d1cbf01fec2aec6db090b2",
+    ("vn-kindergarten-queue", "1.0.0"): "1d2fcc7435752c263d2f366f3082e341a2cf4682e440762b91be98237efdec87",
     ("ee-health-cover", "1.0.0"): "a6227cbedc1e91fdaa5d958566c6024e9d39b20e84dbed24ed65cd1d17d63c4a",
     ("vn-health-insurance", "1.0.0"): "c99654b8f9669774bf56ffafb41b1efb68bd13772d07b9284b857f146d8f17f1",
     ("ee-family-benefits", "1.0.0"): "e43ddca2f8d00a5ed52f1e1212686fdbff5acaa324ea2e5f915f22106e81a530",

@@ -9,7 +9,7 @@ import pytest
 from sild.rules import counterfactuals, evaluate
 from support.rules import AT, FAMILY, PACKAGES, family, months
 
-COVER, QUEUE = PACKAGES["ee-health-cover"], PACKAGES["kindergarten-queue"]
+COVER, QUEUE = PACKAGES["ee-health-cover"], PACKAGES["ee-kindergarten-queue"]
 BENEFIT = [("mother", "parental_benefit", "ETERNITY")]
 
 

@@ -274,7 +274,7 @@ class DecisionStore:
     def of_subject(self, connection: Connection, ref: str) -> list[Stored]:
         """ref: a pseudonym. The latest first."""
         query = _records().join(tables.subjects).where(tables.subjects.c.ref == ref).distinct()
-        return _stored(connection, query.order_by(tables.records.c.decided_at.desc()))
+        return _stored(connection, query.order_by(*_LATEST))
 
     def listed(
         self,
@@ -285,7 +285,7 @@ class DecisionStore:
         algorithm: str | None = None,
     ) -> list[Stored]:
         """The latest first."""
-        query = _records().order_by(tables.records.c.decided_at.desc()).limit(limit)
+        query = _records().order_by(*_LATEST).limit(limit)
         if since is not None:
             query = query.where(tables.records.c.decided_at >= since)
         if algorithm is not None:
@@ -333,14 +333,14 @@ class DecisionStore:
             )
         newer = tables.records.alias()
         in_force = ~select(newer.c.id).where(newer.c.supersedes == tables.records.c.id).exists()
-        return _stored(connection, query.where(in_force).order_by(tables.records.c.decided_at))
+        return _stored(connection, query.where(in_force).order_by(*_OLDEST))
 
     def made_by(self, connection: Connection, package_sha256: str, *, limit: int = 500) -> list[Stored]:
         """Decisions in force that these rules gave, the oldest first."""
         newer = tables.records.alias()
         in_force = ~select(newer.c.id).where(newer.c.supersedes == tables.records.c.id).exists()
         query = _records().where(tables.records.c.package_sha256 == package_sha256, in_force)
-        return _stored(connection, query.order_by(tables.records.c.decided_at).limit(limit))
+        return _stored(connection, query.order_by(*_OLDEST).limit(limit))
 
     def package_files(self, connection: Connection, sha256: str) -> dict[str, bytes]:
         """As they were kept with the decisions; empty: nobody kept them."""
@@ -407,7 +407,20 @@ def _add(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) 
 
 def _records() -> Select[Any]:
     table = tables.records.c
-    return select(table.content, table.link, table.link_sha256, table.seal, table.sealer, table.decided_at)
+    return select(
+        table.content,
+        table.link,
+        table.link_sha256,
+        table.seal,
+        table.sealer,
+        table.decided_at,
+        table.position,
+    )
+
+
+_OLDEST = (tables.records.c.decided_at, tables.records.c.position)
+_LATEST = tuple(column.desc() for column in _OLDEST)
+"""Of one moment, in the case's order."""
 
 
 def _stored(connection: Connection, query: Select[Any]) -> list[Stored]:
@@ -415,5 +428,5 @@ def _stored(connection: Connection, query: Select[Any]) -> list[Stored]:
         Stored(
             DecisionRecord.model_validate_json(content), content, json.loads(link), link_sha256, seal, sealer
         )
-        for content, link, link_sha256, seal, sealer, _ in connection.execute(query)
+        for content, link, link_sha256, seal, sealer, *_ in connection.execute(query)
     ]

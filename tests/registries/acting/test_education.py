@@ -268,7 +268,7 @@ def test_synthetic_kindergartens(directory: Path, clock: SetClock) -> None:
 
 def broken_rules() -> dict[str, RulePackage]:
     """The package, with a formula that raises."""
-    package = next(one for one in shipped_packages().values() if one.name == "kindergarten-queue")
+    package = next(one for one in shipped_packages().values() if one.name == "ee-kindergarten-queue")
     files = dict(package.files)
     files["variables.py"] = files["variables.py"].replace(b'queue("born")', b'queue("borne")')
     files["variables.py"] = files["variables.py"].replace(b'person("born")', b'person("borne")')

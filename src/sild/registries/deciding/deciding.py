@@ -78,8 +78,7 @@ class Ruling:
     subjects: identity code and role.  items: of the outcome that no rule gave, such as whose choice it was.
     reasons: besides those that the rules give.  human: officials' steps: they decide, and the rules only said what stands against it.
     supersedes: id of the decision that this one takes the place of.
-    case: None: the one that the use belongs to.  law: instrument of the package that the country goes by; None: all, the first gives
-    the competence.
+    case: None: the one that the use belongs to. The first instrument of the package gives the competence.
     """
 
     country: Country
@@ -95,7 +94,6 @@ class Ruling:
     human: tuple[HumanStep, ...] = ()
     supersedes: str | None = None
     case: str | None = None
-    law: str | None = None
 
 
 class Deciding:
@@ -222,8 +220,7 @@ class Deciding:
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
         """In the transaction of the effect. Raises as `DecisionStore.decide`."""
         package, evaluation = judged.package, judged.evaluation
-        laws = [law for law in package.legal_basis if ruling.law in (None, law.instrument)]
-        law, country = laws[0], profile(ruling.country)
+        law, country = package.legal_basis[0], profile(ruling.country)
         remedy, deadline = country.remedy(use.today)
         inputs = [fact.as_input() for fact in with_instances(judged.facts) if fact.value is not None]
         fields = fields_of(package, evaluation, inputs=inputs)
@@ -251,7 +248,7 @@ class Deciding:
                     version_date=_day(one.version_date),
                     uri=one.uri,
                 )
-                for one in laws
+                for one in package.legal_basis
             ),
             purpose=ruling.purpose,
             inputs=tuple(inputs),

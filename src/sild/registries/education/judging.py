@@ -14,7 +14,7 @@ from sild.decisions import OutcomeItem, Reason, Secret
 from sild.errors import CallerError
 from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling, reason_of, why_corrected
 from sild.registries.education.queue import Child, Group
-from sild.registries.education.rules import LAWS, Waiting, ground
+from sild.registries.education.rules import Waiting, ground
 from sild.registries.identity_codes import Country, parse_identity_code
 
 __all__ = [
@@ -31,7 +31,8 @@ __all__ = [
 ]
 
 Effect = Literal["offer", "grant", "hold", "correct"]
-PACKAGE = ALGORITHM = "kindergarten-queue"
+PACKAGES: dict[Country, str] = {"EE": "ee-kindergarten-queue", "VN": "vn-kindergarten-queue"}
+ALGORITHM = "kindergarten-queue"
 PACK = "education"
 QUEUE = "queues/queue"
 PLACE = ("child", "place", "ETERNITY")
@@ -48,9 +49,12 @@ def turns(deciding: Deciding, line: Sequence[Waiting], count: int, *, at: date) 
     """
     facts = [_members([f"c{n}" for n in range(len(line))]), *_everything(line)]
     chosen = line[:count]
+    if not chosen:
+        return []
+    package = PACKAGES[parse_identity_code(chosen[0].child).country]
     for start in range(0, len(chosen), AT_ONCE):
         asked = [(f"c{n}", "place", "ETERNITY") for n in range(start, min(start + AT_ONCE, len(chosen)))]
-        judged = deciding.judge(PACKAGE, facts, at=at, outputs=asked)
+        judged = deciding.judge(package, facts, at=at, outputs=asked)
         _ensure([judged.evaluation.value(*one) for one in asked], start + 1)
     return [one.child for one in chosen]
 
@@ -61,34 +65,33 @@ def judge_place(deciding: Deciding, child: Child, line: Sequence[Waiting], *, at
     own, ahead = line[place], line[:place]
     facts = (
         _members([*(f"c{number}" for number in range(place)), "child"]),
-        *_own(deciding, child),
+        *_own(child),
         *_standing(deciding, child, own),
         *(fact for number, one in enumerate(ahead) for fact in _before(deciding, f"c{number}", one, own)),
     )
-    judged = deciding.judge(PACKAGE, facts, at=at, outputs=[PLACE, EARLIEST])
+    judged = deciding.judge(PACKAGES[_country(child)], facts, at=at, outputs=[PLACE, EARLIEST])
     _ensure([place_of(judged)], place + 1)
     return judged
 
 
 def judge_own(deciding: Deciding, child: Child, *, at: date) -> Judged:
     """The day from which it may attend, alone. Raises as `Deciding.judge`."""
-    facts = (_members(["child"]), *_own(deciding, child))
-    return deciding.judge(PACKAGE, facts, at=at, outputs=[EARLIEST])
+    facts = (_members(["child"]), *_own(child))
+    return deciding.judge(PACKAGES[_country(child)], facts, at=at, outputs=[EARLIEST])
 
 
-def judge_again(deciding: Deciding, facts: Sequence[KnownFact], *, at: date) -> Judged:
+def judge_again(deciding: Deciding, child: Child, facts: Sequence[KnownFact], *, at: date) -> Judged:
     """By the facts of a decision. Raises as `Deciding.judge`."""
-    return deciding.judge(PACKAGE, facts, at=at, outputs=[PLACE, EARLIEST])
+    return deciding.judge(PACKAGES[_country(child)], facts, at=at, outputs=[PLACE, EARLIEST])
 
 
 def earliest(deciding: Deciding, country: Country, born: date, *, at: date) -> date:
     """The first day on which a child may attend. Raises as `Deciding.judge`."""
     facts = (
         _members(["child"]),
-        KnownFact(f"{QUEUE}/country/ETERNITY", "text", country),
         KnownFact("persons/child/born/ETERNITY", "date", born.isoformat()),
     )
-    judged = deciding.judge(PACKAGE, facts, at=at, outputs=[EARLIEST])
+    judged = deciding.judge(PACKAGES[country], facts, at=at, outputs=[EARLIEST])
     return date.fromisoformat(str(judged.evaluation.value(*EARLIEST)))
 
 
@@ -141,7 +144,6 @@ def _ruling(
         reasons=reasons,
         supersedes=supersedes,
         case=child.issue or f"kindergarten/{deciding.store.pseudonym(child.child)}",
-        law=LAWS[country],
     )
 
 
@@ -167,10 +169,8 @@ def _everything(line: Sequence[Waiting]) -> Iterator[KnownFact]:
             yield KnownFact(f"persons/c{number}/{name}/ETERNITY", kind, value)
 
 
-def _own(deciding: Deciding, child: Child) -> Iterator[KnownFact]:
+def _own(child: Child) -> Iterator[KnownFact]:
     source, message = child.told.get("person", (None, None))
-    own = deciding.kernel.system
-    yield KnownFact(f"{QUEUE}/country/ETERNITY", "text", _country(child), register=own, in_clear=True)
     born = child.born.isoformat()
     yield KnownFact("persons/child/born/ETERNITY", "date", born, register=source, message_id=message)
     yield KnownFact("persons/child/code/ETERNITY", "text", child.child, register=source, message_id=message)

@@ -414,7 +414,7 @@ class EducationRegister(ActingRegister):
             judged = judge_own(self.deciding, child, at=use.today)
         else:
             facts = self.deciding.rested_on(use, child.decision)
-            judged = judge_again(self.deciding, facts, at=use.today)
+            judged = judge_again(self.deciding, child, facts, at=use.today)
         record = self.deciding.record(use, judged, granted(self.deciding, child, group_of(use, group_id)))
         set_child(use, child.child, state="attending", decision=str(record.id))
 

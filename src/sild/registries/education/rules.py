@@ -1,4 +1,4 @@
-"""What the published rule compares, and its words. It is the rule package `kindergarten-queue` that decides. Pure."""
+"""What the published rule compares, and its words. It is the rule package of the child's country that decides. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from datetime import date, datetime
 
 from sild.registries.identity_codes import Country
 
-__all__ = ["LAWS", "RULE", "Waiting", "age_in_years", "ground"]
+__all__ = ["RULE", "Waiting", "age_in_years", "ground"]
 
 GROUNDS: dict[Country, str] = {"EE": "KELS § 10", "VN": "NĐ 105/2020/NĐ-CP"}
-LAWS: dict[Country, str] = {"EE": "Koolieelse lasteasutuse seadus", "VN": "Nghị định 105/2020/NĐ-CP"}
-"""Of the rule package's instruments the one that the country goes by."""
 
 RULE = {
     "et": "Enne tulevad lapsed, kes elavad omavalitsuses; siis need, kelle õde või vend käib samas lasteaias; siis järjekorda "

@@ -35,9 +35,7 @@ class earliest(Variable):
     def formula(person, period, law):
         born = person("born")
         early = later(born, plus_days=least(day_of(born), 28) - day_of(born))
-        estonian = person.queue("country") == "EE"
-        months = where(estonian, law("earliest.ee", born), law("earliest.vn", born))
-        return later(early, months=months)
+        return later(early, months=law("earliest", born))
 
 
 class may_attend(Variable):
