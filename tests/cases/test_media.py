@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 
 import pytest
@@ -46,6 +47,25 @@ def test_two_scans_and_what_stands_between_them():
     )
     _, after = kept(pictures.jpeg(1, data=more))
     assert GPS not in after and b"\x12\x34\xff\xda" in after
+
+
+def test_what_other_programs_hang_under_the_same_markers_goes_too():
+    """A small picture of before it was cut (JFXX), FlashPix beside the colour profile, anybody's APP14."""
+    strange = [(0xE0, b"JFXX\0\x10" + GPS), (0xE2, b"FPXR\0" + GPS), (0xE2, b"MPF\0" + GPS), (0xEE, GPS)]
+    colours = pictures.segment(0xE2, b"ICC_PROFILE\0\1\1sRGB") + pictures.segment(0xEE, b"Adobe\0d\0\0\0\0\1")
+    hung = b"".join(pictures.segment(marker, content) for marker, content in strange)
+    whole = pictures.jpeg(1)
+    _, after = kept(whole[:20] + hung + colours + whole[20:])
+    assert GPS not in after and b"JFXX" not in after
+    assert colours in after and b"JFIF" in after
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 8_000_000, b"\xff\xda\0\2" + b"\xff\0" * 4_000_000])
+def test_a_file_made_to_keep_us_busy(content):
+    begun = time.thread_time()
+    with pytest.raises(NotTaken):
+        pieces_of(b"\xff\xd8" + content)
+    assert time.thread_time() - begun < 0.5
 
 
 def test_a_png_without_its_texts():

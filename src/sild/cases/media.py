@@ -7,9 +7,10 @@ stays. A PDF is kept as it is. Nothing is unpacked here, so nothing can unfold.
 
 from __future__ import annotations
 
+import mmap
+import re
 import struct
 from collections.abc import Iterator
-from typing import Protocol
 
 __all__ = ["JPEG", "PDF", "PNG", "NotTaken", "pieces_of"]
 
@@ -23,24 +24,20 @@ JFIF, ICC, ADOBE, APP1 = 0xE0, 0xE2, 0xEE, 0xE1
 COM = 0xFE
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
 RESTARTS = range(0xD0, 0xD8)
+KEPT = {JFIF: b"JFIF\0", ICC: b"ICC_PROFILE\0", ADOBE: b"Adobe"}
+BEGIN = max(map(len, KEPT.values()))
 MAX_PARTS = 100_000
+FILLED = re.compile(rb"\xff+")
+SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
-
-class Bytes(Protocol):
-    """`bytes` or a memory-mapped file."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, part: slice, /) -> bytes: ...
-
-    def find(self, sub: bytes, start: int = ..., end: int = ..., /) -> int: ...
+Content = bytes | mmap.mmap
 
 
 class NotTaken(ValueError):
     """Neither a whole PDF nor JPEG nor PNG."""
 
 
-def pieces_of(content: Bytes) -> tuple[str, list[bytes | slice]]:
+def pieces_of(content: Content) -> tuple[str, list[bytes | slice]]:
     """The media type, and what is kept of the content: slices of it, and bytes that stand for what was there. Raises NotTaken."""
     head = content[0:8]
     if head.startswith(b"%PDF-"):
@@ -54,7 +51,7 @@ def pieces_of(content: Bytes) -> tuple[str, list[bytes | slice]]:
     raise NotTaken("of no kind that is taken")
 
 
-def _png(content: Bytes) -> Iterator[bytes | slice]:
+def _png(content: Content) -> Iterator[bytes | slice]:
     """Chunk by chunk, to IEND."""
     yield slice(0, len(PNG_BEGIN))
     at = len(PNG_BEGIN)
@@ -74,7 +71,7 @@ def _png(content: Bytes) -> Iterator[bytes | slice]:
     raise NotTaken("the PNG breaks off")
 
 
-def _jpeg(content: Bytes) -> Iterator[bytes | slice]:
+def _jpeg(content: Content) -> Iterator[bytes | slice]:
     """Segment by segment, to the end of the first picture."""
     yield slice(0, 2)
     at = 2
@@ -96,7 +93,7 @@ def _jpeg(content: Bytes) -> Iterator[bytes | slice]:
             turned = _turned(content[at + 4 : end])
             if turned:
                 yield turned
-        elif not _is_left_out(marker[1]):
+        elif not _is_left_out(marker[1], content[at + 4 : min(end, at + 4 + BEGIN)]):
             yield slice(at, end)
         if marker[1] == SOS:
             data = _scan_end(content, end)
@@ -106,28 +103,25 @@ def _jpeg(content: Bytes) -> Iterator[bytes | slice]:
     raise NotTaken("the JPEG breaks off")
 
 
-def _is_left_out(marker: int) -> bool:
-    """Application data but for what colours need, and comments."""
-    return marker == COM or (0xE0 <= marker <= 0xEF and marker not in (JFIF, ICC, ADOBE))
+def _is_left_out(marker: int, begin: bytes) -> bool:
+    """Application data but for what colours need, and comments. begin: of the segment: other programs use the same markers."""
+    if marker in KEPT:
+        return not begin.startswith(KEPT[marker])
+    return marker == COM or 0xE0 <= marker <= 0xEF
 
 
-def _past_fill(content: Bytes, at: int) -> int:
+def _past_fill(content: Content, at: int) -> int:
     """A marker may be preceded by any number of fill bytes (B.1.1.2)."""
-    while content[at : at + 2] == b"\xff\xff":
-        at += 1
-    return at
+    filled = FILLED.match(content, at)
+    return at if filled is None else filled.end() - 1
 
 
-def _scan_end(content: Bytes, at: int) -> int:
+def _scan_end(content: Content, at: int) -> int:
     """Where the entropy-coded data ends: at the next marker that is no restart."""
-    while True:
-        at = content.find(b"\xff", at)
-        following = content[at + 1 : at + 2]
-        if at < 0 or not following:
-            raise NotTaken("the JPEG breaks off")
-        if following[0] != 0 and following[0] not in RESTARTS and following[0] != 0xFF:
-            return at
-        at += 1 if following[0] == 0xFF else 2
+    found = SCAN_END.search(content, at)
+    if found is None:
+        raise NotTaken("the JPEG breaks off")
+    return found.start()
 
 
 def _turned(exif: bytes) -> bytes:
