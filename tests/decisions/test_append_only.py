@@ -37,7 +37,7 @@ async def test_no_row_is_changed_or_removed(store: DecisionStore, root: Root, cl
         )
         answer_release(store, connection, "r", granted=True, by="EE2", mandate="n")
         keep_finding(store, connection, "finding-1", str(first.id), about="decision")
-        end_finding(store, connection, "finding-1", upheld=True)
+        end_finding(store, connection, "finding-1", str(first.id), upheld=True)
         ripple = open_ripple(
             connection, cause="e", decision=str(first.id), concept="c", source="s", fact="1", at=START
         )

@@ -138,10 +138,13 @@ def keep_finding(
         raise CallerError("this finding is about another decision", code="finding_reused")
 
 
-def end_finding(store: DecisionStore, connection: Connection, finding: str, *, upheld: bool) -> None:
-    """Once. Raises CallerError (`unknown_finding`)."""
-    if connection.scalar(select(tables.findings.c.id).where(tables.findings.c.id == finding)) is None:
-        raise CallerError("no such finding", code="unknown_finding")
+def end_finding(
+    store: DecisionStore, connection: Connection, finding: str, decision: str, *, upheld: bool
+) -> None:
+    """Once. Raises CallerError (`unknown_finding`): there is none about this decision."""
+    found = select(tables.findings.c.record).where(tables.findings.c.id == finding)
+    if connection.scalar(found) != decision:
+        raise CallerError("no such finding about this decision", code="unknown_finding")
     row = {"finding": finding, "upheld": upheld, "ended_at": store.clock()}
     connection.execute(_add(connection, tables.finding_ends).values(row).on_conflict_do_nothing())
 

@@ -294,3 +294,18 @@ def test_a_finding_is_counted_with_what_it_touches(audited: Audited) -> None:
     refused(audited.look(f"{about}/findings/case-8/end", body={"upheld": True}), 404, "unknown_finding")
     figures = audited.get("/algorithms/family-benefits/figures").json()
     assert (figures["findings"], figures["findings_open"]) == (1, 0)
+
+
+def test_a_finding_is_ended_where_it_was_found(audited: Audited) -> None:
+    """Somebody whose mandate has one decision does not end what another wrote about another."""
+    audited.keeper.appoint(AUDITOR)
+    other = next(
+        one["id"]
+        for one in audited.look("/supervision/decisions").json()["items"]
+        if one["id"] != audited.decision
+    )
+    new = {"finding": "case-9", "about": "decision"}
+    assert audited.look(f"/supervision/decisions/{audited.decision}/findings", body=new).status == 201
+    ending = f"/supervision/decisions/{other}/findings/case-9/end"
+    refused(audited.look(ending, body={"upheld": False}), 404, "unknown_finding")
+    assert audited.get("/algorithms/family-benefits/figures").json()["findings_open"] == 1

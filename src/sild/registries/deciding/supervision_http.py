@@ -529,5 +529,5 @@ def _add_findings(app: FastAPI, desk: _Desk) -> None:
         auditor = desk.auditor(usage)
         with desk.kernel.used("endFinding", usage) as use:
             desk.look(use, auditor, decision)
-            end_finding(store, use.connection, finding, upheld=given.upheld)
+            end_finding(store, use.connection, finding, decision, upheld=given.upheld)
             return {"finding": finding, "upheld": given.upheld}
