@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from cryptography.x509.oid import NameOID
 
@@ -60,7 +60,7 @@ def verify_statement(
         is_known = read["algorithm"] == ALGORITHM
         first = chain[0]
         names = first.subject.get_attributes_for_oid(NameOID.ORGANIZATION_IDENTIFIER)
-    except (ValueError, KeyError, TypeError, IndexError, PeerError):
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError, PeerError):
         raise PeerError("not a seal", code="not_a_seal") from None
     if not is_known or read.get("sha256") != hashlib.sha256(statement).hexdigest():
         raise TrustError("the seal is of something else", code="bad_seal")
@@ -89,8 +89,12 @@ def parse_statement(content: bytes) -> Mapping[str, Any]:
     """Raises PeerError (`not_a_statement`): no JSON object, or not in its one form."""
     try:
         read = json.loads(content)
-    except ValueError:
-        read = None
-    if not isinstance(read, dict) or canonical_json(read) != content:
+        is_canonical = isinstance(read, dict) and canonical_json(read) == content
+    except (
+        ValueError,
+        RecursionError,
+    ):  # NaN, half a surrogate pair and the like can be read, and have no one form
+        is_canonical = False
+    if not is_canonical:
         raise PeerError("not canonical JSON", code="not_a_statement")
-    return read
+    return cast("Mapping[str, Any]", read)

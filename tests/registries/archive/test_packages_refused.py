@@ -16,9 +16,11 @@ from sild.documents import (
     MAX_PACKAGE_BYTES,
     BadPackage,
     canonical_json,
+    parse_statement,
     read_package,
     seal_statement,
 )
+from sild.errors import PeerError
 from sild.registries.archive.judging import judge_package
 
 from .parcels import AT, ID, METS, MOTHER, SENDER, act, entry, members, package, sealer, tar_of
@@ -203,3 +205,13 @@ def test_evidence_that_is_broken(tmp_path: Path) -> None:
 def test_any_bytes_are_refused(content: bytes) -> None:
     with pytest.raises(BadPackage):
         judge_package(content, sender=f"{SENDER}/population", at=AT)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 200_000, b'{"a":' * 200_000, b'{"a":NaN}', b'{"a":1e999}', b'{"a":"\\ud800"}']
+)
+def test_json_that_has_no_one_form(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(PeerError) as refused:
+        parse_statement(content)
+    assert refused.value.code == "not_a_statement"
+    assert defects(package(tmp_path, seal=content)) == ["bad_seal"]
