@@ -22,7 +22,7 @@ from sild.documents import (
 )
 from sild.errors import PlatformError, Unavailable
 from sild.pki import Certificate, der
-from sild.registries import ArchiveRegister
+from sild.registries import ArchiveShelf
 from sild.registries.archive.register import Kept
 
 __all__ = ["command"]
@@ -141,9 +141,9 @@ class _Opened:
     def __init__(self, directory: Path, database: str | None) -> None:
         if database is None and not (directory / "archive.db").exists():
             raise click.ClickException(f"{directory} is no archive's directory")
-        self._archive = ArchiveRegister.open(directory, database, system="/SILD/GOV/0/archive")
+        self._archive = ArchiveShelf.open_beside(directory, database)
 
-    def __enter__(self) -> ArchiveRegister:
+    def __enter__(self) -> ArchiveShelf:
         return self._archive
 
     def __exit__(self, *_raised: object) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from sild.registries.acting import HasKernel, act, stamp_decisions
-    from sild.registries.archive.register import ArchiveRegister
+    from sild.registries.archive.register import ArchiveRegister, ArchiveShelf
     from sild.registries.case_decisions.register import CaseDecisions
     from sild.registries.deciding import Certify
     from sild.registries.education.register import EducationRegister
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArchiveRegister",
+    "ArchiveShelf",
     "CaseDecisions",
     "Certify",
     "EducationRegister",
@@ -150,6 +151,7 @@ def ward_app(
 
 _LATE = {
     "ArchiveRegister": "archive.register",
+    "ArchiveShelf": "archive.register",
     "CaseDecisions": "case_decisions.register",
     "Certify": "deciding",
     "EducationRegister": "education.register",

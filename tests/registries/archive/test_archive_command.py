@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sild.clock import system_clock
 from sild.processes.archive import command
 from sild.registries.archive.register import ArchiveRegister
+from sild.registries.deciding.body import SELF_ISSUED
 
 from .parcels import AT, ID, members, package, sealer, tar_of, usage
 
@@ -58,3 +61,15 @@ def test_damage_and_alteration(directory: Path, tmp_path: Path) -> None:
     file.write_bytes(b"x")
     status, (told,) = run("verify", "--directory", directory, "--trust", tmp_path / "trust.pem", "--json")
     assert (status, told["code"]) == (1, "package_damaged")
+
+
+def test_looking_touches_no_seal(tmp_path: Path) -> None:
+    """One that ends soon is the register's to renew: it knows whose it is."""
+    begun = system_clock() - SELF_ISSUED + timedelta(days=1)
+    ArchiveRegister.open(tmp_path, system="/SILD/GOV/70000008/archive", clock=lambda: begun).close()
+    seal = tmp_path / "receipts-seal.pem"
+    before = seal.read_bytes()
+    assert run("list", "--directory", tmp_path)[0] == 0
+    assert seal.read_bytes() == before
+    seal.unlink()
+    assert run("verify", "--directory", tmp_path)[0] == 0 and not seal.exists()

@@ -25,9 +25,10 @@ from sild.registries.identity_codes import Country
 from sild.registries.kernel import Defect, Kernel, Usage, Use, refuse_defects
 from sild.registries.profiles import profile
 
-__all__ = ["ArchiveRegister", "Kept"]
+__all__ = ["ArchiveRegister", "ArchiveShelf", "Kept"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+PACKAGES = "packages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,47 @@ class Kept:
     seal: str
 
 
-class ArchiveRegister:
-    """Thread-safe. store: the directory of the packages."""
+class ArchiveShelf:
+    """What was taken, for the archivist at the machine; nothing is taken here, and no seal is looked at. store: the directory of the packages."""
 
-    def __init__(self, kernel: Kernel, store: Path, seal: Sealer) -> None:
+    def __init__(self, kernel: Kernel, store: Path) -> None:
         self.kernel = kernel
         self._store = store
+
+    @classmethod
+    def open_beside(cls, directory: Path, database_url: str | None = None) -> ArchiveShelf:
+        """Beside the register, which may run. Raises Unavailable (`database_error`)."""
+        url = database_url or sqlite_url(directory / "archive.db")
+        return ArchiveShelf(Kernel.open(url, "/SILD/GOV/0/archive", MIGRATIONS), directory / PACKAGES)
+
+    def close(self) -> None:
+        self.kernel.close()
+
+    def all(self) -> Iterator[Kept]:
+        """For the archivist at the machine, the oldest first; no use is recorded, for nothing of anybody is shown."""
+        with self.kernel.engine.connect() as connection:
+            rows = connection.execute(select(packages).order_by(packages.c.received_at, packages.c.id)).all()
+        return (_kept(row) for row in rows)
+
+    def content(self, sha256: str) -> bytes:
+        """Of a package, its hash computed again. Raises Unavailable (`package_damaged`): gone, or another."""
+        try:
+            content = self._file(sha256).read_bytes()
+        except OSError as error:
+            raise Unavailable("a package that was taken is not there", code="package_damaged") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise Unavailable("a package is not what was taken", code="package_damaged")
+        return content
+
+    def _file(self, sha256: str) -> Path:
+        return self._store / sha256[:2] / f"{sha256}.tar"
+
+
+class ArchiveRegister(ArchiveShelf):
+    """Thread-safe."""
+
+    def __init__(self, kernel: Kernel, store: Path, seal: Sealer) -> None:
+        super().__init__(kernel, store)
         self._seal = seal
 
     @classmethod
@@ -66,16 +102,13 @@ class ArchiveRegister:
         certify: Certify | None = None,
     ) -> Self:
         """Packages lie in `directory/packages`. Raises Unavailable (`database_error`, `key_not_found`)."""
-        store = directory / "packages"
+        store = directory / PACKAGES
         store.mkdir(parents=True, exist_ok=True, mode=0o700)
         url = database_url or sqlite_url(directory / "archive.db")
         kernel = Kernel.open(url, system, MIGRATIONS, zone=zone, clock=clock)
         body = "/".join(system.strip("/").split("/")[:3])
         seal = open_seal(directory, "receipts", body, name=body, at=kernel.now, certify=certify)
         return cls(kernel, store, seal)
-
-    def close(self) -> None:
-        self.kernel.close()
 
     def submit(self, content: bytes, usage: Usage) -> tuple[Kept, bool]:
         """Also: is it taken just now? The same package again, in whatever message, is the one that is here.
@@ -111,22 +144,6 @@ class ArchiveRegister:
                 raise CallerError("no such package", code="unknown_package")
             use.concerns(*row.persons)
             return _kept(row), self.content(row.sha256)
-
-    def all(self) -> Iterator[Kept]:
-        """For the archivist at the machine, the oldest first; no use is recorded, for nothing of anybody is shown."""
-        with self.kernel.engine.connect() as connection:
-            rows = connection.execute(select(packages).order_by(packages.c.received_at, packages.c.id)).all()
-        return (_kept(row) for row in rows)
-
-    def content(self, sha256: str) -> bytes:
-        """Of a package, its hash computed again. Raises Unavailable (`package_damaged`): gone, or another."""
-        try:
-            content = self._file(sha256).read_bytes()
-        except OSError as error:
-            raise Unavailable("a package that was taken is not there", code="package_damaged") from error
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise Unavailable("a package is not what was taken", code="package_damaged")
-        return content
 
     def _take(self, use: Use, judged: JudgedPackage, content: bytes) -> tuple[Kept, bool]:
         package = judged.package
@@ -179,9 +196,6 @@ class ArchiveRegister:
             write_private(file, content)
         except OSError as error:
             raise Unavailable("the package cannot be written", code="store_full") from error
-
-    def _file(self, sha256: str) -> Path:
-        return self._store / sha256[:2] / f"{sha256}.tar"
 
     def _of(self, connection: Connection, package_id: str) -> Kept:
         row = self._row(connection, package_id)
