@@ -125,3 +125,11 @@ def test_other_kinds_and_other_algorithms(card: Issued) -> None:
 def test_nonsense_is_named(text: str) -> None:
     with pytest.raises(PlatformError):
         verify_presentation(text, {"issuer": "x", "jwks": {"keys": []}}, at=AT, kinds=[CARD_KIND])
+
+
+def test_json_too_deep_to_read(card: Issued) -> None:
+    """Anybody can add to a code, or print one."""
+    deep = base64.urlsafe_b64encode(b"[" * 9_000).rstrip(b"=").decode()
+    assert check(card, f"{card_presentation(card.credential)}{deep}~") == "credential_malformed"
+    assert check(card, f"{deep}.e30.AA~") == "credential_malformed"
+    assert check(card, "W10.e30.AA~", issuer={"issuer": "x", "jwks": {"keys": []}}) == "credential_malformed"

@@ -103,7 +103,9 @@ def _signed(token: str, kind: str, issuer: Mapping[str, Any]) -> dict[str, Any]:
     try:
         header = json.loads(_decoded(token.split(".")[0]))
         keys = [key for key in issuer["jwks"]["keys"] if key.get("kid") == header.get("kid")]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        if not isinstance(header, dict):
+            raise ValueError("a header is an object")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PeerError(
             "not a credential, or not an issuer's metadata", code="credential_malformed"
         ) from None
@@ -139,7 +141,7 @@ def _claims(payload: Mapping[str, Any], disclosures: Sequence[str]) -> dict[str,
 def _disclosure(text: str) -> tuple[str, Any]:
     try:
         _salt, name, value = json.loads(_decoded(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise PeerError("not a disclosure", code="credential_malformed") from None
     if not isinstance(name, str):
         raise PeerError("not a disclosure", code="credential_malformed")
