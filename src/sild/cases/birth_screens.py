@@ -365,7 +365,7 @@ def _offer_lines(
             "offer",
             None if amount is None else format_money(amount, item["currency"], language),
             "not_held" if unknown else None,
-            register=unknown["holder"] if unknown else SOCIAL,
+            register=say(_register_key(unknown["holder"])) if unknown else SOCIAL,
             source=_role_of(case, item["person"]),
             basis=item["basis"],
             label=label if amounts[benefit] == 1 else f"{label}, {_whose(case, item, actor, say)}",

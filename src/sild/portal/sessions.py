@@ -175,8 +175,14 @@ class Sessions:
         return None if representee is None else str(representee["sub"])
 
     async def end_reason(self, cookie: str | None) -> str | None:
+        """The provider says the same of a mandate withdrawn as of a log-out elsewhere: who acted for another is told of both."""
         where = session.c.cookie_hash == hashed(cookie or "")
-        return await self._store.change(lambda c, _at: c.scalar(select(session.c.end_reason).where(where)))
+        columns = select(session.c.end_reason, session.c.claims)
+        row = await self._store.change(lambda c, _at: c.execute(columns.where(where)).one_or_none())
+        if row is None:
+            return None
+        is_there = row.end_reason == "logged_out_there" and "representee" in json.loads(row.claims)
+        return "mandate_ended" if is_there else str(row.end_reason) if row.end_reason else None
 
     async def checked(self, found: Session, *, acts: bool) -> Session | None:
         """The session with the provider's newest word; None when it has ended there.
