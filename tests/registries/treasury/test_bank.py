@@ -143,6 +143,20 @@ def test_a_second_copy_that_the_bank_refuses_is_not_paid_again(
     assert treasury.take_report(report(file.id, {end_to_end: reason})).contradicted == ()
 
 
+def test_a_file_refused_for_one_of_its_transfers(treasury: TreasuryRegister) -> None:
+    treasury.order(ORDER, usage())
+    treasury.order(replace(ORDER, reference="o-2", matter="offer-2"), usage())
+    file = treasury.instruct("EUR")
+    assert file is not None
+    wrong = treasury.payment(ORDER.reference, usage()).end_to_end
+    said = report(file.id, {wrong: "AC04"}, group="RJCT")
+    assert treasury.take_report(said).returned == 1
+    assert (state_of(treasury), state_of(treasury, "o-2")) == (("returned", "AC04"), ("received", None))
+    following = treasury.instruct("EUR")
+    assert following is not None and following.count == 1 and wrong.encode() not in following.xml
+    assert treasury.take_report(said).contradicted == () and state_of(treasury, "o-2")[0] == "scheduled"
+
+
 def test_a_block_refused_as_a_whole_goes_into_the_next_file(treasury: TreasuryRegister) -> None:
     treasury.order(ORDER, usage())
     file = treasury.instruct("EUR")

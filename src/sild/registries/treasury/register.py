@@ -267,8 +267,6 @@ class TreasuryRegister:
             if report.group == REJECTED and report.reason in HAD_ALREADY:
                 log.info("treasury.file_had_already", instruction=report.instruction)
                 return Taken(0, 0, ())
-            if report.group == REJECTED and not report.transfers:
-                return self._rejected(use, report)
             executed, returned, contradicted = 0, 0, []
             for one in report.transfers:
                 match self._reported(use, report.instruction, one):
@@ -278,21 +276,25 @@ class TreasuryRegister:
                         returned += 1
                     case "contradicted":
                         contradicted.append(one.end_to_end)
+            is_rejected = report.group == REJECTED and all(one.status == REJECTED for one in report.transfers)
+            if is_rejected and not contradicted:
+                contradicted += self._rejected(use, report)
             return Taken(executed, returned, tuple(contradicted))
 
-    def _rejected(self, use: Use, report: StatusReport) -> Taken:
-        """The file as a whole: nothing of it was paid, so all of it goes into the next one; unless the bank said otherwise before."""
-        said = select(orders.c.end_to_end).where(
-            orders.c.instruction == report.instruction, orders.c.state != "scheduled"
-        )
+    def _rejected(self, use: Use, report: StatusReport) -> Sequence[str]:
+        """The file as a whole: nothing of it was paid, so what it names no reason for goes into the next one; unless the bank said
+        otherwise of it before: then which."""
+        named = [one.end_to_end for one in report.transfers]
+        others = and_(orders.c.instruction == report.instruction, orders.c.end_to_end.not_in(named))
+        said = select(orders.c.end_to_end).where(others, orders.c.state != "scheduled")
         if contradicted := use.connection.scalars(said).all():
             log.warning("treasury.report_contradicts", instruction=report.instruction, status=REJECTED)
-            return Taken(0, 0, tuple(contradicted))
+            return contradicted
         log.warning("treasury.file_rejected", instruction=report.instruction, reason=report.reason or "")
         this = instructions.c.id == report.instruction
         use.connection.execute(update(instructions).where(this).values(state="rejected"))
-        self._set(use, orders.c.instruction == report.instruction, "scheduled", "received", instruction=None)
-        return Taken(0, 0, ())
+        self._set(use, others, "scheduled", "received", instruction=None)
+        return ()
 
     def _reported(self, use: Use, instruction: str, said: TransferStatus) -> str:
         ours = orders.c.end_to_end == said.end_to_end
