@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.counter_world import HOME, MARIS, CounterWorld, counter_world, send_form
+from support.counter_world import COUNTER, HOME, MARIS, CounterWorld, counter_world, send_form
 from support.identity_world import NOW
 from support.pictures import PDF
 from support.portal_world import JAAN, MARI, PEETER, Page, PlainBrowser
@@ -188,6 +188,17 @@ def test_a_move_with_its_lease_is_sent_at_the_counter(world: CounterWorld, clerk
     assert taken.data["lease"]["name"] == "leping.pdf" and taken.data["lease"]["size"] == len(PDF)
     mari = world.citizen()
     assert mari.request("GET", f"/cases/{case.id}/files/{taken.data['lease']['id']}").text.encode() == PDF
+
+
+def test_whose_only_desk_is_the_counter(world: CounterWorld, clerk: PlainBrowser) -> None:
+    """They come to the counter after the log-in; with another office too, the counter's desk is empty and leads there."""
+    world.provider.add_official_role(JAAN.subject, COUNTER.role, COUNTER.organisation)
+    browser = world.browser()
+    browser.submit(browser.log_in(JAAN, official=True), "/device/unmanaged")
+    page = browser.open("/desk")
+    assert page.url.endswith("/desk/assist") and 'href="/desk"' not in page.text.partition("<main")[2]
+    page = clerk.open(f"/desk?office={COUNTER.authority}")
+    assert page.status == 200 and 'href="/desk/assist"' in page.text
 
 
 def sent_case(world: CounterWorld) -> str:

@@ -24,11 +24,16 @@ class DeskPages:
         self._cases = cases
 
     async def desk(self, visit: Visit) -> Response:
+        """The work of the office. A counter has none of its own: whoever is a clerk alone goes there at once."""
+        if all(one.kind == "clerk" for one in visit.offices):
+            return redirect("/desk/assist")
+        at_counter = visit.office is not None and visit.office.kind == "clerk"
+
         def waiting(item: DeskItem) -> str:
             role = self._cases.words(item.service, f"role.{item.waiting_for}", visit.language)
             return role or self._pages.body_name(str(item.waiting_for), visit.language)
 
-        values = {"items": await self._cases.desk(visit.person), "waiting": waiting}
+        values = {"items": () if at_counter else await self._cases.desk(visit.person), "waiting": waiting}
         return self._pages.page(visit, "desk.html", values)
 
     async def case(self, visit: Visit) -> Response:

@@ -195,7 +195,9 @@ class _TextReport:
         people = {one["id"]: one for one in description["test_people"]}
         for one in people.values():
             if not one["id"].startswith("check_"):
-                table.add_row(one["name"], one["code"], f"[dim]{escape(one['good_for'])}[/dim]")
+                table.add_row(
+                    one["name"], one["country"] + one["code"], f"[dim]{escape(one['good_for'])}[/dim]"
+                )
         self._print(table)
         mother, father, official = (
             people[who]["name"] for who in ("married_mother", "married_father", "birth_official")
@@ -208,8 +210,10 @@ class _TextReport:
             f"Log in as {father} (another browser or a private window) and confirm",
             *([] if bound else [desk + "the case is at the desk; register the birth"]),
             "See on the case's page: registered, insured, a card, a kindergarten queue. Accept the offer of benefits",
-            "See who looked, and ask why",
-            *([desk + "the desk"] if bound else []),
+            "Open a decision there: why this much, check it again, take the evidence home, contest it",
+            "Settings, “Choose for whom”, the child: its card stands in My data, with QR code and PDF",
+            "Be yourself again, and see who looked",
+            *([desk + "what has come is done by rule; a doubt would wait here"] if bound else []),
         ]
         self._print("\n[bold]A child is born[/bold] (five minutes)")
         for number, step in enumerate(steps, 1):
@@ -218,7 +222,7 @@ class _TextReport:
             "\n[bold]A family moves[/bold]\n"
             f"  1. Log in as {mother}, begin “Moving home”, search {people['owner']['address']}, tick who moves, sign\n"
             f"  2. {people['owner']['name']} owns it and is asked for consent; the other parent, for the children\n"
-            f"  3. As {people['residence_official']['name']}, an official, accept and decide; see which bodies know"
+            f"  3. As {people['residence_official']['name']}, an official (the second button, too), accept and decide; see which bodies know"
         )
 
     def failed(self, what: str) -> None:
