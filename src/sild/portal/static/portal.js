@@ -26,6 +26,7 @@ if (form) {
     const headers = { "X-Form-Token": form.elements.form_token.value, "X-Requested-By": "portal" };
     try {
       const answer = await fetch(form.dataset.draft + location.search, { method: "POST", body, headers });
+      if ([404, 409, 410].includes(answer.status)) { localStorage.removeItem(shelf(location.pathname)); return; } // over: nothing waits
       if (!answer.ok) throw new Error();
       said.textContent = words.saved + " " + new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
     } catch { keepHere(); }
@@ -80,12 +81,19 @@ function offer(kept, put, drop) {
   box.append(text, button(words.putIn, () => { put(); box.remove(); }), button(words.drop, () => { drop(); box.remove(); }, true));
   document.getElementById("main").prepend(box);
 }
-function offerWaiting() {
+async function isOver(path) {
+  try {
+    const answer = await fetch(path);
+    return answer.status === 404 || (answer.ok && !answer.redirected && !(await answer.text()).includes('id="screen"'));
+  } catch { return false; }
+}
+async function offerWaiting() {
   if (form || !words.who) return;
   for (const name of Object.keys(localStorage)) {
     if (!name.startsWith(`draft:${words.who}:`)) continue;
     const path = name.slice(`draft:${words.who}:`.length);
     if (!path.startsWith("/")) continue;
+    if (await isOver(path)) { localStorage.removeItem(name); continue; } // what cannot be sent any more asks nobody to
     const kept = JSON.parse(localStorage.getItem(name));
     if (document.getElementById("w" + path)) continue;
     const box = document.createElement("p");
