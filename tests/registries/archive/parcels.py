@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
 from sild.decisions import KeySealer
 from sild.documents import Described, Happened, act_package, canonical_json, seal_statement
-from sild.registries.deciding.body import open_seal
+from sild.pki import Certificate, CertificateProfile, issue_certificate
+from sild.registries.deciding.body import Certify, open_seal
 from sild.registries.kernel import Usage
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -21,8 +26,34 @@ ID = "uuid-019cadc6-9a80-7e40-9a35-f0ec7c361cc9"
 METS = f"{ID}/METS.xml"
 
 
-def sealer(directory: Path, body: str = SENDER) -> KeySealer:
-    return open_seal(directory / body.replace("/", "-"), "acts", body, name=body, at=AT)
+class Authority:
+    """Certifies seals of bodies."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
+        self.root = self._issue(CertificateProfile.ROOT_CA, self.name, self.key.public_key())
+
+    def __call__(self, request: bytes) -> Sequence[Certificate]:
+        read = x509.load_der_x509_csr(request)
+        return [self._issue(CertificateProfile.SIGN, read.subject, read.public_key()), self.root]
+
+    def _issue(self, profile: CertificateProfile, subject: x509.Name, key: Any) -> Certificate:
+        return issue_certificate(
+            profile,
+            subject=subject,
+            public_key=key,
+            issuer=self.name,
+            issuer_key=self.key,
+            issuer_public_key=self.key.public_key(),
+            serial_number=x509.random_serial_number(),
+            not_before=AT - timedelta(days=1),
+            not_after=AT + timedelta(days=365),
+        )
+
+
+def sealer(directory: Path, body: str = SENDER, certify: Certify | None = None) -> KeySealer:
+    return open_seal(directory / body.replace("/", "-"), "acts", body, name=body, at=AT, certify=certify)
 
 
 def usage(message_id: str = "m-1", client: str = f"{SENDER}/population") -> Usage:

@@ -23,7 +23,7 @@ from sild.documents import (
 from sild.errors import PeerError
 from sild.registries.archive.judging import judge_package
 
-from .parcels import AT, ID, METS, MOTHER, SENDER, act, entry, members, package, sealer, tar_of
+from .parcels import AT, ID, METS, MOTHER, SENDER, Authority, act, entry, members, package, sealer, tar_of
 
 
 def defects(content: bytes, sender: str = f"{SENDER}/population") -> list[str]:
@@ -42,6 +42,28 @@ def test_a_good_one(good: bytes, tmp_path: Path) -> None:
     assert judged.persons == ("62603010039", MOTHER) and judged.case == "case-7"
     assert set(judged.package.files) == {name.partition("/")[2] for name in members(good)}
     assert good == package(tmp_path, seal=judged.package.files["representations/act/data/act.seal.json"])
+
+
+def test_a_name_in_a_certificate_of_ones_own_is_no_authority(tmp_path: Path) -> None:
+    authority = Authority()
+    content = canonical_json(act())
+
+    def judged(certify: Authority | None) -> list[str]:
+        seal = seal_statement(content, sealer(tmp_path / str(certify), certify=certify))
+        try:
+            judge_package(
+                package(tmp_path, seal=seal),
+                sender=f"{SENDER}/population",
+                at=AT,
+                authorities=[authority.root],
+            )
+        except BadPackage as refused:
+            return [one.code for one in refused.defects]
+        return []
+
+    assert judged(authority) == []
+    assert judged(None) == ["bad_seal"]
+    assert judged(Authority()) == ["bad_seal"]
 
 
 def test_an_altered_file(good: bytes) -> None:

@@ -3,7 +3,7 @@ decision whose evidence does not contradict itself. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from sild.documents import (
     verify_statement,
 )
 from sild.errors import CallerError, PeerError, PlatformError
+from sild.pki import Certificate
 from sild.registries.identity_codes import parse_identity_code
 
 __all__ = ["JudgedPackage", "judge_package"]
@@ -40,15 +41,18 @@ class JudgedPackage:
     case: str | None
 
 
-def judge_package(content: bytes, *, sender: str, at: datetime) -> JudgedPackage:
-    """sender: the information system that hands it in, `INSTANCE/CLASS/CODE/SUBSYSTEM`.
+def judge_package(
+    content: bytes, *, sender: str, at: datetime, authorities: Sequence[Certificate] = ()
+) -> JudgedPackage:
+    """sender: the information system that hands it in, `INSTANCE/CLASS/CODE/SUBSYSTEM`.  authorities: that certify bodies' seals; when
+    there are any, a seal that leads to none of them is a bad one.
 
     Raises BadPackage with every defect: those of `read_package`, and `no_act`, `bad_act`, `bad_seal`, `not_the_senders`,
     `bad_decision`, `another_decision`.
     """
     package = read_package(content)
     member = "/".join(sender.split("/")[:3])
-    defects = list(_authorship(package, member, at))
+    defects = list(_authorship(package, member, authorities, at))
     act: Mapping[str, Any] = {}
     try:
         act = parse_statement(package.files.get(ACT_FILE, b""))
@@ -77,14 +81,19 @@ def _read(act: Mapping[str, Any], package: ReadPackage) -> tuple[str, tuple[str,
     return str(country), tuple(persons), case
 
 
-def _authorship(package: ReadPackage, member: str, at: datetime) -> Iterator[PackageDefect]:
+def _authorship(
+    package: ReadPackage, member: str, authorities: Sequence[Certificate], at: datetime
+) -> Iterator[PackageDefect]:
     if package.about.submitter != member:
         yield PackageDefect("not_the_senders", "METS names another submitter than the sender")
     try:
-        seal = verify_statement(package.files.get(ACT_FILE, b""), package.files.get(SEAL_FILE, b""), at=at)
+        act, value = package.files.get(ACT_FILE, b""), package.files.get(SEAL_FILE, b"")
+        seal = verify_statement(act, value, authorities, at=at)
     except (PlatformError, CallerError) as error:
         yield PackageDefect("bad_seal", error.message, SEAL_FILE)
         return
+    if authorities and not seal.trusted:
+        yield PackageDefect("bad_seal", "no authority of seals certified it", SEAL_FILE)
     if seal.authority != member:
         yield PackageDefect("not_the_senders", "sealed by another body than the sender", SEAL_FILE)
 

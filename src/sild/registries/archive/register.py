@@ -84,7 +84,7 @@ class ArchiveShelf:
 
 
 class ArchiveRegister(ArchiveShelf):
-    """Thread-safe."""
+    """Thread-safe. Seals of acts are trusted by the authorities that certified the archive's own; without any, by their own word."""
 
     def __init__(self, kernel: Kernel, store: Path, seal: Sealer) -> None:
         super().__init__(kernel, store)
@@ -118,7 +118,9 @@ class ArchiveRegister(ArchiveShelf):
         refused: BadPackage | None = None
         judged: JudgedPackage | None = None
         try:
-            judged = judge_package(content, sender=usage.client, at=self.kernel.now)
+            judged = judge_package(
+                content, sender=usage.client, at=self.kernel.now, authorities=self._seal.chain[1:]
+            )
         except BadPackage as error:
             refused = error
         with self.kernel.used("submitPackage", usage) as use:

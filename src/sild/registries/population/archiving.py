@@ -21,6 +21,7 @@ from sild.documents import (
     Sealer,
     act_package,
     canonical_json,
+    parse_statement,
     seal_statement,
     verify_statement,
 )
@@ -67,10 +68,30 @@ class Archiving:
                 profile(country).kept[KIND].basis, task.issue, key=f"{TASK}/{task.subject}/{task.cause}"
             )
             told = await ask.send("archive", ["packages"], content, because=because, content_type=TAR)
-            receipt, seal = _receipt(told.body, package_id, content, self._kernel.now)
+            receipt, seal = self._receipt(told.body, package_id, content)
             return lambda use: _taken(use, package_id, receipt, seal)
 
         return {TASK: archive}
+
+    def _receipt(self, body: Any, package_id: str, content: bytes) -> tuple[str, str]:
+        """The archive's word, and its seal: of this package, and none other. Whoever certified our seal certified theirs.
+
+        Raises PeerError, TrustError.
+        """
+        try:
+            receipt, seal = str(body["receipt"]), str(body["seal"])
+        except (KeyError, TypeError):
+            raise PeerError("not a receipt", code="bad_receipt") from None
+        authorities = self._seal.chain[1:]
+        by = verify_statement(receipt.encode(), seal.encode(), authorities, at=self._kernel.now)
+        if authorities and not by.trusted:
+            raise TrustError("no authority of seals certified the receipt's", code="bad_seal")
+        said = parse_statement(receipt.encode())
+        if not str(said.get("archive")).startswith(f"{by.authority}/"):
+            raise TrustError("sealed by another body than the archive", code="bad_receipt")
+        if (said.get("package"), said.get("sha256")) != (package_id, hashlib.sha256(content).hexdigest()):
+            raise TrustError("a receipt of another package", code="bad_receipt")
+        return receipt, seal
 
     def _written(self, task: Task) -> tuple[str, bytes]:
         """The package, made once. Raises Unavailable (`no_head_yet`)."""
@@ -140,19 +161,6 @@ def _act(use: Use, birth: Birth, register: str) -> dict[str, Any]:
 
 def _named(person: Person) -> dict[str, Any]:
     return {"code": person.code, "given_names": person.given_names, "family_name": person.family_name}
-
-
-def _receipt(body: Any, package_id: str, content: bytes, at: datetime) -> tuple[str, str]:
-    """The archive's word, and its seal: of this package, and none other. Raises PeerError, TrustError."""
-    try:
-        receipt, seal = str(body["receipt"]), str(body["seal"])
-    except (KeyError, TypeError):
-        raise PeerError("not a receipt", code="bad_receipt") from None
-    verify_statement(receipt.encode(), seal.encode(), at=at)
-    sha256 = hashlib.sha256(content).hexdigest()
-    if f'"package":"{package_id}"' not in receipt or f'"sha256":"{sha256}"' not in receipt:
-        raise TrustError("a receipt of another package", code="bad_receipt")
-    return receipt, seal
 
 
 def _taken(use: Use, package_id: str, receipt: str, seal: str) -> None:
