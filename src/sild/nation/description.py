@@ -33,6 +33,7 @@ def describe(nation: Nation) -> dict[str, object]:
         "instance_identifier": plan.instance_identifier,
         "country": _country(plan),
         "anchor_file": str(layout.anchor),
+        "authorities_file": str(layout.authorities),
         "evidence_directory": str(layout.evidence),
         "central_server": {
             "address": central,

@@ -1,6 +1,6 @@
 """Where a nation keeps its state, the ports it was given and the secrets it made.
 
-DIR/nation.json ports.json secrets.json anchor.xml evidence/    read by people and programs (secrets by its owner)
+DIR/nation.json ports.json secrets.json anchor.xml authorities.pem evidence/    read by people and programs (secrets by its owner)
 DIR/trust-services/ central-server/ register/ ss1/ ss2/         the state of each component
 DIR/.lock                                                       held while the nation runs
 """
@@ -93,6 +93,7 @@ class Layout:
         self.central_server = directory / "central-server"
         self.register = directory / "register"
         self.anchor = directory / "anchor.xml"
+        self.authorities = directory / "authorities.pem"
         self.description = directory / "nation.json"
         self.evidence = directory / "evidence"
         self._ports = directory / "ports.json"
@@ -144,7 +145,7 @@ class Layout:
         servers = {self.security_server(code) for code in self._servers}
         servers |= {self.system(kind) for kind in self._systems}
         parts = {self.trust_services, self.central_server, self.register, self.evidence}
-        files = {self.anchor, self.description, self._ports, self._secrets, self._lock}
+        files = {self.anchor, self.authorities, self.description, self._ports, self._secrets, self._lock}
         return servers | parts | files | {_draft(file) for file in files}
 
     def _refuse_other_things(self) -> None:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import SecretStr
 
 from sild.asgi import ApplicationServer, serve_application
@@ -203,6 +204,8 @@ class Nation:
             clock=self._clock,
         )
         self._open.callback(self.trust.close)
+        authorities = (self.trust.ca_certificate, self.trust.tsa_certificate)
+        self.layout.authorities.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in authorities))
         await self._serve(serve_application(self.trust.app, HOST, self.ports.trust_services))
         self.trust_url = url
 

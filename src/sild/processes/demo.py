@@ -61,7 +61,7 @@ __all__ = ["command"]
     help="Of the log lines on standard error.",
 )
 def command(directory: Path, country: str, once: bool, as_json: bool, log_level: str) -> int:
-    """Start a whole country on this machine: trust services, central server, two security servers, six registers, an
+    """Start a whole country on this machine: trust services, central server, two security servers, eight registers, an
     identity provider and a portal. Checks one exchange, says where to go and whom to log in as, and serves until stopped.
     With --once it checks the journeys, too, through the pages that people use."""
     configure_logging(log_level)
@@ -182,6 +182,10 @@ class _TextReport:
         self._print(
             "\nJudge a container of the exchange above:\n  "
             + escape(f"{_program()} verify {container} --conf {description['anchor_file']}")
+        )
+        self._print(
+            "\nJudge the evidence of a decision that the portal gave you:\n  "
+            + escape(f"{_program()} decisions verify FILE --trust {description['authorities_file']}")
         )
         self._walk(description)
         self._print("\nEverything stands in nation.json too. Ctrl-C ends the country and keeps its state.")
