@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from sild.cases import CaseSystem, Contest, Refused
+from sild.cases.birth_facts import bare
 from sild.errors import CallerError
 
 from .registers import REGISTERS
@@ -112,6 +113,7 @@ async def test_from_the_button_to_the_answer(contests) -> None:
     assert len(answer.pop("view_sha256")) == 64 and answer.pop("seconds") >= 0
     assert answer == {
         "country": "EE",
+        "contested_by": bare(MARI.person),
         "language": "en",
         "view": "320 by law",
         "reasons": "The rule is of this year.",

@@ -43,7 +43,11 @@ def test_the_same_form_twice_and_the_back_button_give_the_same_receipt(world: Po
     fresh = form.text.replace(form.form(SCREEN)["fields"]["key"], "k" * 43)
     page = browser.submit(type(form)(form.url, 200, form.headers, fresh), SCREEN, **GOOD)
     assert page.status == 409 and len(world.cases.acts) == 1
-    assert "This step is done" in page.text and "Name chosen" in page.text and "/cases/case-1" in page.parsed.links
+    assert (
+        "This step is done" in page.text
+        and "Name chosen" in page.text
+        and "/cases/case-1" in page.parsed.links
+    )
 
 
 def test_a_receipt_is_its_owners(world: PortalWorld) -> None:

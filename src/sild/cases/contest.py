@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from sild.cases.actor import Actor
 from sild.cases.answered import when_late
+from sild.cases.birth_facts import bare
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
 from sild.cases.contest_words import (
@@ -450,9 +451,8 @@ def _answer(case: Case, country: str) -> dict[str, Any] | None:
     if answered is None or "view_sha256" not in answered.data:
         return None
     kept = ("view", "reasons", "view_sha256", "posture", "seconds")
-    return {"country": country, "language": case.data["language"]} | {
-        name: answered.data[name] for name in kept
-    }
+    said = {"country": country, "contested_by": bare(case.persons("person")[0])}
+    return said | {"language": case.data["language"]} | {name: answered.data[name] for name in kept}
 
 
 def _looked(case: Case, actor: Actor) -> bool:

@@ -23,6 +23,7 @@ from sild.decisions import (
     Secret,
     Stored,
 )
+from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
@@ -36,12 +37,15 @@ STEP = "contest"
 
 
 class ContestAnswer(Model):
-    """view: what the official concluded from the facts, before seeing the outcome.  reasons: of the answer, in `language`.
+    """contested_by: identity code of whom the answer is for; others whom the decision is about read what comes of it, not the reasons.
+
+    view: what the official concluded from the facts, before seeing the outcome.  reasons: of the answer, in `language`.
 
     view_sha256: of what was on the screen when they answered.  posture: of their device.  seconds: since they had seen the outcome.
     """
 
     country: Country
+    contested_by: Annotated[str, Field(pattern=r"^[0-9]{11,12}$")]
     language: Literal["et", "vi", "en"]
     view: Annotated[str, Field(max_length=2_000)]
     reasons: Annotated[str, Field(min_length=1, max_length=4_000)]
@@ -53,11 +57,18 @@ class ContestAnswer(Model):
 def answer_of(
     deciding: Deciding, use: Use, contested: Stored, contest: str, answer: ContestAnswer, *, overturned: bool
 ) -> Draft:
-    """contested: the decision that is upheld or overturned; whoever asks is the official."""
+    """contested: the decision that is upheld or overturned; whoever asks is the official.
+
+    Raises CallerError (`not_your_contest`): the decision is not about whom the answer is for.
+    """
     record, law = contested.record, profile(answer.country)
     remedy, deadline = law.remedy(use.today)
     code = "contest_overturned" if overturned else "contest_upheld"
     article = law.ground("contest")
+    reader = deciding.store.pseudonym(answer.contested_by)
+    subjects = tuple(one for one in record.subjects if one.ref == reader)
+    if not subjects:
+        raise CallerError("the decision is about others", code="not_your_contest")
     return Draft(
         kind="human",
         automation=0,
@@ -68,7 +79,7 @@ def answer_of(
         procedure=PROCEDURE,
         case=contest,
         step=STEP,
-        subjects=record.subjects,
+        subjects=subjects,
         legal_basis=record.legal_basis,
         purpose=STEP,
         inputs=(
