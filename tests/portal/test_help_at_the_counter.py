@@ -91,6 +91,12 @@ def test_everything_that_is_missing_at_once(world: CounterWorld, clerk: PlainBro
     assert record(clerk, way="phone", document="", number="").path.startswith("/desk/assist/assist-")
 
 
+def test_a_code_as_documents_have_it(clerk: PlainBrowser) -> None:
+    """Without the country: it is this one's."""
+    page = record(clerk, code=MARI.subject.removeprefix("EE"))
+    assert page.path.startswith("/desk/assist/assist-") and MARI.subject.removeprefix("EE") in page.text
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [(PEETER.subject, "Nobody helps themselves"), ("EE39901012239", "knows nobody with this code")],

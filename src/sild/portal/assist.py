@@ -26,7 +26,7 @@ from sild.portal.visit import NotAllowed, Visit, actor_of
 
 __all__ = ["AssistPages"]
 
-CODE = re.compile(r"[A-Z]{2}[0-9]{9,12}")
+CODE = re.compile(r"([A-Z]{2})?[0-9]{9,12}")
 NUMBER = re.compile(r"[A-Za-z0-9 /-]{3,30}")
 FIELDS = ("code", "service", "way", "document", "number", "statement")
 WRONG_OF = {"not_for_oneself": "oneself", "unknown_person": "unknown"}
