@@ -148,9 +148,11 @@ async def test_what_nobody_sends_goes(world):
 
 async def test_nobody_fills_the_disk_with_drafts(world):
     for _ in range(MOST_UNSENT):
-        await add(world, await world.open())
+        last = await world.open()
+        kept = await add(world, last)
     error = await refused(add(world, await world.open()))
     assert error.defects[0].reason == "too_many_files"
+    assert (await add(world, last)).id == kept.id, "what is there already may be sent again"
 
 
 async def test_a_clerk_adds_it_for_the_person(world):

@@ -93,7 +93,8 @@ class CaseFiles:
             def write(connection: Connection) -> CaseFile:
                 mine = _unsent(case, screen, field, person)
                 _drop(connection, and_(mine, files.c.id != file_id))
-                unsent = select(func.count()).where(files.c.person == person, files.c.seq.is_(None))
+                others = and_(files.c.person == person, files.c.seq.is_(None), files.c.id != file_id)
+                unsent = select(func.count()).where(others)
                 if (connection.scalar(unsent) or 0) >= MOST_UNSENT:
                     raise _defect(field, "too_many_files")
                 if add_row(connection, files, row):
