@@ -157,6 +157,15 @@ def test_registers_that_fail_are_named_and_a_fact_can_be_disputed(world: PortalW
     assert disputes == [("GOV/70000002/population", "POST", "/facts/7/dispute", {"reason": "It is Marii"})]
 
 
+def test_who_looks_for_others_in_the_tracker_finds_them_at_once(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    page, whole = browser.open("/who-looked"), browser.open("/who-looked?own=yes")
+    assert "m-2" in page.text and "m-3" not in page.text and "Your own looks stand aside: 1" in page.text
+    assert "m-2" in whole.text and "m-3" in whole.text and "stand aside" not in whole.text
+    assert "m-3" in browser.open("/who-looked?case=case-1").text
+
+
 def test_why_becomes_a_case(world: PortalWorld) -> None:
     browser = world.browser()
     browser.log_in()

@@ -22,6 +22,10 @@ ON_A_PAGE = 15
 """Looks: with what unfolds of each of them a page stays light."""
 
 
+OWN = ("you", "self")
+"""Who acted, when it was the reader: as the case system says it, or a register."""
+
+
 class Tracker:
     """evidence: where containers of messages come from; None: they cannot be had here."""
 
@@ -45,19 +49,27 @@ class Tracker:
         self._clock = clock
 
     async def show(self, visit: Visit) -> Response:
-        """A page of it, the newest first: `?from=15` what comes after fifteen, `?case=ID` one case's alone."""
+        """A page of it, the newest first: `?from=15` what comes after fifteen, `?case=ID` one case's alone, `?own=yes` with what the
+        reader looked at, which stands aside else: who looks for others finds them at once.
+        """
         usage = await self._cases.usage(visit.person)
         case = visit.call.query.get("case", "")
         asked = visit.call.query.get("from", "0")
         first = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 0
         entries = sorted(usage.entries, key=lambda one: one.at, reverse=True)
         entries = [one for one in entries if one.case == case] if case else entries
+        others = [one for one in entries if one.acting not in OWN]
+        is_aside = bool(others) and not case and visit.call.query.get("own") != "yes"
+        aside = len(entries) - len(others) if is_aside else 0
+        entries = others if is_aside else entries
         sums = counts(usage).values()
         shown, withheld, total = (sum(one[name] for one in sums) for name in ("shown", "withheld", "total"))
         values = {
             "usage": usage,
             "groups": by_body(entries[first : first + ON_A_PAGE]),
             "case": case,
+            "aside": aside,
+            "own": visit.call.query.get("own") == "yes",
             "first": first,
             "last": min(first + ON_A_PAGE, len(entries)),
             "count": len(entries),
