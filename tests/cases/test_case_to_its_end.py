@@ -31,8 +31,9 @@ async def test_a_case_is_opened_sent_accepted_and_registered(any_world):
     filled = await world.cases.fill(case, "permit.form", MARI)
     named = filled.facts[0]
     assert (named.value, named.ref, named.valid_from, named.basis) == ("Mari", 7, "1980-01-08", "RRS § 5")
-    looked = world.registers.calls[-2]
-    assert (looked.case, looked.basis, looked.acting) == (case, "EhS § 2", "EE38001085718")
+    assert (case, "EhS § 2", "EE38001085718") in [
+        (looked.case, looked.basis, looked.acting) for looked in world.registers.calls
+    ]
 
     done = await world.act(case, "SEND", MARI, GIVEN)
     assert done.status == "SENT"
