@@ -73,7 +73,7 @@ def test_who_gains_by_another_law(people: Path, old: Path, tmp_path: Path) -> No
 
 
 def test_refusals_say_what_to_do(people: Path, old: Path, tmp_path: Path) -> None:
-    with pytest.raises(CallerError, match="there are .*ee-family-benefits"):
+    with pytest.raises(CallerError, match=r"there are .*ee-family-benefits"):
         sild("run", "--package", "none", "--people-dir", str(people))
     with pytest.raises(CallerError, match="--resume"):
         sild("run", "--package", "ee-family-benefits", "--people-dir", str(people), "--out", str(old))
