@@ -9,7 +9,7 @@ from sild.cases import OfflineRecord, Party
 from sild.errors import Unavailable
 
 from .killing import Killed, main
-from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village, citizen, official
+from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village, citizen, closed, official
 from .world import SYSTEM
 
 
@@ -42,14 +42,17 @@ class BirthProgram(Killed, Village):
 
 
 async def married(village: BirthProgram) -> dict:
-    """From the notice to the money, the card and the place."""
+    """From the notice to the money, the card and the place; the first account was closed."""
     child = await village.child(MOTHER)
     case = await village.case_of(MARI)
     await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["1"]})
     await village.act(case, "COSIGN", JAAN)
-    await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [ACCOUNT]})
+    await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [closed()]})
     await village.act(case, "TAKE_PLACE", MARI)
     await village.wait("all", 1)
+    await village.bank()
+    await village.act(case, "GIVE_ACCOUNT", JAAN, {"account": [ACCOUNT]})
+    await village.bank()
     return await village.end(case, child, MARI, JAAN)
 
 

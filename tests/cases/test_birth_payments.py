@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from stdnum import iban
 
 from sild.cases import Refused
 
-from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village
-
-
-def closed() -> str:
-    """An account of the demonstration's bank that was closed."""
-    return "EE" + iban.calc_check_digits("EE002200221020140404") + "2200221020140404"
+from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village, closed
 
 
 async def accepted(village: Village, account: str = ACCOUNT) -> str:

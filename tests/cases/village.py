@@ -17,6 +17,8 @@ from tempfile import mkdtemp
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from stdnum import iban
+
 from registries.families import couple
 from registries.notices import bundle
 from sild.cases import Actor, AskWhy, Assisted, CaseSystem, ExchangeAnswer, OfflineConflict
@@ -100,6 +102,11 @@ async def asgi(app, method, path, headers, body):
 
 
 @dataclass
+def closed() -> str:
+    """An account of the demonstration's bank that was closed."""
+    return "EE" + iban.calc_check_digits("EE002200221020140404") + "2200221020140404"
+
+
 class Wire:
     apps: dict = field(default_factory=dict)
     down: set = field(default_factory=set)

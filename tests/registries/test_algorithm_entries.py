@@ -21,7 +21,7 @@ DECIDING = {
     population.ALGORITHM: set(population.PACKAGES.values()),
     social.ALGORITHM: set(social.PACKAGES.values()),
     insurance.ALGORITHM: set(insurance.PACKAGES.values()),
-    education.ALGORITHM: {education.PACKAGE},
+    education.ALGORITHM: set(education.PACKAGES.values()),
 }
 
 

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from sild.errors import Unavailable
+
 __all__ = ["WorkflowLoop"]
 
 T = TypeVar("T")
@@ -21,15 +23,25 @@ class WorkflowLoop:
 
     def begin(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._gate = threading.Lock()
+        self._is_closed = False
         self._thread = threading.Thread(target=self._loop.run_forever, name="workflows", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        """Raises Unavailable (`workflows_closed`)."""
+        with self._gate:
+            if self._is_closed:
+                work.close()
+                raise Unavailable("the workflows are closed", code="workflows_closed")
+            begun = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return begun.result()
 
     def close(self) -> None:
         """What runs is cancelled, which DBOS does not take for an end of it."""
-        self.run(_cancel_all())
+        with self._gate:
+            self._is_closed = True
+        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
