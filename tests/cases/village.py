@@ -101,12 +101,12 @@ async def asgi(app, method, path, headers, body):
     return status, bytes(content)
 
 
-@dataclass
 def closed() -> str:
     """An account of the demonstration's bank that was closed."""
     return "EE" + iban.calc_check_digits("EE002200221020140404") + "2200221020140404"
 
 
+@dataclass
 class Wire:
     apps: dict = field(default_factory=dict)
     down: set = field(default_factory=set)
