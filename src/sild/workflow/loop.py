@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 from sild.errors import Unavailable
 
 __all__ = ["WorkflowLoop"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class WorkflowLoop:
@@ -28,13 +29,12 @@ class WorkflowLoop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="workflows", daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Raises Unavailable (`workflows_closed`)."""
+    def run(self, work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """work: called once it is certain to run. Raises Unavailable (`workflows_closed`)."""
         with self._gate:
             if self._is_closed:
-                work.close()
                 raise Unavailable("the workflows are closed", code="workflows_closed")
-            begun = asyncio.run_coroutine_threadsafe(work, self._loop)
+            begun = asyncio.run_coroutine_threadsafe(work(*args, **kwargs), self._loop)
         return begun.result()
 
     def close(self) -> None:

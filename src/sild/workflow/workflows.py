@@ -98,7 +98,7 @@ class Workflows:
         _open = self
         self._own_loop.begin()
         try:
-            self._own_loop.run(self._launch(url, name))
+            self._own_loop.run(self._launch, url, name)
             self._executors.watch()
         except Exception as error:
             self._leave()
@@ -131,7 +131,7 @@ class Workflows:
         """
         if name not in self._functions:
             raise KeyError(name)
-        await asyncio.to_thread(self._own_loop.run, self._start(workflow_id, name, argument))
+        await asyncio.to_thread(self._own_loop.run, self._start, workflow_id, name, argument)
 
     async def _start(self, workflow_id: str, name: str, argument: Json) -> None:
         try:
