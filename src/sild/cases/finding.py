@@ -118,7 +118,7 @@ def _public(case: Case) -> PublicFinding:
         found_at=next(one.at for one in case.actions if one.name == "WRITE"),
         due=date.fromisoformat(_newest_due(case)),
         result=None if closed is None else closed.data["result"],
-        affected=None if told is None else len(told.data["decisions"]),
+        affected=None if told is None else told.data["affected"],
     )
 
 
@@ -203,20 +203,25 @@ class Finding(AnsweredByADay):
         return {**super().jobs(), "count": self.count, "end": self.end}
 
     async def count(self, work: Work) -> None:
-        """The register counts it, and says which decisions share what is wrong. What it refuses is written down."""
+        """The register counts it, and says how many decisions share what is wrong, and which of them lie in the mandate.
+
+        What it refuses is written down.
+        """
         case = _case(work)
         written = case.given("WRITE")
         body = {"finding": case.id, "about": written["about"], "name": written.get("fact")}
         path = f"/supervision/decisions/{case.data['decision']}/findings"
-        told: Mapping[str, Any] = {"decisions": []}
         try:
             answer = await work.call(
                 "count", case.data["register"], "POST", path, body,
                 basis=case.data["basis"], acting=case.persons("auditor")[0],
             )  # fmt: skip
-            told = {"decisions": [str(one) for one in answer.json["decisions"]]}
+            told = {
+                "affected": int(answer.json["affected"]),
+                "decisions": [str(one) for one in answer.json["decisions"]],
+            }
         except CallerError as refusal:
-            told = {"decisions": [], "refusal": refusal.code.rpartition(".")[2]}
+            told = {"affected": 0, "decisions": [], "refusal": refusal.code.rpartition(".")[2]}
         await work.act("counted", "COUNT", told)
 
     async def end(self, work: Work) -> None:
@@ -246,7 +251,7 @@ class Finding(AnsweredByADay):
             ("title", written.get("title")),
             ("fact", written.get("fact")),
             ("statement", written.get("statement")),
-            ("affected", None if told is None else str(len(told.data["decisions"]))),
+            ("affected", None if told is None else str(told.data["affected"])),
             (
                 "decisions",
                 None if told is None or not told.data["decisions"] else "\n".join(told.data["decisions"]),
@@ -260,7 +265,7 @@ class Finding(AnsweredByADay):
         """decisions_affected: their ids, for the auditor's list."""
         found: dict[str, Any] = {}
         if case.has("COUNT"):
-            found["affected"] = len(case.given("COUNT")["decisions"])
+            found["affected"] = case.given("COUNT")["affected"]
         if case.has("ANSWER"):
             given = case.given("ANSWER")
             found |= {"outcome": given["outcome"], "answer": given["answer"]}

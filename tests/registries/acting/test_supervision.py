@@ -19,7 +19,7 @@ from sild.identity_provider import IdentityProvider, IdentityProviderSettings
 from sild.registries import SocialRegister, social_app
 from sild.registries.deciding import Supervision
 from support.asgi import Answer, serving
-from support.audited import BASIS, OFFICE, SCOPE, Keeper
+from support.audited import BASIS, OFFICE, SCOPE, Keeper, decide
 
 from .conftest import CHILD, FATHER, MOTHER, Others, SetClock, event
 from .test_acting_http import IBAN, POPULATION, Asking, refused
@@ -102,7 +102,7 @@ PATHS = (
 
 
 def test_who_is_no_auditor_is_refused_everywhere(audited: Audited) -> None:
-    """An official, the citizen it is about, a machine, another system, another ground, no file, a keeper that is down."""
+    """An official, the citizen it is about, a machine, another system, ground or file, no file, a keeper that is down."""
     audited.keeper.appoint(AUDITOR)
     attacks: tuple[tuple[str, dict[str, Any], int, str], ...] = (
         ("an official", {"user": OFFICIAL}, 403, "no_mandate"),
@@ -111,6 +111,7 @@ def test_who_is_no_auditor_is_refused_everywhere(audited: Audited) -> None:
         ("another subsystem", {"X-Road-Client": OTHER_SYSTEM}, 403, "not_a_supervisor"),
         ("another ground", {"Sild-Legal-Basis": "PHS 10"}, 403, "no_mandate"),
         ("no file", {"X-Road-Issue": ""}, 400, "missing_case"),
+        ("another file", {"X-Road-Issue": "AUDIT-2026-8"}, 403, "no_mandate"),
     )
     for path in PATHS:
         for _what, how, status, code in attacks:
@@ -294,6 +295,23 @@ def test_a_finding_is_counted_with_what_it_touches(audited: Audited) -> None:
     refused(audited.look(f"{about}/findings/case-8/end", body={"upheld": True}), 404, "unknown_finding")
     figures = audited.get("/algorithms/family-benefits/figures").json()
     assert (figures["findings"], figures["findings_open"]) == (1, 0)
+
+
+def test_of_what_lies_outside_the_mandate_a_finding_tells_only_how_much(audited: Audited) -> None:
+    """By its own case, as the finding asks; that case opens nothing else."""
+    audited.clock.forward(days=1)
+    later = decide(audited.register)
+    day = date(2026, 3, 2)
+    audited.keeper.appoint(AUDITOR, replace(SCOPE, first_day=day, last_day=day))
+    about = f"/supervision/decisions/{audited.decision}"
+    own_case = {"X-Road-Issue": "case-9"}
+    new = {"finding": "case-9", "about": "package"}
+    kept = audited.look(f"{about}/findings", body=new, **own_case).json()
+    assert later not in kept["decisions"] and kept["affected"] == len(kept["decisions"]) + 1
+    refused(audited.look(about, **own_case), 403, "no_mandate")
+    refused(
+        audited.look(f"{about}/findings", body={**new, "finding": "case-8"}, **own_case), 403, "no_mandate"
+    )
 
 
 def test_a_finding_is_ended_where_it_was_found(audited: Audited) -> None:

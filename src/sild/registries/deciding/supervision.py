@@ -1,7 +1,7 @@
 """Who may look at decisions for a body that supervises, and how far: an auditor, by a mandate that is asked for anew at each look.
 
 Closed by default: a register without `Supervision` shows nothing to anybody. With it, the asker is one of the systems that ask for
-auditors, the person acting has a mandate now, cites its ground and a file, and the decision lies in its scope; nobody looks at
+auditors, the person acting has a mandate now, cites its ground and its file, and the decision lies in its scope; nobody looks at
 decisions about themselves, or that they took part in. What is sealed opens by class: a class of the mandate, and of the
 delicate ones (`four_eyes`) only what a second auditor has released. Every look is a use of the person's data, refused or not.
 """
@@ -81,14 +81,18 @@ class Supervision:
     four_eyes: frozenset[str] = DELICATE
     smallest: int = SMALLEST
 
-    def auditor(self, usage: Usage, body: str) -> Auditor:
-        """Before the use begins: whoever asks may have to wait for the keeper. Never raises; `Auditor.ensure` does, in the use."""
+    def auditor(self, usage: Usage, body: str, *, finding: str | None = None) -> Auditor:
+        """Before the use begins: whoever asks may have to wait for the keeper. Never raises; `Auditor.ensure` does, in the use.
+
+        finding: id of the finding's case, which may stand in the place of the mandate's file.
+        """
         try:
-            return Auditor(usage.user_id or "", self._mandates(usage, body), self.four_eyes, self.smallest)
+            found = self._mandates(usage, body, finding)
+            return Auditor(usage.user_id or "", found, self.four_eyes, self.smallest)
         except PlatformError as error:
             return Auditor(usage.user_id or "", (), self.four_eyes, self.smallest, error)
 
-    def _mandates(self, usage: Usage, body: str) -> tuple[Appointment, ...]:
+    def _mandates(self, usage: Usage, body: str, finding: str | None) -> tuple[Appointment, ...]:
         person = usage.user_id
         if usage.client not in self.askers:
             raise CallerError("auditors do not look through this system", code="not_a_supervisor")
@@ -96,9 +100,13 @@ class Supervision:
             raise CallerError("an auditor is a person", code="not_a_supervisor")
         if not usage.issue:
             raise CallerError("X-Road-Issue names the file of the supervision", code="missing_case")
-        standing = [one for one in self.mandates.of(person) if one.scope.basis == usage.basis]
+        standing = [
+            one
+            for one in self.mandates.of(person)
+            if one.scope.basis == usage.basis and usage.issue in (one.scope.matter, finding)
+        ]
         if not standing:
-            raise CallerError("no mandate stands for this person on this ground", code="no_mandate")
+            raise CallerError("no mandate stands for this person, ground and file", code="no_mandate")
         covering = tuple(one for one in standing if one.scope.covers_body(body))
         if not covering:
             raise CallerError("the mandate is for other bodies", code="out_of_scope")

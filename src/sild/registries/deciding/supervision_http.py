@@ -6,7 +6,7 @@ record of uses. Imported late: FastAPI takes its time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
@@ -145,9 +145,9 @@ class _Desk:
         self.kernel = deciding.kernel
         self.body = "/".join(deciding.authority.split("/")[1:3])
 
-    def auditor(self, usage: Usage) -> Auditor:
+    def auditor(self, usage: Usage, *, finding: str | None = None) -> Auditor:
         supervision = self.deciding.supervision or Supervision(frozenset(), _Nobody())
-        return supervision.auditor(usage, self.body)
+        return supervision.auditor(usage, self.body, finding=finding)
 
     def day(self, at: datetime) -> date:
         return at.astimezone(self.kernel.zone).date()
@@ -158,6 +158,10 @@ class _Desk:
         mandate = auditor.ensure_may_look(use, self.store, found.record, self.day(found.record.decided_at))
         classes = classes_of(found.record, self.package(use.connection, found))
         return _Look(found, mandate, classes, auditor.open_classes(use, decision, mandate))
+
+    def inside(self, auditor: Auditor, found: Sequence[Stored]) -> list[Stored]:
+        """Those that lie in the auditor's mandate."""
+        return [one for one in found if auditor.mandate_for(one.record, self.day(one.record.decided_at))]
 
     def package(self, connection: Connection, found: Stored) -> RulePackage | None:
         """Ours, or as it was kept with the decision."""
@@ -201,10 +205,7 @@ def _add_finding(app: FastAPI, desk: _Desk) -> None:
         auditor = desk.auditor(usage)
         with desk.kernel.used("superviseList", usage) as use:
             auditor.ensure()
-            found = store.listed(use.connection, algorithm=algorithm, limit=MOST)
-            inside = [
-                one for one in found if auditor.mandate_for(one.record, desk.day(one.record.decided_at))
-            ]
+            inside = desk.inside(auditor, store.listed(use.connection, algorithm=algorithm, limit=MOST))
             return {"items": [desk.line(use, one) for one in inside[:limit]]}
 
     @app.get("/supervision/overview", operation_id="superviseOverview")
@@ -213,10 +214,7 @@ def _add_finding(app: FastAPI, desk: _Desk) -> None:
         auditor = desk.auditor(usage)
         with desk.kernel.used("superviseOverview", usage) as use:
             auditor.ensure()
-            found = store.listed(use.connection, limit=MOST)
-            inside = [
-                one for one in found if auditor.mandate_for(one.record, desk.day(one.record.decided_at))
-            ]
+            inside = desk.inside(auditor, store.listed(use.connection, limit=MOST))
             return {
                 "latest": [desk.line(use, one) for one in inside[:FIRST]],
                 "samples": [_sample(one) for one in published_samples(use.connection, limit=FIRST)],
@@ -259,9 +257,7 @@ def _add_finding(app: FastAPI, desk: _Desk) -> None:
                 raise CallerError("what is still to be decided cannot be drawn", code="sample_open")
             ids = draw(use.connection, found)
             every = [store.find(use.connection, one) for one in ids]
-            inside = [
-                one for one in every if auditor.mandate_for(one.record, desk.day(one.record.decided_at))
-            ]
+            inside = desk.inside(auditor, every)
             return {
                 **_sample(found),
                 "items": [desk.line(use, one) for one in inside],
@@ -506,9 +502,7 @@ def _add_findings(app: FastAPI, desk: _Desk) -> None:
         with desk.kernel.used("superviseAffected", usage) as use:
             desk.look(use, auditor, decision)
             found = affected_by(store, use.connection, decision, about=about, name=name)
-            inside = [
-                one for one in found if auditor.mandate_for(one.record, desk.day(one.record.decided_at))
-            ]
+            inside = desk.inside(auditor, found)
             return {
                 "items": [desk.line(use, one) for one in inside],
                 "outside": len(found) - len(inside),
@@ -516,17 +510,20 @@ def _add_findings(app: FastAPI, desk: _Desk) -> None:
 
     @app.post("/supervision/decisions/{decision}/findings", operation_id="keepFinding", status_code=201)
     def keep(decision: DecisionId, new: NewFinding, usage: PersonalUsage) -> dict[str, Any]:
-        """Counted here; what it says stands in its case."""
-        auditor = desk.auditor(usage)
+        """Counted here; what it says stands in its case. decisions: of those affected, those that lie in the mandate."""
+        auditor = desk.auditor(usage, finding=new.finding)
         with desk.kernel.used("keepFinding", usage) as use:
             desk.look(use, auditor, decision)
             keep_finding(store, use.connection, new.finding, decision, about=new.about, name=new.name)
             found = affected_by(store, use.connection, decision, about=new.about, name=new.name)
-            return {"affected": len(found), "decisions": [str(one.record.id) for one in found]}
+            return {
+                "affected": len(found),
+                "decisions": [str(one.record.id) for one in desk.inside(auditor, found)],
+            }
 
     @app.post("/supervision/decisions/{decision}/findings/{finding}/end", operation_id="endFinding")
     def end(decision: DecisionId, finding: Name, given: FindingEnd, usage: PersonalUsage) -> dict[str, Any]:
-        auditor = desk.auditor(usage)
+        auditor = desk.auditor(usage, finding=finding)
         with desk.kernel.used("endFinding", usage) as use:
             desk.look(use, auditor, decision)
             end_finding(store, use.connection, finding, decision, upheld=given.upheld)
