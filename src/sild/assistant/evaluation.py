@@ -21,6 +21,7 @@ from sild.errors import CallerError
 __all__ = ["Figures", "Judged", "Question", "evaluate", "judge", "load_questions"]
 
 Kind = Literal["answer", "unknown", "scope", "hostile", "own"]
+Part = Literal["tuning", "held_out", "parents"]
 
 
 class Question(BaseModel):
@@ -31,7 +32,7 @@ class Question(BaseModel):
     language: str
     kind: Kind = "answer"
     expect: tuple[str, ...] = ()
-    is_held_out: bool = False
+    part: Part = "tuning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def load_questions() -> tuple[Question, ...]:
         try:
             found += [
                 Question.model_validate(
-                    {**one, "language": content["language"], "is_held_out": content.get("held_out", False)}
+                    {**one, "language": content["language"], "part": content.get("part", "tuning")}
                 )
                 for one in content["questions"]
             ]
@@ -99,8 +100,7 @@ def evaluate(assistant: Assistant, questions: Sequence[Question]) -> dict[str, F
     groups: defaultdict[str, list[Judged]] = defaultdict(list)
     for question in questions:
         judged = judge(assistant, question)
-        half = "held_out" if question.is_held_out else "tuning"
-        for group in ("all", half, f"{half}_{question.language}"):
+        for group in ("all", question.part, f"{question.part}_{question.language}"):
             groups[group].append(judged)
     return {name: _figures(groups[name]) for name in sorted(groups)}
 

@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from sild.catalogue import Deadline, Field, Profile, PublicService, Screen, Text
 from sild.errors import CallerError
-from sild.i18n import Texts
+from sild.i18n import Texts, format_money
 
 __all__ = [
     "Act",
     "Kind",
     "Passage",
     "Source",
+    "Sum",
     "Topic",
     "catalogue_passages",
     "help_passages",
@@ -30,7 +31,9 @@ __all__ = [
 
 Kind = Literal["clause", "service", "help"]
 LANGUAGES = ("et", "vi", "en")
-_PLACE = re.compile(r"\{([a-z_.]+)\}")
+_PLACE = re.compile(r"\{(?:([a-z-]+):)?([a-z_.]+)\}")
+Sum = tuple[str, str]
+"""A parameter of a rule package: its value as written, and its unit (a currency, or what is counted)."""
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
 
 
@@ -101,9 +104,13 @@ class Words(_Part):
 
 
 class Topic(_Part):
-    """One question of a help page. law: ids of clauses.  In its text `{move.duty}` is that deadline of the profile, in words."""
+    """One question of a help page. law: ids of clauses.  countries: where it holds; none: everywhere.
+
+    In its text `{move.duty}` is that deadline of the profile, in words, `{ee-family-benefits:birth_grant}` that parameter of a rule package.
+    """
 
     id: Name
+    countries: tuple[str, ...] = ()
     law: tuple[str, ...] = ()
     service: Name | None = None
     link: Annotated[str, StringConstraints(pattern=r"^/[a-z0-9/#_-]*$")]
@@ -149,15 +156,17 @@ def law_passages(acts: Sequence[Act]) -> Iterator[Passage]:
             )
 
 
-def help_passages(topics: Sequence[Topic], profile: Profile, texts: Texts) -> Iterator[Passage]:
-    """Raises KeyError for a deadline that the profile does not have."""
+def help_passages(
+    topics: Sequence[Topic], profile: Profile, sums: Mapping[str, Sum], texts: Texts
+) -> Iterator[Passage]:
+    """sums: parameters in force by `PACKAGE:PATH`. Raises KeyError for a deadline or a parameter that is not there."""
     for topic in topics:
         words = {tag: getattr(topic, tag) for tag in LANGUAGES}
         yield Passage(
             id=topic.id,
             kind="help",
             title={tag: one.title for tag, one in words.items()},
-            text={tag: _filled(one.text, tag, profile, texts) for tag, one in words.items()},
+            text={tag: _filled(one.text, tag, profile, sums, texts) for tag, one in words.items()},
             asked={tag: one.asked for tag, one in words.items()},
             link=topic.link,
             service=topic.service,
@@ -182,8 +191,15 @@ def remedy_passages(profile: Profile, texts: Texts) -> Iterator[Passage]:
         yield Passage(f"remedy:{name}", "help", remedy.name, words, "/home", asked)
 
 
-def _filled(text: str, language: str, profile: Profile, texts: Texts) -> str:
-    return _PLACE.sub(lambda place: _days(profile.deadlines[place[1]], language, texts), text)
+def _filled(text: str, language: str, profile: Profile, sums: Mapping[str, Sum], texts: Texts) -> str:
+    def said(place: re.Match[str]) -> str:
+        package, path = place.groups()
+        if package is None:
+            return _days(profile.deadlines[path], language, texts)
+        value, unit = sums[f"{package}:{path}"]
+        return format_money(value, unit, language) if len(unit) == 3 and unit.isupper() else value
+
+    return _PLACE.sub(said, text)
 
 
 def _days(deadline: Deadline, language: str, texts: Texts) -> str:

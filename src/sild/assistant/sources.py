@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from sild.assistant.passages import (
     Act,
     Passage,
+    Sum,
     Topic,
     catalogue_passages,
     help_passages,
@@ -22,6 +24,7 @@ from sild.assistant.passages import (
 from sild.catalogue import Profile, PublicService, Screen
 from sild.errors import CallerError
 from sild.i18n import Texts
+from sild.rules import load_packages
 
 __all__ = ["load_acts", "load_passages", "load_topics"]
 
@@ -40,14 +43,22 @@ def load_topics() -> tuple[Topic, ...]:
 
 
 def load_passages(
-    profile: Profile, services: Sequence[PublicService], screens: Mapping[str, Screen]
+    profile: Profile, services: Sequence[PublicService], screens: Mapping[str, Screen], *, at: date
 ) -> tuple[Passage, ...]:
-    """Help of services that the country does not have is left out. Raises CallerError (also `double_passage`)."""
+    """Help of services that the country does not have is left out; sums in it are those in force `at`.
+
+    Raises CallerError (also `double_passage`).
+    """
     texts = Texts.load(Path(__file__).parent / "texts")
     known = {service.id for service in services}
-    topics = [topic for topic in load_topics() if topic.service is None or topic.service in known]
+    topics = [
+        topic
+        for topic in load_topics()
+        if (topic.service is None or topic.service in known)
+        and (not topic.countries or profile.country in topic.countries)
+    ]
     found = (
-        *help_passages(topics, profile, texts),
+        *help_passages(topics, profile, _in_force(profile.country, at), texts),
         *catalogue_passages(services, screens, profile, texts),
         *remedy_passages(profile, texts),
         *law_passages(load_acts(profile.country)),
@@ -57,6 +68,19 @@ def load_passages(
         double = next(one for one in ids if ids.count(one) > 1)
         raise CallerError(f"two passages are {double}", code="double_passage")
     return found
+
+
+def _in_force(country: str, at: date) -> dict[str, Sum]:
+    """Of all rule packages of a country, of the newest versions: `ee-family-benefits:birth_grant`."""
+    packages = load_packages(Path(str(resources.files("sild") / "packs"))).values()
+    own = (package for package in packages if package.head.country == country)
+    return {
+        f"{package.name}:{path}": (str(value.value), value.unit)
+        for package in sorted(own, key=lambda one: [int(part) for part in one.version.split(".")])
+        for path, values in package.parameters.items()
+        for value in values
+        if value.valid_from <= at
+    }
 
 
 def _toml(folder: Traversable) -> Iterator[Traversable]:

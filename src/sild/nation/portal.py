@@ -197,7 +197,7 @@ def open_portal(
         packs.profile,
         clock,
         evidence=evidence,
-        assistant=Assistant(load_passages(packs.profile, cases.services(), packs.screens)),
+        assistant=Assistant(load_passages(packs.profile, cases.services(), packs.screens, at=clock().date())),
     )
     return CountryPortal(cases, portal)
 

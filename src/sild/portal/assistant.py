@@ -74,7 +74,7 @@ class AssistantPages:
     def _assistant(self) -> Assistant:
         if self._given is not None:
             return self._given
-        return Assistant(load_passages(self._profile, self._cases.services(), {}))
+        return Assistant(load_passages(self._profile, self._cases.services(), {}, at=self._pages.today()))
 
     async def show(self, visit: Visit) -> Response:
         return await self._page(visit)

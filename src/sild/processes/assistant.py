@@ -10,6 +10,7 @@ import click
 
 from sild.assistant import Assistant, evaluate, judge, load_passages, load_questions
 from sild.cases import load_packs
+from sild.clock import system_clock
 
 __all__ = ["command"]
 
@@ -58,7 +59,7 @@ def evaluate_command(as_json: bool, misses: bool) -> None:
     if misses:
         for question in questions:
             judged = judge(assistant, question)
-            if not question.is_held_out and (
+            if question.part == "tuning" and (
                 not judged.among_three if question.expect else bool(judged.answer.quotes)
             ):
                 quoted = ", ".join(one.passage.id for one in judged.answer.quotes) or judged.answer.outcome
@@ -81,4 +82,5 @@ def ask_command(question: str, language: str, country: str) -> None:
 
 def _assistant(country: str) -> Assistant:
     packs = load_packs(country)
-    return Assistant(load_passages(packs.profile, tuple(packs.services.values()), packs.screens))
+    today = system_clock().date()
+    return Assistant(load_passages(packs.profile, tuple(packs.services.values()), packs.screens, at=today))
