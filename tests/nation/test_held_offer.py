@@ -10,8 +10,9 @@ import pytest
 
 from sild.http1 import fetch
 from sild.nation import COUNTRY, Nation
+from sild.nation.birth_journey import _Birth
 from sild.nation.browser import Browser
-from sild.nation.journeys import _Birth, log_in, soon
+from sild.nation.journeys import log_in, soon
 
 WHY = {
     "en": "income there counts and no register here has all of it",

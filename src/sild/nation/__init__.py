@@ -10,10 +10,10 @@ people.py       test people        identity.py, portal.py     what citizens see 
 """
 
 from sild.nation.audit_journey import tell_audit
+from sild.nation.birth_journey import tell_birth
 from sild.nation.countries import CountryDescription, countries, load_country, parse_country
 from sild.nation.country import COUNTRY, country_plan
 from sild.nation.floor import Floor, measure_floor
-from sild.nation.journeys import tell_birth
 from sild.nation.layout import Layout
 from sild.nation.load import Call, Load, joined, run_load
 from sild.nation.move_journey import tell_move

@@ -5,18 +5,13 @@ As the others: over HTTP alone, as a browser without JavaScript. It audits what 
 
 from __future__ import annotations
 
-import asyncio
 import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from sild.errors import PeerError
 from sild.nation.browser import Browser, Page
-from sild.nation.journeys import Seen, log_in, screen_sent, soon, steps_of
+from sild.nation.journeys import Seen, log_in, screen_sent, soon, steps_of, verified_offline
 from sild.nation.story import Step
 
 __all__ = ["tell_audit"]
@@ -24,7 +19,6 @@ __all__ = ["tell_audit"]
 BY_RULES = re.compile(r'href="(/audit/decisions/social/[^"]+)">(?:Grant|Offer) of family benefits')
 """An answer to a contest is a person's: there are no rules to run again."""
 TITLE = "The reasons do not name the consolidated text of the law"
-CANNOT_TELL_ALL = 2
 
 
 async def tell_audit(description: Mapping[str, Any]) -> AsyncIterator[Step]:
@@ -72,23 +66,10 @@ class _Audit:
 
     async def evidence_is_verified(self) -> Seen:
         page = await self._check("verify", "Nothing is broken")
-        bundle, program = (
-            await page.go(f"{self._decision}/bundle"),
-            await page.go("/decisions/verify_decision.py"),
-        )
-        with tempfile.TemporaryDirectory() as directory:
-            paths = [Path(directory) / name for name in ("verify_decision.py", "bundle.json")]
-            for path, content in zip(paths, (program.body, bundle.body), strict=True):
-                path.write_bytes(content)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", *map(str, paths), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
-            said, _ = await process.communicate()
-        if process.returncode not in (0, CANNOT_TELL_ALL):
-            raise PeerError(f"the evidence does not hold: {said.decode()[-500:]}")
+        _, size = await verified_offline(page, self._decision)
         return (
             "Its evidence is verified, here and by the stand-alone verifier on the auditor's own machine",
-            {"verified": self._decision, "bundle": f"{len(bundle.body)} bytes"},
+            {"verified": self._decision, "bundle": f"{size} bytes"},
         )
 
     async def decision_is_replayed(self) -> Seen:

@@ -1,4 +1,4 @@
-"""The first journey as a self-check: a child is born, from the ward to the money, through the pages people use and nothing else.
+"""What the journeys that a nation is checked by have in common: steps one after the other, and what a person does with any page.
 
 Everything is asked over HTTP as a browser without JavaScript would ask it; addresses and test people come from nation.json. Each
 step yields what it saw, as the story of one exchange does.
@@ -7,68 +7,25 @@ step yields what it saw, as the story of one exchange does.
 from __future__ import annotations
 
 import asyncio
-import json
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sild.documents import CARD_KIND, credential_in, qr_svg, verify_presentation, verify_sealed_pdf
 from sild.errors import PeerError, PlatformError
 from sild.nation.browser import Browser, Page
 from sild.nation.story import Step
 
-__all__ = ["Seen", "log_in", "screen_sent", "soon", "steps_of", "tell_birth"]
+__all__ = ["Seen", "log_in", "screen_sent", "soon", "steps_of", "verified_offline"]
 
 T = TypeVar("T")
 CANNOT_TELL_ALL = 2
 """Of the verifier: nothing is broken, and something cannot be told without certificates from elsewhere."""
 PATIENCE = 30.0
 """Seconds for what the registers do by themselves."""
-
-
-async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
-    """J1 with a married couple of the self-check's own. Ends at the first step that is not as it should be.
-
-    Their child is born once: a nation started again shows that it is still there.
-    """
-    journey = _Birth(description)
-    again = (
-        journey.what_was_is_still_there,
-        journey.everyone_sees_who_looked,
-        journey.official_sees_the_desk,
-    )
-    steps = (
-        again
-        if await journey.was_told()
-        else (
-            journey.ward_gives_notice,
-            journey.state_opens_the_case,
-            journey.mother_chooses_a_name,
-            journey.father_confirms,
-            *(() if journey.is_bound else (journey.official_approves,)),
-            journey.birth_is_registered,
-            journey.bodies_act_by_themselves,
-            journey.act_is_archived,
-            journey.card_is_shown_and_printed,
-            journey.offer_is_accepted,
-            journey.money_is_paid,
-            journey.decision_is_explained,
-            journey.decision_is_checked_again,
-            journey.evidence_holds_offline,
-            journey.decision_is_contested,
-            journey.official_upholds_it,
-            journey.everyone_sees_who_looked,
-            journey.official_sees_the_desk,
-        )
-    )
-    async for told in steps_of(steps):
-        yield told
-
 
 Seen = tuple[str, dict[str, str]]
 """A title, and what was seen."""
@@ -85,336 +42,6 @@ async def steps_of(steps: Iterable[Callable[[], Awaitable[Seen]]]) -> AsyncItera
             yield Step(name.replace("_", " "), False, {"error": error.message[:500]})
             return
         yield Step(title, True, evidence | {"seconds": f"{time.perf_counter() - begun:.1f}"})
-
-
-class _Birth:
-    def __init__(self, description: Mapping[str, Any]) -> None:
-        self._portal = str(description["portal"]["address"])
-        self._ward = str(description["ward"]["address"])
-        country = description["country"]
-        self.is_bound = "birth.register" in country["bound"]  # else an official looks, and registers
-        self._typed: Mapping[str, str] = country["typed"]
-        self._payer = next(
-            member["names"]["en"]
-            for member in description["members"]
-            if any(one["id"].endswith(":social") for one in member["subsystems"])
-        )
-        people = {one["id"]: one for one in description["test_people"] if "id" in one}
-        self._mother, self._father = people["check_mother"], people["check_father"]
-        self._official = people["birth_official"]
-        self._fresh = people["social_contest_official"]
-        self._decision = ""
-        self._contest = ""
-        self._child = ""
-        self._mothers = Browser()
-        self._fathers = Browser()
-        self._case = ""
-
-    async def was_told(self) -> bool:
-        """Whether the ward has written a notice for this mother before."""
-        return self._mother["code"] in (await Browser().open(self._ward)).text
-
-    async def what_was_is_still_there(self) -> Seen:
-        page = await log_in(self._mothers, self._portal, self._mother)
-        page = await page.go("/home")
-        for case in dict.fromkeys(link.split("/")[2] for link in page.links if link.startswith("/cases/")):
-            if (
-                "The birth was registered" in (await page.go(f"/cases/{case}")).text
-            ):  # she may have contested, too
-                self._case = case
-        if not self._case:
-            raise PeerError(f"the case of an earlier start is gone: {page.text[:300]}")
-        page = await self._shows("the case of an earlier start", "The birth was registered")
-        return "The case of an earlier start is still there, with all that came of it", {"case": page.url}
-
-    async def ward_gives_notice(self) -> Seen:
-        before = await self._children()
-        page = await Browser().open(self._ward)
-        form = page.form("births")
-        page = await page.submit(form, {"mother": self._mother["code"], "sex": "female"})
-        if page.status != 200:
-            raise PeerError(page.text[:300])
-
-        async def arrived() -> str | None:
-            new = await self._children() - before
-            return next(iter(new), None)
-
-        child = self._child = await soon("the population register takes the notice", arrived)
-        return (
-            "The midwife gives notice of a birth; the population register opens a record without a name",
-            {"ward": self._ward, "mother": self._mother["name"], "child": child},
-        )
-
-    async def _children(self) -> set[str]:
-        """Codes the ward's page shows for notices that arrived."""
-        page = await Browser().open(self._ward)
-        words = [word.strip(",.()") for word in page.text.split()]
-        return {word for word in words if word.isdigit() and len(word) == len(self._mother["code"])} - {
-            self._mother["code"]
-        }
-
-    async def state_opens_the_case(self) -> Seen:
-        page = await log_in(self._mothers, self._portal, self._mother)
-
-        async def waits() -> str | None:
-            return (await page.go("/home")).link("/screens/birth.check_and_name")
-
-        link = await soon("the portal opens the case", waits)
-        self._case = link.split("/")[2]
-        return (
-            "Nobody applied: the state opened the case, and the mother finds it on her page",
-            {"portal": self._portal, "logged in as": self._mother["name"], "case": self._case},
-        )
-
-    async def mother_chooses_a_name(self) -> Seen:
-        page = await self._screen(self._mothers, "birth.check_and_name")
-        form = page.form("/screens/")
-        answers = {
-            "f.given_names": self._typed["given_names"],
-            "f.family_name": form.options("f.family_name")[0],
-            "f.address": form.options("f.address")[0],
-            "f.wants_place": "yes",
-            "f.kindergarten": form.options("f.kindergarten")[0],
-            "do": "DECLARE",
-        }
-        after = await screen_sent(page, answers)
-        return "She looks over what the state knows, and chooses a name", {"receipt": after.url}
-
-    async def father_confirms(self) -> Seen:
-        await log_in(self._fathers, self._portal, self._father)
-        page = await self._screen(self._fathers, "birth.cosign")
-        after = await screen_sent(page, {"do": "COSIGN"})
-        return "The father logs in and confirms", {"receipt": after.url}
-
-    async def official_approves(self) -> Seen:
-        """Where no rule may decide alone: the same working day, at the desk of the commune."""
-        browser = Browser()
-        await log_in(browser, self._portal, self._official, official=True)
-        case = f"{self._portal}/desk/cases/{self._case}"
-
-        async def waits() -> Page | None:
-            page = await browser.open(f"{case}?office={self._official['authority']}")
-            link = page.link("/screens/birth.desk")
-            return None if link is None else await page.go(link)
-
-        page = await soon("the case is at the desk", waits)
-        after = await screen_sent(page, {"do": "APPROVE"})
-        return (
-            "The commune's official sees every check green, and registers",
-            {"logged in as": self._official["name"], "receipt": after.url},
-        )
-
-    async def birth_is_registered(self) -> Seen:
-        page = await self._shows("the birth is registered", "The birth was registered")
-        if self.is_bound:
-            return "Every check is green: the birth is registered by rule", {"case": page.url}
-        return "The register has the child's name, and the parents read it", {"case": page.url}
-
-    async def bodies_act_by_themselves(self) -> Seen:
-        page = await self._shows(
-            "insurance, benefits and kindergarten act",
-            "Health insurance holds from birth",
-            "The insurance card was issued",
-            "Kindergarten queue",
-            "Benefits were offered",
-        )
-        return (
-            "Health insurance, card and kindergarten queue come by themselves; an offer of benefits waits for the parents",
-            {"case": page.url},
-        )
-
-    async def act_is_archived(self) -> Seen:
-        async def taken() -> Page | None:
-            for first in range(0, 90, 15):
-                page = await self._mothers.open(f"{self._portal}/who-looked?from={first}")
-                if "An act was archived" in page.text:
-                    return page
-            return None
-
-        page = await soon("the archive takes the act", taken)
-        return (
-            "The act of registration is sealed and in the archive, with the evidence of its decision; her tracker says so",
-            {"tracker": page.url},
-        )
-
-    async def card_is_shown_and_printed(self) -> Seen:
-        """In the child's name, as a parent may; then checked as a chemist would, with nothing but the issuer's files."""
-        browser = Browser()
-        await log_in(browser, self._portal, self._mother)
-        page = await browser.open(f"{self._portal}/settings")
-        page = await page.submit(page.form("/acting"), {"whom": "choose"})
-        child = f"{self._mother['country']}{self._child}"
-        await page.submit(page.form("/representee"), {"representee": child})
-        page = await browser.open(f"{self._portal}/papers/insurance-card")
-        paper, keys, listed = [
-            (await page.go(f"/papers/insurance-card/{name}")).body
-            for name in ("file.pdf", "issuer.json", "status-list")
-        ]
-        shown = credential_in(paper)
-        if qr_svg(shown) not in page.body:
-            raise PeerError(f"the code on the phone is not the paper's: {page.text[:300]}")
-        now = datetime.now(UTC)
-        found = verify_presentation(
-            shown, json.loads(keys), at=now, kinds=[CARD_KIND], status_list=listed.decode()
-        )
-        seal = await asyncio.to_thread(verify_sealed_pdf, paper, (), at=now)
-        if found.status != "valid":
-            raise PeerError(f"the card is {found.status}")
-        return (
-            "The child's card is a code on the phone and a sealed PDF; what the code shows is checked without asking anybody",
-            {"card": page.url, "shows": ", ".join(found.claims), "sealed by": seal.authority},
-        )
-
-    async def offer_is_accepted(self) -> Seen:
-        page = await self._screen(self._mothers, "birth.offer")
-        form = page.form("/screens/birth.offer")
-        answers = {"do": next(button.value for button in form.buttons if button.value != "SAVE")}
-        for name, field in form.fields.items():
-            if field.kind in ("radio", "checkbox"):
-                answers[name] = field.values[0]
-            elif name == "f.account":
-                answers[name] = self._typed["account"]
-        after = await screen_sent(page, answers)
-        await self._shows("benefits are granted", "Benefits were granted")
-        return "She chooses one, says where the money goes, and it is granted", {"receipt": after.url}
-
-    async def money_is_paid(self) -> Seen:
-        """By the treasury, through its bank; the person finds it in the case and among their data."""
-        page = await self._shows("the treasury pays", "A payment was made")
-        case, here = page.url, self._mothers
-
-        async def listed() -> Page | None:
-            found = await here.open(f"{self._portal}/my-data")
-            return found if "Why: the decision" in found.text else None
-
-        data = await soon("the payment stands among her data", listed)
-        return (
-            "The treasury pays, each payment once; it stands in the case and among her data, with the decision it rests on",
-            {"case": case, "my data": data.url},
-        )
-
-    async def decision_is_explained(self) -> Seen:
-        page = await self._mothers.open(f"{self._portal}/decisions")
-
-        async def granted() -> str | None:
-            return (await page.go("/decisions")).link("/decisions/social/")
-
-        self._decision = await soon("the grant stands among her decisions", granted)
-        page = await page.go(self._decision)
-        wanted = ("What was decided", "The facts it rests on", "The last day", self._payer)
-        if page.status != 200 or any(words not in page.text for words in wanted):
-            raise PeerError(f"the decision does not explain itself: {page.text[:500]}")
-        return (
-            "The decision says what was decided, why, from which facts, by which law, and until when it can be contested",
-            {"decision": page.url},
-        )
-
-    async def decision_is_checked_again(self) -> Seen:
-        page = await self._mothers.open(self._portal + self._decision)
-        page = await page.submit(page.form("/again"))
-        if "The outcome is the same" not in page.text:
-            raise PeerError(f"the replay does not give the same: {page.text[:500]}")
-        return "Decided again by the same rules from the same facts: byte for byte the same", {
-            "replay": page.url
-        }
-
-    async def evidence_holds_offline(self) -> Seen:
-        """By the verifier the portal gives away, in a process of its own, with nothing but the file."""
-        page = await self._mothers.open(self._portal + self._decision)
-        bundle = await page.go(f"{self._decision}/bundle")
-        program = await page.go("/decisions/verify_decision.py")
-        with tempfile.TemporaryDirectory() as directory:
-            paths = [Path(directory) / name for name in ("verify_decision.py", "bundle.json")]
-            for path, content in zip(paths, (program.body, bundle.body), strict=True):
-                path.write_bytes(content)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", *map(str, paths), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
-            said, _ = await process.communicate()
-        if process.returncode not in (0, CANNOT_TELL_ALL):
-            raise PeerError(f"the evidence does not hold: {said.decode()[-500:]}")
-        return (
-            "Its evidence is downloaded, and the verifier, one file that needs no network, finds nothing broken",
-            {"verified by": program.url, "bundle": f"{len(bundle.body)} bytes"},
-        )
-
-    async def decision_is_contested(self) -> Seen:
-        page = await self._mothers.open(self._portal + self._decision)
-        page = await page.submit(page.form("/wrong"))
-        self._contest = page.url.partition("/cases/")[2].split("/")[0]
-        answers = {"f.line": "person", "f.statement": "I want a person to look at it.", "do": "CONTEST"}
-        after = await screen_sent(page, answers)
-        return "She says that a person should look at it: the contest is on its way", {"receipt": after.url}
-
-    async def official_upholds_it(self) -> Seen:
-        browser = Browser()
-        await log_in(browser, self._portal, self._fresh, official=True)
-        desk = f"{self._portal}/desk/cases/{self._contest}"
-        for screen, answers in (
-            ("contest.look", {"f.view": "The facts give the amounts of the law.", "do": "LOOK"}),
-            ("contest.desk", {"f.reasons": "The amounts are those of the law.", "do": "UPHOLD"}),
-        ):
-
-            async def waits(screen: str = screen) -> Page | None:
-                page = await browser.open(desk)
-                link = page.link(f"/screens/{screen}")
-                return None if link is None else await page.go(link)
-
-            page = await soon(f"{screen} waits at the desk", waits)
-            await screen_sent(page, answers)
-
-        async def told() -> Page | None:
-            page = await self._mothers.open(f"{self._portal}/cases/{self._contest}")
-            return (
-                page if "The decision stands" in page.text and "The amounts are those" in page.text else None
-            )
-
-        page = await soon("she reads the answer", told)
-        return (
-            "An official who had no part in it looks at the facts first, then upholds it with reasons; she reads them",
-            {"contest": page.url, "answered by": self._fresh["name"]},
-        )
-
-    async def everyone_sees_who_looked(self) -> Seen:
-        page = await self._mothers.open(f"{self._portal}/who-looked?case={self._case}")
-        if page.status != 200 or self._case not in "".join(page.links):
-            raise PeerError(f"the tracker does not show the case: {page.text[:300]}")
-        proofs = [link for link in page.links if "/who-looked/evidence/" in link]
-        container = await page.go(proofs[0]) if proofs else page
-        if container.status != 200 or container is page:
-            raise PeerError(f"no evidence of a look: {container.status} {container.text[:300]}")
-        return (
-            "The tracker shows who looked, when, and for which case, with the signed message as evidence",
-            {
-                "tracker": page.url,
-                "looks with evidence": str(len(proofs)),
-            },
-        )
-
-    async def official_sees_the_desk(self) -> Seen:
-        page = await log_in(Browser(), self._portal, self._official, official=True)
-        if "/desk" not in page.url:
-            page = await page.go("/desk")
-        if page.status != 200:
-            raise PeerError(f"no desk: {page.url} {page.text[:300]}")
-        return "The official logs in from a registered device and has a desk", {
-            "desk": page.url,
-            "logged in as": self._official["name"],
-        }
-
-    # --- pages
-
-    async def _shows(self, what: str, *lines: str) -> Page:
-        """The case, once its timeline has all these lines."""
-
-        async def reached() -> Page | None:
-            page = await self._mothers.open(f"{self._portal}/cases/{self._case}")
-            return page if all(line in page.text for line in lines) else None
-
-        return await soon(what, reached)
-
-    async def _screen(self, browser: Browser, screen: str) -> Page:
-        return await browser.open(f"{self._portal}/cases/{self._case}/screens/{screen}")
 
 
 async def log_in(browser: Browser, portal: str, person: Mapping[str, str], *, official: bool = False) -> Page:
@@ -452,3 +79,25 @@ async def soon(what: str, ask: Callable[[], Awaitable[T | None]]) -> T:
         await asyncio.sleep(0.2)
         found = await ask()
     return found
+
+
+async def verified_offline(page: Page, decision: str) -> tuple[str, int]:
+    """A decision's evidence, checked by the verifier that the portal gives away, in a process of its own, with nothing but the file.
+
+    page: any of the portal's, of whoever may have it.  decision: its path.  Gives the verifier's address and the bundle's bytes.
+
+    Raises PeerError when something is broken.
+    """
+    bundle = await page.go(f"{decision}/bundle")
+    program = await page.go("/decisions/verify_decision.py")
+    with tempfile.TemporaryDirectory() as directory:
+        paths = [Path(directory) / name for name in ("verify_decision.py", "bundle.json")]
+        for path, content in zip(paths, (program.body, bundle.body), strict=True):
+            path.write_bytes(content)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", *map(str, paths), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        said, _ = await process.communicate()
+    if process.returncode not in (0, CANNOT_TELL_ALL):
+        raise PeerError(f"the evidence does not hold: {said.decode()[-500:]}")
+    return program.url, len(bundle.body)
