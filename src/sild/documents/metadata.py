@@ -1,4 +1,4 @@
-"""What a package says of itself: METS (CSIP and SIP 2.1.0 of E-ARK) and PREMIS 3, written and read. Pure.
+"""What a package says of itself: METS (CSIP and SIP 2.1.0 of E-ARK), Dublin Core and PREMIS 3, written; METS and PREMIS read. Pure.
 
 METS lists every file with size and checksum, PREMIS repeats each file's checksum beside what happened to it. Read from strangers:
 no document type, bounded, and nothing is taken from it before it is compared with the files.
@@ -17,7 +17,7 @@ from lxml import etree
 from sild.clock import xml_datetime
 from sild.errors import PeerError
 
-__all__ = ["Described", "Happened", "Listed", "fixities", "listed_in", "mets", "premis"]
+__all__ = ["Described", "Happened", "Listed", "dublin_core", "fixities", "listed_in", "mets", "premis"]
 
 METS, XLINK, PREMIS = (
     "http://www.loc.gov/METS/",
@@ -25,10 +25,13 @@ METS, XLINK, PREMIS = (
     "http://www.loc.gov/premis/v3",
 )
 CSIP, SIP = "https://DILCIS.eu/XML/METS/CSIPExtensionMETS", "https://DILCIS.eu/XML/METS/SIPExtensionMETS"
+OAI_DC, DC = "http://www.openarchives.org/OAI/2.0/oai_dc/", "http://purl.org/dc/elements/1.1/"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 PROFILE = "https://earksip.dilcis.eu/profile/E-ARK-SIP.xml"
 DIGEST, CODE = "SHA-256", "IDENTIFICATIONCODE"
 MAX_XML_BYTES = 1 << 20
+GROUPED = ("documentation", "schemas", "representations")
+"""Folders of which METS has groups of files, in this order."""
 _MAP = {"mets": METS, "xlink": XLINK, "csip": CSIP, "sip": SIP, "xsi": XSI}
 
 
@@ -63,7 +66,7 @@ class Happened:
 
 
 def mets(about: Described, files: Mapping[str, bytes], media_types: Mapping[str, str]) -> bytes:
-    """files: all but METS.xml itself, by path: metadata/..., representations/NAME/data/..., documentation/..."""
+    """files: all but METS.xml itself, by path: metadata/..., representations/NAME/data/..., schemas/..., documentation/..."""
     made = _Mets(about, files, media_types)
     return _written(made.root())
 
@@ -89,8 +92,9 @@ class _Mets:
         ):
             root.set(name, value)
         self._header(root)
+        descriptive = self._descriptive(root)
         preservation = self._preservation(etree.SubElement(root, _mets("amdSec")))
-        self._structure(root, preservation, self._groups(root))
+        self._structure(root, descriptive, preservation, self._groups(root))
         return root
 
     def _header(self, root: Any) -> None:  # Any: as above, in every method below
@@ -114,6 +118,18 @@ class _Mets:
             told.set(f"{{{CSIP}}}NOTETYPE", note_type)
             told.text = note
 
+    def _descriptive(self, root: Any) -> list[str]:
+        """A section for each file of descriptive metadata; their ids."""
+        found = []
+        for path in sorted(self._files):
+            if path.startswith("metadata/descriptive/"):
+                section = etree.SubElement(root, _mets("dmdSec"), ID=_id(path), STATUS="CURRENT")
+                section.set("CREATED", self._created)
+                reference = etree.SubElement(section, _mets("mdRef"), self._of(path), MDTYPE="DC")
+                self._located(reference, path)
+                found.append(_id(path))
+        return found
+
     def _preservation(self, parent: Any) -> list[str]:
         """A section for each file of preservation metadata; their ids."""
         found = []
@@ -130,7 +146,7 @@ class _Mets:
         section = etree.SubElement(root, _mets("fileSec"), ID="files")
         folders: dict[str, list[str]] = {}
         for path in sorted(self._files):
-            if (folder := path.partition("/")[0]) in ("documentation", "representations"):
+            if (folder := path.partition("/")[0]) in GROUPED:
                 folders.setdefault(folder.capitalize(), []).append(path)
         for label, paths in folders.items():
             group = etree.SubElement(section, _mets("fileGrp"), ID=_id(label), USE=label)
@@ -141,11 +157,15 @@ class _Mets:
                 self._located(etree.SubElement(file, _mets("FLocat")), path)
         return {label: _id(label) for label in folders}
 
-    def _structure(self, root: Any, preservation: Sequence[str], groups: Mapping[str, str]) -> None:
+    def _structure(
+        self, root: Any, descriptive: Sequence[str], preservation: Sequence[str], groups: Mapping[str, str]
+    ) -> None:
         structure = etree.SubElement(root, _mets("structMap"), ID="structure", TYPE="PHYSICAL", LABEL="CSIP")
         whole = etree.SubElement(structure, _mets("div"), ID="package", LABEL=self._about.id)
         metadata = etree.SubElement(whole, _mets("div"), ID="div-metadata", LABEL="Metadata")
         metadata.set("ADMID", " ".join(preservation))
+        if descriptive:
+            metadata.set("DMDID", " ".join(descriptive))
         for label, group in groups.items():
             part = etree.SubElement(whole, _mets("div"), ID=f"div-{group}", LABEL=label)
             etree.SubElement(part, _mets("fptr"), FILEID=group)
@@ -164,6 +184,20 @@ class _Mets:
         element.set("LOCTYPE", "URL")
         element.set(f"{{{XLINK}}}type", "simple")
         element.set(f"{{{XLINK}}}href", path)
+
+
+def dublin_core(about: Described) -> bytes:
+    """Of the package as a whole; nothing of anybody, so that it can stand in a catalogue."""
+    root = etree.Element(f"{{{OAI_DC}}}dc", nsmap={"oai_dc": OAI_DC, "dc": DC})
+    for name, value in (
+        ("title", about.label),
+        ("identifier", about.id),
+        ("creator", about.submitter),
+        ("date", xml_datetime(about.created_at)),
+        ("type", about.kind),
+    ):
+        etree.SubElement(root, f"{{{DC}}}{name}").text = value
+    return _written(root)
 
 
 def premis(

@@ -13,7 +13,16 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sild.documents.metadata import Described, Happened, Listed, fixities, listed_in, mets, premis
+from sild.documents.metadata import (
+    Described,
+    Happened,
+    Listed,
+    dublin_core,
+    fixities,
+    listed_in,
+    mets,
+    premis,
+)
 from sild.errors import CallerError, PeerError
 
 __all__ = [
@@ -29,13 +38,14 @@ __all__ = [
 MAX_PACKAGE_BYTES = 8 << 20
 MAX_FILES = 200
 METS_FILE, PREMIS_FILE = "METS.xml", "metadata/preservation/premis.xml"
+CORE_FILE = "metadata/descriptive/dc.xml"
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*){0,6}", re.ASCII)
 _ID = re.compile(r"uuid-[0-9a-f-]{36}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class SubmittedFile:
-    """path: `representations/NAME/data/FILE`, or `documentation/FILE`."""
+    """path: `representations/NAME/data/FILE`, `schemas/FILE`, or `documentation/FILE`."""
 
     path: str
     media_type: str
@@ -81,7 +91,8 @@ def package_of(about: Described, files: Sequence[SubmittedFile], events: Sequenc
     types = {one.path: one.media_type for one in files}
     kept = {path: held for path, held in content.items() if path.startswith("representations/")}
     content[PREMIS_FILE] = premis(about, kept, types, events)
-    types[PREMIS_FILE] = "application/xml"
+    content[CORE_FILE] = dublin_core(about)
+    types |= dict.fromkeys((PREMIS_FILE, CORE_FILE), "application/xml")
     content[METS_FILE] = mets(about, content, types)
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
