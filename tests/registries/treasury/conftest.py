@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +14,7 @@ import pytest
 from sild.registries import TreasuryRegister
 from sild.registries.kernel import Usage
 from sild.registries.treasury.orders import PaymentOrder
+from support.clock import SetClock as SetClock
 from support.postgres import postgresql as postgresql
 
 MOTHER, VN_MOTHER = "48901010015", "001190000001"
@@ -45,17 +45,6 @@ DONG = replace(
 )
 
 
-class HandClock:
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def forward(self, **time: float) -> None:
-        self.at += timedelta(**time)
-
-
 def usage(client: str = SOCIAL, *, message: str | None = None) -> Usage:
     return Usage(client, message or str(uuid4()), user_id="automatic", issue="case-7", basis="PHS § 10")
 
@@ -66,22 +55,12 @@ def told(treasury: TreasuryRegister, person: str = MOTHER) -> list[tuple[str, di
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """None: SQLite in the register's directory."""
-    with ExitStack() as opened:
-        if request.param == "sqlite":
-            yield None
-        else:
-            yield opened.enter_context(request.getfixturevalue("postgresql").schema())
+def clock() -> SetClock:
+    return SetClock()
 
 
 @pytest.fixture
-def treasury(tmp_path: Path, database_url: str | None, clock: HandClock) -> Iterator[TreasuryRegister]:
+def treasury(tmp_path: Path, database_url: str | None, clock: SetClock) -> Iterator[TreasuryRegister]:
     treasury = TreasuryRegister.open(tmp_path / "treasury", database_url, clock=clock)
     treasury.kernel.outbox.subscribe(SOCIAL, "events", ["treasury.*"])
     yield treasury

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from sild.errors import CallerError
-from sild.registries import TreasuryRegister
+from sild.registries import TreasuryRegister, treasury_app
 from sild.registries.kernel import Defects
 from sild.registries.treasury.orders import checked
+from support.asgi import serving
 
-from .conftest import DECISION, DONG, MOTHER, ORDER, HandClock, told, usage
+from ..asking import Asker, defects, refused
+from .conftest import DECISION, DONG, MOTHER, ORDER, SetClock, told, usage
 
 
 def code_of(treasury: TreasuryRegister, order: Any = ORDER, client: str = "SILD/GOV/70000004/social") -> str:
@@ -26,7 +28,7 @@ def code_of(treasury: TreasuryRegister, order: Any = ORDER, client: str = "SILD/
     return "taken"
 
 
-def test_an_order_and_its_repetitions_are_one(treasury: TreasuryRegister, clock: HandClock) -> None:
+def test_an_order_and_its_repetitions_are_one(treasury: TreasuryRegister, clock: SetClock) -> None:
     first = treasury.order(ORDER, usage(message="m-1"))
     clock.forward(hours=3)
     again = [treasury.order(ORDER, usage(message=message)) for message in ("m-1", "m-2")]
@@ -155,7 +157,7 @@ def test_a_stop_that_comes_too_late(treasury: TreasuryRegister) -> None:
     assert treasury.payment(ORDER.reference, usage()).state == "scheduled"
 
 
-def test_not_before_its_day(treasury: TreasuryRegister, clock: HandClock) -> None:
+def test_not_before_its_day(treasury: TreasuryRegister, clock: SetClock) -> None:
     treasury.order(replace(ORDER, not_before=date(2026, 3, 4)), usage())
     assert treasury.instruct("EUR") is None
     clock.forward(days=2)
@@ -163,7 +165,7 @@ def test_not_before_its_day(treasury: TreasuryRegister, clock: HandClock) -> Non
 
 
 def test_two_processes_send_and_stop_and_instruct_at_once(
-    tmp_path: Path, treasury: TreasuryRegister, database_url: str | None, clock: HandClock
+    tmp_path: Path, treasury: TreasuryRegister, database_url: str | None, clock: SetClock
 ) -> None:
     """Each order ends either in exactly one file or as stopped."""
     other = TreasuryRegister.open(tmp_path / "treasury", database_url, clock=clock)
@@ -211,3 +213,36 @@ def test_the_person_sees_each_payment_as_it_stands(treasury: TreasuryRegister) -
     treasury.instruct("EUR")
     assert treasury.kernel.usage_of(MOTHER).entries[0].operation == "instructBank"
     assert told(treasury) == []
+
+
+@pytest.mark.parametrize("matter", ["offer\x00-1", "offer\n1", "\x7f", " ", "a\x9fb", "\ufffe"])
+def test_a_matter_that_cannot_be_written_is_refused(treasury: TreasuryRegister, matter: str) -> None:
+    """Whatever the database: PostgreSQL keeps no NUL, and a statement shows no control character."""
+    with pytest.raises(Defects) as refusal:
+        treasury.order(replace(ORDER, matter=matter), usage())
+    assert [(one.code, one.pointer) for one in refusal.value.defects] == [("invalid_matter", "/matter")]
+
+
+def test_the_same_over_http(treasury: TreasuryRegister) -> None:
+    """As a body sends it; a NUL in an address is no order's either."""
+    order = {
+        **{name: getattr(ORDER, name) for name in ("purpose", "person", "name", "account", "amount")},
+        "currency": "EUR",
+        "decision": DECISION,
+        "order": "order-1",
+        "matter": "offer\x00-1",
+        "period": {"from": "2026-03-01", "to": "2026-04-01"},
+        "not_before": "2026-03-02",
+        "due": "2026-03-05",
+    }
+    with serving(treasury_app(treasury)) as site:
+        treasury_over_http = Asker(site)
+        problem = refused(treasury_over_http.post("/payment-orders", order), 400, "order_not_payable")
+        assert defects(problem) == ["invalid_matter"]
+        refused(treasury_over_http.get("/payment-orders/order%00-1"), 400, "bad_request")
+        refused(
+            treasury_over_http.post("/payment-orders/a%00b/stop", {"reason": "superseded"}),
+            400,
+            "bad_request",
+        )
+        treasury_over_http.done("/payment-orders", {**order, "matter": "offer-1"})

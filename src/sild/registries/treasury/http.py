@@ -45,7 +45,8 @@ ACTIONS = {
     "takeBankReport": "The bank told what became of a payment",
 }
 ABOUT = dict.fromkeys(ACTIONS, (CONCEPT,))
-Reference = Annotated[str, Path(max_length=64)]
+REFERENCE = r"^[A-Za-z0-9._-]{1,64}$"
+Reference = Annotated[str, Path(pattern=REFERENCE)]
 
 
 class Period(Model):
@@ -58,7 +59,7 @@ class Period(Model):
 class NewOrder(Model):
     """order: the body's own id; the same id is the same payment, for ever.  decision: id of its record, `/decisions/{id}`."""
 
-    order: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    order: str = Field(pattern=REFERENCE)
     matter: str = Field(min_length=1, max_length=100, description="What it is for, in the body's own words")
     purpose: str = Field(pattern=r"^[a-z_]{1,50}$", examples=["child_allowance"])
     person: str = Field(max_length=30)

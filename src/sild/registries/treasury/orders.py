@@ -1,4 +1,4 @@
-"""A payment order: what a body asks to be paid, and everything that may be wrong with it. Pure."""
+"""A payment order: what a body asks to be paid, and everything that may be wrong with it. Pure, but for the countries' profiles."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sild.errors import CallerError
-from sild.registries.accounts import CURRENCIES, MINOR_DIGITS, country_of_account, parse_account
+from sild.registries.accounts import MINOR_DIGITS, country_of_account, parse_account
 from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
 from sild.registries.kernel import Defect, refuse_defects
+from sild.registries.profiles import profile
 
 __all__ = ["PaymentOrder", "PaymentState", "checked", "digest_of", "end_to_end_of"]
 
@@ -72,10 +73,12 @@ def _defects(order: PaymentOrder) -> Iterator[Defect]:
         country = "EE"
     if not order.name.strip() or _UNPRINTABLE.search(order.name):
         yield Defect("invalid_name", "a bank pays to a name", "/name")
+    if not order.matter.strip() or _UNPRINTABLE.search(order.matter):
+        yield Defect("invalid_matter", "what it is paid for, in printable characters", "/matter")
     if order.currency not in MINOR_DIGITS:
         yield Defect("unknown_currency", f"one of {', '.join(MINOR_DIGITS)}", "/currency")
     try:
-        paid_in = CURRENCIES[country_of_account(parse_account(order.account, country))]
+        paid_in = profile(country_of_account(parse_account(order.account, country))).currency
         if order.currency in MINOR_DIGITS and paid_in != order.currency:
             yield Defect("currency_mismatch", f"this account is paid to in {paid_in}", "/currency")
     except CallerError:

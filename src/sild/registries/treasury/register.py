@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,9 @@ from sqlalchemy import ColumnElement, Row, and_, insert, select, update
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
 from sild.errors import CallerError
+from sild.registries.identity_codes import Country
 from sild.registries.kernel import Kernel, Provenance, Usage, Use
+from sild.registries.profiles import profile
 from sild.registries.treasury.orders import PaymentOrder, PaymentState, checked, digest_of, end_to_end_of
 from sild.registries.treasury.pain import (
     Credit,
@@ -48,11 +50,6 @@ HAD_ALREADY = frozenset(("AM05", "DU01", "DU02", "DU03", "DU04", "DU05", "DUPL")
 """Why a bank takes no second copy of what it has: no word on the first one, which it pays."""
 BASIS = "RES § 62"
 """Of the treasury's own handing over of payments to its bank."""
-DEBTORS = {
-    "EUR": Debtor("Riigikassa", "EE382200221020145685"),
-    "VND": Debtor("Kho bạc Nhà nước", "970400-3511000000001"),
-}
-"""From which accounts it pays, by currency: for demonstration, these are nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +224,7 @@ class TreasuryRegister:
                 use.connection.execute(instructions.delete().where(instructions.c.id == message_id))
                 return None
             xml = render_instruction(
-                message_id, credits_, debtor=DEBTORS[currency], currency=currency, at=at, on=use.today
+                message_id, credits_, debtor=_debtor(currency), currency=currency, at=at, on=use.today
             )
             total = _total(xml)
             changing = update(instructions).where(instructions.c.id == message_id)
@@ -343,6 +340,15 @@ class TreasuryRegister:
             use.concerns(row.person)
             _know(use, row)
         return changed
+
+
+def _debtor(currency: str) -> Debtor:
+    """Whose account it pays from. Raises CallerError (`nobody_pays`): no country's treasury does in this currency."""
+    for country in get_args(Country):
+        found = profile(country)
+        if found.currency == currency and found.pays_from is not None:
+            return Debtor(found.pays_from.name, found.pays_from.account)
+    raise CallerError(f"nobody pays in {currency[:3]}", code="nobody_pays")
 
 
 def _is_due(currency: str, today: date) -> ColumnElement[bool]:
