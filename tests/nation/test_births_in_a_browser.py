@@ -5,7 +5,6 @@ Languages go round (walks.py). docs/journeys.md says which branch walks which st
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -16,7 +15,6 @@ from sqlalchemy import update
 
 from sild.cases.contest_words import SETTLED
 from sild.decisions import figures_of
-from sild.http1 import fetch
 from sild.nation import Nation
 from sild.registries.education.tables import groups
 from sild.registries.kernel import Usage
@@ -26,6 +24,7 @@ from sild.registries.population.persons import children_of
 from support.accessible import check
 from support.chromium import chromium
 
+from .abroad import worked_abroad
 from .walker import LANGUAGES, Walker
 from .walks import Branches, Crowd, Walks, inhabited, today
 
@@ -409,24 +408,6 @@ def pay_from_another_country(walks: Walks) -> None:
             f"/cases/{case}", "birth.action.HOLD_OFFER", "birth.result.offer_held_is_foreign_income", name="birth-held"
         )  # fmt: skip
         walks[role].reads("/inbox", "birth.notice.offer_held", name="inbox")
-
-
-async def worked_abroad(nation: Nation, code: str) -> None:
-    url = f"http://127.0.0.1:{nation.ports.systems['social']}/persons/{code}/contributions"
-    headers = [
-        (b"X-Road-Client", b"SILD/GOV/70000004/social"), (b"X-Road-Id", f"abroad-{code}".encode()),
-        (b"X-Road-UserId", b"automatic"), (b"Sild-Legal-Basis", b"PHS 39"), (b"Content-Type", b"application/json"),
-    ]  # fmt: skip
-    paid = {
-        "payer": "FI1234",
-        "first": "2026-01",
-        "last": "2026-03",
-        "amount": "2500.00",
-        "currency": "EUR",
-        "country": "FI",
-    }
-    answer = await fetch(url, method="POST", body=json.dumps(paid).encode(), headers=headers)
-    assert answer.status == 204, answer.body
 
 
 # --- what happens to people

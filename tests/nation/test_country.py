@@ -376,7 +376,7 @@ async def test_a_part_that_ends_is_told_and_the_rest_ends_in_order(tmp_path: Pat
         raise OSError("the disk is full")
 
     async with await Nation.start(tmp_path, plan=replace(DEMO, people=100)) as nation:
-        nation._run("the census", census())
+        nation.running.run("the census", census())
         failure = await asyncio.wait_for(nation.failure(), 5)
         assert failure.message == "the census has ended: the disk is full"
     with socket.create_server(("127.0.0.1", nation.ports.register)):

@@ -1,45 +1,29 @@
-"""Income in another country: from the social register's doubt to the parents' page, which says that a person decides, and why."""
+"""Income in another country: from the social register's doubt over its official's decision to the money; then a fact is disputed.
+
+The parents' page says that a person decides, and why. What the official corrects reaches what was decided, and comes back as a matter.
+"""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sild.http1 import fetch
+from sild.adapter import CallContext
 from sild.nation import COUNTRY, Nation
 from sild.nation.birth_journey import _Birth
-from sild.nation.browser import Browser
-from sild.nation.journeys import log_in, soon
+from sild.nation.browser import Browser, Page
+from sild.nation.journeys import log_in, screen_sent, soon
+
+from .abroad import worked_abroad
 
 WHY = {
     "en": "income there counts and no register here has all of it",
     "et": "sealne tulu läheb arvesse",
     "vi": "thu nhập ở đó được tính",
 }
-
-
-async def worked_abroad(nation: Nation, code: str) -> None:
-    url = f"http://127.0.0.1:{nation.ports.systems['social']}/persons/{code}/contributions"
-    headers = [
-        (b"X-Road-Client", b"SILD/GOV/70000004/social"),
-        (b"X-Road-Id", b"abroad-1"),
-        (b"X-Road-UserId", b"automatic"),
-        (b"Sild-Legal-Basis", b"PHS 39"),
-        (b"Content-Type", b"application/json"),
-    ]
-    body = {
-        "payer": "FI1234",
-        "first": "2026-01",
-        "last": "2026-03",
-        "amount": "2500.00",
-        "currency": "EUR",
-        "country": "FI",
-    }
-    answer = await fetch(url, method="POST", body=json.dumps(body).encode(), headers=headers)
-    assert answer.status == 204, answer.body
 
 
 @pytest.mark.slow
@@ -72,3 +56,92 @@ async def test_a_person_decides_and_the_page_says_why(tmp_path: Path) -> None:
             await log_in(browser, nation.portal_url, birth._father)
             text = (await browser.open(page)).text
             assert WHY[language] in text and "foreign_income" not in text
+
+        desk = Desk(nation)
+        await desk.log_in()
+        screen = await desk.waits("register_matter.offer")
+        assert "A parent worked in another country" in screen.text
+        assert "Parental benefit" in screen.text, "with what the rules say of it"
+        case = await desk.sends(screen, "LET_GO", words="The pay in Finland ended before the birth.")
+        await birth.offer_is_accepted()
+        await birth.money_is_paid()
+        mine = (await birth._mothers.open(f"{nation.portal_url}/cases/{case}")).text
+        assert "The offer went on" in mine and "The pay in Finland ended before the birth." in mine
+        assert "it is before you now" in (await birth._mothers.open(f"{nation.portal_url}/inbox")).text
+        tracker = f"{nation.portal_url}/who-looked?case={case}"
+        looked = (await birth._mothers.open(tracker)).text
+        assert "An official let an offer of benefits go on" in looked
+        assert "An official looked at a matter of the register" in looked
+
+        await dispute_pay(nation, birth._mother)
+        screen = await desk.waits("register_matter.dispute")
+        assert "I earned more there." in screen.text and "2500.00 EUR" in screen.text
+        case = await desk.sends(screen, "CORRECT", value="2700.00", words="The payslips say so.")
+        assert (
+            "The fact was corrected" in (await birth._mothers.open(f"{nation.portal_url}/cases/{case}")).text
+        )
+        screen = await desk.waits("register_matter.ripple")
+        assert "Why a person decides" in screen.text
+        case = await desk.sends(screen, "STANDS", words="What was granted is not less than is due.")
+        assert "The decision stands" in (await birth._mothers.open(f"{nation.portal_url}/cases/{case}")).text
+
+
+class Desk:
+    """The official of the social register, at theirs."""
+
+    def __init__(self, nation: Nation) -> None:
+        self.portal = nation.portal_url
+        self.person: Mapping[str, str] = next(
+            one for one in nation.description["test_people"] if one.get("id") == "social_register_official"
+        )
+        self.browser = Browser("en")
+
+    async def log_in(self) -> None:
+        await log_in(self.browser, self.portal, self.person, official=True)
+
+    async def waits(self, screen: str) -> Page:
+        """The first matter of the desk that has this screen."""
+
+        async def found() -> Page | None:
+            desk = await self.browser.open(f"{self.portal}/desk")
+            for link in dict.fromkeys(one for one in desk.links if one.startswith("/desk/cases/")):
+                case = await desk.go(link)
+                wanted = case.link(f"/screens/{screen}")
+                if wanted is not None:
+                    return await case.go(wanted)
+            return None
+
+        return await soon(f"{screen} waits at the desk", found)
+
+    async def sends(self, screen: Page, action: str, **given: str) -> str:
+        """The case, once the register has done it; the same form sent again changes nothing."""
+        answers = {"do": action, **{f"f.{name}": value for name, value in given.items()}}
+        await screen_sent(screen, answers)
+        await screen_sent(screen, answers)
+        case = screen.url.partition("/cases/")[2].split("/")[0]
+
+        async def done() -> Page | None:
+            page = await self.browser.open(f"{self.portal}/desk/cases/{case}")
+            return page if "The register did it" in page.text else None
+
+        page = await soon("the register does it", done)
+        assert page.text.count("The register did it") == 1
+        return case
+
+
+async def dispute_pay(nation: Nation, person: Mapping[str, str]) -> None:
+    """As a contest of a fact does, or whoever shows people what the register knows."""
+    assert nation.systems is not None
+    portal, social = nation.systems.clients["portal"], nation.systems.service_of("social")
+    context = CallContext(
+        user_id=f"{person['country']}{person['code']}", legal_ground="IKÜM art 16", issue="own-1"
+    )
+    facts = await portal.get(
+        social, ["persons", person["code"], "facts"], params=[("history", "true")], context=context
+    )
+    (abroad,) = [
+        one["fact"] for one in facts.json()["items"] if one["key"] == "FI1234" and not one.get("known_to")
+    ]
+    said = {"reason": "I earned more there.", "proposed_value": "2700.00"}
+    answer = await portal.post(social, ["facts", str(abroad), "dispute"], json=said, context=context)
+    assert answer.status == 201, answer.body

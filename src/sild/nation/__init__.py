@@ -1,12 +1,13 @@
 """A whole country composed from the rooms: for the demo, for tests of other people's systems and for benchmarks.
 
 layout.py       where its state lies, ports and secrets       plan.py         which members, servers and rights
-founding.py     the first start: keys, certificates, members  nation.py       every start
+founding.py     the first start: keys, certificates, members  nation.py       every start      running.py  what runs until it stops
 description.py  nation.json                                   story.py        the self-check of one exchange
 countries/      what a country calls its bodies
 country.py      the whole country, its rights                 systems.py      its information systems, running
 ai_gateway.py   to models, without one by default
-people.py       test people        identity.py, portal.py     what citizens see    journeys.py, move_journey.py, browser.py  J1 and J2 as a self-check
+people.py       test people      citizens.py, identity.py, portal.py  what citizens see
+birth_journey.py, move_journey.py, audit_journey.py  J1, J2 and J8 as a self-check      journeys.py, browser.py  what they have in common
 """
 
 from sild.nation.audit_journey import tell_audit

@@ -24,7 +24,7 @@ from sild.errors import CallerError
 
 FIRST_PORT, PAST_LAST_PORT = 10_240, 32_768
 
-__all__ = ["Layout", "Ports", "Secrets", "ServerPorts", "free_ports"]
+__all__ = ["Layout", "Ports", "Secrets", "ServerPorts", "free_ports", "take_ports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +238,18 @@ def free_ports(count: int) -> tuple[int, ...]:
                 continue
             found.append(port)
     return tuple(found)
+
+
+def take_ports(systems: Sequence[str]) -> Ports:
+    """Of a new nation; `systems` by name."""
+    trust, central, registration, management, register, *rest = free_ports(13 + len(systems))
+    return Ports(
+        trust,
+        central,
+        registration,
+        management,
+        register,
+        ServerPorts(*rest[:4]),
+        ServerPorts(*rest[4:8]),
+        dict(zip(systems, rest[8:], strict=True)),
+    )

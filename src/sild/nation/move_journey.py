@@ -1,6 +1,6 @@
 """The second journey as a self-check: somebody moves to another's house, from the search for the address to the bodies that know.
 
-As the first one (journeys.py): over HTTP alone, as a browser without JavaScript, with people of the self-check's own.
+As the first one (birth_journey.py): over HTTP alone, as a browser without JavaScript, with people of the self-check's own.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ async with await Nation.start(directory) as nation:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import SecretStr
 
-from sild.asgi import ApplicationServer, serve_application
 from sild.central_server import (
     REQUEST_LIMITS,
     CentralServer,
@@ -44,8 +43,9 @@ from sild.nation.founding import (
     published_address,
     register_server,
 )
-from sild.nation.layout import Layout, Ports, Secrets, ServerPorts, free_ports
+from sild.nation.layout import Layout, Ports, Secrets, ServerPorts, take_ports
 from sild.nation.plan import DEMO, MemberPlan, NationPlan, SystemPlan
+from sild.nation.running import HOST, Running
 from sild.nation.server_process import write_settings
 from sild.pki import Certificate, CertificateProfile
 from sild.registries import PopulationRegister, population_app
@@ -64,7 +64,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Nation"]
 
-HOST = "127.0.0.1"
 OCSP_VALIDITY = timedelta(hours=24)
 CONFIGURATION_INTERVAL = 2.0  # seconds: whoever tries a change from outside sees it at once
 REQUESTS_PER_MINUTE = 1_000  # everybody here has one address
@@ -83,7 +82,7 @@ class Nation:
         self.description: dict[str, object] = {}
         self._secrets = secrets
         self._clock = clock
-        self._open = AsyncExitStack()
+        self.running = Running(AsyncExitStack())
         self.trust: TrustServices
         self.central: CentralServer
         self.register: PopulationRegister
@@ -93,8 +92,6 @@ class Nation:
         self.ai_gateway: CountryGateway | None = None
         self.cases: CaseSystem
         self._population: FastAPI
-        self._failure: asyncio.Future[Unavailable] = asyncio.get_running_loop().create_future()
-        self._stopping = False
         self.provider: SecurityServer
         self.consumer: SecurityServer
         self._service_key: asyncio.Task[object]  # of the central server's services: it takes long to make
@@ -123,20 +120,23 @@ class Nation:
             if is_new:
                 layout.clear_unfinished()
             secrets = layout.make_secrets() if is_new else layout.read_secrets()
-            ports = _take_ports(plan.system_ports) if is_new else layout.read_ports()
+            ports = take_ports(plan.system_ports) if is_new else layout.read_ports()
             if not is_new and layout.anchor.exists():
                 _ensure_same_country(layout, plan)
             layout.ensure_ports_free(ports)
             nation = cls(plan, layout, ports, secrets, clock)
-            nation._open = opened
+            nation.running.opened = opened
             await nation._start(is_new, progress, serving)
-            nation._open = opened.pop_all()
+            nation.running.opened = opened.pop_all()
         return nation
 
     async def stop(self) -> None:
         """End servers in the reverse order of their start. Safe to call twice."""
-        self._stopping = True
-        await self._open.aclose()
+        await self.running.stop()
+
+    async def failure(self) -> Unavailable:
+        """Waits until a part of the nation ends by itself, and says which. It may never."""
+        return await self.running.failure()
 
     async def __aenter__(self) -> Nation:
         return self
@@ -169,21 +169,16 @@ class Nation:
             await asyncio.to_thread(write_settings, self.settings_of(member))
         progress("global configuration")
         await asyncio.to_thread(self.central.publish)
-        self._run("the central server", self.central.run())
+        self.running.run("the central server", self.central.run())
         for server in (self.provider, self.consumer):
             if serving:
                 await server.start()
-                self._open.push_async_callback(server.stop, 5.0)
+                self.running.opened.push_async_callback(server.stop, 5.0)
             else:
                 await server.stop()
         if self.systems is not None and serving:
             await self.systems.begin()
-            progress("identity provider")
-            await self._start_identity_provider(is_new)
-            progress("AI gateway")
-            await self._start_ai_gateway()
-            progress("portal")
-            await self._start_portal()
+            await self._open_to_citizens(is_new, progress)
         if is_new:
             self.layout.write_ports(self.ports)
         self.description = describe(self)
@@ -203,10 +198,10 @@ class Nation:
             options=options,
             clock=self._clock,
         )
-        self._open.callback(self.trust.close)
+        self.running.opened.callback(self.trust.close)
         authorities = (self.trust.ca_certificate, self.trust.tsa_certificate)
         self.layout.authorities.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in authorities))
-        await self._serve(serve_application(self.trust.app, HOST, self.ports.trust_services))
+        await self.running.serve("the trust services", self.trust.app, self.ports.trust_services)
         self.trust_url = url
 
     async def _start_central_server(self, is_new: bool) -> None:
@@ -229,11 +224,11 @@ class Nation:
             self.layout.anchor.write_bytes(self.central.anchor("INTERNAL").file)
         else:
             self.central = CentralServer.open(directory, pin=pin, clock=self._clock)
-        self._open.callback(self.central.close)
+        self.running.opened.callback(self.central.close)
         application = configuration_app(
             self.central.public_directory, management_services_address=self.management_service_url
         )
-        await self._serve(serve_application(application, HOST, self.ports.central_server))
+        await self.running.serve("the global configuration", application, self.ports.central_server)
 
     async def _start_management_services(self) -> None:
         """Ports 4001 and 4002 of the central server; the second takes the management security server alone."""
@@ -252,7 +247,7 @@ class Nation:
 
     async def _serve_tls(self, handler: Handler, port: int, tls: Callable[[], TlsContext]) -> None:
         server = await serve(handler, HOST, port, tls=tls, limits=REQUEST_LIMITS)
-        self._open.push_async_callback(server.close, 5.0)
+        self.running.opened.push_async_callback(server.close, 5.0)
 
     @property
     def registration_service_url(self) -> str:
@@ -269,10 +264,8 @@ class Nation:
 
         self.systems = Systems(
             self.plan,
-            self._open,
-            self._client_url,
-            self._run,
-            self._watch,
+            self.running,
+            self.client_url,
             certify=self._certify,
             stamp=TimeStampClient([f"{self.trust_url}/tsa"], [self.trust.tsa_certificate], fetch),
         )
@@ -280,86 +273,11 @@ class Nation:
         await self.systems.open(self.register, self._population, self.layout.system, self._clock, self.people)
         await self.systems.serve(lambda kind: self.ports.systems[kind])
 
-    async def _start_identity_provider(self, is_new: bool) -> None:
-        from sild.identity_provider import mandates_door
-        from sild.nation.identity import FamilyRelations, IdentityAddresses, open_identity_provider
+    async def _open_to_citizens(self, is_new: bool, progress: Progress) -> None:
+        from sild.nation.citizens import open_to_citizens  # late, as above
 
-        assert self.systems is not None
-        relations = FamilyRelations(
-            self.systems.clients["identity"],
-            self.systems.service_of("population"),
-            asyncio.get_running_loop(),
-            self.plan.about.representation,
-        )
-        self.identity = await asyncio.to_thread(
-            open_identity_provider,
-            self.layout.system("identity"),
-            IdentityAddresses(self.issuer, self.portal_url),
-            tuple(self.people.values()),
-            relations,
-            key_password=self._secrets.identity,
-            client_secret=self._secrets.portal_client,
-            profile=self.plan.profile,
-            oversight=self.plan.about.oversight,
-            is_new=is_new,
-            clock=self._clock,
-        )
-        self._open.callback(self.identity.close)
-        running = await self._serve(
-            serve_application(self.identity.app, HOST, self.ports.systems["identity"])
-        )
-        self._watch("the identity provider", running.ended)
-        door = await self._serve(
-            serve_application(mandates_door(self.identity), HOST, self.ports.systems["mandates"])
-        )
-        self._watch("the door to mandates", door.ended)
-        self._run("the identity provider's maintenance", self.identity.run())
-
-    async def _start_ai_gateway(self) -> None:
-        from sild.ai_gateway import gateway_app
-        from sild.nation.ai_gateway import open_gateway
-
-        self.ai_gateway = opened = await asyncio.to_thread(
-            open_gateway, self.layout.system("ai-gateway"), clock=self._clock
-        )
-        self._open.push_async_callback(opened.gateway.close)
-        self._run("the AI gateway's switches", opened.gateway.run())
-        running = await self._serve(
-            serve_application(gateway_app(opened.gateway), HOST, self.ports.systems["ai-gateway"])
-        )
-        self._watch("the AI gateway", running.ended)
-
-    async def _start_portal(self) -> None:
-        from sild.nation.identity import IdentityAddresses
-        from sild.nation.portal import events_app, open_portal
-
-        assert self.systems is not None and self.ai_gateway is not None
-        opened = await asyncio.to_thread(
-            open_portal,
-            self.plan,
-            self.layout.system("portal"),
-            self.systems.clients["portal"],
-            self._client_url(self.plan.system("portal")),
-            IdentityAddresses(self.issuer, self.portal_url),
-            self.people,
-            key_password=self._secrets.portal,
-            client_secret=self._secrets.portal_client,
-            gateway_url=self.ai_gateway_url,
-            gateway_key=self.ai_gateway.assistant_key,
-            records=self.systems.case_decisions,
-            clock=self._clock,
-        )
-        self._open.callback(opened.portal.close)
-        await opened.cases.start()
-        self._open.push_async_callback(opened.cases.stop)
-        self.cases = opened.cases
-        for name, application, port in (
-            ("the portal's door for events", events_app(opened.cases), "portal"),
-            ("the portal", opened.portal.app, "portal screens"),
-        ):
-            running = await self._serve(serve_application(application, HOST, self.ports.systems[port]))
-            self._watch(name, running.ended)
-        self._run("the portal's wake-ups", opened.portal.run())
+        opened = await open_to_citizens(self, self._secrets, self._clock, is_new=is_new, progress=progress)
+        self.identity, self.ai_gateway, self.cases = opened.identity, opened.ai_gateway, opened.cases
 
     @property
     def issuer(self) -> str:
@@ -373,7 +291,7 @@ class Nation:
     def ai_gateway_url(self) -> str:
         return f"http://{HOST}:{self.ports.systems['ai-gateway']}"
 
-    def _client_url(self, system: SystemPlan) -> str:
+    def client_url(self, system: SystemPlan) -> str:
         return f"http://{HOST}:{self._server_ports(system.host).client_http}"
 
     def _system_url(self, kind: str) -> str:
@@ -398,11 +316,10 @@ class Nation:
             zone=ZoneInfo(self.plan.profile.zone),
             certify=self._certify,
         )
-        self._open.callback(self.register.close)
+        self.running.opened.callback(self.register.close)
         self._population = population_app(self.register)
-        running = await self._serve(serve_application(self._population, HOST, self.ports.register))
-        self._watch("the population register", running.ended)
-        return running.url
+        register = await self.running.serve("the population register", self._population, self.ports.register)
+        return register.url
 
     def settings_of(self, member: MemberPlan) -> SecurityServerSettings:
         """Settings of a member's server, as its TOML file would hold them."""
@@ -452,7 +369,7 @@ class Nation:
                         self._system_url(system.kind),
                         await self._description_of(system),
                     )
-                    offer_evidence(server, self.plan, system, self._client_url(system))
+                    offer_evidence(server, self.plan, system, self.client_url(system))
         await self._service_key
         await offer_management_services(
             self.provider, self.central, self.plan, self.trust, self.management_service_url
@@ -464,35 +381,6 @@ class Nation:
         answer = await fetch(f"{self._system_url(system.kind)}/openapi.json")
         return answer.body
 
-    def _watch(self, name: str, work: asyncio.Task[None]) -> None:
-        """Work that must not end by itself: when it does, `failure` tells."""
-        work.add_done_callback(lambda done: self._ended(name, done))
-
-    def _ended(self, name: str, done: asyncio.Task[None]) -> None:
-        if self._stopping or done.cancelled() or self._failure.done():
-            return
-        self._failure.set_result(Unavailable(f"{name} has ended: {done.exception() or 'by itself'}"))
-
-    async def failure(self) -> Unavailable:
-        """Waits until a part of the nation ends by itself, and says which. It may never."""
-        return await asyncio.shield(self._failure)
-
-    def _run(self, name: str, work: Coroutine[object, object, None]) -> None:
-        """Until the nation stops."""
-        task = asyncio.create_task(work, name=name)
-        self._watch(name, task)
-
-        async def end() -> None:
-            task.cancel()
-            await asyncio.wait([task])
-
-        self._open.push_async_callback(end)
-
-    async def _serve(self, starting: Awaitable[ApplicationServer]) -> ApplicationServer:
-        running = await starting
-        self._open.push_async_callback(running.close)
-        return running
-
 
 def _ensure_same_country(layout: Layout, plan: NationPlan) -> None:
     """Raises CallerError: another country, or another instance, was founded here."""
@@ -501,17 +389,3 @@ def _ensure_same_country(layout: Layout, plan: NationPlan) -> None:
         raise CallerError(
             f"{layout.directory} holds the instance {found}, not {plan.instance_identifier}: give another --dir"
         )
-
-
-def _take_ports(systems: Sequence[str]) -> Ports:
-    trust, central, registration, management, register, *rest = free_ports(13 + len(systems))
-    return Ports(
-        trust,
-        central,
-        registration,
-        management,
-        register,
-        ServerPorts(*rest[:4]),
-        ServerPorts(*rest[4:8]),
-        dict(zip(systems, rest[8:], strict=True)),
-    )

@@ -7,8 +7,7 @@ nation's process; each could be one of its own (`sild registry`), and nothing he
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 from sild import registries
 from sild.adapter import AsyncXRoadClient
-from sild.asgi import serve_application
 from sild.cases import CASE_DATABASE
 from sild.clock import Clock
 from sild.database import sqlite_url
@@ -26,6 +24,7 @@ from sild.nation.bank import run_bank
 from sild.nation.countries import languages_of
 from sild.nation.people import TestPerson
 from sild.nation.plan import NationPlan, SystemKind, SystemPlan
+from sild.nation.running import Running
 from sild.registries import Certify, HasKernel, PopulationRegister
 from sild.rule_engine import RuleEngine
 from sild.xroad import ServiceId
@@ -34,9 +33,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-__all__ = ["REGISTERS", "OpenRegister", "Run", "Systems", "Watch"]
+__all__ = ["REGISTERS", "OpenRegister", "Systems"]
 
-HOST = "127.0.0.1"
 CHECKPOINTS = timedelta(seconds=2)
 """Of a country to look at: nobody should have to wait to check a decision."""
 REGISTERS: tuple[SystemKind, ...] = (
@@ -50,9 +48,6 @@ REGISTERS: tuple[SystemKind, ...] = (
     "cases",
     "archive",
 )
-Run = Callable[[str, Coroutine[object, object, None]], None]
-Watch = Callable[[str, "asyncio.Task[None]"], None]
-"""Work that has to go on until the nation stops, by what people call it: begun, or begun already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +152,14 @@ class Systems:
     def __init__(
         self,
         plan: NationPlan,
-        opened: AsyncExitStack,
+        running: Running,
         client_url: Callable[[SystemPlan], str],
-        run: Run,
-        watch: Watch,
         certify: Certify,
         stamp: Stamp,
     ) -> None:
         self._plan = plan
-        self._opened = opened
+        self._running = running
         self._client_url = client_url
-        self._run = run
-        self._watch = watch
         self._certify = certify
         self._stamp = stamp
         self.registers: dict[SystemKind, OpenRegister] = {}
@@ -183,7 +174,7 @@ class Systems:
         people: Mapping[str, TestPerson],
     ) -> None:
         """Open what the plan has, the population register being open already; nothing serves yet."""
-        rules = self._opened.enter_context(RuleEngine())
+        rules = self._running.opened.enter_context(RuleEngine())
         midwife = people["midwife"].code if "midwife" in people else next(iter(people.values())).code
         for plan in self._plan.systems:
             if plan.kind == "population":
@@ -202,7 +193,7 @@ class Systems:
                     case_database=directory("portal") / CASE_DATABASE,
                 )
                 self.registers[plan.kind] = found
-                self._opened.callback(found.register.kernel.close)
+                self._running.opened.callback(found.register.kernel.close)
 
     @property
     def case_decisions(self) -> DecisionStore:
@@ -214,14 +205,9 @@ class Systems:
     async def serve(self, port_of: Callable[[str], int]) -> None:
         for kind, opened in self.registers.items():
             if kind != "population":
-                await self._serve(f"the {kind} register", opened.application, port_of(kind))
+                await self._running.serve(f"the {kind} register", opened.application, port_of(kind))
             if opened.ward is not None:
-                await self._serve("the ward's page", opened.ward, port_of("ward"))
-
-    async def _serve(self, name: str, application: FastAPI, port: int) -> None:
-        server = await serve_application(application, HOST, port)
-        self._opened.push_async_callback(server.close)
-        self._watch(name, server.ended)
+                await self._running.serve("the ward's page", opened.ward, port_of("ward"))
 
     def source_of(self, kind: SystemKind) -> str:
         return f"/{self._plan.system_id(kind).encode()}"
@@ -236,7 +222,7 @@ class Systems:
         services: dict[str, ServiceId] = {kind: self.service_of(kind) for kind in self.registers}
         for plan in self._plan.systems:
             client = AsyncXRoadClient(self._client_url(plan), self._plan.system_id(plan.kind))
-            self.clients[plan.kind] = await self._opened.enter_async_context(client)
+            self.clients[plan.kind] = await self._running.opened.enter_async_context(client)
         for kind, opened in self.registers.items():
             await asyncio.to_thread(self._subscribe, kind)
             work = registries.act(
@@ -248,9 +234,9 @@ class Systems:
                 keeper=ServiceId(self._plan.system_id("identity"), "mandates"),
                 askers=(self._plan.system_id("portal").encode(),),
             )
-            self._run(f"the work of the {kind} register", work)
+            self._running.run(f"the work of the {kind} register", work)
             if isinstance(opened.register, registries.TreasuryRegister):
-                self._run("the demonstration's bank", run_bank(opened.register))
+                self._running.run("the demonstration's bank", run_bank(opened.register))
 
     def _subscribe(self, source: SystemKind) -> None:
         """A nation of an earlier day may have had fewer."""

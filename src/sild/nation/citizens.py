@@ -1,0 +1,112 @@
+"""What citizens and officials meet: the identity provider, the AI gateway and the portal, on a country whose systems run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sild.ai_gateway import gateway_app
+from sild.cases import CaseSystem
+from sild.clock import Clock
+from sild.identity_provider import IdentityProvider, mandates_door
+from sild.nation.ai_gateway import CountryGateway, open_gateway
+from sild.nation.identity import FamilyRelations, IdentityAddresses, open_identity_provider
+from sild.nation.layout import Secrets
+from sild.nation.portal import events_app, open_portal
+
+if TYPE_CHECKING:
+    from sild.nation.nation import Nation
+
+__all__ = ["Citizens", "open_to_citizens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Citizens:
+    identity: IdentityProvider
+    ai_gateway: CountryGateway
+    cases: CaseSystem
+
+
+async def open_to_citizens(
+    nation: Nation, secrets: Secrets, clock: Clock, *, is_new: bool, progress: Callable[[str], None]
+) -> Citizens:
+    """One after the other; they end when the nation stops."""
+    progress("identity provider")
+    identity = await _start_identity_provider(nation, secrets, clock, is_new)
+    progress("AI gateway")
+    gateway = await _start_ai_gateway(nation, clock)
+    progress("portal")
+    cases = await _start_portal(nation, secrets, clock, gateway)
+    return Citizens(identity, gateway, cases)
+
+
+async def _start_identity_provider(
+    nation: Nation, secrets: Secrets, clock: Clock, is_new: bool
+) -> IdentityProvider:
+    assert nation.systems is not None
+    relations = FamilyRelations(
+        nation.systems.clients["identity"],
+        nation.systems.service_of("population"),
+        asyncio.get_running_loop(),
+        nation.plan.about.representation,
+    )
+    provider = await asyncio.to_thread(
+        open_identity_provider,
+        nation.layout.system("identity"),
+        IdentityAddresses(nation.issuer, nation.portal_url),
+        tuple(nation.people.values()),
+        relations,
+        key_password=secrets.identity,
+        client_secret=secrets.portal_client,
+        profile=nation.plan.profile,
+        oversight=nation.plan.about.oversight,
+        is_new=is_new,
+        clock=clock,
+    )
+    running, ports = nation.running, nation.ports.systems
+    running.opened.callback(provider.close)
+    await running.serve("the identity provider", provider.app, ports["identity"])
+    await running.serve("the door to mandates", mandates_door(provider), ports["mandates"])
+    running.run("the identity provider's maintenance", provider.run())
+    return provider
+
+
+async def _start_ai_gateway(nation: Nation, clock: Clock) -> CountryGateway:
+    directory = nation.layout.system("ai-gateway")
+    opened = await asyncio.to_thread(open_gateway, directory, clock=clock)
+    running = nation.running
+    running.opened.push_async_callback(opened.gateway.close)
+    running.run("the AI gateway's switches", opened.gateway.run())
+    await running.serve("the AI gateway", gateway_app(opened.gateway), nation.ports.systems["ai-gateway"])
+    return opened
+
+
+async def _start_portal(
+    nation: Nation, secrets: Secrets, clock: Clock, gateway: CountryGateway
+) -> CaseSystem:
+    assert nation.systems is not None
+    opened = await asyncio.to_thread(
+        open_portal,
+        nation.plan,
+        nation.layout.system("portal"),
+        nation.systems.clients["portal"],
+        nation.client_url(nation.plan.system("portal")),
+        IdentityAddresses(nation.issuer, nation.portal_url),
+        nation.people,
+        key_password=secrets.portal,
+        client_secret=secrets.portal_client,
+        gateway_url=nation.ai_gateway_url,
+        gateway_key=gateway.assistant_key,
+        records=nation.systems.case_decisions,
+        clock=clock,
+    )
+    running, ports = nation.running, nation.ports.systems
+    running.opened.callback(opened.portal.close)
+    await opened.cases.start()
+    running.opened.push_async_callback(opened.cases.stop)
+    await running.serve("the portal's door for events", events_app(opened.cases), ports["portal"])
+    await running.serve("the portal", opened.portal.app, ports["portal screens"])
+    running.run("the portal's wake-ups", opened.portal.run())
+    return opened.cases
