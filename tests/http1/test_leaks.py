@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import pytest
 
 from sild.errors import CallerError
 from sild.http1 import (
@@ -29,6 +31,16 @@ from sild.http1.tls_layer import TlsLayer
 
 from .certs import auth_identity
 from .conftest import answering, echo
+
+
+@pytest.fixture(autouse=True)
+def young_heap() -> Iterator[None]:
+    """Only what is made from here on is looked at: in a process that has run thousands of tests the rest takes minutes."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 OURS = (Connection, ServerConnection, IncomingMessage, Responder, Deadline, TlsLayer)
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def module_false(module_world: World) -> AsyncIterator[FalseProvider]:
     world = module_world
-    consumer = await world.add_server("ss1", "1", [CLIENT])
+    consumer = await world.add_server("ss1", "1", [CLIENT], keep_peer_connections=False)
     provider = await world.add_server("ss2", "2", [REGISTER], start=False)
     forged = FalseProvider(world, provider)
     await forged.start()
@@ -48,7 +48,6 @@ def false(module_false: FalseProvider) -> FalseProvider:
     forged.pair.begin()  # type: ignore[attr-defined]
     forged.begin()
     forged.pair.consumer.server._parts.authentication._ocsp._kept.clear()  # type: ignore[attr-defined]
-    forged.pair.consumer.server._parts.connections._pool.drop("ss2.test")  # type: ignore[attr-defined]
     return forged
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -101,7 +101,7 @@ FAILURES: list[Callable[[Pair, Forger], Awaitable[None]]] = [
 async def settled(pair: Pair) -> tuple[Counter[str], int, int]:
     """Open files, tasks and accepted connections when nothing is under way any more."""
     for site in (pair.consumer, pair.provider):
-        site.server._parts.connections._pool.drop(f"{'ss2' if site is pair.consumer else 'ss1'}.test")
+        site.forget_connections()
     found, quiet = (open_files(), 0, 0), 0
     for _ in range(200):
         await asyncio.sleep(0.05)
@@ -115,6 +115,15 @@ async def settled(pair: Pair) -> tuple[Counter[str], int, int]:
         if quiet == 6:
             return found
     raise AssertionError(f"it does not settle: {found}")
+
+
+@pytest.fixture(autouse=True)
+def young_heap() -> Iterator[None]:
+    """What other tests made is not looked at again and again."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 async def test_five_hundred_failures(pair: Pair) -> None:

@@ -159,4 +159,4 @@ async def use_unusable_addresses(rest: RestWorld) -> None:
     settings.peer_routes["::1"] = PeerRoute(host="::1", port=1, ocsp_port=1)
     await world.publish()
     assert len(world.central.servers) == 6
-    rest.consumer.server._parts.connections._pool.drop("ss2.test")
+    rest.consumer.forget_connections()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from forger import STALE
 from soap_world import CONSUMER, GET_STATE, PRODUCER, TEXT_XML, SoapWorld, fault_of_answer, query
-from world import World
 
 from sild.http1 import (
     Fetched,
@@ -49,20 +47,10 @@ TLS_CASES = {
 SSL = "server.clientproxy.ssl_authentication_failed"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def module_soap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SoapWorld]:
-    async with World(tmp_path_factory.mktemp("soap"), instance="EE", member_class="BUSINESS") as world:
-        made = SoapWorld(world)
-        await made.start()
-        yield made
-
-
 @pytest.fixture
 def soap(module_soap: SoapWorld) -> SoapWorld:
     module_soap.service.begin()
-    parts = module_soap.consumer.server._parts
-    parts.connections._pool.drop("ss2.test")
-    parts.authentication._ocsp._kept.clear()
+    module_soap.consumer.server._parts.authentication._ocsp._kept.clear()
     return module_soap
 
 

@@ -273,6 +273,12 @@ class Site:
         host, port = self.server.addresses["client_https"]
         return f"https://{host}:{port}"
 
+    def forget_connections(self) -> None:
+        """The next message goes out on a new one."""
+        pool = self.server._parts.connections._pool
+        for key in list(pool._idle):
+            pool.drop(key)
+
 
 @dataclass
 class Spawned:
