@@ -321,8 +321,10 @@ SIGNATURES = {  # object identifier: kind, digest
 DIGESTS = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
 CURVES = {"2a8648ce3d030107": P256, "2b81040022": P384}
 RSA_ENCRYPTION, EC_KEY = "2a864886f70d010101", "2a8648ce3d0201"
-BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_USAGE = "551d13", "551d0f", "551d25"
-ORGANIZATION_IDENTIFIER, TIME_STAMPING = "550461", "2b06010505070308"
+BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_USAGE, NAME_CONSTRAINTS = "551d13", "551d0f", "551d25", "551d1e"
+ALL_USAGES, NO_USAGES = b"\x03\x02\x00\xff", b"\x03\x02\x07\x00"
+ORGANIZATION_IDENTIFIER = "550461"
+TIME_STAMPING, OCSP_SIGNING = "2b06010505070308", "2b06010505070309"
 SIGNED_DATA, TST_INFO = "2a864886f70d010702", "2a864886f70d0109100104"
 CONTENT_TYPE, MESSAGE_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
 SIGNING_CERTIFICATE_V2 = "2a864886f70d010910022f"
@@ -365,17 +367,28 @@ class Certificate:
             need(known or not is_critical, f"a certificate with an unknown critical extension {name}")
             self.extensions[name] = inner[-1].content
 
-    @property
-    def usages(self) -> int:
-        content = only(self.extensions.get(KEY_USAGE, b"\x03\x02\x00\xff"), 0x03)
+    def usages(self, otherwise: bytes) -> int:
+        content = only(self.extensions.get(KEY_USAGE, otherwise), 0x03)
         return (
             content[1] if len(content) > 1 else 0
         )  # 0x80 digitalSignature, 0x40 nonRepudiation, 0x04 keyCertSign
 
     @property
-    def is_authority(self) -> bool:
+    def calls_itself_authority(self) -> bool:
         constraints = only(self.extensions.get(BASIC_CONSTRAINTS, b"\x30\x00"), 0x30)
-        return constraints.startswith(b"\x01\x01\xff") and bool(self.usages & 0x04)
+        return constraints.startswith(b"\x01\x01\xff")
+
+    @property
+    def is_authority(self) -> bool:
+        may_certify = self.usages(otherwise=ALL_USAGES) & 0x04
+        return self.calls_itself_authority and bool(may_certify) and NAME_CONSTRAINTS not in self.extensions
+
+    @property
+    def is_for_seals(self) -> bool:
+        purposes = children(only(self.extensions.get(EXTENDED_USAGE, b"\x30\x00"), 0x30))
+        serves_others = {one.content.hex() for one in purposes} & {TIME_STAMPING, OCSP_SIGNING}
+        is_sealing = bool(self.usages(otherwise=NO_USAGES) & 0x40)
+        return is_sealing and not serves_others and not self.calls_itself_authority
 
     def may_stand_above(self, authorities: int) -> bool:
         """Its pathLenConstraint: how many authorities there may be between it and the end (RFC 5280 4.2.1.9)."""
@@ -384,12 +397,13 @@ class Certificate:
 
     @property
     def organization(self) -> str | None:
+        found = []
         for relative in children(only(self.subject, 0x30)):
             for attribute in children(relative.content):
                 identifier, value = children(attribute.content)
                 if identifier.content.hex() == ORGANIZATION_IDENTIFIER:
-                    return value.content.decode()
-        return None
+                    found.append(value.content.decode())
+        return found[0] if len(found) == 1 else None
 
     def has_signed(self, kind: str, digest: str, data: bytes, signature: bytes) -> bool:
         if kind != self.kind:
@@ -422,14 +436,30 @@ def public_key(content: bytes) -> tuple[str, Any]:
     return "ec", (curve, (int.from_bytes(point[1 : half + 1]), int.from_bytes(point[half + 1 :])))
 
 
+# Whose seal is believed: the rule of `sild.pki.verify_seal`, said again; one table of attacks holds the two together
+
+
+def check_sealer(certificate: Certificate, body: str, what: str) -> None:
+    """That a certificate is one for seals of this body."""
+    need(
+        certificate.kind == "ec" and certificate.key[0] is P256, f"the key of {what} is of another algorithm"
+    )
+    need(certificate.organization == body, f"the key of {what} is not of the body that decided, {body}")
+    need(certificate.is_for_seals, f"the certificate of {what} is not for seals")
+
+
 def check_chain(chain: list[Certificate], trusted: list[Certificate], at: datetime, what: str) -> None:
-    """That chain[0] was valid at a time, and leads to one that is trusted."""
+    """That chain[0] leads to one that is trusted, and all on the way was valid at a time; nothing in the chain is left unchecked."""
+    is_trusted = False
     for number, one in enumerate(chain):
         need(one.begins <= at <= one.ends, f"the certificate of {what} was not valid at {at.isoformat()}")
-        if any(one.data == other.data for other in trusted):
-            need(number == len(chain) - 1, f"certificates of {what} that lead nowhere")
+        is_named = any(one.data == other.data for other in trusted)
+        is_trusted = is_trusted or is_named
+        above = chain[number + 1 : number + 2]
+        if not above and is_trusted:
+            need(is_named or one.is_issued_by(one), f"certificates of {what} that lead nowhere")
             return
-        above = chain[number + 1 : number + 2] or trusted
+        above = above or [other for other in trusted if other.begins <= at <= other.ends]
         fits = any(one.is_issued_by(other) and other.may_stand_above(number) for other in above)
         need(
             fits,
@@ -686,11 +716,7 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
     need(len(bundle["certificates"]) <= MOST_CERTIFICATES, "more certificates than a chain has")
     chain = [Certificate(unbase64(one)) for one in bundle["certificates"]]
     need(chain and sha256(chain[0].data) == seal["certificate"], "the seal names another certificate")
-    need(
-        chain[0].organization == record["authority"],
-        f"the key is not of the body that decided, {record['authority']}",
-    )
-    need(chain[0].usages & 0x40, "the certificate is not for seals")
+    check_sealer(chain[0], record["authority"], "the seal")
     if trusted:
         check_chain(chain, trusted, moment(record["decided_at"]), "the seal")
         yield HOLDS, f"the key is certified for {record['authority']} by an authority you trust"
@@ -871,17 +897,14 @@ def check_log_key(
 ) -> Iterator[Finding]:
     """listed: certificates of the key that signed the head; None: it is the seal's. Bodies get new keys, the log goes on."""
     if listed is None:
+        check_chain(seal, trusted or seal[-1:], max(at, seal[0].begins), what)  # an old key logs nothing new
         checkpoint.check(seal[0])
         yield HOLDS, f"{what} is signed by the same key"
         return
     need(0 < len(listed) <= MOST_CERTIFICATES, "more certificates than a chain has, or none")
     chain = [Certificate(unbase64(one)) for one in listed]
     need(chain[0].data != seal[0].data, "the seal's certificates twice")
-    need(
-        chain[0].organization == record["authority"],
-        f"the key of {what} is not of the body that decided, {record['authority']}",
-    )
-    need(chain[0].usages & 0x40, f"the certificate of {what} is not for seals")
+    check_sealer(chain[0], record["authority"], what)
     check_chain(chain, trusted or chain[-1:], max(at, chain[0].begins), what)
     checkpoint.check(chain[0])
     if trusted:

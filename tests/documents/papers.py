@@ -10,10 +10,11 @@ from typing import Any
 import pypdfium2
 import zxingcpp
 
-from sild.documents import CardFace
-from sild.registries.insurance.credential import CardIssuer
+from sild.documents import CARD_KIND, CardFace
+from sild.registries.credentials import CredentialIssuer
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+FUND = "SILD/GOV/70000003"
 CLAIMS = {
     "given_names": "Thị Hường",
     "family_name": "Nguyễn Đặng",
@@ -26,7 +27,7 @@ CLAIMS = {
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    issuer: CardIssuer
+    issuer: CredentialIssuer
     credential: str
 
     @property
@@ -35,7 +36,9 @@ class Issued:
 
 
 def issued(directory: Path, **changed: Any) -> Issued:
-    issuer = CardIssuer.open(directory / "issuer-key.jwk", "https://insurance.example")
+    issuer = CredentialIssuer.open(
+        directory / "issuer-key.jwk", "https://insurance.example", CARD_KIND, body=FUND
+    )
     values = {"at": AT, "until": AT + timedelta(days=1825), "status_index": 9, **changed}
     return Issued(issuer, issuer.issue(CLAIMS, **values))
 

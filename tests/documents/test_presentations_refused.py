@@ -16,9 +16,9 @@ from joserfc.jwk import ECKey
 
 from sild.documents import CARD_KIND, card_presentation, present, shown_claims, verify_presentation
 from sild.errors import CallerError, PeerError, PlatformError, TrustError
-from sild.registries.insurance.credential import CardIssuer
+from sild.registries.credentials import CredentialIssuer
 
-from .papers import AT, CLAIMS, Issued, issued
+from .papers import AT, CLAIMS, FUND, Issued, issued
 
 
 def check(card: Issued, text: str, **changed: Any) -> str:
@@ -48,7 +48,8 @@ def test_each_claim_can_be_shown_alone(card: Issued) -> None:
 
 
 def test_another_issuers_keys(card: Issued, tmp_path: Path) -> None:
-    other = CardIssuer.open(tmp_path / "other.jwk", "https://insurance.example").metadata()
+    file = tmp_path / "other.jwk"
+    other = CredentialIssuer.open(file, "https://insurance.example", CARD_KIND, body=FUND).metadata()
     text = card_presentation(card.credential)
     assert check(card, text, issuer=other) == "unknown_key"
     other["jwks"]["keys"][0]["kid"] = card.keys["jwks"]["keys"][0]["kid"]

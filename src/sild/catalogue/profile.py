@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 from sild.catalogue.calendar import WorkingDays
 from sild.errors import CallerError
 
-__all__ = ["Competence", "Deadline", "Division", "Profile", "Remedy", "parse_profile"]
+__all__ = ["Certificate", "Competence", "Deadline", "Division", "Profile", "Remedy", "parse_profile"]
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
 
@@ -67,11 +67,12 @@ class Deadline(_Part):
 class Remedy(_Part):
     """What a person may do against a decision. deadline: from the day after it was delivered.  form: where to begin, a path.
 
-    body: who hears it.  suspends: the decision has no effect until then.  basis: where the law says that, or does not.
+    body: who hears it, in general; `bodies`: by name, by the member that decided (`GOV/70000004`).  suspends: the decision has no effect until then.  basis: where the law says that, or does not.
     """
 
     name: Mapping[str, str]
     body: Mapping[str, str]
+    bodies: Mapping[str, Mapping[str, str]] = {}
     deadline: Deadline
     suspends: bool
     suspends_basis: str
@@ -97,6 +98,42 @@ class Keeping(_Part):
     basis: str
 
 
+class CertificateRow(_Part):
+    """show: `family_name`, `born`, ... of whom the section is about.  label: the country's own word for it, by language."""
+
+    show: Word
+    label: Mapping[str, str]
+
+
+class CertificateSection(_Part):
+    of: Literal["child", "mother", "father", "entry"]
+    title: Mapping[str, str] | None = None
+    rows: tuple[CertificateRow, ...]
+
+
+class Certificate(_Part):
+    """A paper about an entry of civil status, in the country's own words and order. basis: where the law gives a right to it.
+
+    after_death: it can be had of somebody who has died, too.  number: `{number}` and `{year}` in the country's way.  heading: lines
+    above the title, by language.
+    """
+
+    basis: str
+    after_death: bool = False
+    number: str
+    heading: tuple[Mapping[str, str], ...] = ()
+    title: Mapping[str, str]
+    issuer: Mapping[str, str]
+    sections: tuple[CertificateSection, ...]
+
+
+class Payer(_Part):
+    """The account from which a country's treasury pays, as its bank writes it, and whose it is."""
+
+    name: str
+    account: str
+
+
 class Days(_Part):
     """Days off, and days worked, against the general rule."""
 
@@ -109,7 +146,9 @@ class Profile(_Part):
 
     grounds: provisions on which any service rests, by what they are for: `conflict`, `contest`, `discretion`, `treasury`.
 
-    kept: in the archive, by kind of record (`birth-registration`).
+    pays_from: the treasury's account; none: nothing is paid in its currency.
+
+    kept: in the archive, by kind of record (`birth-registration`).  certificates: by what they are about (`birth`).
 
     bound: decisions that a rule makes by itself when every check is green and nothing is left to discretion; else an official does.
     """
@@ -125,6 +164,8 @@ class Profile(_Part):
     remedies: Mapping[Word, Remedy] = {}
     records: Records = Records()
     kept: Mapping[str, Keeping] = {}
+    certificates: Mapping[Word, Certificate] = {}
+    pays_from: Payer | None = None
     grounds: Mapping[Word, str] = {}
     divisions: tuple[Division, ...] = ()
     competence: tuple[Competence, ...] = ()
@@ -203,12 +244,19 @@ class Profile(_Part):
         """The last day of a deadline that begins on `begin`. Raises KeyError for one the profile does not have."""
         return self._last_day(self.deadlines[name], begin)
 
-    def remedy(self, delivered: date, name: str = "challenge") -> tuple[Remedy, date]:
+    def remedy(
+        self, delivered: date, name: str = "challenge", *, of: str | None = None
+    ) -> tuple[Remedy, date]:
         """What may be done against a decision delivered on a day, and until when. Raises KeyError for a remedy it does not have.
+
+        of: the body that decided, `INSTANCE/CLASS/CODE`: then `body` names who hears it, where the profile knows that.
 
         A deadline that would end on a day off ends on the next working day (HMS § 33; Civil Code of Viet Nam, Art. 148.5).
         """
         remedy = self.remedies[name]
+        named = None if of is None else remedy.bodies.get("/".join(of.split("/")[1:3]))
+        if named is not None:
+            remedy = remedy.model_copy(update={"body": named})
         return remedy, self.working_days.add(self._last_day(remedy.deadline, delivered), 0)
 
     def _last_day(self, deadline: Deadline, begin: date) -> date:

@@ -4,7 +4,8 @@ A paper is set from a template of ours (PDF/A-3a, PDF/UA-1) and plain values, ca
 a QR code and as an attachment, and is sealed by the body that issues it (PAdES). Bytes and values in, bytes and values out: no
 sockets, files of others, clock or database. Called by registers, which hold the facts and keys, and by the portal, which shows codes.
 
-insurance_card.py  the card          presentation.py  what is shown of a credential, and the verifier   codes.py  QR codes
+insurance_card.py  the card          birth_certificate.py  the certificate
+presentation.py  what is shown of a credential, and the verifier   codes.py  QR codes
 typesetting.py     templates -> PDF  sealing.py       seals; what a reader finds in a paper
 packages.py        submission information packages (E-ARK SIP): built, and read as from strangers
 acts.py            what stands where in a package of an act
@@ -12,6 +13,14 @@ metadata.py        METS and PREMIS       statements.py    canonical JSON and its
 """
 
 from sild.documents.acts import ACT_FILE, DECISION_FILE, SEAL_FILE, act_package
+from sild.documents.birth_certificate import (
+    BIRTH_CLAIMS,
+    BIRTH_KIND,
+    BirthEntry,
+    Born,
+    birth_certificate_pdf,
+    birth_presentation,
+)
 from sild.documents.codes import qr_svg
 from sild.documents.insurance_card import CARD_CLAIMS, CARD_KIND, CardFace, card_pdf, card_presentation
 from sild.documents.metadata import Described, Happened
@@ -25,34 +34,40 @@ from sild.documents.packages import (
     read_package,
 )
 from sild.documents.presentation import Presented, present, shown_claims, verify_presentation
-from sild.documents.sealing import PaperSeal, Sealer, credential_in, seal_pdf, verify_sealed_pdf
+from sild.documents.sealing import Sealer, TimeStamper, credential_in, seal_pdf, verify_sealed_pdf
 from sild.documents.statements import (
-    SealedBy,
     canonical_json,
     parse_statement,
     seal_statement,
+    seal_value,
+    stamped_seal,
     verify_statement,
 )
 
 __all__ = [
     "ACT_FILE",
+    "BIRTH_CLAIMS",
+    "BIRTH_KIND",
     "CARD_CLAIMS",
     "CARD_KIND",
     "DECISION_FILE",
     "MAX_PACKAGE_BYTES",
     "SEAL_FILE",
     "BadPackage",
+    "BirthEntry",
+    "Born",
     "CardFace",
     "Described",
     "Happened",
     "PackageDefect",
-    "PaperSeal",
     "Presented",
     "ReadPackage",
-    "SealedBy",
     "Sealer",
     "SubmittedFile",
+    "TimeStamper",
     "act_package",
+    "birth_certificate_pdf",
+    "birth_presentation",
     "canonical_json",
     "card_pdf",
     "card_presentation",
@@ -64,7 +79,9 @@ __all__ = [
     "read_package",
     "seal_pdf",
     "seal_statement",
+    "seal_value",
     "shown_claims",
+    "stamped_seal",
     "verify_presentation",
     "verify_sealed_pdf",
     "verify_statement",

@@ -1,31 +1,43 @@
-"""A paper's seal: PAdES baseline B-B (EN 319 142-1) by the key of the body that issues it, and what a reader finds in a paper.
+"""A paper's seal: PAdES baseline B-T (EN 319 142-1) by the key of the body that issues it, or B-B while no authority gives a
+time-stamp, and what a reader finds in a paper. Whose seal is believed says `sild.pki.verify_seal`.
 
 The seal stands behind the paper in the same file (an incremental update), so the paper's own bytes stay as they were set.
 """
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from sild.errors import PeerError, PlatformError, TrustError
-from sild.pki import Certificate, der
+from sild.pki import Certificate, SealedBy, der, read_certificate, verify_seal
 
 if TYPE_CHECKING:
+    from asn1crypto import cms
     from pyhanko.pdf_utils.reader import PdfFileReader
+    from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-__all__ = ["MAX_PDF_BYTES", "PaperSeal", "Sealer", "credential_in", "seal_pdf", "verify_sealed_pdf"]
+__all__ = ["MAX_PDF_BYTES", "Sealer", "TimeStamper", "credential_in", "seal_pdf", "verify_sealed_pdf"]
 
 MAX_PDF_BYTES = 4 << 20
 FIELD = "Seal"
+STAMP = "signature_time_stamp_token"
+MAX_CERTIFICATES = 8
 ATTACHMENT = "credential.sd-jwt"  # as in templates/look.typ
-SEAL_BYTES = 12_288
-"""Room for the signature and its certificates: known before it is made, so that nothing is signed twice."""
+SEAL_BYTES, STAMP_BYTES = 12_288, 24_576
+"""Room for the signature and its certificates, and for a time-stamp with those of its authority, in hexadecimal digits: known before
+they are made, so that nothing is signed twice."""
+
+STAMP_SECONDS = 5.0
+"""Somebody waits for the paper."""
+
+TimeStamper = Callable[[bytes], Awaitable[bytes]]
+"""A time-stamp token (RFC 3161, DER) over these bytes with its signer's certificate inside. Raises PlatformError."""
 
 
 for _library in ("pyhanko", "pyhanko_certvalidator"):  # what they would say on stderr, our errors say
@@ -43,19 +55,14 @@ class Sealer(Protocol):
         """DER. Raises Unavailable while the key cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class PaperSeal:
-    """authority: organizationIdentifier of the certificate, `INSTANCE/CLASS/CODE`.  trusted: its certificate leads to one of ours."""
+def seal_pdf(pdf: bytes, sealer: Sealer, stamp: TimeStamper | None = None) -> bytes:
+    """The paper with the seal behind it, after which no change is allowed. Blocks.
 
-    authority: str
-    name: str
-    trusted: bool
-
-
-def seal_pdf(pdf: bytes, sealer: Sealer) -> bytes:
-    """The paper with the seal behind it, after which no change is allowed. The seal's time is the machine's: no authority vouches
-    for it. Raises as `Sealer.sign` does."""
-    from asn1crypto import x509
+    stamp: over the signature, which then tells when. While no authority gives one the paper goes out without, as decisions do, and
+    whoever checks it is told so; that of the next paper is asked for again.
+    Raises as `Sealer.sign` does.
+    """
+    from asn1crypto import cms, x509
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign import signers
     from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
@@ -64,6 +71,21 @@ def seal_pdf(pdf: bytes, sealer: Sealer) -> bytes:
     class Signer(signers.Signer):
         async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
             return sealer.sign(data)
+
+        async def unsigned_attrs(
+            self, digest_algorithm: str, signature: bytes, *_more: object, **_named: object
+        ) -> cms.CMSAttributes | None:
+            if stamp is None:
+                return None
+            try:
+                async with asyncio.timeout(STAMP_SECONDS):
+                    token = await stamp(signature)
+            except (PlatformError, TimeoutError):
+                return None
+            if 2 * len(token) > STAMP_BYTES:
+                return None
+            held = {"type": STAMP, "values": [cms.ContentInfo.load(token)]}
+            return cms.CMSAttributes([cms.CMSAttribute(held)])
 
     first, *others = [x509.Certificate.load(der(certificate)) for certificate in sealer.chain]
     known = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # the library leaves it so
@@ -78,17 +100,18 @@ def seal_pdf(pdf: bytes, sealer: Sealer) -> bytes:
     signer = signers.PdfSigner(
         metadata, Signer(signing_cert=first, cert_registry=known), new_field_spec=SigFieldSpec(FIELD)
     )
-    sealed = signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)), bytes_reserved=SEAL_BYTES)
+    room = SEAL_BYTES if stamp is None else SEAL_BYTES + STAMP_BYTES
+    sealed = signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)), bytes_reserved=room)
     return bytes(sealed.getvalue())
 
 
-def verify_sealed_pdf(pdf: bytes, trusted: Sequence[Certificate], *, at: datetime) -> PaperSeal:
-    """The one seal that covers the whole file. trusted: authorities, or the seal's own certificate. Offline: revocation is not asked.
+def verify_sealed_pdf(pdf: bytes, named: Sequence[Certificate], *, body: str, at: datetime) -> SealedBy:
+    """The one seal that covers the whole file. body: which the paper names, `INSTANCE/CLASS/CODE`; the rest as of
+    `sild.pki.verify_seal`.
 
     Blocks; not within an event loop.
-    Raises PeerError (`not_a_paper`), TrustError (`not_sealed`, `bad_seal`).
+    Raises PeerError (`not_a_paper`), TrustError (`not_sealed`, `bad_seal`, `another_body`, `untrusted_seal`).
     """
-    from asn1crypto import x509
     from pyhanko.sign.validation import SignatureCoverageLevel, validate_pdf_signature
     from pyhanko_certvalidator import ValidationContext
 
@@ -96,24 +119,26 @@ def verify_sealed_pdf(pdf: bytes, trusted: Sequence[Certificate], *, at: datetim
         found = list(_reader(pdf).embedded_signatures)
         if len(found) != 1:
             raise TrustError("a paper has one seal", code="not_sealed")
-        roots = [x509.Certificate.load(der(certificate)) for certificate in trusted]
-        context = ValidationContext(
-            trust_roots=roots, moment=at, allow_fetching=False, revocation_mode="soft-fail"
-        )
-        status = validate_pdf_signature(found[0], signer_validation_context=context)
-        certificate = found[0].signer_cert
-        subject = certificate.subject.native
-        in_time = (
-            certificate.not_valid_before <= at <= certificate.not_valid_after
-        )  # of a root nobody else asks
+        nobody = ValidationContext(trust_roots=[], moment=at, allow_fetching=False)  # whom to trust we say
+        status = validate_pdf_signature(found[0], signer_validation_context=nobody)
+        value, token = _signed(found[0])
+        held = [found[0].signer_cert, *found[0].other_embedded_certs]
+        chain = [read_certificate(one.dump()) for one in held[:MAX_CERTIFICATES]]
     whole = status.coverage == SignatureCoverageLevel.ENTIRE_FILE
     if not (status.intact and status.valid and whole and status.docmdp_ok):
         raise TrustError("the paper was changed after it was sealed", code="bad_seal")
-    return PaperSeal(
-        authority=str(subject.get("organization_identifier", "")),
-        name=str(subject.get("organization_name", "")),
-        trusted=status.trusted and in_time,
-    )
+    return verify_seal(chain, named, body=body, at=at, value=value, time_stamp=token)
+
+
+def _signed(found: EmbeddedPdfSignature) -> tuple[bytes, bytes | None]:
+    """The signature value, and the time-stamp over it, if there is one. Raises TrustError (`bad_seal`): more than one."""
+    signer: cms.SignerInfo = found.signer_info
+    attributes = signer["unsigned_attrs"]
+    stamps = [one for one in attributes or () if one["type"].native == STAMP]
+    tokens = [value.dump() for one in stamps for value in one["values"]]
+    if len(tokens) > 1:
+        raise TrustError("a seal has one time-stamp", code="bad_seal")
+    return signer["signature"].native, tokens[0] if tokens else None
 
 
 def credential_in(pdf: bytes) -> str:

@@ -1,6 +1,8 @@
 """A sealed statement: canonical JSON (RFC 8785) beside its seal, both files that anyone keeps and checks for themselves. Pure.
 
-The seal is JSON, too: algorithm, certificates (DER in base64, the body's first), SHA-256 of the statement, ECDSA signature over it.
+The seal is JSON, too: algorithm, certificates (DER in base64, the body's first), SHA-256 of the statement, ECDSA signature over it,
+and, once an authority gave one, `timestamp`: a time-stamp token (RFC 3161, base64) over the signature. Whose seal is believed says
+`sild.pki.verify_seal`.
 """
 
 from __future__ import annotations
@@ -9,29 +11,33 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from cryptography.x509.oid import NameOID
-
 from sild.documents.sealing import Sealer
 from sild.errors import PeerError, TrustError
-from sild.pki import Certificate, SignatureAlgorithm, der, read_certificate, verify_bytes, verify_path
+from sild.pki import (
+    Certificate,
+    SealedBy,
+    SignatureAlgorithm,
+    der,
+    read_certificate,
+    verify_bytes,
+    verify_seal,
+)
 from sild.rules import canonical_json
 
-__all__ = ["SealedBy", "canonical_json", "parse_statement", "seal_statement", "verify_statement"]
+__all__ = [
+    "canonical_json",
+    "parse_statement",
+    "seal_statement",
+    "seal_value",
+    "stamped_seal",
+    "verify_statement",
+]
 
 ALGORITHM = "ES256"
 MAX_CERTIFICATES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class SealedBy:
-    """authority: `INSTANCE/CLASS/CODE` of the certificate.  trusted: it leads to a certificate the verifier named."""
-
-    authority: str
-    trusted: bool
 
 
 def seal_statement(statement: bytes, sealer: Sealer) -> bytes:
@@ -46,20 +52,29 @@ def seal_statement(statement: bytes, sealer: Sealer) -> bytes:
     )
 
 
-def verify_statement(
-    statement: bytes, seal: bytes, trusted: Sequence[Certificate] = (), *, at: datetime
-) -> SealedBy:
-    """trusted: authorities of seals, or a body's own certificate; revocation is not asked.
+def seal_value(seal: bytes) -> bytes:
+    """What a time-stamp is over: the signature. seal: of ours."""
+    return base64.b64decode(json.loads(seal)["value"])
 
-    Raises PeerError (`not_a_seal`), TrustError (`bad_seal`).
+
+def stamped_seal(seal: bytes, token: bytes) -> bytes:
+    """The same seal with a time-stamp over `seal_value`. token: DER."""
+    return canonical_json({**json.loads(seal), "timestamp": base64.b64encode(token).decode()})
+
+
+def verify_statement(
+    statement: bytes, seal: bytes, named: Sequence[Certificate] = (), *, body: str, at: datetime
+) -> SealedBy:
+    """body: which the statement names, `INSTANCE/CLASS/CODE`; the rest as of `sild.pki.verify_seal`.
+
+    Raises PeerError (`not_a_seal`), TrustError (`bad_seal`, `another_body`, `untrusted_seal`).
     """
     try:
         read = json.loads(seal)
         chain = [read_certificate(base64.b64decode(one)) for one in read["certificates"][:MAX_CERTIFICATES]]
-        value = base64.b64decode(read["value"], validate=True)
+        first, value = chain[0], base64.b64decode(read["value"], validate=True)
         is_known = read["algorithm"] == ALGORITHM
-        first = chain[0]
-        names = first.subject.get_attributes_for_oid(NameOID.ORGANIZATION_IDENTIFIER)
+        token = base64.b64decode(read["timestamp"], validate=True) if "timestamp" in read else None
     except (ValueError, KeyError, TypeError, IndexError, RecursionError, PeerError):
         raise PeerError("not a seal", code="not_a_seal") from None
     if not is_known or read.get("sha256") != hashlib.sha256(statement).hexdigest():
@@ -68,21 +83,7 @@ def verify_statement(
         verify_bytes(first.public_key(), SignatureAlgorithm.ECDSA_SHA256, value, statement)
     except TrustError as error:
         raise TrustError("the seal does not hold", code="bad_seal") from error
-    return SealedBy(str(names[0].value) if names else "", _is_trusted(first, chain[1:], trusted, at))
-
-
-def _is_trusted(
-    certificate: Certificate, others: Sequence[Certificate], trusted: Sequence[Certificate], at: datetime
-) -> bool:
-    for anchor in trusted:
-        if anchor == certificate:
-            return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
-        try:
-            verify_path(certificate, anchor=anchor, intermediates=others, at=at)
-        except TrustError:
-            continue
-        return True
-    return False
+    return verify_seal(chain, named, body=body, at=at, value=value, time_stamp=token)
 
 
 def parse_statement(content: bytes) -> Mapping[str, Any]:

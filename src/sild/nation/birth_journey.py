@@ -6,9 +6,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from sild.documents import CARD_KIND, credential_in, qr_svg, verify_presentation, verify_sealed_pdf
+from cryptography import x509
+
+from sild.documents import (
+    BIRTH_KIND,
+    CARD_KIND,
+    credential_in,
+    qr_svg,
+    verify_presentation,
+    verify_sealed_pdf,
+)
 from sild.errors import PeerError
 from sild.nation.browser import Browser, Page
 from sild.nation.journeys import Seen, log_in, screen_sent, soon, steps_of, verified_offline
@@ -40,6 +51,7 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
             journey.birth_is_registered,
             journey.bodies_act_by_themselves,
             journey.act_is_archived,
+            journey.father_has_the_certificate,
             journey.card_is_shown_and_printed,
             journey.offer_is_accepted,
             journey.money_is_paid,
@@ -63,6 +75,8 @@ class _Birth:
         country = description["country"]
         self.is_bound = "birth.register" in country["bound"]  # else an official looks, and registers
         self._typed: Mapping[str, str] = country["typed"]
+        authorities = Path(description["authorities_file"]).read_bytes()
+        self._named = x509.load_pem_x509_certificates(authorities)
         self._payer = next(
             member["names"]["en"]
             for member in description["members"]
@@ -215,24 +229,43 @@ class _Birth:
         child = f"{self._mother['country']}{self._child}"
         await page.submit(page.form("/representee"), {"representee": child})
         page = await browser.open(f"{self._portal}/papers/insurance-card")
-        paper, keys, listed = [
-            (await page.go(f"/papers/insurance-card/{name}")).body
-            for name in ("file.pdf", "issuer.json", "status-list")
+        return (
+            "The child's card is a code on the phone and a sealed PDF; what the code shows is checked without asking anybody",
+            {"card": page.url, **await self._checked(page, "insurance-card", CARD_KIND)},
+        )
+
+    async def father_has_the_certificate(self) -> Seen:
+        """By the link in the case; checked as an embassy would."""
+        page = await self._fathers.open(f"{self._portal}/cases/{self._case}")
+        link = next((one for one in page.links if one.startswith("/papers/birth-certificate/of/")), None)
+        if link is None:
+            raise PeerError(f"no certificate in the case: {page.text[:300]}")
+        page = await page.go(link)
+        return (
+            "The other parent has the birth certificate from the case: on the phone, and sealed on paper",
+            {"certificate": page.url, **await self._checked(page, "birth-certificate", BIRTH_KIND)},
+        )
+
+    async def _checked(self, page: Page, kind: str, credential: str) -> dict[str, str]:
+        """A paper that is shown, with nothing but its issuer's files."""
+        paper = (await page.go(f"{urlsplit(page.url).path}/file.pdf")).body
+        keys, listed = [
+            (await page.go(f"/papers/{kind}/{name}")).body for name in ("issuer.json", "status-list")
         ]
         shown = credential_in(paper)
         if qr_svg(shown) not in page.body:
             raise PeerError(f"the code on the phone is not the paper's: {page.text[:300]}")
-        now = datetime.now(UTC)
-        found = verify_presentation(
-            shown, json.loads(keys), at=now, kinds=[CARD_KIND], status_list=listed.decode()
-        )
-        seal = await asyncio.to_thread(verify_sealed_pdf, paper, (), at=now)
-        if found.status != "valid":
-            raise PeerError(f"the card is {found.status}")
-        return (
-            "The child's card is a code on the phone and a sealed PDF; what the code shows is checked without asking anybody",
-            {"card": page.url, "shows": ", ".join(found.claims), "sealed by": seal.authority},
-        )
+        now, issuer = datetime.now(UTC), json.loads(keys)
+        found = verify_presentation(shown, issuer, at=now, kinds=[credential], status_list=listed.decode())
+        body = issuer["organization_identifier"]
+        seal = await asyncio.to_thread(verify_sealed_pdf, paper, self._named, body=body, at=now)
+        if found.status != "valid" or not seal.trusted:
+            raise PeerError(f"the paper is {found.status}, its seal {seal}")
+        return {
+            "shows": ", ".join(found.claims),
+            "sealed by": seal.authority,
+            "time-stamped": str(seal.stamped_at),
+        }
 
     async def offer_is_accepted(self) -> Seen:
         page = await self._screen(self._mothers, "birth.offer")

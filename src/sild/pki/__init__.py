@@ -7,7 +7,7 @@ algorithms.py    digests and signature algorithms    ocsp.py       status: reque
 certificates.py  reading, hashes, kinds              responder.py  answering OCSP requests
 issue.py         certificate profiles                timestamp.py  time-stamps: requests, tokens, X-Road's rules
 path.py          certification paths                 authority.py  giving time-stamps
-keystore.py      private keys under a password
+keystore.py      private keys under a password       seals.py      whose seal is believed
 asn1.py, ocsp_asn1.py, timestamp_asn1.py             the standards' structures
 """
 
@@ -51,6 +51,7 @@ from sild.pki.ocsp import (
 )
 from sild.pki.path import is_issued_by, verify_path
 from sild.pki.responder import OCSPError, OCSPResponder, ocsp_error
+from sild.pki.seals import SealedBy, verify_seal
 from sild.pki.timestamp import (
     TimeStampToken,
     add_certificate_to_token,
@@ -74,6 +75,7 @@ __all__ = [
     "PrivateKey",
     "PublicKey",
     "Revoked",
+    "SealedBy",
     "SignatureAlgorithm",
     "SingleResponse",
     "TimeStampAuthority",
@@ -107,5 +109,6 @@ __all__ = [
     "verify_bytes",
     "verify_ocsp_response",
     "verify_path",
+    "verify_seal",
     "verify_timestamp",
 ]

@@ -1,4 +1,5 @@
-"""`sild archive`: what an archivist does at the machine: list what was taken, take a package out, check it without anybody."""
+"""`sild archive`: what an archivist does at the machine: list what was taken, take a package out, check it without anybody, dispose
+of what its time is over."""
 
 from __future__ import annotations
 
@@ -17,13 +18,19 @@ from sild.documents import (
     DECISION_FILE,
     SEAL_FILE,
     BadPackage,
+    parse_statement,
     read_package,
     verify_statement,
 )
-from sild.errors import PlatformError, Unavailable
+from sild.errors import CallerError, PeerError, PlatformError, Unavailable
 from sild.pki import Certificate, der
-from sild.registries import ArchiveShelf
+from sild.processes.registry import RegistrySettings
+from sild.processes.sealing import certify_by, time_stamp_words
+from sild.registries import ArchiveRegister, ArchiveShelf
+from sild.registries.archive.disposal import Disposal, Expired
 from sild.registries.archive.register import Kept
+from sild.registries.kernel import Defects
+from sild.settings import read_settings
 
 __all__ = ["command"]
 
@@ -70,6 +77,54 @@ def export(package: str, output: Path, directory: Path, database: str | None) ->
         output.write_bytes(archive.content(found.sha256))
 
 
+@command.command("expired")
+@_where[0]
+@_where[1]
+@_where[2]
+def expired(directory: Path, database: str | None, as_json: bool) -> None:
+    """What its time is over by the country's law: for the archivist, who decides. The ids alone make the list `dispose` takes."""
+    with _Opened(directory, database) as archive:
+        for one in archive.disposals.expired():
+            _say(_over(one), as_json)
+
+
+@command.command("dispose")
+@click.argument("packages", nargs=-1)
+@click.option(
+    "--config", required=True, type=_FILE, help="Settings of the register (TOML), kind `archive`: its seal."
+)
+@click.option("--list", "listed", type=_FILE, help="A file with an id a line, or lines of `expired --json`.")
+@click.option("--by", required=True, help="The archivist, with the country: EE38001085718.")
+@click.option("--order", required=True, help="Number of the order by which it may be done.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def dispose(
+    packages: tuple[str, ...], config: Path, listed: Path | None, by: str, order: str, as_json: bool
+) -> None:
+    """Dispose of PACKAGES whose time is over: a sealed act for each legal ground, then the content is gone. All of them or none.
+
+    Receipt, seal and hash stay, and the people concerned find it in their tracker.
+    """
+    settings = read_settings(RegistrySettings, config)
+    if settings.kind != "archive":
+        raise click.ClickException(f"{config} is of a register of kind {settings.kind}, not of an archive")
+    base = config.parent.resolve()
+    certify = None if settings.seal is None else certify_by(settings.seal, base)
+    archive = ArchiveRegister.open(
+        base / settings.directory, settings.database, system=f"/{settings.system}", certify=certify
+    )
+    try:
+        wanted = [*packages, *(_ids(listed.read_text()) if listed else ())]
+        for made in archive.disposals.dispose(wanted, by=by, order=order):
+            _say(_done(made), as_json)
+    except Defects as refusal:
+        wrong = ", ".join(f"{one.detail}: {one.code}" for one in refusal.defects)
+        raise click.ClickException(f"nothing was disposed of: {wrong}") from refusal
+    except PlatformError as error:
+        raise click.ClickException(error.message) from error
+    finally:
+        archive.close()
+
+
 @command.command("verify")
 @click.argument("files", nargs=-1, type=_FILE)
 @click.option("--directory", type=_DIRECTORY, help="Every package of this archive, its files hashed again.")
@@ -81,12 +136,14 @@ def verify(
 ) -> None:
     """Judge packages: FILES (tar), or all of an archive. Exit status 0 all hold, 1 one does not, 2 cannot tell.
 
-    Nobody is asked: structure and checksums, the act's seal, the evidence of its decision.
+    Nobody is asked: structure and checksums, the act's seal, the evidence of its decision; of an archive the receipts it gave.
     """
     trusted = x509.load_pem_x509_certificates(trust.read_bytes()) if trust else []
     worst = 0
-    for name, content in _contents(files, directory, database):
-        told = _judged(content, trusted)
+    for name, content, kept in _contents(files, directory, database):
+        told = _gone(content, name, trusted) if isinstance(content, Disposal) else _judged(content, trusted)
+        if kept is not None:
+            told = _with_receipt(told, kept, trusted)
         _say({"package": name, **told}, as_json)
         status = STATUS[told["verdict"]]
         worst = 1 if 1 in (worst, status) else max(worst, status)
@@ -95,16 +152,16 @@ def verify(
 
 def _contents(
     files: tuple[Path, ...], directory: Path | None, database: str | None
-) -> Iterator[tuple[str, bytes | PlatformError]]:
-    yield from ((file.name, file.read_bytes()) for file in files)
+) -> Iterator[tuple[str, bytes | Disposal | PlatformError, Kept | None]]:
+    yield from ((file.name, file.read_bytes(), None) for file in files)
     if directory is None:
         return
     with _Opened(directory, database) as archive:
         for kept in archive.all():
             try:
-                yield kept.id, archive.content(kept.sha256)
+                yield kept.id, archive.disposal(kept.id) or archive.content(kept.sha256), kept
             except Unavailable as damage:
-                yield kept.id, damage
+                yield kept.id, damage, kept
 
 
 def _judged(content: bytes | PlatformError, trusted: list[Certificate]) -> dict[str, Any]:
@@ -116,10 +173,10 @@ def _judged(content: bytes | PlatformError, trusted: list[Certificate]) -> dict[
         wrong = [f"{one.code}: {one.path or one.detail}" for one in error.defects]
         return {"verdict": BROKEN, "code": error.code, "defects": wrong}
     told: dict[str, Any] = {"label": package.about.label, "submitter": package.about.submitter}
+    body = "/".join(package.about.submitter.split("/")[:3])
+    act, value = package.files.get(ACT_FILE, b""), package.files.get(SEAL_FILE, b"")
     try:
-        seal = verify_statement(
-            package.files.get(ACT_FILE, b""), package.files.get(SEAL_FILE, b""), trusted, at=datetime.now(UTC)
-        )
+        seal = verify_statement(act, value, trusted, body=body, at=datetime.now(UTC))
     except PlatformError as error:
         return told | {"verdict": BROKEN, "code": error.code}
     told |= {"sealed_by": seal.authority, "seal_is_trusted": seal.trusted}
@@ -133,6 +190,37 @@ def _judged(content: bytes | PlatformError, trusted: list[Certificate]) -> dict[
         return told | {"verdict": BROKEN, "code": "bad_decision"}
     is_sure = seal.trusted and all(one.verdict == "holds" for one in findings)
     return told | {"verdict": HOLDS if is_sure else CANNOT_TELL}
+
+
+def _gone(disposal: Disposal, package: str, trusted: list[Certificate]) -> dict[str, Any]:
+    """The archive's own act, which names the package; that the content is gone is what it says."""
+    act = disposal.act.encode()
+    try:
+        said = parse_statement(act)
+        body = "/".join(str(said.get("archive")).split("/")[:3])
+        seal = verify_statement(act, disposal.seal.encode(), trusted, body=body, at=datetime.now(UTC))
+        if package not in [one.get("package") for one in said.get("packages", [])]:
+            raise PeerError("an act about other packages", code="bad_disposal")
+    except PlatformError as error:
+        return {"verdict": BROKEN, "code": error.code}
+    told = {"disposed_at": disposal.at.isoformat(), "disposal": disposal.id, "sealed_by": seal.authority}
+    return told | {"verdict": HOLDS if seal.trusted else CANNOT_TELL}
+
+
+def _with_receipt(told: dict[str, Any], kept: Kept, trusted: list[Certificate]) -> dict[str, Any]:
+    """The worse of the package's verdict and the receipt's."""
+    receipt = kept.receipt.encode()
+    try:
+        said = parse_statement(receipt)
+        body = "/".join(str(said.get("archive")).split("/")[:3])
+        seal = verify_statement(receipt, kept.seal.encode(), trusted, body=body, at=datetime.now(UTC))
+        if (said.get("package"), said.get("sha256")) != (kept.id, kept.sha256):
+            raise PeerError("a receipt of another package", code="bad_receipt")
+    except PlatformError as error:
+        return told | {"verdict": BROKEN, "code": error.code, "receipt": error.message}
+    told |= {"receipt_sealed_by": seal.authority, "receipt_time_stamp": time_stamp_words(seal)}
+    is_sure = told["verdict"] != HOLDS or seal.trusted
+    return told if is_sure else told | {"verdict": CANNOT_TELL}
 
 
 class _Opened:
@@ -150,6 +238,30 @@ class _Opened:
         self._archive.close()
 
 
+def _ids(text: str) -> Iterator[str]:
+    """Raises CallerError (`bad_list`)."""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        try:
+            yield str(json.loads(line)["package"]) if line.startswith("{") else line
+        except (ValueError, KeyError) as error:
+            raise CallerError("not a list of packages", code="bad_list") from error
+
+
+def _over(one: Expired) -> dict[str, Any]:
+    return {
+        "package": one.id,
+        "kind": one.kind,
+        "submitter": one.submitter,
+        "received_at": one.received_at.isoformat(),
+        "keep_until": one.keep_until.isoformat(),
+        "basis": one.basis,
+    }
+
+
+def _done(made: Disposal) -> dict[str, Any]:
+    return {"disposal": made.id, "packages": len(made.packages), "disposed_at": made.at.isoformat()}
+
+
 def _told(kept: Kept) -> dict[str, Any]:
     return {
         "package": kept.id,
@@ -157,6 +269,7 @@ def _told(kept: Kept) -> dict[str, Any]:
         "label": kept.label,
         "submitter": kept.submitter,
         "received_at": kept.received_at.isoformat(),
+        "stamped_at": kept.stamped_at.isoformat() if kept.stamped_at else "not time-stamped",
         "keep_until": kept.keep_until.isoformat() if kept.keep_until else "for ever",
         "size": kept.size,
         "sha256": kept.sha256,

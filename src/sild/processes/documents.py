@@ -15,12 +15,13 @@ from typing import Any
 import click
 from cryptography import x509
 
-from sild.documents import CARD_KIND, credential_in, verify_presentation, verify_sealed_pdf
+from sild.documents import BIRTH_KIND, CARD_KIND, credential_in, verify_presentation, verify_sealed_pdf
 from sild.errors import CallerError, PlatformError
+from sild.processes.sealing import time_stamp_words
 
 __all__ = ["command"]
 
-KINDS = (CARD_KIND,)
+KINDS = (CARD_KIND, BIRTH_KIND)
 HOLDS, BROKEN, CANNOT_TELL = 0, 1, 2
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -34,7 +35,9 @@ def command() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--issuer", required=True, type=_FILE, help="The issuer's keys (issuer.json of the portal).")
 @click.option("--status-list", type=_FILE, help="The issuer's status list; without it a revoked card passes.")
-@click.option("--trust", type=_FILE, help="Certificates (PEM) of authorities of seals, for a PDF.")
+@click.option(
+    "--trust", type=_FILE, help="Certificates (PEM) of authorities of seals and time-stamps, for a PDF."
+)
 @click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Instead of now (UTC).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def verify(
@@ -73,13 +76,22 @@ def _judge(
     sure = shown.status == "valid"
     if is_paper:
         trusted = x509.load_pem_x509_certificates(trust.read_bytes()) if trust else []
-        seal = verify_sealed_pdf(content, trusted, at=at)
+        seal = verify_sealed_pdf(content, trusted, body=_sealer(issuer), at=at)
         told["sealed_by"] = seal.authority
         told["seal_is_trusted"] = seal.trusted
+        told["time_stamp"] = time_stamp_words(seal)
         sure = sure and seal.trusted
     if shown.status == "revoked":
         return told | {"verdict": "broken", "code": "revoked"}, BROKEN
     return (told, HOLDS) if sure else (told | {"verdict": "cannot tell"}, CANNOT_TELL)
+
+
+def _sealer(issuer: Mapping[str, Any]) -> str:
+    """The body whose papers these are. Raises CallerError (`invalid_issuer`)."""
+    body = issuer.get("organization_identifier")
+    if not isinstance(body, str):
+        raise CallerError("the issuer's metadata names no body that seals its papers", code="invalid_issuer")
+    return body
 
 
 def _metadata(file: Path) -> Mapping[str, Any]:

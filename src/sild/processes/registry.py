@@ -161,8 +161,10 @@ def _treasury(settings: RegistrySettings, directory: Path, _certify: Certify | N
     return Opened(register, treasury_app(register, url=settings.url), register.close)
 
 
-def _archive(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
-    register = ArchiveRegister.open(directory, settings.database, system=f"/{settings.system}")
+def _archive(settings: RegistrySettings, directory: Path, certify: Certify | None = None) -> Opened:
+    register = ArchiveRegister.open(
+        directory, settings.database, system=f"/{settings.system}", certify=certify
+    )
     return Opened(register, archive_app(register, url=settings.url), register.close)
 
 

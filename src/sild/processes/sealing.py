@@ -14,11 +14,11 @@ from pydantic import Field, StringConstraints
 from sild.decisions import Stamp, TimeStampClient
 from sild.errors import CallerError, Unavailable
 from sild.http1 import fetch
-from sild.pki import Certificate
+from sild.pki import Certificate, SealedBy
 from sild.registries import Certify
 from sild.settings import Settings, read_secret
 
-__all__ = ["SealSettings", "TimeStampSettings", "certify_by", "stamp_by"]
+__all__ = ["SealSettings", "TimeStampSettings", "certify_by", "stamp_by", "time_stamp_words"]
 
 PATIENCE_SECONDS = 30.0
 MAX_CERTIFICATE_BYTES = 64 * 1024
@@ -34,7 +34,7 @@ class SealSettings(Settings):
 
 
 class TimeStampSettings(Settings):
-    """Authorities of RFC 3161 for the heads of the log of decisions."""
+    """Authorities of RFC 3161 for the heads of the log of decisions, for papers and receipts."""
 
     urls: tuple[Url, ...] = Field(min_length=1)  # the first that answers
     certificates: Path  # PEM: theirs
@@ -77,6 +77,14 @@ def stamp_by(settings: TimeStampSettings, base: Path) -> tuple[Stamp, timedelta]
     """And how often."""
     stamp = TimeStampClient(settings.urls, _certificates(base / settings.certificates), fetch)
     return stamp, timedelta(seconds=settings.interval_seconds)
+
+
+def time_stamp_words(seal: SealedBy) -> str:
+    """For whoever checks one."""
+    if seal.stamped_at is None:
+        return "none: when it was sealed is the body's own word"
+    by = "an authority you trust" if seal.stamp_is_trusted else "nobody you named, which proves nothing"
+    return f"{seal.stamped_at.isoformat()}, by {by}"
 
 
 def _certificates(file: Path) -> Sequence[Certificate]:

@@ -10,10 +10,8 @@ from stdnum.exceptions import ValidationError
 from sild.errors import CallerError
 from sild.registries.identity_codes import Country
 
-__all__ = ["CURRENCIES", "MINOR_DIGITS", "country_of_account", "parse_account"]
+__all__ = ["MINOR_DIGITS", "country_of_account", "parse_account"]
 
-CURRENCIES: dict[Country, str] = {"EE": "EUR", "VN": "VND"}
-"""In which a country's public bodies pay."""
 MINOR_DIGITS = {"EUR": 2, "VND": 0}
 """Decimal places of a currency in use (ISO 4217; the đồng has no smaller unit)."""
 

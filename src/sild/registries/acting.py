@@ -39,6 +39,13 @@ class Decides(Protocol):
 
 
 @runtime_checkable
+class StampsLater(Protocol):
+    """One that stamps what had to go without."""
+
+    async def stamp_receipts(self, stamp: Stamp, *, interval: timedelta) -> None: ...
+
+
+@runtime_checkable
 class Works(Protocol):
     """A register that does by itself what waits."""
 
@@ -58,7 +65,7 @@ async def act(
 ) -> None:
     """Until cancelled. client: the register's own subsystem at its security server.  services: of the registers it asks, by name.
 
-    events_url: see `sild.events.open_dispatcher`.  stamp: of the heads of its decisions; None: they are sealed and not time-stamped.
+    events_url: see `sild.events.open_dispatcher`.  stamp: of the heads of its decisions, of its papers and receipts; None: they are sealed and not time-stamped.
     keeper: who knows what auditors may look at; None: none may.  askers: information systems through which they look.
     checkpoints: how often there is a new head, and a sample of the day before is replayed once that day is over.
     """
@@ -81,14 +88,19 @@ async def act(
 
 
 async def stamp_decisions(register: HasKernel, stamp: Stamp | None, *, checkpoints: timedelta) -> None:
-    """Heads of the log of decisions, and the nightly sample of replays; until cancelled. Of a register that decides nothing: nothing."""
-    if stamp is None or not isinstance(register, Decides):
+    """Heads of the log of decisions, papers and receipts; and the nightly sample of replays. Until cancelled; where there is nothing
+    of these: nothing."""
+    if stamp is None:
         return
-    deciding, origin = register.deciding, register.kernel.system.strip("/")
-    await asyncio.gather(
-        Checkpointer(deciding.store, stamp, origin=origin, interval=checkpoints).run(),
-        NightlyReplay(deciding.store, deciding.replay).run(),
-    )
+    work: list[Coroutine[Any, Any, None]] = []
+    register.kernel.stamp = stamp
+    if isinstance(register, StampsLater):
+        work.append(register.stamp_receipts(stamp, interval=checkpoints))
+    if isinstance(register, Decides):
+        deciding, origin = register.deciding, register.kernel.system.strip("/")
+        work.append(Checkpointer(deciding.store, stamp, origin=origin, interval=checkpoints).run())
+        work.append(NightlyReplay(deciding.store, deciding.replay).run())
+    await asyncio.gather(*work)
 
 
 def _soon(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:

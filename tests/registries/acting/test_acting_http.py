@@ -159,7 +159,8 @@ def test_insurance(asking: Asking) -> None:
         paper = asking.get(f"/persons/{CHILD}/card/pdf?language={language}")
         assert (paper.status, paper.headers["Content-Type"]) == (200, "application/pdf")
         assert credential_in(paper.body) == card["presentation"]
-    assert verify_sealed_pdf(paper.body, [], at=datetime.now(UTC)).authority == "SILD/GOV/70000003"
+    body = "SILD/GOV/70000003"
+    assert verify_sealed_pdf(paper.body, [], body=body, at=datetime.now(UTC)).authority == body
     keys, listed = asking.get("/issuer").json(), asking.get("/status-list").text
     shown = verify_presentation(
         card["presentation"],

@@ -46,7 +46,7 @@ def test_taken_once_with_a_sealed_receipt(archive: ArchiveRegister, tmp_path: Pa
         and receipt["keep_until"] is None
         and receipt["keep_basis"] == "RRS § 17"
     )
-    assert verify_statement(kept.receipt.encode(), kept.seal.encode(), at=AT).authority == "SILD/GOV/70000008"
+    verify_statement(kept.receipt.encode(), kept.seal.encode(), body="SILD/GOV/70000008", at=AT)
     again = [archive.submit(content, usage(message)) for message in ("m-1", "m-1", "m-2")]
     assert {(one.receipt, one.seal, new) for one, new in again} == {(kept.receipt, kept.seal, False)}
     assert len(list(archive.all())) == len(files(archive)) == 1

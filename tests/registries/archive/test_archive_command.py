@@ -31,7 +31,8 @@ def directory(tmp_path: Path) -> Path:
     archive = ArchiveRegister.open(directory, system="/SILD/GOV/70000008/archive", clock=lambda: AT)
     archive.submit(package(tmp_path), usage())
     archive.close()
-    (tmp_path / "trust.pem").write_bytes(sealer(tmp_path).chain[-1].public_bytes(Encoding.PEM))
+    seals = [sealer(tmp_path).chain[0], archive._seal.chain[0]]
+    (tmp_path / "trust.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in seals))
     return directory
 
 

@@ -28,12 +28,14 @@ TITLES = {
     "bad_package": (400, "The package cannot be accepted"),
     "package_id_taken": (409, "Another package has this id"),
     "unknown_package": (404, "Unknown package"),
+    "package_disposed": (410, "The package was disposed of when its time was over"),
     "package_damaged": (503, "The package cannot be given out"),
     "store_full": (503, "The archive cannot take anything now"),
 }
 ACTIONS = {
     "submitPackage": "An act was archived",
     "getPackage": "An archived act was taken out",
+    "disposePackage": "An archived act was disposed of, its time being over",
 }
 ABOUT = dict.fromkeys(ACTIONS, (CONCEPT,))
 PackageId = Annotated[str, Path(pattern=r"^uuid-[0-9a-f-]{36}$")]
@@ -41,7 +43,10 @@ _TAR_BODY = {"content": {TAR: {"schema": {"type": "string", "format": "binary"}}
 
 
 class Receipt(Model):
-    """receipt: what the archive took, canonical JSON; seal: of exactly these bytes."""
+    """receipt: what the archive took, canonical JSON; seal: of exactly these bytes, with its time-stamp.
+
+    stamped_at: null: none yet; whoever hands the package in again is given the one that came since.
+    """
 
     package: str
     sha256: str
@@ -49,6 +54,7 @@ class Receipt(Model):
     keep_until: date | None = Field(default=None, description="None: for ever")
     receipt: str
     seal: str
+    stamped_at: datetime | None = None
 
 
 def make_app(register: ArchiveRegister, *, url: str | None = None) -> FastAPI:
@@ -97,4 +103,5 @@ def _receipt(kept: Kept) -> Receipt:
         keep_until=kept.keep_until,
         receipt=kept.receipt,
         seal=kept.seal,
+        stamped_at=kept.stamped_at,
     )

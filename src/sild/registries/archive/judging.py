@@ -20,7 +20,7 @@ from sild.documents import (
     read_package,
     verify_statement,
 )
-from sild.errors import CallerError, PeerError, PlatformError
+from sild.errors import PeerError, PlatformError, TrustError
 from sild.pki import Certificate
 from sild.registries.identity_codes import parse_identity_code
 
@@ -45,7 +45,7 @@ def judge_package(
     content: bytes, *, sender: str, at: datetime, authorities: Sequence[Certificate] = ()
 ) -> JudgedPackage:
     """sender: the information system that hands it in, `INSTANCE/CLASS/CODE/SUBSYSTEM`.  authorities: that certify bodies' seals; when
-    there are any, a seal that leads to none of them is a bad one.
+    there are any, a seal that leads to none of them is a bad one (`sild.pki.verify_seal`).
 
     Raises BadPackage with every defect: those of `read_package`, and `no_act`, `bad_act`, `bad_seal`, `not_the_senders`,
     `bad_decision`, `another_decision`.
@@ -86,16 +86,14 @@ def _authorship(
 ) -> Iterator[PackageDefect]:
     if package.about.submitter != member:
         yield PackageDefect("not_the_senders", "METS names another submitter than the sender")
+    act, value = package.files.get(ACT_FILE, b""), package.files.get(SEAL_FILE, b"")
     try:
-        act, value = package.files.get(ACT_FILE, b""), package.files.get(SEAL_FILE, b"")
-        seal = verify_statement(act, value, authorities, at=at)
-    except (PlatformError, CallerError) as error:
-        yield PackageDefect("bad_seal", error.message, SEAL_FILE)
-        return
-    if authorities and not seal.trusted:
-        yield PackageDefect("bad_seal", "no authority of seals certified it", SEAL_FILE)
-    if seal.authority != member:
-        yield PackageDefect("not_the_senders", "sealed by another body than the sender", SEAL_FILE)
+        seal = verify_statement(act, value, authorities, body=member, at=at)
+        if authorities and not seal.trusted:
+            raise TrustError("its certificate has ended", code="bad_seal")
+    except PlatformError as error:
+        code = "not_the_senders" if error.code == "another_body" else "bad_seal"
+        yield PackageDefect(code, error.message, SEAL_FILE)
 
 
 def _decision(package: ReadPackage, act: Mapping[str, Any]) -> Iterator[PackageDefect]:

@@ -3,37 +3,58 @@ the same one package."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
-from sild.documents import BadPackage, Sealer, canonical_json, seal_statement
-from sild.errors import CallerError, Unavailable
+from sild.documents import (
+    BadPackage,
+    Sealer,
+    TimeStamper,
+    canonical_json,
+    seal_statement,
+    seal_value,
+    stamped_seal,
+)
+from sild.errors import CallerError, PlatformError, Unavailable
+from sild.pki import parse_timestamp_token
 from sild.private_files import write_private
+from sild.registries.archive.disposal import Disposal, Disposals, disposal_of
 from sild.registries.archive.judging import JudgedPackage, judge_package
-from sild.registries.archive.tables import packages
+from sild.registries.archive.tables import packages, receipt_stamps
 from sild.registries.deciding.body import Certify, open_seal
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Defect, Kernel, Usage, Use, refuse_defects
 from sild.registries.profiles import profile
+from sild.telemetry import get_logger
 
 __all__ = ["ArchiveRegister", "ArchiveShelf", "Kept"]
 
+log = get_logger("archive")
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 PACKAGES = "packages"
+PATIENCE_SECONDS = 5.0
+"""With the authority of time-stamps, while somebody waits for the receipt."""
+ROUND = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A package as the archive has it. receipt: canonical JSON; seal: of it.  keep_until: the last day; None: for ever."""
+    """A package as the archive has it. receipt: canonical JSON; seal: of it, with its time-stamp.  keep_until: the last day; None: for ever.
+
+    stamped_at: None: no authority has given a time-stamp yet.
+    """
 
     id: str
     sha256: str
@@ -45,6 +66,7 @@ class Kept:
     keep_until: date | None
     receipt: str
     seal: str
+    stamped_at: datetime | None
 
 
 class ArchiveShelf:
@@ -66,7 +88,7 @@ class ArchiveShelf:
     def all(self) -> Iterator[Kept]:
         """For the archivist at the machine, the oldest first; no use is recorded, for nothing of anybody is shown."""
         with self.kernel.engine.connect() as connection:
-            rows = connection.execute(select(packages).order_by(packages.c.received_at, packages.c.id)).all()
+            rows = connection.execute(_kept_rows().order_by(packages.c.received_at, packages.c.id)).all()
         return (_kept(row) for row in rows)
 
     def content(self, sha256: str) -> bytes:
@@ -78,6 +100,16 @@ class ArchiveShelf:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise Unavailable("a package is not what was taken", code="package_damaged")
         return content
+
+    @property
+    def disposals(self) -> Disposals:
+        """To see what its time is over."""
+        return Disposals(self.kernel, self._store)
+
+    def disposal(self, package_id: str) -> Disposal | None:
+        """By which a package was disposed of."""
+        with self.kernel.engine.connect() as connection:
+            return disposal_of(connection, package_id)
 
     def _file(self, sha256: str) -> Path:
         return self._store / sha256[:2] / f"{sha256}.tar"
@@ -110,11 +142,26 @@ class ArchiveRegister(ArchiveShelf):
         seal = open_seal(directory, "receipts", body, name=body, at=kernel.now, certify=certify)
         return cls(kernel, store, seal)
 
+    @property
+    def disposals(self) -> Disposals:
+        """To dispose of it."""
+        return Disposals(self.kernel, self._store, self._seal)
+
     def submit(self, content: bytes, usage: Usage) -> tuple[Kept, bool]:
-        """Also: is it taken just now? The same package again, in whatever message, is the one that is here.
+        """Also: is it taken just now? The same package again, in whatever message, is the one that is here. Blocks; not within an
+        event loop.
 
         Raises Defects (`bad_package`), CallerError (`package_id_taken`), Unavailable (`store_full`).
         """
+        kept, is_new = self._submit(content, usage)
+        stamp = self.kernel.stamp
+        if stamp is None or not is_new:
+            return kept, is_new
+        asyncio.run(self._stamp_at_once(kept.id, kept.seal, stamp))
+        with self.kernel.engine.connect() as connection:
+            return self._of(connection, kept.id), is_new
+
+    def _submit(self, content: bytes, usage: Usage) -> tuple[Kept, bool]:
         refused: BadPackage | None = None
         judged: JudgedPackage | None = None
         try:
@@ -139,12 +186,15 @@ class ArchiveRegister(ArchiveShelf):
             return kept, is_new
 
     def package(self, package_id: str, usage: Usage) -> tuple[Kept, bytes]:
-        """For those who handed it in. Raises CallerError (`unknown_package`), Unavailable (`package_damaged`)."""
+        """For those who handed it in. Raises CallerError (`unknown_package`, `package_disposed`), Unavailable (`package_damaged`)."""
         with self.kernel.used("getPackage", usage) as use:
             row = self._row(use.connection, package_id)
             if row is None or row.submitter != "/".join(usage.client.split("/")[:3]):
                 raise CallerError("no such package", code="unknown_package")
             use.concerns(*row.persons)
+            gone = disposal_of(use.connection, package_id)
+            if gone is not None:
+                raise CallerError(f"disposed of on {gone.at.date()} by {gone.id}", code="package_disposed")
             return _kept(row), self.content(row.sha256)
 
     def _take(self, use: Use, judged: JudgedPackage, content: bytes) -> tuple[Kept, bool]:
@@ -205,7 +255,58 @@ class ArchiveRegister(ArchiveShelf):
         return _kept(row)
 
     def _row(self, connection: Connection, package_id: str) -> Row[Any] | None:
-        return connection.execute(select(packages).where(packages.c.id == package_id)).one_or_none()
+        return connection.execute(_kept_rows().where(packages.c.id == package_id)).one_or_none()
+
+    # --- time-stamps of receipts
+
+    async def stamp_receipts(self, stamp: TimeStamper, *, interval: timedelta) -> None:
+        """Those that have none, the oldest first, again and again until cancelled. While no authority gives any, packages are taken."""
+        while True:
+            try:
+                await self._stamp_waiting(stamp)
+            except PlatformError as error:
+                log.refusal("archive.not_stamped", error)
+            except Exception as error:  # noqa: BLE001 - if this loop died, receipts would go unstamped for ever
+                log.bug("archive.not_stamped", error)
+            await asyncio.sleep(interval.total_seconds())
+
+    async def _stamp_waiting(self, stamp: TimeStamper) -> None:
+        while waiting := await asyncio.to_thread(self._unstamped):
+            for package_id, seal in waiting:
+                token = await stamp(seal_value(seal.encode()))
+                await asyncio.to_thread(self._keep_stamp, package_id, token)
+
+    async def _stamp_at_once(self, package_id: str, seal: str, stamp: TimeStamper) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                token = await stamp(seal_value(seal.encode()))
+        except (PlatformError, TimeoutError):
+            return  # it is stamped later, as decisions are
+        self._keep_stamp(package_id, token)
+
+    def _unstamped(self) -> list[tuple[str, str]]:
+        query = (
+            select(packages.c.id, packages.c.seal)
+            .outerjoin(receipt_stamps)
+            .where(receipt_stamps.c.package.is_(None))
+            .order_by(packages.c.received_at)
+            .limit(ROUND)
+        )
+        with self.kernel.engine.connect() as connection:
+            return [(row.id, row.seal) for row in connection.execute(query)]
+
+    def _keep_stamp(self, package_id: str, token: bytes) -> None:
+        row = {"package": package_id, "token": token, "gen_time": parse_timestamp_token(token).gen_time}
+        try:
+            with self.kernel.engine.begin() as connection:
+                connection.execute(insert(receipt_stamps).values(row))
+        except IntegrityError:
+            pass  # another process, or this one's other thread, has kept one
+
+
+def _kept_rows() -> Select[Any]:
+    stamp = (receipt_stamps.c.token, receipt_stamps.c.gen_time)
+    return select(packages, *stamp).outerjoin(receipt_stamps)
 
 
 def _kept_until(judged: JudgedPackage, today: date) -> tuple[date | None, str]:
@@ -228,5 +329,6 @@ def _kept(row: Row[Any]) -> Kept:
         received_at=row.received_at,
         keep_until=row.keep_until,
         receipt=row.receipt,
-        seal=row.seal,
+        seal=row.seal if row.token is None else stamped_seal(row.seal.encode(), bytes(row.token)).decode(),
+        stamped_at=row.gen_time,
     )

@@ -1,12 +1,26 @@
-"""What was taken. Rows are never changed; the packages lie beside the database, by hash."""
+"""What was taken. Rows are never changed, but that whom a package was about is forgotten when it is disposed of; the packages lie beside the database, by hash. The time-stamp of a receipt has a row of its
+own, for it may come later."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Date, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 from sild.database import UtcDateTime
 
-__all__ = ["packages"]
+__all__ = ["disposals", "disposed", "packages", "receipt_stamps"]
 
 metadata = MetaData()
 
@@ -28,4 +42,31 @@ packages = Table(
     Column("receipt", Text, nullable=False),  # canonical JSON
     Column("seal", Text, nullable=False),
     Index("archive_packages_received", "received_at"),
+)
+
+receipt_stamps = Table(
+    "archive_receipt_stamps",
+    metadata,
+    Column("package", String(64), ForeignKey("archive_packages.id"), primary_key=True),
+    Column("token", LargeBinary, nullable=False),  # RFC 3161, over the signature of the receipt's seal
+    Column("gen_time", UtcDateTime, nullable=False),
+)
+
+disposals = Table(
+    "archive_disposals",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column(
+        "act", Text, nullable=False
+    ),  # canonical JSON: which packages, who, by whose leave, on which ground
+    Column("seal", Text, nullable=False),
+)
+
+disposed = Table(
+    "archive_disposed",
+    metadata,
+    Column("package", String(64), ForeignKey("archive_packages.id"), primary_key=True),
+    Column("disposal", String(64), ForeignKey("archive_disposals.id"), nullable=False, index=True),
+    Column("is_gone", Boolean, nullable=False),  # the file has been removed
 )

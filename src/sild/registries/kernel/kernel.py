@@ -5,7 +5,7 @@ A use that is refused leaves its record, too, and nothing else: what it had chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -44,6 +44,8 @@ class Kernel:
         self.system = system
         self.outbox = Outbox(engine, clock=clock)
         self.wake: Callable[[], None] = lambda: None  # told, in any thread, that there are events to send
+        self.stamp: Callable[[bytes], Awaitable[bytes]] | None = None
+        """Time-stamps of papers and receipts (`sild.decisions.Stamp`), from when the register acts; None: they have none."""
         self.also_known_as: Callable[[str], Sequence[str]] = lambda _code: ()
         """Names by which uses may have been recorded where nobody was to be named: pseudonyms of decisions."""
         self._inbox = Inbox(clock=clock)
@@ -194,12 +196,16 @@ class Use:
         self.connection = connection
         self.usage = usage
         self.at = kernel._clock()
-        self.today = self.at.astimezone(kernel._zone).date()
+        self._kernel = kernel
+        self._operation = operation
+        self.today = self.day_of(self.at)
         self.facts = Facts(connection, self.at)
         self.persons: list[str] = []
         self.has_published = False
-        self._kernel = kernel
-        self._operation = operation
+
+    def day_of(self, time: datetime) -> date:
+        """The day that it was then in the country."""
+        return time.astimezone(self._kernel.zone).date()
 
     def concerns(self, *persons: str) -> None:
         """Their data is asked for, given or changed: say it before looking, so that a look-up in vain is recorded."""

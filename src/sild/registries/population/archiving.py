@@ -82,13 +82,12 @@ class Archiving:
             receipt, seal = str(body["receipt"]), str(body["seal"])
         except (KeyError, TypeError):
             raise PeerError("not a receipt", code="bad_receipt") from None
-        authorities = self._seal.chain[1:]
-        by = verify_statement(receipt.encode(), seal.encode(), authorities, at=self._kernel.now)
-        if authorities and not by.trusted:
-            raise TrustError("no authority of seals certified the receipt's", code="bad_seal")
         said = parse_statement(receipt.encode())
-        if not str(said.get("archive")).startswith(f"{by.authority}/"):
-            raise TrustError("sealed by another body than the archive", code="bad_receipt")
+        archive = "/".join(str(said.get("archive")).split("/")[:3])
+        authorities = self._seal.chain[1:]
+        by = verify_statement(receipt.encode(), seal.encode(), authorities, body=archive, at=self._kernel.now)
+        if authorities and not by.trusted:
+            raise TrustError("the certificate of the receipt's seal has ended", code="bad_seal")
         if (said.get("package"), said.get("sha256")) != (package_id, hashlib.sha256(content).hexdigest()):
             raise TrustError("a receipt of another package", code="bad_receipt")
         return receipt, seal
