@@ -10,6 +10,7 @@ are asked over the exchange alone, each message with case, ground and person act
 
 process.py  what a process is          acting.py   one action, check by check      showing.py   what people see
 system.py   the door's class           working.py  jobs                            store.py     all of a case in the database
+heard.py    events of registers        beginning.py  cases begun from a look, a dialogue, a decision
 calls.py, exchange.py, ledger.py       other bodies, and what was asked of them    tracker.py, publication.py, offline.py
 assisted.py, helping.py      a clerk acts for a person            files.py, media.py    files of people
 """
@@ -49,6 +50,7 @@ from sild.cases.process import (
 )
 from sild.cases.publication import LiveProof
 from sild.cases.refusals import Refused
+from sild.cases.register_matter import RegisterMatter
 from sild.cases.system import CASE_DATABASE, CaseSystem
 from sild.cases.tracker import BodyUsage, TrackerEntry, TrackerUsage
 from sild.cases.views import (
@@ -129,6 +131,7 @@ __all__ = [
     "Process",
     "PublicFinding",
     "Refused",
+    "RegisterMatter",
     "Rule",
     "ScreenChange",
     "Seen",

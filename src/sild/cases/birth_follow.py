@@ -157,7 +157,7 @@ class BirthFollow:
             match offer["state"]:
                 case "open":
                     await act(work, "offered", "OFFER", what, case)
-                case "held":
+                case "held" | "withdrawn" if offer["state"] == "held" or offer["reason"] == "refused":
                     await act(work, "held", "HOLD_OFFER", {**what, "reason": offer["reason"]}, case)
                 case "accepted":
                     await act(

@@ -229,6 +229,10 @@ class Work(Protocol):
         """Ids of the live cases of a service in which the person is a party; or of the closed ones."""
         ...
 
+    async def on_desk(self, step: str, office: str, data: Mapping[str, Any]) -> Sequence[str]:
+        """Ids of the live cases of an office whose data has all of these."""
+        ...
+
 
 JobFunction = Callable[[Work], Awaitable[None]]
 

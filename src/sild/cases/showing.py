@@ -110,7 +110,7 @@ class Showing:
         if waiting.deadline is None:
             return None
         begun = case.actions[-1].at if case.actions else case.opened_at
-        before = Case(case.id, case.number, case.service, case.opened_at, case.parties, (), "OPENED")
+        before = replace(case, actions=(), status="OPENED")
         for taken in case.actions:  # the newest day on which it came to wait for this
             earlier = before.status
             before = self._parts.store.fold(before, taken)

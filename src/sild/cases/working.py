@@ -378,3 +378,12 @@ class JobWork:
 
         found: list[str] = await self._run.insist(step, lambda: asyncio.to_thread(read))
         return found
+
+    async def on_desk(self, step: str, office: str, data: Mapping[str, Any]) -> Sequence[str]:
+        def read() -> list[str]:
+            with self._store.reading() as connection:
+                found = self._store.of_office(connection, office)
+            return [case.id for case in found if data.items() <= case.data.items()]
+
+        fitting: list[str] = await self._run.insist(step, lambda: asyncio.to_thread(read))
+        return fitting

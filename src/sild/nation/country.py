@@ -21,6 +21,9 @@ DECISIONS = (
     "POST /decisions/*/contests/*/end",
     "GET /algorithms/*/figures",
     "GET /samples",
+    "GET /findings",
+    "GET /findings/*",
+    "POST /findings/*/upheld",
     "GET /supervision/overview",
     "GET /supervision/decisions",
     "GET /supervision/decisions/*",
@@ -41,6 +44,10 @@ COMMON = ("GET /findUsage", "GET /description")
 """For the tracker, and for once-only: what a register holds, no screen may ask."""
 OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute", "GET /disputes/*")
 """Shown to people, and disputed by them: there, or in a contest of what was decided from it."""
+MATTERS = ("GET /matters/*/*",)
+"""What waits for an official of the body that keeps the register, for its desk."""
+DISPUTES = ("POST /disputes/*/refusal", "POST /disputes/*/correction")
+RIPPLES = ("POST /ripples/*/end",)
 
 NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("hospital", "population"): ("POST /birth-notices", "POST /deaths"),
@@ -72,6 +79,11 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /persons/*/guardians",
         "GET /persons/*/relations",
         "GET /births/*",
+        "GET /persons/*/birth-certificates",
+        "GET /persons/*/birth-certificates/*",
+        "GET /persons/*/birth-certificates/*/pdf",
+        "GET /issuer",
+        "GET /status-list",
         "POST /births/*/paternity",
         "POST /births/*/registration",
         "POST /births/*/return",
@@ -111,6 +123,11 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         *COMMON,
         *OWN_DATA,
         *DECISIONS,
+        *MATTERS,
+        *DISPUTES,
+        *RIPPLES,
+        "POST /offers/*/release",
+        "POST /offers/*/refusal",
         "GET /persons/*/benefits",
         "GET /persons/*/offers",
         "GET /offers/*",
@@ -143,6 +160,7 @@ EVIDENCE: dict[SystemKind, tuple[SystemKind, ...]] = {
 """Whose message log each may ask whether a message lies in it: its own, and theirs with whom it exchanges what it decides from."""
 
 BIRTHS = ("civil.birth.registered",)
+WAITING = ("matter.opened", "matter.settled")
 SILENCING = ("civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered")
 
 SUBSCRIPTIONS = (
@@ -171,6 +189,7 @@ SUBSCRIPTIONS = (
             "social.payment.executed",
             "social.payment.returned",
             "social.home.followed",
+            *WAITING,
         ),
     ),
     SubscriptionPlan(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from sild.nation.countries import BodyKind, CountryDescription, Words, load_country
 from sild.registries.synthetic import AS_OF, SyntheticPerson, synthetic_homes, synthetic_people
@@ -21,6 +22,8 @@ CONTESTED: Mapping[str, tuple[str, BodyKind]] = {
     "population": ("70000002", "population"),
 }
 """Bodies whose decisions officials answer contests of: their member codes, and what they are."""
+KEPT_BY: Mapping[str, tuple[str, BodyKind]] = {"social": ("70000004", "social")}
+"""Registers whose officials see to what waits for people there: by register the body that keeps it."""
 DESKS: Mapping[str, Words] = {
     "counter": {"et": "Teenindus, {town}", "vi": "Quầy tiếp dân, {town}", "en": "Counter, {town}"},
     "birth": {"et": "Sünnid, {town}", "vi": "Khai sinh, {town}", "en": "Births, {town}"},
@@ -36,6 +39,11 @@ DESKS: Mapping[str, Words] = {
         "en": "Questions to an official",
     },
     "contest": {"et": "Vaidlustused, {body}", "vi": "Phản đối, {body}", "en": "Contests, {body}"},
+    "matter": {
+        "et": "Registri asjad, {body}",
+        "vi": "Việc của cơ sở dữ liệu, {body}",
+        "en": "Matters of the register, {body}",
+    },
     "finding": {
         "et": "Auditi tähelepanekud, {body}",
         "vi": "Phát hiện kiểm toán, {body}",
@@ -49,20 +57,30 @@ DESKS: Mapping[str, Words] = {
 class OfficialRole:
     """role: in the identity provider, of the organisation (its member code).  authority: `birth@0793`, as cases know it.
 
-    body: whose decisions are contested there.
+    body: whose decisions are contested there.  kind: as of an `Office` of the portal.
     """
 
     role: str
     organisation: str
     authority: str
     body: BodyKind | None = None
+    kind: Literal["official", "supervisor", "clerk"] = "official"
 
     @property
     def desks(self) -> tuple[OfficialRole, ...]:
-        """Whoever answers contests of a body's decisions answers what auditors find about them, too."""
-        if not self.authority.startswith("contest@"):
-            return (self,)
-        return self, replace(self, authority=f"finding@{self.authority.partition('@')[2]}")
+        """Whoever answers contests of a body's decisions answers what auditors find about them, too; a superior has others' desks."""
+        matter, _at, where = self.authority.partition("@")
+        match matter:
+            case "contest":
+                return self, replace(self, authority=f"finding@{where}")
+            case "superior":
+                return tuple(
+                    replace(self, authority=f"{one}@{where}", kind="supervisor")
+                    for one in ("birth", "residence")
+                )
+            case "counter":
+                return (replace(self, kind="clerk"),)
+        return (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +128,8 @@ GOOD_FOR: Mapping[str, Words] = {
     "insurance_contest_official": {"et": "vastab ravikindlustuse vaidlustele", "vi": "trả lời phản đối về bảo hiểm y tế", "en": "answers contests of health insurance"},
     "education_contest_official": {"et": "vastab lasteaiakohtade vaidlustele", "vi": "trả lời phản đối về chỗ mẫu giáo", "en": "answers contests of kindergarten places"},
     "population_contest_official": {"et": "vastab sünni registreerimise vaidlustele", "vi": "trả lời phản đối về đăng ký khai sinh", "en": "answers contests of registrations of births"},
+    "superior_official": {"et": "sündide ja elukohtade ametnike ülemus: allkirjastab teise tagastuse uuel alusel", "vi": "cấp trên của cán bộ khai sinh và cư trú: ký việc trả lại lần hai vì lý do mới", "en": "the superior of those desks: signs a second return on a new ground"},
+    "social_register_official": {"et": "otsustab, mida hüvitiste register ei tohi: peatatud pakkumised, vaidlustatud andmed", "vi": "quyết định điều cơ sở dữ liệu trợ cấp không được quyết định: đề nghị tạm giữ, dữ liệu bị khiếu nại", "en": "decides what the register of benefits may not: held offers, disputed facts"},
     "counter_official": {"et": "aitab inimesi leti taga ja telefonis, mandaadi alusel", "vi": "giúp người dân tại quầy và qua điện thoại, theo ủy quyền được ghi lại", "en": "helps people at the counter of {town}, and on the phone: /desk/assist"},
     "auditor": {"et": "auditeerib otsuseid (J8): pärast sisselogimist avab /audit", "vi": "kiểm toán các quyết định (J8): mở /audit sau khi đăng nhập", "en": "audits decisions (J8): opens /audit after logging in"},
     "second_auditor": {"et": "teine silmapaar: avab esimesele pitseeritud andmed", "vi": "người thứ hai cùng xem: mở dữ liệu niêm phong cho người thứ nhất", "en": "the second pair of eyes: releases sealed data to the first"},
@@ -174,6 +194,8 @@ class _Search:
             ("auditor", self._clerk),
             ("second_auditor", self._clerk),
             ("counter_official", self._clerk),
+            ("superior_official", self._clerk),
+            *((f"{register}_register_official", self._clerk) for register in KEPT_BY),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:
@@ -270,8 +292,14 @@ def _shown(role: str, person: SyntheticPerson, about: CountryDescription) -> Tes
     if role.endswith("_official"):
         matter = role.removesuffix("_official")
         authority = f"{matter}@{'state' if matter == 'assistance' else about.town.code}"
-        code, body = CONTESTED.get(matter.removesuffix("_contest"), ("", None))
-        official = OfficialRole(role, MUNICIPALITY, f"contest@{code}" if body else authority, body)
+        body, organisation = None, MUNICIPALITY
+        for kind, bodies in (("contest", CONTESTED), ("matter", KEPT_BY)):
+            ending = "_register" if kind == "matter" else "_contest"
+            name = matter.removesuffix(ending)
+            if matter.endswith(ending) and name in bodies:
+                code, body = bodies[name]
+                authority, organisation = f"{kind}@{code}", code if kind == "matter" else MUNICIPALITY
+        official = OfficialRole(role, organisation, authority, body)
     home = person.home
     return TestPerson(
         id=role,

@@ -24,6 +24,7 @@ from sild.cases import (
     Finding,
     OfflineConflict,
     Process,
+    RegisterMatter,
     XRoadExchange,
     load_packs,
 )
@@ -62,6 +63,7 @@ DEMAND = "kindergarten-demand"
 ASKED = ("population", "residence", "insurance", "social", "education", "treasury", "archive")
 DECIDING = ("population", "social", "insurance", "education", "cases")
 
+CERTIFICATE = {"et": "Sünnitõend", "vi": "Giấy khai sinh", "en": "Birth certificate"}
 CARD = {"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"}
 
 
@@ -127,6 +129,7 @@ def open_portal(
         Assisted(packs),
         Contest(),
         Finding(),
+        RegisterMatter(packs),
         OfflineConflict(),
         KindergartenPlan(packs, [about.town.code], models.get(DEMAND), authority=deciding),
     ]
@@ -142,7 +145,7 @@ def open_portal(
                 organisation=desk.organisation,
                 authority=desk.authority,
                 title=desk_title(desk, about),
-                kind="clerk" if desk.authority.startswith("counter@") else "official",
+                kind=desk.kind,
             )
             for one in people.values()
             if one.official is not None
@@ -162,6 +165,13 @@ def open_portal(
                 subsystem=addressed["insurance"],
                 title=CARD,
                 path="/persons/{person}/card",
+            ),
+            PaperSource(
+                name="birth-certificate",
+                subsystem=addressed["population"],
+                title=CERTIFICATE,
+                path="/persons/{person}/birth-certificates",
+                several=True,
             ),
         ),
         mandates=True,
@@ -187,6 +197,7 @@ def open_portal(
         mandates=MandateKeeper(settings),
         decisions=lambda engine: DecisionStore(engine, records.sealer, records.keys, clock=clock),
         clock=clock,
+        waiting_bytes=settings.upload_waiting_bytes,
     )
     evidence = Evidence(client_url, plan.system_id("portal"))
     asking = PortalExchange(exchange, plan.instance_identifier)

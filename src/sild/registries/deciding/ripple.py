@@ -1,8 +1,9 @@
-"""A corrected fact reaches what was decided from it: found, decided again by rule, or listed for people with a day.
+"""A corrected fact, or a finding that was upheld, reaches decisions: each decided again by rule, or listed for people with a day.
 
 ripples = Ripples(deciding, {"person.date_of_birth": {"insured": ("persons/child/born/%",)}})
 for ripple, record in ripples.open(use, correction): tasks.add(use, "ripple", ...)      # in the transaction of the event
 ripples.settle(use, ripple, lambda decision: ...)                                       # in the transaction of the new decision
+deciding.decides_again = lambda use, ripple, record, cause: ...                         # of findings: see finding_ripple.py
 
 What people decided, what is contested and what was paid is left to people. The newest decision is the one that is looked at: of two
 corrections that come one after the other, the later finds what the earlier made.
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sild.decisions import (
+    FINDING,
     DecisionRecord,
     OutcomeItem,
     Reason,
@@ -23,6 +25,7 @@ from sild.decisions import (
     end_ripple,
     find_ripple,
     has_open_contest,
+    list_ripples,
     open_ripple,
     open_values,
 )
@@ -30,16 +33,36 @@ from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.words import reason_of
-from sild.registries.identity_codes import parse_identity_code
-from sild.registries.kernel import Use
+from sild.registries.identity_codes import Country, parse_identity_code
+from sild.registries.kernel import Use, matter_opened, matter_settled
 from sild.registries.profiles import profile
 
-__all__ = ["CORRECTED", "DECIDED_AGAIN", "Correction", "LeftToPeople", "RestsOn", "Ripples", "why_corrected"]
+__all__ = [
+    "CONTEST",
+    "CORRECTED",
+    "DECIDED_AGAIN",
+    "FINDING",
+    "Correction",
+    "LeftToPeople",
+    "RestsOn",
+    "Ripples",
+    "leave_to_official",
+    "list_for_people",
+    "take_up",
+    "why_again",
+]
 
 CORRECTED = "fact.corrected"
+CONTEST = "contest"
+"""In the place of a concept: a contest overturned the decision, and it is decided anew whatever comes of it (anew.py). As the reason of
+one that is listed: somebody contests the decision, and it is taken up again when they are answered."""
 DECIDED_AGAIN = "decision.corrected"
 """Tells whom it is about, {decision, supersedes}."""
+WHY = {FINDING: "finding_upheld", CONTEST: "contest_overturned"}
 BY_RULE = 4
+BY_PEOPLE_ONLY = "by_people"
+TAKEN_UP = "taken_up"
+"""How one ended that waited for the end of a contest: another goes on in its place."""
 DEADLINE = "ripple.decide"
 
 RestsOn = Mapping[str, Mapping[str, Sequence[str]]]
@@ -111,41 +134,58 @@ class Ripples:
                         yield record
 
     def settle(
-        self, use: Use, ripple_id: str, again: Callable[[DecisionRecord], str | None], *, person: str
+        self,
+        use: Use,
+        ripple_id: str,
+        again: Callable[[DecisionRecord], str | None],
+        *,
+        person: str,
+        family: Sequence[str] = (),
     ) -> Ripple:
         """Decide again, or list it. again: of the newest decision the id of the one that took its place; None: the outcome is the same.
 
-        again may raise LeftToPeople. person: whose country's deadline counts.
+        again may raise LeftToPeople. person: whose country's deadline counts.  family: who is told, besides, when people see to it.
         """
         connection = use.connection
         ripple = find_ripple(connection, ripple_id)
         if ripple.state != "waiting":
             return ripple
         newest = self._newest(use, ripple.decision)
+        by_contest = ripple.concept == CONTEST
         try:
-            self._ensure_ours(use, newest)
-            newer = again(newest)
+            if not by_contest:
+                self._ensure_ours(use, newest)
+            newer = again(newest) if not by_contest or str(newest.id) == ripple.decision else str(newest.id)
         except LeftToPeople as reason:
-            day = profile(parse_identity_code(person).country).deadline(DEADLINE, use.today)
-            end_ripple(connection, ripple_id, "listed", reason=reason.code, due=day, at=use.at)
+            if by_contest:
+                leave_to_official(use, ripple_id, reason.code)
+            else:
+                list_for_people(
+                    use, ripple_id, reason.code, parse_identity_code(person).country, [*family, person]
+                )
         else:
             if newer is None and str(newest.id) == ripple.decision:
                 end_ripple(connection, ripple_id, "unchanged", at=use.at)
             else:
                 end_ripple(connection, ripple_id, "redecided", newer=newer or str(newest.id), at=use.at)
+            if by_contest:
+                take_up(self._deciding, use, ripple.decision, ripple.cause)
         return find_ripple(connection, ripple_id)
 
+    def must_decide(self, use: Use, ripple: str) -> bool:
+        """Though the rules give the same again: the decision was overturned, and does not stand."""
+        return find_ripple(use.connection, ripple).concept == CONTEST
+
     def _newest(self, use: Use, decision: str) -> DecisionRecord:
-        while (newer := self._store.superseded_by(use.connection, decision)) is not None:
-            decision = newer
-        return self._store.find(use.connection, decision).record
+        return self._store.find(use.connection, _line_of(self._deciding, use, decision)[-1]).record
 
     def _ensure_ours(self, use: Use, record: DecisionRecord) -> None:
         """Raises LeftToPeople: people decided it, or somebody contests it."""
         if record.kind != "rule" or record.automation < BY_RULE or record.discretion != "bound":
             raise LeftToPeople("an official decided this", code="discretion")
-        if has_open_contest(use.connection, str(record.id)):
-            raise LeftToPeople("it is being contested", code="contest")
+        overturned = self._store.standing(use.connection, record.id) == "overturned"
+        if overturned or has_open_contest(use.connection, str(record.id)):
+            raise LeftToPeople("it is being contested", code=CONTEST)
 
     def outcome_of(self, use: Use, record: DecisionRecord) -> dict[str, Any]:
         """The record's outcome items by name, opened. Raises LeftToPeople (`shredded`): its values are no longer there."""
@@ -164,6 +204,59 @@ def _opened(item: OutcomeItem, opened: Mapping[str, Any]) -> Any:  # JSON
     return opened[item.value.sealed].value
 
 
-def why_corrected(article: str) -> Reason:
+def take_up(deciding: Deciding, use: Use, decision: str, cause: str) -> None:
+    """A contest of it has ended: corrections that waited for that reach what stands now, each under a cause of its own.
+
+    While another contest is open they wait on; and while what was overturned is not decided anew. cause: of the contest.
+    """
+    store, connection = deciding.store, use.connection
+    if store.standing(connection, decision) == "overturned" or has_open_contest(connection, decision):
+        return
+    for ripple in list_ripples(connection, state="listed", limit=1_000):
+        line = _line_of(deciding, use, ripple.decision)
+        if ripple.reason != CONTEST or decision not in line:
+            continue
+        end_ripple(connection, ripple.id, "ended", reason=TAKEN_UP, at=use.at)
+        matter_settled(use, "ripple", ripple.id, ())
+        again = open_ripple(
+            connection,
+            cause=f"{cause}/{ripple.id}",
+            decision=line[-1],
+            concept=ripple.concept,
+            source=ripple.source,
+            fact=ripple.fact,
+            at=use.at,
+        )
+        newest = store.find(connection, line[-1]).record
+        if again is not None and not deciding.decides_again(use, again, newest, f"{cause}/{ripple.id}"):
+            end_ripple(connection, again, "listed", reason=BY_PEOPLE_ONLY, due=ripple.due, at=use.at)
+            matter_opened(use, "ripple", again, ())
+
+
+def _line_of(deciding: Deciding, use: Use, decision: str) -> list[str]:
+    """It, and those that took its place one after the other."""
+    found = [decision]
+    while (newer := deciding.store.superseded_by(use.connection, found[-1])) is not None:
+        found.append(newer)
+    return found
+
+
+def list_for_people(
+    use: Use, ripple: str, reason: str, country: Country, persons: Sequence[str] = ()
+) -> None:
+    """A matter for an official. country: whose deadline counts.  persons: codes of whom it is about, where they are known."""
+    day = profile(country).deadline(DEADLINE, use.today)
+    end_ripple(use.connection, ripple, "listed", reason=reason, due=day, at=use.at)
+    matter_opened(use, "ripple", ripple, persons)
+
+
+def leave_to_official(use: Use, ripple: str, reason: str) -> None:
+    """To the one who answers the contest: no matter of its own. Why is kept."""
+    end_ripple(use.connection, ripple, "listed", reason=reason, at=use.at)
+    end_ripple(use.connection, ripple, "ended", reason=reason, at=use.at)
+
+
+def why_again(use: Use, ripple: str, article: str) -> Reason:
     """The reason that every decision made again has, before those of the rules."""
-    return reason_of("state", "fact_corrected", article)
+    code = WHY.get(find_ripple(use.connection, ripple).concept, "fact_corrected")
+    return reason_of("state", code, article)

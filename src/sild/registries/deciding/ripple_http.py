@@ -1,4 +1,4 @@
-"""Paths of ripples: what a corrected fact reached, what of it waits for people, and how they ended it. Nobody's data, but whose work it is.
+"""Paths of ripples: what a corrected fact or a finding reached, what of it waits for people, and how they ended it. Nobody's data, but whose work it is.
 
 Closed by default: who may call them is an access right. Imported late: FastAPI takes its time.
 """
@@ -14,7 +14,8 @@ from pydantic import Field
 from sild.decisions import DecisionRecord, Ripple, Sealed, end_ripple, find_ripple, list_ripples, open_values
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
-from sild.registries.kernel import Use
+from sild.registries.deciding.ripple import FINDING
+from sild.registries.kernel import Use, matter_settled
 from sild.registries.kernel.http import Model, PersonalUsage
 
 __all__ = ["RIPPLE_ACTIONS", "RIPPLE_TITLES", "Changed", "add_ripple_paths", "changed"]
@@ -41,7 +42,10 @@ class Changed(Model):
 
 
 class RippleLine(Model):
-    """reason: why it is listed: `contest`, `discretion`, `payment`, `silence`, `rules_failed`, `shredded`; or how it ended."""
+    """reason: why it is listed: `contest`, `discretion`, `payment`, `silence`, `rules_failed`, `shredded`, `by_people`; or how it ended.
+
+    finding: number of the auditor's finding that reached it; null: a corrected fact did (`concept`, `fact`).
+    """
 
     id: str
     decision: str
@@ -50,6 +54,7 @@ class RippleLine(Model):
     concept: str
     source: str
     fact: str | None
+    finding: str | None = None
     state: Literal["waiting", "redecided", "unchanged", "listed", "ended"]
     reason: str | None
     opened_at: datetime
@@ -111,6 +116,7 @@ def _end(deciding: Deciding, use: Use, ripple: Ripple, end: RippleEnd) -> None:
         official=official,
         at=use.at,
     )
+    matter_settled(use, "ripple", ripple.id, ())
 
 
 def _line(deciding: Deciding, use: Use, ripple: Ripple) -> RippleLine:
@@ -122,7 +128,8 @@ def _line(deciding: Deciding, use: Use, ripple: Ripple) -> RippleLine:
         step=record.step,
         concept=ripple.concept,
         source=ripple.source,
-        fact=ripple.fact,
+        fact=None if ripple.concept == FINDING else ripple.fact,
+        finding=ripple.fact if ripple.concept == FINDING else None,
         state=ripple.state,
         reason=ripple.reason,
         opened_at=ripple.opened_at,

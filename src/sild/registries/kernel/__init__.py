@@ -9,7 +9,8 @@ with register.used("getPerson", usage) as use:                 # one transaction
 A fact says when it is true, when we knew it, who said so, on which legal ground and by which message. Called by registers.
 
 facts.py  bitemporal facts        usage.py  who used whose data        kernel.py  the transaction that holds it all together
-defects.py  a refusal that names everything        corrections.py, fact_paths.py  disputes and corrections
+defects.py  a refusal that names everything        corrections.py, fact_paths.py, dispute_paths.py  disputes and corrections
+matters.py, matters_told.py  what waits for a person, told and read
 http.py  what all registers have        asking.py  who asks        problems.py  refusals        description.py  self-description
 """
 
@@ -19,6 +20,7 @@ from sild.registries.kernel.corrections import FactKind, provenance
 from sild.registries.kernel.defects import Defect, Defects, refuse_defects
 from sild.registries.kernel.facts import Fact, Facts, Provenance
 from sild.registries.kernel.kernel import KERNEL_MIGRATIONS, Kernel, Use
+from sild.registries.kernel.matters_told import matter_opened, matter_settled
 from sild.registries.kernel.usage import Usage, UsageEntry, UsagePage
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "UsageEntry",
     "UsagePage",
     "Use",
+    "matter_opened",
+    "matter_settled",
     "provenance",
     "refuse_defects",
 ]

@@ -15,15 +15,19 @@ from uuid import uuid4
 from sild.errors import CallerError
 from sild.registries.kernel.facts import Fact, Json, Provenance
 from sild.registries.kernel.kernel import Use
+from sild.registries.kernel.matters_told import MatterKind, matter_opened, matter_settled
 
 __all__ = [
     "DISPUTE",
     "Dispute",
     "FactKind",
     "correct",
+    "correct_disputed",
     "dispute",
+    "disputed_fact",
     "disputed_origins",
     "disputes",
+    "kind_of_matter",
     "miss",
     "provenance",
     "read_dispute",
@@ -39,12 +43,14 @@ class FactKind:
 
     ensure: raises CallerError (`invalid_value`) for a value that cannot be; without it the fact is corrected by no one's word
     alone (a parent, a home: there is a procedure of its own for that).
+    read: what an official writes as a value, given the value of before; raises CallerError (`invalid_value`).
     """
 
     name: str
     concept: str
     description: str
     ensure: Callable[[str, Json], None] | None = None  # of the entity and the value
+    read: Callable[[str, Json], Json] = lambda text, _before: text
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +123,36 @@ def read_dispute(use: Use, dispute_id: str) -> Dispute:
     return _dispute(found[0])
 
 
+def kind_of_matter(one: Dispute) -> MatterKind:
+    return "dispute" if one.fact else "missing_person"
+
+
+def disputed_fact(use: Use, one: Dispute) -> Fact | None:
+    """As the register knows it now: of what remains of it the latest days. None: it was taken back, or nobody is there."""
+    if not one.fact:
+        return None
+    known = [fact for fact in use.facts.history(one.person, one.name) if fact.known_to is None]
+    return max(
+        (fact for fact in known if fact.origin == one.fact), key=lambda fact: fact.valid_from, default=None
+    )
+
+
 def refuse_dispute(use: Use, dispute_id: str, reason: str) -> Dispute:
     """The fact stands, and why. Raises CallerError (`unknown_dispute`, `dispute_is_closed`)."""
     return _close(use, dispute_id, "REFUSED", reason)
+
+
+def correct_disputed(
+    use: Use, kinds: Mapping[str, FactKind], dispute_id: str, text: str, reason: str
+) -> Fact:
+    """What is right instead, as an official writes it. Raises CallerError as `correct`, and `dispute_is_closed`."""
+    one = read_dispute(use, dispute_id)
+    if one.state != "OPEN":
+        raise CallerError("the dispute was answered before", code="dispute_is_closed")
+    fact, kind = disputed_fact(use, one), kinds.get(one.name)
+    if fact is None or kind is None:
+        raise CallerError("the register knows better by now", code="superseded_fact")
+    return correct(use, kinds, fact.id, kind.read(text, fact.value), reason, dispute_id=dispute_id)
 
 
 def correct(
@@ -181,7 +214,9 @@ def _open(use: Use, person: str, opened: Json) -> Dispute:
     said = use.facts.record(
         person, DISPUTE, opened, key=str(uuid4()), valid_from=use.today, provenance=provenance(use)
     )
-    return _dispute(said)
+    found = _dispute(said)
+    matter_opened(use, kind_of_matter(found), found.id, [person])
+    return found
 
 
 def _standing(use: Use, fact_id: int) -> Fact:
@@ -227,7 +262,9 @@ def _close(use: Use, dispute_id: str, state: str, answer: str) -> Dispute:
         valid_from=use.today,
         provenance=provenance(use),
     )
-    return _dispute(closed)
+    ended = _dispute(closed)
+    matter_settled(use, kind_of_matter(ended), ended.id, [ended.person])
+    return ended
 
 
 def _dispute(fact: Fact) -> Dispute:

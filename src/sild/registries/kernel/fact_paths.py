@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -11,38 +10,29 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.errors import CallerError
-from sild.registries.kernel.corrections import (
-    DISPUTE,
-    FactKind,
-    correct,
-    dispute,
-    disputed_origins,
-    disputes,
-    miss,
-    read_dispute,
-    refuse_dispute,
-    settle_missing,
-)
+from sild.registries.kernel.corrections import DISPUTE, FactKind, correct, disputed_origins
+from sild.registries.kernel.dispute_paths import DISPUTE_ACTIONS, DISPUTE_TITLES, add_dispute_paths
 from sild.registries.kernel.facts import Fact
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.kernel import Kernel, Use
+from sild.registries.kernel.matters import MATTER_ACTIONS, MATTER_TITLES, MatterSource, add_matter_paths
 
-__all__ = ["FACT_TITLES", "KnownFact", "add_fact_paths", "known_fact"]
+__all__ = ["FACT_ACTIONS", "FACT_TITLES", "KnownFact", "add_fact_paths", "known_fact"]
 
 FACT_TITLES: dict[str, tuple[int, str]] = {
-    "person_is_known": (409, "The person is in this register"),
+    **DISPUTE_TITLES,
+    **MATTER_TITLES,
     "unknown_fact": (404, "Unknown fact"),
-    "unknown_dispute": (404, "Unknown dispute"),
     "superseded_fact": (409, "The fact was superseded"),
-    "dispute_is_closed": (409, "The dispute was answered before"),
     "not_correctable": (409, "The fact has a procedure of its own"),
     "invalid_value": (400, "The value cannot be"),
     "empty_period": (400, "The period is empty"),
 }
 """Codes of these paths, for the register's own titles."""
+FACT_ACTIONS = {**DISPUTE_ACTIONS, **MATTER_ACTIONS}
+"""What these operations are called for people."""
 
 FactId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-DisputeId = Annotated[str, Path(max_length=64)]
 Text = Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
@@ -71,37 +61,6 @@ class KnownFact(Model):
 
 class KnownFacts(Model):
     items: list[KnownFact]
-
-
-class NewDispute(Model):
-    reason: Text
-    proposed_value: Any = None
-
-
-class MissingPerson(Model):
-    person: str = Field(max_length=20, description="Identity code")
-    reason: Text
-
-
-class DisputeState(Model):
-    id: str
-    person: str
-    fact: int = Field(description="The disputed fact's `origin`; 0: the person is missing")
-    name: str
-    state: str
-    reason: str
-    proposed_value: Any = None
-    opened_at: datetime
-    opened_by: str
-    answer: str | None = None
-
-
-class Disputes(Model):
-    items: list[DisputeState]
-
-
-class Answer(Model):
-    reason: Text
 
 
 class Correction(Model):
@@ -149,10 +108,13 @@ def add_fact_paths(
     shown: Callable[[Use, Sequence[Fact]], Sequence[Fact]] = lambda _use, facts: facts,
     corrected: Callable[[Use, Fact], None] = lambda _use, _fact: None,
     worded: Callable[[Use, Fact], str | None] = lambda _use, _fact: None,
+    matters: Sequence[MatterSource] = (),
 ) -> None:
     """ensure_person: raises what the register says of codes it does not know.  shown: leaves out what this reader may not see.
 
     corrected: brings up to date what the register made from the fact.  worded: what a value of codes means, for people.
+
+    matters: what waits for people here besides disputes and the missing.
     """
     by_name = {kind.name: kind for kind in kinds}
 
@@ -177,69 +139,6 @@ def add_fact_paths(
             return KnownFacts(
                 items=[known_fact(fact, by_name, disputed, worded(use, fact)) for fact in visible]
             )
-
-    @app.post("/facts/{fact_id}/dispute", operation_id="disputeFact", status_code=201)
-    def dispute_fact(fact_id: FactId, body: NewDispute, usage: PersonalUsage) -> DisputeState:
-        """This is wrong: a case for the register's people. The fact stands, marked, until they answer."""
-        with kernel.used("disputeFact", usage) as use:
-            answer = use.answered()
-            if answer is None:
-                _ensure_shown(use, fact_id)
-                opened = dispute(use, fact_id, body.reason, body.proposed_value)
-                answer = use.answer(asdict(opened))
-            return DisputeState(**answer)
-
-    @app.post("/unknown-persons", operation_id="missPerson", status_code=201)
-    def miss_person(body: MissingPerson, usage: PersonalUsage) -> DisputeState:
-        """Somebody who ought to be in this register is not: a case for its people, listed among the disputes."""
-        with kernel.used("missPerson", usage) as use:
-            use.concerns(body.person)
-            answer = use.answered()
-            if answer is None:
-                _ensure_unknown(use, body.person)
-                answer = use.answer(asdict(miss(use, body.person, body.reason)))
-            return DisputeState(**answer)
-
-    def _ensure_unknown(use: Use, person: str) -> None:
-        try:
-            ensure_person(use, person)
-        except CallerError as error:
-            if error.code != "unknown_person":
-                raise
-            return
-        raise CallerError("the person is in this register", code="person_is_known")
-
-    @app.get("/disputes", operation_id="getDisputes")
-    def get_disputes(usage: PersonalUsage) -> Disputes:
-        """Those that wait for an answer, oldest first."""
-        with kernel.used("getDisputes", usage) as use:
-            waiting = disputes(use)
-            use.concerns(*(one.person for one in waiting))
-            return Disputes(items=[DisputeState(**asdict(one)) for one in waiting])
-
-    @app.get("/disputes/{dispute_id}", operation_id="getDispute")
-    def get_dispute(dispute_id: DisputeId, usage: PersonalUsage) -> DisputeState:
-        with kernel.used("getDispute", usage) as use:
-            return DisputeState(**asdict(read_dispute(use, dispute_id)))
-
-    @app.post("/disputes/{dispute_id}/refusal", operation_id="refuseDispute")
-    def refuse(dispute_id: DisputeId, body: Answer, usage: PersonalUsage) -> DisputeState:
-        """The fact stands, and why."""
-        with kernel.used("refuseDispute", usage) as use:
-            answer = use.answered()
-            if answer is None:
-                answer = use.answer(asdict(refuse_dispute(use, dispute_id, body.reason)))
-            return DisputeState(**answer)
-
-    @app.post("/disputes/{dispute_id}/known", operation_id="settleMissing")
-    def settle(dispute_id: DisputeId, usage: PersonalUsage) -> DisputeState:
-        """Who was missing has been entered, by the register's own procedure. Event: `person.known`. Not before: `unknown_person`."""
-        with kernel.used("settleMissing", usage) as use:
-            answer = use.answered()
-            if answer is None:
-                ensure_person(use, read_dispute(use, dispute_id).person)
-                answer = use.answer(asdict(settle_missing(use, dispute_id)))
-            return DisputeState(**answer)
 
     @app.post("/facts/{fact_id}/correction", operation_id="correctFact", status_code=201)
     def correct_fact(fact_id: FactId, body: Correction, usage: PersonalUsage) -> KnownFact:
@@ -267,3 +166,14 @@ def add_fact_paths(
         fact = use.facts.by_id(fact_id)
         if fact is None or fact.name not in by_name or fact.name == DISPUTE or not shown(use, [fact]):
             raise CallerError("no such fact", code="unknown_fact")
+
+    disputed = add_dispute_paths(
+        app,
+        kernel,
+        by_name,
+        ensure_person=ensure_person,
+        ensure_shown=_ensure_shown,
+        corrected=corrected,
+        worded=worded,
+    )
+    add_matter_paths(app, kernel, (*disputed, *matters))

@@ -1,21 +1,51 @@
-"""A fact under an offer or a grant was corrected: what it is about, and whether money stands between."""
+"""A fact under an offer or a grant is another now: what is offered is decided again by rule, what was paid is left to people.
+
+Told by another register, or declared here anew: pay that was known and has another amount corrects; a month that nobody knew is news.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sild.decisions import DecisionRecord
-from sild.registries.deciding import Correction, RestsOn
-from sild.registries.kernel import Fact, Use
-from sild.registries.social import ledger
-from sild.registries.social.ledger import Declared, MonthPaid
-from sild.registries.social.offers import Offer, find_offers, of_party, read_items
-from sild.registries.social.payments import BENEFIT
-from sild.registries.social.tables import offers
+from sqlalchemy import select
 
-__all__ = ["RESTS_ON", "income_correction", "is_paid_otherwise", "known_months", "offer_of"]
+from sild.decisions import DecisionRecord
+from sild.errors import Unavailable
+from sild.events import Event
+from sild.registries.deciding import (
+    CORRECTED,
+    Correction,
+    Deciding,
+    LeftToPeople,
+    RestsOn,
+    Ripples,
+    why_again,
+)
+from sild.registries.exchange import Ask
+from sild.registries.kernel import Fact, Provenance, Use
+from sild.registries.social import ledger
+from sild.registries.social.anew import Anew
+from sild.registries.social.granting import granted_by
+from sild.registries.social.household import Household, gather
+from sild.registries.social.judging import judge, render_choices
+from sild.registries.social.ledger import CONTRIBUTION, Declared, MonthPaid
+from sild.registries.social.offering import Offering
+from sild.registries.social.offers import (
+    Offer,
+    choice_of,
+    find_offers,
+    of_party,
+    read_items,
+    require_offer,
+)
+from sild.registries.social.payments import BENEFIT
+from sild.registries.social.rules import ground
+from sild.registries.social.tables import offers
+from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks
+
+__all__ = ["Again"]
 
 RESTS_ON: RestsOn = {
     "person.date_of_birth": {"child": ("persons/child/born/%",)},
@@ -25,14 +55,115 @@ LOOKED_BACK = 60
 """Months before this one of which an income can have been used."""
 
 
-def known_months(use: Use, person: str, declared: Declared) -> tuple[MonthPaid, ...]:
+class Again:
+    """Works within the register's transactions."""
+
+    def __init__(
+        self, deciding: Deciding, tasks: Tasks, silence: Silence, offering: Offering, anew: Anew
+    ) -> None:
+        self._anew = anew
+        self._deciding = deciding
+        self._tasks = tasks
+        self._silence = silence
+        self._offering = offering
+        self._ripples = Ripples(deciding, RESTS_ON)
+        deciding.decides_again = self._reached
+
+    def effects(self) -> Mapping[str, Effect]:
+        return {CORRECTED: self._told}
+
+    def handlers(self, ask: Ask) -> Mapping[str, Handler]:
+        async def ripple(task: Task) -> Callable[[Use], None]:
+            household = await gather(ask, task)
+            if not household.complete:
+                raise Unavailable("a register does not answer", code="register_down")
+            return lambda use: self._decide_again(use, task.about["ripple"], household)
+
+        return {"ripple": ripple}
+
+    def _told(self, use: Use, event: Event) -> None:
+        self._corrected(use, Correction.told(event))
+
+    def declare(self, use: Use, person: str, declared: Declared, said: Provenance) -> None:
+        """Contributions; offers that waited for them, or were made from others, are brought up to date."""
+        before = _known_months(use, person, declared)
+        ledger.declare(use, person, declared, said)
+        after = _known_months(use, person, declared)
+        correction = _income_correction(use, self._deciding.kernel.system, person, before, after)
+        renewed = set() if correction is None else self._corrected(use, correction)
+        for offer in find_offers(use, of_party(person)):
+            if offer.state in ("open", "accepted") and offer.id not in renewed:
+                self._tasks.add(use, "offer", offer.child, cause=f"declared/{use.usage.message_id}")
+
+    def corrected(self, use: Use, fact: Fact) -> None:
+        """A declaration says something else from now on, by an official's correction."""
+        if fact.name == CONTRIBUTION:
+            cause = f"{self._deciding.kernel.system}#{use.usage.message_id}"
+            system, concept = self._deciding.kernel.system, "person.contributions"
+            self._corrected(use, Correction(cause, system, fact.entity, concept, fact=str(fact.origin)))
+
+    def _corrected(self, use: Use, correction: Correction) -> set[str]:
+        """Offers that are brought up to date by it."""
+        renewed = set()
+        for ripple, record in self._ripples.open(use, correction):
+            offer = _offer_of(use, record, correction.subject)
+            child = correction.subject if offer is None else offer.child
+            cause = f"{correction.cause.rpartition('#')[2]}/{record.id}"
+            self._tasks.add(use, "ripple", child, cause=cause, about={"ripple": ripple})
+            if offer is not None and offer.decision == str(record.id):
+                renewed.add(offer.id)
+        return renewed
+
+    def _reached(self, use: Use, ripple: str, record: DecisionRecord, cause: str) -> bool:
+        """By a finding: the child whose offer this decision made, or of which it granted something."""
+        decision = str(record.id)
+        child = use.connection.scalar(select(offers.c.child).where(offers.c.decision == decision))
+        if child is None:
+            granted = use.facts.saying(BENEFIT, "decision", decision)
+            child = next((str(one.value["child"]) for one in granted), None)
+        return child is not None and self._tasks.add(
+            use, "ripple", child, cause=cause, about={"ripple": ripple}, issue=record.case
+        )
+
+    def _decide_again(self, use: Use, ripple: str, household: Household) -> None:
+        """What is offered is brought up to date; of what was granted people decide, when money stands between."""
+        child = household.child
+        use.alone(f"offer/{child}")
+        silence = self._silence.reason(use, child, *household.parents)
+
+        def again(newest: DecisionRecord) -> str | None:
+            offer = _offer_of(use, newest, child)
+            if silence is not None or offer is None or offer.state == "withdrawn":
+                raise LeftToPeople("nothing is offered any more", code="silence")
+            try:
+                judged = judge(self._deciding, use, household)
+            except Held as error:
+                raise LeftToPeople("the rules give no answer", code="rules_failed") from error
+            found = render_choices(judged, household)
+            if self._ripples.must_decide(use, ripple):
+                why = why_again(use, ripple, ground(household.country))
+                return self._anew.by_rule(use, offer, newest, judged, found, why)
+            if offer.decision != str(newest.id):
+                if _is_paid_otherwise(use, offer, str(newest.id), found):
+                    raise LeftToPeople("money was paid by it", code="payment")
+                return None
+            if offer.choices == found:
+                return None
+            why = why_again(use, ripple, ground(household.country))
+            self._offering.renew(use, offer, judged, found, again=why)
+            return require_offer(use, offer.id).decision
+
+        self._ripples.settle(use, ripple, again, person=child, family=household.parents)
+
+
+def _known_months(use: Use, person: str, declared: Declared) -> tuple[MonthPaid, ...]:
     """Of the declaration's months those in which an income can have been used."""
     this = 12 * use.today.year + use.today.month - 1
     first, last = max(declared.first, this - LOOKED_BACK), min(declared.last, this)
     return ledger.ledger(use, person, first, last) if first <= last else ()
 
 
-def income_correction(
+def _income_correction(
     use: Use, system: str, person: str, before: Sequence[MonthPaid], after: Sequence[MonthPaid]
 ) -> Correction | None:
     """None: no month that was known has another amount now. A month that nobody knew is news, and corrects nothing."""
@@ -44,7 +175,7 @@ def income_correction(
     return Correction(cause, system, person, "person.contributions", names=names)
 
 
-def offer_of(use: Use, record: DecisionRecord, person: str) -> Offer | None:
+def _offer_of(use: Use, record: DecisionRecord, person: str) -> Offer | None:
     """The offer that a decision about somebody made, or granted from."""
     for offer in find_offers(use, of_party(person) | (offers.c.child == person)):
         if offer.decision == str(record.id) or granted_by(use, offer, str(record.id)):
@@ -52,20 +183,9 @@ def offer_of(use: Use, record: DecisionRecord, person: str) -> Offer | None:
     return None
 
 
-def granted_by(use: Use, offer: Offer, decision: str) -> list[tuple[str, Fact]]:
-    """Receiver and benefit, of what a grant gave."""
-    return [
-        (party, fact)
-        for party in offer.parties
-        for fact in use.facts.history(party, BENEFIT)
-        if fact.known_to is None and fact.value.get("decision") == decision
-    ]
-
-
-def is_paid_otherwise(use: Use, offer: Offer, decision: str, choices: Sequence[Mapping[str, Any]]) -> bool:
+def _is_paid_otherwise(use: Use, offer: Offer, decision: str, choices: Sequence[Mapping[str, Any]]) -> bool:
     """Whether what was granted is another amount, or for other days, than the rules give now."""
-    accepted = None if offer.acceptance is None else offer.acceptance.choice
-    chosen = next((one for one in choices if one["id"] == accepted), None)
+    chosen = None if offer.acceptance is None else choice_of(choices, offer.acceptance.choice)
     if chosen is None:
         return True
     due = {(item.person, f"{item.benefit}/{offer.child}"): item for item in read_items(chosen)}

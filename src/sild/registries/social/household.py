@@ -84,7 +84,7 @@ async def gather(ask: Ask, task: Task) -> Household:
     listening = Listening(ask)
     sources = Sources(listening)
     country = parse_identity_code(task.subject).country
-    because = Because(ground(country), task.issue, key=f"{task.kind}/{task.cause}")
+    because = task.because(ground(country))
     child = await sources.person(task.subject, because)
     if child.mother is None:
         raise Held("the child has no mother in the register", code="no_mother")

@@ -10,12 +10,20 @@ from pydantic import Field
 
 from sild.errors import CallerError
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, OfficialLook, add_decision_paths
-from sild.registries.kernel import FactKind
-from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
+from sild.registries.deciding.ripple_matters import ripples_that_wait
+from sild.registries.kernel import Fact, FactKind, Use
+from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.moving import HOME_CHANGE_KIND
 from sild.registries.social import offers as held
-from sild.registries.social.ledger import CONTRIBUTION, Declared, parse_amount
+from sild.registries.social.ledger import (
+    CONTRIBUTION,
+    Declared,
+    corrected_pay,
+    ensure_contribution,
+    parse_amount,
+)
+from sild.registries.social.matters import held_offers
 from sild.registries.social.register import BENEFIT, SocialRegister
 from sild.registries.sources import ensure_code
 
@@ -38,7 +46,13 @@ DESCRIPTION = SelfDescription(
     ),
 )
 KINDS = (
-    FactKind(CONTRIBUTION, "person.contributions", "Pay on which contributions were declared, by month"),
+    FactKind(
+        CONTRIBUTION,
+        "person.contributions",
+        "Pay on which contributions were declared, by month",
+        ensure_contribution,
+        read=corrected_pay,
+    ),
     FactKind(BENEFIT, "person.benefits", "Benefits granted to a person, with their days"),
     HOME_CHANGE_KIND,
 )
@@ -57,6 +71,7 @@ TITLES = {
     "offer_withdrawn": (409, "The offer was withdrawn"),
     "already_accepted": (409, "The offer was accepted before"),
     "not_held": (409, "The offer is not held"),
+    "missing_reason": (400, "A refusal has reasons"),
     "not_accepted": (409, "The offer was not accepted yet"),
 }
 ACTIONS = {
@@ -67,6 +82,7 @@ ACTIONS = {
     "getOffer": "An offer of benefits was looked up",
     "acceptOffer": "An offer of benefits was accepted",
     "releaseOffer": "An official let an offer of benefits go on",
+    "refuseOffer": "An official refused an offer of benefits",
     "changeAccount": "Another account for benefits was given",
     "getPaymentOrders": "Payment orders were looked up",
 }
@@ -78,6 +94,7 @@ ABOUT = {
     "getOffer": ("child.benefit_offer",),
     "acceptOffer": ("child.benefit_offer",),
     "releaseOffer": ("child.benefit_offer",),
+    "refuseOffer": ("child.benefit_offer",),
     "changeAccount": ("person.payment_orders",),
     "getPaymentOrders": ("person.payment_orders",),
 }
@@ -225,7 +242,7 @@ def make_app(register: SocialRegister, *, url: str | None = None) -> FastAPI:
         register.kernel,
         DESCRIPTION,
         titles={**TITLES, **DECISION_TITLES},
-        actions={**ACTIONS, **DECISION_ACTIONS},
+        actions={**ACTIONS, **DECISION_ACTIONS, **FACT_ACTIONS},
         kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
@@ -233,7 +250,15 @@ def make_app(register: SocialRegister, *, url: str | None = None) -> FastAPI:
     _add_persons(app, register)
     _add_offers(app, register)
     add_decision_paths(app, register.deciding)
-    add_fact_paths(app, register.kernel, KINDS, ensure_person=ensure_code)
+    add_fact_paths(
+        app,
+        register.kernel,
+        KINDS,
+        ensure_person=ensure_code,
+        corrected=register.contribution_corrected,
+        worded=_worded,
+        matters=(held_offers(register.deciding), ripples_that_wait(register.deciding)),
+    )
     return app
 
 
@@ -316,6 +341,11 @@ def _add_offers(app: FastAPI, register: SocialRegister) -> None:
         """The person acting, an official, lets an offer go on that was held; what they saw and say is in the record."""
         return _offer(register.release(offer_id, usage, None if official is None else official.look()))
 
+    @app.post("/offers/{offer_id}/refusal", operation_id="refuseOffer")
+    def refuse_offer(offer_id: OfferId, usage: PersonalUsage, official: OfficialLook) -> Offer:
+        """The person acting, an official, turns down an offer that was held; `words` are the reasons of the decision."""
+        return _offer(register.refuse(offer_id, usage, official.look()))
+
     @app.get("/offers/{offer_id}/payment-orders", operation_id="getPaymentOrdersOfOffer")
     def get_orders(offer_id: OfferId, usage: PersonalUsage) -> PaymentOrders:
         orders = register.payment_orders(usage, offer=offer_id)
@@ -365,6 +395,12 @@ def _order(order: held.PaymentOrder) -> PaymentOrder:
         decision=order.decision,
         executed_on=order.executed_on,
     )
+
+
+def _worded(_use: Use, fact: Fact) -> str | None:
+    """Money of a fact, as people write it."""
+    value = fact.value
+    return f"{value['amount']} {value['currency']}" if isinstance(value, dict) and "amount" in value else None
 
 
 def _number(month: str) -> int:

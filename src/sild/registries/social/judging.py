@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sild.decisions import OutcomeItem, Secret
+from sild.decisions import OutcomeItem, Reason, Secret
+from sild.errors import CallerError
 from sild.registries.deciding import (
     Deciding,
     Judged,
@@ -16,7 +17,6 @@ from sild.registries.deciding import (
     human_step,
     reason_of,
     situation_of,
-    why_corrected,
 )
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
@@ -24,15 +24,18 @@ from sild.registries.social import ledger
 from sild.registries.social.household import Household
 from sild.registries.social.offers import Offer
 from sild.registries.social.rules import ground, window
+from sild.registries.tasks import Held
 from sild.rules import Asked, Item, choices
 
 __all__ = [
     "ALGORITHM",
     "PACKAGES",
-    "facts_of",
     "grant_ruling",
+    "judge",
+    "judge_again",
     "offer_ruling",
     "outputs_of",
+    "refused_ruling",
     "released_ruling",
     "render_choices",
 ]
@@ -51,9 +54,21 @@ HELD_BY: Mapping[str, str] = {
 """Reason of an offer that is held -> its words in the pack; all others are protection."""
 
 
-def facts_of(use: Use, household: Household, system: str) -> tuple[KnownFact, ...]:
-    """system: our own, which has the contributions."""
-    return (*_family(household), *_incomes(use, household, system))
+def judge(deciding: Deciding, use: Use, household: Household) -> Judged:
+    """By what is known of the family now. Raises Held when the rules give no answer."""
+    facts = (*_family(household), *_incomes(use, household, deciding.kernel.system))
+    try:
+        return deciding.judge(PACKAGES[household.country], facts, at=use.today)
+    except CallerError as error:
+        raise Held("the rules give no answer", code=error.code) from error
+
+
+def judge_again(deciding: Deciding, use: Use, offer: Offer, outputs: Sequence[Asked] | None = None) -> Judged:
+    """By the facts of the offer as it stands. Raises CallerError: `offer_changed`; as `Deciding.judge`."""
+    if offer.decision is None:
+        raise CallerError("the offer has no record; it is made anew", code="offer_changed")
+    facts = deciding.rested_on(use, offer.decision)
+    return deciding.judge(PACKAGES[offer.country], facts, at=use.today, outputs=outputs)
 
 
 def _family(household: Household) -> Iterator[KnownFact]:
@@ -77,7 +92,10 @@ def _family(household: Household) -> Iterator[KnownFact]:
 
 
 def _incomes(use: Use, household: Household, system: str) -> Iterator[KnownFact]:
-    """Of the months that the rules look at, by parent; months that nobody declared are there without a value."""
+    """Of the months that the rules look at, by parent; months that nobody declared are there without a value.
+
+    system: our own, which has the contributions.
+    """
     first, last = window(household.country, household.born)
     for role, code in household.roles.items():
         if role == "child" or code is None:
@@ -121,16 +139,16 @@ def _rendered(item: Item, roles: Mapping[str, str | None]) -> dict[str, Any]:
     }
 
 
-def offer_ruling(offer: Offer, held: str | None, *, is_corrected: bool = False) -> Ruling:
-    """held: why people look at it first.  is_corrected: a fact under it was."""
-    country: Country = "VN" if offer.country == "VN" else "EE"
+def offer_ruling(offer: Offer, held: str | None, *, again: Reason | None = None) -> Ruling:
+    """held: why people look at it first.  again: why it is decided anew."""
+    country = offer.country
     words = HELD_BY.get(held or "", "protection_order")
     why = (reason_of(PACK, held, ground(country), words=words),) if held else ()
-    if is_corrected:
-        why = (why_corrected(ground(country)), *why)
+    if again is not None:
+        why = (again, *why)
     return Ruling(
         country=country,
-        effect="hold" if held else "correct" if is_corrected else "offer",
+        effect="hold" if held else "offer" if again is None else "correct",
         step="offer",
         service="birth",
         algorithm=ALGORITHM,
@@ -145,20 +163,33 @@ def offer_ruling(offer: Offer, held: str | None, *, is_corrected: bool = False) 
 def released_ruling(deciding: Deciding, offer: Offer, official: str, look: Look) -> Ruling:
     """An official lets it go on."""
     ruling = offer_ruling(offer, None)
-    told = {
-        "offer": offer.id,
-        "version": offer.version,
-        "reason": offer.reason,
-        "choices": [dict(choice) for choice in offer.choices],
-    }
+    told = _told(offer)
     step = human_step(deciding, official, look, "confirm", shown=told, reason_code=offer.reason)
     why = reason_of(PACK, "released", ground(ruling.country), origin="official", said=look.words)
     return replace(ruling, human=(step,), reasons=(why,))
 
 
+def refused_ruling(deciding: Deciding, offer: Offer, official: str, look: Look) -> Ruling:
+    """An official turns it down. look: with the reasons, in their own words."""
+    ruling = offer_ruling(offer, None)
+    step = human_step(deciding, official, look, "override", shown=_told(offer), reason_code=offer.reason)
+    why = reason_of(PACK, "refused", ground(ruling.country), origin="official", said=look.words)
+    return replace(ruling, effect="refuse", human=(step,), reasons=(why,))
+
+
+def _told(offer: Offer) -> dict[str, Any]:
+    """What the register itself tells of a held offer."""
+    return {
+        "offer": offer.id,
+        "version": offer.version,
+        "reason": offer.reason,
+        "choices": [dict(choice) for choice in offer.choices],
+    }
+
+
 def grant_ruling(offer: Offer, choice: str, judged: Judged) -> Ruling:
     return Ruling(
-        country="VN" if offer.country == "VN" else "EE",
+        country=offer.country,
         effect="partial" if judged.evaluation.unknowns else "grant",
         step="grant",
         service="birth",

@@ -9,8 +9,18 @@ from decimal import Decimal, InvalidOperation
 
 from sild.errors import CallerError
 from sild.registries.kernel import Provenance, Use
+from sild.registries.kernel.facts import Json
 
-__all__ = ["CONTRIBUTION", "Declared", "MonthPaid", "declare", "foreign_income", "ledger"]
+__all__ = [
+    "CONTRIBUTION",
+    "Declared",
+    "MonthPaid",
+    "corrected_pay",
+    "declare",
+    "ensure_contribution",
+    "foreign_income",
+    "ledger",
+]
 
 CONTRIBUTION = "contribution"
 HOLDER = "tax"
@@ -52,6 +62,26 @@ def parse_amount(text: str) -> Decimal:
     if not amount.is_finite() or not 0 <= amount < MAX_AMOUNT:
         raise CallerError("not an amount of money", code="invalid_amount")
     return amount
+
+
+def ensure_contribution(_entity: str, value: Json) -> None:
+    """What a declaration says of a month. Raises CallerError (`invalid_value`)."""
+    try:
+        parse_amount(value["amount"])
+        known = set(value) == {"amount", "currency", "country"}
+    except (CallerError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise CallerError("an amount of money with its currency and country", code="invalid_value")
+
+
+def corrected_pay(text: str, before: Json) -> Json:
+    """The amount as an official writes it, `1900.00` or `1 900,00`; currency and country stay. Raises CallerError (`invalid_value`)."""
+    plain = "".join(text.split()).replace(",", ".")
+    try:
+        return {**before, "amount": str(parse_amount(plain))}
+    except CallerError as error:
+        raise CallerError("an amount is written 1900.00", code="invalid_value") from error
 
 
 def declare(use: Use, person: str, declared: Declared, provenance: Provenance) -> None:

@@ -1,4 +1,4 @@
-"""Offers as rows, read and written within a register's transaction."""
+"""Offers and payment orders as rows, read and written within a register's transaction."""
 
 from __future__ import annotations
 
@@ -8,14 +8,27 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select, update
 
+from sild.errors import CallerError
+from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.social.rules import Item, Unknown
 from sild.registries.social.tables import acceptances, offer_parties, offers, payment_orders
 
-__all__ = ["Acceptance", "Offer", "PaymentOrder", "find_offers", "orders_in", "orders_of", "read_items"]
-
+__all__ = [
+    "Acceptance",
+    "Offer",
+    "PaymentOrder",
+    "choice_of",
+    "find_offers",
+    "of_party",
+    "orders_in",
+    "orders_of",
+    "read_items",
+    "require_offer",
+    "set_offer",
+]
 
 OfferState = Literal["open", "accepted", "held", "withdrawn"]
 
@@ -34,7 +47,7 @@ class Offer:
 
     id: str
     child: str
-    country: str
+    country: Country
     issue: str | None
     state: OfferState
     reason: str | None
@@ -50,7 +63,8 @@ class Offer:
 class PaymentOrder:
     """period: the first day it is paid for.  due: not later than this.  reason: why it came back, or was cancelled.
 
-    state: ordered, executed, returned, cancelled.  reference: what the treasury knows it by.
+    state: ordered, executed, returned, cancelled.  reference: what the treasury knows it by.  part: 0, or how many orders of the same
+    payment were there before: by an earlier decision.
     """
 
     id: int
@@ -67,6 +81,7 @@ class PaymentOrder:
     decision: str | None
     reference: str | None
     executed_on: date | None
+    part: int = 0
 
 
 def find_offers(use: Use, condition: ColumnElement[bool]) -> list[Offer]:
@@ -77,6 +92,20 @@ def find_offers(use: Use, condition: ColumnElement[bool]) -> list[Offer]:
 
 def of_party(person: str) -> ColumnElement[bool]:
     return offers.c.id.in_(select(offer_parties.c.offer).where(offer_parties.c.person == person))
+
+
+def require_offer(use: Use, offer_id: str) -> Offer:
+    """The use concerns whom it is about. Raises CallerError (`unknown_offer`)."""
+    found = find_offers(use, offers.c.id == offer_id)
+    if not found:
+        raise CallerError("no such offer", code="unknown_offer")
+    use.concerns(found[0].child, *found[0].parties)
+    return found[0]
+
+
+def set_offer(use: Use, offer: Offer, **values: object) -> None:
+    changing = update(offers).where(offers.c.id == offer.id)
+    use.connection.execute(changing.values(changed_at=use.at, **values))
 
 
 def orders_of(use: Use, condition: ColumnElement[bool]) -> list[PaymentOrder]:
@@ -103,9 +132,14 @@ def orders_in(connection: Connection, condition: ColumnElement[bool]) -> list[Pa
             decision=row.decision,
             reference=row.reference,
             executed_on=row.executed_on,
+            part=row.part,
         )
         for row in connection.execute(query)
     ]
+
+
+def choice_of(choices: Sequence[Mapping[str, Any]], wanted: str) -> Mapping[str, Any] | None:
+    return next((choice for choice in choices if choice["id"] == wanted), None)
 
 
 def read_items(choice: Mapping[str, Any]) -> tuple[Item, ...]:
@@ -134,7 +168,7 @@ def _offer(use: Use, row: Row[Any]) -> Offer:
     return Offer(
         id=row.id,
         child=row.child,
-        country=row.country,
+        country="VN" if row.country == "VN" else "EE",
         issue=row.issue,
         state=row.state,
         reason=row.reason,

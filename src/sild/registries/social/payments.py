@@ -4,18 +4,22 @@ A payment is a row, made in the transaction that ends the task of its day. What 
 its own, made from the row and the attempt's number, and its content is written down before it is sent: whoever repeats it repeats the
 same order, and the treasury pays an order once. Each month's payment is an order of its own, and no standing order is given to a
 bank: a stop holds at once, and every payment names the decision it rests on.
+
+A decision that takes the place of another is paid from its first day: what was not paid yet is ordered anew in its name, of what was
+paid the difference, as a payment of its own; what was paid too much people see to.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from sild.decisions import DecisionStanding
 from sild.errors import CallerError, PeerError, Unavailable
@@ -43,6 +47,31 @@ TRIES = 3
 """Of a payment that came back for any other reason, a day apart; then people look at it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Payment:
+    """What is paid once: by one decision, or by one and the difference to the next. period: the first day it is for.
+
+    once: and never again, in whatever month.
+    """
+
+    offer: str
+    benefit: str
+    person: str
+    currency: str
+    period: date
+    once: bool = False
+
+    def values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("offer", "benefit", "person", "currency", "period")}
+
+    def rows(self) -> ColumnElement[bool]:
+        """Its orders: of another decision the month may begin on another day."""
+        row = payment_orders.c
+        whose = (row.offer == self.offer) & (row.benefit == self.benefit) & (row.person == self.person)
+        first = self.period.replace(day=1)
+        return whose if self.once else whose & (row.period >= first) & (row.period < _next_month(first))
+
+
 class Payments:
     """Works within the register's transactions."""
 
@@ -66,12 +95,17 @@ class Payments:
         async def stop(task: Task) -> Callable[[Use], None]:
             return await self._stop(ask, task)
 
-        return {"pay": pay, "send": send, "stop": stop}
+        async def overpaid(task: Task) -> Callable[[Use], None]:
+            raise Held("more was paid than the newer decision gives", code="overpaid")
+
+        return {"pay": pay, "send": send, "stop": stop, "overpaid": overpaid}
 
     # --- month by month
 
-    def schedule(self, use: Use, offer: Offer, item: Item, amount: Decimal, decision: str) -> None:
-        """The first payment of a benefit, on the day it begins; each has the next one come."""
+    def schedule(
+        self, use: Use, offer: Offer, item: Item, amount: Decimal, decision: str, *, anew: bool = False
+    ) -> None:
+        """The first payment of a benefit, on the day it begins; each has the next one come. anew: in the place of another decision."""
         about = {
             "offer": offer.id,
             "benefit": item.benefit,
@@ -81,19 +115,21 @@ class Payments:
             "decision": decision,
             "period": item.valid_from.isoformat(),
             "until": item.valid_to.isoformat() if item.valid_to else None,
+            **({"anew": True} if anew else {}),
         }
         self._pay_from(use, offer.child, about)
 
     def _pay_from(self, use: Use, child: str, about: Mapping[str, Any]) -> None:
         """A task for the day on which the period begins: at once, when that is past."""
-        cause = "/".join(str(about[name]) for name in ("offer", "benefit", "person", "period"))
+        named = ("offer", "benefit", "person", "period", *(("decision",) if about.get("anew") else ()))
+        cause = "/".join(str(about[name]) for name in named)
         at = datetime.combine(date.fromisoformat(about["period"]), time(), UTC)
         self._tasks.add(use, "pay", child, cause=cause, about=about, at=max(at, use.at))
 
     def _pay(self, use: Use, task: Task) -> None:
         """Order one payment, and have the next one come. Raises Held when the receiver is dead or protected.
 
-        What is contested waits for the answer; what was superseded or overturned is not paid any more.
+        What is contested with suspensive effect waits for the answer; what was superseded or overturned is not paid any more.
         """
         about = task.about
         use.alone(f"offer/{task.subject}")
@@ -105,29 +141,77 @@ class Payments:
         standing = self._standing(use, about["offer"], decision)
         if standing in ("superseded", "overturned"):
             return
-        if Decimal(about["amount"]) > 0:
-            order = self._make(use, task, period, decision)
-            if standing == "contested":
-                self._set(use, payment_orders.c.id == order, state="cancelled", reason="contested")
-            else:
-                self._attempt(use, order, task.subject)
-                use.publish("social.payment.ordered", about["person"], {"order": order})
+        named = {name: str(about[name]) for name in ("offer", "benefit", "person", "currency")}
+        payment = _Payment(**named, period=period, once=about["until"] is None)
+        owed = Decimal(about["amount"]) - sum(one.amount for one in _live(use.connection, payment))
+        self._order(use, task.subject, payment, owed, decision, waits=standing == "contested")
         if about["until"] is not None:
             following = _next_month(period)
             if following < date.fromisoformat(about["until"]):
                 self._pay_from(use, task.subject, {**about, "period": following.isoformat()})
 
-    def _make(self, use: Use, task: Task, period: date, decision: str | None) -> int:
-        about = task.about
-        country = parse_identity_code(task.subject).country
-        account = select(acceptances.c.account).where(acceptances.c.offer == about["offer"])
+    def _order(
+        self,
+        use: Use,
+        child: str,
+        payment: _Payment,
+        owed: Decimal,
+        decision: str | None,
+        *,
+        waits: bool = False,
+    ) -> None:
+        """owed: of this month, besides what is ordered or paid.  waits: for the answer to a contest."""
+        if owed < 0:
+            self._overpaid(use, child, payment, -owed, decision)
+        if owed <= 0:
+            return
+        order = self._make(use, child, payment, owed, decision)
+        if waits:
+            self._set(use, payment_orders.c.id == order, state="cancelled", reason="contested")
+            return
+        self._attempt(use, order, child)
+        use.publish("social.payment.ordered", payment.person, {"order": order})
+
+    def _overpaid(
+        self, use: Use, child: str, payment: _Payment, amount: Decimal, decision: str | None
+    ) -> None:
+        """People see to it: whether it is asked back is no machine's to say."""
+        about = payment.values() | {
+            "period": payment.period.isoformat(),
+            "amount": f"{amount}",
+            "decision": decision,
+        }
+        cause = "/".join(str(about[name]) for name in ("offer", "benefit", "person", "period", "decision"))
+        self._tasks.add(use, "overpaid", child, cause=cause, about=about)
+
+    def beyond(
+        self, use: Use, offer: Offer, decision: str, granted: Mapping[tuple[str, str], Item | None]
+    ) -> None:
+        """What was paid and is in no month that the newer decision grants. granted: by benefit and receiver; None: no longer."""
+        for order in orders_of(
+            use, (payment_orders.c.offer == offer.id) & (payment_orders.c.state != "cancelled")
+        ):
+            if (order.benefit, order.person) not in granted:
+                continue  # of another grant
+            item = granted[order.benefit, order.person]
+            month = order.period.replace(day=1)
+            if item is None or (
+                item.valid_to is not None and not item.valid_from.replace(day=1) <= month < item.valid_to
+            ):
+                self._overpaid(use, offer.child, _payment_of(order), order.amount, decision)
+
+    def _make(self, use: Use, child: str, payment: _Payment, amount: Decimal, decision: str | None) -> int:
+        country = parse_identity_code(child).country
+        account = select(acceptances.c.account).where(acceptances.c.offer == payment.offer)
+        before = select(func.count()).select_from(payment_orders).where(payment.rows())
         key: int | None = use.connection.scalar(
             insert(payment_orders)
             .values(
-                **{name: about[name] for name in ("offer", "benefit", "person", "amount", "currency")},
+                **payment.values(),
+                part=use.connection.scalar(before),
+                amount=str(amount),
                 account=use.connection.scalar(account),
                 decision=decision,
-                period=period,
                 due=profile(country).working_days.add(use.today, DAYS_TO_PAY),
                 state="ordered",
                 ordered_at=use.at,
@@ -143,6 +227,8 @@ class Payments:
         number = (use.connection.scalar(made) or 0) + 1
         (row,) = orders_of(use, payment_orders.c.id == order)
         what = f"urn:sild:payment-order:{self._kernel.system}|{row.offer}|{row.benefit}|{row.person}|{row.period}|{number}"
+        if row.part:
+            what = f"{what}|{row.part}"
         reference = str(uuid5(NAMESPACE_URL, what))
         use.connection.execute(
             insert(payment_attempts).values(reference=reference, order=order, number=number, made_at=use.at)
@@ -206,6 +292,10 @@ class Payments:
             "due": max(order.due, self._kernel.today).isoformat(),
         }
         with self._kernel.engine.begin() as connection:
+            if any(one.id != order.id for one in _live(connection, _payment_of(order))):
+                # the treasury pays a matter once: while another order of it may still be stopped, this one is refused; what is
+                # owed besides one that stands is a matter of its own
+                body["matter"] = f"{order.offer}/{order.decision}"
             fixing = update(payment_attempts).where(mine, payment_attempts.c.body.is_(None))
             connection.execute(fixing.values(body=body))
             kept: Mapping[str, Any] = connection.scalars(select(payment_attempts.c.body).where(mine)).one()
@@ -231,6 +321,8 @@ class Payments:
             executed_on=on,
             reference=reference,
         )
+        if order.state == "cancelled":
+            self._paid_after_all(use, order)
         self._tell(use, "social.payment.executed", order, {})
 
     def _came_back(self, use: Use, event: Event) -> None:
@@ -309,12 +401,30 @@ class Payments:
 
     def _too_late(self, use: Use, task: Task) -> None:
         """It stands as ordered under the id that the bank has, whatever attempt came after; unless its end was heard already."""
+        child = task.subject
+        use.alone(f"offer/{child}")
         which = payment_orders.c.id == task.about["order"]
+        (order,) = orders_of(use, which)
         waits = which & payment_orders.c.state.in_(("cancelled", "ordered"))
         self._set(use, waits, state="ordered", reason="too_late", reference=task.about["reference"])
+        if order.state == "cancelled":
+            self._paid_after_all(use, order)
+
+    def _paid_after_all(self, use: Use, order: PaymentOrder) -> None:
+        """The bank pays what was to be stopped: of what a newer decision has ordered in its place only the difference is owed."""
+        payment, child = _payment_of(order), self._child(use, order)
+        later = (payment_orders.c.id > order.id) & (payment_orders.c.state == "ordered")
+        for newer in orders_of(use, payment.rows() & later):
+            self.cancel(use, payment_orders.c.id == newer.id, child, "paid_before")
+            self._order(use, child, payment, newer.amount - order.amount, newer.decision)
 
     def _standing_changed(self, use: Use, decision: str, standing: DecisionStanding) -> None:
-        """A decision was superseded, contested, upheld or overturned: in the same transaction its payments stop, or go on."""
+        """A decision was superseded, contested, upheld or overturned: in the same transaction its payments stop, or go on.
+
+        A contest stops them only where the decision says that it does (`remedy.suspends`).
+        """
+        if standing == "contested" and not self._suspends(use, decision):
+            return
         mine = payment_orders.c.decision == decision
         if standing != "superseded":  # whoever contests the offer contests what was granted by it
             mine |= payment_orders.c.offer.in_(select(offers.c.id).where(offers.c.decision == decision))
@@ -334,15 +444,26 @@ class Payments:
         if standing == "overturned":
             self._set(use, mine & (payment_orders.c.reason == "contested"), reason="overturned")
 
+    def _suspends(self, use: Use, decision: str) -> bool:
+        """Whether a contest of it puts off its effect."""
+        remedy = self._deciding.store.find(use.connection, decision).record.remedy
+        return remedy is not None and remedy.suspends
+
     def _standing(self, use: Use, offer: str, decision: str | None) -> DecisionStanding:
-        """Of the grant; contested is also what a contested offer granted."""
-        store = self._deciding.store
-        granted = store.standing(use.connection, decision) if decision is not None else "stands"
+        """Of the grant; contested is also what a contested offer granted, where that suspends."""
+        granted = self._effect_of(use, decision)
         if granted != "stands":
             return granted
-        made = use.connection.scalar(select(offers.c.decision).where(offers.c.id == offer))
-        of_offer = store.standing(use.connection, made) if made is not None else "stands"
+        of_offer = self._effect_of(
+            use, use.connection.scalar(select(offers.c.decision).where(offers.c.id == offer))
+        )
         return "stands" if of_offer == "superseded" else of_offer
+
+    def _effect_of(self, use: Use, decision: str | None) -> DecisionStanding:
+        if decision is None:
+            return "stands"
+        standing = self._deciding.store.standing(use.connection, decision)
+        return "stands" if standing == "contested" and not self._suspends(use, decision) else standing
 
     def _child(self, use: Use, order: PaymentOrder) -> str:
         return str(use.connection.scalar(select(offers.c.child).where(offers.c.id == order.offer)))
@@ -353,6 +474,15 @@ class Payments:
 
 def _nothing(_use: Use) -> None:
     """The task is done without an effect here."""
+
+
+def _payment_of(order: PaymentOrder) -> _Payment:
+    return _Payment(order.offer, order.benefit, order.person, order.currency, order.period)
+
+
+def _live(connection: Connection, payment: _Payment) -> list[PaymentOrder]:
+    """Its orders that are paid or to be paid; what came back is sent again."""
+    return orders_in(connection, payment.rows() & (payment_orders.c.state != "cancelled"))
 
 
 def _granted_by(use: Use, task: Task, period: date) -> str | None:

@@ -63,7 +63,10 @@ payment_orders = Table(
     Column("reference", String(36)),  # of the attempt that counts; none: from before there was a treasury
     Column("executed_on", Date),
     Column("ordered_at", UtcDateTime, nullable=False),
-    UniqueConstraint("offer", "benefit", "person", "period", name="social_payment_orders_once"),
+    Column(
+        "part", Integer, nullable=False, server_default="0"
+    ),  # of one payment, the one a newer decision ordered anew or besides
+    UniqueConstraint("offer", "benefit", "person", "period", "part", name="social_payment_orders_once"),
 )
 
 payment_attempts = Table(

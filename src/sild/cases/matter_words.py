@@ -1,0 +1,97 @@
+"""A matter of a register as its official reads it: what waits, what the person said, what it rests on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+
+from sild.cases.contest_words import fact_line
+from sild.cases.decision_words import worded
+from sild.cases.views import FactLine
+from sild.i18n import Texts, format_day
+from sild.rules import RulePackage, load_packages
+
+__all__ = ["lines_of", "said_of"]
+
+OF = "matter"
+CODED = ("held_because", "listed_because", "reached_by", "review_because")
+"""Facts whose value is a code with words of its own."""
+
+
+def lines_of(matter: Mapping[str, Any], register: str, texts: Texts, language: str) -> Sequence[FactLine]:
+    """matter: as the register tells it.  register: `GOV/70000004/social`. Raises KeyError, TypeError for what is none."""
+    spoken = texts.choose([language])
+
+    def label(name: str) -> str:
+        return _say(texts, spoken, f"register_matter.line.{name}") or name.replace("_", " ").capitalize()
+
+    lines = [
+        FactLine("register_matter.line", OF, format_day(_day(matter["since"]), spoken), label=label("since"))
+    ]
+    if matter["said"]:
+        lines.append(FactLine("register_matter.line", OF, matter["said"], label=label("said")))
+    lines += [_fact(one, register, label, texts, spoken) for one in matter["facts"]]
+    if matter["state"] == "ended":
+        gone = _say(texts, spoken, "register_matter.line.gone")
+        lines.append(FactLine("register_matter.line", OF, gone, label=label("ended")))
+    if matter.get("evidence"):
+        lines += _evidence(matter["evidence"], spoken, label)
+    return lines
+
+
+def said_of(matter: Mapping[str, Any], name: str) -> str | None:
+    """The value of the fact of this name."""
+    return next((one["value"] for one in matter["facts"] if one["name"] == name), None)
+
+
+def _fact(one: Mapping[str, Any], register: str, label: Any, texts: Texts, language: str) -> FactLine:
+    """label: of a name, in the language."""
+    name, value = one["name"], one["value"]
+    about = one.get("about") or ""
+    if name in CODED and value is not None:
+        value = _say(texts, language, f"register_matter.{name}.{value}") or str(value).replace("_", " ")
+    title = label(name)
+    if name in ("fact", "reached_by"):
+        words = _say(texts, language, f"register_matter.concept.{about}") or about
+        value, title = (value, words) if name == "fact" else (value or words, title)
+    return FactLine(
+        "register_matter.line",
+        OF,
+        value,
+        None if value is not None else "not_held",
+        register=register if name == "fact" else "",
+        source=one.get("source") or None,
+        valid_from=one.get("valid_from"),
+        basis=one.get("basis") or None,
+        label=title,
+    )
+
+
+def _evidence(evidence: Mapping[str, Any], language: str, label: Any) -> Iterator[FactLine]:
+    """The decision it is about: why, what comes of it, and the facts it rests on, each with its register."""
+    record = evidence["record"]
+    package = _packages().get((record.get("rules") or {}).get("sha256", ""))
+    found = worded(record, evidence["values"], package, language)
+    for text, article in dict.fromkeys(found.reasons):
+        yield FactLine("register_matter.line", OF, f"{text} ({article})", label=label("why"))
+    for line in found.outcome:
+        yield fact_line("register_matter.line", OF, line, language)
+    for line in found.facts:
+        yield fact_line("register_matter.line", OF, line, language)
+
+
+def _say(texts: Texts, language: str, key: str) -> str | None:
+    return texts.speaker(language)(key) if key in texts else None
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text[:10])
+
+
+@cache
+def _packages() -> Mapping[str, RulePackage]:
+    with as_file(files("sild") / "packs") as directory:
+        return load_packages(directory)

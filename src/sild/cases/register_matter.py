@@ -1,0 +1,289 @@
+"""A matter of a register that a person decides: a held offer, a disputed fact, somebody missing, a doubtful notice, a ripple.
+
+    OPENED ──AWAIT──▶ HELD_OFFER, DISPUTE, ... ──an action of its kind──▶ SENT ──SETTLE──▶ CLOSED
+                          │    ▲──────────────RETURN (the register says no)──┘
+                          └──OVERTAKE──▶ OVERTAKEN: it ended by itself, or elsewhere
+
+The register tells that something waits; the case gives it a day, a desk, a timeline, and nobody near to whom it is about. What it is
+the desk reads from the register, as the official who acts. What they decide goes to the register as their word, with their reasons
+and what they saw; the register checks it, does it, and keeps the record. What is entered besides by hand (a home) comes from the
+process that could not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from sild.cases.actor import Actor
+from sild.cases.answered import AnsweredByADay, when_late
+from sild.cases.birth_facts import known
+from sild.cases.birth_work import act
+from sild.cases.case import Case, Party, Taken
+from sild.cases.matter_words import lines_of, said_of
+from sild.cases.packs import Packs
+from sild.cases.process import (
+    OPENED,
+    Asking,
+    Effects,
+    Given,
+    Job,
+    JobFunction,
+    NewNotice,
+    Opening,
+    Rule,
+    Waiting,
+    Work,
+)
+from sild.cases.refusals import Refused
+from sild.cases.views import FactLine
+from sild.catalogue import Defect
+from sild.decisions import sha256_of
+from sild.errors import CallerError, PeerError
+from sild.i18n import Texts
+
+__all__ = ["RegisterMatter"]
+
+STAFF = ("official", "supervisor")
+GROUND = "register_matter"
+DECIDE, LISTED = "register_matter.decide", "ripple.decide"
+OVER = (
+    "not_held",
+    "dispute_is_closed",
+    "ripple_is_closed",
+    "review_is_closed",
+    "unknown_matter",
+    "offer_withdrawn",
+)
+"""What a register says of a matter that ended otherwise meanwhile."""  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an official may do with a kind of matter. path: `{key}` stands for the matter.  body: of what was given.  told: the notice."""
+
+    kind: str
+    path: str
+    body: Callable[[Mapping[str, Any]], Any]
+    told: str
+
+
+def _look(given: Mapping[str, Any]) -> dict[str, Any]:
+    seen = {name: given[name] for name in ("view_sha256", "posture", "seconds")}
+    return {**seen, "words": given["words"]}
+
+
+def _reason(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"reason": given["words"]}
+
+
+ACTS: Mapping[str, Act] = {
+    "LET_GO": Act("held_offer", "/offers/{key}/release", _look, "let_go"),
+    "TURN_DOWN": Act("held_offer", "/offers/{key}/refusal", _look, "turned_down"),
+    "CORRECT": Act(
+        "dispute",
+        "/disputes/{key}/correction",
+        lambda given: {"text": given["value"], **_reason(given)},
+        "corrected",
+    ),
+    "KEEP": Act("dispute", "/disputes/{key}/refusal", _reason, "kept"),
+    "KNOWN": Act("missing_person", "/disputes/{key}/known", lambda _given: None, "known"),
+    "NOT_OURS": Act("missing_person", "/disputes/{key}/refusal", _reason, "not_ours"),
+    "STANDS": Act("ripple", "/ripples/{key}/end", lambda _given: {"outcome": "stands"}, "stands"),
+    "ANOTHER_STANDS": Act(
+        "ripple",
+        "/ripples/{key}/end",
+        lambda given: {"outcome": "redecided", "decision": given["newer"]},
+        "another",
+    ),
+}
+SCREENS: Mapping[str, str] = {
+    "held_offer": "register_matter.offer",
+    "dispute": "register_matter.dispute",
+    "missing_person": "register_matter.missing",
+    "ripple": "register_matter.ripple",
+}
+
+
+class RegisterMatter(AnsweredByADay):
+    service = "register_matter"
+    opener = None
+    events: ClassVar[Mapping[str, str]] = {"matter.opened": "begin", "matter.settled": "overtake"}
+    silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {"person": ("death",)}
+    rules = (
+        Rule("AWAIT", by=("state",), when=(OPENED,)),
+        Rule("LIST", by=("state",), when=(OPENED,)),
+        Rule("REMIND", by=("state",), once="case"),
+        Rule("SILENCE", by=("state",)),
+        *(
+            Rule(
+                name,
+                by=STAFF,
+                when=(one.kind.upper(),),
+                to="SENT",
+                screen=SCREENS[one.kind],
+                decides=True,
+            )
+            for name, one in ACTS.items()
+        ),
+        Rule("SETTLE", by=("state",), when=("SENT",), to="CLOSED"),
+        Rule("RETURN", by=("state",), when=("SENT",)),
+        Rule("OVERTAKE", by=("state",), to="OVERTAKEN"),
+    )
+    waiting = tuple(
+        Waiting(screen, "official", (kind.upper(),), deadline=LISTED if kind == "ripple" else DECIDE)
+        for kind, screen in SCREENS.items()
+    )
+    closed = ("CLOSED", "OVERTAKEN")
+
+    def __init__(self, packs: Packs) -> None:
+        self._texts = Texts(packs.profile.languages, packs.texts)
+
+    def status(self, status: str, taken: Taken, before: Case) -> str:
+        if taken.name in ("AWAIT", "LIST", "RETURN"):
+            return str(before.data["kind"]).upper()
+        return super().status(status, taken, before)
+
+    # --- the official
+
+    async def facts(
+        self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
+    ) -> Sequence[FactLine] | None:
+        if of != "matter":
+            return ()
+        register = case.data["register"]
+        matter = await self._matter(case, actor, asking)
+        if matter is None:
+            reason = "register_down" if asking.failed(register) else "not_held"
+            return [FactLine("register_matter.line", of, None, reason, register=register)]
+        returned = [
+            FactLine("register_matter.returned", of, self._why(one, actor)) for one in case.all("RETURN")[-1:]
+        ]
+        return [*returned, *lines_of(matter, register, self._texts, actor.language)]  # fmt: skip
+
+    async def check(
+        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> Given:
+        """With what was before the official, their device, and for how long: the register keeps it with the decision."""
+        if rule.name not in ACTS:
+            return Given(values)
+        if rule.name == "CORRECT" and not values.get("value"):
+            return Given(values, (Defect("value", "missing"),))
+        register = case.data["register"]
+        matter = await self._matter(case, actor, asking)
+        if matter is None:
+            raise Refused(f"{register} does not answer", code="register_down", register=register)
+        newer = said_of(matter, "newer")
+        if rule.name == "ANOTHER_STANDS" and newer is None:
+            raise Refused("no decision has taken its place yet", code="not_superseded")
+        lines = lines_of(matter, register, self._texts, actor.language)
+        shown = {"language": actor.language, "lines": [[line.label, line.value] for line in lines]}
+        mine = [one.at for one in case.all("TAKE") if one.person == actor.person]
+        begun = max(mine, default=asking.now)
+        seen = {
+            "view_sha256": sha256_of(shown),
+            "posture": actor.posture,
+            "seconds": max(0, int((asking.now - begun).total_seconds())),
+        }
+        return Given({**values, **seen, **({} if newer is None else {"newer": newer})})
+
+    async def _matter(self, case: Case, actor: Actor, asking: Asking) -> Mapping[str, Any] | None:
+        """As it stands; None: the register does not answer, or not to this official on this device."""
+        kind, key = (quote(str(case.data[name]), safe="") for name in ("kind", "key"))
+        answer = await asking.get(
+            case.data["register"],
+            f"/matters/{kind}/{key}?level={actor.acr}&posture={actor.posture}",
+            basis=asking.profile.ground(GROUND),
+        )
+        return None if answer is None else answer.json
+
+    def _why(self, returned: Taken, actor: Actor) -> str:
+        say = self._texts.speaker(self._texts.choose([actor.language]))
+        key = f"register_matter.returned.{returned.data['reason']}"
+        return say(key if key in self._texts else "register_matter.returned.other")
+
+    # --- what follows
+
+    def after(self, case: Case, taken: Taken) -> Effects:
+        if taken.name in ("AWAIT", "LIST"):
+            return Effects(jobs=(when_late(taken),))
+        if taken.name in ACTS:
+            about = {"action": taken.name, "official": taken.person}
+            return Effects(jobs=(Job("do", about, key=str(taken.seq)),))
+        told = {"REMIND": "late", "OVERTAKE": "overtaken"}.get(taken.name)
+        if taken.name == "SETTLE":
+            told = ACTS[taken.data["action"]].told
+        persons = case.persons("person") if told is not None else ()
+        return Effects(notices=tuple(NewNotice(one, f"register_matter.told_{told}") for one in persons))
+
+    def jobs(self) -> Mapping[str, JobFunction]:
+        return {**super().jobs(), "begin": self.begin, "overtake": self.overtake, "do": self.do}
+
+    async def begin(self, work: Work) -> None:
+        """Something waits in a register: a case for its officials, with a day."""
+        told = work.arguments["event"]
+        register, kind, key, persons = _told(told)
+        parties = tuple(Party("person", known(code, work.profile.country)) for code in persons)
+        data = {"register": register, "kind": kind, "key": key, "arose_in": told["case"]}
+        office = f"matter@{register.split('/')[1]}"
+        case = await work.open("open", self.service, Opening(parties, office=office, data=data))
+        name, deadline = ("LIST", LISTED) if kind == "ripple" else ("AWAIT", DECIDE)
+        due = work.profile.deadline(deadline, work.profile.day(work.at))
+        await act(work, "waits", name, {"due": due.isoformat()}, case)
+
+    async def overtake(self, work: Work) -> None:
+        """It waits no more: whoever ended it, nobody is asked any longer."""
+        register, kind, key, _persons = _told(work.arguments["event"])
+        office = f"matter@{register.split('/')[1]}"
+        for case in await work.on_desk("which", office, {"register": register, "kind": kind, "key": key}):
+            if await work.current(f"status/{case}", case) != "SENT":
+                await act(work, f"over/{case}", "OVERTAKE", {}, case)
+
+    async def do(self, work: Work) -> None:
+        """The official's word goes to the register, which does it or says why not."""
+        assert work.case is not None
+        case, name = work.case, str(work.arguments["action"])
+        one, given = ACTS[name], case.given(name)
+        path = one.path.format(key=quote(str(case.data["key"]), safe=""))
+        try:
+            answer = await work.call(
+                "do", case.data["register"], "POST", path, one.body(given),
+                basis=work.profile.ground(GROUND), acting=str(work.arguments["official"]),
+            )  # fmt: skip
+        except CallerError as refusal:
+            code = refusal.code.rpartition(".")[2]
+            if code in OVER:
+                await act(work, "over", "OVERTAKE", {"reason": code})
+            else:
+                await act(work, "returned", "RETURN", {"reason": code})
+            return
+        decision = answer.json.get("decision") if isinstance(answer.json, dict) else None
+        await act(work, "settled", "SETTLE", {"action": name, "decision": decision})
+
+    # --- what people see
+
+    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+        found: dict[str, Any] = {"about": case.data["kind"]}
+        settled = case.last("SETTLE")
+        if settled is not None:
+            name = settled.data["action"]
+            found |= {"outcome": ACTS[name].told, "reasons": case.given(name).get("words")}
+            if settled.data.get("decision") and role == "person":
+                register = case.data["register"].rpartition("/")[2]
+                found["decisions"] = [[register, settled.data["decision"], "register_matter"]]
+        return found
+
+
+def _told(event: Mapping[str, Any]) -> tuple[str, str, str, tuple[str, ...]]:
+    """Register, kind, key, persons. Raises PeerError (`invalid_event`)."""
+    _, _, register = str(event["source"]).strip("/").partition("/")
+    try:
+        data = event["data"]
+        kind, key, persons = str(data["kind"]), str(data["key"]), tuple(map(str, data["persons"]))
+    except (KeyError, TypeError) as error:
+        raise PeerError("the event names no matter", code="invalid_event") from error
+    if kind not in SCREENS or register.count("/") != 2:
+        raise PeerError("there is no such kind of matter", code="invalid_event")
+    return register, kind, key, persons

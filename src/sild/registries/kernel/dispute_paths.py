@@ -1,0 +1,266 @@
+"""Paths of "this is wrong" and "somebody is missing": what people say of a register's facts, and how its officials answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path
+from pydantic import Field
+
+from sild.errors import CallerError
+from sild.registries.kernel.corrections import (
+    Dispute,
+    FactKind,
+    correct_disputed,
+    dispute,
+    disputed_fact,
+    disputes,
+    kind_of_matter,
+    miss,
+    read_dispute,
+    refuse_dispute,
+    settle_missing,
+)
+from sild.registries.kernel.facts import Fact, Json
+from sild.registries.kernel.http import Model, PersonalUsage
+from sild.registries.kernel.kernel import Kernel, Use
+from sild.registries.kernel.matters import Matter, MatterFact, MatterSource, due_day, ensure_official
+from sild.registries.kernel.matters_told import MatterKind
+
+__all__ = ["DISPUTE_ACTIONS", "DISPUTE_TITLES", "add_dispute_paths"]
+
+DISPUTE_TITLES: dict[str, tuple[int, str]] = {
+    "person_is_known": (409, "The person is in this register"),
+    "unknown_dispute": (404, "Unknown dispute"),
+    "dispute_is_closed": (409, "The dispute was answered before"),
+}
+DISPUTE_ACTIONS = {
+    "disputeFact": "A fact was disputed",
+    "missPerson": "Somebody said that the person is missing here",
+    "refuseDispute": "An official answered a dispute: the fact stands",
+    "correctDisputed": "An official answered a dispute: the fact was corrected",
+    "settleMissing": "Somebody missing was found",
+}
+
+DisputeId = Annotated[str, Path(max_length=64)]
+Text = Annotated[str, Field(min_length=1, max_length=2_000)]
+
+
+class NewDispute(Model):
+    reason: Text
+    proposed_value: Any = None
+
+
+class MissingPerson(Model):
+    person: str = Field(max_length=20, description="Identity code")
+    reason: Text
+
+
+class DisputeState(Model):
+    id: str
+    person: str
+    fact: int = Field(description="The disputed fact's `origin`; 0: the person is missing")
+    name: str
+    state: str
+    reason: str
+    proposed_value: Any = None
+    opened_at: datetime
+    opened_by: str
+    answer: str | None = None
+
+
+class Disputes(Model):
+    items: list[DisputeState]
+
+
+class Answer(Model):
+    reason: Text
+
+
+class DisputeCorrection(Model):
+    """text: what is right, as people write it.  reason: what that rests on."""
+
+    text: Text
+    reason: Text
+
+
+class Corrected(Model):
+    """fact: id of the fact that says it better."""
+
+    id: str
+    state: str
+    fact: int
+
+
+def add_dispute_paths(
+    app: FastAPI,
+    kernel: Kernel,
+    kinds: Mapping[str, FactKind],
+    *,
+    ensure_person: Callable[[Use, str], None],
+    ensure_shown: Callable[[Use, int], None],
+    corrected: Callable[[Use, Fact], None],
+    worded: Callable[[Use, Fact], str | None],
+) -> tuple[MatterSource, ...]:
+    """What of it waits for officials. The arguments: as `add_fact_paths`; ensure_shown: raises for a fact this reader may not see."""
+    _add_saying(app, kernel, ensure_person, ensure_shown)
+    _add_answering(app, kernel, kinds, ensure_person, corrected)
+    return _that_wait(kernel, kinds, worded)
+
+
+def _add_saying(
+    app: FastAPI,
+    kernel: Kernel,
+    ensure_person: Callable[[Use, str], None],
+    ensure_shown: Callable[[Use, int], None],
+) -> None:
+    @app.post("/facts/{fact_id}/dispute", operation_id="disputeFact", status_code=201)
+    def dispute_fact(
+        fact_id: Annotated[int, Path(ge=1, le=2**31 - 1)], body: NewDispute, usage: PersonalUsage
+    ) -> DisputeState:
+        """This is wrong: a case for the register's people. The fact stands, marked, until they answer."""
+        with kernel.used("disputeFact", usage) as use:
+            answer = use.answered()
+            if answer is None:
+                ensure_shown(use, fact_id)
+                opened = dispute(use, fact_id, body.reason, body.proposed_value)
+                answer = use.answer(asdict(opened))
+            return DisputeState(**answer)
+
+    @app.post("/unknown-persons", operation_id="missPerson", status_code=201)
+    def miss_person(body: MissingPerson, usage: PersonalUsage) -> DisputeState:
+        """Somebody who ought to be in this register is not: a case for its people, listed among the disputes."""
+        with kernel.used("missPerson", usage) as use:
+            use.concerns(body.person)
+            answer = use.answered()
+            if answer is None:
+                _ensure_unknown(use, body.person)
+                answer = use.answer(asdict(miss(use, body.person, body.reason)))
+            return DisputeState(**answer)
+
+    def _ensure_unknown(use: Use, person: str) -> None:
+        try:
+            ensure_person(use, person)
+        except CallerError as error:
+            if error.code != "unknown_person":
+                raise
+            return
+        raise CallerError("the person is in this register", code="person_is_known")
+
+    @app.get("/disputes", operation_id="getDisputes")
+    def get_disputes(usage: PersonalUsage) -> Disputes:
+        """Those that wait for an answer, oldest first."""
+        with kernel.used("getDisputes", usage) as use:
+            waiting = disputes(use)
+            use.concerns(*(one.person for one in waiting))
+            return Disputes(items=[DisputeState(**asdict(one)) for one in waiting])
+
+    @app.get("/disputes/{dispute_id}", operation_id="getDispute")
+    def get_dispute(dispute_id: DisputeId, usage: PersonalUsage) -> DisputeState:
+        with kernel.used("getDispute", usage) as use:
+            return DisputeState(**asdict(read_dispute(use, dispute_id)))
+
+
+def _add_answering(
+    app: FastAPI,
+    kernel: Kernel,
+    kinds: Mapping[str, FactKind],
+    ensure_person: Callable[[Use, str], None],
+    corrected: Callable[[Use, Fact], None],
+) -> None:
+    @app.post("/disputes/{dispute_id}/refusal", operation_id="refuseDispute")
+    def refuse(dispute_id: DisputeId, body: Answer, usage: PersonalUsage) -> DisputeState:
+        """The fact stands, and why."""
+        with kernel.used("refuseDispute", usage) as use:
+            answer = use.answered()
+            if answer is None:
+                _ensure_others(use, dispute_id)
+                answer = use.answer(asdict(refuse_dispute(use, dispute_id, body.reason)))
+            return DisputeState(**answer)
+
+    @app.post("/disputes/{dispute_id}/correction", operation_id="correctDisputed", status_code=201)
+    def correct(dispute_id: DisputeId, body: DisputeCorrection, usage: PersonalUsage) -> Corrected:
+        """The person was right: what the fact says from now on. Event: `fact.corrected`."""
+        with kernel.used("correctDisputed", usage) as use:
+            answer = use.answered()
+            if answer is None:
+                _ensure_others(use, dispute_id)
+                better = correct_disputed(use, kinds, dispute_id, body.text, body.reason)
+                corrected(use, better)
+                answer = use.answer({"id": dispute_id, "state": "CORRECTED", "fact": better.id})
+            return Corrected(**answer)
+
+    @app.post("/disputes/{dispute_id}/known", operation_id="settleMissing")
+    def settle(dispute_id: DisputeId, usage: PersonalUsage) -> DisputeState:
+        """Who was missing has been entered, by the register's own procedure. Event: `person.known`. Not before: `unknown_person`."""
+        with kernel.used("settleMissing", usage) as use:
+            answer = use.answered()
+            if answer is None:
+                _ensure_others(use, dispute_id)
+                ensure_person(use, read_dispute(use, dispute_id).person)
+                answer = use.answer(asdict(settle_missing(use, dispute_id)))
+            return DisputeState(**answer)
+
+    def _ensure_others(use: Use, dispute_id: str) -> None:
+        """Answered by nobody whom it is about, nor who opened it for them."""
+        one = read_dispute(use, dispute_id)
+        ensure_official(use.usage, (one.person, one.opened_by.removeprefix("EE").removeprefix("VN")))
+
+
+def _that_wait(
+    kernel: Kernel, kinds: Mapping[str, FactKind], worded: Callable[[Use, Fact], str | None]
+) -> tuple[MatterSource, ...]:
+    def matter(use: Use, one: Dispute) -> Matter:
+        since = datetime.fromisoformat(one.opened_at)
+        return Matter(
+            kind=kind_of_matter(one),
+            key=one.id,
+            state="waiting" if one.state == "OPEN" else "ended",
+            since=since,
+            due=due_day([one.person], since.astimezone(kernel.zone).date()),
+            persons=(one.person,),
+            said=one.reason,
+            facts=tuple(facts(use, one)),
+        )
+
+    def facts(use: Use, one: Dispute) -> Iterator[MatterFact]:
+        fact = disputed_fact(use, one)
+        if fact is None:
+            yield MatterFact("person", one.person)
+        else:
+            said, kind = fact.provenance, kinds.get(fact.name)
+            yield MatterFact(
+                "fact",
+                worded(use, fact) or _plain(fact.value),
+                about=kind.concept if kind is not None else fact.name,
+                source=said.source,
+                basis=said.basis,
+                valid_from=fact.valid_from,
+            )
+        if one.proposed_value is not None:
+            yield MatterFact("proposed", _plain(one.proposed_value))
+
+    def source(kind: MatterKind) -> MatterSource:
+        def waiting(use: Use) -> list[Matter]:
+            return [matter(use, one) for one in disputes(use) if kind_of_matter(one) == kind]
+
+        def find(use: Use, key: str) -> Matter | None:
+            try:
+                one = read_dispute(use, key)
+            except CallerError:
+                return None
+            return matter(use, one) if kind_of_matter(one) == kind else None
+
+        return MatterSource(kind, waiting, find)
+
+    return source("dispute"), source("missing_person")
+
+
+def _plain(value: Json) -> str:
+    """A value without words of its own: its parts, one after the other."""
+    if isinstance(value, dict):
+        return ", ".join(_plain(part) for part in value.values() if part is not None)
+    return str(value)

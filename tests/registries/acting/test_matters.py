@@ -1,0 +1,183 @@
+"""What waits for a person in the social register: told when it begins and ends, read at a desk alone, ended by an official."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sild.registries import social_app
+from sild.registries.social.register import SocialRegister
+from support.asgi import serving
+
+from ..asking import Asker, refused
+from .conftest import CHILD, FATHER, MOTHER, Others, SetClock, event
+from .test_ripple import IBAN, benefit, by, declare, offered, records, ripples, settle
+
+DESK = "?level=high&posture=managed"
+LOOK = {"words": "Soome ei maksa.", "seconds": 60, "posture": "managed", "view_sha256": "b" * 64}
+PAY = "contribution"
+
+
+@pytest.fixture
+def social(directory: Path, database_url: str | None, clock: SetClock) -> Iterator[SocialRegister]:
+    register = SocialRegister.open(directory, database_url, people=0, clock=clock)
+    register.kernel.outbox.subscribe(
+        "SILD/GOV/70000001/portal", "events", ["matter.*", "fact.corrected", "social.*"]
+    )
+    declare(register, MOTHER, "2000")
+    declare(register, FATHER, "1500")
+    yield register
+    register.close()
+
+
+def told(register: SocialRegister, *subjects: str) -> list[tuple[str, str, list[str]]]:
+    """Type, kind and persons of the events about matters."""
+    found = [d.event for one in subjects for d in register.kernel.outbox.deliveries_about(one)]
+    return [
+        (one.type, one.data["kind"], one.data["persons"]) for one in found if one.type.startswith("matter.")
+    ]
+
+
+def paid(asker: Asker) -> dict[str, Any]:
+    items = asker.value(f"/persons/{MOTHER}/facts?history=true", user=f"EE{MOTHER}")["items"]
+    (found,) = [one for one in items if one["name"] == PAY and "known_to" not in one]
+    assert isinstance(found, dict)
+    return found
+
+
+async def test_a_held_offer_is_read_and_refused_with_reasons(
+    social: SocialRegister, others: Others, clock: SetClock
+) -> None:
+    others.abroad.add(FATHER)
+    offer = await offered(social, others, clock)
+    parents = sorted((MOTHER, FATHER))
+    assert told(social, parents[0]) == [("matter.opened", "held_offer", parents)]
+    with serving(social_app(social)) as site:
+        asker = Asker(site)
+        (line,) = asker.value(f"/matters{DESK}")["items"]
+        assert (line["id"], line["due"]) == (f"held_offer/{offer}", "2026-03-16"), (
+            "ten working days; nobody is named"
+        )
+        assert MOTHER not in str(line)
+        matter = asker.value(f"/matters/held_offer/{offer}{DESK}")
+        assert matter["persons"] == [*parents, CHILD] and matter["state"] == "waiting"
+        assert matter["facts"] == [
+            {"name": "held_because", "value": "lives_abroad", "about": "", "source": "", "basis": "", "valid_from": None}
+        ]  # fmt: skip
+        assert matter["evidence"]["values"], "with what it rests on"
+        empty = {**LOOK, "words": " "}
+        refused(asker.post(f"/offers/{offer}/refusal", empty), 400, "missing_reason")
+        refused(asker.post(f"/offers/{offer}/refusal", LOOK, user=f"EE{MOTHER}"), 403, "needs_a_person")
+        done = asker.done(f"/offers/{offer}/refusal", LOOK, 200, id="once")
+        assert asker.done(f"/offers/{offer}/refusal", LOOK, 200, id="once") == done
+        assert (done["state"], done["reason"]) == ("withdrawn", "refused")
+        refused(asker.post(f"/offers/{offer}/release", LOOK), 409, "not_held")
+        read = asker.value(f"/decisions/{done['decision']}", user=f"EE{FATHER}")
+        assert asker.value(f"/matters/held_offer/{offer}{DESK}")["state"] == "ended"
+        assert asker.value(f"/matters{DESK}")["items"] == []
+    held, human = records(social)
+    assert (human.kind, human.effect, human.supersedes) == ("human", "refuse", held.id)
+    assert human.remedy is not None
+    texts = [read["values"][one["text"]["et"]["sealed"]] for one in read["record"]["reasons"]]
+    assert "Ametnik vaatas pakkumise üle ja keeldub hüvitistest. Soome ei maksa." in texts
+    assert told(social, parents[0])[1:] == [("matter.settled", "held_offer", parents)]
+
+
+@pytest.mark.parametrize(
+    "said", ["?level=substantial&posture=managed", "?level=high&posture=unmanaged", "?level=high", ""]
+)
+async def test_a_desk_alone_reads_it(
+    social: SocialRegister, others: Others, clock: SetClock, said: str
+) -> None:
+    others.abroad.add(FATHER)
+    offer = await offered(social, others, clock)
+    with serving(social_app(social)) as site:
+        asker = Asker(site)
+        for path in ("/matters", f"/matters/held_offer/{offer}"):
+            refused(asker.get(f"{path}{said}"), 403, "officials_only")
+            refused(asker.get(f"{path}{DESK}", user="automatic"), 403, "officials_only")
+        refused(asker.get(f"/matters/held_offer/{offer}{DESK}", user=f"EE{MOTHER}"), 403, "officials_only")
+        refused(asker.get(f"/matters/dispute/{offer}{DESK}"), 404, "unknown_matter")
+        refused(asker.get(f"/matters/nonsense/{offer}{DESK}"), 404, "unknown_matter")
+
+
+async def test_a_disputed_fact_is_corrected_and_what_rests_on_it_decided_anew(
+    social: SocialRegister, others: Others, clock: SetClock
+) -> None:
+    offer = await offered(social, others, clock)
+    assert benefit(social, offer) == "2000.00"
+    with serving(social_app(social)) as site:
+        asker = Asker(site)
+        fact = paid(asker)
+        said = {"reason": "I earned more.", "proposed_value": "2400.00"}
+        dispute = asker.done(f"/facts/{fact['fact']}/dispute", said, user=f"EE{MOTHER}")["id"]
+        assert told(social, MOTHER) == [("matter.opened", "dispute", [MOTHER])]
+        matter = asker.value(f"/matters/dispute/{dispute}{DESK}")
+        (shown, proposed) = matter["facts"]
+        assert (matter["said"], shown["value"], shown["about"], proposed["value"]) == (
+            "I earned more.", "2000 EUR", "person.contributions", "2400.00",
+        )  # fmt: skip
+        right = {"text": "2 400,00", "reason": "The payslip."}
+        correction = f"/disputes/{dispute}/correction"
+        refused(asker.post(correction, right, user=f"EE{MOTHER}"), 403, "officials_only")
+        refused(asker.post(correction, right, user="automatic"), 403, "officials_only")
+        refused(asker.post(correction, {**right, "text": "a lot"}), 400, "invalid_value")
+        done = asker.done(correction, right, id="once")
+        assert asker.done(correction, right, id="once") == done and done["state"] == "CORRECTED"
+        refused(asker.post(correction, right), 409, "dispute_is_closed")
+        assert paid(asker)["value"]["amount"] == "2400.00" and not paid(asker)["disputed"]
+    assert told(social, MOTHER)[1:] == [("matter.settled", "dispute", [MOTHER])]
+    await settle(social, others, clock)
+    first, second = records(social)
+    assert (second.effect, second.supersedes, benefit(social, offer)) == ("correct", first.id, "2400.00")
+    assert [one.state for one in ripples(social)] == ["redecided"]
+
+
+async def test_a_fact_that_stands(social: SocialRegister) -> None:
+    with serving(social_app(social)) as site:
+        asker = Asker(site)
+        fact = paid(asker)["fact"]
+        dispute = asker.done(f"/facts/{fact}/dispute", {"reason": "No."}, user=f"EE{MOTHER}")["id"]
+        answer = {"reason": "The employer declared it twice."}
+        refused(asker.post(f"/disputes/{dispute}/refusal", answer, user=f"EE{MOTHER}"), 403, "officials_only")
+        asker.done(f"/disputes/{dispute}/refusal", answer, 200)
+        assert asker.value(f"/matters/dispute/{dispute}{DESK}")["state"] == "ended"
+    assert [kind for kind, _, _ in told(social, MOTHER)] == ["matter.opened", "matter.settled"]
+
+
+async def test_a_listed_ripple_is_read_with_its_decision_and_ended(
+    social: SocialRegister, others: Others, clock: SetClock
+) -> None:
+    offer = await offered(social, others, clock)
+    social.accept(offer, "mother", IBAN, by(MOTHER, "accept"))
+    declare(social, MOTHER, "2400")
+    await settle(social, others, clock)
+    listed = next(one for one in ripples(social) if one.state == "listed")
+    (opened,) = told(social, MOTHER, FATHER)
+    assert opened[:2] == ("matter.opened", "ripple") and set(opened[2]) == {MOTHER, FATHER, CHILD}
+    with serving(social_app(social)) as site:
+        asker = Asker(site)
+        (line,) = asker.value(f"/matters{DESK}")["items"]
+        assert line["id"] == f"ripple/{listed.id}" and line["due"]
+        matter = asker.value(f"/matters/ripple/{listed.id}{DESK}")
+        facts = {one["name"]: one["value"] for one in matter["facts"]}
+        assert (facts["listed_because"], facts["decision"]) == ("payment", listed.decision)
+        assert matter["evidence"]["record"]["id"] == listed.decision and matter["evidence"]["values"]
+        refused(asker.get(f"/matters/ripple/{listed.id}{DESK}", user=f"EE{FATHER}"), 403, "officials_only")
+        asker.done(f"/ripples/{listed.id}/end", {"outcome": "stands"}, 200)
+        assert asker.value(f"/matters/ripple/{listed.id}{DESK}")["state"] == "ended"
+
+
+async def test_an_offer_that_is_withdrawn_waits_no_more(
+    social: SocialRegister, others: Others, clock: SetClock
+) -> None:
+    others.abroad.add(FATHER)
+    await offered(social, others, clock)
+    social.apply_event(event("civil.stillbirth.recorded", CHILD), "m-still")
+    assert [kind for kind, _, _ in told(social, *sorted((MOTHER, FATHER))[:1])] == [
+        "matter.opened",
+        "matter.settled",
+    ]
