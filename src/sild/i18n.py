@@ -25,6 +25,7 @@ from babel.numbers import format_currency
 __all__ = [
     "Speaker",
     "Texts",
+    "country_name",
     "format_day",
     "format_moment",
     "format_money",
@@ -107,6 +108,11 @@ def parse_accept_language(header: str) -> list[str]:
         if _TAG.fullmatch(tag.strip()) and 0 < quality <= 1:
             found.append((-quality, number, tag.strip()))
     return [tag for _quality, _number, tag in sorted(found)]
+
+
+def country_name(code: str, language: str) -> str:
+    """code: ISO 3166-1 alpha-2; what is none stays as it is."""
+    return str(Locale.parse(language).territories.get(code, code))
 
 
 def format_day(day: date, language: str) -> str:

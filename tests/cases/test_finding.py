@@ -45,13 +45,32 @@ class Findings(World):
         case = await self.cases.finding(AUDITOR, SOCIAL, RECORD, **MANDATE, key="k")
         end = f"/supervision/decisions/{DECISION}/findings/{case}/end"
         self.registers.answers["social", "POST", end] = {}
+        self.registers.answers["social", "POST", f"/findings/{case}/upheld"] = self.page
+        self.registers.answers["social", "GET", f"/findings/{case}"] = {
+            "number": "S-1", "redecided": 1, "waiting": 2, "unchanged": 0,
+        }  # fmt: skip
         return case
+
+    def page(self, call: Any) -> Any:
+        """Three decisions on two pages."""
+        return {"entered": 2, "next": NEWER} if call.body["after"] is None else {"entered": 1, "next": None}
+
+    def upheld(self) -> list[Any]:
+        return [one for one in self.registers.made("social", "POST") if one.path.endswith("/upheld")]
 
     async def written(self) -> str:
         case = await self.begun()
         await self.act(case, "WRITE", AUDITOR, FOUND)
         await self.counted(case)
         return case
+
+    async def rippled(self, case: str, times: int = 1) -> None:
+        for _ in range(300):
+            view = await self.cases.view(case, AUDITOR)
+            if sum(one.name == "RIPPLE" for one in view.timeline) == times:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("the register was never told that the body agrees")
 
     async def counted(self, case: str) -> None:
         for _ in range(300):
@@ -164,6 +183,65 @@ async def test_a_mandate_that_ended_before_the_register_heard(world: Findings) -
     (public,) = await world.cases.findings()
     assert (public.status, public.affected) == ("SENT", 0), "the finding stands, and lists none"
     assert (await world.cases.view(case, AUDITOR)).status == "SENT"
+
+
+@pytest.mark.parametrize("outcome", ["decide_again", "mended"])
+async def test_a_body_that_agrees_has_its_register_look_at_each_again(world: Findings, outcome: str) -> None:
+    case = await world.written()
+    await world.act(case, "ANSWER", ANSWERER, {**ANSWER, "outcome": [outcome]})
+    await world.rippled(case)
+    first, second = world.upheld()
+    assert first.body == {"answer": 1, "number": first.body["number"], "country": "EE", "after": None}
+    assert second.body == {**first.body, "after": NEWER}
+    assert {one.acting for one in (first, second)} == {ANSWERER.person}, "by the official, not the auditor"
+    assert {one.case for one in (first, second)} == {case}
+    screen = await world.cases.fill(case, "finding.close", AUDITOR)
+    told = {line.concept: line.value for line in screen.facts}
+    assert [told[f"finding.{name}"] for name in ("redecided", "waiting", "unchanged")] == ["1", "2", "0"]
+
+
+async def test_a_body_that_does_not_agree_starts_nothing_until_it_does(world: Findings) -> None:
+    case = await world.written()
+    await world.act(case, "ANSWER", ANSWERER, {**ANSWER, "outcome": ["disagree"]})
+    await world.act(case, "INSIST", AUDITOR, {"result": ["mended"], "words": ["The law is clear."]})
+    assert world.upheld() == []
+    await world.act(case, "ANSWER", ANSWERER, ANSWER)
+    await world.rippled(case)
+    assert {one.body["answer"] for one in world.upheld()} == {1}
+
+
+async def test_agreed_twice_it_is_looked_at_twice(world: Findings) -> None:
+    case = await world.written()
+    await world.act(case, "ANSWER", ANSWERER, ANSWER)
+    await world.rippled(case)
+    await world.act(case, "INSIST", AUDITOR, {"result": ["mended"], "words": ["The rules are still old."]})
+    await world.act(case, "ANSWER", ANSWERER, {**ANSWER, "outcome": ["mended"]})
+    await world.rippled(case, times=2)
+    assert [one.body["answer"] for one in world.upheld()] == [1, 1, 2, 2]
+
+
+async def test_answered_before_the_register_had_heard_of_it(world: Findings) -> None:
+    """The register is down when the finding is sent: it is told of the finding first, then that the body agrees."""
+    world.registers.trouble["social"] = "down"
+    case = await world.begun()
+    await world.act(case, "WRITE", AUDITOR, FOUND)
+    await world.act(case, "ANSWER", ANSWERER, ANSWER)
+    del world.registers.trouble["social"]
+    await world.rippled(case)
+    told = [one.path.rpartition("/")[2] for one in world.registers.made("social", "POST")]
+    assert told == ["findings", "upheld", "upheld"]
+
+
+async def test_what_the_register_refuses_is_written_down(world: Findings) -> None:
+    case = await world.written()
+
+    def refuse(_call: object) -> None:
+        raise CallerError("no", code="not_your_finding")
+
+    world.registers.answers["social", "POST", f"/findings/{case}/upheld"] = refuse
+    await world.act(case, "ANSWER", ANSWERER, ANSWER)
+    await world.rippled(case)
+    assert (await world.cases.view(case, AUDITOR)).status == "ANSWERED"
 
 
 def test_every_status_action_and_result_has_words() -> None:

@@ -20,6 +20,7 @@ from sild.decisions import (
     open_values,
     publish_sample,
     shred,
+    uphold_finding,
 )
 from sild.decisions.tables import APPEND_ONLY
 
@@ -38,6 +39,7 @@ async def test_no_row_is_changed_or_removed(store: DecisionStore, root: Root, cl
         answer_release(store, connection, "r", granted=True, by="EE2", mandate="n")
         keep_finding(store, connection, "finding-1", str(first.id), about="decision")
         end_finding(store, connection, "finding-1", str(first.id), upheld=True)
+        uphold_finding(store, connection, "finding-1", answer=1, number="S-1", official="o")
         ripple = open_ripple(
             connection, cause="e", decision=str(first.id), concept="c", source="s", fact="1", at=START
         )

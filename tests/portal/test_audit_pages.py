@@ -7,18 +7,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from sild.cases import PublicFinding
-from sild.decisions import verifier_file
+from sild.decisions import end_ripple, keep_finding, open_ripple, uphold_finding, verifier_file
+from sild.openid import AuditScope
 from sild.portal import DecisionSource
+from sild.registries.education.statistics import statistics_of
 from support.audited import MOTHER, SCOPE, Keeper, audited_register, decide, decide_with_model, supervise
 from support.portal_world import JAAN, MARI, PEETER, PlainBrowser, PortalWorld
 
+STATISTICS = [asdict(row) for row in statistics_of(2026) if row.year > 2020]
 SOURCE = DecisionSource(
     subsystem="GOV/70000004/social", title={"et": "Toetused", "vi": "Trợ cấp", "en": "Register of benefits"}
 )
@@ -43,8 +46,11 @@ def audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Audit]:
         yield world
 
 
-def auditor(audit: Audit, language: str = "en") -> PlainBrowser:
-    audit.keeper.appoint(JAAN.subject)
+WHOLE = replace(SCOPE, algorithms=("*",), services=("*",))
+
+
+def auditor(audit: Audit, language: str = "en", scope: AuditScope = SCOPE) -> PlainBrowser:
+    audit.keeper.appoint(JAAN.subject, scope)
     browser = audit.browser()
     browser.language = language
     browser.log_in(JAAN)
@@ -144,8 +150,14 @@ def test_delicate_classes_open_with_a_second_auditor(audit: Audit) -> None:
     assert "1,200.01" not in second.open(root).text, "for who asked"
 
 
+def test_a_mandate_for_less_is_told_that_it_publishes_no_sample(audit: Audit) -> None:
+    page = auditor(audit).open("/audit")
+    assert "your mandate is for less" in page.text
+    assert not [one for one in page.parsed.forms if "/audit/samples/" in one["action"]]
+
+
 def test_a_sample_by_a_published_seed(audit: Audit) -> None:
-    browser = auditor(audit)
+    browser = auditor(audit, scope=WHOLE)
     form = browser.open("/audit").form("/audit/samples/social")["fields"]
     day = audit.clock.at.date().isoformat()
     sent = {**form, "name": "today", "first_day": day, "last_day": day, "size": "5"}
@@ -208,6 +220,79 @@ def test_everybody_sees_how_findings_stand(audit: Audit) -> None:
     assert "The rule &lt;b&gt;is&lt;/b&gt; old" in page.text and "Social Insurance Board" in page.text
     (told,) = json.loads(audit.browser().open("/open-data/findings.json").text)["findings"]
     assert (told["status"], told["affected"]) == ("LATE", 7)
+
+
+def test_everybody_sees_what_became_of_what_a_finding_touches(audit: Audit) -> None:
+    finding = PublicFinding("S-2026-1", "GOV/70000004/social", "family-benefits", "The rule is old", "grave", "package",
+                            "ANSWERED", audit.clock.at, audit.clock.at.date() + timedelta(days=30), None, 7)  # fmt: skip
+    audit.cases.public = [finding, replace(finding, number="S-2026-2")]
+    store = audit.social.deciding.store  # type: ignore[attr-defined]
+    with store.engine.begin() as connection:
+        keep_finding(store, connection, "case-1", audit.decision, about="decision")
+        found = uphold_finding(store, connection, "case-1", answer=1, number="S-2026-1", official="o")
+        ripple = open_ripple(
+            connection, cause=found.cause, decision=audit.decision, concept="finding", source="s", fact="S-2026-1",
+            at=audit.clock.at,
+        )  # fmt: skip
+    page = audit.browser().open("/findings").text
+    assert page.count("Decided anew") == 1 and "Calculate family benefits" in page
+    with store.engine.begin() as connection:
+        end_ripple(connection, str(ripple), "unchanged", at=audit.clock.at)
+
+    def told() -> list[object]:
+        findings = json.loads(audit.browser().open("/open-data/findings.json").text)["findings"]
+        return [one["became"] for one in findings]
+
+    assert told() == [{"redecided": 0, "waiting": 1, "unchanged": 0}, None], "for a minute nobody asks again"
+    audit.clock.forward(minutes=1)
+    assert told() == [{"redecided": 0, "waiting": 0, "unchanged": 1}, None]
+    audit.clock.forward(minutes=1)
+    audit.wire.is_down = True  # type: ignore[attr-defined]
+    assert told() == [None, None]
+    assert "The register does not answer now." in audit.browser().open("/findings").text
+
+
+def test_how_far_a_model_has_drifted_since_it_was_trained(audit: Audit) -> None:
+    """Of a model that is published: dated, with its limits and in words; a small group is not told of, nor a silent register."""
+    audit.decision = decide_with_model(audit.social, "kindergarten-demand")  # type: ignore[attr-defined]
+    browser, path = auditor(audit), f"/audit/decisions/social/{audit.decision}"
+    wire = audit.wire  # type: ignore[attr-defined]
+    text = browser.open(path).text
+    assert "22 November 2026" in text and "does not answer now, so the drift cannot be told" in text
+    wire.statistics = STATISTICS
+    audit.clock.forward(minutes=2)
+    text = browser.open(path).text
+    for words in ("Last training", "from 0.100 it is moving, from 0.250", "population stability index",
+                  "from the figures of 2026", 'href="/models/kindergarten-demand"', "Another version of the model"):  # fmt: skip
+        assert words in text, words
+    assert any(
+        words in text for words in ("is as in its training", "is moving away", "is no longer what it learned")
+    )
+    few = [row for row in STATISTICS if row["commune"] in ("0793", "0784")]
+    wire.statistics = few
+    audit.clock.forward(hours=2)
+    browser.log_in(JAAN)
+    text = browser.open(path).text
+    assert "Fewer than 5 communes" in text and "from the figures of" not in text
+
+
+def test_an_auditor_finds_the_desk_from_home_and_nobody_else_does(audit: Audit) -> None:
+    link = 'href="/audit"'
+    assert link in auditor(audit).open("/home").text
+    citizen = audit.browser()
+    citizen.log_in(MARI)
+    assert link not in citizen.open("/home").text
+    audit.keeper.down = True
+    audit.clock.forward(minutes=6)
+    citizen.log_in(PEETER)
+    assert citizen.open("/home").status == 200, "a keeper that is down closes nobody's home"
+
+
+def test_codes_are_told_in_words(audit: Audit) -> None:
+    page = auditor(audit, scope=replace(WHOLE, algorithms=("family-benefits",), services=("birth",))).open(
+        "/audit"
+    )
+    assert ">Calculate family benefits</a>" in page.text and ">family-benefits<" not in page.text
 
 
 # --- who may not look

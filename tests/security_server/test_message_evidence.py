@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from sild.decisions import InLog, Input, MessageLogs
 from sild.errors import PlatformError, Unavailable
 from sild.http1 import fetch
 from sild.registries import over_the_exchange
-from sild.security_server import ConnectionType
+from sild.security_server import ConnectionType, message_evidence
 from sild.signatures import read_asice
 from sild.xroad import ClientId, ServiceId
+from sild.xroad.evidence import verify_container
 
 EVIDENCE = "getEvidence"
 
@@ -139,6 +141,64 @@ async def test_two_exchanges_under_one_id_are_not_one(asked: Pair) -> None:
         "the logs of DEV/COM/1/Client and DEV/COM/2/Register hold different requests under this id",
         "the logs of DEV/COM/1/Client and DEV/COM/2/Register hold different answers under this id",
     }
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Of each container that was verified, its message's id."""
+    found: list[str] = []
+
+    def verify(container: Any, *given: Any, report: Any, **more: Any) -> Any:
+        made = verify_container(container, *given, report=report, **more)
+        found.append(str(report.query_id))
+        return made
+
+    monkeypatch.setattr(message_evidence, "verify_container", verify)
+    return found
+
+
+async def test_each_container_is_verified_once_and_again_when_it_is_another(
+    asked: Pair, judged: list[str]
+) -> None:
+    """By every byte that lies in the log: what was changed after it was verified is seen at the next look."""
+    for _ in range(3):
+        assert verdicts((await said(asked, "q1"))["q1"]) == [("Client", "holds"), ("Register", "holds")]
+    assert judged == ["q1"] * 4, "request and answer, in both logs, for three looks"
+    asked.world.clock.forward(minutes=6)
+    await said(asked, "q1")
+    assert len(judged) == 8, "the configuration may say otherwise by now"
+    change(asked.provider, "UPDATE message_attachment SET data = X'00' WHERE record_id IN (SELECT id FROM message_record WHERE query_id = 'q1')")  # fmt: skip
+    found = (await said(asked, "q1"))["q1"]
+    assert ("Register", "broken") in verdicts(found) and ("Client", "holds") in verdicts(found)
+
+
+async def test_what_one_question_costs_is_bounded(
+    asked: Pair, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not examined is said to be so, and who asks again comes further."""
+    monkeypatch.setattr(message_evidence, "MOST_JUDGED", 1)
+    found = (await said(asked, "q1"))["q1"]
+    assert verdicts(found) == [("Client", "unknown"), ("Register", "unknown")] and len(judged) == 2
+    assert "cannot be told: not_examined" in found[0].text
+    assert verdicts((await said(asked, "q1"))["q1"]) == [("Client", "holds"), ("Register", "holds")]
+    assert len(judged) == 4
+
+
+def test_judgements_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_evidence, "MOST_KEPT", 2)
+    kept, at = message_evidence.Judgements(), datetime(2026, 3, 2, tzinfo=UTC)
+    good = message_evidence.Judgement(True, None, "2026-03-02T00:00:00+00:00")
+    for number in range(3):
+        kept.keep((f"q{number}", b"h"), good, at)
+    kept.keep(("q9", b"h"), message_evidence.Judgement(None, "unknown_ca", "2026-03-02T00:00:00+00:00"), at)
+    kept.keep(("q8", b"h"), message_evidence.Judgement(True, None), at)
+    found = [name for name in ("q0", "q1", "q2", "q9", "q8") if kept.find((name, b"h"), at) is not None]
+    assert found == ["q1", "q2"], (
+        "the oldest is forgotten; what cannot be told, or has no time-stamp yet, is not kept"
+    )
+    assert (
+        kept.find(("q2", b"other"), at) is None and kept.find(("q2", b"h"), at + timedelta(minutes=5)) is None
+    )
 
 
 async def test_closed_until_a_right_is_given(asked: Pair) -> None:

@@ -75,6 +75,7 @@ class Wire:
     def __init__(self, site: Any) -> None:
         self.site = site
         self.is_down = False
+        self.statistics: list[Any] | None = None  # what the education register tells; None: it does not
 
     async def call(
         self, service: str, method: str, path: str, *, body: Any = None, case: str | None, basis: str, acting: str,
@@ -83,6 +84,10 @@ class Wire:
         if self.is_down:
             raise Unavailable("down", code="network_error")
         message = message_id or str(uuid4())
+        if path.startswith("/places/statistics"):
+            if self.statistics is None:
+                raise Unavailable("down", code="network_error")
+            return ExchangeAnswer(200, {"items": self.statistics}, message)
         headers = {"X-Road-Client": PORTAL, "X-Road-Id": message, "X-Road-UserId": acting,
                    "Sild-Legal-Basis": basis, "Content-Type": "application/json"}  # fmt: skip
         if case is not None:
@@ -144,13 +149,51 @@ def decide(register: SocialRegister, *, income: str = "1200.01") -> str:
         return str(deciding.record(use, judged, ruling).id)
 
 
+def decide_from(register: SocialRegister, *, messages: int) -> str:
+    """A decision of a person that rests on facts of so many messages."""
+    store = register.deciding.store
+    law = "Law"
+    draft = Draft(
+        kind="human",
+        automation=1,
+        effect="grant",
+        discretion="structured",
+        authority=register.deciding.authority,
+        competence=Competence(law=law, article="§ 1", valid_on=date(2026, 3, 1)),
+        procedure="urn:sild:service:birth",
+        case=f"case-{uuid4()}",
+        step="grant",
+        algorithm=Algorithm(id="family-benefits", version="1"),
+        subjects=(Subject(ref=store.pseudonym(MOTHER), role="person"),),
+        legal_basis=(LegalBasis(instrument=law, article="§ 1", uri="https://law.example"),),
+        purpose="plan",
+        inputs=tuple(
+            Input(name=f"facts/fact/n{one}/x", type="int", value=one, message_id=f"message-{one:03}")
+            for one in range(messages)
+        ),
+        human=(
+            HumanStep(
+                official=store.pseudonym("37001010002"), role="official", device_posture="managed",
+                view_sha256="cd" * 32, action="confirm", seconds=7,
+            ),
+        ),
+        considerations=(Consideration(code="c", article="§ 1", text=Secret(secret="Weighed.")),),
+        hearing=Hearing(required=False),
+        reasons=(Reason(code="r", article="§ 1", text={"en": Secret(secret="Because.")}, origin="official"),),
+        outcome=Outcome(type="plan", items=(OutcomeItem(name="places", type="int", value=12),)),
+        retention=Retention(until=None, ground="x"),
+    )  # fmt: skip
+    with store.engine.begin() as connection:
+        return str(store.decide(connection, draft).id)
+
+
 def supervise(register: SocialRegister, provider: IdentityProvider) -> Keeper:
     keeper = Keeper(provider)
     register.deciding.supervision = Supervision(frozenset({PORTAL}), keeper)
     return keeper
 
 
-def decide_with_model(register: SocialRegister) -> str:
+def decide_with_model(register: SocialRegister, model: str = "demand") -> str:
     """A decision of an official who saw a model's number after their own."""
     store = register.deciding.store
     said = ["places=12.5", "low=9", "high=16"]
@@ -171,7 +214,7 @@ def decide_with_model(register: SocialRegister) -> str:
         inputs=(Input(name="models/x/places", type="list", value=said, message_id="call-1", asserted_by="model"),),
         model_calls=(
             ModelCall(
-                call_id="call-1", purpose="how many places", provider="sild", model="demand", reported_version="3",
+                call_id="call-1", purpose="how many places", provider="sild", model=model, reported_version="3",
                 location="own process", template_id="demand/3/model.json", template_sha256="ab" * 32,
                 input_classes=("statistics",), redactions=2, output_sha256=sha256_of(said), validation="in_range",
                 used_as_input=True,

@@ -1,10 +1,10 @@
-"""Words of decisions that no rule package has: whose something is, what people chose, items that officials and registers add."""
+"""Words of decisions that no rule package has: whose something is, what people chose, codes in facts, items that officials and registers add."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["CHOICES", "ITEMS", "WHO", "YES_NO"]
+__all__ = ["ITEMS", "VALUES", "WHO", "YES_NO"]
 
 Words = Mapping[str, str]
 
@@ -39,6 +39,29 @@ CHOICES: Mapping[str, Words] = {
     "mother_returns_early": {"et": "ema läheb varem tööle", "vi": "mẹ đi làm sớm", "en": "the mother returns to work early"},
     "both": {"et": "ema ja isa mõlemad", "vi": "cả mẹ và cha", "en": "mother and father both"},
 }  # fmt: skip
+
+VALUES: Mapping[str, Mapping[str, Words]] = {
+    "choice": CHOICES,
+    "paternity": {
+        "NOT_NEEDED": {"et": "isa on teada: vanemad on abielus", "vi": "đã rõ cha: cha mẹ có đăng ký kết hôn", "en": "known: the parents are married"},
+        "NONE_NAMED": {"et": "isa ei ole nimetatud", "vi": "chưa nêu tên cha", "en": "no father is named"},
+        "WAITING": {"et": "vanema vastust oodatakse", "vi": "đang chờ cha hoặc mẹ trả lời", "en": "a parent's answer is awaited"},
+        "ACKNOWLEDGED": {"et": "omaks võetud", "vi": "đã nhận cha con", "en": "acknowledged"},
+        "DENIED": {"et": "eitatud", "vi": "bị từ chối", "en": "denied"},
+    },
+    "ground": {
+        "child": {"et": "alla 19-aastane", "vi": "dưới 19 tuổi", "en": "under nineteen"},
+        "employment": {"et": "töötamine", "vi": "đi làm", "en": "employment"},
+        "pension": {"et": "pension", "vi": "lương hưu", "en": "pension"},
+        "unemployed": {"et": "töötuna arvel", "vi": "đăng ký thất nghiệp", "en": "registered as unemployed"},
+        "none": {"et": "alust ei ole", "vi": "không có căn cứ", "en": "none"},
+    },
+    "competent_tier": {
+        "district": {"et": "rajoon", "vi": "cấp huyện", "en": "district"},
+        "grassroots": {"et": "kogukond", "vi": "cấp cơ sở", "en": "grassroots"},
+    },
+}  # fmt: skip
+"""Of facts and outcomes, by variable: codes in words."""
 
 YES_NO: Mapping[bool, Words] = {
     True: {"et": "jah", "vi": "có", "en": "yes"},

@@ -14,8 +14,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sild.cases.decision_terms import CHOICES, ITEMS, WHO, YES_NO
-from sild.i18n import format_day, format_money
+from sild.cases.decision_terms import ITEMS, VALUES, WHO, YES_NO
+from sild.i18n import country_name, format_day, format_money
 from sild.rules import RulePackage
 
 __all__ = ["DecisionLine", "UnknownLine", "Worded", "worded", "written"]
@@ -126,9 +126,12 @@ class _Names:
         return WHO.get(instance, {}).get(self.language, instance)
 
     def value(self, variable: str, value: JSON) -> JSON:
-        """A choice in words."""
-        known = CHOICES.get(value) if variable == "choice" and isinstance(value, str) else None
-        return value if known is None else known.get(self.language, value)
+        """A code in words: a choice, a country, a state of things."""
+        if not isinstance(value, str):
+            return value
+        if variable.endswith("country"):
+            return country_name(value, self.language)
+        return VALUES.get(variable, {}).get(value, {}).get(self.language, value)
 
 
 def _outcome(items: Iterable[JSON], values: Mapping[str, JSON], names: _Names) -> Iterable[DecisionLine]:
@@ -163,7 +166,7 @@ def _facts(inputs: Iterable[JSON], values: Mapping[str, JSON], names: _Names) ->
             names.who(parts[1]),
             _period(parts[3] if len(parts) > 3 else ""),
             one["type"],
-            value,
+            names.value(parts[2], value),
             getattr(spec, "currency", None) or "",
             is_sealed,
             register=_register_of(one.get("register") or ""),
@@ -243,7 +246,7 @@ def _changes(changes: Iterable[JSON], values: Mapping[str, JSON], names: _Names)
             names.who(instance),
             _period(period),
             getattr(spec, "type", "text"),
-            value,
+            names.value(variable, value),
             getattr(spec, "currency", None) or "",
             is_sealed,
         )

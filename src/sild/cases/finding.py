@@ -5,8 +5,9 @@
        └──WITHDRAW──▶ WITHDRAWN
 
 The auditor is a party of the case and acts at level high; officials of `finding@CODE` of the body answer. The register that decided
-is told: it counts the finding, and says which decisions share what is wrong, so that they can be made again (ripple). What the
-public reads is the title and how it stands: the title holds no numbers that could be somebody's.
+is told: it counts the finding, and says which decisions share what is wrong. When the body agrees, its official's answer has the
+register look at each of them again (ripple); an answer that does not agree starts nothing. What the public reads is the title, how
+it stands and what became of those decisions: the title holds no numbers that could be somebody's.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sqlalchemy import select
 
 from sild.cases.actor import Actor
 from sild.cases.answered import AnsweredByADay, when_late
+from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
 from sild.cases.parts import Parts
 from sild.cases.process import (
@@ -45,10 +47,13 @@ from sild.errors import CallerError
 __all__ = ["Finding", "PublicFinding", "finding_of", "public_findings"]
 
 STAFF = ("official", "supervisor")
+UPHELD = ("decide_again", "mended")
+"""Answers by which the body agrees: what the finding touches is looked at again."""
 MOST_FACTS = 100
 NUMBERS = re.compile(r"\d[\d\s.-]{5,}\d|\S+@\S+")
 """What could be somebody's: a code, an account, a telephone number, an address of mail."""
 LISTED = 200
+BECAME = ("redecided", "waiting", "unchanged")
 
 
 def finding_of(
@@ -137,6 +142,7 @@ class Finding(AnsweredByADay):
         ),
         Rule("WITHDRAW", by=("auditor",), when=(OPENED,), to="WITHDRAWN", screen="finding.write"),
         Rule("COUNT", by=("state",), when=("SENT", "LATE", "ANSWERED"), once="case"),
+        Rule("RIPPLE", by=("state",), when=("SENT", "LATE", "ANSWERED", "CLOSED"), reopens=True),
         Rule("REMIND", by=("state",), when=("SENT",), to="LATE"),
         Rule("ANSWER", by=STAFF, when=("SENT", "LATE"), to="ANSWERED", screen="finding.desk", decides=True),
         Rule(
@@ -187,20 +193,25 @@ class Finding(AnsweredByADay):
         match taken.name:
             case "WRITE":
                 return Effects(jobs=(Job("count"), when_late(taken)))
+            case "COUNT":
+                return Effects(jobs=_upheld(case))
             case "INSIST":
                 return Effects(jobs=(when_late(taken),))
             case "REMIND":
                 return Effects(notices=(NewNotice(auditor, "finding.told_late"),))
             case "ANSWER":
+                is_upheld = taken.data["outcome"] in UPHELD and case.has("COUNT")
                 return Effects(
-                    notices=(NewNotice(auditor, "finding.told_answered"),), cancel_jobs=("remind",)
+                    jobs=_upheld(case) if is_upheld else (),
+                    notices=(NewNotice(auditor, "finding.told_answered"),),
+                    cancel_jobs=("remind",),
                 )
             case "CLOSE":
                 return Effects(jobs=(Job("end", {"upheld": taken.data["result"] == "mended"}),))
         return Effects()
 
     def jobs(self) -> Mapping[str, JobFunction]:
-        return {**super().jobs(), "count": self.count, "end": self.end}
+        return {**super().jobs(), "count": self.count, "ripple": self.ripple, "end": self.end}
 
     async def count(self, work: Work) -> None:
         """The register counts it, and says how many decisions share what is wrong, and which of them lie in the mandate.
@@ -223,6 +234,27 @@ class Finding(AnsweredByADay):
         except CallerError as refusal:
             told = {"affected": 0, "decisions": [], "refusal": refusal.code.rpartition(".")[2]}
         await work.act("counted", "COUNT", told)
+
+    async def ripple(self, work: Work) -> None:
+        """The register enters every decision that the finding touches, on the word of the official who answered, page by page."""
+        case = _case(work)
+        path = f"/findings/{case.id}/upheld"
+        body = {"answer": work.arguments["answer"], "number": case.number, "country": work.profile.country}
+        entered, after, page = 0, "", 0
+        try:
+            while page == 0 or after:
+                answer = await work.call(
+                    f"page-{page}", case.data["register"], "POST", path, {**body, "after": after or None},
+                    basis=case.data["basis"], acting=str(work.arguments["official"]),
+                )  # fmt: skip
+                entered, page = entered + int(answer.json["entered"]), page + 1
+                last, after = after, str(answer.json["next"] or "")
+                if after and after <= last:  # pages go forward; a register that goes in circles is left
+                    break
+            told: dict[str, Any] = {"entered": entered}
+        except CallerError as refusal:
+            told = {"entered": entered, "refusal": refusal.code.rpartition(".")[2]}
+        await act(work, "rippled", "RIPPLE", told)
 
     async def end(self, work: Work) -> None:
         """It is open no more. A mandate that has ended meanwhile changes nothing about what the case says."""
@@ -259,7 +291,21 @@ class Finding(AnsweredByADay):
             *(("insisted", taken.data["words"]) for taken in case.all("INSIST")),
             ("answer", None if answer is None else answer.data["answer"]),
         ]
-        return [FactLine(f"finding.{name}", of, value) for name, value in lines if value is not None]
+        found = [FactLine(f"finding.{name}", of, value) for name, value in lines if value is not None]
+        return [*found, *await self._became(case, of, asking)]
+
+    async def _became(self, case: Case, of: str, asking: Asking) -> Sequence[FactLine]:
+        """What came of the decisions it touches, once the body has agreed; as the register says now."""
+        if not case.has("RIPPLE"):
+            return ()
+        register = case.data["register"]
+        answer = await asking.get(register, f"/findings/{case.id}", basis=case.data["basis"])
+        if answer is None:
+            down = asking.failed(register)
+            return (
+                [FactLine("finding.redecided", of, None, "register_down", register=register)] if down else ()
+            )
+        return [FactLine(f"finding.{name}", of, str(answer.json[name])) for name in BECAME]
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
         """decisions_affected: their ids, for the auditor's list."""
@@ -272,6 +318,15 @@ class Finding(AnsweredByADay):
         if case.has("CLOSE"):
             found["result"] = case.given("CLOSE")["result"]
         return found
+
+
+def _upheld(case: Case) -> tuple[Job, ...]:
+    """The body's newest answer, if it agrees, as a job for the register; each once."""
+    agreed = [one for one in case.all("ANSWER") if one.data["outcome"] in UPHELD]
+    if not agreed:
+        return ()
+    told = {"answer": len(agreed), "official": agreed[-1].person}
+    return (Job("ripple", told, key=str(len(agreed))),)
 
 
 def _newest_due(case: Case) -> str:

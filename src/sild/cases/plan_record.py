@@ -92,7 +92,7 @@ def draft_of(
             if returned
             else (OutcomeItem(name=f"places {case.data['year']}", type="int", value=decided["places"]),),
         ),
-        remedy=_remedy(profile, taken),
+        remedy=_remedy(profile, taken, authority),
         retention=Retention(until=None, ground="profile"),
     )
 
@@ -206,8 +206,8 @@ def _human(case: Case, taken: Taken, store: DecisionStore) -> list[HumanStep]:
     ]
 
 
-def _remedy(profile: Profile, taken: Taken) -> Remedy | None:
+def _remedy(profile: Profile, taken: Taken, authority: str) -> Remedy | None:
     if "challenge" not in profile.remedies:
         return None
-    found, last = profile.remedy(profile.day(taken.at))
+    found, last = profile.remedy(profile.day(taken.at), of=authority)
     return Remedy(body=dict(found.body), deadline=last, form=found.form, suspends=found.suspends)

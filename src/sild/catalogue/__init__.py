@@ -16,7 +16,15 @@ from sild.catalogue.answers import Answers, Defect, read_answers
 from sild.catalogue.calendar import WorkingDays
 from sild.catalogue.clocks import Clock, ClockStop
 from sild.catalogue.once_only import ensure_once_only
-from sild.catalogue.profile import Competence, Deadline, Division, Profile, Remedy, parse_profile
+from sild.catalogue.profile import (
+    Certificate,
+    Competence,
+    Deadline,
+    Division,
+    Profile,
+    Remedy,
+    parse_profile,
+)
 from sild.catalogue.screens import (
     Action,
     Component,
@@ -33,6 +41,7 @@ from sild.catalogue.services import Evidence, PublicService, parse_service
 __all__ = [
     "Action",
     "Answers",
+    "Certificate",
     "Clock",
     "ClockStop",
     "Competence",

@@ -14,7 +14,7 @@ message_logs.py where its messages lie, in both logs
 samples.py, nightly.py  every night's random sample    verifying.py  examples/verify_decision.py, as a function
 algorithms.py   entries of the algorithm register    figures.py    counted from the decisions
 algorithm_exports.py  the Dutch and British forms    audit.py      all of it computed again
-ripples.py      what rests on a corrected fact
+ripples.py      what a corrected fact or a finding reaches    upheld.py    findings that the body upholds
 oversight.py    releases and findings of auditors    patterns.py   others like this; how it really runs
 
 RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
@@ -76,8 +76,11 @@ from sild.decisions.patterns import cohorts_of, running_of
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.replay import FindMessage, ReplayReport, RunsRules, Step, replay
 from sild.decisions.ripples import (
+    FINDING,
+    Became,
     Ripple,
     RippleState,
+    became_of_findings,
     end_ripple,
     find_ripple,
     has_open_contest,
@@ -98,16 +101,19 @@ from sild.decisions.samples import (
 from sild.decisions.sealing import KeySealer, Sealer
 from sild.decisions.shredding import expired_values, open_values, shred
 from sild.decisions.store import DecisionStanding, DecisionStore, Stored
+from sild.decisions.upheld import UpheldFinding, find_finding, reached_by, uphold_finding
 from sild.decisions.values import BodyKeys
 from sild.decisions.verifying import Finding, verifier_file, verify_bundle
 
 __all__ = [
     "DECISION_MIGRATIONS",
+    "FINDING",
     "RELEASED_FOR",
     "About",
     "Algorithm",
     "AlgorithmEntry",
     "AskLog",
+    "Became",
     "BodyKeys",
     "Checkpointer",
     "Competence",
@@ -155,11 +161,13 @@ __all__ = [
     "Subject",
     "TimeStampClient",
     "Unknown",
+    "UpheldFinding",
     "affected_by",
     "answer_release",
     "ask_release",
     "atrs_json",
     "audit_log",
+    "became_of_findings",
     "bundle_of",
     "canonical_json",
     "cohorts_of",
@@ -171,6 +179,7 @@ __all__ = [
     "exported",
     "fields_of",
     "figures_of",
+    "find_finding",
     "find_ripple",
     "find_sample",
     "has_open_contest",
@@ -186,6 +195,7 @@ __all__ = [
     "parse_algorithm",
     "publish_sample",
     "published_samples",
+    "reached_by",
     "released_classes",
     "releases_of",
     "render_bundle",
@@ -195,6 +205,7 @@ __all__ = [
     "sha256_of",
     "shred",
     "situation_of",
+    "uphold_finding",
     "verifier_file",
     "verify_bundle",
 ]

@@ -123,8 +123,9 @@ def keep_finding(
     *,
     about: About,
     name: str | None = None,
+    by: str | None = None,
 ) -> None:
-    """finding: the id of its case.  name: of the input, when it is about one. The same again changes nothing.
+    """finding: the id of its case.  name: of the input, when it is about one.  by: pseudonym of the auditor. The same again changes nothing.
 
     Raises CallerError `unknown_decision`, `unknown_input`, `finding_reused`: that case is about another decision.
     """
@@ -132,7 +133,7 @@ def keep_finding(
     if about == "input" and name not in {one.name for one in found.record.inputs}:
         raise CallerError("the decision does not rest on such a fact", code="unknown_input")
     row = {"id": finding, "record": decision, "about": about, "input": name if about == "input" else None,
-           "found_at": store.clock()}  # fmt: skip
+           "found_at": store.clock(), "found_by": by}  # fmt: skip
     connection.execute(_add(connection, tables.findings).values(row).on_conflict_do_nothing())
     if connection.scalar(select(tables.findings.c.record).where(tables.findings.c.id == finding)) != decision:
         raise CallerError("this finding is about another decision", code="finding_reused")

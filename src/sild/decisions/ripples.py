@@ -1,4 +1,4 @@
-"""A fact was corrected: each decision that rests on it is decided again by rule, or listed for people. What came of it, append-only.
+"""A fact was corrected, or a finding upheld: each decision it reaches is decided again by rule, or listed for people. Append-only.
 
     waiting ──▶ redecided      the rules give another outcome: a newer decision took its place
             ├─▶ unchanged      they give the same
@@ -21,8 +21,11 @@ from sild.decisions import tables
 from sild.errors import CallerError
 
 __all__ = [
+    "FINDING",
+    "Became",
     "Ripple",
     "RippleState",
+    "became_of_findings",
     "count_ripples",
     "end_ripple",
     "find_ripple",
@@ -31,12 +34,15 @@ __all__ = [
     "open_ripple",
 ]
 
+FINDING = "finding"
+"""In the place of a concept: no fact was corrected, an auditor's finding reached the decision; `fact` is its number."""
+
 RippleState = Literal["waiting", "redecided", "unchanged", "listed", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ripple:
-    """cause: of the event or message that corrected the fact.  fact: its origin in the register `source`.
+    """cause: of the event or message that corrected the fact.  fact: its origin in the register `source`; of a finding its number.
 
     reason: why it is listed, or how people ended it.  newer: the decision that took the place of `decision`.  due: until when people see to it.
     """
@@ -135,6 +141,58 @@ def count_ripples(connection: Connection, algorithm: str) -> dict[str, int]:
         "ripples": connection.scalar(everything) or 0,
         "ripples_open": connection.scalar(waiting) or 0,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What became of the decisions that an upheld finding reached. number: of its case.  redecided: another took its place.
+
+    waiting: for a rule, or listed for people.  unchanged: looked at again, and as they were.
+    """
+
+    finding: str
+    number: str
+    redecided: int
+    waiting: int
+    unchanged: int
+
+
+def became_of_findings(connection: Connection, finding: str | None = None, *, limit: int = 200) -> list[Became]:
+    """Of one that is upheld, or of all, the newest first. A decision that two answers reached counts as the later left it; one that
+    waited for a contest to end as what went on in its place."""
+    column = tables.finding_answers.c
+    query = select(column.finding, func.max(column.number)).group_by(column.finding)
+    if finding is not None:
+        query = query.where(column.finding == finding)
+    upheld = connection.execute(query.order_by(func.max(column.answered_at).desc()).limit(limit)).all()
+    return [_became(connection, *row) for row in upheld]
+
+
+def _became(connection: Connection, finding: str, number: str) -> Became:
+    ripple, again = tables.ripples.c, tables.ripples.alias("again").c
+    later = select(again.id).where(
+        again.concept == ripple.concept,
+        again.fact == ripple.fact,
+        again.record == ripple.record,
+        again.opened_at > ripple.opened_at,
+    )
+    state, reason = func.coalesce(_STATE, "waiting"), _LAST.c.reason
+    query = (
+        select(state, reason, func.count())
+        .select_from(tables.ripples.outerjoin(_LAST, _LAST.c.ripple == ripple.id))
+        .where(ripple.concept == FINDING, ripple.fact == number, ~later.exists())
+        .group_by(state, reason)
+    )
+    counted = {"redecided": 0, "waiting": 0, "unchanged": 0}
+    for found, why, count in connection.execute(query):
+        match found, why:
+            case ("redecided", _) | ("ended", "redecided"):
+                counted["redecided"] += count
+            case ("waiting" | "listed", _):
+                counted["waiting"] += count
+            case ("unchanged", _) | ("ended", "stands"):
+                counted["unchanged"] += count
+    return Became(finding, number, **counted)
 
 
 def has_open_contest(connection: Connection, decision: str) -> bool:

@@ -10,10 +10,11 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sild.decisions import tables
 from sild.decisions.replay import ReplayReport
@@ -108,21 +109,27 @@ def draw(connection: Connection, sample: Sample) -> list[str]:
     return [row.id for row in ranked[: sample.size]]
 
 
-def keep_replay(store: DecisionStore, report: ReplayReport, *, sample: str | None = None) -> None:
-    """Write down how a replay came out. What differs may be personal: only the node's name is kept."""
+def keep_replay(
+    store: DecisionStore,
+    report: ReplayReport,
+    *,
+    sample: str | None = None,
+    by: str | None = None,
+    day: date | None = None,
+) -> None:
+    """Write down how a replay came out. What differs may be personal: only the node's name is kept.
+
+    by: pseudonym of who asked for it, and on which day: the same result again adds nothing. None: each one counts.
+    """
     said = report.to_json()
     if report.difference is not None:
         said["difference"] = {"node": report.difference["node"]}
+    once = None if by is None else f"{report.decision}/{by}/{day}/{report.result}"
     with store.engine.begin() as connection:
-        connection.execute(
-            insert(tables.replays).values(
-                record=report.decision,
-                sample=sample,
-                replayed_at=store.clock(),
-                result=report.result,
-                report=said,
-            )
-        )
+        add = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        row = {"record": report.decision, "sample": sample, "replayed_at": store.clock(), "result": report.result,
+               "report": said, "once": once}  # fmt: skip
+        connection.execute(add(tables.replays).values(row).on_conflict_do_nothing())
 
 
 def run_sample(store: DecisionStore, sample: Sample, replay_one: Callable[[str], ReplayReport]) -> MatchRate:

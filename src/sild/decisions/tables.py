@@ -31,6 +31,7 @@ __all__ = [
     "contests",
     "deliveries",
     "entries",
+    "finding_answers",
     "finding_ends",
     "findings",
     "inputs",
@@ -233,6 +234,8 @@ replays = Table(
     Column("replayed_at", UtcDateTime, nullable=False),
     Column("result", String(20), nullable=False),  # match, mismatch, impossible
     Column("report", JSON, nullable=False),
+    Column("once", String(200)),  # of what is kept once: the decision, whoever looked, the day, the result
+    Index("decision_replays_once", "once", unique=True),
 )
 
 contests = Table(
@@ -282,6 +285,19 @@ findings = Table(
     Column("about", String(20), nullable=False),  # decision, package, input
     Column("input", String(300)),
     Column("found_at", UtcDateTime, nullable=False),
+    Column("found_by", String(60)),  # pseudonym of the auditor; none: of an earlier version
+)
+
+finding_answers = Table(
+    "decision_finding_answers",
+    metadata,
+    Column("finding", ForeignKey("decision_findings.id"), primary_key=True),
+    Column(
+        "answer", Integer, primary_key=True
+    ),  # of those that uphold it, 1 or, after the auditor insisted, 2
+    Column("number", String(60), nullable=False, index=True),  # of the case, for people
+    Column("official", String(60), nullable=False),  # pseudonym
+    Column("answered_at", UtcDateTime, nullable=False),
 )
 
 finding_ends = Table(
@@ -303,6 +319,7 @@ ripples = Table(
     Column("fact", String(40)),  # the fact's origin there
     Column("opened_at", UtcDateTime, nullable=False, index=True),
     UniqueConstraint("cause", "record", name="decision_ripples_once"),
+    Index("decision_ripples_reached", "concept", "fact"),
 )
 
 ripple_steps = Table(

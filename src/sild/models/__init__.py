@@ -15,6 +15,9 @@ from __future__ import annotations
 
 from sild.models.card import ModelCard, Section, parse_card
 from sild.models.figures import (
+    ALARM,
+    SMALL_GROUP,
+    WATCH,
     Accuracy,
     Band,
     Drift,
@@ -40,6 +43,9 @@ from sild.models.kindergarten import LiveFigures, features_of, live_figures
 from sild.models.plots import predicted_plot, term_plot
 
 __all__ = [
+    "ALARM",
+    "SMALL_GROUP",
+    "WATCH",
     "Accuracy",
     "Band",
     "Contribution",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,10 +28,14 @@ class Section(_Part):
 
 
 class ModelCard(_Part):
-    """algorithm: id of its entry in the algorithm register.  source: subsystem that gives the figures, on which ground.  features: what each means, with its unit."""
+    """algorithm: id of its entry in the algorithm register.  source: subsystem that gives the figures, on which ground.  features: what each means, with its unit.
+
+    trained_on: the day on which this version was trained.
+    """
 
     id: str
     version: int
+    trained_on: date
     algorithm: str
     title: Text
     owner: Text

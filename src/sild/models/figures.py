@@ -11,6 +11,9 @@ from statistics import fmean
 from sild.models.glass_box import Feature, GlassBox, Value
 
 __all__ = [
+    "ALARM",
+    "SMALL_GROUP",
+    "WATCH",
     "Accuracy",
     "Band",
     "Drift",

@@ -72,7 +72,7 @@ def features_of(rows: Sequence[Row], year: int) -> dict[str, Value | None]:
 @dataclass(frozen=True, slots=True)
 class LiveFigures:
     """year: of the newest statistics.  drift: of that year's inputs.  accuracy, bands, groups: predictions of that year from the
-    one before against what came; None and empty when there is no such year.  refused: communes for which there was no prediction.
+    one before against what came; None and empty when there is no such year.  refused: communes for which there was no prediction.  communes: that the newest year has figures of.
     """
 
     year: int
@@ -83,6 +83,7 @@ class LiveFigures:
     groups: tuple[GroupError, ...]
     pairs: tuple[Pair, ...]
     refused: int
+    communes: int
 
 
 def live_figures(model: GlassBox, rows: Sequence[Row]) -> LiveFigures | None:
@@ -103,6 +104,7 @@ def live_figures(model: GlassBox, rows: Sequence[Row]) -> LiveFigures | None:
         errors_by_group(pairs),
         tuple(pairs),
         refused,
+        sum(any(row["year"] == year for row in own) for own in communes.values()),
     )
 
 

@@ -6,11 +6,13 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import date
+from importlib.resources import as_file, files
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from sild.cases import AUTOMATIC
+from sild.decisions import load_algorithms
 from sild.errors import CallerError, PlatformError
 from sild.portal.auditing import Auditing, body_of, chosen, part
 from sild.portal.edge import redirect
@@ -36,6 +38,8 @@ class AuditPages:
         self._cases = cases
         self._exchange = exchange
         self._auditing = auditing
+        with as_file(files("sild") / "packs") as directory:
+            self._algorithms = {name: entry.name for name, entry in load_algorithms(directory).items()}
 
     async def home(self, visit: Visit) -> Response:
         return await self._home(visit)
@@ -52,6 +56,8 @@ class AuditPages:
         values = {
             "mandates": mandates, "registers": registers, "own": own, "missing": missing, "refusal": refusal,
             "today": self._pages.today().isoformat(),
+            "algorithms": {name: words.in_language(visit.language) for name, words in self._algorithms.items()},
+            "services": {one.id: self._pages.text(one.title, visit.language) for one in self._cases.services()},
         }  # fmt: skip
         return self._pages.page(visit, "audit.html", values, status=status)
 
@@ -63,10 +69,12 @@ class AuditPages:
             "latest": (),
             "samples": (),
             "releases": (),
+            "may_sample": False,
         }
         try:
             told = await self._auditing.ask(visit, source, "GET", "/supervision/overview")
-            return found | {name: list(told[name]) for name in ("latest", "samples", "releases")}
+            lists = {name: list(told[name]) for name in ("latest", "samples", "releases")}
+            return found | lists | {"may_sample": told.get("may_sample") is True}
         except CallerError as error:
             log.refusal("portal.register_refused", error, register=source.subsystem)
             return found | {"reason": error.code}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import as_file, files
 from typing import Any
 
+from babel.numbers import format_decimal
 from starlette.responses import Response
 
 from sild.cases import HeldModel
@@ -15,6 +16,7 @@ from sild.errors import CallerError, PeerError, PlatformError
 from sild.i18n import format_month
 from sild.portal.auditing import Auditing, part
 from sild.portal.egress import Egress
+from sild.portal.model_cards import ModelPages
 from sild.portal.pages import Pages
 from sild.portal.reality import compare
 from sild.portal.settings import DecisionSource
@@ -30,11 +32,18 @@ class AuditAlgorithm:
     """models: that are published, by name."""
 
     def __init__(
-        self, pages: Pages, auditing: Auditing, egress: Egress, models: Mapping[str, HeldModel]
+        self,
+        pages: Pages,
+        auditing: Auditing,
+        egress: Egress,
+        models: Mapping[str, HeldModel],
+        model_pages: ModelPages,
     ) -> None:
         self._pages = pages
         self._auditing = auditing
         self._egress = egress
+        self._model_pages = model_pages
+        self._of_algorithm = {model.card.algorithm: name for name, model in models.items()}
         self._hashes = {name: model.sha256 for name, model in models.items()}
         with as_file(files("sild") / "packs") as directory:
             self._entries: Mapping[str, AlgorithmEntry] = load_algorithms(directory)
@@ -66,6 +75,8 @@ class AuditAlgorithm:
             "lines": sorted(lines, key=lambda line: ("differs", "unknown", "same").index(line.verdict)),
             "differing": sum(line.verdict == "differs" for line in lines),
             "running": running,
+            "drift": await self._model_pages.drift(self._of_algorithm.get(entry.id, ""), visit.language),
+            "index": lambda value: format_decimal(value, "0.000", locale=visit.language),
             "month": lambda period: format_month(period, visit.language),
         }
         return self._pages.page(visit, "audit_algorithm.html", values)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import Any
 
+from babel.numbers import format_decimal
 from starlette.responses import Response
 
 from sild.cases import DecisionLine, worded, written
 from sild.decisions import canonical_json, verify_bundle
 from sild.errors import CallerError, PeerError
 from sild.i18n import format_month
-from sild.portal.auditing import Auditing, body_of, chosen
+from sild.portal.auditing import Auditing, body_of, chosen, part
 from sild.portal.edge import redirect
+from sild.portal.model_cards import ModelPages
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases
 from sild.portal.receipts import form_key
@@ -37,10 +39,13 @@ class Change:
 
 
 class AuditDecision:
-    def __init__(self, pages: Pages, cases: Cases, auditing: Auditing) -> None:
+    """models: of those that are published, how they are now."""
+
+    def __init__(self, pages: Pages, cases: Cases, auditing: Auditing, models: ModelPages) -> None:
         self._pages = pages
         self._cases = cases
         self._auditing = auditing
+        self._model_pages = models
         with as_file(files("sild") / "packs") as directory:
             self._packages: Mapping[str, RulePackage] = load_packages(directory)
 
@@ -55,6 +60,9 @@ class AuditDecision:
         if what not in CHECKS:
             raise CallerError("no such check", code="not_found")
         path = f"/supervision/decisions/{decision}/{'bundle' if what == 'verify' else what}"
+        after = visit.call.form.get("after", [""])[-1]
+        if what == "messages" and after:
+            path += f"?after={part(after[:255])}"
         found = await self._auditing.ask(visit, source, "GET", path)
         if what == "verify":
             findings = await asyncio.to_thread(verify_bundle, canonical_json(dict(found)) + b"\n")
@@ -103,14 +111,18 @@ class AuditDecision:
             record = told["record"]
             package = self._packages.get((record.get("rules") or {}).get("sha256", ""))
             words = worded(record, told["values"], package, language)
+            drifts = {
+                one: await self._model_pages.drift(one, language)
+                for one in dict.fromkeys(str(call["model"]) for call in record["model_calls"])
+            }
             values = {
-                "source": source, "body": body_of(source), "record": record, "told": words, "package": package,
+                "drifts": drifts, "source": source, "body": body_of(source), "record": record, "told": words, "package": package,
                 "superseded_by": told["superseded_by"], "sealed": told["sealed"], "open": told["open"],
                 "releases": told["releases"], "what": what, "found": found,
                 "models": _models(record, told["values"]), "people": _people(record, told["values"]),
                 "changes": _changes(found, record, package, language) if what == "what-if" else (),
                 "shown": lambda line: line.value if isinstance(line.value, list) else written(line, language),
-                "month": lambda period: _months(period, language),
+                "month": lambda period: _months(period, language), "index": _index(language),
             }  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise PeerError("not a decision record", code="bad_decision") from error
@@ -159,6 +171,10 @@ def _changes(
             (one.line.label, one.line.who, one.line.period, str(one.line.value)): one for one in changed
         }.values()
     )
+
+
+def _index(language: str) -> Callable[[float], str]:
+    return lambda value: str(format_decimal(value, "0.000", locale=language))
 
 
 def _months(period: str, language: str) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from sild.errors import CallerError, PeerError, Unavailable
+from sild.clock import Clock
+from sild.errors import CallerError, PeerError, PlatformError, Unavailable
 from sild.portal.mandate_keeper import AuditMandate, MandateKeeper
 from sild.portal.ports import Exchange
 from sild.portal.settings import DecisionSource, PortalSettings
@@ -22,6 +24,10 @@ __all__ = ["AuditMandate", "Auditing", "NoMandate", "body_of"]
 
 PATIENCE_SECONDS = 25.0
 """Of a register that asks the keeper of mandates, and perhaps two message logs, before it answers."""
+KNOWN_FOR = timedelta(minutes=5)
+MOST_KNOWN = 10_000
+"""People of whom it is kept in mind whether a mandate stands: for a link on their home page, never for a look."""
+LINK_SECONDS = 1.0
 _ID = re.compile(r"[0-9a-f-]{36}")
 _NOT_FOUND = ("unknown_decision", "unknown_release", "unknown_sample", "http_error", "not_found")
 
@@ -35,10 +41,32 @@ class NoMandate(CallerError):
 class Auditing:
     """keeper: None: there are no mandates here, and so no auditors."""
 
-    def __init__(self, exchange: Exchange, keeper: MandateKeeper | None, settings: PortalSettings) -> None:
+    def __init__(
+        self, exchange: Exchange, keeper: MandateKeeper | None, settings: PortalSettings, clock: Clock
+    ) -> None:
         self._exchange = exchange
         self._keeper = keeper
+        self._clock = clock
+        self._known: dict[str, tuple[datetime, bool]] = {}
         self.sources = settings.decision_sources
+
+    async def is_auditor(self, visit: Visit) -> bool:
+        """Whether to show the way to the auditor's desk; it opens nothing. A keeper that is silent or slow shows none."""
+        person, now = visit.person, self._clock()
+        if self._keeper is None or person.representee is not None or person.acr != "high":
+            return False
+        until, known = self._known.get(person.person, (now, False))
+        if now < until:
+            return known
+        try:
+            async with asyncio.timeout(LINK_SECONDS):
+                known = bool(await self._keeper.appointments(person.person))
+        except (PlatformError, TimeoutError):
+            return False
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[person.person] = (now + KNOWN_FOR, known)
+        return known
 
     async def mandates(self, visit: Visit) -> tuple[AuditMandate, ...]:
         """Those that stand now. Raises NoMandate, CallerError (`level_too_low`), Unavailable."""

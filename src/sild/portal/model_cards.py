@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from babel.numbers import format_decimal
@@ -15,13 +16,22 @@ from sild.cases import AUTOMATIC, HeldModel
 from sild.catalogue import Profile
 from sild.clock import Clock
 from sild.errors import CallerError, PlatformError
-from sild.models import LiveFigures, live_figures, predicted_plot, term_plot
+from sild.models import (
+    ALARM,
+    SMALL_GROUP,
+    WATCH,
+    Drift,
+    LiveFigures,
+    live_figures,
+    predicted_plot,
+    term_plot,
+)
 from sild.portal.pages import Pages
 from sild.portal.ports import Exchange
 from sild.portal.visit import Visit
 from sild.telemetry import get_logger
 
-__all__ = ["ModelPages"]
+__all__ = ["ModelDrift", "ModelPages"]
 
 log = get_logger("portal")
 
@@ -30,6 +40,31 @@ KEPT = timedelta(hours=1)
 AGAIN = timedelta(minutes=1)
 YEARS = 5
 BASELINES = ("model", "last_year", "average_change", "mean_of_three_years")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDrift:
+    """How far what the model looks at has moved since it was trained: the population stability index of each input, the gravest first.
+
+    sha256: of the model that runs.  learned: first and last year.  at: when it was computed, of the statistics of `year`.
+
+    state: `steady`, `watch` (from `limits[0]`), `alarm` (from `limits[1]`); `few`: of fewer communes than are told of; `silent`: the
+    register does not answer now.  inputs: label, index, level; empty unless it is told.
+    """
+
+    model: str
+    title: str
+    version: int
+    sha256: str
+    trained_on: date
+    learned: tuple[int, int]
+    state: str
+    at: datetime | None = None
+    year: int | None = None
+    communes: int = 0
+    smallest: int = SMALL_GROUP
+    limits: tuple[float, float] = (WATCH, ALARM)
+    inputs: Sequence[tuple[str, float, str]] = ()
 
 
 class ModelPages:
@@ -48,11 +83,11 @@ class ModelPages:
         self._models = models
         self._places = {f"{profile.country} {one.code}": one.name for one in profile.divisions}
         self._clock = clock
-        self._live: dict[str, tuple[datetime, LiveFigures | None]] = {}
+        self._live: dict[str, tuple[datetime, datetime, LiveFigures | None]] = {}
 
     async def card(self, visit: Visit) -> Response:
         model = self._find(visit)
-        live = await self._figures(model)
+        _at, live = await self._figures(model)
         language = visit.language
         labels = {name: text[language] for name, text in model.card.features.items()}
         say = self._pages.texts.speaker(language)
@@ -83,6 +118,33 @@ class ModelPages:
         }
         return self._pages.page(visit, "model.html", values)
 
+    async def drift(self, name: str, language: str) -> ModelDrift | None:
+        """Of a model that is published; None of any other."""
+        model = self._models.get(name)
+        if model is None:
+            return None
+        at, live = await self._figures(model)
+        card, labels = model.card, {one: text[language] for one, text in model.card.features.items()}
+        held = ModelDrift(
+            card.id,
+            card.title[language],
+            card.version,
+            model.sha256,
+            card.trained_on,
+            model.box.training.years,
+            "silent",
+        )
+        if live is None:
+            return held
+        dated = replace(held, at=at, year=live.year, communes=live.communes)
+        if live.communes < SMALL_GROUP:
+            return replace(dated, state="few")
+        known = sorted((one for one in live.drift if one.level != "unknown"), key=_gravest)
+        if not known:
+            return held
+        inputs = tuple((labels[one.feature], one.index, one.level) for one in known)
+        return replace(dated, state=known[0].level, inputs=inputs)
+
     async def file(self, visit: Visit) -> Response:
         """model.json, as decisions name it by its hash."""
         return Response(self._find(visit).content, media_type="application/json")
@@ -97,12 +159,12 @@ class ModelPages:
             raise CallerError("no such model", code="not_found")
         return found
 
-    async def _figures(self, model: HeldModel) -> LiveFigures | None:
-        """Of the newest statistics; None while the register does not give them."""
+    async def _figures(self, model: HeldModel) -> tuple[datetime, LiveFigures | None]:
+        """Of the newest statistics, and when they were computed; None while the register does not give them."""
         now = self._clock()
-        until, figures = self._live.get(model.box.id, (now, None))
+        until, at, figures = self._live.get(model.box.id, (now, now, None))
         if now < until:
-            return figures
+            return at, figures
         try:
             answer = await self._exchange.call(
                 model.card.source,
@@ -113,9 +175,13 @@ class ModelPages:
                 acting=AUTOMATIC,
             )
             figures = await asyncio.to_thread(live_figures, model.box, answer.json["items"])
-            self._live[model.box.id] = (now + KEPT, figures)
+            self._live[model.box.id] = (now + KEPT, now, figures)
         except (PlatformError, KeyError, TypeError) as error:
             log.warning("portal.no_live_figures", model=model.box.id, reason=type(error).__name__)
             figures = None
-            self._live[model.box.id] = (now + AGAIN, None)
-        return figures
+            self._live[model.box.id] = (now + AGAIN, now, None)
+        return now, figures
+
+
+def _gravest(one: Drift) -> float:
+    return -one.index

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from sild.portal.auditing import Auditing
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases
@@ -14,10 +15,11 @@ __all__ = ["PersonPages"]
 
 
 class PersonPages:
-    def __init__(self, pages: Pages, cases: Cases, receipts: Receipts) -> None:
+    def __init__(self, pages: Pages, cases: Cases, receipts: Receipts, auditing: Auditing) -> None:
         self._pages = pages
         self._cases = cases
         self._receipts = receipts
+        self._auditing = auditing
 
     async def home(self, visit: Visit) -> Response:
         home = await self._cases.home(visit.person)
@@ -28,7 +30,9 @@ class PersonPages:
             and any(channel.kind in ("portal", "app") for channel in service.channels)
             and not any(channel.kind == "proactive" for channel in service.channels)
         ]
-        return self._pages.page(visit, "home.html", {"home": home, "services": begins})
+        is_auditor = await self._auditing.is_auditor(visit)
+        values = {"home": home, "services": begins, "is_auditor": is_auditor}
+        return self._pages.page(visit, "home.html", values)
 
     async def case(self, visit: Visit) -> Response:
         case = await self._cases.view(visit.call.parameters["case"], visit.person)

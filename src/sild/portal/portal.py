@@ -53,6 +53,7 @@ from sild.portal.sessions import Sessions
 from sild.portal.settings import PortalSettings
 from sild.portal.store import Store
 from sild.portal.tracker import Tracker
+from sild.portal.uploads import Room, Waiting
 from sild.portal.visit import Access, ForgedForm, LoginNeeded, NotAllowed, Visit, Visits
 from sild.telemetry import get_logger
 
@@ -121,6 +122,8 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("POST", "/my-data/wrong", _P, "my_data.wrong"),
         ("GET", "/papers/{paper}", _P, "papers.show"),
         ("GET", "/papers/{paper}/file.pdf", _P, "papers.file"),
+        ("GET", "/papers/{paper}/of/{id}", _P, "papers.one"),
+        ("GET", "/papers/{paper}/of/{id}/file.pdf", _P, "papers.one_file"),
         ("GET", "/papers/{paper}/issuer.json", _E, "papers.issuer"),
         ("GET", "/papers/{paper}/status-list", _E, "papers.status_list"),
         ("GET", "/decisions", _P, "decisions.listed"),
@@ -204,6 +207,7 @@ class Portal:
     ) -> None:
         self.settings = settings
         self._cases = cases
+        self._waiting = Waiting(settings.upload_waiting_bytes)
         model = model or open_model(settings.assistant_gateway_url, settings.assistant_gateway_key_file)
         self._store = store = Store(settings, clock)
         try:
@@ -219,8 +223,9 @@ class Portal:
         self._kept = kept = KeptForms(store, sessions, cases)
         dialogues = Dialogues(store)
         keeper = MandateKeeper(settings) if settings.mandates else None
-        self._auditing = auditing = Auditing(exchange, keeper, settings)
+        self._auditing = auditing = Auditing(exchange, keeper, settings, clock)
         egress, models = Egress(settings.assistant_gateway_url, clock), load_models()
+        model_pages = ModelPages(pages, exchange, models, profile, clock)
         receipts = Receipts(store, pages, cases)
         self._parts: dict[str, object] = {
             "public": Public(pages, cases, profile, statements),
@@ -236,9 +241,9 @@ class Portal:
             ),
             "mandates": MandatePages(pages, receipts, keeper),
             "assistant": AssistantPages(pages, cases, dialogues, sessions, profile, assistant, model),
-            "models": ModelPages(pages, exchange, models, profile, clock),
+            "models": model_pages,
             "files": AppFiles(pages, settings.name),
-            "person": PersonPages(pages, cases, receipts),
+            "person": PersonPages(pages, cases, receipts, auditing),
             "screens": ScreenPages(pages, cases, receipts, settings.upload_bytes, "/cases/{case}"),
             "desk_screens": ScreenPages(pages, cases, receipts, settings.upload_bytes, "/desk/cases/{case}"),
             "assist": AssistPages(pages, cases, receipts, settings),
@@ -248,9 +253,9 @@ class Portal:
             "decisions": DecisionPages(pages, cases, exchange, settings),
             "algorithms": AlgorithmPages(pages, exchange, settings, clock, egress),
             "audit": AuditPages(pages, cases, exchange, auditing),
-            "audit_decision": AuditDecision(pages, cases, auditing),
-            "audit_algorithm": AuditAlgorithm(pages, auditing, egress, models),
-            "findings": FindingPages(pages, cases),
+            "audit_decision": AuditDecision(pages, cases, auditing, model_pages),
+            "audit_algorithm": AuditAlgorithm(pages, auditing, egress, models, model_pages),
+            "findings": FindingPages(pages, cases, exchange, clock),
             "tracker": Tracker(
                 pages, cases, receipts, evidence=evidence, key=statements, url=settings.url, clock=clock
             ),
@@ -312,7 +317,8 @@ class Portal:
         if not route.uploads or not is_multipart(request):
             return None
         known = await self._sessions.find(request.cookies.get(SESSION_COOKIE))
-        return Uploading(self.settings.upload_bytes, known is not None, self.settings.upload_seconds)
+        room = None if known is None else Room(self._waiting, known.subject)
+        return Uploading(self.settings.upload_bytes, room, self.settings.upload_seconds)
 
     def _unread_form(self, request: Request, error: CallerError, route: PortalRoute) -> Response:
         """A form with files that broke off or is far too large: people get a page that says so."""

@@ -23,7 +23,7 @@ from sild.errors import PeerError, PlatformError
 from sild.http1 import Responder
 from sild.message_log import LoggedMessage, container_name
 from sild.security_server.client_authentication import Channel
-from sild.security_server.message_evidence import MOST_IDS, look_up
+from sild.security_server.message_evidence import MOST_IDS, Judgements, look_up
 from sild.security_server.parts import Parts
 from sild.signatures import write_asice
 from sild.telemetry import get_logger
@@ -59,6 +59,7 @@ class _AsicQuery:
 class Downloads:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._judgements = Judgements()
 
     def serves(self, target: bytes) -> bool:
         return target.startswith(EVIDENCE) or target.partition(b"?")[0] in (b"/asic", b"/verificationconf")
@@ -126,7 +127,7 @@ class Downloads:
             case "records":
                 if not 0 < len(ids) <= MOST_IDS:
                     raise _Refused(400, f"1 to {MOST_IDS} parameters queryId")
-                told = await look_up(self._parts, client, ids)
+                told = await look_up(self._parts, client, ids, self._judgements)
                 await responder.send(200, [(b"Content-Type", b"application/json")], json.dumps(told).encode())
             case "container":
                 kind = given.get("kind", [""])[0]

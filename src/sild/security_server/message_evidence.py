@@ -13,14 +13,20 @@ whose record it is (WIRE 18), on whichever side of the exchange.
 sha256: of the message as logged.  signature_sha256: of the signature's value, the same in both logs.  whole: what lies in the
 log is what was signed by whom it names (true), is not (false, `fault` says why), or cannot be told (null).  kept_since: older
 records may have been archived and removed; null: none ever were.
+
+What one question may cost is bounded: so many ids, so many records of each, and so many signatures verified (`MOST_JUDGED`): a
+record beyond that is told with `whole` null and the fault `not_examined`. What was verified is kept in mind for a while, by the
+message and the hash of every byte of its container (`Judgements`), so that who asks again comes further, at no cost for the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sild.errors import PeerError, PlatformError, TrustError
@@ -32,54 +38,142 @@ from sild.xroad.globalconf import GlobalConf
 from sild.xroad.identifiers import ClientId
 from sild.xroad.rest import loggable_part, parse_rest_request, parse_rest_response
 
-__all__ = ["MOST_IDS", "look_up"]
+__all__ = ["MOST_IDS", "MOST_JUDGED", "Judgements", "look_up"]
 
 MOST_IDS = 50
 MOST_RECORDS = 20
 """Of one id: a message that was sent again and again."""
+MOST_JUDGED = 120
+"""Containers verified for one question: request and answer of every id, and some that were sent again."""
+MOST_KEPT = 5_000
+"""Judgements kept in mind, some 300 bytes each."""
+KEPT_FOR = timedelta(minutes=5)
+"""Longer than that, the configuration by which it was judged may say otherwise."""
 CHANGED_STAGES = ("malformed_signature", "invalid_signature_value", "incorrect_certificate")
 """Refusals that mean: not what was signed. Any other (a certificate no longer known, no configuration) leaves it open."""
 
 
-async def look_up(parts: Parts, client: ClientId, query_ids: Sequence[str]) -> dict[str, Any]:  # JSON
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """As in the answer. parties and time are those of the message, as far as the judge came."""
+
+    whole: bool | None
+    fault: str | None
+    timestamped_at: str | None = None
+    client: str | None = None
+    service: str | None = None
+
+
+class Judgements:
+    """What was verified, for a while, the oldest forgotten first. Of one event loop: not thread-safe."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, bytes], tuple[datetime, Judgement]] = OrderedDict()
+
+    def find(self, key: tuple[str, bytes], at: datetime) -> Judgement | None:
+        """key: message id, and the hash of its container."""
+        found = self._kept.get(key)
+        return found[1] if found is not None and at < found[0] + KEPT_FOR else None
+
+    def keep(self, key: tuple[str, bytes], judgement: Judgement, at: datetime) -> None:
+        """What could not be told, or not yet for good, is looked at anew each time."""
+        if judgement.whole is None or judgement.timestamped_at is None:
+            return
+        self._kept.pop(key, None)
+        self._kept[key] = (at, judgement)
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+
+
+async def look_up(
+    parts: Parts, client: ClientId, query_ids: Sequence[str], judgements: Judgements
+) -> dict[str, Any]:  # JSON
     """Raises Unavailable (`database_error`) when the log as a whole cannot be read."""
     kept_since = await parts.message_log.kept_since()
+    question = _Question(parts, client, judgements)
     return {
         "client": client.encode(),
         "kept_since": None if kept_since is None else kept_since.isoformat(),
-        "items": [await _item(parts, client, query_id) for query_id in query_ids],
+        "items": [await question.item(query_id) for query_id in query_ids],
     }
 
 
-async def _item(parts: Parts, client: ClientId, query_id: str) -> dict[str, Any]:
-    """A record that cannot be read must not hide the others."""
-    try:
-        records = await parts.message_log.find(query_id, client)
-        found = [await _record(parts, record) for record in records[:MOST_RECORDS]]
-    except PlatformError as error:
-        return {"query_id": query_id, "failed": error.code, "records": []}
-    return {"query_id": query_id, "failed": None, "records": found}
+class _Question:
+    def __init__(self, parts: Parts, client: ClientId, judgements: Judgements) -> None:
+        self._parts = parts
+        self._client = client
+        self._judgements = judgements
+        self._judged = 0
+
+    async def item(self, query_id: str) -> dict[str, Any]:
+        """A record that cannot be read must not hide the others."""
+        try:
+            records = await self._parts.message_log.find(query_id, self._client)
+            found = [await self._record(record) for record in records[:MOST_RECORDS]]
+        except PlatformError as error:
+            return {"query_id": query_id, "failed": error.code, "records": []}
+        return {"query_id": query_id, "failed": None, "records": found}
+
+    async def _record(self, record: LoggedMessage) -> dict[str, Any]:
+        judgement = await self._judgement(record)
+        return {
+            "is_response": record.is_response,
+            "logged_at": record.time.isoformat(),
+            "sha256": hashlib.sha256(record.message).hexdigest(),
+            "signature_sha256": _signature_sha256(record.signature),
+            "whole": judgement.whole,
+            "fault": judgement.fault,
+            "timestamped_at": judgement.timestamped_at,
+            "client": judgement.client,
+            "service": judgement.service,
+        }
+
+    async def _judgement(self, record: LoggedMessage) -> Judgement:
+        parts, now = self._parts, self._parts.clock()
+        container = await parts.message_log.examined(record)
+        key: tuple[str, bytes] | None
+        try:
+            key = record.query_id, await asyncio.to_thread(_hash, container)
+        except PlatformError:
+            key = None  # it cannot be read as a whole: judged each time
+        known = None if key is None else self._judgements.find(key, now)
+        if known is not None:
+            return known
+        if self._judged >= MOST_JUDGED:
+            return Judgement(None, "not_examined")
+        self._judged += 1
+        try:
+            globalconf: GlobalConf | None = parts.globalconf(now)
+        except TrustError:
+            globalconf = None
+        made = await asyncio.to_thread(_judge, parts, container, record.time, globalconf)
+        if key is not None:
+            self._judgements.keep(key, made, now)
+        return made
 
 
-async def _record(parts: Parts, record: LoggedMessage) -> dict[str, Any]:
-    container = await parts.message_log.examined(record)
-    try:
-        globalconf: GlobalConf | None = parts.globalconf(parts.clock())
-    except TrustError:
-        globalconf = None
+def _hash(container: AsicContainer) -> bytes:
+    """SHA-256 over every part with its name and length. Blocks: a body is read from the log."""
+    running = hashlib.sha256()
+    for name, part in sorted(container.files.items()):
+        content = part if isinstance(part, bytes) else part.digest
+        running.update(f"{name} {len(content)} ".encode() + content)
+    running.update(b"timestamp " + (container.timestamp or b""))
+    return running.digest()
+
+
+def _judge(
+    parts: Parts, container: AsicContainer, logged_at: datetime, globalconf: GlobalConf | None
+) -> Judgement:
     report = EvidenceReport()
-    whole, fault = await asyncio.to_thread(_examine, parts, container, record.time, globalconf, report)
-    return {
-        "is_response": record.is_response,
-        "logged_at": record.time.isoformat(),
-        "sha256": hashlib.sha256(record.message).hexdigest(),
-        "signature_sha256": _signature_sha256(record.signature),
-        "whole": whole,
-        "fault": fault,
-        "timestamped_at": None if report.timestamp is None else report.timestamp.gen_time.isoformat(),
-        "client": None if report.client is None else report.client.encode(),
-        "service": None if report.service is None else report.service.encode(),
-    }
+    whole, fault = _examine(parts, container, logged_at, globalconf, report)
+    return Judgement(
+        whole,
+        fault,
+        None if report.timestamp is None else report.timestamp.gen_time.isoformat(),
+        None if report.client is None else report.client.encode(),
+        None if report.service is None else report.service.encode(),
+    )
 
 
 def _examine(

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
-from sild.decisions import verify_bundle
+from sild.decisions import InLog, verify_bundle
 from sild.events import CLOUDEVENTS_JSON, render_event
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings
 from sild.registries import SocialRegister, social_app
 from sild.registries.deciding import Supervision
 from support.asgi import Answer, serving
-from support.audited import BASIS, OFFICE, SCOPE, Keeper, decide
+from support.audited import BASIS, OFFICE, SCOPE, Keeper, decide, decide_from
 
 from .conftest import CHILD, FATHER, MOTHER, Others, SetClock, event
 from .test_acting_http import IBAN, POPULATION, Asking, refused
@@ -244,8 +245,82 @@ def test_every_look_is_in_the_tracker_of_those_it_is_about(audited: Audited) -> 
     assert total["totalUsages"] == len(total["usages"])
 
 
-def test_a_sample_is_published_before_it_is_drawn(audited: Audited) -> None:
+def test_a_replay_is_written_down_once_a_day_for_an_auditor(audited: Audited) -> None:
+    """A look that is repeated changes no figure; another day, or another auditor, is another line."""
     audited.keeper.appoint(AUDITOR)
+    audited.keeper.appoint(SECOND)
+    path = PATHS[4].format(audited.decision)
+
+    def replays() -> list[tuple[str, str]]:
+        with audited.register.kernel.engine.connect() as connection:
+            return [
+                tuple(row) for row in connection.execute(text("SELECT record, result FROM decision_replays"))
+            ]
+
+    for _ in range(3):
+        assert audited.look(path).json()["result"] == "match"
+    assert replays() == [(audited.decision, "match")]
+    assert audited.look(path, SECOND).status == 200 and len(replays()) == 2
+    audited.clock.forward(days=1)
+    assert audited.look(path).status == 200 and len(replays()) == 3
+
+
+WHOLE = replace(SCOPE, algorithms=("*",), services=("*",))
+
+
+LESS: tuple[dict[str, Any], ...] = (
+    {"algorithms": ("family-benefits",)},
+    {"services": ("birth",)},
+    {"bodies": ("GOV/70000003",)},
+    {"first_day": date(2026, 3, 2)},
+    {"last_day": date(2026, 3, 1)},
+    {"matter": "AUDIT-2026-8"},
+)
+
+
+def test_a_sample_is_published_by_a_mandate_for_all_of_it(audited: Audited) -> None:
+    """It is drawn from everything the body decided on its days: a mandate for less publishes none, and two do not add up to one."""
+    audited.keeper.appoint(AUDITOR, replace(WHOLE, services=("move",)))
+    new = {"name": "narrow", "first_day": "2026-03-01", "last_day": "2026-03-02", "size": 3}
+    for scope in LESS:
+        mandate = audited.keeper.appoint(AUDITOR, replace(WHOLE, **scope))
+        refused(audited.look("/supervision/samples", body=new), 403, "out_of_scope")
+        may = audited.look("/supervision/overview").json()["may_sample"]
+        assert may is bool({"first_day", "last_day"} & scope.keys()), "of other days it may"
+        audited.keeper.provider.mandates.withdraw(mandate, actor=OFFICE.identifier)
+    for nobody in (OFFICIAL, f"EE{MOTHER}"):
+        refused(audited.look("/supervision/samples", nobody, new), 403, "no_mandate")
+    assert audited.get("/samples").json()["items"] == []
+
+
+def test_messages_are_looked_for_a_page_at_a_time(audited: Audited) -> None:
+    """What one look costs two bodies is bounded; what it left out it says."""
+    audited.keeper.appoint(AUDITOR)
+    asked: list[int] = []
+
+    def logs(inputs: Any, by: Any) -> dict[str, tuple[InLog, ...]]:
+        ids = {one.message_id for one in inputs}
+        asked.append(len(ids))
+        return {one: (InLog("SILD/GOV/70000004/social", "holds", "has it"),) for one in ids}
+
+    audited.register.deciding.logs = logs
+    decision = decide_from(audited.register, messages=45)
+    path = PATHS[5].format(decision)
+    seen: list[str] = []
+    after = ""
+    while True:
+        told = audited.look(f"{path}?after={after}" if after else path).json()
+        assert (told["total"], told["first"]) == (45, len(seen) + 1) and told["asked"]
+        assert all(one["logs"] for one in told["items"])
+        seen += [one["message"] for one in told["items"]]
+        after = told["next"]
+        if not after:
+            break
+    assert len(set(seen)) == 45 and asked == [20, 20, 5]
+
+
+def test_a_sample_is_published_before_it_is_drawn(audited: Audited) -> None:
+    audited.keeper.appoint(AUDITOR, WHOLE)
     day = audited.clock.at.date()
     new = {"name": "march", "first_day": day.isoformat(), "last_day": day.isoformat(), "size": 3}
     made = audited.look("/supervision/samples", body=new)

@@ -7,10 +7,12 @@ record = deciding.record(use, judged, Ruling(effect="offer", ...))  # in the tra
 body.py  the body's keys: seal, pseudonyms, sealed values       facts.py  what a decision rests on       deciding.py  from facts to record
 supervision.py  what auditors may look at, closed by default    supervision_http.py  their paths
 words.py  reasons that no rule gives       looks.py   an official's step       ripple.py  a corrected fact reaches what was decided from it
+finding_ripple.py  a finding that the body upholds reaches what it touches       anew.py  what a contest overturned is decided anew
 """
 
 from __future__ import annotations
 
+from sild.registries.deciding.anew import ByHand, record_by_hand
 from sild.registries.deciding.body import Body, Certify, open_body, open_seal
 from sild.registries.deciding.deciding import Deciding, Judged, Ruling
 from sild.registries.deciding.facts import KnownFact, situation_of
@@ -22,7 +24,7 @@ from sild.registries.deciding.ripple import (
     LeftToPeople,
     RestsOn,
     Ripples,
-    why_corrected,
+    why_again,
 )
 from sild.registries.deciding.supervision import (
     Appointment,
@@ -38,6 +40,7 @@ __all__ = [
     "Appointment",
     "AuditorMandates",
     "Body",
+    "ByHand",
     "Certify",
     "Correction",
     "Deciding",
@@ -54,6 +57,7 @@ __all__ = [
     "open_body",
     "open_seal",
     "reason_of",
+    "record_by_hand",
     "situation_of",
-    "why_corrected",
+    "why_again",
 ]

@@ -62,7 +62,7 @@ def answer_of(
     Raises CallerError (`not_your_contest`): the decision is not about whom the answer is for.
     """
     record, law = contested.record, profile(answer.country)
-    remedy, deadline = law.remedy(use.today)
+    remedy, deadline = law.remedy(use.today, of=deciding.authority)
     code = "contest_overturned" if overturned else "contest_upheld"
     article = law.ground("contest")
     reader = deciding.store.pseudonym(answer.contested_by)

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
 from sild.clock import Clock
@@ -49,6 +49,9 @@ from sild.registries.profiles import profile
 from sild.rule_engine import RuleEngine
 from sild.rules import Asked, Counterfactual, Evaluation, RulePackage, load_packages, outputs_of_choices
 
+if TYPE_CHECKING:
+    from sild.registries.deciding.anew import ByHand
+
 __all__ = ["Deciding", "Judged", "Ruling"]
 
 BY_PEOPLE = 1  # facts and checks are gathered by a machine
@@ -56,6 +59,14 @@ BY_RULE = 4
 
 StandingChanged = Callable[[Use, str, DecisionStanding], None]
 """What a register does in the transaction in which a decision of its own no longer stands, or stands again: by id."""
+
+DecidesAgain = Callable[[Use, str, DecisionRecord, str], bool]
+"""How a register has a rule decide again what a finding reached: ripple, decision, and the cause of the task, once. In the
+transaction that opened the ripple; False: no rule does, and people see to it."""
+
+DecidesByHand = Callable[[Use, DecisionRecord, DecisionRecord, "ByHand"], bool]
+"""What a register does in the transaction in which an official decided anew by hand: the decision that was overturned, theirs in its
+place, and what they gave. False: nothing of it is decided by hand here."""
 
 Effect = Literal["offer", "grant", "partial", "refuse", "demand", "hold", "correct"]
 
@@ -101,7 +112,8 @@ class Deciding:
 
     logs: where replays look for the messages of inputs; None: nobody is asked, and the report says so.  exchanged_by: the subsystem
     whose messages those are.
-    supervision: how auditors may look; None: not at all.
+    supervision: how auditors may look; None: not at all.  decides_again: None of it by rule, unless the register says how.
+    decides_by_hand: nothing, unless it says so.
     """
 
     def __init__(
@@ -124,6 +136,8 @@ class Deciding:
         kernel.also_known_as = lambda code: (self.store.pseudonym(code),)
         self._engine = engine
         self.standing_changed: StandingChanged = lambda _use, _decision, _standing: None
+        self.decides_again: DecidesAgain = lambda _use, _ripple, _record, _cause: False
+        self.decides_by_hand: DecidesByHand = lambda _use, _old, _new, _hand: False
 
     @classmethod
     def open(
@@ -221,7 +235,7 @@ class Deciding:
         """In the transaction of the effect. Raises as `DecisionStore.decide`."""
         package, evaluation = judged.package, judged.evaluation
         law, country = package.legal_basis[0], profile(ruling.country)
-        remedy, deadline = country.remedy(use.today)
+        remedy, deadline = country.remedy(use.today, of=self.authority)
         inputs = [fact.as_input() for fact in with_instances(judged.facts) if fact.value is not None]
         fields = fields_of(package, evaluation, inputs=inputs)
         fields["reasons"] = [*fields["reasons"], *ruling.reasons]

@@ -22,9 +22,13 @@ from sild.decisions import (
     open_values,
 )
 from sild.errors import CallerError
+from sild.registries.deciding.anew import left_of
+from sild.registries.deciding.anew_http import ANEW_ACTIONS, ANEW_TITLES, add_anew_paths
 from sild.registries.deciding.answers import ContestAnswer, answer_of
 from sild.registries.deciding.deciding import Deciding
+from sild.registries.deciding.finding_http import FINDING_ACTIONS, FINDING_TITLES, add_finding_paths
 from sild.registries.deciding.looks import Look
+from sild.registries.deciding.ripple import take_up
 from sild.registries.deciding.ripple_http import (
     RIPPLE_ACTIONS,
     RIPPLE_TITLES,
@@ -45,6 +49,8 @@ __all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "OfficialLook", "add_decision_
 DECISION_TITLES: dict[str, tuple[int, str]] = {
     **SUPERVISION_TITLES,
     **RIPPLE_TITLES,
+    **FINDING_TITLES,
+    **ANEW_TITLES,
     "unknown_decision": (404, "Unknown decision"),
     "unknown_contest": (404, "Unknown contest"),
     "contested_already": (409, "The decision is being contested"),
@@ -58,6 +64,8 @@ DECISION_TITLES: dict[str, tuple[int, str]] = {
 DECISION_ACTIONS = {
     **SUPERVISION_ACTIONS,
     **RIPPLE_ACTIONS,
+    **FINDING_ACTIONS,
+    **ANEW_ACTIONS,
     "getDecisions": "Decisions about the person were listed",
     "getDecision": "A decision about the person was read",
     "getDecisionBundle": "The evidence of a decision was taken out",
@@ -106,6 +114,7 @@ class OpenedDecision(Model):
     """record: fields 1 to 12; `values`: of what is sealed in it, by reference, for those who may see it (`opened`).
 
     took_part: whether the one acting was among those who decided; then another answers a contest of it.
+    left: why the rules did not decide anew what a contest overturned, when they were asked to.
     """
 
     record: dict[str, Any]
@@ -113,6 +122,7 @@ class OpenedDecision(Model):
     opened: bool
     took_part: bool
     superseded_by: str | None
+    left: str | None = None
     changed: list[Changed] = Field(
         default=[], description="What is another way than in the decision it took the place of; when opened"
     )
@@ -146,6 +156,8 @@ def add_decision_paths(app: FastAPI, deciding: Deciding) -> None:
     _add_contests(app, deciding)
     add_supervision_paths(app, deciding)
     add_ripple_paths(app, deciding)
+    add_finding_paths(app, deciding)
+    add_anew_paths(app, deciding)
 
     @app.get("/algorithms/{algorithm}/figures", operation_id="getAlgorithmFigures")
     def get_figures(algorithm: Annotated[str, Path(max_length=100)], usage: AnyUsage) -> dict[str, Any]:
@@ -178,6 +190,7 @@ def _add_reading(app: FastAPI, deciding: Deciding) -> None:
                 opened=opened,
                 took_part=_acting(deciding, use) in {step.official for step in found.record.human},
                 superseded_by=store.superseded_by(use.connection, decision),
+                left=left_of(use, decision),
                 changed=changed(deciding, use, found.record) if opened else [],
             )
 
@@ -195,7 +208,8 @@ def _add_reading(app: FastAPI, deciding: Deciding) -> None:
         with deciding.kernel.used("replayDecision", usage) as use:
             store.find(use.connection, decision)
         report = deciding.replay(decision)
-        keep_replay(store, report)
+        by = usage.user_id or usage.client
+        keep_replay(store, report, by=store.pseudonym(by), day=deciding.kernel.today)
         said = report.to_json()
         if report.difference is not None:
             said["difference"] = {"node": report.difference["node"]}
@@ -242,6 +256,8 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
                     )
                 store.contest_decided(use.connection, contest_id, overturned=end.overturned)
                 deciding.standing_changed(use, decision, store.standing(use.connection, decision))
+                if not end.overturned:
+                    take_up(deciding, use, decision, f"contest/{contest_id}")
                 sealed = None
                 if end.answer is not None:
                     draft = answer_of(deciding, use, found, contest_id, end.answer, overturned=end.overturned)

@@ -48,6 +48,7 @@ DELICATE = frozenset(
 """Classes that one auditor alone does not open, whatever the mandate says."""
 OPEN = frozenset(("public", "statistics"))
 """Classes that everybody may read."""
+EVERY = "*"
 SMALLEST = 5
 """Of groups that are told of."""
 PATIENCE_SECONDS = 10.0
@@ -135,6 +136,21 @@ class Auditor:
         if found is None:
             raise CallerError("the mandate is for other algorithms", code="out_of_scope")
         return found
+
+    def ensure_may_sample(self, first_day: date, last_day: date) -> None:
+        """A sample of these days is drawn from all decisions of the body. Raises as `ensure` does."""
+        self.ensure()
+        if not self.may_sample(first_day, last_day):
+            raise CallerError("a sample is of everything: the mandate is for less", code="out_of_scope")
+
+    def may_sample(self, *days: date) -> bool:
+        """Whether one mandate is for all that the body decided, on these days."""
+        return any(
+            EVERY in one.scope.algorithms
+            and EVERY in one.scope.services
+            and all((one.scope.first_day or day) <= day <= (one.scope.last_day or day) for day in days)
+            for one in self.mandates
+        )
 
     def mandate_for(self, record: DecisionRecord, day: date) -> Appointment | None:
         """Of several the one that opens most. day: of the decision, in the country's calendar."""

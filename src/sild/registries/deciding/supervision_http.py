@@ -77,6 +77,8 @@ SUPERVISION_ACTIONS = {
     "endFinding": "A finding about a decision ended",
 }
 MOST, FIRST = 200, 10
+MESSAGES = 20
+"""Looked for in both logs at one look: each costs two bodies some signatures to verify."""
 
 DecisionId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 Name = Annotated[str, Path(max_length=100)]
@@ -219,6 +221,7 @@ def _add_finding(app: FastAPI, desk: _Desk) -> None:
                 "latest": [desk.line(use, one) for one in inside[:FIRST]],
                 "samples": [_sample(one) for one in published_samples(use.connection, limit=FIRST)],
                 "releases": _asked_of(desk, use, auditor),
+                "may_sample": auditor.may_sample(),
             }
 
     @app.get("/samples", operation_id="getSamples")
@@ -229,12 +232,16 @@ def _add_finding(app: FastAPI, desk: _Desk) -> None:
 
     @app.post("/supervision/samples", operation_id="publishSample", status_code=201)
     def publish(new: NewSample, usage: PersonalUsage) -> dict[str, Any]:
-        """Fixed before anybody draws: its seed is the register's, and stands in `/samples` from now on."""
+        """Fixed before anybody draws: its seed is the register's, and stands in `/samples` from now on.
+
+        It is drawn from all that the body decided on these days: only a mandate for all of it allows it.
+        """
         auditor = desk.auditor(usage)
         with desk.kernel.used("publishSample", usage) as use:
             auditor.ensure()
             if new.last_day < new.first_day:
                 raise CallerError("the last day lies before the first")
+            auditor.ensure_may_sample(new.first_day, new.last_day)
             known = use.answered()
             if known is not None:
                 return dict(known)
@@ -310,30 +317,47 @@ def _add_reading(app: FastAPI, desk: _Desk) -> None:
 
     @app.get("/supervision/decisions/{decision}/replay", operation_id="superviseReplay")
     def again(decision: DecisionId, usage: PersonalUsage) -> dict[str, Any]:
-        """From all its values, by the body itself, which may see them. Of what differs only the node's name is told."""
+        """From all its values, by the body itself, which may see them. Of what differs only the node's name is told.
+
+        Written down once for an auditor and a day, unless it comes out another way.
+        """
         auditor = desk.auditor(usage)
         with desk.kernel.used("superviseReplay", usage) as use:
             desk.look(use, auditor, decision)
         report = desk.deciding.replay(decision)
-        keep_replay(store, report)
+        keep_replay(store, report, by=store.pseudonym(auditor.person), day=desk.kernel.today)
         said = report.to_json()
         if report.difference is not None:
             said["difference"] = {"node": report.difference["node"]}
         return said
 
     @app.get("/supervision/decisions/{decision}/messages", operation_id="superviseMessages")
-    def messages(decision: DecisionId, usage: PersonalUsage) -> dict[str, Any]:
-        """Each message that brought a fact: what the log of who asked and the log of who answered say."""
+    def messages(
+        decision: DecisionId, usage: PersonalUsage, after: Annotated[str | None, Query(max_length=255)] = None
+    ) -> dict[str, Any]:
+        """Each message that brought a fact: what the log of who asked and the log of who answered say. A page at a time, by id.
+
+        after: `next` of the page before; null in the answer: this is the last.  total: messages in all.
+        """
         auditor = desk.auditor(usage)
         with desk.kernel.used("superviseMessages", usage) as use:
             record = desk.look(use, auditor, decision).found.record
-        ids = sorted(
+        every = sorted(
             {one.message_id for one in record.inputs if one.message_id and one.asserted_by != "model"}
         )
+        left = [one for one in every if after is None or one > after]
+        ids = left[:MESSAGES]
+        told = {
+            "total": len(every),
+            "first": len(every) - len(left) + 1,
+            "next": ids[-1] if left[MESSAGES:] else None,
+        }
         if desk.deciding.logs is None:
-            return {"asked": False, "items": [{"message": one, "logs": []} for one in ids]}
-        found = desk.deciding.logs(record.inputs, record.decided_at)
+            return {**told, "asked": False, "items": [{"message": one, "logs": []} for one in ids]}
+        asked = [one for one in record.inputs if one.message_id in ids]
+        found = desk.deciding.logs(asked, record.decided_at)
         return {
+            **told,
             "asked": True,
             "items": [
                 {"message": one, "logs": [asdict(place) for place in found.get(one, ())]} for one in ids
@@ -514,7 +538,8 @@ def _add_findings(app: FastAPI, desk: _Desk) -> None:
         auditor = desk.auditor(usage, finding=new.finding)
         with desk.kernel.used("keepFinding", usage) as use:
             desk.look(use, auditor, decision)
-            keep_finding(store, use.connection, new.finding, decision, about=new.about, name=new.name)
+            by = store.pseudonym(use.usage.actor or "")
+            keep_finding(store, use.connection, new.finding, decision, about=new.about, name=new.name, by=by)
             found = affected_by(store, use.connection, decision, about=new.about, name=new.name)
             return {
                 "affected": len(found),

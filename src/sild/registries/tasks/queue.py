@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from sild.registries.exchange import Because
 from sild.registries.kernel import Use
 from sild.registries.tasks.tables import tasks
 
@@ -41,6 +42,10 @@ class Task:
     next_attempt_at: datetime
     reason: str | None
 
+    def because(self, basis: str) -> Because:
+        """Why others are asked for it. A task that is tried again asks the same by the same message."""
+        return Because(basis, self.issue, key=f"{self.kind}/{self.cause}")
+
 
 class Tasks:
     """Works in a database opened with `TASK_MIGRATIONS`. Its methods block."""
@@ -57,13 +62,17 @@ class Tasks:
         cause: str,
         about: Mapping[str, Any] | None = None,
         at: datetime | None = None,
+        issue: str | None = None,
     ) -> bool:
-        """In the transaction of `use`; False when the same cause has asked for it before. at: not earlier than this."""
+        """In the transaction of `use`; False when the same cause has asked for it before. at: not earlier than this.
+
+        issue: the case it belongs to; None: that of `use`.
+        """
         row = {
             "kind": kind,
             "subject": subject,
             "cause": cause,
-            "issue": use.usage.issue,
+            "issue": issue or use.usage.issue,
             "about": dict(about or {}),
             "state": TaskState.WAITING.value,
             "attempts": 0,
