@@ -42,12 +42,20 @@ def test_the_schema_has_the_fields_of_the_dutch_one() -> None:
 @pytest.mark.parametrize("language", ["et", "vi", "en"])
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
 def test_every_entry_goes_out_in_other_registers_forms(entry: AlgorithmEntry, language: str) -> None:
-    jsonschema.validate(minbzk_json(entry, language, source_link="https://sild.example/algorithms/x"), SCHEMA)
+    jsonschema.validate(minbzk_json(entry, language, base="https://sild.example"), SCHEMA)
     atrs = atrs_json(entry, language)
     assert (atrs["standard_version"], len(atrs["tier_2"])) == ("3.0", 5)
     assert atrs["tier_2"]["decision_making_process"]["rights_of_the_person"] == getattr(
         entry.rights, language
     )
+
+
+def test_only_assessments_that_were_made_are_named() -> None:
+    exported = {one.id: minbzk_json(one, "en", base="https://sild.example") for one in ENTRIES.values()}
+    for one in ENTRIES.values():
+        named = exported[one.id]["impact_assessments"]
+        assert ("DPIA" in named, "FRIA" in named) == (one.dpia.made != "none", one.fria.made != "none")
+    assert any("FRIA" not in one["impact_assessments"] for one in exported.values())
 
 
 @pytest.mark.parametrize(
@@ -62,6 +70,7 @@ def test_every_entry_goes_out_in_other_registers_forms(entry: AlgorithmEntry, la
         ({"package": "ee-family-benefits"}, "/package"),
         ({"ai_act": {"risk": "high"}}, "Annex VIII"),
         ({"whim": 1}, "/whim"),
+        ({"name": {"et": "x", "vi": "x", "en": "x" * 100}}, "name/en has more than 99"),
     ],
 )
 def test_an_entry_is_whole_or_none(changes: dict[str, Any], place: str) -> None:

@@ -1,13 +1,15 @@
 """An entry in the forms of other registers: the Dutch schema 1.0.0 (MinBZK) and the British ATRS 3.
 
 The Dutch schema fixes `language` to `nld`, and `status`, `publication_category` and `theme` to Dutch words: they are mapped here, while
-the texts stay in the language asked for. What neither form has a field for (live figures) goes along under a name of its own in
-ATRS, and into `source_link` in the Dutch form, which takes no others.
+the texts stay in the language asked for; that they fit its lengths is held when an entry is read (`algorithms.py`). What neither form
+has a field for (live figures) goes along under a name of its own in ATRS, and into `source_link` in the Dutch form, which takes no others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urljoin
 
 from sild.decisions.algorithms import AlgorithmEntry, Assessment
 from sild.decisions.figures import Figures
@@ -16,9 +18,9 @@ __all__ = ["atrs_json", "minbzk_json"]
 
 STATUS = {"in_development": "In ontwikkeling", "in_use": "In gebruik", "out_of_use": "Buiten gebruik"}
 CATEGORY = {
-    "high_risk": "Hoog-risico AI-systeem",
-    "impactful": "Impactvolle algoritmes",
-    "other": "Overige algoritmes",
+    "high_risk": "Hoog-risico AI-systeem (Categorie A)",
+    "impactful": "Impactvolle algoritmes (Categorie B)",
+    "other": "Overige algoritmes (Categorie C)",
 }
 THEME = {
     "administration": "Organisatie en bedrijfsvoering",
@@ -41,20 +43,32 @@ THEME = {
 PHASE = {"in_development": "Pre-deployment", "in_use": "Production", "out_of_use": "Retired"}
 
 
-def minbzk_json(entry: AlgorithmEntry, language: str, *, source_link: str | None = None) -> dict[str, Any]:
-    """MinBZK/Algoritmeregister schema.json 1.0.0. source_link: where our own entry with its live figures is."""
+def minbzk_json(entry: AlgorithmEntry, language: str, *, base: str) -> dict[str, Any]:
+    """MinBZK/Algoritmeregister schema.json 1.0.0. base: URL of the portal, where our own entry with its live figures is."""
+
+    def link(path: str | None) -> str | None:
+        return None if path is None else urljoin(f"{base}/", path)
+
+    made = [
+        name
+        for name, one in (
+            ("Data Protection Impact Assessment (DPIA)", entry.dpia),
+            ("Fundamental Rights Impact Assessment (FRIA)", entry.fria),
+        )
+        if one.made != "none"
+    ]
     said = {
-        "name": entry.name.in_language(language)[:100],
-        "description_short": entry.description_short.in_language(language)[:350],
-        "organization": entry.organization.in_language(language)[:100],
+        "name": entry.name.in_language(language),
+        "description_short": entry.description_short.in_language(language),
+        "organization": entry.organization.in_language(language),
         "theme": [THEME[one] for one in entry.theme],
         "status": STATUS[entry.status],
         "start_date": entry.start_date,
         "end_date": entry.end_date,
         "contact": entry.contact,
         "publication_category": CATEGORY[entry.publication_category],
-        "link": entry.link,
-        "source_link": source_link,
+        "link": link(entry.link),
+        "source_link": link(f"/algorithms/{entry.id}"),
         "purpose_and_impact": entry.purpose_and_impact.in_language(language),
         "considerations": entry.considerations.in_language(language),
         "human_intervention": entry.human_intervention.in_language(language),
@@ -62,12 +76,9 @@ def minbzk_json(entry: AlgorithmEntry, language: str, *, source_link: str | None
         "legal_basis": "; ".join(f"{law.title}, {law.article}" for law in entry.legal_basis),
         "legal_basis_title": entry.legal_basis[0].title,
         "legal_basis_link": entry.legal_basis[0].link,
-        "processing_register_link": entry.processing_register_link,
-        "impact_assessments": [
-            "Data Protection Impact Assessment (DPIA)",
-            "Fundamental Rights Impact Assessment (FRIA)",
-        ],
-        "impact_assessment_link": entry.dpia.link or entry.fria.link,
+        "processing_register_link": link(entry.processing_register_link),
+        "impact_assessments": ", ".join(made) or "Geen",
+        "impact_assessment_link": link(entry.dpia.link or entry.fria.link),
         "impact_assessment_explanation": " ".join(
             f"{name}: {_assessed(one, language)}"
             for name, one in (("DPIA", entry.dpia), ("FRIA", entry.fria))
@@ -75,7 +86,7 @@ def minbzk_json(entry: AlgorithmEntry, language: str, *, source_link: str | None
         "data": entry.data.in_language(language),
         "technical_operation": entry.technical_operation.in_language(language),
         "supplier": entry.supplier.in_language(language),
-        "source_code_link": entry.source_code_link,
+        "source_code_link": link(entry.source_code_link),
         "source_id": entry.id,
         "search_terms": ", ".join(entry.search_terms) or None,
         "language": "nld",
@@ -84,8 +95,17 @@ def minbzk_json(entry: AlgorithmEntry, language: str, *, source_link: str | None
     return {name: value for name, value in said.items() if value is not None}
 
 
-def atrs_json(entry: AlgorithmEntry, language: str, *, figures: Figures | None = None) -> dict[str, Any]:
-    """ATRS 3.0: tier 1, the five sections of tier 2, and the live figures as `live`."""
+def atrs_json(
+    entry: AlgorithmEntry,
+    language: str,
+    *,
+    figures: Figures | None = None,
+    egress: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """ATRS 3.0: tier 1, the five sections of tier 2, and as `live` the figures.
+
+    egress: askings that left for a provider, by class of data; None: not known now.
+    """
 
     def text(words: Any) -> str:
         return str(words.in_language(language))
@@ -146,7 +166,7 @@ def atrs_json(entry: AlgorithmEntry, language: str, *, figures: Figures | None =
                 "ai_act": entry.ai_act.model_dump(exclude_none=True),
             },
         },
-        "live": None if figures is None else figures.to_json(),
+        "live": None if figures is None else {**figures.to_json(), "egress": egress and dict(egress)},
     }
 
 

@@ -19,6 +19,16 @@ from sild.errors import CallerError
 __all__ = ["AlgorithmEntry", "load_algorithms", "parse_algorithm"]
 
 LANGUAGES = {"et", "vi", "en"}
+# MinBZK/Algoritmeregister schema.json 1.0.0, where an entry goes out to.
+LONGEST = {
+    "name": 99,
+    "description_short": 399,
+    "organization": 99,
+    "supplier": 199,
+    "technical_operation": 4999,
+}
+LONGEST_TEXT = 2499
+LONGEST_TITLE = 99
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=100)]
 Theme = Literal[
@@ -44,7 +54,7 @@ class Words(_Part):
 
 
 class Law(_Part):
-    title: str
+    title: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TITLE)]
     article: str
     link: str
 
@@ -135,6 +145,16 @@ class AlgorithmEntry(_Part):
     datasets: tuple[Dataset, ...] = ()
     ai_act: AIAct
     gateway: GatewayUse = GatewayUse()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for name in type(self).model_fields:
+            if isinstance(words := getattr(self, name), Words):
+                most = LONGEST.get(name, LONGEST_TEXT)
+                for language in sorted(LANGUAGES):
+                    if len(words.in_language(language)) > most:
+                        raise ValueError(f"{name}/{language} has more than {most} characters")
+        return self
 
     @model_validator(mode="after")
     def _lasts(self) -> Self:

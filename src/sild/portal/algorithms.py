@@ -82,10 +82,11 @@ class AlgorithmPages:
         entry = self._find(visit)
         match visit.call.query.get("format", "minbzk"):
             case "minbzk":
-                found = minbzk_json(entry, visit.language, source_link=f"{self._url}/algorithms/{entry.id}")
+                found = minbzk_json(entry, visit.language, base=self._url)
             case "atrs":
                 figures, _silent = await self._figures(entry.id)
-                found = atrs_json(entry, visit.language, figures=figures)
+                egress = await self._egress.by_class(entry.id)
+                found = atrs_json(entry, visit.language, figures=figures, egress=egress)
             case _:
                 raise CallerError("format is minbzk or atrs", code="not_found")
         return JSONResponse(found, headers={"Cross-Origin-Resource-Policy": "cross-origin"})
