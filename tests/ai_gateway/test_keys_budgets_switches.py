@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -20,7 +21,7 @@ from sild.ai_gateway import KeyRefused, Switch
 from sild.ai_gateway.store import Attempt
 from sild.errors import CallerError, Unavailable
 from sild.gateway_client import GatewayRefused, NoModel
-from support.ai_world import ENTRY, World, gateway_world
+from support.ai_world import World, entry, gateway_world
 from support.postgres import PostgreSQL, postgresql  # noqa: F401 - a fixture
 
 
@@ -37,7 +38,7 @@ def world(one_world: World) -> Iterator[World]:
         each.says("Vastus.")
     one_world.complete("explain", passage="Law.")
     yield one_world
-    (one_world.directory / "algorithms" / "plain-words.yaml").write_text(ENTRY)
+    (one_world.directory / "algorithms" / "plain-words.yaml").write_text(entry())
 
 
 def throw(world: World, provider: str, *, off: bool) -> None:
@@ -56,23 +57,34 @@ def test_no_entry_no_key(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "entry",
+    "written",
     [
-        ENTRY.replace("in_use", "retired"),
-        ENTRY + "end_date: 2026-11-01\n",
-        ENTRY.replace("2026-01-01", "2027-01-01"),
-        ENTRY + "gateway: {purposes: [something else]}\n",
-        ENTRY + "gateway: {templates: [ask]}\n",
+        entry(status="out_of_use", end_date="2026-12"),
+        entry(start_date="2027-01"),
+        entry(gateway={"purposes": ["something else"], "templates": ["explain"]}),
+        entry(gateway={"purposes": ["plain words"], "templates": ["ask"]}),
+        entry(gateway={"purposes": ["plain words"]}),
+        entry(gateway={}),
         "",
     ],
 )
-def test_an_entry_that_ends_takes_its_keys_with_it(world: World, entry: str) -> None:
+def test_an_entry_that_ends_takes_its_keys_with_it(world: World, written: str) -> None:
     key = world.new_key("explain")
     assert world.client(key).complete("explain", {"passage": "Law."})
-    (world.directory / "algorithms" / "plain-words.yaml").write_text(entry)
+    (world.directory / "algorithms" / "plain-words.yaml").write_text(written)
     with pytest.raises(GatewayRefused) as refused:
         world.client(key).complete("explain", {"passage": "Law."})
     assert refused.value.code == "no_algorithm_entry"
+
+
+@pytest.mark.parametrize("missing", ["dpia", "fria", "rights", "legal_basis", "owner", "status"])
+def test_an_entry_that_is_not_whole_is_none(world: World, missing: str) -> None:
+    whole = yaml.safe_load(entry())
+    del whole[missing]
+    (world.directory / "algorithms" / "plain-words.yaml").write_text(yaml.safe_dump(whole))
+    with pytest.raises(CallerError, match=f"/{missing}") as refused:
+        world.new_key("explain")
+    assert refused.value.code == "invalid_algorithm_entry"
 
 
 def test_a_key_is_for_its_templates_until_it_ends(world: World) -> None:

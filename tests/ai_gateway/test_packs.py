@@ -25,8 +25,13 @@ def test_entries_of_the_packs_are_entries(tmp_path: Path) -> None:
         entry = yaml.safe_load(file.read_text())
         use = algorithms.find(entry["id"])
         assert use is not None and use.id == entry["id"]
-        used = entry["status"] == "in_use"
-        assert used == (use.why_not("x", (), today=date(2026, 11, 22)) is None) or use.purposes
+        named = entry.get("gateway", {})
+        wanted = (named.get("purposes", ["x"])[0], tuple(named.get("templates", ())))
+        assert (use.why_not(*wanted, today=date(2026, 11, 22)) is None) == bool(named), (
+            "nothing named, no key"
+        )
+        assert use.why_not("anything", wanted[1], today=date(2026, 11, 22)) is not None
+        assert use.why_not(wanted[0], ("another",), today=date(2026, 11, 22)) is not None
 
 
 def test_templates_of_the_packs_load(tmp_path: Path) -> None:

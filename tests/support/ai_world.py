@@ -15,6 +15,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+import sild.packs
 from sild.ai_gateway import Gateway, GatewaySettings, gateway_app, metrics_app, open_parts
 from sild.asgi import serve_application
 from sild.gateway_client import Completion, GatewayClient
@@ -115,11 +118,14 @@ PROMPTS = {
     """,
 }
 FIELDS = "person.name: personal\nperson.income: tax\noffice.key: secret\nperson.diagnosis: health\n"
-ENTRY = """
-id: plain-words
-status: in_use
-start_date: 2026-01-01
-"""
+
+
+def entry(**changes: Any) -> str:
+    """A whole entry of the algorithm register, that of the packs' assistant under another name; YAML. gateway: what keys are for."""
+    shipped = yaml.safe_load((Path(sild.packs.__path__[0]) / "state/algorithms/assistant.yaml").read_text())
+    gateway = {"purposes": ["plain words"], "templates": [name.partition("/")[0] for name in PROMPTS]}
+    changes = {"id": "plain-words", "start_date": "2026-01", "gateway": gateway, **changes}
+    return yaml.safe_dump({**shipped, **changes}, allow_unicode=True)
 
 
 @dataclass
@@ -190,7 +196,7 @@ def write_data(directory: Path) -> None:
         file.write_text("\n".join(line[8:] for line in lines).rstrip() + "\n")
     (directory / "prompts" / "fields.yaml").write_text(FIELDS)
     (directory / "algorithms").mkdir(exist_ok=True)
-    (directory / "algorithms" / "plain-words.yaml").write_text(ENTRY)
+    (directory / "algorithms" / "plain-words.yaml").write_text(entry())
     (directory / "canaries.txt").write_text("Kanaarilind Kollasulg\nEE-KANAARI-77812\n")
 
 

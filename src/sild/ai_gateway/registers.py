@@ -1,6 +1,6 @@
-"""The algorithm register, as far as the gateway needs it: no entry in force, no key.
+"""The algorithm register, as far as the gateway needs it: no whole entry in force that names the use, no key.
 
-packs/<pack>/algorithms/<id>.yaml     status: ..., start_date, end_date; gateway: {purposes: [...], templates: [...]}
+packs/<pack>/algorithms/<id>.yaml     an entry as `decisions` reads it; gateway: {purposes: [...], templates: [...]}
 """
 
 from __future__ import annotations
@@ -13,35 +13,31 @@ from typing import Any, Protocol
 
 import yaml
 
+from sild.decisions import parse_algorithm
 from sild.errors import CallerError
 
 __all__ = ["AlgorithmRegister", "AlgorithmUse", "FiledAlgorithms"]
 
-_NOT_IN_USE = frozenset({"in_development", "development", "retired", "withdrawn", "stopped", "out_of_use"})
-
 
 @dataclass(frozen=True, slots=True)
 class AlgorithmUse:
-    """purposes, templates: what the entry says the algorithm uses a model for; empty: it does not say."""
+    """first: day from which it is in use.  purposes, templates: what a key may be for; what is not named, is refused."""
 
     id: str
     status: str
-    start_date: date | None = None
-    end_date: date | None = None
+    first: date
     purposes: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
 
     def why_not(self, purpose: str, templates: tuple[str, ...], *, today: date) -> str | None:
         """Why a key for this use would be wrong today; None when it is right."""
-        if self.status in _NOT_IN_USE:
+        if self.status != "in_use":
             return f"{self.id} is {self.status} in the algorithm register"
-        if self.start_date is not None and today < self.start_date:
-            return f"{self.id} is in use from {self.start_date}"
-        if self.end_date is not None and self.end_date < today:
-            return f"{self.id} was in use until {self.end_date}"
-        if self.purposes and purpose not in self.purposes:
+        if today < self.first:
+            return f"{self.id} is in use from {self.first}"
+        if purpose not in self.purposes:
             return f"the entry of {self.id} does not name the purpose {purpose}"
-        unnamed = [each for each in templates if self.templates and each not in self.templates]
+        unnamed = [each for each in templates if each not in self.templates]
         return f"the entry of {self.id} does not name the template {unnamed[0]}" if unnamed else None
 
 
@@ -73,24 +69,15 @@ def _read(file: Path) -> Mapping[str, Any]:  # YAML
     return entry if isinstance(entry, dict) else {}
 
 
-def _use(entry: Mapping[str, Any], file: Path) -> AlgorithmUse:
-    gateway = entry.get("gateway") or {}
+def _use(content: Mapping[str, Any], file: Path) -> AlgorithmUse:
     try:
-        return AlgorithmUse(
-            id=str(entry["id"]),
-            status=str(entry.get("status", "in_use")),
-            start_date=_day(entry.get("start_date")),
-            end_date=_day(entry.get("end_date")),
-            purposes=tuple(map(str, gateway.get("purposes", ()))),
-            templates=tuple(map(str, gateway.get("templates", ()))),
-        )
-    except (ValueError, AttributeError, TypeError) as error:
+        entry = parse_algorithm(dict(content))
+    except CallerError as error:
         raise CallerError(f"{file}: {error}", code="invalid_algorithm_entry") from error
-
-
-def _day(value: object) -> date | None:
-    """A day, or a month (`2025-03`), which begins with its first day."""
-    if value is None or isinstance(value, date):
-        return value
-    text = str(value)
-    return date.fromisoformat(f"{text}-01" if len(text) == 7 else text)
+    return AlgorithmUse(
+        id=entry.id,
+        status=entry.status,
+        first=date.fromisoformat(f"{entry.start_date}-01"),
+        purposes=entry.gateway.purposes,
+        templates=entry.gateway.templates,
+    )
