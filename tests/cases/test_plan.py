@@ -10,6 +10,7 @@ import pytest
 from sild.cases import Refused
 from sild.cases.by_calendar import Calendar
 from sild.cases.plan_suggestion import suggestion_of
+from sild.decisions import figures_of
 
 from .planning import COLLEAGUE, DECISION, MODEL, PLANNER, ROWS, VIEW, Planning
 from .world import MARI
@@ -126,6 +127,8 @@ async def test_both_numbers_time_and_screen_are_in_the_sealed_record(planning):
     assert f"places={SAID['total'] / 10:.1f}" in said.value and said.sha256 == call.output_sha256
     assert record.algorithm.id == "kindergarten-demand" and len(record.considerations) == 2
     assert [item.value for item in record.outcome.items] == [3900]
+    with planning.cases._parts.store.reading() as connection:
+        assert figures_of(connection, record.algorithm.id).overridden == 1, "the public figure knows"
     assert "Both numbers are near" not in record.canonical().decode()  # sealed
     view = await planning.cases.view(planning.case, PLANNER)
     assert (

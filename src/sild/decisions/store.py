@@ -36,6 +36,9 @@ DecisionStanding = Literal["stands", "superseded", "contested", "overturned"]
 """Whether others may act on a decision now. contested: nobody has answered yet; upheld, it stands."""
 
 
+OVERRIDING = frozenset({"change", "override"})
+"""Of a human step: something else than was computed or suggested."""
+
 CLOCK_STEPS = timedelta(minutes=10)
 """As far as a clock that was put right may have gone back: waiting helps. A fact from further in the future is refused."""
 
@@ -175,7 +178,7 @@ class DecisionStore:
             "algorithm": None if record.algorithm is None else record.algorithm.id,
             "package_sha256": None if record.rules is None else record.rules.sha256,
             "unknowns": len(record.unknowns),
-            "overridden": any(step.action == "override" for step in record.human),
+            "overridden": any(step.action in OVERRIDING for step in record.human),
             "supersedes": None if record.supersedes is None else str(record.supersedes),
             "retain_until": record.retention.until,
         }
