@@ -262,6 +262,26 @@ async def test_who_was_missing_is_found_and_the_notice_goes_on(village):
     assert "consent_asked" in await village.told(citizen(owner))
 
 
+async def test_who_is_unknown_at_the_entry_is_the_one_the_register_names(village):
+    """And not whoever stands first in the notice."""
+    from sqlalchemy import delete
+
+    from sild.registries.residence.tables import persons
+
+    wife, husband = village.couple()
+    home, (owner,) = await village.dwelling_of(1, but=[wife.code, husband.code])
+    case = await village.sent(citizen(wife), home, [wife.code, husband.code])
+    await village.act(case, "CONSENT", citizen(owner))
+    await village.act(case, "JOIN", citizen(husband))
+    with village.registers["residence"].kernel.filling() as filling:
+        filling._connection.execute(delete(persons).where(persons.c.code == husband.code))
+    await village.decided(case)
+    view = await village.cases.view(case, citizen(wife))
+    assert view.status == "MISSING"
+    opened = (await village.ask("residence", "GET", "/disputes"))["items"]
+    assert [one["person"] for one in opened if one["state"] == "OPEN"] == [husband.code]
+
+
 async def test_filed_twice_it_is_one_move(village):
     """(e) Husband and wife each send the same; the second ends when the first is registered."""
     wife, husband = village.couple()

@@ -136,8 +136,12 @@ class Wire:
         read = json.loads(content) if content else None
         if status >= 400:
             code = str(read.get("type", "")).rpartition(":")[2]
-            errors = ",".join(fault["code"] for fault in read.get("errors") or () if "code" in fault)
-            raise CallerError(str(read.get("detail", code)), code=code, status=status, errors=errors)
+            faults = [fault for fault in read.get("errors") or () if "code" in fault]
+            said = {
+                "errors": ",".join(fault["code"] for fault in faults),
+                "pointers": ",".join(fault.get("pointer", "") for fault in faults),
+            }
+            raise CallerError(str(read.get("detail", code)), code=code, status=status, **said)
         return status, read
 
     async def call(
@@ -326,6 +330,7 @@ class Village:
         """Until nobody has anything to do, and had not for a while."""
         deadline = asyncio.get_running_loop().time() + 20
         rests = 0
+        self.cases._parts.jobs.wake()  # the clock may have been set
         while asyncio.get_running_loop().time() < deadline:
             heard = len(self.wire.heard)
             moved = 0

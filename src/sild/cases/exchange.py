@@ -114,14 +114,19 @@ class XRoadExchange:
 def _refusal(error: ServiceError) -> Exception:
     if not isinstance(error, CallerError):
         return error
-    code, errors = "http_error", ""
+    """errors, pointers: what was wrong and where it was sent (RFC 6901), in one order, parted by commas."""
+    code, errors, pointers = "http_error", "", ""
     try:
         problem = json.loads(error.body)
         code = str(problem["type"]).rpartition(":")[2] or code
-        errors = ",".join(str(fault["code"]) for fault in problem.get("errors") or () if "code" in fault)
-    except (ValueError, KeyError, TypeError):
+        faults = [fault for fault in problem.get("errors") or () if "code" in fault]
+        errors = ",".join(str(fault["code"]) for fault in faults)
+        pointers = ",".join(str(fault.get("pointer", "")) for fault in faults)
+    except (ValueError, KeyError, TypeError, AttributeError):
         pass
-    return CallerError(error.message, code=code[:100], status=error.status, errors=errors[:1_000])
+    return CallerError(
+        error.message, code=code[:100], status=error.status, errors=errors[:1_000], pointers=pointers[:1_000]
+    )
 
 
 def message_id_of(system: str, *causes: str) -> str:

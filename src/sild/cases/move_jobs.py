@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -202,9 +202,8 @@ class MoveJobs:
             )
         except CallerError as refusal:
             defects = [code for code in str(refusal.detail.get("errors") or "").split(",") if code]
-            if "unknown_person" in defects:
-                absent = [{"register": "residence", "person": code} for code in now.people]
-                await act(work, "missing", "MISS", {"absent": absent[:1]})
+            if absent := _unknown(refusal, movers_of(case)):
+                await act(work, "missing", "MISS", {"absent": absent})
             else:
                 await act(work, "halt", "HALT", {"defects": defects or [refusal.code]})
             return
@@ -316,6 +315,17 @@ def _absent(refusal: CallerError, register: str, code: str) -> list[dict[str, st
 
 def _digest(now: Sent) -> str:
     return str(now.lease["sha256"]) if now.lease is not None else ""
+
+
+def _unknown(refusal: CallerError, movers: Sequence[str]) -> list[dict[str, str]]:
+    """Whom the residence register does not know, by the places it names: `/people/1` is the second of the movers."""
+    errors, pointers = (str(refusal.detail.get(name) or "").split(",") for name in ("errors", "pointers"))
+    places = [at for code, at in zip(errors, pointers, strict=False) if code == "unknown_person"]
+    return [
+        {"register": "residence", "person": code}
+        for number, code in enumerate(movers)
+        if f"/people/{number}" in places
+    ]
 
 
 def _entry(case: Case, now: Sent) -> dict[str, Any]:

@@ -173,7 +173,8 @@ class Removal(Process):
         """The decision is the official's, and the register's entry says so."""
         case = _case(work)
         decided = case.given("DECIDE")
-        body = {"decision": decided["decision"], "reason": decided["reason"], "heard": True}
+        heard = bool(decided["hearing"]) or case.has("OBJECT")
+        body = {"decision": decided["decision"], "reason": decided["reason"], "heard": heard}
         path = f"/removals/{case.given('NOTIFY')['id']}/decision"
         acting = str(work.arguments["acting"])
         try:
