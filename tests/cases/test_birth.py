@@ -23,7 +23,12 @@ async def test_from_the_notice_to_the_money(village):
     assert known["me", "person.residence"].value.endswith("13812")
     assert all(line.source and line.valid_from and line.basis for line in filled.facts)
     assert [value for value, _label in filled.options["homes"]] == ["mother", "later"]  # they share it
-    assert len(filled.clocks) == 5
+    deadline, today = village.packs.profile.deadline, village.clock().date()
+    registered = deadline("birth.register", today)
+    named = ("birth.cover", "birth.card", "birth.offer", "birth.kindergarten")
+    assert [clock.promise for clock in filled.clocks] == [None] * 5, "nothing was sent yet"
+    expected = [registered, *(deadline(one, registered) for one in named)]
+    assert [clock.expected for clock in filled.clocks] == expected
 
     place = filled.options["kindergartens"][1][0]
     given = {**FORM, "wants_place": ["yes"], "kindergarten": [place]}
@@ -41,6 +46,8 @@ async def test_from_the_notice_to_the_money(village):
         clock.late for clock in view.clocks
     )
     assert view.results["cover_from"] == "2026-03-01" and view.results["card_number"]
+    decided = {what: id_ for _register, id_, what in view.results["decisions"]}
+    assert view.results["certificate"] == decided["registration"], "the parents can have the certificate"
     assert view.results["address"] == "entered" and view.results["kindergarten_state"] == "offered"
     person = await village.ask("population", "GET", f"/persons/{child}")
     assert person["given_names"] == "Linda"
@@ -64,6 +71,19 @@ async def test_from_the_notice_to_the_money(village):
     assert {item["benefit"] for item in benefits["items"]} >= {"parental_benefit", "child_allowance"}
     accepted = [line for name, *line in village.wire.heard if name == "social" and "/acceptance" in line[1]]
     assert [line[2]["X-Road-UserId"] for line in accepted] == [JAAN.person]
+
+
+async def test_the_office_is_not_late_while_the_other_parent_thinks(village):
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, FORM)
+    village.later(days=5)
+    clock = (await village.cases.view(case, MARI)).clocks[0]
+    assert (clock.promise, clock.late) == (None, False) and clock.expected >= village.clock().date()
+    await village.act(case, "PROPOSE", JAAN, {"given_names": ["Leelo"], "family_name": FORM["family_name"]})
+    clock = (await village.cases.view(case, MARI)).clocks[0]
+    assert clock.promise == village.packs.profile.deadline("birth.register", village.clock().date())
+    assert not clock.late
 
 
 async def test_every_message_says_case_ground_and_person(village):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from registries.families import single
 from sild.cases import Refused
 from sild.catalogue import Defect
+from sild.registries.identity_codes import estonia
 
 from .village import FORM, JAAN, MARI, MOTHER, citizen, official
 
 OTHER = {**FORM, "given_names": ["Leelo"]}
 DESK = official("birth@0784")
+SUPERIOR = replace(DESK, person=f"EE{estonia.make(date(1970, 1, 1), 'M', 1)}", roles=frozenset({"official", "supervisor"}))
 
 
 @pytest.fixture
@@ -112,6 +115,10 @@ async def test_a_return_names_every_reason_and_both_are_asked_again(village, cas
     with pytest.raises(Refused) as refused:
         await village.act(case, "RETURN", DESK, {"defects": ["foreign_document"]})
     assert refused.value.code == "second_return_needs_supervisor"
+    signed = await village.act(case, "RETURN", SUPERIOR, {"defects": ["foreign_document"]})
+    assert signed.status == "RETURNED"
+    await village.act(case, "DECLARE", MARI, OTHER)
+    await village.act(case, "PROPOSE", JAAN, {"given_names": ["Lea"], "family_name": FORM["family_name"]})
     await village.act(case, "APPROVE", DESK)
     assert (await village.cases.view(case, MARI)).results["given_names"] == "Leelo"
 
@@ -151,3 +158,6 @@ async def test_an_official_from_an_unmanaged_device_or_of_the_family_decides_not
         with pytest.raises(Refused) as refused:
             await village.cases.act(case, "APPROVE", who, {}, key="k")
         assert refused.value.code == code
+    with pytest.raises(Refused) as refused:
+        await village.cases.take(case, official("birth@0784", MOTHER.code), key="again")
+    assert refused.value.code == "conflict_of_interest", "nor do they take it again"

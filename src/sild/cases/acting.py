@@ -184,6 +184,9 @@ class Acting:
     async def _ensure_allowed(
         self, case: Case, process: Process, rule: Rule, role: str, actor: Actor, data: Mapping[str, Any]
     ) -> None:
+        released = [taken for taken in case.all("RELEASE") if taken.person == actor.person]
+        if rule.name == "TAKE" and any(taken.data.get("conflict") for taken in released):
+            raise Refused("you are close to a party: somebody else decides", code="conflict_of_interest")
         if rule.decides and role in STAFF:
             await self._ensure_no_conflict(case, process, role, actor)
         if rule.is_return and role != "supervisor":

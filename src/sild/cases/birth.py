@@ -24,6 +24,7 @@ from sild.cases.birth_answers import check_acceptance, check_offline, check_retu
 from sild.cases.birth_effects import AT_THE_DESK, BEFORE_NAME, effects_of
 from sild.cases.birth_facts import (
     Grounds,
+    certificate_of,
     declared,
     is_offered_a_place,
     needs_account,
@@ -67,7 +68,7 @@ class Birth(Process):
         # the official, or a rule where nothing is left to discretion
         Rule("EXAMINE", by=("state",), when=AT_THE_DESK),
         Rule("APPROVE", by=("official", "state"), when=(*AT_THE_DESK, "REGISTERING"), to="REGISTERING", screen="birth.desk", decides=True),
-        Rule("RETURN", by=("official",), when=AT_THE_DESK, to="RETURNED", screen="birth.desk", decides=True, stops="returned", is_return=True),
+        Rule("RETURN", by=("official", "supervisor"), when=AT_THE_DESK, to="RETURNED", screen="birth.desk", decides=True, stops="returned", is_return=True),
         Rule("ENTER_OFFLINE", by=("official", "state"), when=(*BEFORE_NAME, *AT_THE_DESK), to="REGISTERING", screen="birth.offline", decides=True),
         Rule("HALT", by=("state",), when=("REGISTERING",), to="AGREED"),
         Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
@@ -268,6 +269,8 @@ class Birth(Process):
         if not _may_know(case, role):
             return {}
         found, paid = results_of(case), payment_results(case)
+        if role == "parent" and (entry := certificate_of(case)) is not None:
+            found["certificate"] = entry
         decisions = [*found.get("decisions", ()), *paid.get("decisions", ())]
         return {**found, **paid, **({"decisions": decisions} if decisions else {})}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from sild.cases.case import Case, Taken
@@ -28,7 +28,9 @@ def clocks_of(
         begun, kept = _first(case, clockwork.begins), _first(case, clockwork.ends)
         kept_on = day_of(kept.at) if kept is not None else None
         if begun is None:
-            views.append(ClockView(clockwork.id, clockwork.title, None, None, kept_on))
+            waits = kept_on is None and case.status not in process.closed
+            expected = _expected(profile, service, views, today) if waits else None
+            views.append(ClockView(clockwork.id, clockwork.title, None, None, kept_on, expected=expected))
             continue
         on = kept_on or today
         valid_at = day_of(begun.at)
@@ -43,6 +45,21 @@ def next_promise(clocks: tuple[ClockView, ...]) -> ClockView | None:
     """Of those not kept yet, the one whose day comes first."""
     running = [clock for clock in clocks if clock.kept_on is None and clock.promise is not None]
     return min(running, key=lambda clock: clock.promise or date.max, default=None)
+
+
+def _expected(profile: Profile, service: PublicService, views: Sequence[ClockView], today: date) -> date:
+    """Of the clock after those of `views`: its promise if whatever it waits for came today, or when the clock before it ends.
+
+    Before it is the one whose end is its beginning.
+    """
+    waiting = service.clocks[len(views)]
+    before = next(
+        (view for one, view in zip(service.clocks, views, strict=False) if one.ends == waiting.begins), None
+    )
+    begin = today
+    if before is not None:
+        begin = before.kept_on or max(before.promise or before.expected or today, today)
+    return _promise(profile, waiting.deadline, begin, begin, (), begin)
 
 
 def _promise(

@@ -79,7 +79,7 @@ class Move(Process):
         # the official
         Rule("SETTLE", by=("official",), when=("DISPUTED",), screen="move.dispute", decides=True),
         Rule("ACCEPT", by=("official",), when=("RECEIVED",), to="ACCEPTED", screen="move.desk", decides=True),
-        Rule("RETURN", by=("official",), when=DESK, to="RETURNED", screen="move.desk", decides=True, stops="returned", is_return=True),
+        Rule("RETURN", by=("official", "supervisor"), when=DESK, to="RETURNED", screen="move.desk", decides=True, stops="returned", is_return=True),
         Rule("DECIDE", by=("official",), when=("ACCEPTED",), to="REGISTERING", screen="move.decide", decides=True),
         # the registers
         Rule("HALT", by=("state",), when=("REGISTERING",), to="ACCEPTED"),

@@ -47,7 +47,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class ClockView:
-    """promise: None before there is a valid receipt.  standing_for: reason of the stop that lasts.  late: past its promise."""
+    """promise: None before there is a valid receipt.  standing_for: reason of the stop that lasts.  late: past its promise.
+
+    expected: while there is no promise, what it would be if whatever is waited for came today.
+    """
 
     id: str
     title: Text
@@ -55,6 +58,7 @@ class ClockView:
     standing_for: str | None
     kept_on: date | None
     late: bool = False
+    expected: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
