@@ -104,6 +104,9 @@ async def test_shown_and_withheld_is_everything(country: Nation) -> None:
     assert "RKVS 5" in {entry.basis for entry in usage.entries}
     kinds = {entry.kind for entry in usage.entries if entry.system == "insurance"}
     assert "person.residence" in kinds and all(kinds)
+    assert "case-9" in {entry.case for entry in usage.entries if entry.system == "insurance"}, (
+        "others' cases, too"
+    )
 
     key = new_signing_key("ES256")
     statement = completeness_statement(

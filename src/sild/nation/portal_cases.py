@@ -193,6 +193,7 @@ class PortalExchange:
         case: str | None,
         basis: str,
         acting: str,
+        represented: str | None = None,
         message_id: str | None = None,
     ) -> ExchangeAnswer:
         return await self._exchange.call(
@@ -203,6 +204,7 @@ class PortalExchange:
             case=case,
             basis=basis,
             acting=acting,
+            represented=represented,
             message_id=message_id or f"{self._instance}-{uuid4()}",
         )
 
@@ -236,7 +238,7 @@ def _entry(one: CaseEntry) -> TrackerEntry:
         body=one.body,
         system=one.system,
         operation=one.operation,
-        case=one.case if one.own or one.message_id is None else None,
+        case=one.case,
         basis=one.basis,
         acting=one.acting or "not_told",
         kind=",".join(one.kind),

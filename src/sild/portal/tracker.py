@@ -79,6 +79,7 @@ class Tracker:
             "total": total,
             "is_complete": not usage.failed_registers and shown + withheld == total,
             "has_evidence": self._evidence is not None,
+            "readers": {one.id for one in (await self._cases.home(visit.person)).cases},
             "kind_of": lambda entry: kind_of(self._pages, entry, visit.language),
         }
         return self._pages.page(visit, "tracker.html", values)
