@@ -150,23 +150,108 @@ async def test_every_kind_of_line(contests, line, words) -> None:
         assert {word, "So."} <= {str(one.value) for one in filled.facts}
 
 
-async def test_overturned_and_not_yet_decided_anew(contests, monkeypatch) -> None:
-    """The body is asked each day; after the last try the case ends, and its answer stands."""
-    monkeypatch.setattr("sild.cases.contest.TRIES", 1)
+async def overturned(contests: Contests) -> str:
+    """It waits for the official to have it decided anew."""
     case = await contests.contested()
     await contests.until(case, "READY", HEARER)
     await contests.act(case, "LOOK", HEARER, {"view": ["wrong"]})
     await contests.act(case, "OVERTURN", HEARER, {"reasons": ["You are right."]})
-    await contests.until_asked(case, 1)
-    contests.later(days=1, minutes=1)
+    return case
+
+
+def anew(contests: Contests, case: str, answer: object) -> str:
+    path = f"/decisions/{DECISION}/contests/{case}/anew"
+    contests.registers.answers["social", "POST", path] = answer
+    return path
+
+
+BY_HAND = {
+    "line_one": ["family/birth_grant/ETERNITY"],
+    "value_one": ["400,50"],
+    "considerations": ["Twins."],
+    **{f"reasons_{language}": ["So."] for language in ("et", "vi", "en")},
+}
+
+
+async def test_overturned_and_decided_anew_by_hand(contests) -> None:
+    case = await overturned(contests)
+    path = anew(contests, case, {"supersedes": DECISION, "decision": NEWER})
+    await contests.until(case, "ANEW", HEARER)
+    [item] = await contests.cases.desk(HEARER)
+    assert item.case == case
+    filled = await contests.cases.fill(case, "contest.anew", HEARER)
+    assert [value for value, _ in filled.options["outcome"]] == ["family/birth_grant/ETERNITY"]
+    for wrong in (
+        {"value_one": ["much"]},
+        {"value_one": []},
+        {"line_one": []},
+        {"considerations": []},
+        {"reasons_vi": []},
+    ):
+        with pytest.raises(Refused):
+            await contests.act(case, "BY_HAND", HEARER, {**BY_HAND, **wrong})
+    await contests.act(case, "BY_HAND", HEARER, BY_HAND)
+    view = await contests.until(case, "CLOSED", MARI)
+    assert ["social", NEWER, "newer"] in view.results["decisions"]
+    [told] = [call for call in contests.registers.made("social", "POST") if call.path == path]
+    assert told.acting == HEARER.person and len(told.body.pop("view_sha256")) == 64
+    assert told.body.pop("seconds") >= 0 and told.body == {
+        "by": "hand",
+        "country": "EE",
+        "contested_by": bare(MARI.person),
+        "values": {"family/birth_grant/ETERNITY": "400.50"},
+        "considerations": "Twins.",
+        "reasons": dict.fromkeys(("et", "vi", "en"), "So."),
+        "posture": "managed",
+    }
+    texts = {notice.text for notice in await contests.cases.inbox(MARI)}
+    assert texts == {"contest.told_overturned", "contest.told_newer"}
+
+
+async def test_overturned_and_decided_anew_by_rule(contests, monkeypatch) -> None:
+    """The rules ask other registers first: the case waits, and finds the decision."""
+    monkeypatch.setattr("sild.cases.contest.SOON", (timedelta(0),) * 1000)
+    case = await overturned(contests)
+    path = anew(contests, case, {"supersedes": DECISION, "decision": None})
+    await contests.until(case, "ANEW", HEARER)
+    await contests.act(case, "BY_RULE", HEARER, {})
+    await contests.until(case, "DECIDING", MARI)
+    contests.read["superseded_by"] = NEWER
     contests.cases._parts.jobs.wake()
     view = await contests.until(case, "CLOSED", MARI)
-    assert view.results["answer"] == "overturn" and [kind for *_rest, kind in view.results["decisions"]] == [
-        "contested"
-    ]
+    assert ["social", NEWER, "newer"] in view.results["decisions"]
+    [told] = [call for call in contests.registers.made("social", "POST") if call.path == path]
+    assert told.body == {"by": "rule", "country": "EE", "contested_by": bare(MARI.person)}
 
 
-async def test_overturned_and_decided_anew(contests) -> None:
+@pytest.mark.parametrize("said", ["by_people", "later", "refused"])
+async def test_what_the_rules_leave_to_people_comes_back(contests, said, monkeypatch) -> None:
+    """No rule decides it, or none can: the official reads why, and decides by hand."""
+    monkeypatch.setattr("sild.cases.contest.SOON", (timedelta(0),) * 1000)
+
+    def no(_call):
+        raise CallerError("no", code="not_by_hand", status=409)
+
+    case = await overturned(contests)
+    anew(contests, case, no if said == "refused" else {"supersedes": DECISION, "decision": None})
+    if said == "by_people":
+        contests.read["left"] = said
+    await contests.until(case, "ANEW", HEARER)
+    await contests.act(case, "BY_RULE", HEARER, {})
+    if said == "later":
+        await contests.until(case, "DECIDING", MARI)
+        contests.read["left"] = "by_people"
+    await contests.until(case, "ANEW", HEARER)
+    words = "This cannot be decided by hand here" if said == "refused" else "No rule decides this"
+    filled = await contests.cases.fill(case, "contest.anew", HEARER)
+    assert words in {str(one.value) for one in filled.facts}
+    anew(contests, case, {"supersedes": DECISION, "decision": NEWER})
+    await contests.act(case, "BY_HAND", HEARER, BY_HAND)
+    await contests.until(case, "CLOSED", MARI)
+
+
+async def test_decided_anew_before_anybody_was_asked(contests) -> None:
+    """By a correction that came meanwhile."""
     case = await contests.contested()
     await contests.until(case, "READY", HEARER)
     await contests.act(case, "LOOK", HEARER, {"view": ["wrong"]})

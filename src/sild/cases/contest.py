@@ -1,12 +1,15 @@
 """Contest: a person says which line of a decision is wrong; an official who had no part in it answers by a day, with reasons.
 
     OPENED ──CONTEST──▶ SENT ──DISPUTE──▶ FACT ──SETTLE──▶ READY ──LOOK──▶ LOOKED ──UPHOLD──▶ UPHELD ──END──▶ CLOSED
-                          ├──────BEGIN──────────────────────▲                  └──OVERTURN──▶ OVERTURNED ──SUPERSEDE──▶ CLOSED
-                          └──REFUSE──▶ REFUSED
+                          ├──────BEGIN──────────────────────▲                  └──OVERTURN──▶ OVERTURNED ──END──▶ ANEW
+                          └──REFUSE──▶ REFUSED        CLOSED ◀──SUPERSEDE── DECIDING ◀──BY_RULE, BY_HAND── ANEW ◀──LEFT── DECIDING
 
 The register that decided is told first: it knows until when it can be contested, and refuses what is too late. A wrong fact goes to
 the register that keeps it, and the case waits for its answer. The official sees the facts and the person's words without what was
 decided, writes down what they make of it, and only then sees the decision and answers (DECISIONS.md, section 3).
+
+What is overturned is decided anew before the case ends: the official has the rules decide from the facts as they are now, or decides by
+hand. What the rules leave to people comes back to the official.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from sild.cases.answered import when_late
 from sild.cases.birth_facts import bare
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
+from sild.cases.contest_anew import by_hand, given_by_hand, new_decision
 from sild.cases.contest_words import (
     LANGUAGES,
     LINES,
@@ -30,6 +34,7 @@ from sild.cases.contest_words import (
     every_fact,
     fact_line,
     is_of,
+    left_words,
     name_of,
     name_of_unknown,
     says_as,
@@ -61,8 +66,10 @@ __all__ = ["Contest", "contest_of"]
 STAFF = ("official", "supervisor")
 GROUND = "contest"
 AGAIN = timedelta(days=1)
-"""How often a register is asked whether a fact was settled or a newer decision made."""
+"""How often a register is asked whether a fact was settled, and at last whether it was decided anew."""
 TRIES = 30
+SOON = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 600, 3600))
+"""How often whether it was decided anew, at first: a rule needs the facts of other registers."""
 A_WHILE = timedelta(minutes=1)
 """The official does not wait longer for a register that is to take a dispute."""
 
@@ -98,21 +105,25 @@ class Contest(Process):
         Rule("REFUSE", by=("state",), when=("SENT",), to="REFUSED"),
         Rule("BEGIN", by=("state",), when=("SENT",), to="READY"),
         Rule("DISPUTE", by=("state",), when=("SENT",), to="FACT"),
-        Rule("ASK_AGAIN", by=("state",), when=("FACT", "OVERTURNED")),
+        Rule("ASK_AGAIN", by=("state",), when=("FACT",)),
         Rule("SETTLE", by=("state",), when=("FACT",), to="READY"),
         Rule("REMIND", by=("state",), when=("READY", "LOOKED", "FACT"), once="case"),
         Rule("LOOK", by=STAFF, when=("READY", "LOOKED"), to="LOOKED", screen="contest.look", decides=True),
         Rule("UPHOLD", by=STAFF, when=("LOOKED",), to="UPHELD", screen="contest.desk", decides=True),
         Rule("OVERTURN", by=STAFF, when=("LOOKED",), to="OVERTURNED", screen="contest.desk", decides=True),
         Rule("END", by=("state",), when=("UPHELD", "OVERTURNED"), once="case"),
-        Rule("CLOSE", by=("state",), when=("OVERTURNED",), to="CLOSED"),
-        Rule("SUPERSEDE", by=("state",), when=("OVERTURNED",), to="CLOSED"),
+        Rule("BY_RULE", by=STAFF, when=("ANEW",), to="DECIDING", screen="contest.anew", decides=True),
+        Rule("BY_HAND", by=STAFF, when=("ANEW",), to="DECIDING", screen="contest.anew", decides=True),
+        Rule("WAIT", by=("state",), when=("DECIDING",)),
+        Rule("LEFT", by=("state",), when=("DECIDING",), to="ANEW"),
+        Rule("SUPERSEDE", by=("state",), when=("ANEW", "DECIDING"), to="CLOSED"),
     )
     waiting = (
         Waiting("contest.statement", "person", (OPENED,)),
         Waiting("contest.look", "official", ("READY",), deadline="contest.answer"),
         Waiting("contest.look", "official", ("LOOKED",), optional=True),
         Waiting("contest.desk", "official", ("LOOKED",)),
+        Waiting("contest.anew", "official", ("ANEW",), deadline="contest.answer"),
     )
     closed = ("CLOSED", "REFUSED", "WITHDRAWN")
 
@@ -122,7 +133,7 @@ class Contest(Process):
 
     def status(self, status: str, taken: Taken, before: Case) -> str:
         if taken.name == "END":
-            return "CLOSED" if status == "UPHELD" else status
+            return "CLOSED" if status == "UPHELD" else "ANEW"
         return super().status(status, taken, before)
 
     # --- the person
@@ -130,13 +141,11 @@ class Contest(Process):
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
         found = await self._decision(case, actor.language, asking)
         if found is None:
-            return {"facts": ()}
+            return {"facts": (), "outcome": ()}
         language = actor.language
         return {
-            "facts": [
-                (one.name[:200], f"{name_of(one, language)}: {written(one, language)}")
-                for one in every_fact(found)
-            ]
+            name: [(one.name[:200], f"{name_of(one, language)}: {written(one, language)}") for one in lines]
+            for name, lines in (("facts", every_fact(found)), ("outcome", by_hand(found)))
         }
 
     async def check(
@@ -159,6 +168,13 @@ class Contest(Process):
                 if not _looked(case, actor):
                     raise Refused("first the facts, then the decision", code="own_view_first")
                 return Given({**values, **await self._seen(case, actor, asking)})
+            case "BY_RULE" | "BY_HAND":
+                await self._ensure_fresh(case, actor, asking)
+                defects: tuple[Defect, ...] = ()
+                if rule.name == "BY_HAND":
+                    found = await self._decision(case, actor.language, asking)
+                    values, defects = given_by_hand(values, () if found is None else by_hand(found))
+                return Given({**values, **await self._seen(case, actor, asking)}, defects)
         return Given(values)
 
     async def _seen(self, case: Case, actor: Actor, asking: Asking) -> dict[str, Any]:
@@ -171,12 +187,13 @@ class Contest(Process):
                 for line in await self.facts(case, of, (), actor, asking) or ()
             ],
         }
-        looked = next(one for one in reversed(case.all("LOOK")) if one.person == actor.person)
+        mine = (one for one in reversed(case.all("LOOK", "OVERTURN")) if one.person == actor.person)
+        before = next(mine, None)
         return {
             "view_sha256": sha256_of(shown),
             "posture": actor.posture,
-            "seconds": int((asking.now - looked.at).total_seconds()),
-            "view": looked.data["view"],
+            "seconds": 0 if before is None else int((asking.now - before.at).total_seconds()),
+            "view": "" if before is None else before.data["view"],
         }
 
     async def _has_facts(self, case: Case, asking: Asking) -> bool:
@@ -216,8 +233,15 @@ class Contest(Process):
                     jobs=(Job("settled", at=taken.at + AGAIN, key=str(taken.seq)),),
                 )
             case "ASK_AGAIN":
-                kind = "settled" if case.status == "FACT" else "newer"
-                return Effects(jobs=(Job(kind, at=taken.at + AGAIN, key=str(taken.seq)),))
+                return Effects(jobs=(Job("settled", at=taken.at + AGAIN, key=str(taken.seq)),))
+            case "BY_RULE" | "BY_HAND":
+                return Effects(jobs=(Job("anew", {"official": taken.person}, key=str(taken.seq)),))
+            case "WAIT":
+                begun = (case.last("BY_RULE") or case.last("BY_HAND") or taken).seq
+                pause = (*SOON, AGAIN)[
+                    min(sum(one.seq > begun for one in case.all("WAIT")), len(SOON) + 1) - 1
+                ]
+                return Effects(jobs=(Job("newer", at=taken.at + pause, key=str(taken.seq)),))
             case "REMIND":
                 return Effects(notices=(NewNotice(person, "contest.told_reminded"),))
             case "UPHOLD" | "OVERTURN":
@@ -237,6 +261,7 @@ class Contest(Process):
             "settled": self.settled,
             "remind": self.remind,
             "end": self.end,
+            "anew": self.anew,
             "newer": self.newer,
         }
 
@@ -355,22 +380,50 @@ class Contest(Process):
         )
         await act(work, "ended", "END", {})
         if overturned:
-            await self.newer(work)
+            await self._found(work)
+
+    async def anew(self, work: Work) -> None:
+        """The register that decided hears how the official has it decided anew."""
+        case = _case(work)
+        path = f"/decisions/{case.data['decision']}/contests/{case.id}/anew"
+        try:
+            answer = await work.call(
+                "anew",
+                case.data["register"],
+                "POST",
+                path,
+                new_decision(case, work.profile.country),
+                basis=work.profile.ground(GROUND),
+                acting=str(work.arguments["official"]),
+            )
+        except CallerError as refusal:
+            code = refusal.code.rpartition(".")[2]
+            if code != "superseded_already" or not await self._found(work):
+                await act(work, "left", "LEFT", {"reason": code})
+            return
+        if answer.json["decision"] is None:
+            await act(work, "waits", "WAIT", {})
+        else:
+            await act(work, "found", "SUPERSEDE", {"decision": answer.json["decision"]})
 
     async def newer(self, work: Work) -> None:
-        """Whether the body has decided anew."""
+        """Whether the rules have decided anew, or leave it to people."""
+        if not await self._found(work):
+            await act(work, "waits", "WAIT", {})
+
+    async def _found(self, work: Work) -> bool:
+        """Whether anything came of it by now."""
         case = _case(work)
         path = f"/decisions/{case.data['decision']}"
         answer = await work.call(
             "newer", case.data["register"], "GET", path, basis=work.profile.ground(GROUND)
         )
-        found = answer.json["superseded_by"]
-        if found is not None:
-            await act(work, "found", "SUPERSEDE", {"decision": found})
-        elif len(case.all("ASK_AGAIN")) < TRIES:
-            await act(work, "again", "ASK_AGAIN", {})
-        else:
-            await act(work, "close", "CLOSE", {})
+        newer, left = answer.json["superseded_by"], answer.json.get("left")
+        if newer is not None:
+            await act(work, "found", "SUPERSEDE", {"decision": newer})
+        elif left is not None:
+            await act(work, "left", "LEFT", {"reason": left})
+        return newer is not None or left is not None
 
     # --- what people see
 
@@ -378,14 +431,17 @@ class Contest(Process):
         self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
     ) -> Sequence[FactLine] | None:
         """decision: what it rests on, and the person's words; outcome: what was decided, for who has said what the facts say."""
-        if of not in ("decision", "outcome") or (of == "outcome" and not _looked(case, actor)):
+        may_know = _looked(case, actor) or case.has("OVERTURN")
+        if of not in ("decision", "outcome") or (of == "outcome" and not may_know):
             return ()
         register = case.data["register"]
         found = await self._decision(case, actor.language, asking)
         if found is None:
             return [FactLine(f"contest.{of}", of, None, "register_down", register=register)]
         if of == "outcome":
+            left = case.last("LEFT")
             return [
+                *([FactLine("contest.left", of, left_words(left.data["reason"], actor.language))] if left else []),
                 *(fact_line("contest.outcome", of, one, actor.language) for one in found.outcome),
                 *(FactLine("contest.reason", of, f"{text} ({article})") for text, article in dict.fromkeys(found.reasons)),
             ]  # fmt: skip

@@ -18,6 +18,7 @@ __all__ = [
     "every_fact",
     "fact_line",
     "is_of",
+    "left_words",
     "name_of",
     "name_of_unknown",
     "says_as",
@@ -40,6 +41,25 @@ SETTLED: Mapping[str, Mapping[str, str]] = {
     "REFUSED": {"et": "Register jäi fakti juurde", "vi": "Cơ quan giữ nguyên dữ kiện", "en": "The register says the fact stands"},
     "UNKNOWN": {"et": "Register ei vastanud", "vi": "Cơ quan chưa trả lời", "en": "The register has not answered"},
 }  # fmt: skip
+
+
+LEFT: Mapping[str, Mapping[str, str]] = {
+    "silence": {"et": "Inimene on surnud või kaitse all", "vi": "Người này đã mất hoặc được bảo vệ", "en": "There was a death, or somebody is protected"},
+    "rules_failed": {"et": "Reegel ei andnud vastust", "vi": "Quy tắc không cho kết quả", "en": "The rules gave no answer"},
+    "unknown_facts": {"et": "Mõni vajalik fakt ei ole teada", "vi": "Thiếu một dữ kiện cần thiết", "en": "A fact that it needs is not known"},
+    "by_people": {"et": "Siin ei otsusta reegel", "vi": "Việc này không quyết định theo quy tắc", "en": "No rule decides this"},
+    "discretion": {"et": "Siin kaalub inimene", "vi": "Việc này cần con người cân nhắc", "en": "This is for people to weigh"},
+    "not_by_hand": {"et": "Käsitsi seda siin otsustada ei saa", "vi": "Không thể tự quyết định việc này tại đây", "en": "This cannot be decided by hand here"},
+    "shredded": {"et": "Otsuse alused on kustutatud", "vi": "Căn cứ của quyết định đã bị xóa", "en": "What the decision rested on was erased"},
+    "not_an_outcome": {"et": "Sellist rida otsuses ei ole", "vi": "Quyết định không có dòng này", "en": "The decision has no such line"},
+    "not_its_kind": {"et": "Reegel ei luba sellist väärtust", "vi": "Quy tắc không cho phép giá trị này", "en": "The rules allow no such value"},
+}  # fmt: skip
+OTHERWISE: Mapping[str, str] = {"et": "Register jättis selle inimesele", "vi": "Cơ quan để con người quyết định", "en": "The register left it to people"}  # fmt: skip
+
+
+def left_words(reason: str, language: str) -> str:
+    """Why it came back to the official."""
+    return LEFT.get(reason, OTHERWISE)[language]
 
 
 def every_fact(found: Worded) -> list[DecisionLine]:

@@ -123,6 +123,9 @@ def _package(run: _Replay, record: DecisionRecord, files: Mapping[str, str] | No
     if record.rules is None:
         run.note(2, "unknown", "a person decided: there are no rules to run")
         return None
+    if record.trace is None:
+        run.note(2, "unknown", "a person decided by hand, within what these rules may give")
+        return None
     if files is None:
         run.note(2, "unknown", "the files of the rules are not in the bundle")
         return None

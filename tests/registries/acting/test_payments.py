@@ -2,113 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sild.adapter.faults import service_error
-from sild.errors import CallerError, Unavailable
-from sild.registries import SocialRegister, TreasuryRegister, social_app, treasury_app
-from sild.registries.exchange import Because, message_id_of, refusal_codes
-from sild.registries.social.offers import Offer, PaymentOrder
+from sild.errors import CallerError
+from sild.registries.exchange import refusal_codes
+from sild.registries.profiles import profile
 from sild.registries.tasks import TaskState
-from support.asgi import Site, serving
 
-from ..treasury.bank import Bank, report
+from ..treasury.bank import report
 from .conftest import CHILD, MOTHER, SISTER, USAGE, Others, SetClock, event
-from .test_social import IBAN, by, declare, offered, settle
+from .paying import SOCIAL, Paying, answered, contest, news, opened_paying
+from .test_social import by
 
-SOCIAL = "SILD/GOV/70000004/social"
 ANOTHER = "EE471000001020145685"
-
-
-@dataclass
-class Paying:
-    """lost: how many answers of the treasury get lost on their way back."""
-
-    social: SocialRegister
-    treasury: TreasuryRegister
-    site: Site
-    others: Others
-    clock: SetClock
-    bank: Bank = field(default_factory=Bank)
-    lost: int = 0
-
-    def answer(self, path: Sequence[str], body: Mapping[str, Any], because: Because) -> Any:
-        """As the exchange brings it: the board's message, with its id, its ground and its case."""
-        headers = {
-            "X_Road_Client": SOCIAL,
-            "X_Road_Id": message_id_of("SILD", because.key, *path),
-            "X_Road_UserId": because.user_id,
-            "X_Road_Issue": because.case or "",
-            "Sild_Legal_Basis": "PHS 10",
-        }
-        answer = self.site.post("/" + "/".join(path), body, **headers)
-        if answer.status >= 400:
-            raise service_error("refused", status=answer.status, body=answer.body)
-        if self.lost:
-            self.lost -= 1
-            raise Unavailable("no answer", code="network_error")
-        return answer.json()
-
-    async def work(self) -> None:
-        await settle(self.social, self.others)
-
-    def settle_with_bank(self, currency: str = "EUR") -> int:
-        """How many transfers went out. What the bank says comes back, and its news to the board."""
-        file = self.treasury.instruct(currency)
-        if file is not None:
-            self.treasury.take_report(self.bank.take(file.xml))
-        self.deliver()
-        return 0 if file is None else file.count
-
-    def deliver(self, times: int = 1) -> None:
-        outbox = self.treasury.kernel.outbox
-        while taken := outbox.take(100, timedelta(minutes=2)):  # of each person one at a time
-            for delivery in taken:
-                for _ in range(times):
-                    self.social.apply_event(delivery.event, f"m-{delivery.event.id}")
-                outbox.delivered(delivery, "m")
-
-    async def granted(self) -> Offer:
-        offer = await offered(self.social, self.others)
-        self.social.accept(offer.id, "mother", IBAN, by(MOTHER, "accept"))
-        return offer
-
-    def orders(self, offer: Offer) -> list[PaymentOrder]:
-        return self.social.payment_orders(USAGE, offer=offer.id)
-
-    def states(self, offer: Offer) -> set[tuple[str, str | None]]:
-        return {(order.state, order.reason) for order in self.orders(offer)}
 
 
 @pytest.fixture
 def paying(
     tmp_path: Path, database_url: str | None, clock: SetClock, others: Others, request: pytest.FixtureRequest
 ) -> Iterator[Paying]:
-    with ExitStack() as opened:
-        second = database_url and opened.enter_context(request.getfixturevalue("postgresql").schema())
-        social = SocialRegister.open(tmp_path / "social", database_url, people=0, clock=clock)
-        opened.callback(social.close)
-        treasury = TreasuryRegister.open(tmp_path / "treasury", second, clock=clock)
-        opened.callback(treasury.close)
-        social.kernel.outbox.subscribe("SILD/GOV/70000001/portal", "events", ["social.*"])
-        treasury.kernel.outbox.subscribe(SOCIAL, "events", ["treasury.*"])
-        declare(social, MOTHER, "2000")
-        site = opened.enter_context(serving(treasury_app(treasury)))
-        paying = Paying(social, treasury, site, others, clock)
-        others.treasury = paying.answer
+    with opened_paying(tmp_path, database_url, clock, others, request) as paying:
         yield paying
-
-
-def news(paying: Paying) -> list[str]:
-    return [d.event.type for d in paying.social.kernel.outbox.deliveries_about(CHILD)]
 
 
 async def test_from_the_grant_to_the_account(paying: Paying) -> None:
@@ -252,37 +172,38 @@ async def test_money_back_after_it_was_paid(paying: Paying) -> None:
 # --- decisions that do not stand
 
 
-def contest(paying: Paying, decision: str, number: str = "c1") -> None:
-    with serving(social_app(paying.social)) as site:
-        answer = site.post(
-            f"/decisions/{decision}/contests",
-            {"contest": number, "line": "person"},
-            **_headers(MOTHER, f"{number}-begin"),
-        )
-        assert answer.status == 201, answer.text
-
-
-def answered(paying: Paying, decision: str, *, overturned: bool, number: str = "c1") -> None:
-    with serving(social_app(paying.social)) as site:
-        answer = site.post(
-            f"/decisions/{decision}/contests/{number}/end",
-            {"overturned": overturned},
-            **{**_headers("37001010002", f"{number}-end"), "X_Road_Issue": number},
-        )
-        assert answer.status == 200, answer.text
-
-
-def _headers(user: str, message: str) -> dict[str, str]:
-    return {
-        "X_Road_Client": "SILD/GOV/70000001/portal",
-        "X_Road_Id": message,
-        "X_Road_UserId": f"EE{user}",
-        "Sild_Legal_Basis": "HMS 71",
+def suspending(patched: pytest.MonkeyPatch) -> None:
+    """A country whose law puts a decision off while it is contested."""
+    found = profile("EE")
+    remedies = {
+        name: one.model_copy(update={"suspends": True, "suspends_basis": "x"})
+        for name, one in found.remedies.items()
     }
+    strict = found.model_copy(update={"remedies": remedies})
+    patched.setattr("sild.registries.deciding.deciding.profile", lambda _country: strict)
 
 
 @pytest.mark.parametrize("which", ["grant", "offer"])
-async def test_what_is_contested_is_not_paid_until_it_is_upheld(paying: Paying, which: str) -> None:
+async def test_what_is_contested_is_paid_on_where_the_decision_holds_meanwhile(
+    paying: Paying, which: str
+) -> None:
+    """`remedy.suspends` is false: nobody loses by contesting."""
+    offer = await paying.granted()
+    await paying.work()
+    contest(paying, str(paying.orders(offer)[0].decision if which == "grant" else offer.decision))
+    await paying.work()
+    assert paying.states(offer) == {("ordered", None)}
+    assert paying.settle_with_bank() == 3
+    paying.clock.forward(days=31)
+    await paying.work()
+    assert paying.settle_with_bank() == 2, "and what comes to be due meanwhile"
+
+
+@pytest.mark.parametrize("which", ["grant", "offer"])
+async def test_what_is_contested_is_not_paid_until_it_is_upheld(
+    paying: Paying, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspending(monkeypatch)
     offer = await paying.granted()
     await paying.work()
     grant = str(paying.orders(offer)[0].decision)
@@ -300,7 +221,8 @@ async def test_what_is_contested_is_not_paid_until_it_is_upheld(paying: Paying, 
     assert paying.states(offer) == {("executed", None)}
 
 
-async def test_what_is_overturned_is_never_paid(paying: Paying) -> None:
+async def test_what_is_overturned_is_not_paid(paying: Paying) -> None:
+    """Until it is decided anew: see test_decided_anew.py."""
     offer = await paying.granted()
     await paying.work()
     decision = str(paying.orders(offer)[0].decision)
@@ -312,8 +234,9 @@ async def test_what_is_overturned_is_never_paid(paying: Paying) -> None:
     assert paying.states(offer) == {("cancelled", "overturned")}
 
 
-async def test_upheld_before_the_stop_arrived(paying: Paying) -> None:
+async def test_upheld_before_the_stop_arrived(paying: Paying, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second attempt waits until the first is stopped: never are both paid."""
+    suspending(monkeypatch)
     offer = await paying.granted()
     await paying.work()
     decision = str(paying.orders(offer)[0].decision)
@@ -330,8 +253,9 @@ async def test_upheld_before_the_stop_arrived(paying: Paying) -> None:
     assert paying.states(offer) == {("executed", None)}
 
 
-async def test_a_contest_when_the_bank_was_told(paying: Paying) -> None:
+async def test_a_contest_when_the_bank_was_told(paying: Paying, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is paid, and known to be: what was paid is asked back by people, not forgotten by a machine."""
+    suspending(monkeypatch)
     offer = await paying.granted()
     await paying.work()
     file = paying.treasury.instruct("EUR")

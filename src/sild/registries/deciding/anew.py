@@ -1,0 +1,201 @@
+"""What was overturned is decided anew, as the official who answers the contest says: by rule, or by hand.
+
+By rule it is a ripple whose cause is the contest (`decides_again`), and always ends in a decision of its own, though the outcome were the
+same. By hand the official gives lines of the outcome other values, of the kind that the rules give there, and says what was weighed:
+a record of theirs takes the place of the old one (`decides_by_hand`), with the facts that one rested on.
+
+Whoever decided the old one decides nothing here, nor does anybody whom it is about (DECISIONS.md, section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sild.decisions import (
+    Algorithm,
+    Competence,
+    Consideration,
+    DecisionRecord,
+    Draft,
+    Hearing,
+    HumanStep,
+    OutcomeItem,
+    Reason,
+    Remedy,
+    Retention,
+    Ripple,
+    Sealed,
+    Secret,
+    list_ripples,
+    open_ripple,
+    open_values,
+)
+from sild.errors import CallerError
+from sild.registries.accounts import MINOR_DIGITS
+from sild.registries.deciding.deciding import BY_PEOPLE, Deciding
+from sild.registries.deciding.looks import Look
+from sild.registries.deciding.ripple import BY_PEOPLE_ONLY, CONTEST, leave_to_official
+from sild.registries.identity_codes import Country
+from sild.registries.kernel import Use
+from sild.registries.profiles import profile
+from sild.rules import RulePackage
+
+__all__ = ["ByHand", "decide_by_rule", "left_of", "record_by_hand"]
+
+MOST = Decimal(10) ** 13
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """official: code.  values: of the outcome's lines, by name, those that are another.  considerations: what was weighed.  reasons: by language, et, vi and en."""
+
+    official: str
+    country: Country
+    values: Mapping[str, str | int | bool]
+    considerations: str
+    reasons: Mapping[str, str]
+    look: Look
+
+
+def decide_by_rule(deciding: Deciding, use: Use, record: DecisionRecord, contest: str) -> None:
+    """The rules are asked, from the facts as they are now; where none decides this, it comes back to the official."""
+    tries = len(_of_contests(use, str(record.id)))
+    cause = f"contest/{contest}/{tries}"
+    ripple = open_ripple(
+        use.connection,
+        cause=cause,
+        decision=str(record.id),
+        concept=CONTEST,
+        source=deciding.exchanged_by,
+        fact=None,
+        at=use.at,
+    )
+    if ripple is not None and not deciding.decides_again(use, ripple, record, cause):
+        leave_to_official(use, ripple, BY_PEOPLE_ONLY)
+
+
+def left_of(use: Use, decision: str) -> str | None:
+    """Why the rules did not decide anew what was overturned, the last time they were asked; None: they did, are at it, or were not asked."""
+    mine = _of_contests(use, decision)
+    return mine[-1].reason if mine and mine[-1].state == "ended" else None
+
+
+def _of_contests(use: Use, decision: str) -> list[Ripple]:
+    return [one for one in list_ripples(use.connection, decision=decision) if one.concept == CONTEST]
+
+
+def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHand) -> DecisionRecord:
+    """A person's decision in the place of `old`, with its facts; what the rules said of them stands in the old one.
+
+    Raises CallerError: `not_an_outcome`, `not_its_kind`, `shredded`.
+    """
+    law = profile(hand.country)
+    remedy, deadline = law.remedy(use.today, of=deciding.authority)
+    items = _items(deciding, use, old, hand.values)
+    article = law.ground("contest")
+    step = HumanStep(
+        official=deciding.store.pseudonym(hand.official),
+        role="contest",
+        device_posture=hand.look.posture,
+        view_sha256=hand.look.view_sha256 or old.sha256,
+        action="override",
+        reason_code="contest_overturned",
+        reason_text=Secret(secret=hand.considerations),
+        seconds=hand.look.seconds,
+    )
+    draft = Draft(
+        kind="human",
+        automation=BY_PEOPLE if old.algorithm is not None else 0,
+        effect="correct",
+        discretion="structured",
+        authority=deciding.authority,
+        competence=Competence(law=old.competence.law, article=old.competence.article, valid_on=use.today),
+        procedure=old.procedure,
+        case=old.case,
+        step=old.step,
+        algorithm=None
+        if old.algorithm is None
+        else Algorithm(id=old.algorithm.id, version=old.algorithm.version),
+        subjects=old.subjects,
+        legal_basis=old.legal_basis,
+        purpose=old.purpose,
+        inputs=tuple(one.as_input() for one in deciding.rested_on(use, str(old.id))),
+        rules=old.rules,
+        human=(step,),
+        considerations=(
+            Consideration(
+                code="contest", article=law.ground("discretion"), text=Secret(secret=hand.considerations)
+            ),
+        ),
+        hearing=Hearing(required=False, waiver_ground=law.records.unheard),
+        reasons=(
+            Reason(
+                code="decided_by_hand",
+                article=article,
+                text={language: Secret(secret=text) for language, text in hand.reasons.items()},
+                origin="official",
+            ),
+        ),
+        outcome=old.outcome.model_copy(update={"items": items}),
+        remedy=Remedy(body=remedy.body, deadline=deadline, form=remedy.form, suspends=remedy.suspends),
+        retention=Retention(until=old.retention.until, ground=old.retention.ground),
+        supersedes=old.id,
+    )
+    record = deciding.store.decide(use.connection, draft)
+    deciding.standing_changed(use, str(old.id), "superseded")
+    return record
+
+
+def _items(
+    deciding: Deciding, use: Use, old: DecisionRecord, values: Mapping[str, str | int | bool]
+) -> tuple[OutcomeItem, ...]:
+    opened = open_values(deciding.store, use.connection, str(old.id))
+    package = None if old.rules is None else deciding.packages.get(old.rules.sha256)
+    known = {one.name: one for one in old.outcome.items if one.name.count("/") == 2}
+    if package is None or not values or not set(values) <= set(known):
+        raise CallerError("not a line of the outcome that rules gave", code="not_an_outcome")
+    found = []
+    for item in old.outcome.items:
+        if item.name in values:
+            step = _step(package, item.name.split("/")[1])
+            value: Any = _typed(item.type, step, values[item.name])  # JSON
+        elif not isinstance(item.value, Sealed):
+            value = item.value
+        elif item.value.sealed in opened:
+            value = opened[item.value.sealed].value
+        else:
+            raise CallerError("what the decision said was shredded", code="shredded")
+        found.append(item.model_copy(update={"value": Secret(secret=value)}))
+    return tuple(found)
+
+
+def _step(package: RulePackage, output: str) -> Decimal:
+    """What money of this output is a multiple of: as the law rounds it, or the currency's smallest unit."""
+    spec = package.outputs[output]
+    least = Decimal(1).scaleb(-MINOR_DIGITS.get(spec.currency or "", 2))
+    return least if spec.rounding is None else max(least, Decimal(spec.rounding.step))
+
+
+def _typed(kind: str, step: Decimal, value: str | int | bool) -> str | int | bool:
+    """As the rules give it. Raises CallerError (`not_its_kind`): of another kind, less than nothing, finer than the law rounds."""
+    try:
+        match kind:
+            case "money":
+                amount = Decimal(str(value))
+                if isinstance(value, str) and 0 <= amount < MOST and amount % step == 0:
+                    return f"{amount.quantize(min(step, Decimal(1))):f}"
+            case "date":
+                return date.fromisoformat(str(value)).isoformat()
+            case "bool" if isinstance(value, bool):
+                return value
+            case "int" if isinstance(value, int) and not isinstance(value, bool):
+                return value
+            case "text" if isinstance(value, str):
+                return value
+    except (InvalidOperation, ValueError):
+        pass
+    raise CallerError("not a value of this kind", code="not_its_kind")
