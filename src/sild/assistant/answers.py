@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sild.assistant.index import Found, Index
+from sild.assistant.index import Found, Index, says_something
 from sild.assistant.intents import intent_of
 from sild.assistant.passages import Passage
 from sild.assistant.steps import without_addresses
-from sild.assistant.words import content_terms, tokens
+from sild.assistant.words import tokens
 
 __all__ = ["MAX_QUESTION", "Answer", "Assistant", "Outcome"]
 
 MAX_QUESTION = 1_000
 """Signs. A longer one is not answered but handed over."""
-ENOUGH = {"et": 0.5, "en": 0.52, "vi": 0.56}
+ENOUGH = {"et": 0.42, "en": 0.48, "vi": 0.5}
 """Support from which a passage answers, by language: calibrated on the tuning questions, see docs/assistant.md."""
 BESIDE = 0.75
 """Share of the best one's support from which another passage is quoted beside it."""
@@ -68,7 +68,7 @@ class Assistant:
         understood = found[0].language if found else language
         if intent.others and not intent.cases:
             return Answer("others", understood)
-        quotes = self._quotes(found) if content_terms(question, understood) else ()
+        quotes = self._quotes(found) if says_something(question, understood) else ()
         outcome: Outcome = "own" if intent.own else "answer" if quotes else "unknown"
         near = (one for one in found if one.support >= A_LITTLE)
         results = tuple(near)[:RESULTS] if outcome == "unknown" else ()

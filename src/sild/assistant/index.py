@@ -14,8 +14,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sild.assistant.asks import asked_for, told_in
+from sild.assistant.concepts import spans_of
 from sild.assistant.passages import LANGUAGES, Passage
 from sild.assistant.words import (
+    STOPWORDS,
     all_terms,
     content_pairs,
     content_terms,
@@ -25,16 +28,28 @@ from sild.assistant.words import (
     syllables_or_stems,
 )
 
-__all__ = ["Found", "Index"]
+__all__ = ["Found", "Index", "says_something"]
 
 RANK_CONSTANT = 20
 """Of the fusion: small, because a few hundred passages are few."""
 DEPTH = 12
 MAX_TERMS = 240
+LIGHT = 0.15
+"""Weight of a word of every day, as a share of what it would weigh."""
+ELSEWHERE = 2.0
+"""Weight of a matter of its own, as a share of the rarest known word's."""
+
+
+def concept_terms(text: str, language: str) -> list[str]:
+    """Of the words that stand for something: `=birth_grant`, and `~pass` for a matter of its own."""
+    return [term for span in spans_of(text, language)[1] for term in span.terms]
+
+
 RANKINGS: Mapping[str, tuple[Callable[[str, str], list[str]], float]] = {
     "stems": (syllables_or_stems, 1.0),
     "plain": (folded_terms, 0.8),
     "letters": (letters, 0.6),
+    "concepts": (concept_terms, 2.0),
 }
 WEIGHTS = (2.0, 1.0, 1.5)
 """Of title, text, and words people use for it."""
@@ -44,7 +59,18 @@ PAIR = 0.5
 """Weight of two Vietnamese syllables side by side: `thất nghiệp` is a word, `thất` and `nghiệp` are none."""
 UNKNOWN = 0.75
 """Weight of a word that stands nowhere, as a share of the rarest known one's."""
-KINDS = {"clause": 1.0, "help": 1.0, "service": 0.85}
+PAGE = 0.1
+REST = 3.0
+"""The most that a word weighs that stands for nothing: how rare it is says little among so few passages."""
+TITLE_OF_ACT = 0.6
+"""What a word counts that stands in the name of the act alone."""
+PARTS = {"evidence": ("=documents", 0.75), "outputs": ("", 0.75), "law": ("", 0.65)}
+"""Lists of what a service looks up, brings and rests on answer few questions but those for it (the concept)."""
+PRIOR = 1.0
+RANKS = 0.35
+KIND = {"time": 0.2, "amount": 0.5}
+"""Weight of what is asked for, a time or a sum."""
+KINDS = {"clause": 1.0, "help": 1.0, "service": 0.9}
 """Help and law are written to be quoted, a screen's words to be read on the screen."""
 ALIKE = 0.55
 """From which share of common threes (Dice) two words may be one, mistyped."""
@@ -60,17 +86,23 @@ class Found:
     support: float
 
 
+def says_something(question: str, language: str) -> bool:
+    """Whether it has a word that is no stop word, or several that stand for something: `kes sa oled`."""
+    return bool(content_terms(question, language)) or bool(concept_terms(question, language))
+
+
 class _OneLanguage:
     def __init__(self, passages: Sequence[Passage], language: str) -> None:
         self.language = language
         self._passages = passages
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(":memory:", check_same_thread=False)
-        self._fold: list[frozenset[str]] = []
+        self._fold: list[dict[str, float]] = []
+        self._told = [told_in(passage.text[language]) for passage in passages]
         frequency: Counter[str] = Counter()
         for name in RANKINGS:
             self._connection.execute(
-                f"CREATE VIRTUAL TABLE {name} USING fts5(title, body, asked, tokenize = \"unicode61 remove_diacritics 0 tokenchars '_<>'\")"
+                f"CREATE VIRTUAL TABLE {name} USING fts5(title, body, asked, tokenize = \"unicode61 remove_diacritics 0 tokenchars '_<>=~'\")"
             )
         for number, passage in enumerate(passages):
             parts = (passage.title[language], passage.text[language], passage.asked.get(language, ""))
@@ -80,15 +112,16 @@ class _OneLanguage:
                     f"INSERT INTO {name} (rowid, title, body, asked) VALUES (?, ?, ?, ?)",  # noqa: S608  our own names
                     (number, *row),
                 )
-            whole = frozenset(
-                term
-                for part in parts
+            whole = {f"#{told}": 1.0 for told in self._told[number]}
+            for place, part in enumerate(parts):
+                credit = TITLE_OF_ACT if place == 0 and passage.kind == "clause" else 1.0
                 for term in (
                     *folded_terms(part, language),
                     *map(folded, all_terms(part, language)),
                     *content_pairs(part, language),
-                )
-            )
+                    *concept_terms(part, language),
+                ):
+                    whole[term] = max(whole.get(term, 0.0), credit)
             self._fold.append(whole)
             frequency.update(whole)
         count = max(1, len(passages))
@@ -103,18 +136,40 @@ class _OneLanguage:
             for rank, number in enumerate(self._ranked(name, terms(question, self.language))):
                 scores[number] += weight / (RANK_CONSTANT + rank)
         alike = self._asked_for(question)
+        meant = frozenset(concept_terms(question, self.language))
+        best = max(scores.values(), default=0.0) or 1.0
         found = [
-            Found(self._passages[number], self.language, score, self._support(number, alike))
+            Found(
+                self._passages[number],
+                self.language,
+                score / best,
+                self._support(number, alike),
+            )
             for number, score in scores.items()
         ]
-        best = max(scores.values(), default=1.0)
         found.sort(
             key=lambda one: (
-                -KINDS[one.passage.kind] * (one.score / best) * (0.4 + one.support),
+                -KINDS[one.passage.kind]
+                * _part(one.passage, meant)
+                * (RANKS * one.score + (1 - RANKS) * one.support),
                 one.passage.id,
             )
         )
         return found[:DEPTH]
+
+    def familiar(self, question: str) -> float:
+        """Share of the words that this language has: in the passages, or as what stands for something, or as what says nothing."""
+        words, spans = spans_of(question, self.language)
+        if not words:
+            return 0.0
+        known = {at for span in spans for at in range(span.begin, span.end)}
+        known |= {at for at, word in enumerate(words) if self._has(word)}
+        return len(known) / len(words)
+
+    def _has(self, word: str) -> bool:
+        if word in STOPWORDS[self.language]:
+            return True
+        return any(term in self._weight for term in (folded(word), *map(folded, content_terms(word, self.language))))
 
     def _ranked(self, name: str, terms: Sequence[str]) -> list[int]:
         wanted = list(dict.fromkeys(terms))[:MAX_TERMS]
@@ -131,11 +186,32 @@ class _OneLanguage:
 
     def _asked_for(self, question: str) -> list[tuple[float, dict[str, float]]]:
         """For every word that says something: its weight, and the words it may be with how alike they are."""
-        asked = []
-        for term in content_terms(question, self.language):
+        asked: list[tuple[float, dict[str, float]]] = []
+        words, spans = spans_of(question, self.language)
+        rest = list(words)
+        light: set[str] = set()
+        wanted = asked_for(question, self.language)
+        if wanted is not None:
+            asked.append((KIND[wanted] * self._unknown_weight, {f"#{wanted}": 1.0}))
+        for span in spans:
+            named = words[span.begin : span.end]
+            if span.kind == "light":
+                light.update(content_terms(" ".join(named), self.language))
+                continue
+            rest[span.begin : span.end] = [""] * (span.end - span.begin)
+            if span.kind == "elsewhere":
+                asked.append((ELSEWHERE * self._unknown_weight / UNKNOWN, dict.fromkeys(span.terms, 1.0)))
+                continue
+            known = {term: self._weight[term] for term in span.terms if term in self._weight}
+            weight = max(known.values(), default=self._unknown_weight)
+            asked.append((weight, {term: (one / weight) ** 2 for term, one in known.items()}))
+        for term in content_terms(" ".join(rest), self.language):
             plain = folded(term)
+            if term in light or term.isdecimal():
+                asked.append((LIGHT * self._weight.get(plain, self._unknown_weight), {plain: 1.0}))
+                continue
             if plain in self._weight:
-                asked.append((self._weight[plain], {plain: 1.0}))
+                asked.append((min(self._weight[plain], REST), {plain: 1.0}))
                 continue
             threes = _threes(plain)
             near = {}
@@ -146,8 +222,8 @@ class _OneLanguage:
                         if share >= ALIKE:
                             near[other] = share
                     if (
-                        self.language != "vi"
-                        and min(len(other), len(plain)) >= 4
+                        self.language == "et"
+                        and min(len(other), len(plain)) >= 5
                         and _is_compound(plain, other)
                     ):
                         near[other] = max(near.get(other, 0.0), COMPOUND)
@@ -155,7 +231,7 @@ class _OneLanguage:
         if self.language == "vi":
             asked += [
                 (PAIR * self._weight.get(pair, self._unknown_weight), {pair: 1.0})
-                for pair in content_pairs(question, "vi")
+                for pair in content_pairs(" ".join(rest), "vi")
             ]
         return asked
 
@@ -165,10 +241,10 @@ class _OneLanguage:
             return 0.0
         words = self._fold[number]
         met = sum(
-            weight * max((share for word, share in near.items() if word in words), default=0.0)
+            weight * max((share * words.get(word, 0.0) for word, share in near.items()), default=0.0)
             for weight, near in asked
         )
-        return met / total
+        return met / (total + PRIOR)
 
 
 class Index:
@@ -179,14 +255,21 @@ class Index:
         self._languages = {tag: _OneLanguage(passages, tag) for tag in LANGUAGES}
 
     def search(self, question: str, language: str) -> list[Found]:
-        """In the language in which the question is understood best; between equals, in the page's `language`."""
-        found = {tag: one.search(question) for tag, one in self._languages.items()}
+        """In the language in which the question is understood; `language` is that of the page."""
+        return self._languages[self.language_of(question, language)].search(question)
+
+    def language_of(self, question: str, language: str) -> str:
+        """The language that has most of the question's words; between equals, the page's `language`."""
 
         def understood(tag: str) -> float:
-            best = max((one.support for one in found[tag][:3]), default=0.0)
-            return best + (0.1 if tag == language else 0.0)
+            return self._languages[tag].familiar(question) + (PAGE if tag == language else 0.0)
 
-        return found[max(LANGUAGES, key=understood)]
+        return max(LANGUAGES, key=understood)
+
+
+def _part(passage: Passage, meant: frozenset[str]) -> float:
+    concept, share = PARTS.get(passage.id.partition(":")[0], ("", 1.0))
+    return 1.0 if concept in meant else share
 
 
 def _is_compound(one: str, other: str) -> bool:

@@ -1,0 +1,134 @@
+"""What a word means: concepts that several words of a language stand for, matters that nothing of ours is about, words of every day.
+
+Kept as data (`concepts.toml`, `elsewhere.toml`, `light.toml`); names of countries are CLDR's. Found from left to right, the longest
+phrase first, so that a compound or two Vietnamese syllables are one thing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from babel import Locale
+
+from sild.assistant.words import STOPWORDS, folded, tokens
+
+__all__ = ["Span", "spans_of"]
+
+Kind = Literal["concept", "elsewhere", "light"]
+_HOME = frozenset({"EE", "VN"})
+"""Countries whose names are no word for going abroad."""
+_LONG = 5
+"""Letters from which the name of a country is followed by case endings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Words from `begin` up to `end`. terms: `=birth_grant` for a concept, `~pass` for a matter of its own, none of light words."""
+
+    begin: int
+    end: int
+    kind: Kind
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """words: without marks.  marked: with them.  is_open: the last word may go on.  length: letters."""
+
+    words: tuple[str, ...]
+    marked: tuple[str, ...]
+    is_open: tuple[bool, ...]
+    kind: Kind
+    term: str
+    length: int
+
+
+def spans_of(text: str, language: str) -> tuple[list[str], list[Span]]:
+    """The words of a text, and what of them stands for something, in their order and never one over another."""
+    words = tokens(text)
+    plain = [folded(word) for word in words]
+    has_marks = words != plain
+    found = []
+    at = 0
+    while at < len(words):
+        fitting = [
+            phrase
+            for phrase in _lexicon(language).get(plain[at][:2], ())
+            if _fits(phrase, words[at:], plain[at:], language, has_marks)
+        ]
+        if not fitting:
+            at += 1
+            continue
+        best = max((len(one.words), one.length) for one in fitting)
+        chosen = [one for one in fitting if (len(one.words), one.length) == best]
+        kind = min(chosen, key=lambda one: ("concept", "elsewhere", "light").index(one.kind)).kind
+        terms = tuple(dict.fromkeys(one.term for one in chosen if one.kind == kind and one.term))
+        found.append(Span(at, at + best[0], kind, terms))
+        at += best[0]
+    return words, found
+
+
+def _fits(
+    phrase: _Phrase, words: Sequence[str], plain: Sequence[str], language: str, has_marks: bool
+) -> bool:
+    size = len(phrase.words)
+    if len(words) < size:
+        return False
+    if language != "vi":
+        ours = zip(phrase.words, phrase.is_open, plain, strict=False)
+        return all(word.startswith(one) if is_open else word == one for one, is_open, word in ours)
+    if tuple(words[:size]) == phrase.marked:
+        return True
+    if tuple(plain[:size]) != phrase.words:
+        return False
+    if size == 1:
+        return not has_marks and phrase.kind == "concept" and plain[0] not in _folded_stopwords()
+    return all(word in (flat, marked) for word, flat, marked in zip(words, plain, phrase.marked, strict=False))
+
+
+@cache
+def _folded_stopwords() -> frozenset[str]:
+    return frozenset(map(folded, STOPWORDS["vi"]))
+
+
+@cache
+def _lexicon(language: str) -> Mapping[str, Sequence[_Phrase]]:
+    """By the first two letters."""
+    found: defaultdict[str, list[_Phrase]] = defaultdict(list)
+    for kind, term, written in _written(language):
+        marked = tokens(written)
+        words = tuple(map(folded, marked))
+        is_open = tuple("*" in part for part in written.replace("'", " ").replace("-", " ").split())
+        term = term or (f"~{'_'.join(words)}" if kind == "elsewhere" else "")
+        found[words[0][:2]].append(
+            _Phrase(words, tuple(marked), is_open, kind, term, sum(map(len, words)))
+        )
+    return found
+
+
+def _written(language: str) -> Iterator[tuple[Kind, str, str]]:
+    for concept, by_language in _read("concepts").items():
+        for written in by_language[language].split(","):
+            yield "concept", f"={concept}", written
+    for name in _countries(language):
+        yield "concept", "=abroad", name
+    kinds: tuple[Kind, Kind] = ("elsewhere", "light")
+    for kind in kinds:
+        for written in _read(kind)[language].split(","):
+            yield kind, "", written
+
+
+def _countries(language: str) -> Iterator[str]:
+    for code, name in Locale.parse(language).territories.items():
+        if len(code) == 2 and code.isalpha() and code not in _HOME and tokens(name):
+            yield f"{name}*" if language == "et" and len(name) >= _LONG else name
+
+
+def _read(name: str) -> Mapping[str, Mapping[str, str] | str]:
+    return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))
