@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -20,8 +21,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sild.decisions import canonical_json, verify_bundle
+from sild.documents import seal_statement, verify_statement
+from sild.processes.sealing import SealSettings, certify_by
+from sild.registries.deciding.body import open_seal
 from support.asgi import Site
 
+from .archive.parcels import act, package
 from .asking import Asker
 from .families import couple
 from .notices import bundle, recorded
@@ -51,11 +56,11 @@ def certificates(trust: str, directory: Path) -> None:
             (directory / f"{name}.pem").write_bytes(answer.read())
 
 
-def registry(directory: Path, trust: str, *, key: str = KEY) -> Path:
+def registry(directory: Path, trust: str, *, key: str = KEY, kind: str = "population") -> Path:
     (directory / "seal.key").write_text(f"{key}\n")
     config = directory / "registry.toml"
     config.write_text(
-        'kind = "population"\nsystem = "DEV/GOV/1/population"\ndirectory = "state"\npeople = 400\nlisten = [{ port = 0 }]\n'
+        f'kind = "{kind}"\nsystem = "DEV/GOV/1/{kind}"\ndirectory = "state"\npeople = 400\nlisten = [{{ port = 0 }}]\n'
         f'seal = {{ url = "{trust}/certificates/sign", key_file = "seal.key", authority = "ca.pem" }}\n'
         f'time_stamps = {{ urls = ["{trust}/tsa"], certificates = "tsa.pem", interval_seconds = 1 }}\n'
     )
@@ -94,6 +99,50 @@ def test_a_register_outside_a_nation_seals_and_stamps(tmp_path: Path, trust: str
     seal = (tmp_path / "state" / "decisions-seal.pem").read_bytes()
     certificate = x509.load_pem_x509_certificates(seal)[0]
     assert "DEV/GOV/1" in certificate.subject.rfc4514_string()
+
+
+def test_an_archive_outside_a_nation_believes_whom_its_authority_certified(
+    tmp_path: Path, trust: str
+) -> None:
+    config = registry(tmp_path, trust, kind="archive")
+    asking = SealSettings(
+        url=f"{trust}/certificates/sign", key_file=tmp_path / "seal.key", authority=tmp_path / "ca.pem"
+    )
+    now, body = datetime.now(UTC), "DEV/GOV/2"
+    sealed = {
+        name: seal_statement(
+            canonical_json(act()),
+            open_seal(tmp_path / name, "acts", body, name=body, at=now, certify=certify),
+        )
+        for name, certify in (("own", None), ("certified", certify_by(asking, tmp_path)))
+    }
+    headers = {
+        "X-Road-Client": f"{body}/population",
+        "X-Road-UserId": "automatic",
+        "Sild-Legal-Basis": "RRS 17",
+        "Content-Type": "application/x-tar",
+    }
+    with running("registry", config) as address:
+        place = urlsplit(address)
+        site = Site(str(place.hostname), int(place.port or 0))
+
+        def submitted(name: str, message: str) -> Any:
+            content = package(tmp_path, seal=sealed[name], submitter=body)
+            return site.request("POST", "/packages", body=content, headers={**headers, "X-Road-Id": message})
+
+        refused, until = submitted("own", "m-0"), monotonic() + 20
+        receipt = submitted("certified", "m-1").json()
+        while not receipt["stamped_at"] and monotonic() < until:
+            sleep(0.3)
+            receipt = submitted("certified", "m-2").json()
+    assert refused.status == 400, "anybody can issue a certificate in a body's name"
+    assert [one["code"] for one in refused.json()["errors"]] == ["bad_seal"]
+    named = [
+        x509.load_pem_x509_certificate((tmp_path / f"{name}.pem").read_bytes()) for name in ("ca", "tsa")
+    ]
+    said, seal_bytes = receipt["receipt"].encode(), receipt["seal"].encode()
+    found = verify_statement(said, seal_bytes, named, body="DEV/GOV/1", at=now + timedelta(minutes=5))
+    assert (found.trusted, found.stamp_is_trusted) == (True, True)
 
 
 def stamped(population: Asker, path: str, user: str) -> dict[str, object]:
