@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import tempfile
 from dataclasses import replace
@@ -11,7 +12,7 @@ from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
 
 from sild.cases import Refused
-from sild.cases.files import MOST_UNSENT, PART, plain_name
+from sild.cases.files import MOST_UNSENT, PART, CaseFiles, plain_name
 from sild.cases.media import PDF as PDF_TYPE
 from sild.cases.tables import file_parts
 from support.pictures import GPS, PDF, jpeg
@@ -153,6 +154,32 @@ async def test_nobody_fills_the_disk_with_drafts(world):
     error = await refused(add(world, await world.open()))
     assert error.defects[0].reason == "too_many_files"
     assert (await add(world, last)).id == kept.id, "what is there already may be sent again"
+
+
+async def test_nobody_fills_the_disk_with_large_drafts_not_even_at_once(any_world):
+    """Of files that come side by side each counts the others; what was sent waits no more."""
+    files = CaseFiles(any_world.cases._parts.store, waiting_bytes=3 * len(PDF))
+    mari = any_world.cases.known(MARI)
+    given = [await any_world.open() for _ in range(6)]
+
+    def keep(case):
+        with tempfile.TemporaryFile() as sent:
+            sent.write(PDF)
+            sent.seek(0)
+            try:
+                return files.add(case, "permit.form", "drawing", mari, sent, "a.pdf", any_world.now).id
+            except Refused as error:
+                return error.defects[0].reason
+
+    came = await asyncio.gather(*(asyncio.to_thread(keep, case) for case in given))
+    assert sorted(came).count("too_many_bytes") == 3, came
+    case, file = next(
+        (case, file) for case, file in zip(given, came, strict=True) if file != "too_many_bytes"
+    )
+    assert keep(case) == file, "the same again takes no more room"
+    await any_world.act(case, "SEND", MARI, {**GIVEN, "drawing": [file]})
+    left = next(case for case, file in zip(given, came, strict=True) if file == "too_many_bytes")
+    assert keep(left) != "too_many_bytes"
 
 
 async def test_a_clerk_adds_it_for_the_person(world):

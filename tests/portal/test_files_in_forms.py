@@ -9,10 +9,10 @@ import pytest
 
 from cases.permit import FORM
 from sild.errors import CallerError
-from sild.portal.uploads import Limits, read_multipart
+from sild.portal.uploads import Limits, Room, Upload, Waiting, read_multipart
 from support.counter_world import CounterWorld, counter_world, multipart, send_form
 from support.pictures import PDF, jpeg
-from support.portal_world import JAAN, Page, PlainBrowser
+from support.portal_world import JAAN, MARI, Page, PlainBrowser
 
 LIMIT = 200_000
 GOOD = {"do": "SEND", "f__colour": "red", "f__note": "by the lake"}
@@ -193,6 +193,62 @@ async def test_memory_holds_a_piece_and_not_the_file() -> None:
     tracemalloc.stop()
     assert upload.size == 640 * 65_536 and fields == {"key": ["k"]} and peak < 2_000_000
     upload.close()
+
+
+async def test_forms_side_by_side_share_one_persons_room() -> None:
+    """However many sessions they come from; others have their own, and what was taken in makes room."""
+    body, headers = multipart({"key": "k"}, [("u.file", "large.pdf", bytes(60_000))])
+
+    async def stream() -> AsyncIterator[bytes]:
+        for at in range(0, len(body), 10_000):
+            yield body[at : at + 10_000]
+
+    waiting = Waiting(100_000)
+    limits = Limits(file_bytes=80_000, field_bytes=10_000, fields=10)
+
+    async def send(person: str) -> Upload:
+        _, (upload,) = await read_multipart(
+            headers["Content-Type"],
+            stream(),
+            limits,
+            keep_files=True,
+            seconds=60,
+            room=Room(waiting, person),
+        )
+        return upload
+
+    first, second, other = await send("EE1"), await send("EE1"), await send("EE2")
+    assert (first.is_too_much, second.is_too_much, other.is_too_much) == (False, True, False)
+    assert second.content is None and first.content is not None
+    for upload in (first, second, other, first):
+        upload.close()
+    again = await send("EE1")
+    assert not again.is_too_much, "what was closed gave its room back, once"
+    again.close()
+    with pytest.raises(CallerError):
+        await read_multipart(
+            headers["Content-Type"],
+            _cut(body),
+            limits,
+            keep_files=True,
+            seconds=60,
+            room=Room(waiting, "EE3"),
+        )
+    assert waiting.take("EE3", 100_000), "nor does one that breaks off keep any"
+
+
+async def _cut(body: bytes) -> AsyncIterator[bytes]:
+    yield body[: len(body) // 2]
+
+
+def test_too_much_at_once_is_named_beside_its_field(world: CounterWorld, mari: PlainBrowser) -> None:
+    path, page = form_of(world, mari)
+    waiting, most = world.portal._waiting, world.portal.settings.upload_waiting_bytes
+    assert waiting.take(MARI.subject, most - 10)
+    page = send_form(mari, page, path, drawing(), **GOOD)
+    assert page.status == 422 and "too large together" in page.text and "by the lake" in page.text
+    waiting.give_back(MARI.subject, most - 10)
+    assert send_form(mari, page, path, drawing(), **GOOD).path.startswith("/receipts/")
 
 
 async def test_one_that_comes_too_slowly() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sild.documents import card_presentation, qr_svg
 from sild.errors import CallerError, PeerError, Unavailable
-from sild.registries.insurance.credential import CardIssuer
+from sild.registries.credentials import CredentialIssuer
 from support.portal_world import CHILD, MARI, PortalWorld
 
 from ..documents.papers import AT, CLAIMS, issued
@@ -19,7 +19,7 @@ CARD = f"/persons/{MARI.subject[2:]}/card"
 @pytest.fixture
 def shown(world: PortalWorld, tmp_path: Path) -> str:
     """Mari's card is there; gives its presentation."""
-    issuer: CardIssuer = issued(tmp_path).issuer
+    issuer: CredentialIssuer = issued(tmp_path).issuer
     credential = issuer.issue(CLAIMS, at=AT, until=AT.replace(year=2031), status_index=1)
     shown = card_presentation(credential)
     world.exchange.papers |= {
@@ -99,3 +99,81 @@ def test_for_whoever_checks(world: PortalWorld) -> None:
     browser.open("/papers/insurance-card/issuer.json")
     assert [path for _, _, path, _ in world.exchange.calls].count("/issuer") == 2
     assert browser.open("/papers/passport/issuer.json").status == 404
+
+
+# --- of several kinds, one for each child
+
+
+@pytest.fixture
+def entries(world: PortalWorld, shown: str) -> str:
+    """Mari's children have certificates; gives the id of the first."""
+    first, second = "019cadc6-9a80-7e40-9a35-f0ec7c361cc9", "019cadc6-9a80-7e40-9a35-f0ec7c361cd0"
+    path = f"/persons/{MARI.subject[2:]}/birth-certificates"
+    items = [
+        {"id": first, "name": "Nguyễn Đặng <b>", "on": "2026-03-01", "relation": "child"},
+        {"id": second, "name": "Mari Maasikas", "on": "1989-01-01", "relation": "self"},
+    ]
+    world.exchange.papers |= {
+        path: {"items": items},
+        f"{path}/{first}": {"state": "valid", "presentation": shown, "decision": first},
+        f"{path}/{first}/pdf": b"%PDF-1.7 paper",
+    }
+    return first
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Your child"), ("et", "Sinu laps"), ("vi", "Con của bạn")]
+)
+def test_certificates_are_listed_and_shown(
+    world: PortalWorld, shown: str, entries: str, language: str, words: str
+) -> None:
+    browser = world.browser()
+    browser.language = language
+    browser.log_in()
+    assert "/papers/birth-certificate" in browser.open("/my-data").text
+    page = browser.open("/papers/birth-certificate")
+    assert words in page.text and "Nguyễn Đặng &lt;b&gt;" in page.text
+    one = f"/papers/birth-certificate/of/{entries}"
+    assert one in page.text
+    page = browser.open(one)
+    assert qr_svg(shown).decode() in page.text and f"{one}/file.pdf" in page.text
+    assert len(page.text.encode()) < 50_000
+    paper = browser.open(f"{one}/file.pdf")
+    assert paper.text.startswith("%PDF-")
+    assert world.exchange.calls[-1][2].endswith(f"{entries}/pdf?language={language}")
+    assert world.exchange.spoken_for[-1] == (MARI.subject, None)
+
+
+def test_whose_word_it_is_is_said(world: PortalWorld, entries: str) -> None:
+    """Who acts for somebody asks in their name, and the register sees both."""
+    world.may_act_for_child()
+    browser = world.browser()
+    browser.log_in()
+    browser.act_for(CHILD.identifier)
+    world.exchange.papers[f"/persons/{CHILD.identifier[2:]}/birth-certificates"] = {"items": []}
+    assert "None has been issued" in browser.open("/papers/birth-certificate").text
+    assert world.exchange.spoken_for[-1] == (MARI.subject, CHILD.identifier)
+
+
+def test_nobody_elses_certificate(world: PortalWorld, entries: str) -> None:
+    """A made-up id, a path within one, a kind of which a person has one; who is not logged in."""
+    browser = world.browser()
+    one = f"/papers/birth-certificate/of/{entries}"
+    assert (
+        browser.request("GET", one).status == 303 and browser.request("GET", f"{one}/file.pdf").status == 303
+    )
+    browser.log_in()
+    path = f"/persons/{MARI.subject[2:]}/birth-certificates"
+    world.exchange.papers[f"{path}/x"] = CallerError("none", code="no_certificate", status=404)
+    assert "None has been issued" in browser.open("/papers/birth-certificate/of/x").text
+    for made_up in ("..%2F..%2F49001010005", "x%2Fpdf", "x%3Flanguage=en", "x" * 65, "%00"):
+        before = len(world.exchange.calls)
+        assert browser.open(f"/papers/birth-certificate/of/{made_up}").status == 404, made_up
+        assert len(world.exchange.calls) == before, "the register is not asked"
+    for wrong in (f"/papers/insurance-card/of/{entries}", "/papers/birth-certificate/file.pdf"):
+        assert browser.open(wrong).status == 404
+    world.exchange.papers[path] = CallerError("no", code="not_entitled", status=403)
+    assert browser.open("/papers/birth-certificate").status in (400, 403)
+    for nonsense in ([], {"items": ["x"]}, {"items": [{}]}):
+        world.exchange.papers[path] = nonsense
+        assert browser.open("/papers/birth-certificate").status == 400

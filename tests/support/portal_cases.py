@@ -373,6 +373,7 @@ class ExchangeDouble:
     """Registers behind the exchange: population answers, residence is down."""
 
     calls: list[tuple[str, str, str, Any]] = field(default_factory=list)
+    spoken_for: list[tuple[str, str | None]] = field(default_factory=list)
     given_names: str = "Mari"
     papers: dict[str, Any] = field(
         default_factory=lambda: {
@@ -382,16 +383,17 @@ class ExchangeDouble:
     )
 
     async def call(
-        self, service: str, method: str, path: str, *, body: Any = None, case: str | None, basis: str, acting: str, message_id: str | None = None
+        self, service: str, method: str, path: str, *, body: Any = None, case: str | None, basis: str, acting: str, represented: str | None = None, message_id: str | None = None
     ) -> ExchangeAnswer:  # fmt: skip
         self.calls.append((service, method, path, body))
+        self.spoken_for.append((acting, represented))
         if service.endswith("residence"):
             raise Unavailable("down", code="network_error")
         if method == "POST":
             return ExchangeAnswer(201, {"id": "D-17", "state": "OPEN"}, message_id or "m")
         if "/card" in path and path.partition("?")[0] not in self.papers:
             raise CallerError("none", code="no_card", status=404)
-        if service.endswith("insurance") and path.partition("?")[0] in self.papers:
+        if path.partition("?")[0] in self.papers:
             answer = self.papers[path.partition("?")[0]]
             if isinstance(answer, Exception):
                 raise answer

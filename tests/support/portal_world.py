@@ -50,6 +50,13 @@ PAPER = PaperSource(
     title={"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"},
     path="/persons/{person}/card",
 )
+CERTIFICATES = PaperSource(
+    name="birth-certificate",
+    subsystem="GOV/70000002/population",
+    title={"et": "Sünnitõend", "vi": "Giấy khai sinh", "en": "Birth certificate"},
+    path="/persons/{person}/birth-certificates",
+    several=True,
+)
 
 
 @cache
@@ -104,7 +111,7 @@ class PortalWorld:
                 "GOV/70000003": {"et": "Tervisekassa", "vi": "Quỹ Bảo hiểm y tế", "en": "Health Insurance Fund"},
                 "GOV/70000004": {"et": "Sotsiaalkindlustusamet", "vi": "Bảo hiểm xã hội", "en": "Social Insurance Board"},
             },
-            "paper_sources": (PAPER,),
+            "paper_sources": (PAPER, CERTIFICATES),
             "private_push_services": True,
             "mandates": True,
         }  # fmt: skip

@@ -20,6 +20,7 @@ __all__ = [
     "Grounds",
     "Recorded",
     "bare",
+    "certificate_of",
     "child_of",
     "country_of",
     "declared",
@@ -208,6 +209,12 @@ def results_of(case: Case) -> dict[str, Any]:
         found["decisions"] = decisions
     silence = case.given("SILENCE") or case.given("REST")
     return {**found, "silence": silence["reason"]} if silence else found
+
+
+def certificate_of(case: Case) -> str | None:
+    """Id of the entry of which parents can have a certificate; None: not registered, or there is silence."""
+    decision = case.given("REGISTER").get("decision")
+    return None if case.status == "SILENCED" or decision is None else str(decision)
 
 
 def _decisions(case: Case) -> Iterator[list[str]]:

@@ -42,8 +42,10 @@ MAX_NAME = 100
 class CaseFiles:
     """Blocks."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, waiting_bytes: int) -> None:
+        """waiting_bytes: of files of drafts that one person may have, in all their cases."""
         self._store = store
+        self._waiting_bytes = waiting_bytes
 
     def add(
         self,
@@ -57,7 +59,7 @@ class CaseFiles:
     ) -> CaseFile:
         """content: a real file, read from its beginning. Instead of an unsent one of the field.
 
-        Raises Refused with the defect: `file_type`, `file_too_large`, `too_many_files`.
+        Raises Refused with the defect: `file_type`, `file_too_large`, `too_many_files`, `too_many_bytes`.
         """
         size = os.fstat(content.fileno()).st_size
         if size > MOST_BYTES:
@@ -91,12 +93,16 @@ class CaseFiles:
             }
 
             def write(connection: Connection) -> CaseFile:
+                _alone(connection, person)
                 mine = _unsent(case, screen, field, person)
                 _drop(connection, and_(mine, files.c.id != file_id))
                 others = and_(files.c.person == person, files.c.seq.is_(None), files.c.id != file_id)
-                unsent = select(func.count()).where(others)
-                if (connection.scalar(unsent) or 0) >= MOST_UNSENT:
+                unsent = select(func.count(), func.coalesce(func.sum(files.c.size), 0)).where(others)
+                count, waiting = connection.execute(unsent).one()
+                if count >= MOST_UNSENT:
                     raise _defect(field, "too_many_files")
+                if waiting + kept > self._waiting_bytes:
+                    raise _defect(field, "too_many_bytes")
                 if add_row(connection, files, row):
                     for position, part in enumerate(_parts(whole, pieces)):
                         values = {"file": file_id, "position": position, "content": part}
@@ -209,6 +215,12 @@ def _parts(whole: mmap.mmap, pieces: Sequence[bytes | slice]) -> Iterator[bytes]
                 del waiting[:PART]
     if waiting:
         yield bytes(waiting)
+
+
+def _alone(connection: Connection, person: str) -> None:
+    """Of one person's files that come at once each counts the others. SQLite has one writer at a time anyhow."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"files/{person}", 0))))
 
 
 def _unsent(case: str, screen: str, field: str, person: str) -> Any:  # an SQL condition

@@ -95,6 +95,10 @@ class Store:
         row = connection.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
         return None if row is None else self._case(connection, row, upto)
 
+    def numbered(self, connection: Connection, number: str) -> str | None:
+        """Id of the case with this number, `S-2026-000123`."""
+        return connection.scalar(select(cases.c.id).where(cases.c.number == number))
+
     def live(
         self, connection: Connection, service: str, person: str, *, closed: bool = False
     ) -> tuple[str, ...]:
@@ -444,7 +448,8 @@ class Store:
 def add_row(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
     """Whether it was added; False when one with its key is there already."""
     write = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    added = connection.execute(write(table).values(dict(row)).on_conflict_do_nothing())
+    adding = write(table).values(dict(row)).on_conflict_do_nothing()
+    added = connection.execute(adding, execution_options={"preserve_rowcount": True})  # PostgreSQL's is -1 else
     return bool(added.rowcount)
 
 

@@ -127,11 +127,7 @@ class PortalCases:
         await self._cases.take(case, actor, key=f"take/{case}/{actor.person}")
 
     async def look_up(self, actor: Actor, person: str, *, case: str) -> Sequence[FactLine]:
-        """What the case's screens at this desk show of the person's data."""
-        view = await self._cases.look_up(actor, person, case_id=case)
-        for task in view.tasks:
-            return (await self._cases.fill(case, task.screen, actor)).facts
-        return ()
+        return await self._cases.look_up(actor, person, case=case)
 
     async def finding(
         self, actor: Actor, register: str, record: Mapping[str, Any], *, basis: str, matter: str, key: str

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from sild.errors import CallerError
-from sild.portal.uploads import MULTIPART, Limits, Upload, read_multipart
+from sild.portal.uploads import MULTIPART, Limits, Room, Upload, read_multipart
 
 __all__ = [
     "BROWSER_COOKIE",
@@ -84,10 +84,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Uploading:
-    """Of a route that takes forms with files. file_bytes: of one file.  keep_files: whether whoever sends it may.  seconds: for all."""
+    """Of a route that takes forms with files. file_bytes: of one file.  room: of whoever sends it; None: they may send no file.
+    seconds: for all."""
 
     file_bytes: int
-    keep_files: bool
+    room: Room | None
     seconds: float
 
 
@@ -102,8 +103,9 @@ async def read_call(request: Request, uploading: Uploading | None = None) -> Cal
                 request.headers["content-type"],
                 request.stream(),
                 Limits(uploading.file_bytes, MAX_BODY_BYTES, MAX_FIELDS),
-                keep_files=uploading.keep_files,
+                keep_files=uploading.room is not None,
                 seconds=uploading.seconds,
+                room=uploading.room,
             )
         else:
             async with asyncio.timeout(BODY_SECONDS):

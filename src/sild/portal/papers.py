@@ -7,6 +7,7 @@ cards, kept a minute, so that checking a card asks no register about anybody.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +33,7 @@ KEPT = timedelta(minutes=1)
 BASIS = "public"
 AUTOMATIC = "automatic"
 ISSUER, STATUS_LIST = "/issuer", "/status-list"
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
 class PaperPages:
@@ -45,11 +47,29 @@ class PaperPages:
         self._known: dict[str, tuple[datetime, ExchangeAnswer]] = {}
 
     async def show(self, visit: Visit) -> Response:
-        """The code with what it says, as large as the screen; or why there is none."""
+        """The code with what it says, as large as the screen; or why there is none. Of several, which there are."""
         source = self._named(visit)
-        values: dict[str, Any] = {"source": source, "reason": None, "claims": {}, "code": ""}
+        if source.several:
+            return await self._listed(visit, source)
+        return await self._shown(visit, source, source.path, f"/papers/{source.name}")
+
+    async def one(self, visit: Visit) -> Response:
+        """Of several, one."""
+        return await self._shown(visit, *self._one_of(visit))
+
+    async def _listed(self, visit: Visit, source: PaperSource) -> Response:
+        answer = await self._ask(visit, source, source.path)
+        items = answer.json.get("items") if isinstance(answer.json, dict) else None
+        if not isinstance(items, list) or not all(
+            isinstance(item, dict) and item.get("id") for item in items
+        ):
+            raise PeerError("not a list of papers", code="bad_paper")
+        return self._pages.page(visit, "papers.html", {"source": source, "items": items})
+
+    async def _shown(self, visit: Visit, source: PaperSource, path: str, here: str) -> Response:
+        values: dict[str, Any] = {"source": source, "at": here, "reason": None, "claims": {}, "code": ""}
         try:
-            answer = await self._ask(visit, source, source.path)
+            answer = await self._ask(visit, source, path)
         except CallerError as error:
             if error.detail.get("status") != 404:
                 raise
@@ -75,12 +95,20 @@ class PaperPages:
     async def file(self, visit: Visit) -> Response:
         """The PDF; where there is none, the page says why."""
         source = self._named(visit)
+        if source.several:
+            raise CallerError("there are several", code="not_found")
+        return await self._printed(visit, source, source.path, f"/papers/{source.name}")
+
+    async def one_file(self, visit: Visit) -> Response:
+        return await self._printed(visit, *self._one_of(visit))
+
+    async def _printed(self, visit: Visit, source: PaperSource, path: str, here: str) -> Response:
         try:
-            answer = await self._ask(visit, source, f"{source.path}/pdf?language={visit.language}")
+            answer = await self._ask(visit, source, f"{path}/pdf?language={visit.language}")
         except CallerError as error:
             if error.detail.get("status") not in (404, 409):
                 raise
-            return redirect(f"/papers/{source.name}")
+            return redirect(here)
         if not answer.file.startswith(b"%PDF-"):
             raise PeerError("not a PDF", code="bad_paper")
         headers = {"Content-Disposition": f'attachment; filename="{source.name}.pdf"'}
@@ -108,18 +136,36 @@ class PaperPages:
         return answer
 
     async def _ask(self, visit: Visit, source: PaperSource, path: str) -> ExchangeAnswer:
-        person = quote(visit.person.acting_for[2:], safe="")
-        return await self._call(source, path.format(person=person), self._basis, visit.person.person)
+        """Whoever acts for somebody says whose word it is: the register sees both."""
+        actor = visit.person
+        whose = actor.acting_for if actor.acting_for != actor.person else None
+        asked = path.format(person=quote(actor.acting_for[2:], safe=""))
+        return await self._call(source, asked, self._basis, actor.person, whose)
 
-    async def _call(self, source: PaperSource, path: str, basis: str, acting: str) -> ExchangeAnswer:
+    async def _call(
+        self, source: PaperSource, path: str, basis: str, acting: str, represented: str | None = None
+    ) -> ExchangeAnswer:
         """Raises Unavailable, PeerError, CallerError with the register's `status`."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await self._exchange.call(
-                    source.subsystem, "GET", path, case=None, basis=basis, acting=acting
+                    source.subsystem,
+                    "GET",
+                    path,
+                    case=None,
+                    basis=basis,
+                    acting=acting,
+                    represented=represented,
                 )
         except TimeoutError as error:
             raise Unavailable(f"{source.subsystem} does not answer", code="timeout") from error
+
+    def _one_of(self, visit: Visit) -> tuple[PaperSource, str, str]:
+        """Source, path at the register, address here."""
+        source, id_ = self._named(visit), visit.call.parameters["id"]
+        if not source.several or not _ID.fullmatch(id_):
+            raise CallerError("no such paper", code="not_found")
+        return source, f"{source.path}/{id_}", f"/papers/{source.name}/of/{id_}"
 
     def _named(self, visit: Visit) -> PaperSource:
         source = self._sources.get(visit.call.parameters["paper"])

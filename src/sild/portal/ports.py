@@ -183,6 +183,7 @@ class Exchange(Protocol):
         case: str | None,
         basis: str,
         acting: str,
+        represented: str | None = None,
         message_id: str | None = None,
     ) -> ExchangeAnswer: ...
 

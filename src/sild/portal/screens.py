@@ -116,6 +116,8 @@ class ScreenPages:
         for name, uploads in found.items():
             if len(uploads) > 1:
                 wrong.append(Defect(name, "one_file"))
+            elif uploads[0].is_too_much:
+                wrong.append(Defect(name, "too_many_bytes"))
             elif uploads[0].is_too_large or uploads[0].content is None:
                 wrong.append(Defect(name, "file_too_large"))
             else:

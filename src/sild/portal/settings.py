@@ -38,12 +38,15 @@ class DecisionSource(Settings):
 
 class PaperSource(Settings):
     """A register that gives people a paper with a code. path: `{person}` is their code; answers `presentation` and `state`, and
-    below it at `/pdf?language=` the paper; the issuer's keys and status list at `/issuer` and `/status-list`."""
+    below it at `/pdf?language=` the paper; the issuer's keys and status list at `/issuer` and `/status-list`.
+
+    several: a person may have more than one: `path` answers `items` of `id`, `name` and `on`, and each stands below it, at its id."""
 
     name: str = Field(pattern=r"^[a-z][a-z-]*$")  # in addresses: insurance-card
     subsystem: str  # GOV/70000003/insurance
     title: dict[str, str]  # by language
     path: str
+    several: bool = False
 
 
 class Office(Settings):
@@ -88,6 +91,9 @@ class PortalSettings(Settings):
     upload_bytes: int = Field(
         default=10_000_000, gt=0, le=50_000_000
     )  # of one file that people add to a form
+    upload_waiting_bytes: int = Field(
+        default=100_000_000, gt=0
+    )  # of one person's files that were not sent, and of those on their way in one process
     upload_seconds: int = Field(default=300, gt=0)  # for a form with files to arrive
     check_seconds: int = Field(
         default=240, gt=0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
@@ -21,7 +22,7 @@ from sild.errors import CallerError
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-__all__ = ["MULTIPART", "Limits", "Upload", "read_multipart"]
+__all__ = ["MULTIPART", "Limits", "Room", "Upload", "Waiting", "read_multipart"]
 
 MULTIPART = "multipart/form-data"
 DRAINED = 4
@@ -40,11 +41,39 @@ class Limits:
     fields: int
 
 
+class Waiting:
+    """How much lies in files of this process for each person until the case system has it. Of one event loop. most: bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._bytes: Counter[str] = Counter()
+
+    def take(self, person: str, count: int) -> bool:
+        """False: they have no room for so much more, whatever forms they send side by side."""
+        if self._bytes[person] + count > self._most:
+            return False
+        self._bytes[person] += count
+        return True
+
+    def give_back(self, person: str, count: int) -> None:
+        self._bytes[person] -= count
+        if self._bytes[person] <= 0:
+            del self._bytes[person]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Of one person, for their files."""
+
+    waiting: Waiting
+    person: str
+
+
 @dataclass(slots=True)
 class Upload:
     """field: its name in the form.  name: as the browser gave it; nothing of it is believed.  size: bytes that came.
 
-    content: rewound; None: too large, or nobody may send it.
+    content: rewound; None: too large, too much with what else the person sends, or nobody may send it.
     """
 
     field: str
@@ -52,11 +81,27 @@ class Upload:
     content: IO[bytes] | None
     size: int = 0
     is_too_large: bool = False
+    is_too_much: bool = False
+    room: Room | None = None
+    held: int = 0
+
+    def write(self, data: bytes) -> None:
+        if self.content is None:
+            return
+        if self.room is not None and not self.room.waiting.take(self.room.person, len(data)):
+            self.is_too_much = True
+            self.close()
+            return
+        self.held += len(data)
+        self.content.write(data)
 
     def close(self) -> None:
         if self.content is not None:
             self.content.close()
             self.content = None
+        if self.room is not None:
+            self.room.waiting.give_back(self.room.person, self.held)
+            self.held = 0
 
 
 @dataclass(slots=True)
@@ -69,8 +114,9 @@ class _Part:
 class _Form:
     """The parser's callbacks, and what they make."""
 
-    def __init__(self, limits: Limits, keep_files: bool) -> None:
+    def __init__(self, limits: Limits, keep_files: bool, room: Room | None) -> None:
         self.limits = limits
+        self.room = room
         self.keep_files = keep_files
         self.fields: dict[str, list[str]] = {}
         self.uploads: list[Upload] = []
@@ -118,7 +164,7 @@ class _Form:
                 raise CallerError("the form has too many files", code="bad_form")
             # closed by whoever has the form
             content = tempfile.TemporaryFile() if self.keep_files else None  # noqa: SIM115
-            self.part.upload = Upload(name, _utf8(options[b"filename"])[:MAX_NAME], content)
+            self.part.upload = Upload(name, _utf8(options[b"filename"])[:MAX_NAME], content, room=self.room)
             self.uploads.append(self.part.upload)
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
@@ -133,8 +179,7 @@ class _Form:
         if upload.size > self.limits.file_bytes:
             upload.is_too_large = True
             upload.close()
-        if upload.content is not None:
-            upload.content.write(data[start:end])
+        upload.write(data[start:end])
 
     def part_ends(self) -> None:
         if self.part.upload is None:
@@ -152,18 +197,24 @@ class _Form:
 
 
 async def read_multipart(
-    content_type: str, body: AsyncIterator[bytes], limits: Limits, *, keep_files: bool, seconds: float
+    content_type: str,
+    body: AsyncIterator[bytes],
+    limits: Limits,
+    *,
+    keep_files: bool,
+    seconds: float,
+    room: Room | None = None,
 ) -> tuple[dict[str, list[str]], tuple[Upload, ...]]:
     """Fields and files of the form, in their order; a file field left empty is not among them. Files are the caller's to close.
 
-    keep_files: False: what is no file is read alone.  seconds: for the whole form.
+    keep_files: False: what is no file is read alone.  seconds: for the whole form.  room: for the files; None: without end.
     Raises CallerError: `bad_form` (broken, cut off, too slow), `too_large`.
     """
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
     if not re.fullmatch(rb"[\x21-\x7e][\x20-\x7e]{0,69}", boundary):
         raise CallerError("the form has no boundary", code="bad_form")
-    form = _Form(limits, keep_files)
+    form = _Form(limits, keep_files, room)
     most = limits.field_bytes * 2 + DRAINED * limits.file_bytes
     try:
         parser = MultipartParser(boundary, form.callbacks())
