@@ -9,7 +9,7 @@ import pytest
 import sild.packs
 from sild.decisions import load_algorithms
 from sild.registries.education import judging as education
-from sild.registries.insurance import register as insurance
+from sild.registries.insurance import covering as insurance
 from sild.registries.population import judging as population
 from sild.registries.social import judging as social
 from sild.rules import load_packages

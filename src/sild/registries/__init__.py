@@ -9,7 +9,7 @@ insurance/   cover and card                          social/     contributions, 
 education/   kindergarten places and their queue     hospital/   notices of birth and death, the ward's page
 case_decisions/  what officials decided in cases        archive/    packages of acts, checked and kept
 
-The last four act by themselves on others' events: tasks/ (what is still to do, the silence switch), exchange.py (what they say to
+Insurance, social, education and hospital act by themselves on others' events: tasks/ (what is still to do, the silence switch), exchange.py (what they say to
 others over X-Road), acting.py (`act`: a register at work beside its application).
 """
 

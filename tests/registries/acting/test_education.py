@@ -549,5 +549,9 @@ async def test_a_parents_word_said_by_a_clerk(register: EducationRegister, other
     with pytest.raises(CallerError) as refused:
         register.wish(child, 1, None, clerk)
     assert refused.value.code == "not_a_parent"
-    said = replace(clerk, message_id=f"m-{next(MESSAGES)}", represented_party=f"EE{mother_of(others, child)}")
+    mother = mother_of(others, child)
+    with pytest.raises(CallerError) as refused:  # a code of another country, with the same digits
+        register.wish(child, 1, None, replace(clerk, represented_party=f"LT{mother}"))
+    assert refused.value.code == "not_a_parent"
+    said = replace(clerk, message_id=f"m-{next(MESSAGES)}", represented_party=f"EE{mother}")
     assert register.wish(child, 1, None, said).child.state == "offered"

@@ -14,9 +14,11 @@ import pytest
 from sild.decisions import DecisionRecord, Ripple, figures_of, list_ripples
 from sild.registries import insurance_app, social_app
 from sild.registries.education.register import EducationRegister
+from sild.registries.insurance.cards import Cards
 from sild.registries.insurance.register import InsuranceRegister
 from sild.registries.kernel import Usage
 from sild.registries.social.ledger import Declared
+from sild.registries.social.offering import Offering
 from sild.registries.social.register import SocialRegister
 from support.asgi import serving
 
@@ -195,7 +197,7 @@ async def test_killed_between_the_record_and_its_effect_it_happens_once(
         raise RuntimeError("killed here")
 
     with monkeypatch.context() as patched:
-        patched.setattr(InsuranceRegister, "_reissue", killed)
+        patched.setattr(Cards, "reissue", killed)
         await insurance.worker(others).work()
     assert len(records(insurance)) == 1 and [one.state for one in ripples(insurance)] == ["waiting"]
     held = insurance.cover(VN_CHILD, USAGE)
@@ -316,14 +318,14 @@ async def test_killed_between_the_record_and_the_new_offer_it_happens_once(
 ) -> None:
     offer = await offered(social, others, clock)
     declare(social, MOTHER, "2400")
-    decide = SocialRegister._decide_offer
+    decide = Offering.decide
 
     def killed(*given: Any, **more: Any) -> None:
         decide(*given, **more)
         raise RuntimeError("killed here")
 
     with monkeypatch.context() as patched:
-        patched.setattr(SocialRegister, "_decide_offer", killed)
+        patched.setattr(Offering, "decide", killed)
         await social.worker(others).work()
     assert len(records(social)) == 1 and benefit(social, offer) == "2000.00"
     clock.forward(minutes=5)

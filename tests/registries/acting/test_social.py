@@ -250,6 +250,19 @@ async def test_a_foundling_is_for_people(register: SocialRegister, others: Other
 # --- acceptance
 
 
+@pytest.mark.parametrize("whose", ["user_id", "represented_party"])
+async def test_a_code_of_another_country_with_the_same_digits_is_no_parents(
+    register: SocialRegister, others: Others, whose: str
+) -> None:
+    offer = await offered(register, others)
+    stranger = replace(by(SISTER, "a-1"), **{whose: f"LT{MOTHER}"})
+    with pytest.raises(CallerError) as refused:
+        register.accept(offer.id, "mother", IBAN, stranger)
+    assert refused.value.code == "not_a_party"
+    parent = replace(by(SISTER, "a-2"), **{whose: f"EE{MOTHER}"})
+    assert register.accept(offer.id, "mother", IBAN, parent).state == "accepted"
+
+
 async def test_refusals(register: SocialRegister, others: Others) -> None:
     offer = await offered(register, others)
     cases = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -15,7 +16,7 @@ from sild.registries import ResidenceRegister
 from sild.registries.synthetic import synthetic_people
 
 from ..asking import Asker, refused
-from ..conftest import HandClock
+from ..conftest import SetClock
 from ..families import couple, dead, man, single, young_family
 
 POPULATION = "/SILD/GOV/70000002/population"
@@ -97,7 +98,7 @@ def test_a_newborn_is_known_before_it_has_a_home(residence: Asker, homes: Reside
 
 
 def test_a_death_ends_a_residence_once(
-    residence: Asker, homes: ResidenceRegister, hand_clock: HandClock
+    residence: Asker, homes: ResidenceRegister, hand_clock: SetClock
 ) -> None:
     person = single().code
     for message in ("m1", "m2"):
@@ -106,6 +107,16 @@ def test_a_death_ends_a_residence_once(
     assert residence.value(f"/persons/{person}/residence")["level"] == "none"
     history = residence.value(f"/persons/{person}/facts?history=true")["items"]
     assert len([fact for fact in history if fact["name"] == "residence" and "known_to" not in fact]) >= 1
+
+
+def test_a_death_without_its_day_was_on_the_day_that_it_was_in_the_country(
+    residence: Asker, homes: ResidenceRegister
+) -> None:
+    person = single().code
+    at = datetime(2026, 2, 20, 22, 30, tzinfo=UTC)  # half past midnight in Tallinn
+    homes.apply_event(replace(event("civil.death.registered", person), time=at), "m1")
+    assert residence.value(f"/persons/{person}/residence?on=2026-02-21")["level"] == "dwelling"
+    assert residence.value(f"/persons/{person}/residence?on=2026-02-22")["level"] == "none"
 
 
 def test_events_that_are_not_taken(homes: ResidenceRegister) -> None:

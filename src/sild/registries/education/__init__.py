@@ -1,7 +1,8 @@
 """The municipality's register of kindergarten places: a place in the queue for every child born (see `sild.registries`).
 
-register.py   what happens, and when       rules.py  what the published rule compares       queue.py  places and the queue as rows
-judging.py    the queue as facts for its rules
-http.py       REST interface               synthetic.py  kindergartens and who is in them to begin with
-statistics.py demand by commune and year: counts, synthetic
+register.py   what it takes, is asked and is told      http.py      REST interface
+joining.py    a child joins; its home has changed      queue.py     places and the queue as rows
+places.py     wished, offered, taken; who waits        judging.py   the queue as facts for its rules
+again.py      a fact under it was corrected            rules.py     what the published rule compares
+synthetic.py  kindergartens and who is in them to begin with        statistics.py demand by commune and year: counts, synthetic
 """

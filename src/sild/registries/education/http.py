@@ -10,6 +10,7 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
+from sild.registries.deciding.ripple_matters import ripples_that_wait
 from sild.registries.education.queue import Group as HeldGroup
 from sild.registries.education.register import EducationRegister, Standing
 from sild.registries.education.rules import RULE
@@ -21,6 +22,7 @@ from sild.registries.kernel.http import (
     SelfDescription,
     register_app,
 )
+from sild.registries.kernel.matters import MATTER_ACTIONS, MATTER_TITLES, add_matter_paths
 
 __all__ = ["make_app"]
 
@@ -148,14 +150,15 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
     app = register_app(
         register.kernel,
         DESCRIPTION,
-        titles={**TITLES, **DECISION_TITLES},
-        actions={**ACTIONS, **DECISION_ACTIONS},
+        titles={**MATTER_TITLES, **TITLES, **DECISION_TITLES},
+        actions={**MATTER_ACTIONS, **ACTIONS, **DECISION_ACTIONS},
         kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
     )
 
     add_decision_paths(app, register.deciding)
+    add_matter_paths(app, register.kernel, [ripples_that_wait(register.deciding)])
 
     @app.get("/places", operation_id="getPlaces")
     def get_places(

@@ -12,7 +12,7 @@ from typing import Literal
 
 from sild.decisions import OutcomeItem, Reason, Secret
 from sild.errors import CallerError
-from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling, reason_of, why_corrected
+from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling, reason_of
 from sild.registries.education.queue import Child, Group
 from sild.registries.education.rules import Waiting, ground
 from sild.registries.identity_codes import Country, parse_identity_code
@@ -108,14 +108,14 @@ def granted(deciding: Deciding, child: Child, group: Group) -> Ruling:
 
 
 def waits(
-    deciding: Deciding, child: Child, group: Group, review_on: date, *, is_corrected: bool = False
+    deciding: Deciding, child: Child, group: Group, review_on: date, *, again: Reason | None = None
 ) -> Ruling:
-    """No free place, and the day on which that will be looked at again. is_corrected: a fact under it was."""
+    """No free place, and the day on which that will be looked at again. again: why it is decided anew."""
     why = reason_of(PACK, "no_free_place", ground(_country(child)), day=review_on)
     review = OutcomeItem(name="review_on", type="date", value=Secret(secret=review_on.isoformat()))
     items = (*_items(child, group), review)
-    reasons = (why_corrected(ground(_country(child))), why) if is_corrected else (why,)
-    effect: Effect = "correct" if is_corrected else "hold"
+    reasons = (why,) if again is None else (again, why)
+    effect: Effect = "hold" if again is None else "correct"
     return _ruling(deciding, child, effect, "wait", items, reasons=reasons, supersedes=child.decision)
 
 

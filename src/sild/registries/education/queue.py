@@ -24,6 +24,7 @@ __all__ = [
     "groups_near",
     "line_for",
     "line_of",
+    "require_child",
     "set_child",
     "waiting_for_any",
 ]
@@ -140,6 +141,14 @@ def waiting_for_any(use: Use, group: Group, on: date) -> list[Child]:
 def child_row(use: Use, child: str) -> Child | None:
     row = use.connection.execute(select(children).where(children.c.child == child)).one_or_none()
     return None if row is None else _child(row)
+
+
+def require_child(use: Use, child: str) -> Child:
+    """Raises CallerError (`not_in_queue`)."""
+    found = child_row(use, child)
+    if found is None:
+        raise CallerError("the child is not in the queue", code="not_in_queue")
+    return found
 
 
 def set_child(use: Use, child: str, **values: object) -> None:

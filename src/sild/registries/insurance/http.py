@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI, Path, Response
 from pydantic import Field
 
+from sild.registries.credentials import STATUS_LIST_TYPE
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
-from sild.registries.insurance.credential import STATUS_LIST_TYPE
+from sild.registries.deciding.ripple_matters import ripples_that_wait
 from sild.registries.insurance.register import COVER, InsuranceRegister
 from sild.registries.kernel import FactKind
-from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
+from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.moving import HOME_CHANGE_KIND
 from sild.registries.sources import ensure_code
@@ -113,14 +114,20 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
         register.kernel,
         DESCRIPTION,
         titles={**TITLES, **DECISION_TITLES},
-        actions={**ACTIONS, **DECISION_ACTIONS},
+        actions={**FACT_ACTIONS, **ACTIONS, **DECISION_ACTIONS},
         kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
     )
 
     add_decision_paths(app, register.deciding)
-    add_fact_paths(app, register.kernel, KINDS, ensure_person=ensure_code)
+    add_fact_paths(
+        app,
+        register.kernel,
+        KINDS,
+        ensure_person=ensure_code,
+        matters=(ripples_that_wait(register.deciding),),
+    )
 
     @app.get("/persons/{code}/cover", operation_id="getCover", response_model_exclude_none=True)
     def get_cover(code: Code, usage: PersonalUsage, on: date | None = None) -> Cover:

@@ -1,11 +1,12 @@
-"""The grounds on which the fund asks, and the numbers of its cards. Who is covered is in the rule packages. Pure."""
+"""The fact that somebody is covered, the grounds on which the fund asks, and the numbers of its cards. Who is covered is in the rule packages. Pure."""
 
 from __future__ import annotations
 
 from sild.registries.identity_codes import Country
 
-__all__ = ["card_number", "ground"]
+__all__ = ["COVER", "card_number", "ground"]
 
+COVER = "insurance_cover"
 GROUNDS: dict[Country, str] = {"EE": "RaKS § 5", "VN": "Luật BHYT 2008, Điều 12"}
 
 

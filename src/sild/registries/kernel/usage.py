@@ -43,10 +43,12 @@ class Usage:
         """
         if self.user_id is None or self.user_id == "automatic":
             return None
-        country, code = self.user_id[:2], self.user_id[2:]
-        if not country.isalpha():
-            return self.user_id
-        return code if _may_be_of(country, code) else self.user_id
+        return _code(self.user_id)
+
+    @property
+    def principal(self) -> str | None:
+        """As `actor`, of whose word it is: who is represented, or else the person acting."""
+        return _code(self.represented_party) if self.represented_party else self.actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ class UsagePage:
     entries: tuple[UsageEntry, ...]
     total: int
     withheld: int = 0
+
+
+def _code(user: str) -> str:
+    country, code = user[:2], user[2:]
+    return code if country.isalpha() and _may_be_of(country, code) else user
 
 
 def _may_be_of(country: str, code: str) -> bool:

@@ -1,4 +1,4 @@
-"""The card as a credential: SD-JWT VC (RFC 9901 and its VC profile), with a place in a token status list.
+"""Credentials that registers issue: SD-JWT VC (RFC 9901 and its VC profile), with a place in a token status list.
 
 Each claim about the person is disclosed on its own: at a chemist's the holder shows the number and the cover, not the name. The
 issuer's key is a file that its owner alone can read; several processes of one register share it.
@@ -21,36 +21,44 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from sild.documents import CARD_KIND
 from sild.errors import CallerError, Unavailable
 
-__all__ = ["STATUS_LIST_TYPE", "CardIssuer"]
+__all__ = ["STATUS_LIST_TYPE", "CredentialIssuer"]
 
 STATUS_LIST_TYPE = "application/statuslist+jwt"
 STATUS_LIST_TTL = timedelta(hours=12)
 
 
-class CardIssuer:
-    """issuer: URL by which wallets and verifiers know it; its keys stand in `metadata`."""
+class CredentialIssuer:
+    """issuer: URL by which wallets and verifiers know it; its keys stand in `metadata`.  kind: `vct` of what it issues.
 
-    def __init__(self, key: ECKey, issuer: str) -> None:
+    body: `INSTANCE/CLASS/CODE`, whose seal is on what it issues on paper.
+    """
+
+    def __init__(self, key: ECKey, issuer: str, kind: str, body: str) -> None:
         self._key = key
         self.issuer = issuer
+        self.kind = kind
+        self.body = body
 
     @classmethod
-    def open(cls, file: Path, issuer: str) -> CardIssuer:
+    def open(cls, file: Path, issuer: str, kind: str, *, body: str) -> CredentialIssuer:
         """With the key in `file` (JWK), made there if there is none. Raises Unavailable (`key_not_found`): unreadable."""
         if not file.exists():
             _make_key(file)
         try:
-            return cls(ECKey.import_key(json.loads(file.read_bytes())), issuer)
+            return cls(ECKey.import_key(json.loads(file.read_bytes())), issuer, kind, body)
         except (OSError, ValueError, JoseError) as error:
             raise Unavailable(f"issuer key {file} is not readable", code="key_not_found") from error
 
     def metadata(self) -> dict[str, Any]:
-        """JWT VC issuer metadata: `/.well-known/jwt-vc-issuer`."""
+        """JWT VC issuer metadata, `/.well-known/jwt-vc-issuer`; `organization_identifier`: of the body whose seal its papers have."""
         public = {**self._key.as_dict(private=False), "kid": self._key.thumbprint(), "use": "sig"}
-        return {"issuer": self.issuer, "jwks": {"keys": [public]}}
+        return {
+            "issuer": self.issuer,
+            "organization_identifier": self.body,
+            "jwks": {"keys": [public]},
+        }
 
     def issue(
         self,
@@ -61,7 +69,7 @@ class CardIssuer:
         status_index: int,
         holder: Mapping[str, Any] | None = None,
     ) -> str:
-        """`<JWT>~<disclosure>~...~`. claims: each can be disclosed alone.  holder: JWK of the wallet; none: a bearer's card.
+        """`<JWT>~<disclosure>~...~`. claims: each can be disclosed alone.  holder: JWK of the wallet; none: a bearer's credential.
 
         Raises CallerError (`bad_request`) when `holder` is no public key.
         """
@@ -72,7 +80,7 @@ class CardIssuer:
             "iss": self.issuer,
             "iat": int(at.timestamp()),
             "exp": int(until.timestamp()),
-            "vct": CARD_KIND,
+            "vct": self.kind,
             "status": {"status_list": {"idx": status_index, "uri": f"{self.issuer}/status-list"}},
             "_sd_alg": "sha-256",
             "_sd": sorted(_base64(sha256(disclosure.encode()).digest()) for disclosure in disclosures),
@@ -82,7 +90,7 @@ class CardIssuer:
         return "~".join((self._signed("dc+sd-jwt", payload), *disclosures, ""))
 
     def status_list(self, revoked: Iterable[int], *, at: datetime) -> str:
-        """JWT of the token status list: one bit for each card, 1 when it was revoked."""
+        """JWT of the token status list: one bit for each credential, 1 when it was revoked."""
         places = tuple(revoked)
         bits = bytearray(max(places, default=0) // 8 + 1)
         for place in places:

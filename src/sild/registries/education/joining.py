@@ -1,0 +1,143 @@
+"""A child joins the queue when its birth is registered; when its home changes, it stands where who lives there stands.
+
+The time of joining stays, wherever it lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import insert
+
+from sild.events import Event
+from sild.registries.deciding import Deciding
+from sild.registries.education.judging import earliest, place_of
+from sild.registries.education.places import Places, by_rule
+from sild.registries.education.queue import Child, child_row, groups_near, require_child, set_child
+from sild.registries.education.rules import ground
+from sild.registries.education.tables import children
+from sild.registries.exchange import Ask
+from sild.registries.identity_codes import Country, parse_identity_code
+from sild.registries.kernel import Use
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
+from sild.registries.sources import HomeTold, PersonTold, Sources
+from sild.registries.tasks import Effect, Handler, Silence, Task, Tasks
+
+__all__ = ["Joining"]
+
+
+class Joining:
+    """Works within the register's transactions."""
+
+    def __init__(self, deciding: Deciding, tasks: Tasks, silence: Silence, places: Places) -> None:
+        self._deciding = deciding
+        self._tasks = tasks
+        self._silence = silence
+        self._places = places
+
+    def effects(self) -> Mapping[str, Effect]:
+        return {"civil.birth.registered": self._born, HOME_CHANGED: self._moved}
+
+    def handlers(self, ask: Ask) -> Mapping[str, Handler]:
+        sources = Sources(ask)
+
+        async def queue(task: Task) -> Callable[[Use], None]:
+            country = parse_identity_code(task.subject).country
+            because = task.because(ground(country))
+            told = await sources.person(task.subject, because)
+            home = await sources.home_of_child(told, because)
+            siblings = {code for p in told.parents for code, _ in await sources.children(p, because)}
+            return by_rule(lambda use: self._queue(use, task, told, home, sorted(siblings - {told.code})))
+
+        return {"queue": queue}
+
+    def _born(self, use: Use, event: Event) -> None:
+        if self._silence.reason(use, event.subject) in (None, "protection_order"):
+            self._tasks.add(use, "queue", event.subject, cause=event.id)
+
+    def _moved(self, use: Use, event: Event) -> None:
+        """Of a child in the queue: its commune may be another now. Others' moves are nothing to us."""
+        if child_row(use, event.subject) is None:
+            self._followed(use, event.subject, NOTHING_HERE, event.id, event.source)
+        else:
+            about = {"moved": event.source}
+            self._tasks.add(use, "queue", event.subject, cause=event.id, about=about)
+
+    def _queue(self, use: Use, task: Task, told: PersonTold, home: HomeTold, siblings: list[str]) -> None:
+        """Let the child join, or note that it lives elsewhere now."""
+        use.alone(f"child/{told.code}")
+        silence = self._silence.reason(use, told.code)
+        if silence in ("death", "stillbirth"):
+            return
+        known = {
+            "division": home.division,
+            "siblings": siblings,
+            "told": {"person": [told.source, told.message_id], "home": [home.source, home.message_id]},
+        }
+        before = child_row(use, told.code)
+        if before is not None:
+            set_child(use, told.code, **known)
+            if "moved" in task.about:
+                outcome, decision = self._elsewhere(use, before)
+                source = str(task.about["moved"])
+                self._followed(use, told.code, outcome, task.cause, source, decision)
+            return
+        country: Country = "VN" if told.country == "VN" else "EE"
+        use.connection.execute(
+            insert(children).values(
+                child=told.code,
+                born=told.born,
+                parents=list(told.parents),
+                joined_at=use.at,
+                state="waiting",
+                wanted_from=earliest(self._deciding, country, told.born, at=use.today),
+                reason="no_wish",
+                issue=use.usage.issue,
+                **known,
+            )
+        )
+        if silence is None:
+            place = place_of(self._places.judged(use, require_child(use, told.code)))
+            use.publish("education.queue.joined", told.code, {"place": place})
+
+    def _elsewhere(self, use: Use, before: Child) -> tuple[str, str | None]:
+        """What a new home changes, and the record it left: who waits is placed anew, as one who lives there now; a place stays."""
+        child = require_child(use, before.child)
+        if child.division == before.division:
+            return "no_change", None
+        if child.state in ("attending", "offered"):
+            return f"{child.state}_stays", None
+        if child.state == "left":
+            return "no_change", None
+        if child.wanted is None:
+            place = place_of(self._places.judged(use, child))
+            use.publish("education.queue.joined", child.child, {"place": place})
+            return "queue_moved", None
+        if child.any_nearby:  # near the new home, if there is a group for its age
+            near = groups_near(use, child, max(use.today, child.wanted_from or use.today))
+            wanted = near[0].id if near else child.wanted
+            set_child(use, child.child, wanted=wanted)
+            self._places.allocate(use, wanted)
+        else:
+            self._places.allocate(use, child.wanted)
+        child = require_child(use, child.child)
+        if child.state == "waiting":
+            place = self._places.wait(use, child)
+            use.publish("education.wait.reviewed", child.child, {"place": place})
+            child = require_child(use, child.child)
+        return "queue_moved", child.decision
+
+    def _followed(
+        self, use: Use, person: str, outcome: str, cause: str, source: str, decision: str | None = None
+    ) -> None:
+        followed(
+            use,
+            "education",
+            person,
+            outcome,
+            cause=cause,
+            source=source,
+            basis=ground(parse_identity_code(person).country),
+            decision=decision,
+            silent=self._silence.reason(use, person) is not None,
+        )

@@ -1,0 +1,253 @@
+"""The card: given once the child's name and home are known, issued again when what it says was wrong, at the office of where one lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, insert, select, update
+
+from sild.documents import CardFace, Sealer, TimeStamper, card_pdf, card_presentation, seal_pdf
+from sild.errors import CallerError
+from sild.events import Event
+from sild.registries.credentials import CredentialIssuer
+from sild.registries.exchange import Ask
+from sild.registries.identity_codes import Country, parse_identity_code
+from sild.registries.insurance.rules import COVER, card_number, ground
+from sild.registries.insurance.tables import cards
+from sild.registries.kernel import Use
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
+from sild.registries.profiles import profile
+from sild.registries.sources import PersonTold, Sources
+from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks
+
+__all__ = ["Card", "Cards"]
+
+CARD_MATTER = "health_insurance_card"
+CARD_YEARS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """number: none yet while the card is in the making.  office: competent on the day of issue.
+
+    decision: record of the cover it proves; None: there was none, or the cover has ended.
+    """
+
+    person: str
+    number: str
+    state: str
+    claims: Mapping[str, Any]
+    office: Mapping[str, Any] | None
+    credential: str
+    issued_at: datetime
+    status_index: int
+    decision: str | None
+
+    @property
+    def name(self) -> str:
+        """In the order of the person's country."""
+        names = [self.claims["given_names"], self.claims["family_name"]]
+        return " ".join(reversed(names) if parse_identity_code(self.person).country == "VN" else names)
+
+    @property
+    def valid_until(self) -> date:
+        """The last day."""
+        return _until(self.issued_at).date() - timedelta(days=1)
+
+    @property
+    def presentation(self) -> str:
+        """Of the credential, what the card's code shows."""
+        return card_presentation(self.credential)
+
+
+class Cards:
+    """Works within the register's transactions. seal: of cards on paper."""
+
+    def __init__(self, issuer: CredentialIssuer, seal: Sealer, tasks: Tasks, silence: Silence) -> None:
+        self._issuer = issuer
+        self._seal = seal
+        self._tasks = tasks
+        self._silence = silence
+
+    def effects(self) -> Mapping[str, Effect]:
+        return {HOME_CHANGED: self._home_changed}
+
+    def handlers(self, ask: Ask) -> Mapping[str, Handler]:
+        sources = Sources(ask)
+
+        async def card(task: Task) -> Callable[[Use], None]:
+            because = task.because(ground(parse_identity_code(task.subject).country))
+            child = await sources.person(task.subject, because)
+            division = await sources.division_of_child(child, because)
+            return lambda use: self._give(use, child, division)
+
+        async def home(task: Task) -> Callable[[Use], None]:
+            because = task.because(ground(parse_identity_code(task.subject).country))
+            division = await sources.division(task.subject, because)
+            abroad = division is None and await sources.lives_abroad(task.subject, because)
+            return lambda use: self._new_home(use, task, division, abroad)
+
+        async def look(task: Task) -> Callable[[Use], None]:
+            raise Held("whether the cover holds abroad is for people to say", code="lives_abroad")
+
+        return {"card": card, "home": home, "look": look}
+
+    # --- the card itself
+
+    def card(self, use: Use, person: str) -> Card:
+        """Raises CallerError (`no_card`)."""
+        query = select(cards).where(cards.c.person == person)
+        row: Row[Any] | None = use.connection.execute(query).one_or_none()
+        if row is None:
+            raise CallerError("this person has no card", code="no_card")
+        cover = use.facts.fact(person, COVER, on=use.today)
+        return Card(
+            person=row.person,
+            number=row.number,
+            state=row.state,
+            claims=row.claims,
+            office=row.office,
+            credential=row.credential,
+            issued_at=row.issued_at,
+            status_index=row.id,
+            decision=None if cover is None else cover.value.get("decision"),
+        )
+
+    def paper(self, card: Card, language: str, *, at: datetime, stamp: TimeStamper | None) -> bytes:
+        """A sealed PDF. Raises CallerError (`card_revoked`)."""
+        _ensure_valid(card)
+        face = CardFace(
+            number=card.number,
+            name=card.name,
+            code=card.person,
+            born=date.fromisoformat(card.claims["birthdate"]),
+            cover_from=date.fromisoformat(card.claims["cover_from"]),
+            valid_until=card.valid_until,
+            credential=card.credential,
+            office=_office_words(card.office),
+        )
+        return seal_pdf(card_pdf(face, language, at=at), self._seal, stamp)
+
+    def bound(self, card: Card, holder: Mapping[str, Any], *, at: datetime) -> str:
+        """The credential again, bound to a key. Raises CallerError (`card_revoked`, `bad_request`)."""
+        _ensure_valid(card)
+        return self._issuer.issue(
+            card.claims, at=at, until=_until(at), status_index=card.status_index, holder=holder
+        )
+
+    def _give(self, use: Use, child: PersonTold, division: str | None) -> None:
+        use.alone(f"card/{child.code}")
+        has_one = use.connection.scalar(select(cards.c.id).where(cards.c.person == child.code))
+        if has_one is not None or self._silence.reason(use, child.code) is not None:
+            return
+        country: Country = "VN" if child.country == "VN" else "EE"
+        claims = {
+            "given_names": child.given_names,
+            "family_name": child.family_name,
+            "personal_administrative_number": child.code,
+            "birthdate": child.born.isoformat(),
+            "cover_from": child.born.isoformat(),
+        }
+        key = use.connection.scalar(
+            insert(cards)
+            .values(
+                person=child.code,
+                state="valid",
+                claims=claims,
+                office=_office(country, division, use.today),
+                issued_at=use.at,
+            )
+            .returning(cards.c.id)
+        )
+        assert key is not None
+        claims["card_number"] = card_number(country, key)
+        credential = self._issuer.issue(claims, at=use.at, until=_until(use.at), status_index=key)
+        use.connection.execute(
+            update(cards)
+            .where(cards.c.id == key)
+            .values(number=claims["card_number"], claims=claims, credential=credential)
+        )
+        use.publish("insurance.card.issued", child.code)
+
+    def reissue(self, use: Use, child: PersonTold) -> None:
+        """A card that says another day of birth."""
+        mine = _valid_of(child.code)
+        card = use.connection.execute(select(cards).where(mine)).one_or_none()
+        born = child.born.isoformat()
+        if card is None or card.claims["birthdate"] == born:
+            return
+        claims = {**card.claims, "birthdate": born, "cover_from": born}
+        credential = self._issuer.issue(claims, at=use.at, until=_until(use.at), status_index=card.id)
+        use.connection.execute(update(cards).where(mine).values(claims=claims, credential=credential))
+        use.publish("insurance.card.issued", child.code)
+
+    def revoke(self, use: Use, person: str) -> None:
+        revoking = update(cards).where(_valid_of(person))
+        use.connection.execute(revoking.values(state="revoked", revoked_at=use.at))
+
+    # --- its office
+
+    def _home_changed(self, use: Use, event: Event) -> None:
+        """Of somebody insured: which office is theirs is looked up. Others' moves are nothing to us."""
+        if use.facts.fact(event.subject, COVER, on=use.today) is None:
+            self._followed(use, event.subject, NOTHING_HERE, event.id, event.source)
+        else:
+            about = {"source": event.source}
+            self._tasks.add(use, "home", event.subject, cause=event.id, about=about)
+
+    def _new_home(self, use: Use, task: Task, division: str | None, abroad: bool) -> None:
+        """Cover holds wherever in the country one lives; the card's office may be another. Abroad, people look."""
+        outcome = "no_change"
+        if abroad:
+            self._tasks.add(use, "look", task.subject, cause=task.cause)
+            outcome = "review"
+        elif division is not None:
+            office = _office(parse_identity_code(task.subject).country, division, use.today)
+            mine = _valid_of(task.subject)
+            held = use.connection.execute(select(cards.c.id, cards.c.office).where(mine)).one_or_none()
+            if held is not None and office is not None and held.office != office:
+                use.connection.execute(update(cards).where(mine).values(office=office))
+                outcome = "office_changed"
+        self._followed(use, task.subject, outcome, task.cause, str(task.about["source"]))
+
+    def _followed(self, use: Use, person: str, outcome: str, cause: str, source: str) -> None:
+        basis = ground(parse_identity_code(person).country)
+        silent = self._silence.reason(use, person) is not None
+        followed(use, "insurance", person, outcome, cause=cause, source=source, basis=basis, silent=silent)
+
+
+def _valid_of(person: str) -> ColumnElement[bool]:
+    return (cards.c.person == person) & (cards.c.state == "valid")
+
+
+def _ensure_valid(card: Card) -> None:
+    if card.state != "valid":
+        raise CallerError("the card was revoked", code="card_revoked")
+
+
+def _until(at: datetime) -> datetime:
+    return datetime.combine(at.date() + timedelta(days=365 * CARD_YEARS), time(), UTC)
+
+
+def _office(country: Country, division: str | None, on: date) -> dict[str, Any] | None:
+    """Who is competent for the card on that day: Viet Nam's district offices before 1 July 2025, grassroots ones since then.
+
+    None where the matter has no local office (Estonia: the fund itself), or the place is not known.
+    """
+    if division is None:
+        return None
+    try:
+        rule, unit = profile(country).competent(CARD_MATTER, division, on)
+    except CallerError:
+        return None
+    return {"office": dict(rule.office), "unit": unit.code, "name": unit.name, "basis": rule.basis}
+
+
+def _office_words(office: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Office and unit, by language."""
+    if office is None:
+        return None
+    return {language: f"{name}, {office['name']}" for language, name in office["office"].items()}
