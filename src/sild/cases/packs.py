@@ -12,9 +12,11 @@ from typing import Any
 
 import yaml
 
+from sild.cases.process import Process
 from sild.catalogue import Profile, PublicService, Screen, parse_profile, parse_screen, parse_service
+from sild.errors import CallerError
 
-__all__ = ["Packs", "load_packs"]
+__all__ = ["Packs", "ensure_whole", "load_packs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,26 @@ def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
             for file in _files(pack / "texts", f"{language}.toml"):
                 known.update(_flat(tomllib.loads(file.read_text("utf-8"))))
     return Packs(profile, services, screens, texts)
+
+
+def ensure_whole(processes: Mapping[str, Process], packs: Packs) -> None:
+    """Raises CallerError (`invalid_process`) for what could only fail later, before somebody."""
+    for service_id, process in processes.items():
+        service = packs.services.get(service_id)
+        if service is None:
+            raise CallerError(f"no pack has the service {service_id}", code="invalid_process")
+        screens = {rule.screen for rule in process.rules} | {waiting.screen for waiting in process.waiting}
+        for name in sorted(filter(None, screens)):
+            if name not in packs.screens or name not in service.screens:
+                raise CallerError(f"{service_id} has no screen {name}", code="invalid_process")
+        for rule in process.rules:
+            if rule.screen is not None:
+                packs.screens[rule.screen].action(rule.name)
+        if process.silenced and process.rule("SILENCE") is None:
+            raise CallerError(f"{service_id} has no rule for SILENCE", code="invalid_process")
+        missing = set(process.events.values()) - set(process.jobs())
+        if missing:
+            raise CallerError(f"{service_id} has no job {', '.join(sorted(missing))}", code="invalid_process")
 
 
 def _files(folder: Traversable, ending: str) -> list[Traversable]:

@@ -5,38 +5,36 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Engine
 
 from sild.cases.acting import Acting
 from sild.cases.actor import Actor
-from sild.cases.ask_why import office_of, question
-from sild.cases.assistance import dialogue_data
 from sild.cases.assisted import AssistedMandates, Identified
+from sild.cases.beginning import Beginning
 from sild.cases.by_calendar import Calendar
 from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
-from sild.cases.contest import contest_of
 from sild.cases.exchange import Exchange
 from sild.cases.files import CaseFiles
-from sild.cases.finding import PublicFinding, finding_of, public_findings
+from sild.cases.finding import PublicFinding, public_findings
+from sild.cases.heard import Events
 from sild.cases.helping import Helping
 from sild.cases.ledger import Ledger, SentMessage, Sighting
 from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
-from sild.cases.packs import Packs
+from sild.cases.packs import Packs, ensure_whole
 from sild.cases.parts import MandateCheck, Parts
-from sild.cases.process import Opening, Process
+from sild.cases.process import Process
 from sild.cases.publication import LiveProof, Publication
 from sild.cases.refusals import Refused
 from sild.cases.seen import SeenScreens
 from sild.cases.showing import Showing
-from sild.cases.store import Store, derived_id
-from sild.cases.tables import jobs
+from sild.cases.store import Store
 from sild.cases.tracker import Tracker, TrackerEntry, TrackerUsage
 from sild.cases.views import Acted, AssistedView, CaseFile, CaseView, DeskItem, Filled, Home, Notice, Seen
 from sild.cases.working import Jobs
@@ -44,7 +42,6 @@ from sild.catalogue import PublicService, Screen
 from sild.clock import Clock, system_clock
 from sild.database import open_database, sqlite_url
 from sild.decisions import DECISION_MIGRATIONS, DecisionStore
-from sild.errors import CallerError, PeerError
 from sild.events import EVENT_MIGRATIONS, Event, Inbox
 from sild.workflow import Workflows
 
@@ -53,11 +50,6 @@ __all__ = ["CASE_DATABASE", "MIGRATIONS", "CaseSystem"]
 MIGRATIONS = Path(__file__).parent / "migrations"
 CASE_DATABASE = "cases.sqlite"
 PUBLISH_PAUSE = 2.0  # seconds
-SILENCING = {
-    "civil.death.registered": "death",
-    "civil.stillbirth.recorded": "stillbirth",
-    "civil.protection.ordered": "protection_order",
-}
 
 
 class CaseSystem:
@@ -79,7 +71,8 @@ class CaseSystem:
         self._tracker = Tracker(parts, system)
         self._offline = Offline(parts)
         self._helping = Helping(parts, self._acting, self._showing)
-        self._inbox = inbox
+        self._events = Events(parts, inbox)
+        self._beginning = Beginning(parts, self._acting)
         self._workflows_url = workflows_url
         self._first_pause = first_pause
         self._workflows: Workflows | None = None
@@ -100,15 +93,17 @@ class CaseSystem:
         decisions: Callable[[Engine], DecisionStore] | None = None,
         clock: Clock = system_clock,
         first_pause: timedelta = timedelta(seconds=1),
+        waiting_bytes: int = 100_000_000,
     ) -> CaseSystem:
         """database_url: of cases and workflows; without one two SQLite files in `directory`.
 
         system: `/SILD/GOV/70000001/portal`.  registers: `GOV/70000002/population` by name.  processes: one for each service that
         is to be offered.  decisions: makes the store of decision records on the cases' own database.  first_pause: before a silent register is asked again; it doubles.
+        waiting_bytes: of one person's files that were not sent.
         Raises Unavailable (`database_error`), CallerError for a process whose service or screens the packs do not have.
         """
         by_service = {process.service: process for process in processes}
-        _ensure_whole(by_service, packs)
+        ensure_whole(by_service, packs)
         url = database_url or sqlite_url(directory / CASE_DATABASE)
         engine = open_database(url, EVENT_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS)
         records = decisions(engine) if decisions is not None else None
@@ -122,7 +117,7 @@ class CaseSystem:
             jobs=Jobs(store, calls),
             assisted=AssistedMandates(store),
             seen=SeenScreens(store),
-            files=CaseFiles(store),
+            files=CaseFiles(store, waiting_bytes),
             services={name: packs.services[name] for name in by_service},
             screens=packs.screens,
             processes=by_service,
@@ -257,12 +252,13 @@ class CaseSystem:
         """Raises Refused."""
         return await self.act(case_id, "TAKE", actor, {}, key=key)
 
-    async def look_up(self, actor: Actor, person: str, *, case_id: str) -> CaseView:
-        """The case that allows a look at this person. Raises Refused (`no_live_case`); oversight is told then."""
-        known = self.known(actor)
+    async def look_up(self, actor: Actor, person: str, *, case: str) -> Sequence[FactLine]:
+        """What is held of the person, on the grounds of the live case of theirs that the official cites, by its number or id.
+
+        Raises Refused (`no_live_case`); oversight is told then.
+        """
         code = plain(person, self._parts.profile.country)
-        await asyncio.to_thread(self._showing.look_up, known, code, case_id)
-        return await self._showing.view(case_id, known)
+        return await self._showing.look_up(self.known(actor), code, case)
 
     async def try_again(self, case_id: str, actor: Actor) -> None:
         """Ask silent registers now, do failed jobs again. Raises Refused (`not_yours`, `read_only_device`)."""
@@ -378,47 +374,18 @@ class CaseSystem:
 
     async def ask_why(self, actor: Actor, entry: TrackerEntry, *, key: str) -> str:
         """A case with a deadline about one look; its id. Raises Refused."""
-        known = self._themselves(actor)
-        service = self._parts.service("ask_why")
-        process = self._parts.processes[service.id]
-        data = question(entry)
-        assert process.opener is not None
-        case_id = derived_id("ask_why", known.acting_for, key)
-        return await self._acting.begin(
-            service.id, known, Opening((), office_of(entry.body), data), case_id=case_id, role=process.opener
-        )
+        return await self._beginning.ask_why(self._themselves(actor), entry, key=key)
 
     async def ask_official(self, actor: Actor, turns: Sequence[tuple[str, str]], *, key: str) -> str:
         """A case with the dialogue (asked, answered) for the person to look over and sign; its id. Nothing is sent yet. Raises Refused."""
-        known = self._themselves(actor)
-        case_id = derived_id("assistance", known.acting_for, key)
-        return await self._acting.begin(
-            "assistance",
-            known,
-            Opening(data=dialogue_data(turns)),
-            case_id=case_id,
-            role="person",
-        )
+        return await self._beginning.ask_official(self._themselves(actor), turns, key=key)
 
     async def contest(self, actor: Actor, register: str, record: Mapping[str, Any]) -> str:
         """A case about one decision, for the person to say what is wrong; its id, again while it is open.
 
         register: that decided.  record: as it gave it. Raises Refused (`contest_too_late`, `contested_already`).
         """
-        known = self._themselves(actor)
-        today = self._parts.today()
-        opening = contest_of(register, record, actor.language, today)
-        case_id = derived_id("contest", known.acting_for, str(opening.data["decision"]))
-        for attempt in range(1, 100):
-            found = await asyncio.to_thread(self._parts.read, case_id)
-            if found is None:
-                break
-            if found.status != "WITHDRAWN":
-                if found.status in self._parts.processes["contest"].closed:
-                    raise Refused("this decision was contested, and answered", code="contested_already")
-                return case_id
-            case_id = derived_id("contest", known.acting_for, str(opening.data["decision"]), str(attempt))
-        return await self._acting.begin("contest", known, opening, case_id=case_id, role="person")
+        return await self._beginning.contest(self._themselves(actor), register, record)
 
     async def finding(
         self, actor: Actor, register: str, record: Mapping[str, Any], *, basis: str, matter: str, key: str
@@ -428,9 +395,7 @@ class CaseSystem:
         record: as the register gave it to them.  basis, matter: ground and file of their mandate.
         """
         known = self._themselves(actor)
-        opening = finding_of(register, record, basis=basis, matter=matter, language=actor.language)
-        case_id = derived_id("finding", known.person, str(opening.data["decision"]), key)
-        return await self._acting.begin("finding", known, opening, case_id=case_id, role="auditor")
+        return await self._beginning.finding(known, register, record, basis=basis, matter=matter, key=key)
 
     async def findings(self) -> Sequence[PublicFinding]:
         """What auditors have found, as everybody may know it; the newest first."""
@@ -440,82 +405,4 @@ class CaseSystem:
 
     async def take_event(self, event: Event, message_id: str) -> None:
         """Apply an event once, whatever comes first or twice. Raises CallerError (`event_not_taken`) for a type no process wants."""
-        takers = [process for process in self._parts.processes.values() if event.type in process.events]
-        if not takers and event.type not in SILENCING:
-            raise CallerError("no process takes such events", code="event_not_taken")
-        await asyncio.to_thread(self._apply, event, message_id, takers)
-        self._parts.jobs.wake()
-
-    def _apply(self, event: Event, message_id: str, takers: Sequence[Process]) -> None:
-        at = self._parts.clock()
-        store = self._parts.store
-
-        def write(connection: Connection) -> None:
-            if not self._inbox.apply(connection, event):
-                return
-            if event.type in SILENCING:
-                begins, ends = _days(event, store.today(at))
-                cause = f"{event.source}|{event.id}"[:300]
-                person = plain(event.subject, self._parts.profile.country)
-                store.silence_falls(connection, person, SILENCING[event.type], begins, ends, cause, at)
-            told = {
-                "id": event.id,
-                "source": event.source,
-                "type": event.type,
-                "subject": plain(event.subject, self._parts.profile.country),
-                "time": event.time.isoformat(),
-                "data": dict(event.data),
-                "case": event.extensions.get("caseid"),
-                "message_id": message_id,
-            }
-            for process in takers:
-                job_id = derived_id("event", event.source, event.id, process.service)
-                connection.execute(
-                    insert(jobs).values(
-                        id=f"event/{job_id}",
-                        case=None,
-                        seq=0,
-                        service=process.service,
-                        kind=process.events[event.type],
-                        arguments={"event": told},
-                        asked_at=at,
-                        due_at=at,
-                        state="waiting",
-                    )
-                )
-
-        store.write(write)
-
-
-def _days(event: Event, today: date) -> tuple[date, date | None]:
-    """A protection order holds for its days; everything else from now on."""
-    if event.type != "civil.protection.ordered":
-        return today, None
-    try:
-        begin, end = (event.data.get(name) for name in ("valid_from", "valid_to"))
-        return (
-            date.fromisoformat(begin) if begin else today,
-            date.fromisoformat(end) if end else None,
-        )
-    except (TypeError, ValueError):
-        raise PeerError("the order's days are no dates", code="invalid_event") from None
-
-
-def _ensure_whole(processes: Mapping[str, Process], packs: Packs) -> None:
-    """Raises CallerError (`invalid_process`) for what could only fail later, before somebody."""
-    for service_id, process in processes.items():
-        service = packs.services.get(service_id)
-        if service is None:
-            raise CallerError(f"no pack has the service {service_id}", code="invalid_process")
-        screens = {rule.screen for rule in process.rules} | {waiting.screen for waiting in process.waiting}
-        for name in sorted(filter(None, screens)):
-            if name not in packs.screens or name not in service.screens:
-                raise CallerError(f"{service_id} has no screen {name}", code="invalid_process")
-        for rule in process.rules:
-            if rule.screen is not None:
-                packs.screens[rule.screen].action(rule.name)
-        if process.silenced and process.rule("SILENCE") is None:
-            raise CallerError(f"{service_id} has no rule for SILENCE", code="invalid_process")
-        missing = set(process.events.values()) - set(process.jobs())
-        if missing:
-            raise CallerError(f"{service_id} has no job {', '.join(sorted(missing))}", code="invalid_process")
+        await self._events.take(event, message_id)

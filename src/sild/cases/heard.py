@@ -1,0 +1,93 @@
+"""What registers tell: each event once, whatever comes first or twice; silence where it falls, and a job of each process that wants it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import Connection, insert
+
+from sild.cases.codes import plain
+from sild.cases.parts import Parts
+from sild.cases.process import Process
+from sild.cases.store import derived_id
+from sild.cases.tables import jobs
+from sild.errors import CallerError, PeerError
+from sild.events import Event, Inbox
+
+__all__ = ["Events"]
+
+SILENCING = {
+    "civil.death.registered": "death",
+    "civil.stillbirth.recorded": "stillbirth",
+    "civil.protection.ordered": "protection_order",
+}
+
+
+class Events:
+    def __init__(self, parts: Parts, inbox: Inbox) -> None:
+        self._parts = parts
+        self._inbox = inbox
+
+    async def take(self, event: Event, message_id: str) -> None:
+        """Raises CallerError (`event_not_taken`) for a type no process wants."""
+        takers = [process for process in self._parts.processes.values() if event.type in process.events]
+        if not takers and event.type not in SILENCING:
+            raise CallerError("no process takes such events", code="event_not_taken")
+        await asyncio.to_thread(self._apply, event, message_id, takers)
+        self._parts.jobs.wake()
+
+    def _apply(self, event: Event, message_id: str, takers: Sequence[Process]) -> None:
+        at = self._parts.clock()
+        store = self._parts.store
+
+        def write(connection: Connection) -> None:
+            if not self._inbox.apply(connection, event):
+                return
+            if event.type in SILENCING:
+                begins, ends = _days(event, store.today(at))
+                cause = f"{event.source}|{event.id}"[:300]
+                person = plain(event.subject, self._parts.profile.country)
+                store.silence_falls(connection, person, SILENCING[event.type], begins, ends, cause, at)
+            told = {
+                "id": event.id,
+                "source": event.source,
+                "type": event.type,
+                "subject": plain(event.subject, self._parts.profile.country),
+                "time": event.time.isoformat(),
+                "data": dict(event.data),
+                "case": event.extensions.get("caseid"),
+                "message_id": message_id,
+            }
+            for process in takers:
+                job_id = derived_id("event", event.source, event.id, process.service)
+                connection.execute(
+                    insert(jobs).values(
+                        id=f"event/{job_id}",
+                        case=None,
+                        seq=0,
+                        service=process.service,
+                        kind=process.events[event.type],
+                        arguments={"event": told},
+                        asked_at=at,
+                        due_at=at,
+                        state="waiting",
+                    )
+                )
+
+        store.write(write)
+
+
+def _days(event: Event, today: date) -> tuple[date, date | None]:
+    """A protection order holds for its days; everything else from now on."""
+    if event.type != "civil.protection.ordered":
+        return today, None
+    try:
+        begin, end = (event.data.get(name) for name in ("valid_from", "valid_to"))
+        return (
+            date.fromisoformat(begin) if begin else today,
+            date.fromisoformat(end) if end else None,
+        )
+    except (TypeError, ValueError):
+        raise PeerError("the order's days are no dates", code="invalid_event") from None
