@@ -14,7 +14,7 @@ import pytest
 from lxml import etree
 
 from central_server.central_world import MANAGEMENT, OTHER
-from configuration_proxy.proxy_world import PROXY, ProxyWorld
+from configuration_proxy.proxy_world import PROXY, ProxyWorld, Source
 from sild.errors import PlatformError
 from sild.pki import DigestAlgorithm
 from sild.xroad.globalconf import (
@@ -41,6 +41,20 @@ def of_source(world: ProxyWorld, version: int, name: str) -> bytes:
     found = re.search(rf"Content-location: (/V{version}/\d+/{name})", directory)
     assert found is not None
     return world.source.site.get(found[1]).body
+
+
+def finland(world: ProxyWorld) -> tuple[Source, ClientId]:
+    """Another instance that is published, and a member of it."""
+    fi = world.another_source("FI")
+    fi.server.add_member_class("GOV", "Government")
+    member = fi.server.add_member("GOV", "1", "Suomi")
+    management = ClientId("FI", "GOV", "1", "Management")
+    fi.server.add_subsystem(management)
+    fi.server.set_management_service_provider(management)
+    for source_type in ("INTERNAL", "EXTERNAL"):
+        fi.server.add_signing_key(source_type, key_algorithm="EC")
+    fi.server.publish()
+    return fi, member
 
 
 async def test_a_client_of_the_proxy_reads_what_was_entered_at_the_central_server(world: ProxyWorld) -> None:
@@ -230,15 +244,7 @@ async def test_an_external_source_is_passed_on_without_private_parameters(world:
 
 
 async def test_several_proxy_instances_have_nothing_in_common(world: ProxyWorld) -> None:
-    fi = world.another_source("FI")
-    fi.server.add_member_class("GOV", "Government")
-    member = fi.server.add_member("GOV", "1", "Suomi")
-    management = ClientId("FI", "GOV", "1", "Management")
-    fi.server.add_subsystem(management)
-    fi.server.set_management_service_provider(management)
-    for source_type in ("INTERNAL", "EXTERNAL"):
-        fi.server.add_signing_key(source_type, key_algorithm="EC")
-    fi.server.publish()
+    fi, member = finland(world)
     await world.add_instance("SECOND", fi.anchor())
     world.proxy.set_validity_interval("SECOND", 60)
     assert world.proxy.instance_names() == (PROXY, "SECOND")
@@ -270,15 +276,7 @@ async def test_a_proxy_of_a_proxy(world: ProxyWorld) -> None:
 
 async def test_partners_are_passed_on_when_they_are_allowed(tmp_path: Path, pki: Pki) -> None:
     async with ProxyWorld(tmp_path, pki, allowed_federations=["fi"]) as world:
-        fi = world.another_source("FI")
-        fi.server.add_member_class("GOV", "Government")
-        member = fi.server.add_member("GOV", "1", "Suomi")
-        management = ClientId("FI", "GOV", "1", "Management")
-        fi.server.add_subsystem(management)
-        fi.server.set_management_service_provider(management)
-        for source_type in ("INTERNAL", "EXTERNAL"):
-            fi.server.add_signing_key(source_type, key_algorithm="EC")
-        fi.server.publish()
+        fi, member = finland(world)
         world.source.server.add_trusted_anchor(fi.anchor("EXTERNAL"))
         await world.pass_on(seconds=1)
         fi.wire.down = True  # the client cannot reach it: that is what the proxy is for

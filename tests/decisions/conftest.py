@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from sild.database import open_database, sqlite_url
+from sild.database import open_database
 from sild.decisions import DECISION_MIGRATIONS, BodyKeys, DecisionStore
+from support.postgres import either_url as either_url
 from support.postgres import postgresql as postgresql
 
 from .world import Root, SetClock
@@ -26,15 +25,11 @@ def clock() -> SetClock:
     return SetClock()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with ExitStack() as opened:
-        url = sqlite_url(tmp_path / "decisions.db")
-        if request.param == "postgresql":
-            url = opened.enter_context(request.getfixturevalue("postgresql").schema())
-        engine = open_database(url, DECISION_MIGRATIONS)
-        opened.callback(engine.dispose)
-        yield engine
+@pytest.fixture
+def engine(either_url: str) -> Iterator[Engine]:
+    engine = open_database(either_url, DECISION_MIGRATIONS)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine
 
-from sild.database import open_database, sqlite_url
+from sild.database import open_database
 from sild.events import EVENT_MIGRATIONS, Event, Inbox, Outbox
+from support.clock import SetClock as SetClock
+from support.postgres import either_url as either_url
 from support.postgres import postgresql as postgresql
-
-
-class SetClock:
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def forward(self, **time: float) -> None:
-        self.at += timedelta(**time)
 
 
 @pytest.fixture
@@ -31,15 +20,11 @@ def clock() -> SetClock:
     return SetClock()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with ExitStack() as opened:
-        url = sqlite_url(tmp_path / "events.db")
-        if request.param == "postgresql":
-            url = opened.enter_context(request.getfixturevalue("postgresql").schema())
-        engine = open_database(url, EVENT_MIGRATIONS)
-        opened.callback(engine.dispose)
-        yield engine
+@pytest.fixture
+def engine(either_url: str) -> Iterator[Engine]:
+    engine = open_database(either_url, EVENT_MIGRATIONS)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ from sqlalchemy import create_engine, text
 from sild.cluster import ClusterLock, Hold
 from sild.database import sqlite_url
 from sild.errors import Unavailable
-from support.postgres import PostgreSQL, postgresql  # noqa: F401 - a fixture
+from support.postgres import PostgreSQL
+from support.postgres import either_url as either_url
+from support.postgres import postgresql as postgresql
 
 PROGRAM = """
 import sys
@@ -27,14 +29,9 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield sqlite_url(tmp_path / "shared.db")
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    with server.schema() as url:
-        yield url
+@pytest.fixture
+def url(either_url: str) -> str:
+    return either_url
 
 
 @contextmanager
@@ -112,7 +109,7 @@ def test_its_transaction_writes_and_a_failed_one_leaves_the_hold(url: str) -> No
     lock.release()
 
 
-def test_who_has_lost_the_session_cannot_commit(postgresql: PostgreSQL) -> None:  # noqa: F811 - the fixture
+def test_who_has_lost_the_session_cannot_commit(postgresql: PostgreSQL) -> None:
     """The server ended the holder's session, another took over: what the first still meant to write does not appear."""
     with postgresql.database() as url:
         lock, rival = ClusterLock(url, "work"), ClusterLock(url, "work")

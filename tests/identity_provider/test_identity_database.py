@@ -7,25 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from pydantic import SecretStr
 
-from sild.database import open_database, revision_table
 from sild.errors import TrustError, Unavailable
 from sild.identity_provider import IdentityProvider
-from sild.identity_provider.provider import MIGRATIONS
-from sild.identity_provider.tables import metadata
 from support.identity_world import CALLBACK, FIRM, MARI, MARI_PARTY, SECRET, World, board_of
 from support.postgres import PostgreSQL, postgresql  # noqa: F401  a fixture
-
-
-def test_the_schema_is_what_the_migrations_make(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/schema.sqlite", MIGRATIONS)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": revision_table(MIGRATIONS)})
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
 
 
 def test_on_postgresql_with_two_processes(tmp_path: Path, postgresql: PostgreSQL) -> None:  # noqa: F811

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from sild.database import sqlite_url
 from sild.message_log import MessageLog
-from support.postgres import PostgreSQL, postgresql  # noqa: F401 - a fixture
+from support.postgres import either_url as either_url
+from support.postgres import postgresql as postgresql
 from support.stamped_log import StampedLog, stamped_log
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database on each engine."""
-    if request.param == "sqlite":
-        yield sqlite_url(tmp_path / "message-log.db")
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    with server.schema() as url:
-        yield url
+@pytest.fixture
+def log_url(either_url: str) -> str:
+    return either_url
 
 
 @pytest_asyncio.fixture

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
 from op_monitor.monitor_world import SetClock
-from sild.database import sqlite_url
 from sild.op_monitor import MonitoringRules, OperationalMonitor
-from support.postgres import PostgreSQL, postgresql  # noqa: F401 - a fixture
+from support.postgres import either_url as either_url
+from support.postgres import postgresql as postgresql
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database on each engine."""
-    if request.param == "sqlite":
-        yield sqlite_url(tmp_path / "op-monitor.db")
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    with server.schema() as url:
-        yield url
+@pytest.fixture
+def url(either_url: str) -> str:
+    return either_url
 
 
 @pytest.fixture

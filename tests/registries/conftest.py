@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sild.registries import PopulationRegister, population_app
 from support.asgi import serving
+from support.clock import SetClock as SetClock
+from support.postgres import either_url as either_url
 from support.postgres import postgresql as postgresql
 
 from .asking import Asker
@@ -19,45 +20,20 @@ SYSTEM = "/SILD/GOV/70000002/population"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-class HandClock:
-    """Set by hand."""
-
-    def __init__(self) -> None:
-        self.at = NOW
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def forward(self, **time: float) -> None:
-        self.at += timedelta(**time)
+@pytest.fixture
+def hand_clock() -> SetClock:
+    return SetClock(NOW)
 
 
 @pytest.fixture
-def hand_clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """A database of each kind; None: SQLite in the register's directory."""
-    with ExitStack() as opened:
-        if request.param == "sqlite":
-            yield None
-        else:
-            yield opened.enter_context(request.getfixturevalue("postgresql").schema())
-
-
-@pytest.fixture
-def register(tmp_path: Path, hand_clock: HandClock) -> Iterator[PopulationRegister]:
+def register(tmp_path: Path, hand_clock: SetClock) -> Iterator[PopulationRegister]:
     register = PopulationRegister.open(tmp_path, system=SYSTEM, people=400, clock=hand_clock)
     yield register
     register.close()
 
 
 @pytest.fixture
-def either_register(
-    tmp_path: Path, hand_clock: HandClock, either_url: str | None
-) -> Iterator[PopulationRegister]:
+def either_register(tmp_path: Path, hand_clock: SetClock, either_url: str) -> Iterator[PopulationRegister]:
     register = PopulationRegister.open(tmp_path, either_url, system=SYSTEM, people=400, clock=hand_clock)
     yield register
     register.close()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from forger import FalseProvider
+from soap_world import SoapWorld
 from world import Pair, World, make_pair
 
 
@@ -38,3 +40,26 @@ async def module_pair(module_world: World) -> Pair:
 @pytest.fixture
 def shared_pair(module_pair: Pair) -> Pair:
     return module_pair.begin()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_soap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SoapWorld]:
+    """Under X-Road's own names, as its test cases have them."""
+    async with World(tmp_path_factory.mktemp("soap"), instance="EE", member_class="BUSINESS") as world:
+        made = SoapWorld(world)
+        await made.start()
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_false_soap(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[SoapWorld, FalseProvider]]:
+    """The same; the producer's server is one that does wrong."""
+    async with World(tmp_path_factory.mktemp("false"), instance="EE", member_class="BUSINESS") as world:
+        made = SoapWorld(world)
+        await made.start(provider_starts=False)
+        false = FalseProvider(world, made.provider, "producer")
+        await false.start()
+        yield made, false
+        await false.stop()

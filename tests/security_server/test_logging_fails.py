@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,14 +18,21 @@ def log_file(site: Site) -> Path:
     return site.server.settings.directory / "messagelog.db"
 
 
-async def test_clients_log_is_locked(pair: Pair) -> None:
-    lock = sqlite3.connect(log_file(pair.consumer), isolation_level=None)
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Another process writes to the log, and does not end."""
+    lock = sqlite3.connect(file, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     try:
-        answer = await pair.call("POST", body=b"x")
+        yield
     finally:
         lock.execute("ROLLBACK")
         lock.close()
+
+
+async def test_clients_log_is_locked(pair: Pair) -> None:
+    with locked(log_file(pair.consumer)):
+        answer = await pair.call("POST", body=b"x")
     assert error_of(answer) == (500, "server.clientproxy.logging_failed.database_error")
     assert pair.records(pair.consumer) == []
     assert pair.records(pair.provider) == [], "a message that is not logged does not reach the provider whole"
@@ -32,13 +41,8 @@ async def test_clients_log_is_locked(pair: Pair) -> None:
 
 
 async def test_providers_log_is_locked(pair: Pair) -> None:
-    lock = sqlite3.connect(log_file(pair.provider), isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    try:
+    with locked(log_file(pair.provider)):
         answer = await pair.call("POST", body=b"x")
-    finally:
-        lock.execute("ROLLBACK")
-        lock.close()
     assert error_of(answer) == (500, "server.serverproxy.logging_failed.database_error")
     assert pair.echo.requests == [], "the service is not called before the request is logged"
     assert [is_response for _, is_response in pair.records(pair.consumer)] == [False]

@@ -10,12 +10,11 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from forger import FalseProvider, Forger, fault_in
 from soap_world import (
     CONSUMER,
@@ -29,7 +28,6 @@ from soap_world import (
     with_id,
 )
 from test_soap_cases_tls import TLS_CASES
-from world import World
 
 from sild.http1 import Fetched, Header, Request, Responder
 from sild.xroad.faults import render_soap_fault
@@ -49,32 +47,10 @@ in_module = pytest.mark.asyncio(loop_scope="module")
 BOM = b"\xef\xbb\xbf"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def module_soap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SoapWorld]:
-    async with World(tmp_path_factory.mktemp("soap"), instance="EE", member_class="BUSINESS") as world:
-        made = SoapWorld(world)
-        await made.start()
-        yield made
-
-
 @pytest.fixture
 def soap(module_soap: SoapWorld) -> SoapWorld:
     module_soap.service.begin()
     return module_soap
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def module_false(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[tuple[SoapWorld, FalseProvider]]:
-    """The producer's server is one that does wrong."""
-    async with World(tmp_path_factory.mktemp("false"), instance="EE", member_class="BUSINESS") as world:
-        made = SoapWorld(world)
-        await made.start(provider_starts=False)
-        false = FalseProvider(world, made.provider, "producer")
-        await false.start()
-        yield made, false
-        await false.stop()
 
 
 # --- what a case says, done
@@ -372,8 +348,8 @@ PEER_ANSWERS = {
 
 @in_module
 @pytest.mark.parametrize("name", sorted(PEER_ANSWERS) if CASES else [])
-async def test_peer(module_false: tuple[SoapWorld, FalseProvider], name: str) -> None:
-    soap, false = module_false
+async def test_peer(module_false_soap: tuple[SoapWorld, FalseProvider], name: str) -> None:
+    soap, false = module_false_soap
     case = CASES[name]
     false.begin()
     false.answer = PEER_ANSWERS[name] or raw(case)

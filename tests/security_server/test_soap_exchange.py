@@ -6,11 +6,9 @@ import io
 import re
 import zipfile
 from base64 import b64decode
-from collections.abc import AsyncIterator
 from hashlib import sha512
 
 import pytest
-import pytest_asyncio
 from soap_world import (
     CONSUMER,
     CONSUMER_SUBSYSTEM,
@@ -35,14 +33,6 @@ from sild.xroad.identifiers import ServiceId
 from sild.xroad.soap import SHA512, SoapMessage, parse_soap
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def module_soap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SoapWorld]:
-    async with World(tmp_path_factory.mktemp("soap"), instance="EE", member_class="BUSINESS") as world:
-        made = SoapWorld(world)
-        await made.start()
-        yield made
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ What X-Road's own cases already show (`test_soap_cases.py`) is not repeated. Not
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from hashlib import sha512
 
 import pytest
-import pytest_asyncio
 from forger import CONTENT_TYPE, HEADERS, FalseProvider, Forger, Part, Sealer, fault_in, render
 from soap_world import (
     CONSUMER,
@@ -26,7 +25,6 @@ from soap_world import (
     multipart,
     records,
 )
-from world import World
 
 from sild.http1 import Header, Request, Responder
 from sild.security_server import ClientStatus, ConnectionType
@@ -35,14 +33,6 @@ from sild.xroad.soap import SHA512
 
 in_module = pytest.mark.asyncio(loop_scope="module")
 pytestmark = in_module
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def module_soap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SoapWorld]:
-    async with World(tmp_path_factory.mktemp("soap"), instance="EE", member_class="BUSINESS") as world:
-        made = SoapWorld(world)
-        await made.start()
-        yield made
 
 
 @pytest.fixture
@@ -456,19 +446,6 @@ async def test_service_without_an_address(soap: SoapWorld) -> None:
 # --- by the client's server: answers of a provider's server that does wrong
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def module_false(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[tuple[SoapWorld, FalseProvider]]:
-    async with World(tmp_path_factory.mktemp("false"), instance="EE", member_class="BUSINESS") as world:
-        made = SoapWorld(world)
-        await made.start(provider_starts=False)
-        false = FalseProvider(world, made.provider, "producer")
-        await false.start()
-        yield made, false
-        await false.stop()
-
-
 Answer = Callable[[FalseProvider, Request, Responder], Awaitable[None]]
 
 
@@ -530,9 +507,9 @@ TAMPERED = response().replace("õ".encode(), b"o")
     ],
 )
 async def test_false_answers(
-    module_false: tuple[SoapWorld, FalseProvider], answer: Answer, code: str
+    module_false_soap: tuple[SoapWorld, FalseProvider], answer: Answer, code: str
 ) -> None:
-    soap, false = module_false
+    soap, false = module_false_soap
     false.begin()
     false.answer = answer
     before = len(records(soap.consumer))
@@ -541,8 +518,8 @@ async def test_false_answers(
     assert len(records(soap.consumer)) == before + 1, "the request alone"
 
 
-async def test_honest_answer_of_a_forger(module_false: tuple[SoapWorld, FalseProvider]) -> None:
-    soap, false = module_false
+async def test_honest_answer_of_a_forger(module_false_soap: tuple[SoapWorld, FalseProvider]) -> None:
+    soap, false = module_false_soap
     false.begin()
     false.answer = sends((SOAP_PART, response()), sealed=response())
     answer = await soap.post(GOOD)

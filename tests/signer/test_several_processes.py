@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from sild.database import sqlite_url
 from sild.errors import CallerError, Unavailable
 from sild.http1 import fetch
 from sild.signer import KeyAlgorithm, PinIncorrect, Signer, SignerStore, SoftwareToken
 from support.pki import name
-from support.postgres import PostgreSQL, postgresql  # noqa: F401 - a fixture
+from support.postgres import either_url as either_url
+from support.postgres import postgresql as postgresql
 from support.signer_world import BODY, MEMBER, MESSAGE, PIN, SignerWorld, verify
 
 SUBJECT = name(C="FI", O="Member 1234", CN="1234", SERIALNUMBER="DEV/SS0/COM")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield sqlite_url(tmp_path / "shared.db")
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    with server.schema() as url:
-        yield url
+@pytest.fixture
+def url(either_url: str) -> str:
+    return either_url
 
 
 def token_in(store: SignerStore) -> SoftwareToken:

@@ -7,6 +7,8 @@ PostgreSQL refuses to run as root; then its programs run as `nobody`, in a direc
     def test_it(postgresql):
         with postgresql.database() as url: ...   # postgresql:///..., an empty database
 
+or, for a test on SQLite and on PostgreSQL, `either_url`, under whatever name it is imported.
+
 Where no server can be started the test is skipped and says why.
 """
 
@@ -28,6 +30,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+
+from sild.database import sqlite_url
 
 START_SECONDS = 20
 
@@ -131,3 +135,14 @@ def postgresql() -> PostgreSQL:
     if isinstance(server, str):
         pytest.skip(server)
     return server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path / "database.sqlite")
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    with server.schema() as url:
+        yield url

@@ -12,17 +12,12 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from trust_world import OPTIONS, SettableClock, certificate_request
 
-from sild.database import open_database, revision_table
 from sild.errors import CallerError, Unavailable
 from sild.pki import CertificateProfile, OCSPError, Revoked, build_ocsp_request, ocsp_error, read_certificate
 from sild.trust_services import KeyKind, PasswordIncorrect, TrustOptions, TrustServices
 from sild.trust_services.keys import generate_key
-from sild.trust_services.services import MIGRATIONS
-from sild.trust_services.tables import metadata
 from support.pki import NOW
 from support.postgres import PostgreSQL, postgresql  # noqa: F401  a fixture
 
@@ -153,14 +148,6 @@ def test_every_change_leaves_an_audit_row(services: TrustServices, tmp_path: Pat
                 with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                     connection.execute(change)
     connection.close()
-
-
-def test_the_schema_is_what_the_migrations_make(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/schema.sqlite", MIGRATIONS)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": revision_table(MIGRATIONS)})
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
 
 
 def test_a_database_that_is_gone_is_tried_later(services: TrustServices, tmp_path: Path) -> None:

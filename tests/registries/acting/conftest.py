@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,23 +16,14 @@ from sild.errors import Unavailable
 from sild.events import Event
 from sild.registries.exchange import Because, Told
 from sild.registries.kernel import Usage
+from support.clock import SetClock as SetClock
+from support.postgres import either_url as either_url
 from support.postgres import postgresql as postgresql
 
 POPULATION = "/SILD/GOV/70000002/population"
 MOTHER, FATHER, CHILD, SISTER = "48901010015", "38702030027", "62603010039", "62301010015"
 VN_MOTHER, VN_FATHER, VN_CHILD = "001190000001", "001088000002", "001326000003"
 USAGE = Usage("SILD/GOV/70000001/portal", "message-1", user_id=f"EE{MOTHER}", issue="case-7", basis="PHS 10")
-
-
-class SetClock:
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def forward(self, **time: float) -> None:
-        self.at += timedelta(**time)
 
 
 @dataclass
@@ -125,14 +115,9 @@ def others() -> Others:
     return others
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """None: SQLite in the register's directory."""
-    with ExitStack() as opened:
-        if request.param == "sqlite":
-            yield None
-        else:
-            yield opened.enter_context(request.getfixturevalue("postgresql").schema())
+@pytest.fixture
+def database_url(either_url: str) -> str:
+    return either_url
 
 
 @pytest.fixture

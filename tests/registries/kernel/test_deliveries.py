@@ -12,14 +12,14 @@ from sild.registries.identity_codes import estonia
 from support.asgi import serving
 
 from ..asking import Asker
-from ..conftest import HandClock
+from ..conftest import SetClock
 from ..families import single
 
 SYSTEM = "/SILD/GOV/70000006/residence"
 TAX, SCHOOL = "SILD/GOV/70000007/tax", "SILD/GOV/70000005/education"
 
 
-async def test_who_was_told_and_who_could_not_be(tmp_path: Path, hand_clock: HandClock) -> None:
+async def test_who_was_told_and_who_could_not_be(tmp_path: Path, hand_clock: SetClock) -> None:
     register = ResidenceRegister.open(tmp_path, system=SYSTEM, people=400, clock=hand_clock)
     for subscriber in (TAX, SCHOOL):
         register.kernel.outbox.subscribe(subscriber, "events", ["residence.*"])
@@ -50,7 +50,7 @@ async def test_who_was_told_and_who_could_not_be(tmp_path: Path, hand_clock: Han
     register.close()
 
 
-def test_who_is_missed_is_a_case(tmp_path: Path, hand_clock: HandClock) -> None:
+def test_who_is_missed_is_a_case(tmp_path: Path, hand_clock: SetClock) -> None:
     register = ResidenceRegister.open(tmp_path, system=SYSTEM, people=400, clock=hand_clock)
     with serving(residence_app(register)) as site:
         residence = Asker(site)

@@ -11,7 +11,7 @@ from sild.registries import PopulationRegister, parse_identity_code
 from sild.registries.identity_codes import estonia
 
 from ..asking import Asker, refused
-from ..conftest import HandClock
+from ..conftest import SetClock
 from ..families import couple, dead, girl, man, single
 from ..notices import bundle, notify, recorded
 
@@ -182,7 +182,7 @@ def test_a_child_born_dead_gets_no_code_and_nobody_congratulates(
     assert population.value(f"/births?parent={mother}")["items"] == []
 
 
-def test_a_man_the_notice_names_sees_the_birth(population: Asker, hand_clock: HandClock) -> None:
+def test_a_man_the_notice_names_sees_the_birth(population: Asker, hand_clock: SetClock) -> None:
     mother, father = single().code, man().code
     child = recorded(population, bundle(mother, father))
     (birth,) = population.value(f"/births?parent={father}")["items"]

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sild.registries import PopulationRegister
 
 from ..asking import Asker, refused
-from ..conftest import HandClock
+from ..conftest import SetClock
 from ..families import couple
 
 POLICE = {
@@ -39,7 +39,7 @@ def seen(asker: Asker, person: str) -> tuple[int, int, list[str]]:
 
 
 def test_reads_of_the_inquiry_are_counted_and_not_listed(
-    population: Asker, either_register: PopulationRegister, hand_clock: HandClock
+    population: Asker, either_register: PopulationRegister, hand_clock: SetClock
 ) -> None:
     person, other = couple()[0].code, couple()[1].code
     population.value(f"/persons/{person}")
@@ -72,7 +72,7 @@ def test_pages_and_periods_leave_no_gap(population: Asker, either_register: Popu
 
 
 def test_it_comes_to_light_by_itself(
-    population: Asker, either_register: PopulationRegister, hand_clock: HandClock
+    population: Asker, either_register: PopulationRegister, hand_clock: SetClock
 ) -> None:
     person = couple()[0].code
     mark(population, person, now(either_register) + AHEAD)

@@ -9,13 +9,13 @@ from sild.registries import ResidenceRegister, residence_app
 from support.asgi import serving
 
 from ..asking import Asker
-from ..conftest import HandClock
+from ..conftest import SetClock
 
 SYSTEM = "/SILD/GOV/70000006/residence"
 
 
 @pytest.fixture
-def homes(tmp_path: Path, hand_clock: HandClock, either_url: str | None) -> Iterator[ResidenceRegister]:
+def homes(tmp_path: Path, hand_clock: SetClock, either_url: str | None) -> Iterator[ResidenceRegister]:
     """The residence register in a database of each kind."""
     register = ResidenceRegister.open(tmp_path, either_url, system=SYSTEM, people=400, clock=hand_clock)
     yield register

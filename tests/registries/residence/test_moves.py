@@ -14,7 +14,7 @@ from sild.registries import ResidenceRegister
 from sild.registries.identity_codes import estonia
 
 from ..asking import Asker, defects, refused
-from ..conftest import HandClock
+from ..conftest import SetClock
 from ..families import couple, dead, man, single, young_family
 
 DAY = {"valid_from": "2026-02-25", "sent_on": "2026-03-01"}
@@ -254,7 +254,7 @@ def test_a_dwelling_holds_as_many_as_the_law_says(residence: Asker, homes: Resid
 
 
 def test_an_owner_has_somebody_removed_after_notice_and_hearing(
-    residence: Asker, listening: ResidenceRegister, hand_clock: HandClock
+    residence: Asker, listening: ResidenceRegister, hand_clock: SetClock
 ) -> None:
     person = single().code
     dwelling, owner = empty(listening, residence)

@@ -15,6 +15,7 @@ from sild.registries import TreasuryRegister
 from sild.registries.kernel import Usage
 from sild.registries.treasury.orders import PaymentOrder
 from support.clock import SetClock as SetClock
+from support.postgres import either_url as either_url
 from support.postgres import postgresql as postgresql
 
 MOTHER, VN_MOTHER = "48901010015", "001190000001"
@@ -60,7 +61,12 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def treasury(tmp_path: Path, database_url: str | None, clock: SetClock) -> Iterator[TreasuryRegister]:
+def database_url(either_url: str) -> str:
+    return either_url
+
+
+@pytest.fixture
+def treasury(tmp_path: Path, database_url: str, clock: SetClock) -> Iterator[TreasuryRegister]:
     treasury = TreasuryRegister.open(tmp_path / "treasury", database_url, clock=clock)
     treasury.kernel.outbox.subscribe(SOCIAL, "events", ["treasury.*"])
     yield treasury
