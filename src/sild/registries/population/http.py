@@ -16,7 +16,14 @@ from sild.registries.kernel import Fact, Use
 from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.population import records
+from sild.registries.population.certificates import revoke_corrected
 from sild.registries.population.http_births import BIRTH_TITLES, add_birth_paths
+from sild.registries.population.http_certificates import (
+    CERTIFICATE_ABOUT,
+    CERTIFICATE_ACTIONS,
+    CERTIFICATE_TITLES,
+    add_certificate_paths,
+)
 from sild.registries.population.kinds import KINDS
 from sild.registries.population.life_events import (
     order_protection,
@@ -42,6 +49,7 @@ __all__ = ["make_app"]
 TITLES = {
     **FACT_TITLES,
     **BIRTH_TITLES,
+    **CERTIFICATE_TITLES,
     "too_broad": (400, "The search is too broad"),
     "already_dead": (409, "Another day of death is recorded"),
     "not_a_child": (409, "Not a child of the protected person"),
@@ -49,6 +57,7 @@ TITLES = {
     "end_out_of_range": (400, "The end is out of range"),
 }
 ACTIONS = {
+    **CERTIFICATE_ACTIONS,
     "getPerson": "A person was looked up",
     "findPersons": "A search by name or date of birth found the person",
     "getChildren": "Children were looked up",
@@ -75,6 +84,7 @@ ACTIONS = {
 }
 _NAMED = ("person.given_names", "person.family_name", "person.date_of_birth", "person.citizenship")
 ABOUT = {
+    **CERTIFICATE_ABOUT,
     "getPerson": (*_NAMED, "person.parents"),
     "findPersons": _NAMED,
     "getChildren": (*_NAMED, "person.family_relations"),
@@ -206,6 +216,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
     """The application over `register`. url: where its OpenAPI description says it is, if it should say so."""
     concepts = {kind.concept: kind.description for kind in KINDS} | {
         "person.identity_code": "Identity code",
+        "person.birth_certificate": "A certificate of the entry of birth",
         "person.family_relations": "Parents, children, marriage, custody and guardianship",
     }
     description = SelfDescription(
@@ -227,6 +238,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
     _add_relations(app, register)
     _add_life_events(app, register)
     add_birth_paths(app, kernel, register.deciding, register.archiving)
+    add_certificate_paths(app, register.certificates)
     add_decision_paths(app, register.deciding)
     add_fact_paths(
         app,
@@ -258,6 +270,7 @@ def _worded(use: Use, fact: Fact) -> str | None:
 def _corrected(register: PopulationRegister, use: Use, fact: Fact) -> None:
     if fact.name in ("given_names", "family_name"):
         index_name(use, fact.entity)
+    revoke_corrected(use, fact)
     concept = next((kind.concept for kind in KINDS if kind.name == fact.name), "")
     corrected_under_births(register.deciding, use, fact, concept)
 

@@ -9,6 +9,7 @@ from sild.errors import CallerError
 from sild.registries.kernel import Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.population.births import REGISTRATION
+from sild.registries.population.certificates import revoke_certificates
 from sild.registries.population.persons import read_person, require_living, require_person
 
 __all__ = ["order_protection", "record_death", "record_guardian", "record_stillbirth"]
@@ -59,6 +60,7 @@ def record_stillbirth(use: Use, mother: str, on: date, child: str | None) -> dic
         use.facts.record(child, REGISTRATION, {"status": "STILLBORN"}, valid_from=born, provenance=said)
         if known.died is None:
             use.facts.record(child, "died", born.isoformat(), valid_from=born, provenance=said)
+        revoke_certificates(use, [child])
         _fall_silent(use, child)
         use.publish("civil.stillbirth.recorded", child)
     return {"mother": mother, "child": child}

@@ -63,10 +63,10 @@ def read_person(use: Use, code: str) -> Person:
     return read_persons(use, [code])[0]
 
 
-def read_persons(use: Use, codes: Sequence[str]) -> tuple[Person, ...]:
-    """People the register knows, as they are today, in the order given; the use concerns them."""
+def read_persons(use: Use, codes: Sequence[str], *, on: date | None = None) -> tuple[Person, ...]:
+    """People the register knows, as they are today (or were `on` a day), in the order given; the use concerns them."""
     use.concerns(*codes)
-    found = use.facts.current_of(codes, PERSON_FACTS, on=use.today)
+    found = use.facts.current_of(codes, PERSON_FACTS, on=on or use.today)
     return tuple(_person(code, found[code]) for code in codes)
 
 

@@ -13,8 +13,9 @@ from sqlalchemy.exc import OperationalError
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
 from sild.decisions import DECISION_MIGRATIONS
-from sild.documents import Sealer
+from sild.documents import BIRTH_KIND, Sealer
 from sild.errors import CallerError, Unavailable
+from sild.registries.credentials import CredentialIssuer
 from sild.registries.deciding import Certify, Deciding
 from sild.registries.deciding.body import open_seal
 from sild.registries.exchange import Ask
@@ -22,6 +23,7 @@ from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel
 from sild.registries.kernel.tables import facts
 from sild.registries.population.archiving import Archiving
+from sild.registries.population.certificates import BirthCertificates
 from sild.registries.population.filling import fill
 from sild.registries.population.tables import persons
 from sild.registries.synthetic import synthetic_people
@@ -36,11 +38,14 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class PopulationRegister:
     """Thread-safe. What it does stands in persons.py, births.py, registration.py, life_events.py; all through `kernel`."""
 
-    def __init__(self, kernel: Kernel, deciding: Deciding, seal: Sealer) -> None:
+    def __init__(
+        self, kernel: Kernel, deciding: Deciding, seal: Sealer, certificates: BirthCertificates
+    ) -> None:
         self.kernel = kernel
         self.deciding = deciding
         self.tasks = Tasks(kernel.engine)
         self.archiving = Archiving(kernel, self.tasks, deciding, seal)
+        self.certificates = certificates
 
     def worker(self, ask: Ask) -> Worker:
         """What it does by itself: acts go to the archive."""
@@ -54,6 +59,7 @@ class PopulationRegister:
         *,
         system: str,
         people: int = 4_000,
+        issuer: str = "https://population.sild.example",
         zone: ZoneInfo | None = None,
         clock: Clock = system_clock,
         rules: RuleEngine | None = None,
@@ -61,7 +67,7 @@ class PopulationRegister:
     ) -> PopulationRegister:
         """Open the register in `directory` (SQLite), or in another database; when nobody is in it, synthetic people move in.
 
-        system: the information system, `/INSTANCE/CLASS/CODE/SUBSYSTEM`.  people: about how many.
+        system: the information system, `/INSTANCE/CLASS/CODE/SUBSYSTEM`.  people: about how many.  issuer: URL of the certificates' issuer.
         rules: None: the process's own.  certify: see `open_body`.
         Raises Unavailable (`database_error`, `key_not_found`), CallerError (`outdated_database`).
         """
@@ -76,11 +82,12 @@ class PopulationRegister:
         kernel.fill_once(move_in)
         deciding = Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify)
         body = deciding.authority
-        return cls(
-            kernel,
-            deciding,
-            open_seal(directory, "acts", body, name=body, at=kernel.now, certify=certify),
+        acts, papers = (
+            open_seal(directory, of, body, name=body, at=kernel.now, certify=certify)
+            for of in ("acts", "papers")
         )
+        keys = CredentialIssuer.open(directory / "issuer-key.jwk", issuer, BIRTH_KIND, body=body)
+        return cls(kernel, deciding, acts, BirthCertificates(kernel, keys, papers))
 
     def close(self) -> None:
         self.kernel.close()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import JSON, Column, Date, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 from sild.database import UtcDateTime
 
-__all__ = ["archived_acts", "metadata", "persons"]
+__all__ = ["archived_acts", "birth_certificates", "metadata", "persons"]
 
 metadata = MetaData()
 
@@ -32,4 +32,16 @@ archived_acts = Table(
     Column("receipt", Text),
     Column("seal", Text),  # of the receipt, by the archive
     Column("archived_at", UtcDateTime),
+)
+
+birth_certificates = Table(
+    "birth_certificates",
+    metadata,
+    Column("id", Integer, primary_key=True),  # place in the status list
+    Column("child", String(12), nullable=False, index=True),
+    Column("claims", JSON, nullable=False),
+    Column("credential", Text),  # SD-JWT VC; none only within the transaction that makes it
+    Column("state", String(10), nullable=False),  # valid, revoked
+    Column("issued_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
 )
