@@ -13,12 +13,12 @@ from lxml import etree
 
 from sild.nation.bank import answer_file
 from sild.registries import TreasuryRegister
-from sild.registries.treasury.pain import PAIN_002, Credit, read_report, render_instruction
-from sild.registries.treasury.register import DEBTORS
+from sild.registries.treasury.pain import PAIN_002, Credit, Debtor, read_report, render_instruction
 
 from .bank import report
 from .conftest import DONG, ORDER, usage
 
+TREASURY = Debtor("Riigikassa", "EE382200221020145685")
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -47,7 +47,7 @@ def test_instructions_at_their_limits(name: str, amount: str) -> None:
     xml = render_instruction(
         "m" * 35,
         [credit],
-        debtor=replace(DEBTORS["EUR"], bank="HABAEE2X"),
+        debtor=replace(TREASURY, bank="HABAEE2X"),
         currency="EUR",
         at=AT,
         on=AT.date(),
@@ -56,7 +56,7 @@ def test_instructions_at_their_limits(name: str, amount: str) -> None:
 
 
 def test_a_wrong_file_would_be_found() -> None:
-    xml = render_instruction("m", [], debtor=DEBTORS["EUR"], currency="EUR", at=AT, on=date(2026, 3, 2))
+    xml = render_instruction("m", [], debtor=TREASURY, currency="EUR", at=AT, on=date(2026, 3, 2))
     assert not schema("pain.001.001.09").validate(etree.fromstring(xml)), "a file without transfers"
 
 
