@@ -1,6 +1,6 @@
 """Stories told by processes that are killed: `kill -9` at every boundary of every step of every job, each once, and told to the end.
 
-A story does what is left of it, whatever was done before. Boundaries are met where `sild.workflow` does a step, so a new step is one,
+A story does what is left of it, whatever was done before: forms are sent again, while the dead's work is taken up. Boundaries are met where `sild.workflow` does a step, so a new step is one,
 too: before it, and after its effect, before that is remembered. Others: after an action of people, around the start of a job, after an
 event was taken. What was met and where it died stand in the directory, in `met` and `died`.
 
@@ -12,6 +12,7 @@ Each story is told twice, the first time undisturbed; how both ended stands in `
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import random
@@ -23,15 +24,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import anyio._backends._asyncio  # noqa: F401 - so that no process has to
+from dbos._dbos import DBOSRegistry
 from sqlalchemy import func, select
 
 from sild.events.tables import outbox
 from sild.workflow import Workflows
 from sild.workflow.run import Run
 
-from .village import Offices, Village
+from .village import Offices
 from .world import SYSTEM, packs_of
 
 SEED = 20261122  # of `some`: one boundary of each step
@@ -43,7 +46,8 @@ HEARD = (
     "TELL",
 )  # what others say of themselves: how often depends on who is first
 LEASE = timedelta(seconds=130)  # after it what the dead had taken to deliver is free again
-Story = Callable[["Village"], Awaitable[dict]]
+LOOK = 0.03  # seconds: for workflows of the dead; DBOS's own second would be most of each life
+Story = Callable[..., Awaitable[dict]]  # of a village that is killed
 
 _offices: list[Offices] = []  # made by the parent, for each of its processes
 
@@ -96,12 +100,15 @@ def lines(file: Path) -> list[str]:
 class Killed:
     """Before a village: its processes die."""
 
+    country: ClassVar[str] = "EE"
+
     def __init__(self, directory: Path, which: str) -> None:
-        super().__init__(directory, offices=_offices[0])
+        super().__init__(directory, country=self.country, offices=_offices[0])
         self.deaths = Deaths(directory, which)
         self.later(seconds=len(self.deaths.died) * LEASE.total_seconds())
         for waited in sorted(directory.glob("waited.*")):
             self.later(days=int(waited.read_text()))
+        self._ended = set(lines(directory / "ended"))
         _watch(self.deaths)
 
     async def _deliver(self, subscription, event):
@@ -114,15 +121,30 @@ class Killed:
         """The same form again, if it was sent."""
         key = key or action
         await self.cases.act(case, action, actor, given or {}, key=key)
+        await self.acted(key)
+
+    async def acted(self, key: str) -> None:
         self.deaths.boundary(f"act/{key}", "", "effect")
-        await self.settle()
+        await self.once(key, self.settle)
+
+    async def settle(self, quiet=0.03):
+        """No register is ever down here, for which the usual waits longer."""
+        await super().settle(quiet)
+
+    async def once(self, name: str, do: Callable[[], Awaitable[object]]) -> None:
+        """Until it has come to its end: the processes after that go on at once."""
+        if name not in self._ended:
+            await do()
+            self._ended.add(name)
+            with (self.directory / "ended").open("a") as file:
+                file.write(name + "\n")
 
     async def wait(self, name: str, days: int) -> None:
         waited = self.directory / f"waited.{name}"
         if not waited.exists():
             waited.write_text(str(days))
             self.later(days=days)
-        await self.settle()
+        await self.once(f"waited.{name}", self.settle)
 
     def kept(self, name: str, made: Callable[[], str]) -> str:
         """Said by the first process that comes here, and the same to those after it."""
@@ -150,6 +172,10 @@ class Killed:
 
 def _watch(deaths: Deaths) -> None:
     """This process has one life: its classes are changed for good."""
+    queue = DBOSRegistry._register_internal_queue
+    DBOSRegistry._register_internal_queue = lambda registry, name: queue(
+        registry, name, polling_interval_sec=LOOK
+    )
     kinds: dict[str, str] = {}  # service and kind of the job each run does
     outcome, start = Run._outcome, Workflows.start
 
@@ -193,21 +219,24 @@ def _plain(name: str) -> tuple[str, str]:
     return re.sub(r"/[0-9A-Za-z-]{8,}", "/X", found[1]), found[2] or ""
 
 
-def main(program: type[Village], stories: dict[str, Story]) -> int:
+def main(stories: dict[str, tuple[type[Killed], Story]]) -> int:
     """1: a process failed."""
     top, which = Path(sys.argv[1]), sys.argv[2]
     _offices.append(Offices.anew())
-    packs_of("EE")
     for name in sys.argv[3:]:
+        village, story = stories[name]
+        packs_of(village.country)
+        gc.collect()
+        gc.freeze()  # or each process soon copies all of its parent's memory
         for directory, how in ((top / f"{name}.calm", "never"), (top / name, which)):
             directory.mkdir()
             _offices[0].forget()
-            if _told(program, directory, stories[name], how):
+            if _told(village, directory, story, how):
                 return 1
     return 0
 
 
-def _told(program: type[Village], directory: Path, story: Story, which: str) -> int:
+def _told(program: type[Killed], directory: Path, story: Story, which: str) -> int:
     """Process after process, until one comes to the end."""
     while True:
         pid = os.fork()
@@ -218,7 +247,7 @@ def _told(program: type[Village], directory: Path, story: Story, which: str) -> 
             return ended
 
 
-def _live(program: type[Village], directory: Path, story: Story, which: str) -> int:
+def _live(program: type[Killed], directory: Path, story: Story, which: str) -> int:
     """One process of the story. Its parent has imported everything and runs no threads: each begins at once."""
 
     async def told() -> dict:

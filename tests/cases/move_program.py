@@ -1,6 +1,9 @@
-"""J2 told by processes that are killed (killing.py): a move; an owner who says nothing; somebody in no register; two notices; a removal."""
+"""J2 told by processes that are killed (killing.py): a move and what bodies do of themselves; an owner who says nothing; somebody in no
+register; two notices; a removal; a clerk's mandate that ends with its day."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from sqlalchemy import insert, select
 
@@ -8,8 +11,9 @@ from sild.registries.identity_codes import estonia
 from sild.registries.population.tables import persons
 
 from .killing import Killed, main
-from .movers import MovingVillage
+from .movers import ActingVillage, MovingVillage, clerk
 from .village import citizen
+from .world import SHOWN
 
 
 class MoveProgram(Killed, MovingVillage):
@@ -35,15 +39,26 @@ class MoveProgram(Killed, MovingVillage):
         for one in (await self.ask("population", "GET", "/disputes"))["items"]:
             if one["person"] == code:
                 await self.ask("population", "POST", f"/disputes/{one['id']}/known")
-        await self.settle()
+        await self.once("entered", self.settle)
 
-    async def send(self, who, home, people, *, name="") -> str:
-        """name: of one notice among several."""
-        case = await self.cases.open_case("move", who, key=f"open{name}")
-        self.deaths.boundary(f"act/OPEN{name}", "", "effect")
-        await self.settle()
+    async def helped(self, mandate, desk) -> str:
+        """The case begun on it: a mandate that has ended begins none, even the same."""
+        if not (self.directory / "kept.helped").exists():
+            case = await self.cases.begin_assisted(mandate, desk, None, key="begin")
+            self.kept("helped", lambda: case)
+        await self.acted("begin")
+        return self.kept("helped", str)
+
+    async def find(self, case, who, home, *, name="") -> None:
         text = (await self.ask("residence", "GET", f"/dwellings/{home}"))["text"]
         await self.act(case, "FIND", who, {"where": ["here"], "words": [text]}, key=f"FIND{name}")
+
+    async def send(self, who, home, people, *, name="", case=None) -> str:
+        """name: of one notice among several.  case: in which the home is found already."""
+        if case is None:
+            case = await self.cases.open_case("move", who, key=f"open{name}")
+            await self.acted(f"OPEN{name}")
+            await self.find(case, who, home, name=name)
         day = self.kept("day", lambda: self.today().isoformat())
         notice = {
             "place": [f"dwelling:{home}"], "people": people, "valid_from": [day], "basis": ["consent"],
@@ -72,7 +87,16 @@ class MoveProgram(Killed, MovingVillage):
         }
 
 
-async def moved(village: MoveProgram) -> dict:
+class ActingProgram(MoveProgram, ActingVillage):
+    """Bodies act by themselves, and say so in the case that was closed."""
+
+    async def end(self, case, *people) -> dict:
+        end = await super().end(case, *people)
+        followed = (await self.cases.view(case, people[0])).results["followed"]
+        return {**end, "followed": sorted(followed, key=lambda line: line["body"])}
+
+
+async def moved(village: ActingProgram) -> dict:
     person = village.single()
     home, (owner,) = await village.dwelling_of(1, but=[person.code])
     case = await village.send(citizen(person), home, [person.code])
@@ -145,7 +169,34 @@ async def removal(village: MoveProgram) -> dict:
     return {**end, "removal": village.shown(await village.cases.view(out, juhan))}
 
 
-STORIES = {"moved": moved, "silent": silent, "unknown": unknown, "twice": twice, "removal": removal}
+async def counter(village: MoveProgram) -> dict:
+    """At a counter, and not to the end: the mandate ends with its day, and the person goes on alone."""
+    person = village.single()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    mari, desk = citizen(person), clerk()
+    words = "She asked me to find her new home."
+    mandate = await village.cases.record_mandate(
+        desk, mari.person, "move", words, identified=SHOWN, key="mandate"
+    )
+    await village.acted("mandate")
+    case = await village.helped(mandate, desk)
+    await village.find(case, replace(desk, representee=mari.person, mandate_id=mandate), home)
+    await village.wait("day", 1)
+    await village.send(mari, home, [person.code], case=case)
+    await village.act(case, "CONSENT", citizen(owner))
+    await village.decide(case)
+    end = await village.end(case, mari, citizen(owner))
+    return {**end, "mandate": village.shown(await village.cases.view(mandate, mari))}
+
+
+STORIES = {
+    "moved": (ActingProgram, moved),
+    "silent": (MoveProgram, silent),
+    "unknown": (MoveProgram, unknown),
+    "twice": (MoveProgram, twice),
+    "removal": (MoveProgram, removal),
+    "counter": (MoveProgram, counter),
+}
 
 if __name__ == "__main__":
-    raise SystemExit(main(MoveProgram, STORIES))
+    raise SystemExit(main(STORIES))

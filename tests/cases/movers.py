@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from sild.registries.synthetic import AS_OF, synthetic_people
 from .village import SUBSCRIPTIONS, Village
 from .world import SYSTEM
 
-__all__ = ["MovingVillage", "clerk"]
+__all__ = ["ActingVillage", "MovingVillage", "clerk"]
 
 
 class MovingVillage(Village):
@@ -79,7 +80,7 @@ class MovingVillage(Village):
         return child, child.mother, child.father
 
     def _fresh(self, fits):
-        for person in synthetic_people(400):
+        for person in _people():
             if (
                 person.died is None
                 and person.home is not None
@@ -158,8 +159,36 @@ class MovingVillage(Village):
         return [notice.text.partition(".notice.")[2] for notice in await self.cases.inbox(actor)]
 
 
+class ActingVillage(MovingVillage):
+    """Every body hears of homes, and says what it did."""
+
+    subscriptions: ClassVar[dict] = {
+        **MovingVillage.subscriptions,
+        "residence": {
+            **MovingVillage.subscriptions["residence"],
+            "insurance": ["residence.changed"],
+            "social": ["residence.changed"],
+        },
+        "insurance": {"portal": ["insurance.*"]},
+        "social": {"portal": ["social.offer.*", "social.benefit.*", "social.home.followed"]},
+        "education": {
+            "portal": [
+                "education.queue.joined",
+                "education.wait.reviewed",
+                "education.place.offered",
+                "education.home.followed",
+            ]
+        },
+    }
+
+
 def clerk(authority=None, **more):
     return Actor(person="EE48806260018", acr="high", posture="managed", roles=frozenset({"clerk"}), authority=authority, **more)  # fmt: skip
+
+
+@cache
+def _people():
+    return synthetic_people(400)
 
 
 def _age(person):

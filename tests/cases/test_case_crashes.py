@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parent / "crash_program.py"
+TESTS = Path(__file__).parent.parent
 POINTS = ["start", "started", "before_call", "in_call", "before_commit", "after_registered"]
-RESULT = "CLOSED ['OPEN', 'SEND', 'ACCEPT', 'REGISTER'] ['permit.done', 'permit.sent']"
+END = {
+    "status": "CLOSED",
+    "actions": ["OPEN", "SEND", "ACCEPT", "REGISTER"],
+    "notices": ["permit.done", "permit.sent"],
+}
 
 
-def run(directory, ledger, point, *url):
-    return subprocess.run(
-        [sys.executable, PROGRAM, directory, ledger, point, *url], capture_output=True, text=True, timeout=60
+def told(directory, url, *stories):
+    """What became of each, in their order."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cases.crash_program", directory, url, *stories],
+        cwd=TESTS,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
     )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == len(stories), done.stderr[-2000:]
+    return [{**story, "stderr": done.stderr[-2000:]} for story in found]
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory):
+    return dict(zip(POINTS, told(tmp_path_factory.mktemp("crashes"), "sqlite", *POINTS), strict=True))
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_and_opened_again(tmp_path, point):
-    ledger = tmp_path / "ledger"
-    assert run(tmp_path, ledger, point).returncode == 9
-    after = run(tmp_path, ledger, "never")
-    assert after.stdout.strip() == RESULT, after.stderr[-2000:]
-    assert len(ledger.read_text().split()) == 1
+def test_killed_and_opened_again(on_sqlite, point):
+    story = on_sqlite[point]
+    assert story["exits"] == [-signal.SIGKILL, 0], story["stderr"]
+    assert (story["end"], story["effects"]) == (END, 1)
 
 
 def test_killed_and_opened_again_on_postgresql(tmp_path, postgresql):
-    ledger = tmp_path / "ledger"
     with postgresql.database() as url:
-        for point in ("started", "in_call", "after_registered"):
-            assert run(tmp_path, ledger, point, url).returncode in (0, 9)
-        after = run(tmp_path, ledger, "never", url)
-    assert after.stdout.strip() == RESULT, after.stderr[-2000:]
-    assert len(ledger.read_text().split()) == 1
+        (story,) = told(tmp_path, url, "started,in_call,after_registered")
+    assert set(story["exits"][:-1]) <= {-signal.SIGKILL, 0} and story["exits"][-1] == 0, story["stderr"]
+    assert story["exits"][0] == -signal.SIGKILL
+    assert (story["end"], story["effects"]) == (END, 1)

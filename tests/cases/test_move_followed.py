@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 import pytest_asyncio
 
-from .movers import MovingVillage
+from .movers import ActingVillage, MovingVillage
 from .village import FORM, JAAN, MARI, MOTHER, citizen
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -17,29 +15,6 @@ FOLLOWING = {
     "social": "GOV/70000004/social",
     "education": "GOV/70000005/education",
 }
-
-
-class ActingVillage(MovingVillage):
-    """Every body hears of homes, and says what it did."""
-
-    subscriptions: ClassVar[dict] = {
-        **MovingVillage.subscriptions,
-        "residence": {
-            **MovingVillage.subscriptions["residence"],
-            "insurance": ["residence.changed"],
-            "social": ["residence.changed"],
-        },
-        "insurance": {"portal": ["insurance.*"]},
-        "social": {"portal": ["social.offer.*", "social.benefit.*", "social.home.followed"]},
-        "education": {
-            "portal": [
-                "education.queue.joined",
-                "education.wait.reviewed",
-                "education.place.offered",
-                "education.home.followed",
-            ]
-        },
-    }
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

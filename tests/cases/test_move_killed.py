@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sild.cases import Assisted
 from sild.cases.move import Move
 from sild.cases.removal import Removal
 
@@ -13,5 +14,5 @@ from .journeys_killed import ensure_the_end_is_the_same, patient
 @patient
 @pytest.mark.slow
 def test_killed_at_every_step(tmp_path):
-    stories = ["moved", "silent", "unknown", "twice", "removal"]
-    ensure_the_end_is_the_same(tmp_path, "move_program", stories, [Move, Removal])
+    stories = ["moved", "silent", "unknown", "twice", "removal", "counter"]
+    ensure_the_end_is_the_same(tmp_path, "move_program", stories, [Move, Removal, Assisted])
