@@ -212,11 +212,7 @@ async def test_who_is_in_no_register_is_corrected_there(village):
 
 async def test_who_was_missing_is_found_and_the_notice_goes_on(village):
     """Both registers have to know them: after the first it stops again, after the second the owner is asked."""
-    from sqlalchemy import insert
-
     from sild.registries.identity_codes import estonia
-    from sild.registries.population.tables import persons as in_population
-    from sild.registries.residence.tables import persons as in_residence
 
     born = village.today().replace(year=1991)
     code = estonia.make(born, "F", 78)
@@ -224,38 +220,25 @@ async def test_who_was_missing_is_found_and_the_notice_goes_on(village):
     home, (owner,) = await village.dwelling_of(1)
     case = await village.sent(mari, home, [code])
     assert await village.status(case, mari) == "MISSING"
-    said = {"source": "SILD/GOV/70000002/population", "basis": "RRS 5"}
-    facts = [("given_names", "Uus"), ("family_name", "Inimene"), ("sex", "F"), ("born", born.isoformat())]
+    clerk = {"user": "EE36805280109"}
 
     async def dispute(register):
         opened = (await village.ask(register, "GET", "/disputes"))["items"]
         return next(one["id"] for one in opened if one["person"] == code and one["state"] == "OPEN")
 
     with pytest.raises(CallerError) as refused:  # nobody says so before it is true
-        await village.ask("population", "POST", f"/disputes/{await dispute('population')}/known")
+        await village.ask("population", "POST", f"/disputes/{await dispute('population')}/known", **clerk)
     assert refused.value.code == "unknown_person"
-    with village.registers["population"].kernel.filling() as filling:
-        row = {"code": code, "country": "EE", "search_name": "inimene uus", "born": born}
-        filling._connection.execute(insert(in_population).values(row))
-        filling.record_many(
-            {
-                "entity": code,
-                "name": name,
-                "key": "",
-                "value": value,
-                "valid_from": born,
-                "valid_to": None,
-                **said,
-            }
-            for name, value in facts
-        )
-    await village.ask("population", "POST", f"/disputes/{await dispute('population')}/known")
+    entered = {"given_names": "Uus", "family_name": "Inimene"}
+    await village.ask(
+        "population", "POST", f"/disputes/{await dispute('population')}/known", entered, **clerk
+    )
     await village.settle()
     view = await village.cases.view(case, mari)
     assert view.status == "MISSING" and [one.name for one in view.timeline].count("FOUND") == 1
-    with village.registers["residence"].kernel.filling() as filling:
-        filling._connection.execute(insert(in_residence).values({"code": code}))
-    found = await village.ask("residence", "POST", f"/disputes/{await dispute('residence')}/known")
+    found = await village.ask(
+        "residence", "POST", f"/disputes/{await dispute('residence')}/known", {}, **clerk
+    )
     assert found["state"] == "CORRECTED"
     await village.settle()
     assert await village.status(case, mari) == "ASKED"

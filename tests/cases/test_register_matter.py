@@ -110,7 +110,7 @@ async def test_a_disputed_fact_is_corrected_or_stands(world: Matters) -> None:
         line.label: line for line in (await world.cases.fill(case, "register_matter.dispute", DESK)).facts
     }
     assert facts["What the person said"].value == "I earned more."
-    assert (facts["Declared pay"].value, facts["Declared pay"].basis) == ("2000 EUR", "SMS § 2")
+    assert (facts["Declared pay"].value, facts["Declared pay"].basis) == ("€2,000.00", "SMS § 2")
     with pytest.raises(Refused) as refused:
         await world.act(case, "CORRECT", DESK, REASONS)
     assert [one.field for one in refused.value.defects] == ["value"], "what is right has to be said"

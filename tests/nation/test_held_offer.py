@@ -75,7 +75,7 @@ async def test_a_person_decides_and_the_page_says_why(tmp_path: Path) -> None:
 
         await dispute_pay(nation, birth._mother)
         screen = await desk.waits("register_matter.dispute")
-        assert "I earned more there." in screen.text and "2500.00 EUR" in screen.text
+        assert "I earned more there." in screen.text and "€2,500.00" in screen.text
         case = await desk.sends(screen, "CORRECT", value="2700.00", words="The payslips say so.")
         assert (
             "The fact was corrected" in (await birth._mothers.open(f"{nation.portal_url}/cases/{case}")).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -11,12 +12,13 @@ from typing import Any
 from sild.cases.contest_words import fact_line
 from sild.cases.decision_words import worded
 from sild.cases.views import FactLine
-from sild.i18n import Texts, format_day
+from sild.i18n import Texts, format_day, format_money
 from sild.rules import RulePackage, load_packages
 
 __all__ = ["lines_of", "said_of"]
 
 OF = "matter"
+_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ([A-Z]{3})")
 CODED = ("held_because", "listed_because", "reached_by", "review_because")
 """Facts whose value is a code with words of its own."""
 
@@ -56,7 +58,7 @@ def _fact(one: Mapping[str, Any], register: str, label: Any, texts: Texts, langu
     title = label(name)
     if name in ("fact", "reached_by"):
         words = _say(texts, language, f"register_matter.concept.{about}") or about
-        value, title = (value, words) if name == "fact" else (value or words, title)
+        value, title = (_money(value, language), words) if name == "fact" else (value or words, title)
     return FactLine(
         "register_matter.line",
         OF,
@@ -68,6 +70,12 @@ def _fact(one: Mapping[str, Any], register: str, label: Any, texts: Texts, langu
         basis=one.get("basis") or None,
         label=title,
     )
+
+
+def _money(value: str | None, language: str) -> str | None:
+    """An amount as people of the language write it; anything else as it is."""
+    found = _AMOUNT.fullmatch(value or "")
+    return value if found is None else format_money(found[1], found[2], language)
 
 
 def _evidence(evidence: Mapping[str, Any], language: str, label: Any) -> Iterator[FactLine]:

@@ -38,8 +38,8 @@ from sild.cases.process import (
     Work,
 )
 from sild.cases.refusals import Refused
-from sild.cases.views import FactLine
-from sild.catalogue import Defect
+from sild.cases.views import FactLine, Options
+from sild.catalogue import Defect, Screen
 from sild.decisions import sha256_of
 from sild.errors import CallerError, PeerError
 from sild.i18n import Texts
@@ -49,6 +49,7 @@ __all__ = ["RegisterMatter"]
 STAFF = ("official", "supervisor")
 GROUND = "register_matter"
 DECIDE, LISTED = "register_matter.decide", "ripple.decide"
+REVIEW = "/reviews/{key}/decision"
 OVER = (
     "not_held",
     "dispute_is_closed",
@@ -79,6 +80,10 @@ def _reason(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"reason": given["words"]}
 
 
+def _entered(given: Mapping[str, Any]) -> dict[str, str]:
+    return {name: given[name] for name in ("given_names", "family_name", "born") if given.get(name)}
+
+
 ACTS: Mapping[str, Act] = {
     "LET_GO": Act("held_offer", "/offers/{key}/release", _look, "let_go"),
     "TURN_DOWN": Act("held_offer", "/offers/{key}/refusal", _look, "turned_down"),
@@ -89,8 +94,13 @@ ACTS: Mapping[str, Act] = {
         "corrected",
     ),
     "KEEP": Act("dispute", "/disputes/{key}/refusal", _reason, "kept"),
-    "KNOWN": Act("missing_person", "/disputes/{key}/known", lambda _given: None, "known"),
+    "KNOWN": Act("missing_person", "/disputes/{key}/known", _entered, "known"),
     "NOT_OURS": Act("missing_person", "/disputes/{key}/refusal", _reason, "not_ours"),
+    "ANOTHER_CHILD": Act("review", REVIEW, lambda _given: {"decision": "DISTINCT"}, "another_child"),
+    "SAME_CHILD": Act(
+        "review", REVIEW, lambda given: {"decision": "SAME", "child": given["child"]}, "same_child"
+    ),
+    "NO_BIRTH": Act("review", REVIEW, lambda _given: {"decision": "REFUSED"}, "no_birth"),
     "STANDS": Act("ripple", "/ripples/{key}/end", lambda _given: {"outcome": "stands"}, "stands"),
     "ANOTHER_STANDS": Act(
         "ripple",
@@ -103,6 +113,7 @@ SCREENS: Mapping[str, str] = {
     "held_offer": "register_matter.offer",
     "dispute": "register_matter.dispute",
     "missing_person": "register_matter.missing",
+    "review": "register_matter.review",
     "ripple": "register_matter.ripple",
 }
 
@@ -163,14 +174,21 @@ class RegisterMatter(AnsweredByADay):
         ]
         return [*returned, *lines_of(matter, register, self._texts, actor.language)]  # fmt: skip
 
+    async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
+        """The children a doubtful notice may be of, by code."""
+        matter = await self._matter(case, actor, asking)
+        facts = () if matter is None else matter["facts"]
+        return {"candidates": [(one["value"], one["value"]) for one in facts if one["name"] == "candidate"]}
+
     async def check(
         self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
     ) -> Given:
         """With what was before the official, their device, and for how long: the register keeps it with the decision."""
         if rule.name not in ACTS:
             return Given(values)
-        if rule.name == "CORRECT" and not values.get("value"):
-            return Given(values, (Defect("value", "missing"),))
+        needed = {"CORRECT": "value", "SAME_CHILD": "child"}.get(rule.name)
+        if needed is not None and not values.get(needed):
+            return Given(values, (Defect(needed, "missing"),))
         register = case.data["register"]
         matter = await self._matter(case, actor, asking)
         if matter is None:

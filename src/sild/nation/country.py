@@ -74,6 +74,11 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         *COMMON,
         *OWN_DATA,
         *DECISIONS,
+        *MATTERS,
+        *DISPUTES,
+        *RIPPLES,
+        "POST /disputes/*/known",
+        "POST /reviews/*/decision",
         "GET /persons/*",
         "GET /persons/*/children",
         "GET /persons/*/parents",
@@ -93,6 +98,9 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("portal", "residence"): (
         *COMMON,
         *OWN_DATA,
+        *MATTERS,
+        *DISPUTES,
+        "POST /disputes/*/known",
         "GET /addresses",
         "GET /addresses/*",
         "GET /dwellings/*",
@@ -114,6 +122,9 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("portal", "insurance"): (
         *COMMON,
         *DECISIONS,
+        *MATTERS,
+        *DISPUTES,
+        *RIPPLES,
         "GET /persons/*/cover",
         "GET /persons/*/card",
         "GET /persons/*/card/pdf",
@@ -142,6 +153,8 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("portal", "education"): (
         *COMMON,
         *DECISIONS,
+        *MATTERS,
+        *RIPPLES,
         "GET /places",
         "GET /places/statistics",
         "GET /children/*/queue",
@@ -169,15 +182,23 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("population", "insurance", (*BIRTHS, *SILENCING, "fact.corrected")),
     SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING, "fact.corrected")),
     SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING, "fact.corrected")),
-    SubscriptionPlan("population", "portal", ("civil.child.recorded", "person.known", *BIRTHS, *SILENCING)),
+    SubscriptionPlan(
+        "population", "portal", ("civil.child.recorded", "person.known", *BIRTHS, *SILENCING, *WAITING)
+    ),
     SubscriptionPlan("residence", "insurance", ("residence.changed",)),
     SubscriptionPlan("residence", "social", ("residence.changed",)),
     SubscriptionPlan("residence", "education", ("residence.changed",)),
-    SubscriptionPlan("residence", "portal", ("residence.changed", "person.known")),
+    SubscriptionPlan("residence", "portal", ("residence.changed", "person.known", *WAITING)),
     SubscriptionPlan(
         "insurance",
         "portal",
-        ("insurance.cover.began", "insurance.card.issued", "insurance.home.followed", "decision.corrected"),
+        (
+            "insurance.cover.began",
+            "insurance.card.issued",
+            "insurance.home.followed",
+            "decision.corrected",
+            *WAITING,
+        ),
     ),
     SubscriptionPlan("treasury", "social", ("treasury.payment.executed", "treasury.payment.returned")),
     SubscriptionPlan(
@@ -203,6 +224,7 @@ SUBSCRIPTIONS = (
             "education.place.offered",
             "education.home.followed",
             "decision.corrected",
+            *WAITING,
         ),
     ),
 )

@@ -22,8 +22,16 @@ CONTESTED: Mapping[str, tuple[str, BodyKind]] = {
     "population": ("70000002", "population"),
 }
 """Bodies whose decisions officials answer contests of: their member codes, and what they are."""
-KEPT_BY: Mapping[str, tuple[str, BodyKind]] = {"social": ("70000004", "social")}
+KEPT_BY: Mapping[str, tuple[str, BodyKind]] = {
+    "social": ("70000004", "social"),
+    "population": ("70000002", "population"),
+    "residence": ("70000006", "land"),
+    "education": ("70000005", "municipality"),
+    "insurance": ("70000003", "insurance"),
+}
 """Registers whose officials see to what waits for people there: by register the body that keeps it."""
+OVERSEEN: Mapping[str, BodyKind] = {"70000001": "authority", **dict(KEPT_BY.values()), "70000007": "treasury"}
+"""Bodies that are asked why they looked: their member codes, and what they are."""
 DESKS: Mapping[str, Words] = {
     "counter": {"et": "Teenindus, {town}", "vi": "Quầy tiếp dân, {town}", "en": "Counter, {town}"},
     "birth": {"et": "Sünnid, {town}", "vi": "Khai sinh, {town}", "en": "Births, {town}"},
@@ -44,6 +52,7 @@ DESKS: Mapping[str, Words] = {
         "vi": "Việc của cơ sở dữ liệu, {body}",
         "en": "Matters of the register, {body}",
     },
+    "oversight": {"et": "Miks vaadati, {body}", "vi": "Vì sao đã xem, {body}", "en": "Why it looked, {body}"},
     "finding": {
         "et": "Auditi tähelepanekud, {body}",
         "vi": "Phát hiện kiểm toán, {body}",
@@ -73,11 +82,14 @@ class OfficialRole:
         match matter:
             case "contest":
                 return self, replace(self, authority=f"finding@{where}")
-            case "superior":
+            case "oversight":
                 return tuple(
-                    replace(self, authority=f"{one}@{where}", kind="supervisor")
-                    for one in ("birth", "residence")
+                    replace(self, authority=f"oversight@{code}", body=body) for code, body in OVERSEEN.items()
                 )
+            case "superior":
+                town = (replace(self, authority=f"{one}@{where}") for one in ("birth", "residence"))
+                looks = replace(self, authority="oversight@").desks
+                return tuple(replace(one, kind="supervisor") for one in (*town, *looks))
             case "counter":
                 return (replace(self, kind="clerk"),)
         return (self,)
@@ -128,7 +140,12 @@ GOOD_FOR: Mapping[str, Words] = {
     "insurance_contest_official": {"et": "vastab ravikindlustuse vaidlustele", "vi": "trả lời phản đối về bảo hiểm y tế", "en": "answers contests of health insurance"},
     "education_contest_official": {"et": "vastab lasteaiakohtade vaidlustele", "vi": "trả lời phản đối về chỗ mẫu giáo", "en": "answers contests of kindergarten places"},
     "population_contest_official": {"et": "vastab sünni registreerimise vaidlustele", "vi": "trả lời phản đối về đăng ký khai sinh", "en": "answers contests of registrations of births"},
-    "superior_official": {"et": "sündide ja elukohtade ametnike ülemus: allkirjastab teise tagastuse uuel alusel", "vi": "cấp trên của cán bộ khai sinh và cư trú: ký việc trả lại lần hai vì lý do mới", "en": "the superior of those desks: signs a second return on a new ground"},
+    "oversight_official": {"et": "vastab kõigi asutuste eest, miks andmeid vaadati", "vi": "trả lời thay các cơ quan vì sao đã xem dữ liệu", "en": "answers for every body why it looked at somebody's data"},
+    "superior_official": {"et": "ametnike ülemus: allkirjastab teise tagastuse uuel alusel, vastab kaebustele", "vi": "cấp trên: ký việc trả lại lần hai vì lý do mới, trả lời khiếu nại", "en": "a superior: signs a second return on a new ground, answers complaints"},
+    "population_register_official": {"et": "otsustab rahvastikuregistri asju: vaidlustatud andmed, puuduvad inimesed, kahtlased sünniteated", "vi": "quyết định việc của cơ sở dữ liệu dân cư: dữ liệu bị khiếu nại, người còn thiếu, giấy chứng sinh có nghi vấn", "en": "sees to the population register: disputed facts, people who are missing, doubtful notices of birth"},
+    "residence_register_official": {"et": "otsustab elukohtade registri asju: vaidlustatud andmed, puuduvad inimesed", "vi": "quyết định việc của cơ sở dữ liệu cư trú: dữ liệu bị khiếu nại, người còn thiếu", "en": "sees to the residence register: disputed facts, people who are missing"},
+    "education_register_official": {"et": "vaatab üle lasteaiakohtade otsused, mille all olev fakt muutus", "vi": "xem lại quyết định chỗ mẫu giáo khi dữ kiện thay đổi", "en": "sees to decisions about kindergarten places under which a fact has changed"},
+    "insurance_register_official": {"et": "vaatab üle ravikindlustuse otsused, mille all olev fakt muutus", "vi": "xem lại quyết định bảo hiểm y tế khi dữ kiện thay đổi", "en": "sees to decisions about health insurance under which a fact has changed"},
     "social_register_official": {"et": "otsustab, mida hüvitiste register ei tohi: peatatud pakkumised, vaidlustatud andmed", "vi": "quyết định điều cơ sở dữ liệu trợ cấp không được quyết định: đề nghị tạm giữ, dữ liệu bị khiếu nại", "en": "decides what the register of benefits may not: held offers, disputed facts"},
     "counter_official": {"et": "aitab inimesi leti taga ja telefonis, mandaadi alusel", "vi": "giúp người dân tại quầy và qua điện thoại, theo ủy quyền được ghi lại", "en": "helps people at the counter of {town}, and on the phone: /desk/assist"},
     "auditor": {"et": "auditeerib otsuseid (J8): pärast sisselogimist avab /audit", "vi": "kiểm toán các quyết định (J8): mở /audit sau khi đăng nhập", "en": "audits decisions (J8): opens /audit after logging in"},
@@ -194,6 +211,7 @@ class _Search:
             ("auditor", self._clerk),
             ("second_auditor", self._clerk),
             ("counter_official", self._clerk),
+            ("oversight_official", self._clerk),
             ("superior_official", self._clerk),
             *((f"{register}_register_official", self._clerk) for register in KEPT_BY),
         )

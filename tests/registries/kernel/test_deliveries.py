@@ -64,6 +64,8 @@ def test_who_is_missed_is_a_case(tmp_path: Path, hand_clock: SetClock) -> None:
         known = residence.post("/unknown-persons", {**body, "person": single().code})
         assert (known.status, known.json()["type"]) == (409, "urn:sild:residence:person_is_known")
         assert residence.post("/unknown-persons", {**body, "person": "1"}).status == 400
-        answer = residence.post(f"/disputes/{first.json()['id']}/refusal", {"reason": "known elsewhere"})
+        answer = residence.post(
+            f"/disputes/{first.json()['id']}/refusal", {"reason": "known elsewhere"}, user="EE36805280109"
+        )
         assert answer.json()["state"] == "REFUSED"
     register.close()

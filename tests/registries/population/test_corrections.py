@@ -15,7 +15,7 @@ from sild.registries import PopulationRegister, population_app
 from support.asgi import serving
 
 from ..asking import Asker, refused
-from ..conftest import HandClock
+from ..conftest import NOW, SetClock
 from ..families import couple, man, single
 
 
@@ -26,7 +26,7 @@ def fact_of(population: Asker, code: str, name: str, **query: str) -> Any:
 
 
 def test_a_disputed_fact_is_marked_corrected_and_told(
-    population: Asker, either_register: PopulationRegister, hand_clock: HandClock
+    population: Asker, either_register: PopulationRegister, hand_clock: SetClock
 ) -> None:
     either_register.kernel.outbox.subscribe("SILD/GOV/70000004/social", "events", ["fact.corrected"])
     person = single()
@@ -69,10 +69,10 @@ def test_a_dispute_that_is_refused(population: Asker) -> None:
     fact = fact_of(population, single().code, "given_names")
     dispute = population.done(f"/facts/{fact['fact']}/dispute", {"reason": "ugly"})
     path = f"/disputes/{dispute['id']}/refusal"
-    refusal = population.done(path, {"reason": "it is your name"}, 200)
+    refusal = population.done(path, {"reason": "it is your name"}, 200, user=OTHER)
     assert (refusal["state"], refusal["answer"]) == ("REFUSED", "it is your name")
     assert not fact_of(population, single().code, "given_names")["disputed"]
-    refused(population.post(path, {"reason": "still"}), 409, "dispute_is_closed")
+    refused(population.post(path, {"reason": "still"}, user=OTHER), 409, "dispute_is_closed")
 
 
 def test_a_corrected_name_is_found(population: Asker) -> None:
@@ -118,12 +118,14 @@ def test_facts_one_may_not_see_are_no_facts(population: Asker) -> None:
 
 # --- bitemporal answers through HTTP, against the obvious: a dictionary of days
 
+OTHER = "EE36805280109"
+"""An official who did not open the dispute."""
 DAYS = [date(2020, 1, 1) + timedelta(days=day) for day in range(10)]
 
 
 @pytest.fixture(scope="module")
-def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Asker, HandClock]]:
-    clock = HandClock()
+def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Asker, SetClock]]:
+    clock = SetClock(NOW)
     register = PopulationRegister.open(
         tmp_path_factory.mktemp("days"), system="/SILD/GOV/70000002/population", people=400, clock=clock
     )
@@ -141,7 +143,7 @@ def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Aske
     )
 )
 def test_asked_for_a_day_and_a_time_it_answers_as_it_knew(
-    module_site: tuple[Asker, HandClock], sayings: list[tuple[str, int, int]]
+    module_site: tuple[Asker, SetClock], sayings: list[tuple[str, int, int]]
 ) -> None:
     population, clock = module_site
     code = single().code

@@ -30,7 +30,7 @@ from sild.registries.kernel.kernel import Kernel, Use
 from sild.registries.kernel.matters import Matter, MatterFact, MatterSource, due_day, ensure_official
 from sild.registries.kernel.matters_told import MatterKind
 
-__all__ = ["DISPUTE_ACTIONS", "DISPUTE_TITLES", "add_dispute_paths"]
+__all__ = ["DISPUTE_ACTIONS", "DISPUTE_TITLES", "NewPerson", "add_dispute_paths"]
 
 DISPUTE_TITLES: dict[str, tuple[int, str]] = {
     "person_is_known": (409, "The person is in this register"),
@@ -87,6 +87,18 @@ class DisputeCorrection(Model):
     reason: Text
 
 
+class NewPerson(Model):
+    """Who is entered now, from the documents they have. born: where the identity code does not say the day."""
+
+    given_names: str = Field(default="", max_length=100)
+    family_name: str = Field(default="", max_length=100)
+    born: str = Field(default="", max_length=10)
+
+
+Enter = Callable[[Use, str, NewPerson], None]
+"""How the register enters somebody who was missing: by identity code. Raises CallerError (`invalid_value`)."""
+
+
 class Corrected(Model):
     """fact: id of the fact that says it better."""
 
@@ -104,11 +116,12 @@ def add_dispute_paths(
     ensure_shown: Callable[[Use, int], None],
     corrected: Callable[[Use, Fact], None],
     worded: Callable[[Use, Fact], str | None],
+    enter: Enter | None = None,
 ) -> tuple[MatterSource, ...]:
     """What of it waits for officials. The arguments: as `add_fact_paths`; ensure_shown: raises for a fact this reader may not see."""
     _add_saying(app, kernel, ensure_person, ensure_shown)
-    _add_answering(app, kernel, kinds, ensure_person, corrected)
-    return _that_wait(kernel, kinds, worded)
+    _add_answering(app, kernel, kinds, ensure_person, corrected, enter)
+    return _that_wait(kernel, kinds, ensure_shown, worded)
 
 
 def _add_saying(
@@ -137,18 +150,10 @@ def _add_saying(
             use.concerns(body.person)
             answer = use.answered()
             if answer is None:
-                _ensure_unknown(use, body.person)
+                if _is_known(use, body.person, ensure_person):
+                    raise CallerError("the person is in this register", code="person_is_known")
                 answer = use.answer(asdict(miss(use, body.person, body.reason)))
             return DisputeState(**answer)
-
-    def _ensure_unknown(use: Use, person: str) -> None:
-        try:
-            ensure_person(use, person)
-        except CallerError as error:
-            if error.code != "unknown_person":
-                raise
-            return
-        raise CallerError("the person is in this register", code="person_is_known")
 
     @app.get("/disputes", operation_id="getDisputes")
     def get_disputes(usage: PersonalUsage) -> Disputes:
@@ -170,6 +175,7 @@ def _add_answering(
     kinds: Mapping[str, FactKind],
     ensure_person: Callable[[Use, str], None],
     corrected: Callable[[Use, Fact], None],
+    enter: Enter | None,
 ) -> None:
     @app.post("/disputes/{dispute_id}/refusal", operation_id="refuseDispute")
     def refuse(dispute_id: DisputeId, body: Answer, usage: PersonalUsage) -> DisputeState:
@@ -194,13 +200,16 @@ def _add_answering(
             return Corrected(**answer)
 
     @app.post("/disputes/{dispute_id}/known", operation_id="settleMissing")
-    def settle(dispute_id: DisputeId, usage: PersonalUsage) -> DisputeState:
-        """Who was missing has been entered, by the register's own procedure. Event: `person.known`. Not before: `unknown_person`."""
+    def settle(dispute_id: DisputeId, usage: PersonalUsage, entered: NewPerson | None = None) -> DisputeState:
+        """Who was missing is in the register: entered by this, or before. Event: `person.known`. Not before: `unknown_person`."""
         with kernel.used("settleMissing", usage) as use:
             answer = use.answered()
             if answer is None:
                 _ensure_others(use, dispute_id)
-                ensure_person(use, read_dispute(use, dispute_id).person)
+                person = read_dispute(use, dispute_id).person
+                if enter is not None and entered is not None and not _is_known(use, person, ensure_person):
+                    enter(use, person, entered)
+                ensure_person(use, person)
                 answer = use.answer(asdict(settle_missing(use, dispute_id)))
             return DisputeState(**answer)
 
@@ -210,8 +219,21 @@ def _add_answering(
         ensure_official(use.usage, (one.person, one.opened_by.removeprefix("EE").removeprefix("VN")))
 
 
+def _is_known(use: Use, person: str, ensure_person: Callable[[Use, str], None]) -> bool:
+    try:
+        ensure_person(use, person)
+    except CallerError as error:
+        if error.code != "unknown_person":
+            raise
+        return False
+    return True
+
+
 def _that_wait(
-    kernel: Kernel, kinds: Mapping[str, FactKind], worded: Callable[[Use, Fact], str | None]
+    kernel: Kernel,
+    kinds: Mapping[str, FactKind],
+    ensure_shown: Callable[[Use, int], None],
+    worded: Callable[[Use, Fact], str | None],
 ) -> tuple[MatterSource, ...]:
     def matter(use: Use, one: Dispute) -> Matter:
         since = datetime.fromisoformat(one.opened_at)
@@ -234,7 +256,7 @@ def _that_wait(
             said, kind = fact.provenance, kinds.get(fact.name)
             yield MatterFact(
                 "fact",
-                worded(use, fact) or _plain(fact.value),
+                (worded(use, fact) or _plain(fact.value)) if is_shown(use, fact) else None,
                 about=kind.concept if kind is not None else fact.name,
                 source=said.source,
                 basis=said.basis,
@@ -242,6 +264,14 @@ def _that_wait(
             )
         if one.proposed_value is not None:
             yield MatterFact("proposed", _plain(one.proposed_value))
+
+    def is_shown(use: Use, fact: Fact) -> bool:
+        """What is kept from this very official (an address under seal) is kept from them here, too."""
+        try:
+            ensure_shown(use, fact.id)
+        except CallerError:
+            return False
+        return True
 
     def source(kind: MatterKind) -> MatterSource:
         def waiting(use: Use) -> list[Matter]:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from sild.errors import CallerError
 from sild.registries.kernel.corrections import DISPUTE, FactKind, correct, disputed_origins
-from sild.registries.kernel.dispute_paths import DISPUTE_ACTIONS, DISPUTE_TITLES, add_dispute_paths
+from sild.registries.kernel.dispute_paths import DISPUTE_ACTIONS, DISPUTE_TITLES, NewPerson, add_dispute_paths
 from sild.registries.kernel.facts import Fact
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.kernel import Kernel, Use
@@ -109,12 +109,13 @@ def add_fact_paths(
     corrected: Callable[[Use, Fact], None] = lambda _use, _fact: None,
     worded: Callable[[Use, Fact], str | None] = lambda _use, _fact: None,
     matters: Sequence[MatterSource] = (),
+    enter: Callable[[Use, str, NewPerson], None] | None = None,
 ) -> None:
     """ensure_person: raises what the register says of codes it does not know.  shown: leaves out what this reader may not see.
 
     corrected: brings up to date what the register made from the fact.  worded: what a value of codes means, for people.
 
-    matters: what waits for people here besides disputes and the missing.
+    matters: what waits for people here besides disputes and the missing.  enter: how somebody missing is entered.
     """
     by_name = {kind.name: kind for kind in kinds}
 
@@ -175,5 +176,6 @@ def add_fact_paths(
         ensure_shown=_ensure_shown,
         corrected=corrected,
         worded=worded,
+        enter=enter,
     )
     add_matter_paths(app, kernel, (*disputed, *matters))

@@ -11,12 +11,14 @@ from pydantic import Field
 
 from sild.errors import CallerError
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
+from sild.registries.deciding.ripple_matters import ripples_that_wait
 from sild.registries.identity_codes import Country, Sex
 from sild.registries.kernel import Fact, Use
-from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
+from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.population import records
 from sild.registries.population.certificates import revoke_corrected
+from sild.registries.population.entering import enter_person
 from sild.registries.population.http_births import BIRTH_TITLES, add_birth_paths
 from sild.registries.population.http_certificates import (
     CERTIFICATE_ABOUT,
@@ -31,6 +33,7 @@ from sild.registries.population.life_events import (
     record_guardian,
     record_stillbirth,
 )
+from sild.registries.population.matters import reviews_that_wait
 from sild.registries.population.persons import (
     children_of,
     find_persons,
@@ -70,6 +73,7 @@ ACTIONS = {
     "getBirths": "Births were looked up",
     "answerPaternity": "A parent answered about paternity",
     "registerBirth": "A birth was registered",
+    "decideReview": "An official decided about a doubtful notice of birth",
     "returnBirth": "A name was sent back to the parents",
     "recordDeath": "A death was recorded",
     "recordStillbirth": "A stillbirth was recorded",
@@ -230,7 +234,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         kernel,
         description,
         titles={**TITLES, **DECISION_TITLES},
-        actions={**ACTIONS, **DECISION_ACTIONS},
+        actions={**FACT_ACTIONS, **ACTIONS, **DECISION_ACTIONS},
         kinds=ABOUT,
         url=url,
     )
@@ -248,6 +252,8 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         shown=_shown,
         corrected=lambda use, fact: _corrected(register, use, fact),
         worded=_worded,
+        matters=(reviews_that_wait(kernel), ripples_that_wait(register.deciding)),
+        enter=enter_person,
     )
     return app
 

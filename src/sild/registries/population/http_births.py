@@ -17,6 +17,7 @@ from sild.registries.deciding.http import OfficialLook
 from sild.registries.identity_codes import Sex
 from sild.registries.kernel import Kernel, Usage, Use
 from sild.registries.kernel.http import Model, PersonalUsage
+from sild.registries.kernel.matters import ensure_official
 from sild.registries.population.archiving import Archiving
 from sild.registries.population.birth_notice import (
     MAX_NOTICE_BYTES,
@@ -35,7 +36,7 @@ from sild.registries.population.registration import (
     register_birth,
     return_birth,
 )
-from sild.registries.population.reviews import Review, close_review, open_reviews, read_review
+from sild.registries.population.reviews import Review, about, close_review, open_reviews, read_review
 
 __all__ = ["BIRTH_TITLES", "add_birth_paths"]
 
@@ -318,6 +319,7 @@ def _add_reviews(app: FastAPI, kernel: Kernel) -> None:
 def _decide(use: Use, review_id: str, body: Decision) -> ReviewState:
     use.alone(f"review/{review_id}")
     review = read_review(use, review_id)
+    ensure_official(use.usage, about(review))
     if review.state != "OPEN":
         raise CallerError("the review was decided before", code="review_is_closed")
     child = body.child

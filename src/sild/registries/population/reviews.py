@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from sild.errors import CallerError
-from sild.registries.kernel import Fact, Use, provenance
+from sild.registries.kernel import Fact, Use, matter_opened, matter_settled, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.population.birth_notice import BirthNotice
 
-__all__ = ["Review", "close_review", "open_review", "open_reviews", "read_review", "review_of_notice"]
+__all__ = [
+    "Review",
+    "about",
+    "close_review",
+    "open_review",
+    "open_reviews",
+    "read_review",
+    "review_of_notice",
+]
 
 REVIEW = "review"
 REVIEW_OF_NOTICE = "review_of_notice"
@@ -46,7 +54,9 @@ def open_review(use: Use, notice: BirthNotice, reasons: Sequence[str], candidate
     entity = f"review:{review}"
     fact = use.facts.record(entity, REVIEW, value, key=review, valid_from=use.today, provenance=said)
     use.facts.record(f"notice:{notice.key}", REVIEW_OF_NOTICE, review, valid_from=use.today, provenance=said)
-    return _review(fact)
+    opened = _review(fact)
+    matter_opened(use, "review", review, _mother(opened))
+    return opened
 
 
 def open_reviews(use: Use) -> tuple[Review, ...]:
@@ -75,7 +85,7 @@ def close_review(use: Use, review: Review, decision: str, child: str | None) -> 
     fact = use.facts.fact(f"review:{review.id}", REVIEW, key=review.id, on=use.today)
     assert fact is not None
     value = {**fact.value, "state": "CLOSED", "decision": decision, "child": child}
-    return _review(
+    closed = _review(
         use.facts.record(
             fact.entity,
             REVIEW,
@@ -85,6 +95,18 @@ def close_review(use: Use, review: Review, decision: str, child: str | None) -> 
             provenance=provenance(use),
         )
     )
+    matter_settled(use, "review", review.id, _mother(closed))
+    return closed
+
+
+def about(review: Review) -> tuple[str, ...]:
+    """Whom it is about: the mother, if the notice has her code, and the children it may be of."""
+    return (*_mother(review), *review.candidates)
+
+
+def _mother(review: Review) -> tuple[str, ...]:
+    mother = (review.notice.get("mother") or {}).get("code")
+    return (mother,) if mother else ()
 
 
 def _review(fact: Fact) -> Review:

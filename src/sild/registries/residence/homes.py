@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sild.errors import CallerError
 from sild.registries.identity_codes import parse_identity_code
@@ -31,6 +32,7 @@ __all__ = [
     "household_of",
     "is_known",
     "is_sealed",
+    "know_person",
     "owned_by",
     "owners_of",
     "require_person",
@@ -62,6 +64,12 @@ class Home:
 
 def is_known(use: Use, code: str) -> bool:
     return use.connection.scalar(select(persons.c.code).where(persons.c.code == code)) is not None
+
+
+def know_person(use: Use, code: str) -> None:
+    """From now on somebody of whom a home can be said."""
+    insert = sqlite.insert if use.connection.dialect.name == "sqlite" else postgresql.insert
+    use.connection.execute(insert(persons).values(code=code).on_conflict_do_nothing())
 
 
 def require_person(use: Use, code: str) -> None:

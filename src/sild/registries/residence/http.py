@@ -12,7 +12,8 @@ from pydantic import Field
 
 from sild.errors import CallerError
 from sild.registries.kernel import Fact, FactKind, Kernel, Use
-from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
+from sild.registries.kernel.dispute_paths import NewPerson
+from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.facts import Json
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.residence.addresses import dwelling
@@ -25,6 +26,7 @@ from sild.registries.residence.homes import (
     homes_of,
     household_of,
     is_sealed,
+    know_person,
     owned_by,
     owners_of,
     require_person,
@@ -191,7 +193,7 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
         kernel,
         description,
         titles=TITLES,
-        actions=ACTIONS,
+        actions={**FACT_ACTIONS, **ACTIONS},
         kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
@@ -200,8 +202,15 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
     _add_homes(app, kernel)
     _add_dwellings(app, kernel)
     add_move_paths(app, kernel)
-    add_fact_paths(app, kernel, KINDS, ensure_person=require_person, shown=_shown, worded=_worded)
+    add_fact_paths(
+        app, kernel, KINDS, ensure_person=require_person, shown=_shown, worded=_worded, enter=_enter
+    )
     return app
+
+
+def _enter(use: Use, code: str, _said: NewPerson) -> None:
+    """Somebody who may have a home here. Their names are the population register's."""
+    know_person(use, code)
 
 
 def _shown(use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
@@ -16,8 +15,8 @@ from sild.events import Event
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel, Use, provenance
 from sild.registries.residence.filling import fill
-from sild.registries.residence.homes import RESIDENCE
-from sild.registries.residence.tables import dwellings, persons, residents
+from sild.registries.residence.homes import RESIDENCE, know_person
+from sild.registries.residence.tables import dwellings, residents
 from sild.registries.synthetic import synthetic_homes, synthetic_people
 
 __all__ = ["ResidenceRegister"]
@@ -91,8 +90,7 @@ class ResidenceRegister:
 
 
 def _known(use: Use, event: Event) -> None:
-    insert = sqlite.insert if use.connection.dialect.name == "sqlite" else postgresql.insert
-    use.connection.execute(insert(persons).values(code=event.subject).on_conflict_do_nothing())
+    know_person(use, event.subject)
 
 
 def _nothing(_use: Use, _event: Event) -> None:
@@ -103,7 +101,7 @@ def _dead(use: Use, event: Event) -> None:
     """The residence ends with the day of death."""
     _known(use, event)
     said = event.data.get("died")
-    died = _day(said) if said is not None else event.time.date()
+    died = _day(said) if said is not None else use.day_of(event.time)
     end = died + timedelta(days=1)
     use.facts.retract(event.subject, RESIDENCE, valid_from=end)
     use.facts.record(event.subject, "died", died.isoformat(), valid_from=end, provenance=provenance(use))
