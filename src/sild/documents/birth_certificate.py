@@ -107,7 +107,7 @@ def birth_certificate_pdf(entry: BirthEntry, layout: Certificate, language: str,
 
 def _sections(entry: BirthEntry, layout: Certificate, language: str, say: Speaker) -> list[dict[str, object]]:
     """A parent who is not entered is a dash: an empty line could be filled in."""
-    found = []
+    found: list[dict[str, object]] = []
     for section in layout.sections:
         values = _values(entry, section.of, language, say)
         rows = [(row.label[language], values.get(row.show) or "–") for row in section.rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,14 +10,22 @@ import pytest
 
 from sild.documents import BIRTH_KIND, credential_in, shown_claims, verify_presentation
 from sild.errors import TrustError
+from sild.registries import PopulationRegister, population_app
 from sild.registries.synthetic import SyntheticPerson
-from support.asgi import Answer
+from support.asgi import Answer, serving
 
 from ...documents.papers import text_of
 from ..asking import Asker, refused
 from ..conftest import NOW
 from ..families import couple, man, single
 from ..notices import bundle, recorded
+
+
+@pytest.fixture
+def here(register: PopulationRegister) -> Iterator[Asker]:
+    """Where the kind of database plays no part."""
+    with serving(population_app(register)) as site:
+        yield Asker(site)
 
 
 def named(mother: SyntheticPerson) -> dict[str, str]:
@@ -86,30 +95,27 @@ def test_both_parents_have_the_same_one(population: Asker) -> None:
     assert len(issued) == 3 and {one["extension"]["acting"] for one in issued} == {"person"}
 
 
-def test_by_mandate_and_by_the_childs_guardian(population: Asker) -> None:
+def test_by_mandate_and_by_the_childs_guardian(here: Asker) -> None:
     """Who acts for a parent names whose word it is; a guardian has a right of their own, while they are one."""
     mother, other = single(), man()
-    child = born(population, mother, None)
-    entry = entry_of(population, child)
+    child = born(here, mother, None)
+    entry = entry_of(here, child)
     by_mandate = {"user": who(other.code), "X_Road_Represented_Party": who(mother.code)}
-    assert ask(population, mother.code, entry, **by_mandate).status == 200
-    assert (
-        ask(population, child, entry, user=who(mother.code), X_Road_Represented_Party=who(child)).status
-        == 200
-    )
-    refused(ask(population, other.code, entry), 404, "no_certificate")
+    assert ask(here, mother.code, entry, **by_mandate).status == 200
+    assert ask(here, child, entry, user=who(mother.code), X_Road_Represented_Party=who(child)).status == 200
+    refused(ask(here, other.code, entry), 404, "no_certificate")
     guardianship = {"ward": child, "guardian": other.code, "kind": "guardian", "valid_from": "2026-03-01"}
-    population.done("/guardianships", guardianship)
-    assert [one["relation"] for one in papers(population, other.code)] == ["ward"]
-    assert ask(population, other.code, entry).status == 200
+    here.done("/guardianships", guardianship)
+    assert [one["relation"] for one in papers(here, other.code)] == ["ward"]
+    assert ask(here, other.code, entry).status == 200
 
 
-def test_nobody_else(population: Asker) -> None:
+def test_nobody_else(here: Asker) -> None:
     """A stranger, a machine, an official, a man who was only named, a word that somebody else's header says."""
     mother, claimed = single(), man()
-    child = recorded(population, bundle(mother.code, claimed.code))
-    population.done(f"/births/{child}/registration", {**named(mother), "without_father": True})
-    entry = entry_of(population, child)
+    child = recorded(here, bundle(mother.code, claimed.code))
+    here.done(f"/births/{child}/registration", {**named(mother), "without_father": True})
+    entry = entry_of(here, child)
     for said in (
         {"user": who(claimed.code)},
         {"user": "automatic"},
@@ -118,60 +124,54 @@ def test_nobody_else(population: Asker) -> None:
         {"user": who(mother.code), "X_Road_Represented_Party": "LT" + mother.code},
     ):
         for path in ("", f"/{entry}", f"/{entry}/pdf"):
-            answer = population.get(f"/persons/{mother.code}/birth-certificates{path}", **said)
+            answer = here.get(f"/persons/{mother.code}/birth-certificates{path}", **said)
             refused(answer, 403, "not_entitled")
-    assert papers(population, claimed.code) == []
-    refused(ask(population, claimed.code, entry), 404, "no_certificate")
-    uses = population.value(f"/findUsage?userCode={who(mother.code)}")["usages"]
+    assert papers(here, claimed.code) == []
+    refused(ask(here, claimed.code, entry), 404, "no_certificate")
+    uses = here.value(f"/findUsage?userCode={who(mother.code)}")["usages"]
     assert {"not_entitled"} <= {one["extension"]["outcome"] for one in uses}, "an attempt is seen, too"
 
 
-def test_none_before_registration_and_none_of_a_stillborn_child(population: Asker) -> None:
+def test_none_before_registration_and_none_of_a_stillborn_child(here: Asker) -> None:
     mother, father = couple()
-    child = recorded(population, bundle(mother.code, father.code))
-    assert papers(population, mother.code) == []
-    population.done(f"/births/{child}/registration", named(mother))
-    entry = entry_of(population, child)
-    issued = ask(population, mother.code, entry).json()["presentation"]
-    population.done("/stillbirths", {"mother": mother.code, "on": "2026-03-01", "child": child})
-    assert papers(population, mother.code) == []
-    refused(ask(population, mother.code, entry), 404, "no_certificate")
-    assert checked(population, issued).status == "revoked"
+    child = recorded(here, bundle(mother.code, father.code))
+    assert papers(here, mother.code) == []
+    here.done(f"/births/{child}/registration", named(mother))
+    entry = entry_of(here, child)
+    issued = ask(here, mother.code, entry).json()["presentation"]
+    here.done("/stillbirths", {"mother": mother.code, "on": "2026-03-01", "child": child})
+    assert papers(here, mother.code) == []
+    refused(ask(here, mother.code, entry), 404, "no_certificate")
+    assert checked(here, issued).status == "revoked"
 
 
 @pytest.mark.parametrize(("country", "can_be_had"), [("EE", True), ("VN", False)])
-def test_after_a_death_as_the_law_of_the_country_says(
-    population: Asker, country: Any, can_be_had: bool
-) -> None:
+def test_after_a_death_as_the_law_of_the_country_says(here: Asker, country: Any, can_be_had: bool) -> None:
     mother, father = couple(country)
-    child = born(population, mother, father)
-    population.done("/deaths", {"person": child, "died": "2026-03-01"})
-    assert bool(papers(population, mother.code)) is can_be_had
+    child = born(here, mother, father)
+    here.done("/deaths", {"person": child, "died": "2026-03-01"})
+    assert bool(papers(here, mother.code)) is can_be_had
 
 
-def test_a_protection_order_keeps_the_place(population: Asker) -> None:
+def test_a_protection_order_keeps_the_place(here: Asker) -> None:
     """From whom it is against: by themselves, acting for the child, or for a guardian. The mother has hers whole."""
     mother, father = couple()
-    child = born(population, mother, father)
-    entry = entry_of(population, child)
+    child = born(here, mother, father)
+    entry = entry_of(here, child)
     order = {"protected": mother.code, "against": father.code, "valid_from": "2026-03-01", "order": "2-26-1"}
-    population.done("/protection-orders", order)
+    here.done("/protection-orders", order)
     for person, said in (
         (father.code, {}),
         (child, {"user": who(father.code), "X_Road_Represented_Party": who(child)}),
     ):
-        kept = ask(population, person, entry, **said).json()
-        assert (
-            kept["place_is_kept"] and "place_of_birth" not in checked(population, kept["presentation"]).claims
-        )
+        kept = ask(here, person, entry, **said).json()
+        assert kept["place_is_kept"] and "place_of_birth" not in checked(here, kept["presentation"]).claims
         path = f"/persons/{person}/birth-certificates/{entry}/pdf?language=en"
-        pdf = population.get(path, **{"user": who(father.code), **said}).body
+        pdf = here.get(path, **{"user": who(father.code), **said}).body
         assert "Not given: protection order" in text_of(pdf) and "Tartu" not in text_of(pdf)
         assert "place_of_birth" not in shown_claims(credential_in(pdf))
-    whole = ask(population, mother.code, entry).json()
-    assert (
-        not whole["place_is_kept"] and "place_of_birth" in checked(population, whole["presentation"]).claims
-    )
+    whole = ask(here, mother.code, entry).json()
+    assert not whole["place_is_kept"] and "place_of_birth" in checked(here, whole["presentation"]).claims
 
 
 def test_a_correction_takes_the_old_one_away(population: Asker) -> None:
@@ -191,17 +191,17 @@ def test_a_correction_takes_the_old_one_away(population: Asker) -> None:
     assert checked(population, old["presentation"]).claims["mother_name"].startswith("Mai ")
 
 
-def test_a_forged_certificate_fails(population: Asker) -> None:
+def test_a_forged_certificate_fails(here: Asker) -> None:
     mother, father = couple()
-    child = born(population, mother, father)
-    shown = ask(population, mother.code, entry_of(population, child)).json()["presentation"]
+    child = born(here, mother, father)
+    shown = ask(here, mother.code, entry_of(here, child)).json()["presentation"]
     token, *rest = shown.split("~")
     with pytest.raises(TrustError):
-        checked(population, "~".join((token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB"), *rest)))
-    issuer = {**population.value("/issuer"), "issuer": "https://elsewhere.example"}
+        checked(here, "~".join((token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB"), *rest)))
+    issuer = {**here.value("/issuer"), "issuer": "https://elsewhere.example"}
     with pytest.raises(TrustError, match="another issuer"):
         verify_presentation(shown, issuer, at=NOW, kinds=[BIRTH_KIND])
     with pytest.raises(TrustError, match="expired"):
         verify_presentation(
-            shown, population.value("/issuer"), at=datetime(2037, 1, 1, tzinfo=UTC), kinds=[BIRTH_KIND]
+            shown, here.value("/issuer"), at=datetime(2037, 1, 1, tzinfo=UTC), kinds=[BIRTH_KIND]
         )
