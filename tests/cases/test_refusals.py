@@ -154,14 +154,24 @@ async def test_a_second_return_on_a_new_ground_needs_a_supervisor(world):
 
 
 async def test_a_look_at_a_person_cites_a_live_case(world):
+    """By its number, as people say it; what is told is of that person, on the case's ground."""
     case = await world.sent()
-    assert (await world.cases.look_up(OFFICIAL, "EE38001085718", case_id=case)).id == case
-    for person, cited in (("EE39901012239", case), ("EE38001085718", str(uuid4())), ("EE38001085718", "")):
-        assert (await refused(world.cases.look_up(OFFICIAL, person, case_id=cited))).code == "no_live_case"
+    fact = {"concept": "person.given_names", "value": "Mari", "fact": 7, "valid_from": "1980-01-08"}
+    world.registers.answers["population", "GET", "/persons/38001085718/facts"] = {"items": [fact]}
+    number = (await world.cases.view(case, OFFICIAL)).number
+    for cited in (case, number):
+        (line,) = await world.cases.look_up(OFFICIAL, "EE38001085718", case=cited)
+        assert (line.concept, line.value, line.ref) == ("person.given_names", "Mari", 7)
+    call = world.registers.made("population", "GET")[-1]
+    assert (call.case, call.basis, call.acting) == (case, "EhS § 2", OFFICIAL.person)
+    for person, cited in (
+        ("EE39901012239", number), ("EE38001085718", str(uuid4())), ("EE38001085718", ""),
+    ):  # fmt: skip
+        assert (await refused(world.cases.look_up(OFFICIAL, person, case=cited))).code == "no_live_case"
     await world.act(case, "ACCEPT", OFFICIAL)
     await world.until(case, "CLOSED")
     assert (
-        await refused(world.cases.look_up(OFFICIAL, "EE38001085718", case_id=case))
+        await refused(world.cases.look_up(OFFICIAL, "EE38001085718", case=number))
     ).code == "no_live_case"
     oversight = Actor(person="EE1", roles=frozenset({"oversight"}))
     seen = [sight for sight in await world.cases.sightings(oversight) if sight.code == "no_live_case"]

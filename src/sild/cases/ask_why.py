@@ -1,14 +1,18 @@
-"""Ask why: a person asks a body why it looked at their data, and gets an answer by a day. The shortest process there is."""
+"""Ask why: a person asks a body why it looked at their data, and gets an answer by a day; a complaint about it goes to a superior."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from sild.cases.actor import Actor
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.case import Case, Taken
-from sild.cases.process import OPENED, Effects, NewNotice, Rule, Waiting
+from sild.cases.process import OPENED, Asking, Effects, Given, NewNotice, Rule, Waiting
+from sild.cases.refusals import Refused
 from sild.cases.tracker import TrackerEntry
+from sild.cases.views import FactLine
 
 __all__ = ["AskWhy", "office_of", "question"]
 
@@ -54,13 +58,23 @@ class AskWhy(AnsweredByADay):
             screen="ask_why.answer",
             once="case",
         ),
+        Rule("RESOLVE", by=("supervisor",), when=("COMPLAINED",), to="CLOSED", screen="ask_why.complaint"),
         Rule("WITHDRAW", by=("person",), to="CLOSED", screen="ask_why.question"),
     )
     waiting = (
         Waiting("ask_why.question", "person", (OPENED,)),
         Waiting("ask_why.desk", "official", ("ASKED", "REMINDED"), deadline="ask_why.answer"),
         Waiting("ask_why.answer", "person", ("ANSWERED",)),
+        Waiting("ask_why.complaint", "supervisor", ("COMPLAINED",), deadline="ask_why.answer"),
     )
+
+    async def check(
+        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> Given:
+        answered = case.last("ANSWER")
+        if rule.name == "RESOLVE" and answered is not None and answered.person == actor.person:
+            raise Refused("you gave the answer: somebody else looks at it", code="conflict_of_interest")
+        return await super().check(case, rule, values, actor, asking)
 
     def after(self, case: Case, taken: Taken) -> Effects:
         person = case.persons("person")[0]
@@ -74,9 +88,36 @@ class AskWhy(AnsweredByADay):
                 return Effects(
                     notices=(NewNotice(person, "ask_why.late", {"body": case.data.get("body", "")}),)
                 )
+            case "RESOLVE":
+                notice = NewNotice(person, "ask_why.resolved", {"body": case.data.get("body", "")})
+                return Effects(notices=(notice,))
             case "WITHDRAW":
                 return Effects(cancel_jobs=("remind",))
         return Effects()
 
+    async def facts(
+        self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
+    ) -> Sequence[FactLine] | None:
+        """The look that is asked about, and what was said of it until now."""
+        if of != "look":
+            return None
+        look = case.data
+        lines: list[tuple[str, Any]] = [
+            ("day", asking.profile.day(datetime.fromisoformat(look["at"])).isoformat()),
+            *((name, look.get(name)) for name in ("operation", "basis", "case", "message_id")),
+            ("words", case.given("ASK").get("words")),
+            ("answer", case.given("ANSWER").get("answer")),
+            ("complaint", case.given("COMPLAIN").get("complaint")),
+        ]
+        return [
+            FactLine(f"ask_why.{name}", of, value, register=look["register"] if name == "day" else None)
+            for name, value in lines
+            if value and f"ask_why.{name}" in concepts
+        ]
+
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
-        return {"question": dict(case.data), "answer": case.given("ANSWER").get("answer")}
+        return {
+            "question": dict(case.data),
+            "answer": case.given("ANSWER").get("answer"),
+            "resolution": case.given("RESOLVE").get("answer"),
+        }

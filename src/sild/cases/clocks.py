@@ -28,7 +28,7 @@ def clocks_of(
         begun, kept = _first(case, clockwork.begins), _first(case, clockwork.ends)
         kept_on = day_of(kept.at) if kept is not None else None
         if begun is None:
-            waits = kept_on is None and case.status not in process.closed
+            waits = kept_on is None and case.status not in process.closed and _will_begin(service, len(views))
             expected = _expected(profile, service, views, today) if waits else None
             views.append(ClockView(clockwork.id, clockwork.title, None, None, kept_on, expected=expected))
             continue
@@ -45,6 +45,13 @@ def next_promise(clocks: tuple[ClockView, ...]) -> ClockView | None:
     """Of those not kept yet, the one whose day comes first."""
     running = [clock for clock in clocks if clock.kept_on is None and clock.promise is not None]
     return min(running, key=lambda clock: clock.promise or date.max, default=None)
+
+
+def _will_begin(service: PublicService, number: int) -> bool:
+    """Not a promise that only some cases make: it is the only one, or one of a chain."""
+    clocks = service.clocks
+    begins, ends = {one.begins for one in clocks}, {one.ends for one in clocks}
+    return len(clocks) == 1 or clocks[number].begins in ends or clocks[number].ends in begins
 
 
 def _expected(profile: Profile, service: PublicService, views: Sequence[ClockView], today: date) -> date:

@@ -425,14 +425,41 @@ class Showing:
         )
         return next((role for role in waits if role not in STAFF), None)
 
-    def look_up(self, actor: Actor, person: str, case_id: str) -> Case:
-        """The live case an official cites to look at a person. Raises Refused (`no_live_case`); oversight is told."""
+    async def look_up(self, actor: Actor, person: str, cited: str) -> Sequence[FactLine]:
+        """What the registers tell of a person on the grounds of the live case that is cited. Raises Refused (`no_live_case`)."""
+        case = await asyncio.to_thread(self._cited, actor, person, cited)
+        role, of = roles_in(case, actor)[0], case.roles_of(person)[0]
+        asking = self._parts.asking(case.id, actor, role)
+        lines: list[FactLine] = []
+        asked: set[str] = set()
+        for evidence in self._parts.services[case.service].evidence:
+            register, ground = evidence.held_by, evidence.ground
+            if register is None or ground is None or not evidence.concept.startswith("person."):
+                continue
+            if register in asked:
+                continue
+            asked.add(register)
+            answer = await asking.get(register, f"/persons/{person}/facts", basis=ground)
+            if answer is None:
+                reason = "register_down" if asking.failed(register) else "not_known"
+                lines.append(FactLine(evidence.concept, of, None, reason, register=register))
+                continue
+            items = answer.json.get("items", ()) if isinstance(answer.json, dict) else ()
+            lines += [
+                _line_of(item, str(item["concept"]), of, register) for item in items if item.get("concept")
+            ]
+        return lines
+
+    def _cited(self, actor: Actor, person: str, cited: str) -> Case:
+        """By its number or id. Raises Refused (`no_live_case`); oversight is told."""
         parts = self._parts
+        with parts.store.reading() as connection:
+            case_id = parts.store.numbered(connection, cited) or cited
         case = parts.read(case_id) if len(case_id) <= 50 else None
         good = case is not None and set(roles_in(case, actor)) & set(STAFF) and not self._is_closed(case)
         if case is None or not good or not case.roles_of(person):
-            cited = case.id if case is not None else None
-            parts.ledger.saw(Sighting(parts.clock(), actor.person, "no_live_case", cited, person))
+            known = case.id if case is not None else None
+            parts.ledger.saw(Sighting(parts.clock(), actor.person, "no_live_case", known, person))
             raise Refused("a look at a person cites a live case of theirs", code="no_live_case")
         return case
 

@@ -36,7 +36,18 @@ from sild.cases.seen import SeenScreens
 from sild.cases.showing import Showing
 from sild.cases.store import Store
 from sild.cases.tracker import Tracker, TrackerEntry, TrackerUsage
-from sild.cases.views import Acted, AssistedView, CaseFile, CaseView, DeskItem, Filled, Home, Notice, Seen
+from sild.cases.views import (
+    Acted,
+    AssistedView,
+    CaseFile,
+    CaseView,
+    DeskItem,
+    FactLine,
+    Filled,
+    Home,
+    Notice,
+    Seen,
+)
 from sild.cases.working import Jobs
 from sild.catalogue import PublicService, Screen
 from sild.clock import Clock, system_clock
