@@ -14,7 +14,7 @@ from sild.documents import card_pdf, card_presentation, seal_pdf
 from sild.processes.documents import command
 from sild.registries.deciding.body import open_seal
 
-from .papers import AT, Issued, face, issued
+from .papers import AT, FUND, Issued, face, issued
 
 NOW = ("--at", "2026-03-02T10:00:00Z")
 
@@ -22,7 +22,7 @@ NOW = ("--at", "2026-03-02T10:00:00Z")
 class Desk:
     def __init__(self, directory: Path) -> None:
         self.card: Issued = issued(directory)
-        seal = open_seal(directory, "papers", "SILD/GOV/70000003", name="Fund", at=AT)
+        seal = open_seal(directory, "papers", FUND, name="Fund", at=AT)
         pdf = seal_pdf(card_pdf(face(self.card.credential), "vi", at=AT), seal)
         self.files = {
             "card.pdf": pdf,
@@ -40,7 +40,7 @@ class Desk:
         paths = [str(self.directory / word) if word in self.files else word for word in words]
         issuer = str(self.directory / "issuer.json")
         result = CliRunner().invoke(
-            command, ["verify", *paths, "--issuer", issuer, *NOW, "--json"], input=text
+            command, ["verify", "--issuer", issuer, *paths, *NOW, "--json"], input=text
         )
         return result.exit_code, json.loads(result.stdout)
 
@@ -55,10 +55,29 @@ def test_a_paper_holds(desk: Desk) -> None:
     assert (status, told["verdict"], told["sealed_by"], told["seal_is_trusted"]) == (
         0,
         "holds",
-        "SILD/GOV/70000003",
+        FUND,
         True,
     )
     assert told["family_name"] == "Nguyễn Đặng"
+    assert told["time_stamp"] == "none: when it was sealed is the body's own word"
+
+
+def test_a_seal_by_somebody_else(desk: Desk) -> None:
+    """The card is the fund's and holds; the paper around it is sealed by another body, or by one that calls itself so."""
+    for body, code in (("SILD/GOV/70000099", "another_body"), (FUND, "untrusted_seal")):
+        seal = open_seal(desk.directory / code, "papers", body, name="Fund", at=AT)
+        pdf = seal_pdf(card_pdf(face(desk.card.credential), "vi", at=AT), seal)
+        (desk.directory / "other.pdf").write_bytes(pdf)
+        other = str(desk.directory / "other.pdf")
+        status, told = desk.verify(other, "--status-list", "statuses", "--trust", "trust.pem")
+        assert (status, told["code"]) == (1, code)
+
+
+def test_an_issuer_that_names_no_body(desk: Desk) -> None:
+    older = {name: one for name, one in desk.card.keys.items() if name != "organization_identifier"}
+    (desk.directory / "older.json").write_text(json.dumps(older))
+    status, told = desk.verify("card.pdf", "--issuer", str(desk.directory / "older.json"))
+    assert (status, told["code"]) == (1, "invalid_issuer")
 
 
 def test_a_code_from_a_reader(desk: Desk) -> None:

@@ -7,6 +7,7 @@ stand-alone verifier of decisions, which says the rule again with the standard l
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,10 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko_certvalidator import ValidationContext
 
 from sild.database import open_database, sqlite_url
 from sild.decisions import (
@@ -392,3 +397,8 @@ def test_a_paper_goes_out_while_no_authority_gives_a_time_stamp(doors: Doors) ->
         held.append(verify_sealed_pdf(pdf, right.trusted, body=BODY, at=LATER))
     assert [(one.trusted, one.stamp_is_trusted) for one in held] == [(True, False), (True, True)]
     assert held[0].stamped_at is None and held[1].stamped_at is not None
+    (signature,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+    roots = [asn1_x509.Certificate.load(der(one)) for one in right.trusted]
+    seen = validate_pdf_signature(signature, ValidationContext(trust_roots=roots, moment=LATER))
+    stamp = seen.timestamp_validity  # what the library says by itself
+    assert stamp.intact and stamp.valid and stamp.trusted and stamp.timestamp == held[1].stamped_at
