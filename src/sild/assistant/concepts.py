@@ -23,6 +23,7 @@ __all__ = ["Span", "spans_of"]
 Kind = Literal["concept", "elsewhere", "light"]
 _HOME = frozenset({"EE", "VN"})
 """Countries whose names are no word for going abroad."""
+_KEY = 3
 _LONG = 5
 """Letters from which the name of a country is followed by case endings."""
 
@@ -59,8 +60,8 @@ def spans_of(text: str, language: str) -> tuple[list[str], list[Span]]:
     while at < len(words):
         fitting = [
             phrase
-            for phrase in _lexicon(language).get(plain[at][:2], ())
-            if _fits(phrase, words[at:], plain[at:], language, has_marks)
+            for phrase in _lexicon(language).get(plain[at][:_KEY], ())
+            if _fits(phrase, words, plain, at, language, has_marks)
         ]
         if not fitting:
             at += 1
@@ -75,21 +76,22 @@ def spans_of(text: str, language: str) -> tuple[list[str], list[Span]]:
 
 
 def _fits(
-    phrase: _Phrase, words: Sequence[str], plain: Sequence[str], language: str, has_marks: bool
+    phrase: _Phrase, words: Sequence[str], plain: Sequence[str], at: int, language: str, has_marks: bool
 ) -> bool:
-    size = len(phrase.words)
-    if len(words) < size:
+    first, size = phrase.words[0], len(phrase.words)
+    if not plain[at].startswith(first) or len(words) - at < size:
         return False
     if language != "vi":
-        ours = zip(phrase.words, phrase.is_open, plain, strict=False)
+        ours = zip(phrase.words, phrase.is_open, plain[at : at + size], strict=True)
         return all(word.startswith(one) if is_open else word == one for one, is_open, word in ours)
-    if tuple(words[:size]) == phrase.marked:
+    if tuple(words[at : at + size]) == phrase.marked:
         return True
-    if tuple(plain[:size]) != phrase.words:
+    if tuple(plain[at : at + size]) != phrase.words:
         return False
     if size == 1:
-        return not has_marks and phrase.kind == "concept" and plain[0] not in _folded_stopwords()
-    return all(word in (flat, marked) for word, flat, marked in zip(words, plain, phrase.marked, strict=False))
+        return not has_marks and phrase.kind == "concept" and first not in _folded_stopwords()
+    either = zip(words[at : at + size], phrase.words, phrase.marked, strict=True)
+    return all(word in (flat, marked) for word, flat, marked in either)
 
 
 @cache
@@ -99,14 +101,14 @@ def _folded_stopwords() -> frozenset[str]:
 
 @cache
 def _lexicon(language: str) -> Mapping[str, Sequence[_Phrase]]:
-    """By the first two letters."""
+    """By the first letters, as many as `_KEY`; no shorter word is written with a star."""
     found: defaultdict[str, list[_Phrase]] = defaultdict(list)
     for kind, term, written in _written(language):
         marked = tokens(written)
         words = tuple(map(folded, marked))
         is_open = tuple("*" in part for part in written.replace("'", " ").replace("-", " ").split())
         term = term or (f"~{'_'.join(words)}" if kind == "elsewhere" else "")
-        found[words[0][:2]].append(
+        found[words[0][:_KEY]].append(
             _Phrase(words, tuple(marked), is_open, kind, term, sum(map(len, words)))
         )
     return found
@@ -120,7 +122,7 @@ def _written(language: str) -> Iterator[tuple[Kind, str, str]]:
         yield "concept", "=abroad", name
     kinds: tuple[Kind, Kind] = ("elsewhere", "light")
     for kind in kinds:
-        for written in _read(kind)[language].split(","):
+        for written in _read(kind)["words"][language].split(","):
             yield kind, "", written
 
 
@@ -130,5 +132,6 @@ def _countries(language: str) -> Iterator[str]:
             yield f"{name}*" if language == "et" and len(name) >= _LONG else name
 
 
-def _read(name: str) -> Mapping[str, Mapping[str, str] | str]:
+def _read(name: str) -> Mapping[str, Mapping[str, str]]:
+    """Phrases by name and language, commas between them."""
     return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))

@@ -21,7 +21,7 @@ from sild.errors import CallerError
 __all__ = ["Figures", "Judged", "Question", "evaluate", "judge", "load_questions"]
 
 Kind = Literal["answer", "unknown", "scope", "hostile", "own"]
-Part = Literal["tuning", "held_out", "parents"]
+Part = Literal["tuning", "held_out", "parents", "fresh"]
 
 
 class Question(BaseModel):

@@ -106,8 +106,11 @@ class _OneLanguage:
             )
         for number, passage in enumerate(passages):
             parts = (passage.title[language], passage.text[language], passage.asked.get(language, ""))
-            for name, (terms, _weight) in RANKINGS.items():
-                row = [" ".join(terms(part, language)) for part in parts]
+            made = {
+                name: [terms(part, language) for part in parts] for name, (terms, _weight) in RANKINGS.items()
+            }
+            for name, columns in made.items():
+                row = [" ".join(terms) for terms in columns]
                 self._connection.execute(
                     f"INSERT INTO {name} (rowid, title, body, asked) VALUES (?, ?, ?, ?)",  # noqa: S608  our own names
                     (number, *row),
@@ -116,10 +119,10 @@ class _OneLanguage:
             for place, part in enumerate(parts):
                 credit = TITLE_OF_ACT if place == 0 and passage.kind == "clause" else 1.0
                 for term in (
-                    *folded_terms(part, language),
+                    *made["plain"][place],
+                    *made["concepts"][place],
                     *map(folded, all_terms(part, language)),
                     *content_pairs(part, language),
-                    *concept_terms(part, language),
                 ):
                     whole[term] = max(whole.get(term, 0.0), credit)
             self._fold.append(whole)
@@ -169,7 +172,9 @@ class _OneLanguage:
     def _has(self, word: str) -> bool:
         if word in STOPWORDS[self.language]:
             return True
-        return any(term in self._weight for term in (folded(word), *map(folded, content_terms(word, self.language))))
+        return any(
+            term in self._weight for term in (folded(word), *map(folded, content_terms(word, self.language)))
+        )
 
     def _ranked(self, name: str, terms: Sequence[str]) -> list[int]:
         wanted = list(dict.fromkeys(terms))[:MAX_TERMS]
