@@ -300,7 +300,8 @@ class Doors:
         return said(judged)
 
     def archivist(self, attack: Attack) -> str:
-        told = _judged(package(self.directory, seal=self._sealed(attack), submitter=BODY), attack.trusted)
+        content = package(self.directory, seal=self._sealed(attack), submitter=BODY)
+        told = _judged(content, attack.trusted, at=LATER)
         return {"cannot tell": "unknown"}.get(told["verdict"], told["verdict"])
 
     def decision(self, attack: Attack) -> str:

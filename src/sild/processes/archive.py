@@ -141,9 +141,15 @@ def verify(
     trusted = x509.load_pem_x509_certificates(trust.read_bytes()) if trust else []
     worst = 0
     for name, content, kept in _contents(files, directory, database):
-        told = _gone(content, name, trusted) if isinstance(content, Disposal) else _judged(content, trusted)
-        if kept is not None:
-            told = _with_receipt(told, kept, trusted)
+        receipt, since = _receipt(kept, trusted) if kept is not None else ({"verdict": HOLDS}, None)
+        if isinstance(content, Disposal):
+            told = _gone(content, name, trusted)
+        else:
+            told = _judged(content, trusted, at=since or datetime.now(UTC))
+        if STATUS[told["verdict"]] == 0 or receipt["verdict"] == BROKEN:
+            told |= receipt
+        else:
+            told = receipt | told
         _say({"package": name, **told}, as_json)
         status = STATUS[told["verdict"]]
         worst = 1 if 1 in (worst, status) else max(worst, status)
@@ -164,7 +170,8 @@ def _contents(
                 yield kept.id, damage, kept
 
 
-def _judged(content: bytes | PlatformError, trusted: list[Certificate]) -> dict[str, Any]:
+def _judged(content: bytes | PlatformError, trusted: list[Certificate], *, at: datetime) -> dict[str, Any]:
+    """at: when the act's seal was surely there, or now."""
     if isinstance(content, PlatformError):
         return {"verdict": BROKEN, "code": content.code}
     try:
@@ -176,7 +183,7 @@ def _judged(content: bytes | PlatformError, trusted: list[Certificate]) -> dict[
     body = "/".join(package.about.submitter.split("/")[:3])
     act, value = package.files.get(ACT_FILE, b""), package.files.get(SEAL_FILE, b"")
     try:
-        seal = verify_statement(act, value, trusted, body=body, at=datetime.now(UTC))
+        seal = verify_statement(act, value, trusted, body=body, at=at)
     except PlatformError as error:
         return told | {"verdict": BROKEN, "code": error.code}
     told |= {"sealed_by": seal.authority, "seal_is_trusted": seal.trusted}
@@ -207,8 +214,8 @@ def _gone(disposal: Disposal, package: str, trusted: list[Certificate]) -> dict[
     return told | {"verdict": HOLDS if seal.trusted else CANNOT_TELL}
 
 
-def _with_receipt(told: dict[str, Any], kept: Kept, trusted: list[Certificate]) -> dict[str, Any]:
-    """The worse of the package's verdict and the receipt's."""
+def _receipt(kept: Kept, trusted: list[Certificate]) -> tuple[dict[str, Any], datetime | None]:
+    """Its verdict, and since when it proves that the package was there: its hash stands in what was time-stamped."""
     receipt = kept.receipt.encode()
     try:
         said = parse_statement(receipt)
@@ -217,10 +224,10 @@ def _with_receipt(told: dict[str, Any], kept: Kept, trusted: list[Certificate]) 
         if (said.get("package"), said.get("sha256")) != (kept.id, kept.sha256):
             raise PeerError("a receipt of another package", code="bad_receipt")
     except PlatformError as error:
-        return told | {"verdict": BROKEN, "code": error.code, "receipt": error.message}
-    told |= {"receipt_sealed_by": seal.authority, "receipt_time_stamp": time_stamp_words(seal)}
-    is_sure = told["verdict"] != HOLDS or seal.trusted
-    return told if is_sure else told | {"verdict": CANNOT_TELL}
+        return {"verdict": BROKEN, "code": error.code, "receipt": error.message}, None
+    told = {"receipt_sealed_by": seal.authority, "receipt_time_stamp": time_stamp_words(seal)}
+    since = seal.stamped_at if seal.trusted and seal.stamp_is_trusted else None
+    return {"verdict": HOLDS if seal.trusted else CANNOT_TELL, **told}, since
 
 
 class _Opened:

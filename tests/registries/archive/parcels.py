@@ -29,7 +29,8 @@ METS = f"{ID}/METS.xml"
 class Authority:
     """Certifies seals of bodies."""
 
-    def __init__(self) -> None:
+    def __init__(self, valid: timedelta = timedelta(days=365)) -> None:
+        self.valid = valid
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
         self.root = self._issue(CertificateProfile.ROOT_CA, self.name, self.key.public_key())
@@ -48,7 +49,7 @@ class Authority:
             issuer_public_key=self.key.public_key(),
             serial_number=x509.random_serial_number(),
             not_before=AT - timedelta(days=1),
-            not_after=AT + timedelta(days=365),
+            not_after=AT + self.valid,
         )
 
 

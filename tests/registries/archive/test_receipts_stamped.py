@@ -14,14 +14,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sild.documents import SEAL_FILE, read_package, verify_statement
+from sild.documents import SEAL_FILE, canonical_json, read_package, seal_statement, verify_statement
 from sild.pki import SealedBy
 from sild.registries.archive.register import ArchiveRegister, Kept
 
 from ...decisions.world import LocalStamps, Root, SetClock
 from ..conftest import either_url as either_url
 from ..conftest import postgresql as postgresql
-from .parcels import AT, ID, act, package, sealer, usage
+from .parcels import AT, ID, Authority, act, package, sealer, usage
 from .test_archive_command import run
 
 SYSTEM = "/SILD/GOV/70000008/archive"
@@ -120,5 +120,26 @@ def test_what_the_archivist_is_told(stamps: LocalStamps, tmp_path: Path) -> None
         "not time-s",
         "2026-03-02",
     }
+    lines = run("verify", "--directory", directory, "--json")[1]
+    assert {line["verdict"] for line in lines} == {"cannot tell"}, "nobody is named"
     (tmp_path / "trust.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in trusted[:1]))
     assert told()[ID]["code"] == "untrusted_seal", "the archive's own is certified by nobody who was named"
+
+
+def test_an_act_outlives_the_certificate_of_its_seal(stamps: LocalStamps, tmp_path: Path) -> None:
+    """By the receipt, which names its hash and is time-stamped."""
+    brief = Authority(timedelta(days=1))
+    seal = seal_statement(canonical_json(act()), sealer(tmp_path, certify=brief))
+    verdicts = []
+    for name in ("stamped", "plain"):
+        archive = ArchiveRegister.open(tmp_path / name, system=SYSTEM, clock=lambda: AT)
+        archive.kernel.stamp = stamps if name == "stamped" else None
+        archive.submit(package(tmp_path, seal=seal), usage())
+        trusted = [brief.root, archive._seal.chain[0], AUTHORITY.certificate]
+        archive.close()
+        (tmp_path / "trust.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in trusted))
+        (line,) = run("verify", "--directory", tmp_path / name, "--trust", tmp_path / "trust.pem", "--json")[
+            1
+        ]
+        verdicts.append((line["verdict"], line["seal_is_trusted"]))
+    assert verdicts == [("holds", True), ("cannot tell", False)]
