@@ -182,3 +182,30 @@ async def test_which_fact_has_to_be_said(contests) -> None:
     with pytest.raises(Refused) as refused:
         await contests.act(case, "CONTEST", MARI, {"line": ["fact"], "statement": ["no"]})
     assert [(one.field, one.reason) for one in refused.value.defects] == [("fact", "missing")]
+
+
+CHILD, SISTER = "52601010010", "52001010011"
+BORN = {"fact": 31, "concept": "person.date_of_birth", "value": "2026-03-01", "valid_from": "2026-03-01"}
+
+
+@pytest.mark.parametrize("twins", [False, True])
+async def test_a_childs_date_of_birth_is_disputed_where_it_is_kept(contests, twins) -> None:
+    """The package says `born`, the register `date_of_birth`: one vocabulary. Whose it is of twins nobody can tell: an official looks."""
+    answers = contests.registers.answers
+    answers["population", "GET", f"/persons/{MARI.person[2:]}/children"] = {
+        "items": [{"code": CHILD, "born": "2026-03-01"}, {"code": SISTER, "born": "2020-01-01"}]
+    }
+    sisters = {**BORN, "fact": 32, **({} if twins else {"value": "2020-01-01"})}
+    for code, born in ((CHILD, BORN), (SISTER, sisters)):
+        answers["population", "GET", f"/persons/{code}/facts"] = {"items": [born]}
+    answers["population", "POST", "/facts/31/dispute"] = {"id": "d-9", "state": "OPEN"}
+    answers["population", "GET", "/disputes/d-9"] = {"id": "d-9", "state": "OPEN"}
+    said = {
+        "line": ["fact"],
+        "fact": ["persons/child/born/ETERNITY"],
+        "statement": ["It was the second of March."],
+    }
+    case = await contests.contested(said)
+    await contests.until(case, "READY" if twins else "FACT", HEARER)
+    made = [call for call in contests.registers.made("population", "POST") if call.path.endswith("/dispute")]
+    assert [call.path for call in made] == ([] if twins else ["/facts/31/dispute"])

@@ -5,6 +5,7 @@ Languages go round (walks.py). docs/journeys.md says which branch walks which st
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -21,11 +22,13 @@ from sild.registries.kernel import Usage
 from sild.registries.kernel.corrections import disputes, refuse_dispute
 from sild.registries.population.life_events import order_protection, record_death, record_stillbirth
 from sild.registries.population.persons import children_of
+from sild.registries.social.offers import orders_in
+from sild.registries.social.tables import payment_orders
 from support.accessible import check
 from support.chromium import chromium
 
 from .abroad import worked_abroad
-from .walker import LANGUAGES, Walker
+from .walker import LANGUAGES, PATIENCE, Walker
 from .walks import Branches, Crowd, Walks, inhabited, today
 
 pytestmark = pytest.mark.slow
@@ -102,7 +105,7 @@ def take_offer(parent: Walker, case: str) -> None:
 
 @branch()
 def a_decision_is_contested(walks: Walks) -> None:
-    """She says that a fact is wrong: its register first, then a fresh official; he, that it is hard on them: overturned."""
+    """She says that a fact is wrong: its register first, then a fresh official; he, that it is hard on them: decided anew, and paid."""
     mother, father = walks["wife6"], walks["husband6"]
     case = walks.agreed("wife6", "husband6")
     take_offer(mother, case)
@@ -140,8 +143,24 @@ def a_decision_is_contested(walks: Walks) -> None:
     official.give(reasons="Vaatame uuesti.")
     official.send("contest.desk", "OVERTURN")
     father.reads(
-        f"/cases/{his}", "contest.result.answer_is_overturn", plain=("Vaatame uuesti.",), name="contest-overturned"
+        f"/cases/{his}", "contest.result.answer_is_overturn", "contest.status.ANEW",
+        plain=("Vaatame uuesti.",), name="contest-overturned",
     )  # fmt: skip
+    official.task("contest.anew", his)
+    official.give(line_one="family/birth_grant", value_one="palju", considerations="Kolm last korraga.")
+    official.give(**{f"reasons_{language}": "Nii on õiglane." for language in LANGUAGES})
+    official.press("contest.anew", "BY_HAND")
+    official.page.locator(".error, .note.bad, [aria-invalid='true']").first.wait_for()
+    official.see("contest.anew-refused")
+    official.give(value_one="400,00")
+    official.send("contest.anew", "BY_HAND")
+    father.reads(f"/cases/{his}", "contest.result.decision_newer", name="contest-decided-anew")
+    father.page.locator("main a[href*='/decisions/social/']").last.click()
+    father.see("decision-by-hand")
+    assert "Nii on õiglane." in father.page.locator("main").inner_text()
+    newer = father.page.url.rpartition("/")[2].partition("?")[0]
+    father.reads("/inbox", "birth.notice.decision_corrected", name="inbox")
+    until_paid(walks, mother, newer)
     with social.kernel.engine.connect() as connection:
         counted = figures_of(connection, "family-benefits").to_json()
     assert (counted["contested"], counted["overturned"], counted["contests_open"]) == (2, 1, 0)
@@ -149,6 +168,23 @@ def a_decision_is_contested(walks: Walks) -> None:
         father.open(path, path.strip("/").replace("/", "-"))
     answer = father.page.request.get(f"{father.portal}/open-data/contests.json")
     assert any(one["algorithm"] == "family-benefits" for one in answer.json()["algorithms"])
+
+
+def until_paid(walks: Walks, parent: Walker, decision: str) -> None:
+    """By the bank, in the name of this decision; the person finds it among her data."""
+    social = register_of(walks, "social")
+    end = time.monotonic() + PATIENCE
+    while True:
+        with social.kernel.engine.connect() as connection:
+            orders = orders_in(connection, payment_orders.c.decision == decision)
+        if orders and {one.state for one in orders} == {"executed"}:
+            break
+        assert time.monotonic() < end, orders
+        time.sleep(0.2)
+    while not parent.page.locator(f"main a[href*='{decision}']").count():
+        assert time.monotonic() < end
+        parent.page.goto(parent.portal + "/my-data")
+    parent.see("my-data")
 
 
 def contested(parent: Walker, line: str, fact: str = "") -> str:

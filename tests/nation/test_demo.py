@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 Value = Any  # JSON
-STEPS = 6 + 17 + 7 + 6  # one exchange, the birth of a child with its decision contested, a move, an audit
+STEPS = 6 + 21 + 7 + 6  # one exchange, the birth of a child with its decision contested, a move, an audit
 AGAIN = 6 + 3 + 2 + 5  # of birth and move, what an earlier start left; the audit anew
 MEMORY_BOUND = 400 * 2**20
 

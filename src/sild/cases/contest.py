@@ -59,7 +59,7 @@ from sild.cases.views import FactLine, Options
 from sild.catalogue import Defect, Screen
 from sild.decisions import sha256_of
 from sild.errors import CallerError, PeerError, Unavailable
-from sild.rules import RulePackage, load_packages
+from sild.rules import RulePackage, load_packages, register_concepts
 
 __all__ = ["Contest", "contest_of"]
 
@@ -68,6 +68,8 @@ GROUND = "contest"
 AGAIN = timedelta(days=1)
 """How often a register is asked whether a fact was settled, and at last whether it was decided anew."""
 TRIES = 30
+THEMSELVES = ("person", "mother", "father")
+"""Whom a line of a decision about them calls so who contests it."""
 SOON = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 600, 3600))
 """How often whether it was decided anew, at first: a rule needs the facts of other registers."""
 A_WHILE = timedelta(minutes=1)
@@ -292,9 +294,9 @@ class Contest(Process):
         await act(work, "begun", "BEGIN", {})
 
     async def _dispute(self, work: Work, case: Case, person: str) -> Mapping[str, Any] | None:
-        """Where the person themselves may dispute this fact, and there is but one of theirs it can be; otherwise the official sees to it.
+        """Where the person may dispute this fact, their own or their child's, and there is but one it can be; otherwise the official sees to it.
 
-        Which parent somebody is the decision does not say: what it says of both of them alike can be either's.
+        Which parent somebody is the decision does not say: what it says of both of them alike can be either's; nor which child.
         """
         said = case.given("CONTEST")
         path = f"/decisions/{case.data['decision']}"
@@ -311,20 +313,25 @@ class Contest(Process):
             found = self._worded(answer.json, "en")
             line = next((one for one in every_fact(found) if one.name == said["fact"]), None)
             package = _packages().get((record.get("rules") or {}).get("sha256", ""))
-            variable = said["fact"].split("/")[2]
+            instance, variable = said["fact"].split("/")[1:3]
             spec = None if package is None else package.facts.get(variable)
-            if line is None or spec is None or not line.register:
+            if line is None or package is None or spec is None or not line.register:
                 return None
+            if spec.entity != package.person:
+                return None  # of a group: made of facts of several people
             if sum(one.label == line.label and says_as(one, line) for one in every_fact(found)) != 1:
                 return None
-            facts = await work.call(
-                "facts", line.register, "GET", f"/persons/{quote(person, safe='')}/facts?history=true",
-                basis=work.profile.ground(GROUND), acting=person, within=A_WHILE,
-            )  # fmt: skip
-            fitting = [
-                one for one in facts.json["items"]
-                if one.get("concept") == spec.concept and not one.get("known_to") and is_of(one, line)
-            ]  # fmt: skip
+            fitting = []
+            for number, whose in enumerate(await self._whose(work, instance, person)):
+                facts = await work.call(
+                    f"facts.{number}", line.register, "GET", f"/persons/{quote(whose, safe='')}/facts?history=true",
+                    basis=work.profile.ground(GROUND), acting=person, within=A_WHILE,
+                )  # fmt: skip
+                fitting += [
+                    one for one in facts.json["items"]
+                    if one.get("concept") in register_concepts(spec.concept)
+                    and not one.get("known_to") and is_of(one, line)
+                ]  # fmt: skip
             if len(fitting) != 1:
                 return None
             path = f"/facts/{fitting[0]['fact']}/dispute"
@@ -342,6 +349,22 @@ class Contest(Process):
             return {"register": line.register, "dispute": dispute.json["id"]}
         except (CallerError, PeerError, Unavailable, KeyError, IndexError, TypeError):
             return None
+
+    async def _whose(self, work: Work, instance: str, person: str) -> Sequence[str]:
+        """Codes of whom the line can be about: whoever contests, or their children."""
+        if instance in THEMSELVES:
+            return (person,)
+        path = f"/persons/{quote(person, safe='')}/children"
+        answer = await work.call(
+            "children",
+            "population",
+            "GET",
+            path,
+            basis=work.profile.ground(GROUND),
+            acting=person,
+            within=A_WHILE,
+        )
+        return [str(one["code"]) for one in answer.json["items"]]
 
     async def settled(self, work: Work) -> None:
         """Whether the register has corrected the fact, or said why it stands."""

@@ -16,8 +16,8 @@ from sild.nation.story import Step
 
 __all__ = ["tell_audit"]
 
-BY_RULES = re.compile(r'href="(/audit/decisions/social/[^"]+)">(?:Grant|Offer) of family benefits')
-"""An answer to a contest is a person's: there are no rules to run again."""
+BY_RULES = re.compile(r'href="(/audit/decisions/social/[^"]+)">Offer of family benefits')
+"""The answer to a contest is a person's, and so is the grant decided anew by hand: there are no rules to run again."""
 TITLE = "The reasons do not name the consolidated text of the law"
 
 

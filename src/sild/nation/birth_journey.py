@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,6 +61,9 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
             journey.evidence_holds_offline,
             journey.decision_is_contested,
             journey.official_upholds_it,
+            journey.father_contests_it_too,
+            journey.it_is_decided_anew,
+            journey.new_decision_is_paid,
             journey.everyone_sees_who_looked,
             journey.official_sees_the_desk,
         )
@@ -88,6 +92,7 @@ class _Birth:
         self._fresh = people["social_contest_official"]
         self._decision = ""
         self._contest = ""
+        self._newer = ""
         self._child = ""
         self._mothers = Browser()
         self._fathers = Browser()
@@ -330,29 +335,31 @@ class _Birth:
         )
 
     async def decision_is_contested(self) -> Seen:
-        page = await self._mothers.open(self._portal + self._decision)
+        after = await self._say_wrong(self._mothers, "person", "I want a person to look at it.")
+        return "She says that a person should look at it: the contest is on its way", {"receipt": after.url}
+
+    async def _say_wrong(self, browser: Browser, line: str, statement: str) -> Page:
+        page = await browser.open(self._portal + self._decision)
         page = await page.submit(page.form("/wrong"))
         self._contest = page.url.partition("/cases/")[2].split("/")[0]
-        answers = {"f.line": "person", "f.statement": "I want a person to look at it.", "do": "CONTEST"}
-        after = await screen_sent(page, answers)
-        return "She says that a person should look at it: the contest is on its way", {"receipt": after.url}
+        return await screen_sent(page, {"f.line": line, "f.statement": statement, "do": "CONTEST"})
+
+    async def _at_the_desk(self, browser: Browser, screen: str, answers: Mapping[str, str]) -> None:
+        async def waits() -> Page | None:
+            page = await browser.open(f"{self._portal}/desk/cases/{self._contest}")
+            link = page.link(f"/screens/{screen}")
+            return None if link is None else await page.go(link)
+
+        await screen_sent(await soon(f"{screen} waits at the desk", waits), answers)
 
     async def official_upholds_it(self) -> Seen:
         browser = Browser()
         await log_in(browser, self._portal, self._fresh, official=True)
-        desk = f"{self._portal}/desk/cases/{self._contest}"
         for screen, answers in (
             ("contest.look", {"f.view": "The facts give the amounts of the law.", "do": "LOOK"}),
             ("contest.desk", {"f.reasons": "The amounts are those of the law.", "do": "UPHOLD"}),
         ):
-
-            async def waits(screen: str = screen) -> Page | None:
-                page = await browser.open(desk)
-                link = page.link(f"/screens/{screen}")
-                return None if link is None else await page.go(link)
-
-            page = await soon(f"{screen} waits at the desk", waits)
-            await screen_sent(page, answers)
+            await self._at_the_desk(browser, screen, answers)
 
         async def told() -> Page | None:
             page = await self._mothers.open(f"{self._portal}/cases/{self._contest}")
@@ -365,6 +372,68 @@ class _Birth:
             "An official who had no part in it looks at the facts first, then upholds it with reasons; she reads them",
             {"contest": page.url, "answered by": self._fresh["name"]},
         )
+
+    async def father_contests_it_too(self) -> Seen:
+        after = await self._say_wrong(self._fathers, "circumstances", "They were three at once.")
+        return "He says that their circumstances are special; what was granted is paid meanwhile", {
+            "receipt": after.url
+        }
+
+    async def it_is_decided_anew(self) -> Seen:
+        """By hand: one sum is twice what it was, with reasons in three languages."""
+        line, amount = await self._first_sum()
+        browser = Browser()
+        await log_in(browser, self._portal, self._fresh, official=True)
+        for screen, answers in (
+            ("contest.look", {"f.view": "The law says nothing of three at once.", "do": "LOOK"}),
+            ("contest.desk", {"f.reasons": "Three at once cost more.", "do": "OVERTURN"}),
+            (
+                "contest.anew",
+                {
+                    "f.line_one": line,
+                    "f.value_one": f"{2 * amount}",
+                    "f.considerations": "Three at once cost more.",
+                    **{f"f.reasons_{language}": "Because that is fair." for language in ("et", "vi", "en")},
+                    "do": "BY_HAND",
+                },
+            ),
+        ):
+            await self._at_the_desk(browser, screen, answers)
+
+        async def told() -> str | None:
+            page = await self._fathers.open(f"{self._portal}/cases/{self._contest}")
+            others = [one for one in page.links if "/decisions/social/" in one and self._decision not in one]
+            return others[0] if others else None
+
+        self._newer = await soon("the new decision stands in his case", told)
+        page = await self._fathers.open(self._portal + self._newer)
+        if "Because that is fair." not in page.text:
+            raise PeerError(f"the new decision has no reasons: {page.text[:500]}")
+        return (
+            "The official overturns it and decides anew by hand, with what was weighed and why; the new decision takes its place",
+            {"new decision": page.url, "line": line},
+        )
+
+    async def _first_sum(self) -> tuple[str, Decimal]:
+        """The first sum of money that the decision gives, from its evidence."""
+        page = await self._fathers.open(self._portal + self._decision)
+        bundle = json.loads((await page.go(f"{self._decision}/bundle")).body)
+        for item in bundle["record"]["outcome"]["items"]:
+            value = item["value"]
+            known = (
+                value if isinstance(value, str) else bundle["values"].get(value["sealed"], {}).get("value")
+            )
+            if item["type"] == "money" and known is not None:
+                return item["name"], Decimal(known)
+        raise PeerError("the decision gives no money")
+
+    async def new_decision_is_paid(self) -> Seen:
+        async def listed() -> Page | None:
+            found = await self._mothers.open(f"{self._portal}/my-data")
+            return found if any(self._newer in one for one in found.links) else None
+
+        data = await soon("the difference stands among her data", listed)
+        return "The treasury pays the difference, in the name of the new decision", {"my data": data.url}
 
     async def everyone_sees_who_looked(self) -> Seen:
         page = await self._mothers.open(f"{self._portal}/who-looked?case={self._case}")

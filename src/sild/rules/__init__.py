@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from sild.rules.canonical import canonical_json, sha256_of
 from sild.rules.choices import Choice, Item, choices, outputs_of_choices
+from sild.rules.concepts import register_concepts
 from sild.rules.evaluation import (
     Asked,
     Counterfactual,
@@ -80,6 +81,7 @@ __all__ = [
     "outputs_of_choices",
     "parse_package",
     "reasons",
+    "register_concepts",
     "sha256_of",
 ]
 
