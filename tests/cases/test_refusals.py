@@ -33,10 +33,12 @@ async def test_a_foreign_case_and_one_that_is_not_there_are_the_same(world):
             error = await refused(doing)
             answers.append((error.code, error.message, error.detail))
     assert len(set(map(str, answers))) == 1 and answers[0][0] == "not_yours"
-    oversight = Actor(person="EE1", roles=frozenset({"oversight"}))
+    oversight = replace(OFFICIAL, authority="oversight@70000001")
     seen = await world.cases.sightings(oversight)
     assert len(seen) == len(answers) and {sight.person for sight in seen} == {"39901012239"}
-    assert (await refused(world.cases.sightings(MARI))).code == "not_yours"
+    elsewhere = replace(oversight, authority="oversight@70000002")
+    for nobody in (MARI, OFFICIAL, elsewhere, replace(oversight, acr="substantial")):
+        assert (await refused(world.cases.sightings(nobody))).code == "not_yours"
 
 
 async def test_every_defect_is_named_at_once(world):
@@ -170,9 +172,7 @@ async def test_a_look_at_a_person_cites_a_live_case(world):
         assert (await refused(world.cases.look_up(OFFICIAL, person, case=cited))).code == "no_live_case"
     await world.act(case, "ACCEPT", OFFICIAL)
     await world.until(case, "CLOSED")
-    assert (
-        await refused(world.cases.look_up(OFFICIAL, "EE38001085718", case=number))
-    ).code == "no_live_case"
-    oversight = Actor(person="EE1", roles=frozenset({"oversight"}))
+    assert (await refused(world.cases.look_up(OFFICIAL, "EE38001085718", case=number))).code == "no_live_case"
+    oversight = replace(OFFICIAL, authority="oversight@70000001")
     seen = [sight for sight in await world.cases.sightings(oversight) if sight.code == "no_live_case"]
     assert [sight.about for sight in seen] == ["38001085718", "38001085718", "38001085718", "39901012239"]

@@ -20,7 +20,8 @@ OPEN = {"front": "/", "service": "/services/birth", "service-begin": "/services/
 OWN = {"home": "/home", "case": "/cases/case-1", "case-closed": "/cases/case-2", "screen": SCREEN, "inbox": "/inbox", "my-data": "/my-data",
        "who-looked": "/who-looked", "settings": "/settings", "mandates": "/mandates", "no-case": "/cases/none"}  # fmt: skip
 DESK = {"desk": "/desk", "desk-case": "/desk/cases/case-1", "desk-screen": "/desk/cases/case-1/screens/birth.register",
-        "look-up": "/desk/look-up", "own-access": "/desk/own-access"}  # fmt: skip
+        "look-up": "/desk/look-up", "own-access": "/desk/own-access",
+        "sightings": "/desk/sightings"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ class AskWhy(AnsweredByADay):
             ("complaint", case.given("COMPLAIN").get("complaint")),
         ]
         return [
-            FactLine(f"ask_why.{name}", of, value, register=look["register"] if name == "day" else None)
+            FactLine(f"ask_why.{name}", of, value, register=str(look["register"]) if name == "day" else "")
             for name, value in lines
             if value and f"ask_why.{name}" in concepts
         ]

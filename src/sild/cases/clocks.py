@@ -23,7 +23,7 @@ def clocks_of(
 ) -> tuple[ClockView, ...]:
     """One for each clock of the service, in its order."""
     stops = _stops(case, process, day_of)
-    views = []
+    views: list[ClockView] = []
     for clockwork in service.clocks:
         begun, kept = _first(case, clockwork.begins), _first(case, clockwork.ends)
         kept_on = day_of(kept.at) if kept is not None else None

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from sild.cases.acting import Acting
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, reaches
+from sild.cases.ask_why import office_of
 from sild.cases.assisted import AssistedMandates, Identified
 from sild.cases.beginning import Beginning
 from sild.cases.by_calendar import Calendar
@@ -80,6 +81,7 @@ class CaseSystem:
         self._showing = Showing(parts)
         self._publication = Publication(parts)
         self._tracker = Tracker(parts, system)
+        self._oversight = office_of(system.strip("/").split("/")[2])
         self._offline = Offline(parts)
         self._helping = Helping(parts, self._acting, self._showing)
         self._events = Events(parts, inbox)
@@ -364,8 +366,9 @@ class CaseSystem:
         return await self._offline.merge(block, records, self.known(actor))
 
     async def sightings(self, actor: Actor) -> Sequence[Sighting]:
-        """What was refused to whom, newest first, for oversight. Raises Refused (`not_yours`)."""
-        if "oversight" not in actor.roles:
+        """What was refused to whom, newest first, for the oversight of the body whose cases these are. Raises Refused (`not_yours`)."""
+        is_theirs = actor.is_staff and actor.authority == self._oversight and actor.representee is None
+        if not (is_theirs and reaches(actor.acr, "high")):
             raise Refused("this is for oversight", code="not_yours")
         return await asyncio.to_thread(self._parts.ledger.sightings)
 

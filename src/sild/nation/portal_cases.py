@@ -19,6 +19,7 @@ from sild.cases import (
     Packs,
     PublicFinding,
     SentMessage,
+    Sighting,
     XRoadExchange,
 )
 from sild.cases import TrackerEntry as CaseEntry
@@ -136,6 +137,9 @@ class PortalCases:
 
     async def findings(self) -> Sequence[PublicFinding]:
         return await self._cases.findings()
+
+    async def sightings(self, actor: Actor) -> Sequence[Sighting]:
+        return await self._cases.sightings(actor)
 
     async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]:
         return [_sent(message) for message in await self._cases.own_messages(actor)]

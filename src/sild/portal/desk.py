@@ -33,8 +33,22 @@ class DeskPages:
             role = self._cases.words(item.service, f"role.{item.waiting_for}", visit.language)
             return role or self._pages.body_name(str(item.waiting_for), visit.language)
 
-        values = {"items": () if at_counter else await self._cases.desk(visit.person), "waiting": waiting}
+        values = {
+            "items": () if at_counter else await self._cases.desk(visit.person),
+            "waiting": waiting,
+            "oversees": await self._oversees(visit),
+        }
         return self._pages.page(visit, "desk.html", values)
+
+    async def _oversees(self, visit: Visit) -> bool:
+        """Whether this desk oversees the cases themselves."""
+        if visit.office is None or not visit.office.authority.startswith("oversight@"):
+            return False
+        try:
+            await self._cases.sightings(visit.person)
+        except Refused:
+            return False
+        return True
 
     async def case(self, visit: Visit) -> Response:
         """Facts come from the screens that wait for the official; what is unknown stands on top."""
@@ -76,6 +90,10 @@ class DeskPages:
             values["refusal"] = error.code
             return self._pages.page(visit, "look_up.html", values, status=403)
         return self._pages.page(visit, "look_up.html", values)
+
+    async def sightings(self, visit: Visit) -> Response:
+        """What was refused to officials: looks without a live case, others' cases, people close to them."""
+        return self._pages.page(visit, "sightings.html", {"items": await self._cases.sightings(visit.person)})
 
     async def own_access(self, visit: Visit) -> Response:
         values = {

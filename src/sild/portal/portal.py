@@ -164,6 +164,7 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/desk/look-up", _O, "desk.look_up_form"),
         ("POST", "/desk/look-up", _O, "desk.look_up"),
         ("GET", "/desk/own-access", _O, "desk.own_access"),
+        ("GET", "/desk/sightings", _O, "desk.sightings"),
         ("GET", "/desk/assist", _C, "assist.show"),
         ("POST", "/desk/assist", _C, "assist.record"),
         ("GET", "/desk/assist/{mandate}", _C, "assist.mandate"),

@@ -22,6 +22,7 @@ from sild.cases import (
     Notice,
     PublicFinding,
     Seen,
+    Sighting,
 )
 from sild.catalogue import PublicService
 
@@ -164,6 +165,8 @@ class Cases(Protocol):
     async def findings(self) -> Sequence[PublicFinding]:
         """As everybody may know them; the newest first."""
         ...
+
+    async def sightings(self, actor: Actor) -> Sequence[Sighting]: ...
 
     async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]: ...
 
