@@ -74,6 +74,7 @@ class Birth(Process):
         Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
         # what other bodies do
         Rule("ADDRESS", by=("state",), once="case"),
+        Rule("ENTER_HOME", by=("state",), once="case", reopens=True),
         Rule("COVER", by=("state",), once="case"),
         Rule("CARD", by=("state",), once="case"),
         Rule("QUEUE", by=("state",)),

@@ -241,6 +241,7 @@ _RESULTS: Mapping[str, Mapping[str, str]] = {
         "registered_at": "registered_at",
     },
     "ADDRESS": {"address": "state", "address_defects": "defects"},
+    "ENTER_HOME": {"address": "state", "address_defects": "defects"},
     "COVER": {"cover_from": "valid_from"},
     "CARD": {"card_number": "number"},
     "HOLD_OFFER": {"offer_held": "reason"},

@@ -10,6 +10,7 @@ from typing import Any
 
 from sild.cases.birth_facts import EDUCATION, INSURANCE, RESIDENCE, SOCIAL, Grounds, bare, declared, known
 from sild.cases.birth_work import act, case_of, child_in, known_in, spoken_by
+from sild.cases.home_by_hand import home_by_hand
 from sild.cases.process import JobFunction, Work
 from sild.errors import CallerError
 
@@ -68,6 +69,11 @@ class BirthFollow:
             await work.call("move", RESIDENCE, "POST", "/moves", move, basis=self._grounds.residence)
         except CallerError as refusal:
             await act(work, "by_hand", "ADDRESS", {"state": "by_hand", "defects": [refusal.code]})
+            homes = {"mother": said.mother, "father": said.father or said.claimed_father}
+            await home_by_hand(
+                work, case, bare(said.child), said.born, {role: bare(one) for role, one in homes.items() if one},
+                sent_on=work.profile.day(first.at), why=refusal.code,
+            )  # fmt: skip
             return
         await act(work, "entered", "ADDRESS", {"state": "entered"})
 

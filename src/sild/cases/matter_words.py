@@ -19,8 +19,11 @@ __all__ = ["lines_of", "said_of"]
 
 OF = "matter"
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ([A-Z]{3})")
-CODED = ("held_because", "listed_because", "reached_by", "review_because")
+CODED = ("held_because", "listed_because", "reached_by", "review_because", "home_because")
 """Facts whose value is a code with words of its own."""
+HOMES = ("home_mother", "home_father")
+INNER = ("dwelling_mother", "dwelling_father")
+"""What the register is told, and nobody reads."""
 
 
 def lines_of(matter: Mapping[str, Any], register: str, texts: Texts, language: str) -> Sequence[FactLine]:
@@ -35,7 +38,8 @@ def lines_of(matter: Mapping[str, Any], register: str, texts: Texts, language: s
     ]
     if matter["said"]:
         lines.append(FactLine("register_matter.line", OF, matter["said"], label=label("said")))
-    lines += [_fact(one, register, label, texts, spoken) for one in matter["facts"]]
+    shown = (one for one in matter["facts"] if one["name"] not in INNER)
+    lines += [_fact(one, register, label, texts, spoken) for one in shown]
     if matter["state"] == "ended":
         gone = _say(texts, spoken, "register_matter.line.gone")
         lines.append(FactLine("register_matter.line", OF, gone, label=label("ended")))
@@ -55,6 +59,8 @@ def _fact(one: Mapping[str, Any], register: str, label: Any, texts: Texts, langu
     about = one.get("about") or ""
     if name in CODED and value is not None:
         value = _say(texts, language, f"register_matter.{name}.{value}") or str(value).replace("_", " ")
+    if name in HOMES and value is not None:
+        value = _say(texts, language, f"register_matter.home_level.{value}") or value
     title = label(name)
     if name in ("fact", "reached_by"):
         words = _say(texts, language, f"register_matter.concept.{about}") or about

@@ -218,7 +218,7 @@ class Work(Protocol):
     async def open(
         self, step: str, service: str, opening: Opening, *, data: Mapping[str, Any] | None = None
     ) -> str:
-        """Open a case as the state; its id. The same job opens it once."""
+        """Open a case as the state; its id. The same job opens it once. Raises CallerError (`not_offered`): there is no such service here."""
         ...
 
     async def current(self, step: str, case: str | None = None) -> str:
@@ -227,6 +227,10 @@ class Work(Protocol):
 
     async def cases(self, step: str, service: str, person: str, *, closed: bool = False) -> Sequence[str]:
         """Ids of the live cases of a service in which the person is a party; or of the closed ones."""
+        ...
+
+    def address(self, register: str) -> str:
+        """`GOV/70000006/residence` of a register's name. Raises CallerError (`unknown_service`)."""
         ...
 
     async def on_desk(self, step: str, office: str, data: Mapping[str, Any]) -> Sequence[str]:

@@ -22,6 +22,7 @@ from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.birth_facts import known
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Party, Taken
+from sild.cases.home_by_hand import as_matter, entry_of, tell_the_birth
 from sild.cases.matter_words import lines_of, said_of
 from sild.cases.packs import Packs
 from sild.cases.process import (
@@ -101,6 +102,8 @@ ACTS: Mapping[str, Act] = {
         "review", REVIEW, lambda given: {"decision": "SAME", "child": given["child"]}, "same_child"
     ),
     "NO_BIRTH": Act("review", REVIEW, lambda _given: {"decision": "REFUSED"}, "no_birth"),
+    "ENTER_HOME": Act("home", "/moves", entry_of, "home_entered"),
+    "NO_HOME": Act("home", "", lambda _given: None, "no_home"),
     "STANDS": Act("ripple", "/ripples/{key}/end", lambda _given: {"outcome": "stands"}, "stands"),
     "ANOTHER_STANDS": Act(
         "ripple",
@@ -110,6 +113,7 @@ ACTS: Mapping[str, Act] = {
     ),
 }
 SCREENS: Mapping[str, str] = {
+    "home": "register_matter.home",
     "held_offer": "register_matter.offer",
     "dispute": "register_matter.dispute",
     "missing_person": "register_matter.missing",
@@ -175,7 +179,10 @@ class RegisterMatter(AnsweredByADay):
         return [*returned, *lines_of(matter, register, self._texts, actor.language)]  # fmt: skip
 
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
-        """The children a doubtful notice may be of, by code."""
+        """The children a doubtful notice may be of, by code; the parents with whom a child may live."""
+        if case.data["kind"] == "home":
+            say = self._texts.speaker(self._texts.choose([actor.language]))
+            return {"homes": [(role, say(f"register_matter.home.{role}")) for role in case.data["homes"]]}
         matter = await self._matter(case, actor, asking)
         facts = () if matter is None else matter["facts"]
         return {"candidates": [(one["value"], one["value"]) for one in facts if one["name"] == "candidate"]}
@@ -189,11 +196,19 @@ class RegisterMatter(AnsweredByADay):
         needed = {"CORRECT": "value", "SAME_CHILD": "child"}.get(rule.name)
         if needed is not None and not values.get(needed):
             return Given(values, (Defect(needed, "missing"),))
+        if rule.name == "ENTER_HOME" and not (values.get("home") or values.get("division")):
+            return Given(values, (Defect("home", "missing"),))
         register = case.data["register"]
         matter = await self._matter(case, actor, asking)
         if matter is None:
             raise Refused(f"{register} does not answer", code="register_down", register=register)
         newer = said_of(matter, "newer")
+        if rule.name == "ENTER_HOME":
+            dwelling = said_of(matter, f"dwelling_{values.get('home')}")
+            if not dwelling and not values.get("division"):
+                return Given(values, (Defect("division", "missing"),))
+            joins = case.data["homes"].get(values.get("home"))
+            values = {**values, "dwelling": dwelling, "joins": joins, **case.data["entry"]}
         if rule.name == "ANOTHER_STANDS" and newer is None:
             raise Refused("no decision has taken its place yet", code="not_superseded")
         lines = lines_of(matter, register, self._texts, actor.language)
@@ -209,6 +224,8 @@ class RegisterMatter(AnsweredByADay):
 
     async def _matter(self, case: Case, actor: Actor, asking: Asking) -> Mapping[str, Any] | None:
         """As it stands; None: the register does not answer, or not to this official on this device."""
+        if case.data["kind"] == "home":
+            return await as_matter(case, asking)
         kind, key = (quote(str(case.data[name]), safe="") for name in ("kind", "key"))
         answer = await asking.get(
             case.data["register"],
@@ -264,6 +281,9 @@ class RegisterMatter(AnsweredByADay):
         assert work.case is not None
         case, name = work.case, str(work.arguments["action"])
         one, given = ACTS[name], case.given(name)
+        if not one.path:
+            await act(work, "settled", "SETTLE", {"action": name, "decision": None})
+            return
         path = one.path.format(key=quote(str(case.data["key"]), safe=""))
         try:
             answer = await work.call(
@@ -279,6 +299,8 @@ class RegisterMatter(AnsweredByADay):
             return
         decision = answer.json.get("decision") if isinstance(answer.json, dict) else None
         await act(work, "settled", "SETTLE", {"action": name, "decision": decision})
+        if name == "ENTER_HOME":
+            await tell_the_birth(work, case)
 
     # --- what people see
 
@@ -302,6 +324,6 @@ def _told(event: Mapping[str, Any]) -> tuple[str, str, str, tuple[str, ...]]:
         kind, key, persons = str(data["kind"]), str(data["key"]), tuple(map(str, data["persons"]))
     except (KeyError, TypeError) as error:
         raise PeerError("the event names no matter", code="invalid_event") from error
-    if kind not in SCREENS or register.count("/") != 2:
+    if kind not in SCREENS or kind == "home" or register.count("/") != 2:
         raise PeerError("there is no such kind of matter", code="invalid_event")
     return register, kind, key, persons

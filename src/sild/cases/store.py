@@ -63,6 +63,9 @@ class Store:
     def process(self, service: str) -> Process:
         return self._processes[service]
 
+    def offers(self, service: str) -> bool:
+        return service in self._processes
+
     def today(self, at: datetime) -> date:
         return at.astimezone(self._zone).date()
 
@@ -449,7 +452,9 @@ def add_row(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
     """Whether it was added; False when one with its key is there already."""
     write = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     adding = write(table).values(dict(row)).on_conflict_do_nothing()
-    added = connection.execute(adding, execution_options={"preserve_rowcount": True})  # PostgreSQL's is -1 else
+    added = connection.execute(
+        adding, execution_options={"preserve_rowcount": True}
+    )  # PostgreSQL's is -1 else
     return bool(added.rowcount)
 
 

@@ -346,6 +346,8 @@ class JobWork:
         self, step: str, service: str, opening: Opening, *, data: Mapping[str, Any] | None = None
     ) -> str:
         case_id = derived_id(self._cause, step)
+        if not self._store.offers(service):
+            raise CallerError(f"nobody opens {service} here", code="not_offered")
 
         def write(connection: Connection) -> str:
             return self._store.open(
@@ -378,6 +380,9 @@ class JobWork:
 
         found: list[str] = await self._run.insist(step, lambda: asyncio.to_thread(read))
         return found
+
+    def address(self, register: str) -> str:
+        return self._calls.address(register)
 
     async def on_desk(self, step: str, office: str, data: Mapping[str, Any]) -> Sequence[str]:
         def read() -> list[str]:

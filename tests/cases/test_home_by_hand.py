@@ -1,0 +1,68 @@
+"""A newborn's home that no machine may read: an official of the residence register enters it, and the case of the birth says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from sild.cases import Refused, RegisterMatter
+
+from .village import FORM, JAAN, MARI, MOTHER, Village, official
+
+OFFICE = official("matter@70000006")
+
+
+class Handed(Village):
+    def processes(self):
+        return [*super().processes(), RegisterMatter(self.packs)]
+
+    async def by_hand(self) -> tuple[str, str, str]:
+        """Child, case of the birth, case of the matter: the mother's address is sealed."""
+        sealing = {"person": MOTHER.code, "valid_from": "2026-01-01", "order": "court 1-26"}
+        await self.ask("residence", "POST", "/sealings", sealing, user=OFFICE.person)
+        child = await self.born(MOTHER.code)
+        case = await self.case_of(MARI)
+        await self.act(case, "DECLARE", MARI, FORM)
+        await self.act(case, "COSIGN", JAAN)
+        (item,) = await self.cases.desk(OFFICE)
+        return child, case, item.case
+
+
+@pytest.fixture
+async def handed(tmp_path):
+    async with Handed(tmp_path) as village:
+        yield village
+
+
+async def test_the_official_enters_the_home(handed):
+    child, case, matter = await handed.by_hand()
+    assert (await handed.cases.view(case, MARI)).results["address"] == "by_hand"
+    filled = await handed.cases.fill(matter, "register_matter.home", OFFICE)
+    lines = {line.label: line.value for line in filled.facts}
+    assert lines["Child"] == child and lines["Why by hand"] == "The address is sealed"
+    assert lines["The mother lives at"] == "sealed", "to the official, too"
+    reasons = {"words": ["The mother said so at the counter."]}
+    for given in ({}, {"home": ["mother"]}):
+        with pytest.raises(Refused) as refused:
+            await handed.act(matter, "ENTER_HOME", OFFICE, {**reasons, **given})
+        assert refused.value.code == "defects"
+    await handed.act(matter, "ENTER_HOME", OFFICE, {**reasons, "division": ["9999"]})
+    back = (await handed.cases.fill(matter, "register_matter.home", OFFICE)).facts[0]
+    assert back.concept == "register_matter.returned" and back.value
+    await handed.act(matter, "ENTER_HOME", OFFICE, {**reasons, "division": ["0793"]})
+    assert (await handed.cases.view(matter, OFFICE)).status == "CLOSED"
+    assert (await handed.cases.view(case, MARI)).results["address"] == "entered"
+    assert "register_matter.told_home_entered" in [one.text for one in await handed.cases.inbox(MARI)]
+    lives = await handed.ask("residence", "GET", f"/persons/{child}/residence", user=OFFICE.person)
+    assert (lives["level"], lives["division"]["code"]) == ("commune", "0793")
+    entered = [line for name, *line in handed.wire.heard if name == "residence" and line[1] == "/moves"][-1]
+    assert (entered[2]["X-Road-UserId"], entered[2]["X-Road-Issue"]) == (OFFICE.person, matter)
+
+
+async def test_no_home_is_entered_and_why(handed):
+    _child, case, matter = await handed.by_hand()
+    await handed.act(matter, "NO_HOME", OFFICE, {"words": ["They live abroad from now on."]})
+    view = await handed.cases.view(matter, JAAN)
+    assert (view.status, view.results["outcome"], view.results["reasons"]) == (
+        "CLOSED", "no_home", "They live abroad from now on.",
+    )  # fmt: skip
+    assert (await handed.cases.view(case, MARI)).results["address"] == "by_hand"
