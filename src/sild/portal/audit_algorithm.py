@@ -74,6 +74,7 @@ class AuditAlgorithm:
             "silent": [source for source, one in zip(sources, told, strict=True) if one is None],
             "lines": sorted(lines, key=lambda line: ("differs", "unknown", "same").index(line.verdict)),
             "differing": sum(line.verdict == "differs" for line in lines),
+            "alike": any(line.verdict == "same" for line in lines),
             "running": running,
             "drift": await self._model_pages.drift(self._of_algorithm.get(entry.id, ""), visit.language),
             "index": lambda value: format_decimal(value, "0.000", locale=visit.language),

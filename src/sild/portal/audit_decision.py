@@ -12,7 +12,7 @@ from babel.numbers import format_decimal
 from starlette.responses import Response
 
 from sild.cases import DecisionLine, worded, written
-from sild.decisions import canonical_json, verify_bundle
+from sild.decisions import canonical_json, load_algorithms, verify_bundle
 from sild.errors import CallerError, PeerError
 from sild.i18n import format_month
 from sild.portal.auditing import Auditing, body_of, chosen, part
@@ -48,6 +48,7 @@ class AuditDecision:
         self._model_pages = models
         with as_file(files("sild") / "packs") as directory:
             self._packages: Mapping[str, RulePackage] = load_packages(directory)
+            self._algorithms = {name: entry.name for name, entry in load_algorithms(directory).items()}
 
     async def show(self, visit: Visit) -> Response:
         return await self._page(visit, "", {})
@@ -115,8 +116,10 @@ class AuditDecision:
                 one: await self._model_pages.drift(one, language)
                 for one in dict.fromkeys(str(call["model"]) for call in record["model_calls"])
             }
+            algorithm = str((record["algorithm"] or {}).get("id", ""))
+            name = self._algorithms.get(algorithm)
             values = {
-                "drifts": drifts, "source": source, "body": body_of(source), "record": record, "told": words, "package": package,
+                "drifts": drifts, "algorithm": algorithm if name is None else name.in_language(language), "source": source, "body": body_of(source), "record": record, "told": words, "package": package,
                 "superseded_by": told["superseded_by"], "sealed": told["sealed"], "open": told["open"],
                 "releases": told["releases"], "what": what, "found": found,
                 "models": _models(record, told["values"]), "people": _people(record, told["values"]),
