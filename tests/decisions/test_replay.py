@@ -29,6 +29,7 @@ from sild.decisions import (
     bundle_of,
     draw,
     fields_of,
+    figures_of,
     match_rate,
     open_values,
     outcome_items,
@@ -261,3 +262,34 @@ def test_every_night_the_day_before(world: World, rules: RuleEngine) -> None:
     world.clock.forward(days=1)
     assert (nightly.tick().matched, nightly.tick().matched) == (2, 2)
     assert len(tried) == 2
+
+
+def test_every_night_what_was_contested_since_its_last_replay(world: World, rules: RuleEngine) -> None:
+    """However long ago it was decided; and a replay that gives another outcome is told to whoever is to see to it."""
+    first, second = (world.decide(f"case-{number}") for number in range(2))
+    world.clock.forward(days=3)
+    tried: list[str] = []
+    told: list[tuple[int, str]] = []
+
+    def replay_one(decision: str) -> Any:
+        tried.append(decision)
+        report = replay(world.bundle(decision), engine=rules)
+        return replace(report, result="mismatch") if decision == second else report
+
+    nightly = NightlyReplay(
+        world.store, replay_one, mismatched=lambda number, one: told.append((number, one))
+    )
+    nightly.tick()
+    assert tried == [], "the day before has none, and nobody contests"
+    for number, decision in enumerate((first, second, first)):
+        with world.store.engine.begin() as connection:
+            world.store.contested(connection, f"contest-{number}", decision, line="fact")
+        world.clock.forward(minutes=1)
+        nightly.tick()
+        nightly.tick()
+        world.clock.forward(minutes=1)
+    assert tried == [first, second, first]
+    assert {decision for _, decision in told} == {second} and len(set(told)) == 1
+    with world.store.engine.connect() as connection:
+        found = figures_of(connection, "family-benefits")
+    assert (found.replays_matched, found.replays_mismatched) == (1, 1)

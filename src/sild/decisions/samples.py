@@ -24,10 +24,12 @@ from sild.errors import CallerError
 __all__ = [
     "MatchRate",
     "Sample",
+    "contested_unreplayed",
     "draw",
     "find_sample",
     "keep_replay",
     "match_rate",
+    "mismatches",
     "publish_sample",
     "published_samples",
     "run_sample",
@@ -148,6 +150,26 @@ def run_sample(store: DecisionStore, sample: Sample, replay_one: Callable[[str],
         keep_replay(store, replay_one(decision), sample=sample.id)
     with store.engine.connect() as connection:
         return match_rate(connection, sample=sample.id)
+
+
+def contested_unreplayed(connection: Connection, *, limit: int = 200) -> list[str]:
+    """Ids of decisions of which nobody has tried a replay since they were contested, the earliest contest first."""
+    contest, replays = tables.contests.c, tables.replays.c
+    since = select(replays.number).where(
+        replays.record == contest.record, replays.replayed_at >= contest.contested_at
+    )
+    query = select(contest.record).where(~since.exists()).order_by(contest.contested_at).limit(limit)
+    return list(dict.fromkeys(connection.scalars(query)))
+
+
+def mismatches(connection: Connection, *, since: datetime) -> list[tuple[int, str]]:
+    """Replays since then that gave another outcome, and of whose decision there is no later one: number and decision."""
+    replays = tables.replays.c
+    last = select(func.max(replays.number)).group_by(replays.record)
+    query = select(replays.number, replays.record).where(
+        replays.number.in_(last), replays.result == "mismatch", replays.replayed_at >= since
+    )
+    return [(row.number, row.record) for row in connection.execute(query.order_by(replays.number))]
 
 
 def match_rate(

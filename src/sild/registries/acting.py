@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from sild.adapter import AsyncXRoadClient
 from sild.decisions import Checkpointer, MessageLogs, NightlyReplay, Stamp
 from sild.events import open_dispatcher
-from sild.registries.deciding import Deciding, MandatesOverExchange, Supervision
+from sild.registries.deciding import Deciding, MandatesOverExchange, Supervision, replay_mismatched
 from sild.registries.exchange import Ask, Exchange, event_delivery
 from sild.registries.kernel import Kernel
 from sild.registries.message_logs import from_threads, over_the_exchange
@@ -99,7 +100,11 @@ async def stamp_decisions(register: HasKernel, stamp: Stamp | None, *, checkpoin
     if isinstance(register, Decides):
         deciding, origin = register.deciding, register.kernel.system.strip("/")
         work.append(Checkpointer(deciding.store, stamp, origin=origin, interval=checkpoints).run())
-        work.append(NightlyReplay(deciding.store, deciding.replay).run())
+        work.append(
+            NightlyReplay(
+                deciding.store, deciding.replay, mismatched=partial(replay_mismatched, deciding)
+            ).run()
+        )
     await asyncio.gather(*work)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from sild.decisions import DecisionRecord, figures_of, list_ripples
 from sild.registries import social_app
+from sild.registries.deciding import replay_mismatched
 from sild.registries.social.granting import Granting
 from sild.registries.social.offers import Offer
 from sild.registries.social.payments import Payments
@@ -316,6 +317,14 @@ async def test_a_correction_waits_for_the_new_decision_of_what_was_overturned(pa
 def states(paying: Paying) -> list[tuple[str, str | None]]:
     with paying.social.kernel.engine.connect() as connection:
         return [(one.state, one.reason) for one in list_ripples(connection)]
+
+
+async def test_a_replay_that_differs_is_a_matter_for_an_official(paying: Paying) -> None:
+    offer = await offered(paying.social, paying.others)
+    for _ in range(2):
+        replay_mismatched(paying.social.deciding, 7, str(offer.decision))
+    assert states(paying) == [("listed", "mismatch")]
+    assert newest(paying, str(offer.decision)) == offer.decision, "nothing is decided by it"
 
 
 async def test_after_a_death_it_comes_back_to_the_official(paying: Paying) -> None:

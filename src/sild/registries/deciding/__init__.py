@@ -17,6 +17,7 @@ from sild.registries.deciding.body import Body, Certify, open_body, open_seal
 from sild.registries.deciding.deciding import Deciding, Judged, Ruling
 from sild.registries.deciding.facts import KnownFact, situation_of
 from sild.registries.deciding.looks import Look, human_step
+from sild.registries.deciding.mismatches import replay_mismatched
 from sild.registries.deciding.ripple import (
     CORRECTED,
     DECIDED_AGAIN,
@@ -58,6 +59,7 @@ __all__ = [
     "open_seal",
     "reason_of",
     "record_by_hand",
+    "replay_mismatched",
     "situation_of",
     "why_again",
 ]

@@ -42,6 +42,7 @@ __all__ = [
     "CORRECTED",
     "DECIDED_AGAIN",
     "FINDING",
+    "REPLAY",
     "Correction",
     "LeftToPeople",
     "RestsOn",
@@ -56,6 +57,8 @@ CORRECTED = "fact.corrected"
 CONTEST = "contest"
 """In the place of a concept: a contest overturned the decision, and it is decided anew whatever comes of it (anew.py). As the reason of
 one that is listed: somebody contests the decision, and it is taken up again when they are answered."""
+REPLAY = "replay"
+"""In the place of a concept: replayed, the decision is another one (mismatches.py)."""
 DECIDED_AGAIN = "decision.corrected"
 """Tells whom it is about, {decision, supersedes}."""
 WHY = {FINDING: "finding_upheld", CONTEST: "contest_overturned"}

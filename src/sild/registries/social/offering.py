@@ -32,7 +32,7 @@ from sild.registries.social.judging import (
 from sild.registries.social.offers import Offer, choice_of, find_offers, set_offer
 from sild.registries.social.rules import window
 from sild.registries.social.tables import offer_parties, offers
-from sild.registries.tasks import Handler, Silence, Task, Tasks
+from sild.registries.tasks import Handler, Held, Silence, Task, Tasks
 
 __all__ = ["Offering"]
 
