@@ -23,7 +23,6 @@ log = get_logger("nation")
 
 IN = "{urn:iso:std:iso:20022:tech:xsd:pain.001.001.09}"
 OUT = "urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"
-CURRENCIES = ("EUR", "VND")
 CLOSED = "0404"
 PAUSE_SECONDS = 1.0
 
@@ -39,7 +38,7 @@ async def run_bank(treasury: TreasuryRegister) -> None:
 
 
 def _round(treasury: TreasuryRegister) -> None:
-    for currency in CURRENCIES:
+    for currency in treasury.currencies:
         treasury.instruct(currency)
     for file in treasury.open_instructions():
         treasury.take_report(answer_file(file.xml, at=treasury.kernel.now))

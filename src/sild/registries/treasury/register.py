@@ -202,9 +202,15 @@ class TreasuryRegister:
 
     # --- towards the bank
 
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """In which it pays: of each country whose profile says from where."""
+        return tuple(_debtors())
+
     def instruct(self, currency: str) -> Instruction | None:
         """A new file of everything that may be paid by today and is in no file yet; None: nothing is."""
-        if not self._has_due(currency):
+        debtors = _debtors()
+        if currency not in debtors or not self._has_due(currency):
             return None
         at = self.kernel.now
         message_id = f"SILD-{at:%Y%m%d}-{uuid4().hex[:20]}"
@@ -224,7 +230,7 @@ class TreasuryRegister:
                 use.connection.execute(instructions.delete().where(instructions.c.id == message_id))
                 return None
             xml = render_instruction(
-                message_id, credits_, debtor=_debtor(currency), currency=currency, at=at, on=use.today
+                message_id, credits_, debtor=debtors[currency], currency=currency, at=at, on=use.today
             )
             total = _total(xml)
             changing = update(instructions).where(instructions.c.id == message_id)
@@ -342,13 +348,10 @@ class TreasuryRegister:
         return changed
 
 
-def _debtor(currency: str) -> Debtor:
-    """Whose account it pays from. Raises CallerError (`nobody_pays`): no country's treasury does in this currency."""
-    for country in get_args(Country):
-        found = profile(country)
-        if found.currency == currency and found.pays_from is not None:
-            return Debtor(found.pays_from.name, found.pays_from.account)
-    raise CallerError(f"nobody pays in {currency[:3]}", code="nobody_pays")
+def _debtors() -> dict[str, Debtor]:
+    """From which account it pays, by currency."""
+    found = [profile(country) for country in get_args(Country)]
+    return {one.currency: Debtor(one.pays_from.name, one.pays_from.account) for one in found if one.pays_from}
 
 
 def _is_due(currency: str, today: date) -> ColumnElement[bool]:
