@@ -37,8 +37,10 @@ from sild.errors import Unavailable
 __all__ = ["UtcDateTime", "open_database", "revision_table", "sqlite_url"]
 
 SQLITE_BUSY_MILLISECONDS = 5_000
+Revisions = frozenset[tuple[Path, int]]  # files, and when they were changed
 _one_at_a_time = threading.Lock()  # Alembic's environment is the process's own
-_empty_databases: dict[frozenset[tuple[Path, int]], bytes] = {}
+_empty_databases: dict[Revisions, bytes] = {}
+_scripts: dict[tuple[Path, Revisions], tuple[Config, ScriptDirectory]] = {}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -126,9 +128,7 @@ def _make_private(file: Path, url: URL, migrations: Sequence[Path]) -> bool:
 
 def _empty_database(migrations: Sequence[Path]) -> bytes:
     """An SQLite file as these revisions make it. A process that opens several of a kind runs them once."""
-    revisions = frozenset(
-        (file, file.stat().st_mtime_ns) for steps in migrations for file in steps.glob("*.py")
-    )
+    revisions = _revisions(*migrations)
     if revisions not in _empty_databases:
         engine = create_engine("sqlite://", poolclass=StaticPool, hide_parameters=True)
         try:
@@ -145,6 +145,22 @@ def _empty_database(migrations: Sequence[Path]) -> bytes:
     return _empty_databases[revisions]
 
 
+def _revisions(*migrations: Path) -> Revisions:
+    return frozenset((file, file.stat().st_mtime_ns) for steps in migrations for file in steps.glob("*.py"))
+
+
+def _script(migrations: Path) -> tuple[Config, ScriptDirectory]:
+    """Read once: that takes longer than to find that nothing is to be done."""
+    read = migrations, _revisions(migrations)
+    if read not in _scripts:
+        config = Config()
+        config.set_main_option("script_location", str(migrations))
+        config.set_main_option("path_separator", "os")
+        config.set_main_option("version_locations", str(migrations))
+        _scripts[read] = config, ScriptDirectory.from_config(config)
+    return _scripts[read]
+
+
 def _sqlite_pragmas(synchronous: str) -> Any:  # the listener's signature is SQLAlchemy's
     def set_pragmas(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
@@ -158,11 +174,7 @@ def _sqlite_pragmas(synchronous: str) -> Any:  # the listener's signature is SQL
 
 
 def _migrate(engine: Engine, migrations: Path) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
-    config.set_main_option("path_separator", "os")
-    config.set_main_option("version_locations", str(migrations))
-    script = ScriptDirectory.from_config(config)
+    config, script = _script(migrations)
 
     def to_head(revision: Any, _context: MigrationContext) -> Any:
         return script._upgrade_revs("head", revision)  # what alembic.command.upgrade passes to run_env

@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import anyio._backends._asyncio  # noqa: F401 - so that no process has to
@@ -35,7 +36,7 @@ from sild.workflow import Workflows
 from sild.workflow.run import Run
 
 from .village import Offices
-from .world import SYSTEM, packs_of
+from .world import SYSTEM
 
 SEED = 20261122  # of `some`: one boundary of each step
 HEARD = (
@@ -109,7 +110,12 @@ class Killed:
         for waited in sorted(directory.glob("waited.*")):
             self.later(days=int(waited.read_text()))
         self._ended = set(lines(directory / "ended"))
-        _watch(self.deaths)
+
+    async def __aenter__(self):
+        await self.start()
+        while len(self.cases._parts.published) < len(self.cases.services()):
+            await asyncio.sleep(0.005)
+        return self
 
     async def _deliver(self, subscription, event):
         done = await super()._deliver(subscription, event)
@@ -225,15 +231,22 @@ def main(stories: dict[str, tuple[type[Killed], Story]]) -> int:
     _offices.append(Offices.anew())
     for name in sys.argv[3:]:
         village, story = stories[name]
-        packs_of(village.country)
-        gc.collect()
-        gc.freeze()  # or each process soon copies all of its parent's memory
+        _warm(village)
         for directory, how in ((top / f"{name}.calm", "never"), (top / name, which)):
             directory.mkdir()
             _offices[0].forget()
             if _told(village, directory, story, how):
                 return 1
     return 0
+
+
+def _warm(program: type[Killed]) -> None:
+    """What takes a process long the first time is done before there are any."""
+    with TemporaryDirectory() as directory:
+        program(Path(directory), "never").opened()._parts.store.engine.dispose()
+        _offices[0].dispose()
+    gc.collect()
+    gc.freeze()  # or each process soon copies all of its parent's memory
 
 
 def _told(program: type[Killed], directory: Path, story: Story, which: str) -> int:
@@ -251,7 +264,9 @@ def _live(program: type[Killed], directory: Path, story: Story, which: str) -> i
     """One process of the story. Its parent has imported everything and runs no threads: each begins at once."""
 
     async def told() -> dict:
-        async with program(directory, which) as village:
+        village = program(directory, which)
+        _watch(village.deaths)
+        async with village:
             end = await story(village)
             return {**end, "effects": village.effects()}
 

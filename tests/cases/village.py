@@ -228,7 +228,7 @@ class Offices:
             made = register.open(directory / name, system=system, clock=lambda: self.clock(), **people)
             self.registers[name] = made
             self.apps[name] = app(made)
-        self._dispose()
+        self.dispose()
 
     @classmethod
     def anew(cls):
@@ -248,10 +248,10 @@ class Offices:
         copytree(self.directory.with_name("made"), self.directory)
 
     def close(self) -> None:
-        self._dispose()
+        self.dispose()
         self._free.append(self)
 
-    def _dispose(self) -> None:
+    def dispose(self) -> None:
         for register in self.registers.values():
             register.kernel.engine.dispose()
 
@@ -312,7 +312,11 @@ class Village:
         self.offices.close()
 
     async def start(self):
-        self.cases = CaseSystem.open(
+        self.cases = self.opened()
+        await self.cases.start()
+
+    def opened(self):
+        return CaseSystem.open(
             self.directory,
             self.url,
             system=SYSTEM,
@@ -324,7 +328,6 @@ class Village:
             clock=self.clock,
             first_pause=timedelta(milliseconds=20),
         )
-        await self.cases.start()
 
     async def settle(self, quiet=0.09):
         """Until nobody has anything to do, and had not for a while."""
