@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from sild.assistant.words import clean, folded
 
@@ -33,4 +33,4 @@ def told_in(text: str) -> frozenset[Asked]:
 @cache
 def _patterns(part: str, language: str) -> Mapping[Asked, re.Pattern[str]]:
     content = tomllib.loads((Path(__file__).parent / "asks.toml").read_text("utf-8"))
-    return {cast(Asked, asked): re.compile(found[language]) for asked, found in content[part].items()}
+    return {asked: re.compile(found[language]) for asked, found in content[part].items()}

@@ -176,6 +176,9 @@ class _OneLanguage:
             term in self._weight for term in (folded(word), *map(folded, content_terms(word, self.language)))
         )
 
+    def _stemmed(self, word: str) -> str:
+        return next(iter(content_terms(word, self.language)), word)
+
     def _ranked(self, name: str, terms: Sequence[str]) -> list[int]:
         wanted = list(dict.fromkeys(terms))[:MAX_TERMS]
         if not wanted:
@@ -189,19 +192,19 @@ class _OneLanguage:
             ).fetchall()
         return [int(row[0]) for row in rows]
 
-    def _asked_for(self, question: str) -> list[tuple[float, dict[str, float]]]:
-        """For every word that says something: its weight, and the words it may be with how alike they are."""
-        asked: list[tuple[float, dict[str, float]]] = []
-        words, spans = spans_of(question, self.language)
-        rest = list(words)
-        light: set[str] = set()
+    def _asked_for(self, question: str) -> list[tuple[float, Mapping[str, float]]]:
+        """For all that is said: its weight, and the words or concepts it may be with how alike they are."""
+        asked: list[tuple[float, Mapping[str, float]]] = []
         wanted = asked_for(question, self.language)
         if wanted is not None:
             asked.append((KIND[wanted] * self._unknown_weight, {f"#{wanted}": 1.0}))
+        words, spans = spans_of(question, self.language)
+        rest = list(words)
+        light: set[str] = set()
         for span in spans:
             named = words[span.begin : span.end]
             if span.kind == "light":
-                light.update(content_terms(" ".join(named), self.language))
+                light.update(map(self._stemmed, named))
                 continue
             rest[span.begin : span.end] = [""] * (span.end - span.begin)
             if span.kind == "elsewhere":
