@@ -126,3 +126,15 @@ def test_until_when_a_decision_may_be_challenged(country: str, delivered: date, 
     assert until == last
     assert remedy.name.keys() == remedy.body.keys() == {"et", "vi", "en"}
     assert remedy.suspends is False
+
+
+@pytest.mark.parametrize("country", ["ee", "vn"])
+def test_who_hears_a_challenge_is_named_by_who_decided(country: str) -> None:
+    """A body the profile does not know is told of in general."""
+    found = profile(country)
+    general, _ = found.remedy(date(2026, 3, 2))
+    named, _ = found.remedy(date(2026, 3, 2), of="SILD/GOV/70000004")
+    assert named.body != general.body and named.body.keys() == {"et", "vi", "en"}
+    assert found.remedy(date(2026, 3, 2), of="SILD/GOV/79999999")[0] == general
+    for words in found.remedies["challenge"].bodies.values():
+        assert words.keys() == {"et", "vi", "en"}
