@@ -138,6 +138,7 @@ def test_certificates_are_listed_and_shown(
     page = browser.open(one)
     assert qr_svg(shown).decode() in page.text and f"{one}/file.pdf" in page.text
     assert len(page.text.encode()) < 50_000
+    assert 'href="/papers/birth-certificate"' in page.text
     paper = browser.open(f"{one}/file.pdf")
     assert paper.text.startswith("%PDF-")
     assert world.exchange.calls[-1][2].endswith(f"{entries}/pdf?language={language}")
@@ -177,3 +178,13 @@ def test_nobody_elses_certificate(world: PortalWorld, entries: str) -> None:
     for nonsense in ([], {"items": ["x"]}, {"items": [{}]}):
         world.exchange.papers[path] = nonsense
         assert browser.open("/papers/birth-certificate").status == 400
+
+
+def test_a_place_that_is_kept_is_said(world: PortalWorld, shown: str, entries: str) -> None:
+    browser = world.browser()
+    browser.language = "en"
+    browser.log_in()
+    path = f"/persons/{MARI.subject[2:]}/birth-certificates/{entries}"
+    assert "protection order" not in browser.open(f"/papers/birth-certificate/of/{entries}").text
+    world.exchange.papers[path] = {"presentation": shown, "place_is_kept": True}
+    assert "there is a protection order" in browser.open(f"/papers/birth-certificate/of/{entries}").text

@@ -82,6 +82,7 @@ class PaperPages:
         shown = {
             "claims": shown_claims(paper["presentation"]),
             "decision": self._decision(source, paper),
+            "place_is_kept": paper.get("place_is_kept") is True,
             "code": Markup(qr_svg(paper["presentation"]).decode()),  # noqa: S704  our own drawing, no text in it
         }
         return self._pages.page(visit, "paper.html", values | shown)
