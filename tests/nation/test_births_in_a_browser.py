@@ -22,7 +22,7 @@ from sild.registries.kernel import Usage
 from sild.registries.kernel.corrections import disputes, refuse_dispute
 from sild.registries.population.life_events import order_protection, record_death, record_stillbirth
 from sild.registries.population.persons import children_of
-from sild.registries.social.offers import orders_in
+from sild.registries.social.orders import orders_in
 from sild.registries.social.tables import payment_orders
 from support.accessible import check
 from support.chromium import chromium
@@ -436,7 +436,7 @@ def pay_that_nobody_knows(walks: Walks) -> None:
 
 @branch()
 def pay_from_another_country(walks: Walks) -> None:
-    """(e) No machine decides: a person looks, and both are told why."""
+    """(e) No machine decides: both are told why, an official lets it go on, and the offer is before them."""
     walks.awaited(worked_abroad(walks.country, walks.people["wife9"]["code"]))
     case = walks.agreed("wife9", "husband9")
     for role in ("wife9", "husband9"):
@@ -444,6 +444,17 @@ def pay_from_another_country(walks: Walks) -> None:
             f"/cases/{case}", "birth.action.HOLD_OFFER", "birth.result.offer_held_is_foreign_income", name="birth-held"
         )  # fmt: skip
         walks[role].reads("/inbox", "birth.notice.offer_held", name="inbox")
+    official = walks["social_register_official"]
+    matter = official.on_desk("register_matter.status.HELD_OFFER")
+    official.do("register_matter.offer", "LET_GO", matter, words="123")
+    official.go_back_and_send("register_matter.offer", "LET_GO")
+    office = f"?office={official.office}"
+    official.reads(f"/desk/cases/{matter}{office}", "register_matter.action.SETTLE", name="matter-done")
+    assert official.times(official.say("register_matter.action.SETTLE")) == 1
+    for role in ("wife9", "husband9"):
+        walks[role].reads(f"/cases/{matter}", "register_matter.result.outcome_is_let_go", name="matter")
+        walks[role].reads("/inbox", "register_matter.told_let_go", name="inbox")
+    walks["wife9"].reads(f"/cases/{case}", "birth.action.OFFER", name="birth-offered")
 
 
 # --- what happens to people

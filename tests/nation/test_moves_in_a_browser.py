@@ -179,9 +179,24 @@ def moved_abroad(walks: Walks) -> None:
 
 @branch()
 def in_no_register(walks: Walks) -> None:
-    """(c) The register that does not know somebody is named, and a correction opened there."""
+    """(c) The register that does not know somebody is named; its officials enter them, and the notice goes on by itself."""
     case = walks.sent("nobody", "owner4")
-    walks["nobody"].reads(f"/cases/{case}", "move.status.MISSING", "move.action.REFER", name="move-missing")
+    resident = walks["nobody"]
+    resident.reads(f"/cases/{case}", "move.status.MISSING", "move.action.REFER", name="move-missing")
+    entered = {
+        "population_register_official": {
+            "given_names": "Eikeegi",
+            "family_name": "Eikusagilt",
+            "words": "123",
+        },
+        "residence_register_official": {"words": "123"},
+    }
+    for role, given in entered.items():
+        official = walks[role]
+        matter = official.on_desk("register_matter.status.MISSING_PERSON")
+        official.do("register_matter.missing", "KNOWN", matter, **given)
+        resident.reads(f"/cases/{matter}", "register_matter.result.outcome_is_known", name="matter")
+    resident.reads(f"/cases/{case}", "move.action.FOUND", name="move-found")
 
 
 @branch()

@@ -76,7 +76,9 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             return Effects(notices=(told,))
         case "HOLD_OFFER":
             told = "refused" if taken.data["reason"] == "refused" else "held"
-            return Effects(notices=_to_parents(case, f"birth.notice.offer_{told}", reason=taken.data["reason"]))
+            return Effects(
+                notices=_to_parents(case, f"birth.notice.offer_{told}", reason=taken.data["reason"])
+            )
         case "OFFER":
             return _offered(case, taken)
         case "ACCEPT":
