@@ -92,6 +92,16 @@ def test_the_page_for_people(world: World, tmp_path: Path) -> None:
     answer = site(world.url).get("/egress", accept_language="vi")
     assert '<html lang="vi">' in answer.text and len(answer.body) < 50_000
     assert "<script" not in answer.text and "Saladus" not in answer.text
+    chosen = site(world.url).get("/egress?lang=vi", accept_language="en")
+    assert '<html lang="vi">' in chosen.text and "egress-language=vi" in chosen.headers["Set-Cookie"]
+    for headers, language in (
+        ({"accept_language": "en", "cookie": "egress-language=vi"}, "vi"),  # chosen here before
+        ({"accept_language": "et", "cookie": "__Host-portal-language=en"}, "en"),  # chosen on the portal
+        ({"accept_language": "EN-gb;q=0.8, fr"}, "en"),
+        ({"accept_language": "fr, de;q=0.5"}, "en"),  # none of ours
+        ({"accept_language": "*"}, "et"),
+    ):
+        assert f'<html lang="{language}">' in site(world.url).get("/egress", **headers).text, headers
     with chromium() as browser:
         for width in (390, 1280):
             page = browser.new_page(viewport={"width": width, "height": 800})

@@ -38,6 +38,13 @@ log = get_logger("ai_gateway")
 
 _MOST_BYTES = 1024 * 1024
 _DAYS_SHOWN = 30
+_COOKIE = "egress-language"
+"""What a reader chose on this page."""
+_PORTAL_COOKIE = "__Host-portal-language"
+"""What they chose on the portal: it comes along where both are on one host."""
+_FOREIGN = "en"
+"""For a reader who names languages, and none of ours."""
+_YEAR = 365 * 24 * 3600
 _PROMETHEUS = "text/plain; version=1.0.0; charset=utf-8"
 
 
@@ -203,20 +210,23 @@ class _Edge:
         return PlainTextResponse("json or csv", 404)
 
     async def page(self, request: Request) -> Response:
-        wanted = [
-            request.query_params.get("lang", ""),
-            *parse_accept_language(request.headers.get("accept-language", "")),
-        ]
-        language = next((tag[:2] for tag in wanted if tag[:2] in LANGUAGES), LANGUAGES[0])
+        chosen = request.query_params.get("lang", "")
+        language = _language(request, chosen)
         today = self._gateway.parts.clock().date()
         try:
             latest = [await self._reports.of(today - timedelta(days=ago)) for ago in range(_DAYS_SHOWN)]
         except Unavailable:
             return PlainTextResponse("the ledger cannot be read now", 503)
-        return HTMLResponse(
+        response = HTMLResponse(
             egress_page([report for report in latest if report.calls], language),
-            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+            headers={
+                "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+                "Vary": "Accept-Language, Cookie",
+            },
         )
+        if chosen == language:
+            response.set_cookie(_COOKIE, language, _YEAR, path="/egress", httponly=True, samesite="lax")
+        return response
 
     async def health(self, _request: Request) -> Response:
         """200 while the ledger can be read; which models there are is said beside."""
@@ -242,6 +252,17 @@ async def _read(request: Request) -> _Request:
         where = ".".join(map(str, first["loc"]))[:80]
         code = "unsupported_parameter" if first["type"] == "extra_forbidden" else "invalid_request"
         raise CallerError(f"{where}: {first['msg']}", code=code, param=where) from None
+
+
+def _language(request: Request, chosen: str) -> str:
+    """What the reader chose, here or on the portal; else what their browser asks for; else the first of ours."""
+    kept = (request.cookies.get(name, "") for name in (_COOKIE, _PORTAL_COOKIE))
+    asked = parse_accept_language(request.headers.get("accept-language", ""))
+    wanted = [chosen, *kept, *asked]
+    found = next((tag[:2] for tag in map(str.lower, wanted) if tag.partition("-")[0] in LANGUAGES), None)
+    if found is not None:
+        return found
+    return _FOREIGN if any(tag != "*" for tag in asked) else LANGUAGES[0]
 
 
 def _bearer(request: Request) -> str:
