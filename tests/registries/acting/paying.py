@@ -15,7 +15,8 @@ from sild.adapter.faults import service_error
 from sild.errors import Unavailable
 from sild.registries import SocialRegister, TreasuryRegister, social_app, treasury_app
 from sild.registries.exchange import Because, message_id_of
-from sild.registries.social.offers import Offer, PaymentOrder
+from sild.registries.social.offers import Offer
+from sild.registries.social.orders import PaymentOrder
 from support.asgi import Site, serving
 
 from ..treasury.bank import Bank

@@ -6,6 +6,7 @@ Told by another register, or declared here anew: pay that was known and has anot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,17 +20,18 @@ from sild.registries.deciding import (
     Correction,
     Deciding,
     LeftToPeople,
-    RestsOn,
     Ripples,
+    rests_on,
     why_again,
 )
 from sild.registries.exchange import Ask
+from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Fact, Provenance, Use
 from sild.registries.social import ledger
 from sild.registries.social.anew import Anew
 from sild.registries.social.granting import granted_by
 from sild.registries.social.household import Household, gather
-from sild.registries.social.judging import judge, render_choices
+from sild.registries.social.judging import PACKAGES, judge, render_choices
 from sild.registries.social.ledger import CONTRIBUTION, Declared, MonthPaid
 from sild.registries.social.offering import Offering
 from sild.registries.social.offers import (
@@ -43,14 +45,20 @@ from sild.registries.social.offers import (
 from sild.registries.social.payments import BENEFIT
 from sild.registries.social.rules import ground
 from sild.registries.social.tables import offers
+from sild.registries.sources import Sources
 from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks
 
 __all__ = ["Again"]
 
-RESTS_ON: RestsOn = {
-    "person.date_of_birth": {"child": ("persons/child/born/%",)},
-    "person.contributions": {"parent": ("persons/mother/income/%", "persons/father/income/%")},
-}
+ROLES = {"child": ("child",), "parent": ("mother", "father")}
+OF_SIBLINGS = (
+    "person.date_of_birth",
+    "person.date_of_death",
+    "person.parents",
+    "child.paternity",
+    "person.residence",
+)
+"""Facts of a child that decisions about its brothers and sisters rest on, too, though it is no subject of theirs."""
 LOOKED_BACK = 60
 """Months before this one of which an income can have been used."""
 
@@ -66,7 +74,7 @@ class Again:
         self._tasks = tasks
         self._silence = silence
         self._offering = offering
-        self._ripples = Ripples(deciding, RESTS_ON)
+        self._ripples = Ripples(deciding, rests_on(deciding.packages_named(PACKAGES.values()), ROLES))
         deciding.decides_again = self._reached
 
     def effects(self) -> Mapping[str, Effect]:
@@ -79,10 +87,26 @@ class Again:
                 raise Unavailable("a register does not answer", code="register_down")
             return lambda use: self._decide_again(use, task.about["ripple"], household)
 
-        return {"ripple": ripple}
+        async def siblings(task: Task) -> Callable[[Use], None]:
+            because = task.because(ground(parse_identity_code(task.subject).country))
+            person = await Sources(ask).person(task.subject, because)
+            return lambda use: self._of_parents(
+                use, Correction(subject=task.subject, **task.about), person.parents
+            )
+
+        return {"ripple": ripple, "siblings": siblings}
 
     def _told(self, use: Use, event: Event) -> None:
-        self._corrected(use, Correction.told(event))
+        correction = Correction.told(event)
+        self._corrected(use, correction)
+        if correction.concept in OF_SIBLINGS:
+            about = {name: getattr(correction, name) for name in ("cause", "source", "concept", "fact")}
+            self._tasks.add(use, "siblings", event.subject, cause=event.id, about=about)
+
+    def _of_parents(self, use: Use, correction: Correction, parents: Sequence[str]) -> None:
+        """What was decided of other children of theirs: each decision hears of it once."""
+        for parent in parents:
+            self._corrected(use, replace(correction, subject=parent))
 
     def declare(self, use: Use, person: str, declared: Declared, said: Provenance) -> None:
         """Contributions; offers that waited for them, or were made from others, are brought up to date."""
@@ -139,6 +163,8 @@ class Again:
                 judged = judge(self._deciding, use, household)
             except Held as error:
                 raise LeftToPeople("the rules give no answer", code="rules_failed") from error
+            if set(household.parents) != set(offer.parties):
+                raise LeftToPeople("it was offered to other parents", code="parties")
             found = render_choices(judged, household)
             if self._ripples.must_decide(use, ripple):
                 why = why_again(use, ripple, ground(household.country))

@@ -24,6 +24,7 @@ from sild.registries.social.ledger import (
     parse_amount,
 )
 from sild.registries.social.matters import held_offers
+from sild.registries.social.orders import PaymentOrder as HeldOrder
 from sild.registries.social.register import BENEFIT, SocialRegister
 from sild.registries.sources import ensure_code
 
@@ -379,7 +380,7 @@ def _offer(offer: held.Offer) -> Offer:
     )
 
 
-def _order(order: held.PaymentOrder) -> PaymentOrder:
+def _order(order: HeldOrder) -> PaymentOrder:
     return PaymentOrder(
         id=order.id,
         offer=order.offer,

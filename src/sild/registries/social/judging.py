@@ -73,13 +73,16 @@ def judge_again(deciding: Deciding, use: Use, offer: Offer, outputs: Sequence[As
 
 def _family(household: Household) -> Iterator[KnownFact]:
     told = household.told
-    source, message = told.person.source, told.person.message_id
+    source, message, at = told.person.source, told.person.message_id, told.person.at
     for role, code in household.roles.items():
         if code is not None:
             path = f"{FAMILY}/{role}"
-            yield KnownFact(path, "role", [role], register=source, message_id=message, in_clear=True)
+            yield KnownFact(
+                path, "role", [role], register=source, message_id=message, fetched_at=at, in_clear=True
+            )
     born = household.born.isoformat()
-    yield KnownFact("persons/child/born/ETERNITY", "date", born, register=source, message_id=message)
+    path = "persons/child/born/ETERNITY"
+    yield KnownFact(path, "date", born, register=source, message_id=message, fetched_at=at)
     if household.country == "EE":
         siblings = household.older_siblings
         yield KnownFact(
@@ -88,6 +91,7 @@ def _family(household: Household) -> Iterator[KnownFact]:
             siblings if isinstance(siblings, int) else None,
             register=told.siblings.source if told.siblings else None,
             message_id=told.siblings.message_id if told.siblings else None,
+            fetched_at=told.siblings.at if told.siblings else None,
         )
 
 
@@ -107,6 +111,7 @@ def _incomes(use: Use, household: Household, system: str) -> Iterator[KnownFact]
                 None if month.amount is None else f"{month.amount:f}",
                 register=system,
                 message_id=month.message_id,
+                fetched_at=month.known_from,
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 from sild.errors import CallerError
@@ -43,7 +43,10 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class MonthPaid:
-    """month: `2026-02`.  amount: None when nobody here knows; then `holder` names who does.  message_id: that declared it last."""
+    """month: `2026-02`.  amount: None when nobody here knows; then `holder` names who does.  message_id: that declared it last.
+
+    known_from: when that was.
+    """
 
     month: str
     amount: Decimal | None
@@ -51,6 +54,7 @@ class MonthPaid:
     payers: tuple[str, ...]
     holder: str | None
     message_id: str | None = None
+    known_from: datetime | None = None
 
 
 def parse_amount(text: str) -> Decimal:
@@ -110,8 +114,9 @@ def ledger(use: Use, person: str, first: int, last: int) -> tuple[MonthPaid, ...
             continue
         amount = sum((Decimal(fact.value["amount"]) for fact in paid), Decimal(0))
         payers = tuple(fact.key for fact in paid if fact.key)
-        said = max(paid, key=lambda fact: fact.known_from).provenance.message_id
-        found.append(MonthPaid(month, amount, paid[0].value["currency"], payers, None, said))
+        last_said = max(paid, key=lambda fact: fact.known_from)
+        currency, message = paid[0].value["currency"], last_said.provenance.message_id
+        found.append(MonthPaid(month, amount, currency, payers, None, message, last_said.known_from))
     return tuple(found)
 
 

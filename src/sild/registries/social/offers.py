@@ -1,4 +1,4 @@
-"""Offers and payment orders as rows, read and written within a register's transaction."""
+"""Offers as rows, read and written within a register's transaction."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
 from sild.errors import CallerError
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.social.rules import Item, Unknown
-from sild.registries.social.tables import acceptances, offer_parties, offers, payment_orders
+from sild.registries.social.tables import acceptances, offer_parties, offers
 
 __all__ = [
     "Acceptance",
     "Offer",
-    "PaymentOrder",
     "choice_of",
     "find_offers",
     "of_party",
-    "orders_in",
-    "orders_of",
     "read_items",
     "require_offer",
     "set_offer",
@@ -59,31 +56,6 @@ class Offer:
     decision: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentOrder:
-    """period: the first day it is paid for.  due: not later than this.  reason: why it came back, or was cancelled.
-
-    state: ordered, executed, returned, cancelled.  reference: what the treasury knows it by.  part: 0, or how many orders of the same
-    payment were there before: by an earlier decision.
-    """
-
-    id: int
-    offer: str
-    benefit: str
-    person: str
-    account: str
-    amount: Decimal
-    currency: str
-    period: date
-    due: date
-    state: str
-    reason: str | None
-    decision: str | None
-    reference: str | None
-    executed_on: date | None
-    part: int = 0
-
-
 def find_offers(use: Use, condition: ColumnElement[bool]) -> list[Offer]:
     """Those that fit a condition on `offers`, oldest first."""
     rows = use.connection.execute(select(offers).where(condition).order_by(offers.c.made_at)).all()
@@ -106,36 +78,6 @@ def require_offer(use: Use, offer_id: str) -> Offer:
 def set_offer(use: Use, offer: Offer, **values: object) -> None:
     changing = update(offers).where(offers.c.id == offer.id)
     use.connection.execute(changing.values(changed_at=use.at, **values))
-
-
-def orders_of(use: Use, condition: ColumnElement[bool]) -> list[PaymentOrder]:
-    """Those that fit a condition on `payment_orders`, in the order they were made."""
-    return orders_in(use.connection, condition)
-
-
-def orders_in(connection: Connection, condition: ColumnElement[bool]) -> list[PaymentOrder]:
-    """As `orders_of`."""
-    query = select(payment_orders).where(condition).order_by(payment_orders.c.id)
-    return [
-        PaymentOrder(
-            id=row.id,
-            offer=row.offer,
-            benefit=row.benefit,
-            person=row.person,
-            account=row.account,
-            amount=Decimal(row.amount),
-            currency=row.currency,
-            period=row.period,
-            due=row.due,
-            state=row.state,
-            reason=row.reason,
-            decision=row.decision,
-            reference=row.reference,
-            executed_on=row.executed_on,
-            part=row.part,
-        )
-        for row in connection.execute(query)
-    ]
 
 
 def choice_of(choices: Sequence[Mapping[str, Any]], wanted: str) -> Mapping[str, Any] | None:

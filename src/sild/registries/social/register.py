@@ -30,12 +30,11 @@ from sild.registries.social.moved import Moved
 from sild.registries.social.offering import Offering
 from sild.registries.social.offers import (
     Offer,
-    PaymentOrder,
     find_offers,
     of_party,
-    orders_of,
     require_offer,
 )
+from sild.registries.social.orders import PaymentOrder, orders_of
 from sild.registries.social.payments import BENEFIT, Payments
 from sild.registries.social.synthetic import contributions
 from sild.registries.social.tables import offers, payment_orders
