@@ -76,6 +76,7 @@ from sild.decisions.patterns import cohorts_of, running_of
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.replay import FindMessage, ReplayReport, RunsRules, Step, replay
 from sild.decisions.ripples import (
+    CONTEST,
     FINDING,
     Became,
     Ripple,
@@ -106,6 +107,7 @@ from sild.decisions.values import BodyKeys
 from sild.decisions.verifying import Finding, verifier_file, verify_bundle
 
 __all__ = [
+    "CONTEST",
     "DECISION_MIGRATIONS",
     "FINDING",
     "RELEASED_FOR",

@@ -21,6 +21,7 @@ from sild.decisions import tables
 from sild.errors import CallerError
 
 __all__ = [
+    "CONTEST",
     "FINDING",
     "Became",
     "Ripple",
@@ -34,6 +35,8 @@ __all__ = [
     "open_ripple",
 ]
 
+CONTEST = "contest"
+"""In the place of a concept: a contest overturned the decision, and it is decided anew whatever comes of it."""
 FINDING = "finding"
 """In the place of a concept: no fact was corrected, an auditor's finding reached the decision; `fact` is its number."""
 
@@ -132,8 +135,8 @@ def list_ripples(
 
 
 def count_ripples(connection: Connection, algorithm: str) -> dict[str, int]:
-    """`ripples`: to decisions of this algorithm; `ripples_open`: that wait for a rule or for people."""
-    mine = tables.records.c.algorithm == algorithm
+    """`ripples`: of corrections, findings and replays, to decisions of this algorithm; `ripples_open`: that wait for a rule or for people."""
+    mine = (tables.records.c.algorithm == algorithm) & (tables.ripples.c.concept != CONTEST)
     joined = tables.ripples.join(tables.records).outerjoin(_LAST, _LAST.c.ripple == tables.ripples.c.id)
     everything = select(func.count()).select_from(joined).where(mine)
     waiting = everything.where(func.coalesce(_STATE, "waiting").in_(("waiting", "listed")))

@@ -147,7 +147,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "POST /offers/*/account",
         "GET /offers/*/payment-orders",
     ),
-    ("portal", "treasury"): (*COMMON, *OWN_DATA),
+    ("portal", "treasury"): (*COMMON, *OWN_DATA, *MATTERS, *DISPUTES),
     ("portal", "cases"): DECISIONS,
     ("portal", "archive"): COMMON,
     ("portal", "education"): (
@@ -186,8 +186,8 @@ SUBSCRIPTIONS = (
         "population", "portal", ("civil.child.recorded", "person.known", *BIRTHS, *SILENCING, *WAITING)
     ),
     SubscriptionPlan("residence", "insurance", ("residence.changed",)),
-    SubscriptionPlan("residence", "social", ("residence.changed",)),
-    SubscriptionPlan("residence", "education", ("residence.changed",)),
+    SubscriptionPlan("residence", "social", ("residence.changed", "fact.corrected")),
+    SubscriptionPlan("residence", "education", ("residence.changed", "fact.corrected")),
     SubscriptionPlan("residence", "portal", ("residence.changed", "person.known", *WAITING)),
     SubscriptionPlan(
         "insurance",
@@ -200,6 +200,7 @@ SUBSCRIPTIONS = (
             *WAITING,
         ),
     ),
+    SubscriptionPlan("treasury", "portal", WAITING),
     SubscriptionPlan("treasury", "social", ("treasury.payment.executed", "treasury.payment.returned")),
     SubscriptionPlan(
         "social",

@@ -465,6 +465,21 @@ async def test_a_long_queue_costs_one_evaluation_of_it(
     assert offering < 3.0 and perf_counter() - begun < 3.0, "0.2 s each on two cores"
 
 
+async def test_a_corrected_home_is_for_people(register: EducationRegister, others: Others) -> None:
+    """Where the child lives is told when it moves, and no rule asks for it anew: listed, and not dropped."""
+    first, second = another(others, 1), another(others, 2)
+    await joined(register, others, first, second)
+    wish(register, others, first, 1)
+    wish(register, others, second, 1)
+    home = {"fact": 3, "name": "residence", "concept": "person.residence"}
+    register.apply_event(event("fact.corrected", second, **home), "m-corrected")
+    worker = register.worker(others)
+    while await worker.work():
+        pass
+    with register.kernel.engine.connect() as connection:
+        assert [(one.state, one.reason) for one in list_ripples(connection)] == [("listed", "not_asked_anew")]
+
+
 async def test_a_corrected_birth_date_decides_a_wait_again(
     register: EducationRegister, others: Others
 ) -> None:

@@ -18,6 +18,7 @@ from sild.registries.deciding.deciding import Deciding, Judged, Ruling
 from sild.registries.deciding.facts import KnownFact, situation_of
 from sild.registries.deciding.looks import Look, human_step
 from sild.registries.deciding.mismatches import replay_mismatched
+from sild.registries.deciding.rests_on import rests_on
 from sild.registries.deciding.ripple import (
     CORRECTED,
     DECIDED_AGAIN,
@@ -60,6 +61,7 @@ __all__ = [
     "reason_of",
     "record_by_hand",
     "replay_mismatched",
+    "rests_on",
     "situation_of",
     "why_again",
 ]

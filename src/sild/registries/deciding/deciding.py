@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -48,6 +48,7 @@ from sild.registries.message_logs import LookUp
 from sild.registries.profiles import profile
 from sild.rule_engine import RuleEngine
 from sild.rules import Asked, Counterfactual, Evaluation, RulePackage, load_packages, outputs_of_choices
+from sild.telemetry import get_logger
 
 if TYPE_CHECKING:
     from sild.registries.deciding.anew import ByHand
@@ -56,6 +57,10 @@ __all__ = ["Deciding", "Judged", "Ruling"]
 
 BY_PEOPLE = 1  # facts and checks are gathered by a machine
 BY_RULE = 4
+MOST_EXPLAINED = 4
+"""Outputs of which a record says what would have changed them: each costs what some deciding costs."""
+
+log = get_logger("decisions")
 
 StandingChanged = Callable[[Use, str, DecisionStanding], None]
 """What a register does in the transaction in which a decision of its own no longer stands, or stands again: by id."""
@@ -78,7 +83,6 @@ class Judged:
     package: RulePackage
     facts: tuple[KnownFact, ...]
     evaluation: Evaluation
-    counterfactuals: tuple[Counterfactual, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,10 @@ class Deciding:
             raise CallerError(f"no rule package {name}", code="unknown_package")
         return max(found, key=lambda package: tuple(map(int, package.version.split("."))))
 
+    def packages_named(self, names: Collection[str]) -> list[RulePackage]:
+        """Every version that decisions here may rest on."""
+        return [package for package in self.packages.values() if package.name in names]
+
     def judge(
         self,
         package: str,
@@ -176,9 +184,8 @@ class Deciding:
         *,
         at: date,
         outputs: Sequence[Asked] | None = None,
-        explain: Sequence[Asked] = (),
     ) -> Judged:
-        """outputs: None: what the package's choices are made of.  explain: outputs of which is told what would have changed them.
+        """outputs: None: what the package's choices are made of.
 
         Blocks some milliseconds.
 
@@ -188,8 +195,7 @@ class Deciding:
         situation = situation_of(facts)
         asked = outputs_of_choices(chosen, situation) if outputs is None else outputs
         evaluation = self.engine.evaluate(chosen, situation, asked, at=at)
-        nearest = self.engine.counterfactuals(chosen, situation, explain, at=at) if explain else ()
-        return Judged(chosen, tuple(facts), evaluation, tuple(nearest))
+        return Judged(chosen, tuple(facts), evaluation)
 
     def rested_on(self, use: Use, decision: str) -> tuple[KnownFact, ...]:
         """The facts of a decision of ours, so that another can be made of the same.
@@ -231,6 +237,26 @@ class Deciding:
         found = self.logs(record.inputs, record.decided_at)
         return replay(bundle, engine=self.engine, find_message=found.__getitem__)
 
+    def _nearest(self, judged: Judged) -> Sequence[Counterfactual]:
+        """What would have changed the first outputs that are known. A what-if that fails makes no decision fail."""
+        known = [
+            (one.entity, one.variable, one.period)
+            for one in judged.evaluation.values
+            if one.value is not None
+        ]
+        if not known:
+            return ()
+        try:
+            return self.engine.counterfactuals(
+                judged.package,
+                situation_of(judged.facts),
+                known[:MOST_EXPLAINED],
+                at=date.fromisoformat(judged.evaluation.at),
+            )
+        except CallerError as error:
+            log.refusal("decision.not_explained", error)
+            return ()
+
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
         """In the transaction of the effect. Raises as `DecisionStore.decide`."""
         package, evaluation = judged.package, judged.evaluation
@@ -269,7 +295,7 @@ class Deciding:
             human=ruling.human,
             hearing=Hearing(required=False, waiver_ground=country.records.unheard),
             outcome=Outcome(type=ruling.outcome, items=(*outcome_items(package, evaluation), *ruling.items)),
-            counterfactual=tuple(counterfactuals_of(judged.counterfactuals)),
+            counterfactual=() if ruling.human else tuple(counterfactuals_of(self._nearest(judged))),
             remedy=Remedy(body=remedy.body, deadline=deadline, form=remedy.form, suspends=remedy.suspends),
             retention=Retention(
                 until=_years_later(use.today, country.records.kept_years), ground=country.records.kept_basis

@@ -6,6 +6,7 @@ from sild.decisions import open_ripple
 from sild.events import Event
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.ripple import REPLAY, list_for_people
+from sild.registries.identity_codes import Country
 
 __all__ = ["replay_mismatched"]
 
@@ -37,5 +38,5 @@ def replay_mismatched(deciding: Deciding, number: int, decision: str) -> None:
             at=use.at,
         )
         if ripple is not None:
-            country = "VN" if package is not None and package.country == "VN" else "EE"
+            country: Country = "VN" if package is not None and package.country == "VN" else "EE"
             list_for_people(use, ripple, MISMATCH, country)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sild.decisions import (
+    CONTEST,
     FINDING,
     DecisionRecord,
     OutcomeItem,
@@ -54,9 +55,6 @@ __all__ = [
 ]
 
 CORRECTED = "fact.corrected"
-CONTEST = "contest"
-"""In the place of a concept: a contest overturned the decision, and it is decided anew whatever comes of it (anew.py). As the reason of
-one that is listed: somebody contests the decision, and it is taken up again when they are answered."""
 REPLAY = "replay"
 """In the place of a concept: replayed, the decision is another one (mismatches.py)."""
 DECIDED_AGAIN = "decision.corrected"
@@ -177,7 +175,11 @@ class Ripples:
 
     def must_decide(self, use: Use, ripple: str) -> bool:
         """Though the rules give the same again: the decision was overturned, and does not stand."""
-        return find_ripple(use.connection, ripple).concept == CONTEST
+        return self.concept_of(use, ripple) == CONTEST
+
+    def concept_of(self, use: Use, ripple: str) -> str:
+        """Of the fact that was corrected; or `contest`, `finding`, in its place."""
+        return find_ripple(use.connection, ripple).concept
 
     def _newest(self, use: Use, decision: str) -> DecisionRecord:
         return self._store.find(use.connection, _line_of(self._deciding, use, decision)[-1]).record

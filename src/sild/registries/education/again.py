@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import select
 
-from sild.decisions import DecisionRecord
+from sild.decisions import CONTEST, FINDING, DecisionRecord
 from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import (
@@ -15,11 +15,11 @@ from sild.registries.deciding import (
     Correction,
     Deciding,
     LeftToPeople,
-    RestsOn,
     Ripples,
+    rests_on,
     why_again,
 )
-from sild.registries.education.judging import PLACE_OUTPUTS, waits
+from sild.registries.education.judging import PACKAGES, PLACE_OUTPUTS, heard, waits
 from sild.registries.education.places import Places
 from sild.registries.education.queue import Child, child_row, group_of, require_child, set_child
 from sild.registries.education.rules import ground
@@ -32,7 +32,9 @@ from sild.registries.tasks import Effect, Handler, Silence, Task, Tasks
 
 __all__ = ["Again"]
 
-RESTS_ON: RestsOn = {"person.date_of_birth": {"child": ("persons/child/born/%",)}}
+ROLES = {"child": ("child",)}
+ASKED_ANEW = ("person.date_of_birth", CONTEST, FINDING)
+"""What is decided again from facts that are asked for anew. Where the child lives, and who of the family attends, others tell."""
 
 
 class Again:
@@ -43,7 +45,7 @@ class Again:
         self._tasks = tasks
         self._silence = silence
         self._places = places
-        self._ripples = Ripples(deciding, RESTS_ON)
+        self._ripples = Ripples(deciding, rests_on(deciding.packages_named(PACKAGES.values()), ROLES))
         deciding.decides_again = self._reached
 
     def effects(self) -> Mapping[str, Effect]:
@@ -81,8 +83,9 @@ class Again:
                 raise LeftToPeople("there is silence about the child, or it has left", code="silence")
             if child.decision != str(newest.id) or child.state != "waiting" or child.wanted is None:
                 raise LeftToPeople("others stand behind the child: a place was given", code="discretion")
-            person = told.source, told.message_id
-            set_child(use, child.child, born=told.born, told={**child.told, "person": list(person)})
+            if self._ripples.concept_of(use, ripple) not in ASKED_ANEW:
+                raise LeftToPeople("this fact is not asked for anew here", code="not_asked_anew")
+            set_child(use, child.child, born=told.born, told={**child.told, "person": heard(told)})
             return self._wait_again(use, require_child(use, child.child), newest, ripple)
 
         self._ripples.settle(use, ripple, again, person=told.code)
@@ -94,7 +97,9 @@ class Again:
         except CallerError as error:
             raise LeftToPeople("the rules give no answer", code="rules_failed") from error
         before = self._ripples.outcome_of(use, newest)
-        if all(before.get("/".join(one)) == judged.evaluation.value(*one) for one in PLACE_OUTPUTS):
+        if not self._ripples.must_decide(use, ripple) and all(
+            before.get("/".join(one)) == judged.evaluation.value(*one) for one in PLACE_OUTPUTS
+        ):
             return None
         group = group_of(use, child.wanted)
         why = why_again(use, ripple, ground(parse_identity_code(child.child).country))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sild.decisions import DecisionRecord
@@ -21,9 +21,9 @@ from sild.registries.deciding import (
     Judged,
     KnownFact,
     LeftToPeople,
-    RestsOn,
     Ripples,
     Ruling,
+    rests_on,
     why_again,
 )
 from sild.registries.exchange import Ask
@@ -42,7 +42,7 @@ log = get_logger("register")
 ALGORITHM = "child-health-cover"
 PACKAGES: dict[Country, str] = {"EE": "ee-health-cover", "VN": "vn-health-insurance"}
 OUTPUTS = (("child", "cover_from", "ETERNITY"), ("child", "cover_until", "ETERNITY"))
-RESTS_ON: RestsOn = {"person.date_of_birth": {"insured": ("persons/child/born/%",)}}
+ROLES = {"insured": ("child",)}
 
 
 class Covering:
@@ -53,7 +53,7 @@ class Covering:
         self._tasks = tasks
         self._silence = silence
         self._cards = cards
-        self._ripples = Ripples(deciding, RESTS_ON)
+        self._ripples = Ripples(deciding, rests_on(deciding.packages_named(PACKAGES.values()), ROLES))
         deciding.decides_again = self._reached
 
     def effects(self) -> Mapping[str, Effect]:
@@ -68,7 +68,7 @@ class Covering:
 
         async def cover(task: Task) -> Callable[[Use], None]:
             child = await told_of(task)
-            fact = _born_on(child.born, child.source, child.message_id)
+            fact = _born_on(child.born, child.source, child.message_id, child.at)
 
             def change(use: Use) -> None:
                 try:
@@ -99,7 +99,9 @@ class Covering:
             self._tasks.add(use, "cover", event.subject, cause=event.id, about=about)
             return
         try:
-            judged = self._judge(use, event.subject, _born_on(born, event.source, use.usage.message_id))
+            judged = self._judge(
+                use, event.subject, _born_on(born, event.source, use.usage.message_id, use.at)
+            )
         except CallerError as error:  # no fault of the event: it is tried again, then people decide
             log.refusal("cover.not_judged", error)
             self._tasks.add(use, "cover", event.subject, cause=event.id, about=about)
@@ -158,7 +160,7 @@ class Covering:
     def _cover_again(self, use: Use, ripple: str, child: PersonTold) -> None:
         """By the rules from the facts as they are now."""
         use.alone(f"card/{child.code}")
-        fact = _born_on(child.born, child.source, child.message_id)
+        fact = _born_on(child.born, child.source, child.message_id, child.at)
 
         def again(newest: DecisionRecord) -> str | None:
             if self._silence.reason(use, child.code) is not None:
@@ -168,7 +170,9 @@ class Covering:
             except CallerError as error:
                 raise LeftToPeople("the rules give no answer", code="rules_failed") from error
             before = self._ripples.outcome_of(use, newest)
-            if all(before.get("/".join(one)) == judged.evaluation.value(*one) for one in OUTPUTS):
+            if not self._ripples.must_decide(use, ripple) and all(
+                before.get("/".join(one)) == judged.evaluation.value(*one) for one in OUTPUTS
+            ):
                 return None
             return self._cover_anew(use, child, judged, newest, ripple)
 
@@ -223,7 +227,7 @@ def _ruling(person: str, parents: Sequence[str]) -> Ruling:
     )
 
 
-def _born_on(born: date, source: str, message_id: str) -> KnownFact:
+def _born_on(born: date, source: str, message_id: str, heard_at: datetime | None) -> KnownFact:
     """`valid_at` would tell the day that the value keeps sealed."""
     return KnownFact(
         "persons/child/born/ETERNITY",
@@ -231,6 +235,7 @@ def _born_on(born: date, source: str, message_id: str) -> KnownFact:
         born.isoformat(),
         register=source,
         message_id=message_id,
+        fetched_at=heard_at,
     )
 
 
