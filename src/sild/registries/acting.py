@@ -76,7 +76,7 @@ async def act(
     kernel.wake = lambda: _soon(loop, sender.wake)
     work: list[Coroutine[Any, Any, None]] = [sender.run()]
     if isinstance(register, Works):
-        worker = register.worker(Exchange(client, services or {}))
+        worker = register.worker(Exchange(client, services or {}, clock=lambda: kernel.now))
         work.append(worker.run())
     if isinstance(register, Decides):
         logs = MessageLogs(register.deciding.exchanged_by, over_the_exchange(client))

@@ -14,10 +14,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from sild.adapter import AUTOMATIC, AsyncXRoadClient, CallContext, ServiceError
+from sild.clock import Clock, system_clock
 from sild.errors import CallerError, Unavailable
 from sild.events import CLOUDEVENTS_JSON, Deliver, Event, Subscription, render_event
 from sild.xroad import ClientId, ServiceId
@@ -55,11 +57,12 @@ class Because:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """body: parsed JSON; None when the other register knows no such thing.  source: which register said so."""
+    """body: parsed JSON; None when the other register knows no such thing.  source: which register said so.  at: when it was heard."""
 
     body: Any  # of whatever shape the service describes; who asked reads it
     message_id: str
     source: str
+    at: datetime | None = None
 
 
 class Ask(Protocol):
@@ -90,9 +93,12 @@ def message_id_of(instance: str, *causes: str) -> str:
 class Exchange:
     """`Ask` on an X-Road client. services: by the name of the register."""
 
-    def __init__(self, client: AsyncXRoadClient, services: Mapping[str, ServiceId]) -> None:
+    def __init__(
+        self, client: AsyncXRoadClient, services: Mapping[str, ServiceId], clock: Clock = system_clock
+    ) -> None:
         self._client = client
         self._services = dict(services)
+        self._clock = clock
 
     async def ask(self, register: str, path: Sequence[str], *, because: Because) -> Told:
         service, query_id = self._addressed("GET", register, path, because)
@@ -105,8 +111,8 @@ class Exchange:
                 query_id=query_id,
             )
         if answer.status in NOT_THERE:
-            return Told(None, query_id, str(service))
-        return Told(answer.ensure_success().json(), query_id, str(service))
+            return Told(None, query_id, str(service), self._clock())
+        return Told(answer.ensure_success().json(), query_id, str(service), self._clock())
 
     async def send(
         self,
@@ -132,7 +138,7 @@ class Exchange:
                 idempotent=True,  # the register keeps its answer by message id
             )
         answer.ensure_success()
-        return Told(answer.json() if answer.body else {}, query_id, str(service))
+        return Told(answer.json() if answer.body else {}, query_id, str(service), self._clock())
 
     def _addressed(
         self, method: str, register: str, path: Sequence[str], because: Because

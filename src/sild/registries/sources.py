@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sild.errors import PeerError, Unavailable
@@ -29,6 +29,7 @@ class PersonTold:
     father: str | None
     source: str
     message_id: str
+    at: datetime | None = None
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -42,6 +43,7 @@ class HomeTold:
     division: str | None
     source: str
     message_id: str
+    at: datetime | None = None
 
 
 class Sources:
@@ -69,6 +71,7 @@ class Sources:
                 father=body.get("father"),
                 source=told.source,
                 message_id=told.message_id,
+                at=told.at,
             )
         except (KeyError, TypeError, ValueError):
             raise PeerError("not a person", code="invalid_body") from None
@@ -88,7 +91,7 @@ class Sources:
 
     async def home(self, code: str, because: Because) -> HomeTold:
         told = await self._ask.ask("residence", ["persons", code, "residence"], because=because)
-        return HomeTold(_division(told.body), told.source, told.message_id)
+        return HomeTold(_division(told.body), told.source, told.message_id, told.at)
 
     async def lives_abroad(self, code: str, because: Because) -> bool:
         told = await self._ask.ask("residence", ["persons", code, "residence"], because=because)

@@ -245,6 +245,9 @@ async def test_the_messages_of_a_decision_lie_in_both_logs_until_one_is_deleted(
             one for one in social.deciding.store.listed(connection) if one.record.effect == "grant"
         )
     asked = {one.message_id for one in granted.record.inputs if one.message_id}
+    heard = [one.fetched_at for one in granted.record.inputs if one.message_id]
+    assert all(at is not None and at <= granted.record.decided_at for at in heard), "when each was heard"
+    assert granted.record.counterfactual, "what would have changed it"
     assert asked
     report = await asyncio.to_thread(social.deciding.replay, str(granted.record.id))
     said = [step for step in report.steps if step.number == 3 and step.text.startswith("message ")]

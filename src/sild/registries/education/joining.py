@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from sild.events import Event
 from sild.registries.deciding import Deciding
-from sild.registries.education.judging import earliest, place_of
+from sild.registries.education.judging import earliest, heard, place_of
 from sild.registries.education.places import Places, by_rule
 from sild.registries.education.queue import Child, child_row, groups_near, require_child, set_child
 from sild.registries.education.rules import ground
@@ -72,7 +72,7 @@ class Joining:
         known = {
             "division": home.division,
             "siblings": siblings,
-            "told": {"person": [told.source, told.message_id], "home": [home.source, home.message_id]},
+            "told": {"person": heard(told), "home": heard(home)},
         }
         before = child_row(use, told.code)
         if before is not None:

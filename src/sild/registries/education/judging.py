@@ -7,8 +7,8 @@ else when it joined. They are `c0`, `c1` ... in the record, which names none of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
-from typing import Literal
+from datetime import date, datetime
+from typing import Any, Literal
 
 from sild.decisions import OutcomeItem, Reason, Secret
 from sild.errors import CallerError
@@ -16,6 +16,7 @@ from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling, reason
 from sild.registries.education.queue import Child, Group
 from sild.registries.education.rules import Waiting, ground
 from sild.registries.identity_codes import Country, parse_identity_code
+from sild.registries.sources import HomeTold, PersonTold
 
 __all__ = [
     "PLACE_OUTPUTS",
@@ -169,24 +170,34 @@ def _everything(line: Sequence[Waiting]) -> Iterator[KnownFact]:
             yield KnownFact(f"persons/c{number}/{name}/ETERNITY", kind, value)
 
 
+def heard(told: PersonTold | HomeTold) -> list[str | None]:
+    """As it is kept with a child: who said so, by which message, and when."""
+    return [told.source, told.message_id, None if told.at is None else told.at.isoformat()]
+
+
+def _said(child: Child, name: str) -> dict[str, Any]:
+    """Of a fact: who said so, by which message, and when it was heard."""
+    source, message, *at = child.told.get(name, (None, None))
+    heard_at = datetime.fromisoformat(at[0]) if at and at[0] else None
+    return {"register": source, "message_id": message, "fetched_at": heard_at}
+
+
 def _own(child: Child) -> Iterator[KnownFact]:
-    source, message = child.told.get("person", (None, None))
-    born = child.born.isoformat()
-    yield KnownFact("persons/child/born/ETERNITY", "date", born, register=source, message_id=message)
-    yield KnownFact("persons/child/code/ETERNITY", "text", child.child, register=source, message_id=message)
+    said = _said(child, "person")
+    yield KnownFact("persons/child/born/ETERNITY", "date", child.born.isoformat(), **said)
+    yield KnownFact("persons/child/code/ETERNITY", "text", child.child, **said)
 
 
 def _standing(deciding: Deciding, child: Child, own: Waiting) -> Iterator[KnownFact]:
     """What residence told, and what the register itself knows: who attends, and when the child joined."""
-    source, message = child.told.get("home", (None, None))
+    by_home, ours = _said(child, "home"), {"register": deciding.kernel.system}
     for name, kind, value, _ in own.compared[:3]:
         of_home = name == "resident"
         yield KnownFact(
             f"persons/child/{name}/ETERNITY",
             kind,
             value,
-            register=source if of_home else deciding.kernel.system,
-            message_id=message if of_home else None,
+            **(by_home if of_home else ours),
         )
 
 
