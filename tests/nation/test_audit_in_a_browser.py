@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from sild.decisions import FINDING, list_ripples
 from sild.nation import COUNTRY, Nation
 from support.audited import MOTHER, decide
 from support.chromium import chromium
@@ -57,13 +58,31 @@ def checked(auditor: Walker, what: str) -> str:
     return auditor.page.locator("main").inner_text()
 
 
+def reached(country: Nation, decision: str, auditor: Walker, case: str) -> str:
+    """The number of the finding, once the register has entered the decision over the exchange, for an official to see to."""
+    assert country.systems is not None
+    register: Any = country.systems.registers["social"].register
+    auditor.page.goto(f"{auditor.portal}/cases/{case}")
+    told = auditor.page.locator("main").inner_text()
+    for _ in range(120):
+        with register.kernel.engine.connect() as connection:
+            for one in list_ripples(connection, state="listed", decision=decision):
+                if one.concept == FINDING and str(one.fact) in told:
+                    return str(one.fact)
+        auditor.page.wait_for_timeout(250)
+    raise AssertionError("the register never heard that the body agrees")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_audit_from_the_number_to_the_end(
     country: Nation, browser: Browser, decision: str, language: str
 ) -> None:
     auditor = Walker(browser, country, person(country, "auditor"), language)
     auditor.page.set_viewport_size(PHONE)
-    auditor.open("/audit", "audit")
+    auditor.open("/home", "home")
+    auditor.page.locator("main a[href='/audit']").click()
+    auditor.page.wait_for_url("**/audit")
+    auditor.see("audit")
     auditor.page.locator("#number").fill(decision)
     auditor.page.get_by_role("button", name=auditor.say("audit.find_button")).click()
     auditor.page.wait_for_url(f"**/audit/decisions/social/{decision}")
@@ -91,9 +110,11 @@ def test_an_audit_from_the_number_to_the_end(
     official = Walker(
         browser, country, person(country, "social_contest_official", authority="finding@70000004"), language
     )
-    official.do("finding.desk", "ANSWER", case, outcome="mended", answer="Parandatud. Đã sửa. Mended.")
+    official.do("finding.desk", "ANSWER", case, outcome="decide_again", answer="Parandatud. Đã sửa. Mended.")
+    number = reached(country, decision, auditor, case)
     auditor.do("finding.close", "CLOSE", case, result="mended", words="Aitäh.")
     text = auditor.reads("/findings", "finding.ended.mended", name="findings", plain=(TITLES[language],))
+    assert number in text
     assert decision not in text and MOTHER not in text, "nobody's data, not even a number"
     for walker in (auditor, official):
         assert not walker.faults
