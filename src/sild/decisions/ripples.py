@@ -160,7 +160,9 @@ class Became:
     unchanged: int
 
 
-def became_of_findings(connection: Connection, finding: str | None = None, *, limit: int = 200) -> list[Became]:
+def became_of_findings(
+    connection: Connection, finding: str | None = None, *, limit: int = 200
+) -> list[Became]:
     """Of one that is upheld, or of all, the newest first. A decision that two answers reached counts as the later left it; one that
     waited for a contest to end as what went on in its place."""
     column = tables.finding_answers.c
