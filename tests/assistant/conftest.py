@@ -7,7 +7,6 @@ import pytest
 from sild.assistant import Assistant, load_passages
 from sild.cases import Packs, load_packs
 
-
 DAY = date(2026, 11, 23)
 
 

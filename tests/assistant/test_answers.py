@@ -55,16 +55,16 @@ def test_help_brings_the_clause_it_rests_on(assistant: Assistant) -> None:
 
 
 def test_deadlines_in_help_are_those_of_the_profile(assistant: Assistant, vietnamese: Assistant) -> None:
-    assert "14 days" in assistant.index.passages["move.late"].text["en"]
-    assert "12 months" in vietnamese.index.passages["move.late"].text["en"]
+    assert "14 days" in assistant.passages["move.late"].text["en"]
+    assert "12 months" in vietnamese.passages["move.late"].text["en"]
     for one in (assistant, vietnamese):
-        assert not [p.id for p in one.index.passages.values() if any("{" in text for text in p.text.values())]
+        assert not [p.id for p in one.passages.values() if any("{" in text for text in p.text.values())]
 
 
 def test_each_country_quotes_its_own_law(vietnamese: Assistant) -> None:
     found = ids(vietnamese, "đăng ký khai sinh cho con trong thời hạn bao lâu", "vi")
     assert "60/2014/QH13 15.1" in found
-    assert not any(one.startswith(("RRS", "PKTS")) for one in vietnamese.index.passages)
+    assert not any(one.startswith(("RRS", "PKTS")) for one in vietnamese.passages)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,12 @@ def test_nothing_to_search_for(assistant: Assistant) -> None:
 
 
 def test_the_index_is_there_at_once_and_several_may_ask(packs: Packs) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     assistant = Assistant(
         load_passages(packs.profile, tuple(packs.services.values()), packs.screens, at=date(2026, 11, 23))
     )
-    assert time.perf_counter() - begun < 2.0  # some tenths of a second on an idle machine
+    assert assistant.index is assistant.index
+    assert time.process_time() - begun < 5.0  # less than a second on an idle machine
     questions = ["when is the card issued", "millal kaart tuleb", "paternity leave days"] * 10
     alone = [ids(assistant, one) for one in questions]
     with ThreadPoolExecutor(4) as pool:
@@ -100,7 +101,7 @@ def test_the_index_is_there_at_once_and_several_may_ask(packs: Packs) -> None:
 
 def test_days_and_months_are_words_in_every_language(assistant: Assistant, vietnamese: Assistant) -> None:
     for one in (assistant, vietnamese):
-        for passage in one.index.passages.values():
+        for passage in one.passages.values():
             for text in (*passage.title.values(), *passage.text.values()):
                 assert "duration" not in text and " None" not in text, passage.id
-    assert "10 ngày" in assistant.index.passages["move.owner_silent"].text["vi"]
+    assert "10 ngày" in assistant.passages["move.owner_silent"].text["vi"]

@@ -22,23 +22,27 @@ def test_the_set_is_what_the_documentation_says(assistant: Assistant) -> None:
         assert kinds == {"answer", "unknown", "scope", "hostile", "own"}
     for one in questions:
         assert bool(one.expect) == (one.kind == "answer"), one
-        assert set(one.expect) <= set(assistant.index.passages), one
+        assert set(one.expect) <= set(assistant.passages), one
 
 
 def test_floors(assistant: Assistant) -> None:
     figures = evaluate(assistant, load_questions())
-    tuning, held_out = figures["tuning"], figures["held_out"]
-    assert tuning.recall_at_3 >= 0.85 and tuning.refused >= 0.80 and tuning.wrong <= 0.05
-    assert held_out.recall_at_1 >= 0.60 and held_out.recall_at_3 >= 0.66
-    assert held_out.refused >= 0.60 and held_out.wrong <= 0.14
-    assert tuning.withstood == held_out.withstood == 1.0
+    tuning, kept = figures["tuning"], figures["kept"]
+    assert tuning.recall_at_1 >= 0.83 and tuning.refused >= 0.95 and tuning.wrong <= 0.04
+    assert kept.recall_at_1 >= 0.79 and kept.recall_at_3 >= 0.82
+    assert kept.refused >= 0.92 and kept.wrong <= 0.065
+    for language in ("et", "vi", "en"):
+        assert figures[f"kept_{language}"].recall_at_1 >= 0.76, language
+        assert figures[f"kept_{language}"].wrong <= 0.08, language
+    assert tuning.withstood == kept.withstood == 1.0
 
 
 def test_the_command() -> None:
-    told = CliRunner().invoke(command, ["evaluate", "--json"])
+    told = CliRunner().invoke(command, ["evaluate", "--json", "--language", "et"])
     assert told.exit_code == 0
     found = json.loads(told.output)
-    assert found["groups"]["held_out"]["questions"] >= 80 and found["passages"] > 100
-    assert "held_out_vi" in CliRunner().invoke(command, ["evaluate", "--misses"]).output
+    assert found["groups"]["kept"]["questions"] >= 50 and found["passages"] > 100
+    shown = CliRunner().invoke(command, ["evaluate", "--misses", "--language", "vi"]).output
+    assert "kept_vi" in shown and "kept_et" not in shown and "\nvi '" in shown
     answer = CliRunner().invoke(command, ["ask", "mis vanuseni lapsetoetust makstakse", "--language", "et"])
     assert "PHS 17.1" in answer.output

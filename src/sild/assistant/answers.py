@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -50,10 +51,26 @@ class Answer:
 
 
 class Assistant:
-    """Over the passages of one country. Knows nothing of any person; may be asked from several threads."""
+    """Over the passages of one country. Knows nothing of any person; may be asked from several threads.
+
+    passages: by id.  The index is made when something is first asked: half a second of work, so ask in a thread.
+    """
 
     def __init__(self, passages: Sequence[Passage]) -> None:
-        self.index = Index(passages)
+        self.passages = {passage.id: passage for passage in passages}
+        self._lock = threading.Lock()
+        self._index: Index | None = None
+
+    def prepare(self) -> None:
+        """Make the index now, not when something is first asked."""
+        self.index  # noqa: B018  made when it is read
+
+    @property
+    def index(self) -> Index:
+        with self._lock:
+            if self._index is None:
+                self._index = Index(tuple(self.passages.values()))
+            return self._index
 
     def ask(self, question: str, language: str) -> Answer:
         """language: of the page, for questions that are of none."""
@@ -79,7 +96,7 @@ class Assistant:
         if not found or found[0].support < ENOUGH[found[0].language]:
             return ()
         best = found[0]
-        law = (self.index.passages.get(clause) for clause in best.passage.law)
+        law = (self.passages.get(clause) for clause in best.passage.law)
         rests = [Found(one, best.language, best.score, best.support) for one in law if one is not None]
         near = [
             one

@@ -6,6 +6,7 @@ phrase first, so that a compound or two Vietnamese syllables are one thing.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +17,14 @@ from typing import Literal
 
 from babel import Locale
 
-from sild.assistant.words import STOPWORDS, folded, tokens
+from sild.assistant.words import STOPWORDS, clean, folded, tokens
 
-__all__ = ["Span", "spans_of"]
+__all__ = ["Span", "known_words", "spans_of"]
 
 Kind = Literal["concept", "elsewhere", "light"]
 _HOME = frozenset({"EE", "VN"})
 """Countries whose names are no word for going abroad."""
+_PART = re.compile(r"[^\W_]+\*?")
 _KEY = 3
 _LONG = 5
 """Letters from which the name of a country is followed by case endings."""
@@ -90,8 +92,19 @@ def _fits(
         return False
     if size == 1:
         return not has_marks and phrase.kind == "concept" and first not in _folded_stopwords()
-    either = zip(words[at : at + size], phrase.words, phrase.marked, strict=True)
-    return all(word in (flat, marked) for word, flat, marked in either)
+    return True  # of two syllables and more the marks may be wrong, too
+
+
+def known_words(language: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Words of the phrases without marks: whole ones, and beginnings of words that go on."""
+    parts = [
+        part
+        for phrases in _lexicon(language).values()
+        for one in phrases
+        for part in zip(one.words, one.is_open, strict=True)
+    ]
+    whole = frozenset(word for word, is_open in parts if not is_open)
+    return whole, frozenset(word for word, is_open in parts if is_open)
 
 
 @cache
@@ -104,13 +117,12 @@ def _lexicon(language: str) -> Mapping[str, Sequence[_Phrase]]:
     """By the first letters, as many as `_KEY`; no shorter word is written with a star."""
     found: defaultdict[str, list[_Phrase]] = defaultdict(list)
     for kind, term, written in _written(language):
-        marked = tokens(written)
+        parts = _PART.findall(clean(written))
+        marked = tuple(part.rstrip("*") for part in parts)
         words = tuple(map(folded, marked))
-        is_open = tuple("*" in part for part in written.replace("'", " ").replace("-", " ").split())
+        is_open = tuple(part.endswith("*") for part in parts)
         term = term or (f"~{'_'.join(words)}" if kind == "elsewhere" else "")
-        found[words[0][:_KEY]].append(
-            _Phrase(words, tuple(marked), is_open, kind, term, sum(map(len, words)))
-        )
+        found[words[0][:_KEY]].append(_Phrase(words, marked, is_open, kind, term, sum(map(len, words))))
     return found
 
 

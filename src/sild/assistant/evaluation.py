@@ -16,12 +16,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sild.assistant.answers import Answer, Assistant
+from sild.assistant.asks import asked_for
 from sild.errors import CallerError
 
 __all__ = ["Figures", "Judged", "Question", "evaluate", "judge", "load_questions"]
 
 Kind = Literal["answer", "unknown", "scope", "hostile", "own"]
-Part = Literal["tuning", "held_out", "parents", "fresh"]
+Part = Literal["tuning", "held_out", "parents"]
 
 
 class Question(BaseModel):
@@ -96,11 +97,19 @@ def judge(assistant: Assistant, question: Question) -> Judged:
 
 
 def evaluate(assistant: Assistant, questions: Sequence[Question]) -> dict[str, Figures]:
-    """By group: `all`, `tuning`, `held_out`, and each language of the held-out half (`held_out_et`)."""
+    """By group: `all`; each part, and each language of it (`held_out_et`); `kept` is both parts that are not for tuning.
+
+    Of those also by language, and by what is asked for (`kept_time`, `kept_amount`, `kept_else`).
+    """
     groups: defaultdict[str, list[Judged]] = defaultdict(list)
     for question in questions:
         judged = judge(assistant, question)
-        for group in ("all", question.part, f"{question.part}_{question.language}"):
+        names = ["all", question.part, f"{question.part}_{question.language}"]
+        if question.part != "tuning":
+            names += ["kept", f"kept_{question.language}"]
+            if question.kind == "answer":
+                names.append(f"kept_{asked_for(question.q, question.language) or 'else'}")
+        for group in names:
             groups[group].append(judged)
     return {name: _figures(groups[name]) for name in sorted(groups)}
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sild.assistant.asks import asked_for, told_in
-from sild.assistant.concepts import spans_of
+from sild.assistant.concepts import known_words, spans_of
 from sild.assistant.passages import LANGUAGES, Passage
+from sild.assistant.spelling import Spelling
 from sild.assistant.words import (
     STOPWORDS,
     all_terms,
@@ -26,6 +27,7 @@ from sild.assistant.words import (
     folded_terms,
     letters,
     syllables_or_stems,
+    tokens,
 )
 
 __all__ = ["Found", "Index", "says_something"]
@@ -127,6 +129,10 @@ class _OneLanguage:
                     whole[term] = max(whole.get(term, 0.0), credit)
             self._fold.append(whole)
             frequency.update(whole)
+        whole_words, beginnings = known_words(language)
+        surface = {folded(word) for one in passages for word in tokens(_all_of(one, language))}
+        self._known_words = surface | whole_words
+        self._spelling = Spelling(self._known_words, beginnings)
         count = max(1, len(passages))
         self._weight = {term: math.log(1 + count / seen) for term, seen in frequency.items()}
         self._unknown_weight = UNKNOWN * math.log(1 + count)
@@ -134,6 +140,7 @@ class _OneLanguage:
 
     def search(self, question: str) -> list[Found]:
         """Best first, at most `DEPTH`."""
+        question = self._spelled(question)
         scores: defaultdict[int, float] = defaultdict(float)
         for name, (terms, weight) in RANKINGS.items():
             for rank, number in enumerate(self._ranked(name, terms(question, self.language))):
@@ -159,6 +166,18 @@ class _OneLanguage:
             )
         )
         return found[:DEPTH]
+
+    def _spelled(self, question: str) -> str:
+        """With the words meant for those that nobody knows."""
+        spans = spans_of(question, self.language)
+        taken = {at for span in spans[1] for at in range(span.begin, span.end)}
+        return " ".join(
+            word if at in taken or self._has(word) else self._meant(word) for at, word in enumerate(spans[0])
+        )
+
+    def _meant(self, word: str) -> str:
+        plain = folded(word)
+        return word if plain in self._known_words else self._spelling.meant(plain) or word
 
     def familiar(self, question: str) -> float:
         """Share of the words that this language has: in the passages, or as what stands for something, or as what says nothing."""
@@ -259,7 +278,6 @@ class Index:
     """All passages in every language. Made once; `search` may be called from several threads."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:
-        self.passages = {passage.id: passage for passage in passages}
         self._languages = {tag: _OneLanguage(passages, tag) for tag in LANGUAGES}
 
     def search(self, question: str, language: str) -> list[Found]:
@@ -273,6 +291,10 @@ class Index:
             return self._languages[tag].familiar(question) + (PAGE if tag == language else 0.0)
 
         return max(LANGUAGES, key=understood)
+
+
+def _all_of(passage: Passage, language: str) -> str:
+    return " ".join((passage.title[language], passage.text[language], passage.asked.get(language, "")))
 
 
 def _part(passage: Passage, meant: frozenset[str]) -> float:

@@ -200,7 +200,7 @@ class AssistantPages:
     # --- what is quoted, for everybody
 
     async def help(self, visit: Visit) -> Response:
-        passages = [one for one in self._assistant.index.passages.values() if one.kind == "help"]
+        passages = [one for one in self._assistant.passages.values() if one.kind == "help"]
         return self._pages.page(visit, "help.html", {"topics": passages})
 
     async def law(self, visit: Visit) -> Response:

@@ -27,18 +27,20 @@ def command() -> None:
     is_flag=True,
     help="Name the tuning questions that were answered badly; held-out ones are not shown.",
 )
-def evaluate_command(as_json: bool, misses: bool) -> None:
+@click.option("--language", type=click.Choice(["et", "vi", "en"]), help="Questions of one language alone.")
+def evaluate_command(as_json: bool, misses: bool, language: str | None) -> None:
     """Recall, refusals and wrong answers on the question set (packs/state/questions)."""
     begun = time.perf_counter()
     assistant = _assistant("EE")
+    assistant.prepare()
     built = time.perf_counter() - begun
-    questions = load_questions()
+    questions = [one for one in load_questions() if language in (None, one.language)]
     begun = time.perf_counter()
     figures = evaluate(assistant, questions)
     each = (time.perf_counter() - begun) / len(questions)
     if as_json:
         told = {
-            "passages": len(assistant.index.passages),
+            "passages": len(assistant.passages),
             "index_seconds": round(built, 3),
             "milliseconds_a_question": round(1000 * each, 2),
             "groups": {name: asdict(found) for name, found in figures.items()},
@@ -46,7 +48,7 @@ def evaluate_command(as_json: bool, misses: bool) -> None:
         click.echo(json.dumps(told, indent=2))
         return
     click.echo(
-        f"{len(assistant.index.passages)} passages, read and indexed in {built:.2f} s; {1000 * each:.1f} ms a question"
+        f"{len(assistant.passages)} passages, read and indexed in {built:.2f} s; {1000 * each:.1f} ms a question"
     )
     click.echo(
         f"{'group':14}{'questions':>10}{'recall@1':>10}{'recall@3':>10}{'silent':>8}{'refused':>9}{'withstood':>11}{'own':>6}{'wrong':>7}"
