@@ -75,10 +75,9 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             )
             return Effects(notices=(told,))
         case "HOLD_OFFER":
-            told = "refused" if taken.data["reason"] == "refused" else "held"
-            return Effects(
-                notices=_to_parents(case, f"birth.notice.offer_{told}", reason=taken.data["reason"])
-            )
+            is_refused = taken.data["reason"] == "refused"
+            key = "birth.notice.offer_refused" if is_refused else "birth.notice.offer_held"
+            return Effects(notices=_to_parents(case, key, reason=taken.data["reason"]))
         case "OFFER":
             return _offered(case, taken)
         case "ACCEPT":

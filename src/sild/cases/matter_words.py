@@ -19,7 +19,7 @@ __all__ = ["lines_of", "said_of"]
 
 OF = "matter"
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ([A-Z]{3})")
-CODED = ("held_because", "listed_because", "reached_by", "review_because", "home_because")
+CODED = ("held_because", "listed_because", "reached_by", "review_because", "home_because", "notice_sex")
 """Facts whose value is a code with words of its own."""
 HOMES = ("home_mother", "home_father")
 INNER = ("dwelling_mother", "dwelling_father")

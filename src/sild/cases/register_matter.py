@@ -49,7 +49,7 @@ __all__ = ["RegisterMatter"]
 
 STAFF = ("official", "supervisor")
 GROUND = "register_matter"
-DECIDE, LISTED = "register_matter.decide", "ripple.decide"
+DECIDE = "register_matter.decide"
 REVIEW = "/reviews/{key}/decision"
 OVER = (
     "not_held",
@@ -129,7 +129,6 @@ class RegisterMatter(AnsweredByADay):
     silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {"person": ("death",)}
     rules = (
         Rule("AWAIT", by=("state",), when=(OPENED,)),
-        Rule("LIST", by=("state",), when=(OPENED,)),
         Rule("REMIND", by=("state",), once="case"),
         Rule("SILENCE", by=("state",)),
         *(
@@ -148,8 +147,7 @@ class RegisterMatter(AnsweredByADay):
         Rule("OVERTAKE", by=("state",), to="OVERTAKEN"),
     )
     waiting = tuple(
-        Waiting(screen, "official", (kind.upper(),), deadline=LISTED if kind == "ripple" else DECIDE)
-        for kind, screen in SCREENS.items()
+        Waiting(screen, "official", (kind.upper(),), deadline=DECIDE) for kind, screen in SCREENS.items()
     )
     closed = ("CLOSED", "OVERTAKEN")
 
@@ -157,7 +155,7 @@ class RegisterMatter(AnsweredByADay):
         self._texts = Texts(packs.profile.languages, packs.texts)
 
     def status(self, status: str, taken: Taken, before: Case) -> str:
-        if taken.name in ("AWAIT", "LIST", "RETURN"):
+        if taken.name in ("AWAIT", "RETURN"):
             return str(before.data["kind"]).upper()
         return super().status(status, taken, before)
 
@@ -242,7 +240,7 @@ class RegisterMatter(AnsweredByADay):
     # --- what follows
 
     def after(self, case: Case, taken: Taken) -> Effects:
-        if taken.name in ("AWAIT", "LIST"):
+        if taken.name == "AWAIT":
             return Effects(jobs=(when_late(taken),))
         if taken.name in ACTS:
             about = {"action": taken.name, "official": taken.person}
@@ -264,9 +262,8 @@ class RegisterMatter(AnsweredByADay):
         data = {"register": register, "kind": kind, "key": key, "arose_in": told["case"]}
         office = f"matter@{register.split('/')[1]}"
         case = await work.open("open", self.service, Opening(parties, office=office, data=data))
-        name, deadline = ("LIST", LISTED) if kind == "ripple" else ("AWAIT", DECIDE)
-        due = work.profile.deadline(deadline, work.profile.day(work.at))
-        await act(work, "waits", name, {"due": due.isoformat()}, case)
+        due = work.profile.deadline(DECIDE, work.profile.day(work.at))
+        await act(work, "waits", "AWAIT", {"due": due.isoformat()}, case)
 
     async def overtake(self, work: Work) -> None:
         """It waits no more: whoever ended it, nobody is asked any longer."""
@@ -305,11 +302,15 @@ class RegisterMatter(AnsweredByADay):
     # --- what people see
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
-        found: dict[str, Any] = {"about": case.data["kind"]}
+        found: dict[str, Any] = {}
         settled = case.last("SETTLE")
         if settled is not None:
             name = settled.data["action"]
-            found |= {"outcome": ACTS[name].told, "reasons": case.given(name).get("words")}
+            found = {
+                "about": case.data["kind"],
+                "outcome": ACTS[name].told,
+                "reasons": case.given(name).get("words"),
+            }
             if settled.data.get("decision") and role == "person":
                 register = case.data["register"].rpartition("/")[2]
                 found["decisions"] = [[register, settled.data["decision"], "register_matter"]]

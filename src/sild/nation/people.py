@@ -28,6 +28,7 @@ KEPT_BY: Mapping[str, tuple[str, BodyKind]] = {
     "residence": ("70000006", "land"),
     "education": ("70000005", "municipality"),
     "insurance": ("70000003", "insurance"),
+    "treasury": ("70000007", "treasury"),
 }
 """Registers whose officials see to what waits for people there: by register the body that keeps it."""
 OVERSEEN: Mapping[str, BodyKind] = {"70000001": "authority", **dict(KEPT_BY.values()), "70000007": "treasury"}
@@ -146,6 +147,7 @@ GOOD_FOR: Mapping[str, Words] = {
     "residence_register_official": {"et": "otsustab elukohtade registri asju: vaidlustatud andmed, puuduvad inimesed", "vi": "quyết định việc của cơ sở dữ liệu cư trú: dữ liệu bị khiếu nại, người còn thiếu", "en": "sees to the residence register: disputed facts, people who are missing"},
     "education_register_official": {"et": "vaatab üle lasteaiakohtade otsused, mille all olev fakt muutus", "vi": "xem lại quyết định chỗ mẫu giáo khi dữ kiện thay đổi", "en": "sees to decisions about kindergarten places under which a fact has changed"},
     "insurance_register_official": {"et": "vaatab üle ravikindlustuse otsused, mille all olev fakt muutus", "vi": "xem lại quyết định bảo hiểm y tế khi dữ kiện thay đổi", "en": "sees to decisions about health insurance under which a fact has changed"},
+    "treasury_register_official": {"et": "vastab, kui keegi vaidlustab riigikassa andmeid oma maksete kohta", "vi": "trả lời khi có người khiếu nại dữ liệu của kho bạc về khoản chi của họ", "en": "answers when somebody disputes what the treasury has about their payments"},
     "social_register_official": {"et": "otsustab, mida hüvitiste register ei tohi: peatatud pakkumised, vaidlustatud andmed", "vi": "quyết định điều cơ sở dữ liệu trợ cấp không được quyết định: đề nghị tạm giữ, dữ liệu bị khiếu nại", "en": "decides what the register of benefits may not: held offers, disputed facts"},
     "counter_official": {"et": "aitab inimesi leti taga ja telefonis, mandaadi alusel", "vi": "giúp người dân tại quầy và qua điện thoại, theo ủy quyền được ghi lại", "en": "helps people at the counter of {town}, and on the phone: /desk/assist"},
     "auditor": {"et": "auditeerib otsuseid (J8): pärast sisselogimist avab /audit", "vi": "kiểm toán các quyết định (J8): mở /audit sau khi đăng nhập", "en": "audits decisions (J8): opens /audit after logging in"},

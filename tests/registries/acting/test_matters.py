@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from sild.registries import social_app
+from sild.registries import education_app, insurance_app, social_app
+from sild.registries.education.register import EducationRegister
+from sild.registries.insurance.register import InsuranceRegister
 from sild.registries.social.register import SocialRegister
 from support.asgi import serving
 
@@ -181,3 +183,17 @@ async def test_an_offer_that_is_withdrawn_waits_no_more(
         "matter.opened",
         "matter.settled",
     ]
+
+
+@pytest.mark.parametrize("kind", [InsuranceRegister, EducationRegister])
+async def test_every_register_that_decides_says_what_waits(
+    kind: Any, directory: Path, clock: SetClock
+) -> None:
+    register = kind.open(directory, people=0, clock=clock)
+    app = insurance_app(register) if kind is InsuranceRegister else education_app(register)
+    with serving(app) as site:
+        asker = Asker(site)
+        assert asker.value(f"/matters{DESK}")["items"] == []
+        refused(asker.get("/matters"), 403, "officials_only")
+        refused(asker.get(f"/matters/ripple/none{DESK}"), 404, "unknown_matter")
+    register.close()

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Path
 from pydantic import Field
 
 from sild.registries.kernel import FactKind
-from sild.registries.kernel.fact_paths import FACT_TITLES, add_fact_paths
+from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.sources import ensure_code
 from sild.registries.treasury import orders
@@ -111,7 +111,9 @@ class Stopped(Model):
 
 
 def make_app(register: TreasuryRegister, *, url: str | None = None) -> FastAPI:
-    app = register_app(register.kernel, DESCRIPTION, titles=TITLES, actions=ACTIONS, kinds=ABOUT, url=url)
+    app = register_app(
+        register.kernel, DESCRIPTION, titles=TITLES, actions={**FACT_ACTIONS, **ACTIONS}, kinds=ABOUT, url=url
+    )
     add_fact_paths(app, register.kernel, KINDS, ensure_person=ensure_code)
 
     @app.post("/payment-orders", operation_id="orderPayment", status_code=201)
