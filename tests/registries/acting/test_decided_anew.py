@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from sild.decisions import DecisionRecord, figures_of, list_ripples
-from sild.registries import social_app
+from sild.registries import insurance_app, social_app
 from sild.registries.deciding import replay_mismatched
+from sild.registries.insurance.register import InsuranceRegister
 from sild.registries.social.granting import Granting
 from sild.registries.social.offers import Offer
 from sild.registries.social.payments import Payments
@@ -317,6 +318,35 @@ async def test_a_correction_waits_for_the_new_decision_of_what_was_overturned(pa
 def states(paying: Paying) -> list[tuple[str, str | None]]:
     with paying.social.kernel.engine.connect() as connection:
         return [(one.state, one.reason) for one in list_ripples(connection)]
+
+
+async def test_cover_that_was_overturned_is_decided_anew_by_rule_and_never_by_hand(
+    directory: Path, others: Others, clock: SetClock
+) -> None:
+    """The common path: each register says what it decides again."""
+    register = InsuranceRegister.open(directory, people=0, clock=clock)
+    register.apply_event(event("civil.birth.registered", CHILD, parents=[MOTHER, FATHER]), "m-1")
+    worker = register.worker(others)
+    while await worker.work():
+        pass
+    first = str(register.cover(CHILD, USAGE).value["decision"])  # type: ignore[union-attr]
+    with serving(insurance_app(register)) as site:
+        told = {"X_Road_Client": "SILD/GOV/70000001/portal", "Sild_Legal_Basis": "HMS 71"}
+        by = {**told, "X_Road_UserId": f"EE{OFFICIAL}", "X_Road_Issue": "c1"}
+        path = f"/decisions/{first}/contests"
+        site.post(path, {"contest": "c1", "line": "rule"}, **told, X_Road_Id="1", X_Road_UserId=f"EE{MOTHER}")
+        site.post(f"{path}/c1/end", {"overturned": True}, **by, X_Road_Id="2")
+        by_hand = {**HAND, "values": {"child/cover_until/ETERNITY": "2045-01-01"}}
+        refused = site.post(f"{path}/c1/anew", by_hand, **by, X_Road_Id="3")
+        assert (refused.status, code_of(refused)) == (409, "not_by_hand")
+        assert site.post(f"{path}/c1/anew", RULE, **by, X_Road_Id="4").json()["decision"] is None
+    while await worker.work():
+        pass
+    cover = register.cover(CHILD, USAGE)
+    assert cover is not None and cover.value["decision"] != first
+    with register.kernel.engine.connect() as connection:
+        assert register.deciding.store.superseded_by(connection, first) == cover.value["decision"]
+    register.close()
 
 
 async def test_a_replay_that_differs_is_a_matter_for_an_official(paying: Paying) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sild.decisions import DecisionRecord
 from sild.errors import CallerError, Unavailable
-from sild.registries.deciding import Correction, Deciding, Judged, LeftToPeople, RestsOn, Ripples
+from sild.registries.deciding import Correction, Deciding, Judged, LeftToPeople, Ripples, rests_on
 from sild.registries.kernel import Fact, Use
 from sild.registries.population.judging import PACKAGES, NewName, facts_of
 from sild.registries.population.records import Birth
@@ -15,20 +15,14 @@ from sild.registries.population.registration import births_of, read_birth
 
 __all__ = ["corrected_under_births"]
 
-RESTS_ON: RestsOn = {
-    "person.family_name": {"parent": ("births/birth/family_name_of_a_parent/%",)},
-    "person.date_of_death": {
-        "child": ("persons/child/living/%",),
-        "parent": ("persons/mother/living/%", "persons/father/living/%"),
-    },
-}
+ROLES = {"child": ("child",), "parent": ("mother", "father")}
 
 
 def corrected_under_births(deciding: Deciding, use: Use, fact: Fact, concept: str) -> None:
     """In the transaction of the correction. concept: of the fact that was corrected."""
     system = deciding.kernel.system
     cause = f"{system}#{use.usage.message_id}"
-    ripples = Ripples(deciding, RESTS_ON)
+    ripples = Ripples(deciding, rests_on(deciding.packages_named(PACKAGES.values()), ROLES))
     for ripple, _record in ripples.open(
         use, Correction(cause, system, fact.entity, concept, str(fact.origin))
     ):
