@@ -5,10 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import insert, select
-
 from sild.registries.identity_codes import estonia
-from sild.registries.population.tables import persons
 
 from .killing import Killed, main
 from .movers import ActingVillage, MovingVillage, clerk
@@ -17,29 +14,13 @@ from .world import SHOWN
 
 
 class MoveProgram(Killed, MovingVillage):
-    async def entered(self, code) -> None:
-        """The population register's people put it right, once."""
-        with self.registers["population"].kernel.filling() as filling:
-            connection = filling._connection
-            if connection.scalar(select(persons.c.code).where(persons.c.code == code)) is None:
-                born = self.today().replace(year=1990)
-                row = {"code": code, "country": "EE", "search_name": "inimene", "born": born}
-                connection.execute(insert(persons).values(row))
-                said = {
-                    "source": "SILD/GOV/70000002/population",
-                    "basis": "RRS 5",
-                    "key": "",
-                    "valid_to": None,
-                }
-                facts = (("sex", "F"), ("born", born.isoformat()), ("family_name", "Inimene"))
-                filling.record_many(
-                    {"entity": code, "name": name, "value": value, "valid_from": born, **said}
-                    for name, value in facts
-                )
-        for one in (await self.ask("population", "GET", "/disputes"))["items"]:
+    async def entered(self, register, code, names) -> None:
+        """The register's people put it right, once."""
+        for one in (await self.ask(register, "GET", "/disputes"))["items"]:
             if one["person"] == code:
-                await self.ask("population", "POST", f"/disputes/{one['id']}/known")
-        await self.once("entered", self.settle)
+                path = f"/disputes/{one['id']}/known"
+                await self.ask(register, "POST", path, names, user="EE36805280109")
+        await self.once(f"entered-{register}", self.settle)
 
     async def helped(self, mandate, desk) -> str:
         """The case begun on it: a mandate that has ended begins none, even the same."""
@@ -117,7 +98,7 @@ async def silent(village: MoveProgram) -> dict:
 
 
 async def unknown(village: MoveProgram) -> dict:
-    """In no register: each opens a correction; when one has entered them the notice goes on, to the other."""
+    """In no register: each opens a correction; when one has entered them the notice goes on, to the other, and then to the owner."""
     code = estonia.make(village.today().replace(year=1990), "F", 77)
     home, _owners = await village.dwelling_of(1)
     case = await village.send(citizen(code), home, [code])
@@ -128,7 +109,9 @@ async def unknown(village: MoveProgram) -> dict:
         corrections[register] = village.kept(
             f"corrections.{register}", lambda found=open_now: " ".join(found)
         )
-    await village.entered(code)
+    names = {"given_names": "Uus", "family_name": "Inimene"}
+    await village.entered("population", code, names)
+    await village.entered("residence", code, {})
     view = await village.cases.view(case, citizen(code))
     return {
         **village.shown(view),
