@@ -27,6 +27,8 @@ LINE = {"id": ID, "step": "grant", "effect": "grant", "automation": 4, "decided_
 RECORD: dict[str, Any] = {
     **LINE, "authority": "SILD/GOV/70000004", "algorithm": {"id": "family-benefits", "version": "1.0.0"},
     "rules": {"package": "gone", "version": "1.0.0", "sha256": "0" * 64},
+    "kind": "rule",
+    "trace": None,
     "remedy": {"deadline": "2099-04-01", "body": {"et": "A", "vi": "B", "en": "The court"}, "suspends": False},
     "legal_basis": [{"instrument": "Law of families", "article": "§ 17", "uri": "https://law.example"}],
     "parameters": [{"path": "grant", "value": "320", "valid_from": "2020-01-01", "article": "§ 20"}],
