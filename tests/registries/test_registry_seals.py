@@ -31,7 +31,7 @@ from .asking import Asker
 from .families import couple
 from .notices import bundle, recorded
 
-KEY = "0123456789abcdef"
+KEY, OTHER_KEY = "0123456789abcdef", "fedcba9876543210"
 
 
 @contextmanager
@@ -69,10 +69,12 @@ def registry(directory: Path, trust: str, *, key: str = KEY, kind: str = "popula
 
 @pytest.fixture
 def trust(tmp_path: Path) -> Iterator[str]:
-    digest = hashlib.sha256(KEY.encode()).hexdigest()
+    digest, other = (hashlib.sha256(key.encode()).hexdigest() for key in (KEY, OTHER_KEY))
     config = tmp_path / "trust.toml"
     config.write_text(
-        f'directory = "trust"\npassword = "x"\nlisten = [{{ port = 0 }}]\napi_keys = {{ population = "{digest}" }}\n'
+        f'directory = "trust"\npassword = "x"\nlisten = [{{ port = 0 }}]\n'
+        f'api_keys = {{ population = "{digest}", other = "{other}" }}\n'
+        'seal_bodies = { population = "DEV/GOV/1", other = "DEV/GOV/2" }\n'
     )
     with running("trust", config) as address:
         certificates(address, tmp_path)
@@ -106,8 +108,9 @@ def test_an_archive_outside_a_nation_believes_whom_its_authority_certified(
 ) -> None:
     config = registry(tmp_path, trust, kind="archive")
     asking = SealSettings(
-        url=f"{trust}/certificates/sign", key_file=tmp_path / "seal.key", authority=tmp_path / "ca.pem"
+        url=f"{trust}/certificates/sign", key_file=tmp_path / "other.key", authority=tmp_path / "ca.pem"
     )
+    (tmp_path / "other.key").write_text(OTHER_KEY)
     now, body = datetime.now(UTC), "DEV/GOV/2"
     sealed = {
         name: seal_statement(

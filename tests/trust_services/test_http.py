@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from cryptography.x509.oid import NameOID
 from trust_world import KEY, Answer, SettableClock, call, certificate_request, form, ocsp_path
 
 from sild.errors import Unavailable
@@ -294,6 +296,42 @@ async def test_everybody_else_does_not(services: TrustServices, headers: dict[st
     assert (issued.status, revoked.status) == (401, 401)
     assert issued.headers["www-authenticate"] == "Bearer"
     assert all(known.revoked is None for known in services.certificates())
+
+
+BODY = "DEV/GOV/70000002"
+
+
+@pytest.mark.parametrize(
+    ("profile", "bodies", "expected"),
+    [
+        ("sign", [BODY], 201),
+        ("sign", ["DEV/GOV/70000003"], 400),  # in another body's name
+        ("sign", [BODY, "DEV/GOV/70000003"], 400),
+        ("sign", [], 400),  # a member's, or anybody's
+        ("tls", [BODY], 400),
+        ("auth", [BODY], 400),
+    ],
+)
+async def test_a_key_for_the_seals_of_one_body(
+    tmp_path: Path, profile: str, bodies: list[str], expected: int
+) -> None:
+    digest = hashlib.sha256(KEY.encode()).digest()
+    options = TrustOptions(api_keys={"register": digest}, seal_bodies={"register": BODY})
+    services = TrustServices.create(tmp_path / "trust", password="x", options=options)
+    try:
+        subject = x509.Name(
+            [
+                x509.NameAttribute(NameOID.COMMON_NAME, "A seal"),
+                *(x509.NameAttribute(NameOID.ORGANIZATION_IDENTIFIER, body) for body in bodies),
+            ]
+        )
+        request = certificate_request(subject)
+        issued = await call(services.app, "POST", f"/certificates/{profile}", request, headers=AUTHORISED)
+        assert issued.status == expected
+        path = f"/certificates/{services.tsa_certificate.serial_number:x}/revocation"
+        assert (await call(services.app, "PUT", path, headers=AUTHORISED)).status == 401, "and nothing else"
+    finally:
+        services.close()
 
 
 @pytest.mark.parametrize(

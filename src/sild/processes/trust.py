@@ -20,6 +20,7 @@ from sild.trust_services import AcmeOptions, KeyKind, TrustOptions, TrustService
 __all__ = ["TrustSettings", "command"]
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+Body = Annotated[str, StringConstraints(pattern="^[^/]+/[^/]+/[^/]+$")]
 
 
 class AcmeSettings(Settings):
@@ -72,6 +73,9 @@ class TrustSettings(Settings):
     timestamp_policy: str = Field(default=TrustOptions().timestamp_policy, pattern=r"^[0-2](\.\d+)+$")
     signing_form: bool = False  # POST /testca/sign certifies for everybody: closed test networks only
     api_keys: dict[str, Sha256] = Field(default_factory=dict)  # holder to SHA-256 (hexadecimal) of the key
+    seal_bodies: dict[str, Body] = Field(
+        default_factory=dict
+    )  # holders whose key is for one body's seals alone
     acme: AcmeSettings | None = None
     listen: tuple[Listen, ...] = (Listen(port=8888),)
     log_level: LogLevel = "INFO"
@@ -80,6 +84,12 @@ class TrustSettings(Settings):
     def _one_password(self) -> TrustSettings:
         if (self.password is None) == (self.password_file is None):
             raise ValueError("either password or password_file")
+        return self
+
+    @model_validator(mode="after")
+    def _holders_have_keys(self) -> TrustSettings:
+        if strangers := self.seal_bodies.keys() - self.api_keys.keys():
+            raise ValueError(f"seal_bodies of {', '.join(sorted(strangers))}, who has no key in api_keys")
         return self
 
     @property
@@ -93,6 +103,7 @@ class TrustSettings(Settings):
             timestamp_policy=self.timestamp_policy,
             ocsp_url=self.ocsp_url,
             api_keys={holder: bytes.fromhex(digest) for holder, digest in self.api_keys.items()},
+            seal_bodies=self.seal_bodies,
             signing_form=self.signing_form,
             acme=None if self.acme is None else self.acme.options,
         )

@@ -20,7 +20,13 @@ from cryptography.x509.oid import NameOID
 from sild.pki import Certificate, CertificateProfile, PublicKey
 from sild.trust_services.errors import CertificateRequestRefused
 
-__all__ = ["CertificateRequest", "SubjectRules", "check_request", "read_certificate_request"]
+__all__ = [
+    "CertificateRequest",
+    "SubjectRules",
+    "check_request",
+    "check_seal_request",
+    "read_certificate_request",
+]
 
 MAX_REQUEST_BYTES = 16 * 1024
 MAX_ATTRIBUTES = 16
@@ -125,6 +131,13 @@ def check_request(
             raise CertificateRequestRefused("the subject is one of the authority's own")
         if own.public_key() == request.public_key:
             raise CertificateRequestRefused("the key is one of the authority's own")
+
+
+def check_seal_request(request: CertificateRequest, profile: CertificateProfile, body: str) -> None:
+    """That it is for the seal of this body, `INSTANCE/CLASS/CODE`, and of none besides. Raises CertificateRequestRefused."""
+    named = [one.value for one in request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_IDENTIFIER)]
+    if profile is not CertificateProfile.SIGN or named != [body]:
+        raise CertificateRequestRefused(f"this key is for the seals of {body} alone")
 
 
 def _check_key(key: PublicKey) -> None:

@@ -155,14 +155,14 @@ class TrustHttp:
 
     async def issue(self, request: Request) -> Response:
         """POST a request (DER or PEM) to /certificates/sign, /auth or /tls; 201 and PEM."""
-        holder = self._holder(request)
+        holder = self._holder(request, for_seals=True)
         if holder is None:
             return _unauthorised()
         profile = PROFILES.get(request.path_params["profile"])
         if profile is None:
             return _refused(404, "no such profile")
-        body = await _body(request)
-        issued = await run_in_threadpool(partial(self.services.issue, body, profile, actor=holder))
+        asked, of = await _body(request), self.services.options.seal_bodies.get(holder)
+        issued = await run_in_threadpool(partial(self.services.issue, asked, profile, actor=holder, body=of))
         return _pem(issued, status=201)
 
     async def revoke(self, request: Request) -> Response:
@@ -216,15 +216,18 @@ class TrustHttp:
             return Response(der(own[name]), media_type="application/pkix-cert")
         return _pem(own[name])
 
-    def _holder(self, request: Request) -> str | None:
-        """Whose API key stands in `Authorization: Bearer`; every key is compared, in constant time."""
+    def _holder(self, request: Request, *, for_seals: bool = False) -> str | None:
+        """Whose API key stands in `Authorization: Bearer`; every key is compared, in constant time.
+
+        for_seals: also one that is for the seals of a body alone.
+        """
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         digest = hashlib.sha256(key.strip().encode()).digest()
         found = None
         for holder, expected in self.services.options.api_keys.items():
             if hmac.compare_digest(digest, expected) and scheme.lower() == "bearer":
                 found = holder
-        return found
+        return found if for_seals or found not in self.services.options.seal_bodies else None
 
 
 ROUTES: tuple[tuple[str, str, Handler, str], ...] = (

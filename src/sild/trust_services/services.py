@@ -38,6 +38,7 @@ from sild.trust_services.certification import (
     CertificateRequest,
     SubjectRules,
     check_request,
+    check_seal_request,
     read_certificate_request,
 )
 from sild.trust_services.http import trust_app
@@ -65,7 +66,8 @@ class TrustOptions:
     """name: organisation in the services' own subjects.  ocsp_url: for the certificates' authorityInfoAccess.
 
     ocsp_validity: from thisUpdate to nextUpdate; None leaves nextUpdate out.  timestamp_policy: object identifier.
-    api_keys: holder's name to SHA-256 of the key, for issuing and revoking over HTTP.  signing_form: POST /testca/sign
+    api_keys: holder's name to SHA-256 of the key, for issuing and revoking over HTTP.  seal_bodies: holders who
+    may ask for seals of one body, `INSTANCE/CLASS/CODE`, and for nothing else.  signing_form: POST /testca/sign
     certifies for everybody who reaches it, as X-Road's test CA does; for closed test networks only.  acme: None is off.
     """
 
@@ -78,6 +80,7 @@ class TrustOptions:
     ocsp_url: str | None = None
     subject_rules: SubjectRules = field(default_factory=SubjectRules)
     api_keys: Mapping[str, bytes] = field(default_factory=dict)
+    seal_bodies: Mapping[str, str] = field(default_factory=dict)
     signing_form: bool = False
     acme: AcmeOptions | None = None
 
@@ -192,10 +195,12 @@ class TrustServices:
         actor: str = "api",
         dns_names: Sequence[str] | None = None,
         validity: timedelta | None = None,
+        body: str | None = None,
     ) -> Certificate:
         """Certify a PKCS#10 request (DER or PEM) as SIGN, AUTH or TLS; recorded before it is returned.
 
         dns_names: instead of those the request asks for; sign certificates carry none.  validity: at most the CA's own.
+        body: whose seals alone may be asked for; None: whatever the profile gives.
         Raises CertificateRequestRefused, Unavailable.
         """
         wanted = read_certificate_request(request)
@@ -209,6 +214,8 @@ class TrustServices:
             rules=self.options.subject_rules,
             authority=(self.ca_certificate, self.ocsp_certificate, self.tsa_certificate),
         )
+        if body is not None:
+            check_seal_request(wanted, profile, body)
         at = self._clock()
         issued = _issue(
             profile,
