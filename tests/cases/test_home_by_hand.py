@@ -1,4 +1,4 @@
-"""A newborn's home that no machine may read: an official of the residence register enters it, and the case of the birth says so."""
+"""What an official decides by hand in a birth: a home no machine may read, an offer that is refused; the case of the birth says so."""
 
 from __future__ import annotations
 
@@ -66,3 +66,20 @@ async def test_no_home_is_entered_and_why(handed):
         "CLOSED", "no_home", "They live abroad from now on.",
     )  # fmt: skip
     assert (await handed.cases.view(case, MARI)).results["address"] == "by_hand"
+
+
+async def test_an_offer_that_an_official_refuses(handed):
+    """The parents read it in the case of the birth, with the decision."""
+    abroad = {"payer": "FI1", "first": "2025-01", "last": "2025-03", "amount": "2500.00", "currency": "EUR", "country": "FI"}  # fmt: skip
+    await handed.ask("social", "POST", f"/persons/{MOTHER.code}/contributions", abroad)
+    child = await handed.born(MOTHER.code)
+    case = await handed.case_of(MARI)
+    await handed.act(case, "DECLARE", MARI, FORM)
+    await handed.act(case, "COSIGN", JAAN)
+    assert (await handed.cases.view(case, MARI)).results["offer_held"] == "foreign_income"
+    (offer,) = (await handed.ask("social", "GET", f"/persons/{child}/offers"))["items"]
+    look = {"words": "Finland pays.", "seconds": 5, "posture": "managed", "view_sha256": "b" * 64}
+    await handed.ask("social", "POST", f"/offers/{offer['id']}/refusal", look, user=OFFICE.person)
+    await handed.settle()
+    assert (await handed.cases.view(case, JAAN)).results["offer_held"] == "refused"
+    assert "offer_refused" in await handed.notices(MARI)
