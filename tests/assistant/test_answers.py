@@ -75,6 +75,17 @@ def test_what_nothing_supports_is_not_answered(assistant: Assistant, question: s
     assert answer.outcome == "unknown" and answer.quotes == ()
 
 
+def test_who_did_not_ask_of_a_death_reads_nothing_of_one(assistant: Assistant) -> None:
+    assert ids(assistant, "our baby was stillborn, what now")[0] == "birth.loss"
+    for question in (
+        "passport for my baby",
+        "my baby was born yesterday, what now",
+        "kas beebile on vaja passi",
+    ):
+        answer = assistant.ask(question, "en")
+        assert "birth.loss" not in [one.passage.id for one in (*answer.quotes, *answer.results)]
+
+
 def test_an_address_is_no_word_of_the_matter(assistant: Assistant) -> None:
     with_address = assistant.ask("I moved to Pikk 7 Tartu, how do I register the new address", "en")
     assert with_address.outcome == "answer" and with_address.service == "move"

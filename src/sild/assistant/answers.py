@@ -87,7 +87,7 @@ class Assistant:
             return Answer("others", understood)
         quotes = self._quotes(found) if says_something(question, understood) else ()
         outcome: Outcome = "own" if intent.own else "answer" if quotes else "unknown"
-        near = (one for one in found if one.support >= A_LITTLE)
+        near = (one for one in found if one.support >= A_LITTLE and not one.passage.is_delicate)
         results = tuple(near)[:RESULTS] if outcome == "unknown" else ()
         return Answer(outcome, understood, quotes, results, intent.own, intent.cases)
 
@@ -102,6 +102,7 @@ class Assistant:
             one
             for one in found[1:RESULTS]
             if one.support >= max(ENOUGH[best.language], BESIDE * best.support)
+            and not one.passage.is_delicate
         ]
         chosen = {one.passage.id: one for one in reversed((best, *rests, *near))}
         return tuple(reversed(chosen.values()))[:QUOTES]

@@ -58,7 +58,7 @@ class Source:
 class Passage:
     """id: `RRS 69.1`, `clock:move.registered`, `move.how`.  asked: words people use for it; found by, never quoted.
 
-    link: a page of the portal.  service: whose it is.  law: clauses it rests on, ids; those of other countries may be among them.
+    link: a page of the portal.  service: whose it is.  is_delicate: never beside another answer, nor among search results.  law: clauses it rests on, ids; those of other countries may be among them.
     """
 
     id: str
@@ -70,6 +70,7 @@ class Passage:
     service: str | None = None
     source: Source | None = None
     law: tuple[str, ...] = ()
+    is_delicate: bool = False
 
 
 class _Part(BaseModel):
@@ -104,13 +105,14 @@ class Words(_Part):
 
 
 class Topic(_Part):
-    """One question of a help page. law: ids of clauses.  countries: where it holds; none: everywhere.
+    """One question of a help page. law: ids of clauses.  countries: where it holds; none: everywhere.  is_delicate: of grief.
 
     In its text `{move.duty}` is that deadline of the profile, in words, `{ee-family-benefits:birth_grant}` that parameter of a rule package.
     """
 
     id: Name
     countries: tuple[str, ...] = ()
+    is_delicate: bool = False
     law: tuple[str, ...] = ()
     service: Name | None = None
     link: Annotated[str, StringConstraints(pattern=r"^/[a-z0-9/#_-]*$")]
@@ -171,6 +173,7 @@ def help_passages(
             link=topic.link,
             service=topic.service,
             law=topic.law,
+            is_delicate=topic.is_delicate,
         )
 
 
