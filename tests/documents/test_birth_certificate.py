@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from sild.documents import (
@@ -17,10 +20,13 @@ from sild.documents import (
     birth_certificate_pdf,
     birth_presentation,
     credential_in,
+    seal_pdf,
     shown_claims,
     verify_presentation,
 )
+from sild.processes.documents import command
 from sild.registries.credentials import CredentialIssuer
+from sild.registries.deciding.body import open_seal
 from sild.registries.identity_codes import Country
 from sild.registries.profiles import profile
 
@@ -108,3 +114,33 @@ def test_any_name_is_only_a_name(entry: BirthEntry, name: str) -> None:
     assert name.replace(" ", "") in text.replace(" ", "").replace("￾", "").replace("\u0002", "")
     assert "Isa Eesnimi –" in text, "nobody is entered, and the line says so"
     assert len(PdfFileReader(io.BytesIO(pdf)).root["/Pages"]["/Kids"]) == 1
+
+
+def test_the_same_command_checks_it(tmp_path: Path, issuer: CredentialIssuer, entry: BirthEntry) -> None:
+    """As of a card: offline, with the issuer's two files and the authority of seals."""
+    body = issuer.metadata()["organization_identifier"]
+    seal = open_seal(tmp_path, "papers", body, name="Register", at=AT)
+    pdf = seal_pdf(birth_certificate_pdf(entry, profile("VN").certificates["birth"], "vi", at=AT), seal)
+    paths = {name: tmp_path / name for name in ("paper.pdf", "issuer.json", "valid", "revoked", "trust.pem")}
+    paths["paper.pdf"].write_bytes(pdf)
+    paths["issuer.json"].write_text(json.dumps(issuer.metadata()))
+    paths["valid"].write_text(issuer.status_list([3], at=AT))
+    paths["revoked"].write_text(issuer.status_list([17], at=AT))
+    paths["trust.pem"].write_bytes(seal.chain[-1].public_bytes(Encoding.PEM))
+
+    def verify(listed: str) -> tuple[int, dict[str, str]]:
+        words = [
+            "verify",
+            paths["paper.pdf"],
+            "--issuer",
+            paths["issuer.json"],
+            "--status-list",
+            paths[listed],
+        ]
+        words += ["--trust", paths["trust.pem"], "--at", "2026-03-02T10:00:00Z", "--json"]
+        result = CliRunner().invoke(command, [str(word) for word in words])
+        return result.exit_code, json.loads(result.stdout)
+
+    status, told = verify("valid")
+    assert (status, told["verdict"], told["mother_name"]) == (0, "holds", "Đặng Thị Thu Hà")
+    assert verify("revoked")[0] == 1
