@@ -29,11 +29,11 @@ def test_floors(assistant: Assistant) -> None:
     figures = evaluate(assistant, load_questions())
     tuning, kept = figures["tuning"], figures["kept"]
     assert tuning.recall_at_1 >= 0.83 and tuning.refused >= 0.95 and tuning.wrong <= 0.04
-    assert kept.recall_at_1 >= 0.79 and kept.recall_at_3 >= 0.82
-    assert kept.refused >= 0.92 and kept.wrong <= 0.065
+    assert kept.recall_at_1 >= 0.78 and kept.recall_at_3 >= 0.81
+    assert kept.refused >= 0.91 and kept.wrong <= 0.07
     for language in ("et", "vi", "en"):
-        assert figures[f"kept_{language}"].recall_at_1 >= 0.76, language
-        assert figures[f"kept_{language}"].wrong <= 0.08, language
+        assert figures[f"kept_{language}"].recall_at_1 >= 0.74, language
+        assert figures[f"kept_{language}"].wrong <= 0.1, language
     assert tuning.withstood == kept.withstood == 1.0
 
 

@@ -1,7 +1,7 @@
 """The assistant: answers in quotes of clauses, services and help; where nothing supports an answer it says so.
 
-    passages = load_passages(profile, services, screens)
-    assistant = Assistant(passages)                    # the index: some tenths of a second
+    passages = load_passages(profile, services, screens, at=today)
+    assistant = Assistant(passages)                    # its index is made when it is first asked, in half a second
     answer = assistant.ask("how long do I have to tell of a move?", "en")
     answer.outcome, answer.quotes[0].passage.text["en"], answer.quotes[0].passage.source.cited
 
@@ -10,6 +10,7 @@ behind the AI gateway may say quotes again (`rephrase`, `open_model`), each sent
 `sild assistant`.
 
 passages.py  what can be quoted       words.py     terms of three languages     index.py       rankings, fusion, support
+concepts.py  what words stand for     spelling.py  mistyped words               asks.py         a time or a sum asked for
 intents.py   rules kept as data       answers.py   from a question to quotes    steps.py       a step made ready
 sources.py   read from the package    rephrasing.py  a model, held to quotes    gateway_model.py  the way to one
 evaluation.py  figures on the question set

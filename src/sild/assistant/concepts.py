@@ -19,7 +19,7 @@ from babel import Locale
 
 from sild.assistant.words import STOPWORDS, clean, folded, tokens
 
-__all__ = ["Span", "known_words", "spans_of"]
+__all__ = ["Span", "concept_terms", "known_words", "spans_of"]
 
 Kind = Literal["concept", "elsewhere", "light"]
 _HOME = frozenset({"EE", "VN"})
@@ -93,6 +93,11 @@ def _fits(
     if size == 1:
         return not has_marks and phrase.kind == "concept" and first not in _folded_stopwords()
     return True  # of two syllables and more the marks may be wrong, too
+
+
+def concept_terms(text: str, language: str) -> list[str]:
+    """Of the words that stand for something: `=birth_grant`, and `~pass` for a matter of its own."""
+    return [term for span in spans_of(text, language)[1] for term in span.terms]
 
 
 def known_words(language: str) -> tuple[frozenset[str], frozenset[str]]:

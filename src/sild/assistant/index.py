@@ -1,7 +1,7 @@
-"""The index: three rankings of one language's passages, fused by their ranks, and how well a passage supports a question.
+"""The index: four rankings of one language's passages, fused by their ranks, and how well a passage supports a question.
 
 Okapi BM25 by SQLite's FTS5 (docs/adr says why), once over stems or syllables, once over the same without marks, once over letters
-in threes; reciprocal rank fusion (Cormack, Clarke, Büttcher 2009). Ranks say which passage is best, never whether it is good:
+in threes, once over concepts; reciprocal rank fusion (Cormack, Clarke, Büttcher 2009). Ranks say which passage is best, never whether it is good:
 that is `support`, the share of the question's weight that the passage answers.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sild.assistant.asks import asked_for, told_in
-from sild.assistant.concepts import known_words, spans_of
+from sild.assistant.concepts import Span, concept_terms, known_words, spans_of
 from sild.assistant.passages import LANGUAGES, Passage
 from sild.assistant.spelling import Spelling
 from sild.assistant.words import (
@@ -41,12 +41,6 @@ LIGHT = 0.15
 ELSEWHERE = 2.0
 """Weight of a matter of its own, as a share of the rarest known word's."""
 
-
-def concept_terms(text: str, language: str) -> list[str]:
-    """Of the words that stand for something: `=birth_grant`, and `~pass` for a matter of its own."""
-    return [term for span in spans_of(text, language)[1] for term in span.terms]
-
-
 RANKINGS: Mapping[str, tuple[Callable[[str, str], list[str]], float]] = {
     "stems": (syllables_or_stems, 1.0),
     "plain": (folded_terms, 0.8),
@@ -62,6 +56,7 @@ PAIR = 0.5
 UNKNOWN = 0.75
 """Weight of a word that stands nowhere, as a share of the rarest known one's."""
 PAGE = 0.1
+"""What the language of the page is worth, as a share of a question's words."""
 REST = 3.0
 """The most that a word weighs that stands for nothing: how rare it is says little among so few passages."""
 TITLE_OF_ACT = 0.6
@@ -69,7 +64,9 @@ TITLE_OF_ACT = 0.6
 PARTS = {"evidence": ("=documents", 0.75), "outputs": ("", 0.75), "law": ("", 0.65)}
 """Lists of what a service looks up, brings and rests on answer few questions but those for it (the concept)."""
 PRIOR = 1.0
+"""Weight that no passage meets: a question of one common word is answered by none."""
 RANKS = 0.35
+"""Share of the ranks in the order; the rest is the support's."""
 KIND = {"time": 0.2, "amount": 0.5}
 """Weight of what is asked for, a time or a sum."""
 KINDS = {"clause": 1.0, "help": 1.0, "service": 0.9}
@@ -213,54 +210,51 @@ class _OneLanguage:
 
     def _asked_for(self, question: str) -> list[tuple[float, Mapping[str, float]]]:
         """For all that is said: its weight, and the words or concepts it may be with how alike they are."""
-        asked: list[tuple[float, Mapping[str, float]]] = []
         wanted = asked_for(question, self.language)
+        asked: list[tuple[float, Mapping[str, float]]] = []
         if wanted is not None:
             asked.append((KIND[wanted] * self._unknown_weight, {f"#{wanted}": 1.0}))
         words, spans = spans_of(question, self.language)
-        rest = list(words)
         light: set[str] = set()
+        rest = list(words)
         for span in spans:
-            named = words[span.begin : span.end]
             if span.kind == "light":
-                light.update(map(self._stemmed, named))
+                light.update(map(self._stemmed, words[span.begin : span.end]))
                 continue
             rest[span.begin : span.end] = [""] * (span.end - span.begin)
-            if span.kind == "elsewhere":
-                asked.append((ELSEWHERE * self._unknown_weight / UNKNOWN, dict.fromkeys(span.terms, 1.0)))
-                continue
-            known = {term: self._weight[term] for term in span.terms if term in self._weight}
-            weight = max(known.values(), default=self._unknown_weight)
-            asked.append((weight, {term: (one / weight) ** 2 for term, one in known.items()}))
-        for term in content_terms(" ".join(rest), self.language):
-            plain = folded(term)
-            if term in light or term.isdecimal():
-                asked.append((LIGHT * self._weight.get(plain, self._unknown_weight), {plain: 1.0}))
-                continue
-            if plain in self._weight:
-                asked.append((min(self._weight[plain], REST), {plain: 1.0}))
-                continue
-            threes = _threes(plain)
-            near = {}
-            if len(plain) > 3:
-                for other, others in self._threes.items():
-                    if abs(len(other) - len(plain)) <= 4 and other[0] == plain[0]:
-                        share = 2 * len(threes & others) / (len(threes) + len(others))
-                        if share >= ALIKE:
-                            near[other] = share
-                    if (
-                        self.language == "et"
-                        and min(len(other), len(plain)) >= 5
-                        and _is_compound(plain, other)
-                    ):
-                        near[other] = max(near.get(other, 0.0), COMPOUND)
-            asked.append((self._unknown_weight, near))
+            asked.append(self._meant_by(span))
+        said = " ".join(rest)
+        asked += [self._said_as(term, term in light) for term in content_terms(said, self.language)]
         if self.language == "vi":
-            asked += [
-                (PAIR * self._weight.get(pair, self._unknown_weight), {pair: 1.0})
-                for pair in content_pairs(" ".join(rest), "vi")
-            ]
+            pairs = content_pairs(said, "vi")
+            asked += [(PAIR * self._weight.get(pair, self._unknown_weight), {pair: 1.0}) for pair in pairs]
         return asked
+
+    def _meant_by(self, span: Span) -> tuple[float, Mapping[str, float]]:
+        """Of several concepts the rarest counts most: who has a passage on benefits has little on the birth grant."""
+        if span.kind == "elsewhere":
+            return ELSEWHERE * self._unknown_weight / UNKNOWN, dict.fromkeys(span.terms, 1.0)
+        known = {term: self._weight[term] for term in span.terms if term in self._weight}
+        weight = max(known.values(), default=self._unknown_weight)
+        return weight, {term: (one / weight) ** 2 for term, one in known.items()}
+
+    def _said_as(self, term: str, is_light: bool) -> tuple[float, Mapping[str, float]]:
+        """A word that stands for nothing known."""
+        plain = folded(term)
+        if is_light or term.isdecimal():
+            return LIGHT * self._weight.get(plain, self._unknown_weight), {plain: 1.0}
+        if plain in self._weight:
+            return min(self._weight[plain], REST), {plain: 1.0}
+        near: dict[str, float] = {}
+        threes = _threes(plain)
+        for other, others in self._threes.items() if len(plain) > 3 else ():
+            if abs(len(other) - len(plain)) <= 4 and other[0] == plain[0]:
+                share = 2 * len(threes & others) / (len(threes) + len(others))
+                if share >= ALIKE:
+                    near[other] = share
+            if self.language == "et" and min(len(other), len(plain)) >= 5 and _is_compound(plain, other):
+                near[other] = max(near.get(other, 0.0), COMPOUND)
+        return self._unknown_weight, near
 
     def _support(self, number: int, asked: Sequence[tuple[float, Mapping[str, float]]]) -> float:
         total = sum(weight for weight, _near in asked)
