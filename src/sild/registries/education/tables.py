@@ -48,7 +48,9 @@ children = Table(
     Column("reason", String(50)),  # why there is no place yet
     Column("review_on", Date),
     Column("issue", String(255)),  # the case
-    Column("told", JSON),  # who said what is known of the child: {"person" or "home": [register, message id, when]}
+    Column(
+        "told", JSON
+    ),  # who said what is known of the child: {"person" or "home": [register, message id, when]}
     Column("decision", String(36)),  # record of the offer, the wait or the grant as it stands
     Index("education_children_wanted", "wanted", "state"),
     Index("education_children_division", "division", "state"),
