@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sild.cases import Refused
+from sild.cases.working import JobWork
 
 from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village, closed
 
@@ -56,6 +59,9 @@ async def test_a_payment_that_came_back_asks_for_another_account(village):
     assert view.status == "GRANTED" and "birth.account" in [task.screen for task in view.tasks]
     assert not any(one["paid"] for one in view.results["payments"])
     assert (await village.notices(MARI)).count("payment_returned") == 1, "one notice, whatever came back"
+    read = village.cases._parts.read(case)
+    follows = village.cases._parts.processes["birth"].after(read, read.last("PAYMENT_RETURNED"))
+    assert follows.cancel_jobs == ("close",), "nor does it close for what came before"
     filled = await village.cases.fill(case, "birth.account", JAAN)
     assert len(filled.facts) == count and "€80.00" in {line.value for line in filled.facts}
 
@@ -87,3 +93,30 @@ async def test_the_treasury_away_is_nobodys_trouble(village):
     await village.settle()
     assert await village.bank() >= 2
     assert "payments" in (await village.cases.view(case, MARI)).results
+
+
+async def test_of_those_that_come_back_together_none_is_lost(village, monkeypatch):
+    """The first opens the case again between the two looks of another for it: among the live, and among the closed."""
+    case = await accepted(village, closed())
+    assert (await village.cases.view(case, MARI)).status == "CLOSED"
+    cases, jobs = JobWork.cases, []
+
+    def may_look(work):
+        """The first when another has looked among the live; the others when it has opened the case."""
+        if work is jobs[0]:
+            return len(jobs) > 1
+        return village.cases._parts.read(case).status == "GRANTED"
+
+    async def in_turn(work, step, *of, **how):
+        if step == "closed":
+            jobs.append(work)
+            async with asyncio.timeout(10):
+                while not may_look(work):
+                    await asyncio.sleep(0.01)
+        return await cases(work, step, *of, **how)
+
+    monkeypatch.setattr(JobWork, "cases", in_turn)
+    count = await village.bank()
+    view = await village.cases.view(case, MARI)
+    assert count >= 2 and len(view.results["payments"]) == count
+    assert [entry.name for entry in view.timeline].count("PAYMENT_RETURNED") == count

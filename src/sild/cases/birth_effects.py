@@ -61,7 +61,8 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             return Effects(jobs=_closing(case), notices=_news(case, taken))
         case "QUEUE":
             wish = (Job("wish"),) if _has_a_wish(case, taken) else ()
-            return Effects(jobs=(*wish, *_closing(case)), notices=_news(case, taken))
+            jobs = (*wish, *_closing(case))
+            return Effects(jobs=jobs, notices=_news(case, taken), cancel_jobs=_not_closing(case))
         case "TAKE_PLACE" | "DECLINE_PLACE":
             arguments = {
                 "accept": taken.name == "TAKE_PLACE",
@@ -89,8 +90,9 @@ def effects_of(case: Case, taken: Taken) -> Effects:
                 taken.data["person"], "birth.notice.acceptance_refused", {"reason": taken.data["reason"]}
             )
             return Effects(notices=(who,))
-        case "PAYMENT_RETURNED" if not _was_asked(case, taken):
-            return Effects(notices=_to_parents(case, "birth.notice.payment_returned"))
+        case "PAYMENT_RETURNED":
+            news = () if _was_asked(case, taken) else _to_parents(case, "birth.notice.payment_returned")
+            return Effects(notices=news, cancel_jobs=_not_closing(case))
         case "GIVE_ACCOUNT":
             arguments = {**taken.data, "acting": taken.person, "for": taken.acting_for}
             return Effects(jobs=(Job("account", arguments, key=str(taken.seq)),))
@@ -269,6 +271,11 @@ def _names_to_register(case: Case, taken: Taken) -> dict[str, Any]:
 
 def _closing(case: Case) -> tuple[Job, ...]:
     return (Job("close"),) if is_done(case) else ()
+
+
+def _not_closing(case: Case) -> tuple[str, ...]:
+    """Asked to close it before this came: it waits for a parent's word again."""
+    return () if is_done(case) else ("close",)
 
 
 def _to_parents(case: Case, text: str, **values: Any) -> tuple[NewNotice, ...]:  # of the text's places

@@ -229,6 +229,8 @@ class BirthFollow:
         for case in closed[:1]:
             if await act(work, "reopen", "REOPEN", {}, case):
                 return case
+            if await work.current("reopened", case) == "GRANTED":  # by something else, since we looked
+                return case
         return None
 
     async def remind(self, work: Work) -> None:

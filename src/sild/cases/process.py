@@ -226,7 +226,10 @@ class Work(Protocol):
         ...
 
     async def cases(self, step: str, service: str, person: str, *, closed: bool = False) -> Sequence[str]:
-        """Ids of the live cases of a service in which the person is a party; or of the closed ones."""
+        """Ids of the live cases of a service in which the person is a party.
+
+        closed: of those that were closed, too, at one look: one may be opened again, or closed, between two.
+        """
         ...
 
     def address(self, register: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, uuid4, uuid5
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, Row, and_, insert, or_, select, text, update
+from sqlalchemy import Connection, Engine, Row, and_, insert, or_, select, text, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -105,8 +105,8 @@ class Store:
     def live(
         self, connection: Connection, service: str, person: str, *, closed: bool = False
     ) -> tuple[str, ...]:
-        """Ids of the cases of a service that are not closed, or are, and have the person as a party."""
-        state = cases.c.closed_at.is_not(None) if closed else cases.c.closed_at.is_(None)
+        """Ids of the cases of a service that are not closed and have the person as a party. closed: those that are, too."""
+        state = true() if closed else cases.c.closed_at.is_(None)
         query = (
             select(cases.c.id)
             .join_from(cases, parties, parties.c.case == cases.c.id)
