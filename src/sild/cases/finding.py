@@ -183,7 +183,7 @@ class Finding(AnsweredByADay):
                 defects.append(Defect("fact", "missing"))
         elif not values.get("words"):
             defects.append(Defect("words", "missing"))
-        due = asking.profile.deadline("finding.answer", asking.now.date())
+        due = asking.profile.deadline("finding.answer", asking.profile.day(asking.now))
         return Given({**values, "due": due.isoformat()}, tuple(defects))
 
     # --- what follows

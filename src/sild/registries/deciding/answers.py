@@ -88,7 +88,7 @@ def answer_of(
                 type="text",
                 value=str(record.id),
                 register=deciding.exchanged_by,
-                valid_at=record.decided_at.date(),
+                valid_at=use.day_of(record.decided_at),
             ),
             Input(
                 name="contested/record_sha256",

@@ -120,7 +120,7 @@ class Archiving:
         about = Described(
             id=package_id,
             kind=KIND,
-            label=f"Registration of a birth, {registered.date().isoformat()}",
+            label=f"Registration of a birth, {registered.astimezone(self._kernel.zone).date().isoformat()}",
             created_at=registered,
             submitter=member,
             archive=f"{act['register'].split('/')[0]} archive",
