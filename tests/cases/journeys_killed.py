@@ -36,7 +36,8 @@ def ensure_the_end_is_the_same(
         end, calm = (
             json.loads((directory / name / "end.json").read_text()) for name in (story, f"{story}.calm")
         )
-        assert end == calm, story
+        other = {name: (end[name], calm[name]) for name in end if end[name] != calm[name]}
+        assert not other, f"{story}, killed and undisturbed: {other}"
         assert not end["failed"], story
         met.update(lines(directory / story / "met"))
         died.update(line.partition(" ")[0] for line in lines(directory / story / "died"))

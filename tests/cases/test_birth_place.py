@@ -9,6 +9,7 @@ import pytest
 
 from registries.families import single
 from sild.cases import Actor, Refused
+from sild.cases.working import JobWork
 
 from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, citizen, couples
 from .world import SHOWN
@@ -91,7 +92,8 @@ async def test_nobody_else_answers(village):
     assert refused.value.code == "not_yours"
 
 
-async def test_offered_when_all_else_was_done_the_case_goes_on(village):
+@pytest.mark.parametrize("closes", ["before", "since it was looked for"])
+async def test_offered_when_all_else_was_done_the_case_goes_on(village, monkeypatch, closes):
     case = await offered(village)
     await village.act(case, "DECLINE_PLACE", MARI)
     await village.act(case, "ACCEPT", JAAN, {"choice": ["mother"], "account": [ACCOUNT]})
@@ -101,8 +103,16 @@ async def test_offered_when_all_else_was_done_the_case_goes_on(village):
     places = await village.ask("education", "GET", "/places")
     group = next(one for one in places["items"] if one["free"] and one["age_from"] <= 2)
     wish = {"kindergarten": group["kindergarten"]}
+    if closes != "before":
+        cases = JobWork.cases
+
+        async def a_moment_ago(work, step, *of, **how):
+            return [case] if step == "case" else await cases(work, step, *of, **how)
+
+        monkeypatch.setattr(JobWork, "cases", a_moment_ago)
     await village.ask("education", "POST", f"/children/{code}/wish", wish, user=MARI.person)
     await village.settle()
+    monkeypatch.undo()
     view = await village.cases.view(case, MARI)
     assert (view.status, view.results["kindergarten_state"]) == ("GRANTED", "offered")
     assert [task.screen for task in view.tasks] == ["birth.place"]

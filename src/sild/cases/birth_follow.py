@@ -209,9 +209,9 @@ class BirthFollow:
 
     async def queue(self, work: Work) -> None:
         """Where the child stands, from the municipality. A place offered after everything else was done opens the case again."""
-        case, child = await case_of(work, self._service), child_in(work)
-        if case is None and work.arguments.get("event", {}).get("type") == PLACE_OFFERED:
-            case = await self._reopened(work)
+        live, child = await case_of(work, self._service), child_in(work)
+        is_offer = work.arguments.get("event", {}).get("type") == PLACE_OFFERED
+        case = await self._reopened(work) if live is None and is_offer else live
         if case is None:
             return
         path = f"/children/{child}/queue"
@@ -221,7 +221,11 @@ class BirthFollow:
             ).json
         except CallerError:  # not in the queue (any more)
             return
-        await act(work, "queued", "QUEUE", _standing(standing), case)
+        is_told = await act(work, "queued", "QUEUE", _standing(standing), case)
+        if not is_told and is_offer and live is not None:  # closed since we looked
+            again = await self._reopened(work)
+            if again is not None:
+                await act(work, "queued/again", "QUEUE", _standing(standing), again)
 
     async def _reopened(self, work: Work) -> str | None:
         person = known(child_in(work), work.profile.country)
