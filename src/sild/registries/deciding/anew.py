@@ -85,7 +85,9 @@ def left_of(use: Use, decision: str) -> str | None:
 
 
 def _of_contests(use: Use, decision: str) -> list[Ripple]:
-    return [one for one in list_ripples(use.connection, decision=decision) if one.concept == CONTEST]
+    """In the order of the tries, whose number the cause ends in."""
+    mine = (one for one in list_ripples(use.connection, decision=decision) if one.concept == CONTEST)
+    return sorted(mine, key=lambda one: int(one.cause.rpartition("/")[2]))
 
 
 def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHand) -> DecisionRecord:
