@@ -34,7 +34,7 @@ fuzz: .venv/ready
 properties: .venv/ready
 	$(BIN)/pytest --hypothesis-profile=long -m hypothesis --timeout=0 $(ARGS)
 
-# Both journeys killed at every boundary of every step (make test: at one boundary of each): twenty minutes.
+# Both journeys and clerks' mandates killed at every boundary of every step (make test: at one boundary of each): some five minutes.
 crashes: .venv/ready
 	SILD_CRASHES=every $(BIN)/pytest -n auto --dist loadfile tests/cases/test_birth_killed.py tests/cases/test_move_killed.py $(ARGS)
 
