@@ -9,6 +9,7 @@ import pytest
 
 from sild.errors import CallerError, Unavailable
 from sild.workflow import State, Workflows
+from sild.workflow.executors import Executors
 
 QUICK = timedelta(milliseconds=50)
 
@@ -172,6 +173,19 @@ async def test_one_process_alone_works_on_a_file(tmp_path):
         with pytest.raises(Unavailable) as refused:
             await Workflows.open(url, {})
     assert refused.value.code == "workflows_in_use"
+    async with opened(url, {}):
+        pass
+
+
+async def test_what_a_killed_process_was_starting_is_waited_for_and_nobody_else(tmp_path):
+    """Between fork and exec it has the files of the dead, and with them the lock."""
+    url = f"sqlite:///{tmp_path}/workflows.sqlite"
+    other = Executors(url, "workflows")
+    other.enter()
+    with pytest.raises(Unavailable) as refused:
+        await Workflows.open(url, {})
+    assert refused.value.code == "workflows_in_use"
+    asyncio.get_running_loop().call_later(0.2, other.leave)
     async with opened(url, {}):
         pass
 

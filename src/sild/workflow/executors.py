@@ -9,6 +9,7 @@ alone, so at worst a step is done twice, as after a death.
 from __future__ import annotations
 
 import threading
+from time import monotonic, sleep
 from uuid import uuid4
 
 from dbos import DBOS
@@ -24,6 +25,8 @@ log = get_logger("workflow")
 ONLY = "one"
 """The executor of a SQLite file: whoever opens it goes on with what was there."""
 LOOK_SECONDS = 2.0
+LET_GO_SECONDS = 1.0
+"""So long what a killed process was about to start may hold its lock: between fork and exec a child has all of its parent's files."""
 
 
 class Executors:
@@ -40,8 +43,11 @@ class Executors:
 
     def enter(self) -> None:
         """Raises Unavailable (`workflows_in_use`) when another process works on this SQLite file."""
-        if self._lock.try_hold() is None:
-            raise Unavailable("another process runs these workflows", code="workflows_in_use")
+        until = monotonic() + LET_GO_SECONDS
+        while self._lock.try_hold() is None:
+            if monotonic() > until:
+                raise Unavailable("another process runs these workflows", code="workflows_in_use")
+            sleep(0.02)
 
     def watch(self) -> None:
         if self.many:
