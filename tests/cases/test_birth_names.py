@@ -17,7 +17,9 @@ from .village import FORM, JAAN, MARI, MOTHER, citizen, official
 
 OTHER = {**FORM, "given_names": ["Leelo"]}
 DESK = official("birth@0784")
-SUPERIOR = replace(DESK, person=f"EE{estonia.make(date(1970, 1, 1), 'M', 1)}", roles=frozenset({"official", "supervisor"}))
+SUPERIOR = replace(
+    DESK, person=f"EE{estonia.make(date(1970, 1, 1), 'M', 1)}", roles=frozenset({"official", "supervisor"})
+)
 
 
 @pytest.fixture
