@@ -208,12 +208,19 @@ class Payments:
         self._sending.cancel(use, which, child, reason)
 
     def _paid_after_all(self, use: Use, order: PaymentOrder) -> None:
-        """The bank pays what was to be stopped: of what a newer decision has ordered in its place only the difference is owed."""
+        """The bank pays what was to be stopped: of what a newer decision has ordered in its place only the difference is owed.
+
+        Of a month that no decision grants any more, or that was paid by the newer one already, people see to all of it.
+        """
         payment, child = payment_of(order), child_of(use, order)
-        later = (payment_orders.c.id > order.id) & (payment_orders.c.state == "ordered")
-        for newer in orders_of(use, payment.rows() & later):
-            self.cancel(use, payment_orders.c.id == newer.id, child, "paid_before")
-            self._order(use, child, payment, newer.amount - order.amount, newer.decision)
+        later = payment_orders.c.id > order.id
+        newer = orders_of(use, payment.rows() & later & (payment_orders.c.state != "cancelled"))
+        if any(one.state == "executed" for one in newer) or not _is_granted(use, order, child):
+            self._overpaid(use, child, payment, order.amount, order.decision)
+            return
+        for one in newer:
+            self.cancel(use, payment_orders.c.id == one.id, child, "paid_before")
+            self._order(use, child, payment, one.amount - order.amount, one.decision)
 
     def _standing_changed(self, use: Use, decision: str, standing: DecisionStanding) -> None:
         """A decision was superseded, contested, upheld or overturned: in the same transaction its payments stop, or go on.
@@ -261,6 +268,18 @@ class Payments:
             return "stands"
         standing = self._deciding.store.standing(use.connection, decision)
         return "stands" if standing == "contested" and not self._suspends(use, decision) else standing
+
+
+def _is_granted(use: Use, order: PaymentOrder, child: str) -> bool:
+    """Whether a benefit that stands now has a day in the order's month."""
+    first = order.period.replace(day=1)
+    return any(
+        fact.known_to is None
+        and fact.key == f"{order.benefit}/{child}"
+        and fact.valid_from < next_month(first)
+        and (fact.valid_to is None or fact.valid_to > first)
+        for fact in use.facts.history(order.person, BENEFIT)
+    )
 
 
 def _granted_by(use: Use, task: Task, period: date) -> str | None:
