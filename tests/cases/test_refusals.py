@@ -159,7 +159,13 @@ async def test_a_look_at_a_person_cites_a_live_case(world):
     """By its number, as people say it; what is told is of that person, on the case's ground."""
     case = await world.sent()
     fact = {"concept": "person.given_names", "value": "Mari", "fact": 7, "valid_from": "1980-01-08"}
-    world.registers.answers["population", "GET", "/persons/38001085718/facts"] = {"items": [fact]}
+    other = {
+        **fact,
+        "concept": "person.protection",
+        "value": "sealed",
+        "fact": 8,
+    }  # the service does not ask for it
+    world.registers.answers["population", "GET", "/persons/38001085718/facts"] = {"items": [fact, other]}
     number = (await world.cases.view(case, OFFICIAL)).number
     for cited in (case, number):
         (line,) = await world.cases.look_up(OFFICIAL, "EE38001085718", case=cited)

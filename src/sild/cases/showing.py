@@ -426,9 +426,12 @@ class Showing:
         return next((role for role in waits if role not in STAFF), None)
 
     async def look_up(self, actor: Actor, person: str, cited: str) -> Sequence[FactLine]:
-        """What the registers tell of a person on the grounds of the live case that is cited. Raises Refused (`no_live_case`)."""
+        """What the registers tell of a person on the grounds of the live case that is cited: what its service fetches, and officials'
+        screens of it show. Raises Refused (`no_live_case`).
+        """
         case = await asyncio.to_thread(self._cited, actor, person, cited)
         role, of = roles_in(case, actor)[0], case.roles_of(person)[0]
+        allowed = self._looked_at(case.service)
         asking = self._parts.asking(case.id, actor, role)
         lines: list[FactLine] = []
         asked: set[str] = set()
@@ -446,9 +449,23 @@ class Showing:
                 continue
             items = answer.json.get("items", ()) if isinstance(answer.json, dict) else ()
             lines += [
-                _line_of(item, str(item["concept"]), of, register) for item in items if item.get("concept")
+                _line_of(item, item["concept"], of, register)
+                for item in items
+                if item.get("concept") in allowed
             ]
         return lines
+
+    def _looked_at(self, service_id: str) -> set[str]:
+        """Concepts that an official of the service sees of people."""
+        service = self._parts.service(service_id)
+        found = {evidence.concept for evidence in service.evidence}
+        for name in service.screens:
+            screen = self._parts.screens.get(name)
+            if screen is not None and screen.role in STAFF:
+                found |= {
+                    concept for one in screen.components if isinstance(one, Facts) for concept in one.concepts
+                }
+        return found
 
     def _cited(self, actor: Actor, person: str, cited: str) -> Case:
         """By its number or id. Raises Refused (`no_live_case`); oversight is told."""
