@@ -6,12 +6,15 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import pytest
+
 from registries.families import man
-from sild.cases import OfflineRecord, Party
+from sild.cases import OfflineRecord, Party, Refused
 
 from .village import ACCOUNT, FATHER, FORM, JAAN, MARI, MOTHER, Village, citizen, couples, official
 
 DESK = official("birth@0784")
+NEIGHBOURS = couples(2)
 
 
 async def agreed(village, form=FORM):
@@ -30,7 +33,8 @@ async def test_a_register_that_is_down_in_the_middle_is_waited_for_and_named(vil
     await village.act(case, "COSIGN", JAAN)
     view = await village.cases.view(case, MARI)
     assert view.status == "AGREED" and view.failed_bodies[0].body == "GOV/70000002/population"
-    assert view.failed_bodies[0].next_try is not None and view.clocks[0].standing_for == "register_down"
+    assert view.failed_bodies[0].next_try is not None
+    assert view.clocks[0].promise is None, "the office's clock begins when it can look"
     village.wire.down.clear()
     await village.try_again(case)
     assert (await village.cases.view(case, MARI)).status == "OFFERED"
@@ -243,6 +247,83 @@ async def test_a_birth_entered_on_paper_that_nobody_told_of(village):
     home = await village.cases.home(MARI)
     assert [case.number for case in home.cases] == [block.numbers[0]]
     assert (await village.cases.view(merged.case, JAAN)).results["given_names"] == "Liis"
+
+
+async def test_a_papers_number_is_of_the_offices_own_block_and_new(village):
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    block = await village.cases.reserve_numbers("birth", 5, DESK)
+    others = await village.cases.reserve_numbers("birth", 1, official("birth@0793"))
+    permits = await village.cases.reserve_numbers("ask_why", 1, DESK)
+    used = OfflineRecord(
+        "r-1", block.numbers[0], "61801010013", (Party("child", "61801010013"),), {}, datetime(2026, 3, 2, tzinfo=UTC), "x"
+    )  # fmt: skip
+    await village.cases.merge(block.id, [used], DESK)
+    paper = {"given_names": ["Liis"], "family_name": [MOTHER.family_name], "registered_on": ["2026-03-02"]}
+    wrong = {
+        "paper 7": "not_a_reserved_number",
+        "S-2026-999999": "unknown_number",
+        "S-2025-000001": "unknown_number",
+        others.numbers[0]: "unknown_number",
+        permits.numbers[0]: "unknown_number",
+        block.numbers[0]: "number_used",
+    }
+    for number, reason in wrong.items():
+        with pytest.raises(Refused) as refused:
+            await village.act(case, "ENTER_OFFLINE", DESK, {**paper, "reserved_number": [number]})
+        assert [(one.field, one.reason) for one in refused.value.defects] == [("reserved_number", reason)]
+        for language in ("et", "vi", "en"):
+            assert village.packs.texts[language][f"birth.reason.{reason}"]
+    await village.act(case, "ENTER_OFFLINE", DESK, {**paper, "reserved_number": [block.numbers[1]]})
+    assert (await village.cases.view(case, MARI)).results["given_names"] == "Liis"
+    again = replace(used, id="r-2", number=block.numbers[1], subject="61801010024")
+    (merged,) = await village.cases.merge(block.id, [again], DESK)
+    assert merged.reasons == ("number_used",)
+
+
+async def test_two_births_brought_in_under_one_number_at_once(village):
+    """One of them has it."""
+    cases = []
+    for mother, _father in NEIGHBOURS:
+        await village.born(mother.code)
+        cases.append(await village.case_of(citizen(mother)))
+    block = await village.cases.reserve_numbers("birth", 1, DESK)
+    papers = [
+        {"reserved_number": [block.numbers[0]], "given_names": ["Liis"], "family_name": [mother.family_name], "registered_on": ["2026-03-02"]}
+        for mother, _father in NEIGHBOURS
+    ]  # fmt: skip
+    sent = [
+        village.act(case, "ENTER_OFFLINE", DESK, paper) for case, paper in zip(cases, papers, strict=True)
+    ]
+    refused = [one for one in await asyncio.gather(*sent, return_exceptions=True) if one is not None]
+    assert [type(one) for one in refused].count(Refused) == 1
+    await village.settle()
+    states = [(await village.cases.view(case, DESK)).status for case in cases]
+    assert states.count("OPENED") == 1
+
+
+async def test_a_birth_of_its_own_under_a_number_that_was_used_is_opened_anew(village):
+    """Two papers with one number: the second waits for an official, who says that it is another birth; it is brought in as theirs."""
+    child = await village.born(MOTHER.code, settle=False)
+    block = await village.cases.reserve_numbers("birth", 1, DESK)
+    content = {"given_names": "Liis", "family_name": MOTHER.family_name, "registered_on": "2026-03-02"}
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    used = OfflineRecord(
+        "r-1", block.numbers[0], "61801010013", (Party("child", "61801010013"),), {}, at, "x"
+    )
+    mine = OfflineRecord("r-2", block.numbers[0], child, (Party("child", child),), content, at, DESK.person)
+    conflict = (await village.cases.merge(block.id, [used, mine], DESK))[1].case
+    decided = {"decision": ["distinct"], "reason": ["Another child."]}
+    await village.cases.act(conflict, "DECIDE", DESK, decided, key=village.key())
+    async with asyncio.timeout(15):
+        while not (home := await village.cases.home(MARI)).cases:
+            await asyncio.sleep(0.02)
+    await village.settle()
+    (opened,) = [case.id for case in home.cases if case.service == "birth"]
+    view = await village.cases.view(opened, MARI)
+    assert view.results["given_names"] == "Liis" and view.number not in block.numbers
+    registered = [line for line in village.wire.heard if line[2].endswith("/registration")]
+    assert [line[3]["X-Road-UserId"] for line in registered] == [DESK.person]
 
 
 async def test_in_viet_nam_an_official_decides_the_same_day(tmp_path):

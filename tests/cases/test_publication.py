@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ import pytest
 from sild.cases import Actor, OfflineRecord, Party, Refused
 from sild.errors import CallerError, Unavailable
 
-from .world import CLERK, MARI, OFFICIAL, World
+from .world import CLERK, JUHAN, MARI, OFFICIAL, World
 
 
 async def test_a_screen_that_asks_for_what_a_register_holds_is_not_published(tmp_path):
@@ -176,6 +177,19 @@ def record(block, number=0, record_id="r-1", subject="61801010013", **content):
     )
 
 
+async def opened_anew(world):
+    """Once, under a number of its own, with what the record says."""
+    async with asyncio.timeout(15):
+        while not (home := await world.cases.home(JUHAN)).cases:
+            await asyncio.sleep(0.02)
+    (line,) = home.cases
+    assert line.service == "permit" and line.number.startswith("S-2026-")
+    with world.cases._parts.store.reading() as connection:
+        kept = world.cases._parts.store.find(connection, line.id)
+    assert kept.data["content"] == {} and kept.office == OFFICIAL.authority
+    assert [entry.name for entry in kept.actions] == ["OPEN"]
+
+
 async def test_a_commune_without_a_connection_loses_nothing(any_world):
     world = any_world
     block = await world.cases.reserve_numbers("permit", 3, OFFICIAL)
@@ -208,6 +222,14 @@ async def test_a_commune_without_a_connection_loses_nothing(any_world):
     assert view.results["subject"] == "47101010033" and view.tasks[0].screen == "offline_conflict.desk"
     done = await world.act(conflict, "DECIDE", OFFICIAL, {"decision": ["distinct"], "reason": ["two sheds"]})
     assert done.status == "CLOSED"
+    await world.cases.stop()  # it dies just then, and again
+    await world.start()
+    await world.cases.stop()
+    await world.start()
+    await world.cases.publish()
+    await opened_anew(world)
+    for decision, one in zip(("same", "void"), conflicts[1:3], strict=True):
+        await world.act(one.case, "DECIDE", OFFICIAL, {"decision": [decision], "reason": ["the same shed"]})
     case = await world.open()
     assert (await world.cases.view(case, MARI)).number not in {*block.numbers, *other.numbers}
     for doing in (

@@ -21,6 +21,7 @@ from sild.cases.actor import STATE, Actor, reaches
 from sild.cases.case import Case, Party
 from sild.cases.codes import with_country
 from sild.cases.ledger import Sighting
+from sild.cases.offline import number_defect, take_number
 from sild.cases.parts import Parts
 from sild.cases.process import Given, Opening, Process, Rule
 from sild.cases.refusals import Refused
@@ -28,7 +29,7 @@ from sild.cases.store import Changed, derived_id
 from sild.cases.tables import drafts
 from sild.cases.views import Acted
 from sild.cases.waiting import STAFF, is_possible, waits_for_a_clerk
-from sild.catalogue import read_answers
+from sild.catalogue import Defect, read_answers
 
 __all__ = ["Acting"]
 
@@ -177,9 +178,19 @@ class Acting:
                     for name, value in answers.values.items()
                 }
         checked: Given = await process.check(case, rule, values, actor, asking)
-        if checked.defects:
-            raise Refused("not everything is right yet", code="defects", defects=checked.defects)
+        numbered = await asyncio.to_thread(self._number_defects, case, rule, checked)
+        defects = (*checked.defects, *numbered)
+        if defects:
+            raise Refused("not everything is right yet", code="defects", defects=defects)
         return checked.data
+
+    def _number_defects(self, case: Case, rule: Rule, checked: Given) -> tuple[Defect, ...]:
+        if rule.numbered is None or any(defect.field == rule.numbered for defect in checked.defects):
+            return ()
+        store = self._parts.store
+        with store.reading() as connection:
+            found = number_defect(store, connection, case, str(checked.data[rule.numbered]))
+        return () if found is None else (Defect(rule.numbered, found),)
 
     async def _ensure_allowed(
         self, case: Case, process: Process, rule: Rule, role: str, actor: Actor, data: Mapping[str, Any]
@@ -242,6 +253,8 @@ class Acting:
         parts = self._parts
 
         def write(connection: Connection) -> Case:
+            if rule.numbered is not None:
+                take_number(parts.store, connection, case, rule.numbered, data, actor, parts.clock())
             after = parts.store.act(connection, case, rule.name, data, actor, role, parts.clock())
             parts.store.remember(connection, actor.person, key, fingerprint, case.id, rule.name, case.seq + 1)
             self._bind(connection, actor, case)

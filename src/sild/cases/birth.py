@@ -69,7 +69,7 @@ class Birth(Process):
         Rule("EXAMINE", by=("state",), when=AT_THE_DESK),
         Rule("APPROVE", by=("official", "state"), when=(*AT_THE_DESK, "REGISTERING"), to="REGISTERING", screen="birth.desk", decides=True),
         Rule("RETURN", by=("official", "supervisor"), when=AT_THE_DESK, to="RETURNED", screen="birth.desk", decides=True, stops="returned", is_return=True),
-        Rule("ENTER_OFFLINE", by=("official", "state"), when=(*BEFORE_NAME, *AT_THE_DESK), to="REGISTERING", screen="birth.offline", decides=True),
+        Rule("ENTER_OFFLINE", by=("official", "state"), when=(*BEFORE_NAME, *AT_THE_DESK), to="REGISTERING", screen="birth.offline", decides=True, numbered="reserved_number"),
         Rule("HALT", by=("state",), when=("REGISTERING",), to="AGREED"),
         Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
         # what other bodies do

@@ -50,7 +50,10 @@ def check_return(values: Mapping[str, Any]) -> Given:
 
 
 def check_offline(case: Case, values: Mapping[str, Any]) -> Given:
-    """A birth entered on paper under a number of the commune's own block, brought in when the network is back."""
+    """A birth entered on paper under a number of the commune's own block, brought in when the network is back.
+
+    The engine looks whether the number is of their block, and new (`Rule.numbered`).
+    """
     found = list(name_defects(case, values))
     if _RESERVED.fullmatch(str(values.get("reserved_number", ""))) is None:
         found.append(Defect("reserved_number", "not_a_reserved_number"))

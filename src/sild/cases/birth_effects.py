@@ -264,6 +264,9 @@ def _names_to_register(case: Case, taken: Taken) -> dict[str, Any]:
     elif acting == AUTOMATIC:
         opened = case.last("OPEN")
         acting = opened.person if opened is not None else acting
+        acting = case.data.get(
+            "decided_by", acting
+        )  # a conflict before: who said that it is a birth of its own
     look = {"words": str(taken.data.get("words") or ""), **taken.data.get("look", {})}
     without = bool(taken.data.get("without_father"))
     return {**_names(said), "without_father": without, "signed_by": signed, "look": look, "acting": acting}

@@ -14,17 +14,18 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from sild.cases.actor import Actor
-from sild.cases.case import Party
+from sild.cases.case import Case, Party
 from sild.cases.parts import Parts
 from sild.cases.process import Opening
 from sild.cases.refusals import Refused
-from sild.cases.store import PREFIX, derived_id
+from sild.cases.store import PREFIX, Store, add_row, derived_id
 from sild.cases.tables import blocks, offline_records
+from sild.catalogue import Defect
 
-__all__ = ["MAX_BLOCK", "Merged", "NumberBlock", "Offline", "OfflineRecord"]
+__all__ = ["MAX_BLOCK", "Merged", "NumberBlock", "Offline", "OfflineRecord", "number_defect", "take_number"]
 
 MAX_BLOCK = 1_000
 
@@ -148,6 +149,7 @@ class Offline:
         self, connection: Connection, reserved: Any, record: OfflineRecord
     ) -> Sequence[str]:  # a row of `blocks`
         reasons = []
+        self._parts.store.alone(connection, [f"number/{record.number}"])
         numbers = {f"{reserved.prefix}-{number:06}" for number in range(reserved.first, reserved.last + 1)}
         if record.number not in numbers:
             reasons.append("number_not_in_block")
@@ -168,6 +170,7 @@ class Offline:
         actor: Actor,
     ) -> str:
         data = {"offline": record_id, "number": record.number, "reasons": list(reasons), **_content(record)}
+        data["service"] = service
         clean = not reasons
         opening = Opening(record.parties if clean else (), actor.authority, data)
         opened = self._parts.store.open(
@@ -186,6 +189,75 @@ class Offline:
 
 CONFLICT = "offline_conflict"
 """Service whose cases are records that could not be merged."""
+
+
+def number_defect(store: Store, connection: Connection, case: Case, number: str) -> str | None:
+    """Why a paper's number cannot be brought into a case: `unknown_number`, of no block of its office for this service;
+    `number_used`, by another matter. None: it is good.
+
+    What waits as a conflict about the same subject is the same paper.
+    """
+    if _block_of(connection, case, number) is None:
+        return "unknown_number"
+    if store.numbered(connection, number) not in (None, case.id):
+        return "number_used"
+    of_number = select(offline_records.c.case, offline_records.c.subject)
+    people = {party.person for party in case.parties}
+    records = connection.execute(of_number.where(offline_records.c.number == number)).all()
+    is_used = any(one.case != case.id and one.subject not in people for one in records)
+    return "number_used" if is_used else None
+
+
+def take_number(
+    store: Store,
+    connection: Connection,
+    case: Case,
+    field: str,
+    data: Mapping[str, Any],
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Keep what an official brings in by hand as the record of its number, in the transaction of the action.
+
+    field: of `data`, with the number.  Raises Refused (`defects`): somebody was faster with it.
+    """
+    number = str(data[field])
+    store.alone(connection, [f"number/{number}"])
+    defect = number_defect(store, connection, case, number)
+    block = _block_of(connection, case, number)
+    if defect is not None or block is None:
+        found = (Defect(field, defect or "unknown_number"),)
+        raise Refused("not everything is right yet", code="defects", defects=found)
+    row = {
+        "id": derived_id("number", case.id, number),
+        "block": block.id,
+        "number": number,
+        "service": case.service,
+        "subject": case.parties[0].person,
+        "content": dict(data),
+        "registered_at": at,
+        "registered_by": actor.person,
+        "merged_at": at,
+        "outcome": "entered",
+        "reasons": [],
+        "case": case.id,
+    }
+    add_row(connection, offline_records, row)  # there already: it was entered before, and halted
+
+
+def _block_of(connection: Connection, case: Case, number: str) -> Row[Any] | None:
+    """The block of the case's office and service that has this number."""
+    prefix, _, digits = number.rpartition("-")
+    if not digits.isdecimal():
+        return None
+    theirs = select(blocks).where(
+        blocks.c.office == case.office,
+        blocks.c.service == case.service,
+        blocks.c.prefix == prefix,
+        blocks.c.first <= int(digits),
+        blocks.c.last >= int(digits),
+    )
+    return connection.execute(theirs).one_or_none()
 
 
 def _content(record: OfflineRecord) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Rule:
     decides: conflict of interest is checked before.  stops, resumes: clocks stand from here with this reason, or run again.
     reopens: the state may do it in a closed case, which lives on by it.
     in_person: no clerk says it for somebody at a counter.
+    numbered: the field of a number that its office reserved for papers: one of no block of theirs, or used before, is a defect.
     is_return: something is sent back; its data has `defects`, a list of reason codes; a second return with a new code needs a
     supervisor.
     """
@@ -79,6 +80,7 @@ class Rule:
     is_return: bool = False
     reopens: bool = False
     in_person: bool = False
+    numbered: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

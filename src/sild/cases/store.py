@@ -175,7 +175,7 @@ class Store:
     ) -> Case:
         """A new case with its first action, `OPEN`. case_id: when the cause says it; that case again is returned as it is."""
         case_id = case_id or str(uuid4())
-        self._alone(connection, [f"case/{case_id}", *(f"person/{party.person}" for party in opening.parties)])
+        self.alone(connection, [f"case/{case_id}", *(f"person/{party.person}" for party in opening.parties)])
         found = self.find(connection, case_id)
         if found is not None:
             return found
@@ -375,7 +375,7 @@ class Store:
         at: datetime,
     ) -> list[str]:
         """Remember it, and end what waits in every live case it silences; their ids."""
-        self._alone(connection, [f"person/{person}"])
+        self.alone(connection, [f"person/{person}"])
         row = {"person": person, "event": event, "reason": reason, "begins": begins, "ends": ends}
         add_row(connection, silences, row)
         today = self.today(at)
@@ -439,7 +439,7 @@ class Store:
             row = {"case": case_id, "screen": screen, "person": person, **values}
             add_row(connection, drafts, row)
 
-    def _alone(self, connection: Connection, wanted: Iterable[str]) -> None:
+    def alone(self, connection: Connection, wanted: Iterable[str]) -> None:
         """Nobody else is between here and the end of the transaction with one of these; SQLite has one writer anyhow."""
         if connection.dialect.name == "postgresql":
             for key in sorted(set(wanted)):

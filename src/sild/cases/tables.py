@@ -289,7 +289,7 @@ offline_records = Table(
     Column("registered_at", UtcDateTime, nullable=False),
     Column("registered_by", _PERSON, nullable=False),
     Column("merged_at", UtcDateTime, nullable=False),
-    Column("outcome", String(20), nullable=False),  # merged, conflict
+    Column("outcome", String(20), nullable=False),  # merged, conflict, entered (by hand)
     Column("reasons", JSON, nullable=False),
     Column("case", ForeignKey("cases.id"), nullable=False),
 )
