@@ -30,12 +30,22 @@ def clocks_of(
         if begun is None:
             waits = kept_on is None and case.status not in process.closed and _will_begin(service, len(views))
             expected = _expected(profile, service, views, today) if waits else None
-            views.append(ClockView(clockwork.id, clockwork.title, None, None, kept_on, expected=expected))
+            is_next = waits and clockwork.begins not in {one.ends for one in service.clocks}
+            views.append(
+                ClockView(
+                    clockwork.id,
+                    clockwork.title,
+                    None,
+                    _standing(stops) if is_next else None,
+                    kept_on,
+                    expected=expected,
+                )
+            )
             continue
         on = kept_on or today
         valid_at = day_of(begun.at)
         promise = _promise(profile, clockwork.deadline, day_of(case.opened_at), valid_at, stops, on)
-        standing = next((stop.reason for stop in stops if stop.end is None), None) if kept is None else None
+        standing = _standing(stops) if kept is None else None
         late = on > promise
         views.append(ClockView(clockwork.id, clockwork.title, promise, standing, kept_on, late))
     return tuple(views)
@@ -45,6 +55,11 @@ def next_promise(clocks: tuple[ClockView, ...]) -> ClockView | None:
     """Of those not kept yet, the one whose day comes first."""
     running = [clock for clock in clocks if clock.kept_on is None and clock.promise is not None]
     return min(running, key=lambda clock: clock.promise or date.max, default=None)
+
+
+def _standing(stops: Sequence[ClockStop]) -> str | None:
+    """Reason of the stop that lasts."""
+    return next((stop.reason for stop in stops if stop.end is None), None)
 
 
 def _will_begin(service: PublicService, number: int) -> bool:
