@@ -264,7 +264,9 @@ def test_every_night_the_day_before(world: World, rules: RuleEngine) -> None:
     assert len(tried) == 2
 
 
-def test_every_night_what_was_contested_since_its_last_replay(world: World, rules: RuleEngine) -> None:
+def test_every_night_what_was_contested_since_its_last_replay(
+    world: World, rules: RuleEngine, caplog: pytest.LogCaptureFixture
+) -> None:
     """However long ago it was decided; and a replay that gives another outcome is told to whoever is to see to it."""
     first, second = (world.decide(f"case-{number}") for number in range(2))
     world.clock.forward(days=3)
@@ -289,7 +291,8 @@ def test_every_night_what_was_contested_since_its_last_replay(world: World, rule
         nightly.tick()
         world.clock.forward(minutes=1)
     assert tried == [first, second, first]
-    assert {decision for _, decision in told} == {second} and len(set(told)) == 1
+    assert {decision for _, decision in told} == {second} and len(set(told)) == 1 < len(told)
+    assert caplog.text.count("decisions.replay_mismatch") == 1, "the log hears of it once"
     with world.store.engine.connect() as connection:
         found = figures_of(connection, "family-benefits")
     assert (found.replays_matched, found.replays_mismatched) == (1, 1)

@@ -6,6 +6,7 @@ was competent on a day stays so for that day (Viet Nam's district tier ended on 
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from functools import cached_property
@@ -96,6 +97,13 @@ class Keeping(_Part):
 
     years: int | None = None
     basis: str
+
+    def last_day(self, received: date) -> date | None:
+        """Until when what was received on a day is kept, at the least: that day of the month, or its last; None: for ever."""
+        if self.years is None:
+            return None
+        year = received.year + self.years
+        return received.replace(year=year, day=min(received.day, monthrange(year, received.month)[1]))
 
 
 class CertificateRow(_Part):

@@ -55,6 +55,7 @@ class NightlyReplay:
         self._replay_one = replay_one
         self._size = size
         self._lock = ClusterLock(store.engine, "decisions_nightly")
+        self._warned: set[str] = set()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -80,8 +81,10 @@ class NightlyReplay:
             keep_replay(self._store, self._replay_one(decision))
         with self._store.engine.connect() as connection:
             found = mismatches(connection, since=self._store.clock() - LOOK_BACK)
-        if found:
-            log.warning("decisions.replay_mismatch", mismatched=len(found))
+        mismatched = {decision for _number, decision in found}
+        if new := mismatched - self._warned:
+            log.warning("decisions.replay_mismatch", mismatched=len(new))
+        self._warned = mismatched
         for number, decision in found:
             self._mismatched(number, decision)
         return rate

@@ -259,7 +259,8 @@ async def test_a_code_of_another_country_with_the_same_digits_is_no_parents(
     with pytest.raises(CallerError) as refused:
         register.accept(offer.id, "mother", IBAN, stranger)
     assert refused.value.code == "not_a_party"
-    parent = replace(by(SISTER, "a-2"), **{whose: f"EE{MOTHER}"})
+    with_class = "PERSON/" if whose == "represented_party" else ""
+    parent = replace(by(SISTER, "a-2"), **{whose: f"{with_class}EE{MOTHER}"})
     assert register.accept(offer.id, "mother", IBAN, parent).state == "accepted"
 
 

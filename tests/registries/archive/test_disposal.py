@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import select
 
 from sild.documents import verify_statement
 from sild.errors import CallerError, Unavailable
@@ -20,7 +21,9 @@ from sild.registries import archive_app
 from sild.registries.archive import disposal as disposal_module
 from sild.registries.archive import register as register_module
 from sild.registries.archive.register import ArchiveRegister
+from sild.registries.archive.tables import disposals, packages
 from sild.registries.kernel import Defects
+from sild.registries.kernel.tables import answers
 from support.asgi import serving
 from support.clock import SetClock
 from support.postgres import either_url as either_url
@@ -136,6 +139,40 @@ def test_the_law_of_today_may_keep_it_longer(
     law.years = 5  # the receipt's promise holds
     clock.at = AT + timedelta(days=5 * 366)
     assert archive.disposals.expired() == ()
+
+
+def test_what_came_on_the_last_days_of_a_month_is_kept_as_long(law: Law) -> None:
+    rule = law("EE").kept["birth-registration"]
+    for came, last in (
+        ("2026-01-31", "2036-01-31"),
+        ("2026-04-29", "2036-04-29"),
+        ("2028-02-29", "2038-02-28"),
+    ):
+        assert rule.last_day(date.fromisoformat(came)) == date.fromisoformat(last)
+
+
+def test_it_goes_a_day_after_its_last(archive: ArchiveRegister, tmp_path: Path, clock: SetClock) -> None:
+    clock.at = AT.replace(day=31)
+    (one,) = taken(archive, tmp_path)
+    clock.at = AT.replace(year=AT.year + 10, day=31)
+    assert archive.disposals.expired() == ()
+    clock.forward(days=1)
+    assert [(found.id, found.keep_until.day) for found in archive.disposals.expired()] == [(one, 31)]
+
+
+def test_whom_it_was_about_stays_in_records_of_use_alone(
+    archive: ArchiveRegister, tmp_path: Path, clock: SetClock
+) -> None:
+    content = package(tmp_path)
+    archive.submit(content, usage())
+    archive.submit(content, usage())
+    uses = archive.kernel.usage_of(CHILD).entries
+    assert [one.operation for one in uses] == ["submitPackage"] * 2, "the same message again is seen as well"
+    clock.forward(days=3654)
+    archive.disposals.dispose([ID], **WHO)
+    with archive.kernel.engine.connect() as connection:
+        for table in (answers, packages, disposals):
+            assert CHILD not in str(connection.execute(select(table)).all())
 
 
 @pytest.mark.parametrize(

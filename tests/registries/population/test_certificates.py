@@ -103,6 +103,8 @@ def test_by_mandate_and_by_the_childs_guardian(here: Asker) -> None:
     by_mandate = {"user": who(other.code), "X_Road_Represented_Party": who(mother.code)}
     assert ask(here, mother.code, entry, **by_mandate).status == 200
     assert ask(here, child, entry, user=who(mother.code), X_Road_Represented_Party=who(child)).status == 200
+    with_class = {**by_mandate, "X_Road_Represented_Party": f"PERSON/{who(mother.code)}"}
+    assert ask(here, mother.code, entry, **with_class).status == 200
     refused(ask(here, other.code, entry), 404, "no_certificate")
     guardianship = {"ward": child, "guardian": other.code, "kind": "guardian", "valid_from": "2026-03-01"}
     here.done("/guardianships", guardianship)

@@ -188,5 +188,20 @@ def test_a_sealed_address_is_told_to_nobody_but_its_people(residence: Asker) -> 
     refused(residence.post("/sealings", {**body, "valid_to": "2026-02-01"}), 400, "empty_period")
 
 
+def test_a_sealed_address_that_is_disputed_is_kept_from_its_official_with_what_the_person_says_it_is(
+    residence: Asker,
+) -> None:
+    code = couple()[0].code
+    fact = residence.value(f"/persons/{code}/residence", user=f"EE{code}")["fact"]
+    said = {"reason": "It is another house.", "proposed_value": "Lille 7"}
+    dispute = residence.done(f"/facts/{fact}/dispute", said, user=f"EE{code}")["id"]
+    path = f"/matters/dispute/{dispute}?level=high&posture=managed"
+    (held, proposed) = residence.value(path, user="EE36805280109")["facts"]
+    assert held["value"] is not None and proposed["value"] == "Lille 7"
+    residence.done("/sealings", {"person": code, "valid_from": "2026-03-01", "order": "police 7"})
+    (held, proposed) = residence.value(path, user="EE36805280109")["facts"]
+    assert (held["value"], proposed["value"]) == (None, None)
+
+
 def test_the_dead_own_no_secret(residence: Asker) -> None:
     assert residence.value(f"/persons/{dead().code}/residence")["level"] == "none"

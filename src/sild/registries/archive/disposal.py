@@ -176,10 +176,9 @@ def disposal_of(connection: Connection, package: str) -> Disposal | None:
 def _expired(row: Row[Any], today: date) -> Expired | None:
     """None: the law of today keeps it longer, or for ever."""
     rule = profile("VN" if row.country == "VN" else "EE").kept.get(row.kind)
-    if rule is None or rule.years is None:
+    if rule is None:
         return None
-    received = row.received_at.date()
-    last = max(row.keep_until, date(received.year + rule.years, received.month, min(received.day, 28)))
+    last = max(row.keep_until, rule.last_day(row.received_at.date()) or date.max)
     if last >= today:
         return None
     return Expired(row.id, row.kind, row.country, row.submitter, row.received_at, last, rule.basis)

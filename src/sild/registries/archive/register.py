@@ -173,8 +173,10 @@ class ArchiveRegister(ArchiveShelf):
         with self.kernel.used("submitPackage", usage) as use:
             before = use.answered()
             if before is not None:
-                use.concerns(*before["persons"])
-                return self._of(use.connection, before["package"]), False
+                row = self._row(use.connection, before["package"])
+                assert row is not None
+                use.concerns(*row.persons)
+                return _kept(row), False
             if judged is None:
                 assert refused is not None
                 defects = [Defect(one.code, one.detail, one.path) for one in refused.defects]
@@ -182,7 +184,7 @@ class ArchiveRegister(ArchiveShelf):
                 raise AssertionError("a refusal has defects")
             use.concerns(*judged.persons)
             kept, is_new = self._take(use, judged, content)
-            use.answer({"package": kept.id, "persons": list(judged.persons)})
+            use.answer({"package": kept.id})
             return kept, is_new
 
     def package(self, package_id: str, usage: Usage) -> tuple[Kept, bytes]:
@@ -313,9 +315,7 @@ def _kept_until(judged: JudgedPackage, today: date) -> tuple[date | None, str]:
     """The last day by the country's law, and where it says so; what it says nothing of is kept for ever."""
     country: Country = "VN" if judged.country == "VN" else "EE"
     rule = profile(country).kept.get(judged.package.about.kind)
-    if rule is None or rule.years is None:
-        return None, rule.basis if rule else ""
-    return date(today.year + rule.years, today.month, min(today.day, 28)), rule.basis
+    return (None, "") if rule is None else (rule.last_day(today), rule.basis)
 
 
 def _kept(row: Row[Any]) -> Kept:

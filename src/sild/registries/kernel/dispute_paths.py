@@ -250,20 +250,21 @@ def _that_wait(
 
     def facts(use: Use, one: Dispute) -> Iterator[MatterFact]:
         fact = disputed_fact(use, one)
+        shown = fact is None or is_shown(use, fact)
         if fact is None:
             yield MatterFact("person", one.person)
         else:
             said, kind = fact.provenance, kinds.get(fact.name)
             yield MatterFact(
                 "fact",
-                (worded(use, fact) or _plain(fact.value)) if is_shown(use, fact) else None,
+                (worded(use, fact) or _plain(fact.value)) if shown else None,
                 about=kind.concept if kind is not None else fact.name,
                 source=said.source,
                 basis=said.basis,
                 valid_from=fact.valid_from,
             )
         if one.proposed_value is not None:
-            yield MatterFact("proposed", _plain(one.proposed_value))
+            yield MatterFact("proposed", _plain(one.proposed_value) if shown else None)
 
     def is_shown(use: Use, fact: Fact) -> bool:
         """What is kept from this very official (an address under seal) is kept from them here, too."""

@@ -24,6 +24,7 @@ class Usage:
 
     client: `INSTANCE/CLASS/CODE/SUBSYSTEM`.  message_id: x-road-id.  user_id: the person acting, `EE49001010005`, or the word
     `automatic`.  issue: the case.  basis: the one legal ground of this use.
+    represented_party: of whom somebody acts for: `EE49001010005`, or with the class of X-Road before it, `PERSON/EE49001010005`.
     """
 
     client: str
@@ -48,7 +49,7 @@ class Usage:
     @property
     def principal(self) -> str | None:
         """As `actor`, of whose word it is: who is represented, or else the person acting."""
-        return _code(self.represented_party) if self.represented_party else self.actor
+        return _code(self.represented_party.rpartition("/")[2]) if self.represented_party else self.actor
 
 
 @dataclass(frozen=True, slots=True)

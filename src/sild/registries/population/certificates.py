@@ -159,7 +159,7 @@ def revoke_corrected(use: Use, fact: Fact) -> None:
 def _entitled(use: Use, person: str) -> tuple[EntitledTo, ...]:
     """The system that asks vouches for the mandate; that it is this person's word the register sees itself."""
     require_person(use, person)
-    if _spoken_for(use.usage) != person:
+    if use.usage.principal != person:
         raise CallerError("only for the person, or whoever acts for them", code="not_entitled")
     relations: dict[str, Relation] = {person: "self"}
     for name, relation in (("guardian", "ward"), ("parent", "child")):
@@ -173,13 +173,6 @@ def _entitled(use: Use, person: str) -> tuple[EntitledTo, ...]:
         for birth in ordered
         if birth.decision is not None and _can_be_had(birth)
     )
-
-
-def _spoken_for(usage: Usage) -> str | None:
-    """Whose word it is: of whom somebody acts for, or of who acts."""
-    if usage.represented_party is None:
-        return usage.actor
-    return Usage("", "", user_id=usage.represented_party.rpartition("/")[2]).actor
 
 
 def _can_be_had(birth: Birth) -> bool:
