@@ -451,13 +451,15 @@ def check_sealer(certificate: Certificate, body: str, what: str) -> None:
 def check_chain(chain: list[Certificate], trusted: list[Certificate], at: datetime, what: str) -> None:
     """That chain[0] leads to one that is trusted, and all on the way was valid at a time; nothing in the chain is left unchecked."""
     is_trusted = False
+    need(len({one.data for one in chain}) == len(chain), f"certificates of {what} that are there twice")
     for number, one in enumerate(chain):
         need(one.begins <= at <= one.ends, f"the certificate of {what} was not valid at {at.isoformat()}")
         is_named = any(one.data == other.data for other in trusted)
         is_trusted = is_trusted or is_named
         above = chain[number + 1 : number + 2]
         if not above and is_trusted:
-            need(is_named or one.is_issued_by(one), f"certificates of {what} that lead nowhere")
+            certified = any(one.is_issued_by(other) for other in (one, *trusted))
+            need(is_named or certified, f"certificates of {what} that lead nowhere")
             return
         above = above or [other for other in trusted if other.begins <= at <= other.ends]
         fits = any(one.is_issued_by(other) and other.may_stand_above(number) for other in above)

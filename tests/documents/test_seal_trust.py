@@ -7,8 +7,11 @@ stand-alone verifier of decisions, which says the rule again with the standard l
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +22,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
@@ -50,6 +54,7 @@ from sild.pki import (
     DigestAlgorithm,
     PrivateKey,
     TimeStampAuthority,
+    add_certificate_to_token,
     algorithm_for,
     der,
     sign_bytes,
@@ -186,6 +191,14 @@ BELOW_CHILDLESS = authority(CHILDLESS, "Below")
 NARROW = authority(common="Narrow", extensions=[NARROWED])
 OWN_ENDED = certify(**ENDED)
 
+BELOW_OLD = authority(OLD_ROOT, "Below the old one")
+TWO_NAMED = BETWEEN.issue()
+ALTERED = Holder(
+    ROOT.key,
+    x509.load_der_x509_certificate(der(ROOT.certificate)[:-1] + bytes([der(ROOT.certificate)[-1] ^ 1])),
+)
+"""Its name and key are right, its signature is not."""
+
 TABLE: dict[str, Attack] = {
     "as it should be": of(ROOT.issue(), ROOT, verdict="holds"),
     "without its authority": of(ROOT.issue(), verdict="holds"),
@@ -200,6 +213,12 @@ TABLE: dict[str, Attack] = {
     "the authority between is named": of(BETWEEN.issue(), BETWEEN, named=(BETWEEN,), verdict="holds"),
     "the authority between is named, the one above along": of(
         BETWEEN.issue(), BETWEEN, ROOT, named=(BETWEEN,), verdict="holds"
+    ),
+    "somebody else's certificate comes along": of(ROOT.issue(), ROOT, STRANGER),
+    "its authority's new certificate, altered, comes along": of(ROOT.issue(), ALTERED),
+    "the authority above the named one ended": of(BELOW_OLD.issue(), BELOW_OLD, OLD_ROOT, named=(BELOW_OLD,)),
+    "itself and its authority are named, what is between comes along": of(
+        TWO_NAMED, BETWEEN, named=(TWO_NAMED, ROOT), verdict="holds"
     ),
     "self-signed": of(certify()),
     "another authority": of(STRANGER.issue(), STRANGER),
@@ -339,6 +358,12 @@ def test_every_door_says_the_same(doors: Doors, attack: str) -> None:
     assert found == dict.fromkeys(found, row.verdict)
 
 
+def test_an_authority_comes_along_twice(doors: Doors) -> None:
+    """In a paper they are a set."""
+    row = of(ROOT.issue(), ROOT, ROOT)
+    assert {getattr(doors, door)(row) for door in DOORS if door != "document"} == {"broken"}
+
+
 # --- time-stamps
 
 
@@ -403,3 +428,65 @@ def test_a_paper_goes_out_while_no_authority_gives_a_time_stamp(doors: Doors) ->
     seen = validate_pdf_signature(signature, ValidationContext(trust_roots=roots, moment=LATER))
     stamp = seen.timestamp_validity  # what the library says by itself
     assert stamp.intact and stamp.valid and stamp.trusted and stamp.timestamp == held[1].stamped_at
+
+
+# --- one spelling of each seal: what no signature covers must follow from what one covers
+
+
+def flipped(data: bytes, bits: Iterable[int]) -> Iterator[bytes]:
+    for bit in bits:
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        yield bytes(changed)
+
+
+def test_no_bit_of_a_stamped_seal_can_change(doors: Doors) -> None:
+    right = TABLE["as it should be"]
+    seal = by(right, doors.stamps)
+    changes = flipped(seal, range(8 * len(seal)))
+    assert said(lambda: judge(seal, right.trusted, LATER).trusted) == "holds"
+    assert [one for one in changes if said(lambda: judge(one, right.trusted, LATER).trusted) == "holds"] == []  # noqa: B023
+
+
+def test_no_bit_of_a_papers_seal_can_change(doors: Doors) -> None:
+    """One of each octet of its envelope, some of certificates, time-stamp and the zeros behind them: reading a paper takes long."""
+    right = TABLE["as it should be"]
+    pdf = seal_pdf(doors.paper, right, doors.stamps)
+    start = pdf.rindex(b"/Contents <") + 11
+    end = pdf.index(b">", start)
+    held = bytes.fromhex(pdf[start:end].decode())
+    length = 4 + int.from_bytes(held[2:4])
+    chance = random.Random(39)
+    bits = [8 * at + chance.randrange(8) for at in range(60)]
+    bits += [*chance.sample(range(8 * 60, 8 * length), 60), 8 * length, 8 * len(held) - 1]
+
+    def verdict(text: bytes) -> str:
+        whole = pdf[:start] + text + pdf[end:]
+        return said(lambda: verify_sealed_pdf(whole, right.trusted, body=BODY, at=LATER).trusted)
+
+    assert verdict(pdf[start:end]) == "holds"
+    others = [pdf[start:end].lower(), pdf[start : end - 1] + b" ", pdf[start : end - 2] + b"\n0"]
+    others += [one.hex().upper().encode() for one in flipped(held, bits)]
+    assert [one for one in others if verdict(one) != "broken"] == []
+
+
+def test_a_seal_has_its_members_and_no_others(doors: Doors) -> None:
+    right = TABLE["as it should be"]
+    seal = by(right, doors.stamps)
+    members = json.loads(seal)
+    (first, above), stamp = members["certificates"], base64.b64decode(members["timestamp"])
+    stranger = base64.b64encode(der(STRANGER.certificate)).decode()
+    pem = base64.b64encode(right.chain[1].public_bytes(Encoding.PEM)).decode()
+    others = [{**members, "more": 1}, *({**members, name: None} for name in members)]
+    others += [{name: one for name, one in members.items() if name not in (left_out, "timestamp")} for left_out in ("algorithm", "sha256", "value")]  # fmt: skip
+    others += [
+        {**members, "certificates": listed}
+        for listed in ([first, above, above], [first, above, stranger], [first, first], [first, pem])
+    ]
+    others += [
+        {**members, "timestamp": base64.b64encode(one).decode()}
+        for one in (stamp + b"\0", add_certificate_to_token(stamp, STRANGER.certificate))
+    ]
+    spelled = [seal + b"\n", json.dumps(members).encode(), *map(canonical_json, others)]
+    verdicts = [said(lambda: judge(one, right.trusted, LATER).trusted) for one in spelled]  # noqa: B023
+    assert verdicts == ["broken"] * len(spelled)

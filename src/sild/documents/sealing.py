@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from sild.errors import PeerError, PlatformError, TrustError
-from sild.pki import Certificate, SealedBy, der, read_certificate, verify_seal
+from sild.pki import Certificate, SealedBy, certificates_of_sole_signer, der, verify_seal
 
 if TYPE_CHECKING:
     from asn1crypto import cms
@@ -27,7 +27,6 @@ __all__ = ["MAX_PDF_BYTES", "Sealer", "TimeStamper", "credential_in", "seal_pdf"
 MAX_PDF_BYTES = 4 << 20
 FIELD = "Seal"
 STAMP = "signature_time_stamp_token"
-MAX_CERTIFICATES = 8
 ATTACHMENT = "credential.sd-jwt"  # as in templates/look.typ
 SEAL_BYTES, STAMP_BYTES = 12_288, 24_576
 """Room for the signature and its certificates, and for a time-stamp with those of its authority, in hexadecimal digits: known before
@@ -122,8 +121,7 @@ def verify_sealed_pdf(pdf: bytes, named: Sequence[Certificate], *, body: str, at
         nobody = ValidationContext(trust_roots=[], moment=at, allow_fetching=False)  # whom to trust we say
         status = validate_pdf_signature(found[0], signer_validation_context=nobody)
         value, token = _signed(found[0])
-        held = [found[0].signer_cert, *found[0].other_embedded_certs]
-        chain = [read_certificate(one.dump()) for one in held[:MAX_CERTIFICATES]]
+        chain = certificates_of_sole_signer(_contents(pdf, found[0]))
     whole = status.coverage == SignatureCoverageLevel.ENTIRE_FILE
     if not (status.intact and status.valid and whole and status.docmdp_ok):
         raise TrustError("the paper was changed after it was sealed", code="bad_seal")
@@ -131,14 +129,28 @@ def verify_sealed_pdf(pdf: bytes, named: Sequence[Certificate], *, body: str, at
 
 
 def _signed(found: EmbeddedPdfSignature) -> tuple[bytes, bytes | None]:
-    """The signature value, and the time-stamp over it, if there is one. Raises TrustError (`bad_seal`): more than one."""
+    """The signature value, and the time-stamp over it, if there is one. Raises TrustError (`bad_seal`): more than one, or anything
+    else that the signature does not cover."""
     signer: cms.SignerInfo = found.signer_info
     attributes = signer["unsigned_attrs"]
-    stamps = [one for one in attributes or () if one["type"].native == STAMP]
-    tokens = [value.dump() for one in stamps for value in one["values"]]
-    if len(tokens) > 1:
+    others = [one for one in attributes or () if one["type"].native != STAMP]
+    tokens = [value.dump() for one in attributes or () for value in one["values"]]
+    if others or len(tokens) > 1:
         raise TrustError("a seal has one time-stamp", code="bad_seal")
     return signer["signature"].native, tokens[0] if tokens else None
+
+
+def _contents(pdf: bytes, found: EmbeddedPdfSignature) -> bytes:
+    """CMS, in the one place of the file that it does not cover itself: DER in hexadecimal digits and as many zeros as there is room."""
+    from asn1crypto import cms
+
+    start, before, after, length = map(int, found.byte_range)
+    held = bytes.fromhex(pdf[before + 1 : after - 1].decode("ascii"))
+    contents: bytes = cms.ContentInfo.load(held).dump()
+    whole = b"<" + contents.ljust(len(held), b"\0").hex().upper().encode() + b">"
+    if (start, after + length) != (0, len(pdf)) or pdf[before:after] != whole:
+        raise TrustError("the seal has another spelling", code="bad_seal")
+    return contents
 
 
 def credential_in(pdf: bytes) -> str:

@@ -1,7 +1,8 @@
 """A sealed statement: canonical JSON (RFC 8785) beside its seal, both files that anyone keeps and checks for themselves. Pure.
 
 The seal is JSON, too: algorithm, certificates (DER in base64, the body's first), SHA-256 of the statement, ECDSA signature over it,
-and, once an authority gave one, `timestamp`: a time-stamp token (RFC 3161, base64) over the signature. Whose seal is believed says
+and, once an authority gave one, `timestamp`: a time-stamp token (RFC 3161, base64) over the signature. There is one spelling of
+each seal: canonical JSON of these members, base64 and DER that encode again to the same. Whose seal is believed says
 `sild.pki.verify_seal`.
 """
 
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 ALGORITHM = "ES256"
+MEMBERS = {"algorithm", "certificates", "sha256", "value"}
 MAX_CERTIFICATES = 8
 
 
@@ -70,20 +72,37 @@ def verify_statement(
     Raises PeerError (`not_a_seal`), TrustError (`bad_seal`, `another_body`, `untrusted_seal`).
     """
     try:
-        read = json.loads(seal)
-        chain = [read_certificate(base64.b64decode(one)) for one in read["certificates"][:MAX_CERTIFICATES]]
-        first, value = chain[0], base64.b64decode(read["value"], validate=True)
+        read = parse_statement(seal)
+        if set(read) - {"timestamp"} != MEMBERS or len(read["certificates"]) > MAX_CERTIFICATES:
+            raise PeerError("other members than a seal has")
+        chain = [_certificate(one) for one in read["certificates"]]
+        first, value = chain[0], _unbase64(read["value"])
         is_known = read["algorithm"] == ALGORITHM
-        token = base64.b64decode(read["timestamp"], validate=True) if "timestamp" in read else None
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError, PeerError):
+        token = _unbase64(read["timestamp"]) if "timestamp" in read else None
+    except (ValueError, KeyError, TypeError, IndexError, PeerError):
         raise PeerError("not a seal", code="not_a_seal") from None
-    if not is_known or read.get("sha256") != hashlib.sha256(statement).hexdigest():
+    if not is_known or read["sha256"] != hashlib.sha256(statement).hexdigest():
         raise TrustError("the seal is of something else", code="bad_seal")
     try:
         verify_bytes(first.public_key(), SignatureAlgorithm.ECDSA_SHA256, value, statement)
     except TrustError as error:
         raise TrustError("the seal does not hold", code="bad_seal") from error
     return verify_seal(chain, named, body=body, at=at, value=value, time_stamp=token)
+
+
+def _certificate(text: str) -> Certificate:
+    data = _unbase64(text)
+    certificate = read_certificate(data)
+    if der(certificate) != data:
+        raise PeerError("a certificate that is not DER")
+    return certificate
+
+
+def _unbase64(text: str) -> bytes:
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:  # bits left over, which say nothing
+        raise PeerError("base64 that has another spelling")
+    return data
 
 
 def parse_statement(content: bytes) -> Mapping[str, Any]:

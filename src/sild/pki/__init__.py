@@ -7,6 +7,7 @@ algorithms.py    digests and signature algorithms    ocsp.py       status: reque
 certificates.py  reading, hashes, kinds              responder.py  answering OCSP requests
 issue.py         certificate profiles                timestamp.py  time-stamps: requests, tokens, X-Road's rules
 path.py          certification paths                 authority.py  giving time-stamps
+sole_signer.py   CMS in one form only
 keystore.py      private keys under a password       seals.py      whose seal is believed
 asn1.py, ocsp_asn1.py, timestamp_asn1.py             the standards' structures
 """
@@ -52,6 +53,7 @@ from sild.pki.ocsp import (
 from sild.pki.path import is_issued_by, verify_path
 from sild.pki.responder import OCSPError, OCSPResponder, ocsp_error
 from sild.pki.seals import SealedBy, verify_seal
+from sild.pki.sole_signer import certificates_of_sole_signer
 from sild.pki.timestamp import (
     TimeStampToken,
     add_certificate_to_token,
@@ -87,6 +89,7 @@ __all__ = [
     "build_timestamp_request",
     "certificate_hash",
     "certificate_sha1",
+    "certificates_of_sole_signer",
     "der",
     "ecdsa_der_from_raw",
     "ecdsa_raw_from_der",

@@ -37,6 +37,7 @@ __all__ = [
     "key_bits",
     "name_key",
     "octets",
+    "serial_number_of",
     "signature_algorithm",
     "signature_identifier",
     "subject_der",
@@ -206,6 +207,11 @@ def _names_and_key(certificate: Certificate) -> tuple[bytes, bytes, bytes]:
 def issuer_der(certificate: Certificate) -> bytes:
     """The issuer's name exactly as the certificate encodes it."""
     return _names_and_key(certificate)[0]
+
+
+def serial_number_of(certificate: Certificate) -> int:
+    """As it is written, without the library's word about those that are not positive."""
+    return decode(_TBSCertificate, certificate.tbs_certificate_bytes).serial_number
 
 
 def subject_der(certificate: Certificate) -> bytes:

@@ -6,7 +6,8 @@
 4 authority  the verifier named this very certificate, or it leads to one the verifier named. Whoever issues is an authority (CA,
              keyCertSign, within its path length, no name constraints), the one that was named, too: to believe a body's own
              certificate is not to let that body speak for others.
-5 time       all certificates of that path were valid when it was sealed. When that was, a time-stamp over the signature value says,
+             What came along is that path and what certifies it further up, each by the next, and nothing else.
+5 time       all these certificates were valid when it was sealed. When that was, a time-stamp over the signature value says,
              of an authority that the verifier named. Without one it is judged as of now, and of a certificate that has ended since
              nobody can tell whether the seal is older.
 
@@ -29,9 +30,11 @@ from cryptography.x509 import Certificate
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from sild.errors import PeerError, TrustError
-from sild.pki.certificates import extension, is_sign_certificate, key_usage, read_certificate
-from sild.pki.path import verify_path
-from sild.pki.timestamp import TimeStampToken, parse_timestamp_token, verify_timestamp
+from sild.pki.asn1 import wrap
+from sild.pki.certificates import der, extension, is_sign_certificate, key_usage
+from sild.pki.path import is_issued_by, verify_path
+from sild.pki.sole_signer import certificates_of_sole_signer
+from sild.pki.timestamp import verify_timestamp
 
 __all__ = ["SealedBy", "verify_seal"]
 
@@ -65,7 +68,7 @@ def verify_seal(
 ) -> SealedBy:
     """Whether a seal, whose signature holds, is of `body`.
 
-    chain: the certificate of the key, then whatever came along, in any order; not trusted.  named: by the verifier: authorities of
+    chain: the certificate of the key, then those that came along, in any order; not trusted.  named: by the verifier: authorities of
     seals and of time-stamps, or a body's own certificate.  body: named in the sealed thing.  at: when it is judged.
     value: the signature value, which the time-stamp is over (RFC 3161 token).
     Raises TrustError `bad_seal` (1, 2; the chain; a time-stamp of something else), `another_body` (3), `untrusted_seal` (4, 5).
@@ -79,12 +82,13 @@ def verify_seal(
     if time_stamp is not None:
         stamped_at, stamp_is_trusted = _stamped(time_stamp, value, named)
     sealed_at = stamped_at if stamped_at is not None and stamp_is_trusted else None
-    anchors = list(named) or list(others) or [first]
-    leads = _leads(first, others, anchors, sealed_at or at)
+    path = _in_order(first, others)
+    anchors = list(named) or path[-1:]
+    leads = _leads(path, anchors, sealed_at or at)
     if not leads and (
         sealed_at is not None
         or at <= first.not_valid_after_utc
-        or not _leads(first, others, anchors, first.not_valid_after_utc)
+        or not _leads(path, anchors, first.not_valid_after_utc)
     ):
         if named:
             raise TrustError("certified by nobody you named, or not at that time", code="untrusted_seal")
@@ -113,22 +117,52 @@ def _only_attribute(certificate: Certificate, kind: ObjectIdentifier) -> str | N
     return str(found[0].value) if len(found) == 1 else None
 
 
-def _leads(
-    certificate: Certificate, others: Sequence[Certificate], anchors: Sequence[Certificate], at: datetime
-) -> bool:
-    """To one of the anchors, with all certificates on the way and the anchor valid at that time."""
-    for anchor in anchors:
-        if not anchor.not_valid_before_utc <= at <= anchor.not_valid_after_utc:
-            continue
-        if anchor == certificate:
+def _in_order(first: Certificate, others: Sequence[Certificate]) -> list[Certificate]:
+    """Each certified by the next; empty if there are some that certify nothing here, or one twice, or one with another spelling."""
+    path, rest = [first], list(others)
+    if not all(_has_whole_signature(one) for one in (first, *others)):
+        return []
+    while rest:
+        below = len(path) - 1
+        above = [
+            one
+            for one in rest
+            if is_issued_by(path[-1], one) and one not in path and _may_certify(one, authorities_below=below)
+        ]
+        if not above:
+            return []
+        path.append(above[0])
+        rest.remove(above[0])
+    return path
+
+
+def _leads(path: Sequence[Certificate], anchors: Sequence[Certificate], at: datetime) -> bool:
+    """To one of the anchors, with all certificates of the path and the anchor valid at that time, and none of them left unchecked."""
+    if not path or not all(_is_valid(one, at) for one in path):
+        return False
+    first, top = path[0], path[-1]
+    valid = [one for one in anchors if _is_valid(one, at)]
+    if top not in valid and not any(is_issued_by(top, one) for one in (top, *valid)):
+        return False
+    for anchor in valid:
+        if anchor == first:
             return True
         try:
-            path = verify_path(certificate, anchor=anchor, intermediates=others, at=at)
+            found = verify_path(first, anchor=anchor, intermediates=path[1:], at=at)
         except TrustError:
             continue
-        if _may_certify(anchor, authorities_below=len(path) - 2):
+        if _may_certify(anchor, authorities_below=len(found) - 2):
             return True
     return False
+
+
+def _has_whole_signature(certificate: Certificate) -> bool:
+    """Of octets: a signature that ends with zero bits can be had as a bit string without them, too, and is as good for a library."""
+    return der(certificate).endswith(wrap(0x03, b"\0" + certificate.signature))
+
+
+def _is_valid(certificate: Certificate, at: datetime) -> bool:
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
 
 def _may_certify(certificate: Certificate, *, authorities_below: int) -> bool:
@@ -148,9 +182,8 @@ def _may_certify(certificate: Certificate, *, authorities_below: int) -> bool:
 def _stamped(token: bytes, value: bytes, named: Sequence[Certificate]) -> tuple[datetime, bool]:
     """When, and whether an authority that was named, or that leads to one, says so. Raises TrustError (`bad_seal`)."""
     try:
-        parsed = parse_timestamp_token(token)
-        held = [read_certificate(one) for one in parsed.certificates]
-        signer = _stamp_signer(parsed, value, [*named, *held])
+        signer, *others = certificates_of_sole_signer(token)
+        parsed = verify_timestamp(token, data=value, tsa_certificates=[signer])
         purposes = extension(signer, x509.ExtendedKeyUsage)
     except (PeerError, TrustError) as error:
         raise TrustError(f"its time-stamp does not hold: {error.message}", code="bad_seal") from error
@@ -158,16 +191,7 @@ def _stamped(token: bytes, value: bytes, named: Sequence[Certificate]) -> tuple[
         ExtendedKeyUsageOID.TIME_STAMPING
     ]:  # RFC 3161 2.3: a body's key stamps nothing
         raise TrustError("its time-stamp is of no time-stamping authority", code="bad_seal")
-    return parsed.gen_time, _leads(signer, held, named, parsed.gen_time)
-
-
-def _stamp_signer(token: TimeStampToken, value: bytes, candidates: Sequence[Certificate]) -> Certificate:
-    refusal = TrustError("its signer is not known", code="timestamp_validation")
-    for certificate in candidates:
-        try:
-            verify_timestamp(token.der, data=value, tsa_certificates=[certificate])
-        except TrustError as error:
-            refusal = error
-        else:
-            return certificate
-    raise refusal
+    path = _in_order(signer, others)
+    if not _leads(path, [*named, *path[-1:]], parsed.gen_time):
+        raise TrustError("its time-stamp holds certificates that lead nowhere", code="bad_seal")
+    return parsed.gen_time, _leads(path, named, parsed.gen_time)
