@@ -165,6 +165,19 @@ def anew(contests: Contests, case: str, answer: object) -> str:
     return path
 
 
+NOTHING_YET = {"supersedes": DECISION, "decision": None}
+
+
+def left_at_once(contests: Contests):
+    """The register is asked to decide by rule, and leaves it to people then, not before."""
+
+    def answer(_call):
+        contests.read["left"] = "by_people"
+        return NOTHING_YET
+
+    return answer
+
+
 BY_HAND = {
     "line_one": ["family/birth_grant/ETERNITY"],
     "value_one": ["400,50"],
@@ -233,9 +246,11 @@ async def test_what_the_rules_leave_to_people_comes_back(contests, said, monkeyp
         raise CallerError("no", code="not_by_hand", status=409)
 
     case = await overturned(contests)
-    anew(contests, case, no if said == "refused" else {"supersedes": DECISION, "decision": None})
-    if said == "by_people":
-        contests.read["left"] = said
+    anew(
+        contests,
+        case,
+        no if said == "refused" else left_at_once(contests) if said == "by_people" else NOTHING_YET,
+    )
     await contests.until(case, "ANEW", HEARER)
     await contests.act(case, "BY_RULE", HEARER, {})
     if said == "later":
@@ -248,6 +263,44 @@ async def test_what_the_rules_leave_to_people_comes_back(contests, said, monkeyp
     anew(contests, case, {"supersedes": DECISION, "decision": NEWER})
     await contests.act(case, "BY_HAND", HEARER, BY_HAND)
     await contests.until(case, "CLOSED", MARI)
+
+
+async def test_where_neither_can_decide_anew_the_official_says_what_was_done_instead(
+    contests, monkeypatch
+) -> None:
+    """A given place, an entry of a birth: the person is told, and the case ends."""
+    monkeypatch.setattr("sild.cases.contest.SOON", (timedelta(0),) * 1000)
+    reason = "not_its_kind"
+
+    def no(_call):
+        raise CallerError("no", code=reason, status=409)
+
+    async def too_early() -> None:
+        with pytest.raises(Refused) as refused:
+            await contests.act(case, "OTHERWISE", HEARER, instead)
+        assert refused.value.code == "still_to_be_decided"
+
+    words = {"et": "Koht jäi.", "vi": "Vẫn giữ chỗ.", "en": "The place was kept."}
+    instead = {"considerations": ["Kept."], **{f"reasons_{one}": [text] for one, text in words.items()}}
+    case = await overturned(contests)
+    anew(contests, case, left_at_once(contests))
+    await contests.until(case, "ANEW", HEARER)
+    await too_early()
+    await contests.act(case, "BY_RULE", HEARER, {})
+    await contests.until(case, "ANEW", HEARER)
+    await too_early()
+    anew(contests, case, no)
+    for reason in ("not_its_kind", "not_by_hand"):
+        if reason == "not_by_hand":
+            await too_early()
+        await contests.act(case, "BY_HAND", HEARER, BY_HAND)
+        await contests.until(case, "ANEW", HEARER)
+    with pytest.raises(Refused):
+        await contests.act(case, "OTHERWISE", HEARER, {**instead, "reasons_vi": []})
+    await contests.act(case, "OTHERWISE", HEARER, instead)
+    view = await contests.until(case, "CLOSED", MARI)
+    assert view.results["instead"] == "The place was kept."
+    assert "contest.told_otherwise" in {notice.text for notice in await contests.cases.inbox(MARI)}
 
 
 async def test_decided_anew_before_anybody_was_asked(contests) -> None:

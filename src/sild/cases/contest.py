@@ -9,7 +9,8 @@ the register that keeps it, and the case waits for its answer. The official sees
 decided, writes down what they make of it, and only then sees the decision and answers (DECISIONS.md, section 3).
 
 What is overturned is decided anew before the case ends: the official has the rules decide from the facts as they are now, or decides by
-hand. What the rules leave to people comes back to the official.
+hand. What the rules leave to people comes back to the official. Where neither can be (OTHERWISE, from ANEW to CLOSED), the official
+ends the case, and says in every language what was done instead.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sild.cases.answered import when_late
 from sild.cases.birth_facts import bare
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
-from sild.cases.contest_anew import by_hand, given_by_hand, new_decision
+from sild.cases.contest_anew import by_hand, given_by_hand, in_words, neither_way, new_decision
 from sild.cases.contest_words import (
     LANGUAGES,
     LINES,
@@ -116,6 +117,7 @@ class Contest(Process):
         Rule("END", by=("state",), when=("UPHELD", "OVERTURNED"), once="case"),
         Rule("BY_RULE", by=STAFF, when=("ANEW",), to="DECIDING", screen="contest.anew", decides=True),
         Rule("BY_HAND", by=STAFF, when=("ANEW",), to="DECIDING", screen="contest.anew", decides=True),
+        Rule("OTHERWISE", by=STAFF, when=("ANEW",), to="CLOSED", screen="contest.anew", decides=True),
         Rule("WAIT", by=("state",), when=("DECIDING",)),
         Rule("LEFT", by=("state",), when=("DECIDING",), to="ANEW"),
         Rule("SUPERSEDE", by=("state",), when=("ANEW", "DECIDING"), to="CLOSED"),
@@ -177,6 +179,12 @@ class Contest(Process):
                     found = await self._decision(case, actor.language, asking)
                     values, defects = given_by_hand(values, () if found is None else by_hand(found))
                 return Given({**values, **await self._seen(case, actor, asking)}, defects)
+            case "OTHERWISE":
+                await self._ensure_fresh(case, actor, asking)
+                found = await self._decision(case, actor.language, asking)
+                if found is None or not neither_way(case, by_hand(found)):
+                    raise Refused("first by rule and by hand", code="still_to_be_decided")
+                return Given({**values, **await self._seen(case, actor, asking)})
         return Given(values)
 
     async def _seen(self, case: Case, actor: Actor, asking: Asking) -> dict[str, Any]:
@@ -255,6 +263,8 @@ class Contest(Process):
                 )
             case "SUPERSEDE":
                 return Effects(notices=(NewNotice(person, "contest.told_newer"),))
+            case "OTHERWISE":
+                return Effects(notices=(NewNotice(person, "contest.told_otherwise"),))
         return Effects()
 
     def jobs(self) -> Mapping[str, JobFunction]:
@@ -496,6 +506,8 @@ class Contest(Process):
         found: dict[str, Any] = {"decisions": decisions} if role == "person" else {}
         if answer is not None:
             found |= {"answer": answer.name.lower(), "reasons": answer.data["reasons"]}
+        if case.has("OTHERWISE"):
+            found["instead"] = in_words(case.given("OTHERWISE"), case.data["language"])
         if case.has("REFUSE"):
             found["refusal"] = case.given("REFUSE")["reason"]
         return found

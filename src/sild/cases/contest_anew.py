@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sild.cases.birth_facts import bare
 from sild.cases.case import Case
 from sild.cases.decision_words import DecisionLine, Worded
 from sild.catalogue import Defect
+from sild.errors import CallerError
+from sild.i18n import parse_money
 
-__all__ = ["by_hand", "given_by_hand", "new_decision"]
+__all__ = ["by_hand", "given_by_hand", "in_words", "neither_way", "new_decision"]
 
 LANGUAGES = ("et", "vi", "en")
 LINES = ("one", "two", "three")
+MAY_STILL = ("not_its_kind", "not_your_contest")
+"""Why a register refuses what it may yet take: with another value, or of another official."""
 YES_NO = {"yes": True, "no": False}
 
 
@@ -28,7 +31,7 @@ def given_by_hand(
     values: Mapping[str, Any], lines: Sequence[DecisionLine]
 ) -> tuple[dict[str, Any], tuple[Defect, ...]]:
     """The answers with `values`, the new value of each line that was chosen, by its name; or what is wrong with them."""
-    kinds = {one.name: one.kind for one in lines}
+    known = {one.name: one for one in lines}
     found: dict[str, Any] = {}
     defects = []
     for number in LINES:
@@ -37,32 +40,47 @@ def given_by_hand(
             if said or number == "one":
                 defects.append(Defect(f"line_{number}", "missing"))
             continue
-        value = _typed(kinds.get(name, ""), said)
-        if value is None or name in found:
-            defects.append(Defect(f"value_{number}", "missing" if not said else "not_of_kind"))
-        else:
-            found[name] = value
+        try:
+            if name not in known or name in found:
+                raise ValueError(name)
+            found[name] = _typed(known[name], said)
+        except CallerError as wrong:
+            defects.append(Defect(f"value_{number}", wrong.code if said else "missing"))
+        except ValueError:
+            defects.append(Defect(f"value_{number}", "not_of_kind" if said else "missing"))
     return {**values, "values": found}, tuple(defects)
 
 
-def _typed(kind: str, said: str) -> str | int | bool | None:
-    """As the outcome has it; None: it is not of this kind. Money: `1234.56`, a comma or spaces are as well."""
-    try:
-        match kind:
-            case "money":
-                amount = Decimal(said.replace(" ", "").replace("\u00a0", "").replace(",", "."))
-                return f"{amount:f}" if amount.is_finite() and amount >= 0 else None
-            case "date":
-                return date.fromisoformat(said).isoformat()
-            case "int":
-                return int(said)
-            case "bool":
-                return YES_NO.get(said.lower())
-            case "text":
-                return said or None
-    except (InvalidOperation, ValueError):
-        pass
-    return None
+def neither_way(case: Case, lines: Sequence[DecisionLine]) -> bool:
+    """Whether the register has left it to people, and nothing of it is decided by hand either. lines: that may be given otherwise."""
+    way, left = "", set()
+    for taken in case.all("BY_RULE", "BY_HAND", "LEFT"):
+        if taken.name != "LEFT":
+            way = taken.name
+        elif taken.data["reason"] not in MAY_STILL:
+            left.add(way)
+    return "BY_RULE" in left and ("BY_HAND" in left or not lines)
+
+
+def in_words(values: Mapping[str, Any], language: str) -> str:
+    """The reasons that were given in every language, in one."""
+    return str(values[f"reasons_{language if language in LANGUAGES else 'en'}"])
+
+
+def _typed(line: DecisionLine, said: str) -> str | int | bool:
+    """As the outcome has it. Raises ValueError: not of this kind; CallerError: as `parse_money`."""
+    match line.kind:
+        case "money":
+            return parse_money(said, line.currency)
+        case "date":
+            return date.fromisoformat(said).isoformat()
+        case "int":
+            return int(said)
+        case "bool" if said.lower() in YES_NO:
+            return YES_NO[said.lower()]
+        case "text" if said:
+            return said
+    raise ValueError("not of this kind")
 
 
 def new_decision(case: Case, country: str) -> dict[str, Any]:
