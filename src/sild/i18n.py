@@ -20,7 +20,9 @@ from pathlib import Path
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_skeleton
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_currency_precision
+
+from sild.errors import CallerError
 
 __all__ = [
     "Speaker",
@@ -31,6 +33,7 @@ __all__ = [
     "format_money",
     "format_month",
     "parse_accept_language",
+    "parse_money",
     "whole_name",
 ]
 
@@ -38,6 +41,7 @@ Speaker = Callable[..., str]
 """`say(key, **values)`."""
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
+_MONEY = re.compile(r"([0-9]{1,13}|[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3}){1,4})(?:[.,]([0-9]{1,2}))?")
 
 
 FAMILY_NAME_FIRST = frozenset({"CN", "HU", "JP", "KH", "KP", "KR", "TW", "VN"})
@@ -143,6 +147,23 @@ def format_money(amount: str | Decimal, currency: str, language: str) -> str:
         return str(format_currency(Decimal(amount), currency, locale=Locale.parse(language)))
     except ArithmeticError as error:
         raise ValueError(f"{amount!r} is no amount") from error
+
+
+def parse_money(text: str, currency: str) -> str:
+    """An amount as people write it, `1900,5` or `1 900.00`, as `1900.50`. currency: ISO 4217.
+
+    A dot or a comma is before decimals and nowhere else: `1.500` is one and a half to some and fifteen hundred to others. Raises
+    CallerError: `not_an_amount`, `no_decimals` (the currency has none).
+    """
+    found = _MONEY.fullmatch(text.strip())
+    if found is None:
+        raise CallerError("not plainly an amount of money", code="not_an_amount")
+    whole, part = re.sub(r"\s", "", found[1]), found[2]
+    if part is None:
+        return whole
+    if get_currency_precision(currency) == 0:
+        raise CallerError("the currency has no decimals", code="no_decimals")
+    return f"{whole}.{part:0<2}"
 
 
 def _read(path: Path) -> dict[str, str]:

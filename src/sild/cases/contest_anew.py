@@ -74,7 +74,7 @@ def _typed(line: DecisionLine, said: str) -> str | int | bool:
             return parse_money(said, line.currency)
         case "date":
             return date.fromisoformat(said).isoformat()
-        case "int":
+        case "int" if said.isascii() and said.isdigit():
             return int(said)
         case "bool" if said.lower() in YES_NO:
             return YES_NO[said.lower()]

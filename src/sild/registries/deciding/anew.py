@@ -9,10 +9,11 @@ Whoever decided the old one decides nothing here, nor does anybody whom it is ab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sild.decisions import (
@@ -47,6 +48,7 @@ from sild.rules import RulePackage
 __all__ = ["ByHand", "decide_by_rule", "left_of", "record_by_hand"]
 
 MOST = Decimal(10) ** 13
+_AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{1,2})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +189,8 @@ def _typed(kind: str, step: Decimal, value: str | int | bool) -> str | int | boo
     try:
         match kind:
             case "money":
-                amount = Decimal(str(value))
-                if isinstance(value, str) and 0 <= amount < MOST and amount % step == 0:
+                amount = Decimal(value) if isinstance(value, str) and _AMOUNT.fullmatch(value) else MOST
+                if amount < MOST and amount % step == 0:
                     return f"{amount.quantize(min(step, Decimal(1))):f}"
             case "date":
                 return date.fromisoformat(str(value)).isoformat()
@@ -198,6 +200,6 @@ def _typed(kind: str, step: Decimal, value: str | int | bool) -> str | int | boo
                 return value
             case "text" if isinstance(value, str):
                 return value
-    except (InvalidOperation, ValueError):
+    except ValueError:
         pass
     raise CallerError("not a value of this kind", code="not_its_kind")

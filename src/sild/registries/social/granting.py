@@ -66,14 +66,18 @@ class Granting:
         self._payments.change_account(use, offer, plain)
 
     def grant(self, use: Use, offer: Offer, choice: Mapping[str, Any]) -> None:
-        """Every item of the choice that is known and not granted yet."""
+        """Every item of the choice that is known and not granted yet, for whatever days."""
+        granted = {
+            (fact.key, party)
+            for party in offer.parties
+            for fact in use.facts.history(party, BENEFIT)
+            if fact.known_to is None
+        }
         due = {
             f"{item.benefit}/{item.person}": (item, item.amount)
             for item in read_items(choice)
             if not isinstance(item.amount, Unknown)
-            and not use.facts.fact(
-                item.person, BENEFIT, on=item.valid_from, key=f"{item.benefit}/{offer.child}"
-            )
+            and (f"{item.benefit}/{offer.child}", item.person) not in granted
         }
         if not due:
             return
@@ -81,8 +85,8 @@ class Granting:
         for item, amount in due.values():
             self._enter(use, offer, item, amount, decision)
             self._payments.schedule(use, offer, item, amount, decision)
-        granted = [item.benefit for item, _ in due.values()]
-        about = {"offer": offer.id, "benefits": granted, "decision": decision}
+        benefits = [item.benefit for item, _ in due.values()]
+        about = {"offer": offer.id, "benefits": benefits, "decision": decision}
         use.publish("social.benefit.granted", offer.child, about)
 
     def again(

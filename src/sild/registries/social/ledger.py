@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from sild.errors import CallerError
+from sild.i18n import parse_money
 from sild.registries.kernel import Provenance, Use
 from sild.registries.kernel.facts import Json
 
@@ -27,6 +29,7 @@ HOLDER = "tax"
 """Who knows what nobody declared here: the tax board's register."""
 
 MAX_AMOUNT = Decimal("1000000000000")
+_AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{1,2})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,10 @@ class MonthPaid:
 
 
 def parse_amount(text: str) -> Decimal:
-    """Raises CallerError (`invalid_amount`): not a plain decimal number, negative, or too large."""
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not amount.is_finite() or not 0 <= amount < MAX_AMOUNT:
+    """Raises CallerError (`invalid_amount`): not a plain decimal number of at most two decimals, negative, or too large."""
+    if not _AMOUNT.fullmatch(text) or Decimal(text) >= MAX_AMOUNT:
         raise CallerError("not an amount of money", code="invalid_amount")
-    return amount
+    return Decimal(text)
 
 
 def ensure_contribution(_entity: str, value: Json) -> None:
@@ -81,9 +80,8 @@ def ensure_contribution(_entity: str, value: Json) -> None:
 
 def corrected_pay(text: str, before: Json) -> Json:
     """The amount as an official writes it, `1900.00` or `1 900,00`; currency and country stay. Raises CallerError (`invalid_value`)."""
-    plain = "".join(text.split()).replace(",", ".")
     try:
-        return {**before, "amount": str(parse_amount(plain))}
+        return {**before, "amount": str(parse_amount(parse_money(text, before["currency"])))}
     except CallerError as error:
         raise CallerError("an amount is written 1900.00", code="invalid_value") from error
 

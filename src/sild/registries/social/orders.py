@@ -13,6 +13,7 @@ from sild.registries.kernel import Use
 from sild.registries.social.tables import offers, payment_orders
 
 __all__ = [
+    "TOO_LATE",
     "Payment",
     "PaymentOrder",
     "child_of",
@@ -24,13 +25,16 @@ __all__ = [
     "set_orders",
 ]
 
+TOO_LATE = "too_late"
+"""Reason of an order that was to be stopped when the bank had been told."""
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
     """period: the first day it is paid for.  due: not later than this.  reason: why it came back, or was cancelled.
 
     state: ordered, executed, returned, cancelled.  reference: what the treasury knows it by.  part: 0, or how many orders of the same
-    payment were there before: by an earlier decision.
+    payment were there before: by an earlier decision.  once: it is not paid by the month.
     """
 
     id: int
@@ -48,6 +52,12 @@ class PaymentOrder:
     reference: str | None
     executed_on: date | None
     part: int = 0
+    once: bool = False
+
+    @property
+    def is_unpaid(self) -> bool:
+        """Neither paid nor at the bank: ordered, or come back."""
+        return self.state == "returned" or (self.state == "ordered" and self.reason != TOO_LATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,7 @@ def orders_in(connection: Connection, condition: ColumnElement[bool]) -> list[Pa
             reference=row.reference,
             executed_on=row.executed_on,
             part=row.part,
+            once=row.once,
         )
         for row in connection.execute(query)
     ]
@@ -111,7 +122,7 @@ def live_orders(connection: Connection, payment: Payment) -> list[PaymentOrder]:
 
 
 def payment_of(order: PaymentOrder) -> Payment:
-    return Payment(order.offer, order.benefit, order.person, order.currency, order.period)
+    return Payment(order.offer, order.benefit, order.person, order.currency, order.period, once=order.once)
 
 
 def set_orders(use: Use, which: ColumnElement[bool], **values: object) -> None:

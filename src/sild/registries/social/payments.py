@@ -21,7 +21,7 @@ from sild.decisions import DecisionStanding
 from sild.registries.deciding import Deciding
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
-from sild.registries.kernel import Kernel, Use
+from sild.registries.kernel import Fact, Kernel, Use
 from sild.registries.profiles import profile
 from sild.registries.social.offers import Offer
 from sild.registries.social.orders import (
@@ -53,7 +53,13 @@ class Payments:
         self._tasks = tasks
         self._silence = silence
         self._deciding = deciding
-        self._sending = Sending(kernel, tasks, silence, self._paid_after_all)
+        self._sending = Sending(
+            kernel,
+            tasks,
+            silence,
+            lambda use, order: self._standing(use, order.offer, order.decision),
+            self._settle,
+        )
         deciding.standing_changed = self._standing_changed
 
     def effects(self) -> Mapping[str, Effect]:
@@ -143,22 +149,31 @@ class Payments:
     def _overpaid(
         self, use: Use, child: str, payment: Payment, amount: Decimal, decision: str | None
     ) -> None:
-        """People see to it: whether it is asked back is no machine's to say."""
-        about = payment.values() | {
-            "period": payment.period.isoformat(),
-            "amount": f"{amount}",
+        """People see to it, once: whether it is asked back is no machine's to say. amount: all that is beyond the decision."""
+        named = {
+            "offer": payment.offer,
+            "benefit": payment.benefit,
+            "person": payment.person,
             "decision": decision,
         }
-        cause = "/".join(str(about[name]) for name in ("offer", "benefit", "person", "period", "decision"))
-        self._tasks.add(use, "overpaid", child, cause=cause, about=about)
+        told = [
+            Decimal(task.about["amount"])
+            for task in self._tasks.added(use, "overpaid", child)
+            if named.items() <= task.about.items()
+            and (payment.once or task.about["period"][:7] == f"{payment.period:%Y-%m}")
+        ]
+        more = amount - sum(told)
+        if more > 0:
+            about = payment.values() | named | {"period": payment.period.isoformat(), "amount": f"{more}"}
+            cause = "/".join(str(one) for one in (*named.values(), about["period"], len(told)))
+            self._tasks.add(use, "overpaid", child, cause=cause, about=about)
 
     def beyond(
         self, use: Use, offer: Offer, decision: str, granted: Mapping[tuple[str, str], Item | None]
     ) -> None:
         """What was paid and is in no month that the newer decision grants. granted: by benefit and receiver; None: no longer."""
-        for order in orders_of(
-            use, (payment_orders.c.offer == offer.id) & (payment_orders.c.state != "cancelled")
-        ):
+        paid = (payment_orders.c.offer == offer.id) & payment_orders.c.state.in_(("ordered", "executed"))
+        for order in orders_of(use, paid):
             if (order.benefit, order.person) not in granted:
                 continue  # of another grant
             item = granted[order.benefit, order.person]
@@ -166,7 +181,9 @@ class Payments:
             if item is None or (
                 item.valid_to is not None and not item.valid_from.replace(day=1) <= month < item.valid_to
             ):
-                self._overpaid(use, offer.child, payment_of(order), order.amount, decision)
+                payment = payment_of(order)
+                total = sum((one.amount for one in orders_of(use, paid & payment.rows())), Decimal(0))
+                self._overpaid(use, offer.child, payment, total, decision)
 
     def _make(self, use: Use, child: str, payment: Payment, amount: Decimal, decision: str | None) -> int:
         country = parse_identity_code(child).country
@@ -177,6 +194,7 @@ class Payments:
             .values(
                 **payment.values(),
                 part=use.connection.scalar(before),
+                once=payment.once,
                 amount=str(amount),
                 account=use.connection.scalar(account),
                 decision=decision,
@@ -190,11 +208,18 @@ class Payments:
         return key
 
     def change_account(self, use: Use, offer: Offer, account: str) -> int:
-        """From now on the money goes there; what came back for want of it is sent anew. How many payments."""
+        """The money goes there: of what waits for the answer to a contest, of what came back for want of it, and of all that is
+        ordered from now on. How many payments are sent anew.
+
+        What the treasury has already is paid to the account it was ordered for; should it come back, it is sent here.
+        """
         use.connection.execute(
             update(acceptances).where(acceptances.c.offer == offer.id).values(account=account)
         )
-        here = (payment_orders.c.offer == offer.id) & (payment_orders.c.state == "returned")
+        here = payment_orders.c.offer == offer.id
+        waits = (payment_orders.c.state == "cancelled") & (payment_orders.c.reason == "contested")
+        set_orders(use, here & waits, account=account)
+        here &= payment_orders.c.state == "returned"
         back = orders_of(use, here & payment_orders.c.reason.in_(ANOTHER_ACCOUNT))
         for order in back:
             set_orders(use, payment_orders.c.id == order.id, account=account)
@@ -207,20 +232,55 @@ class Payments:
         """What has not been paid is not paid; what was paid by right stays."""
         self._sending.cancel(use, which, child, reason)
 
-    def _paid_after_all(self, use: Use, order: PaymentOrder) -> None:
-        """The bank pays what was to be stopped: of what a newer decision has ordered in its place only the difference is owed.
+    def _settle(self, use: Use, order: PaymentOrder) -> None:
+        """An order is paid that was to be stopped, or came back and is not sent again: what is owed now, or was paid too much.
 
-        Of a month that no decision grants any more, or that was paid by the newer one already, people see to all of it.
+        By what the decision that stands grants for the payment: of no benefit, nothing. What is not at the bank yet gives way, and
+        what is owed besides the rest is ordered in its place; people see to what is paid beyond it.
         """
         payment, child = payment_of(order), child_of(use, order)
-        later = payment_orders.c.id > order.id
-        newer = orders_of(use, payment.rows() & later & (payment_orders.c.state != "cancelled"))
-        if any(one.state == "executed" for one in newer) or not _is_granted(use, order, child):
-            self._overpaid(use, child, payment, order.amount, order.decision)
-            return
-        for one in newer:
-            self.cancel(use, payment_orders.c.id == one.id, child, "paid_before")
-            self._order(use, child, payment, one.amount - order.amount, one.decision)
+        standing = _benefit_of(use, payment, child)
+        granted = Decimal(0) if standing is None else Decimal(standing.value["amount"])
+        decision = self._newest(use, order.decision) if standing is None else standing.value.get("decision")
+        live = live_orders(use.connection, payment)
+        came_back = all(one.id != order.id for one in live)
+        giving_way: list[PaymentOrder] = []
+        if sum(one.amount for one in live) > granted:
+            giving_way = [one for one in live if one.is_unpaid and one.id != order.id]
+            for one in giving_way:
+                self.cancel(use, payment_orders.c.id == one.id, child, "paid_before")
+        owed = granted - sum(one.amount for one in live if one not in giving_way)
+        if owed < 0:
+            self._overpaid(use, child, payment, -owed, decision)
+        elif owed > 0 and (came_back or giving_way):
+            self._pay_rest(use, child, payment, granted, decision, order)
+
+    def _newest(self, use: Use, decision: str | None) -> str | None:
+        """The decision in whose place no other has come."""
+        store = self._deciding.store
+        while decision is not None and (newer := store.superseded_by(use.connection, decision)) is not None:
+            decision = newer
+        return decision
+
+    def _pay_rest(
+        self,
+        use: Use,
+        child: str,
+        payment: Payment,
+        granted: Decimal,
+        decision: str | None,
+        order: PaymentOrder,
+    ) -> None:
+        """What of `granted` is not ordered. order: because of which."""
+        about = payment.values() | {
+            "amount": str(granted),
+            "decision": decision,
+            "period": payment.period.isoformat(),
+            "until": None if payment.once else next_month(payment.period).isoformat(),
+        }
+        rows = select(func.count()).select_from(payment_orders).where(payment.rows())
+        made = use.connection.scalar(rows)
+        self._tasks.add(use, "pay", child, cause=f"settle/{order.id}/{order.state}/{made}", about=about)
 
     def _standing_changed(self, use: Use, decision: str, standing: DecisionStanding) -> None:
         """A decision was superseded, contested, upheld or overturned: in the same transaction its payments stop, or go on.
@@ -270,15 +330,19 @@ class Payments:
         return "stands" if standing == "contested" and not self._suspends(use, decision) else standing
 
 
-def _is_granted(use: Use, order: PaymentOrder, child: str) -> bool:
-    """Whether a benefit that stands now has a day in the order's month."""
-    first = order.period.replace(day=1)
-    return any(
-        fact.known_to is None
-        and fact.key == f"{order.benefit}/{child}"
-        and fact.valid_from < next_month(first)
-        and (fact.valid_to is None or fact.valid_to > first)
-        for fact in use.facts.history(order.person, BENEFIT)
+def _benefit_of(use: Use, payment: Payment, child: str) -> Fact | None:
+    """The benefit that stands now and has a day in the payment's month; any day, of what is paid once."""
+    first = payment.period.replace(day=1)
+    return next(
+        (
+            fact
+            for fact in use.facts.history(payment.person, BENEFIT)
+            if fact.known_to is None
+            and fact.key == f"{payment.benefit}/{child}"
+            and (payment.once or fact.valid_from < next_month(first))
+            and (payment.once or fact.valid_to is None or fact.valid_to > first)
+        ),
+        None,
     )
 
 

@@ -14,12 +14,14 @@ from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import ColumnElement, func, insert, select, update
 
+from sild.decisions import DecisionStanding
 from sild.errors import CallerError, PeerError, Unavailable
 from sild.events import Event
 from sild.registries.exchange import Ask, Because, refusal_codes
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Kernel, Use
 from sild.registries.social.orders import (
+    TOO_LATE,
     PaymentOrder,
     child_of,
     live_orders,
@@ -45,19 +47,25 @@ TRIES = 3
 
 
 class Sending:
-    """Works within the register's transactions. paid_after_all: told of an order that was paid though it was to be stopped."""
+    """Works within the register's transactions.
+
+    standing: of the decision an order rests on.  settle: told of an order that is paid though it was to be stopped, or that came
+    back when another decision had taken its decision's place.
+    """
 
     def __init__(
         self,
         kernel: Kernel,
         tasks: Tasks,
         silence: Silence,
-        paid_after_all: Callable[[Use, PaymentOrder], None],
+        standing: Callable[[Use, PaymentOrder], DecisionStanding],
+        settle: Callable[[Use, PaymentOrder], None],
     ) -> None:
         self._kernel = kernel
         self._tasks = tasks
         self._silence = silence
-        self._paid_after_all = paid_after_all
+        self._standing = standing
+        self._settle = settle
 
     def effects(self) -> Mapping[str, Effect]:
         return {"treasury.payment.executed": self._executed, "treasury.payment.returned": self._came_back}
@@ -142,10 +150,13 @@ class Sending:
             "due": max(order.due, self._kernel.today).isoformat(),
         }
         with self._kernel.engine.begin() as connection:
-            if any(one.id != order.id for one in live_orders(connection, payment_of(order))):
+            others = [one for one in live_orders(connection, payment_of(order)) if one.id != order.id]
+            if others:
                 # the treasury pays a matter once: while another order of it may still be stopped, this one is refused; what is
                 # owed besides one that stands is a matter of its own
                 body["matter"] = f"{order.offer}/{order.decision}"
+            if any(one.decision == order.decision for one in others):
+                body["matter"] = f"{order.offer}/{order.decision}/{order.part}"
             fixing = update(payment_attempts).where(mine, payment_attempts.c.body.is_(None))
             connection.execute(fixing.values(body=body))
             kept: Mapping[str, Any] = connection.scalars(select(payment_attempts.c.body).where(mine)).one()
@@ -172,7 +183,7 @@ class Sending:
             reference=reference,
         )
         if order.state == "cancelled":
-            self._paid_after_all(use, order)
+            self._settle(use, order)
         self._tell(use, "social.payment.executed", order, {})
 
     def _came_back(self, use: Use, event: Event) -> None:
@@ -180,13 +191,24 @@ class Sending:
             self._returned(use, str(event.data["order"]), str(event.data.get("reason") or "NARR")[:50])
 
     def _returned(self, use: Use, reference: str, reason: str) -> None:
-        """The money did not arrive. For want of an account that takes it the parents are asked; else it is tried again."""
+        """The money did not arrive. For want of an account that takes it the parents are asked; else it is tried again.
+
+        Of a decision that does not stand it is not sent again.
+        """
         attempt = use.connection.execute(
             select(payment_attempts).where(payment_attempts.c.reference == reference)
         ).one()
         (order,) = orders_of(use, payment_orders.c.id == attempt.order)
         if order.reference != reference or order.state == "cancelled":
             return  # not the attempt that counts: nothing is owed for it
+        standing = self._standing(use, order)
+        if standing != "stands":
+            set_orders(
+                use, payment_orders.c.id == order.id, state="cancelled", reason=standing, executed_on=None
+            )
+            if standing != "contested":
+                self._settle(use, order)
+            return
         set_orders(use, payment_orders.c.id == order.id, state="returned", reason=reason, executed_on=None)
         child = child_of(use, order)
         if reason not in ANOTHER_ACCOUNT and attempt.number < TRIES:
@@ -216,9 +238,11 @@ class Sending:
 
     def cancel(self, use: Use, which: ColumnElement[bool], child: str, reason: str) -> None:
         """What has not been paid is not paid; what was paid by right stays. A bank that was told already pays: then it was paid."""
-        for order in orders_of(use, which & (payment_orders.c.state == "ordered")):
+        for order in orders_of(use, which & payment_orders.c.state.in_(("ordered", "returned"))):
+            if not order.is_unpaid:
+                continue
             set_orders(use, payment_orders.c.id == order.id, state="cancelled", reason=reason)
-            if order.reference is not None:
+            if order.reference is not None and order.state == "ordered":
                 about = {"order": order.id, "reference": order.reference, "reason": reason}
                 self._tasks.add(use, "stop", child, cause=f"stop/{order.reference}", about=about)
 
@@ -244,9 +268,9 @@ class Sending:
         which = payment_orders.c.id == task.about["order"]
         (order,) = orders_of(use, which)
         waits = which & payment_orders.c.state.in_(("cancelled", "ordered"))
-        set_orders(use, waits, state="ordered", reason="too_late", reference=task.about["reference"])
+        set_orders(use, waits, state="ordered", reason=TOO_LATE, reference=task.about["reference"])
         if order.state == "cancelled":
-            self._paid_after_all(use, order)
+            self._settle(use, order)
 
 
 def _nothing(_use: Use) -> None:

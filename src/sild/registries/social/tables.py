@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Date, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    false,
+)
 
 from sild.database import UtcDateTime
 
@@ -66,6 +78,7 @@ payment_orders = Table(
     Column(
         "part", Integer, nullable=False, server_default="0"
     ),  # of one payment, the one a newer decision ordered anew or besides
+    Column("once", Boolean, nullable=False, server_default=false()),  # paid once, not by the month
     UniqueConstraint("offer", "benefit", "person", "period", "part", name="social_payment_orders_once"),
 )
 

@@ -159,6 +159,11 @@ class Tasks:
         """Every task about somebody, in the order they were added."""
         return self._find(select(tasks).where(tasks.c.subject == subject))
 
+    def added(self, use: Use, kind: str, subject: str) -> tuple[Task, ...]:
+        """Those of a kind about a subject, whatever became of them, as the transaction of `use` sees them."""
+        query = select(tasks).where(tasks.c.kind == kind, tasks.c.subject == subject).order_by(tasks.c.id)
+        return tuple(_task(row) for row in use.connection.execute(query))
+
     def in_state(self, state: TaskState, limit: int = 100) -> tuple[Task, ...]:
         """What people look at: those held, or those that wait, oldest first."""
         return self._find(select(tasks).where(tasks.c.state == state.value).limit(limit))
