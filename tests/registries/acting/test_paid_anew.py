@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from sild.database import open_database, sqlite_url
+from sild.registries.social.orders import orders_in, payment_of
+from sild.registries.social.tables import payment_orders
 from sild.registries.tasks import TaskState
 
 from .conftest import CHILD, MOTHER, USAGE, Others, SetClock
@@ -179,3 +185,30 @@ async def test_a_first_day_that_moves_leaves_one_grant_in_force(paying: Paying, 
     held = {one.value["benefit"]: one.valid_from for one in paying.social.benefits(MOTHER, USAGE)}
     assert held["parental_benefit"] == date.fromisoformat(born)
     assert too_much(paying) == []
+
+
+def test_orders_of_an_older_database_are_known_to_be_paid_once(tmp_path: Path) -> None:
+    here = Path(str(files("sild.registries.social"))) / "migrations"
+    older = tmp_path / "social" / "migrations"
+    shutil.copytree(here, older, ignore=shutil.ignore_patterns("r0005*", "__pycache__"))
+    url = sqlite_url(tmp_path / "social.db")
+    at = "2026-03-01 00:00:00"
+    with open_database(url, older).begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO social_offers (id, child, country, state, version, choices, made_at, changed_at)"
+                f" VALUES ('o', 'c', 'EE', 'open', 1, '[]', '{at}', '{at}')"
+            )
+        )
+        for benefit in ("birth_grant", "child_allowance"):
+            connection.execute(
+                text(
+                    "INSERT INTO social_payment_orders (offer, benefit, person, account, amount, currency, period, due, state,"
+                    f" ordered_at) VALUES ('o', '{benefit}', 'p', 'a', '1', 'EUR', '2026-03-01', '2026-03-04', 'executed', '{at}')"
+                )
+            )
+    with open_database(url, here).connect() as connection:
+        found = {
+            one.benefit: payment_of(one).once for one in orders_in(connection, payment_orders.c.offer == "o")
+        }
+    assert found == {"birth_grant": True, "child_allowance": False}
