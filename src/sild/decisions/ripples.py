@@ -123,14 +123,17 @@ def list_ripples(
     *,
     state: RippleState | None = None,
     decision: str | None = None,
-    limit: int = 100,
+    reason: str | None = None,
+    limit: int | None = 100,
 ) -> list[Ripple]:
-    """The oldest first: what is due soonest."""
+    """The oldest first: what is due soonest. limit: None: all."""
     query = _ripples().order_by(tables.ripples.c.opened_at, tables.ripples.c.id).limit(limit)
     if state is not None:
         query = query.where(func.coalesce(_STATE, "waiting") == state)
     if decision is not None:
         query = query.where(tables.ripples.c.record == decision)
+    if reason is not None:
+        query = query.where(_LAST.c.reason == reason)
     return [_ripple(row) for row in connection.execute(query)]
 
 

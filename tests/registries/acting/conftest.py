@@ -24,6 +24,18 @@ POPULATION = "/SILD/GOV/70000002/population"
 MOTHER, FATHER, CHILD, SISTER = "48901010015", "38702030027", "62603010039", "62301010015"
 VN_MOTHER, VN_FATHER, VN_CHILD = "001190000001", "001088000002", "001326000003"
 USAGE = Usage("SILD/GOV/70000001/portal", "message-1", user_id=f"EE{MOTHER}", issue="case-7", basis="PHS 10")
+ANSWER = {
+    "country": "EE",
+    "contested_by": MOTHER,
+    "language": "et",
+    "view": "The income of June is missing",
+    "reasons": "Juuni sissetulek on puudu.",
+    "view_sha256": "c" * 64,
+    "posture": "managed",
+    "seconds": 61,
+}
+OVERTURNED = {"overturned": True, "answer": ANSWER}
+"""How a contest ends, by the official who acts."""
 
 
 @dataclass

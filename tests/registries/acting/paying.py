@@ -20,7 +20,7 @@ from sild.registries.social.orders import PaymentOrder
 from support.asgi import Site, serving
 
 from ..treasury.bank import Bank
-from .conftest import CHILD, MOTHER, USAGE, Others, SetClock
+from .conftest import ANSWER, CHILD, MOTHER, USAGE, Others, SetClock
 from .test_social import IBAN, by, declare, offered, settle
 
 SOCIAL = "SILD/GOV/70000004/social"
@@ -124,7 +124,7 @@ def answered(paying: Paying, decision: str, *, overturned: bool, number: str = "
     with serving(social_app(paying.social)) as site:
         answer = site.post(
             f"/decisions/{decision}/contests/{number}/end",
-            {"overturned": overturned},
+            {"overturned": overturned, "answer": ANSWER},
             **{**_headers("37001010002", f"{number}-end"), "X_Road_Issue": number},
         )
         assert answer.status == 200, answer.text

@@ -27,7 +27,7 @@ from sild.registries import (
 from sild.registries.education.tables import groups, kindergartens
 from support.asgi import Answer, Site, serving
 
-from .conftest import CHILD, FATHER, MOTHER, SISTER, Others, SetClock, event
+from .conftest import ANSWER, CHILD, FATHER, MOTHER, OVERTURNED, SISTER, Others, SetClock, event
 
 POPULATION = "SILD/GOV/70000002/population"
 IBAN = "EE382200221020145685"
@@ -67,7 +67,7 @@ class Asking:
 
     def answer(self, path: str, headers: dict[str, str]) -> Answer:
         return self.site.post(
-            path, {"overturned": True}, **{name.replace("-", "_"): value for name, value in headers.items()}
+            path, OVERTURNED, **{name.replace("-", "_"): value for name, value in headers.items()}
         )
 
     def settle(self) -> None:
@@ -194,6 +194,8 @@ def test_social(asking: Asking) -> None:
     }
     for wrong, code in (
         ({"amount": "1e99"}, "invalid_amount"),
+        ({"amount": "1_000"}, "invalid_amount"),
+        ({"amount": "1.500"}, "invalid_amount"),
         ({"amount": "-1"}, "invalid_amount"),
         ({"amount": "NaN"}, "invalid_amount"),
         ({"last": "2023-01"}, "empty_period"),
@@ -290,27 +292,29 @@ def test_decisions_are_read_replayed_and_contested(asking: Asking) -> None:
     assert asking.post(f"{path}/contests", wrong).status == 201
     official = {**asking.headers("37001010002"), "X-Road-Issue": "contest-1"}
     assert asking.site.request("GET", path, headers=official).json()["values"], "the case that contests it"
-    refused(asking.post(f"{path}/contests/other/end", {"overturned": True}), 404, "unknown_contest")
+    refused(asking.post(f"{path}/contests/other/end", OVERTURNED), 404, "unknown_contest")
     end = f"{path}/contests/contest-1/end"
-    refused(asking.post(end, {"overturned": True}, "37001010002"), 403, "not_your_contest")
+    refused(asking.post(end, OVERTURNED, "37001010002"), 403, "not_your_contest")
     own_case = {**asking.headers(MOTHER), "X-Road-Issue": "contest-1"}
     refused(asking.answer(end, own_case), 403, "not_your_contest")
+    machine = {**asking.headers(MOTHER), "X-Road-Issue": "contest-1", "X-Road-UserId": "automatic"}
+    refused(asking.answer(end, machine), 403, "not_your_contest")
+    assert asking.site.request("GET", path, headers=machine).json()["values"] == {}, "a machine reads no more"
+    wordless = {**asking.headers("37001010002"), "X-Road-Issue": "contest-1"}
+    bare = {name.replace("-", "_"): value for name, value in wordless.items()}
+    assert asking.site.post(end, {"overturned": True}, **bare).status == 400, (
+        "nothing is overturned without words"
+    )
+    with asking.register.kernel.engine.connect() as connection:
+        assert asking.register.deciding.store.standing(connection, line["id"]) == "contested"
+    for one in (MOTHER, CHILD):
+        uses = asking.get(f"/findUsage?userCode=EE{one}").json()["usages"]
+        seen = [use["action"] for use in uses if use["extension"].get("caseId") == "contest-1"]
+        assert "A decision about the person was read" in seen, "everybody it is about sees who looked"
     assert asking.answer(end, {**asking.headers("37001010002"), "X-Road-Issue": "contest-1"}).status == 200
     figures = asking.get("/algorithms/family-benefits/figures").json()
     assert (figures["decisions"], figures["contested"], figures["overturned"]) == (1, 1, 1)
     assert (figures["automatic_percent"], figures["replay_match_percent"]) == ("100.0", "100.0")
-
-
-ANSWER = {
-    "country": "EE",
-    "contested_by": MOTHER,
-    "language": "et",
-    "view": "The income of June is missing",
-    "reasons": "Juuni sissetulek on puudu.",
-    "view_sha256": "c" * 64,
-    "posture": "managed",
-    "seconds": 61,
-}
 
 
 @pytest.mark.parametrize("asking", ["social"], indirect=True)

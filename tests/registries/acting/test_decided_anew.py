@@ -21,7 +21,7 @@ from sild.registries.social.payments import Payments
 from sild.registries.tasks import TaskState
 from support.asgi import Answer, Site, serving
 
-from .conftest import CHILD, FATHER, MOTHER, USAGE, Others, SetClock, event
+from .conftest import CHILD, FATHER, MOTHER, OVERTURNED, USAGE, Others, SetClock, event
 from .paying import Paying, answered, contest, news, opened_paying
 from .test_social import declare, offered
 
@@ -334,7 +334,7 @@ async def test_cover_that_was_overturned_is_decided_anew_by_rule_and_never_by_ha
         by = {**told, "X_Road_UserId": f"EE{OFFICIAL}", "X_Road_Issue": "c1"}
         path = f"/decisions/{first}/contests"
         site.post(path, {"contest": "c1", "line": "rule"}, **told, X_Road_Id="1", X_Road_UserId=f"EE{MOTHER}")
-        site.post(f"{path}/c1/end", {"overturned": True}, **by, X_Road_Id="2")
+        site.post(f"{path}/c1/end", OVERTURNED, **by, X_Road_Id="2")
         by_hand = {**HAND, "values": {"child/cover_until/ETERNITY": "2045-01-01"}}
         refused = site.post(f"{path}/c1/anew", by_hand, **by, X_Road_Id="3")
         assert (refused.status, code_of(refused)) == (409, "not_by_hand")

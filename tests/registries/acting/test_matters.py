@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sild.registries import education_app, insurance_app, social_app
+from sild.registries.deciding import replay_mismatched
 from sild.registries.education.register import EducationRegister
 from sild.registries.insurance.register import InsuranceRegister
 from sild.registries.social.register import SocialRegister
@@ -168,9 +169,31 @@ async def test_a_listed_ripple_is_read_with_its_decision_and_ended(
         facts = {one["name"]: one["value"] for one in matter["facts"]}
         assert (facts["listed_because"], facts["decision"]) == ("payment", listed.decision)
         assert matter["evidence"]["record"]["id"] == listed.decision and matter["evidence"]["values"]
+        assert set(matter["persons"]) == {MOTHER, FATHER, CHILD}
+        for one in (MOTHER, FATHER, CHILD):
+            uses = asker.value(f"/findUsage?userCode=EE{one}")["usages"]
+            looks = [use for use in uses if use["action"] == "An official looked at a matter of the register"]
+            assert len(looks) == 1, "everybody it is about sees who opened the decision, once"
         refused(asker.get(f"/matters/ripple/{listed.id}{DESK}", user=f"EE{FATHER}"), 403, "officials_only")
         asker.done(f"/ripples/{listed.id}/end", {"outcome": "stands"}, 200)
         assert asker.value(f"/matters/ripple/{listed.id}{DESK}")["state"] == "ended"
+
+
+async def test_a_decision_that_no_longer_matches_names_the_family_and_not_who_decided_it_ends_it(
+    social: SocialRegister, others: Others, clock: SetClock
+) -> None:
+    others.abroad.add(FATHER)
+    offer = await offered(social, others, clock)
+    with serving(social_app(social)) as site:
+        asker = Asker(site)
+        decided = asker.done(f"/offers/{offer}/release", LOOK, 200)["decision"]
+        replay_mismatched(social.deciding, 7, decided)
+        (ripple,) = ripples(social)
+        (opened,) = [one for one in told(social, *sorted((MOTHER, FATHER))) if one[1] == "ripple"]
+        assert set(opened[2]) == {MOTHER, FATHER, CHILD}, "their kin do not see to it: the case knows them"
+        stands = {"outcome": "stands"}
+        refused(asker.post(f"/ripples/{ripple.id}/end", stands), 403, "not_your_ripple")
+        asker.done(f"/ripples/{ripple.id}/end", stands, 200, user="EE37001010002")
 
 
 async def test_an_offer_that_is_withdrawn_waits_no_more(

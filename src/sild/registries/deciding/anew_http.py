@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Path
 from pydantic import Field, model_validator
 
-from sild.decisions import DecisionRecord
 from sild.errors import CallerError
-from sild.registries.deciding.anew import ByHand, decide_by_rule, record_by_hand
+from sild.registries.deciding.anew import ByHand, decide_by_rule
+from sild.registries.deciding.answers import official_of_contest
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.looks import Look
 from sild.registries.deciding.ripple import take_up
@@ -91,7 +91,7 @@ def add_anew_paths(app: FastAPI, deciding: Deciding) -> None:
 def _decide(deciding: Deciding, use: Use, decision: str, contest: str, new: NewDecision) -> str | None:
     """The decision in its place; None: the rules are at it."""
     old = deciding.store.find(use.connection, decision).record
-    official = _official(deciding, use, old, contest)
+    official = official_of_contest(deciding, use, old, contest)
     use.concerns(new.contested_by)
     standing = deciding.store.standing(use.connection, decision)
     if standing != "overturned":
@@ -108,23 +108,8 @@ def _decide(deciding: Deciding, use: Use, decision: str, contest: str, new: NewD
         reasons=new.reasons.model_dump(),
         look=Look(view_sha256=new.view_sha256, posture=new.posture, seconds=new.seconds),
     )
-    record = record_by_hand(deciding, use, old, hand)
-    if not deciding.decides_by_hand(use, old, record, hand):
+    record = deciding.decides_by_hand(use, old, hand)
+    if record is None:
         raise CallerError("nothing of this is decided by hand", code="not_by_hand")
     take_up(deciding, use, decision, f"contest/{contest}")
     return str(record.id)
-
-
-def _official(deciding: Deciding, use: Use, old: DecisionRecord, contest: str) -> str:
-    """Who acts. Raises CallerError `unknown_contest`, `not_your_contest`: another case, nobody, who decided it, or one it is about."""
-    if not deciding.store.is_contested(use.connection, old.id, by=contest):
-        raise CallerError("no such contest of this decision", code="unknown_contest")
-    actor = use.usage.actor
-    known = None if actor is None else deciding.store.pseudonym(actor)
-    others = {one.ref for one in old.subjects} | {step.official for step in old.human}
-    if use.usage.issue != contest or actor is None or known in others:
-        raise CallerError(
-            "answered in the case of the contest (X-Road-Issue), by an official who did not decide it",
-            code="not_your_contest",
-        )
-    return actor

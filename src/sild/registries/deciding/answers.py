@@ -12,6 +12,7 @@ from pydantic import Field
 
 from sild.decisions import (
     Competence,
+    DecisionRecord,
     Draft,
     Hearing,
     HumanStep,
@@ -30,7 +31,7 @@ from sild.registries.kernel import Use
 from sild.registries.kernel.http import Model
 from sild.registries.profiles import profile
 
-__all__ = ["ContestAnswer", "answer_of"]
+__all__ = ["ContestAnswer", "answer_of", "official_of_contest"]
 
 PROCEDURE = "urn:sild:service:contest"
 STEP = "contest"
@@ -52,6 +53,21 @@ class ContestAnswer(Model):
     view_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     posture: Annotated[str, Field(max_length=20)]
     seconds: Annotated[int, Field(ge=0)]
+
+
+def official_of_contest(deciding: Deciding, use: Use, contested: DecisionRecord, contest: str) -> str:
+    """Who acts. Raises CallerError `unknown_contest`, `not_your_contest`: another case, nobody, who decided it, or one it is about."""
+    if not deciding.store.is_contested(use.connection, contested.id, by=contest):
+        raise CallerError("no such contest of this decision", code="unknown_contest")
+    actor = use.usage.actor
+    known = None if actor is None else deciding.store.pseudonym(actor)
+    others = {one.ref for one in contested.subjects} | {step.official for step in contested.human}
+    if use.usage.issue != contest or actor is None or known in others:
+        raise CallerError(
+            "answered in the case of the contest (X-Road-Issue), by an official who did not decide it",
+            code="not_your_contest",
+        )
+    return actor
 
 
 def answer_of(

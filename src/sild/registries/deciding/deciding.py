@@ -69,9 +69,13 @@ DecidesAgain = Callable[[Use, str, DecisionRecord, str], bool]
 """How a register has a rule decide again what a finding reached: ripple, decision, and the cause of the task, once. In the
 transaction that opened the ripple; False: no rule does, and people see to it."""
 
-DecidesByHand = Callable[[Use, DecisionRecord, DecisionRecord, "ByHand"], bool]
-"""What a register does in the transaction in which an official decided anew by hand: the decision that was overturned, theirs in its
-place, and what they gave. False: nothing of it is decided by hand here."""
+DecidesByHand = Callable[[Use, DecisionRecord, "ByHand"], DecisionRecord | None]
+"""How a register has an official decide anew by hand: the decision that was overturned, and what they gave; their record in its place
+(`record_by_hand`), with its effect. It waits for what it will change (`Use.alone`) before the record is made, as its tasks do: the
+record holds its case. None: nothing of it is decided by hand here."""
+
+PeopleOf = Callable[[Use, str], Sequence[str]]
+"""Codes of whom a decision in force is about, as far as the register knows them by it: none of them nor their kin sees to it."""
 
 Effect = Literal["offer", "grant", "partial", "refuse", "demand", "hold", "correct"]
 
@@ -117,7 +121,7 @@ class Deciding:
     logs: where replays look for the messages of inputs; None: nobody is asked, and the report says so.  exchanged_by: the subsystem
     whose messages those are.
     supervision: how auditors may look; None: not at all.  decides_again: None of it by rule, unless the register says how.
-    decides_by_hand: nothing, unless it says so.
+    decides_by_hand: nothing, unless it says so.  people_of: nobody by name, unless it says so.
     """
 
     def __init__(
@@ -141,7 +145,8 @@ class Deciding:
         self._engine = engine
         self.standing_changed: StandingChanged = lambda _use, _decision, _standing: None
         self.decides_again: DecidesAgain = lambda _use, _ripple, _record, _cause: False
-        self.decides_by_hand: DecidesByHand = lambda _use, _old, _new, _hand: False
+        self.decides_by_hand: DecidesByHand = lambda _use, _old, _hand: None
+        self.people_of: PeopleOf = lambda _use, _decision: ()
 
     @classmethod
     def open(

@@ -15,7 +15,7 @@ from sild.decisions import (
 )
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
-from sild.registries.deciding.ripple import BY_RULE, FINDING, list_for_people
+from sild.registries.deciding.ripple import BY_RULE, FINDING, list_for_people, people_of
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 
@@ -65,7 +65,7 @@ def enter_page(
             continue
         entered += 1
         if record.kind != "rule" or record.automation < BY_RULE or record.discretion != "bound":
-            list_for_people(use, ripple, "discretion", country)
+            list_for_people(use, ripple, "discretion", country, people_of(deciding, use, str(record.id)))
         elif not deciding.decides_again(use, ripple, record, f"{upheld.cause}/{record.id}"):
-            list_for_people(use, ripple, BY_PEOPLE, country)
+            list_for_people(use, ripple, BY_PEOPLE, country, people_of(deciding, use, str(record.id)))
     return entered, str(page[-1].record.id) if len(page) == PAGE else None

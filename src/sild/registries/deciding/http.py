@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Path
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sild.decisions import (
     DecisionRecord,
@@ -24,7 +24,7 @@ from sild.decisions import (
 from sild.errors import CallerError
 from sild.registries.deciding.anew import left_of
 from sild.registries.deciding.anew_http import ANEW_ACTIONS, ANEW_TITLES, add_anew_paths
-from sild.registries.deciding.answers import ContestAnswer, answer_of
+from sild.registries.deciding.answers import ContestAnswer, answer_of, official_of_contest
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.finding_http import FINDING_ACTIONS, FINDING_TITLES, add_finding_paths
 from sild.registries.deciding.looks import Look
@@ -136,10 +136,16 @@ class NewContest(Model):
 
 
 class ContestEnd(Model):
-    """answer: what the official saw, concluded and wrote; with it the answer is sealed as a decision of its own."""
+    """answer: what the official saw, concluded and wrote; with it the answer is sealed as a decision of its own. Nothing is overturned without."""
 
     overturned: bool
     answer: ContestAnswer | None = None
+
+    @model_validator(mode="after")
+    def _answered(self) -> ContestEnd:
+        if self.overturned and self.answer is None:
+            raise ValueError("what is overturned is overturned with an answer")
+        return self
 
 
 class ContestState(Model):
@@ -242,18 +248,13 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
         end: ContestEnd,
         usage: PersonalUsage,
     ) -> ContestState:
-        """From the case of the contest (`X-Road-Issue`), by nobody whom the decision is about."""
+        """From the case of the contest (`X-Road-Issue`), by an official whom the decision is not about, and who had no part in it."""
         with deciding.kernel.used("endContest", usage) as use:
             said = use.answered()
             if said is None:
                 found = store.find(use.connection, decision)
-                if not store.is_contested(use.connection, decision, by=contest_id):
-                    raise CallerError("no such contest of this decision", code="unknown_contest")
-                if usage.issue != contest_id or _is_subject(deciding, use, found.record):
-                    raise CallerError(
-                        "answered in the case of the contest (X-Road-Issue), by an official",
-                        code="not_your_contest",
-                    )
+                use.concerns(*_refs(found.record))
+                official_of_contest(deciding, use, found.record, contest_id)
                 store.contest_decided(use.connection, contest_id, overturned=end.overturned)
                 deciding.standing_changed(use, decision, store.standing(use.connection, decision))
                 if not end.overturned:
@@ -268,11 +269,21 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
 
 
 def _may_open(deciding: Deciding, use: Use, found: Stored) -> bool:
-    """Those it is about, and whoever works in the case that contests it."""
-    return _is_subject(deciding, use, found.record) or (
-        use.usage.issue is not None
-        and deciding.store.is_contested(use.connection, found.record.id, by=use.usage.issue)
-    )
+    """Those it is about, and whoever works in the case that contests it: whom it is about see that they looked. No machine does."""
+    if _is_subject(deciding, use, found.record):
+        return True
+    issue = use.usage.issue
+    if use.usage.actor is None or issue is None:
+        return False
+    if not deciding.store.is_contested(use.connection, found.record.id, by=issue):
+        return False
+    use.concerns(*_refs(found.record))
+    return True
+
+
+def _refs(record: DecisionRecord) -> list[str]:
+    """Pseudonyms of whom it is about."""
+    return list(dict.fromkeys(one.ref for one in record.subjects))
 
 
 def _is_subject(deciding: Deciding, use: Use, record: DecisionRecord) -> bool:

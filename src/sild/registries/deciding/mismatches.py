@@ -5,7 +5,7 @@ from __future__ import annotations
 from sild.decisions import open_ripple
 from sild.events import Event
 from sild.registries.deciding.deciding import Deciding
-from sild.registries.deciding.ripple import REPLAY, list_for_people
+from sild.registries.deciding.ripple import REPLAY, list_for_people, people_of
 from sild.registries.identity_codes import Country
 
 __all__ = ["replay_mismatched"]
@@ -39,4 +39,4 @@ def replay_mismatched(deciding: Deciding, number: int, decision: str) -> None:
         )
         if ripple is not None:
             country: Country = "VN" if package is not None and package.country == "VN" else "EE"
-            list_for_people(use, ripple, MISMATCH, country)
+            list_for_people(use, ripple, MISMATCH, country, people_of(deciding, use, decision))

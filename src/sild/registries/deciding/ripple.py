@@ -50,6 +50,7 @@ __all__ = [
     "Ripples",
     "leave_to_official",
     "list_for_people",
+    "people_of",
     "take_up",
     "why_again",
 ]
@@ -217,9 +218,9 @@ def take_up(deciding: Deciding, use: Use, decision: str, cause: str) -> None:
     store, connection = deciding.store, use.connection
     if store.standing(connection, decision) == "overturned" or has_open_contest(connection, decision):
         return
-    for ripple in list_ripples(connection, state="listed", limit=1_000):
+    for ripple in list_ripples(connection, state="listed", reason=CONTEST, limit=None):
         line = _line_of(deciding, use, ripple.decision)
-        if ripple.reason != CONTEST or decision not in line:
+        if decision not in line:
             continue
         end_ripple(connection, ripple.id, "ended", reason=TAKEN_UP, at=use.at)
         matter_settled(use, "ripple", ripple.id, ())
@@ -235,7 +236,13 @@ def take_up(deciding: Deciding, use: Use, decision: str, cause: str) -> None:
         newest = store.find(connection, line[-1]).record
         if again is not None and not deciding.decides_again(use, again, newest, f"{cause}/{ripple.id}"):
             end_ripple(connection, again, "listed", reason=BY_PEOPLE_ONLY, due=ripple.due, at=use.at)
-            matter_opened(use, "ripple", again, ())
+            matter_opened(use, "ripple", again, people_of(deciding, use, line[-1]))
+
+
+def people_of(deciding: Deciding, use: Use, decision: str) -> Sequence[str]:
+    """Codes of whom the decision is about, or what took its place, as the register knows them (`Deciding.people_of`)."""
+    known = (deciding.people_of(use, one) for one in _line_of(deciding, use, decision))
+    return next((tuple(dict.fromkeys(codes)) for codes in known if codes), ())
 
 
 def _line_of(deciding: Deciding, use: Use, decision: str) -> list[str]:

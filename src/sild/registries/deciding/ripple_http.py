@@ -23,7 +23,10 @@ __all__ = ["RIPPLE_ACTIONS", "RIPPLE_TITLES", "Changed", "add_ripple_paths", "ch
 RIPPLE_TITLES: dict[str, tuple[int, str]] = {
     "unknown_ripple": (404, "Unknown ripple"),
     "ripple_is_closed": (409, "The ripple was ended before"),
-    "not_your_ripple": (403, "An official whom the decision is not about ends it"),
+    "not_your_ripple": (
+        403,
+        "An official whom the decision is not about, and who had no part in it, ends it",
+    ),
     "not_superseded": (409, "That decision did not take its place"),
 }
 RIPPLE_ACTIONS = {
@@ -103,8 +106,13 @@ def _end(deciding: Deciding, use: Use, ripple: Ripple, end: RippleEnd) -> None:
     store, actor = deciding.store, use.usage.actor
     record = store.find(use.connection, ripple.decision).record
     official = None if actor is None else store.pseudonym(actor)
-    if official is None or official in {subject.ref for subject in record.subjects}:
-        raise CallerError("an official ends it, whom the decision is not about", code="not_your_ripple")
+    others = {subject.ref for subject in record.subjects} | {step.official for step in record.human}
+    use.concerns(*(subject.ref for subject in record.subjects))
+    if official is None or official in others:
+        raise CallerError(
+            "an official ends it, whom the decision is not about, and who did not decide it",
+            code="not_your_ripple",
+        )
     if end.outcome == "redecided" and store.superseded_by(use.connection, record.id) != end.decision:
         raise CallerError("that decision did not take its place", code="not_superseded")
     end_ripple(

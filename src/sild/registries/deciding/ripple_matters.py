@@ -8,7 +8,7 @@ from typing import Any
 from sild.decisions import Ripple, exported, find_ripple, list_ripples, open_values
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
-from sild.registries.deciding.ripple import FINDING, REPLAY
+from sild.registries.deciding.ripple import FINDING, REPLAY, people_of
 from sild.registries.kernel import Use
 from sild.registries.kernel.matters import Matter, MatterFact, MatterSource
 
@@ -30,12 +30,16 @@ def ripples_that_wait(deciding: Deciding) -> MatterSource:
     return MatterSource("ripple", waiting, find)
 
 
-def evidence_of(deciding: Deciding, use: Use, decision: str) -> Mapping[str, Any]:
-    """The record with its sealed values, for an official of the body that decided.
+def evidence_of(deciding: Deciding, use: Use, decision: str, persons: Sequence[str]) -> Mapping[str, Any]:
+    """The record with its sealed values, for an official of the body that decided. Whom it is about sees who looked.
 
+    persons: of whom the use says so already, by code; the others are named as the record has them.
     Raises CallerError (`officials_only`): it is about the one who acts.
     """
     found = deciding.store.find(use.connection, decision)
+    use.concerns(
+        *sorted({one.ref for one in found.record.subjects} - set(map(deciding.store.pseudonym, persons)))
+    )
     actor = use.usage.actor
     if actor is None or deciding.store.pseudonym(actor) in {one.ref for one in found.record.subjects}:
         raise CallerError("an official sees to it, whom it is not about", code="officials_only")
@@ -49,6 +53,7 @@ def evidence_of(deciding: Deciding, use: Use, decision: str) -> Mapping[str, Any
 def _matter(deciding: Deciding, use: Use, ripple: Ripple, *, opened: bool) -> Matter:
     """opened: with the decision's values, for who looks at this one."""
     record = deciding.store.find(use.connection, ripple.decision).record
+    persons = tuple(people_of(deciding, use, ripple.decision)) if opened else ()
     newer = deciding.store.superseded_by(use.connection, ripple.decision)
     facts = (
         MatterFact("listed_because", ripple.reason),
@@ -62,7 +67,8 @@ def _matter(deciding: Deciding, use: Use, ripple: Ripple, *, opened: bool) -> Ma
         state="waiting" if ripple.state == "listed" else "ended",
         since=ripple.opened_at,
         due=ripple.due,
+        persons=persons,
         case=record.case,
-        evidence=evidence_of(deciding, use, ripple.decision) if opened else None,
+        evidence=evidence_of(deciding, use, ripple.decision, persons) if opened else None,
         facts=facts,
     )

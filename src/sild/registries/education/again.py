@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import select
 
@@ -47,6 +47,7 @@ class Again:
         self._places = places
         self._ripples = Ripples(deciding, rests_on(deciding.packages_named(PACKAGES.values()), ROLES))
         deciding.decides_again = self._reached
+        deciding.people_of = _child_of
 
     def effects(self) -> Mapping[str, Effect]:
         return {CORRECTED: self._corrected}
@@ -69,9 +70,9 @@ class Again:
 
     def _reached(self, use: Use, ripple: str, record: DecisionRecord, cause: str) -> bool:
         """By a finding: the child whose wait, offer or place this decision is."""
-        child = use.connection.scalar(select(children.c.child).where(children.c.decision == str(record.id)))
-        return child is not None and self._tasks.add(
-            use, "ripple", child, cause=cause, about={"ripple": ripple}, issue=record.case
+        return any(
+            self._tasks.add(use, "ripple", child, cause=cause, about={"ripple": ripple}, issue=record.case)
+            for child in _child_of(use, str(record.id))
         )
 
     def _decide_again(self, use: Use, ripple: str, told: PersonTold) -> None:
@@ -109,3 +110,8 @@ class Again:
         told = {"decision": str(record.id), "supersedes": str(newest.id)}
         use.publish(DECIDED_AGAIN, child.child, told)
         return str(record.id)
+
+
+def _child_of(use: Use, decision: str) -> Sequence[str]:
+    """Whose wait, offer or place this decision is."""
+    return use.connection.scalars(select(children.c.child).where(children.c.decision == decision)).all()

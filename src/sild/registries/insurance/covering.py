@@ -55,6 +55,7 @@ class Covering:
         self._cards = cards
         self._ripples = Ripples(deciding, rests_on(deciding.packages_named(PACKAGES.values()), ROLES))
         deciding.decides_again = self._reached
+        deciding.people_of = _covered_by
 
     def effects(self) -> Mapping[str, Effect]:
         return {"civil.birth.registered": self._born, CORRECTED: self._corrected}
@@ -150,8 +151,7 @@ class Covering:
 
     def _reached(self, use: Use, ripple: str, record: DecisionRecord, cause: str) -> bool:
         """By a finding: whoever has cover by this decision is asked about again."""
-        covers = use.facts.saying(COVER, "decision", str(record.id))
-        for person in dict.fromkeys(one.entity for one in covers):
+        for person in dict.fromkeys(_covered_by(use, str(record.id))):
             return self._tasks.add(
                 use, "ripple", person, cause=cause, about={"ripple": ripple}, issue=record.case
             )
@@ -212,6 +212,10 @@ class Covering:
         held = use.facts.fact(person, COVER, on=died)
         if held is not None:
             use.facts.retract(person, COVER, valid_from=died + timedelta(days=1), valid_to=held.valid_to)
+
+
+def _covered_by(use: Use, decision: str) -> Sequence[str]:
+    return [one.entity for one in use.facts.saying(COVER, "decision", decision)]
 
 
 def _ruling(person: str, parents: Sequence[str]) -> Ruling:

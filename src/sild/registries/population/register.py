@@ -25,6 +25,7 @@ from sild.registries.kernel.tables import facts
 from sild.registries.population.archiving import Archiving
 from sild.registries.population.certificates import BirthCertificates
 from sild.registries.population.filling import fill
+from sild.registries.population.registration import people_of_registration
 from sild.registries.population.tables import persons
 from sild.registries.synthetic import synthetic_people
 from sild.registries.tasks import TASK_MIGRATIONS, Tasks, Worker
@@ -43,6 +44,7 @@ class PopulationRegister:
     ) -> None:
         self.kernel = kernel
         self.deciding = deciding
+        deciding.people_of = people_of_registration
         self.tasks = Tasks(kernel.engine)
         self.archiving = Archiving(kernel, self.tasks, deciding, seal)
         self.certificates = certificates

@@ -31,7 +31,14 @@ from sild.registries.population.persons import (
 )
 from sild.registries.population.records import Birth, Paternity, Person
 
-__all__ = ["acknowledge", "births_of", "read_birth", "register_birth", "return_birth"]
+__all__ = [
+    "acknowledge",
+    "births_of",
+    "people_of_registration",
+    "read_birth",
+    "register_birth",
+    "return_birth",
+]
 
 PATERNITY = "paternity"
 
@@ -186,6 +193,13 @@ def register_birth(use: Use, deciding: Deciding, child: str, name: NewName, look
     record = deciding.record(use, judged, registered(deciding, use, birth, name, look))
     _enter(use, person, name, str(record.id))
     return read_birth(use, child), True
+
+
+def people_of_registration(use: Use, decision: str) -> Sequence[str]:
+    """The child whose birth was entered by it, and the parents."""
+    children = [one.entity for one in use.facts.saying(REGISTRATION, "decision", decision)]
+    found = read_persons(use, children)
+    return [code for one in found for code in (one.code, one.mother, one.father) if code is not None]
 
 
 def _enter(use: Use, person: Person, name: NewName, decision: str) -> None:

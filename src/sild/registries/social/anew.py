@@ -43,6 +43,7 @@ class Anew:
         self._offering = offering
         self._granting = granting
         deciding.decides_by_hand = self.by_hand
+        deciding.people_of = self._people_of
 
     # --- by rule
 
@@ -81,12 +82,16 @@ class Anew:
 
     # --- by hand
 
-    def by_hand(self, use: Use, old: DecisionRecord, new: DecisionRecord, hand: ByHand) -> bool:
-        """False: it is neither an offer nor a grant that stands."""
-        offer = self._offer_of(use, old)
-        if offer is None or offer.state == "withdrawn":
-            return False
-        use.alone(f"offer/{offer.child}")
+    def by_hand(self, use: Use, old: DecisionRecord, hand: ByHand) -> DecisionRecord | None:
+        """None: it is neither an offer nor a grant that stands."""
+        known = self._offer_of(use, str(old.id))
+        if known is None:
+            return None
+        use.alone(f"offer/{known.child}")  # before the case, which the record holds
+        offer = require_offer(use, known.id)
+        if offer.state == "withdrawn":
+            return None
+        new = record_by_hand(self._deciding, use, old, hand)
         found = self._as_said(use, offer, new)
         if offer.decision == str(old.id):
             set_offer(use, offer, choices=found, version=offer.version + 1, decision=str(new.id))
@@ -102,7 +107,7 @@ class Anew:
             assert choice is not None
             self._granting.follow(use, offer, choice, held, str(decision.id))
             self._tell(use, offer, grant, str(decision.id))
-        return True
+        return new
 
     def _grant_by_hand(
         self, use: Use, grant: DecisionRecord, offered: DecisionRecord, hand: ByHand
@@ -113,8 +118,11 @@ class Anew:
         values = {name: value for name, value in said.items() if name in names and value is not None}
         return record_by_hand(self._deciding, use, grant, replace(hand, values=values))
 
-    def _offer_of(self, use: Use, record: DecisionRecord) -> Offer | None:
-        decision = str(record.id)
+    def _people_of(self, use: Use, decision: str) -> Sequence[str]:
+        offer = self._offer_of(use, decision)
+        return () if offer is None else (*offer.parties, offer.child)
+
+    def _offer_of(self, use: Use, decision: str) -> Offer | None:
         made = use.connection.scalar(select(offers.c.id).where(offers.c.decision == decision))
         if made is None:
             granted = use.facts.saying(BENEFIT, "decision", decision)

@@ -37,7 +37,7 @@ def _matter(deciding: Deciding, use: Use, offer: Offer, *, opened: bool = False)
         due=due_day(persons, since.astimezone(deciding.kernel.zone).date()),
         persons=persons,
         case=offer.issue,
-        evidence=evidence_of(deciding, use, offer.decision)
+        evidence=evidence_of(deciding, use, offer.decision, persons)
         if opened and offer.decision is not None and use.usage.actor not in persons
         else None,
         facts=(MatterFact("held_because", offer.reason),),
