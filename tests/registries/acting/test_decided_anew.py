@@ -13,7 +13,7 @@ import pytest
 
 from sild.decisions import DecisionRecord, figures_of, list_ripples
 from sild.registries import insurance_app, social_app
-from sild.registries.deciding import replay_mismatched
+from sild.registries.deciding import Look, replay_mismatched
 from sild.registries.insurance.register import InsuranceRegister
 from sild.registries.social.granting import Granting
 from sild.registries.social.offers import Offer
@@ -23,10 +23,10 @@ from support.asgi import Answer, Site, serving
 
 from .conftest import CHILD, FATHER, MOTHER, OVERTURNED, USAGE, Others, SetClock, event
 from .paying import Paying, answered, contest, news, opened_paying
-from .test_social import declare, offered
+from .test_social import by, declare, offered
 
 ACCOUNT = "EE382200221020145685"
-OFFICIAL = "37001010002"
+OFFICIAL, OTHER_OFFICIAL = "37001010002", "38001010007"
 LINE = "mother/parental_benefit/ETERNITY"
 WORDS = {"et": "Sest nii on õiglane.", "vi": "Vì như vậy là công bằng.", "en": "Because that is fair."}
 HAND = {
@@ -373,3 +373,38 @@ async def test_after_a_death_it_comes_back_to_the_official(paying: Paying) -> No
             },
         ).json()
     assert (found["left"], found["superseded_by"]) == ("silence", None)
+
+
+async def refused_and_overturned(paying: Paying) -> tuple[Offer, str]:
+    paying.others.abroad.add(FATHER)
+    offer = await offered(paying.social, paying.others)
+    held = paying.social.refuse(offer.id, by(OTHER_OFFICIAL, "refuse"), Look(words="No.", posture="managed"))
+    assert (held.state, held.reason) == ("withdrawn", "refused")
+    decision = str(held.decision)
+    contest(paying, decision)
+    answered(paying, decision, overturned=True)
+    return held, decision
+
+
+@pytest.mark.parametrize("said", [HAND, RULE])
+async def test_a_refusal_that_is_overturned_is_an_offer_again(paying: Paying, said: dict[str, Any]) -> None:
+    offer, refusal = await refused_and_overturned(paying)
+    answer = anew(paying, refusal, said)
+    assert answer.status == 200, answer.text
+    await paying.work()
+    now = paying.social.offer(offer.id, USAGE)
+    assert (now.state, now.reason, str(now.decision)) == ("open", None, newest(paying, refusal))
+    assert str(now.decision) != refusal and news(paying)[-1] == "social.offer.made"
+    accepted = paying.social.accept(offer.id, "mother", ACCOUNT, by(MOTHER, "accept"))
+    assert accepted.state == "accepted"
+    assert benefit(paying)["amount"] == ("2100.00" if said is HAND else "2000.00")
+
+
+async def test_nothing_is_offered_again_for_a_child_that_has_died(paying: Paying) -> None:
+    offer, refusal = await refused_and_overturned(paying)
+    paying.social.apply_event(event("civil.death.registered", CHILD), "died")
+    answer = anew(paying, refusal, HAND)
+    assert (answer.status, code_of(answer)) == (409, "not_by_hand")
+    anew(paying, refusal, RULE, message="rule")
+    await paying.work()
+    assert paying.social.offer(offer.id, USAGE).state == "withdrawn" and newest(paying, refusal) == refusal

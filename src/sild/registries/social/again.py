@@ -157,7 +157,9 @@ class Again:
 
         def again(newest: DecisionRecord) -> str | None:
             offer = _offer_of(use, newest, child)
-            if silence is not None or offer is None or offer.state == "withdrawn":
+            overturned = self._ripples.must_decide(use, ripple)
+            gone = offer is not None and offer.state == "withdrawn" and not (overturned and offer.is_refused)
+            if silence is not None or offer is None or gone:
                 raise LeftToPeople("nothing is offered any more", code="silence")
             try:
                 judged = judge(self._deciding, use, household)
@@ -166,7 +168,7 @@ class Again:
             if set(household.parents) != set(offer.parties):
                 raise LeftToPeople("it was offered to other parents", code="parties")
             found = render_choices(judged, household)
-            if self._ripples.must_decide(use, ripple):
+            if overturned:
                 why = why_again(use, ripple, ground(household.country))
                 return self._anew.by_rule(use, offer, newest, judged, found, why)
             if offer.decision != str(newest.id):

@@ -52,6 +52,7 @@ class Anew:
     ) -> str:
         """The decision in the place of `old`, from the facts as they are now. Raises LeftToPeople."""
         of_offer = offer.decision == str(old.id)
+        offer = self._offering.reopen(use, offer) if of_offer else offer
         if of_offer or offer.choices != found:
             self._offering.renew(use, offer, judged, found, again=why)
             offer = require_offer(use, offer.id)
@@ -88,7 +89,7 @@ class Anew:
         if known is None:
             return None
         use.alone(f"offer/{known.child}")  # before the case, which the record holds
-        offer = require_offer(use, known.id)
+        offer = self._offering.reopen(use, require_offer(use, known.id))
         if offer.state == "withdrawn":
             return None
         new = record_by_hand(self._deciding, use, old, hand)

@@ -29,7 +29,7 @@ from sild.registries.social.judging import (
     released_ruling,
     render_choices,
 )
-from sild.registries.social.offers import Offer, choice_of, find_offers, set_offer
+from sild.registries.social.offers import Offer, choice_of, find_offers, require_offer, set_offer
 from sild.registries.social.rules import window
 from sild.registries.social.tables import offer_parties, offers
 from sild.registries.tasks import Handler, Held, Silence, Task, Tasks
@@ -84,7 +84,7 @@ class Offering:
         existing = find_offers(use, offers.c.child == child)
         if not existing:
             self._make(use, household, judged, found, reason)
-        elif existing[0].choices != found:
+        elif existing[0].choices != found and existing[0].state != "withdrawn":
             if self._is_by_hand(use, existing[0]):
                 raise Held(
                     "an official decided the offer by hand: what is new to it is for people",
@@ -178,6 +178,13 @@ class Offering:
         set_offer(use, offer, state="withdrawn", reason="refused", decision=str(record.id))
         use.publish("social.offer.held", offer.child, {"offer": offer.id, "reason": "refused"})
         _no_longer_waits(use, offer)
+
+    def reopen(self, use: Use, offer: Offer) -> Offer:
+        """A refusal was overturned: what it ended is offered, as if it had been let go on; unless the child has died meanwhile."""
+        if not offer.is_refused or self._silence.known(use, offer.child) in ("death", "stillbirth"):
+            return offer
+        set_offer(use, offer, state="open", reason=None)
+        return require_offer(use, offer.id)
 
     def release(self, use: Use, offer: Offer, look: Look) -> None:
         """Raises CallerError (`not_held`, `needs_a_person`)."""

@@ -55,6 +55,11 @@ class Offer:
     acceptance: Acceptance | None
     decision: str | None
 
+    @property
+    def is_refused(self) -> bool:
+        """An official turned it down; a contest can overturn that."""
+        return self.state == "withdrawn" and self.reason == "refused"
+
 
 def find_offers(use: Use, condition: ColumnElement[bool]) -> list[Offer]:
     """Those that fit a condition on `offers`, oldest first."""
