@@ -5,9 +5,13 @@
                           └──OVERTAKE──▶ OVERTAKEN: it ended by itself, or elsewhere
 
 The register tells that something waits; the case gives it a day, a desk, a timeline, and nobody near to whom it is about. What it is
-the desk reads from the register, as the official who acts. What they decide goes to the register as their word, with their reasons
-and what they saw; the register checks it, does it, and keeps the record. What is entered besides by hand (a home) comes from the
+the desk reads from the register, as the official who acts. What they decide goes to the register as their word; the register
+checks it, does it, and keeps the record. What is entered besides by hand (a home) comes from the
 process that could not.
+
+The words go along with every action that the register answers for. The hash of the view, the device and the seconds go where a record of
+the decision is sealed with them (LET_GO, TURN_DOWN); otherwise they stay with the action in the case. So do the words about a ripple:
+what the register keeps of one cannot be taken back, and has nobody's words.
 """
 
 from __future__ import annotations
@@ -82,7 +86,15 @@ def _reason(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entered(given: Mapping[str, Any]) -> dict[str, str]:
-    return {name: given[name] for name in ("given_names", "family_name", "born") if given.get(name)}
+    return {name: given[name] for name in ("given_names", "family_name", "born", "words") if given.get(name)}
+
+
+def _review(decision: str) -> Callable[[Mapping[str, Any]], Any]:
+    def body(given: Mapping[str, Any]) -> dict[str, Any]:
+        child = {"child": given["child"]} if decision == "SAME" else {}
+        return {"decision": decision, **child, "words": given.get("words") or ""}
+
+    return body
 
 
 ACTS: Mapping[str, Act] = {
@@ -97,11 +109,9 @@ ACTS: Mapping[str, Act] = {
     "KEEP": Act("dispute", "/disputes/{key}/refusal", _reason, "kept"),
     "KNOWN": Act("missing_person", "/disputes/{key}/known", _entered, "known"),
     "NOT_OURS": Act("missing_person", "/disputes/{key}/refusal", _reason, "not_ours"),
-    "ANOTHER_CHILD": Act("review", REVIEW, lambda _given: {"decision": "DISTINCT"}, "another_child"),
-    "SAME_CHILD": Act(
-        "review", REVIEW, lambda given: {"decision": "SAME", "child": given["child"]}, "same_child"
-    ),
-    "NO_BIRTH": Act("review", REVIEW, lambda _given: {"decision": "REFUSED"}, "no_birth"),
+    "ANOTHER_CHILD": Act("review", REVIEW, _review("DISTINCT"), "another_child"),
+    "SAME_CHILD": Act("review", REVIEW, _review("SAME"), "same_child"),
+    "NO_BIRTH": Act("review", REVIEW, _review("REFUSED"), "no_birth"),
     "ENTER_HOME": Act("home", "/moves", entry_of, "home_entered"),
     "NO_HOME": Act("home", "", lambda _given: None, "no_home"),
     "STANDS": Act("ripple", "/ripples/{key}/end", lambda _given: {"outcome": "stands"}, "stands"),

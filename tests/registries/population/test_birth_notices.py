@@ -131,7 +131,9 @@ def test_people_decide_on_a_review_once(population: Asker, either_register: Popu
         "bad_request",
     )
     population.done(f"/reviews/{reviews[0]}/decision", {"decision": "SAME", "child": child}, 200)
-    decided = population.done(f"/reviews/{reviews[1]}/decision", {"decision": "DISTINCT"}, 200)
+    answer = {"decision": "DISTINCT", "words": "The hospital has two bracelets."}
+    decided = population.done(f"/reviews/{reviews[1]}/decision", answer, 200)
+    assert decided["words"] == answer["words"], "why stands with the review"
     assert decided["state"] == "CLOSED"
     assert decided["child"] not in (None, child)
     assert told(either_register, decided["child"]) == ["civil.child.recorded"]

@@ -67,7 +67,7 @@ def test_somebody_missing_is_entered_by_the_official(
     matter = population.value(f"/matters/missing_person/{dispute}{DESK}", user=CLERK)
     assert (matter["said"], facts(matter)) == ("moving home, case S-1", {"person": code})
     path = f"/disputes/{dispute}/known"
-    names = {"given_names": "Uus", "family_name": "Inimene"}
+    names = {"given_names": "Uus", "family_name": "Inimene", "words": "Her passport."}
     refused(population.post(path, {}, user=CLERK), 400, "invalid_value")
     refused(population.post(path, {**names, "given_names": "U2"}, user=CLERK), 400, "invalid_value")
     refused(population.post(path, {**names, "born": "1990-03-01"}, user=CLERK), 400, "invalid_value")
@@ -75,6 +75,7 @@ def test_somebody_missing_is_entered_by_the_official(
     refused(population.get(f"/persons/{code}"), 404, "unknown_person")
     done = population.done(path, names, 200, user=CLERK, id="once")
     assert population.done(path, names, 200, user=CLERK, id="once") == done
+    assert done["answer"] == "Her passport."
     person = population.value(f"/persons/{code}")
     assert (person["full_name"], person["sex"], person["born"]) == ("Uus Inimene", "F", "1991-03-01")
     found = population.value("/persons?family_name=inimene")["items"]

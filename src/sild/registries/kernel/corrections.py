@@ -233,14 +233,14 @@ def _disputes_of(use: Use, entity: str) -> Sequence[Dispute]:
     return [_dispute(fact) for fact in use.facts.current(entity, [DISPUTE], on=use.today)]
 
 
-def settle_missing(use: Use, dispute_id: str) -> Dispute:
+def settle_missing(use: Use, dispute_id: str, *, words: str = "") -> Dispute:
     """The person who was missing is in the register now; who asked hears of it. Event: `person.known`.
 
     Raises CallerError (`unknown_dispute`, `dispute_is_closed`).
     """
     if read_dispute(use, dispute_id).fact != 0:
         raise CallerError("nobody was missing in this dispute", code="unknown_dispute")
-    closed = _close(use, dispute_id, "CORRECTED", "the person is in the register")
+    closed = _close(use, dispute_id, "CORRECTED", words or "the person is in the register")
     use.publish("person.known", closed.person)
     return closed
 

@@ -93,6 +93,7 @@ class NewPerson(Model):
     given_names: str = Field(default="", max_length=100)
     family_name: str = Field(default="", max_length=100)
     born: str = Field(default="", max_length=10)
+    words: str = Field(default="", max_length=2_000, description="What the entry rests on")
 
 
 Enter = Callable[[Use, str, NewPerson], None]
@@ -210,7 +211,8 @@ def _add_answering(
                 if enter is not None and entered is not None and not _is_known(use, person, ensure_person):
                     enter(use, person, entered)
                 ensure_person(use, person)
-                answer = use.answer(asdict(settle_missing(use, dispute_id)))
+                words = "" if entered is None else entered.words
+                answer = use.answer(asdict(settle_missing(use, dispute_id, words=words)))
             return DisputeState(**answer)
 
     def _ensure_others(use: Use, dispute_id: str) -> None:

@@ -167,6 +167,7 @@ class ReviewState(Model):
     opened_at: datetime
     decision: str | None = None
     child: str | None = None
+    words: str = Field(default="", description="Of whoever decided")
 
 
 class Reviews(Model):
@@ -178,6 +179,7 @@ class Decision(Model):
         description="Another child; the same as `child`; no birth at all"
     )
     child: PersonCode | None = None
+    words: Annotated[str, Field(max_length=2_000)] = ""
 
 
 def add_birth_paths(app: FastAPI, kernel: Kernel, deciding: Deciding, archiving: Archiving) -> None:
@@ -334,7 +336,8 @@ def _decide(use: Use, review_id: str, body: Decision) -> ReviewState:
         require_person(use, mother)
         use.alone(f"births/{mother}")
         child = record_child(use, notice)
-    return _review(close_review(use, review, body.decision, child if body.decision != "REFUSED" else None))
+    child = child if body.decision != "REFUSED" else None
+    return _review(close_review(use, review, body.decision, child, words=body.words))
 
 
 def _answered(use: Use, act: Callable[[], ReviewState]) -> ReviewState:

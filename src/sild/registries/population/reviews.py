@@ -27,7 +27,7 @@ REVIEW_OF_NOTICE = "review_of_notice"
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """state: OPEN or CLOSED.  decision: DISTINCT (another child), SAME (as `child`) or REFUSED (no birth at all)."""
+    """state: OPEN or CLOSED.  words: of whoever decided.  decision: DISTINCT (another child), SAME (as `child`) or REFUSED (no birth at all)."""
 
     id: str
     reasons: tuple[str, ...]
@@ -37,6 +37,7 @@ class Review:
     opened_at: str
     decision: str | None
     child: str | None
+    words: str = ""
 
 
 def open_review(use: Use, notice: BirthNotice, reasons: Sequence[str], candidates: Sequence[str]) -> Review:
@@ -81,10 +82,10 @@ def review_of_notice(use: Use, key: str) -> Review | None:
     return None if found is None else read_review(use, found)
 
 
-def close_review(use: Use, review: Review, decision: str, child: str | None) -> Review:
+def close_review(use: Use, review: Review, decision: str, child: str | None, *, words: str = "") -> Review:
     fact = use.facts.fact(f"review:{review.id}", REVIEW, key=review.id, on=use.today)
     assert fact is not None
-    value = {**fact.value, "state": "CLOSED", "decision": decision, "child": child}
+    value = {**fact.value, "state": "CLOSED", "decision": decision, "child": child, "words": words}
     closed = _review(
         use.facts.record(
             fact.entity,
@@ -120,4 +121,5 @@ def _review(fact: Fact) -> Review:
         opened_at=value["opened_at"],
         decision=value["decision"],
         child=value["child"],
+        words=value.get("words", ""),
     )
