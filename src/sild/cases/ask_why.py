@@ -117,7 +117,6 @@ class AskWhy(AnsweredByADay):
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
         return {
-            "question": dict(case.data),
             "answer": case.given("ANSWER").get("answer"),
             "resolution": case.given("RESOLVE").get("answer"),
         }

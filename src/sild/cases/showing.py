@@ -449,7 +449,7 @@ class Showing:
                 continue
             items = answer.json.get("items", ()) if isinstance(answer.json, dict) else ()
             lines += [
-                _line_of(item, item["concept"], of, register)
+                replace(_line_of(item, item["concept"], of, register), value=_in_words(item))
                 for item in items
                 if item.get("concept") in allowed
             ]
@@ -485,6 +485,15 @@ def assigned_to(case: Case) -> str | None:
     """Who took it and has not given it back."""
     newest = next((taken for taken in reversed(case.actions) if taken.name in ("TAKE", "RELEASE")), None)
     return newest.person if newest is not None and newest.name == "TAKE" else None
+
+
+def _in_words(item: Mapping[str, Any]) -> Any:  # JSON
+    """A fact as its register words it; of one that stands once for each key (a parent) what it is, and who."""
+    value, words = item.get("value"), item.get("text") or item.get("value")
+    if not item.get("key"):
+        return words
+    which = item.get("text") or item["key"]
+    return [value, which] if isinstance(value, str) else which
 
 
 def _line_of(item: Mapping[str, Any], concept: str, of: str, register: str) -> FactLine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -85,11 +86,20 @@ class DeskPages:
         person, case = form.get("person", ""), form.get("case", "")
         values: dict[str, object] = {"person": person, "case": case, "facts": None, "refusal": None}
         try:
-            values["facts"] = await self._cases.look_up(visit.person, person, case=case)
+            lines = await self._cases.look_up(visit.person, person, case=case)
+            values["facts"] = [self._told(line, visit.language) for line in lines]
         except Refused as error:
             values["refusal"] = error.code
             return self._pages.page(visit, "look_up.html", values, status=403)
         return self._pages.page(visit, "look_up.html", values)
+
+    def _told(self, line: FactLine, language: str) -> FactLine:
+        """In words; what is wrong with somebody's data they say themselves."""
+        parts = line.value if isinstance(line.value, list) else [line.value]
+        said = [
+            self._pages.word(line.concept, one, language) if isinstance(one, str) else one for one in parts
+        ]
+        return replace(line, value=said if isinstance(line.value, list) else said[0], ref=None)
 
     async def sightings(self, visit: Visit) -> Response:
         """What was refused to officials: looks without a live case, others' cases, people close to them."""

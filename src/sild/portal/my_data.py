@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from babel import Locale
 from starlette.responses import Response
 
 from sild.cases import FactLine
@@ -90,12 +89,6 @@ class MyData:
         }
         return await self._receipts.give(visit, key, content)
 
-    def _word(self, concept: str, code: str, *, language: str) -> str:
-        """As it is, when there are no words for it."""
-        if concept == "person.citizenship":
-            return str(Locale.parse(language).territories.get(code, code))
-        return self._pages.spoken(f"value.{concept.rpartition('.')[2]}", code, language)
-
     def _payment(self, line: FactLine, language: str) -> FactLine:
         """Of a payment how much, what for, how it stands and when, and the decision it rests on; any other fact as it is."""
         said = line.value
@@ -107,7 +100,7 @@ class MyData:
             money = format_money(said["amount"], said["currency"], language)
         except (KeyError, ValueError):
             raise PeerError("not a payment", code="bad_facts") from None
-        state = self._word(PAYMENTS, str(said.get("state")), language=language)
+        state = self._pages.word(PAYMENTS, str(said.get("state")), language)
         return replace(
             line,
             label=self._pages.concept(f"benefit.{said.get('purpose')}", language),
@@ -128,7 +121,7 @@ class MyData:
                     basis=self._basis,
                     acting=visit.person.person,
                 )
-            facts = _facts(source.subsystem, answer.json, partial(self._word, language=visit.language))
+            facts = _facts(source.subsystem, answer.json, partial(self._pages.word, language=visit.language))
             facts = [self._payment(line, visit.language) for line in facts]
             return {"title": title, "facts": facts, "reason": None}
         except (Unavailable, PeerError, TimeoutError) as error:

@@ -157,6 +157,12 @@ class Pages:
         """What a register says was done with data, in the reader's language; what we have no words for, as the register says it."""
         return self.spoken("use", operation, language)
 
+    def word(self, concept: str, code: str, language: str) -> str:
+        """A code of a concept in words, `F` of `person.sex`, `EE` of `person.citizenship`; as it is, when there are none."""
+        if concept == "person.citizenship":
+            return str(Locale.parse(language).territories.get(code, code))
+        return self.spoken(f"value.{concept.rpartition('.')[2]}", code, language)
+
     def _coded(self, concept: str, value: object, language: str) -> object:
         """A code of a concept in words, `F` of `person.sex`; what is none, as it is."""
         known = isinstance(value, str) and value.isidentifier()

@@ -258,7 +258,7 @@ class Portal:
             "audit_algorithm": AuditAlgorithm(pages, auditing, egress, models, model_pages),
             "findings": FindingPages(pages, cases, exchange, clock),
             "tracker": Tracker(
-                pages, cases, receipts, evidence=evidence, key=statements, url=settings.url, clock=clock
+                pages, cases, evidence=evidence, key=statements, url=settings.url, clock=clock
             ),
             "desk": DeskPages(pages, cases),
         }

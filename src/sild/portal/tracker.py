@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from sild.clock import Clock
 from sild.errors import CallerError
 from sild.openid import SigningKey
+from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases, Evidence, TrackerEntry
-from sild.portal.receipts import Receipts, form_key
 from sild.portal.statement import completeness_statement, counts
 from sild.portal.visit import Visit
 
@@ -33,7 +34,6 @@ class Tracker:
         self,
         pages: Pages,
         cases: Cases,
-        receipts: Receipts,
         *,
         evidence: Evidence | None,
         key: SigningKey,
@@ -42,7 +42,6 @@ class Tracker:
     ) -> None:
         self._pages = pages
         self._cases = cases
-        self._receipts = receipts
         self._evidence = evidence
         self._key = key
         self._url = url
@@ -80,6 +79,7 @@ class Tracker:
             "is_complete": not usage.failed_registers and shown + withheld == total,
             "has_evidence": self._evidence is not None,
             "readers": {one.id for one in (await self._cases.home(visit.person)).cases},
+            "use_of": lambda operation: self._pages.use(operation, visit.language),
             "kind_of": lambda entry: kind_of(self._pages, entry, visit.language),
         }
         return self._pages.page(visit, "tracker.html", values)
@@ -104,20 +104,11 @@ class Tracker:
         return _download(container, "evidence.asice", "application/vnd.etsi.asic-e+zip")
 
     async def ask_why(self, visit: Visit) -> Response:
-        key = form_key(visit)
-        if (receipt := await self._receipts.seen(visit, key)) is not None:
-            return receipt
+        """Asked twice, it is one case; its first screen asks what the person would like to know."""
         entry = await self._entry(visit, visit.call.form.get("entry", [""])[-1])
         case = await self._cases.view(await self._cases.ask_why(visit.person, entry.id), visit.person)
-        content = {
-            "service": case.service,
-            "case": case.id,
-            "number": case.number,
-            "status": case.status,
-            "label": dict(case.title),
-            "back": f"/cases/{case.id}",
-        }
-        return await self._receipts.give(visit, key, content)
+        first = f"/screens/{quote(case.tasks[0].screen)}" if case.tasks else ""
+        return redirect(f"/cases/{quote(case.id)}{first}")
 
     async def _entry(self, visit: Visit, entry_id: str) -> TrackerEntry:
         usage = await self._cases.usage(visit.person)
