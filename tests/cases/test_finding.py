@@ -56,7 +56,11 @@ class Findings(World):
         return {"entered": 2, "next": NEWER} if call.body["after"] is None else {"entered": 1, "next": None}
 
     def upheld(self) -> list[Any]:
-        return [one for one in self.registers.made("social", "POST") if one.path.endswith("/upheld")]
+        return [
+            one
+            for one in self.registers.made("social", "POST")
+            if one.path.partition("?")[0].endswith("/upheld")
+        ]
 
     async def written(self) -> str:
         case = await self.begun()
@@ -228,7 +232,7 @@ async def test_answered_before_the_register_had_heard_of_it(world: Findings) -> 
     await world.act(case, "ANSWER", ANSWERER, ANSWER)
     del world.registers.trouble["social"]
     await world.rippled(case)
-    told = [one.path.rpartition("/")[2] for one in world.registers.made("social", "POST")]
+    told = [one.path.partition("?")[0].rpartition("/")[2] for one in world.registers.made("social", "POST")]
     assert told == ["findings", "upheld", "upheld"]
 
 

@@ -79,7 +79,13 @@ async def test_an_offer_that_an_official_refuses(handed):
     assert (await handed.cases.view(case, MARI)).results["offer_held"] == "foreign_income"
     (offer,) = (await handed.ask("social", "GET", f"/persons/{child}/offers"))["items"]
     look = {"words": "Finland pays.", "seconds": 5, "posture": "managed", "view_sha256": "b" * 64}
-    await handed.ask("social", "POST", f"/offers/{offer['id']}/refusal", look, user=OFFICE.person)
+    await handed.ask(
+        "social",
+        "POST",
+        f"/offers/{offer['id']}/refusal?level=high&posture=managed",
+        look,
+        user=OFFICE.person,
+    )
     await handed.settle()
     assert (await handed.cases.view(case, JAAN)).results["offer_held"] == "refused"
     assert "offer_refused" in await handed.notices(MARI)

@@ -227,17 +227,30 @@ async def test_who_was_missing_is_found_and_the_notice_goes_on(village):
         return next(one["id"] for one in opened if one["person"] == code and one["state"] == "OPEN")
 
     with pytest.raises(CallerError) as refused:  # nobody says so before it is true
-        await village.ask("population", "POST", f"/disputes/{await dispute('population')}/known", **clerk)
+        await village.ask(
+            "population",
+            "POST",
+            f"/disputes/{await dispute('population')}/known?level=high&posture=managed",
+            **clerk,
+        )
     assert refused.value.code == "unknown_person"
     entered = {"given_names": "Uus", "family_name": "Inimene"}
     await village.ask(
-        "population", "POST", f"/disputes/{await dispute('population')}/known", entered, **clerk
+        "population",
+        "POST",
+        f"/disputes/{await dispute('population')}/known?level=high&posture=managed",
+        entered,
+        **clerk,
     )
     await village.settle()
     view = await village.cases.view(case, mari)
     assert view.status == "MISSING" and [one.name for one in view.timeline].count("FOUND") == 1
     found = await village.ask(
-        "residence", "POST", f"/disputes/{await dispute('residence')}/known", {}, **clerk
+        "residence",
+        "POST",
+        f"/disputes/{await dispute('residence')}/known?level=high&posture=managed",
+        {},
+        **clerk,
     )
     assert found["state"] == "CORRECTED"
     await village.settle()

@@ -90,7 +90,11 @@ async def test_a_held_offer_from_the_event_to_the_family(world: Matters) -> None
     assert (again.seq, again.again) == (acted.seq, True), "the back button"
     view = await world.until(case, "CLOSED", DESK)
     (made,) = world.registers.made("social", "POST")
-    assert (made.path, made.acting, made.case) == ("/offers/o-1/release", DESK.person, case)
+    assert (made.path, made.acting, made.case) == (
+        "/offers/o-1/release?level=high&posture=managed",
+        DESK.person,
+        case,
+    )
     assert (made.body["words"], made.body["posture"], made.body["seconds"]) == (
         "Finland pays nothing.", "managed", 120,
     )  # fmt: skip

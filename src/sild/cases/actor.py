@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urlencode
 
-__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "reaches"]
+__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "desk_of", "reaches"]
 
 Acr = Literal["low", "substantial", "high"]
 _LEVELS = ("low", "substantial", "high")
@@ -53,6 +55,12 @@ class Actor:
 
 STATE = Actor(person=AUTOMATIC, name="", acr="high", posture="managed", roles=frozenset({"state"}))
 """The state acting by rule."""
+
+
+def desk_of(given: Mapping[str, Any]) -> str:
+    """From where an official acted, for a register (`?level=&posture=`). given: what was kept of it; staff act at no other desk."""
+    said = {"level": given.get("acr", "high"), "posture": given.get("posture", "managed")}
+    return f"?{urlencode(said)}"
 
 
 def reaches(level: Acr, needed: Acr) -> bool:

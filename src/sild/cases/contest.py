@@ -22,7 +22,7 @@ from importlib.resources import as_file, files
 from typing import Any
 from urllib.parse import quote
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, desk_of
 from sild.cases.answered import when_late
 from sild.cases.birth_facts import bare
 from sild.cases.birth_work import act
@@ -202,6 +202,7 @@ class Contest(Process):
         return {
             "view_sha256": sha256_of(shown),
             "posture": actor.posture,
+            "acr": actor.acr,
             "seconds": 0 if before is None else int((asking.now - before.at).total_seconds()),
             "view": "" if before is None else before.data["view"],
         }
@@ -399,7 +400,7 @@ class Contest(Process):
         """The register counts how it ended, and hears it from the official."""
         case = _case(work)
         overturned = bool(work.arguments["overturned"])
-        path = f"/decisions/{case.data['decision']}/contests/{case.id}/end"
+        path = f"/decisions/{case.data['decision']}/contests/{case.id}/end{desk_of(_answered(case))}"
         body = {"overturned": overturned, "answer": _answer(case, work.profile.country)}
         official = str(work.arguments["official"])
         await work.call(
@@ -418,7 +419,7 @@ class Contest(Process):
     async def anew(self, work: Work) -> None:
         """The register that decided hears how the official has it decided anew."""
         case = _case(work)
-        path = f"/decisions/{case.data['decision']}/contests/{case.id}/anew"
+        path = f"/decisions/{case.data['decision']}/contests/{case.id}/anew{desk_of(_asked_anew(case))}"
         try:
             answer = await work.call(
                 "anew",
@@ -534,6 +535,15 @@ def _packages() -> Mapping[str, RulePackage]:
 def _case(work: Work) -> Case:
     assert work.case is not None
     return work.case
+
+
+def _answered(case: Case) -> Mapping[str, Any]:
+    last = case.last("UPHOLD") or case.last("OVERTURN")
+    return {} if last is None else last.data
+
+
+def _asked_anew(case: Case) -> Mapping[str, Any]:
+    return max(case.all("BY_RULE", "BY_HAND"), key=lambda one: one.seq).data
 
 
 def _answer(case: Case, country: str) -> dict[str, Any] | None:

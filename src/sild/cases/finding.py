@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, desk_of
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
@@ -173,6 +173,8 @@ class Finding(AnsweredByADay):
     async def check(
         self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
     ) -> Given:
+        if rule.name == "ANSWER":
+            return Given({**values, "acr": actor.acr, "posture": actor.posture})
         if rule.name not in ("WRITE", "INSIST"):
             return Given(values)
         defects = []
@@ -238,7 +240,7 @@ class Finding(AnsweredByADay):
     async def ripple(self, work: Work) -> None:
         """The register enters every decision that the finding touches, on the word of the official who answered, page by page."""
         case = _case(work)
-        path = f"/findings/{case.id}/upheld"
+        path = f"/findings/{case.id}/upheld{desk_of(case.all('ANSWER')[-1].data)}"
         body = {"answer": work.arguments["answer"], "number": case.number, "country": work.profile.country}
         entered, after, page = 0, "", 0
         try:

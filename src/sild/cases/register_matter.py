@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, desk_of
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.birth_facts import known
 from sild.cases.birth_work import act
@@ -226,6 +226,7 @@ class RegisterMatter(AnsweredByADay):
         seen = {
             "view_sha256": sha256_of(shown),
             "posture": actor.posture,
+            "acr": actor.acr,
             "seconds": max(0, int((asking.now - begun).total_seconds())),
         }
         return Given({**values, **seen, **({} if newer is None else {"newer": newer})})
@@ -237,7 +238,7 @@ class RegisterMatter(AnsweredByADay):
         kind, key = (quote(str(case.data[name]), safe="") for name in ("kind", "key"))
         answer = await asking.get(
             case.data["register"],
-            f"/matters/{kind}/{key}?level={actor.acr}&posture={actor.posture}",
+            f"/matters/{kind}/{key}{desk_of({'acr': actor.acr, 'posture': actor.posture})}",
             basis=asking.profile.ground(GROUND),
         )
         return None if answer is None else answer.json
@@ -292,6 +293,8 @@ class RegisterMatter(AnsweredByADay):
             await act(work, "settled", "SETTLE", {"action": name, "decision": None})
             return
         path = one.path.format(key=quote(str(case.data["key"]), safe=""))
+        if one.kind != "home":
+            path += desk_of(given)
         try:
             answer = await work.call(
                 "do", case.data["register"], "POST", path, one.body(given),

@@ -123,7 +123,7 @@ def contest(paying: Paying, decision: str, number: str = "c1") -> None:
 def answered(paying: Paying, decision: str, *, overturned: bool, number: str = "c1") -> None:
     with serving(social_app(paying.social)) as site:
         answer = site.post(
-            f"/decisions/{decision}/contests/{number}/end",
+            f"/decisions/{decision}/contests/{number}/end?level=high&posture=managed",
             {"overturned": overturned, "answer": ANSWER},
             **{**_headers("37001010002", f"{number}-end"), "X_Road_Issue": number},
         )

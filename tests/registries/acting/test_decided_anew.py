@@ -64,11 +64,12 @@ def anew(
     user: str = OFFICIAL,
     number: str = "c1",
     message: str = "anew",
+    desk: str = "?level=high&posture=managed",
     site: Site | None = None,
 ) -> Any:
     with nullcontext(site) if site is not None else serving(social_app(paying.social)) as site:
         return site.post(
-            f"/decisions/{decision}/contests/{number}/anew",
+            f"/decisions/{decision}/contests/{number}/anew{desk}",
             body,
             X_Road_Client="SILD/GOV/70000001/portal",
             X_Road_Id=message,
@@ -264,6 +265,7 @@ async def test_who_may_and_what(paying: Paying) -> None:
             answer = anew(paying, grant, body, message=f"no-{next(numbers)}", site=site, **given)
             assert answer.status >= 400 and (not code or code_of(answer) == code), answer.text
 
+        refused(HAND, "officials_only", desk="?level=high&posture=unmanaged")
         refused(HAND, "not_your_contest", user=MOTHER)
         refused(HAND, "not_your_contest", user=FATHER)
         refused(HAND, "unknown_contest", number="c2")
@@ -334,11 +336,16 @@ async def test_cover_that_was_overturned_is_decided_anew_by_rule_and_never_by_ha
         by = {**told, "X_Road_UserId": f"EE{OFFICIAL}", "X_Road_Issue": "c1"}
         path = f"/decisions/{first}/contests"
         site.post(path, {"contest": "c1", "line": "rule"}, **told, X_Road_Id="1", X_Road_UserId=f"EE{MOTHER}")
-        site.post(f"{path}/c1/end", OVERTURNED, **by, X_Road_Id="2")
+        site.post(f"{path}/c1/end?level=high&posture=managed", OVERTURNED, **by, X_Road_Id="2")
         by_hand = {**HAND, "values": {"child/cover_until/ETERNITY": "2045-01-01"}}
-        refused = site.post(f"{path}/c1/anew", by_hand, **by, X_Road_Id="3")
+        refused = site.post(f"{path}/c1/anew?level=high&posture=managed", by_hand, **by, X_Road_Id="3")
         assert (refused.status, code_of(refused)) == (409, "not_by_hand")
-        assert site.post(f"{path}/c1/anew", RULE, **by, X_Road_Id="4").json()["decision"] is None
+        assert (
+            site.post(f"{path}/c1/anew?level=high&posture=managed", RULE, **by, X_Road_Id="4").json()[
+                "decision"
+            ]
+            is None
+        )
     while await worker.work():
         pass
     cover = register.cover(CHILD, USAGE)

@@ -38,7 +38,11 @@ class World:
 
     def upholds(self, answer: int = 1, after: str | None = None, **said: Any) -> Any:
         body = {"answer": answer, "number": NUMBER, "country": "EE", "after": after}
-        return self.asker.post(f"/findings/{FINDING}/upheld", body, **{"X_Road_Issue": FINDING, **said})
+        return self.asker.post(
+            f"/findings/{FINDING}/upheld?level=high&posture=managed",
+            body,
+            **{"X_Road_Issue": FINDING, **said},
+        )
 
     async def settle(self) -> None:
         worker = self.register.worker(self.others)
@@ -177,7 +181,12 @@ async def test_after_a_death_and_while_contested_people_see_to_it(covered: World
         None,
         "2026-03-16",
     )
-    assert covered.asker.done(f"/ripples/{line['id']}/end", {"outcome": "stands"}, 200)["state"] == "ended"
+    assert (
+        covered.asker.done(
+            f"/ripples/{line['id']}/end?level=high&posture=managed", {"outcome": "stands"}, 200
+        )["state"]
+        == "ended"
+    )
     assert covered.became() == (0, 0, 1), "an official saw to it: it stays"
 
 
@@ -191,7 +200,11 @@ async def test_who_may_not_start_it(covered: World) -> None:
         {"X_Road_Issue": ""},
     ):
         refused(covered.upholds(**how), 403, "not_your_finding")
-    path = "/findings/another/upheld"
+    path = "/findings/another/upheld?level=high&posture=managed"
+    bare = {"answer": 1, "number": NUMBER, "country": "EE", "after": None}
+    refused(
+        covered.asker.post(f"/findings/{FINDING}/upheld", bare, X_Road_Issue=FINDING), 403, "officials_only"
+    )
     body = {"answer": 1, "number": NUMBER, "country": "EE"}
     refused(covered.asker.post(path, body, X_Road_Issue="another"), 404, "unknown_finding")
     refused(covered.asker.get("/findings/another"), 404, "unknown_finding")

@@ -72,12 +72,18 @@ async def test_a_held_offer_is_read_and_refused_with_reasons(
         ]  # fmt: skip
         assert matter["evidence"]["values"], "with what it rests on"
         empty = {**LOOK, "words": " "}
-        refused(asker.post(f"/offers/{offer}/refusal", empty), 400, "missing_reason")
-        refused(asker.post(f"/offers/{offer}/refusal", LOOK, user=f"EE{MOTHER}"), 403, "needs_a_person")
-        done = asker.done(f"/offers/{offer}/refusal", LOOK, 200, id="once")
-        assert asker.done(f"/offers/{offer}/refusal", LOOK, 200, id="once") == done
+        refused(
+            asker.post(f"/offers/{offer}/refusal?level=high&posture=managed", empty), 400, "missing_reason"
+        )
+        refused(
+            asker.post(f"/offers/{offer}/refusal?level=high&posture=managed", LOOK, user=f"EE{MOTHER}"),
+            403,
+            "needs_a_person",
+        )
+        done = asker.done(f"/offers/{offer}/refusal?level=high&posture=managed", LOOK, 200, id="once")
+        assert asker.done(f"/offers/{offer}/refusal?level=high&posture=managed", LOOK, 200, id="once") == done
         assert (done["state"], done["reason"]) == ("withdrawn", "refused")
-        refused(asker.post(f"/offers/{offer}/release", LOOK), 409, "not_held")
+        refused(asker.post(f"/offers/{offer}/release?level=high&posture=managed", LOOK), 409, "not_held")
         read = asker.value(f"/decisions/{done['decision']}", user=f"EE{FATHER}")
         assert asker.value(f"/matters/held_offer/{offer}{DESK}")["state"] == "ended"
         assert asker.value(f"/matters{DESK}")["items"] == []
@@ -102,6 +108,14 @@ async def test_a_desk_alone_reads_it(
         for path in ("/matters", f"/matters/held_offer/{offer}"):
             refused(asker.get(f"{path}{said}"), 403, "officials_only")
             refused(asker.get(f"{path}{DESK}", user="automatic"), 403, "officials_only")
+        for path in (f"/offers/{offer}/release", f"/offers/{offer}/refusal"):
+            refused(asker.post(f"{path}{said}", LOOK), 403, "officials_only")
+        dispute = asker.done(f"/facts/{paid(asker)['fact']}/dispute", {"reason": "No."}, user=f"EE{MOTHER}")[
+            "id"
+        ]
+        refused(asker.post(f"/disputes/{dispute}/refusal{said}", {"reason": "No."}), 403, "officials_only")
+        right = {"text": "2400.00", "reason": "No."}
+        refused(asker.post(f"/disputes/{dispute}/correction{said}", right), 403, "officials_only")
         refused(asker.get(f"/matters/held_offer/{offer}{DESK}", user=f"EE{MOTHER}"), 403, "officials_only")
         refused(asker.get(f"/matters/dispute/{offer}{DESK}"), 404, "unknown_matter")
         refused(asker.get(f"/matters/nonsense/{offer}{DESK}"), 404, "unknown_matter")
@@ -124,7 +138,7 @@ async def test_a_disputed_fact_is_corrected_and_what_rests_on_it_decided_anew(
             "I earned more.", "2000 EUR", "person.contributions", "2400.00",
         )  # fmt: skip
         right = {"text": "2 400,00", "reason": "The payslip."}
-        correction = f"/disputes/{dispute}/correction"
+        correction = f"/disputes/{dispute}/correction?level=high&posture=managed"
         refused(asker.post(correction, right, user=f"EE{MOTHER}"), 403, "officials_only")
         refused(asker.post(correction, right, user="automatic"), 403, "officials_only")
         refused(asker.post(correction, {**right, "text": "a lot"}), 400, "invalid_value")
@@ -145,8 +159,12 @@ async def test_a_fact_that_stands(social: SocialRegister) -> None:
         fact = paid(asker)["fact"]
         dispute = asker.done(f"/facts/{fact}/dispute", {"reason": "No."}, user=f"EE{MOTHER}")["id"]
         answer = {"reason": "The employer declared it twice."}
-        refused(asker.post(f"/disputes/{dispute}/refusal", answer, user=f"EE{MOTHER}"), 403, "officials_only")
-        asker.done(f"/disputes/{dispute}/refusal", answer, 200)
+        refused(
+            asker.post(f"/disputes/{dispute}/refusal?level=high&posture=managed", answer, user=f"EE{MOTHER}"),
+            403,
+            "officials_only",
+        )
+        asker.done(f"/disputes/{dispute}/refusal?level=high&posture=managed", answer, 200)
         assert asker.value(f"/matters/dispute/{dispute}{DESK}")["state"] == "ended"
     assert [kind for kind, _, _ in told(social, MOTHER)] == ["matter.opened", "matter.settled"]
 
@@ -175,7 +193,7 @@ async def test_a_listed_ripple_is_read_with_its_decision_and_ended(
             looks = [use for use in uses if use["action"] == "An official looked at a matter of the register"]
             assert len(looks) == 1, "everybody it is about sees who opened the decision, once"
         refused(asker.get(f"/matters/ripple/{listed.id}{DESK}", user=f"EE{FATHER}"), 403, "officials_only")
-        asker.done(f"/ripples/{listed.id}/end", {"outcome": "stands"}, 200)
+        asker.done(f"/ripples/{listed.id}/end?level=high&posture=managed", {"outcome": "stands"}, 200)
         assert asker.value(f"/matters/ripple/{listed.id}{DESK}")["state"] == "ended"
 
 
@@ -186,14 +204,16 @@ async def test_a_decision_that_no_longer_matches_names_the_family_and_not_who_de
     offer = await offered(social, others, clock)
     with serving(social_app(social)) as site:
         asker = Asker(site)
-        decided = asker.done(f"/offers/{offer}/release", LOOK, 200)["decision"]
+        decided = asker.done(f"/offers/{offer}/release?level=high&posture=managed", LOOK, 200)["decision"]
         replay_mismatched(social.deciding, 7, decided)
         (ripple,) = ripples(social)
         (opened,) = [one for one in told(social, *sorted((MOTHER, FATHER))) if one[1] == "ripple"]
         assert set(opened[2]) == {MOTHER, FATHER, CHILD}, "their kin do not see to it: the case knows them"
         stands = {"outcome": "stands"}
-        refused(asker.post(f"/ripples/{ripple.id}/end", stands), 403, "not_your_ripple")
-        asker.done(f"/ripples/{ripple.id}/end", stands, 200, user="EE37001010002")
+        refused(
+            asker.post(f"/ripples/{ripple.id}/end?level=high&posture=managed", stands), 403, "not_your_ripple"
+        )
+        asker.done(f"/ripples/{ripple.id}/end?level=high&posture=managed", stands, 200, user="EE37001010002")
 
 
 async def test_an_offer_that_is_withdrawn_waits_no_more(

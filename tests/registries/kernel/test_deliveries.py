@@ -65,7 +65,9 @@ def test_who_is_missed_is_a_case(tmp_path: Path, hand_clock: SetClock) -> None:
         assert (known.status, known.json()["type"]) == (409, "urn:sild:residence:person_is_known")
         assert residence.post("/unknown-persons", {**body, "person": "1"}).status == 400
         answer = residence.post(
-            f"/disputes/{first.json()['id']}/refusal", {"reason": "known elsewhere"}, user="EE36805280109"
+            f"/disputes/{first.json()['id']}/refusal?level=high&posture=managed",
+            {"reason": "known elsewhere"},
+            user="EE36805280109",
         )
         assert answer.json()["state"] == "REFUSED"
     register.close()

@@ -47,7 +47,10 @@ def test_a_doubtful_notice(population: Asker, either_register: PopulationRegiste
     assert mother in said["mother"] and set(matter["persons"]) == {mother, child}
     (line,) = population.value(f"/matters{DESK}", user=CLERK)["items"]
     assert (line["kind"], line["due"]) == ("review", "2026-03-13")
-    decision, path = {"decision": "SAME", "child": child}, f"/reviews/{review}/decision"
+    decision, path = (
+        {"decision": "SAME", "child": child},
+        f"/reviews/{review}/decision?level=high&posture=managed",
+    )
     refused(population.post(path, decision, user=f"EE{mother}"), 403, "officials_only")
     refused(population.post(path, decision, user="automatic"), 403, "officials_only")
     population.done(path, decision, 200, user=CLERK)
@@ -66,7 +69,7 @@ def test_somebody_missing_is_entered_by_the_official(
     assert told(either_register, code) == ["matter.opened missing_person"]
     matter = population.value(f"/matters/missing_person/{dispute}{DESK}", user=CLERK)
     assert (matter["said"], facts(matter)) == ("moving home, case S-1", {"person": code})
-    path = f"/disputes/{dispute}/known"
+    path = f"/disputes/{dispute}/known?level=high&posture=managed"
     names = {"given_names": "Uus", "family_name": "Inimene", "words": "Her passport."}
     refused(population.post(path, {}, user=CLERK), 400, "invalid_value")
     refused(population.post(path, {**names, "given_names": "U2"}, user=CLERK), 400, "invalid_value")
@@ -95,10 +98,12 @@ def test_a_disputed_name_is_corrected_by_what_the_official_writes(population: As
     shown = facts(population.value(f"/matters/dispute/{dispute}{DESK}", user=CLERK))
     assert shown == {"fact": name["value"], "proposed": "Öö"}
     correction = {"text": "Öö", "reason": "Birth certificate."}
-    population.done(f"/disputes/{dispute}/correction", correction, user=CLERK)
+    population.done(f"/disputes/{dispute}/correction?level=high&posture=managed", correction, user=CLERK)
     assert population.value(f"/persons/{person}")["given_names"] == "Öö"
     refused(
-        population.post(f"/disputes/{dispute}/correction", correction, user=CLERK), 409, "dispute_is_closed"
+        population.post(f"/disputes/{dispute}/correction?level=high&posture=managed", correction, user=CLERK),
+        409,
+        "dispute_is_closed",
     )
 
 
@@ -112,7 +117,9 @@ def test_what_has_a_procedure_of_its_own_is_not_corrected_here(population: Asker
     dispute = population.done(f"/facts/{spouse['fact']}/dispute", {"reason": "Not him."}, user=f"EE{mother}")
     correction = {"text": "wife", "reason": "No."}
     refused(
-        population.post(f"/disputes/{dispute['id']}/correction", correction, user=CLERK),
+        population.post(
+            f"/disputes/{dispute['id']}/correction?level=high&posture=managed", correction, user=CLERK
+        ),
         409,
         "not_correctable",
     )

@@ -17,6 +17,7 @@ from sild.registries.deciding.ripple import take_up
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.kernel.http import Model, PersonalUsage
+from sild.registries.kernel.matters import AtDesk
 
 __all__ = ["ANEW_ACTIONS", "ANEW_TITLES", "add_anew_paths"]
 
@@ -78,9 +79,11 @@ def add_anew_paths(app: FastAPI, deciding: Deciding) -> None:
         contest: Annotated[str, Path(max_length=100)],
         new: NewDecision,
         usage: PersonalUsage,
+        desk: AtDesk,
     ) -> DecidedAnew:
         """From the case of the contest (`X-Road-Issue`) that overturned it, by an official who had no part in it."""
         with deciding.kernel.used("decideAnew", usage) as use:
+            desk.ensure()
             said = use.answered()
             if said is None:
                 said = {"decision": _decide(deciding, use, decision, contest, new)}

@@ -17,6 +17,7 @@ from sild.registries.deciding.finding_ripple import enter_page, uphold
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Usage
 from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
+from sild.registries.kernel.matters import AtDesk
 
 __all__ = ["FINDING_ACTIONS", "FINDING_TITLES", "add_finding_paths"]
 
@@ -61,10 +62,11 @@ def add_finding_paths(app: FastAPI, deciding: Deciding) -> None:
     """titles and actions: `FINDING_TITLES`, `FINDING_ACTIONS`."""
 
     @app.post("/findings/{finding}/upheld", operation_id="upholdFinding")
-    def upheld(finding: FindingId, given: Upheld, usage: PersonalUsage) -> Entered:
+    def upheld(finding: FindingId, given: Upheld, usage: PersonalUsage, desk: AtDesk) -> Entered:
         """By an official of the body, in the finding's case (`X-Road-Issue`): the decisions it touches are entered, a page at a time."""
         is_auditor = _is_auditor(deciding, usage)
         with deciding.kernel.used("upholdFinding", usage) as use:
+            desk.ensure()
             said = use.answered()
             if said is None:
                 if is_auditor:

@@ -43,6 +43,7 @@ from sild.registries.deciding.supervision_http import (
 )
 from sild.registries.kernel import Use
 from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
+from sild.registries.kernel.matters import MATTER_TITLES, AtDesk
 
 __all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "OfficialLook", "add_decision_paths"]
 
@@ -51,6 +52,7 @@ DECISION_TITLES: dict[str, tuple[int, str]] = {
     **RIPPLE_TITLES,
     **FINDING_TITLES,
     **ANEW_TITLES,
+    "officials_only": MATTER_TITLES["officials_only"],
     "unknown_decision": (404, "Unknown decision"),
     "unknown_contest": (404, "Unknown contest"),
     "contested_already": (409, "The decision is being contested"),
@@ -247,9 +249,11 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
         contest_id: Annotated[str, Path(max_length=100)],
         end: ContestEnd,
         usage: PersonalUsage,
+        desk: AtDesk,
     ) -> ContestState:
         """From the case of the contest (`X-Road-Issue`), by an official whom the decision is not about, and who had no part in it."""
         with deciding.kernel.used("endContest", usage) as use:
+            desk.ensure()
             said = use.answered()
             if said is None:
                 found = store.find(use.connection, decision)

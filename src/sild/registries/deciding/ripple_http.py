@@ -17,6 +17,7 @@ from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.ripple import FINDING
 from sild.registries.kernel import Use, matter_settled
 from sild.registries.kernel.http import Model, PersonalUsage
+from sild.registries.kernel.matters import AtDesk
 
 __all__ = ["RIPPLE_ACTIONS", "RIPPLE_TITLES", "Changed", "add_ripple_paths", "changed"]
 
@@ -92,9 +93,12 @@ def add_ripple_paths(app: FastAPI, deciding: Deciding) -> None:
             return RippleLines(items=[_line(deciding, use, one) for one in found])
 
     @app.post("/ripples/{ripple}/end", operation_id="endRipple")
-    def end(ripple: Annotated[str, Path(max_length=36)], end: RippleEnd, usage: PersonalUsage) -> RippleLine:
+    def end(
+        ripple: Annotated[str, Path(max_length=36)], end: RippleEnd, usage: PersonalUsage, desk: AtDesk
+    ) -> RippleLine:
         """The official who acts has seen to it: the decision stands, or another took its place."""
         with deciding.kernel.used("endRipple", usage) as use:
+            desk.ensure()
             found = find_ripple(use.connection, ripple)
             if use.answered() is None:
                 _end(deciding, use, found, end)

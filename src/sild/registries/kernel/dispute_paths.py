@@ -27,7 +27,7 @@ from sild.registries.kernel.corrections import (
 from sild.registries.kernel.facts import Fact, Json
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.kernel import Kernel, Use
-from sild.registries.kernel.matters import Matter, MatterFact, MatterSource, due_day, ensure_official
+from sild.registries.kernel.matters import AtDesk, Matter, MatterFact, MatterSource, due_day, ensure_official
 from sild.registries.kernel.matters_told import MatterKind
 
 __all__ = ["DISPUTE_ACTIONS", "DISPUTE_TITLES", "NewPerson", "add_dispute_paths"]
@@ -179,9 +179,10 @@ def _add_answering(
     enter: Enter | None,
 ) -> None:
     @app.post("/disputes/{dispute_id}/refusal", operation_id="refuseDispute")
-    def refuse(dispute_id: DisputeId, body: Answer, usage: PersonalUsage) -> DisputeState:
+    def refuse(dispute_id: DisputeId, body: Answer, usage: PersonalUsage, desk: AtDesk) -> DisputeState:
         """The fact stands, and why."""
         with kernel.used("refuseDispute", usage) as use:
+            desk.ensure()
             answer = use.answered()
             if answer is None:
                 _ensure_others(use, dispute_id)
@@ -189,9 +190,12 @@ def _add_answering(
             return DisputeState(**answer)
 
     @app.post("/disputes/{dispute_id}/correction", operation_id="correctDisputed", status_code=201)
-    def correct(dispute_id: DisputeId, body: DisputeCorrection, usage: PersonalUsage) -> Corrected:
+    def correct(
+        dispute_id: DisputeId, body: DisputeCorrection, usage: PersonalUsage, desk: AtDesk
+    ) -> Corrected:
         """The person was right: what the fact says from now on. Event: `fact.corrected`."""
         with kernel.used("correctDisputed", usage) as use:
+            desk.ensure()
             answer = use.answered()
             if answer is None:
                 _ensure_others(use, dispute_id)
@@ -201,9 +205,12 @@ def _add_answering(
             return Corrected(**answer)
 
     @app.post("/disputes/{dispute_id}/known", operation_id="settleMissing")
-    def settle(dispute_id: DisputeId, usage: PersonalUsage, entered: NewPerson | None = None) -> DisputeState:
+    def settle(
+        dispute_id: DisputeId, usage: PersonalUsage, desk: AtDesk, entered: NewPerson | None = None
+    ) -> DisputeState:
         """Who was missing is in the register: entered by this, or before. Event: `person.known`. Not before: `unknown_person`."""
         with kernel.used("settleMissing", usage) as use:
+            desk.ensure()
             answer = use.answered()
             if answer is None:
                 _ensure_others(use, dispute_id)

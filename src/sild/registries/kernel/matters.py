@@ -4,7 +4,7 @@
     add_matter_paths(app, kernel, [MatterSource("dispute", waiting, find)])
 
 The event names the matter and whom it is about, and says nothing else. What it is a desk reads: `GET /matters/{kind}/{key}`, for the
-official who acts, at level high, on a managed device, and for none of those it is about. Closed by default: which information system
+official who acts, at level high, on a managed device, and for none of those it is about; and so it is when they decide (`AtDesk`). Closed by default: which information system
 has a desk is an access right.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Path, Query
+from fastapi import Depends, FastAPI, Path, Query
 
 from sild.errors import CallerError
 from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
@@ -28,6 +28,8 @@ from sild.registries.profiles import profile
 __all__ = [
     "MATTER_ACTIONS",
     "MATTER_TITLES",
+    "AtDesk",
+    "Desk",
     "Matter",
     "MatterFact",
     "MatterSource",
@@ -129,15 +131,36 @@ Level = Annotated[Literal["low", "substantial", "high"], Query(description="Of t
 Posture = Annotated[str, Query(max_length=20, description="Of the official's device: `managed`")]
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """From where the official acts, as the information system that knows them says."""
+
+    level: str
+    posture: str
+
+    def ensure(self) -> None:
+        """Raises CallerError (`officials_only`): at a lower level, or on another device. Who acts is another question."""
+        if self.level != "high" or self.posture != "managed":
+            raise CallerError("an official at level high, on a managed device", code="officials_only")
+
+
+def _desk(level: Level = "low", posture: Posture = "") -> Desk:
+    return Desk(level, posture)
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+"""Of whatever officials alone do: `?level=high&posture=managed`."""
+
+
 def add_matter_paths(app: FastAPI, kernel: Kernel, sources: Sequence[MatterSource]) -> None:
     """titles and actions: `MATTER_TITLES`, `MATTER_ACTIONS`."""
     by_kind = {source.kind: source for source in sources}
 
     @app.get("/matters", operation_id="getMatters")
-    def get_matters(usage: PersonalUsage, level: Level = "low", posture: Posture = "") -> MatterLines:
+    def get_matters(usage: PersonalUsage, desk: AtDesk) -> MatterLines:
         """Everything that waits for an official, the first due first. Nobody's data, but whose work it is."""
         with kernel.used("getMatters", usage) as use:
-            _ensure_desk(usage, level, posture)
+            _ensure_desk(usage, desk)
             found = [matter for source in sources for matter in source.waiting(use)]
             return MatterLines(items=[_line(one) for one in sorted(found, key=_by_day)])
 
@@ -146,11 +169,10 @@ def add_matter_paths(app: FastAPI, kernel: Kernel, sources: Sequence[MatterSourc
         kind: Annotated[str, Path(max_length=30)],
         key: Annotated[str, Path(max_length=64)],
         usage: PersonalUsage,
-        level: Level = "low",
-        posture: Posture = "",
+        desk: AtDesk,
     ) -> MatterState:
         with kernel.used("getMatter", usage) as use:
-            _ensure_desk(usage, level, posture)
+            _ensure_desk(usage, desk)
             source = next((one for name, one in by_kind.items() if name == kind), None)
             found = None if source is None else source.find(use, key)
             if found is None:
@@ -184,9 +206,10 @@ def due_day(persons: Sequence[str], since: date) -> date:
     return profile("EE").deadline(DEADLINE, since)
 
 
-def _ensure_desk(usage: Usage, level: str, posture: str) -> None:
-    if usage.actor is None or level != "high" or posture != "managed":
-        raise CallerError("an official at level high, on a managed device", code="officials_only")
+def _ensure_desk(usage: Usage, desk: Desk) -> None:
+    desk.ensure()
+    if usage.actor is None:
+        raise CallerError("an official sees to it", code="officials_only")
 
 
 def _by_day(matter: Matter) -> tuple[date, datetime]:

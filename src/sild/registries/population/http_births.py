@@ -17,7 +17,7 @@ from sild.registries.deciding.http import OfficialLook
 from sild.registries.identity_codes import Sex
 from sild.registries.kernel import Kernel, Usage, Use
 from sild.registries.kernel.http import Model, PersonalUsage
-from sild.registries.kernel.matters import ensure_official
+from sild.registries.kernel.matters import AtDesk, ensure_official
 from sild.registries.population.archiving import Archiving
 from sild.registries.population.birth_notice import (
     MAX_NOTICE_BYTES,
@@ -311,10 +311,11 @@ def _add_reviews(app: FastAPI, kernel: Kernel) -> None:
 
     @app.post("/reviews/{review_id}/decision", operation_id="decideReview", response_model_exclude_none=True)
     def decide(
-        review_id: Annotated[str, Path(max_length=64)], body: Decision, usage: PersonalUsage
+        review_id: Annotated[str, Path(max_length=64)], body: Decision, usage: PersonalUsage, desk: AtDesk
     ) -> ReviewState:
         """One child or two: only people say. A distinct child is recorded now. Event: civil.child.recorded."""
         with kernel.used("decideReview", usage) as use:
+            desk.ensure()
             return _answered(use, lambda: _decide(use, review_id, body))
 
 

@@ -14,6 +14,7 @@ from sild.registries.deciding.ripple_matters import ripples_that_wait
 from sild.registries.kernel import Fact, FactKind, Use
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
+from sild.registries.kernel.matters import AtDesk
 from sild.registries.moving import HOME_CHANGE_KIND
 from sild.registries.social import offers as held
 from sild.registries.social.ledger import (
@@ -338,14 +339,18 @@ def _add_offers(app: FastAPI, register: SocialRegister) -> None:
         return _offer(register.change_account(offer_id, new.account, usage))
 
     @app.post("/offers/{offer_id}/release", operation_id="releaseOffer")
-    def release_offer(offer_id: OfferId, usage: PersonalUsage, official: OfficialLook | None = None) -> Offer:
+    def release_offer(
+        offer_id: OfferId, usage: PersonalUsage, desk: AtDesk, official: OfficialLook | None = None
+    ) -> Offer:
         """The person acting, an official, lets an offer go on that was held; what they saw and say is in the record."""
-        return _offer(register.release(offer_id, usage, None if official is None else official.look()))
+        return _offer(
+            register.release(offer_id, usage, None if official is None else official.look(), desk=desk)
+        )
 
     @app.post("/offers/{offer_id}/refusal", operation_id="refuseOffer")
-    def refuse_offer(offer_id: OfferId, usage: PersonalUsage, official: OfficialLook) -> Offer:
+    def refuse_offer(offer_id: OfferId, usage: PersonalUsage, desk: AtDesk, official: OfficialLook) -> Offer:
         """The person acting, an official, turns down an offer that was held; `words` are the reasons of the decision."""
-        return _offer(register.refuse(offer_id, usage, official.look()))
+        return _offer(register.refuse(offer_id, usage, official.look(), desk=desk))
 
     @app.get("/offers/{offer_id}/payment-orders", operation_id="getPaymentOrdersOfOffer")
     def get_orders(offer_id: OfferId, usage: PersonalUsage) -> PaymentOrders:

@@ -95,7 +95,7 @@ class Payments:
 
     def _pay_from(self, use: Use, child: str, about: Mapping[str, Any]) -> None:
         """A task for the day on which the period begins: at once, when that is past."""
-        named = ("offer", "benefit", "person", "period", *(("decision",) if about.get("anew") else ()))
+        named = ("offer", "benefit", "person", "period", *(("decision",) if about.get("decision") else ()))
         cause = "/".join(str(about[name]) for name in named)
         at = datetime.combine(date.fromisoformat(about["period"]), time(), UTC)
         self._tasks.add(use, "pay", child, cause=cause, about=about, at=max(at, use.at))

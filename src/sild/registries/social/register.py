@@ -21,6 +21,7 @@ from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding, Look
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
+from sild.registries.kernel.matters import Desk
 from sild.registries.social import ledger
 from sild.registries.social.again import Again
 from sild.registries.social.anew import Anew
@@ -219,24 +220,30 @@ class SocialRegister(ActingRegister):
 
         return self._once("changeAccount", offer_id, usage, change)
 
-    def release(self, offer_id: str, usage: Usage, look: Look | None = None) -> Offer:
-        """An official lets an offer go on that was held: their decision, with its record.
+    def release(
+        self, offer_id: str, usage: Usage, look: Look | None = None, *, desk: Desk | None = None
+    ) -> Offer:
+        """An official lets an offer go on that was held: their decision, with its record. desk: None: whoever calls has seen to it.
 
         Raises CallerError (`unknown_offer`, `not_held`, `needs_a_person`).
         """
 
         def change(use: Use, offer: Offer) -> None:
+            if desk is not None:
+                desk.ensure()
             self._offering.release(use, offer, look or Look())
 
         return self._once("releaseOffer", offer_id, usage, change)
 
-    def refuse(self, offer_id: str, usage: Usage, look: Look) -> Offer:
-        """An official turns down an offer that was held: their decision, with its reasons and its record.
+    def refuse(self, offer_id: str, usage: Usage, look: Look, *, desk: Desk | None = None) -> Offer:
+        """An official turns down an offer that was held: their decision, with its reasons and its record. desk: as `release`.
 
         Raises CallerError (`unknown_offer`, `not_held`, `needs_a_person`, `missing_reason`).
         """
 
         def change(use: Use, offer: Offer) -> None:
+            if desk is not None:
+                desk.ensure()
             self._offering.refuse(use, offer, look)
 
         return self._once("refuseOffer", offer_id, usage, change)
