@@ -138,7 +138,7 @@ class Granting:
         for item, amount in _known(choice, held):
             granted[item.benefit, item.person] = item
             self._enter(use, offer, item, amount, decision)
-            self._payments.schedule(use, offer, item, amount, decision, anew=True)
+            self._payments.schedule(use, offer, item, amount, decision)
         self._payments.beyond(use, offer, decision, granted)
 
     def _enter(self, use: Use, offer: Offer, item: Item, amount: Decimal, decision: str) -> None:

@@ -76,10 +76,8 @@ class Payments:
 
     # --- month by month
 
-    def schedule(
-        self, use: Use, offer: Offer, item: Item, amount: Decimal, decision: str, *, anew: bool = False
-    ) -> None:
-        """The first payment of a benefit, on the day it begins; each has the next one come. anew: in the place of another decision."""
+    def schedule(self, use: Use, offer: Offer, item: Item, amount: Decimal, decision: str) -> None:
+        """The first payment of a benefit, on the day it begins; each has the next one come."""
         about = {
             "offer": offer.id,
             "benefit": item.benefit,
@@ -89,7 +87,6 @@ class Payments:
             "decision": decision,
             "period": item.valid_from.isoformat(),
             "until": item.valid_to.isoformat() if item.valid_to else None,
-            **({"anew": True} if anew else {}),
         }
         self._pay_from(use, offer.child, about)
 
