@@ -44,10 +44,10 @@ def shared_pair(module_pair: Pair) -> Pair:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def module_soap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SoapWorld]:
-    """Under X-Road's own names, as its test cases have them."""
+    """Under X-Road's own names, as its test cases have them; each message meets the certificates as they are then."""
     async with World(tmp_path_factory.mktemp("soap"), instance="EE", member_class="BUSINESS") as world:
         made = SoapWorld(world)
-        await made.start()
+        await made.start(keep_peer_connections=False)
         yield made
 
 
@@ -58,7 +58,7 @@ async def module_false_soap(
     """The same; the producer's server is one that does wrong."""
     async with World(tmp_path_factory.mktemp("false"), instance="EE", member_class="BUSINESS") as world:
         made = SoapWorld(world)
-        await made.start(provider_starts=False)
+        await made.start(provider_starts=False, keep_peer_connections=False)
         false = FalseProvider(world, made.provider, "producer")
         await false.start()
         yield made, false
