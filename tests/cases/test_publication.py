@@ -166,7 +166,7 @@ async def test_asking_why_is_a_case_with_a_day(world):
     assert "ask_why.late" in [notice.text for notice in await world.cases.inbox(MARI)]
     await world.act(case, "ANSWER", oversight, {"ground": ["mistake"], "answer": ["A clerk's mistake"]})
     view = await world.cases.view(case, MARI)
-    assert view.results["answer"] == "A clerk's mistake" and view.results["question"]["body"] == "70000005"
+    assert view.results["answer"] == "A clerk's mistake"
     assert (await world.act(case, "CONTENT", MARI)).status == "CLOSED"
 
 
