@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from world import CLIENT, ECHO, Echo, Spawned
 
 from sild.errors import PlatformError
-from sild.http1 import Connection, fetch, open_connection
+from sild.http1 import Connection, ConnectionLost, fetch, open_connection
 
 POLL_SECONDS = 0.1
 
@@ -136,7 +136,8 @@ async def balancer() -> AsyncIterator[Balancer]:
 class Load:
     """Clients that send numbered messages one after the other until told to stop, every second one on a connection it keeps.
 
-    failed: ids that were not answered, which the client sends again under the same id until they are.
+    failed: ids that were not answered, which the client sends again under the same id until they are.  again: those of them that were
+    sent again because a kept connection was closed under them, as whoever leaves may do (RFC 9112, section 9.3.1).
     """
 
     url: str
@@ -144,6 +145,7 @@ class Load:
     pause: float = 0.02
     answered: list[str] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
+    again: Counter[str] = field(default_factory=Counter)
     reasons: list[str] = field(default_factory=list)
     _stopped: bool = False
 
@@ -170,11 +172,13 @@ class Load:
             turn += 1
             query_id = f"{number}-{turn}"
             while True:
+                was_kept = connection is not None and connection.reusable
                 try:
                     connection = await self._ask(query_id, connection, keep=number % 2 == 0)
                     break
                 except (PlatformError, OSError) as error:
-                    self.failed[query_id] += 1
+                    lost = was_kept and isinstance(error, ConnectionLost)
+                    (self.again if lost else self.failed)[query_id] += 1
                     self.reasons.append(f"{query_id}: {error}")
                     if connection is not None:
                         connection.close()
@@ -233,7 +237,7 @@ def ensure_none_lost_or_doubled(load: Load, echo: Echo, *logs: Counter[tuple[str
     """Every answered message stands in each log, request and answer, and was served; once unless its client sent it again."""
     served = query_ids_at(echo)
     for query_id in load.answered:
-        most = 1 + load.failed[query_id]
+        most = 1 + load.failed[query_id] + load.again[query_id]
         assert 1 <= served[query_id] <= most, query_id
         for log in logs:
             for is_response in (False, True):

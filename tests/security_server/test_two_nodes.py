@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import Balancer, Load, balancer, ensure_none_lost_or_doubled, logged, rows
+from cluster import Balancer, Load, balancer, ensure_none_lost_or_doubled, logged, query_ids_at, rows
 from world import CLIENT, ECHO, REGISTER, Echo, Site, Spawned, World, prepare_directory, subsystem
 
 from sild.http1 import fetch
@@ -119,6 +119,7 @@ async def test_nothing_is_lost_or_doubled(cluster: Cluster, databases: list[str]
         await cluster.ready()
         await load.more(100)
         assert load.failed == {}, load.reasons
+        assert_answers_what_it_took(load, cluster.echo)
         killed = cluster.nodes.pop("b")
         killed.process.kill()
         assert await killed.process.wait() == -signal.SIGKILL
@@ -126,6 +127,12 @@ async def test_nothing_is_lost_or_doubled(cluster: Cluster, databases: list[str]
     assert sum(load.failed.values()) <= 3 * load.clients, load.reasons
     ensure_none_lost_or_doubled(load, cluster.echo, logged(databases[0]), logged(databases[1]))
     await stamped_once(cluster)
+
+
+def assert_answers_what_it_took(load: Load, echo: Echo) -> None:
+    """A node that leaves closes a kept connection between two messages alone: what was sent just then was not acted on."""
+    served = query_ids_at(echo)
+    assert {query_id: served[query_id] for query_id in load.again} == dict.fromkeys(load.again, 1)
 
 
 async def another_certificate_and_client(cluster: Cluster) -> None:
