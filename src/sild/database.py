@@ -30,7 +30,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from sild.errors import Unavailable
 
@@ -88,6 +88,7 @@ def open_database(url: str, *migrations: Path, durable: bool = True) -> Engine:
     engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas("FULL" if durable else "NORMAL"))
+    _close_what_comes_back_late(engine)
     try:
         for steps in () if made else migrations:
             _migrate(engine, steps)
@@ -171,6 +172,26 @@ def _sqlite_pragmas(synchronous: str) -> Any:  # the listener's signature is SQL
         cursor.close()
 
     return set_pragmas
+
+
+def _close_what_comes_back_late(engine: Engine) -> None:
+    """A thread may still hold a connection when the engine is disposed of; no pool is left that would close it."""
+    disposals = 0
+
+    def disposed(_engine: Engine) -> None:
+        nonlocal disposals
+        disposals += 1
+
+    def connected(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["disposals"] = disposals
+
+    def returned(connection: Any, record: ConnectionPoolEntry) -> None:
+        if connection is not None and record.info["disposals"] != disposals:
+            record.invalidate()
+
+    event.listen(engine, "engine_disposed", disposed)
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "checkin", returned)
 
 
 def _migrate(engine: Engine, migrations: Path) -> None:

@@ -159,3 +159,18 @@ def test_a_database_of_something_else_is_refused_in_one_line(tmp_path: Path) -> 
     with pytest.raises(Unavailable) as caught:
         open_database(sqlite_url(file), Path(sild.__path__[0]) / "message_log" / "migrations")
     assert caught.value.message == f"database sqlite:///{file}: table message_record already exists"
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_what_a_thread_still_held_is_closed_when_it_comes_back(postgresql: PostgreSQL, late: bool) -> None:
+    """A worker that ends after its room was closed leaves no connection at the server."""
+    with postgresql.database() as url:
+        engine = open_database(url)
+        with engine.connect() as connection:
+            held = connection.connection.driver_connection
+            assert held is not None
+            if late:
+                engine.dispose()
+        assert held.closed is late
+        engine.dispose()
+        assert held.closed
