@@ -63,6 +63,8 @@ def name(**parts: str) -> x509.Name:
         "CN": NameOID.COMMON_NAME,
         "SERIALNUMBER": NameOID.SERIAL_NUMBER,
         "BUSINESSCATEGORY": NameOID.BUSINESS_CATEGORY,
+        "GN": NameOID.GIVEN_NAME,
+        "SN": NameOID.SURNAME,
     }
     return x509.Name([x509.NameAttribute(oids[kind], value) for kind, value in parts.items()])
 

@@ -9,6 +9,7 @@ issue.py         certificate profiles                timestamp.py  time-stamps: 
 path.py          certification paths                 authority.py  giving time-stamps
 sole_signer.py   CMS in one form only
 keystore.py      private keys under a password       seals.py      whose seal is believed
+persons.py       whose personal signature is believed
 asn1.py, ocsp_asn1.py, timestamp_asn1.py             the standards' structures
 """
 
@@ -51,6 +52,12 @@ from sild.pki.ocsp import (
     verify_ocsp_response,
 )
 from sild.pki.path import is_issued_by, verify_path
+from sild.pki.persons import (
+    natural_person,
+    person_number,
+    verify_personal_certificate,
+    verify_stamp,
+)
 from sild.pki.responder import OCSPError, OCSPResponder, ocsp_error
 from sild.pki.seals import SealedBy, verify_seal
 from sild.pki.sole_signer import certificates_of_sole_signer
@@ -99,12 +106,14 @@ __all__ = [
     "is_sign_certificate",
     "issue_certificate",
     "issuer_name_key",
+    "natural_person",
     "ocsp_error",
     "ocsp_response_for",
     "ocsp_urls",
     "parse_ocsp_response",
     "parse_timestamp_response",
     "parse_timestamp_token",
+    "person_number",
     "read_certificate",
     "sign_bytes",
     "subject_name_key",
@@ -112,6 +121,8 @@ __all__ = [
     "verify_bytes",
     "verify_ocsp_response",
     "verify_path",
+    "verify_personal_certificate",
     "verify_seal",
+    "verify_stamp",
     "verify_timestamp",
 ]

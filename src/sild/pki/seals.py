@@ -80,7 +80,7 @@ def verify_seal(
         raise TrustError(f"sealed by {sealer or 'nobody in particular'}, not by {body}", code="another_body")
     stamped_at, stamp_is_trusted = None, False
     if time_stamp is not None:
-        stamped_at, stamp_is_trusted = _stamped(time_stamp, value, named)
+        stamped_at, stamp_is_trusted = stamped(time_stamp, value, named)
     sealed_at = stamped_at if stamped_at is not None and stamp_is_trusted else None
     path = _in_order(first, others)
     anchors = list(named) or path[-1:]
@@ -127,7 +127,7 @@ def _in_order(first: Certificate, others: Sequence[Certificate]) -> list[Certifi
         above = [
             one
             for one in rest
-            if is_issued_by(path[-1], one) and one not in path and _may_certify(one, authorities_below=below)
+            if is_issued_by(path[-1], one) and one not in path and may_certify(one, authorities_below=below)
         ]
         if not above:
             return []
@@ -151,7 +151,7 @@ def _leads(path: Sequence[Certificate], anchors: Sequence[Certificate], at: date
             found = verify_path(first, anchor=anchor, intermediates=path[1:], at=at)
         except TrustError:
             continue
-        if _may_certify(anchor, authorities_below=len(found) - 2):
+        if may_certify(anchor, authorities_below=len(found) - 2):
             return True
     return False
 
@@ -165,7 +165,7 @@ def _is_valid(certificate: Certificate, at: datetime) -> bool:
     return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
 
-def _may_certify(certificate: Certificate, *, authorities_below: int) -> bool:
+def may_certify(certificate: Certificate, *, authorities_below: int) -> bool:
     """What `verify_path` asks of those between, of the anchor as well."""
     try:
         constraints, usage = extension(certificate, x509.BasicConstraints), key_usage(certificate)
@@ -179,7 +179,7 @@ def _may_certify(certificate: Certificate, *, authorities_below: int) -> bool:
     return usage is None or usage.key_cert_sign
 
 
-def _stamped(token: bytes, value: bytes, named: Sequence[Certificate]) -> tuple[datetime, bool]:
+def stamped(token: bytes, value: bytes, named: Sequence[Certificate]) -> tuple[datetime, bool]:
     """When, and whether an authority that was named, or that leads to one, says so. Raises TrustError (`bad_seal`)."""
     try:
         signer, *others = certificates_of_sole_signer(token)

@@ -8,13 +8,28 @@ template.py, issuer_name.py                     writing signatures
 reading.py, recurring.py, signature.py, xml.py  reading them, the long way and the short
 verification.py, timestamping.py                checking them; the single time-stamp
 asice.py, zip_layout.py                         containers
+baseline.py, signed_document.py                 what a person signs: XAdES baseline in a container of its own
 """
 
 from sild.signatures.asice import AsicContainer, AsicLimits, Attachment, read_asice, write_asice
+from sild.signatures.baseline import (
+    DocumentPart,
+    PreparedBaseline,
+    add_evidence,
+    prepare_baseline,
+    stamped_bytes,
+)
 from sild.signatures.hash_chain_verification import verify_hash_chain
 from sild.signatures.hash_chains import HashChains, SignedPart, build_hash_chains
 from sild.signatures.reading import parse_signature
 from sild.signatures.signature import Signature, SignatureLimits
+from sild.signatures.signed_document import (
+    SignedDocument,
+    VerifiedDocument,
+    read_signed_document,
+    verify_signed_document,
+    write_signed_document,
+)
 from sild.signatures.template import PreparedSignature, SignatureTemplate
 from sild.signatures.timestamping import add_timestamp, signature_value_bytes
 from sild.signatures.verification import verify_signature
@@ -23,18 +38,28 @@ __all__ = [
     "AsicContainer",
     "AsicLimits",
     "Attachment",
+    "DocumentPart",
     "HashChains",
+    "PreparedBaseline",
     "PreparedSignature",
     "Signature",
     "SignatureLimits",
     "SignatureTemplate",
+    "SignedDocument",
     "SignedPart",
+    "VerifiedDocument",
+    "add_evidence",
     "add_timestamp",
     "build_hash_chains",
     "parse_signature",
+    "prepare_baseline",
     "read_asice",
+    "read_signed_document",
     "signature_value_bytes",
+    "stamped_bytes",
     "verify_hash_chain",
     "verify_signature",
+    "verify_signed_document",
     "write_asice",
+    "write_signed_document",
 ]

@@ -63,6 +63,15 @@ def parse_signature(
     return signature
 
 
+def canonical_signature_value(xml: bytes, limits: SignatureLimits = DEFAULT_LIMITS) -> bytes:
+    """The canonical form of ds:SignatureValue in place, which a SignatureTimeStamp of XAdES covers (EN 319 132-1 5.3).
+
+    By Canonical XML 1.0, whether the time-stamp names it or, as then means the same, no method. Raises PeerError.
+    """
+    signature = _signature_element(parse_xml(xml, max_bytes=limits.max_bytes), False)
+    return canonicalize(_only(signature, ds("SignatureValue")), C14N)
+
+
 def _signature_element(root: Element, strict: bool) -> Element:
     """The ds:Signature: only child of asic:XAdESSignatures, or in a container the root itself."""
     if root.tag in _ROOTS:
