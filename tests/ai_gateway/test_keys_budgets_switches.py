@@ -18,7 +18,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from sild.ai_gateway import KeyRefused, Switch
-from sild.ai_gateway.store import Attempt
+from sild.ai_gateway.store import Attempt, Store
+from sild.database import sqlite_url
 from sild.errors import CallerError, Unavailable
 from sild.gateway_client import GatewayRefused, NoModel
 from support.ai_world import World, entry, gateway_world
@@ -317,3 +318,61 @@ def test_what_cannot_be_logged_is_not_asked(tmp_path: Path) -> None:
             world.complete("explain", passage="Law.")
         assert down.value.code == "ledger_unavailable"
         assert world.openai.requests == [] and world.local.requests == []
+
+
+def test_a_call_begun_after_a_key_was_revoked_is_served_by_nobody(world: World) -> None:
+    """Callers without a pause: of those that began once the revocation had answered, none gets a word."""
+    key = world.new_key("explain", calls_per_minute=100_000, tokens_per_day=10_000_000)
+    row = world.gateway.keys.open(key)
+    served: list[float] = []  # when they began
+    stop = threading.Event()
+
+    def hammer() -> None:
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                world.client(key).complete("explain", {"passage": "Law."})
+            except GatewayRefused:
+                continue
+            served.append(began)
+
+    threads = [threading.Thread(target=hammer) for _ in range(4)]
+    for each in threads:
+        each.start()
+    try:
+        while len(served) < 8:
+            time.sleep(0.01)
+        other = Store(
+            sqlite_url(world.directory / "state" / "ai-gateway.db")
+        )  # as the command, with a database of its own
+        assert other.revoke_key(row.id, world.now[0])
+        answered = time.monotonic()
+        other.close()
+        for _ in range(20):
+            with pytest.raises(GatewayRefused, match="revoked"):
+                world.client(key).complete("explain", {"passage": "Law."})
+    finally:
+        stop.set()
+        for each in threads:
+            each.join()
+    assert served and max(served) < answered
+
+
+def test_a_call_that_waits_is_not_asked_for_once_its_key_is_revoked(world: World) -> None:
+    """The first provider fails slowly; meanwhile the key is taken away: the next one is not asked."""
+    key = world.new_key("explain")
+    row = world.gateway.keys.open(key)
+    asked, others = len(world.openai.requests), len(world.anthropic.requests)
+    world.openai.says("x", pause=30.0)
+
+    def revoke() -> None:
+        while len(world.openai.requests) == asked:
+            time.sleep(0.01)
+        world.gateway.parts.store.revoke_key(row.id, world.now[0])
+
+    thread = threading.Thread(target=revoke)
+    thread.start()
+    with pytest.raises(GatewayRefused, match="revoked"):
+        world.client(key).complete("explain", {"passage": "Law."})
+    thread.join()
+    assert len(world.anthropic.requests) == others and world.ledger()[-1]["status"] == "key_refused"

@@ -4,10 +4,11 @@ Default deny. A key is a purpose, an entry of the algorithm register and named t
 the class of each value and a second lock decide where it may go; every asking is in the ledger before it goes out; what a model says
 is looked through before anybody gets it. Called over HTTP by whoever has a key (`sild.gateway_client`); imported by the process alone.
 
-A call: http.py -> gateway.py (the order) -> key_book.py, templates.py, judgement.py (classes.py, second_lock.py: identifiers.py, names.py)
+A call: http.py -> gateway.py (the order) -> key_book.py, listening.py (canaries.py), templates.py, judgement.py (classes.py, second_lock.py: identifiers.py, names.py)
 -> store.py -> asking.py (switches.py, breaker.py, profiles.py, providers/) -> outputs.py. For the public: report.py, egress_page.py.
 """
 
+from sild.ai_gateway.canaries import Canary, make_canaries
 from sild.ai_gateway.errors import BudgetSpent, KeyRefused, NoModel, PromptRefused
 from sild.ai_gateway.gateway import Completed, Gateway
 from sild.ai_gateway.http import gateway_app, metrics_app
@@ -21,6 +22,7 @@ from sild.ai_gateway.store import GatewayKey, Store, Switch
 
 __all__ = [
     "BudgetSpent",
+    "Canary",
     "Completed",
     "EgressReport",
     "Gateway",
@@ -37,6 +39,7 @@ __all__ = [
     "Switch",
     "egress_report",
     "gateway_app",
+    "make_canaries",
     "metrics_app",
     "open_data",
     "open_parts",

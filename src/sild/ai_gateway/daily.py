@@ -46,4 +46,6 @@ class DailyReports:
             return report
 
     def _make(self, day: date) -> EgressReport:
-        return egress_report(day, self._store.ledger(since=day, until=day))
+        store = self._store
+        ledger, alarms = store.ledger(since=day, until=day), store.alarms(since=day, until=day)
+        return egress_report(day, ledger, store.canaries(), alarms)

@@ -59,7 +59,22 @@ def _day(report: EgressReport, say: Speaker, language: str) -> str:
     files = (
         f'<a class="far" href="/egress/{iso}.json">JSON</a> <a class="far" href="/egress/{iso}.csv">CSV</a>'
     )
-    return f"<section><h2>{escape(day)}</h2><p>{escape(summary)}</p><p>{files}</p>{_table(report, say, day)}</section>"
+    return f"<section><h2>{escape(day)}</h2><p>{escape(summary)}</p>{_canaries(report, say)}<p>{files}</p>{_table(report, say, day)}</section>"
+
+
+def _canaries(report: EgressReport, say: Speaker) -> str:
+    """What became of the marks; nothing where none is planted."""
+    if not report.planted and not report.alarms:
+        return ""
+    told = say(
+        "egress.canaries",
+        planted=sum(report.planted.values()),
+        classes=len(report.planted),
+        requests=report.stopped("request"),
+        answers=report.stopped("answer"),
+        left=report.canaries_left,
+    )
+    return f"<p>{escape(told)}</p>"
 
 
 def _table(report: EgressReport, say: Speaker, day: str) -> str:

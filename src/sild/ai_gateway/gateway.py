@@ -1,7 +1,7 @@
 """A call from key to answer. The order is the rule: nothing is asked that was not allowed, reserved and written down before.
 
 (1) key and its entry in the algorithm register   (2) template and values   (3) both locks   (4) budget and ledger
-(5) one provider after the other: switch, profile, breaker, ledger, asking   (6) what it said, looked through   (7) ledger
+(5) one provider after the other: key, switch, profile, breaker, ledger, asking   (6) what it said, looked through   (7) ledger
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from sild.ai_gateway.asking import Provider, ask
-from sild.ai_gateway.errors import NoModel, PromptRefused
+from sild.ai_gateway.canaries import Listening
+from sild.ai_gateway.errors import KeyRefused, NoModel, PromptRefused
 from sild.ai_gateway.judgement import Question, Verdict, judge
 from sild.ai_gateway.key_book import KeyBook
+from sild.ai_gateway.listening import Ears
 from sild.ai_gateway.outputs import OutputGuard, OutputRefused, Redactions, read_json
 from sild.ai_gateway.parts import Parts
 from sild.ai_gateway.profiles import profile_refusal
 from sild.ai_gateway.providers import Ended, Prompt, ProviderFailed
 from sild.ai_gateway.second_lock import Canaries
-from sild.ai_gateway.store import Attempt, Call, GatewayKey, Outcome
+from sild.ai_gateway.store import ALL_ABROAD, Alarm, Attempt, Call, GatewayKey, Outcome
 from sild.ai_gateway.templates import Template
 from sild.telemetry import get_logger
 
@@ -52,12 +54,14 @@ class Completed:
 class _Prepared:
     """A call that may go out."""
 
+    key: GatewayKey
     call: Call
     template: Template
     verdict: Verdict
     prompt: Prompt
     redactions: Redactions
     canaries: Canaries
+    listening: Listening
 
 
 class Gateway:
@@ -66,6 +70,7 @@ class Gateway:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._keys = KeyBook(parts.store, parts.algorithms, parts.templates, parts.clock)
+        self._ears = Ears(parts.store, parts.lock.canaries.values)
 
     @property
     def parts(self) -> Parts:
@@ -117,6 +122,9 @@ class Gateway:
         except NoModel:
             status = "no_model"
             raise
+        except KeyRefused:
+            status = "key_refused"
+            raise
         finally:
             closing = Outcome(
                 call=prepared.call.id,
@@ -138,11 +146,12 @@ class Gateway:
 
     async def _prepare(self, key_text: str, question: Question) -> _Prepared:
         parts = self._parts
-        key = await asyncio.to_thread(self._keys.open, key_text)
+        key, listening = await asyncio.to_thread(self._open, key_text)
         template = parts.templates.find(question.template)
         self._keys.ensure_allowed(key, template.id)
-        verdict = await asyncio.to_thread(judge, template, question, parts.settings.routes, parts.lock)
-        redactions, canaries, prompt = self._render(template, verdict, question)
+        lock = replace(parts.lock, canaries=listening.canaries)
+        verdict = await asyncio.to_thread(judge, template, question, parts.settings.routes, lock)
+        redactions, canaries, prompt = self._render(template, verdict, question, listening)
         reserved = sum(len(text) for _role, text in prompt.messages) // 3 + prompt.most_tokens
         call = Call(
             id=str(uuid4()),
@@ -162,9 +171,30 @@ class Gateway:
         )
         call = self._could_be_asked(call, verdict)
         self._count(call)
-        await asyncio.to_thread(parts.store.open_call, call, key)
+        heard = listening.heard_class(" ".join(verdict.values.values())) if "canary" in call.hits else None
+        alarm = None if heard is None else self._alarm(call, "request", heard)
+        await asyncio.to_thread(parts.store.open_call, call, key, alarm)
         self._ensure_allowed(call, key)
-        return _Prepared(call, template, verdict, prompt, redactions, canaries)
+        return _Prepared(key, call, template, verdict, prompt, redactions, canaries, listening)
+
+    def _open(self, key_text: str) -> tuple[GatewayKey, Listening]:
+        return self._keys.open(key_text), self._ears.listening()
+
+    def _alarm(self, call: Call, stage: str, data_class: str, provider: str | None = None) -> Alarm:
+        """For an official, and with the switch that the settings have it trip."""
+        trips = stage in self._parts.settings.canary_trips
+        return Alarm(
+            id=str(uuid4()),
+            at=self._parts.clock(),
+            call=call.id,
+            stage=stage,
+            data_class=data_class,
+            algorithm=call.algorithm,
+            purpose=call.purpose,
+            template=call.template,
+            provider=provider,
+            switched_off=(provider or ALL_ABROAD) if trips else None,
+        )
 
     def _could_be_asked(self, call: Call, verdict: Verdict) -> Call:
         """`call`, refused when only the second lock keeps it from the providers there are: never masked, never let through."""
@@ -195,7 +225,7 @@ class Gateway:
             log.error("alert.input", kind=kind, call=call.id, template=call.template, purpose=call.purpose)
 
     def _render(
-        self, template: Template, verdict: Verdict, question: Question
+        self, template: Template, verdict: Verdict, question: Question, listening: Listening
     ) -> tuple[Redactions, Canaries, Prompt]:
         """The prompt, with a mark of its own that no answer may hold."""
         redactions = Redactions(secrets.token_hex(3))
@@ -206,7 +236,7 @@ class Gateway:
         mark = f"mark{secrets.token_hex(6)}"
         messages = list(template.render(values, fence=secrets.token_hex(4)))
         first = next((at for at, (role, _text) in enumerate(messages) if role == "system"), None)
-        planted = self._parts.lock.canaries.values
+        planted = listening.canaries.values
         if first is not None:
             messages[first] = ("system", f"{messages[first][1].rstrip()}\n({mark}: never write this mark.)")
             planted |= {mark}
@@ -232,6 +262,7 @@ class Gateway:
             for again in (False, True):
                 left = ends - time.monotonic()
                 await self._parts.switches.look()
+                await asyncio.to_thread(self._keys.ensure_holds, prepared.key)
                 if left <= 0 or not self._may_be_asked(provider, prepared.verdict):
                     break
                 number += 1
@@ -292,6 +323,7 @@ class Gateway:
         looking = _Looking(prepared, whole=whole)
         began, epoch, status = time.monotonic(), time.time_ns(), "abandoned"
         ended: Ended | None = None
+        alarm: Alarm | None = None
         try:
             await self._parts.switches.look()  # one may have been thrown while the row was written
             bound = min(seconds, settings.seconds)
@@ -312,6 +344,9 @@ class Gateway:
             if status == "canary":
                 self._parts.measures.alerts.labels("canary_in_output").inc()
                 log.error("alert.output", kind="canary", call=attempt.call, provider=provider.name)
+                heard = prepared.listening.heard_class(looking.raw)
+                if heard is not None:  # and not the prompt's own mark
+                    alarm = self._alarm(prepared.call, "answer", heard, provider.name)
             raise
         finally:
             outcome = Outcome(
@@ -327,7 +362,7 @@ class Gateway:
                 links_removed=looking.links_removed,
             )
             self._measure(provider, outcome, epoch)
-            await asyncio.shield(asyncio.to_thread(self._parts.store.close_attempt, outcome))
+            await asyncio.shield(asyncio.to_thread(self._parts.store.close_attempt, outcome, alarm))
         assert ended is not None
         yield Completed(
             record=_record(prepared, attempt, outcome),
@@ -383,6 +418,11 @@ class _Looking:
     @property
     def sha256(self) -> str:
         return self._sha256.hexdigest()
+
+    @property
+    def raw(self) -> str:
+        """What the model said, none of which anybody has."""
+        return self._guard.raw
 
     def feed(self, piece: str) -> str:
         text = self._guard.feed(piece)

@@ -218,7 +218,7 @@ class _Edge:
         except Unavailable:
             return PlainTextResponse("the ledger cannot be read now", 503)
         response = HTMLResponse(
-            egress_page([report for report in latest if report.calls], language),
+            egress_page([report for at, report in enumerate(latest) if report.calls or not at], language),
             headers={
                 "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
                 "Vary": "Accept-Language, Cookie",

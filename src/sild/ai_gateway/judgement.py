@@ -66,6 +66,8 @@ def judge(template: Template, question: Question, routes: RouteTable, lock: Seco
     ]
     if any(map(orders_in, foreign_text)):
         hits.append("orders_in_data")
+    if "canary" not in hits and lock.canaries.sing(" ".join(values.values())):
+        hits.append("canary")  # in a value that stays here: who asks has what nobody may have
     if any(map(control_tokens_in, values.values())):
         hits.append("control_tokens")
     places, reason = _places(routes.places(going_classes), tuple(sorted(hits)))

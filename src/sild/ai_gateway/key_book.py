@@ -75,13 +75,22 @@ class KeyBook:
         key = self._store.find_key(_sha256(text))
         if key is None:
             raise KeyRefused("no such key", code="unknown_key")
-        at = self._clock()
+        self._ensure_in_force(key)
+        self._ensure_entry(key.algorithm, key.purpose, key.templates, self._clock().date())
+        return key
+
+    def ensure_holds(self, key: GatewayKey) -> None:
+        """Looked at anew before each asking: a call that waited is not asked for once its key was revoked. Raises KeyRefused."""
+        now = self._store.find_key(key.sha256)
+        if now is None:
+            raise KeyRefused("no such key", code="unknown_key")
+        self._ensure_in_force(now)
+
+    def _ensure_in_force(self, key: GatewayKey) -> None:
         if key.revoked_at is not None:
             raise KeyRefused("the key was revoked")
-        if key.expires is not None and key.expires < at.date():
+        if key.expires is not None and key.expires < self._clock().date():
             raise KeyRefused("the key has expired")
-        self._ensure_entry(key.algorithm, key.purpose, key.templates, at.date())
-        return key
 
     def ensure_allowed(self, key: GatewayKey, template: str) -> None:
         """Raises KeyRefused when `template` (an id) is not among the key's."""

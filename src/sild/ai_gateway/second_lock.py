@@ -50,6 +50,11 @@ class Canaries:
         packed = _pack(text)
         return any(value in packed for value in self._packed)
 
+    def heard(self, text: str) -> frozenset[str]:
+        """Those that stand in `text`, as they were planted."""
+        packed = _pack(text)
+        return frozenset(value for value in self.values if _pack(value) in packed)
+
 
 @dataclass(frozen=True, slots=True)
 class SecondLock:

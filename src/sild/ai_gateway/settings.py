@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -27,7 +28,10 @@ class GatewaySettings(Settings):
     prompts: tuple[Path, ...] = ()
     algorithms: tuple[Path, ...] = ()
     gazetteers: tuple[Path, ...] = ()
-    canary_file: Path | None = None  # a planted value a line
+    canary_file: Path | None = None  # a planted value a line, beside those `canary rotate` makes
+    canary_trips: tuple[
+        Literal["request", "answer"], ...
+    ] = ()  # one heard switches off: all abroad; whoever said it
     most_characters_abroad: int = Field(default=20_000, ge=100)  # of all values of a prompt
     seconds_in_all: float = Field(default=60.0, gt=0, le=600)  # for a call with all its attempts
     breaker: BreakerRules = BreakerRules()

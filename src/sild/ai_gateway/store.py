@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from sild.ai_gateway.canaries import Canary
 from sild.ai_gateway.classes import DataClass
 from sild.ai_gateway.errors import BudgetSpent
-from sild.ai_gateway.tables import attempts, calls, keys, outcomes, switches
+from sild.ai_gateway.tables import alarms, attempts, calls, canaries, keys, outcomes, switches
 from sild.database import open_database
 from sild.errors import Unavailable
 
-__all__ = ["Attempt", "Call", "GatewayKey", "Outcome", "Store", "Switch"]
+__all__ = ["Alarm", "Attempt", "Call", "GatewayKey", "Outcome", "Store", "Switch"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 ALL_ABROAD = "*"
@@ -96,6 +97,25 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """A canary was heard. stage: `request` (nothing was sent), `answer` (it was handed to nobody).  data_class: of the canary.
+
+    provider: whose answer it was.  switched_off: what was switched off at once, `*` for every one abroad.
+    """
+
+    id: str
+    at: datetime
+    call: str
+    stage: str
+    data_class: str
+    algorithm: str
+    purpose: str
+    template: str
+    provider: str | None = None
+    switched_off: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Switch:
     """provider: its name, or `*` for every one abroad."""
 
@@ -149,8 +169,11 @@ class Store:
 
     # the ledger
 
-    def open_call(self, call: Call, key: GatewayKey) -> None:
-        """Write `call`, unless its key's budget is spent: both are one transaction. Raises BudgetSpent, the call then refused."""
+    def open_call(self, call: Call, key: GatewayKey, alarm: Alarm | None = None) -> None:
+        """Write `call`, unless its key's budget is spent: both are one transaction. Raises BudgetSpent, the call then refused.
+
+        alarm: that goes with it.
+        """
         with self._budgets, self._begin() as connection:
             if connection.dialect.name == "postgresql":  # other processes of the gateway
                 lock = text("SELECT pg_advisory_xact_lock(hashtext(:key))")
@@ -164,6 +187,7 @@ class Store:
             if spent is not None:
                 values |= {"verdict": "refused", "reason": "budget_spent", "reserved_tokens": 0}
             connection.execute(insert(calls).values(**values))
+            _raise_alarm(connection, alarm)
         if spent is not None:
             raise spent
 
@@ -173,9 +197,11 @@ class Store:
                 insert(attempts).values(**asdict(attempt) | {"parameters": dict(attempt.parameters)})
             )
 
-    def close_attempt(self, outcome: Outcome) -> None:
+    def close_attempt(self, outcome: Outcome, alarm: Alarm | None = None) -> None:
+        """alarm: that goes with it."""
         with self._begin() as connection:
             connection.execute(insert(outcomes).values(**asdict(outcome)))
+            _raise_alarm(connection, alarm)
 
     def ledger(self, *, since: date, until: date) -> list[dict[str, Any]]:  # rows as the database has them
         """Calls of these days (UTC), both included, each with its attempts and their outcomes."""
@@ -206,6 +232,31 @@ class Store:
                 by_id[row["call"]]["attempts"].append(dict(row))
         return found
 
+    # canaries
+
+    def add_canaries(self, batch: Sequence[Canary]) -> None:
+        """A new set takes the place of those before."""
+        with self._begin() as connection:
+            connection.execute(
+                update(canaries).where(canaries.c.given_up_at.is_(None)).values(given_up_at=batch[0].made_at)
+            )
+            connection.execute(insert(canaries), [asdict(each) for each in batch])
+
+    def canaries(self) -> list[Canary]:
+        """All that were ever planted, the oldest first."""
+        with self._begin() as connection:
+            query = select(canaries).order_by(canaries.c.made_at, canaries.c.id)
+            return [Canary(**row) for row in connection.execute(query).mappings()]
+
+    def alarms(self, *, since: date, until: date) -> list[Alarm]:
+        """Of these days (UTC), both included, the oldest first."""
+        with self._begin() as connection:
+            query = (
+                select(alarms).where(alarms.c.day.between(since, until)).order_by(alarms.c.at, alarms.c.id)
+            )
+            rows = connection.execute(query).mappings().all()
+        return [Alarm(**{name: row[name] for name in _ALARM}) for row in rows]
+
     # kill switches
 
     def throw(self, switch: Switch) -> None:
@@ -226,6 +277,19 @@ class Store:
 
 
 _OUTCOME = ("status", "reported_version", "input_tokens", "output_tokens", "milliseconds", "output_sha256")
+
+
+_ALARM = tuple(each.name for each in fields(Alarm))
+
+
+def _raise_alarm(connection: Connection, alarm: Alarm | None) -> None:
+    """With its switch: what is written down was done."""
+    if alarm is None:
+        return
+    connection.execute(insert(alarms).values(**asdict(alarm), day=alarm.at.date()))
+    if alarm.switched_off is not None:
+        row = Switch(alarm.switched_off, True, alarm.at, "canary", f"alarm {alarm.id}")
+        connection.execute(insert(switches).values(**asdict(row)))
 
 
 def _key(row: RowMapping) -> GatewayKey:

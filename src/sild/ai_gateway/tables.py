@@ -1,4 +1,4 @@
-"""The gateway's tables. Calls, attempts and outcomes are the ledger: rows are added and never changed, and the database refuses to.
+"""The gateway's tables. Calls, attempts, outcomes and alarms are the ledger: rows are added and never changed, and the database refuses to.
 
 Nothing of what was said stands in any of them: names of slots and classes, hashes, counts.
 """
@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, St
 
 from sild.database import UtcDateTime
 
-__all__ = ["attempts", "calls", "keys", "outcomes", "switches"]
+__all__ = ["alarms", "attempts", "calls", "canaries", "keys", "outcomes", "switches"]
 
 metadata = MetaData()
 
@@ -92,3 +92,33 @@ switches = Table(
     Column("reason", String(500), nullable=False),
 )
 Index("ai_switches_provider", switches.c.provider, switches.c.number)
+
+canaries = Table(
+    "ai_canaries",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("batch", String(36), nullable=False),
+    Column("data_class", String(20), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("person", String(20), nullable=False),  # who never lived
+    Column("value", String(100), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("given_up_at", UtcDateTime),  # a newer set is planted; it is listened for still
+)
+
+alarms = Table(
+    "ai_alarms",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("day", Date, nullable=False),  # UTC
+    Column("call", String(36), nullable=False),
+    Column("stage", String(10), nullable=False),  # request, answer
+    Column("data_class", String(20), nullable=False),  # of the canary; `other`: of the operator's file
+    Column("algorithm", String(200), nullable=False),
+    Column("purpose", String(200), nullable=False),
+    Column("template", String(100), nullable=False),
+    Column("provider", String(100)),  # whose answer it was
+    Column("switched_off", String(100)),  # what was switched off at once; `*`: every one abroad
+)
+Index("ai_alarms_day", alarms.c.day)

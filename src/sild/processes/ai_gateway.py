@@ -13,7 +13,9 @@ from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from random import SystemRandom
+from typing import Literal, TypeVar
+from uuid import uuid4
 
 import click
 
@@ -25,6 +27,7 @@ from sild.ai_gateway import (
     Switch,
     egress_report,
     gateway_app,
+    make_canaries,
     metrics_app,
     open_data,
     open_parts,
@@ -146,6 +149,32 @@ def revoke_key(config: Path, key_id: str) -> None:
             raise CallerError(f"no key {key_id} that holds", code="unknown_key")
 
 
+@command.group("canary")
+def canary_group() -> None:
+    """Marks of people who never lived: planted in registers, never to leave."""
+
+
+@canary_group.command("rotate")
+@_config
+@click.option("--country", type=click.Choice(["EE", "VN"]), required=True, help="Whose identity code it has.")
+def rotate_canaries(config: Path, country: Literal["EE", "VN"]) -> None:
+    """Make a new set and print it, one JSON line each, to be planted. Those before are listened for still."""
+    with closing(open_store(read_settings(AIGatewaySettings, config), config.parent.resolve())) as store:
+        made = make_canaries(country, str(uuid4()), system_clock(), random=SystemRandom())
+        store.add_canaries(made)
+    for each in made:
+        click.echo(json.dumps(asdict(each), default=str, ensure_ascii=False))
+
+
+@canary_group.command("list")
+@_config
+def list_canaries(config: Path) -> None:
+    """All that were ever made, one JSON line each: for whoever plants them, and for nobody else."""
+    with closing(open_store(read_settings(AIGatewaySettings, config), config.parent.resolve())) as store:
+        for each in store.canaries():
+            click.echo(json.dumps(asdict(each), default=str, ensure_ascii=False))
+
+
 @command.command("kill")
 @_config
 @click.argument("provider")
@@ -172,7 +201,12 @@ def report(config: Path, day: datetime | None, as_csv: bool) -> None:
     """The public egress report of a day, as JSON or CSV."""
     wanted = (day or system_clock()).date()
     with closing(open_store(read_settings(AIGatewaySettings, config), config.parent.resolve())) as store:
-        found = egress_report(wanted, store.ledger(since=wanted, until=wanted))
+        found = egress_report(
+            wanted,
+            store.ledger(since=wanted, until=wanted),
+            store.canaries(),
+            store.alarms(since=wanted, until=wanted),
+        )
     click.echo(found.to_csv() if as_csv else json.dumps(found.to_json(), indent=2), nl=not as_csv)
 
 
