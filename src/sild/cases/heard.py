@@ -32,7 +32,8 @@ class Events:
 
     async def take(self, event: Event, message_id: str) -> None:
         """Raises CallerError (`event_not_taken`) for a type no process wants."""
-        takers = [process for process in self._parts.processes.values() if event.type in process.events]
+        processes = (*self._parts.processes.values(), self._parts.consulting)
+        takers = [process for process in processes if event.type in process.events]
         if not takers and event.type not in SILENCING:
             raise CallerError("no process takes such events", code="event_not_taken")
         await asyncio.to_thread(self._apply, event, message_id, takers)

@@ -62,6 +62,12 @@ def _fact(one: Mapping[str, Any], register: str, label: Any, texts: Texts, langu
     if name in HOMES and value is not None:
         value = _say(texts, language, f"register_matter.home_level.{value}") or value
     title = label(name)
+    if name == "asked_by" and value is not None:
+        about = value
+    if name == "answer_by" and value is not None:
+        value = format_day(_day(value), language)
+    if name == "disclosed" and about:
+        title = f"{title}: {about}"
     if name in ("fact", "reached_by"):
         words = _say(texts, language, f"register_matter.concept.{about}") or about
         value, title = (_money(value, language), words) if name == "fact" else (value or words, title)

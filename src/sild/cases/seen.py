@@ -116,6 +116,13 @@ class SeenScreens:
         gone = {change.field for change in changes if change.kind in ("gone", "other")}
         return {name: values for name, values in row.given.items() if name not in gone}, changes
 
+    def last(self, case: str, person: str) -> list[FactLine]:
+        """Facts of the case as this person was shown them last, screen by screen, the newest first."""
+        mine = and_(sights.c.case == case, sights.c.person == person)
+        with self._store.reading() as connection:
+            rows = connection.execute(select(sights.c.shown).where(mine).order_by(sights.c.at.desc())).all()
+        return [_line(line) for row in rows for line in row.shown["facts"]]
+
     def keep(self, connection: Connection, screen: Screen) -> str:
         """The screen's digest; its content is there when it is asked for."""
         digest = digest_of(screen)

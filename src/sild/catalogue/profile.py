@@ -65,10 +65,19 @@ class Deadline(_Part):
     basis: str
 
 
+class Fee(_Part):
+    """What a remedy costs. amount: a decimal string; `0`, nothing.  basis: where the law says so."""
+
+    amount: Annotated[str, StringConstraints(pattern=r"^(0|[1-9]\d*)(\.\d+)?$")] = "0"
+    basis: str
+
+
 class Remedy(_Part):
     """What a person may do against a decision. deadline: from the day after it was delivered.  form: where to begin, a path.
 
     body: who hears it, in general; `bodies`: by name, by the member that decided (`GOV/70000004`).  suspends: the decision has no effect until then.  basis: where the law says that, or does not.
+    runs_from: what the time runs from, for each person: `opened`, when they learned of it; `delivered`, when it came to them; None: the decision.
+    costs: None: the law does not tell.
     """
 
     name: Mapping[str, str]
@@ -78,18 +87,39 @@ class Remedy(_Part):
     suspends: bool
     suspends_basis: str
     form: str
+    runs_from: Literal["delivered", "opened"] | None = None
+    costs: Fee | None = None
 
 
 class Records(_Part):
     """What the country's law says of every record of a decision.
 
     unheard: the ground on which nobody has to be heard before a rule decides; None: no law demands a hearing then.
+    unheard_when: the ground for what is in the person's favour (`favourable`), for what follows from what they and the registers said
+    (`as_given`), and for what cannot wait (`urgent`); else `unheard`.
     kept_years: after that sealed values are shredded.  kept_basis: where the law says so.
     """
 
     unheard: str | None = None
+    unheard_when: Mapping[Literal["favourable", "as_given", "urgent"], str] = {}
     kept_years: int = 10
     kept_basis: str = "profile"
+
+    def kept_until(self, decided: date) -> date:
+        """The last day on which sealed values are kept."""
+        return _years_later(decided, self.kept_years)
+
+
+class Consultation(_Part):
+    """How an office asks another body from a case: by `consultation` among deadlines and grounds.
+
+    bodies: names of registers whose bodies answer.  stops: whether the case's clocks stand until the answer, or its last day.
+    stops_basis: where the law says that, or does not.
+    """
+
+    bodies: tuple[Word, ...] = ()
+    stops: bool = False
+    stops_basis: str = "profile"
 
 
 class Keeping(_Part):
@@ -102,8 +132,7 @@ class Keeping(_Part):
         """Until when what was received on a day is kept, at the least: that day of the month, or its last; None: for ever."""
         if self.years is None:
             return None
-        year = received.year + self.years
-        return received.replace(year=year, day=min(received.day, monthrange(year, received.month)[1]))
+        return _years_later(received, self.years)
 
 
 class CertificateRow(_Part):
@@ -152,7 +181,7 @@ class Days(_Part):
 class Profile(_Part):
     """country: ISO 3166-1.  languages: the official one first.  zone: of the IANA database.  currency: ISO 4217.
 
-    grounds: provisions on which any service rests, by what they are for: `conflict`, `contest`, `discretion`, `treasury`.
+    grounds: provisions on which any service rests, by what they are for: `conflict`, `consultation`, `contest`, `discretion`, `treasury`.
 
     pays_from: the treasury's account; none: nothing is paid in its currency.
 
@@ -171,6 +200,7 @@ class Profile(_Part):
     bound: tuple[Word, ...] = ()
     remedies: Mapping[Word, Remedy] = {}
     records: Records = Records()
+    consultation: Consultation = Consultation()
     kept: Mapping[str, Keeping] = {}
     certificates: Mapping[Word, Certificate] = {}
     pays_from: Payer | None = None
@@ -288,6 +318,12 @@ def parse_profile(content: Mapping[str, Any]) -> Profile:
             f"/{'/'.join(str(step) for step in fault['loc'])}: {fault['msg']}" for fault in error.errors()
         )
         raise CallerError(f"not a profile: {places}", code="invalid_profile") from None
+
+
+def _years_later(day: date, years: int) -> date:
+    """The same day of the month, or its last (TsÜS § 136; Civil Code of Viet Nam, Art. 148.3): of 29 February, in most years, the 28th."""
+    year = day.year + years
+    return day.replace(year=year, day=min(day.day, monthrange(year, day.month)[1]))
 
 
 def _months_later(day: date, months: int) -> date:

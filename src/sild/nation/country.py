@@ -47,6 +47,13 @@ OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute", "GET /disputes/*")
 """Shown to people, and disputed by them: there, or in a contest of what was decided from it."""
 MATTERS = ("GET /matters/*/*",)
 """What waits for an official of the body that keeps the register, for its desk."""
+CONSULTATIONS = (
+    "POST /consultations",
+    "GET /consultations/*",
+    "POST /consultations/*/withdrawal",
+    "POST /consultations/*/answer",
+)
+"""One office's questions to the body of another: asked from a case, answered at a desk."""
 DISPUTES = ("POST /disputes/*/refusal", "POST /disputes/*/correction")
 RIPPLES = ("POST /ripples/*/end",)
 
@@ -75,6 +82,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         *OWN_DATA,
         *DECISIONS,
         *MATTERS,
+        *CONSULTATIONS,
         *DISPUTES,
         *RIPPLES,
         "POST /disputes/*/known",
@@ -99,6 +107,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         *COMMON,
         *OWN_DATA,
         *MATTERS,
+        *CONSULTATIONS,
         *DISPUTES,
         "POST /disputes/*/known",
         "GET /addresses",
@@ -121,8 +130,10 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ),
     ("portal", "insurance"): (
         *COMMON,
+        *OWN_DATA,
         *DECISIONS,
         *MATTERS,
+        *CONSULTATIONS,
         *DISPUTES,
         *RIPPLES,
         "GET /persons/*/cover",
@@ -136,6 +147,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         *OWN_DATA,
         *DECISIONS,
         *MATTERS,
+        *CONSULTATIONS,
         *DISPUTES,
         *RIPPLES,
         "POST /offers/*/release",
@@ -147,13 +159,15 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "POST /offers/*/account",
         "GET /offers/*/payment-orders",
     ),
-    ("portal", "treasury"): (*COMMON, *OWN_DATA, *MATTERS, *DISPUTES),
+    ("portal", "treasury"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
     ("portal", "cases"): DECISIONS,
     ("portal", "archive"): COMMON,
     ("portal", "education"): (
         *COMMON,
+        "GET /persons/*/facts",
         *DECISIONS,
         *MATTERS,
+        *CONSULTATIONS,
         *RIPPLES,
         "GET /places",
         "GET /places/statistics",
@@ -174,7 +188,7 @@ EVIDENCE: dict[SystemKind, tuple[SystemKind, ...]] = {
 """Whose message log each may ask whether a message lies in it: its own, and theirs with whom it exchanges what it decides from."""
 
 BIRTHS = ("civil.birth.registered",)
-WAITING = ("matter.opened", "matter.settled")
+WAITING = ("matter.opened", "matter.settled", "consultation.answered")
 SILENCING = ("civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered")
 
 SUBSCRIPTIONS = (

@@ -10,6 +10,11 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.errors import CallerError
+from sild.registries.kernel.consultations import (
+    CONSULTATION_ACTIONS,
+    CONSULTATION_TITLES,
+    add_consultation_paths,
+)
 from sild.registries.kernel.corrections import DISPUTE, FactKind, correct, disputed_origins
 from sild.registries.kernel.dispute_paths import DISPUTE_ACTIONS, DISPUTE_TITLES, NewPerson, add_dispute_paths
 from sild.registries.kernel.facts import Fact
@@ -21,6 +26,7 @@ __all__ = ["FACT_ACTIONS", "FACT_TITLES", "KnownFact", "add_fact_paths", "known_
 
 FACT_TITLES: dict[str, tuple[int, str]] = {
     **DISPUTE_TITLES,
+    **CONSULTATION_TITLES,
     **MATTER_TITLES,
     "unknown_fact": (404, "Unknown fact"),
     "superseded_fact": (409, "The fact was superseded"),
@@ -29,7 +35,7 @@ FACT_TITLES: dict[str, tuple[int, str]] = {
     "empty_period": (400, "The period is empty"),
 }
 """Codes of these paths, for the register's own titles."""
-FACT_ACTIONS = {**DISPUTE_ACTIONS, **MATTER_ACTIONS}
+FACT_ACTIONS = {**DISPUTE_ACTIONS, **CONSULTATION_ACTIONS, **MATTER_ACTIONS}
 """What these operations are called for people."""
 
 FactId = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -178,4 +184,4 @@ def add_fact_paths(
         worded=worded,
         enter=enter,
     )
-    add_matter_paths(app, kernel, (*disputed, *matters))
+    add_matter_paths(app, kernel, (*disputed, add_consultation_paths(app, kernel), *matters))
