@@ -76,7 +76,13 @@ def open_register(
     match kind:
         case "residence":
             residence = registries.ResidenceRegister.open(
-                directory, system=system, people=people, zone=zone, clock=clock
+                directory,
+                system=system,
+                people=people,
+                zone=zone,
+                clock=clock,
+                rules=rules,
+                certify=certify,
             )
             return OpenRegister(residence, registries.residence_app(residence))
         case "insurance":

@@ -11,6 +11,8 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.errors import CallerError
+from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
+from sild.registries.deciding.ripple_matters import ripples_that_wait
 from sild.registries.kernel import Fact, FactKind, Kernel, Use
 from sild.registries.kernel.dispute_paths import NewPerson
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
@@ -42,6 +44,7 @@ TITLES = {
     **FACT_TITLES,
     **PLACE_TITLES,
     **MOVE_TITLES,
+    **DECISION_TITLES,
 }
 ACTIONS = {
     "getResidence": "The residence was looked up",
@@ -52,6 +55,7 @@ ACTIONS = {
     "getResidents": "How many live in a dwelling was looked up",
     "getFacts": "All data with their sources were looked up",
     "registerMove": "A move was registered",
+    "returnMove": "A notice of moving was sent back",
     "getMove": "A move was looked up",
     "requestRemoval": "An owner asked for a removal",
     "getRemoval": "A request for removal was looked up",
@@ -72,6 +76,7 @@ ABOUT = {
     "getOwnDwellings": ("person.dwellings",),
     "getResidents": ("dwelling.residents",),
     "registerMove": ("person.residence",),
+    "returnMove": ("person.residence",),
     "getMove": ("person.residence",),
     "requestRemoval": ("person.residence",),
     "getRemoval": ("person.residence",),
@@ -193,7 +198,7 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
         kernel,
         description,
         titles=TITLES,
-        actions={**FACT_ACTIONS, **ACTIONS},
+        actions={**FACT_ACTIONS, **DECISION_ACTIONS, **ACTIONS},
         kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
@@ -201,9 +206,17 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
     add_place_paths(app, kernel)
     _add_homes(app, kernel)
     _add_dwellings(app, kernel)
-    add_move_paths(app, kernel)
+    add_move_paths(app, kernel, register.deciding)
+    add_decision_paths(app, register.deciding)
     add_fact_paths(
-        app, kernel, KINDS, ensure_person=require_person, shown=_shown, worded=_worded, enter=_enter
+        app,
+        kernel,
+        KINDS,
+        ensure_person=require_person,
+        shown=_shown,
+        worded=_worded,
+        matters=(ripples_that_wait(register.deciding),),
+        enter=_enter,
     )
     return app
 

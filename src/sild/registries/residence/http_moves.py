@@ -10,10 +10,13 @@ from fastapi import FastAPI, Path, Response
 from pydantic import Field, model_validator
 
 from sild.errors import CallerError
+from sild.registries.deciding import Deciding
+from sild.registries.deciding.http import OfficialLook
 from sild.registries.kernel import Kernel
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.residence.homes import is_sealed
-from sild.registries.residence.moves import Destination, NewMove, move, read_move, to_json
+from sild.registries.residence.judging import Destination, NewMove
+from sild.registries.residence.moves import move, read_move, return_move, to_json
 from sild.registries.residence.removals import (
     decide_removal,
     object_to_removal,
@@ -34,6 +37,9 @@ MOVE_TITLES: dict[str, tuple[int, str]] = {
     "not_an_owner": (403, "Not an owner"),
     "is_an_owner": (409, "The person owns the dwelling"),
     "not_a_resident": (409, "The person is not registered there"),
+    "needs_a_person": (403, "An official decides this"),
+    "unknown_reason": (400, "No such reason for a return"),
+    "rules_failed": (503, "The rules do not run now"),
 }
 """Codes of these paths, for the register's own titles."""
 
@@ -77,6 +83,20 @@ class MoveNotice(Model):
         default={}, max_length=20, description="Who consented for a minor"
     )
     joins: PersonCode | None = Field(default=None, description="Somebody whose household they join")
+    wanted: str | None = Field(
+        default=None, max_length=20, description="The dwelling that was asked for, without an owner's word"
+    )
+    official: OfficialLook = OfficialLook()
+
+
+class Return(MoveNotice):
+    """The notice as it was sent, and why it goes back."""
+
+    reasons: Annotated[list[Annotated[str, Field(max_length=60)]], Field(min_length=1, max_length=20)]
+
+
+class Returned(Model):
+    decision: str
 
 
 class MoveState(Model):
@@ -92,6 +112,7 @@ class MoveState(Model):
     sent_on: date
     merged: bool
     facts: dict[str, int]
+    decision: str | None = Field(default=None, description="Record of the registration: `/decisions/{id}`")
 
 
 class RemovalRequest(Model):
@@ -135,12 +156,12 @@ class Sealed(Model):
     fact: int
 
 
-def add_move_paths(app: FastAPI, kernel: Kernel) -> None:
-    _add_moves(app, kernel)
+def add_move_paths(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
+    _add_moves(app, kernel, deciding)
     _add_removals(app, kernel)
 
 
-def _add_moves(app: FastAPI, kernel: Kernel) -> None:
+def _add_moves(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
     @app.post(
         "/moves",
         operation_id="registerMove",
@@ -150,16 +171,27 @@ def _add_moves(app: FastAPI, kernel: Kernel) -> None:
         responses={200: {"model": MoveState, "description": "Filed before: the first entry holds"}},
     )
     def post_move(body: MoveNotice, usage: PersonalUsage, response: Response) -> MoveState:
-        """Several people at once, from a day on; all defects in one refusal. Event for each: residence.changed."""
+        """Several people at once, from a day on; all defects in one refusal: by rule, or by the official who acts. Event for each: residence.changed."""
         with kernel.used("registerMove", usage) as use:
             use.concerns(*body.people)
             answer, is_new = use.answered(), False
             if answer is None:
-                entered = move(use, _new_move(body))
+                entered = move(use, deciding, _new_move(body), body.official.look())
                 is_new = not entered.merged
                 answer = use.answer(to_json(entered))
             response.status_code = 201 if is_new else 200
             return MoveState(**answer)
+
+    @app.post("/moves/return", operation_id="returnMove")
+    def send_back(body: Return, usage: PersonalUsage) -> Returned:
+        """The official who acts sends the notice back to who sent it, with reasons: a decision with its record."""
+        with kernel.used("returnMove", usage) as use:
+            use.concerns(*body.people)
+            answer = use.answered()
+            if answer is None:
+                made = return_move(use, deciding, _new_move(body), body.reasons, body.official.look())
+                answer = use.answer({"decision": made})
+            return Returned(**answer)
 
     @app.get("/moves/{move_id}", operation_id="getMove", response_model_exclude_none=True)
     def get_move(move_id: Id, usage: PersonalUsage) -> MoveState:
@@ -241,4 +273,5 @@ def _new_move(body: MoveNotice) -> NewMove:
         document=consent.document if consent else None,
         custodians=body.custodians,
         joins=body.joins,
+        wanted=body.wanted,
     )

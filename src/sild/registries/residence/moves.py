@@ -1,4 +1,4 @@
-"""A move: one registration for several people, checked as a whole, every defect at once.
+"""A move: one registration for several people, checked as a whole, every defect at once; what is entered is a decision with its record.
 
 The case system asks owners and custodians; here stands what they answered, and nothing is registered against it. A move filed
 twice is one move; two moves of one person from one day to two places are a case for people (`conflicting_notice`).
@@ -7,59 +7,42 @@ twice is one move; two moves of one person from one day to two places are a case
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import uuid4
 
-from sqlalchemy.dialects import postgresql, sqlite
-
 from sild.errors import CallerError
+from sild.registries.deciding import Deciding, Look
 from sild.registries.identity_codes import IdentityCode, parse_identity_code
 from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
 from sild.registries.kernel.facts import Json
 from sild.registries.profiles import profile
 from sild.registries.residence.addresses import Dwelling, dwelling
 from sild.registries.residence.divisions import division_on, is_home_tier, profile_of
-from sild.registries.residence.homes import RESIDENCE, is_known, owners_of, residents_of
-from sild.registries.residence.tables import residents
+from sild.registries.residence.entries import consent_of, decided, enter_homes, is_at, subjects_of
+from sild.registries.residence.homes import RESIDENCE, is_known, residents_of
+from sild.registries.residence.judging import (
+    Found,
+    NewMove,
+    forbidden,
+    judge,
+    law_of,
+    registered,
+    returned,
+)
 
-__all__ = ["Destination", "Move", "NewMove", "move", "read_move"]
+__all__ = ["Move", "move", "read_move", "return_move", "to_json"]
 
 MOVE = "move"
 FARTHEST_AHEAD = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """One of the three. country, address: abroad."""
-
-    dwelling: str | None = None
-    division: str | None = None
-    country: str | None = None
-    address: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewMove:
-    """sent_on: when the people sent it.  consent: kind (owner, lease, court), owners who consented, document.
-
-    custodians: who consented for a minor, by the minor's code.  joins: somebody whose household they join.
-    """
-
-    people: tuple[str, ...]
-    to: Destination
-    valid_from: date
-    sent_on: date
-    consent_kind: str | None = None
-    consent_owners: tuple[str, ...] = ()
-    document: str | None = None
-    custodians: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    joins: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Move:
-    """merged: all of it was registered before, by another message.  facts: of each person."""
+    """merged: all of it was registered before, by another message.  facts: of each person.
+
+    decision: id of the record that registered it; None: it was entered before there were any.
+    """
 
     id: str
     people: tuple[str, ...]
@@ -73,16 +56,32 @@ class Move:
     sent_on: date
     merged: bool
     facts: Mapping[str, int]
+    decision: str | None = None
 
 
-def move(use: Use, asked: NewMove) -> Move:
-    """Raises Defects (`move_not_registrable`), InvalidIdentityCode."""
+def move(use: Use, deciding: Deciding, asked: NewMove, look: Look) -> Move:
+    """Whoever acts decides; nobody: the rule. The record of the decision is made in this transaction.
+
+    Raises Defects (`move_not_registrable`), InvalidIdentityCode, Unavailable (`rules_failed`).
+    """
+    return _begin(use, asked).register(deciding, look)
+
+
+def return_move(use: Use, deciding: Deciding, asked: NewMove, reasons: Sequence[str], look: Look) -> str:
+    """An official sends the notice back, and why; the id of the record.
+
+    Raises CallerError (`needs_a_person`, `unknown_reason`), InvalidIdentityCode, Unavailable (`rules_failed`).
+    """
+    return _begin(use, asked).send_back(deciding, reasons, look)
+
+
+def _begin(use: Use, asked: NewMove) -> _Moving:
     for person in asked.people:
         parse_identity_code(person)
     use.concerns(*asked.people)
     places = [asked.to.dwelling] if asked.to.dwelling is not None else []
     use.alone(*(f"home/{one}" for one in (*asked.people, *places)))
-    return _Moving(use, asked).register()
+    return _Moving(use, asked)
 
 
 def read_move(use: Use, move_id: str) -> Move:
@@ -99,7 +98,9 @@ class _Moving:
     def __init__(self, use: Use, asked: NewMove) -> None:
         self._use = use
         self._asked = asked
-        self._defects: list[Defect] = []
+        self._wrongs: list[tuple[str, Defect]] = []
+        self._people: dict[str, dict[str, Json]] = {person: {} for person in asked.people}
+        self._of_move: dict[str, Json] = {}
         self._home: Dwelling | None = None
         self._division: str | None = None
         found = use.facts.current_of(asked.people, [RESIDENCE], on=asked.valid_from)
@@ -108,26 +109,65 @@ class _Moving:
             person: [fact for fact in use.facts.history(person, RESIDENCE) if fact.known_to is None]
             for person in asked.people
         }
-
-    def register(self) -> Move:
+        self._staying = [person for person in asked.people if self._lives_there(person)]
         self._check_destination()
         self._check_people()
         self._check_dates()
-        staying = [person for person in self._asked.people if self._lives_there(person)]
-        self._check_conflicts(staying)
-        if self._home is not None:
-            self._check_consent(self._home)
-            self._check_capacity(self._home)
-        household = self._household(staying)
-        refuse_defects("the move cannot be registered", code="move_not_registrable", defects=self._defects)
-        if len(staying) == len(self._asked.people):
-            return self._registered_before(staying)
-        return self._enter([p for p in self._asked.people if p not in staying], staying, household)
+        self._check_conflicts()
+        self._check_consent()
+        self._check_capacity()
+        self._household = self._find_household()
+        self._country = law_of(asked, self._known_division())
+        self._found = Found(self._people, self._of_move, self._wrongs)
+
+    def register(self, deciding: Deciding, look: Look) -> Move:
+        judged = judge(deciding, self._use, self._country, self._found)
+        defects = forbidden(judged, self._found)
+        refuse_defects("the move cannot be registered", code="move_not_registrable", defects=defects)
+        if len(self._staying) == len(self._asked.people):
+            return self._registered_before()
+        ruling = registered(
+            deciding,
+            self._use,
+            self._country,
+            self._asked,
+            subjects_of(self._use, self._asked, staying=self._staying),
+            look,
+            level=self._level,
+            text=self._text,
+        )
+        record = deciding.record(self._use, judged, ruling)
+        return self._enter(str(record.id))
+
+    def send_back(self, deciding: Deciding, reasons: Sequence[str], look: Look) -> str:
+        judged = judge(deciding, self._use, self._country, self._found)
+        try:
+            ruling = returned(deciding, self._use, self._country, self._asked, reasons, look)
+        except KeyError as error:
+            raise CallerError("a return for a reason that there is not", code="unknown_reason") from error
+        return str(deciding.record(self._use, judged, ruling).id)
+
+    @property
+    def _level(self) -> str:
+        to = self._asked.to
+        return "dwelling" if to.dwelling else "commune" if to.division else "abroad"
+
+    @property
+    def _text(self) -> str | None:
+        return self._home.text if self._home is not None else self._asked.to.address
+
+    def _known_division(self) -> str | None:
+        try:
+            return (
+                None if self._division is None else profile_of(self._division).division(self._division).code
+            )
+        except CallerError:
+            return None
 
     # --- checks
 
     def _check_destination(self) -> None:
-        to, day = self._asked.to, self._asked.valid_from
+        to, day, before = self._asked.to, self._asked.valid_from, len(self._wrongs)
         if to.dwelling is not None:
             try:
                 self._home = dwelling(self._use, to.dwelling, on=day)
@@ -135,48 +175,67 @@ class _Moving:
             except CallerError as error:
                 self._wrong(error.code, error.message, "/to/dwelling")
         elif to.division is not None:
-            try:
-                units = division_on(to.division, day)
-            except CallerError as error:
-                self._wrong(error.code, error.message, "/to/division")
-                return
-            if [unit.code for unit in units] != [to.division]:
-                now = ", ".join(f"{unit.name} ({unit.code})" for unit in units)
-                self._wrong("division_ended", f"on that day it is {now}", "/to/division")
-            elif not is_home_tier(units[0]):
-                self._wrong("unknown_division", "people live in a municipality or commune", "/to/division")
-            self._division = to.division
+            self._check_division(to.division, day)
+        self._of_move |= {
+            "place_exists": len(self._wrongs) == before,
+            "entered_as": self._level,
+            "dwelling_named": self._asked.dwelling is not None,
+        }
+
+    def _check_division(self, code: str, day: date) -> None:
+        try:
+            units = division_on(code, day)
+        except CallerError as error:
+            self._wrong(error.code, error.message, "/to/division")
+            return
+        if [unit.code for unit in units] != [code]:
+            now = ", ".join(f"{unit.name} ({unit.code})" for unit in units)
+            self._wrong("division_ended", f"on that day it is {now}", "/to/division")
+        elif not is_home_tier(units[0]):
+            self._wrong("unknown_division", "people live in a municipality or commune", "/to/division")
+        self._division = code
 
     def _check_people(self) -> None:
-        for number, person in enumerate(self._asked.people):
+        for number, (person, said) in enumerate(self._people.items()):
             place = f"/people/{number}"
-            if not is_known(self._use, person):
+            said["known"] = is_known(self._use, person)
+            if not said["known"]:
                 self._wrong(
                     "unknown_person", "in no register here: corrected at the population register", place
                 )
                 continue
-            if self._use.facts.value(person, "died", on=self._use.today) is not None:
+            said["living"] = self._use.facts.value(person, "died", on=self._use.today) is None
+            if not said["living"]:
                 self._wrong("person_is_dead", "the person is dead", place)
-            is_minor = _is_minor(parse_identity_code(person), self._asked.valid_from)
-            if is_minor and not self._asked.custodians.get(person):
+            said["minor"] = _is_minor(parse_identity_code(person), self._asked.valid_from)
+            said["custodian_agrees"] = bool(self._asked.custodians.get(person))
+            if said["minor"] and not said["custodian_agrees"]:
                 self._wrong("custodian_missing", "who has custody consents", f"/custodians/{person}")
 
     def _check_dates(self) -> None:
         asked, today = self._asked, self._use.today
+        self._of_move |= {
+            "days_ahead": (asked.valid_from - today).days,
+            "sent_in_time": asked.sent_on <= today,
+        }
         if asked.sent_on > today:
-            self._wrong("date_out_of_range", "sent in the future", "/sent_on")
+            self._out_of_range("sent in the future", "/sent_on", kind="told_too_late")
         if asked.valid_from > today + FARTHEST_AHEAD:
-            self._wrong("date_out_of_range", "at most 30 days ahead", "/valid_from")
-        for number, person in enumerate(asked.people):
+            self._out_of_range("at most 30 days ahead", "/valid_from")
+        for number, (person, said) in enumerate(self._people.items()):
             code = parse_identity_code(person)
-            if code.birth_year > asked.valid_from.year or (code.born or asked.valid_from) > asked.valid_from:
-                self._wrong("date_out_of_range", "before the person was born", f"/people/{number}")
+            unborn = (
+                code.birth_year > asked.valid_from.year or (code.born or asked.valid_from) > asked.valid_from
+            )
+            said["born_by_then"] = not unborn
+            if unborn:
+                self._out_of_range("before the person was born", f"/people/{number}")
         moving = any(self._before[person] for person in asked.people)  # a first home has no duty to report
         if moving and self._duty_ends() < asked.sent_on:
+            self._of_move["sent_in_time"] = False
             last = self._duty_ends()
-            self._wrong(
-                "date_out_of_range", f"to be sent until {last}; later it holds from then", "/valid_from"
-            )
+            late = f"to be sent until {last}; later it holds from then"
+            self._out_of_range(late, "/valid_from", kind="told_too_late")
 
     def _duty_ends(self) -> date:
         """Until when a move on that day is to be reported, by the law of the country it is in."""
@@ -185,58 +244,56 @@ class _Moving:
         country = parse_identity_code(self._asked.people[0]).country
         return profile(country).deadline("move.abroad_duty", self._asked.valid_from)
 
-    def _check_conflicts(self, staying: Sequence[str]) -> None:
-        for number, person in enumerate(self._asked.people):
-            if person in staying:
-                continue
+    def _check_conflicts(self) -> None:
+        for number, (person, said) in enumerate(self._people.items()):
             later = [f for f in self._before[person] if f.valid_from >= self._asked.valid_from]
-            if any(not self._is_there(fact) for fact in later):
+            said["home_since"] = person not in self._staying and any(not self._is_there(f) for f in later)
+            if said["home_since"]:
                 detail = "another home is registered from that day or later"
                 self._wrong("conflicting_notice", detail, f"/people/{number}")
 
-    def _check_consent(self, home: Dwelling) -> None:
+    def _check_consent(self) -> None:
         """A mover who owns, an owner who consents, a lease or a court. A newborn needs nobody's leave to come home."""
         asked = self._asked
-        owners = {fact.key for fact in owners_of(self._use, home.id, on=asked.valid_from)}
-        strangers = [owner for owner in asked.consent_owners if owner not in owners]
+        first_home = asked.joins is not None and not any(self._before[person] for person in asked.people)
+        consent, strangers = consent_of(self._use, asked, first_home=first_home)
+        self._of_move |= {"consent": consent, "stranger_consents": strangers}
         if strangers:
             self._wrong("not_an_owner", "consent of somebody who is no owner", "/consent/owners")
-        first_home = asked.joins is not None and not any(self._before[person] for person in asked.people)
-        documented = asked.consent_kind in ("lease", "court") and asked.document is not None
-        consented = owners & {*asked.people, *asked.consent_owners}
-        if not (first_home or documented or consented):
+        if self._home is not None and consent == "none":
             self._wrong("consent_missing", "an owner consents, or there is a lease or a judgment", "/consent")
 
-    def _check_capacity(self, home: Dwelling) -> None:
-        if home.capacity is None:
+    def _check_capacity(self) -> None:
+        home = self._home
+        measured = home is not None and home.capacity is not None
+        self._of_move["area_known"] = measured
+        if home is None or home.capacity is None or home.floor_area is None:
             return
         there = {fact.entity for fact in residents_of(self._use, home.id, on=self._asked.valid_from)}
         number = len(there | set(self._asked.people))
+        self._of_move |= {"people_then": number, "floor_area": int(home.floor_area)}
         if number > home.capacity:
             detail = f"{number} people in a dwelling of {home.floor_area} m², which is for {home.capacity}"
             self._wrong("over_capacity", detail, "/to/dwelling")
 
-    def _household(self, staying: Sequence[str]) -> str:
+    def _find_household(self) -> str:
         """That of the one they join, of those who are there already, or a new one."""
+        self._of_move["household_is_there"] = True
         if self._asked.joins is not None:
             self._use.concerns(self._asked.joins)
             found = self._use.facts.fact(self._asked.joins, RESIDENCE, on=self._asked.valid_from)
-            if found is not None and self._is_there(found) and found.value["household"]:
+            if found is not None and found.value["household"] and self._is_there(found):
                 return str(found.value["household"])
+            self._of_move["household_is_there"] = False
             self._wrong("not_the_household", "the one whose household they join lives elsewhere", "/joins")
-        for person in staying:
+        for person in self._staying:
             fact = self._now[person]
             if fact is not None and fact.value["household"]:
                 return str(fact.value["household"])
         return f"H-{uuid4()}"
 
     def _is_there(self, fact: Fact) -> bool:
-        value, to = fact.value, self._asked.to
-        if to.dwelling is not None:
-            return bool(value["dwelling"] == to.dwelling)
-        if to.division is not None:
-            return bool(value["level"] == "commune" and value["division"] == to.division)
-        return bool(value["level"] == "abroad" and value["country"] == to.country)
+        return is_at(fact, self._asked.to)
 
     def _lives_there(self, person: str) -> bool:
         fact = self._now[person]
@@ -244,50 +301,51 @@ class _Moving:
 
     # --- the entry
 
-    def _enter(self, moving: Sequence[str], staying: Sequence[str], household: str) -> Move:
+    def _enter(self, decision: str) -> Move:
         use, asked, move_id = self._use, self._asked, str(uuid4())
-        level = "dwelling" if asked.to.dwelling else "commune" if asked.to.division else "abroad"
-        text = self._home.text if self._home is not None else asked.to.address
+        moving = [person for person in asked.people if person not in self._staying]
         country = asked.to.country or (profile_of(self._division).country if self._division else None)
         value = {
-            "level": level,
+            "level": self._level,
             "dwelling": asked.to.dwelling,
             "division": self._division,
-            "household": household,
+            "household": self._household,
             "country": country,
             "address": asked.to.address,
             "move": move_id,
+            "decision": decision,
         }
-        said = provenance(use)
-        facts = {person: fact.id for person in staying if (fact := self._now[person]) is not None}
-        for person in moving:
-            fact = use.facts.record(person, RESIDENCE, value, valid_from=asked.valid_from, provenance=said)
-            facts[person] = fact.id
-            if asked.to.dwelling is not None:
-                _find_in(use, asked.to.dwelling, person)
-            use.publish("residence.changed", person, {"valid_from": asked.valid_from.isoformat()})
+        facts = {person: fact.id for person in self._staying if (fact := self._now[person]) is not None}
+        facts |= enter_homes(use, moving, value, asked.valid_from)
         move = Move(
             id=move_id,
             people=asked.people,
-            level=level,
-            text=text,
+            level=self._level,
+            text=self._text,
             dwelling=asked.to.dwelling,
             division=self._division,
             country=country,
-            household=household,
+            household=self._household,
             valid_from=asked.valid_from,
             sent_on=asked.sent_on,
             merged=False,
             facts=facts,
+            decision=decision,
         )
         use.facts.record(
-            f"move:{move_id}", MOVE, to_json(move), key=move_id, valid_from=asked.valid_from, provenance=said
+            f"move:{move_id}",
+            MOVE,
+            to_json(move),
+            key=move_id,
+            valid_from=asked.valid_from,
+            provenance=provenance(use),
         )
+        decided(use, decision, {"move": move_id, "moving": moving, "asked": asked.to_json()})
         return move
 
-    def _registered_before(self, staying: Sequence[str]) -> Move:
+    def _registered_before(self) -> Move:
         """Filed twice: the first entry holds."""
-        facts = {person: fact for person in staying if (fact := self._now[person]) is not None}
+        facts = {person: fact for person in self._staying if (fact := self._now[person]) is not None}
         first = next(iter(facts.values()))
         text = self._home.text if self._home is not None else first.value["address"]
         return Move(
@@ -303,14 +361,18 @@ class _Moving:
             sent_on=self._asked.sent_on,
             merged=True,
             facts={person: fact.id for person, fact in facts.items()},
+            decision=first.value.get("decision"),
         )
 
     def _wrong(self, code: str, detail: str, pointer: str) -> None:
-        self._defects.append(Defect(code, detail, pointer))
+        self._wrongs.append((code, Defect(code, detail, pointer)))
+
+    def _out_of_range(self, detail: str, pointer: str, *, kind: str = "day_does_not_fit") -> None:
+        self._wrongs.append((kind, Defect("date_out_of_range", detail, pointer)))
 
 
 def to_json(move: Move) -> dict[str, Json]:
-    names = ("id", "level", "text", "dwelling", "division", "country", "household", "merged")
+    names = ("id", "level", "text", "dwelling", "division", "country", "household", "merged", "decision")
     return {
         **{name: getattr(move, name) for name in names},
         "people": list(move.people),
@@ -330,9 +392,3 @@ def _is_minor(code: IdentityCode, on: date) -> bool:
     if code.born is not None:
         return (on.year - code.born.year, on.month, on.day) < (18, code.born.month, code.born.day)
     return on.year - code.birth_year <= 18
-
-
-def _find_in(use: Use, dwelling_id: str, person: str) -> None:
-    insert = sqlite.insert if use.connection.dialect.name == "sqlite" else postgresql.insert
-    row = {"dwelling": dwelling_id, "person": person}
-    use.connection.execute(insert(residents).values(row).on_conflict_do_nothing())

@@ -10,14 +10,17 @@ from sqlalchemy import Connection, select
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
+from sild.decisions import DECISION_MIGRATIONS
 from sild.errors import CallerError
 from sild.events import Event
+from sild.registries.deciding import Certify, Deciding
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel, Use, provenance
 from sild.registries.residence.filling import fill
 from sild.registries.residence.homes import RESIDENCE, know_person
 from sild.registries.residence.tables import dwellings, residents
 from sild.registries.synthetic import synthetic_homes, synthetic_people
+from sild.rule_engine import RuleEngine
 
 __all__ = ["ResidenceRegister"]
 
@@ -27,8 +30,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class ResidenceRegister:
     """Thread-safe. What it does stands in homes.py, addresses.py, moves.py, removals.py; all through `kernel`."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, deciding: Deciding) -> None:
         self.kernel = kernel
+        self.deciding = deciding
 
     @classmethod
     def open(
@@ -40,21 +44,24 @@ class ResidenceRegister:
         people: int = 4_000,
         zone: ZoneInfo | None = None,
         clock: Clock = system_clock,
+        rules: RuleEngine | None = None,
+        certify: Certify | None = None,
     ) -> ResidenceRegister:
         """Open the register in `directory` (SQLite), or in another database; an empty one gets the homes of synthetic people.
 
         system: the information system, `/INSTANCE/CLASS/CODE/SUBSYSTEM`.  people: as the population register's.
-        Raises Unavailable (`database_error`).
+        rules: None: the process's own.  certify: see `open_body`.
+        Raises Unavailable (`database_error`, `key_not_found`).
         """
         url = database_url or sqlite_url(directory / "residence.db")
-        kernel = Kernel.open(url, system, MIGRATIONS, zone=zone, clock=clock)
+        kernel = Kernel.open(url, system, DECISION_MIGRATIONS, MIGRATIONS, zone=zone, clock=clock)
 
         def move_in(connection: Connection, empty: Facts) -> None:
             living = synthetic_people(people)
             fill(connection, empty, living, synthetic_homes(living), system.removeprefix("/"))
 
         kernel.fill_once(move_in)
-        return cls(kernel)
+        return cls(kernel, Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify))
 
     def close(self) -> None:
         self.kernel.close()
