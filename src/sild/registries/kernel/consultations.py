@@ -106,9 +106,10 @@ def add_consultation_paths(app: FastAPI, kernel: Kernel) -> MatterSource:
     """What of them waits for officials. titles and actions: `CONSULTATION_TITLES`, `CONSULTATION_ACTIONS`."""
 
     @app.post("/consultations", operation_id="askConsultation", status_code=201)
-    def ask(body: NewConsultation, usage: PersonalUsage) -> ConsultationState:
+    def ask(body: NewConsultation, usage: PersonalUsage, desk: AtDesk) -> ConsultationState:
         """An official of another office asks, from a case of theirs. Asked twice by one id, it is one question."""
         with kernel.used("askConsultation", usage) as use:
+            desk.ensure()
             persons = () if body.person is None else (body.person,)
             use.concerns(*persons)
             answer = use.answered()
