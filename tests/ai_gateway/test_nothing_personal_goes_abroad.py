@@ -9,6 +9,7 @@ import pytest
 from sild.ai_gateway import GatewaySettings
 from sild.gateway_client import GatewayRefused, NoModel
 from support.ai_world import PROFILE, World, gateway_world
+from support.kept_files import kept_in
 
 PERSONAL = {
     "isikukood": "isikukood 37605030299",
@@ -107,7 +108,7 @@ def test_orders_hidden_in_a_document_stay_data(world: World) -> None:
 def test_the_ledger_and_the_report_hold_no_content(world: World) -> None:
     world.complete("ask", question="Saladuslik Sõnakombinatsioon")
     world.complete("explain", passage="Avalik Eripära")
-    files = b"".join(file.read_bytes() for file in (world.directory / "state").iterdir())
+    files = kept_in(world.directory / "state")
     for word in ("Saladuslik", "Eripära", "Kohalik", "olemas", "Mari", "376050"):
         assert word.encode() not in files
 

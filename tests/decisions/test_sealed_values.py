@@ -26,6 +26,7 @@ from sild.decisions import (
 )
 from sild.decisions.values import commitment
 from sild.errors import CallerError, TrustError
+from support.kept_files import kept_in
 
 from .world import Root, SetClock, draft
 
@@ -124,7 +125,7 @@ def test_a_reader_is_waited_for(tmp_path: Path, root: Root, keys: BodyKeys, cloc
 
 
 def _files(directory: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in directory.iterdir() if file.is_file())
+    return kept_in(directory)
 
 
 def test_what_need_not_be_retained_any_more(store: DecisionStore) -> None:

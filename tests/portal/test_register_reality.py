@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from sild.decisions import load_algorithms
 from sild.portal.egress import Egress
-from sild.portal.reality import compare
+from sild.portal.reality import Published, compare
 from support.asgi import serving
 from support.identity_world import Clock
 
@@ -31,7 +31,7 @@ MODEL: dict[str, Any] = {
     "automation": {"2": 4, "0": 1},
     "humans": 5,
     "packages": [],
-    "models": [{"model": "kindergarten-demand", "version": "1", "sha256": "b" * 64, "provider": "sild", "location": "own process", "calls": 4}],
+    "models": [{"model": "kindergarten-demand", "version": "2", "sha256": "b" * 64, "provider": "sild", "location": "own process", "calls": 4}],
     "loaded": [],
 }  # fmt: skip
 ROW = {
@@ -44,7 +44,8 @@ ROW = {
 
 
 def verdicts(entry: str, running: dict[str, Any], egress: list[dict[str, Any]] | None = None, today: str = "2026-11-23") -> dict[str, str]:  # fmt: skip
-    lines = compare(ENTRIES[entry], running, egress, {"kindergarten-demand": "b" * 64}, today=today)
+    models = {"kindergarten-demand": Published(2, "b" * 64)}
+    lines = compare(ENTRIES[entry], running, egress, models, today=today)
     return {line.what: line.verdict for line in lines}
 
 
@@ -83,6 +84,8 @@ def test_what_cannot_be_told_is_not_called_the_same() -> None:
     assert verdicts("family-benefits", RULES, None)["egress"] == "unknown"
     nothing = {**RULES, "automation": {}, "packages": []}
     assert verdicts("family-benefits", nothing)["status"] == "unknown"
+    earlier = {**MODEL, "models": [{**MODEL["models"][0], "version": "1", "sha256": "c" * 64}]}
+    assert verdicts("kindergarten-demand", earlier)["model_hash"] == "same", "decisions of the version before"
     unpublished = {**MODEL, "models": [{**MODEL["models"][0], "model": "other"}]}
     assert verdicts("kindergarten-demand", unpublished)["model_hash"] == "unknown"
 

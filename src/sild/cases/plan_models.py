@@ -1,4 +1,8 @@
-"""Glass-box models of the packs, read from the package: `packs/PACK/models/NAME/VERSION/{model.json,card.yaml,evaluation.json}`."""
+"""Glass-box models of the packs, read from the package: `packs/PACK/models/NAME/VERSION/{model.json,card.yaml,evaluation.json}`.
+
+A file is used that its entry in the algorithm register names by version and hash: a model that is replaced without a new line there is
+not used, and the version before, if the entry has one, goes on.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from sild.decisions import load_algorithms
 from sild.errors import CallerError
 from sild.models import GlassBox, ModelCard, parse_card, parse_model
 from sild.telemetry import get_logger
@@ -30,12 +36,19 @@ class HeldModel:
     evaluation: Mapping[str, Any]  # JSON
 
 
-def load_models() -> dict[str, HeldModel]:
-    """By name, the newest version of each. One that cannot be read is left out, and logged: work goes on without it."""
+def load_models(packs: Path | None = None) -> dict[str, HeldModel]:
+    """By name, the newest version of each that its entry names. Others and what cannot be read are left out, and logged.
+
+    packs: those of the package without it. Raises CallerError (`invalid_algorithm`).
+    """
+    if packs is None:
+        with resources.as_file(resources.files("sild") / "packs") as directory:
+            return load_models(directory)
+    entries = load_algorithms(packs)
     found: dict[str, HeldModel] = {}
-    for pack in sorted((resources.files("sild") / "packs").iterdir(), key=lambda entry: entry.name):
+    for pack in sorted(packs.iterdir()):
         models = pack / "models"
-        for model in models.iterdir() if models.is_dir() else ():
+        for model in sorted(models.iterdir()) if models.is_dir() else ():
             versions = [version for version in model.iterdir() if version.name.isdecimal()]
             for version in sorted(versions, key=lambda entry: int(entry.name)):
                 try:
@@ -45,6 +58,10 @@ def load_models() -> dict[str, HeldModel]:
                     evaluation = json.loads((version / "evaluation.json").read_text("utf-8"))
                 except (OSError, ValueError, yaml.YAMLError, CallerError) as error:
                     log.bug("cases.model_unreadable", error, model=f"{model.name}/{version.name}")
+                    continue
+                entry = entries.get(card.algorithm)
+                if entry is None or not entry.names_model(model.name, card.version, sha256):
+                    log.error("cases.model_not_in_the_register", model=f"{model.name}/{version.name}")
                     continue
                 told = evaluation if evaluation.get("model_sha256") == sha256 else {}
                 found[model.name] = HeldModel(box, content, sha256, card, told)

@@ -147,6 +147,7 @@ def atrs_json(
             "tool_specification_and_data": {
                 "kind": entry.kind,
                 "rule_packages": list(entry.packages),
+                "models": [one.model_dump() for one in entry.models],
                 "source_code_link": entry.source_code_link,
                 "data_description": text(entry.data),
                 "datasets": [

@@ -101,6 +101,14 @@ class AIAct(_Part):
         return self
 
 
+class ModelUse(_Part):
+    """A glass-box model of the packs. sha256: of its file; another file is another version, and a new line here."""
+
+    name: Identifier
+    version: int = Field(ge=1)
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
 class GatewayUse(_Part):
     """For what it may ask a model, by which templates."""
 
@@ -109,7 +117,10 @@ class GatewayUse(_Part):
 
 
 class AlgorithmEntry(_Part):
-    """packages: names of the rule packages, of each country's law.  kind: `model` where something was learnt from data."""
+    """packages: names of the rule packages, of each country's law.  kind: `model` where something was learnt from data.
+
+    models: files of the packs that may be used, every version that ever was.
+    """
 
     id: Identifier
     version: str
@@ -135,6 +146,7 @@ class AlgorithmEntry(_Part):
     technical_operation: Words
     supplier: Words
     packages: tuple[str, ...] = ()
+    models: tuple[ModelUse, ...] = ()
     link: str | None = None
     processing_register_link: str | None = None
     source_code_link: str | None = None
@@ -162,7 +174,15 @@ class AlgorithmEntry(_Part):
             raise ValueError("what is out of use has an end_date, and nothing else has")
         if self.kind == "rules" and not self.packages:
             raise ValueError("rules name their packages")
+        if self.kind == "rules" and self.models:
+            raise ValueError("rules use no model")
+        if len({(one.name, one.version) for one in self.models}) != len(self.models):
+            raise ValueError("one version of a model is one file")
         return self
+
+    def names_model(self, name: str, version: int, sha256: str) -> bool:
+        """Whether this very file may be used."""
+        return any((one.name, one.version, one.sha256) == (name, version, sha256) for one in self.models)
 
 
 def parse_algorithm(content: dict[str, Any]) -> AlgorithmEntry:  # YAML

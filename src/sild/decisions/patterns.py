@@ -10,6 +10,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -109,7 +110,7 @@ def _rows(
     )
     query = (
         select(
-            records.decided_at, records.effect, records.unknowns, records.package_sha256,
+            records.decided_at, records.effect, records.unknowns, records.package_sha256, records.content,
             contests.c.record.label("contest"), contests.c.overturned,
         )
         .select_from(tables.records.outerjoin(contests, contests.c.record == records.id))
@@ -173,15 +174,23 @@ def _is_safe(count: int, smallest: int) -> bool:
 
 
 def _change(rows: Sequence[Any], smallest: int) -> JSON | None:
-    """Before and after the newest change of the rules; None: they never changed."""
-    for number in range(len(rows) - 1, 0, -1):
-        if rows[number].package_sha256 != rows[number - 1].package_sha256:
+    """Before and after the newest change of the rules or the model; None: they never changed. What neither had a part in says nothing of it."""
+    by = [(number, made_by) for number, row in enumerate(rows) if (made_by := _made_by(row))]
+    for (_, before), (number, after) in reversed(list(pairwise(by))):
+        if before != after:
             return {
                 "at": instant_text(rows[number].decided_at),
                 "before": _shares(_told(_counted(rows[:number]), smallest)),
                 "after": _shares(_told(_counted(rows[number:]), smallest)),
             }
     return None
+
+
+def _made_by(row: Any) -> tuple[str, ...]:  # a row
+    """Hashes: of the rules, or of the models where there are none."""
+    if row.package_sha256 is not None:
+        return (str(row.package_sha256),)
+    return tuple(sorted({call["template_sha256"] for call in json.loads(row.content)["model_calls"]}))
 
 
 def _shares(told: JSON) -> JSON:

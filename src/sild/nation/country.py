@@ -21,6 +21,7 @@ DECISIONS = (
     "POST /decisions/*/contests/*/end",
     "POST /decisions/*/contests/*/anew",
     "GET /algorithms/*/figures",
+    "GET /algorithms/*/running",
     "GET /samples",
     "GET /findings",
     "GET /findings/*",

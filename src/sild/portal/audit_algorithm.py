@@ -18,12 +18,12 @@ from sild.portal.auditing import Auditing, part
 from sild.portal.egress import Egress
 from sild.portal.model_cards import ModelPages
 from sild.portal.pages import Pages
-from sild.portal.reality import compare
+from sild.portal.reality import Published, compare
 from sild.portal.settings import DecisionSource
 from sild.portal.visit import Visit
 from sild.telemetry import get_logger
 
-__all__ = ["AuditAlgorithm"]
+__all__ = ["AuditAlgorithm", "summed_running"]
 
 log = get_logger("portal")
 
@@ -44,7 +44,9 @@ class AuditAlgorithm:
         self._egress = egress
         self._model_pages = model_pages
         self._of_algorithm = {model.card.algorithm: name for name, model in models.items()}
-        self._hashes = {name: model.sha256 for name, model in models.items()}
+        self._published = {
+            name: Published(model.card.version, model.sha256) for name, model in models.items()
+        }
         with as_file(files("sild") / "packs") as directory:
             self._entries: Mapping[str, AlgorithmEntry] = load_algorithms(directory)
 
@@ -60,9 +62,13 @@ class AuditAlgorithm:
         if not answered and refused:
             raise CallerError("a register refused", code=refused[0])
         try:
-            running = _sum([one["running"] for one in answered])
+            running = summed_running([one["running"] for one in answered])
             lines = compare(
-                entry, running, await self._egress.rows(), self._hashes, today=self._pages.today().isoformat()
+                entry,
+                running,
+                await self._egress.rows(),
+                self._published,
+                today=self._pages.today().isoformat(),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise PeerError("not what a register tells an auditor", code="bad_decision") from error
@@ -102,7 +108,7 @@ class AuditAlgorithm:
             return None
 
 
-def _sum(told: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def summed_running(told: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Over registers. Raises KeyError, TypeError, ValueError."""
     automation: dict[str, int] = {}
     for one in told:

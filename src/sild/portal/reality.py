@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sild.decisions import AlgorithmEntry
 
-__all__ = ["Compared", "compare"]
+__all__ = ["Compared", "Published", "compare"]
 
 Verdict = Literal["same", "differs", "unknown"]
 AUTOMATIC = 4
@@ -24,17 +24,25 @@ class Compared:
     found: str
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A model as it is published now: its newest version."""
+
+    version: int
+    sha256: str
+
+
 def compare(
     entry: AlgorithmEntry,
     running: Mapping[str, Any],
     egress: Sequence[Mapping[str, Any]] | None,
-    models: Mapping[str, str],
+    models: Mapping[str, Published],
     *,
     today: str,
 ) -> list[Compared]:
     """running: as registers tell it, summed.  egress: rows of the gateway's public reports; None: it was not told.
 
-    models: sha256 of the published file by model.  today: ISO date. Raises KeyError, TypeError: not what registers tell.
+    models: published, by name.  today: ISO date. Raises KeyError, TypeError: not what registers tell.
     """
     return [
         *_status(entry, running, today),
@@ -94,17 +102,15 @@ def _automation(entry: AlgorithmEntry, running: Mapping[str, Any]) -> Iterable[C
 
 
 def _models(
-    entry: AlgorithmEntry, running: Mapping[str, Any], models: Mapping[str, str]
+    entry: AlgorithmEntry, running: Mapping[str, Any], models: Mapping[str, Published]
 ) -> Iterable[Compared]:
     used = running["models"]
     if entry.kind == "rules":
         yield Compared("models", "differs" if used else "same", "0", str(len(used)))
     for one in used:
         published = models.get(one["model"])
-        verdict: Verdict = (
-            "unknown" if published is None else "same" if published == one["sha256"] else "differs"
-        )
-        yield Compared("model_hash", verdict, (published or "—")[:16], one["sha256"][:16])
+        said = "—" if published is None else published.sha256[:16]
+        yield Compared("model_hash", _of_model(one, published), said, one["sha256"][:16])
         at_home = one["location"] in ("own process", "local")
         says_gateway = bool(entry.gateway.purposes)
         yield Compared(
@@ -113,6 +119,15 @@ def _models(
             "gateway" if says_gateway else "local",
             one["location"],
         )
+
+
+def _of_model(used: Mapping[str, Any], published: Published | None) -> Verdict:
+    """Of an earlier version decisions stand; another file under the number of this one, or of one to come, is not what was said."""
+    if published is None:
+        return "unknown"
+    version = str(used["version"])
+    earlier = version.isdecimal() and int(version) < published.version
+    return "same" if earlier or used["sha256"] == published.sha256 else "differs"
 
 
 def _egress(entry: AlgorithmEntry, egress: Sequence[Mapping[str, Any]] | None) -> Iterable[Compared]:
