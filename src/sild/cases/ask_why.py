@@ -1,4 +1,7 @@
-"""Ask why: a person asks a body why it looked at their data, and gets an answer by a day; a complaint about it goes to a superior."""
+"""Ask why: a person asks a body why it looked at their data, and gets an answer by a day; a complaint about it goes to a superior.
+
+The body's desk has it from when it is sent.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,7 @@ class AskWhy(AnsweredByADay):
         person = case.persons("person")[0]
         match taken.name:
             case "ASK":
-                return Effects(jobs=(when_late(taken),))
+                return Effects(jobs=(when_late(taken),), office=office_of(str(case.data["body"])))
             case "ANSWER":
                 notice = NewNotice(person, "ask_why.answered", {"body": case.data.get("body", "")})
                 return Effects(notices=(notice,), cancel_jobs=("remind",))

@@ -11,7 +11,7 @@ from typing import Any
 
 from sild.cases.acting import Acting
 from sild.cases.actor import Actor
-from sild.cases.ask_why import office_of, question
+from sild.cases.ask_why import question
 from sild.cases.assistance import dialogue_data
 from sild.cases.contest import contest_of
 from sild.cases.finding import finding_of
@@ -35,7 +35,7 @@ class Beginning:
         service = self._parts.service("ask_why")
         process = self._parts.processes[service.id]
         assert process.opener is not None
-        opening = Opening((), office_of(entry.body), question(entry))
+        opening = Opening(data=question(entry))
         case_id = derived_id("ask_why", actor.acting_for, key)
         return await self._acting.begin(service.id, actor, opening, case_id=case_id, role=process.opener)
 
