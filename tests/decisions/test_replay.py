@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
 
@@ -20,6 +21,7 @@ from sild.decisions import (
     DECISION_MIGRATIONS,
     BodyKeys,
     Checkpointer,
+    DecisionRecord,
     DecisionStore,
     InLog,
     Input,
@@ -27,6 +29,7 @@ from sild.decisions import (
     Outcome,
     Secret,
     bundle_of,
+    canonical_json,
     draw,
     fields_of,
     figures_of,
@@ -38,6 +41,7 @@ from sild.decisions import (
     run_sample,
     shred,
     situation_of,
+    verify_bundle,
 )
 from sild.errors import CallerError
 from sild.pki import der
@@ -296,3 +300,19 @@ def test_every_night_what_was_contested_since_its_last_replay(
     with world.store.engine.connect() as connection:
         found = figures_of(connection, "family-benefits")
     assert (found.replays_matched, found.replays_mismatched) == (1, 1)
+
+
+RECORDS = Path(__file__).parent / "records"
+
+
+def test_a_record_of_an_earlier_day_verifies_and_replays(rules: RuleEngine) -> None:
+    """Made before records had costs, further messages and a time of hearing: its bytes and its hash are what they were."""
+    content = (RECORDS / "of-1.0.json").read_bytes()
+    bundle = json.loads(content)
+    fields = {name: value for name, value in bundle["record"].items() if name != "integrity"}
+    record = DecisionRecord.model_validate_json(json.dumps(fields))
+    assert record.canonical() == canonical_json(fields)
+    assert record.sha256 == bundle["record"]["integrity"]["record_sha256"]
+    trusted = [der(x509.load_pem_x509_certificate((RECORDS / "of-1.0.pem").read_bytes()))]
+    assert {finding.verdict for finding in verify_bundle(content, trusted)} == {"holds"}
+    assert replay(bundle, engine=rules, trusted=trusted).result == "match"

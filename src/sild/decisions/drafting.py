@@ -100,15 +100,26 @@ def subject_rows(record: DecisionRecord) -> list[dict[str, Any]]:
 
 
 def input_rows(record: DecisionRecord) -> list[dict[str, Any]]:
-    return [
+    """One for each input; and one for each further message that its value was made of, so that it is found by that, too."""
+    rows = [
         {
-            "record": str(record.id),
-            "position": number,
             "name": one.name,
             "register": one.register_,
             "message_id": one.message_id,
             "sha256": one.sha256,
             "valid_at": one.valid_at,
         }
-        for number, one in enumerate(record.inputs)
+        for one in record.inputs
     ]
+    rows += [
+        {
+            "name": one.name,
+            "register": further.register_,
+            "message_id": further.message_id,
+            "sha256": one.sha256,
+            "valid_at": one.valid_at,
+        }
+        for one in record.inputs
+        for further in one.further_messages or ()
+    ]
+    return [{"record": str(record.id), "position": number, **row} for number, row in enumerate(rows)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +13,9 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
+    model_serializer,
     model_validator,
 )
 
@@ -21,8 +23,10 @@ __all__ = [
     "Algorithm",
     "Competence",
     "Consideration",
+    "Costs",
     "Counterfactual",
     "Delivery",
+    "FurtherMessage",
     "Hearing",
     "HumanStep",
     "Input",
@@ -66,6 +70,20 @@ class Part(BaseModel):
     )
 
 
+class _Grown(Part):
+    """A part that got fields after there were records: nothing is written where there is nothing of them, so that the hash of every
+    older record is what it was."""
+
+    _added: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:  # JSON
+        written: dict[str, Any] = write(self)
+        return {
+            name: value for name, value in written.items() if value is not None or name not in self._added
+        }
+
+
 class Secret(Part):
     """A value that a record shall not show: the store seals it. Only in a draft."""
 
@@ -84,7 +102,11 @@ Held = Value | Sealed | Secret
 
 
 class Competence(Part):
-    """What made this body competent on the day. valid_on: the day whose law was applied."""
+    """What made this body competent on the day. valid_on: the day whose law was applied.
+
+    division: code of the unit whose office decided.  delegation: the order by which an official decides for the body; of a rule the
+    entry of the register of algorithms by which it does.
+    """
 
     law: str
     article: str
@@ -105,9 +127,17 @@ class Subject(Part):
     role: str
 
 
-class Representation(Part):
+class Representation(_Grown):
+    """Who acted for whom. mandate: its id; of a parent's right by law the entry that gives it.  chain_sha256: of the whole chain of mandates.
+
+    delegate, representee: pseudonyms.
+    """
+
+    _added = frozenset({"delegate", "representee"})
     mandate: str
     chain_sha256: Hash
+    delegate: str | None = None
+    representee: str | None = None
 
 
 class LegalBasis(Part):
@@ -119,12 +149,24 @@ class LegalBasis(Part):
     uri: str
 
 
-class Input(Part):
+class FurtherMessage(Part):
+    """Another message that a value was made of. register: who said it."""
+
+    register_: str = Field(alias="register")
+    message_id: str
+    fetched_at: Instant | None = None
+
+
+class Input(_Grown):
     """One fact the decision rests on.
 
     name: in the situation of the rules its path, `persons/mother/income/2025-01`; a role of a group `families/f1/children`.
     message_id: of the exchange; for what a model said, the id of its call.  sha256: of the value's canonical form, or its commitment.
+    further_messages: the others, when the value was made of several answers.
+    valid_at: the day as of which the fact was told.  quality: `registered`, `declared`, `derived`, `disputed`; of a model how it fits its data.
     """
+
+    _added = frozenset({"further_messages"})
 
     name: str
     type: str
@@ -132,10 +174,20 @@ class Input(Part):
     sha256: Hash | None = None
     register_: str | None = Field(default=None, alias="register")
     message_id: str | None = None
+    further_messages: tuple[FurtherMessage, ...] | None = None
     valid_at: date | None = None
     fetched_at: Instant | None = None
     asserted_by: Literal["register", "person", "model", "official"] = "register"
     quality: str | None = None
+
+    @property
+    def messages(self) -> tuple[tuple[str | None, str, datetime | None], ...]:
+        """Of the exchange that brought it: register, id, when it came. A model's call has an id, too, and is none."""
+        if self.asserted_by == "model":
+            return ()
+        own = () if self.message_id is None else ((self.register_, self.message_id, self.fetched_at),)
+        further = self.further_messages or ()
+        return (*own, *((one.register_, one.message_id, one.fetched_at) for one in further))
 
 
 class Unknown(Part):
@@ -220,11 +272,19 @@ class Consideration(Part):
     text: Mapping[str, str] | Held
 
 
-class Hearing(Part):
+class Hearing(_Grown):
+    """notice_id: of what asked the person.  answer_id: of what they said.  waiver_ground: the law by which nobody had to be asked.
+
+    heard_at: when they said it.  how: `case`, `counter`, `message`.
+    """
+
+    _added = frozenset({"heard_at", "how"})
     required: bool
     notice_id: str | None = None
     answer_id: str | None = None
     waiver_ground: str | None = None
+    heard_at: Instant | None = None
+    how: str | None = None
 
 
 class Reason(Part):
@@ -271,17 +331,35 @@ class Counterfactual(Part):
     needed: Held
 
 
-class Remedy(Part):
-    """body: who hears it, by language.  deadline: the last day.  form: a link.  suspends: the effect waits for the answer."""
+class Costs(Part):
+    """What the remedy costs the person. amount: a decimal string; `0`, nothing.  basis: where the law says so."""
 
+    amount: Annotated[str, StringConstraints(pattern=r"^(0|[1-9]\d*)(\.\d+)?$")]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    basis: str
+
+
+class Remedy(_Grown):
+    """body: who hears it, by language.  deadline: the last day.  form: a link.  suspends: the effect waits for the answer.
+
+    runs_from: what the time runs from, for each person: `opened`, `delivered`; `deadline` is then the last day for whom that was the
+    day of the decision; None: the decision.
+    """
+
+    _added = frozenset({"runs_from", "costs"})
     body: Text
     deadline: date
     form: str
     suspends: bool
+    runs_from: Literal["delivered", "opened"] | None = None
+    costs: Costs | None = None
 
 
 class Delivery(Part):
-    """Here as planned; what became of it is written beside the record (`store.delivered`)."""
+    """Here as planned; what became of it is written beside the record (`store.delivered`).
+
+    language: `mul`, as many as the country's notices have.
+    """
 
     channel: str
     language: str

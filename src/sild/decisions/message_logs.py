@@ -131,15 +131,13 @@ def subsystem_of(register: str | None) -> str | None:
 def _messages(inputs: Sequence[Input], own: str, by: datetime | None) -> Iterator[_Message]:
     """Each once. A model's call has an id, too, and is no message of the exchange."""
     found: dict[str, _Message] = {}
-    for one in inputs:
-        if one.message_id is None or one.asserted_by == "model":
-            continue
-        other = subsystem_of(one.register_)
-        known = found.get(one.message_id, _Message(one.message_id, None, None, by))
-        found[one.message_id] = _Message(
-            one.message_id,
+    for register, message_id, fetched_at in (message for one in inputs for message in one.messages):
+        other = subsystem_of(register)
+        known = found.get(message_id, _Message(message_id, None, None, by))
+        found[message_id] = _Message(
+            message_id,
             known.other or (other if other != own else None),
-            known.at or one.fetched_at,
+            known.at or fetched_at,
             by,
         )
     yield from found.values()

@@ -153,9 +153,7 @@ def _inputs(
         )
         return None
     run.note(3, "holds", f"{len(record.inputs)} inputs are those whose hashes the record names")
-    messages = sorted(
-        {one.message_id for one in record.inputs if one.message_id and one.asserted_by != "model"}
-    )
+    messages = sorted({message for one in record.inputs for _, message, _ in one.messages})
     if find_message is None:
         run.note(3, "unknown", f"whether {len(messages)} messages lie in both logs: they were not asked")
     else:

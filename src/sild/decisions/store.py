@@ -262,6 +262,14 @@ class DecisionStore:
         query = select(contest.id).where(contest.id == by, contest.record == str(decision))
         return connection.scalar(query) is not None
 
+    def contests_of(self, connection: Connection, decision: UUID | str) -> list[tuple[str, datetime]]:
+        """Id and time, in their order; ended or not."""
+        contest = tables.contests.c
+        query = select(contest.id, contest.contested_at).where(contest.record == str(decision))
+        return [
+            (row.id, row.contested_at) for row in connection.execute(query.order_by(contest.contested_at))
+        ]
+
     def find(self, connection: Connection, decision: UUID | str) -> Stored:
         """Raises CallerError (`unknown_decision`)."""
         found = _stored(connection, _records().where(tables.records.c.id == str(decision)))

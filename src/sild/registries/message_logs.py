@@ -51,7 +51,7 @@ def from_threads(logs: MessageLogs, loop: asyncio.AbstractEventLoop) -> LookUp:
 
     def look_up(inputs: Sequence[Input], by: datetime) -> Mapping[str, Sequence[InLog]]:
         silent = (InLog("", "unknown", "the message logs did not answer"),)
-        nothing = {one.message_id: silent for one in inputs if one.message_id is not None}
+        nothing = {message: silent for one in inputs for _, message, _ in one.messages}
         if loop.is_closed():
             return nothing
         asking = asyncio.run_coroutine_threadsafe(logs.find(inputs, by=by), loop)

@@ -54,7 +54,7 @@ def test_all_green_the_rule_decides_and_leaves_its_record(
     assert outcome["given_names"] == "Mari" and outcome["birth/bound/ETERNITY"] is True
     assert sorted(one["role"] for one in record["subjects"]) == ["child", "parent", "parent"]
     assert [one["code"] for one in record["reasons"]] == ["registrable", "bound"]
-    assert record["hearing"]["waiver_ground"] == "HMS § 40 (3)" and record["retention"]["ground"] == "ArhS"
+    assert record["hearing"]["waiver_ground"] == "HMS § 40 (3) 3" and record["retention"]["ground"] == "ArhS"
     assert "Mari" not in str(record), "names are sealed"
     assert population.value(f"/births/{child}")["decision"] == registered["decision"]
     for parent in (wife, husband):

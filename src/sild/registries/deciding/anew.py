@@ -22,11 +22,9 @@ from sild.decisions import (
     Consideration,
     DecisionRecord,
     Draft,
-    Hearing,
     HumanStep,
     OutcomeItem,
     Reason,
-    Remedy,
     Retention,
     Ripple,
     Sealed,
@@ -39,6 +37,7 @@ from sild.errors import CallerError
 from sild.registries.accounts import MINOR_DIGITS
 from sild.registries.deciding.deciding import BY_PEOPLE, Deciding
 from sild.registries.deciding.looks import Look
+from sild.registries.deciding.owed import hearing_of, planned_delivery, remedy_of
 from sild.registries.deciding.ripple import BY_PEOPLE_ONLY, CONTEST, leave_to_official
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
@@ -98,12 +97,13 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
     Raises CallerError: `not_an_outcome`, `not_its_kind`, `shredded`.
     """
     law = profile(hand.country)
-    remedy, deadline = law.remedy(use.today, of=deciding.authority)
+    office = deciding.officials.office_of(hand.official, use.today)
     items = _items(deciding, use, old, hand.values)
     article = law.ground("contest")
     step = HumanStep(
         official=deciding.store.pseudonym(hand.official),
         role="contest",
+        qualification=None if office is None else office.qualification,
         device_posture=hand.look.posture,
         view_sha256=hand.look.view_sha256 or old.sha256,
         action="override",
@@ -117,7 +117,13 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
         effect="correct",
         discretion="structured",
         authority=deciding.authority,
-        competence=Competence(law=old.competence.law, article=old.competence.article, valid_on=use.today),
+        competence=Competence(
+            law=old.competence.law,
+            article=old.competence.article,
+            delegation=None if office is None else office.order,
+            division=None if office is None else office.division,
+            valid_on=use.today,
+        ),
         procedure=old.procedure,
         case=old.case,
         step=old.step,
@@ -135,7 +141,9 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
                 code="contest", article=law.ground("discretion"), text=Secret(secret=hand.considerations)
             ),
         ),
-        hearing=Hearing(required=False, waiver_ground=law.records.unheard),
+        hearing=hearing_of(
+            law, "correct", official=True, contests=deciding.store.contests_of(use.connection, old.id)
+        ),
         reasons=(
             Reason(
                 code="decided_by_hand",
@@ -145,7 +153,9 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
             ),
         ),
         outcome=old.outcome.model_copy(update={"items": items}),
-        remedy=Remedy(body=remedy.body, deadline=deadline, form=remedy.form, suspends=remedy.suspends),
+        remedy=remedy_of(law, use.today, deciding.authority),
+        delivery=planned_delivery(),
+        in_force=use.today,
         retention=Retention(until=old.retention.until, ground=old.retention.ground),
         supersedes=old.id,
     )

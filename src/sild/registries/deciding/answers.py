@@ -14,18 +14,17 @@ from sild.decisions import (
     Competence,
     DecisionRecord,
     Draft,
-    Hearing,
     HumanStep,
     Input,
     Outcome,
     OutcomeItem,
     Reason,
-    Remedy,
     Secret,
     Stored,
 )
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
+from sild.registries.deciding.owed import hearing_of, planned_delivery, remedy_of
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.kernel.http import Model
@@ -78,7 +77,8 @@ def answer_of(
     Raises CallerError (`not_your_contest`): the decision is not about whom the answer is for.
     """
     record, law = contested.record, profile(answer.country)
-    remedy, deadline = law.remedy(use.today, of=deciding.authority)
+    office = deciding.officials.office_of(use.usage.actor, use.today)
+    heard = [one for one in deciding.store.contests_of(use.connection, record.id) if one[0] == contest]
     code = "contest_overturned" if overturned else "contest_upheld"
     article = law.ground("contest")
     reader = deciding.store.pseudonym(answer.contested_by)
@@ -91,7 +91,13 @@ def answer_of(
         effect="correct" if overturned else "refuse",
         discretion="bound",
         authority=deciding.authority,
-        competence=Competence(law=record.competence.law, article=article, valid_on=use.today),
+        competence=Competence(
+            law=record.competence.law,
+            article=article,
+            delegation=None if office is None else office.order,
+            division=None if office is None else office.division,
+            valid_on=use.today,
+        ),
         procedure=PROCEDURE,
         case=contest,
         step=STEP,
@@ -105,18 +111,22 @@ def answer_of(
                 value=str(record.id),
                 register=deciding.exchanged_by,
                 valid_at=use.day_of(record.decided_at),
+                quality="registered",
             ),
             Input(
                 name="contested/record_sha256",
                 type="text",
                 value=record.sha256,
                 register=deciding.exchanged_by,
+                valid_at=use.day_of(record.decided_at),
+                quality="registered",
             ),
         ),
         human=(
             HumanStep(
                 official=deciding.store.pseudonym(use.usage.actor or ""),
                 role="contest",
+                qualification=None if office is None else office.qualification,
                 device_posture=answer.posture,
                 view_sha256=answer.view_sha256,
                 provisional_view=Secret(secret=answer.view),
@@ -126,7 +136,7 @@ def answer_of(
                 seconds=answer.seconds,
             ),
         ),
-        hearing=Hearing(required=False),
+        hearing=hearing_of(law, "correct" if overturned else "refuse", official=True, contests=heard),
         reasons=(
             Reason(
                 code=code,
@@ -139,6 +149,8 @@ def answer_of(
         outcome=Outcome(
             type=STEP, items=(OutcomeItem(name="contest_overturned", type="bool", value=overturned),)
         ),
-        remedy=Remedy(body=remedy.body, deadline=deadline, form=remedy.form, suspends=remedy.suspends),
+        remedy=remedy_of(law, use.today, deciding.authority),
+        delivery=planned_delivery(),
+        in_force=use.today,
         retention=record.retention,
     )

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
+from sild.catalogue import Profile
 from sild.clock import Clock
 from sild.decisions import (
     Algorithm,
     Competence,
+    Consideration,
     DecisionRecord,
     DecisionStanding,
     DecisionStore,
@@ -26,8 +28,8 @@ from sild.decisions import (
     Outcome,
     OutcomeItem,
     Reason,
-    Remedy,
     ReplayReport,
+    Representation,
     Retention,
     Sealed,
     Subject,
@@ -41,6 +43,8 @@ from sild.decisions import (
 from sild.errors import CallerError
 from sild.registries.deciding.body import Body, Certify, open_body
 from sild.registries.deciding.facts import KnownFact, situation_of, with_instances
+from sild.registries.deciding.officials import Officials
+from sild.registries.deciding.owed import hearing_of, planned_delivery, remedy_of
 from sild.registries.deciding.supervision import Supervision
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Kernel, Use
@@ -96,8 +100,12 @@ class Ruling:
     step: what is decided in the case.  service: of the catalogue.  algorithm: its entry in the register of algorithms.
     subjects: identity code and role.  items: of the outcome that no rule gave, such as whose choice it was.
     reasons: besides those that the rules give.  human: officials' steps: they decide, and the rules only said what stands against it.
+    considerations: what an official weighed where the law leaves it to them; without any the decision is bound.
     supersedes: id of the decision that this one takes the place of.
     case: None: the one that the use belongs to. The first instrument of the package gives the competence.
+    hearing: how those it is about were heard; None: they were not, or only in the contest of what it takes the place of.
+    division: code of the unit whose office decides; None: that of the official who acts, if any.  in_force: None: from the day it is decided.
+    representation: who acted for one of the subjects, and by which mandate; None: nobody did.
     """
 
     country: Country
@@ -111,8 +119,13 @@ class Ruling:
     items: tuple[OutcomeItem, ...] = ()
     reasons: tuple[Reason, ...] = ()
     human: tuple[HumanStep, ...] = ()
+    considerations: tuple[Consideration, ...] = ()
     supersedes: str | None = None
     case: str | None = None
+    hearing: Hearing | None = None
+    division: str | None = None
+    in_force: date | None = None
+    representation: Representation | None = None
 
 
 class Deciding:
@@ -122,6 +135,7 @@ class Deciding:
     whose messages those are.
     supervision: how auditors may look; None: not at all.  decides_again: None of it by rule, unless the register says how.
     decides_by_hand: nothing, unless it says so.  people_of: nobody by name, unless it says so.
+    officials: who decides for the body; nobody is listed, unless somebody says who.
     """
 
     def __init__(
@@ -143,6 +157,7 @@ class Deciding:
         self.supervision: Supervision | None = None
         kernel.also_known_as = lambda code: (self.store.pseudonym(code),)
         self._engine = engine
+        self.officials = Officials()
         self.standing_changed: StandingChanged = lambda _use, _decision, _standing: None
         self.decides_again: DecidesAgain = lambda _use, _ripple, _record, _cause: False
         self.decides_by_hand: DecidesByHand = lambda _use, _old, _hand: None
@@ -228,6 +243,11 @@ class Deciding:
                     fetched_at=one.fetched_at,
                     asserted_by=one.asserted_by,
                     in_clear=not sealed,
+                    quality=one.quality,
+                    further_messages=tuple(
+                        (more.register_, more.message_id, more.fetched_at)
+                        for more in one.further_messages or ()
+                    ),
                 )
             )
         return tuple(found)
@@ -265,18 +285,21 @@ class Deciding:
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
         """In the transaction of the effect. Raises as `DecisionStore.decide`."""
         package, evaluation = judged.package, judged.evaluation
-        law, country = package.legal_basis[0], profile(ruling.country)
-        remedy, deadline = country.remedy(use.today, of=self.authority)
-        inputs = [fact.as_input() for fact in with_instances(judged.facts) if fact.value is not None]
+        country = profile(ruling.country)
+        inputs = [
+            fact.as_input(lambda at: use.today if at is None else use.day_of(at))
+            for fact in with_instances(judged.facts)
+            if fact.value is not None
+        ]
         fields = fields_of(package, evaluation, inputs=inputs)
         fields["reasons"] = [*fields["reasons"], *ruling.reasons]
         draft = Draft(
             kind="human" if ruling.human else "rule",
             automation=BY_PEOPLE if ruling.human else BY_RULE,
             effect=ruling.effect,
-            discretion="bound",
+            discretion="structured" if ruling.considerations else "bound",
             authority=self.authority,
-            competence=Competence(law=law.instrument, article=law.article, valid_on=_day(evaluation.at)),
+            competence=self._competence(use, judged, ruling),
             procedure=f"urn:sild:service:{ruling.service}",
             case=ruling.case
             or use.usage.issue
@@ -298,12 +321,16 @@ class Deciding:
             purpose=ruling.purpose,
             inputs=tuple(inputs),
             human=ruling.human,
-            hearing=Hearing(required=False, waiver_ground=country.records.unheard),
+            considerations=ruling.considerations,
+            representation=ruling.representation,
+            hearing=ruling.hearing or self._hearing(use, country, ruling),
             outcome=Outcome(type=ruling.outcome, items=(*outcome_items(package, evaluation), *ruling.items)),
             counterfactual=() if ruling.human else tuple(counterfactuals_of(self._nearest(judged))),
-            remedy=Remedy(body=remedy.body, deadline=deadline, form=remedy.form, suspends=remedy.suspends),
+            remedy=remedy_of(country, use.today, self.authority),
+            delivery=planned_delivery(),
+            in_force=ruling.in_force or use.today,
             retention=Retention(
-                until=_years_later(use.today, country.records.kept_years), ground=country.records.kept_basis
+                until=country.records.kept_until(use.today), ground=country.records.kept_basis
             ),
             supersedes=None if ruling.supersedes is None else UUID(ruling.supersedes),
             **fields,
@@ -313,6 +340,24 @@ class Deciding:
         if ruling.supersedes is not None:
             self.standing_changed(use, ruling.supersedes, "superseded")
         return record
+
+    def _competence(self, use: Use, judged: Judged, ruling: Ruling) -> Competence:
+        """By the first instrument of the package; of an official by their office and order, of a rule by its entry in the register."""
+        law, valid_on = judged.package.legal_basis[0], _day(judged.evaluation.at)
+        office = self.officials.office_of(use.usage.actor, use.today) if ruling.human else None
+        return Competence(
+            law=law.instrument,
+            article=law.article,
+            delegation=office.order if office is not None else None if ruling.human else ruling.algorithm,
+            division=ruling.division or (None if office is None else office.division),
+            valid_on=valid_on,
+        )
+
+    def _hearing(self, use: Use, country: Profile, ruling: Ruling) -> Hearing:
+        contests = (
+            () if ruling.supersedes is None else self.store.contests_of(use.connection, ruling.supersedes)
+        )
+        return hearing_of(country, ruling.effect, official=bool(ruling.human), contests=contests)
 
 
 @cache
@@ -328,10 +373,6 @@ def common_engine() -> RuleEngine:
     engine = RuleEngine()
     atexit.register(engine.close)
     return engine
-
-
-def _years_later(day: date, years: int) -> date:
-    return date(day.year + years, day.month, min(day.day, 28))
 
 
 def _day(text: str) -> date:

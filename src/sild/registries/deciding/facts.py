@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
 from sild import decisions
-from sild.decisions import Input, Secret
+from sild.decisions import FurtherMessage, Input, Secret
 
 __all__ = ["KnownFact", "situation_of", "with_instances"]
 
 Fact = str | int | bool | list[str] | None
+QUALITY: Mapping[str, str] = {"register": "registered", "person": "declared", "official": "declared"}
+"""By who says so, where the register does not say more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class KnownFact:
     value: money as a decimal string, a date in ISO 8601; None: nobody knows, and the fact stays out of the record's inputs.
     register: who has it, `INSTANCE/CLASS/CODE/SUBSYSTEM`.  message_id: of the message that brought it; None: our own data.
     in_clear: nothing personal, so that the record may show it.
+    valid_at: the day as of which it was told; None: when it was fetched.  It stands in clear: never the value of a date that is sealed.
+    quality: `registered`, `declared`, `derived` of others, `disputed`; None: by who says so.
+    further_messages: register, id and time of the other messages it was made of.
     """
 
     path: str
@@ -33,17 +38,26 @@ class KnownFact:
     fetched_at: datetime | None = None
     asserted_by: Literal["register", "person", "model", "official"] = "register"
     in_clear: bool = False
+    quality: str | None = None
+    further_messages: tuple[tuple[str, str, datetime | None], ...] = ()
 
-    def as_input(self) -> Input:
+    def as_input(self, day_of: Callable[[datetime | None], date | None] = lambda _at: None) -> Input:
+        """day_of: which day it was in the country; of None, today."""
         return Input(
             name=self.path,
             type=self.type,
             value=self.value if self.in_clear else Secret(secret=self.value),
             register=self.register,
             message_id=self.message_id,
-            valid_at=self.valid_at,
+            further_messages=tuple(
+                FurtherMessage(register=register, message_id=message, fetched_at=at)
+                for register, message, at in self.further_messages
+            )
+            or None,
+            valid_at=self.valid_at or day_of(self.fetched_at),
             fetched_at=self.fetched_at,
             asserted_by=self.asserted_by,
+            quality=self.quality or QUALITY.get(self.asserted_by),
         )
 
 

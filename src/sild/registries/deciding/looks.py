@@ -35,9 +35,11 @@ def human_step(
     reason_code: str | None = None,
 ) -> HumanStep:
     """official: code.  shown: what the register tells of the matter."""
+    office = deciding.officials.office_of(official, deciding.kernel.today)
     return HumanStep(
         official=deciding.store.pseudonym(official),
         role="official",
+        qualification=None if office is None else office.qualification,
         device_posture=look.posture,
         view_sha256=look.view_sha256 or sha256_of(shown),
         action=action,

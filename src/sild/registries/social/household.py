@@ -10,7 +10,7 @@ from typing import Any
 from sild.errors import PlatformError
 from sild.registries.exchange import JSON, Ask, Because, Told
 from sild.registries.identity_codes import Country, parse_identity_code
-from sild.registries.social.rules import CHILD_UNTIL, Unknown, ground
+from sild.registries.social.rules import CHILD_UNTIL, Unknown, birthday, ground
 from sild.registries.sources import PersonTold, Sources
 from sild.registries.tasks import Held, Task
 from sild.telemetry import get_logger
@@ -22,22 +22,21 @@ log = get_logger("register")
 
 @dataclass(frozen=True, slots=True)
 class Sayings:
-    """Who said it, by which message. siblings: of the answer that settled how many live in the household; None: there was none."""
+    """Who said it, by which message. siblings: every answer of which the number of those who live in the household was made."""
 
     person: PersonTold
-    siblings: Told | None
+    siblings: tuple[Told, ...]
 
 
 class Listening:
-    """Asks, and keeps the last answer."""
+    """Asks, and keeps the answers, in their order."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self.heard: Told | None = None
+        self.heard: list[Told] = []
 
     async def ask(self, register: str, path: Sequence[str], *, because: Because) -> Told:
-        self.heard = await self._ask.ask(register, path, because=because)
-        return self.heard
+        return self._kept(await self._ask.ask(register, path, because=because))
 
     async def send(
         self,
@@ -48,8 +47,13 @@ class Listening:
         because: Because,
         content_type: str = JSON,
     ) -> Told:
-        self.heard = await self._ask.send(register, path, body, because=because, content_type=content_type)
-        return self.heard
+        return self._kept(
+            await self._ask.send(register, path, body, because=because, content_type=content_type)
+        )
+
+    def _kept(self, told: Told) -> Told:
+        self.heard.append(told)
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,15 @@ async def gather(ask: Ask, task: Task) -> Household:
     child = await sources.person(task.subject, because)
     if child.mother is None:
         raise Held("the child has no mother in the register", code="no_mother")
+    begun = len(listening.heard)
     siblings = await _older_siblings(sources, child, because)
-    settled = listening.heard
+    settled = listening.heard[begun:]
     try:
         abroad = [await sources.lives_abroad(parent, because) for parent in child.parents]
         household: tuple[str, ...] | None = ()
         if siblings:
             household = await sources.household(child.mother, because)
-            settled = listening.heard
+            settled.append(listening.heard[-1])
         known = household is not None
         number: int | Unknown = len(siblings & set(household or ())) if known else _unknown(child)
         complete = True
@@ -116,17 +121,16 @@ async def gather(ask: Ask, task: Task) -> Household:
         older_siblings=number,
         foreign=foreign,
         complete=complete,
-        told=Sayings(child, settled),
+        told=Sayings(child, tuple(settled)),
     )
 
 
 async def _older_siblings(sources: Sources, child: PersonTold, because: Because) -> set[str]:
     """Of either parent, under age on the child's day of birth; of twins the one with the smaller code is the elder."""
-    eldest = child.born.replace(year=child.born.year - CHILD_UNTIL, day=min(child.born.day, 28))
     found = set()
     for parent in child.parents:
         for code, born in await sources.children(parent, because):
-            if eldest < born and (born, code) < (child.born, child.code):
+            if child.born < birthday(born, CHILD_UNTIL) and (born, code) < (child.born, child.code):
                 found.add(code)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from sild.decisions import OutcomeItem, Reason, Secret
@@ -85,13 +86,16 @@ def _family(household: Household) -> Iterator[KnownFact]:
     yield KnownFact(path, "date", born, register=source, message_id=message, fetched_at=at)
     if household.country == "EE":
         siblings = household.older_siblings
+        *further, last = told.siblings or (None,)
         yield KnownFact(
             f"{FAMILY}/older_siblings/ETERNITY",
             "int",
             siblings if isinstance(siblings, int) else None,
-            register=told.siblings.source if told.siblings else None,
-            message_id=told.siblings.message_id if told.siblings else None,
-            fetched_at=told.siblings.at if told.siblings else None,
+            register=last.source if last else None,
+            message_id=last.message_id if last else None,
+            fetched_at=last.at if last else None,
+            quality="derived",
+            further_messages=tuple((one.source, one.message_id, one.at) for one in further if one),
         )
 
 
@@ -111,7 +115,9 @@ def _incomes(use: Use, household: Household, system: str) -> Iterator[KnownFact]
                 None if month.amount is None else f"{month.amount:f}",
                 register=system,
                 message_id=month.message_id,
+                valid_at=date.fromisoformat(f"{month.month}-01"),
                 fetched_at=month.known_from,
+                quality="declared",
             )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from sild.registries.identity_codes import Country
 
-__all__ = ["CHILD_UNTIL", "Item", "Unknown", "ground", "window"]
+__all__ = ["CHILD_UNTIL", "Item", "Unknown", "birthday", "ground", "window"]
 
 Per = Literal["once", "month"]
 
@@ -42,7 +42,15 @@ class Item:
 
 GROUNDS: dict[Country, str] = {"EE": "PHS § 10", "VN": "Luật BHXH 2024, Điều 50"}
 CHILD_UNTIL = 19
-"""Age up to which a sibling counts."""
+"""Age up to which a sibling counts: so long a child at school gets the allowance (PHS § 17 (1)), and nobody asks the schools."""
+
+
+def birthday(born: date, years: int) -> date:
+    """The day on which somebody comes of an age; who was born on 29 February, in a year without one, on 1 March: as the rule packages reckon (`later`)."""
+    try:
+        return born.replace(year=born.year + years)
+    except ValueError:
+        return date(born.year + years, 3, 1)
 
 
 def ground(country: Country) -> str:
