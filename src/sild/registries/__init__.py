@@ -7,9 +7,10 @@ synthetic people are the same (synthetic/). identity_codes/ tells what identity 
 population/  people, families, births, deaths        residence/  divisions, addresses, dwellings, who lives where
 insurance/   cover and card                          social/     contributions, offers of benefits, payment orders
 education/   kindergarten places and their queue     hospital/   notices of birth and death, the ward's page
+following/   tax residence, list of voters: what follows from a home
 case_decisions/  what officials decided in cases        archive/    packages of acts, checked and kept
 
-Insurance, social, education and hospital act by themselves on others' events: tasks/ (what is still to do, the silence switch), exchange.py (what they say to
+Insurance, social, education, hospital and those that follow act by themselves on others' events: tasks/ (what is still to do, the silence switch), exchange.py (what they say to
 others over X-Road), acting.py (`act`: a register at work beside its application).
 """
 
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from sild.registries.deciding import Certify
     from sild.registries.education.register import EducationRegister
     from sild.registries.exchange import event_delivery
+    from sild.registries.following.duties import DUTIES
+    from sild.registries.following.register import FollowingRegister
     from sild.registries.hospital.register import HospitalRegister
     from sild.registries.insurance.register import InsuranceRegister
+    from sild.registries.kernel.proving import published_keys
     from sild.registries.message_logs import from_threads, over_the_exchange
     from sild.registries.population.register import PopulationRegister
     from sild.registries.residence.register import ResidenceRegister
@@ -38,11 +42,13 @@ if TYPE_CHECKING:
     from sild.registries.treasury.register import TreasuryRegister
 
 __all__ = [
+    "DUTIES",
     "ArchiveRegister",
     "ArchiveShelf",
     "CaseDecisions",
     "Certify",
     "EducationRegister",
+    "FollowingRegister",
     "HasKernel",
     "HospitalRegister",
     "IdentityCode",
@@ -57,12 +63,14 @@ __all__ = [
     "case_decisions_app",
     "education_app",
     "event_delivery",
+    "following_app",
     "from_threads",
     "hospital_app",
     "insurance_app",
     "over_the_exchange",
     "parse_identity_code",
     "population_app",
+    "published_keys",
     "residence_app",
     "social_app",
     "stamp_decisions",
@@ -123,6 +131,13 @@ def archive_app(register: ArchiveRegister, *, url: str | None = None) -> FastAPI
     return make_app(register, url=url)
 
 
+def following_app(register: FollowingRegister, *, url: str | None = None) -> FastAPI:
+    """As `population_app`."""
+    from sild.registries.following.http import make_app
+
+    return make_app(register, url=url)
+
+
 def hospital_app(register: HospitalRegister, *, url: str | None = None) -> FastAPI:
     """As `population_app`. The ward's page is another application, for another network: `ward_app`."""
     from sild.registries.hospital.http import make_app
@@ -150,11 +165,13 @@ def ward_app(
 
 
 _LATE = {
+    "DUTIES": "following.duties",
     "ArchiveRegister": "archive.register",
     "ArchiveShelf": "archive.register",
     "CaseDecisions": "case_decisions.register",
     "Certify": "deciding",
     "EducationRegister": "education.register",
+    "FollowingRegister": "following.register",
     "HasKernel": "acting",
     "HospitalRegister": "hospital.register",
     "InsuranceRegister": "insurance.register",
@@ -167,6 +184,7 @@ _LATE = {
     "stamp_decisions": "acting",
     "from_threads": "message_logs",
     "over_the_exchange": "message_logs",
+    "published_keys": "kernel.proving",
 }
 """Imported when somebody asks for them: a process of one register need not know the others."""
 

@@ -1,0 +1,188 @@
+"""Tax residence and the list of voters follow a home by themselves: once, from its day, and say so to the case of the move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sild.errors import PeerError
+from sild.registries import DUTIES, FollowingRegister
+from sild.registries.following.duties import read_home
+from sild.registries.tasks import TaskState
+
+from .conftest import CHILD, FATHER, MOTHER, USAGE, VN_CHILD, VN_MOTHER, Others, SetClock, event
+from .test_home_changed import RESIDENCE, home, news, outcomes, records, settle
+
+TALLINN, TARTU = "0784", "0793"
+Opened = Callable[[str], FollowingRegister]
+
+
+@pytest.fixture
+def opened(directory: Path, database_url: str | None, clock: SetClock) -> Iterator[Opened]:
+    made: list[FollowingRegister] = []
+
+    def open_(name: str) -> FollowingRegister:
+        register = FollowingRegister.open(
+            DUTIES[name], directory / name, database_url, system=f"/SILD/GOV/1/{name}", people=0, clock=clock
+        )
+        register.kernel.outbox.subscribe("SILD/GOV/70000001/portal", "events", [f"{name}.*"])
+        made.append(register)
+        return register
+
+    yield open_
+    for register in made:
+        register.close()
+
+
+def held(register: FollowingRegister, person: str, on: date) -> Any:
+    found = register.standing(person, replace(USAGE, message_id=f"look-{on}"), on=on)
+    return None if found is None else found.value
+
+
+async def moved(register: FollowingRegister, others: Others, person: str, number: str = "") -> None:
+    register.apply_event(home(person, number), f"m-{person}-{number}")
+    await settle(register, others)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tax", {"country": "EE", "division": TARTU, "name": "?"}),
+        ("electoral", {"division": TARTU, "name": "?", "votes_from": "2005-01-01"}),
+    ],
+)
+async def test_a_new_home_is_followed_once_from_its_day(
+    opened: Opened, others: Others, clock: SetClock, name: str, value: Any
+) -> None:
+    register = opened(name)
+    others.divisions[MOTHER] = TARTU
+    for _ in range(2):
+        register.apply_event(home(MOTHER, "one"), "m-1")
+    await settle(register, others)
+    outcome = f"{DUTIES[name].fact}_changed"
+    assert held(register, MOTHER, register.kernel.today) == value
+    assert news(register, MOTHER) == [{"outcome": outcome, "decision": None, "case": "case-7"}]
+    assert records(register, MOTHER) == [(outcome, RESIDENCE)]
+    assert [asked[0] for asked in others.asked] == ["residence"], "the code tells the day of birth"
+    assert {asked[2].basis for asked in others.asked} == {DUTIES[name].grounds["EE"]}
+    clock.forward(days=1)
+    await moved(register, others, MOTHER, "again")
+    assert outcomes(register, MOTHER) == [outcome, "no_change"]
+
+
+async def test_where_a_code_does_not_tell_it_the_day_of_birth_is_asked_for(
+    opened: Opened, others: Others
+) -> None:
+    others.divisions[VN_MOTHER] = "00001"
+    register = opened("electoral")
+    await moved(register, others, VN_MOTHER)
+    born = date.fromisoformat(others.people[VN_MOTHER]["born"])
+    votes_from = held(register, VN_MOTHER, register.kernel.today)["votes_from"]
+    assert votes_from == born.replace(year=born.year + 18).isoformat()
+    assert [asked[0] for asked in others.asked] == ["residence", "population"]
+    tax = opened("tax") if not register.kernel.engine.url.drivername.startswith("postgresql") else None
+    if tax is not None:
+        others.asked.clear()
+        await moved(tax, others, VN_MOTHER)
+        assert [asked[0] for asked in others.asked] == ["residence"], "nobody's age matters for a tax"
+
+
+async def test_a_child_votes_from_the_birthday_the_law_says(opened: Opened, others: Others) -> None:
+    others.divisions[CHILD] = TALLINN
+    register = opened("electoral")
+    await moved(register, others, CHILD)
+    assert held(register, CHILD, register.kernel.today)["votes_from"] == "2042-03-01"
+
+
+async def test_who_moves_abroad(opened: Opened, others: Others) -> None:
+    others.divisions.pop(FATHER, None)
+    others.abroad.add(FATHER)
+    tax = opened("tax")
+    await moved(tax, others, FATHER)
+    assert held(tax, FATHER, tax.kernel.today) == {"country": "FI", "division": None, "name": None}
+
+
+async def test_a_voter_abroad_stays_where_they_lived(opened: Opened, others: Others) -> None:
+    others.divisions[FATHER] = TARTU
+    register = opened("electoral")
+    await moved(register, others, FATHER, "first")
+    del others.divisions[FATHER]
+    others.abroad.add(FATHER)
+    await moved(register, others, FATHER, "abroad")
+    assert held(register, FATHER, register.kernel.today)["division"] == TARTU
+    assert outcomes(register, FATHER) == ["voting_place_changed", "no_change"]
+
+
+async def test_an_address_under_seal_leaves_what_was_known(opened: Opened, others: Others) -> None:
+    others.divisions[MOTHER] = TARTU
+    register = opened("tax")
+    await moved(register, others, MOTHER, "first")
+    register.apply_event(event("civil.protection.ordered", MOTHER, reason="protection_order"), "m-order")
+    del others.divisions[MOTHER]  # a machine is told nothing of it any more
+    await moved(register, others, MOTHER, "hidden")
+    assert held(register, MOTHER, register.kernel.today)["division"] == TARTU
+    assert len(news(register, MOTHER)) <= 1, "nothing more is said about a protected person"
+
+
+async def test_the_dead_stand_in_it_until_their_day(opened: Opened, others: Others, clock: SetClock) -> None:
+    others.divisions[MOTHER] = TARTU
+    register = opened("electoral")
+    await moved(register, others, MOTHER)
+    died = register.kernel.today
+    clock.forward(days=3)
+    others.people[MOTHER]["died"] = died.isoformat()
+    register.apply_event(event("civil.death.registered", MOTHER), "m-death")
+    await settle(register, others)
+    assert held(register, MOTHER, died)["division"] == TARTU
+    assert held(register, MOTHER, register.kernel.today) is None
+
+
+async def test_a_stillbirth_leaves_nothing(opened: Opened, others: Others) -> None:
+    others.divisions[VN_CHILD] = "00001"
+    register = opened("tax")
+    await moved(register, others, VN_CHILD)
+    register.apply_event(event("civil.stillbirth.recorded", VN_CHILD), "m-still")
+    await moved(register, others, VN_CHILD, "late")
+    assert held(register, VN_CHILD, register.kernel.today) is None
+
+
+async def test_while_the_residence_register_is_down_it_waits_and_then_goes_on(
+    opened: Opened, others: Others, clock: SetClock
+) -> None:
+    others.divisions[MOTHER] = TARTU
+    register = opened("tax")
+    others.down.add("residence")
+    await moved(register, others, MOTHER)
+    assert news(register, MOTHER) == []
+    (task,) = register.tasks.about(MOTHER)
+    assert task.state is TaskState.WAITING
+    others.down.clear()
+    clock.forward(hours=1)
+    await settle(register, others)
+    assert outcomes(register, MOTHER) == ["tax_residence_changed"]
+
+
+@pytest.mark.parametrize(
+    "answer", [[], "x", {"level": "dwelling"}, {"level": "commune", "now": [{}]}, {"level": "dwelling", "now": 3},
+               {"level": "dwelling", "valid_from": "yesterday", "division": {"code": "1", "name": "x"}}],
+)  # fmt: skip
+def test_what_is_no_residence_is_the_residence_registers_fault(answer: Any) -> None:
+    with pytest.raises(PeerError) as caught:
+        read_home(answer, "EE", date(2026, 3, 2))
+    assert caught.value.code == "invalid_body"
+
+
+def test_a_new_register_is_filled_with_everybody_who_has_a_home(directory: Path) -> None:
+    register = FollowingRegister.open(
+        DUTIES["electoral"], directory, system="/SILD/GOV/1/electoral", people=200
+    )
+    with register.kernel.used("look", USAGE) as use:
+        known = use.facts.named("voting_place", on=use.today)
+    register.close()
+    assert len(known) > 100
+    assert all(one.value["division"] and one.value["name"] and one.value["votes_from"] for one in known)
