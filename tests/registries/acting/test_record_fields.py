@@ -114,10 +114,9 @@ async def test_the_grant_has_the_facts_of_the_offer_whole(register: SocialRegist
 
 @pytest.mark.parametrize("day", [28, 29, 30, 31])
 async def test_a_sibling_counts_until_it_is_nineteen(
-    register: SocialRegister, others: Others, clock: SetClock, day: int
+    register: SocialRegister, others: Others, day: int
 ) -> None:
     """The child is born on the 30th of January; nobody who is 19 by then counts, and who is 19 a day later does."""
-    clock.at = clock.at.replace(month=2, day=2)
     others.person(CHILD, "2026-01-30", mother=MOTHER, father=FATHER)
     others.person(SISTER, f"2007-01-{day}", mother=MOTHER, father=FATHER)
     record = await offered(register, others)
