@@ -18,7 +18,7 @@ class MoveProgram(Killed, MovingVillage):
         """The register's people put it right, once."""
         for one in (await self.ask(register, "GET", "/disputes"))["items"]:
             if one["person"] == code:
-                path = f"/disputes/{one['id']}/known?level=high&posture=managed"
+                path = f"/disputes/{one['id']}/known"
                 await self.ask(register, "POST", path, names, user="EE36805280109")
         await self.once(f"entered-{register}", self.settle)
 

@@ -32,6 +32,7 @@ class Call:
     acting: str
     message_id: str
     represented: str | None = None
+    proof: str | None = None
 
 
 @dataclass
@@ -65,10 +66,11 @@ class Registers:
         acting,
         message_id,
         represented=None,
+        proof=None,
     ):
         name = next(name for name, address in REGISTERS.items() if address == service)
         call = Call(
-            name, method, path, json.loads(json.dumps(body)), case, basis, acting, message_id, represented
+            name, method, path, json.loads(json.dumps(body)), case, basis, acting, message_id, represented, proof
         )
         self.calls.append(call)
         trouble = self.trouble.get(name)

@@ -82,7 +82,7 @@ async def test_an_offer_that_an_official_refuses(handed):
     await handed.ask(
         "social",
         "POST",
-        f"/offers/{offer['id']}/refusal?level=high&posture=managed",
+        f"/offers/{offer['id']}/refusal",
         look,
         user=OFFICE.person,
     )

@@ -230,7 +230,7 @@ async def test_who_was_missing_is_found_and_the_notice_goes_on(village):
         await village.ask(
             "population",
             "POST",
-            f"/disputes/{await dispute('population')}/known?level=high&posture=managed",
+            f"/disputes/{await dispute('population')}/known",
             **clerk,
         )
     assert refused.value.code == "unknown_person"
@@ -238,7 +238,7 @@ async def test_who_was_missing_is_found_and_the_notice_goes_on(village):
     await village.ask(
         "population",
         "POST",
-        f"/disputes/{await dispute('population')}/known?level=high&posture=managed",
+        f"/disputes/{await dispute('population')}/known",
         entered,
         **clerk,
     )
@@ -248,7 +248,7 @@ async def test_who_was_missing_is_found_and_the_notice_goes_on(village):
     found = await village.ask(
         "residence",
         "POST",
-        f"/disputes/{await dispute('residence')}/known?level=high&posture=managed",
+        f"/disputes/{await dispute('residence')}/known",
         {},
         **clerk,
     )

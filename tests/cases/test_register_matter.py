@@ -81,7 +81,7 @@ async def test_a_held_offer_from_the_event_to_the_family(world: Matters) -> None
     assert values["Why it is held"] == "A parent lives in another country"
     assert any("Because." in str(value) for value in values.values()), "the decision's reasons"
     asked = world.registers.made("social", "GET")[-1]
-    assert asked.path == "/matters/held_offer/o-1?level=high&posture=managed"
+    assert asked.path == "/matters/held_offer/o-1"
     assert (asked.case, asked.acting, asked.basis) == (case, DESK.person, "HMS § 6")
     await world.cases.take(case, DESK, key="take")
     world.later(minutes=2)
@@ -91,7 +91,7 @@ async def test_a_held_offer_from_the_event_to_the_family(world: Matters) -> None
     view = await world.until(case, "CLOSED", DESK)
     (made,) = world.registers.made("social", "POST")
     assert (made.path, made.acting, made.case) == (
-        "/offers/o-1/release?level=high&posture=managed",
+        "/offers/o-1/release",
         DESK.person,
         case,
     )

@@ -42,6 +42,7 @@ from sild.registries import (
 )
 from sild.registries.exchange import Told
 from sild.registries.synthetic import synthetic_people
+from support.acting import Vouching, believing, proved
 
 from .registers import REGISTERS
 from .world import SYSTEM, Mandates, packs_of
@@ -157,6 +158,7 @@ class Wire:
         acting,
         message_id,
         represented=None,
+        proof=None,
     ):
         """`sild.cases.Exchange`."""
         name = next(name for name, address in REGISTERS.items() if address == service)
@@ -167,6 +169,7 @@ class Wire:
             "X-Road-Issue": case,
             "Sild-Legal-Basis": basis,
             "X-Road-Represented-Party": represented,
+            "Sild-Acting": proof,
         }
         headers = {name: value for name, value in headers.items() if value is not None}
         status, read = await self.send(
@@ -227,7 +230,7 @@ class Offices:
             people = {} if name == "treasury" else {"people": self.PEOPLE}
             made = register.open(directory / name, system=system, clock=lambda: self.clock(), **people)
             self.registers[name] = made
-            self.apps[name] = app(made)
+            self.apps[name] = app(believing(made))
         self.dispose()
 
     @classmethod
@@ -325,6 +328,7 @@ class Village:
             processes=self.processes(),
             registers=REGISTERS,
             mandates=self.mandates,
+            voucher=Vouching(self.clock),
             clock=self.clock,
             first_pause=timedelta(milliseconds=20),
         )
@@ -374,7 +378,7 @@ class Village:
         headers = {"X-Road-Client": "SILD/COM/90000001/hospital", "X-Road-Id": self.key(), "X-Road-UserId": user, "Sild-Legal-Basis": "RRS 5", "X-Road-Issue": "elsewhere"}  # fmt: skip
         return (
             await self.wire.send(
-                register, method, path, headers=headers, body=body, content_type=content_type
+                register, method, path, headers=proved(headers), body=body, content_type=content_type
             )
         )[1]
 

@@ -17,6 +17,7 @@ from sild.cases import (
     OfflineConflict,
     load_packs,
 )
+from support.acting import Vouching
 
 from .permit import FORM, RETURN, SERVICE, Permit
 from .registers import REGISTERS, Registers
@@ -104,6 +105,7 @@ class World:
             processes=[Permit(), AskWhy(), Assistance(), Assisted(self.packs), OfflineConflict()],
             registers=REGISTERS,
             mandates=self.mandates,
+            voucher=Vouching(self.clock),
             clock=self.clock,
             first_pause=timedelta(milliseconds=20),
         )

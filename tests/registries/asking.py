@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from support.acting import DESK, LogIn, proved
 from support.asgi import Answer, Site
 
 CLIENT = "SILD/GOV/70000001/portal"
@@ -18,8 +19,11 @@ class Asker:
     def __init__(self, site: Site) -> None:
         self.site = site
 
-    def headers(self, *, user: str = OFFICIAL, id: str | None = None, **more: str) -> dict[str, str]:
-        return {
+    def headers(
+        self, *, user: str = OFFICIAL, id: str | None = None, login: LogIn | None = DESK, **more: str
+    ) -> dict[str, str]:
+        """login: by which the identity provider vouches for the user; None: it does not."""
+        said = {
             "X_Road_Client": CLIENT,
             "X_Road_Id": id or f"m-{next(_numbers)}",
             "X_Road_UserId": user,
@@ -27,6 +31,12 @@ class Asker:
             "Sild_Legal_Basis": "RRS 5",
             **more,
         }
+        if login is None:
+            return {**said, "Sild_Acting": ""}
+        if login == DESK:  # as everybody is vouched for
+            return said
+        dashed = {name.replace("_", "-"): value for name, value in said.items()}
+        return {name.replace("-", "_"): value for name, value in proved(dashed, login).items()}
 
     def get(self, path: str, **said: Any) -> Answer:
         return self.site.get(path, **self.headers(**said))

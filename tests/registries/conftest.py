@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sild.registries import PopulationRegister, population_app
-from support.asgi import serving
+from support.acting import serving
 from support.clock import SetClock as SetClock
 from support.postgres import either_url as either_url
 from support.postgres import postgresql as postgresql

@@ -35,7 +35,7 @@ from sild.openid import AuditScope, Party
 from sild.registries import SocialRegister, social_app
 from sild.registries.deciding import Appointment, KnownFact, Ruling, Supervision
 from sild.registries.kernel import Usage
-from support.asgi import serving
+from support.acting import serving
 
 OFFICE = Party("LEGAL_PERSON", "EE70000009", legal_name="National Audit Office")
 BASIS = "EU 2024/1689 77"

@@ -17,7 +17,8 @@ assisted.py, helping.py      a clerk acts for a person            files.py, medi
 
 from __future__ import annotations
 
-from sild.cases.actor import AUTOMATIC, STATE, Actor
+from sild.cases.actor import AUTOMATIC, STATE, Actor, Voucher
+from sild.cases.algorithm_matter import AlgorithmMatter, MatterOfAlgorithms
 from sild.cases.ask_why import AskWhy
 from sild.cases.assistance import ASSISTANCE_OFFICE, Assistance
 from sild.cases.assisted import DOCUMENTS, WAYS, Identified
@@ -143,6 +144,7 @@ __all__ = [
     "TrackerUsage",
     "Waiting",
     "Work",
+    "Voucher",
     "XRoadExchange",
     "load_models",
     "load_packs",

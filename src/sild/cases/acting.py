@@ -90,7 +90,7 @@ class Acting:
         if before is not None:
             return _acted(case, before.action, before.seq, again=True)
         process = parts.processes[case.service]
-        rule = process.rule(action) or ENGINE_RULES.get(action)
+        rule = process.rule(action) or ENGINE_RULES.get(action) or parts.consulting.rule(action)
         role = next((role for role in roles if rule is not None and role in rule.by), None)  # (3)
         if rule is None or role is None:
             raise Refused("this is not for you to do", code="not_yours")
@@ -98,13 +98,14 @@ class Acting:
             raise Refused("nobody says this for another", code="only_in_person")
         self._ensure_device(actor, rule)  # (4)
         await self._ensure_mandate(actor, case.service, case_id)  # (5)
+        proof = await parts.vouched(actor, case_id, acts=True)
         for _ in range(TRIES):
             _ensure_open(case, process, rule, actor)  # (6)
             data = await self._given(case, process, rule, role, actor, given)  # (7)
             await self._ensure_allowed(case, process, rule, role, actor, data)  # (8)
             try:
                 after = await asyncio.to_thread(
-                    self._write, case, rule, role, actor, data, key, fingerprint, given
+                    self._write, case, rule, role, actor, data, key, fingerprint, given, proof
                 )  # (9)
             except Changed:
                 repeated = await asyncio.to_thread(self._done_before, actor, key, fingerprint)
@@ -166,7 +167,7 @@ class Acting:
             if not screen.action(rule.name).without_answers:
                 options: Mapping[str, Sequence[tuple[str, str]]] = {}
                 if any(field.options_from for field in screen.fields()):
-                    options = await process.options(case, screen, actor, asking)
+                    options = await parts.options(case, screen, actor, asking)
                 allowed = {name: [value for value, _ in pairs] for name, pairs in options.items()}
                 files = await asyncio.to_thread(parts.files.given, case.id, screen, actor.acting_for, given)
                 answers = read_answers(screen, given, allowed, files)
@@ -177,6 +178,8 @@ class Acting:
                     name: files[name][value].as_json() if name in files else value
                     for name, value in answers.values.items()
                 }
+        if rule.screen is not None:
+            process = parts.of_screen(case, rule.screen)
         checked: Given = await process.check(case, rule, values, actor, asking)
         numbered = await asyncio.to_thread(self._number_defects, case, rule, checked)
         defects = (*checked.defects, *numbered)
@@ -221,7 +224,7 @@ class Acting:
             kin |= {party.person for party in case.parties}  # who helped somebody to ask does not answer
         if answer is not None and isinstance(answer.json, dict):
             kin |= {str(relation.get("code")) for relation in answer.json.get("items", ())}
-        if not any(party.person in kin for party in case.parties):
+        if not kin.intersection(process.near(case)):
             return
 
         def give_back() -> None:
@@ -249,6 +252,7 @@ class Acting:
         key: str,
         fingerprint: str,
         given: Submitted,
+        proof: str | None,
     ) -> Case:
         parts = self._parts
 
@@ -256,6 +260,8 @@ class Acting:
             if rule.numbered is not None:
                 take_number(parts.store, connection, case, rule.numbered, data, actor, parts.clock())
             after = parts.store.act(connection, case, rule.name, data, actor, role, parts.clock())
+            if proof is not None:
+                parts.store.prove(connection, case.id, case.seq + 1, actor, proof)
             parts.store.remember(connection, actor.person, key, fingerprint, case.id, rule.name, case.seq + 1)
             self._bind(connection, actor, case)
             if actor.is_assisting and not waits_for_a_clerk(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 from urllib.parse import urlencode
 
-__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "desk_of", "reaches"]
+__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "Voucher", "desk_of", "reaches"]
 
 Acr = Literal["low", "substantial", "high"]
 _LEVELS = ("low", "substantial", "high")
@@ -23,7 +23,7 @@ class Actor:
     """person: `EE38001085718`.  acr: level of the log-in (eIDAS).  representee, mandate_id: for whom, and what proves it.
 
     posture: of the device.  roles: `official`, `clerk`, `supervisor`, `oversight`; nobody's is empty.
-    authority: of an official, `birth@0793`, the matter and the division.
+    authority: of an official, `birth@0793`, the matter and the division.  session: by which a `Voucher` knows the log-in.
     """
 
     person: str
@@ -36,6 +36,7 @@ class Actor:
     roles: frozenset[str] = frozenset()
     authority: str | None = None
     language: str = "en"
+    session: str = field(default="", repr=False, compare=False)
 
     @property
     def acting_for(self) -> str:
@@ -55,6 +56,18 @@ class Actor:
 
 STATE = Actor(person=AUTOMATIC, name="", acr="high", posture="managed", roles=frozenset({"state"}))
 """The state acting by rule."""
+
+
+class Voucher(Protocol):
+    """The identity provider's word about who acts, for registers that take nobody else's."""
+
+    async def vouch(self, actor: Actor, case: str, registers: Sequence[str], *, acts: bool) -> str | None:
+        """For one case and these registers (`INSTANCE/CLASS/CODE/SUBSYSTEM`); None: the log-in says nothing of the kind.
+
+        acts: what a register is asked to do on it may come days later; otherwise it is for a look, now.
+        Raises Unavailable.
+        """
+        ...
 
 
 def desk_of(given: Mapping[str, Any]) -> str:

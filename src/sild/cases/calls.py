@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +43,7 @@ class Calls:
         self.registers = dict(registers)
         self.profile = profile
         self._system = system
+        self._instance = system.strip("/").split("/")[0]
         self.clock = clock
 
     def address(self, service: str) -> str:
@@ -51,6 +52,11 @@ class Calls:
         if found is None:
             raise CallerError(f"no register {service[:50]} is known here", code="unknown_service")
         return found
+
+    def systems(self, *services: str) -> list[str]:
+        """`INSTANCE/CLASS/CODE/SUBSYSTEM` of registers; of all that are known here when none is named."""
+        addresses = [self.address(one) for one in services or self.registers]
+        return [f"{self._instance}/{'/'.join(one.split('/')[:3])}" for one in addresses]
 
     async def call(
         self,
@@ -67,8 +73,9 @@ class Calls:
         acting_for: str | None = None,
         cause: tuple[str, ...] | None = None,
         patience: float = PATIENCE,
+        proof: str | None = None,
     ) -> ExchangeAnswer:
-        """acting_for: whose word it is, when somebody else says it.  cause: what makes the message's id; None: a look of its own. Raises as `Exchange.call`; Unavailable after `patience`."""
+        """proof: as `Exchange.call`.  acting_for: whose word it is, when somebody else says it.  cause: what makes the message's id; None: a look of its own. Raises as `Exchange.call`; Unavailable after `patience`."""
         address = self.address(service)
         user = acting if acting == AUTOMATIC else with_country(acting, self.profile.country)
         whose = None
@@ -93,6 +100,7 @@ class Calls:
                     acting=user,
                     message_id=message_id,
                     represented=whose,
+                    proof=proof,
                 )
             outcome = "done"
             return answer
@@ -106,6 +114,10 @@ class Calls:
             await asyncio.to_thread(self._ledger.answered, position, self.clock(), outcome)
 
 
+Vouch = Callable[[str], Awaitable[str | None]]
+"""The proof of who looks, for one register by its address."""
+
+
 class PeopleAsking:
     """`Asking`: looks for one person in one case, while they wait. A register that failed once is not asked again.
 
@@ -115,22 +127,32 @@ class PeopleAsking:
     patience = PATIENCE
 
     def __init__(
-        self, calls: Calls, case: str | None, acting: str, role: str, acting_for: str | None = None
+        self,
+        calls: Calls,
+        case: str | None,
+        acting: str,
+        role: str,
+        acting_for: str | None = None,
+        vouch: Vouch | None = None,
     ) -> None:
         self._calls = calls
         self._case = case
         self._acting = acting
         self._role = role
         self._acting_for = acting_for
+        self._vouch = vouch
         self._failed: dict[str, str] = {}
         self.profile = calls.profile
         self.now: datetime = calls.clock()
 
-    async def get(self, service: str, path: str, *, basis: str) -> ExchangeAnswer | None:
+    async def get(
+        self, service: str, path: str, *, basis: str, proven: bool = False
+    ) -> ExchangeAnswer | None:
         address = self._calls.address(service)
         if address in self._failed:
             return None
         try:
+            proof = await self._vouch(address) if proven and self._vouch is not None else None
             return await self._calls.call(
                 address,
                 "GET",
@@ -141,6 +163,7 @@ class PeopleAsking:
                 role=self._role,
                 acting_for=self._acting_for,
                 patience=self.patience,
+                proof=proof,
             )
         except CallerError as refusal:
             if refusal.detail.get("status") not in (404, 410):

@@ -22,7 +22,7 @@ from importlib.resources import as_file, files
 from typing import Any
 from urllib.parse import quote
 
-from sild.cases.actor import Actor, desk_of
+from sild.cases.actor import Actor
 from sild.cases.answered import when_late
 from sild.cases.birth_facts import bare
 from sild.cases.birth_work import act
@@ -96,7 +96,7 @@ def contest_of(register: str, record: Mapping[str, Any], language: str, today: d
         raise CallerError("not a decision record", code="bad_decision") from error
     if until is not None and today > until:
         raise Refused(f"it could be contested until {until}", code="contest_too_late")
-    return Opening(office=f"contest@{register.split('/')[1]}", data=data)
+    return Opening(data=data)
 
 
 class Contest(Process):
@@ -234,7 +234,8 @@ class Contest(Process):
         person = case.persons("person")[0]
         match taken.name:
             case "CONTEST":
-                return Effects(jobs=(Job("tell"), when_late(taken)))
+                office = f"contest@{case.data['register'].split('/')[1]}"
+                return Effects(jobs=(Job("tell"), when_late(taken)), office=office)
             case "REFUSE":
                 why = "late" if taken.data["reason"] == "too_late" else "refused"
                 return Effects(notices=(NewNotice(person, f"contest.told_{why}"),), cancel_jobs=("remind",))
@@ -400,7 +401,7 @@ class Contest(Process):
         """The register counts how it ended, and hears it from the official."""
         case = _case(work)
         overturned = bool(work.arguments["overturned"])
-        path = f"/decisions/{case.data['decision']}/contests/{case.id}/end{desk_of(_answered(case))}"
+        path = f"/decisions/{case.data['decision']}/contests/{case.id}/end"
         body = {"overturned": overturned, "answer": _answer(case, work.profile.country)}
         official = str(work.arguments["official"])
         await work.call(
@@ -419,7 +420,7 @@ class Contest(Process):
     async def anew(self, work: Work) -> None:
         """The register that decided hears how the official has it decided anew."""
         case = _case(work)
-        path = f"/decisions/{case.data['decision']}/contests/{case.id}/anew{desk_of(_asked_anew(case))}"
+        path = f"/decisions/{case.data['decision']}/contests/{case.id}/anew"
         try:
             answer = await work.call(
                 "anew",
@@ -535,15 +536,6 @@ def _packages() -> Mapping[str, RulePackage]:
 def _case(work: Work) -> Case:
     assert work.case is not None
     return work.case
-
-
-def _answered(case: Case) -> Mapping[str, Any]:
-    last = case.last("UPHOLD") or case.last("OVERTURN")
-    return {} if last is None else last.data
-
-
-def _asked_anew(case: Case) -> Mapping[str, Any]:
-    return max(case.all("BY_RULE", "BY_HAND"), key=lambda one: one.seq).data
 
 
 def _answer(case: Case, country: str) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from sild.errors import CallerError, Unavailable
 __all__ = ["BASIS_HEADER", "Exchange", "XRoadExchange", "message_id_of", "new_message_id"]
 
 BASIS_HEADER = "Sild-Legal-Basis"
+ACTING_HEADER = "Sild-Acting"
 JSON = "application/json"
 FILES = ("application/pdf", "application/statuslist+jwt")
 
@@ -43,9 +44,11 @@ class Exchange(Protocol):
         acting: str,
         message_id: str,
         represented: str | None = None,
+        proof: str | None = None,
     ) -> ExchangeAnswer:
         """service: `GOV/70000002/population`.  path: with its query.  body: what json.dumps takes, or None.  acting: with country.
         represented: whose word it is, with country, when the person acting says it for them (X-Road-Represented-Party).
+        proof: the identity provider's word about who acts (Sild-Acting).
 
         Raises CallerError with the code of the service's problem (detail `status`), PeerError, TrustError, Unavailable.
         """
@@ -71,6 +74,7 @@ class XRoadExchange:
         acting: str,
         message_id: str,
         represented: str | None = None,
+        proof: str | None = None,
     ) -> ExchangeAnswer:
         instance = self._client.client.instance_identifier
         member_class, member, subsystem, *code = service.split("/")
@@ -83,7 +87,11 @@ class XRoadExchange:
                 issue=case,
                 represented_party=None if represented is None else RepresentedParty(None, represented),
             ),
-            "headers": {BASIS_HEADER: basis} if basis is not None else {},
+            "headers": {
+                name: value
+                for name, value in ((BASIS_HEADER, basis), (ACTING_HEADER, proof))
+                if value is not None
+            },
             "query_id": message_id,
             "idempotent": True,  # registers keep their answers by message id
         }

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from sild.cases.actor import Actor, desk_of
+from sild.cases.actor import Actor
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
@@ -77,7 +77,7 @@ def finding_of(
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise CallerError("not a decision record", code="bad_decision") from error
-    return Opening(office=f"finding@{register.split('/')[1]}", data=data)
+    return Opening(data=data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,8 @@ class Finding(AnsweredByADay):
         auditor = case.persons("auditor")[0]
         match taken.name:
             case "WRITE":
-                return Effects(jobs=(Job("count"), when_late(taken)))
+                office = f"finding@{case.data['register'].split('/')[1]}"
+                return Effects(jobs=(Job("count"), when_late(taken)), office=office)
             case "COUNT":
                 return Effects(jobs=_upheld(case))
             case "INSIST":
@@ -240,7 +241,7 @@ class Finding(AnsweredByADay):
     async def ripple(self, work: Work) -> None:
         """The register enters every decision that the finding touches, on the word of the official who answered, page by page."""
         case = _case(work)
-        path = f"/findings/{case.id}/upheld{desk_of(case.all('ANSWER')[-1].data)}"
+        path = f"/findings/{case.id}/upheld"
         body = {"answer": work.arguments["answer"], "number": case.number, "country": work.profile.country}
         entered, after, page = 0, "", 0
         try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Voucher
 from sild.cases.assisted import AssistedMandates, ensure_no_party
 from sild.cases.calls import Calls, PeopleAsking
 from sild.cases.case import Case
@@ -53,15 +53,43 @@ class Parts:
 
     def today(self) -> date:
         return self.store.today(self.clock())
+    voucher: Voucher | None = None
 
     def clocks(self, case: Case) -> tuple[ClockView, ...]:
         service, process = self.services[case.service], self.processes[case.service]
         return clocks_of(case, service, process, self.profile, self.store.today, self.today())
 
     def asking(self, case_id: str | None, actor: Actor, role: str) -> PeopleAsking:
-        return PeopleAsking(self.calls, case_id, actor.person, role, actor.representee)
+        async def vouch(address: str) -> str | None:
+            return await self.vouched(actor, case_id, address, acts=False)
+
+        return PeopleAsking(self.calls, case_id, actor.person, role, actor.representee, vouch)
+
+    async def vouched(self, actor: Actor, case_id: str | None, *services: str, acts: bool) -> str | None:
+        """The identity provider's word that this official looks or acts in the case. services: that are to believe it; none: all known.
+
+        Raises Unavailable.
+        """
+        if self.voucher is None or case_id is None or not actor.is_staff or actor.is_assisting:
+            return None
+        country = self.profile.country
+        whole = replace(actor, person=with_country(actor.person, country))
+        return await self.voucher.vouch(whole, case_id, self.calls.systems(*services), acts=acts)
 
     def service(self, service_id: str) -> PublicService:
+    def of_screen(self, case: Case, screen: str) -> Process:
+        """Whose screen it is: the case's own, or of what every office may ask other bodies."""
+        is_asking = screen in {rule.screen for rule in self.consulting.rules}
+        return self.consulting if is_asking else self.processes[case.service]
+
+    async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
+        """Of every `options_from` of the screen."""
+        process = self.of_screen(case, screen.id)
+        if process is not self.consulting:
+            return await process.options(case, screen, actor, asking)
+        seen = await asyncio.to_thread(self.seen.last, case.id, actor.acting_for)
+        return self.consulting.choices(case, screen, actor, seen)
+
         found = self.services.get(service_id)
         if found is None:
             raise Refused("there is no such service", code="unknown_service")

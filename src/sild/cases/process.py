@@ -169,8 +169,10 @@ class Asking(Protocol):
     profile: Profile
     now: datetime
 
-    async def get(self, service: str, path: str, *, basis: str) -> ExchangeAnswer | None:
-        """service: a register's name, `population`, or `GOV/70000002/population`.  None: 404, or the register is down; `failed` tells which."""
+    async def get(
+        self, service: str, path: str, *, basis: str, proven: bool = False
+    ) -> ExchangeAnswer | None:
+        """proven: the register shows it to officials alone, and wants proof of who looks.  service: a register's name, `population`, or `GOV/70000002/population`.  None: 404, or the register is down; `failed` tells which."""
         ...
 
     def failed(self, service: str) -> bool:

@@ -1,4 +1,4 @@
-"""A matter of a register that a person decides: a held offer, a disputed fact, somebody missing, a doubtful notice, a ripple.
+"""A matter of a register that a person decides: a held offer, a disputed fact, somebody missing, a doubtful notice, a ripple, a question.
 
     OPENED ──AWAIT──▶ HELD_OFFER, DISPUTE, ... ──an action of its kind──▶ SENT ──SETTLE──▶ CLOSED
                           │    ▲──────────────RETURN (the register says no)──┘
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from sild.cases.actor import Actor, desk_of
+from sild.cases.actor import Actor
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.birth_facts import known
 from sild.cases.birth_work import act
@@ -53,7 +53,7 @@ __all__ = ["RegisterMatter"]
 
 STAFF = ("official", "supervisor")
 GROUND = "register_matter"
-DECIDE = "register_matter.decide"
+DECIDE, CONSULTED = "register_matter.decide", "consultation"
 REVIEW = "/reviews/{key}/decision"
 OVER = (
     "not_held",
@@ -62,6 +62,7 @@ OVER = (
     "review_is_closed",
     "unknown_matter",
     "offer_withdrawn",
+    "consultation_is_closed",
 )
 """What a register says of a matter that ended otherwise meanwhile."""  # fmt: skip
 
@@ -97,7 +98,13 @@ def _review(decision: str) -> Callable[[Mapping[str, Any]], Any]:
     return body
 
 
+def _reply(outcome: str) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda given: {"outcome": outcome, "answer": given["words"]}
+
+
 ACTS: Mapping[str, Act] = {
+    "REPLY": Act("consultation", "/consultations/{key}/answer", _reply("answered"), "replied"),
+    "DECLINE": Act("consultation", "/consultations/{key}/answer", _reply("declined"), "declined"),
     "LET_GO": Act("held_offer", "/offers/{key}/release", _look, "let_go"),
     "TURN_DOWN": Act("held_offer", "/offers/{key}/refusal", _look, "turned_down"),
     "CORRECT": Act(
@@ -129,6 +136,7 @@ SCREENS: Mapping[str, str] = {
     "missing_person": "register_matter.missing",
     "review": "register_matter.review",
     "ripple": "register_matter.ripple",
+    "consultation": "register_matter.consultation",
 }
 
 
@@ -238,8 +246,9 @@ class RegisterMatter(AnsweredByADay):
         kind, key = (quote(str(case.data[name]), safe="") for name in ("kind", "key"))
         answer = await asking.get(
             case.data["register"],
-            f"/matters/{kind}/{key}{desk_of({'acr': actor.acr, 'posture': actor.posture})}",
+            f"/matters/{kind}/{key}",
             basis=asking.profile.ground(GROUND),
+            proven=True,
         )
         return None if answer is None else answer.json
 
@@ -269,11 +278,15 @@ class RegisterMatter(AnsweredByADay):
         """Something waits in a register: a case for its officials, with a day."""
         told = work.arguments["event"]
         register, kind, key, persons = _told(told)
-        parties = tuple(Party("person", known(code, work.profile.country)) for code in persons)
+        about = [known(code, work.profile.country) for code in persons]
         data = {"register": register, "kind": kind, "key": key, "arose_in": told["case"]}
+        is_asked = kind == CONSULTED  # whom it is about has the case that asks
+        parties = () if is_asked else tuple(Party("person", code) for code in about)
+        if is_asked:
+            data["about"] = about
         office = f"matter@{register.split('/')[1]}"
         case = await work.open("open", self.service, Opening(parties, office=office, data=data))
-        due = work.profile.deadline(DECIDE, work.profile.day(work.at))
+        due = work.profile.deadline(CONSULTED if is_asked else DECIDE, work.profile.day(work.at))
         await act(work, "waits", "AWAIT", {"due": due.isoformat()}, case)
 
     async def overtake(self, work: Work) -> None:
@@ -293,8 +306,6 @@ class RegisterMatter(AnsweredByADay):
             await act(work, "settled", "SETTLE", {"action": name, "decision": None})
             return
         path = one.path.format(key=quote(str(case.data["key"]), safe=""))
-        if one.kind != "home":
-            path += desk_of(given)
         try:
             answer = await work.call(
                 "do", case.data["register"], "POST", path, one.body(given),
@@ -311,6 +322,12 @@ class RegisterMatter(AnsweredByADay):
         await act(work, "settled", "SETTLE", {"action": name, "decision": decision})
         if name == "ENTER_HOME":
             await tell_the_birth(work, case)
+
+    def deadline(self, case: Case, promised: str) -> str:
+        return CONSULTED if case.data["kind"] == CONSULTED else promised
+
+    def near(self, case: Case) -> Sequence[str]:
+        return [*super().near(case), *case.data.get("about", ())]
 
     # --- what people see
 

@@ -28,6 +28,7 @@ from sild.cases.tables import (
     notices,
     parties,
     silences,
+    proofs,
 )
 from sild.decisions import DecisionStore
 from sild.errors import Unavailable
@@ -241,6 +242,18 @@ class Store:
         values: dict[str, Any] = {"closed_at": taken.at if closed else None}
         if effects.office is not None:
             values["office"] = effects.office
+    def prove(self, connection: Connection, case_id: str, seq: int, actor: Actor, proof: str) -> None:
+        """Who did an action, as the identity provider vouched for it."""
+        values = {"case": case_id, "seq": seq, "person": actor.person, "proof": proof}
+        connection.execute(insert(proofs).values(values))
+
+    def proof(self, case_id: str, person: str) -> str | None:
+        """The newest that somebody acted in the case. Blocks."""
+        query = select(proofs.c.proof).where(proofs.c.case == case_id, proofs.c.person == person)
+        with self.reading() as connection:
+            found: str | None = connection.scalar(query.order_by(proofs.c.seq.desc()).limit(1))
+        return found
+
         connection.execute(update(cases).where(cases.c.id == case.id).values(values))
         self._join(connection, case.id, effects.parties, taken.seq)
         if effects.cancel_jobs:

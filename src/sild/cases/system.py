@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from sild.cases.acting import Acting
-from sild.cases.actor import Actor, reaches
+from sild.cases.actor import Actor, Voucher, reaches
+from sild.cases.algorithm_matter import AlgorithmMatters, MatterOfAlgorithms
 from sild.cases.ask_why import office_of
 from sild.cases.assisted import AssistedMandates, Identified
 from sild.cases.beginning import Beginning
@@ -104,6 +105,7 @@ class CaseSystem:
         registers: Mapping[str, str],
         mandates: MandateCheck | None = None,
         decisions: Callable[[Engine], DecisionStore] | None = None,
+        voucher: Voucher | None = None,
         clock: Clock = system_clock,
         first_pause: timedelta = timedelta(seconds=1),
         waiting_bytes: int = 100_000_000,
@@ -111,7 +113,7 @@ class CaseSystem:
         """database_url: of cases and workflows; without one two SQLite files in `directory`.
 
         system: `/SILD/GOV/70000001/portal`.  registers: `GOV/70000002/population` by name.  processes: one for each service that
-        is to be offered.  decisions: makes the store of decision records on the cases' own database.  first_pause: before a silent register is asked again; it doubles.
+        is to be offered.  voucher: proves to registers which official acts; without one they do nothing that officials alone may.  decisions: makes the store of decision records on the cases' own database.  first_pause: before a silent register is asked again; it doubles.
         waiting_bytes: of one person's files that were not sent.
         Raises Unavailable (`database_error`), CallerError for a process whose service or screens the packs do not have.
         """
@@ -140,6 +142,7 @@ class CaseSystem:
         )
         return cls(
             parts,
+            voucher=voucher,
             system=system,
             workflows_url=database_url or sqlite_url(directory / "workflows.sqlite"),
             first_pause=first_pause,
@@ -418,5 +421,16 @@ class CaseSystem:
     # --- events
 
     async def take_event(self, event: Event, message_id: str) -> None:
+    # --- algorithms
+
+    async def tell_of_algorithms(self, found: Sequence[MatterOfAlgorithms]) -> None:
+        """A case for the officials who see to them, of each that none waits for. Raises Unavailable."""
+        if await asyncio.to_thread(AlgorithmMatters(self._parts).tell, found):
+            self._parts.jobs.wake()
+
+    async def differences_are(self, keys: Sequence[str]) -> None:
+        """Of entries that differ from the running system: what waits and is none of these is over. Raises Unavailable."""
+        await asyncio.to_thread(AlgorithmMatters(self._parts).over, "difference", keys)
+
         """Apply an event once, whatever comes first or twice. Raises CallerError (`event_not_taken`) for a type no process wants."""
         await self._events.take(event, message_id)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
 )
 
 from sild.database import UtcDateTime
@@ -37,6 +38,7 @@ __all__ = [
     "offline_records",
     "oversight",
     "parties",
+    "proofs",
     "publications",
     "silences",
 ]
@@ -142,6 +144,16 @@ seen = Table(
     Column("at", UtcDateTime),  # when it was shown; none: it was acted without
 )
 """What was seen with an action."""
+
+proofs = Table(
+    "case_proofs",
+    metadata,
+    Column("case", ForeignKey("cases.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("person", _PERSON, nullable=False),
+    Column("proof", Text, nullable=False),  # signed by the identity provider
+)
+"""Who acted, of those whose acts registers do."""
 
 notices = Table(
     "case_notices",

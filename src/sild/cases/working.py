@@ -239,6 +239,9 @@ class JobWork:
         async def send() -> Any:
             await asyncio.to_thread(self._ensure_wanted)
             answer = await self._calls.call(
+            proof = None
+            if acting is not None and case_id is not None:
+                proof = await asyncio.to_thread(self._store.proof, case_id, acting)
                 address,
                 method,
                 path,
@@ -252,6 +255,7 @@ class JobWork:
                 cause=(self._cause, step),
                 patience=JOB_PATIENCE,
             )
+                proof=proof,
             return {"status": answer.status, "json": answer.json, "message_id": answer.message_id}
 
         async def waits(error: PlatformError, at: datetime) -> None:

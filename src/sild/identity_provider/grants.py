@@ -26,6 +26,8 @@ from sild.identity_provider.tables import (
     token_grant_mandate,
 )
 from sild.openid import (
+    ACCESS_TOKEN,
+    ACTING_TOKEN,
     AuthorizationRequest,
     Claims,
     Client,
@@ -33,7 +35,9 @@ from sild.openid import (
     Party,
     Representation,
     access_token_claims,
+    acting_claims,
     id_token_claims,
+    parse_case_access,
     parse_scope,
     sign_token,
     userinfo_claims,
@@ -304,6 +308,49 @@ class Grants:
         if found is None:
             raise OpenIDError("the person may not act for this representee", code=code)
         return found
+
+    # --- who acts, for registers
+
+    def exchange(self, client: Client, form: Mapping[str, str]) -> Claims:
+        """Token exchange (RFC 8693): an access token of the client's for one by which registers know who acts in a case.
+
+        Raises OpenIDError (`unauthorized_client`, `invalid_request`, `invalid_grant`, `invalid_target`, ...), Unavailable.
+        """
+        if client.system is None:
+            raise OpenIDError("the client is no information system", code="unauthorized_client")
+        if form.get("subject_token_type") != ACCESS_TOKEN:
+            raise OpenIDError("subject_token_type must be an access token's")
+        if form.get("requested_token_type", ACTING_TOKEN) != ACTING_TOKEN or "actor_token" in form:
+            raise OpenIDError("no such token can be made")
+        wanted = parse_case_access(form.get("authorization_details", ""), client.registers)
+        try:
+            access = self.check_access_token(form.get("subject_token", ""))
+        except OpenIDError as error:
+            raise _invalid(error.message) from error
+        if access.get("client_id") != client.client_id:
+            raise _invalid("the access token is another client's")
+        acts = wanted.action == "act"
+        seconds = self._settings.acting_seconds if acts else self._settings.token_seconds
+        with self._store.change() as change:
+            claims = acting_claims(
+                access,
+                wanted,
+                system=client.system,
+                jti=new_id(),
+                at=change.at,
+                lifetime=timedelta(seconds=seconds),
+            )
+            if acts:
+                subject, detail = str(access["sub"]), {"case": wanted.case, "jti": str(claims["jti"])}
+                change.audit(
+                    "vouch", actor=subject, subject=subject, client_id=client.client_id, detail=detail
+                )
+        return {
+            "access_token": sign_token(claims, self._keys.active("ES256"), "acting+jwt"),
+            "issued_token_type": ACTING_TOKEN,
+            "token_type": "N_A",
+            "expires_in": seconds,
+        }
 
     # --- checking
 

@@ -25,16 +25,20 @@ __all__ = ["SigningKeys"]
 
 PUBLISHED_BEFORE_USE = timedelta(hours=1)
 KEPT_AFTER_USE = timedelta(days=1)
-"""Longer than any token lives, and than a logout with an old `id_token_hint` is likely."""
+"""Longer than any token lives but those of people who acted, and than a logout with an old `id_token_hint` is likely."""
 
 
 class SigningKeys:
     """Keys in the database, encrypted under one password; read anew when another process may have changed them."""
 
-    def __init__(self, store: Store, password: str, *, rotation: timedelta) -> None:
+    def __init__(
+        self, store: Store, password: str, *, rotation: timedelta, longest: timedelta = KEPT_AFTER_USE
+    ) -> None:
+        """longest: that any token lives; as long a retired key is published."""
         self._store = store
         self._password = password
         self._rotation = rotation
+        self._kept = max(longest, KEPT_AFTER_USE)
         self._loaded: dict[str, SigningKey] = {}
 
     def active(self, algorithm: SigningAlgorithm) -> SigningKey:
@@ -75,7 +79,7 @@ class SigningKeys:
             self._promote(change)
             change.connection.execute(
                 delete(signing_key).where(
-                    signing_key.c.state == "RETIRED", signing_key.c.changed_at < change.at - KEPT_AFTER_USE
+                    signing_key.c.state == "RETIRED", signing_key.c.changed_at < change.at - self._kept
                 )
             )
             for row in change.connection.execute(

@@ -12,7 +12,7 @@ from sild.identity_provider.edge import Call
 from sild.identity_provider.grants import Grants
 from sild.identity_provider.keys import SigningKeys
 from sild.identity_provider.settings import IdentityProviderSettings
-from sild.openid import Claims, Client, OpenIDError, discovery_document, parse_parameters
+from sild.openid import TOKEN_EXCHANGE, Claims, Client, OpenIDError, discovery_document, parse_parameters
 from sild.telemetry import get_logger
 
 __all__ = ["Protocol", "json_refusal"]
@@ -54,6 +54,8 @@ class Protocol:
         grant_type = form.get("grant_type")
         if grant_type == "authorization_code":
             return self._grants.redeem_code(client, form)
+        if grant_type == TOKEN_EXCHANGE:
+            return self._grants.exchange(client, form)
         if grant_type != "refresh_token":
             raise OpenIDError("grant_type is not supported", code="unsupported_grant_type")
         if not client.refresh_tokens:

@@ -38,6 +38,7 @@ from sild.identity_provider.pruning import prune
 from sild.identity_provider.screens import Screens
 from sild.identity_provider.sessions import Sessions
 from sild.identity_provider.settings import IdentityProviderSettings
+from sild.identity_provider.signing import BASE, SigningApi, SigningPage
 from sild.identity_provider.store import Store
 from sild.identity_provider.tables import session, token_grant
 from sild.openid import Client
@@ -104,6 +105,7 @@ class IdentityProvider:
         self.people = People(store)
         self.sessions = Sessions(store, self.people, self.clients, settings)
         self.mandates = Mandates(store, self.sessions, settings, sources)
+            longest=timedelta(seconds=settings.acting_seconds),
         self.passkeys = Passkeys(store, self.people, settings)
         self.notices = LogoutNotices(store, self.clients, self.keys, settings)
         self._logins = Logins(store, settings)
@@ -235,7 +237,7 @@ class IdentityProvider:
 
     def _route(self, route: RouteRule, parts: _Handlers) -> Route:
         handler = route.handler(parts)
-        programs = route.access in (Access.CLIENT, Access.TOKEN)
+        programs = route.access in (Access.CLIENT, Access.TOKEN, Access.ANY_PROGRAM)
         refused: Refusal = json_refusal if programs else self._browser.refused
 
         def limited(call: Call) -> Response:
@@ -351,3 +353,10 @@ ROUTES: tuple[RouteRule, ...] = (
     RouteRule("GET", "/mandates/{id}", lambda p: p.mandate_api.status, Access.CLIENT),
 )
 """Every route with who may call it; a test holds the two together."""
+    RouteRule("POST", BASE + "/info", lambda p: p.signing.info, Access.ANY_PROGRAM),
+    RouteRule("POST", BASE + "/credentials/list", lambda p: p.signing.credentials_list, Access.CLIENT),
+    RouteRule("POST", BASE + "/credentials/info", lambda p: p.signing.credentials_info, Access.CLIENT),
+    RouteRule("POST", BASE + "/oauth2/pushed_authorize", lambda p: p.signing.pushed_authorize, Access.CLIENT),
+    RouteRule("GET", BASE + "/oauth2/authorize", lambda p: p.signing.authorize, Access.EVERYBODY),
+    RouteRule("POST", BASE + "/oauth2/token", lambda p: p.signing.token, Access.CLIENT),
+    RouteRule("POST", BASE + "/signatures/signHash", lambda p: p.signing.sign_hash, Access.TOKEN),

@@ -36,6 +36,8 @@ class ClientSettings(Settings):
     refresh_tokens: bool = False
     introspection: bool = False
     mandate_namespaces: tuple[str, ...] = ()
+    system: str | None = None  # the information system it is: INSTANCE/CLASS/CODE/SUBSYSTEM
+    registers: tuple[str, ...] = ()  # to which it may prove who acts
 
     @model_validator(mode="after")
     def _one_way(self) -> ClientSettings:
@@ -100,6 +102,9 @@ class IdentityProviderSettings(Settings):
     mandate_roles: tuple[MandateRole, ...] = ()
     code_seconds: int = Field(default=60, gt=0, le=600)
     token_seconds: int = Field(default=300, gt=0, le=3600)  # access and identity tokens
+    acting_seconds: int = Field(
+        default=604_800, gt=0, le=2_592_000
+    )  # how long after a person acted a register may still be told
     session_idle_seconds: int = Field(default=900, gt=0)
     session_seconds: int = Field(default=28_800, gt=0)
     login_seconds: int = Field(default=600, gt=0)  # from /authorize to the end of the log-in

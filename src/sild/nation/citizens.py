@@ -15,6 +15,7 @@ from sild.nation.ai_gateway import CountryGateway, open_gateway
 from sild.nation.identity import FamilyRelations, IdentityAddresses, open_identity_provider
 from sild.nation.layout import Secrets
 from sild.nation.portal import events_app, open_portal
+from sild.registries import published_keys
 
 if TYPE_CHECKING:
     from sild.nation.nation import Nation
@@ -63,8 +64,12 @@ async def _start_identity_provider(
         profile=nation.plan.profile,
         oversight=nation.plan.about.oversight,
         is_new=is_new,
+        system=nation.plan.system_id("portal").encode(),
+        registers=[nation.plan.system_id(kind).encode() for kind in nation.systems.registers],
         clock=clock,
     )
+    for opened in nation.systems.registers.values():
+        opened.register.kernel.take_word_of(nation.issuer, published_keys(f"{nation.issuer}/jwks"))
     running, ports = nation.running, nation.ports.systems
     running.opened.callback(provider.close)
     await running.serve("the identity provider", provider.app, ports["identity"])

@@ -135,9 +135,11 @@ def open_identity_provider(
     is_new: bool,
     profile: Profile,
     oversight: Oversight,
+    system: str,
+    registers: Sequence[str],
     clock: Clock,
 ) -> IdentityProvider:
-    """Blocks. profile: of the country.  is_new: officials get their roles now. Raises CallerError, Unavailable."""
+    """Blocks. system, registers: the portal's information system, and those to which it may prove who acts. profile: of the country.  is_new: officials get their roles now. Raises CallerError, Unavailable."""
     portal = ClientSettings(
         client_id="portal",
         name="Sild",
@@ -148,6 +150,8 @@ def open_identity_provider(
         scopes=("openid", "representee", "official"),
         refresh_tokens=True,
         mandate_namespaces=("*", MANDATES),
+        system=system,
+        registers=tuple(registers),
     )
     settings = IdentityProviderSettings(
         directory=directory,

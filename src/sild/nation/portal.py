@@ -42,7 +42,7 @@ from sild.nation.countries import languages_of
 from sild.nation.identity import IdentityAddresses
 from sild.nation.people import TestPerson, desk_title
 from sild.nation.plan import NationPlan
-from sild.nation.portal_cases import PortalCases, PortalExchange
+from sild.nation.portal_cases import PortalCases, PortalExchange, PortalVoucher
 from sild.portal import (
     DecisionSource,
     FactSource,
@@ -152,8 +152,12 @@ def open_portal(
             for desk in one.official.desks
         ),
         fact_sources=tuple(
-            FactSource(subsystem=addressed[name], title=dict(about.systems[name]))
-            for name in ("population", "residence", "treasury")
+            FactSource(
+                subsystem=addressed[name],
+                title=dict(about.systems[name]),
+                dispute_path=None if name == "education" else "/facts/{fact}/dispute",
+            )
+            for name in KNOWING
         ),
         decision_sources=tuple(
             DecisionSource(subsystem=_subsystem(plan, name), title=dict(about.systems[name]))
@@ -188,6 +192,7 @@ def open_portal(
         time_zone=packs.profile.zone,
     )
     cases = CaseSystem.open(
+    voucher = PortalVoucher()
         cases_directory,
         system=f"/{plan.system_id('portal').encode()}",
         exchange=exchange,
@@ -196,6 +201,7 @@ def open_portal(
         registers=addressed,
         mandates=MandateKeeper(settings),
         decisions=lambda engine: DecisionStore(engine, records.sealer, records.keys, clock=clock),
+        voucher=voucher,
         clock=clock,
         waiting_bytes=settings.upload_waiting_bytes,
     )
@@ -211,6 +217,7 @@ def open_portal(
         assistant=Assistant(load_passages(packs.profile, cases.services(), packs.screens, at=clock().date())),
     )
     return CountryPortal(cases, portal)
+    voucher.portal = portal
 
 
 def _subsystem(plan: NationPlan, name: str) -> str:

@@ -29,7 +29,7 @@ from sild.errors import CallerError
 from sild.i18n import format_day
 from sild.portal import Proof, TrackerEntry, Usage
 
-__all__ = ["PortalCases", "PortalExchange"]
+__all__ = ["PortalCases", "PortalExchange", "PortalVoucher"]
 
 
 class PortalCases:
@@ -207,6 +207,18 @@ class PortalExchange:
             represented=represented,
             message_id=message_id or f"{self._instance}-{uuid4()}",
         )
+
+
+class PortalVoucher:
+    """`sild.cases.Voucher` by the portal's log-ins. The portal is made over the case system, so it is told of it after."""
+
+    def __init__(self) -> None:
+        self.portal: Portal | None = None
+
+    async def vouch(self, actor: Actor, case: str, registers: Sequence[str], *, acts: bool) -> str | None:
+        if self.portal is None:
+            return None
+        return await self.portal.voucher.vouch(actor, case, registers, acts=acts)
 
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -9,8 +9,20 @@ clients.py         registered clients         claims.py       what tokens say   
 authorization.py   requests, PKCE             tokens.py       JWS, JWK              certificates.py   whom a certificate names
 levels.py          acr                        mandates.py     chains of mandates    discovery.py      the provider's document
 errors.py          refusals in OAuth's words         audit_scope.py    what an auditor may look at
+acting.py          who acts in a case, for registers
 """
 
+from sild.openid.acting import (
+    ACCESS_TOKEN,
+    ACTING_TOKEN,
+    CASE_ACCESS,
+    TOKEN_EXCHANGE,
+    ActingPerson,
+    CaseAccess,
+    acting_claims,
+    parse_case_access,
+    verify_acting,
+)
 from sild.openid.audit_scope import AUDITOR, AuditScope, OutOfScope, parse_audit_scope
 from sild.openid.authorization import (
     AuthorizationRequest,
@@ -33,7 +45,7 @@ from sild.openid.claims import (
     logout_token_claims,
     userinfo_claims,
 )
-from sild.openid.clients import Client, ClientAuthentication, SigningAlgorithm, check_client
+from sild.openid.clients import SIGNING_SCOPE, Client, ClientAuthentication, SigningAlgorithm, check_client
 from sild.openid.discovery import discovery_document
 from sild.openid.errors import OpenIDError, error_redirect, with_query
 from sild.openid.levels import LevelOfAssurance
@@ -59,11 +71,18 @@ from sild.openid.tokens import (
 from sild.openid.web_eid import WebEidToken, parse_web_eid_token, verify_web_eid_token
 
 __all__ = [
+    "ACCESS_TOKEN",
+    "ACTING_TOKEN",
     "AUDITOR",
+    "CASE_ACCESS",
     "MAX_DEPTH",
+    "SIGNING_SCOPE",
+    "TOKEN_EXCHANGE",
+    "ActingPerson",
     "AuditScope",
     "Authentication",
     "AuthorizationRequest",
+    "CaseAccess",
     "Claims",
     "Client",
     "ClientAuthentication",
@@ -82,6 +101,7 @@ __all__ = [
     "VerificationKeys",
     "WebEidToken",
     "access_token_claims",
+    "acting_claims",
     "chain_hash",
     "check_client",
     "date_of_birth",
@@ -94,6 +114,7 @@ __all__ = [
     "new_signing_key",
     "parse_audit_scope",
     "parse_authorization_request",
+    "parse_case_access",
     "parse_jwks",
     "parse_parameters",
     "parse_scope",
@@ -102,6 +123,7 @@ __all__ = [
     "render_jwks",
     "sign_token",
     "userinfo_claims",
+    "verify_acting",
     "verify_chain",
     "verify_code_verifier",
     "verify_person_certificate",

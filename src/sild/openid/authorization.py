@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sild.openid.clients import Client
+from sild.openid.clients import SIGNING_SCOPE, Client
 from sild.openid.errors import OpenIDError
 from sild.openid.levels import LevelOfAssurance
 
@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 MAX_VALUE = 2_048
+MAX_TOKEN = 32_768
+LONG = ("subject_token", "documents")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # base64url of a SHA-256
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
 _SUBJECT = re.compile(r"[A-Z]{2}[A-Za-z0-9:._/+-]{1,254}", re.ASCII)
@@ -70,7 +72,7 @@ def parse_parameters(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     for name, value in pairs:
         if name in found:
             raise OpenIDError("a parameter stands twice")
-        if len(value) > MAX_VALUE or len(name) > 100:
+        if len(value) > (MAX_TOKEN if name in LONG else MAX_VALUE) or len(name) > 100:
             raise OpenIDError("a parameter is too long")
         found[name] = value
     return {name: value for name, value in found.items() if value}
@@ -126,7 +128,9 @@ def parse_scope(scope: str, client: Client) -> tuple[tuple[str, ...], str | None
         raise OpenIDError("scope must contain openid", code="invalid_scope")
     representees = [one.removeprefix("representee.") for one in scopes if one.startswith("representee.")]
     plain = tuple(one for one in scopes if not one.startswith("representee."))
-    if not set(plain) <= {*client.scopes, "openid"} or (representees and "representee" not in client.scopes):
+    if not set(plain) <= {*client.scopes, "openid"} - {SIGNING_SCOPE} or (
+        representees and "representee" not in client.scopes
+    ):
         raise OpenIDError("the client is not registered for this scope", code="invalid_scope")
     if len(representees) > 1 or (representees and not _SUBJECT.fullmatch(representees[0])):
         raise OpenIDError("one representee at a time: representee.{subject}", code="invalid_scope")

@@ -10,11 +10,20 @@ from urllib.parse import urlsplit
 from sild.errors import CallerError
 from sild.openid.levels import LevelOfAssurance
 
-__all__ = ["OFFERED_SCOPES", "Client", "ClientAuthentication", "SigningAlgorithm", "check_client"]
+__all__ = [
+    "OFFERED_SCOPES",
+    "SIGNING_SCOPE",
+    "Client",
+    "ClientAuthentication",
+    "SigningAlgorithm",
+    "check_client",
+]
 
 ClientAuthentication = Literal["client_secret_basic", "private_key_jwt", "none"]
 SigningAlgorithm = Literal["ES256", "RS256"]
 
+SIGNING_SCOPE = "credential"
+"""That a client may ask people for signatures (CSC API v2 8.2.2). Nobody logs in with it."""
 OFFERED_SCOPES = ("openid", "profile", "representee", "representee_list", "official", "offline_access")
 """`representee` asks for the page where a person chooses whom to act for; `official` for roles, level high and device posture."""
 
@@ -26,7 +35,8 @@ _SECRETS = ("client_secret_basic",)
 class Client:
     """authentication: how it proves itself at the token endpoint; `none`: a public client.  jwks: its public keys
     (RFC 7517), for `private_key_jwt`.  audiences: `aud` of its access tokens, beside the issuer.  refresh_tokens: may keep
-    a session alive.  mandate_namespaces: whose mandates it may add and withdraw; `*` reads any mandate.
+    a session alive.  mandate_namespaces: whose mandates it may add and withdraw; `*` reads any mandate.  system, registers:
+    the information system it is, and those to which it may prove who acts (`acting.py`); `INSTANCE/CLASS/CODE/SUBSYSTEM`.
     """
 
     client_id: str
@@ -43,6 +53,8 @@ class Client:
     refresh_tokens: bool = False
     introspection: bool = False
     mandate_namespaces: tuple[str, ...] = ()
+    system: str | None = None
+    registers: tuple[str, ...] = ()
 
     @property
     def is_public(self) -> bool:
@@ -59,13 +71,21 @@ def check_client(client: Client) -> None:
         _check_uri(uri)
     if client.backchannel_logout_uri is not None:
         _check_uri(client.backchannel_logout_uri)
-    unknown = sorted(set(client.scopes) - set(OFFERED_SCOPES))
+    unknown = sorted(set(client.scopes) - {*OFFERED_SCOPES, SIGNING_SCOPE})
     if unknown:
         raise _wrong(f"no such scope: {', '.join(unknown)}")
     if (client.authentication == "private_key_jwt") != (client.jwks is not None):
         raise _wrong("jwks and private_key_jwt go together")
-    if client.is_public and (client.introspection or client.mandate_namespaces):
-        raise _wrong("a public client can neither introspect nor keep mandates: it cannot prove who it is")
+    if (client.system is None) != (not client.registers):
+        raise _wrong("system and registers go together")
+    if client.is_public and client.system is not None:
+        raise _wrong("a public client cannot prove which information system it is")
+    if client.is_public and (
+        client.introspection or client.mandate_namespaces or SIGNING_SCOPE in client.scopes
+    ):
+        raise _wrong(
+            "a public client can neither introspect, keep mandates nor ask for signatures: it cannot prove who it is"
+        )
 
 
 def _check_uri(uri: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sild.openid.acting import CASE_ACCESS, TOKEN_EXCHANGE
 from sild.openid.clients import OFFERED_SCOPES
 
 __all__ = ["discovery_document"]
@@ -20,7 +21,8 @@ def discovery_document(issuer: str, languages: tuple[str, ...]) -> dict[str, obj
         "revocation_endpoint": f"{issuer}/revoke",
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", TOKEN_EXCHANGE],
+        "authorization_details_types_supported": [CASE_ACCESS],
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256", "RS256"],

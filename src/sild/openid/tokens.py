@@ -33,7 +33,7 @@ __all__ = [
     "verify_token",
 ]
 
-TokenType = Literal["JWT", "at+jwt", "logout+jwt", "client-authentication+jwt"]
+TokenType = Literal["JWT", "at+jwt", "logout+jwt", "client-authentication+jwt", "acting+jwt"]
 CLOCK_SKEW = timedelta(seconds=30)
 MAX_TOKEN = 32_768
 MAX_KEYS = 20

@@ -55,6 +55,7 @@ from sild.portal.store import Store
 from sild.portal.tracker import Tracker
 from sild.portal.uploads import Room, Waiting
 from sild.portal.visit import Access, ForgedForm, LoginNeeded, NotAllowed, Visit, Visits
+from sild.portal.vouching import SessionVoucher
 from sild.telemetry import get_logger
 
 __all__ = ["ROUTES", "Portal", "PortalRoute", "portal_app"]
@@ -220,6 +221,8 @@ class Portal:
             store.close()
             raise
         self._sessions = sessions = Sessions(settings, store, provider)
+        self.voucher = SessionVoucher(sessions, provider)
+        """For the case system: proof of who acts."""
         self._visits = Visits(settings, sessions)
         self._kept = kept = KeptForms(store, sessions, cases)
         dialogues = Dialogues(store)

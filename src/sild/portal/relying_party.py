@@ -20,7 +20,17 @@ from urllib.parse import quote_plus, urlencode
 from sild.clock import Clock
 from sild.errors import CallerError, PeerError, TrustError, Unavailable
 from sild.http1 import Fetched, fetch
-from sild.openid import Claims, VerificationKeys, parse_jwks, verify_token, with_query
+from sild.openid import (
+    ACCESS_TOKEN,
+    ACTING_TOKEN,
+    TOKEN_EXCHANGE,
+    CaseAccess,
+    Claims,
+    VerificationKeys,
+    parse_jwks,
+    verify_token,
+    with_query,
+)
 from sild.portal.settings import PortalSettings
 
 __all__ = ["LoginRefused", "RelyingParty", "Tokens"]
@@ -110,6 +120,21 @@ class RelyingParty:
             raise TrustError("the refreshed token is about somebody else", code="invalid_token")
         return found
 
+    async def exchange(self, access_token: str, wanted: CaseAccess) -> str:
+        """The provider's word about who acts in a case, for registers (RFC 8693). Raises LoginRefused, Unavailable."""
+        provider = await self._provider()
+        form = {
+            "grant_type": TOKEN_EXCHANGE,
+            "subject_token": access_token,
+            "subject_token_type": ACCESS_TOKEN,
+            "authorization_details": json.dumps(wanted.to_json()),
+        }
+        content = self._granted(await self._call(provider.document["token_endpoint"], form))
+        token = content.get("access_token")
+        if not isinstance(token, str) or content.get("issued_token_type") != ACTING_TOKEN:
+            raise PeerError("the identity provider's answer has no token", code="invalid_token")
+        return token
+
     async def logout_url(self, id_token: str) -> str:
         provider = await self._provider()
         parameters: dict[str, str | None] = {
@@ -131,13 +156,7 @@ class RelyingParty:
 
     async def _tokens(self, form: Mapping[str, str], *, nonce: str | None) -> Tokens:
         provider = await self._provider()
-        answer = await self._call(provider.document["token_endpoint"], form)
-        content = _json(answer)
-        if answer.status != 200:
-            code = str(content.get("error", "login_refused"))
-            if answer.status >= 500 or code == "temporarily_unavailable":
-                raise Unavailable("the identity provider cannot answer now", code="identity_provider_down")
-            raise LoginRefused("the identity provider refused", code=code)
+        content = self._granted(await self._call(provider.document["token_endpoint"], form))
         id_token, access_token = content.get("id_token"), content.get("access_token")
         if not isinstance(id_token, str) or not isinstance(access_token, str):
             raise PeerError("the identity provider's answer has no tokens", code="invalid_token")
@@ -153,6 +172,15 @@ class RelyingParty:
         return Tokens(
             claims, access_token, refresh_token if isinstance(refresh_token, str) else None, id_token
         )
+
+    def _granted(self, answer: Fetched) -> dict[str, Any]:
+        content = _json(answer)
+        if answer.status != 200:
+            code = str(content.get("error", "login_refused"))
+            if answer.status >= 500 or code == "temporarily_unavailable":
+                raise Unavailable("the identity provider cannot answer now", code="identity_provider_down")
+            raise LoginRefused("the identity provider refused", code=code)
+        return content
 
     async def _verified(self, token: str, kind: Any) -> Claims:  # TokenType, a literal of sild.openid's own
         provider = await self._provider()

@@ -145,6 +145,16 @@ class Sessions:
 
     # --- use
 
+    async def access_token(self, cookie: str, subject: str) -> str | None:
+        """Of a live session of the subject's, as the provider gave it last."""
+
+        def look(connection: Connection, at: datetime) -> bytes | None:
+            query = select(session.c.tokens).where(*self._alive(cookie, at), session.c.subject == subject)
+            return connection.execute(query).scalar_one_or_none()
+
+        sealed = await self._store.change(look)
+        return None if sealed is None else str(unseal(cookie, sealed)["access"])
+
     async def find(self, cookie: str | None) -> Session | None:
         """The live session of a cookie; it counts as used now."""
         if cookie is None:

@@ -208,6 +208,7 @@ def actor_of(session: Session, language: str, office: Office | None = None) -> A
         roles=frozenset(roles),
         authority=None if office is None else office.authority,
         language=language,
+        session=session.cookie,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,7 @@ from sild.registries import (
     hospital_app,
     insurance_app,
     population_app,
+    published_keys,
     residence_app,
     social_app,
     stamp_decisions,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from sild.registries import HasKernel
+    from sild.registries.kernel.proving import Keys
 
 __all__ = ["RegistrySettings", "command"]
 
@@ -58,6 +61,14 @@ class SubscriptionSettings(Settings):
     subscriber: str = Field(pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$")  # INSTANCE/CLASS/CODE/SUBSYSTEM
     service: str = "events"
     types: tuple[str, ...]
+
+
+class IdentitySettings(Settings):
+    """The identity provider that vouches for officials."""
+
+    issuer: str
+    jwks_url: str | None = None  # none: `/jwks` of the issuer
+    certificate_authorities: Path | None = None  # PEM, for https; none: the system's
 
 
 class RegistrySettings(Settings):
@@ -83,6 +94,9 @@ class RegistrySettings(Settings):
     auditors_through: tuple[
         str, ...
     ] = ()  # information systems through which they look: INSTANCE/CLASS/CODE/SUBSYSTEM
+    identity: IdentitySettings | None = (
+        None  # whose word about who acts is taken; none: no official acts here
+    )
     events_url: str | None = None  # nats://, when several processes send events; none: the database alone
     ward_listen: tuple[Listen, ...] = ()  # hospital: the midwife's page, on the ward's own network
     ward_author: str | None = None  # hospital: code of the midwife who signs there
@@ -112,7 +126,11 @@ def _population(settings: RegistrySettings, directory: Path, certify: Certify | 
 
 def _residence(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
     register = ResidenceRegister.open(
-        directory, settings.database, system=f"/{settings.system}", people=settings.people
+        directory,
+        settings.database,
+        system=f"/{settings.system}",
+        people=settings.people,
+        certify=certify,
     )
     return Opened(register, residence_app(register, url=settings.url), register.close)
 
@@ -204,6 +222,8 @@ async def run(settings: RegistrySettings, *, base: Path) -> None:
     """Open the register, serve it and let it act until the process is asked to end."""
     certify = None if settings.seal is None else certify_by(settings.seal, base)
     opened = await asyncio.to_thread(KINDS[settings.kind], settings, base / settings.directory, certify)
+    if settings.identity is not None:
+        opened.register.kernel.take_word_of(settings.identity.issuer, _keys_of(settings.identity, base))
     at_work = asyncio.create_task(_act(settings, opened.register, base))
     try:
         listeners = [Listener(opened.application, listen.at(base)) for listen in settings.listen]
@@ -237,6 +257,12 @@ async def _act(settings: RegistrySettings, register: HasKernel, base: Path) -> N
             keeper=None if settings.mandates is None else _service(settings.mandates),
             askers=settings.auditors_through,
         )
+
+
+def _keys_of(identity: IdentitySettings, base: Path) -> Keys:
+    authorities = identity.certificate_authorities
+    tls = None if authorities is None else ssl.create_default_context(cafile=str(base / authorities))
+    return published_keys(identity.jwks_url or f"{identity.issuer}/jwks", tls=tls)
 
 
 def _service(text: str) -> ServiceId:

@@ -17,7 +17,8 @@ from sild.registries import SocialRegister, TreasuryRegister, social_app, treasu
 from sild.registries.exchange import Because, message_id_of
 from sild.registries.social.offers import Offer
 from sild.registries.social.orders import PaymentOrder
-from support.asgi import Site, serving
+from support.acting import serving
+from support.asgi import Site
 
 from ..treasury.bank import Bank
 from .conftest import ANSWER, CHILD, MOTHER, USAGE, Others, SetClock
@@ -123,7 +124,7 @@ def contest(paying: Paying, decision: str, number: str = "c1") -> None:
 def answered(paying: Paying, decision: str, *, overturned: bool, number: str = "c1") -> None:
     with serving(social_app(paying.social)) as site:
         answer = site.post(
-            f"/decisions/{decision}/contests/{number}/end?level=high&posture=managed",
+            f"/decisions/{decision}/contests/{number}/end",
             {"overturned": overturned, "answer": ANSWER},
             **{**_headers("37001010002", f"{number}-end"), "X_Road_Issue": number},
         )

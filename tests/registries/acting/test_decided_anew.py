@@ -19,7 +19,8 @@ from sild.registries.social.granting import Granting
 from sild.registries.social.offers import Offer
 from sild.registries.social.payments import Payments
 from sild.registries.tasks import TaskState
-from support.asgi import Answer, Site, serving
+from support.acting import DESK, LogIn, proved, serving
+from support.asgi import Answer, Site
 
 from .conftest import CHILD, FATHER, MOTHER, OVERTURNED, USAGE, Others, SetClock, event
 from .paying import Paying, answered, contest, news, opened_paying
@@ -64,18 +65,21 @@ def anew(
     user: str = OFFICIAL,
     number: str = "c1",
     message: str = "anew",
-    desk: str = "?level=high&posture=managed",
+    login: LogIn = DESK,
     site: Site | None = None,
 ) -> Any:
+    said = {
+        "X-Road-Client": "SILD/GOV/70000001/portal",
+        "X-Road-Id": message,
+        "X-Road-UserId": f"EE{user}",
+        "X-Road-Issue": number,
+        "Sild-Legal-Basis": "HMS 71",
+    }
     with nullcontext(site) if site is not None else serving(social_app(paying.social)) as site:
         return site.post(
-            f"/decisions/{decision}/contests/{number}/anew{desk}",
+            f"/decisions/{decision}/contests/{number}/anew",
             body,
-            X_Road_Client="SILD/GOV/70000001/portal",
-            X_Road_Id=message,
-            X_Road_UserId=f"EE{user}",
-            X_Road_Issue=number,
-            Sild_Legal_Basis="HMS 71",
+            **{name.replace("-", "_"): value for name, value in proved(said, login).items()},
         )
 
 
@@ -261,11 +265,11 @@ async def test_who_may_and_what(paying: Paying) -> None:
     numbers = count()
     with serving(social_app(paying.social)) as site:
 
-        def refused(body: dict[str, Any], code: str, **given: str) -> None:
+        def refused(body: dict[str, Any], code: str, **given: Any) -> None:
             answer = anew(paying, grant, body, message=f"no-{next(numbers)}", site=site, **given)
             assert answer.status >= 400 and (not code or code_of(answer) == code), answer.text
 
-        refused(HAND, "officials_only", desk="?level=high&posture=unmanaged")
+        refused(HAND, "officials_only", login=LogIn(posture="unmanaged"))
         refused(HAND, "not_your_contest", user=MOTHER)
         refused(HAND, "not_your_contest", user=FATHER)
         refused(HAND, "unknown_contest", number="c2")
@@ -336,16 +340,11 @@ async def test_cover_that_was_overturned_is_decided_anew_by_rule_and_never_by_ha
         by = {**told, "X_Road_UserId": f"EE{OFFICIAL}", "X_Road_Issue": "c1"}
         path = f"/decisions/{first}/contests"
         site.post(path, {"contest": "c1", "line": "rule"}, **told, X_Road_Id="1", X_Road_UserId=f"EE{MOTHER}")
-        site.post(f"{path}/c1/end?level=high&posture=managed", OVERTURNED, **by, X_Road_Id="2")
+        site.post(f"{path}/c1/end", OVERTURNED, **by, X_Road_Id="2")
         by_hand = {**HAND, "values": {"child/cover_until/ETERNITY": "2045-01-01"}}
-        refused = site.post(f"{path}/c1/anew?level=high&posture=managed", by_hand, **by, X_Road_Id="3")
+        refused = site.post(f"{path}/c1/anew", by_hand, **by, X_Road_Id="3")
         assert (refused.status, code_of(refused)) == (409, "not_by_hand")
-        assert (
-            site.post(f"{path}/c1/anew?level=high&posture=managed", RULE, **by, X_Road_Id="4").json()[
-                "decision"
-            ]
-            is None
-        )
+        assert site.post(f"{path}/c1/anew", RULE, **by, X_Road_Id="4").json()["decision"] is None
     while await worker.work():
         pass
     cover = register.cover(CHILD, USAGE)

@@ -14,7 +14,7 @@ from sild.registries import insurance_app, social_app
 from sild.registries.deciding import finding_ripple
 from sild.registries.insurance.register import InsuranceRegister
 from sild.registries.social.register import SocialRegister
-from support.asgi import serving
+from support.acting import serving
 from support.audited import decide, decide_with_model
 
 from ..asking import OFFICIAL, Asker, refused
@@ -39,7 +39,7 @@ class World:
     def upholds(self, answer: int = 1, after: str | None = None, **said: Any) -> Any:
         body = {"answer": answer, "number": NUMBER, "country": "EE", "after": after}
         return self.asker.post(
-            f"/findings/{FINDING}/upheld?level=high&posture=managed",
+            f"/findings/{FINDING}/upheld",
             body,
             **{"X_Road_Issue": FINDING, **said},
         )
@@ -181,12 +181,7 @@ async def test_after_a_death_and_while_contested_people_see_to_it(covered: World
         None,
         "2026-03-16",
     )
-    assert (
-        covered.asker.done(
-            f"/ripples/{line['id']}/end?level=high&posture=managed", {"outcome": "stands"}, 200
-        )["state"]
-        == "ended"
-    )
+    assert covered.asker.done(f"/ripples/{line['id']}/end", {"outcome": "stands"}, 200)["state"] == "ended"
     assert covered.became() == (0, 0, 1), "an official saw to it: it stays"
 
 
@@ -200,7 +195,7 @@ async def test_who_may_not_start_it(covered: World) -> None:
         {"X_Road_Issue": ""},
     ):
         refused(covered.upholds(**how), 403, "not_your_finding")
-    path = "/findings/another/upheld?level=high&posture=managed"
+    path = "/findings/another/upheld"
     bare = {"answer": 1, "number": NUMBER, "country": "EE", "after": None}
     refused(
         covered.asker.post(f"/findings/{FINDING}/upheld", bare, X_Road_Issue=FINDING), 403, "officials_only"

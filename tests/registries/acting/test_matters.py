@@ -13,13 +13,12 @@ from sild.registries.deciding import replay_mismatched
 from sild.registries.education.register import EducationRegister
 from sild.registries.insurance.register import InsuranceRegister
 from sild.registries.social.register import SocialRegister
-from support.asgi import serving
+from support.acting import LogIn, serving
 
 from ..asking import Asker, refused
 from .conftest import CHILD, FATHER, MOTHER, Others, SetClock, event
 from .test_ripple import IBAN, benefit, by, declare, offered, records, ripples, settle
 
-DESK = "?level=high&posture=managed"
 LOOK = {"words": "Soome ei maksa.", "seconds": 60, "posture": "managed", "view_sha256": "b" * 64}
 PAY = "contribution"
 
@@ -60,33 +59,31 @@ async def test_a_held_offer_is_read_and_refused_with_reasons(
     assert told(social, parents[0]) == [("matter.opened", "held_offer", parents)]
     with serving(social_app(social)) as site:
         asker = Asker(site)
-        (line,) = asker.value(f"/matters{DESK}")["items"]
+        (line,) = asker.value("/matters")["items"]
         assert (line["id"], line["due"]) == (f"held_offer/{offer}", "2026-03-16"), (
             "ten working days; nobody is named"
         )
         assert MOTHER not in str(line)
-        matter = asker.value(f"/matters/held_offer/{offer}{DESK}")
+        matter = asker.value(f"/matters/held_offer/{offer}")
         assert matter["persons"] == [*parents, CHILD] and matter["state"] == "waiting"
         assert matter["facts"] == [
             {"name": "held_because", "value": "lives_abroad", "about": "", "source": "", "basis": "", "valid_from": None}
         ]  # fmt: skip
         assert matter["evidence"]["values"], "with what it rests on"
         empty = {**LOOK, "words": " "}
+        refused(asker.post(f"/offers/{offer}/refusal", empty), 400, "missing_reason")
         refused(
-            asker.post(f"/offers/{offer}/refusal?level=high&posture=managed", empty), 400, "missing_reason"
-        )
-        refused(
-            asker.post(f"/offers/{offer}/refusal?level=high&posture=managed", LOOK, user=f"EE{MOTHER}"),
+            asker.post(f"/offers/{offer}/refusal", LOOK, user=f"EE{MOTHER}"),
             403,
             "needs_a_person",
         )
-        done = asker.done(f"/offers/{offer}/refusal?level=high&posture=managed", LOOK, 200, id="once")
-        assert asker.done(f"/offers/{offer}/refusal?level=high&posture=managed", LOOK, 200, id="once") == done
+        done = asker.done(f"/offers/{offer}/refusal", LOOK, 200, id="once")
+        assert asker.done(f"/offers/{offer}/refusal", LOOK, 200, id="once") == done
         assert (done["state"], done["reason"]) == ("withdrawn", "refused")
-        refused(asker.post(f"/offers/{offer}/release?level=high&posture=managed", LOOK), 409, "not_held")
+        refused(asker.post(f"/offers/{offer}/release", LOOK), 409, "not_held")
         read = asker.value(f"/decisions/{done['decision']}", user=f"EE{FATHER}")
-        assert asker.value(f"/matters/held_offer/{offer}{DESK}")["state"] == "ended"
-        assert asker.value(f"/matters{DESK}")["items"] == []
+        assert asker.value(f"/matters/held_offer/{offer}")["state"] == "ended"
+        assert asker.value("/matters")["items"] == []
     held, human = records(social)
     assert (human.kind, human.effect, human.supersedes) == ("human", "refuse", held.id)
     assert human.remedy is not None
@@ -96,29 +93,29 @@ async def test_a_held_offer_is_read_and_refused_with_reasons(
 
 
 @pytest.mark.parametrize(
-    "said", ["?level=substantial&posture=managed", "?level=high&posture=unmanaged", "?level=high", ""]
+    "login", [LogIn(acr="substantial"), LogIn(posture="unmanaged"), LogIn(posture=None), LogIn(roles=())]
 )
 async def test_a_desk_alone_reads_it(
-    social: SocialRegister, others: Others, clock: SetClock, said: str
+    social: SocialRegister, others: Others, clock: SetClock, login: LogIn
 ) -> None:
     others.abroad.add(FATHER)
     offer = await offered(social, others, clock)
     with serving(social_app(social)) as site:
         asker = Asker(site)
         for path in ("/matters", f"/matters/held_offer/{offer}"):
-            refused(asker.get(f"{path}{said}"), 403, "officials_only")
-            refused(asker.get(f"{path}{DESK}", user="automatic"), 403, "officials_only")
+            refused(asker.get(path, login=login), 403, "officials_only")
+            refused(asker.get(path, user="automatic"), 403, "officials_only")
         for path in (f"/offers/{offer}/release", f"/offers/{offer}/refusal"):
-            refused(asker.post(f"{path}{said}", LOOK), 403, "officials_only")
+            refused(asker.post(path, LOOK, login=login), 403, "officials_only")
         dispute = asker.done(f"/facts/{paid(asker)['fact']}/dispute", {"reason": "No."}, user=f"EE{MOTHER}")[
             "id"
         ]
-        refused(asker.post(f"/disputes/{dispute}/refusal{said}", {"reason": "No."}), 403, "officials_only")
+        refused(asker.post(f"/disputes/{dispute}/refusal", {"reason": "No."}, login=login), 403, "officials_only")
         right = {"text": "2400.00", "reason": "No."}
-        refused(asker.post(f"/disputes/{dispute}/correction{said}", right), 403, "officials_only")
-        refused(asker.get(f"/matters/held_offer/{offer}{DESK}", user=f"EE{MOTHER}"), 403, "officials_only")
-        refused(asker.get(f"/matters/dispute/{offer}{DESK}"), 404, "unknown_matter")
-        refused(asker.get(f"/matters/nonsense/{offer}{DESK}"), 404, "unknown_matter")
+        refused(asker.post(f"/disputes/{dispute}/correction", right, login=login), 403, "officials_only")
+        refused(asker.get(f"/matters/held_offer/{offer}", user=f"EE{MOTHER}"), 403, "officials_only")
+        refused(asker.get(f"/matters/dispute/{offer}"), 404, "unknown_matter")
+        refused(asker.get(f"/matters/nonsense/{offer}"), 404, "unknown_matter")
 
 
 async def test_a_disputed_fact_is_corrected_and_what_rests_on_it_decided_anew(
@@ -132,13 +129,13 @@ async def test_a_disputed_fact_is_corrected_and_what_rests_on_it_decided_anew(
         said = {"reason": "I earned more.", "proposed_value": "2400.00"}
         dispute = asker.done(f"/facts/{fact['fact']}/dispute", said, user=f"EE{MOTHER}")["id"]
         assert told(social, MOTHER) == [("matter.opened", "dispute", [MOTHER])]
-        matter = asker.value(f"/matters/dispute/{dispute}{DESK}")
+        matter = asker.value(f"/matters/dispute/{dispute}")
         (shown, proposed) = matter["facts"]
         assert (matter["said"], shown["value"], shown["about"], proposed["value"]) == (
             "I earned more.", "2000 EUR", "person.contributions", "2400.00",
         )  # fmt: skip
         right = {"text": "2 400,00", "reason": "The payslip."}
-        correction = f"/disputes/{dispute}/correction?level=high&posture=managed"
+        correction = f"/disputes/{dispute}/correction"
         refused(asker.post(correction, right, user=f"EE{MOTHER}"), 403, "officials_only")
         refused(asker.post(correction, right, user="automatic"), 403, "officials_only")
         refused(asker.post(correction, {**right, "text": "a lot"}), 400, "invalid_value")
@@ -160,12 +157,12 @@ async def test_a_fact_that_stands(social: SocialRegister) -> None:
         dispute = asker.done(f"/facts/{fact}/dispute", {"reason": "No."}, user=f"EE{MOTHER}")["id"]
         answer = {"reason": "The employer declared it twice."}
         refused(
-            asker.post(f"/disputes/{dispute}/refusal?level=high&posture=managed", answer, user=f"EE{MOTHER}"),
+            asker.post(f"/disputes/{dispute}/refusal", answer, user=f"EE{MOTHER}"),
             403,
             "officials_only",
         )
-        asker.done(f"/disputes/{dispute}/refusal?level=high&posture=managed", answer, 200)
-        assert asker.value(f"/matters/dispute/{dispute}{DESK}")["state"] == "ended"
+        asker.done(f"/disputes/{dispute}/refusal", answer, 200)
+        assert asker.value(f"/matters/dispute/{dispute}")["state"] == "ended"
     assert [kind for kind, _, _ in told(social, MOTHER)] == ["matter.opened", "matter.settled"]
 
 
@@ -181,9 +178,9 @@ async def test_a_listed_ripple_is_read_with_its_decision_and_ended(
     assert opened[:2] == ("matter.opened", "ripple") and set(opened[2]) == {MOTHER, FATHER, CHILD}
     with serving(social_app(social)) as site:
         asker = Asker(site)
-        (line,) = asker.value(f"/matters{DESK}")["items"]
+        (line,) = asker.value("/matters")["items"]
         assert line["id"] == f"ripple/{listed.id}" and line["due"]
-        matter = asker.value(f"/matters/ripple/{listed.id}{DESK}")
+        matter = asker.value(f"/matters/ripple/{listed.id}")
         facts = {one["name"]: one["value"] for one in matter["facts"]}
         assert (facts["listed_because"], facts["decision"]) == ("payment", listed.decision)
         assert matter["evidence"]["record"]["id"] == listed.decision and matter["evidence"]["values"]
@@ -192,9 +189,9 @@ async def test_a_listed_ripple_is_read_with_its_decision_and_ended(
             uses = asker.value(f"/findUsage?userCode=EE{one}")["usages"]
             looks = [use for use in uses if use["action"] == "An official looked at a matter of the register"]
             assert len(looks) == 1, "everybody it is about sees who opened the decision, once"
-        refused(asker.get(f"/matters/ripple/{listed.id}{DESK}", user=f"EE{FATHER}"), 403, "officials_only")
-        asker.done(f"/ripples/{listed.id}/end?level=high&posture=managed", {"outcome": "stands"}, 200)
-        assert asker.value(f"/matters/ripple/{listed.id}{DESK}")["state"] == "ended"
+        refused(asker.get(f"/matters/ripple/{listed.id}", user=f"EE{FATHER}"), 403, "officials_only")
+        asker.done(f"/ripples/{listed.id}/end", {"outcome": "stands"}, 200)
+        assert asker.value(f"/matters/ripple/{listed.id}")["state"] == "ended"
 
 
 async def test_a_decision_that_no_longer_matches_names_the_family_and_not_who_decided_it_ends_it(
@@ -204,16 +201,14 @@ async def test_a_decision_that_no_longer_matches_names_the_family_and_not_who_de
     offer = await offered(social, others, clock)
     with serving(social_app(social)) as site:
         asker = Asker(site)
-        decided = asker.done(f"/offers/{offer}/release?level=high&posture=managed", LOOK, 200)["decision"]
+        decided = asker.done(f"/offers/{offer}/release", LOOK, 200)["decision"]
         replay_mismatched(social.deciding, 7, decided)
         (ripple,) = ripples(social)
         (opened,) = [one for one in told(social, *sorted((MOTHER, FATHER))) if one[1] == "ripple"]
         assert set(opened[2]) == {MOTHER, FATHER, CHILD}, "their kin do not see to it: the case knows them"
         stands = {"outcome": "stands"}
-        refused(
-            asker.post(f"/ripples/{ripple.id}/end?level=high&posture=managed", stands), 403, "not_your_ripple"
-        )
-        asker.done(f"/ripples/{ripple.id}/end?level=high&posture=managed", stands, 200, user="EE37001010002")
+        refused(asker.post(f"/ripples/{ripple.id}/end", stands), 403, "not_your_ripple")
+        asker.done(f"/ripples/{ripple.id}/end", stands, 200, user="EE37001010002")
 
 
 async def test_an_offer_that_is_withdrawn_waits_no_more(
@@ -236,7 +231,7 @@ async def test_every_register_that_decides_says_what_waits(
     app = insurance_app(register) if kind is InsuranceRegister else education_app(register)
     with serving(app) as site:
         asker = Asker(site)
-        assert asker.value(f"/matters{DESK}")["items"] == []
-        refused(asker.get("/matters"), 403, "officials_only")
-        refused(asker.get(f"/matters/ripple/none{DESK}"), 404, "unknown_matter")
+        assert asker.value("/matters")["items"] == []
+        refused(asker.get("/matters", login=None), 403, "acting_not_proven")
+        refused(asker.get("/matters/ripple/none"), 404, "unknown_matter")
     register.close()

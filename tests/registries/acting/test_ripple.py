@@ -20,7 +20,7 @@ from sild.registries.kernel import Usage
 from sild.registries.social.ledger import Declared
 from sild.registries.social.offering import Offering
 from sild.registries.social.register import SocialRegister
-from support.asgi import serving
+from support.acting import serving
 
 from ..asking import Asker, refused
 from .conftest import (
@@ -231,7 +231,7 @@ async def test_the_list_is_for_officials_and_the_difference_for_the_person(
         (line,) = asker.value("/ripples")["items"]
         assert (line["decision"], line["reason"]) == (str(second.id), "contest") and VN_CHILD not in str(line)
         assert [one["state"] for one in asker.value("/ripples?state=redecided")["items"]] == ["redecided"]
-        path = f"/ripples/{line['id']}/end?level=high&posture=managed"
+        path = f"/ripples/{line['id']}/end"
         refused(asker.post(path.partition("?")[0], {"outcome": "stands"}), 403, "officials_only")
         for nobody in ("automatic", f"VN{VN_MOTHER}"):
             refused(asker.post(path, {"outcome": "stands"}, user=nobody), 403, "not_your_ripple")
@@ -390,7 +390,7 @@ async def test_an_official_releases_with_a_reason_that_is_kept(
     with serving(social_app(social)) as site:
         asker = Asker(site)
         words = {"words": "Soome ei maksa.", "seconds": 60, "posture": "managed", "view_sha256": "b" * 64}
-        released = asker.done(f"/offers/{offer}/release?level=high&posture=managed", words, 200)
+        released = asker.done(f"/offers/{offer}/release", words, 200)
         held, human = records(social)
         found = asker.value(f"/decisions/{released['decision']}", user=f"EE{MOTHER}")
     assert (human.kind, human.effect, human.supersedes) == ("human", "offer", held.id)

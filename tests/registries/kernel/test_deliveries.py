@@ -9,7 +9,7 @@ from sild.errors import Unavailable
 from sild.events import Dispatcher
 from sild.registries import ResidenceRegister, residence_app
 from sild.registries.identity_codes import estonia
-from support.asgi import serving
+from support.acting import serving
 
 from ..asking import Asker
 from ..conftest import SetClock
@@ -65,7 +65,7 @@ def test_who_is_missed_is_a_case(tmp_path: Path, hand_clock: SetClock) -> None:
         assert (known.status, known.json()["type"]) == (409, "urn:sild:residence:person_is_known")
         assert residence.post("/unknown-persons", {**body, "person": "1"}).status == 400
         answer = residence.post(
-            f"/disputes/{first.json()['id']}/refusal?level=high&posture=managed",
+            f"/disputes/{first.json()['id']}/refusal",
             {"reason": "known elsewhere"},
             user="EE36805280109",
         )

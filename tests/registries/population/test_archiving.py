@@ -29,7 +29,7 @@ from sild.registries.exchange import Because, Told
 from sild.registries.kernel import Usage
 from sild.registries.population.tables import archived_acts
 from sild.registries.tasks import TaskState
-from support.asgi import serving
+from support.acting import serving
 
 from ..asking import Asker
 from ..conftest import NOW, SetClock

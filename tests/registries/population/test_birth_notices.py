@@ -127,7 +127,7 @@ def test_people_decide_on_a_review_once(population: Asker, either_register: Popu
     reviews = [notify(population, notice).json()["review"] for notice in (same, other)]
     refused(
         population.post(
-            f"/reviews/{reviews[0]}/decision?level=high&posture=managed",
+            f"/reviews/{reviews[0]}/decision",
             {"decision": "SAME", "child": mother},
         ),
         400,
@@ -137,20 +137,18 @@ def test_people_decide_on_a_review_once(population: Asker, either_register: Popu
         population.post(f"/reviews/{reviews[0]}/decision", {"decision": "DISTINCT"}), 403, "officials_only"
     )
     population.done(
-        f"/reviews/{reviews[0]}/decision?level=high&posture=managed",
+        f"/reviews/{reviews[0]}/decision",
         {"decision": "SAME", "child": child},
         200,
     )
     answer = {"decision": "DISTINCT", "words": "The hospital has two bracelets."}
-    decided = population.done(f"/reviews/{reviews[1]}/decision?level=high&posture=managed", answer, 200)
+    decided = population.done(f"/reviews/{reviews[1]}/decision", answer, 200)
     assert decided["words"] == answer["words"], "why stands with the review"
     assert decided["state"] == "CLOSED"
     assert decided["child"] not in (None, child)
     assert told(either_register, decided["child"]) == ["civil.child.recorded"]
     refused(
-        population.post(
-            f"/reviews/{reviews[1]}/decision?level=high&posture=managed", {"decision": "REFUSED"}
-        ),
+        population.post(f"/reviews/{reviews[1]}/decision", {"decision": "REFUSED"}),
         409,
         "review_is_closed",
     )

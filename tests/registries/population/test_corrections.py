@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sild.registries import PopulationRegister, population_app
-from support.asgi import serving
+from support.acting import serving
 
 from ..asking import Asker, refused
 from ..conftest import NOW, SetClock
@@ -68,7 +68,7 @@ def test_a_disputed_fact_is_marked_corrected_and_told(
 def test_a_dispute_that_is_refused(population: Asker) -> None:
     fact = fact_of(population, single().code, "given_names")
     dispute = population.done(f"/facts/{fact['fact']}/dispute", {"reason": "ugly"})
-    path = f"/disputes/{dispute['id']}/refusal?level=high&posture=managed"
+    path = f"/disputes/{dispute['id']}/refusal"
     refusal = population.done(path, {"reason": "it is your name"}, 200, user=OTHER)
     assert (refusal["state"], refusal["answer"]) == ("REFUSED", "it is your name")
     assert not fact_of(population, single().code, "given_names")["disputed"]

@@ -14,7 +14,6 @@ from ..notices import bundle, notify, recorded
 from .test_birth_notices import OTHER_HOSPITAL
 
 CLERK = "EE36805280109"
-DESK = "?level=high&posture=managed"
 
 
 def listening(register: PopulationRegister) -> PopulationRegister:
@@ -39,23 +38,23 @@ def test_a_doubtful_notice(population: Asker, either_register: PopulationRegiste
     child = recorded(population, bundle(mother))
     review = notify(population, bundle(mother, hospital=OTHER_HOSPITAL)).json()["review"]
     assert told(either_register, mother) == ["matter.opened review"]
-    matter = population.value(f"/matters/review/{review}{DESK}", user=CLERK)
+    matter = population.value(f"/matters/review/{review}", user=CLERK)
     said = facts(matter)
     assert (said["review_because"], said["candidate"], said["notice_born"]) == (
         "duplicate_suspected", child, "2026-03-01",
     )  # fmt: skip
     assert mother in said["mother"] and set(matter["persons"]) == {mother, child}
-    (line,) = population.value(f"/matters{DESK}", user=CLERK)["items"]
+    (line,) = population.value("/matters", user=CLERK)["items"]
     assert (line["kind"], line["due"]) == ("review", "2026-03-13")
     decision, path = (
         {"decision": "SAME", "child": child},
-        f"/reviews/{review}/decision?level=high&posture=managed",
+        f"/reviews/{review}/decision",
     )
     refused(population.post(path, decision, user=f"EE{mother}"), 403, "officials_only")
     refused(population.post(path, decision, user="automatic"), 403, "officials_only")
     population.done(path, decision, 200, user=CLERK)
     assert told(either_register, mother)[1:] == ["matter.settled review"]
-    assert population.value(f"/matters/review/{review}{DESK}", user=CLERK)["state"] == "ended"
+    assert population.value(f"/matters/review/{review}", user=CLERK)["state"] == "ended"
 
 
 def test_somebody_missing_is_entered_by_the_official(
@@ -67,9 +66,9 @@ def test_somebody_missing_is_entered_by_the_official(
     missing = {"person": code, "reason": "moving home, case S-1"}
     dispute = population.done("/unknown-persons", missing, user=resident)["id"]
     assert told(either_register, code) == ["matter.opened missing_person"]
-    matter = population.value(f"/matters/missing_person/{dispute}{DESK}", user=CLERK)
+    matter = population.value(f"/matters/missing_person/{dispute}", user=CLERK)
     assert (matter["said"], facts(matter)) == ("moving home, case S-1", {"person": code})
-    path = f"/disputes/{dispute}/known?level=high&posture=managed"
+    path = f"/disputes/{dispute}/known"
     names = {"given_names": "Uus", "family_name": "Inimene", "words": "Her passport."}
     refused(population.post(path, {}, user=CLERK), 400, "invalid_value")
     refused(population.post(path, {**names, "given_names": "U2"}, user=CLERK), 400, "invalid_value")
@@ -95,13 +94,13 @@ def test_a_disputed_name_is_corrected_by_what_the_official_writes(population: As
     ]
     said = {"reason": "My name is Öö.", "proposed_value": "Öö"}
     dispute = population.done(f"/facts/{name['fact']}/dispute", said, user=f"EE{person}")["id"]
-    shown = facts(population.value(f"/matters/dispute/{dispute}{DESK}", user=CLERK))
+    shown = facts(population.value(f"/matters/dispute/{dispute}", user=CLERK))
     assert shown == {"fact": name["value"], "proposed": "Öö"}
     correction = {"text": "Öö", "reason": "Birth certificate."}
-    population.done(f"/disputes/{dispute}/correction?level=high&posture=managed", correction, user=CLERK)
+    population.done(f"/disputes/{dispute}/correction", correction, user=CLERK)
     assert population.value(f"/persons/{person}")["given_names"] == "Öö"
     refused(
-        population.post(f"/disputes/{dispute}/correction?level=high&posture=managed", correction, user=CLERK),
+        population.post(f"/disputes/{dispute}/correction", correction, user=CLERK),
         409,
         "dispute_is_closed",
     )
@@ -117,9 +116,7 @@ def test_what_has_a_procedure_of_its_own_is_not_corrected_here(population: Asker
     dispute = population.done(f"/facts/{spouse['fact']}/dispute", {"reason": "Not him."}, user=f"EE{mother}")
     correction = {"text": "wife", "reason": "No."}
     refused(
-        population.post(
-            f"/disputes/{dispute['id']}/correction?level=high&posture=managed", correction, user=CLERK
-        ),
+        population.post(f"/disputes/{dispute['id']}/correction", correction, user=CLERK),
         409,
         "not_correctable",
     )

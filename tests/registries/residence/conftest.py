@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sild.registries import ResidenceRegister, residence_app
-from support.asgi import serving
+from support.acting import serving
 
 from ..asking import Asker
 from ..conftest import SetClock

@@ -195,7 +195,7 @@ def test_a_sealed_address_that_is_disputed_is_kept_from_its_official_with_what_t
     fact = residence.value(f"/persons/{code}/residence", user=f"EE{code}")["fact"]
     said = {"reason": "It is another house.", "proposed_value": "Lille 7"}
     dispute = residence.done(f"/facts/{fact}/dispute", said, user=f"EE{code}")["id"]
-    path = f"/matters/dispute/{dispute}?level=high&posture=managed"
+    path = f"/matters/dispute/{dispute}"
     (held, proposed) = residence.value(path, user="EE36805280109")["facts"]
     assert held["value"] is not None and proposed["value"] == "Lille 7"
     residence.done("/sealings", {"person": code, "valid_from": "2026-03-01", "order": "police 7"})

@@ -16,8 +16,8 @@ from sild.registries.deciding.looks import Look
 from sild.registries.deciding.ripple import take_up
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
+from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.http import Model, PersonalUsage
-from sild.registries.kernel.matters import AtDesk
 
 __all__ = ["ANEW_ACTIONS", "ANEW_TITLES", "add_anew_paths"]
 

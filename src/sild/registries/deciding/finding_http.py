@@ -16,8 +16,8 @@ from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.finding_ripple import enter_page, uphold
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Usage
+from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
-from sild.registries.kernel.matters import AtDesk
 
 __all__ = ["FINDING_ACTIONS", "FINDING_TITLES", "add_finding_paths"]
 

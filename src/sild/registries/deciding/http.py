@@ -43,7 +43,8 @@ from sild.registries.deciding.supervision_http import (
 )
 from sild.registries.kernel import Use
 from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
-from sild.registries.kernel.matters import MATTER_TITLES, AtDesk
+from sild.registries.kernel.asking import AtDesk
+from sild.registries.kernel.matters import MATTER_TITLES
 
 __all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "OfficialLook", "add_decision_paths"]
 

@@ -16,8 +16,8 @@ from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.ripple import FINDING
 from sild.registries.kernel import Use, matter_settled
+from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.http import Model, PersonalUsage
-from sild.registries.kernel.matters import AtDesk
 
 __all__ = ["RIPPLE_ACTIONS", "RIPPLE_TITLES", "Changed", "add_ripple_paths", "changed"]
 

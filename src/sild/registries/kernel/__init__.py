@@ -11,7 +11,7 @@ A fact says when it is true, when we knew it, who said so, on which legal ground
 facts.py  bitemporal facts        usage.py  who used whose data        kernel.py  the transaction that holds it all together
 defects.py  a refusal that names everything        corrections.py, fact_paths.py, dispute_paths.py  disputes and corrections
 matters.py, matters_told.py  what waits for a person, told and read
-http.py  what all registers have        asking.py  who asks        problems.py  refusals        description.py  self-description
+http.py  what all registers have        asking.py, proving.py  who asks, who acts        problems.py  refusals        description.py  self-description
 """
 
 from __future__ import annotations

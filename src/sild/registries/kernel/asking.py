@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, overload
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 
-from sild.errors import CallerError
+from sild.errors import CallerError, PlatformError
+from sild.registries.kernel.proving import ACTING_HEADER, Desk, Proofs
 from sild.registries.kernel.usage import Usage
 
-__all__ = ["AnyUsage", "PersonalUsage"]
+__all__ = ["AnyUsage", "AtDesk", "PersonalUsage"]
 
 _HIDDEN = {"include_in_schema": False}  # X-Road's own; the provider's security server sends them
 ClientHeader = Annotated[str | None, Header(alias="X-Road-Client", max_length=1_100, **_HIDDEN)]
@@ -80,3 +81,32 @@ AnyUsage = Annotated[Usage, Depends(_any_usage)]
 
 PersonalUsage = Annotated[Usage, Depends(_personal_usage)]
 """Who asks for personal data, who is acting, and on which ground."""
+
+
+async def _desk(
+    request: Request,
+    usage: PersonalUsage,
+    token: Annotated[
+        str | None,
+        Header(
+            alias=ACTING_HEADER,
+            max_length=32_768,
+            description="The identity provider's word that the person acts in this case",
+        ),
+    ] = None,
+) -> Desk:
+    """The refusal waits for `ensure`, in the transaction that records it."""
+    proofs: Proofs | None = request.app.state.kernel.proofs
+    if usage.actor is None:
+        return Desk(None)
+    if proofs is None:
+        closed = CallerError("no identity provider is known to this register", code="acting_not_proven")
+        return Desk(None, closed)
+    try:
+        return Desk(await proofs.check(token, usage))
+    except PlatformError as refusal:
+        return Desk(None, refusal)
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+"""Of whatever officials alone do."""

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Path
 from pydantic import Field
 
 from sild.errors import CallerError
+from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.corrections import (
     Dispute,
     FactKind,
@@ -27,7 +28,7 @@ from sild.registries.kernel.corrections import (
 from sild.registries.kernel.facts import Fact, Json
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.kernel import Kernel, Use
-from sild.registries.kernel.matters import AtDesk, Matter, MatterFact, MatterSource, due_day, ensure_official
+from sild.registries.kernel.matters import Matter, MatterFact, MatterSource, due_day, ensure_official
 from sild.registries.kernel.matters_told import MatterKind
 
 __all__ = ["DISPUTE_ACTIONS", "DISPUTE_TITLES", "NewPerson", "add_dispute_paths"]

@@ -127,6 +127,7 @@ def register_app(
             "default": {"description": "A problem", "content": {PROBLEM: {"schema": _PROBLEM_SCHEMA}}}
         },
     )
+    app.state.kernel = kernel
     _add_operations(app, kernel, description, url)
     _add_usage(app, kernel, actions or {}, kinds or {}, member_name)
     _add_deliveries(app, kernel)

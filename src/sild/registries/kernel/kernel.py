@@ -22,6 +22,7 @@ from sild.database import open_database
 from sild.errors import CallerError, Unavailable
 from sild.events import EVENT_MIGRATIONS, Event, Inbox, Outbox
 from sild.registries.kernel.facts import Facts, Json
+from sild.registries.kernel.proving import Keys, Proofs
 from sild.registries.kernel.tables import answers, facts
 from sild.registries.kernel.usage import Usage, UsagePage, find_usage, record_usage, usage_periods
 from sild.registries.kernel.withholding import is_withheld, withhold
@@ -48,6 +49,8 @@ class Kernel:
         """Time-stamps of papers and receipts (`sild.decisions.Stamp`), from when the register acts; None: they have none."""
         self.also_known_as: Callable[[str], Sequence[str]] = lambda _code: ()
         """Names by which uses may have been recorded where nobody was to be named: pseudonyms of decisions."""
+        self.proofs: Proofs | None = None
+        """By whose word it is known who acts; None: by nobody's, and officials do nothing here."""
         self._inbox = Inbox(clock=clock)
         self._clock = clock
         self._zone = zone or ZoneInfo("Europe/Tallinn")
@@ -67,6 +70,10 @@ class Kernel:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def take_word_of(self, issuer: str, keys: Keys) -> None:
+        """Who acts is known by this identity provider. keys: as `published_keys`."""
+        self.proofs = Proofs(issuer, keys, register=self.system, clock=self._clock)
 
     @property
     def zone(self) -> ZoneInfo:

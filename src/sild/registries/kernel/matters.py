@@ -4,8 +4,8 @@
     add_matter_paths(app, kernel, [MatterSource("dispute", waiting, find)])
 
 The event names the matter and whom it is about, and says nothing else. What it is a desk reads: `GET /matters/{kind}/{key}`, for the
-official who acts, at level high, on a managed device, and for none of those it is about; and so it is when they decide (`AtDesk`). Closed by default: which information system
-has a desk is an access right.
+official who acts, at level high, on a managed device, proved by the identity provider (`AtDesk`), and for none of those it is about; and so
+it is when they decide. Closed by default: which information system has a desk is an access right.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, FastAPI, Path, Query
+from fastapi import FastAPI, Path
 
 from sild.errors import CallerError
 from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
+from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.kernel import Kernel, Use
 from sild.registries.kernel.matters_told import MatterKind
+from sild.registries.kernel.proving import Desk
 from sild.registries.kernel.usage import Usage
 from sild.registries.profiles import profile
 
 __all__ = [
     "MATTER_ACTIONS",
     "MATTER_TITLES",
-    "AtDesk",
-    "Desk",
     "Matter",
     "MatterFact",
     "MatterSource",
@@ -127,31 +127,6 @@ class MatterState(Model):
     facts: list[MatterFactState]
 
 
-Level = Annotated[Literal["low", "substantial", "high"], Query(description="Of the official's log-in")]
-Posture = Annotated[str, Query(max_length=20, description="Of the official's device: `managed`")]
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """From where the official acts, as the information system that knows them says."""
-
-    level: str
-    posture: str
-
-    def ensure(self) -> None:
-        """Raises CallerError (`officials_only`): at a lower level, or on another device. Who acts is another question."""
-        if self.level != "high" or self.posture != "managed":
-            raise CallerError("an official at level high, on a managed device", code="officials_only")
-
-
-def _desk(level: Level = "low", posture: Posture = "") -> Desk:
-    return Desk(level, posture)
-
-
-AtDesk = Annotated[Desk, Depends(_desk)]
-"""Of whatever officials alone do: `?level=high&posture=managed`."""
-
-
 def add_matter_paths(app: FastAPI, kernel: Kernel, sources: Sequence[MatterSource]) -> None:
     """titles and actions: `MATTER_TITLES`, `MATTER_ACTIONS`."""
     by_kind = {source.kind: source for source in sources}
@@ -207,7 +182,7 @@ def due_day(persons: Sequence[str], since: date) -> date:
 
 
 def _ensure_desk(usage: Usage, desk: Desk) -> None:
-    desk.ensure()
+    desk.ensure(acts=False)
     if usage.actor is None:
         raise CallerError("an official sees to it", code="officials_only")
 

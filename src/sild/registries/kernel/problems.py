@@ -25,6 +25,8 @@ COMMON_TITLES: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be met"),
     "missing_x_road_header": (400, "The request did not come through a security server"),
     "missing_legal_basis": (400, "The request names no person acting or no legal ground"),
+    "acting_not_proven": (403, "The message does not prove who acts"),
+    "acting_expired": (403, "The person acted too long ago"),
     "message_id_reused": (409, "The message id was used for something else"),
     "invalid_identity_code": (400, "Not an identity code"),
     "invalid_event": (400, "Not an event"),
@@ -33,6 +35,7 @@ COMMON_TITLES: dict[str, tuple[int, str]] = {
     "person_is_dead": (409, "The person is dead"),
     "date_out_of_range": (400, "The date is out of range"),
     "message_in_progress": (503, "The same message is being answered"),
+    "identity_provider_down": (503, "Who acts cannot be checked now"),
     "database_error": (503, "The register cannot answer now"),
     "internal_error": (500, "Internal error"),
 }

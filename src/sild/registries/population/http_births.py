@@ -16,8 +16,9 @@ from sild.registries.deciding import Deciding
 from sild.registries.deciding.http import OfficialLook
 from sild.registries.identity_codes import Sex
 from sild.registries.kernel import Kernel, Usage, Use
+from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.http import Model, PersonalUsage
-from sild.registries.kernel.matters import AtDesk, ensure_official
+from sild.registries.kernel.matters import ensure_official
 from sild.registries.population.archiving import Archiving
 from sild.registries.population.birth_notice import (
     MAX_NOTICE_BYTES,

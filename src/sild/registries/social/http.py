@@ -12,9 +12,9 @@ from sild.errors import CallerError
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, OfficialLook, add_decision_paths
 from sild.registries.deciding.ripple_matters import ripples_that_wait
 from sild.registries.kernel import Fact, FactKind, Use
+from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
-from sild.registries.kernel.matters import AtDesk
 from sild.registries.moving import HOME_CHANGE_KIND
 from sild.registries.social import offers as held
 from sild.registries.social.ledger import (

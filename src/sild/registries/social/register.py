@@ -21,7 +21,7 @@ from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding, Look
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
-from sild.registries.kernel.matters import Desk
+from sild.registries.kernel.proving import Desk
 from sild.registries.social import ledger
 from sild.registries.social.again import Again
 from sild.registries.social.anew import Anew

@@ -1,0 +1,32 @@
+"""Proof of who acts, for registers: the identity provider's word out of the log-in of whoever sits at the desk (`sild.cases.Voucher`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sild.cases import Actor
+from sild.errors import Unavailable
+from sild.openid import CaseAccess
+from sild.portal.relying_party import LoginRefused, RelyingParty
+from sild.portal.sessions import Sessions
+
+__all__ = ["SessionVoucher"]
+
+
+class SessionVoucher:
+    def __init__(self, sessions: Sessions, provider: RelyingParty) -> None:
+        self._sessions = sessions
+        self._provider = provider
+
+    async def vouch(self, actor: Actor, case: str, registers: Sequence[str], *, acts: bool) -> str | None:
+        """None: the session has ended. Raises Unavailable, also when the log-in ended at the provider this moment: the next page says so."""
+        access_token = await self._sessions.access_token(actor.session, actor.person)
+        if access_token is None:
+            return None
+        wanted = CaseAccess(case, tuple(registers), "act" if acts else "look")
+        try:
+            return await self._provider.exchange(access_token, wanted)
+        except LoginRefused as refusal:
+            raise Unavailable(
+                "the identity provider does not vouch for the log-in", code="identity_provider_down"
+            ) from refusal

@@ -1,0 +1,163 @@
+"""Officials vouched for: an identity provider's signature over who acts in a case, and registers that take its word.
+
+    with serving(social_app(social)) as site:              # a register that takes the word of ISSUER
+        site.post(path, body, **headers)
+
+The key is one for all tests; what it signs is what the provider's own code makes of an access token (`sild.openid.acting_claims`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
+from typing import Any, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from fastapi import FastAPI
+
+from sild.openid import (
+    CaseAccess,
+    SigningKey,
+    VerificationKeys,
+    acting_claims,
+    load_signing_key,
+    parse_jwks,
+    render_jwks,
+    sign_token,
+)
+from sild.registries import HasKernel
+from support.asgi import Answer, Site
+from support.asgi import serving as serve
+
+ISSUER = "https://login.example"
+PORTAL = "SILD/GOV/70000001/portal"
+REGISTERS = (
+    "SILD/GOV/70000002/population",
+    "SILD/GOV/70000003/insurance",
+    "SILD/GOV/70000004/social",
+    "SILD/GOV/70000005/education",
+    "SILD/GOV/70000006/residence",
+    "SILD/GOV/70000007/treasury",
+)
+LIFETIME = timedelta(days=7)
+EARLY, EVER = datetime(2020, 1, 1, tzinfo=UTC), timedelta(days=36_500)
+"""For tests with a clock of their own."""
+_numbers = count(1)
+Register = TypeVar("Register", bound=HasKernel)
+
+
+@cache
+def signing_key() -> SigningKey:
+    """The same in every process: what one was told before it was killed, another says again."""
+    key = ec.derive_private_key(20_261_123, ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"tests"))
+    return load_signing_key(pem, "ES256", "tests")
+
+
+async def published(_now: datetime, _anew: bool) -> VerificationKeys:
+    return parse_jwks(render_jwks([signing_key()]))
+
+
+def believing(register: Register) -> Register:
+    """The register, which takes ISSUER's word from now on."""
+    register.kernel.take_word_of(ISSUER, published)
+    return register
+
+
+@dataclass(frozen=True)
+class LogIn:
+    """At the desk: everything as it ought to be, unless said otherwise."""
+
+    acr: str = "high"
+    posture: str | None = "managed"
+    roles: Sequence[tuple[str, str]] = (("official", "70000349"),)
+    representee: str | None = None
+
+    def claims(self, subject: str) -> dict[str, Any]:
+        said: dict[str, Any] = {
+            "iss": ISSUER,
+            "client_id": "portal",
+            "sub": subject,
+            "acr": self.acr,
+            "amr": ["idcard"],
+        }
+        said["roles"] = [{"role": role, "organisation": body} for role, body in self.roles]
+        if self.posture is not None:
+            said["device_posture"] = self.posture
+        if self.representee is not None:
+            said["representee"] = {"sub": self.representee, "mandates": []}
+        return said
+
+
+DESK = LogIn()
+
+
+def proof(
+    subject: str,
+    case: str,
+    at: datetime | None = None,
+    *,
+    login: LogIn = DESK,
+    registers: Sequence[str] = REGISTERS,
+    system: str = PORTAL,
+    acts: bool = True,
+    lifetime: timedelta = LIFETIME,
+    key: SigningKey | None = None,
+    **claims: Any,
+) -> str:
+    """subject: with the country.  at: when they acted; None: now.  claims: of the token, other than they ought to be."""
+    wanted = CaseAccess(case, tuple(registers), "act" if acts else "look")
+    said = acting_claims(
+        login.claims(subject),
+        wanted,
+        system=system,
+        jti=f"acting-{next(_numbers)}",
+        at=at or datetime.now(UTC),
+        lifetime=lifetime,
+    )
+    return sign_token({**said, **claims}, key or signing_key(), "acting+jwt")
+
+
+def proved(headers: Mapping[str, str], login: LogIn = DESK) -> dict[str, str]:
+    """The headers of a message with the proof that whoever they name acts in the case they name."""
+    said = {name.lower(): value for name, value in headers.items()}
+    user, case = said.get("x-road-userid", "automatic"), said.get("x-road-issue")
+    if user == "automatic" or case is None or "sild-acting" in said:
+        return dict(headers)
+    system = said.get("x-road-client", PORTAL)
+    return {**headers, "Sild-Acting": proof(user, case, EARLY, login=login, system=system, lifetime=EVER)}
+
+
+class ProvedSite(Site):
+    """What a message says of who acts, is proved, unless it brings a proof of its own (`Sild-Acting`, also an empty one)."""
+
+    def request(
+        self, method: str, target: str, *, body: bytes | None = None, headers: Mapping[str, str] = {}
+    ) -> Answer:
+        return super().request(method, target, body=body, headers=proved(headers))
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[Site]:
+    """As `support.asgi.serving`, a register that takes ISSUER's word; who asks it, proves who acts."""
+    app.state.kernel.take_word_of(ISSUER, published)
+    with serve(app) as site:
+        yield ProvedSite(site.host, site.port)
+
+
+class Vouching:
+    """`sild.cases.Voucher`: everybody's log-in is what their actor says; by a clock set by hand."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+
+    async def vouch(self, actor: Any, case: str, registers: Sequence[str], *, acts: bool) -> str | None:
+        login = LogIn(
+            acr=actor.acr, posture=actor.posture, roles=[(role, "70000349") for role in actor.roles]
+        )
+        return proof(actor.person, case, self._clock(), login=login, registers=registers, acts=acts)
