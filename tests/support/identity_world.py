@@ -18,6 +18,7 @@ import requests
 import uvicorn
 from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -27,6 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sild.database import sqlite_url
 from sild.errors import Unavailable
 from sild.identity_provider import (
     IdentityProvider,
@@ -35,8 +37,9 @@ from sild.identity_provider import (
     TestPerson,
 )
 from sild.openid import Client, Mandate, Party
-from sild.pki import CertificateProfile
+from sild.pki import Certificate, CertificateProfile, issue_certificate
 from sild.processes.identity import with_client_cert
+from sild.remote_signing import RemoteSigning
 from support.authenticator import SoftwareAuthenticator
 from support.identity_card import IdentityCard
 from support.pki import Pki, name
@@ -128,7 +131,8 @@ def bind() -> socket.socket:
 class World:
     """One provider, its clock, its registers, its certification authority and clients of every kind."""
 
-    def __init__(self, directory: Path, **settings: Any) -> None:
+    def __init__(self, directory: Path, *, signs: bool = False, **settings: Any) -> None:
+        """signs: people have signing keys, and `service` may ask for signatures."""
         self.pki = Pki()
         self.open: list[requests.Session] = []  # closed before the servers, which would wait for them
         self.clock = Clock()
@@ -152,11 +156,34 @@ class World:
             "mandate_roles": ROLES,
         }
         self.settings = IdentityProviderSettings(**{**values, **settings})
-        self.provider = IdentityProvider(self.settings, self.clock, mandate_sources=[self.register])
-        self.add_client("service", scopes=("openid", "representee", "representee_list", "official"), refresh_tokens=True,
+        signing = None
+        if signs:
+            url = sqlite_url(directory / "signing.db")
+            signing = RemoteSigning.open(url, key_password="pen", certify=self.certify, clock=self.clock)
+        self.provider = IdentityProvider(
+            self.settings, self.clock, mandate_sources=[self.register], signing=signing
+        )
+        signature = ("credential",) if signs else ()
+        self.add_client("service", scopes=("openid", "representee", "representee_list", "official", *signature), refresh_tokens=True,
                         audiences=("tax-register",), post_logout_redirect_uris=("https://service.example/bye",))  # fmt: skip
         self.add_client("other", redirect_uris=("https://other.example/cb",))
         self.add_client("register", introspection=True, mandate_namespaces=("EMTA", "*"), audiences=())
+
+    def certify(self, request: bytes) -> list[Certificate]:
+        """What the nation's authority does for people's signing keys."""
+        asked = x509.load_der_x509_csr(request)
+        issued = issue_certificate(
+            CertificateProfile.SIGN,
+            subject=asked.subject,
+            public_key=asked.public_key(),
+            issuer=self.pki.ca.certificate.subject,
+            issuer_key=self.pki.ca.key,
+            issuer_public_key=self.pki.ca.key.public_key(),
+            serial_number=x509.random_serial_number(),
+            not_before=NOW - timedelta(days=1),
+            not_after=NOW + timedelta(days=700),
+        )
+        return [issued, self.pki.ca.certificate]
 
     def add_client(self, client_id: str, **values: Any) -> None:
         values = {"redirect_uris": (CALLBACK,), "authentication": "client_secret_basic", **values}

@@ -12,6 +12,7 @@ logins.py     a log-in under way     sessions.py  one for all services     grant
 passkeys.py   WebAuthn               cards.py     Web eID, mutual TLS      people.py   people, officials, devices
 clients.py    the client registry    keys.py      signing keys             notices.py  back-channel logout
 mandates.py   who acts for whom      mandate_api.py  Pääsuke's interface   limits.py   failures and rates
+signing.py    remote signing: the API and the page that asks
 exchange_door.py  what an auditor may look at, for other bodies
 store.py, tables.py, migrations      the database   pruning.py   what is over goes
 

@@ -132,6 +132,6 @@ def _reason(error: Exception) -> tuple[int, str]:
     known = {"certificate_not_good": "card_refused", "certificate_not_trusted": "card_refused",
              "invalid_signature_value": "card_refused", "malformed_token": "card_refused",
              "incorrect_certificate": "card_refused", "invalid_passkey": "passkey_refused",
-             "access_denied": "not_allowed", "level_too_low": "level_too_low", "not_found": "bad_request", "bad_request": "bad_request"}  # fmt: skip
+             "access_denied": "not_allowed", "another_person": "another_person", "level_too_low": "level_too_low", "not_found": "bad_request", "bad_request": "bad_request"}  # fmt: skip
     code = getattr(error, "code", "")
     return (400, known[code]) if code in known else (500, "internal")

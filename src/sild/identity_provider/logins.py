@@ -34,12 +34,16 @@ class LoginExpired(CallerError):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """request None: the account page. session_id: of the log-in done in it, before device and representee are settled."""
+    """request None: the account page. session_id: of the log-in done in it, before device and representee are settled.
+
+    signing: the request of the signing service that this log-in answers: it begins no session.
+    """
 
     id: str
     request: AuthorizationRequest | None
     session_id: str | None
     challenge: str | None
+    signing: str | None = None
 
 
 def form_token(browser: str, purpose: str) -> str:
@@ -53,7 +57,12 @@ class Logins:
         self._settings = settings
 
     def begin(
-        self, request: AuthorizationRequest | None, browser: str, *, session_id: str | None = None
+        self,
+        request: AuthorizationRequest | None,
+        browser: str,
+        *,
+        session_id: str | None = None,
+        signing: str | None = None,
     ) -> str:
         """session_id: a session that answers the request already, when only device or representee are open."""
         login_id = new_id()
@@ -65,6 +74,7 @@ class Logins:
                     request="" if request is None else json.dumps(asdict(request)),
                     failures=0,
                     session_id=session_id,
+                    signing=signing,
                     created_at=change.at,
                     expires_at=change.at + timedelta(seconds=self._settings.login_seconds),
                 )
@@ -82,7 +92,7 @@ class Logins:
         if row.failures >= self._settings.login_attempts:
             raise TooMany("too many failures in this log-in")
         request = None if row.request == "" else _REQUEST.validate_json(row.request)
-        return Login(row.id, request, row.session_id, row.challenge)
+        return Login(row.id, request, row.session_id, row.challenge, row.signing)
 
     def new_challenge(self, login_id: str, *, url_safe: bool) -> str:
         """256 random bits for the next ceremony, instead of any before: base64url without padding, or base64 (Web eID)."""

@@ -60,6 +60,13 @@ class People:
         who = Person(row.subject, row.given_name, row.family_name, row.date_of_birth)
         return who, row.is_test, row.user_handle
 
+    def known(self, connection: Connection, subject: str) -> tuple[Person, bool, bytes]:
+        """The same of whoever has logged in here. Raises CallerError (`not_found`)."""
+        row = connection.execute(select(person.c.subject).where(person.c.subject == subject)).first()
+        if row is None:
+            raise CallerError("nobody of this code has logged in here", code="not_found")
+        return self.find(connection, subject)
+
     # --- officials
 
     def add_role(

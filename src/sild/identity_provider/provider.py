@@ -42,6 +42,7 @@ from sild.identity_provider.signing import BASE, SigningApi, SigningPage
 from sild.identity_provider.store import Store
 from sild.identity_provider.tables import session, token_grant
 from sild.openid import Client
+from sild.remote_signing import RemoteSigning
 from sild.telemetry import get_logger
 
 __all__ = ["ROUTES", "Access", "IdentityProvider"]
@@ -56,6 +57,7 @@ class Access:
     """Who may call a route."""
 
     EVERYBODY = "everybody"
+    ANY_PROGRAM = "every program"
     BROWSER = "the browser that began the log-in, with a form of ours"
     SESSION = "a logged-in person, with a form of ours where something changes"
     CLIENT = "a registered client that proves itself"
@@ -66,6 +68,7 @@ class IdentityProvider:
     """One identity provider over one database; several processes may run it over the same one.
 
     mandate_sources: registers that know parents, guardians, boards.  certificate_status: instead of OCSP as the settings say.
+    signing: people's signing keys, closed with it; None: nobody signs here.
     Administration methods may be called from any thread; each is one transaction with its audit row.
     Raises CallerError (settings), Unavailable (database), TrustError (`key_unreadable`).
     """
@@ -77,7 +80,9 @@ class IdentityProvider:
         *,
         mandate_sources: Sequence[MandateSource] = (),
         certificate_status: CertificateStatusSource | None = None,
+        signing: RemoteSigning | None = None,
     ) -> None:
+        self._signing = signing
         self.settings = settings
         self._pruned_at: datetime | None = None
         url = settings.database or sqlite_url(settings.directory / "identity-provider.db")
@@ -100,12 +105,12 @@ class IdentityProvider:
             store,
             settings.key_password.get_secret_value(),
             rotation=timedelta(days=settings.key_rotation_days),
+            longest=timedelta(seconds=settings.acting_seconds),
         )
         self.clients = Clients(store, settings)
         self.people = People(store)
         self.sessions = Sessions(store, self.people, self.clients, settings)
         self.mandates = Mandates(store, self.sessions, settings, sources)
-            longest=timedelta(seconds=settings.acting_seconds),
         self.passkeys = Passkeys(store, self.people, settings)
         self.notices = LogoutNotices(store, self.clients, self.keys, settings)
         self._logins = Logins(store, settings)
@@ -118,6 +123,8 @@ class IdentityProvider:
 
     def close(self) -> None:
         self._engine.dispose()
+        if self._signing is not None:
+            self._signing.close()
 
     # --- administration
 
@@ -182,6 +189,8 @@ class IdentityProvider:
             if self._pruned_at is None or change.at - self._pruned_at >= PRUNE_EVERY:
                 prune(change, lock_seconds=self.settings.lock_seconds)
                 self._pruned_at = change.at
+                if self._signing is not None:
+                    self._signing.prune()
         return self.notices.deliver()
 
     async def run(self, *, interval: float = 1.0) -> None:
@@ -213,6 +222,9 @@ class IdentityProvider:
                 mandates=self.mandates,
                 passkeys=self.passkeys,
                 cards=self._cards,
+                signing=None
+                if self._signing is None
+                else SigningPage(self._store, self._signing, self.settings),
             ),
             account=Account(
                 settings=self.settings,
@@ -224,6 +236,15 @@ class IdentityProvider:
                 logins=self._logins,
                 passkeys=self.passkeys,
                 keys=self.keys,
+            ),
+            signing=SigningApi(
+                self.settings,
+                self._store,
+                self._browser,
+                self.clients,
+                self.people,
+                self._logins,
+                self._signing,
             ),
         )
         return Starlette(
@@ -254,6 +275,7 @@ class _Handlers:
     mandate_api: MandateApi
     screens: Screens
     account: Account
+    signing: SigningApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,8 +373,6 @@ ROUTES: tuple[RouteRule, ...] = (
     RouteRule("POST", _NS + "/{id}/subdelegates", lambda p: p.mandate_api.sub_delegate, Access.CLIENT),
     RouteRule("PUT", _NS + "/{id}", lambda p: p.mandate_api.edit, Access.CLIENT),
     RouteRule("GET", "/mandates/{id}", lambda p: p.mandate_api.status, Access.CLIENT),
-)
-"""Every route with who may call it; a test holds the two together."""
     RouteRule("POST", BASE + "/info", lambda p: p.signing.info, Access.ANY_PROGRAM),
     RouteRule("POST", BASE + "/credentials/list", lambda p: p.signing.credentials_list, Access.CLIENT),
     RouteRule("POST", BASE + "/credentials/info", lambda p: p.signing.credentials_info, Access.CLIENT),
@@ -360,3 +380,5 @@ ROUTES: tuple[RouteRule, ...] = (
     RouteRule("GET", BASE + "/oauth2/authorize", lambda p: p.signing.authorize, Access.EVERYBODY),
     RouteRule("POST", BASE + "/oauth2/token", lambda p: p.signing.token, Access.CLIENT),
     RouteRule("POST", BASE + "/signatures/signHash", lambda p: p.signing.sign_hash, Access.TOKEN),
+)
+"""Every route with who may call it; a test holds the two together."""

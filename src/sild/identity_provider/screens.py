@@ -24,6 +24,7 @@ from sild.identity_provider.passkeys import Passkeys
 from sild.identity_provider.people import Device, People
 from sild.identity_provider.sessions import LogIn, Session, Sessions
 from sild.identity_provider.settings import IdentityProviderSettings
+from sild.identity_provider.signing import SigningPage
 from sild.identity_provider.store import Store, hashed
 from sild.openid import (
     AuthorizationRequest,
@@ -59,6 +60,7 @@ class Screens:
         mandates: Mandates,
         passkeys: Passkeys,
         cards: Cards,
+        signing: SigningPage | None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -71,6 +73,7 @@ class Screens:
         self._mandates = mandates
         self._passkeys = passkeys
         self._cards = cards
+        self._signing = signing
 
     # --- the request
 
@@ -188,6 +191,10 @@ class Screens:
         request = found.request
         level = LevelOfAssurance.LOW if request is None else request.level
         people = [one for one in self._settings.test_people if TEST_LEVELS[one.level] >= level]
+        asked = None
+        if found.signing is not None and self._signing is not None:
+            asked = self._signing.shown(found.signing)
+            people = [one for one in people if one.subject == asked.subject]
         values = {
             "login": found.id,
             "service": None if request is None else self._clients.find(request.client_id).name,
@@ -197,6 +204,8 @@ class Screens:
             "certificate_url": self._settings.certificate_url if self._cards.accepted else None,
             "test_people": people,
         }
+        if asked is not None:
+            return self._page(call, found, "sign.html", {**values, "asked": asked})
         return self._page(call, found, "login.html", values)
 
     def _page(self, call: Call, found: Login, template: str, values: Mapping[str, object]) -> Response:
@@ -295,6 +304,8 @@ class Screens:
     def _logged_in(self, call: Call, found: Login, done: LogIn, *, script: bool) -> Response:
         if found.request is not None and done.level < found.request.level:
             raise TrustError("the way to log in is not sure enough for the service", code="level_too_low")
+        if found.signing is not None:
+            return self._signed(found, done, script=script)
         with self._store.change() as change:
             session, cookie = self._sessions.start(change, done, instead_of=call.cookies.get(SESSION_COOKIE))
             self._logins.done(change, found.id, session.id)
@@ -303,6 +314,17 @@ class Screens:
             answer = JSONResponse({"next": answer.headers["location"]})
         set_cookie(answer, SESSION_COOKIE, cookie)
         return answer
+
+    def _signed(self, found: Login, done: LogIn, *, script: bool) -> Response:
+        """Whoever is to sign has just shown who they are, on the page with the document. No session begins or ends by it."""
+        assert self._signing is not None and found.signing is not None
+        try:
+            address = self._signing.authorise(found.signing, done)
+        except TrustError:
+            self._logins.count_failure(found.id)
+            raise
+        self._logins.finish(found.id)
+        return JSONResponse({"next": address}) if script else redirect(address)
 
     # --- an official's device
 

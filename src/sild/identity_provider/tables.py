@@ -170,6 +170,7 @@ login = Table(
     Column("challenge", String(100), comment="nonce of the ceremony under way; used up by the next attempt"),
     Column("failures", Integer, nullable=False),
     Column("session_id", String(36), comment="of the log-in that answered it"),
+    Column("signing", String(36), comment="what it signs instead of logging in"),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("finished_at", Instant),

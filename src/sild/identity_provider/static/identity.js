@@ -7,7 +7,7 @@ const failed = document.getElementById("failed");
 
 function show(reason, way) {
   const names = { login_expired: "expired", forged_form: "expired", too_many: "many", level_too_low: "level", unavailable: "unavailable",
-    passkey_refused: "passkey", card_refused: "card", extension: "extension", cancelled: "cancelled" };
+    passkey_refused: "passkey", card_refused: "card", extension: "extension", cancelled: "cancelled", another_person: "person" };
   failed.textContent = failed.dataset[names[reason]] || failed.dataset[way] || failed.dataset.expired;
   failed.hidden = false;
   failed.focus();

@@ -1,0 +1,1 @@
+"""Alembic revisions of people's signing keys."""
