@@ -165,6 +165,8 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("portal", "archive"): COMMON,
     ("portal", "education"): (
         *COMMON,
+    ("portal", "tax"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
+    ("portal", "electoral"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
         "GET /persons/*/facts",
         *DECISIONS,
         *MATTERS,

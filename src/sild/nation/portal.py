@@ -60,7 +60,18 @@ __all__ = ["CountryPortal", "events_app", "open_portal"]
 log = get_logger("nation")
 
 DEMAND = "kindergarten-demand"
-ASKED = ("population", "residence", "insurance", "social", "education", "treasury", "archive")
+ASKED = (
+    "population",
+    "residence",
+    "insurance",
+    "social",
+    "education",
+    "treasury",
+    "archive",
+    "tax",
+    "electoral",
+)
+KNOWING = ("population", "residence", "insurance", "social", "education", "treasury", "tax", "electoral")
 DECIDING = ("population", "social", "insurance", "education", "cases")
 
 CERTIFICATE = {"et": "Sünnitõend", "vi": "Giấy khai sinh", "en": "Birth certificate"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,9 +16,8 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sild.cases import FactLine
 from sild.errors import CallerError, PeerError, Unavailable
-from sild.i18n import format_money
+from sild.portal.own_facts import Sayer, own_lines, split
 from sild.portal.pages import Pages
 from sild.portal.ports import Exchange
 from sild.portal.receipts import Receipts, form_key
@@ -31,8 +30,8 @@ __all__ = ["MyData"]
 log = get_logger("portal")
 
 PATIENCE_SECONDS = 8.0
-PAYMENTS = "person.payments"
-Word = Callable[[str, str], str]
+BEFORE = 12
+"""Lines of what was before, of one register, on the page of all."""
 
 
 class MyData:
@@ -43,13 +42,19 @@ class MyData:
         self._exchange = exchange
         self._receipts = receipts
         self._sources = settings.fact_sources
-        self._deciding = settings.decision_sources
+        self._decides = {source.subsystem: source.name for source in settings.decision_sources}
         self._papers = settings.paper_sources
         self._basis = settings.own_data_basis
 
     async def show(self, visit: Visit) -> Response:
-        registers = await asyncio.gather(*(self._ask(source, visit) for source in self._sources))
-        return self._pages.page(visit, "my_data.html", {"registers": registers, "papers": self._papers})
+        """All registers, each with what holds and the newest of what was before; `?register=social`: one, with all of it."""
+        wanted = visit.call.query.get("register", "")
+        one = [source for source in self._sources if wanted and source.name == wanted]
+        registers = await asyncio.gather(
+            *(self._ask(source, visit, bool(one)) for source in one or self._sources)
+        )
+        values = {"registers": registers, "papers": self._papers, "one": bool(one), "ground": self._basis}
+        return self._pages.page(visit, "my_data.html", values)
 
     async def wrong(self, visit: Visit) -> Response:
         """A dispute of one fact, opened where the fact is kept."""
@@ -89,80 +94,52 @@ class MyData:
         }
         return await self._receipts.give(visit, key, content)
 
-    def _payment(self, line: FactLine, language: str) -> FactLine:
-        """Of a payment how much, what for, how it stands and when, and the decision it rests on; any other fact as it is."""
-        said = line.value
-        if line.concept != PAYMENTS or not isinstance(said, Mapping):
-            return line
-        decides = {source.subsystem: source.name for source in self._deciding}
-        whose = decides.get("/".join(str(said.get("authority", "")).split("/")[1:]))
-        try:
-            money = format_money(said["amount"], said["currency"], language)
-        except (KeyError, ValueError):
-            raise PeerError("not a payment", code="bad_facts") from None
-        state = self._pages.word(PAYMENTS, str(said.get("state")), language)
-        return replace(
-            line,
-            label=self._pages.concept(f"benefit.{said.get('purpose')}", language),
-            value=[money, state, *([said["on"]] if said.get("on") else [])],
-            decision=f"{whose}/{said['decision']}" if whose and said.get("decision") else None,
-        )
-
-    async def _ask(self, source: FactSource, visit: Visit) -> Mapping[str, Any]:
-        """title, and facts or the reason why there are none to show."""
-        title = source.title
+    async def _ask(self, source: FactSource, visit: Visit, whole: bool) -> Mapping[str, Any]:
+        """title and name, with facts, what was before, how much more of it there is, or the reason why there are none to show."""
+        person = visit.person.acting_for[2:]
+        about: dict[str, Any] = {
+            "title": source.title,
+            "name": source.name,
+            "facts": (),
+            "before": (),
+            "more": 0,
+        }
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 answer = await self._exchange.call(
                     source.subsystem,
                     "GET",
-                    source.path.format(person=quote(visit.person.acting_for[2:], safe="")),
+                    source.path.format(person=quote(person, safe="")),
                     case=None,
                     basis=self._basis,
                     acting=visit.person.person,
                 )
-            facts = _facts(source.subsystem, answer.json, partial(self._pages.word, language=visit.language))
-            facts = [self._payment(line, visit.language) for line in facts]
-            return {"title": title, "facts": facts, "reason": None}
+            lines = own_lines(source.subsystem, answer.json, self._sayer(visit.language), person=person)
+            facts, before = split(lines, self._pages.today(), whole=whole)
+            shown = before if whole else before[:BEFORE]
+            if source.dispute_path is None:
+                facts = [replace(line, ref=None) for line in facts]
+            return {
+                **about,
+                "facts": facts,
+                "before": shown,
+                "more": len(before) - len(shown),
+                "reason": None,
+            }
         except (Unavailable, PeerError, TimeoutError) as error:
             log.warning("portal.register_failed", register=source.subsystem, reason=type(error).__name__)
-            return {"title": title, "facts": (), "reason": "register_down"}
+            return {**about, "reason": "register_down"}
         except CallerError as error:
             if error.code.endswith(("not_found", "unknown_person")):
-                return {"title": title, "facts": (), "reason": None}
+                return {**about, "reason": None}
             log.refusal("portal.register_refused", error, register=source.subsystem)
-            return {"title": title, "facts": (), "reason": "register_refused"}
+            return {**about, "reason": "register_refused"}
 
-
-def _facts(register: str, content: Any, word: Word) -> list[FactLine]:  # JSON of a register
-    """word: a code of a concept, for people. Raises PeerError: no list of facts."""
-    items = content.get("items", content.get("facts")) if isinstance(content, dict) else content
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise PeerError("not a list of facts", code="bad_facts")
-    return [
-        FactLine(
-            concept=str(item.get("concept") or item.get("name") or ""),
-            of="self",
-            value=_value(item, word),
-            register=register,
-            source=item.get("source"),
-            valid_from=item.get("valid_from"),
-            known_from=item.get("known_from"),
-            basis=item.get("basis"),
-            ref=item.get("fact") if isinstance(item.get("fact"), int) else None,
+    def _sayer(self, language: str) -> Sayer:
+        return Sayer(
+            language=language,
+            word=partial(self._pages.word, language=language),
+            concept=partial(self._pages.concept, language=language),
+            say=self._pages.texts.speaker(language),
+            decides=self._decides,
         )
-        for item in items
-    ]
-
-
-def _value(item: dict[str, Any], word: Word) -> Any:  # JSON
-    """The register's own words; of a fact that stands once for each key (a parent, a citizenship) what it is to the person,
-    where the value says so, and who or which it is."""
-    concept = str(item.get("concept") or item.get("name") or "")
-    key, value, text = item.get("key"), item.get("value"), item.get("text")
-    if isinstance(value, str):
-        value = word(concept, value)
-    if concept == PAYMENTS or not key:
-        return text if isinstance(text, str) else value
-    which = text if isinstance(text, str) else word(concept, str(key))
-    return [value, which] if isinstance(value, str) else which

@@ -16,12 +16,18 @@ __all__ = ["DecisionSource", "FactSource", "Office", "PaperSource", "PortalSetti
 
 
 class FactSource(Settings):
-    """A register that shows people what it holds about them. path: `{person}` is their code; answers `facts` or a list."""
+    """A register that shows people what it holds about them. path: `{person}` is their code; answers `facts` or a list, with what was
+    before if it can."""
 
     subsystem: str  # GOV/70000002/population
     title: dict[str, str]  # by language
-    path: str = "/persons/{person}/facts"
+    path: str = "/persons/{person}/facts?history=true"
     dispute_path: str | None = "/facts/{fact}/dispute"  # None: it takes no disputes
+
+    @property
+    def name(self) -> str:
+        """In addresses: `population`."""
+        return self.subsystem.rpartition("/")[2]
 
 
 class DecisionSource(Settings):

@@ -48,8 +48,8 @@ class Tracker:
         self._clock = clock
 
     async def show(self, visit: Visit) -> Response:
-        """A page of it, the newest first: `?from=15` what comes after fifteen, `?case=ID` one case's alone, `?own=yes` with what the
-        reader looked at, which stands aside else: who looks for others finds them at once.
+        """A page of it, the newest first: `?from=15` what comes after fifteen, `?case=ID` one case's alone, `?register=social` what one
+        register answered, `?own=yes` with what the reader looked at, which stands aside else: who looks for others finds them at once.
         """
         usage = await self._cases.usage(visit.person)
         case = visit.call.query.get("case", "")
@@ -57,6 +57,8 @@ class Tracker:
         first = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 0
         entries = sorted(usage.entries, key=lambda one: one.at, reverse=True)
         entries = [one for one in entries if one.case == case] if case else entries
+        register = visit.call.query.get("register", "")[:50]
+        entries = [one for one in entries if register in ("", one.register.rpartition("/")[2])]
         others = [one for one in entries if one.acting not in OWN]
         is_aside = bool(others) and not case and visit.call.query.get("own") != "yes"
         aside = len(entries) - len(others) if is_aside else 0
@@ -67,6 +69,7 @@ class Tracker:
             "usage": usage,
             "groups": by_body(entries[first : first + ON_A_PAGE]),
             "case": case,
+            "register": register,
             "aside": aside,
             "own": visit.call.query.get("own") == "yes",
             "first": first,

@@ -17,6 +17,7 @@ from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding
 from sild.registries.education.again import Again
+from sild.registries.education.held import Held, held_of
 from sild.registries.education.joining import Joining
 from sild.registries.education.places import Places, Standing
 from sild.registries.education.queue import Child, Group, child_row, groups_in, require_child
@@ -117,6 +118,13 @@ class EducationRegister(ActingRegister):
         with self.kernel.used("getQueue", usage) as use:
             use.concerns(child)
             return self._places.standing(use, child)
+
+    def held(self, person: str, usage: Usage) -> list[Held]:
+        """What is held of a person: their own place in the queue, and those of their children. Raises InvalidIdentityCode."""
+        parse_identity_code(person)
+        with self.kernel.used("getFacts", usage) as use:
+            use.concerns(person)
+            return held_of(use, self._places, person, self.kernel.system)
 
     def wish(self, child: str, kindergarten: int | None, wanted_from: date | None, usage: Usage) -> Standing:
         """A parent chooses, or leaves the choice (None): any kindergarten of the commune where the child lives; choosing anew is free and keeps the time of joining. A free place is offered at once.

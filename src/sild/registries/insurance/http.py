@@ -45,6 +45,7 @@ TITLES = {
     "card_revoked": (409, "The card was revoked"),
 }
 ACTIONS = {
+    "getFacts": "All data with their sources were looked up",
     "getCover": "Health insurance cover was looked up",
     "getCard": "The health insurance card was looked up",
     "bindCard": "The health insurance card was put in a wallet",

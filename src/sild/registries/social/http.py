@@ -77,6 +77,7 @@ TITLES = {
     "not_accepted": (409, "The offer was not accepted yet"),
 }
 ACTIONS = {
+    "getFacts": "All data with their sources were looked up",
     "getContributions": "Contributions were looked up",
     "declareContributions": "Contributions were declared",
     "getBenefits": "Benefits were looked up",

@@ -38,6 +38,7 @@ TITLES = {
     "unknown_order": (404, "No such payment order"),
 }
 ACTIONS = {
+    "getFacts": "All data with their sources were looked up",
     "orderPayment": "A payment was ordered",
     "getPayment": "A payment order was looked up",
     "stopPayment": "A payment was stopped",
