@@ -19,12 +19,16 @@ COMPLAINT = {"complaint": ["I have no child."]}
 RESOLVED = {"finding": ["unlawful"], "answer": ["It was somebody of your name. We are sorry."]}
 
 
-async def asked(world) -> str:
+async def begun(world) -> str:
     look = TrackerEntry(
         register="population", at=world.now, body=BODY, body_name=None, system="school",
         operation="getPerson", case="school-7", basis="PPVS", acting="somebody", message_id="m-2",
     )  # fmt: skip
-    case = await world.cases.ask_why(MARI, look, key="k")
+    return await world.cases.ask_why(MARI, look, key="k")
+
+
+async def asked(world) -> str:
+    case = await begun(world)
     await world.act(case, "ASK", MARI, {"words": ["Who was it?"]})
     return case
 
@@ -33,6 +37,14 @@ async def refused(doing) -> str:
     with pytest.raises(Refused) as caught:
         await doing
     return caught.value.code
+
+
+async def test_what_was_not_sent_stands_on_no_desk(world):
+    case = await begun(world)
+    assert await world.cases.desk(ANSWERER) == ()
+    assert await refused(world.cases.view(case, ANSWERER)) == "not_yours"
+    await world.act(case, "ASK", MARI, {"words": ["Who was it?"]})
+    assert [item.case for item in await world.cases.desk(ANSWERER)] == [case]
 
 
 async def test_whoever_answers_sees_which_look_is_meant(world):

@@ -88,8 +88,10 @@ async def contests(tmp_path) -> AsyncIterator[Contests]:
 
 
 async def test_from_the_button_to_the_answer(contests) -> None:
+    begun = await contests.cases.contest(MARI, SOCIAL, RECORD)
+    assert await contests.cases.desk(HEARER) == (), "nothing is contested yet"
     case = await contests.contested()
-    assert await contests.cases.contest(MARI, SOCIAL, RECORD) == case, "one contest of one decision"
+    assert await contests.cases.contest(MARI, SOCIAL, RECORD) == case == begun, "one contest of one decision"
     await contests.until(case, "READY", HEARER)
     [told] = [call for call in contests.registers.made("social", "POST") if call.path.endswith("/contests")]
     assert (told.body, told.acting) == ({"contest": case, "line": "rule"}, MARI.person)

@@ -143,6 +143,49 @@ async def test_no_decision_while_kin_is_unknown(world):
     assert (await world.cases.view(case, OFFICIAL)).status == "SENT"
 
 
+async def test_whom_the_register_does_not_know_a_superior_assigns(world):
+    """Not checked is not passed: the case goes back, oversight sees it, and a superior answers for who decides it then."""
+    stranger = replace(OFFICIAL, person="EE48806260018")
+    case = await world.sent()
+    await world.cases.take(case, stranger, key="t")
+    for _ in range(2):
+        assert (await refused(world.act(case, "ACCEPT", stranger))).code == "conflict_not_checked"
+    view = await world.cases.view(case, SUPERVISOR)
+    assert view.status == "SENT" and view.assigned is None
+    assert [entry.name for entry in view.timeline].count("RELEASE") == 1
+    oversight = replace(OFFICIAL, authority="oversight@70000001")
+    assert {one.code for one in await world.cases.sightings(oversight)} == {"conflict_not_checked"}
+    assert "desk.assign" in [task.screen for task in view.may]
+    assert "desk.assign" not in [task.screen for task in (await world.cases.view(case, OFFICIAL)).may]
+    given = {"official": ["48806260018"], "words": ["From abroad, and known to nobody here."]}
+    assert (await refused(world.act(case, "ASSIGN", OFFICIAL, given))).code == "not_yours"
+    other = {**given, "official": [OFFICIAL.person[2:]]}
+    assert (await refused(world.act(case, "ASSIGN", SUPERVISOR, other))).code == "defects"
+    await world.act(case, "ASSIGN", SUPERVISOR, given)
+    assert (await world.act(case, "ACCEPT", stranger)).status == "ACCEPTED"
+    (entry,) = [one for one in (await world.cases.view(case, SUPERVISOR)).timeline if one.name == "ACCEPT"]
+    assert entry.data["conflict"] == {"kinship": "assigned", "holdings": "not_checked"}
+
+
+async def test_a_superior_assigns_neither_kin_nor_themselves(world):
+    case = await world.sent()
+    assert (await refused(world.act(case, "ACCEPT", SUPERVISOR))).code == "conflict_not_checked"
+    mine = {"official": ["37001010001"], "words": ["I know myself."]}
+    assert (await refused(world.act(case, "ASSIGN", SUPERVISOR, mine))).code == "conflict_of_interest"
+    relation = {"items": [{"code": "38001085718", "relation": "brother"}]}
+    world.registers.answers["population", "GET", "/persons/37001010001/relations"] = relation
+    other = replace(SUPERVISOR, person="EE48806260018")
+    await world.act(case, "ASSIGN", other, mine)
+    assert (await refused(world.act(case, "ACCEPT", SUPERVISOR))).code == "conflict_of_interest"
+
+
+async def test_what_was_checked_stands_with_the_decision(world):
+    case = await world.sent()
+    await world.act(case, "ACCEPT", OFFICIAL)
+    (entry,) = [one for one in (await world.cases.view(case, OFFICIAL)).timeline if one.name == "ACCEPT"]
+    assert entry.data["conflict"] == {"kinship": "checked", "holdings": "not_checked"}
+
+
 async def test_a_second_return_on_a_new_ground_needs_a_supervisor(world):
     case = await world.sent()
     await world.act(case, "RETURN", OFFICIAL, {"defects": ["size", "colour"]})

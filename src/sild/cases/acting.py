@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete
 
 from sild.cases.actor import STATE, Actor, reaches
+from sild.cases.assigning import is_assigned, unchecked
 from sild.cases.case import Case, Party
 from sild.cases.codes import with_country
 from sild.cases.ledger import Sighting
@@ -90,7 +91,7 @@ class Acting:
         if before is not None:
             return _acted(case, before.action, before.seq, again=True)
         process = parts.processes[case.service]
-        rule = process.rule(action) or ENGINE_RULES.get(action) or parts.consulting.rule(action)
+        rule = process.rule(action) or ENGINE_RULES.get(action) or parts.rule_everywhere(action)
         role = next((role for role in roles if rule is not None and role in rule.by), None)  # (3)
         if rule is None or role is None:
             raise Refused("this is not for you to do", code="not_yours")
@@ -102,7 +103,7 @@ class Acting:
         for _ in range(TRIES):
             _ensure_open(case, process, rule, actor)  # (6)
             data = await self._given(case, process, rule, role, actor, given)  # (7)
-            await self._ensure_allowed(case, process, rule, role, actor, data)  # (8)
+            data = await self._ensure_allowed(case, process, rule, role, actor, data)  # (8)
             try:
                 after = await asyncio.to_thread(
                     self._write, case, rule, role, actor, data, key, fingerprint, given, proof
@@ -197,12 +198,13 @@ class Acting:
 
     async def _ensure_allowed(
         self, case: Case, process: Process, rule: Rule, role: str, actor: Actor, data: Mapping[str, Any]
-    ) -> None:
+    ) -> Mapping[str, Any]:
+        """What is kept of the action: with what the check of conflicts looked at. Raises Refused."""
         released = [taken for taken in case.all("RELEASE") if taken.person == actor.person]
         if rule.name == "TAKE" and any(taken.data.get("conflict") for taken in released):
             raise Refused("you are close to a party: somebody else decides", code="conflict_of_interest")
         if rule.decides and role in STAFF:
-            await self._ensure_no_conflict(case, process, role, actor)
+            data = {**data, "conflict": await self._ensure_no_conflict(case, process, role, actor)}
         if rule.is_return and role != "supervisor":
             earlier = {code for taken in case.all(rule.name) for code in taken.data.get("defects", ())}
             if earlier and not set(data.get("defects", ())) <= earlier:
@@ -210,9 +212,17 @@ class Acting:
                     "a second return on a new ground needs a supervisor",
                     code="second_return_needs_supervisor",
                 )
+        return data
 
-    async def _ensure_no_conflict(self, case: Case, process: Process, role: str, actor: Actor) -> None:
-        """Nobody decides about themselves or their kin. A hit gives the case back to the office, without them."""
+    async def _ensure_no_conflict(
+        self, case: Case, process: Process, role: str, actor: Actor
+    ) -> Mapping[str, str]:
+        """Nobody decides about themselves or their kin. A hit gives the case back to the office, without them; and so it is of whom
+        the population register does not know, until a superior assigns them.
+
+        What was looked at: `kinship` (`checked`, `assigned`: not checked, a superior answers for it); `holdings` (`not_checked`:
+        there is no register of who owns which company).
+        """
         parts = self._parts
         asking = parts.asking(case.id, actor, role)
         answer = await asking.get(
@@ -224,23 +234,30 @@ class Acting:
             kin |= {party.person for party in case.parties}  # who helped somebody to ask does not answer
         if answer is not None and isinstance(answer.json, dict):
             kin |= {str(relation.get("code")) for relation in answer.json.get("items", ())}
-        if not kin.intersection(process.near(case)):
-            return
+        is_known = answer is not None and isinstance(answer.json, dict)
+        is_close = bool(kin.intersection(process.near(case)))
+        if not is_close and (is_known or is_assigned(case, actor.person)):
+            return {"kinship": "checked" if is_known else "assigned", "holdings": "not_checked"}
+        code = "conflict_of_interest" if is_close else "conflict_not_checked"
+        why = {"conflict": True} if is_close else {"unchecked": True}
 
         def give_back() -> None:
-            sighting = Sighting(parts.clock(), actor.person, "conflict_of_interest", case.id, None)
-            parts.ledger.saw(sighting)
+            parts.ledger.saw(Sighting(parts.clock(), actor.person, code, case.id, None))
+            if not is_close and actor.person in unchecked(case):
+                return
             try:
                 parts.store.write(
                     lambda connection: parts.store.act(
-                        connection, case, "RELEASE", {"conflict": True}, actor, role, parts.clock()
+                        connection, case, "RELEASE", why, actor, role, parts.clock()
                     )
                 )
             except Changed:
                 pass  # somebody acted: the next try finds the conflict again
 
         await asyncio.to_thread(give_back)
-        raise Refused("you are close to a party: somebody else decides", code="conflict_of_interest")
+        if is_close:
+            raise Refused("you are close to a party: somebody else decides", code=code)
+        raise Refused("whether you are close to a party cannot be checked: a superior assigns", code=code)
 
     def _write(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from sild.cases.case import Case, Taken
+from sild.cases.consulting import questions_of
 from sild.cases.process import Process
 from sild.cases.views import ClockView
 from sild.catalogue import Clock, ClockStop, Profile, PublicService
@@ -42,18 +43,33 @@ def clocks_of(
                 )
             )
             continue
-        on = kept_on or today
+        ended = process.ended(case, clockwork.id)
+        ended_on = max(day_of(ended[0].at), day_of(begun.at)) if ended is not None else None
+        on = ended_on or kept_on or today  # what was ended was answered then, whatever came of it later
         valid_at = day_of(begun.at)
-        promise = _promise(profile, clockwork.deadline, day_of(case.opened_at), valid_at, stops, on)
-        standing = _standing(stops) if kept is None else None
-        late = on > promise
-        views.append(ClockView(clockwork.id, clockwork.title, promise, standing, kept_on, late))
+        promise = _promise(
+            profile, process.deadline(case, clockwork.deadline), day_of(case.opened_at), valid_at, stops, on
+        )
+        views.append(
+            ClockView(
+                clockwork.id,
+                clockwork.title,
+                promise,
+                _standing(stops) if kept is None and ended is None else None,
+                kept_on,
+                on > promise,
+                ended_on=ended_on if kept is None else None,
+                ended_for=ended[1] if ended is not None and kept is None else None,
+            )
+        )
     return tuple(views)
 
 
 def next_promise(clocks: tuple[ClockView, ...]) -> ClockView | None:
-    """Of those not kept yet, the one whose day comes first."""
-    running = [clock for clock in clocks if clock.kept_on is None and clock.promise is not None]
+    """Of those that run, the one whose day comes first."""
+    running = [
+        clock for clock in clocks if clock.kept_on is None is clock.ended_on and clock.promise is not None
+    ]
     return min(running, key=lambda clock: clock.promise or date.max, default=None)
 
 
@@ -125,6 +141,11 @@ def _stops(case: Case, process: Process, day_of: DayOf) -> tuple[ClockStop, ...]
     if returned is not None:
         stops.append(ClockStop(returned[0], None, returned[1]))
     stops.extend(ClockStop(day, None, "register_down") for day in held.values())
+    stops.extend(
+        ClockStop(day_of(one.begun), day_of(one.ended) if one.ended else None, "other_body")
+        for one in questions_of(case)
+        if one.stops
+    )
     return tuple(stops)
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
 
 from sild.cases.actor import Actor, Voucher
+from sild.cases.assigning import Assigning
 from sild.cases.assisted import AssistedMandates, ensure_no_party
 from sild.cases.calls import Calls, PeopleAsking
 from sild.cases.case import Case
 from sild.cases.clocks import clocks_of
+from sild.cases.codes import with_country
+from sild.cases.consulting import Consulting
 from sild.cases.files import CaseFiles
 from sild.cases.ledger import Ledger, Sighting
-from sild.cases.process import Process
+from sild.cases.process import Asking, Process, Rule
 from sild.cases.refusals import Refused
 from sild.cases.seen import SeenScreens
 from sild.cases.store import Store
-from sild.cases.views import ClockView
+from sild.cases.views import ClockView, Options
 from sild.cases.working import Jobs
 from sild.catalogue import Profile, PublicService, Screen
 from sild.clock import Clock
@@ -46,18 +50,44 @@ class Parts:
     services: Mapping[str, PublicService]
     screens: Mapping[str, Screen]
     processes: Mapping[str, Process]
+    consulting: Consulting
+    assigning: Assigning
     profile: Profile
     clock: Clock
     mandates: MandateCheck | None
+    voucher: Voucher | None = None
     published: dict[str, datetime] = field(default_factory=dict)
 
     def today(self) -> date:
         return self.store.today(self.clock())
-    voucher: Voucher | None = None
 
     def clocks(self, case: Case) -> tuple[ClockView, ...]:
         service, process = self.services[case.service], self.processes[case.service]
         return clocks_of(case, service, process, self.profile, self.store.today, self.today())
+
+    @property
+    def everywhere(self) -> tuple[Process, ...]:
+        """Parts of every case on a desk, beside its own process."""
+        return self.consulting, self.assigning
+
+    def rule_everywhere(self, action: str) -> Rule | None:
+        return next((rule for part in self.everywhere if (rule := part.rule(action)) is not None), None)
+
+    def of_screen(self, case: Case, screen: str) -> Process:
+        """Whose screen it is: the case's own process, or a part of every case."""
+        own = self.processes[case.service]
+        has = (part for part in self.everywhere if screen in {rule.screen for rule in part.rules})
+        return next(has, own)
+
+    async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
+        """Of every `options_from` of the screen."""
+        process = self.of_screen(case, screen.id)
+        if process is self.assigning:
+            return self.assigning.choices(case)
+        if process is not self.consulting:
+            return await process.options(case, screen, actor, asking)
+        seen = await asyncio.to_thread(self.seen.last, case.id, actor.acting_for)
+        return self.consulting.choices(case, screen, actor, seen)
 
     def asking(self, case_id: str | None, actor: Actor, role: str) -> PeopleAsking:
         async def vouch(address: str) -> str | None:
@@ -77,19 +107,6 @@ class Parts:
         return await self.voucher.vouch(whole, case_id, self.calls.systems(*services), acts=acts)
 
     def service(self, service_id: str) -> PublicService:
-    def of_screen(self, case: Case, screen: str) -> Process:
-        """Whose screen it is: the case's own, or of what every office may ask other bodies."""
-        is_asking = screen in {rule.screen for rule in self.consulting.rules}
-        return self.consulting if is_asking else self.processes[case.service]
-
-    async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
-        """Of every `options_from` of the screen."""
-        process = self.of_screen(case, screen.id)
-        if process is not self.consulting:
-            return await process.options(case, screen, actor, asking)
-        seen = await asyncio.to_thread(self.seen.last, case.id, actor.acting_for)
-        return self.consulting.choices(case, screen, actor, seen)
-
         found = self.services.get(service_id)
         if found is None:
             raise Refused("there is no such service", code="unknown_service")

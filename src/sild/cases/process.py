@@ -292,6 +292,14 @@ class Process(ABC):
         """Whether what waits for a role waits for this person of it. Pure."""
         return True
 
+    def near(self, case: Case) -> Sequence[str]:
+        """Whom it is about: of these, and of whoever is close to them, nobody decides. Pure."""
+        return [party.person for party in case.parties]
+
+    def deadline(self, case: Case, promised: str) -> str:
+        """Which of the profile's deadlines a clock of the case has. promised: as its service says. Pure."""
+        return promised
+
     def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
         """Of an automatic action's data what a party of this role reads in the timeline. Pure."""
         return taken.data
@@ -325,6 +333,10 @@ class Process(ABC):
         """Fact lines of a `facts` component; None: the engine asks `GET /persons/{code}/facts` of the registers that hold
         the concepts, for every party whose role is `of`.
         """
+        return None
+
+    def ended(self, case: Case, clock: str) -> tuple[Taken, str] | None:
+        """The action by which a clock of the service (its id) ended without what it promised, first, and why, a code; None: it runs, or was kept. Pure."""
         return None
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:

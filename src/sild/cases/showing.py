@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, select, update
 
 from sild.cases.actor import ASSIST, AUTOMATIC, Actor
+from sild.cases.assigning import ASSIGN_SCREEN, unchecked
 from sild.cases.calls import PeopleAsking
 from sild.cases.case import Case, Taken
 from sild.cases.clocks import next_promise
+from sild.cases.consulting import ASK_SCREEN, DROP_SCREEN, questions_of
 from sild.cases.ledger import Sighting
 from sild.cases.parts import Parts, roles_in
 from sild.cases.process import Waiting
@@ -168,9 +170,21 @@ class Showing:
             ),
             assigned=assigned_to(case),
             is_closed=self._is_closed(case),
-            may=self.tasks(case, actor.acting_for, roles, optional=True),
+            may=(*self.tasks(case, actor.acting_for, roles, optional=True), *self._asks(case, roles)),
+            questions=questions_of(case) if everyone else (),
             closed_screens=frozenset(over - possible),
         )
+
+    def _asks(self, case: Case, roles: Sequence[str]) -> tuple[Task, ...]:
+        """What an office may do in every live case: ask another body, take a question back; a superior assigns who could not be checked."""
+        parts = self._parts
+        if not set(roles) & set(STAFF) or self._is_closed(case):
+            return ()
+        waits = any(one.state in ("asked", "late") for one in questions_of(case))
+        names = [ASSIGN_SCREEN] if "supervisor" in roles and unchecked(case) else []
+        names += [ASK_SCREEN] if parts.consulting.bodies(case) else []
+        names += [DROP_SCREEN] if waits else []
+        return tuple(Task(case.id, name, parts.screen(name).title) for name in names)
 
     def _entry(
         self, case: Case, taken: Taken, actor: Actor, role: str | None, shown: frozenset[int]
@@ -184,7 +198,7 @@ class Showing:
             data = taken.data
         elif role is None:
             data = self._parts.processes[case.service].seen_by_office(case, taken, actor)
-        elif taken.person == AUTOMATIC:
+        elif taken.person == AUTOMATIC and self._parts.rule_everywhere(taken.name) is None:
             data = self._parts.processes[case.service].shown(case, taken, role)
         seen = taken.seq if taken.seq in shown and (role is None or mine) else None
         return Entry(taken.at, taken.name, by, data, seen, helped)
@@ -196,9 +210,10 @@ class Showing:
         parts = self._parts
         case, roles = await asyncio.to_thread(parts.case_for, case_id, actor)
         screen = parts.screen(screen_id)
-        process = parts.processes[case.service]
+        process = parts.of_screen(case, screen_id)
         role = screen.role if screen.role in roles else next((r for r in roles if r in STAFF), None)
-        if role is None or screen_id not in parts.services[case.service].screens:
+        is_asking = process in parts.everywhere
+        if role is None or not (is_asking or screen_id in parts.services[case.service].screens):
             raise Refused("this screen is not for you", code="not_yours")
         asking = parts.asking(case.id, actor, role)
         lines: list[FactLine] = []
@@ -207,7 +222,7 @@ class Showing:
                 lines += await self._facts(case, component, actor, asking)
         options: Mapping[str, Sequence[tuple[str, str]]] = {}
         if any(field.options_from for field in screen.fields()):
-            options = await process.options(case, screen, actor, asking)
+            options = await parts.options(case, screen, actor, asking)
         draft, changes = await asyncio.to_thread(parts.seen.draft, case_id, screen, actor.acting_for)
         values = draft if draft is not None else await process.suggested(case, screen, actor)
         filled = Filled(
@@ -403,7 +418,12 @@ class Showing:
                     promise=promise.promise if promise else None,
                     late=promise.late if promise else False,
                     waiting_for=self._waiting_for(
-                        case, [row.body for row in holding[case.id] if row.body], tasks
+                        case,
+                        [
+                            *(row.body for row in holding[case.id] if row.body),
+                            *(one.register for one in questions_of(case) if one.state in ("sent", "asked")),
+                        ],
+                        tasks,
                     ),
                     assigned=assigned_to(case),
                     tasks=tasks,

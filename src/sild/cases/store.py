@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, uuid4, uuid5
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, Row, and_, insert, or_, select, text, true, update
+from sqlalchemy import Connection, Engine, Row, and_, func, insert, or_, select, text, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sild.cases.actor import STATE, Actor
 from sild.cases.case import Case, Party, Taken
+from sild.cases.consulting import Consulting
 from sild.cases.process import OPENED, Effects, Job, NewNotice, Opening, Process
 from sild.cases.refusals import Refused
 from sild.cases.tables import (
@@ -27,8 +28,8 @@ from sild.cases.tables import (
     keys,
     notices,
     parties,
-    silences,
     proofs,
+    silences,
 )
 from sild.decisions import DecisionStore
 from sild.errors import Unavailable
@@ -47,7 +48,7 @@ class Changed(Exception):
 
 
 class Store:
-    """Blocks. processes: by service.  decisions: keeps the records of what is decided; None: nothing is sealed here."""
+    """Blocks. processes: by service.  consulting: questions to other bodies, from any case.  decisions: keeps the records of what is decided; None: nothing is sealed here."""
 
     def __init__(
         self,
@@ -55,13 +56,17 @@ class Store:
         processes: Mapping[str, Process],
         zone: ZoneInfo,
         decisions: DecisionStore | None = None,
+        consulting: Consulting | None = None,
     ) -> None:
         self.engine = engine
+        self.consulting = consulting
         self._decisions = decisions
         self._zone = zone
         self._processes = dict(processes)
 
     def process(self, service: str) -> Process:
+        if self.consulting is not None and service == self.consulting.service:
+            return self.consulting
         return self._processes[service]
 
     def offers(self, service: str) -> bool:
@@ -237,11 +242,6 @@ class Store:
         effects = self._processes[case.service].after(after, taken)
         return self._follow(connection, after, taken, effects)
 
-    def _follow(self, connection: Connection, case: Case, taken: Taken, effects: Effects) -> Case:
-        closed = case.status in self._processes[case.service].closed
-        values: dict[str, Any] = {"closed_at": taken.at if closed else None}
-        if effects.office is not None:
-            values["office"] = effects.office
     def prove(self, connection: Connection, case_id: str, seq: int, actor: Actor, proof: str) -> None:
         """Who did an action, as the identity provider vouched for it."""
         values = {"case": case_id, "seq": seq, "person": actor.person, "proof": proof}
@@ -254,6 +254,11 @@ class Store:
             found: str | None = connection.scalar(query.order_by(proofs.c.seq.desc()).limit(1))
         return found
 
+    def _follow(self, connection: Connection, case: Case, taken: Taken, effects: Effects) -> Case:
+        closed = case.status in self._processes[case.service].closed
+        values: dict[str, Any] = {"closed_at": func.coalesce(cases.c.closed_at, taken.at) if closed else None}
+        if effects.office is not None:
+            values["office"] = effects.office
         connection.execute(update(cases).where(cases.c.id == case.id).values(values))
         self._join(connection, case.id, effects.parties, taken.seq)
         if effects.cancel_jobs:
@@ -263,7 +268,10 @@ class Store:
         if effects.decision is not None and self._decisions is not None:
             self._decisions.decide(connection, effects.decision(self._decisions))
         silent = case.has("SILENCE")
-        for job in effects.jobs:
+        asked: tuple[Job, ...] = ()
+        if self.consulting is not None:
+            asked = self.consulting.follow(case, taken, is_closed=closed).jobs
+        for job in (*effects.jobs, *asked):
             self.ask(connection, case, taken, job)
         for notice in effects.notices:
             self._notify(connection, case.id, notice, taken.at, "silence" if silent else None)

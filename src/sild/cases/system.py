@@ -17,11 +17,13 @@ from sild.cases.acting import Acting
 from sild.cases.actor import Actor, Voucher, reaches
 from sild.cases.algorithm_matter import AlgorithmMatters, MatterOfAlgorithms
 from sild.cases.ask_why import office_of
+from sild.cases.assigning import Assigning
 from sild.cases.assisted import AssistedMandates, Identified
 from sild.cases.beginning import Beginning
 from sild.cases.by_calendar import Calendar
 from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
+from sild.cases.consulting import Consulting
 from sild.cases.exchange import Exchange
 from sild.cases.files import CaseFiles
 from sild.cases.finding import PublicFinding, public_findings
@@ -104,8 +106,8 @@ class CaseSystem:
         processes: Iterable[Process],
         registers: Mapping[str, str],
         mandates: MandateCheck | None = None,
-        decisions: Callable[[Engine], DecisionStore] | None = None,
         voucher: Voucher | None = None,
+        decisions: Callable[[Engine], DecisionStore] | None = None,
         clock: Clock = system_clock,
         first_pause: timedelta = timedelta(seconds=1),
         waiting_bytes: int = 100_000_000,
@@ -122,7 +124,8 @@ class CaseSystem:
         url = database_url or sqlite_url(directory / CASE_DATABASE)
         engine = open_database(url, EVENT_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS)
         records = decisions(engine) if decisions is not None else None
-        store = Store(engine, by_service, ZoneInfo(packs.profile.zone), records)
+        consulting = Consulting(packs, registers)
+        store = Store(engine, by_service, ZoneInfo(packs.profile.zone), records, consulting)
         ledger = Ledger(store)
         calls = Calls(exchange, ledger, registers, packs.profile, system, clock)
         parts = Parts(
@@ -136,13 +139,15 @@ class CaseSystem:
             services={name: packs.services[name] for name in by_service},
             screens=packs.screens,
             processes=by_service,
+            consulting=consulting,
+            assigning=Assigning(),
             profile=packs.profile,
             clock=clock,
             mandates=mandates,
+            voucher=voucher,
         )
         return cls(
             parts,
-            voucher=voucher,
             system=system,
             workflows_url=database_url or sqlite_url(directory / "workflows.sqlite"),
             first_pause=first_pause,
@@ -418,9 +423,6 @@ class CaseSystem:
         """What auditors have found, as everybody may know it; the newest first."""
         return await asyncio.to_thread(public_findings, self._parts)
 
-    # --- events
-
-    async def take_event(self, event: Event, message_id: str) -> None:
     # --- algorithms
 
     async def tell_of_algorithms(self, found: Sequence[MatterOfAlgorithms]) -> None:
@@ -432,5 +434,8 @@ class CaseSystem:
         """Of entries that differ from the running system: what waits and is none of these is over. Raises Unavailable."""
         await asyncio.to_thread(AlgorithmMatters(self._parts).over, "difference", keys)
 
+    # --- events
+
+    async def take_event(self, event: Event, message_id: str) -> None:
         """Apply an event once, whatever comes first or twice. Raises CallerError (`event_not_taken`) for a type no process wants."""
         await self._events.take(event, message_id)

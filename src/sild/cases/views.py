@@ -27,6 +27,7 @@ __all__ = [
     "Filled",
     "Home",
     "Notice",
+    "Question",
     "ScreenChange",
     "Seen",
     "Task",
@@ -49,6 +50,8 @@ class Task:
 class ClockView:
     """promise: None before there is a valid receipt.  standing_for: reason of the stop that lasts.  late: past its promise.
 
+    ended_on: the day on which it came to its end otherwise than promised; ended_for: why, `offer_refused`.
+
     expected: while there is no promise, what it would be if whatever is waited for came today.
     """
 
@@ -59,6 +62,8 @@ class ClockView:
     kept_on: date | None
     late: bool = False
     expected: date | None = None
+    ended_on: date | None = None
+    ended_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,36 @@ class CaseLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What an office asked another body from a case. seq: of its CONSULT.  key: by which the body knows it.  register: of the body, `GOV/70000006/residence`.  about: a party's code.
+
+    state: `sent` (on its way), `asked`, `late`, `answered`, `declined`, `turned_away`, `given_up`.  stops: whether clocks stand for it.
+    begun, ended: the moments between which they do.  official: who answered, by code.
+    """
+
+    seq: int
+    key: str
+    register: str
+    about: str | None
+    question: str
+    disclosed: tuple[str, ...]
+    due: date
+    asker: str
+    stops: bool
+    begun: datetime
+    state: str = "sent"
+    ended: datetime | None = None
+    answer: str | None = None
+    official: str | None = None
+    answered_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """The body may still answer."""
+        return self.state in ("sent", "asked", "late")
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """role: what the viewer is in it.  tasks: screens that wait for them; may: what they can do besides.  parties: those whom this viewer may see.  results: what came out, by the process.
 
@@ -122,6 +157,7 @@ class CaseView:
     is_closed: bool = False
     may: tuple[Task, ...] = ()
     closed_screens: frozenset[str] = frozenset()
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sild.cases.actor import AUTOMATIC, STATE
 from sild.cases.calls import JOB_PATIENCE, Calls
 from sild.cases.case import Case
 from sild.cases.clocks import HOLD, RESUME
-from sild.cases.process import ExchangeAnswer, Opening, Process
+from sild.cases.process import ExchangeAnswer, Opening, Process, Rule
 from sild.cases.refusals import Refused
 from sild.cases.store import Changed, Store, add_row, derived_id
 from sild.cases.tables import jobs
@@ -101,7 +101,8 @@ class Jobs(Rounds):
         work = JobWork(self._store, self._calls, self, run, job_id, row, process)
         state, reason = "done", None
         try:
-            await process.jobs()[row["kind"]](work)
+            asked = {} if self._store.consulting is None else self._store.consulting.jobs()
+            await {**asked, **process.jobs()}[row["kind"]](work)
         except PlatformError as error:
             if error.code == CANCELLED:
                 return
@@ -238,10 +239,10 @@ class JobWork:
 
         async def send() -> Any:
             await asyncio.to_thread(self._ensure_wanted)
-            answer = await self._calls.call(
             proof = None
             if acting is not None and case_id is not None:
                 proof = await asyncio.to_thread(self._store.proof, case_id, acting)
+            answer = await self._calls.call(
                 address,
                 method,
                 path,
@@ -254,8 +255,8 @@ class JobWork:
                 role="state" if acting is None else "party",
                 cause=(self._cause, step),
                 patience=JOB_PATIENCE,
-            )
                 proof=proof,
+            )
             return {"status": answer.status, "json": answer.json, "message_id": answer.message_id}
 
         async def waits(error: PlatformError, at: datetime) -> None:
@@ -291,6 +292,10 @@ class JobWork:
 
         self._insisting(write)
 
+    def _asked(self, action: str) -> Rule | None:
+        """Of what another body was asked, in any case."""
+        return None if self._store.consulting is None else self._store.consulting.rule(action)
+
     def _process_of(self, case: Case) -> Process:
         return self._store.process(case.service)
 
@@ -324,7 +329,7 @@ class JobWork:
             if self._jobs.is_cancelled(connection, self._id):
                 raise _cancelled()
             process = self._process_of(found)
-            rule = process.rule(action)
+            rule = process.rule(action) or self._asked(action)
             if rule is None or "state" not in rule.by:
                 raise CallerError(f"the state has no action {action}", code="unknown_action")
             if found.status in process.closed and not rule.reopens:
