@@ -107,6 +107,8 @@ class Move(Process):
         "education.home.followed": "follow",
         "insurance.home.followed": "follow",
         "social.home.followed": "follow",
+        "tax.home.followed": "follow",
+        "electoral.home.followed": "follow",
     }
     silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "resident": ("death", "protection_order"),

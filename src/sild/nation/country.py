@@ -70,6 +70,10 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("insurance", "residence"): ("GET /persons/*/residence",),
     ("social", "population"): ("GET /persons/*", "GET /persons/*/children"),
     ("social", "residence"): ("GET /persons/*/residence", "GET /households/*"),
+    ("tax", "residence"): ("GET /persons/*/residence",),
+    ("tax", "population"): ("GET /persons/*",),
+    ("electoral", "residence"): ("GET /persons/*/residence",),
+    ("electoral", "population"): ("GET /persons/*",),
     ("population", "archive"): ("POST /packages", "GET /packages/*"),
     ("social", "treasury"): (
         "POST /payment-orders",
@@ -161,12 +165,12 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /offers/*/payment-orders",
     ),
     ("portal", "treasury"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
+    ("portal", "tax"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
+    ("portal", "electoral"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
     ("portal", "cases"): DECISIONS,
     ("portal", "archive"): COMMON,
     ("portal", "education"): (
         *COMMON,
-    ("portal", "tax"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
-    ("portal", "electoral"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
         "GET /persons/*/facts",
         *DECISIONS,
         *MATTERS,
@@ -205,6 +209,15 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("residence", "insurance", ("residence.changed",)),
     SubscriptionPlan("residence", "social", ("residence.changed", "fact.corrected")),
     SubscriptionPlan("residence", "education", ("residence.changed", "fact.corrected")),
+    *(
+        plan
+        for follower in ("tax", "electoral")
+        for plan in (
+            SubscriptionPlan("population", follower, SILENCING),
+            SubscriptionPlan("residence", follower, ("residence.changed",)),
+            SubscriptionPlan(follower, "portal", (f"{follower}.home.followed", *WAITING)),
+        )
+    ),
     SubscriptionPlan("residence", "portal", ("residence.changed", "person.known", *WAITING)),
     SubscriptionPlan(
         "insurance",
@@ -265,6 +278,8 @@ def country_plan(about: CountryDescription) -> NationPlan:
     land = body("land", "70000006", "residence")
     treasury = body("treasury", "70000007", "treasury")
     archive = body("archive", "70000008", "archive")
+    tax = body("tax", "70000010", "tax")
+    electoral = body("electoral", "70000011", "electoral")
     hospital = body("hospital", "90000001", "hospital", member_class="COM")
     return replace(
         DEMO,
@@ -273,13 +288,15 @@ def country_plan(about: CountryDescription) -> NationPlan:
         operator=authority,
         provider=population,
         consumer=insurance,
-        guests=(social, municipality, land, treasury, archive, hospital),
+        guests=(social, municipality, land, treasury, archive, tax, electoral, hospital),
         systems=(
             SystemPlan("population", population, "population", population, ("population",)),
             SystemPlan("residence", land, "residence", population, ("residence", "events")),
             SystemPlan("social", social, "social", population, ("social", "events")),
             SystemPlan("treasury", treasury, "treasury", population, ("treasury",)),
             SystemPlan("archive", archive, "archive", population, ("archive",)),
+            SystemPlan("tax", tax, "tax", population, ("tax", "events")),
+            SystemPlan("electoral", electoral, "electoral", population, ("electoral", "events")),
             SystemPlan("education", municipality, "education", population, ("education", "events")),
             SystemPlan("cases", municipality, "cases", population, ("cases",)),
             SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 TEST_PEOPLE = 5
-REGISTERS = ("residence", "insurance", "social", "education", "treasury", "archive", "hospital")
+REGISTERS = (
+    "residence",
+    "insurance",
+    "social",
+    "education",
+    "treasury",
+    "archive",
+    "tax",
+    "electoral",
+    "hospital",
+)
 
 
 def describe(nation: Nation) -> dict[str, object]:

@@ -156,7 +156,9 @@ class Nation:
         progress("population register")
         register_url = await self._start_register()
         if self.plan.systems:
-            progress("registers of residence, health insurance, benefits, education; a treasury, a hospital")
+            progress(
+                "registers of residence, health insurance, benefits, education, tax, voters; a treasury, a hospital"
+            )
             await self._open_systems()
         progress("security servers")
         self.provider, self.consumer = (

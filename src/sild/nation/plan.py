@@ -24,6 +24,8 @@ SystemKind = Literal[
     "treasury",
     "cases",
     "archive",
+    "tax",
+    "electoral",
 ]
 
 

@@ -47,6 +47,8 @@ REGISTERS: tuple[SystemKind, ...] = (
     "treasury",
     "cases",
     "archive",
+    "tax",
+    "electoral",
 )
 
 
@@ -136,6 +138,11 @@ def open_register(
                 directory, system=system, zone=zone, clock=clock, certify=certify
             )
             return OpenRegister(archive, registries.archive_app(archive))
+        case "tax" | "electoral":
+            follower = registries.FollowingRegister.open(
+                registries.DUTIES[kind], directory, system=system, people=people, zone=zone, clock=clock
+            )
+            return OpenRegister(follower, registries.following_app(follower))
         case "cases":
             of_cases = registries.CaseDecisions.open(
                 directory,

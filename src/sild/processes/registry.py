@@ -17,9 +17,11 @@ from sild.adapter import AsyncXRoadClient, ClientId, ServiceId
 from sild.processes.asgi import Listen, Listener, serve_asgi
 from sild.processes.sealing import SealSettings, TimeStampSettings, certify_by, stamp_by
 from sild.registries import (
+    DUTIES,
     ArchiveRegister,
     Certify,
     EducationRegister,
+    FollowingRegister,
     HospitalRegister,
     InsuranceRegister,
     PopulationRegister,
@@ -29,6 +31,7 @@ from sild.registries import (
     act,
     archive_app,
     education_app,
+    following_app,
     hospital_app,
     insurance_app,
     population_app,
@@ -75,7 +78,16 @@ class RegistrySettings(Settings):
     """`directory` holds, without `database`, an SQLite file; relative paths start at the TOML file."""
 
     kind: Literal[
-        "population", "residence", "insurance", "social", "education", "hospital", "treasury", "archive"
+        "population",
+        "residence",
+        "insurance",
+        "social",
+        "education",
+        "hospital",
+        "treasury",
+        "archive",
+        "tax",
+        "electoral",
     ] = "population"
     system: str = Field(
         pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$"
@@ -124,7 +136,7 @@ def _population(settings: RegistrySettings, directory: Path, certify: Certify | 
     return Opened(register, population_app(register, url=settings.url), register.close)
 
 
-def _residence(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
+def _residence(settings: RegistrySettings, directory: Path, certify: Certify | None = None) -> Opened:
     register = ResidenceRegister.open(
         directory,
         settings.database,
@@ -186,6 +198,17 @@ def _archive(settings: RegistrySettings, directory: Path, certify: Certify | Non
     return Opened(register, archive_app(register, url=settings.url), register.close)
 
 
+def _following(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
+    register = FollowingRegister.open(
+        DUTIES[settings.kind],
+        directory,
+        settings.database,
+        system=f"/{settings.system}",
+        people=settings.people,
+    )
+    return Opened(register, following_app(register, url=settings.url), register.close)
+
+
 class Opening(Protocol):
     def __call__(
         self, settings: RegistrySettings, directory: Path, certify: Certify | None = None, /
@@ -201,6 +224,8 @@ KINDS: Mapping[str, Opening] = {
     "hospital": _hospital,
     "treasury": _treasury,
     "archive": _archive,
+    "tax": _following,
+    "electoral": _following,
 }
 
 

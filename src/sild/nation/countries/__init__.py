@@ -44,6 +44,8 @@ BodyKind = Literal[
     "hospital",
     "treasury",
     "archive",
+    "tax",
+    "electoral",
 ]
 BODIES: tuple[BodyKind, ...] = get_args(BodyKind)
 SYSTEMS = (
@@ -59,6 +61,8 @@ SYSTEMS = (
     "treasury",
     "cases",
     "archive",
+    "tax",
+    "electoral",
 )
 
 
