@@ -1,5 +1,5 @@
 """J1 told by processes that are killed (killing.py): a couple; parents who are not married; a birth entered on paper; one registered
-elsewhere; a day of birth that was wrong."""
+elsewhere; a day of birth that was wrong; benefits that were refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sild.cases import OfflineRecord, Party
 from sild.errors import Unavailable
 
 from .killing import Killed, main
+from .refusing import earned_abroad, overturned, refused
 from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village, citizen, closed, couples, official
 from .world import SYSTEM
 
@@ -146,12 +147,29 @@ async def corrected(village: VietNam) -> dict:
     return await village.end(case, child, mother, father)
 
 
+async def unpaid(village: BirthProgram) -> dict:
+    """The board's official refuses the benefits, the case is closed; overturned, they are offered in it again, and accepted."""
+    await village.once("abroad", lambda: earned_abroad(village))
+    child = await village.child(MOTHER)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, FORM)
+    await village.act(case, "COSIGN", JAAN)
+    offer = await refused(village, child)
+    refusal = village.kept("refusal", lambda: offer["decision"])
+    await village.acted("refusal")
+    await village.once("overturned", lambda: overturned(village, refusal))
+    await village.acted("overturned")
+    await village.act(case, "ACCEPT", JAAN, {"choice": ["mother"], "account": [ACCOUNT]})
+    return await village.end(case, child, MARI, JAAN)
+
+
 STORIES = {
     "married": (BirthProgram, married),
     "unmarried": (BirthProgram, unmarried),
     "paper": (BirthProgram, paper),
     "elsewhere": (BirthProgram, elsewhere),
     "corrected": (VietNam, corrected),
+    "unpaid": (BirthProgram, unpaid),
 }
 
 if __name__ == "__main__":

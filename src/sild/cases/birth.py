@@ -6,7 +6,8 @@
 
 A parent alone is agreed with themselves. Of two names the first valid signature holds. Paternity is a branch of its own: denied,
 it stops, the others go on. COVER, CARD and QUEUE come when other bodies say so, in any order, and move no status. A kindergarten
-place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPENs a case that was closed before. After a
+place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPENs a case that was closed before. An offer that was
+refused (HOLD_OFFER) has nothing to be paid: REGISTERED then goes to CLOSED; overturned, it is an OFFER again, and REOPENs. After a
 death or a stillbirth the case falls silent; after a protection order people go on by hand.
 
 birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
@@ -26,9 +27,11 @@ from sild.cases.birth_facts import (
     Grounds,
     certificate_of,
     declared,
+    is_offered,
     is_offered_a_place,
     needs_account,
     recorded,
+    refused_first,
     results_of,
     same_names,
 )
@@ -82,7 +85,7 @@ class Birth(Process):
         Rule("DECLINE_PLACE", by=("parent",), when=WITH_A_PLACE, screen="birth.place", acr="substantial"),
         Rule("REFUSE_PLACE", by=("state",)),
         Rule("CORRECT", by=("state",), reopens=True),
-        Rule("REOPEN", by=("state",), when=("CLOSED",), to="GRANTED", reopens=True),
+        Rule("REOPEN", by=("state",), when=("CLOSED",), reopens=True),
         Rule("HOLD_OFFER", by=("state",)),
         Rule("OFFER", by=("state",)),
         Rule("ACCEPT", by=("parent",), when=("OFFERED",), to="ACCEPTED", screen="birth.offer", acr="substantial"),
@@ -93,7 +96,7 @@ class Birth(Process):
         Rule("GIVE_ACCOUNT", by=("parent",), when=("GRANTED",), screen="birth.account", acr="substantial"),
         Rule("TAKE_ACCOUNT", by=("state",)),
         Rule("REFUSE_ACCOUNT", by=("state",), when=("GRANTED",)),
-        Rule("CLOSE", by=("state",), when=("GRANTED",), to="CLOSED"),
+        Rule("CLOSE", by=("state",), when=("REGISTERED", "GRANTED"), to="CLOSED"),
     )  # fmt: skip
     waiting = (
         Waiting("birth.check_and_name", "parent", ("OPENED", "RETURNED")),
@@ -152,6 +155,10 @@ class Birth(Process):
                 return _benefits(before, "REGISTERED")
             case "OFFER":
                 return _benefits(before, "OFFERED") if before.has("REGISTER") else status
+            case "HOLD_OFFER" if status == "OFFERED":
+                return "REGISTERED"  # nothing to be accepted, for now or for good
+            case "REOPEN":
+                return "GRANTED" if before.has("GRANT") else "REGISTERED"
         return super().status(status, taken, before)
 
     def _declared(self, status: str, taken: Taken, before: Case) -> str:
@@ -212,6 +219,8 @@ class Birth(Process):
                 offer = case.given("PAYMENT_RETURNED")["offer"]
                 return Given({"account": values.get("account"), "offer": offer})
             case "ACCEPT":
+                if not is_offered(case):
+                    raise Refused("nothing is offered just now", code="too_late")
                 given = check_acceptance(values, await self._screens.offer(case, asking))
                 made = case.given("OFFER")
                 return Given(
@@ -266,6 +275,10 @@ class Birth(Process):
             return {}
         return {name: value for name, value in taken.data.items() if name in _ON_TIMELINE}
 
+    def ended(self, case: Case, clock: str) -> tuple[Taken, str] | None:
+        refused = refused_first(case) if clock == "birth.offer_clock" else None
+        return None if refused is None else (refused, "offer_refused")
+
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
         if not _may_know(case, role):
             return {}
@@ -297,4 +310,4 @@ def _benefits(before: Case, status: str) -> str:
         return "GRANTED"
     if before.status == "ACCEPTED":
         return "ACCEPTED"
-    return "OFFERED" if before.has("OFFER") else status
+    return "OFFERED" if is_offered(before) else status

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sild.cases.actor import AUTOMATIC
-from sild.cases.birth_facts import declared, is_done, recorded, same_names, signed_by
+from sild.cases.birth_facts import declared, is_done, is_refused, recorded, same_names, signed_by
 from sild.cases.case import Case, Party, Taken
 from sild.cases.process import Effects, Job, NewNotice
 
@@ -76,9 +76,7 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             )
             return Effects(notices=(told,))
         case "HOLD_OFFER":
-            is_refused = taken.data["reason"] == "refused"
-            key = "birth.notice.offer_refused" if is_refused else "birth.notice.offer_held"
-            return Effects(notices=_to_parents(case, key, reason=taken.data["reason"]))
+            return _held(case, taken)
         case "OFFER":
             return _offered(case, taken)
         case "ACCEPT":
@@ -208,9 +206,19 @@ def _registered(case: Case, taken: Taken) -> Effects:
 def _offered(case: Case, taken: Taken) -> Effects:
     """Told once for each version of the offer."""
     before = [offer.data for offer in case.all("OFFER") if offer.seq < taken.seq]
+    ended = _not_closing(case)
     if case.status != "OFFERED" or taken.data in before:
-        return Effects()
-    return Effects(notices=_to_parents(case, "birth.notice.offer_ready"))
+        return Effects(cancel_jobs=ended)
+    return Effects(notices=_to_parents(case, "birth.notice.offer_ready"), cancel_jobs=ended)
+
+
+def _held(case: Case, taken: Taken) -> Effects:
+    """Told once for each state of the offer; refused, the case may have come to its end."""
+    key = "birth.notice.offer_refused" if is_refused(case) else "birth.notice.offer_held"
+    before = [said for said in case.all("OFFER", "HOLD_OFFER") if said.seq < taken.seq][-1:]
+    is_known = any(said.name == "HOLD_OFFER" and said.data == taken.data for said in before)
+    told = () if is_known else _to_parents(case, key, reason=taken.data["reason"])
+    return Effects(jobs=_closing(case), notices=told)
 
 
 def _news(case: Case, taken: Taken) -> tuple[NewNotice, ...]:

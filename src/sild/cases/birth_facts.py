@@ -26,11 +26,14 @@ __all__ = [
     "declared",
     "is_done",
     "is_kept_from",
+    "is_offered",
     "is_offered_a_place",
+    "is_refused",
     "known",
     "needs_account",
     "office_for",
     "recorded",
+    "refused_first",
     "results_of",
     "same_names",
     "signed_by",
@@ -178,10 +181,35 @@ def office_for(profile: Profile, matter: str, lives: Mapping[str, Any], on: date
 
 
 def is_done(case: Case) -> bool:
-    """Everything that was promised has come, and nothing waits for a parent's word."""
+    """Everything that was promised has come, or was refused, and nothing waits for a parent's word."""
     come = all(case.has(name) for name in ("REGISTER", "COVER", "CARD", "QUEUE"))
     waits = case.given("QUEUE").get("state") == "offered" or needs_account(case)
-    return case.status == "GRANTED" and come and not waits
+    paid_or_not = case.status == "GRANTED" or (case.status == "REGISTERED" and is_refused(case))
+    return paid_or_not and come and not waits
+
+
+def is_offered(case: Case) -> bool:
+    """Benefits are offered, and not held since or refused. What was accepted is not."""
+    said = case.all("OFFER", "HOLD_OFFER")
+    return bool(said) and said[-1].name == "OFFER"
+
+
+def is_refused(case: Case) -> bool:
+    """An official refused the benefits, and nothing has overturned that."""
+    said = case.all("OFFER", "HOLD_OFFER", "GRANT")
+    return bool(said) and _refuses(said[-1])
+
+
+def refused_first(case: Case) -> Taken | None:
+    """The refusal that answered what the board had promised; None: it has offered, or still owes an answer."""
+    said = next(
+        (one for one in case.all("OFFER", "HOLD_OFFER") if one.name == "OFFER" or _refuses(one)), None
+    )
+    return said if said is not None and _refuses(said) else None
+
+
+def _refuses(taken: Taken) -> bool:
+    return taken.name == "HOLD_OFFER" and taken.data["reason"] == "refused"
 
 
 def needs_account(case: Case) -> bool:
@@ -204,6 +232,10 @@ def results_of(case: Case) -> dict[str, Any]:
     for action, taken_from in _RESULTS.items():
         data = case.given(action)
         found |= {key: data[name] for key, name in taken_from.items() if data.get(name) not in (None, [])}
+    if "offer_held" in found and (is_offered(case) or case.has("GRANT")):
+        del found["offer_held"]
+    if is_refused(case):
+        found["offer_refused"] = found.pop("offer_held")
     decisions = list(_decisions(case))
     if decisions:
         found["decisions"] = decisions
@@ -220,7 +252,11 @@ def certificate_of(case: Case) -> str | None:
 def _decisions(case: Case) -> Iterator[list[str]]:
     """Register, id and what it is, of the decisions that stand: one made again after a correction takes the place of the first."""
     newer = {one.data.get("supersedes"): one.data.get("decision") for one in case.all("CORRECT")}
-    for action, register, what in _DECIDED:
+    offer = "HOLD_OFFER" if is_refused(case) else "OFFER"
+    for action, register, what in (
+        *_DECIDED,
+        (offer, "social", "refusal" if offer == "HOLD_OFFER" else "offer"),
+    ):
         decision = case.given(action).get("decision")
         while decision in newer:
             decision = newer.pop(decision)
@@ -231,7 +267,6 @@ def _decisions(case: Case) -> Iterator[list[str]]:
 _DECIDED = (
     ("REGISTER", "population", "registration"),
     ("COVER", "insurance", "cover"),
-    ("OFFER", "social", "offer"),
 )
 
 _RESULTS: Mapping[str, Mapping[str, str]] = {

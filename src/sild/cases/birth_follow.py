@@ -17,7 +17,7 @@ from sild.errors import CallerError
 __all__ = ["BirthFollow"]
 
 
-PLACE_OFFERED = "education.place.offered"
+OFFER_MADE, PLACE_OFFERED = "social.offer.made", "education.place.offered"
 
 
 class BirthFollow:
@@ -149,8 +149,10 @@ class BirthFollow:
                 await act(work, "corrected", "CORRECT", {**data, "register": told["source"].strip("/")}, case)
 
     async def offer(self, work: Work) -> None:
-        """The offer as it stands: open, or held for people."""
+        """The offer as it stands: open, held for people, refused. What was refused and is open again opens the case again."""
         case, child = await case_of(work, self._service), child_in(work)
+        if case is None and _is(work, OFFER_MADE):
+            case = await self._closed(work)
         if case is None:
             return
         path = f"/persons/{child}/offers"
@@ -162,7 +164,10 @@ class BirthFollow:
             what |= {"decision": offer.get("decision")}
             match offer["state"]:
                 case "open":
-                    await act(work, "offered", "OFFER", what, case)
+                    if not await act(work, "offered", "OFFER", what, case) and await self._reopened(
+                        work, case
+                    ):
+                        await act(work, "offered/again", "OFFER", what, case)
                 case "held" | "withdrawn" if offer["state"] == "held" or offer["reason"] == "refused":
                     await act(work, "held", "HOLD_OFFER", {**what, "reason": offer["reason"]}, case)
                 case "accepted":
@@ -209,9 +214,11 @@ class BirthFollow:
 
     async def queue(self, work: Work) -> None:
         """Where the child stands, from the municipality. A place offered after everything else was done opens the case again."""
-        live, child = await case_of(work, self._service), child_in(work)
-        is_offer = work.arguments.get("event", {}).get("type") == PLACE_OFFERED
-        case = await self._reopened(work) if live is None and is_offer else live
+        case, child = await case_of(work, self._service), child_in(work)
+        is_offer = _is(work, PLACE_OFFERED)
+        if case is None and is_offer:
+            closed = await self._closed(work)
+            case = closed if closed is not None and await self._reopened(work, closed) else None
         if case is None:
             return
         path = f"/children/{child}/queue"
@@ -222,20 +229,22 @@ class BirthFollow:
         except CallerError:  # not in the queue (any more)
             return
         is_told = await act(work, "queued", "QUEUE", _standing(standing), case)
-        if not is_told and is_offer and live is not None:  # closed since we looked
-            again = await self._reopened(work)
-            if again is not None:
-                await act(work, "queued/again", "QUEUE", _standing(standing), again)
+        if not is_told and is_offer and await self._reopened(work, case):  # closed since we looked
+            await act(work, "queued/again", "QUEUE", _standing(standing), case)
 
-    async def _reopened(self, work: Work) -> str | None:
+    async def _closed(self, work: Work) -> str | None:
+        """The case of the event's child that came to its end, which may go on."""
         person = known(child_in(work), work.profile.country)
-        closed = await work.cases("closed", self._service, person, closed=True)
-        for case in closed[:1]:
-            if await act(work, "reopen", "REOPEN", {}, case):
-                return case
-            if await work.current("reopened", case) == "GRANTED":  # by something else, since we looked
+        for case in (await work.cases("closed", self._service, person, closed=True))[:1]:
+            if await work.current("closed_as", case) != "SILENCED":
                 return case
         return None
+
+    async def _reopened(self, work: Work, case: str) -> bool:
+        """Whether the case lives: opened again by this, or by something else since we looked."""
+        if await act(work, "reopen", "REOPEN", {}, case):
+            return True
+        return await work.current("reopened", case) not in ("CLOSED", "SILENCED")
 
     async def remind(self, work: Work) -> None:
         """A week before the last day for a name."""
@@ -243,6 +252,11 @@ class BirthFollow:
 
     async def close(self, work: Work) -> None:
         await act(work, "close", "CLOSE", {})
+
+
+def _is(work: Work, kind: str) -> bool:
+    """Whether an event of this type asked for the job."""
+    return bool(work.arguments.get("event", {}).get("type") == kind)
 
 
 def _standing(queue: Mapping[str, Any]) -> dict[str, Any]:
