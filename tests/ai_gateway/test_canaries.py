@@ -74,8 +74,7 @@ def revive(world: World) -> None:
 @pytest.mark.parametrize("country", ["EE", "VN"])
 def test_a_set_has_every_guarded_class_and_a_person_who_never_lived(country: str, world: World) -> None:
     first, second = (
-        make_canaries(country, f"b{number}", world.now[0], random=Random(number))  # type: ignore[arg-type]
-        for number in (1, 2)
+        make_canaries(country, f"b{number}", world.now[0], random=Random(number)) for number in (1, 2)
     )
     assert {one.data_class for one in first} == set(PLANTED)
     code = next(one.value for one in first if one.kind == "code")

@@ -43,11 +43,9 @@ class Canary:
     given_up_at: datetime | None = None
 
 
-def make_canaries(
-    country: Literal["EE", "VN"], batch: str, at: datetime, *, random: Random
-) -> tuple[Canary, ...]:
-    """One set. random: nobody may guess it (`SystemRandom`)."""
-    code = _estonian(random) if country == "EE" else _vietnamese(random)
+def make_canaries(country: str, batch: str, at: datetime, *, random: Random) -> tuple[Canary, ...]:
+    """One set. country: whose code the person has, `VN`, or Estonia's.  random: nobody may guess it (`SystemRandom`)."""
+    code = _vietnamese(random) if country == "VN" else _estonian(random)
     given, family = _name(random, 2), _name(random, 3)
     values: list[tuple[DataClass, CanaryKind, str]] = [
         ("personal", "code", code),

@@ -18,7 +18,7 @@ assisted.py, helping.py      a clerk acts for a person            files.py, medi
 from __future__ import annotations
 
 from sild.cases.actor import AUTOMATIC, STATE, Actor, Voucher
-from sild.cases.algorithm_matter import AlgorithmMatter, MatterOfAlgorithms
+from sild.cases.algorithm_matter import ALGORITHM_OFFICE, AlgorithmMatter, MatterOfAlgorithms
 from sild.cases.ask_why import AskWhy
 from sild.cases.assistance import ASSISTANCE_OFFICE, Assistance
 from sild.cases.assisted import DOCUMENTS, WAYS, Identified
@@ -77,6 +77,7 @@ from sild.cases.views import (
 )
 
 __all__ = [
+    "ALGORITHM_OFFICE",
     "ASSISTANCE_OFFICE",
     "AUTOMATIC",
     "CASE_DATABASE",
@@ -86,6 +87,7 @@ __all__ = [
     "WAYS",
     "Acted",
     "Actor",
+    "AlgorithmMatter",
     "AskWhy",
     "Asking",
     "Assistance",
@@ -120,6 +122,7 @@ __all__ = [
     "JobFunction",
     "LiveProof",
     "MandateCheck",
+    "MatterOfAlgorithms",
     "Merged",
     "NewNotice",
     "Notice",
@@ -142,9 +145,9 @@ __all__ = [
     "Task",
     "TrackerEntry",
     "TrackerUsage",
+    "Voucher",
     "Waiting",
     "Work",
-    "Voucher",
     "XRoadExchange",
     "load_models",
     "load_packs",

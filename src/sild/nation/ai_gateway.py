@@ -20,6 +20,7 @@ SETTINGS = b"""\
 # The country's gateway to AI models; docs/ai_gateway.md explains each setting. Read at the country's start, and by
 # sild ai-gateway key list|key revoke|kill|revive|report --config THIS_FILE
 directory = "."
+canary_trips = ["request", "answer"]    # a planted mark that is heard switches providers off
 # [[providers]]
 # name = "here"
 # kind = "local"

@@ -12,10 +12,11 @@ from sild.cases import CaseSystem
 from sild.clock import Clock
 from sild.identity_provider import IdentityProvider, mandates_door
 from sild.nation.ai_gateway import CountryGateway, open_gateway
+from sild.nation.canaries import plant_canaries, rotate_canaries
 from sild.nation.identity import FamilyRelations, IdentityAddresses, open_identity_provider
 from sild.nation.layout import Secrets
 from sild.nation.portal import events_app, open_portal
-from sild.registries import published_keys
+from sild.registries import HasKernel, published_keys
 
 if TYPE_CHECKING:
     from sild.nation.nation import Nation
@@ -82,6 +83,11 @@ async def _start_ai_gateway(nation: Nation, clock: Clock) -> CountryGateway:
     directory = nation.layout.system("ai-gateway")
     opened = await asyncio.to_thread(open_gateway, directory, clock=clock)
     running = nation.running
+    assert nation.systems is not None
+    held: dict[str, HasKernel] = {kind: one.register for kind, one in nation.systems.registers.items()}
+    planted = opened.gateway, held, directory / "backup.key", nation.plan.about.country
+    await asyncio.to_thread(plant_canaries, *planted)
+    running.run("the canaries' rotation", rotate_canaries(*planted))
     running.opened.push_async_callback(opened.gateway.close)
     running.run("the AI gateway's switches", opened.gateway.run())
     await running.serve("the AI gateway", gateway_app(opened.gateway), nation.ports.systems["ai-gateway"])
@@ -114,4 +120,5 @@ async def _start_portal(
     await running.serve("the portal's door for events", events_app(opened.cases), ports["portal"])
     await running.serve("the portal", opened.portal.app, ports["portal screens"])
     running.run("the portal's wake-ups", opened.portal.run())
+    running.run("the portal's watch over algorithms", opened.portal.watch.run())
     return opened.cases

@@ -16,6 +16,7 @@ from sild.cases import (
     CaseSystem,
     ExchangeAnswer,
     Identified,
+    MatterOfAlgorithms,
     Packs,
     PublicFinding,
     SentMessage,
@@ -27,7 +28,7 @@ from sild.cases.views import Acted, CaseView, DeskItem, FactLine, Filled, Home, 
 from sild.catalogue import PublicService
 from sild.errors import CallerError
 from sild.i18n import format_day
-from sild.portal import Proof, TrackerEntry, Usage
+from sild.portal import Portal, Proof, TrackerEntry, Usage
 
 __all__ = ["PortalCases", "PortalExchange", "PortalVoucher"]
 
@@ -134,6 +135,12 @@ class PortalCases:
         self, actor: Actor, register: str, record: Mapping[str, Any], *, basis: str, matter: str, key: str
     ) -> str:
         return await self._cases.finding(actor, register, record, basis=basis, matter=matter, key=key)
+
+    async def tell_of_algorithms(self, found: Sequence[MatterOfAlgorithms]) -> None:
+        await self._cases.tell_of_algorithms(found)
+
+    async def differences_are(self, keys: Sequence[str]) -> None:
+        await self._cases.differences_are(keys)
 
     async def findings(self) -> Sequence[PublicFinding]:
         return await self._cases.findings()

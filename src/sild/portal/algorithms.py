@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from importlib.resources import as_file, files
 from typing import Any
 
 from babel.numbers import format_decimal
@@ -18,8 +17,9 @@ from starlette.responses import JSONResponse, Response
 
 from sild.cases import AUTOMATIC
 from sild.clock import Clock
-from sild.decisions import AlgorithmEntry, Figures, atrs_json, load_algorithms, minbzk_json
+from sild.decisions import AlgorithmEntry, Figures, atrs_json, minbzk_json
 from sild.errors import CallerError, PlatformError
+from sild.portal.algorithm_watch import AlgorithmWatch
 from sild.portal.egress import Egress
 from sild.portal.pages import Pages
 from sild.portal.ports import Exchange
@@ -45,7 +45,14 @@ SHOWN = ("automatic", "override", "unknown", "contest", "overturn", "replay_matc
 
 class AlgorithmPages:
     def __init__(
-        self, pages: Pages, exchange: Exchange, settings: PortalSettings, clock: Clock, egress: Egress
+        self,
+        pages: Pages,
+        exchange: Exchange,
+        settings: PortalSettings,
+        clock: Clock,
+        egress: Egress,
+        entries: Mapping[str, AlgorithmEntry],
+        watch: AlgorithmWatch,
     ) -> None:
         self._pages = pages
         self._exchange = exchange
@@ -54,8 +61,8 @@ class AlgorithmPages:
         self._clock = clock
         self._egress = egress
         self._known: dict[str, tuple[datetime, Figures | None, tuple[str, ...]]] = {}
-        with as_file(files("sild") / "packs") as directory:
-            self._entries = load_algorithms(directory)
+        self._entries = entries
+        self._watch = watch
 
     async def listed(self, visit: Visit) -> Response:
         rows = await asyncio.gather(*(self._row(entry) for entry in self._entries.values()))
@@ -69,6 +76,7 @@ class AlgorithmPages:
             "figures": None if figures is None else figures.to_json(),
             "egress": await self._egress.by_class(entry.id),
             "shares": SHOWN,
+            "compared": self._watch.compared.get(entry.id),
             "silent": silent,
             "sections": ("purpose_and_impact", "considerations", "human_intervention", "rights", "appeals", "data",
                          "technical_operation", "risk_management", "oversight"),

@@ -21,6 +21,7 @@ DAYS = 7
 KEPT = timedelta(minutes=5)
 AGAIN = timedelta(seconds=30)
 PATIENCE_SECONDS = 5.0
+ALARM = ("id", "at", "stage", "class", "algorithm", "purpose", "template", "provider", "switched_off")
 
 
 class Egress:
@@ -31,6 +32,10 @@ class Egress:
         self._clock = clock
         self._known: tuple[datetime, Sequence[Mapping[str, Any]] | None] | None = None
 
+    @property
+    def is_there(self) -> bool:
+        return self._url is not None
+
     async def rows(self) -> Sequence[Mapping[str, Any]] | None:
         """By provider, purpose, algorithm and class, of `DAYS` days. None: the gateway does not tell."""
         if self._url is None:
@@ -38,10 +43,9 @@ class Egress:
         now = self._clock()
         if self._known is not None and now < self._known[0]:
             return self._known[1]
-        days = [(now - timedelta(days=number)).date().isoformat() for number in range(DAYS)]
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                reports = await asyncio.gather(*(self._report(day) for day in days))
+                reports = await asyncio.gather(*(self._report(day) for day in self._days()))
         except (PlatformError, TimeoutError, ValueError, KeyError, TypeError) as error:
             log.warning("portal.no_egress_report", reason=type(error).__name__)
             self._known = (now + AGAIN, None)
@@ -49,6 +53,27 @@ class Egress:
         found = [row for rows in reports for row in rows]
         self._known = (now + KEPT, found)
         return found
+
+    async def alarms(self) -> Sequence[Mapping[str, str | None]]:
+        """Of the latest `DAYS` days, and not kept: officials are to hear at once. Empty when the gateway does not tell.
+
+        Each: `id`, `at`, `stage`, `class`, `algorithm`, `purpose`, `template`, `provider`, `switched_off`.
+        """
+        if self._url is None:
+            return ()
+        found: list[Mapping[str, str | None]] = []
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                for day in self._days():
+                    alarms = (await self._told(day)).get("alarms", ())
+                    found.extend({name: alarm[name] for name in ALARM} for alarm in alarms)
+        except (PlatformError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            log.warning("portal.no_egress_report", reason=type(error).__name__)
+        return found
+
+    def _days(self) -> list[str]:
+        now = self._clock()
+        return [(now - timedelta(days=number)).date().isoformat() for number in range(DAYS)]
 
     async def by_class(self, algorithm: str) -> Mapping[str, int] | None:
         """Askings that left for a provider, here or abroad, by class of data."""
@@ -62,9 +87,16 @@ class Egress:
         return counts
 
     async def _report(self, day: str) -> list[Mapping[str, Any]]:
+        return list((await self._told(day)).get("egress", ()))
+
+    async def _told(self, day: str) -> Mapping[str, Any]:
+        """Raises ValueError, TypeError: no report."""
         answer = await fetch(f"{self._url}/egress/{day}.json", timeout=PATIENCE_SECONDS)
         if answer.status == 404:  # a day of which nothing is written
-            return []
+            return {}
         if answer.status != 200:
             raise ValueError(f"the gateway answered {answer.status}")
-        return list(json.loads(answer.body)["egress"])
+        told = json.loads(answer.body)
+        if not isinstance(told, dict) or not isinstance(told["egress"], list):
+            raise ValueError("not a report")
+        return told

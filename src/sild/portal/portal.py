@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.resources import as_file, files
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
@@ -18,9 +19,11 @@ from sild.assistant import Assistant, Model, open_model
 from sild.cases import Actor, Refused, load_models
 from sild.catalogue import Profile
 from sild.clock import Clock, system_clock
+from sild.decisions import load_algorithms
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.http1 import AnyTls
 from sild.portal.account import Account, to_login
+from sild.portal.algorithm_watch import AlgorithmWatch
 from sild.portal.algorithms import AlgorithmPages
 from sild.portal.app_files import AppFiles
 from sild.portal.assist import AssistPages
@@ -46,6 +49,7 @@ from sild.portal.person import PersonPages
 from sild.portal.ports import Cases, Evidence, Exchange
 from sild.portal.public import Public
 from sild.portal.push import WebPush
+from sild.portal.reality import Published
 from sild.portal.receipts import Receipts
 from sild.portal.relying_party import LoginRefused, RelyingParty
 from sild.portal.screens import ScreenPages
@@ -190,7 +194,7 @@ class Portal:
 
     exchange: to registers, for people's own data.  evidence: containers of messages, if the own security server gives them.
     push_tls: for push services; None: the system's authorities.  assistant: None: one over the services alone, without their
-    screens.  model: says quotes again; None: the one behind the settings' AI gateway, if they name one.
+    screens.  watch: holds the register of algorithms against what runs; whoever opens a portal runs it.  model: says quotes again; None: the one behind the settings' AI gateway, if they name one.
     Raises CallerError (settings, the gateway's key), Unavailable (database), TrustError (`key_unreadable`).
     """
 
@@ -216,7 +220,7 @@ class Portal:
             statements = store.signing_key("statements")
             self.push = WebPush(settings, store, store.signing_key("push"), tls=push_tls)
             provider = RelyingParty(settings, clock)
-            self._pages = pages = Pages(settings, cases, clock)
+            self._pages = pages = Pages(settings, cases, clock, shelf=store.secret("drafts"))
         except BaseException:
             store.close()
             raise
@@ -229,6 +233,17 @@ class Portal:
         keeper = MandateKeeper(settings) if settings.mandates else None
         self._auditing = auditing = Auditing(exchange, keeper, settings, clock)
         egress, models = Egress(settings.assistant_gateway_url, clock), load_models()
+        with as_file(files("sild") / "packs") as directory:
+            entries = load_algorithms(directory)
+        self.watch = AlgorithmWatch(
+            entries,
+            cases,
+            exchange,
+            [source.subsystem for source in settings.decision_sources],
+            egress,
+            {name: Published(model.card.version, model.sha256) for name, model in models.items()},
+            clock,
+        )
         model_pages = ModelPages(pages, exchange, models, profile, clock)
         receipts = Receipts(store, pages, cases)
         self._parts: dict[str, object] = {
@@ -255,7 +270,7 @@ class Portal:
             "my_data": MyData(pages, exchange, receipts, settings),
             "papers": PaperPages(pages, exchange, settings, clock),
             "decisions": DecisionPages(pages, cases, exchange, settings),
-            "algorithms": AlgorithmPages(pages, exchange, settings, clock, egress),
+            "algorithms": AlgorithmPages(pages, exchange, settings, clock, egress, entries, self.watch),
             "audit": AuditPages(pages, cases, exchange, auditing),
             "audit_decision": AuditDecision(pages, cases, auditing, model_pages),
             "audit_algorithm": AuditAlgorithm(pages, auditing, egress, models, model_pages),

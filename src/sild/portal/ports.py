@@ -19,6 +19,7 @@ from sild.cases import (
     Filled,
     Home,
     Identified,
+    MatterOfAlgorithms,
     Notice,
     PublicFinding,
     Seen,
@@ -171,6 +172,14 @@ class Cases(Protocol):
     async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]: ...
 
     async def proofs(self) -> Mapping[str, Proof]: ...
+
+    async def tell_of_algorithms(self, found: Sequence[MatterOfAlgorithms]) -> None:
+        """A matter for officials of each that none waits for. Raises Unavailable."""
+        ...
+
+    async def differences_are(self, keys: Sequence[str]) -> None:
+        """Of entries that differ from the running system: what waits and is none of these is over. Raises Unavailable."""
+        ...
 
 
 class Exchange(Protocol):

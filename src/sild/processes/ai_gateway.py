@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from random import SystemRandom
-from typing import Literal, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 import click
@@ -157,7 +157,7 @@ def canary_group() -> None:
 @canary_group.command("rotate")
 @_config
 @click.option("--country", type=click.Choice(["EE", "VN"]), required=True, help="Whose identity code it has.")
-def rotate_canaries(config: Path, country: Literal["EE", "VN"]) -> None:
+def rotate_canaries(config: Path, country: str) -> None:
     """Make a new set and print it, one JSON line each, to be planted. Those before are listened for still."""
     with closing(open_store(read_settings(AIGatewaySettings, config), config.parent.resolve())) as store:
         made = make_canaries(country, str(uuid4()), system_clock(), random=SystemRandom())

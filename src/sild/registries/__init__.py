@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sild.registries.insurance.register import InsuranceRegister
     from sild.registries.kernel.proving import published_keys
     from sild.registries.message_logs import from_threads, over_the_exchange
+    from sild.registries.planting import plant
     from sild.registries.population.register import PopulationRegister
     from sild.registries.residence.register import ResidenceRegister
     from sild.registries.social.register import SocialRegister
@@ -69,6 +70,7 @@ __all__ = [
     "insurance_app",
     "over_the_exchange",
     "parse_identity_code",
+    "plant",
     "population_app",
     "published_keys",
     "residence_app",
@@ -180,6 +182,7 @@ _LATE = {
     "SocialRegister": "social.register",
     "TreasuryRegister": "treasury.register",
     "act": "acting",
+    "plant": "planting",
     "event_delivery": "exchange",
     "stamp_decisions": "acting",
     "from_threads": "message_logs",
