@@ -16,6 +16,7 @@ from starlette.routing import Route
 from sild.adapter import AsyncXRoadClient
 from sild.assistant import Assistant, load_passages
 from sild.cases import (
+    AlgorithmMatter,
     AskWhy,
     Assistance,
     Assisted,
@@ -141,6 +142,7 @@ def open_portal(
         Contest(),
         Finding(),
         RegisterMatter(packs),
+        AlgorithmMatter(packs),
         OfflineConflict(),
         KindergartenPlan(packs, [about.town.code], models.get(DEMAND), authority=deciding),
     ]
@@ -202,8 +204,8 @@ def open_portal(
         own_data_basis=about.own_data,
         time_zone=packs.profile.zone,
     )
-    cases = CaseSystem.open(
     voucher = PortalVoucher()
+    cases = CaseSystem.open(
         cases_directory,
         system=f"/{plan.system_id('portal').encode()}",
         exchange=exchange,
@@ -211,8 +213,8 @@ def open_portal(
         processes=processes,
         registers=addressed,
         mandates=MandateKeeper(settings),
-        decisions=lambda engine: DecisionStore(engine, records.sealer, records.keys, clock=clock),
         voucher=voucher,
+        decisions=lambda engine: DecisionStore(engine, records.sealer, records.keys, clock=clock),
         clock=clock,
         waiting_bytes=settings.upload_waiting_bytes,
     )
@@ -227,8 +229,8 @@ def open_portal(
         evidence=evidence,
         assistant=Assistant(load_passages(packs.profile, cases.services(), packs.screens, at=clock().date())),
     )
-    return CountryPortal(cases, portal)
     voucher.portal = portal
+    return CountryPortal(cases, portal)
 
 
 def _subsystem(plan: NationPlan, name: str) -> str:
