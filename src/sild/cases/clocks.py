@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from sild.cases.case import Case, Taken
+from sild.cases.consulting import questions_of
 from sild.cases.process import Process
 from sild.cases.views import ClockView
 from sild.catalogue import Clock, ClockStop, Profile, PublicService
@@ -46,7 +47,9 @@ def clocks_of(
         ended_on = max(day_of(ended[0].at), day_of(begun.at)) if ended is not None else None
         on = ended_on or kept_on or today  # what was ended was answered then, whatever came of it later
         valid_at = day_of(begun.at)
-        promise = _promise(profile, clockwork.deadline, day_of(case.opened_at), valid_at, stops, on)
+        promise = _promise(
+            profile, process.deadline(case, clockwork.deadline), day_of(case.opened_at), valid_at, stops, on
+        )
         views.append(
             ClockView(
                 clockwork.id,
@@ -138,6 +141,11 @@ def _stops(case: Case, process: Process, day_of: DayOf) -> tuple[ClockStop, ...]
     if returned is not None:
         stops.append(ClockStop(returned[0], None, returned[1]))
     stops.extend(ClockStop(day, None, "register_down") for day in held.values())
+    stops.extend(
+        ClockStop(day_of(one.begun), day_of(one.ended) if one.ended else None, "other_body")
+        for one in questions_of(case)
+        if one.stops
+    )
     return tuple(stops)
 
 

@@ -169,8 +169,10 @@ class Asking(Protocol):
     profile: Profile
     now: datetime
 
-    async def get(self, service: str, path: str, *, basis: str) -> ExchangeAnswer | None:
-        """service: a register's name, `population`, or `GOV/70000002/population`.  None: 404, or the register is down; `failed` tells which."""
+    async def get(
+        self, service: str, path: str, *, basis: str, proven: bool = False
+    ) -> ExchangeAnswer | None:
+        """proven: the register shows it to officials alone, and wants proof of who looks.  service: a register's name, `population`, or `GOV/70000002/population`.  None: 404, or the register is down; `failed` tells which."""
         ...
 
     def failed(self, service: str) -> bool:
@@ -289,6 +291,14 @@ class Process(ABC):
     def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
         """Whether what waits for a role waits for this person of it. Pure."""
         return True
+
+    def near(self, case: Case) -> Sequence[str]:
+        """Whom it is about: of these, and of whoever is close to them, nobody decides. Pure."""
+        return [party.person for party in case.parties]
+
+    def deadline(self, case: Case, promised: str) -> str:
+        """Which of the profile's deadlines a clock of the case has. promised: as its service says. Pure."""
+        return promised
 
     def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
         """Of an automatic action's data what a party of this role reads in the timeline. Pure."""

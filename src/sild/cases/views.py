@@ -27,6 +27,7 @@ __all__ = [
     "Filled",
     "Home",
     "Notice",
+    "Question",
     "ScreenChange",
     "Seen",
     "Task",
@@ -102,6 +103,36 @@ class CaseLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What an office asked another body from a case. seq: of its CONSULT.  key: by which the body knows it.  register: of the body, `GOV/70000006/residence`.  about: a party's code.
+
+    state: `sent` (on its way), `asked`, `late`, `answered`, `declined`, `turned_away`, `given_up`.  stops: whether clocks stand for it.
+    begun, ended: the moments between which they do.  official: who answered, by code.
+    """
+
+    seq: int
+    key: str
+    register: str
+    about: str | None
+    question: str
+    disclosed: tuple[str, ...]
+    due: date
+    asker: str
+    stops: bool
+    begun: datetime
+    state: str = "sent"
+    ended: datetime | None = None
+    answer: str | None = None
+    official: str | None = None
+    answered_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """The body may still answer."""
+        return self.state in ("sent", "asked", "late")
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """role: what the viewer is in it.  tasks: screens that wait for them; may: what they can do besides.  parties: those whom this viewer may see.  results: what came out, by the process.
 
@@ -126,6 +157,7 @@ class CaseView:
     is_closed: bool = False
     may: tuple[Task, ...] = ()
     closed_screens: frozenset[str] = frozenset()
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
