@@ -157,7 +157,7 @@ async def unpaid(village: BirthProgram) -> dict:
     offer = await refused(village, child)
     refusal = village.kept("refusal", lambda: offer["decision"])
     await village.acted("refusal")
-    await village.once("overturned", lambda: overturned(village, refusal))
+    await village.once("contested", lambda: overturned(village, refusal))
     await village.acted("overturned")
     await village.act(case, "ACCEPT", JAAN, {"choice": ["mother"], "account": [ACCOUNT]})
     return await village.end(case, child, MARI, JAAN)
