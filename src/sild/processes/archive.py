@@ -210,7 +210,8 @@ def _gone(disposal: Disposal, package: str, trusted: list[Certificate]) -> dict[
             raise PeerError("an act about other packages", code="bad_disposal")
     except PlatformError as error:
         return {"verdict": BROKEN, "code": error.code}
-    told = {"disposed_at": disposal.at.isoformat(), "disposal": disposal.id, "sealed_by": seal.authority}
+    told = {"disposed_at": disposal.at.isoformat(), "disposal": disposal.id, "sealed_by": seal.authority,
+            "disposal_time_stamp": time_stamp_words(seal)}  # fmt: skip
     return told | {"verdict": HOLDS if seal.trusted else CANNOT_TELL}
 
 

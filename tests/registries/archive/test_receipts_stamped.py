@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import insert
 
 from sild.documents import SEAL_FILE, canonical_json, read_package, seal_statement, verify_statement
 from sild.pki import SealedBy
-from sild.registries.archive.register import ArchiveRegister, Kept
+from sild.registries.archive.disposal import Disposal
+from sild.registries.archive.register import ACTS, RECEIPTS, ArchiveRegister, Kept
+from sild.registries.archive.tables import disposals, disposed
 
 from ...decisions.world import LocalStamps, Root, SetClock
 from ..conftest import either_url as either_url
@@ -52,7 +55,10 @@ def works(archive: ArchiveRegister, stamps: LocalStamps) -> None:
 
     async def rounds() -> None:
         work = asyncio.create_task(archive.stamp_receipts(stamps, interval=timedelta(days=1)))
-        while await asyncio.to_thread(archive._unstamped) and not stamps.is_down:
+        waiting = dict.fromkeys((RECEIPTS, ACTS), True)
+        while any(waiting.values()) and not stamps.is_down:
+            for of in waiting:
+                waiting[of] = bool(await asyncio.to_thread(archive._unstamped, of))
             await asyncio.sleep(0.01)
         work.cancel()
         with suppress(asyncio.CancelledError):
@@ -92,8 +98,34 @@ def test_later(archive: ArchiveRegister, stamps: LocalStamps, tmp_path: Path) ->
     assert plain == json.loads(kept.seal), "the same seal"
     count = stamps.serial
     works(archive, stamps)
-    archive._keep_stamp(ID, stamps.token(b"a second one"))
+    archive._keep_stamp(RECEIPTS, ID, stamps.token(b"a second one"))
     assert next(archive.all()).seal == stamped.seal and stamps.serial == count + 1, "once"
+
+
+def test_an_act_of_disposal_is_time_stamped_too(
+    archive: ArchiveRegister, stamps: LocalStamps, tmp_path: Path
+) -> None:
+    """So it outlives the certificate of its seal: in forty years somebody asks where the package went."""
+    archive.submit(package(tmp_path), usage())
+    with archive.kernel.engine.begin() as connection:
+        act = canonical_json({"archive": SYSTEM.strip("/"), "packages": [{"package": ID}]})
+        seal = seal_statement(act, archive._seal).decode()
+        row = {"id": "disposal-1", "at": AT, "act": act.decode(), "seal": seal}
+        connection.execute(insert(disposals).values(row))
+        connection.execute(insert(disposed).values(package=ID, disposal="disposal-1", is_gone=True))
+
+    def gone() -> Disposal:
+        found = archive.disposal(ID)
+        assert found is not None
+        return found
+
+    assert gone().stamped_at is None and "timestamp" not in json.loads(gone().seal)
+    works(archive, stamps)
+    assert gone().stamped_at is not None
+    named = [archive._seal.chain[0], AUTHORITY.certificate]
+    at = AT + timedelta(days=366 * 40)
+    sealed = verify_statement(act, gone().seal.encode(), named, body="SILD/GOV/70000008", at=at)
+    assert (sealed.trusted, sealed.stamp_is_trusted) == (True, True)
 
 
 def test_what_the_archivist_is_told(stamps: LocalStamps, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from sild.documents import Sealer, canonical_json, seal_statement
+from sild.documents import Sealer, canonical_json, seal_statement, stamped_seal
 from sild.errors import CallerError, Unavailable
-from sild.registries.archive.tables import disposals, disposed, packages
+from sild.registries.archive.tables import disposal_stamps, disposals, disposed, packages
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Defect, Kernel, Usage, Use, refuse_defects
 from sild.registries.profiles import profile
@@ -46,13 +46,14 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Disposal:
-    """act: canonical JSON; seal: of it, by the archive."""
+    """act: canonical JSON; seal: of it, by the archive, with its time-stamp.  stamped_at: None: no authority has given one yet."""
 
     id: str
     at: datetime
     act: str
     seal: str
     packages: tuple[str, ...]
+    stamped_at: datetime | None = None
 
 
 class Disposals:
@@ -168,9 +169,13 @@ class Disposals:
 
 def disposal_of(connection: Connection, package: str) -> Disposal | None:
     """The act by which the archive disposed of a package; None: it is there."""
-    query = select(disposals).join(disposed).where(disposed.c.package == package)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else Disposal(row.id, row.at, row.act, row.seal, (package,))
+    stamp = (disposal_stamps.c.token, disposal_stamps.c.gen_time)
+    query = select(disposals, *stamp).join(disposed).outerjoin(disposal_stamps)
+    row = connection.execute(query.where(disposed.c.package == package)).one_or_none()
+    if row is None:
+        return None
+    seal = row.seal if row.token is None else stamped_seal(row.seal.encode(), bytes(row.token)).decode()
+    return Disposal(row.id, row.at, row.act, seal, (package,), row.gen_time)
 
 
 def _expired(row: Row[Any], today: date) -> Expired | None:

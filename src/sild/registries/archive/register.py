@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from sild.clock import Clock, system_clock
@@ -31,7 +31,7 @@ from sild.pki import parse_timestamp_token
 from sild.private_files import write_private
 from sild.registries.archive.disposal import Disposal, Disposals, disposal_of
 from sild.registries.archive.judging import JudgedPackage, judge_package
-from sild.registries.archive.tables import packages, receipt_stamps
+from sild.registries.archive.tables import disposal_stamps, disposals, packages, receipt_stamps
 from sild.registries.deciding.body import Certify, open_seal
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Defect, Kernel, Usage, Use, refuse_defects
@@ -259,10 +259,10 @@ class ArchiveRegister(ArchiveShelf):
     def _row(self, connection: Connection, package_id: str) -> Row[Any] | None:
         return connection.execute(_kept_rows().where(packages.c.id == package_id)).one_or_none()
 
-    # --- time-stamps of receipts
+    # --- time-stamps of receipts and of acts of disposal
 
     async def stamp_receipts(self, stamp: TimeStamper, *, interval: timedelta) -> None:
-        """Those that have none, the oldest first, again and again until cancelled. While no authority gives any, packages are taken."""
+        """Those that have none, the oldest first, again and again until cancelled; acts of disposal, too. While no authority gives any, packages are taken."""
         while True:
             try:
                 await self._stamp_waiting(stamp)
@@ -273,10 +273,11 @@ class ArchiveRegister(ArchiveShelf):
             await asyncio.sleep(interval.total_seconds())
 
     async def _stamp_waiting(self, stamp: TimeStamper) -> None:
-        while waiting := await asyncio.to_thread(self._unstamped):
-            for package_id, seal in waiting:
-                token = await stamp(seal_value(seal.encode()))
-                await asyncio.to_thread(self._keep_stamp, package_id, token)
+        for of in (RECEIPTS, ACTS):
+            while waiting := await asyncio.to_thread(self._unstamped, of):
+                for key, seal in waiting:
+                    token = await stamp(seal_value(seal.encode()))
+                    await asyncio.to_thread(self._keep_stamp, of, key, token)
 
     async def _stamp_at_once(self, package_id: str, seal: str, stamp: TimeStamper) -> None:
         try:
@@ -284,26 +285,40 @@ class ArchiveRegister(ArchiveShelf):
                 token = await stamp(seal_value(seal.encode()))
         except (PlatformError, TimeoutError):
             return  # it is stamped later, as decisions are
-        self._keep_stamp(package_id, token)
+        self._keep_stamp(RECEIPTS, package_id, token)
 
-    def _unstamped(self) -> list[tuple[str, str]]:
+    def _unstamped(self, of: _Stamped) -> list[tuple[str, str]]:
         query = (
-            select(packages.c.id, packages.c.seal)
-            .outerjoin(receipt_stamps)
-            .where(receipt_stamps.c.package.is_(None))
-            .order_by(packages.c.received_at)
+            select(of.sealed.c.id, of.sealed.c.seal)
+            .outerjoin(of.stamps)
+            .where(of.key.is_(None))
+            .order_by(of.since)
             .limit(ROUND)
         )
         with self.kernel.engine.connect() as connection:
             return [(row.id, row.seal) for row in connection.execute(query)]
 
-    def _keep_stamp(self, package_id: str, token: bytes) -> None:
-        row = {"package": package_id, "token": token, "gen_time": parse_timestamp_token(token).gen_time}
+    def _keep_stamp(self, of: _Stamped, key: str, token: bytes) -> None:
+        row = {of.key.name: key, "token": token, "gen_time": parse_timestamp_token(token).gen_time}
         try:
             with self.kernel.engine.begin() as connection:
-                connection.execute(insert(receipt_stamps).values(row))
+                connection.execute(insert(of.stamps).values(row))
         except IntegrityError:
             pass  # another process, or this one's other thread, has kept one
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamped:
+    """sealed: the table of what has a seal.  key: of its stamps, what they are of.  since: the oldest first."""
+
+    sealed: Table
+    stamps: Table
+    key: ColumnElement[str]
+    since: ColumnElement[datetime]
+
+
+RECEIPTS = _Stamped(packages, receipt_stamps, receipt_stamps.c.package, packages.c.received_at)
+ACTS = _Stamped(disposals, disposal_stamps, disposal_stamps.c.disposal, disposals.c.at)
 
 
 def _kept_rows() -> Select[Any]:

@@ -1,5 +1,5 @@
-"""What was taken. Rows are never changed, but that whom a package was about is forgotten when it is disposed of; the packages lie beside the database, by hash. The time-stamp of a receipt has a row of its
-own, for it may come later."""
+"""What was taken. Rows are never changed, but that whom a package was about is forgotten when it is disposed of; the packages lie beside the database, by hash. The time-stamp of a receipt, and
+of an act of disposal, has a row of its own, for it may come later."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from sild.database import UtcDateTime
 
-__all__ = ["disposals", "disposed", "packages", "receipt_stamps"]
+__all__ = ["disposal_stamps", "disposals", "disposed", "packages", "receipt_stamps"]
 
 metadata = MetaData()
 
@@ -61,6 +61,14 @@ disposals = Table(
         "act", Text, nullable=False
     ),  # canonical JSON: which packages, who, by whose leave, on which ground
     Column("seal", Text, nullable=False),
+)
+
+disposal_stamps = Table(
+    "archive_disposal_stamps",
+    metadata,
+    Column("disposal", String(64), ForeignKey("archive_disposals.id"), primary_key=True),
+    Column("token", LargeBinary, nullable=False),  # RFC 3161, over the signature of the act's seal
+    Column("gen_time", UtcDateTime, nullable=False),
 )
 
 disposed = Table(
