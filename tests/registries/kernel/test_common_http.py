@@ -132,6 +132,21 @@ async def test_without_who_and_why_there_is_no_answer(register: Register, withou
     assert register.kernel.usage_of(PERSON).total == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("X-Road-Client", 1_100),
+        ("X-Road-Issue", 255),
+        ("X-Road-Legal-Ground", 255),
+        ("Sild-Legal-Basis", 255),
+    ],
+)
+async def test_a_header_that_is_too_long_is_refused(register: Register, name: str, limit: int) -> None:
+    answer = await register.ask(f"/things/{PERSON}", **{name: "x" * (limit + 1)})
+    assert (answer.status, problem(answer)["type"]) == (400, "urn:sild:things:bad_request")
+    assert register.kernel.usage_of(PERSON).total == 0
+
+
 async def test_a_look_up_in_vain_is_recorded(register: Register) -> None:
     answer = await register.ask("/things/none")
     assert (answer.status, problem(answer)["type"]) == (404, "urn:sild:things:unknown_person")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, overload
+from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
@@ -12,31 +12,28 @@ from sild.registries.kernel.usage import Usage
 
 __all__ = ["AnyUsage", "AtDesk", "PersonalUsage"]
 
-_HIDDEN = {"include_in_schema": False}  # X-Road's own; the provider's security server sends them
-ClientHeader = Annotated[str | None, Header(alias="X-Road-Client", max_length=1_100, **_HIDDEN)]
-IdHeader = Annotated[str | None, Header(alias="X-Road-Id", max_length=255, **_HIDDEN)]
-RequestIdHeader = Annotated[str | None, Header(alias="X-Road-Request-Id", max_length=255, **_HIDDEN)]
-UserIdHeader = Annotated[str | None, Header(alias="X-Road-UserId", max_length=255, **_HIDDEN)]
-IssueHeader = Annotated[str | None, Header(alias="X-Road-Issue", max_length=255, **_HIDDEN)]
-PartyHeader = Annotated[str | None, Header(alias="X-Road-Represented-Party", max_length=600, **_HIDDEN)]
+LIMITS = {
+    "X-Road-Client": 1_100,
+    "X-Road-Id": 255,
+    "X-Road-Request-Id": 255,
+    "X-Road-UserId": 255,
+    "X-Road-Issue": 255,
+    "X-Road-Represented-Party": 600,
+    "X-Road-Legal-Ground": 255,  # what Sild's adapter calls the legal basis
+}
+"""In signs. X-Road's own, which the provider's security server sends; they stand in no description, and are read here by hand: as
+parameters of every path they would be most of the time a register takes to start.
+"""
 BasisHeader = Annotated[
     str | None,
     Header(alias="Sild-Legal-Basis", max_length=255, description="The one legal ground of this use"),
 ]
-GroundHeader = Annotated[str | None, Header(alias="X-Road-Legal-Ground", max_length=255, **_HIDDEN)]
-"""What Sild's adapter calls it."""
 
 
-def _any_usage(
-    client: ClientHeader = None,
-    message_id: IdHeader = None,
-    request_id: RequestIdHeader = None,
-    user_id: UserIdHeader = None,
-    issue: IssueHeader = None,
-    party: PartyHeader = None,
-    basis: BasisHeader = None,
-    ground: GroundHeader = None,
-) -> Usage:
+def _any_usage(request: Request, basis: BasisHeader = None) -> Usage:
+    said = {name: _header(request, name, limit) for name, limit in LIMITS.items()}
+    client, message_id, ground = said["X-Road-Client"], said["X-Road-Id"], said["X-Road-Legal-Ground"]
+    basis = _utf8(basis)
     if not client or not message_id:
         raise CallerError(
             "X-Road-Client and X-Road-Id say who asks; a security server sends them",
@@ -45,20 +42,23 @@ def _any_usage(
     if basis and ground and basis != ground:
         raise CallerError("a use has one legal ground, not two", code="missing_legal_basis")
     return Usage(
-        client=_utf8(client),
-        message_id=_utf8(message_id),
-        request_id=_utf8(request_id),
-        user_id=_utf8(user_id),
-        issue=_utf8(issue),
-        basis=_utf8(basis or ground),
-        represented_party=_utf8(party),
+        client=client,
+        message_id=message_id,
+        request_id=said["X-Road-Request-Id"],
+        user_id=said["X-Road-UserId"],
+        issue=said["X-Road-Issue"],
+        basis=basis or ground,
+        represented_party=said["X-Road-Represented-Party"],
     )
 
 
-@overload
-def _utf8(text: str) -> str: ...
-@overload
-def _utf8(text: str | None) -> str | None: ...
+def _header(request: Request, name: str, limit: int) -> str | None:
+    text = request.headers.get(name)
+    if text is not None and len(text) > limit:
+        raise CallerError(f"{name} is longer than {limit} signs", code="bad_request")
+    return _utf8(text)
+
+
 def _utf8(text: str | None) -> str | None:
     """X-Road's headers are UTF-8 (PR-REST 4.3), and ASGI reads them as Latin-1: `PHS § 10`, `Điều 53`."""
     try:
