@@ -179,6 +179,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /places",
         "GET /places/statistics",
         "GET /children/*/queue",
+        "GET /children/*/wishes",
         "POST /children/*/wish",
         "POST /children/*/place",
     ),

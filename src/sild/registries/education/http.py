@@ -64,6 +64,7 @@ TITLES = {
 ACTIONS = {
     "getFacts": "All data with their sources were looked up",
     "getQueue": "A child's place in the kindergarten queue was looked up",
+    "getWishes": "What a wish for a kindergarten would come to was looked at",
     "wishPlace": "A kindergarten was wished for",
     "answerPlace": "An offered kindergarten place was answered",
     "leaveQueue": "A child left the kindergarten queue",
@@ -166,6 +167,25 @@ class Wish(Model):
     wanted_from: date | None = None
 
 
+class WishSeen(Model):
+    """What a wish would come to now. kindergarten: as in `Wish`.  place: in its queue, of `waiting`, the child among them.
+
+    offered: a place would be offered at once.
+    """
+
+    kindergarten: int | Literal["any"]
+    name: str
+    free: int
+    place: int
+    waiting: int
+    offered: bool
+
+
+class Wishes(Model):
+    items: list[WishSeen]
+    rule: dict[str, str]
+
+
 class PlaceAnswer(Model):
     accept: bool = Field(description="False: the child waits on, the next one is asked")
 
@@ -214,6 +234,22 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
     def get_queue(code: Code, usage: PersonalUsage) -> Queue:
         """Where the child stands, by which rule, and when that will be looked at again."""
         return _queue(register.standing(code, usage))
+
+    @app.get("/children/{code}/wishes", operation_id="getWishes")
+    def get_wishes(code: Code, usage: PersonalUsage) -> Wishes:
+        """For a parent, before they wish: the place in each queue by the rule as it would be now. Nothing is held for them."""
+        items = [
+            WishSeen(
+                kindergarten="any" if one.any else one.group.kindergarten,
+                name=one.group.name,
+                free=one.group.free,
+                place=one.place,
+                waiting=one.waiting,
+                offered=one.is_offered,
+            )
+            for one in register.foresee(code, usage)
+        ]
+        return Wishes(items=items, rule=RULE)
 
     @app.post("/children/{code}/wish", operation_id="wishPlace")
     def wish_place(code: Code, wish: Wish, usage: PersonalUsage) -> Queue:

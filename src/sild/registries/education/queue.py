@@ -24,6 +24,7 @@ __all__ = [
     "groups_near",
     "line_for",
     "line_of",
+    "line_with",
     "require_child",
     "set_child",
     "waiting_for_any",
@@ -167,9 +168,14 @@ def line_for(use: Use, group: Group) -> list[Waiting]:
     return _waiting(use, children.c.wanted == group.id, group)
 
 
-def _waiting(use: Use, condition: ColumnElement[bool], group: Group | None) -> list[Waiting]:
+def line_with(use: Use, child: Child, group: Group) -> list[Waiting]:
+    """Who would wait for a group if the child did."""
+    return _waiting(use, (children.c.wanted == group.id) & (children.c.child != child.child), group, child)
+
+
+def _waiting(use: Use, condition: ColumnElement[bool], group: Group | None, *more: Child) -> list[Waiting]:
     query = select(children).where(children.c.state == "waiting", condition)
-    rows = [_child(row) for row in use.connection.execute(query)]
+    rows = [*(_child(row) for row in use.connection.execute(query)), *more]
     there = set()
     if group is not None:
         attending = (

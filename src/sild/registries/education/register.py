@@ -17,6 +17,7 @@ from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding
 from sild.registries.education.again import Again
+from sild.registries.education.foreseeing import Foreseen, foresee
 from sild.registries.education.held import Held, held_of
 from sild.registries.education.joining import Joining
 from sild.registries.education.places import Places, Standing
@@ -125,6 +126,18 @@ class EducationRegister(ActingRegister):
         with self.kernel.used("getFacts", usage) as use:
             use.concerns(person)
             return held_of(use, self._places, person, self.kernel.system)
+
+    def foresee(self, child: str, usage: Usage) -> list[Foreseen]:
+        """What each wish would come to if a parent made it now. Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `already_attending`; as `Deciding.judge`."""
+        parse_identity_code(child)
+        with self.kernel.used("getWishes", usage) as use:
+            use.concerns(child)
+            held = require_child(use, child)
+            if usage.principal not in held.parents:
+                raise CallerError("a parent decides this", code="not_a_parent")
+            if held.state == "attending":
+                raise CallerError("the child attends a kindergarten", code="already_attending")
+            return list(foresee(use, self.deciding, held))
 
     def wish(self, child: str, kindergarten: int | None, wanted_from: date | None, usage: Usage) -> Standing:
         """A parent chooses, or leaves the choice (None): any kindergarten of the commune where the child lives; choosing anew is free and keeps the time of joining. A free place is offered at once.
