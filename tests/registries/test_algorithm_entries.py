@@ -11,6 +11,8 @@ from sild.decisions import load_algorithms
 from sild.registries.education import judging as education
 from sild.registries.insurance import covering as insurance
 from sild.registries.population import judging as population
+from sild.registries.residence import disputes, removals
+from sild.registries.residence import judging as residence
 from sild.registries.social import judging as social
 from sild.rules import load_packages
 
@@ -22,6 +24,9 @@ DECIDING = {
     social.ALGORITHM: set(social.PACKAGES.values()),
     insurance.ALGORITHM: set(insurance.PACKAGES.values()),
     education.ALGORITHM: set(education.PACKAGES.values()),
+    residence.ALGORITHM: set(residence.PACKAGES.values()),
+    removals.ALGORITHM: set(removals.PACKAGES.values()),
+    disputes.ALGORITHM: set(disputes.PACKAGES.values()),
 }
 
 

@@ -114,7 +114,7 @@ def test_a_notice_is_sent_back_as_a_decision(residence: Asker, homes: ResidenceR
     body = notice(
         [person.code], dwelling, None, official=LOOK, reasons=["consent_missing", "address_unclear"]
     )
-    refused(residence.post("/moves/return", body, user="automatic"), 403, "needs_a_person")
+    refused(residence.post("/moves/return", body, user="automatic"), 403, "officials_only")
     refused(residence.post("/moves/return", body | {"reasons": ["no_such"]}), 400, "unknown_reason")
     made = residence.done("/moves/return", body, 200, id="back")["decision"]
     assert residence.done("/moves/return", body, 200, id="back")["decision"] == made

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sild.registries.kernel import Fact, Use, provenance
+from sild.registries.kernel import Fact, Provenance, Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.residence.homes import RESIDENCE, owners_of
 from sild.registries.residence.judging import Destination, NewMove
@@ -17,11 +17,15 @@ __all__ = [
     "CHANGED",
     "consent_of",
     "decided",
+    "decided_about",
     "decided_by",
     "enter_homes",
+    "entries_of",
     "feared_by",
     "is_at",
+    "say_by",
     "subjects_of",
+    "take_back",
 ]
 
 CHANGED = "residence.changed"
@@ -59,7 +63,7 @@ def feared_by(use: Use, people: Sequence[str]) -> frozenset[str]:
     return frozenset(order.key for found in orders.values() for order in found)
 
 
-def subjects_of(use: Use, asked: NewMove, *, staying: Sequence[str]) -> list[tuple[str, str]]:
+def subjects_of(use: Use, asked: NewMove, *, staying: Collection[str]) -> list[tuple[str, str]]:
     """Who moves; and of children who live with them, whoever has custody and lives there, too. They read the record, with the address."""
     moving = [person for person in asked.people if person not in staying]
     feared = feared_by(use, asked.people)
@@ -94,16 +98,85 @@ def enter_homes(
     return facts
 
 
-def decided(use: Use, decision: str, what: Mapping[str, Json]) -> None:
-    """So that what a decision did is found by its id."""
-    use.facts.record(
-        f"decision:{decision}", DECIDED, dict(what), valid_from=use.today, provenance=provenance(use)
-    )
+def decided(use: Use, decision: str, what: Mapping[str, Json], *, dwelling: str | None) -> None:
+    """So that what a decision did is found by its id, and by the dwelling that it is about. what: says in `of` what was decided."""
+    said = provenance(use)
+    use.facts.record(f"decision:{decision}", DECIDED, dict(what), valid_from=use.today, provenance=said)
+    if dwelling is not None:
+        use.facts.record(dwelling, DECIDED, True, key=decision, valid_from=use.today, provenance=said)
 
 
 def decided_by(use: Use, decision: str) -> Mapping[str, Json]:
     """What was said of it then; nothing of a decision that made no entry."""
     return dict(use.facts.value(f"decision:{decision}", DECIDED, on=use.today) or {})
+
+
+def decided_about(use: Use, dwelling: str) -> list[str]:
+    """Decisions about homes in a dwelling, those that another took the place of, too."""
+    return [fact.key for fact in use.facts.current(dwelling, [DECIDED], on=use.today)]
+
+
+def entries_of(use: Use, person: str, decision: str) -> list[Fact]:
+    """What of a home the register knows by a decision."""
+    known = (fact for fact in use.facts.history(person, RESIDENCE) if fact.known_to is None)
+    return [fact for fact in known if fact.value.get("decision") == decision]
+
+
+def take_back(use: Use, people: Sequence[str], decision: str) -> list[str]:
+    """What a decision entered is no longer known, and what was known before it is known again, from the day it was true; whose home that changes.
+
+    Where nothing was known nothing is. What was entered since stays. Event for each: `residence.changed`.
+    """
+    changed = []
+    for person in people:
+        for entry in entries_of(use, person, decision):
+            before = _known_before(use, entry)
+            use.facts.retract(person, RESIDENCE, valid_from=entry.valid_from, valid_to=entry.valid_to)
+            for home in before:
+                _know_again(use, home, entry)
+            use.publish(CHANGED, person, {"valid_from": entry.valid_from.isoformat()})
+            changed.append(person)
+    return changed
+
+
+def say_by(use: Use, people: Sequence[str], old: str, new: str) -> None:
+    """The same homes, by the decision that took the place of the old one."""
+    for person in people:
+        for entry in entries_of(use, person, old):
+            use.facts.record(
+                person,
+                RESIDENCE,
+                {**entry.value, "decision": new},
+                valid_from=entry.valid_from,
+                valid_to=entry.valid_to,
+                provenance=provenance(use),
+            )
+
+
+def _known_before(use: Use, entry: Fact) -> list[Fact]:
+    """Homes on the days of an entry as they were known just before it was first said."""
+    first = use.facts.by_id(entry.origin)
+    assert first is not None
+    return [
+        fact
+        for fact in use.facts.history(entry.entity, RESIDENCE)
+        if fact.id < first.id
+        and (fact.known_to is None or fact.known_to >= first.known_from)
+        and (fact.valid_to is None or fact.valid_to > entry.valid_from)
+        and (entry.valid_to is None or fact.valid_from < entry.valid_to)
+    ]
+
+
+def _know_again(use: Use, home: Fact, entry: Fact) -> None:
+    """From its own first day, if it is known until the day on which the entry began."""
+    begins = max(home.valid_from, entry.valid_from)
+    until = [fact for fact in use.facts.history(home.entity, RESIDENCE) if fact.known_to is None]
+    begins = next(
+        (fact.valid_from for fact in until if fact.valid_to == begins and fact.origin == home.origin), begins
+    )
+    ends = min((day for day in (home.valid_to, entry.valid_to) if day is not None), default=None)
+    said = Provenance(home.provenance.source, home.provenance.basis, use.usage.message_id)
+    use.facts.record(home.entity, RESIDENCE, home.value, valid_from=begins, valid_to=ends, provenance=said)
 
 
 def _find_in(use: Use, dwelling_id: str, person: str) -> None:

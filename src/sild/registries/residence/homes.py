@@ -9,7 +9,7 @@ could tell. A sealed address is told to nobody. Those it is about, and those who
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -150,11 +150,16 @@ def residents_of(use: Use, dwelling_id: str, *, on: date) -> tuple[Fact, ...]:
 
 def owners_of(use: Use, dwelling_id: str, *, on: date) -> tuple[Fact, ...]:
     """Key: code of a person or company.  value: {kind, share, name}."""
-    return use.facts.current(dwelling_id, ["owner"], on=on)
+    return _still_owned(use.facts.current(dwelling_id, ["owner"], on=on))
 
 
 def owned_by(use: Use, code: str) -> tuple[Fact, ...]:
-    return use.facts.entities_with("owner", code, on=use.today)
+    return _still_owned(use.facts.entities_with("owner", code, on=use.today))
+
+
+def _still_owned(found: Sequence[Fact]) -> tuple[Fact, ...]:
+    """Without those of whom a correction says that they own nothing of it."""
+    return tuple(fact for fact in found if fact.value is not None)
 
 
 def _live_together(use: Use, one: str, other: str) -> bool:

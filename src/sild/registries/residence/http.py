@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
@@ -61,6 +62,7 @@ ACTIONS = {
     "getRemoval": "A request for removal was looked up",
     "objectToRemoval": "The resident answered a request for removal",
     "decideRemoval": "A removal was decided",
+    "settleOwners": "A dispute of owners was decided",
     "sealAddress": "The address was sealed",
     "getDeliveries": "Which bodies were told was looked up",
     "missPerson": "Somebody said that the person is missing here",
@@ -82,8 +84,13 @@ ABOUT = {
     "getRemoval": ("person.residence",),
     "objectToRemoval": ("person.residence",),
     "decideRemoval": ("person.residence",),
+    "settleOwners": ("dwelling.owners",),
     "sealAddress": ("person.residence",),
 }
+
+
+SHARE = re.compile(r"[1-9][0-9]{0,5}/[1-9][0-9]{0,5}")
+OWNERS = ("person", "company")
 
 
 def _area(_entity: str, value: Json) -> None:
@@ -91,12 +98,30 @@ def _area(_entity: str, value: Json) -> None:
         raise CallerError("square metres", code="invalid_value")
 
 
+def _owner(_entity: str, value: Json) -> None:
+    """None: who was said to own a part of it does not."""
+    if value is None:
+        return
+    share = value.get("share") if isinstance(value, dict) else None
+    if not isinstance(share, str) or SHARE.fullmatch(share) is None or value.get("kind") not in OWNERS:
+        raise CallerError("kind and share (1/2) of an owner, or none", code="invalid_value")
+
+
+def _read_share(text: str, before: Json) -> Json:
+    """`1/2`; `0`: they own nothing of it."""
+    return None if text.strip() == "0" else {**(before or {}), "share": text.strip()}
+
+
 KINDS = (
     FactKind("residence", "person.residence", "Where the person lives: dwelling, commune or abroad"),
     FactKind("sealed", "person.sealed_address", "That nobody is told where the person lives"),
     FactKind("removal", "person.removal_request", "An owner's request to remove the person from a dwelling"),
     FactKind(
-        "owner", "dwelling.owners", "Owners of a dwelling with their shares; key: code of a person or company"
+        "owner",
+        "dwelling.owners",
+        "Owners of a dwelling with their shares; key: code of a person or company",
+        _owner,
+        _read_share,
     ),
     FactKind("floor_area", "dwelling.floor_area", "Floor area in m²", _area),
 )
@@ -214,6 +239,7 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
         KINDS,
         ensure_person=require_person,
         shown=_shown,
+        corrected=lambda use, fact: _corrected(register, use, fact),
         worded=_worded,
         matters=(ripples_that_wait(register.deciding),),
         enter=_enter,
@@ -233,6 +259,11 @@ def _shown(use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
     return [
         fact for fact in facts if not sealed[fact.entity] and (fact.name != "sealed" or fact.entity == own)
     ]
+
+
+def _corrected(register: ResidenceRegister, use: Use, fact: Fact) -> None:
+    concept = next((kind.concept for kind in KINDS if kind.name == fact.name), "")
+    register.anew.corrected(use, fact, concept)
 
 
 def _worded(use: Use, fact: Fact) -> str | None:

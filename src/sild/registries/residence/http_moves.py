@@ -13,7 +13,9 @@ from sild.errors import CallerError
 from sild.registries.deciding import Deciding
 from sild.registries.deciding.http import OfficialLook
 from sild.registries.kernel import Kernel
+from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.http import Model, PersonalUsage
+from sild.registries.residence.disputes import Dispute, settle_owners
 from sild.registries.residence.homes import is_sealed
 from sild.registries.residence.judging import Destination, NewMove
 from sild.registries.residence.moves import move, read_move, return_move, to_json
@@ -132,6 +134,7 @@ class RemovalState(Model):
     objection: str | None = None
     reason: str | None = None
     heard: bool
+    record: str | None = Field(default=None, description="Record of the decision: `/decisions/{id}`")
 
 
 class Objection(Model):
@@ -142,6 +145,25 @@ class RemovalDecision(Model):
     decision: Literal["REMOVED", "KEPT"]
     reason: Text
     heard: bool
+    official: OfficialLook = OfficialLook()
+
+
+class OwnersDispute(Model):
+    """What owners who differ said, and what the official found about it."""
+
+    dwelling: str = Field(max_length=20)
+    people: list[PersonCode] = Field(min_length=1, max_length=20, description="Who wants to live there")
+    consented: list[PersonCode] = Field(max_length=50)
+    refused: list[PersonCode] = Field(max_length=50)
+    lets_live_there: bool = Field(description="An agreement or a judgment says so")
+    document: str | None = Field(default=None, min_length=1, max_length=200, description="Its number")
+    words: Text
+    official: OfficialLook = OfficialLook()
+
+
+class Settled(Model):
+    decision: str
+    level: Literal["dwelling", "commune"]
 
 
 class Sealing(Model):
@@ -158,7 +180,8 @@ class Sealed(Model):
 
 def add_move_paths(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
     _add_moves(app, kernel, deciding)
-    _add_removals(app, kernel)
+    _add_removals(app, kernel, deciding)
+    _add_disputes(app, kernel, deciding)
 
 
 def _add_moves(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
@@ -170,9 +193,10 @@ def _add_moves(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
         response_model_exclude_none=True,
         responses={200: {"model": MoveState, "description": "Filed before: the first entry holds"}},
     )
-    def post_move(body: MoveNotice, usage: PersonalUsage, response: Response) -> MoveState:
+    def post_move(body: MoveNotice, usage: PersonalUsage, desk: AtDesk, response: Response) -> MoveState:
         """Several people at once, from a day on; all defects in one refusal: by rule, or by the official who acts. Event for each: residence.changed."""
         with kernel.used("registerMove", usage) as use:
+            desk.ensure_if(usage.actor is not None)
             use.concerns(*body.people)
             answer, is_new = use.answered(), False
             if answer is None:
@@ -183,9 +207,10 @@ def _add_moves(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
             return MoveState(**answer)
 
     @app.post("/moves/return", operation_id="returnMove")
-    def send_back(body: Return, usage: PersonalUsage) -> Returned:
+    def send_back(body: Return, usage: PersonalUsage, desk: AtDesk) -> Returned:
         """The official who acts sends the notice back to who sent it, with reasons: a decision with its record."""
         with kernel.used("returnMove", usage) as use:
+            desk.ensure()
             use.concerns(*body.people)
             answer = use.answered()
             if answer is None:
@@ -203,7 +228,7 @@ def _add_moves(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
             return MoveState(**to_json(found))
 
 
-def _add_removals(app: FastAPI, kernel: Kernel) -> None:
+def _add_removals(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
     @app.post("/removals", operation_id="requestRemoval", status_code=201, response_model_exclude_none=True)
     def post_removal(body: RemovalRequest, usage: PersonalUsage) -> RemovalState:
         """An owner says that the person does not live there: the resident's notice begins."""
@@ -236,12 +261,16 @@ def _add_removals(app: FastAPI, kernel: Kernel) -> None:
     @app.post(
         "/removals/{removal_id}/decision", operation_id="decideRemoval", response_model_exclude_none=True
     )
-    def post_decision(removal_id: Id, body: RemovalDecision, usage: PersonalUsage) -> RemovalState:
-        """Removed: the residence falls back to the commune. Event: residence.removed."""
+    def post_decision(
+        removal_id: Id, body: RemovalDecision, usage: PersonalUsage, desk: AtDesk
+    ) -> RemovalState:
+        """By the official who acts. Removed: the residence falls back to the commune. Event: residence.removed."""
         with kernel.used("decideRemoval", usage) as use:
+            desk.ensure()
             answer = use.answered()
             if answer is None:
-                answer = use.answer(asdict(decide_removal(use, removal_id, **body.model_dump())))
+                said, look = body.model_dump(exclude={"official"}), body.official.look()
+                answer = use.answer(asdict(decide_removal(use, deciding, removal_id, **said, look=look)))
             return RemovalState(**answer)
 
     @app.post("/sealings", operation_id="sealAddress", status_code=201)
@@ -254,6 +283,21 @@ def _add_removals(app: FastAPI, kernel: Kernel) -> None:
                 fact = seal(use, **body.model_dump())
                 answer = use.answer({"person": body.person, "fact": fact.id})
             return Sealed(**answer)
+
+
+def _add_disputes(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
+    @app.post("/owner-disputes", operation_id="settleOwners")
+    def settle(body: OwnersDispute, usage: PersonalUsage, desk: AtDesk) -> Settled:
+        """The official who acts says what counts, owners of a dwelling being of two minds about who may live there: a decision with its record."""
+        with kernel.used("settleOwners", usage) as use:
+            desk.ensure()
+            use.concerns(*body.people, *body.consented, *body.refused)
+            answer = use.answered()
+            if answer is None:
+                said = body.model_dump(exclude={"official"})
+                decision, level = settle_owners(use, deciding, Dispute(**said), body.official.look())
+                answer = use.answer({"decision": decision, "level": level})
+            return Settled(**answer)
 
 
 def _new_move(body: MoveNotice) -> NewMove:

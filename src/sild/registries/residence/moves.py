@@ -18,6 +18,7 @@ from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
 from sild.registries.kernel.facts import Json
 from sild.registries.profiles import profile
 from sild.registries.residence.addresses import Dwelling, dwelling
+from sild.registries.residence.disputes import settled_in
 from sild.registries.residence.divisions import division_on, is_home_tier, profile_of
 from sild.registries.residence.entries import consent_of, decided, enter_homes, is_at, subjects_of
 from sild.registries.residence.homes import RESIDENCE, is_known, residents_of
@@ -340,7 +341,13 @@ class _Moving:
             valid_from=asked.valid_from,
             provenance=provenance(use),
         )
-        decided(use, decision, {"move": move_id, "moving": moving, "asked": asked.to_json()})
+        what = {
+            "of": "move",
+            "people": moving,
+            "asked": asked.to_json(),
+            "dispute": settled_in(use, asked.dwelling),
+        }
+        decided(use, decision, what, dwelling=asked.dwelling)
         return move
 
     def _registered_before(self) -> Move:

@@ -16,6 +16,7 @@ from sild.events import Event
 from sild.registries.deciding import Certify, Deciding
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel, Use, provenance
+from sild.registries.residence.anew import Anew
 from sild.registries.residence.filling import fill
 from sild.registries.residence.homes import RESIDENCE, know_person
 from sild.registries.residence.tables import dwellings, residents
@@ -28,11 +29,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class ResidenceRegister:
-    """Thread-safe. What it does stands in homes.py, addresses.py, moves.py, removals.py; all through `kernel`."""
+    """Thread-safe. What it does stands in homes.py, addresses.py, moves.py, removals.py, disputes.py, anew.py; all through `kernel`."""
 
     def __init__(self, kernel: Kernel, deciding: Deciding) -> None:
         self.kernel = kernel
         self.deciding = deciding
+        self.anew = Anew(deciding)
 
     @classmethod
     def open(
