@@ -22,6 +22,7 @@ from sild.events import Event, parse_event
 from sild.registries.kernel.asking import AnyUsage, PersonalUsage
 from sild.registries.kernel.description import Concept, SelfDescription, dcat
 from sild.registries.kernel.kernel import Kernel
+from sild.registries.kernel.plain_text import PlainTextRoute
 from sild.registries.kernel.problems import PROBLEM, Problem, Problems
 from sild.registries.kernel.usage import UsageEntry
 
@@ -128,6 +129,7 @@ def register_app(
         },
     )
     app.state.kernel = kernel
+    app.router.route_class = PlainTextRoute
     _add_operations(app, kernel, description, url)
     _add_usage(app, kernel, actions or {}, kinds or {}, member_name)
     _add_deliveries(app, kernel)
