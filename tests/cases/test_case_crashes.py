@@ -18,6 +18,12 @@ END = {
     "actions": ["OPEN", "SEND", "ACCEPT", "REGISTER"],
     "notices": ["permit.done", "permit.sent"],
 }
+ASKED = [f"ask.{point}" for point in ("in_call", "written", "REPLY", "in_back")]
+ANSWERED = {
+    "status": "CLOSED",
+    "actions": ["OPEN", "SEND", "CONSULT", "PASS_ON", "REPLY", "CONSULT", "PASS_ON", "ACCEPT", "REGISTER"],
+    "notices": ["answered", "asked"],
+}
 
 
 def told(directory, url, *stories):
@@ -38,7 +44,8 @@ def told(directory, url, *stories):
 
 @pytest.fixture(scope="module")
 def on_sqlite(tmp_path_factory):
-    return dict(zip(POINTS, told(tmp_path_factory.mktemp("crashes"), "sqlite", *POINTS), strict=True))
+    points = [*POINTS, *ASKED]
+    return dict(zip(points, told(tmp_path_factory.mktemp("crashes"), "sqlite", *points), strict=True))
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -46,6 +53,13 @@ def test_killed_and_opened_again(on_sqlite, point):
     story = on_sqlite[point]
     assert story["exits"] == [-signal.SIGKILL, 0], story["stderr"]
     assert (story["end"], story["effects"]) == (END, 1)
+
+
+@pytest.mark.parametrize("point", ASKED)
+def test_a_question_to_another_body_is_asked_once(on_sqlite, point):
+    story = on_sqlite[point]
+    assert story["exits"] == [-signal.SIGKILL, 0], story["stderr"]
+    assert (story["end"], story["effects"]) == (ANSWERED, 3), "two asked, one taken back"
 
 
 def test_killed_and_opened_again_on_postgresql(tmp_path, postgresql):

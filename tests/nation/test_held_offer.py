@@ -62,6 +62,7 @@ async def test_a_person_decides_and_the_page_says_why(tmp_path: Path) -> None:
         screen = await desk.waits("register_matter.offer")
         assert "A parent worked in another country" in screen.text
         assert "Parental benefit" in screen.text, "with what the rules say of it"
+        await ask_the_population_office(nation, desk, screen)
         case = await desk.sends(screen, "LET_GO", words="The pay in Finland ended before the birth.")
         await birth.offer_is_accepted()
         await birth.money_is_paid()
@@ -85,15 +86,54 @@ async def test_a_person_decides_and_the_page_says_why(tmp_path: Path) -> None:
         words = {"do": "STANDS", "f.words": "What was granted is not less than is due."}
         await screen_sent(screen, words)
         await desk.waits("register_matter.ripple", "or you decided it yourself")
+        fresh = Desk(nation, "second_social_register_official")
+        await fresh.log_in()
+        await fresh.sends(await fresh.waits("register_matter.ripple"), **_words(words))
+
+
+def _words(given: Mapping[str, str]) -> dict[str, str]:
+    return {"action": given["do"], "words": given["f.words"]}
+
+
+async def ask_the_population_office(nation: Nation, desk: Desk, screen: Page) -> None:
+    """From the case over the exchange to another body's desk, and its answer back into the case."""
+    case = screen.url.partition("/screens/")[0]
+    asking = await desk.browser.open(f"{case}/screens/consult.ask")
+    assert "Population register" in asking.text and "A parent worked in another country" in asking.text
+    assert "Family benefits" not in asking.text, "one's own body is not another"
+    person = nation.people["check_mother"]
+    question = {
+        "do": "CONSULT",
+        "f.body": "population",
+        "f.about": person.code,
+        "f.question": "Since when is she here?",
+    }
+    await screen_sent(asking, question)
+    other = Desk(nation, "population_register_official")
+    await other.log_in()
+    matter = await other.waits("register_matter.consultation", "Since when is she here?")
+    assert (
+        person.code in matter.text
+        and "Family benefits" in matter.text
+        and "worked in another" not in matter.text
+    )
+    await other.sends(matter, "ANSWER", words="Since her birth.")
+
+    async def answered() -> Page | None:
+        page = await desk.browser.open(case)
+        return page if "Since her birth." in page.text else None
+
+    page = await soon("the answer is in the case", answered)
+    assert "Asked of other bodies" in page.text and "Answered" in page.text
 
 
 class Desk:
-    """The official of the social register, at theirs."""
+    """An official of a register, at theirs."""
 
-    def __init__(self, nation: Nation) -> None:
+    def __init__(self, nation: Nation, who: str = "social_register_official") -> None:
         self.portal = nation.portal_url
         self.person: Mapping[str, str] = next(
-            one for one in nation.description["test_people"] if one.get("id") == "social_register_official"
+            one for one in nation.description["test_people"] if one.get("id") == who
         )
         self.browser = Browser("en")
 

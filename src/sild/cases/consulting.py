@@ -118,6 +118,7 @@ class Consulting(Process):
         self._texts = Texts(packs.profile.languages, packs.texts)
         self._profile = packs.profile
         self._registers = registers
+        self._titles = {name: service.title for name, service in packs.services.items()}
         self.is_offered = bool(packs.profile.consultation.bodies) and ASK_SCREEN in packs.screens
 
     def bodies(self, case: Case) -> dict[str, str]:
@@ -204,8 +205,8 @@ class Consulting(Process):
                     told = {"consult": one.seq}
                     return Effects(jobs=(Job("consult_over", told, at=morning, key=str(one.seq)),))
             case "GIVE_UP":
-                told = {"consult": taken.data["consult"], "official": taken.person}
-                return Effects(jobs=(Job("consult_back", told, key=str(taken.data["consult"])),))
+                whose: dict[str, Any] = {"consult": taken.data["consult"], "official": taken.person}
+                return Effects(jobs=(Job("consult_back", whose, key=str(taken.data["consult"])),))
         if not is_closed:
             return Effects()
         left = [one for one in questions_of(case) if one.state in ("asked", "late")]
@@ -230,6 +231,7 @@ class Consulting(Process):
             "id": one.key,
             "person": one.about,
             "number": work.case.number,
+            "office": self._office(work.case),
             "question": one.question,
             "disclosed": [
                 {"label": label, "value": value} for label, _colon, value in (line.partition(": ") for line in one.disclosed)
@@ -248,6 +250,20 @@ class Consulting(Process):
             await act(work, "turned_away", "TURN_AWAY", {"consult": seq, "reason": reason})
             return
         await act(work, "passed_on", "PASS_ON", {"consult": seq})
+
+    def _office(self, case: Case) -> Mapping[str, str]:
+        """What asks, by language: the service, and where."""
+        where = (case.office or "").rpartition("@")[2]
+        names = {address.split("/")[1]: name for name, address in self._registers.items()}
+        title = self._titles[case.service]
+
+        def named(language: str) -> str:
+            body = names.get(where)
+            if body is not None:
+                return self._say(language, f"consultation.body.{body}") or body
+            return next((one.name for one in self._profile.divisions if one.code == where), where)
+
+        return {language: f"{title[language]}, {named(language)}" for language in self._profile.languages}
 
     async def heard(self, work: Work) -> None:
         """The body's register says that there is an answer: it is fetched, and stands in the case that asked."""

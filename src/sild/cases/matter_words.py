@@ -38,7 +38,7 @@ def lines_of(matter: Mapping[str, Any], register: str, texts: Texts, language: s
     ]
     if matter["said"]:
         lines.append(FactLine("register_matter.line", OF, matter["said"], label=label("said")))
-    shown = (one for one in matter["facts"] if one["name"] not in INNER)
+    shown = (one for one in matter["facts"] if one["name"] not in INNER and _is_for(one, spoken))
     lines += [_fact(one, register, label, texts, spoken) for one in shown]
     if matter["state"] == "ended":
         gone = _say(texts, spoken, "register_matter.line.gone")
@@ -46,6 +46,11 @@ def lines_of(matter: Mapping[str, Any], register: str, texts: Texts, language: s
     if matter.get("evidence"):
         lines += _evidence(matter["evidence"], spoken, label)
     return lines
+
+
+def _is_for(one: Mapping[str, Any], language: str) -> bool:
+    """Who asks is said in every language."""
+    return one["name"] != "asked_by" or one.get("about") in ("", language)
 
 
 def said_of(matter: Mapping[str, Any], name: str) -> str | None:
@@ -62,8 +67,6 @@ def _fact(one: Mapping[str, Any], register: str, label: Any, texts: Texts, langu
     if name in HOMES and value is not None:
         value = _say(texts, language, f"register_matter.home_level.{value}") or value
     title = label(name)
-    if name == "asked_by" and value is not None:
-        about = value
     if name == "answer_by" and value is not None:
         value = format_day(_day(value), language)
     if name == "disclosed" and about:

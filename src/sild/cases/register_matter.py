@@ -103,8 +103,8 @@ def _reply(outcome: str) -> Callable[[Mapping[str, Any]], Any]:
 
 
 ACTS: Mapping[str, Act] = {
-    "REPLY": Act("consultation", "/consultations/{key}/answer", _reply("answered"), "replied"),
-    "DECLINE": Act("consultation", "/consultations/{key}/answer", _reply("declined"), "declined"),
+    "ANSWER": Act("consultation", "/consultations/{key}/answer", _reply("answered"), "replied"),
+    "CANNOT_ANSWER": Act("consultation", "/consultations/{key}/answer", _reply("declined"), "declined"),
     "LET_GO": Act("held_offer", "/offers/{key}/release", _look, "let_go"),
     "TURN_DOWN": Act("held_offer", "/offers/{key}/refusal", _look, "turned_down"),
     "CORRECT": Act(

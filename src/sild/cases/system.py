@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
@@ -24,6 +24,7 @@ from sild.cases.by_calendar import Calendar
 from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
 from sild.cases.consulting import Consulting
+from sild.cases.deliveries import Deliveries
 from sild.cases.exchange import Exchange
 from sild.cases.files import CaseFiles
 from sild.cases.finding import PublicFinding, public_findings
@@ -33,11 +34,14 @@ from sild.cases.ledger import Ledger, SentMessage, Sighting
 from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
 from sild.cases.packs import Packs, ensure_whole
 from sild.cases.parts import MandateCheck, Parts
+from sild.cases.pen import Pen
 from sild.cases.process import Process
 from sild.cases.publication import LiveProof, Publication
 from sild.cases.refusals import Refused
 from sild.cases.seen import SeenScreens
 from sild.cases.showing import Showing
+from sild.cases.signatures import Pending, Signatures
+from sild.cases.signing import Signing
 from sild.cases.store import Store
 from sild.cases.tracker import Tracker, TrackerEntry, TrackerUsage
 from sild.cases.views import (
@@ -57,7 +61,9 @@ from sild.catalogue import PublicService, Screen
 from sild.clock import Clock, system_clock
 from sild.database import open_database, sqlite_url
 from sild.decisions import DECISION_MIGRATIONS, DecisionStore
+from sild.errors import CallerError
 from sild.events import EVENT_MIGRATIONS, Event, Inbox
+from sild.pki import Certificate
 from sild.workflow import Workflows
 
 __all__ = ["CASE_DATABASE", "MIGRATIONS", "CaseSystem"]
@@ -78,10 +84,12 @@ class CaseSystem:
         workflows_url: str,
         first_pause: timedelta,
         inbox: Inbox,
+        signing: Callable[[Parts, Acting], Signing],
     ) -> None:
         self._parts = parts
         self._acting = Acting(parts)
         self._showing = Showing(parts)
+        self._signing = signing(parts, self._acting)
         self._publication = Publication(parts)
         self._tracker = Tracker(parts, system)
         self._oversight = office_of(system.strip("/").split("/")[2])
@@ -111,12 +119,15 @@ class CaseSystem:
         clock: Clock = system_clock,
         first_pause: timedelta = timedelta(seconds=1),
         waiting_bytes: int = 100_000_000,
+        pen: Pen | None = None,
+        signers: Sequence[Certificate] = (),
     ) -> CaseSystem:
         """database_url: of cases and workflows; without one two SQLite files in `directory`.
 
         system: `/SILD/GOV/70000001/portal`.  registers: `GOV/70000002/population` by name.  processes: one for each service that
         is to be offered.  voucher: proves to registers which official acts; without one they do nothing that officials alone may.  decisions: makes the store of decision records on the cases' own database.  first_pause: before a silent register is asked again; it doubles.
-        waiting_bytes: of one person's files that were not sent.
+        waiting_bytes: of one person's files that were not sent.  pen: with which people sign; without one, what needs a signature
+        cannot be done.  signers: authorities of people's certificates and of time-stamps that are believed.
         Raises Unavailable (`database_error`), CallerError for a process whose service or screens the packs do not have.
         """
         by_service = {process.service: process for process in processes}
@@ -124,7 +135,11 @@ class CaseSystem:
         url = database_url or sqlite_url(directory / CASE_DATABASE)
         engine = open_database(url, EVENT_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS)
         records = decisions(engine) if decisions is not None else None
-        consulting = Consulting(packs, registers)
+        consulting, assigning = Consulting(packs, registers), Assigning()
+        everywhere = {rule.name for part in (consulting, assigning) for rule in part.rules}
+        for process in by_service.values():
+            if everywhere & {rule.name for rule in process.rules}:
+                raise CallerError(f"{process.service} names an action of every case", code="invalid_process")
         store = Store(engine, by_service, ZoneInfo(packs.profile.zone), records, consulting)
         ledger = Ledger(store)
         calls = Calls(exchange, ledger, registers, packs.profile, system, clock)
@@ -133,14 +148,16 @@ class CaseSystem:
             calls=calls,
             ledger=ledger,
             jobs=Jobs(store, calls),
+            deliveries=Deliveries(store, calls),
             assisted=AssistedMandates(store),
             seen=SeenScreens(store),
             files=CaseFiles(store, waiting_bytes),
+            signatures=Signatures(store),
             services={name: packs.services[name] for name in by_service},
             screens=packs.screens,
             processes=by_service,
             consulting=consulting,
-            assigning=Assigning(),
+            assigning=assigning,
             profile=packs.profile,
             clock=clock,
             mandates=mandates,
@@ -152,6 +169,7 @@ class CaseSystem:
             workflows_url=database_url or sqlite_url(directory / "workflows.sqlite"),
             first_pause=first_pause,
             inbox=Inbox(clock=clock),
+            signing=lambda parts, acting: Signing(parts, acting, pen, signers, packs.texts),
         )
 
     async def start(self) -> None:
@@ -169,8 +187,10 @@ class CaseSystem:
             asyncio.create_task(work)
             for work in (
                 parts.jobs.run(),
+                parts.deliveries.run(),
                 self._publication.keep_trying(PUBLISH_PAUSE),
                 Calendar(parts).run(),
+                self._signing.resume(),
             )
         ]
 
@@ -246,6 +266,24 @@ class CaseSystem:
         """key: of the form, made when it was shown; the same form again gives the same answer. Raises Refused."""
         return await self._acting.act(case_id, action, self.known(actor), given, key=key)
 
+    async def ask_signature(
+        self, case_id: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
+    ) -> str:
+        """Of an action that was refused for `signature_needed`: the address where the person signs. Raises Refused, Unavailable."""
+        return await self._signing.ask(case_id, action, self.known(actor), given, key=key)
+
+    async def asked_signature(self, state: str, actor: Actor) -> Pending:
+        """What was sent to be signed, by the `state` they come back with. Raises Refused (`not_found`)."""
+        return await self._signing.asked(state, self.known(actor))
+
+    async def finish_signature(self, state: str, code: str, actor: Actor) -> Acted:
+        """They are back, and said yes: the action is done, once. Raises Refused, Unavailable."""
+        return await self._signing.finish(state, code, self.known(actor))
+
+    async def signed(self, case_id: str, signature: str, actor: Actor) -> tuple[str, bytes]:
+        """File name and container (ASiC-E) of what was signed in the case. Raises Refused (`not_yours`, `not_found`)."""
+        return await asyncio.to_thread(self._showing.signed, case_id, signature, self.known(actor))
+
     async def seen(self, case_id: str, seq: int, actor: Actor) -> Seen:
         """What was shown with an action, to who did it and to the office. Raises Refused (`not_yours`, `not_found`)."""
         return await asyncio.to_thread(self._showing.seen, case_id, seq, self.known(actor))
@@ -254,9 +292,14 @@ class CaseSystem:
         """Newest first."""
         return await self._showing.inbox(self._themselves(actor))
 
-    async def read_notice(self, notice_id: str, actor: Actor) -> None:
-        """Raises Refused (`not_yours`)."""
-        await self._showing.read_notice(notice_id, self._themselves(actor))
+    async def read_notice(self, notice_id: str, actor: Actor, language: str | None = None) -> None:
+        """language: in which they read it. Raises Refused (`not_yours`)."""
+        await self._showing.read_notice(notice_id, self._themselves(actor), language)
+
+    async def pushed(self, person: str, since: datetime) -> None:
+        """A device of theirs was woken for notices newer than `since`. person: with the country, as log-ins have them."""
+        code = plain(person, self._parts.profile.country)
+        await asyncio.to_thread(self._parts.deliveries.pushed, code, since)
 
     async def take_wake_ups(self) -> tuple[str, ...]:
         """Whom to tell that their inbox has something new, each notice once: codes with the country, as log-ins have them."""

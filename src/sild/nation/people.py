@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from sild.cases import ALGORITHM_OFFICE
 from sild.nation.countries import BodyKind, CountryDescription, Words, load_country
 from sild.registries.synthetic import AS_OF, SyntheticPerson, synthetic_homes, synthetic_people
 
@@ -29,6 +30,8 @@ KEPT_BY: Mapping[str, tuple[str, BodyKind]] = {
     "education": ("70000005", "municipality"),
     "insurance": ("70000003", "insurance"),
     "treasury": ("70000007", "treasury"),
+    "tax": ("70000010", "tax"),
+    "electoral": ("70000011", "electoral"),
 }
 """Registers whose officials see to what waits for people there: by register the body that keeps it."""
 OVERSEEN: Mapping[str, BodyKind] = {"70000001": "authority", **dict(KEPT_BY.values()), "70000007": "treasury"}
@@ -52,6 +55,11 @@ DESKS: Mapping[str, Words] = {
         "et": "Registri asjad, {body}",
         "vi": "Việc của cơ sở dữ liệu, {body}",
         "en": "Matters of the register, {body}",
+    },
+    "algorithm": {
+        "et": "Algoritmid ja mudelid, {body}",
+        "vi": "Thuật toán và mô hình, {body}",
+        "en": "Algorithms and models, {body}",
     },
     "oversight": {"et": "Miks vaadati, {body}", "vi": "Vì sao đã xem, {body}", "en": "Why it looked, {body}"},
     "finding": {
@@ -84,13 +92,18 @@ class OfficialRole:
             case "contest":
                 return self, replace(self, authority=f"finding@{where}")
             case "oversight":
-                return tuple(
-                    replace(self, authority=f"oversight@{code}", body=body) for code, body in OVERSEEN.items()
-                )
+                bodies = {f"oversight@{code}": body for code, body in OVERSEEN.items()}
+                bodies[ALGORITHM_OFFICE] = "authority"
+                return tuple(replace(self, authority=one, body=body) for one, body in bodies.items())
             case "superior":
                 town = (replace(self, authority=f"{one}@{where}") for one in ("birth", "residence"))
                 looks = replace(self, authority="oversight@").desks
-                return tuple(replace(one, kind="supervisor") for one in (*town, *looks))
+                matters = (
+                    replace(self, authority=f"{matter}@{code}", body=body)
+                    for matter, bodies in (("matter", KEPT_BY), ("contest", CONTESTED))
+                    for code, body in bodies.values()
+                )
+                return tuple(replace(one, kind="supervisor") for one in (*town, *looks, *matters))
             case "counter":
                 return (replace(self, kind="clerk"),)
         return (self,)
@@ -141,14 +154,17 @@ GOOD_FOR: Mapping[str, Words] = {
     "insurance_contest_official": {"et": "vastab ravikindlustuse vaidlustele", "vi": "trả lời phản đối về bảo hiểm y tế", "en": "answers contests of health insurance"},
     "education_contest_official": {"et": "vastab lasteaiakohtade vaidlustele", "vi": "trả lời phản đối về chỗ mẫu giáo", "en": "answers contests of kindergarten places"},
     "population_contest_official": {"et": "vastab sünni registreerimise vaidlustele", "vi": "trả lời phản đối về đăng ký khai sinh", "en": "answers contests of registrations of births"},
-    "oversight_official": {"et": "vastab kõigi asutuste eest, miks andmeid vaadati", "vi": "trả lời thay các cơ quan vì sao đã xem dữ liệu", "en": "answers for every body why it looked at somebody's data"},
-    "superior_official": {"et": "ametnike ülemus: allkirjastab teise tagastuse uuel alusel, vastab kaebustele", "vi": "cấp trên: ký việc trả lại lần hai vì lý do mới, trả lời khiếu nại", "en": "a superior: signs a second return on a new ground, answers complaints"},
+    "oversight_official": {"et": "vastab kõigi asutuste eest, miks andmeid vaadati; vaatab üle algoritmide häired", "vi": "trả lời thay các cơ quan vì sao đã xem dữ liệu; xem xét báo động về thuật toán", "en": "answers for every body why it looked at somebody's data; sees to alarms about algorithms"},
+    "superior_official": {"et": "ametnike ülemus kõigil töölaudadel: allkirjastab teise tagastuse uuel alusel, vastab kaebustele, määrab ametniku, otsustab, mida teised ise ei tohi", "vi": "cấp trên của mọi bàn làm việc: ký việc trả lại lần hai vì lý do mới, trả lời khiếu nại, phân công cán bộ, quyết định điều người khác không được tự quyết định", "en": "a superior at every desk: signs a second return on a new ground, answers complaints, assigns officials, decides what others may not decide themselves"},
     "population_register_official": {"et": "otsustab rahvastikuregistri asju: vaidlustatud andmed, puuduvad inimesed, kahtlased sünniteated", "vi": "quyết định việc của cơ sở dữ liệu dân cư: dữ liệu bị khiếu nại, người còn thiếu, giấy chứng sinh có nghi vấn", "en": "sees to the population register: disputed facts, people who are missing, doubtful notices of birth"},
     "residence_register_official": {"et": "otsustab elukohtade registri asju: vaidlustatud andmed, puuduvad inimesed", "vi": "quyết định việc của cơ sở dữ liệu cư trú: dữ liệu bị khiếu nại, người còn thiếu", "en": "sees to the residence register: disputed facts, people who are missing"},
     "education_register_official": {"et": "vaatab üle lasteaiakohtade otsused, mille all olev fakt muutus", "vi": "xem lại quyết định chỗ mẫu giáo khi dữ kiện thay đổi", "en": "sees to decisions about kindergarten places under which a fact has changed"},
     "insurance_register_official": {"et": "vaatab üle ravikindlustuse otsused, mille all olev fakt muutus", "vi": "xem lại quyết định bảo hiểm y tế khi dữ kiện thay đổi", "en": "sees to decisions about health insurance under which a fact has changed"},
     "treasury_register_official": {"et": "vastab, kui keegi vaidlustab riigikassa andmeid oma maksete kohta", "vi": "trả lời khi có người khiếu nại dữ liệu của kho bạc về khoản chi của họ", "en": "answers when somebody disputes what the treasury has about their payments"},
+    "tax_register_official": {"et": "vastab, kui keegi vaidlustab oma maksuresidentsuse", "vi": "trả lời khi có người khiếu nại nơi cư trú tính thuế của họ", "en": "answers when somebody disputes where they are resident for tax"},
+    "electoral_register_official": {"et": "vastab, kui keegi vaidlustab oma kande valijate nimekirjas", "vi": "trả lời khi có người khiếu nại tên mình trong danh sách cử tri", "en": "answers when somebody disputes how they stand in the list of voters"},
     "social_register_official": {"et": "otsustab, mida hüvitiste register ei tohi: peatatud pakkumised, vaidlustatud andmed", "vi": "quyết định điều cơ sở dữ liệu trợ cấp không được quyết định: đề nghị tạm giữ, dữ liệu bị khiếu nại", "en": "decides what the register of benefits may not: held offers, disputed facts"},
+    "second_social_register_official": {"et": "teine samal töölaual: vaatab üle, mille esimene ise otsustas", "vi": "người thứ hai cùng bàn làm việc: xem lại việc người thứ nhất đã tự quyết định", "en": "the second at that desk: sees to what the first decided themselves"},
     "counter_official": {"et": "aitab inimesi leti taga ja telefonis, mandaadi alusel", "vi": "giúp người dân tại quầy và qua điện thoại, theo ủy quyền được ghi lại", "en": "helps people at the counter of {town}, and on the phone: /desk/assist"},
     "auditor": {"et": "auditeerib otsuseid (J8): pärast sisselogimist avab /audit", "vi": "kiểm toán các quyết định (J8): mở /audit sau khi đăng nhập", "en": "audits decisions (J8): opens /audit after logging in"},
     "second_auditor": {"et": "teine silmapaar: avab esimesele pitseeritud andmed", "vi": "người thứ hai cùng xem: mở dữ liệu niêm phong cho người thứ nhất", "en": "the second pair of eyes: releases sealed data to the first"},
@@ -213,9 +229,10 @@ class _Search:
             ("auditor", self._clerk),
             ("second_auditor", self._clerk),
             ("counter_official", self._clerk),
-            ("oversight_official", self._clerk),
-            ("superior_official", self._clerk),
-            *((f"{register}_register_official", self._clerk) for register in KEPT_BY),
+            ("oversight_official", self._servant),
+            ("superior_official", self._servant),
+            *((f"{register}_register_official", self._servant) for register in KEPT_BY),
+            ("second_social_register_official", self._servant),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:
@@ -252,6 +269,10 @@ class _Search:
 
     def _clerk(self, person: SyntheticPerson) -> bool:
         return self._grown(person, 35, 60) and self._in_town(person)
+
+    def _servant(self, person: SyntheticPerson) -> bool:
+        """Of a body of the whole state: wherever they live, when nobody in town is left."""
+        return self._grown(person, 35, 60)
 
     def _married_mother(self, person: SyntheticPerson) -> bool:
         """With a child at home, and the husband there: a family that can move."""
@@ -310,7 +331,7 @@ class _Search:
 def _shown(role: str, person: SyntheticPerson, about: CountryDescription) -> TestPerson:
     official = None
     if role.endswith("_official"):
-        matter = role.removesuffix("_official")
+        matter = role.removesuffix("_official").removeprefix("second_")
         authority = f"{matter}@{'state' if matter == 'assistance' else about.town.code}"
         body, organisation = None, MUNICIPALITY
         for kind, bodies in (("contest", CONTESTED), ("matter", KEPT_BY)):

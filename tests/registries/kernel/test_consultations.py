@@ -17,7 +17,8 @@ from ..conftest import SetClock
 PERSON, ASKER, OFFICIAL = "38001085718", "EE36805280109", "EE47001010003"
 KEY = "0b1c2d3e-0000-4000-8000-000000000001"
 ASKED: dict[str, Any] = {
-    "id": KEY, "person": PERSON, "number": "S-2026-000017", "question": "Who lives there?", "due": "2026-03-09",
+    "id": KEY, "person": PERSON, "number": "S-2026-000017",
+    "office": {"en": "Birth, Tartu", "et": "Sünd, Tartu"}, "question": "Who lives there?", "due": "2026-03-09",
     "disclosed": [{"label": "Address", "value": "Pikk 1"}],
 }  # fmt: skip
 ANSWER = {"outcome": "answered", "answer": "Nobody does."}
@@ -54,7 +55,8 @@ def test_a_question_from_its_office_to_the_answer(residence: ResidenceRegister) 
         assert line["id"] == f"consultation/{KEY}" and "Pikk" not in str(line)
         matter = asker.value(f"/matters/consultation/{KEY}", user=OFFICIAL)
         facts = [(one["name"], one["about"], one["value"]) for one in matter["facts"]]
-        assert ("question", "", "Who lives there?") in facts and ("disclosed", "Address", "Pikk 1") in facts
+        assert ("asked_by", "et", "Sünd, Tartu") in facts and ("question", "", "Who lives there?") in facts
+        assert ("disclosed", "Address", "Pikk 1") in facts
         assert (matter["due"], matter["persons"], matter["state"]) == ("2026-03-09", [PERSON], "waiting")
         path = f"/consultations/{KEY}/answer"
         refused(asker.post(path, ANSWER, user=ASKER), 403, "officials_only")

@@ -10,7 +10,7 @@ the event `consultation.answered` tells the asker that there is an answer, and s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -53,11 +53,12 @@ class Disclosed(Model):
 
 
 class NewConsultation(Model):
-    """person: whom it is about; null: nobody.  number: of the case, for people.  due: until when an answer is asked for."""
+    """person: whom it is about; null: nobody.  number: of the case, for people.  office: that asks, by language.  due: until when an answer is asked for."""
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
     person: str | None = Field(default=None, max_length=20)
     number: str = Field(max_length=50)
+    office: Annotated[dict[Annotated[str, Field(max_length=10)], Line], Field(max_length=10)]
     question: Annotated[str, Field(min_length=1, max_length=4_000)]
     disclosed: Annotated[list[Disclosed], Field(max_length=100, default_factory=list)]
     due: date
@@ -87,6 +88,7 @@ class Consultation:
     state: str
     case: str
     number: str
+    office: Mapping[str, str]
     question: str
     disclosed: tuple[tuple[str, str], ...]
     due: str
@@ -131,7 +133,7 @@ def add_consultation_paths(app: FastAPI, kernel: Kernel) -> MatterSource:
             answer = use.answered()
             if answer is None:
                 found = _own(use, consultation)
-                answer = use.answer(_told(_end(use, found, state="WITHDRAWN")))
+                answer = use.answer(_told(_end(use, found, "WITHDRAWN")))
             return ConsultationState(**answer)
 
     @app.post("/consultations/{consultation}/answer", operation_id="answerConsultation")
@@ -146,10 +148,7 @@ def add_consultation_paths(app: FastAPI, kernel: Kernel) -> MatterSource:
                 found = _find(use, consultation)
                 use.concerns(*found.persons)
                 ensure_official(usage, (*found.persons, found.asker, found.asker[2:]))
-                ended = _end(
-                    use, found, state=body.outcome.upper(), answer=body.answer,
-                    official=usage.actor, answered_at=use.at.isoformat(),
-                )  # fmt: skip
+                ended = _end(use, found, body.outcome.upper(), body.answer, usage.actor)
                 told = {"consultation": found.id, "case": found.case}
                 use.publish(ANSWERED, (*found.persons, f"consultation/{found.id}")[0], told)
                 answer = use.answer(_told(ended))
@@ -184,7 +183,7 @@ def _matter(one: Consultation) -> Matter:
         persons=one.persons,
         case=one.case,
         facts=(
-            MatterFact("asked_by", "/".join(one.asked_by.split("/")[1:])),
+            *(MatterFact("asked_by", office, about=language) for language, office in one.office.items()),
             MatterFact("number", one.number),
             *(MatterFact("about_person", person) for person in one.persons),
             MatterFact("question", one.question),
@@ -205,6 +204,7 @@ def _ask(use: Use, asked: NewConsultation) -> Consultation:
         state="OPEN",
         case=use.usage.issue or "",
         number=asked.number,
+        office=asked.office,
         question=asked.question,
         disclosed=tuple((line.label, line.value) for line in asked.disclosed),
         due=asked.due.isoformat(),
@@ -217,13 +217,16 @@ def _ask(use: Use, asked: NewConsultation) -> Consultation:
     return new
 
 
-def _end(use: Use, one: Consultation, **said: str | None) -> Consultation:
-    """Raises CallerError (`consultation_is_closed`)."""
+def _end(
+    use: Use, one: Consultation, state: str, answer: str | None = None, official: str | None = None
+) -> Consultation:
+    """official: who answered. Raises CallerError (`consultation_is_closed`)."""
     use.alone(f"consultation/{one.id}")
     found = _find(use, one.id)
     if found.state != "OPEN":
         raise CallerError("the question was answered or taken back before", code="consultation_is_closed")
-    ended = replace(found, **said)
+    answered_at = None if answer is None else use.at.isoformat()
+    ended = replace(found, state=state, answer=answer, official=official, answered_at=answered_at)
     _say(use, ended)
     matter_settled(use, "consultation", one.id, one.persons)
     return ended
