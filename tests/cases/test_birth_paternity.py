@@ -86,7 +86,7 @@ async def test_while_it_is_open_an_official_may_register_without_a_father(villag
 
 async def test_the_register_down_while_a_man_answers(village, case):
     village.wire.down.add("population")
-    await village.cases.act(case, "ACKNOWLEDGE", PEETER, {}, key="k")
+    await village.say(case, "ACKNOWLEDGE", PEETER, {}, key="k")
     await village.settle()
     view = await village.cases.view(case, PEETER)
     assert [body.body for body in view.failed_bodies] == ["GOV/70000002/population"]

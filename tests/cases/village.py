@@ -15,13 +15,13 @@ from pathlib import Path
 from shutil import copytree, rmtree
 from tempfile import mkdtemp
 from typing import ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from stdnum import iban
 
 from registries.families import couple
 from registries.notices import bundle
-from sild.cases import Actor, AskWhy, Assisted, CaseSystem, ExchangeAnswer, OfflineConflict
+from sild.cases import Actor, AskWhy, Assisted, CaseSystem, ExchangeAnswer, OfflineConflict, Refused
 from sild.cases.birth import Birth
 from sild.errors import CallerError, Unavailable
 from sild.events import Dispatcher
@@ -43,6 +43,7 @@ from sild.registries import (
 from sild.registries.exchange import Told
 from sild.registries.synthetic import synthetic_people
 from support.acting import Vouching, believing, proved
+from support.pen import SIGNERS, VillagePen
 
 from .registers import REGISTERS
 from .world import SYSTEM, Mandates, packs_of
@@ -269,6 +270,7 @@ class Village:
         self.directory, self.url = directory, url
         self.now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
         self.mandates = Mandates()
+        self.pen = VillagePen(self.clock)
         self.packs = packs_of(country)
         self.offices = offices or Offices.anew()
         self.offices.clock = self.clock
@@ -331,6 +333,8 @@ class Village:
             voucher=Vouching(self.clock),
             clock=self.clock,
             first_pause=timedelta(milliseconds=20),
+            pen=self.pen,
+            signers=SIGNERS,
         )
 
     async def settle(self, quiet=0.09):
@@ -338,6 +342,7 @@ class Village:
         deadline = asyncio.get_running_loop().time() + 20
         rests = 0
         self.cases._parts.jobs.wake()  # the clock may have been set
+        self.cases._parts.deliveries.wake()
         while asyncio.get_running_loop().time() < deadline:
             heard = len(self.wire.heard)
             moved = 0
@@ -353,23 +358,43 @@ class Village:
         raise TimeoutError("the village never comes to rest")
 
     def busy(self):
-        """Jobs of the case system that run or wait for now."""
+        """Jobs of the case system that run or wait for now, and what it is about to tell registers of decisions that reached people."""
         from sqlalchemy import func, select
 
-        from sild.cases.tables import jobs
+        from sild.cases.tables import deliveries, jobs
 
+        telling = select(func.count()).select_from(deliveries)
+        telling = telling.where(
+            deliveries.c.state == "waiting", deliveries.c.tries == 0, deliveries.c.next_try <= self.now
+        )
         query = select(func.count()).select_from(jobs)
         due = jobs.c.state.in_(("waiting", "running")) & (jobs.c.due_at <= self.now) & jobs.c.body.is_(None)
         with self.cases._parts.store.reading() as connection:
-            return connection.scalar(query.where(due))
+            return connection.scalar(query.where(due)) + connection.scalar(telling)
 
     def key(self):
         return f"key-{next(self.keys)}"
 
     async def act(self, case, action, actor, given=None, key=None):
-        done = await self.cases.act(case, action, actor, given or {}, key=key or self.key())
+        done = await self.say(case, action, actor, given or {}, key=key or self.key())
         await self.settle()
         return done
+
+    async def say(self, case, action, actor, given, *, key):
+        """The action; signed, where it has to be."""
+        try:
+            return await self.cases.act(case, action, actor, given, key=key)
+        except Refused as refused:
+            if refused.code != "signature_needed":
+                raise
+        state, code = await self.ask_signature(case, action, actor, given, key=key)
+        return await self.cases.finish_signature(state, code, actor)
+
+    async def ask_signature(self, case, action, actor, given, *, key):
+        """What the person brings back from the signing service when they say yes."""
+        address = await self.cases.ask_signature(case, action, actor, given, key=key)
+        said = dict(parse_qsl(urlsplit(address).query))
+        return said["state"], said["code"]
 
     async def ask(
         self, register, method, path, body=None, *, user="automatic", content_type="application/json"

@@ -13,6 +13,7 @@ system.py   the door's class           working.py  jobs                         
 heard.py    events of registers        beginning.py  cases begun from a look, a dialogue, a decision
 calls.py, exchange.py, ledger.py       other bodies, and what was asked of them    tracker.py, publication.py, offline.py
 assisted.py, helping.py      a clerk acts for a person            files.py, media.py    files of people
+signing.py   what people sign: statement.py (the text), pen.py (the service), signatures.py (kept)
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from sild.cases.offline import Merged, NumberBlock, OfflineRecord
 from sild.cases.offline_conflict import OfflineConflict
 from sild.cases.packs import Packs, load_packs
 from sild.cases.parts import MandateCheck
+from sild.cases.pen import Pen, RemotePen
 from sild.cases.plan_models import HeldModel, load_models
 from sild.cases.process import (
     OPENED,
@@ -52,6 +54,8 @@ from sild.cases.process import (
 from sild.cases.publication import LiveProof
 from sild.cases.refusals import Refused
 from sild.cases.register_matter import RegisterMatter
+from sild.cases.signatures import Pending
+from sild.cases.statement import Statement
 from sild.cases.system import CASE_DATABASE, CaseSystem
 from sild.cases.tracker import BodyUsage, TrackerEntry, TrackerUsage
 from sild.cases.views import (
@@ -73,6 +77,7 @@ from sild.cases.views import (
     Notice,
     ScreenChange,
     Seen,
+    SignedFile,
     Task,
 )
 
@@ -132,15 +137,20 @@ __all__ = [
     "Opening",
     "Packs",
     "Party",
+    "Pen",
+    "Pending",
     "Process",
     "PublicFinding",
     "Refused",
     "RegisterMatter",
+    "RemotePen",
     "Rule",
     "ScreenChange",
     "Seen",
     "SentMessage",
     "Sighting",
+    "SignedFile",
+    "Statement",
     "Taken",
     "Task",
     "TrackerEntry",

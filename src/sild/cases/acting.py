@@ -2,8 +2,8 @@
 
 (1) the case is theirs  (2) this form was sent before  (3) the action is theirs, and theirs to say themselves if need be
 (4) device and level  (5) the mandate stands
-(6) the status allows it  (7) every defect of what was given  (8) conflict of interest, second return  (9) written, unless
-somebody acted meanwhile: then again from (6).
+(6) the status allows it  (7) every defect of what was given  (8) conflict of interest, second return  (9) signed, where the
+catalogue wants a signature  (10) written, unless somebody acted meanwhile: then again from (6).
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from sild.cases.offline import number_defect, take_number
 from sild.cases.parts import Parts
 from sild.cases.process import Given, Opening, Process, Rule
 from sild.cases.refusals import Refused
+from sild.cases.signatures import Signed
 from sild.cases.store import Changed, derived_id
 from sild.cases.tables import drafts
 from sild.cases.views import Acted
 from sild.cases.waiting import STAFF, is_possible, waits_for_a_clerk
 from sild.catalogue import Defect, read_answers
 
-__all__ = ["Acting"]
+__all__ = ["Acting", "digest_of_form"]
 
 Submitted = Mapping[str, Sequence[str]]
 TRIES = 10
@@ -83,31 +84,35 @@ class Acting:
         parts.jobs.wake()
         return opened
 
-    async def act(self, case_id: str, action: str, actor: Actor, given: Submitted, *, key: str) -> Acted:
+    async def act(
+        self,
+        case_id: str,
+        action: str,
+        actor: Actor,
+        given: Submitted,
+        *,
+        key: str,
+        signed: Signed | None = None,
+    ) -> Acted:
+        """signed: where a signature is required, that it was verified. Raises Refused; `signature_needed`: all else is right."""
         parts = self._parts
         case, roles = await asyncio.to_thread(parts.case_for, case_id, actor, acts=True)  # (1)
-        fingerprint = _fingerprint(case_id, action, given)
+        fingerprint = digest_of_form(case_id, action, given)
         before = await asyncio.to_thread(self._done_before, actor, key, fingerprint)  # (2)
         if before is not None:
             return _acted(case, before.action, before.seq, again=True)
         process = parts.processes[case.service]
-        rule = process.rule(action) or ENGINE_RULES.get(action) or parts.rule_everywhere(action)
-        role = next((role for role in roles if rule is not None and role in rule.by), None)  # (3)
-        if rule is None or role is None:
-            raise Refused("this is not for you to do", code="not_yours")
-        if rule.in_person and actor.is_assisting:
-            raise Refused("nobody says this for another", code="only_in_person")
-        self._ensure_device(actor, rule)  # (4)
-        await self._ensure_mandate(actor, case.service, case_id)  # (5)
+        rule, role = await self._permitted(case, roles, action, actor)  # (3), (4), (5)
         proof = await parts.vouched(actor, case_id, acts=True)
         for _ in range(TRIES):
             _ensure_open(case, process, rule, actor)  # (6)
             data = await self._given(case, process, rule, role, actor, given)  # (7)
             data = await self._ensure_allowed(case, process, rule, role, actor, data)  # (8)
+            self._ensure_signed(case, rule, actor, fingerprint, signed)  # (9)
             try:
                 after = await asyncio.to_thread(
-                    self._write, case, rule, role, actor, data, key, fingerprint, given, proof
-                )  # (9)
+                    self._write, case, rule, role, actor, data, key, fingerprint, given, proof, signed
+                )  # (10)
             except Changed:
                 repeated = await asyncio.to_thread(self._done_before, actor, key, fingerprint)
                 case, roles = await asyncio.to_thread(parts.case_for, case_id, actor, acts=True)
@@ -117,6 +122,50 @@ class Acting:
             parts.jobs.wake()
             return _acted(after, action, after.seq)
         raise Refused("the case changes too fast; try again", code="too_late")
+
+    async def ready(self, case_id: str, action: str, actor: Actor, given: Submitted) -> tuple[Case, Rule]:
+        """Everything that stands before a signature, and nothing done. Raises Refused."""
+        parts = self._parts
+        case, roles = await asyncio.to_thread(parts.case_for, case_id, actor, acts=True)
+        process = parts.processes[case.service]
+        rule, role = await self._permitted(case, roles, action, actor)
+        _ensure_open(case, process, rule, actor)
+        data = await self._given(case, process, rule, role, actor, given)
+        await self._ensure_allowed(case, process, rule, role, actor, data)
+        return case, rule
+
+    async def done(self, case_id: str, action: str, seq: int, actor: Actor) -> Acted:
+        """What was answered to an action that was done before. Raises Refused (`not_yours`)."""
+        case, _roles = await asyncio.to_thread(self._parts.case_for, case_id, actor)
+        return _acted(case, action, seq, again=True)
+
+    async def _permitted(
+        self, case: Case, roles: Sequence[str], action: str, actor: Actor
+    ) -> tuple[Rule, str]:
+        """(3) to (5): the action is theirs, device, level and mandate do."""
+        parts = self._parts
+        process = parts.processes[case.service]
+        rule = process.rule(action) or ENGINE_RULES.get(action) or parts.rule_everywhere(action)
+        role = next((role for role in roles if rule is not None and role in rule.by), None)
+        if rule is None or role is None:
+            raise Refused("this is not for you to do", code="not_yours")
+        if rule.in_person and actor.is_assisting:
+            raise Refused("nobody says this for another", code="only_in_person")
+        self._ensure_device(actor, rule)
+        await self._ensure_mandate(actor, case.service, case.id)
+        return rule, role
+
+    def _ensure_signed(
+        self, case: Case, rule: Rule, actor: Actor, fingerprint: str, signed: Signed | None
+    ) -> None:
+        """By this person, for these answers to this action of this case."""
+        if rule.screen is None or not self._parts.needs_signature(rule.screen, rule.name):
+            return
+        if signed is None:
+            raise Refused("this is signed", code="signature_needed")
+        wanted = (case.id, rule.name, actor.person, fingerprint)
+        if (signed.case, signed.action, signed.person, signed.digest) != wanted:
+            raise Refused("something else was signed", code="signature_refused")
 
     async def ensure_may_write(self, case_id: str, actor: Actor) -> None:
         """The case is theirs, the device may write, the mandate stands. Raises Refused."""
@@ -270,6 +319,7 @@ class Acting:
         fingerprint: str,
         given: Submitted,
         proof: str | None,
+        signed: Signed | None,
     ) -> Case:
         parts = self._parts
 
@@ -279,6 +329,8 @@ class Acting:
             after = parts.store.act(connection, case, rule.name, data, actor, role, parts.clock())
             if proof is not None:
                 parts.store.prove(connection, case.id, case.seq + 1, actor, proof)
+            if signed is not None:
+                parts.signatures.acted(connection, signed, case.seq + 1)
             parts.store.remember(connection, actor.person, key, fingerprint, case.id, rule.name, case.seq + 1)
             self._bind(connection, actor, case)
             if actor.is_assisting and not waits_for_a_clerk(
@@ -323,7 +375,8 @@ def _ensure_known(failures: Mapping[str, str], needed: bool) -> None:
         raise Refused(f"{register} does not answer", code="register_down", register=register)
 
 
-def _fingerprint(case_id: str, action: str, given: Submitted) -> str:
+def digest_of_form(case_id: str, action: str, given: Submitted) -> str:
+    """By which the same answers are known."""
     said = json.dumps(
         [case_id, action, {name: list(values) for name, values in given.items()}], sort_keys=True
     )

@@ -31,6 +31,7 @@ class Calendar:
                 if await asyncio.to_thread(self.open_due):
                     self._parts.jobs.wake()
                 await asyncio.to_thread(self._parts.files.expire, self._parts.clock())
+                await asyncio.to_thread(self._parts.signatures.expire, self._parts.clock())
             except PlatformError as error:
                 log.refusal("cases.calendar_failed", error)
             await asyncio.sleep(PAUSE)

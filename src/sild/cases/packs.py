@@ -57,6 +57,13 @@ def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
 
 def ensure_whole(processes: Mapping[str, Process], packs: Packs) -> None:
     """Raises CallerError (`invalid_process`) for what could only fail later, before somebody."""
+    for named in packs.profile.signatures:
+        screen, _, action = named.rpartition(".")
+        if screen not in packs.screens:
+            raise CallerError(
+                f"the profile has people sign {screen}, which is no screen", code="invalid_profile"
+            )
+        packs.screens[screen].action(action)
     for service_id, process in processes.items():
         service = packs.services.get(service_id)
         if service is None:

@@ -16,11 +16,13 @@ from sild.cases.case import Case
 from sild.cases.clocks import clocks_of
 from sild.cases.codes import with_country
 from sild.cases.consulting import Consulting
+from sild.cases.deliveries import Deliveries
 from sild.cases.files import CaseFiles
 from sild.cases.ledger import Ledger, Sighting
 from sild.cases.process import Asking, Process, Rule
 from sild.cases.refusals import Refused
 from sild.cases.seen import SeenScreens
+from sild.cases.signatures import Signatures
 from sild.cases.store import Store
 from sild.cases.views import ClockView, Options
 from sild.cases.working import Jobs
@@ -44,9 +46,11 @@ class Parts:
     calls: Calls
     ledger: Ledger
     jobs: Jobs
+    deliveries: Deliveries
     assisted: AssistedMandates
     seen: SeenScreens
     files: CaseFiles
+    signatures: Signatures
     services: Mapping[str, PublicService]
     screens: Mapping[str, Screen]
     processes: Mapping[str, Process]
@@ -105,6 +109,13 @@ class Parts:
         country = self.profile.country
         whole = replace(actor, person=with_country(actor.person, country))
         return await self.voucher.vouch(whole, case_id, self.calls.systems(*services), acts=acts)
+
+    def needs_signature(self, screen: str, action: str) -> bool:
+        """As the screen or the country's profile says."""
+        if f"{screen}.{action}" in self.profile.signatures:
+            return True
+        found = self.screens.get(screen)
+        return found is not None and found.action(action).signature == "required"
 
     def service(self, service_id: str) -> PublicService:
         found = self.services.get(service_id)

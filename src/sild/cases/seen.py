@@ -116,6 +116,17 @@ class SeenScreens:
         gone = {change.field for change in changes if change.kind in ("gone", "other")}
         return {name: values for name, values in row.given.items() if name not in gone}, changes
 
+    def shown_now(
+        self, case: str, screen: str, person: str
+    ) -> tuple[list[FactLine], Mapping[str, Sequence[tuple[str, str]]]]:
+        """Facts and choices of a screen as this person was shown it last; nothing, if never."""
+        with self._store.reading() as connection:
+            shown = connection.scalar(select(sights.c.shown).where(_mine(sights, case, screen, person)))
+        if shown is None:
+            return [], {}
+        options = {name: [(v, label) for v, label in pairs] for name, pairs in shown["options"].items()}
+        return [_line(line) for line in shown["facts"]], options
+
     def last(self, case: str, person: str) -> list[FactLine]:
         """Facts of the case as this person was shown them last, screen by screen, the newest first."""
         mine = and_(sights.c.case == case, sights.c.person == person)

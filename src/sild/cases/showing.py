@@ -34,6 +34,7 @@ from sild.cases.views import (
     Home,
     Notice,
     Seen,
+    SignedFile,
     Task,
 )
 from sild.cases.waiting import STAFF, is_possible, waits_for
@@ -173,7 +174,26 @@ class Showing:
             may=(*self.tasks(case, actor.acting_for, roles, optional=True), *self._asks(case, roles)),
             questions=questions_of(case) if everyone else (),
             closed_screens=frozenset(over - possible),
+            signed=self._signed(case, actor, roles),
         )
+
+    def _signed(self, case: Case, actor: Actor, roles: Sequence[str]) -> tuple[SignedFile, ...]:
+        """One's own, the office's, and those of parties one may see."""
+        process = self._parts.processes[case.service]
+        seen = {role for mine in roles for role in process.visible.get(mine, ())}
+        everyone = bool(set(roles) & set(STAFF))
+        return tuple(
+            one
+            for one in self._parts.signatures.of_case(case)
+            if everyone or one.person == actor.person or seen & set(case.roles_of(one.person))
+        )
+
+    def signed(self, case_id: str, signature: str, actor: Actor) -> tuple[str, bytes]:
+        """A container with its file name, to whom the case shows it. Raises Refused (`not_yours`, `not_found`)."""
+        case, roles = self._parts.case_for(case_id, actor)
+        if signature not in {one.id for one in self._signed(case, actor, roles)}:
+            raise Refused("there is no such signature", code="not_found")
+        return self._parts.signatures.container(case.id, signature)
 
     def _asks(self, case: Case, roles: Sequence[str]) -> tuple[Task, ...]:
         """What an office may do in every live case: ask another body, take a question back; a superior assigns who could not be checked."""
@@ -241,6 +261,9 @@ class Showing:
             },
             changes=changes,
             files=await asyncio.to_thread(self._files, case.id, screen, actor, values),
+            to_sign=frozenset(
+                one.name for one in screen.actions if parts.needs_signature(screen.id, one.name)
+            ),
         )
         await asyncio.to_thread(parts.seen.note, filled, actor.acting_for, parts.clock())
         return filled
@@ -321,7 +344,8 @@ class Showing:
         screen = parts.screen(screen_id)
         names = {field.name for field in screen.fields()}
         kept = {name: [*map(str, given)][:100] for name, given in values.items() if name in names}
-        if self._is_closed(case):
+        rules = parts.processes[case.service].rules
+        if self._is_closed(case) and not any(one.reopens and one.screen == screen_id for one in rules):
             raise Refused("the case is closed", code="case_closed")
         await asyncio.to_thread(
             parts.store.write,
@@ -379,8 +403,8 @@ class Showing:
 
         return await asyncio.to_thread(self._parts.store.write, take)
 
-    async def read_notice(self, notice_id: str, actor: Actor) -> None:
-        """Raises Refused (`not_yours`)."""
+    async def read_notice(self, notice_id: str, actor: Actor, language: str | None = None) -> None:
+        """language: in which they read it. Raises Refused (`not_yours`)."""
         mine = and_(notices.c.id == notice_id, self._shown(actor.acting_for))
         change = (
             update(notices).where(mine).values(read_at=func.coalesce(notices.c.read_at, self._parts.clock()))
@@ -390,6 +414,7 @@ class Showing:
         )
         if not done:
             raise Refused("there is no such notice among yours", code="not_yours")
+        await asyncio.to_thread(self._parts.deliveries.opened, notice_id, language)
 
     # --- the desk
 

@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, TypeVar
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row, and_, func, insert, or_, select, text, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sild.cases.actor import STATE, Actor
 from sild.cases.case import Case, Party, Taken
 from sild.cases.consulting import Consulting
+from sild.cases.delivery_plan import plan_deliveries
 from sild.cases.process import OPENED, Effects, Job, NewNotice, Opening, Process
 from sild.cases.refusals import Refused
+from sild.cases.rows import add_row, derived_id
 from sild.cases.tables import (
     actions,
     cases,
@@ -60,6 +61,7 @@ class Store:
     ) -> None:
         self.engine = engine
         self.consulting = consulting
+        self.told: Callable[[], None] = lambda: None  # in any thread: a notice brings a decision to somebody
         self._decisions = decisions
         self._zone = zone
         self._processes = dict(processes)
@@ -274,7 +276,7 @@ class Store:
         for job in (*effects.jobs, *asked):
             self.ask(connection, case, taken, job)
         for notice in effects.notices:
-            self._notify(connection, case.id, notice, taken.at, "silence" if silent else None)
+            self._notify(connection, case, notice, taken.at, "silence" if silent else None)
         if effects.parties or effects.office is not None:
             found = self.find(connection, case.id)
             assert found is not None
@@ -362,16 +364,22 @@ class Store:
         connection.execute(update(jobs).where(going).values(state="cancelled", next_try=None))
 
     def _notify(
-        self, connection: Connection, case_id: str, notice: NewNotice, at: datetime, cancelled: str | None
+        self, connection: Connection, case: Case, notice: NewNotice, at: datetime, cancelled: str | None
     ) -> None:
+        """With it the person is told of whatever was decided in the case so far."""
+        notice_id, there = str(uuid4()), notice.not_before or at
+        if cancelled is None:
+            process = self._processes[case.service]
+            if plan_deliveries(connection, process, case, notice.person, notice_id, there):
+                self.told()
         connection.execute(
             insert(notices).values(
-                id=str(uuid4()),
-                case=case_id,
+                id=notice_id,
+                case=case.id,
                 person=notice.person,
                 text=notice.text,
                 details=dict(notice.values),
-                not_before=notice.not_before or at,
+                not_before=there,
                 cancelled_for=cancelled,
             )
         )
@@ -467,21 +475,6 @@ class Store:
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"), {"key": key}
                 )
-
-
-def add_row(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
-    """Whether it was added; False when one with its key is there already."""
-    write = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    adding = write(table).values(dict(row)).on_conflict_do_nothing()
-    added = connection.execute(
-        adding, execution_options={"preserve_rowcount": True}
-    )  # PostgreSQL's is -1 else
-    return bool(added.rowcount)
-
-
-def derived_id(*causes: str) -> str:
-    """The id of what these causes make, the same each time."""
-    return str(uuid5(NAMESPACE_URL, "urn:sild:case:" + "|".join(causes)))
 
 
 def _taken(row: Row[Any]) -> Taken:

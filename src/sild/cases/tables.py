@@ -27,6 +27,7 @@ __all__ = [
     "blocks",
     "cases",
     "counters",
+    "deliveries",
     "drafts",
     "file_parts",
     "files",
@@ -40,6 +41,7 @@ __all__ = [
     "parties",
     "proofs",
     "publications",
+    "signatures",
     "silences",
 ]
 
@@ -169,6 +171,28 @@ notices = Table(
     Column("cancelled_for", String(100)),
 )
 
+deliveries = Table(
+    "case_deliveries",
+    metadata,
+    Column("id", String(50), primary_key=True),
+    Column("case", ForeignKey("cases.id"), nullable=False),
+    Column("notice", String(50), nullable=False),  # with which it was told of first
+    Column("person", _PERSON, nullable=False),
+    Column("register", String(255), nullable=False),
+    Column("decision", String(36), nullable=False),
+    Column("channel", String(20), nullable=False),  # portal, push
+    Column("language", String(10), nullable=False),
+    Column("event", String(20), nullable=False),  # delivered, opened
+    Column("at", UtcDateTime, nullable=False),
+    Column("state", String(10), nullable=False),  # waiting, told, refused
+    Column("tries", Integer, nullable=False),
+    Column("reason", String(100)),
+    Column("next_try", UtcDateTime, nullable=False),
+    Index("case_deliveries_due", "state", "next_try"),
+    Index("case_deliveries_notice", "notice"),
+    Index("case_deliveries_person", "person", "case"),
+)
+
 jobs = Table(
     "case_jobs",
     metadata,
@@ -267,6 +291,31 @@ file_parts = Table(
     Column("file", ForeignKey("case_files.id"), primary_key=True),
     Column("position", Integer, primary_key=True),  # from 0
     Column("content", LargeBinary, nullable=False),
+)
+
+signatures = Table(
+    "case_signatures",
+    metadata,
+    Column("id", String(50), primary_key=True),
+    Column("state_hash", String(64), nullable=False, unique=True),  # of what the person brings back
+    Column("case", ForeignKey("cases.id"), nullable=False, index=True),
+    Column("action", String(50), nullable=False),
+    Column("screen", String(100), nullable=False),
+    Column("person", _PERSON, nullable=False),  # who signs
+    Column("actor", JSON, nullable=False),  # how they were logged in; until it is done
+    Column("given", JSON, nullable=False),  # the form; until it is done
+    Column("key", String(100), nullable=False),  # of the form
+    Column("name", String(100), nullable=False),
+    Column("document", Text, nullable=False),  # what is signed
+    Column("sha256", String(64), nullable=False),
+    Column("language", String(10), nullable=False),
+    Column("kept", JSON, nullable=False),  # key, certificates and time of the signature
+    Column("code_verifier", String(128), nullable=False),
+    Column("token", String(500)),
+    Column("container", LargeBinary),  # ASiC-E
+    Column("refusal", String(100)),
+    Column("at", UtcDateTime, nullable=False),
+    Column("seq", Integer),  # of the action that was done on it; none: not yet
 )
 
 counters = Table(

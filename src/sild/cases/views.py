@@ -30,6 +30,7 @@ __all__ = [
     "Question",
     "ScreenChange",
     "Seen",
+    "SignedFile",
     "Task",
 ]
 
@@ -133,11 +134,22 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedFile:
+    """What a person signed in the case. id: by which the container is had.  person: who, as in `Party`."""
+
+    id: str
+    name: str
+    action: str
+    person: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """role: what the viewer is in it.  tasks: screens that wait for them; may: what they can do besides.  parties: those whom this viewer may see.  results: what came out, by the process.
 
     seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.  closed_screens: of this
-    viewer's, on which all is done.
+    viewer's, on which all is done.  signed: that this viewer may have.
     """
 
     id: str
@@ -158,6 +170,7 @@ class CaseView:
     may: tuple[Task, ...] = ()
     closed_screens: frozenset[str] = frozenset()
     questions: tuple[Question, ...] = ()
+    signed: tuple[SignedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +300,7 @@ class Filled:
     """A screen ready to be shown. explained: by `of` of its explanations; without one it is not for this viewer now.  options: of fields with `options_from`, (value, label) in the viewer's language.
 
     values: the draft, else what is suggested; by field name, each with its values, as a form sends them.  changes: of the screen
-    since the draft was saved.  files: that the person added to its fields, by id.
+    since the draft was saved.  files: that the person added to its fields, by id.  to_sign: actions that are done with a signature.
     """
 
     case: str
@@ -301,6 +314,7 @@ class Filled:
     explained: Mapping[str, Explained] = field(default_factory=dict)
     changes: tuple[ScreenChange, ...] = ()
     files: Mapping[str, CaseFile] = field(default_factory=dict)
+    to_sign: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

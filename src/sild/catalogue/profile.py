@@ -20,6 +20,7 @@ from sild.errors import CallerError
 
 __all__ = ["Certificate", "Competence", "Deadline", "Division", "Profile", "Remedy", "parse_profile"]
 
+Signing = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]*\.[A-Z][A-Z_]*$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
 
 
@@ -187,6 +188,8 @@ class Profile(_Part):
 
     kept: in the archive, by kind of record (`birth-registration`).  certificates: by what they are about (`birth`).
 
+    signatures: actions of screens that people sign with a key of their own, beside those whose screens say so: `birth.cosign.COSIGN`.
+
     bound: decisions that a rule makes by itself when every check is green and nothing is left to discretion; else an official does.
     """
 
@@ -198,6 +201,7 @@ class Profile(_Part):
     days: Days = Days()
     deadlines: Mapping[Word, Deadline] = {}
     bound: tuple[Word, ...] = ()
+    signatures: tuple[Signing, ...] = ()
     remedies: Mapping[Word, Remedy] = {}
     records: Records = Records()
     consultation: Consultation = Consultation()
@@ -295,7 +299,11 @@ class Profile(_Part):
         named = None if of is None else remedy.bodies.get("/".join(of.split("/")[1:3]))
         if named is not None:
             remedy = remedy.model_copy(update={"body": named})
-        return remedy, self.working_days.add(self._last_day(remedy.deadline, delivered), 0)
+        return remedy, self.last_day(remedy.deadline, delivered)
+
+    def last_day(self, deadline: Deadline, begin: date) -> date:
+        """Of a deadline for people, that begins on `begin`: one that would end on a day off ends on the next working day."""
+        return self.working_days.add(self._last_day(deadline, begin), 0)
 
     def _last_day(self, deadline: Deadline, begin: date) -> date:
         match deadline.unit:

@@ -116,6 +116,9 @@ class Action(_Part):
     label: Text
     tone: Literal["main", "other", "dangerous"] = "main"
     signed: bool = Described(default=False, description="The person confirms it with their means of log-in")
+    signature: Literal["required"] | None = Described(
+        default=None, description="The person signs a statement of it with a key of their own"
+    )
     without_answers: bool = Described(default=False, description="The fields need not be filled in")
 
 

@@ -65,6 +65,7 @@ async def _start_identity_provider(
         profile=nation.plan.profile,
         oversight=nation.plan.about.oversight,
         is_new=is_new,
+        certify=nation.certify_person,
         system=nation.plan.system_id("portal").encode(),
         registers=[nation.plan.system_id(kind).encode() for kind in nation.systems.registers],
         clock=clock,
@@ -111,6 +112,8 @@ async def _start_portal(
         gateway_url=nation.ai_gateway_url,
         gateway_key=gateway.assistant_key,
         records=nation.systems.case_decisions,
+        stamp=nation.systems.stamp,
+        signers=(nation.trust.ca_certificate, nation.trust.tsa_certificate),
         clock=clock,
     )
     running, ports = nation.running, nation.ports.systems

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from sild.adapter import AsyncXRoadClient, CallContext
 from sild.catalogue import Profile
 from sild.clock import Clock
+from sild.database import sqlite_url
 from sild.errors import PeerError, PlatformError, Unavailable
 from sild.identity_provider import (
     ClientSettings,
@@ -26,7 +27,8 @@ from sild.identity_provider import (
 )
 from sild.nation.countries import Oversight, languages_of
 from sild.nation.people import TestPerson as Someone
-from sild.openid import AuditScope, Mandate, Party
+from sild.openid import SIGNING_SCOPE, AuditScope, Mandate, Party
+from sild.remote_signing import Certify, RemoteSigning
 from sild.xroad import ServiceId
 
 __all__ = ["IdentityAddresses", "open_identity_provider"]
@@ -137,17 +139,18 @@ def open_identity_provider(
     oversight: Oversight,
     system: str,
     registers: Sequence[str],
+    certify: Certify,
     clock: Clock,
 ) -> IdentityProvider:
-    """Blocks. system, registers: the portal's information system, and those to which it may prove who acts. profile: of the country.  is_new: officials get their roles now. Raises CallerError, Unavailable."""
+    """Blocks. certify: people's signing keys. system, registers: the portal's information system, and those to which it may prove who acts. profile: of the country.  is_new: officials get their roles now. Raises CallerError, Unavailable."""
     portal = ClientSettings(
         client_id="portal",
         name="Sild",
-        redirect_uris=(f"{addresses.portal}/callback",),
+        redirect_uris=(f"{addresses.portal}/callback", f"{addresses.portal}/signed"),
         secret_sha256=hashlib.sha256(client_secret.encode()).hexdigest(),
         post_logout_redirect_uris=(f"{addresses.portal}/logged-out",),
         backchannel_logout_uri=f"{addresses.portal}/backchannel-logout",
-        scopes=("openid", "representee", "official"),
+        scopes=("openid", "representee", "official", SIGNING_SCOPE),
         refresh_tokens=True,
         mandate_namespaces=("*", MANDATES),
         system=system,
@@ -165,7 +168,14 @@ def open_identity_provider(
         time_zone=profile.zone,
         requests_per_minute=1_000,  # everybody here has one address
     )
-    provider = IdentityProvider(settings, clock, mandate_sources=[relations])
+    signing = RemoteSigning.open(
+        sqlite_url(directory / "signing.db"), key_password=key_password, certify=certify, clock=clock
+    )
+    try:
+        provider = IdentityProvider(settings, clock, mandate_sources=[relations], signing=signing)
+    except BaseException:
+        signing.close()
+        raise
     for one in people if is_new else ():
         if one.official is not None:
             provider.add_official_role(one.subject, one.official.role, one.official.organisation)

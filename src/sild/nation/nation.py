@@ -310,6 +310,11 @@ class Nation:
         issued = self.trust.issue(request, CertificateProfile.SIGN, actor="founding")
         return issued, self.trust.ca_certificate
 
+    def certify_person(self, request: bytes) -> Sequence[Certificate]:
+        """Of a person's signing key, from the same."""
+        issued = self.trust.issue(request, CertificateProfile.SIGN, actor="remote signing", for_person=True)
+        return issued, self.trust.ca_certificate
+
     async def _start_register(self) -> str:
         self.register = PopulationRegister.open(
             self.layout.register,

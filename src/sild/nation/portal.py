@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from sild.cases import (
     OfflineConflict,
     Process,
     RegisterMatter,
+    RemotePen,
     XRoadExchange,
     load_packs,
 )
@@ -35,7 +36,7 @@ from sild.cases.plan import KindergartenPlan
 from sild.cases.plan_models import load_models
 from sild.cases.removal import Removal
 from sild.clock import Clock
-from sild.decisions import DecisionStore
+from sild.decisions import DecisionStore, Stamp
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.events import parse_event
 from sild.http1 import fetch
@@ -44,6 +45,7 @@ from sild.nation.identity import IdentityAddresses
 from sild.nation.people import TestPerson, desk_title
 from sild.nation.plan import NationPlan
 from sild.nation.portal_cases import PortalCases, PortalExchange, PortalVoucher
+from sild.pki import Certificate
 from sild.portal import (
     DecisionSource,
     FactSource,
@@ -73,7 +75,7 @@ ASKED = (
     "electoral",
 )
 KNOWING = ("population", "residence", "insurance", "social", "education", "treasury", "tax", "electoral")
-DECIDING = ("population", "social", "insurance", "education", "cases")
+DECIDING = ("population", "residence", "social", "insurance", "education", "cases")
 
 CERTIFICATE = {"et": "Sünnitõend", "vi": "Giấy khai sinh", "en": "Birth certificate"}
 CARD = {"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"}
@@ -122,9 +124,11 @@ def open_portal(
     gateway_url: str,
     gateway_key: Path,
     records: DecisionStore,
+    stamp: Stamp,
+    signers: Sequence[Certificate],
     clock: Clock,
 ) -> CountryPortal:
-    """Nothing runs yet. records: of what is decided in cases, with the seal of the body that does. gateway_url, gateway_key: of the AI gateway, for the assistant. Blocks. Raises CallerError (packs, settings), Unavailable."""
+    """Nothing runs yet. records: of what is decided in cases, with the seal of the body that does. gateway_url, gateway_key: of the AI gateway, for the assistant. stamp, signers: of what people sign. Blocks. Raises CallerError (packs, settings), Unavailable."""
     about = plan.about
     packs = load_packs(about.country)
     exchange = XRoadExchange(client)
@@ -217,6 +221,15 @@ def open_portal(
         decisions=lambda engine: DecisionStore(engine, records.sealer, records.keys, clock=clock),
         clock=clock,
         waiting_bytes=settings.upload_waiting_bytes,
+        pen=RemotePen(
+            f"{addresses.issuer}/csc/v2",
+            client_id=settings.client_id,
+            client_secret=client_secret,
+            redirect_uri=f"{addresses.portal}/signed",
+            stamp=stamp,
+            clock=clock,
+        ),
+        signers=signers,
     )
     evidence = Evidence(client_url, plan.system_id("portal"))
     asking = PortalExchange(exchange, plan.instance_identifier)

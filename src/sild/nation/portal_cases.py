@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import IO, Any
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from sild.cases import (
     Identified,
     MatterOfAlgorithms,
     Packs,
+    Pending,
     PublicFinding,
     SentMessage,
     Sighting,
@@ -72,6 +73,20 @@ class PortalCases:
     ) -> Acted:
         return await self._cases.act(case, action, actor, given, key=key)
 
+    async def ask_signature(
+        self, case: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
+    ) -> str:
+        return await self._cases.ask_signature(case, action, actor, given, key=key)
+
+    async def asked_signature(self, state: str, actor: Actor) -> Pending:
+        return await self._cases.asked_signature(state, actor)
+
+    async def finish_signature(self, state: str, code: str, actor: Actor) -> Acted:
+        return await self._cases.finish_signature(state, code, actor)
+
+    async def signed(self, case: str, signature: str, actor: Actor) -> tuple[str, bytes]:
+        return await self._cases.signed(case, signature, actor)
+
     async def add_file(
         self, case: str, screen: str, field: str, actor: Actor, content: IO[bytes], name: str
     ) -> CaseFile:
@@ -119,8 +134,11 @@ class PortalCases:
     async def inbox(self, actor: Actor) -> Sequence[Notice]:
         return await self._cases.inbox(actor)
 
-    async def read_notice(self, notice: str, actor: Actor) -> None:
-        await self._cases.read_notice(notice, actor)
+    async def read_notice(self, notice: str, actor: Actor, language: str | None = None) -> None:
+        await self._cases.read_notice(notice, actor, language)
+
+    async def pushed(self, person: str, since: datetime) -> None:
+        await self._cases.pushed(person, since)
 
     async def desk(self, actor: Actor) -> Sequence[DeskItem]:
         return await self._cases.desk(actor)

@@ -174,7 +174,7 @@ class Systems:
         self._running = running
         self._client_url = client_url
         self._certify = certify
-        self._stamp = stamp
+        self.stamp = stamp
         self.registers: dict[SystemKind, OpenRegister] = {}
         self.clients: dict[SystemKind, AsyncXRoadClient] = {}
 
@@ -242,7 +242,7 @@ class Systems:
                 opened.register,
                 self.clients[kind],
                 services=services,
-                stamp=self._stamp,
+                stamp=self.stamp,
                 checkpoints=CHECKPOINTS,
                 keeper=ServiceId(self._plan.system_id("identity"), "mandates"),
                 askers=(self._plan.system_id("portal").encode(),),

@@ -36,7 +36,7 @@ class AssistPages:
     def __init__(self, pages: Pages, cases: Cases, receipts: Receipts, settings: PortalSettings) -> None:
         self._pages = pages
         self._cases = cases
-        self._screens = ScreenPages(pages, cases, receipts, settings.upload_bytes, "/desk/assist/{mandate}")
+        self._screens = ScreenPages(pages, cases, receipts, settings, "/desk/assist/{mandate}")
 
     # --- the mandate
 

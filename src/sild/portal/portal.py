@@ -118,6 +118,9 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("POST", "/cases/{case}/screens/{screen}/draft", _P, "screens.draft"),
         ("GET", "/cases/{case}/seen/{seq}", _P, "screens.seen"),
         ("GET", "/cases/{case}/files/{file}", _P, "screens.file"),
+        ("GET", "/cases/{case}/signed/{signature}", _P, "screens.signature"),
+        ("GET", "/signed", _P, "screens.signed"),
+        ("GET", "/desk/cases/{case}/signed/{signature}", _O, "desk_screens.signature"),
         ("GET", "/desk/cases/{case}/files/{file}", _O, "desk_screens.file"),
         ("GET", "/desk/cases/{case}/seen/{seq}", _O, "desk_screens.seen"),
         ("GET", "/receipts/{key}", _P, "receipts.show"),
@@ -263,8 +266,8 @@ class Portal:
             "models": model_pages,
             "files": AppFiles(pages, settings.name),
             "person": PersonPages(pages, cases, receipts, auditing),
-            "screens": ScreenPages(pages, cases, receipts, settings.upload_bytes, "/cases/{case}"),
-            "desk_screens": ScreenPages(pages, cases, receipts, settings.upload_bytes, "/desk/cases/{case}"),
+            "screens": ScreenPages(pages, cases, receipts, settings, "/cases/{case}"),
+            "desk_screens": ScreenPages(pages, cases, receipts, settings, "/desk/cases/{case}"),
             "assist": AssistPages(pages, cases, receipts, settings),
             "receipts": receipts,
             "my_data": MyData(pages, exchange, receipts, settings),
@@ -295,7 +298,10 @@ class Portal:
                 continue
             newest = max((notice.at for notice in notices if notice.read_at is None), default=before)
             if newest > before and await self.push.woken(subject, newest, before):
-                count += await self.push.wake(subject)
+                woken = await self.push.wake(subject)
+                count += woken
+                if woken:
+                    await self._cases.pushed(subject, before)
         return count
 
     async def run(self, *, interval: float = 15.0) -> None:
@@ -415,7 +421,7 @@ _STATUS = {
     "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413, "too_many": 429,
     "already_done": 409, "too_late": 409, "case_closed": 409, "key_reused": 409, "mandate_ended": 403,
     "contest_too_late": 409, "contested_already": 409, "contest_from_decision": 409, "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_mandate": 403, "not_a_supervisor": 403, "out_of_scope": 403, "four_eyes": 403, "not_in_scope": 403, "sample_exists": 409, "sample_open": 409, "no_live_case": 403,
-    "only_in_person": 403, "not_for_oneself": 403, "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403,
+    "only_in_person": 403, "not_for_oneself": 403, "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403, "signature_refused": 400, "no_signatures": 409,
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from sild.cases import (
     Identified,
     MatterOfAlgorithms,
     Notice,
+    Pending,
     PublicFinding,
     Seen,
     Sighting,
@@ -95,6 +96,20 @@ class Cases(Protocol):
         self, case: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
     ) -> Acted: ...
 
+    async def ask_signature(
+        self, case: str, action: str, actor: Actor, given: Mapping[str, Sequence[str]], *, key: str
+    ) -> str:
+        """Where the person signs what `act` refused for `signature_needed`."""
+        ...
+
+    async def asked_signature(self, state: str, actor: Actor) -> Pending: ...
+
+    async def finish_signature(self, state: str, code: str, actor: Actor) -> Acted: ...
+
+    async def signed(self, case: str, signature: str, actor: Actor) -> tuple[str, bytes]:
+        """File name and container of what was signed."""
+        ...
+
     async def add_file(
         self, case: str, screen: str, field: str, actor: Actor, content: IO[bytes], name: str
     ) -> CaseFile:
@@ -135,7 +150,13 @@ class Cases(Protocol):
 
     async def inbox(self, actor: Actor) -> Sequence[Notice]: ...
 
-    async def read_notice(self, notice: str, actor: Actor) -> None: ...
+    async def read_notice(self, notice: str, actor: Actor, language: str | None = None) -> None:
+        """language: in which they read it."""
+        ...
+
+    async def pushed(self, person: str, since: datetime) -> None:
+        """A device of theirs took a wake-up for notices newer than `since`."""
+        ...
 
     async def desk(self, actor: Actor) -> Sequence[DeskItem]: ...
 

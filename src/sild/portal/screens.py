@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from sild.cases import CaseView, FactLine, Filled, Refused
+from sild.cases import Acted, CaseView, FactLine, Filled, Refused
 from sild.catalogue import Defect, Facts, Field
 from sild.errors import CallerError, Unavailable
 from sild.portal.charts import bars_of, tenths
@@ -20,21 +20,33 @@ from sild.portal.kept_forms import answers_of
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases
 from sild.portal.receipts import Receipts, form_key
+from sild.portal.settings import PortalSettings
 from sild.portal.store import new_secret
 from sild.portal.uploads import Upload
 from sild.portal.visit import LoginNeeded, Visit
 
 __all__ = ["ScreenPages"]
 
+CONTAINER = "application/vnd.etsi.asic-e+zip"
+KEPT_APART = {
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+"""Of what is to be kept, never to be opened here."""
+
 
 class ScreenPages:
-    """upload_bytes: of one file.  root: address of a case's page, with places for parameters of the route."""
+    """root: address of a case's page, with places for parameters of the route."""
 
-    def __init__(self, pages: Pages, cases: Cases, receipts: Receipts, upload_bytes: int, root: str) -> None:
+    def __init__(
+        self, pages: Pages, cases: Cases, receipts: Receipts, settings: PortalSettings, root: str
+    ) -> None:
         self._pages = pages
         self._cases = cases
         self._receipts = receipts
-        self._upload_bytes = upload_bytes
+        self._upload_bytes = settings.upload_bytes
+        self._issuer = settings.issuer
         self._root_pattern = root
 
     async def show(self, visit: Visit) -> Response:
@@ -68,6 +80,8 @@ class ScreenPages:
         try:
             acted = await self._cases.act(case, action, visit.person, answers, key=key)
         except Refused as error:
+            if error.code == "signature_needed":
+                return await self._to_sign(visit, action, answers, key)
             if error.code == "mandate_ended" and visit.representee is not None and not visit.is_assisted:
                 raise LoginNeeded(
                     "mandate_ended"
@@ -87,6 +101,9 @@ class ScreenPages:
                 error.message, code="register_down", register=str(error.detail.get("register") or "")
             )
             return await self._refused(visit, answers, refusal, key)
+        return await self._receipt(visit, key, acted, self._root(visit))
+
+    async def _receipt(self, visit: Visit, key: str, acted: Acted, back: str) -> Response:
         service = next(one for one in self._cases.services() if one.id == acted.service)
         return await self._receipts.give(
             visit,
@@ -97,9 +114,51 @@ class ScreenPages:
                 "number": acted.number,
                 "status": acted.status,
                 "label": dict(service.title),
-                "back": self._root(visit),
+                "back": back,
             },
         )
+
+    async def _to_sign(
+        self, visit: Visit, action: str, answers: Mapping[str, Sequence[str]], key: str
+    ) -> Response:
+        """All is right but the signature: the person goes to sign, and what they wrote waits as a draft."""
+        case, screen = self._names(visit)
+        await self._keep(case, screen, visit, answers)
+        try:
+            return redirect(await self._cases.ask_signature(case, action, visit.person, answers, key=key))
+        except Unavailable as error:
+            refusal = Refused(error.message, code="signing_down")
+        except Refused as error:
+            if error.code not in ("no_signatures", "signature_refused"):
+                raise
+            refusal = error
+        return await self._refused(visit, answers, refusal, key)
+
+    async def signed(self, visit: Visit) -> Response:
+        """Back from the signing service, with a yes or without. The same address again leads to the same receipt."""
+        query = visit.call.query
+        state = query.get("state", "")
+        if query.get("iss") != self._issuer:
+            raise CallerError("the answer is not the signing service's", code="bad_form")
+        pending = await self._cases.asked_signature(state, visit.person)
+        root = f"/cases/{pending.case}"
+        if "code" not in query and pending.seq is None:
+            return redirect(f"{root}/screens/{pending.screen}?unsigned=1")
+        try:
+            acted = await self._cases.finish_signature(state, query.get("code", ""), visit.person)
+        except Refused as error:
+            if error.code in ("already_done", "case_closed"):
+                view = await self._cases.view(pending.case, visit.person)
+                return self._over(visit, view, error.code, 409, root)
+            raise
+        return await self._receipt(visit, pending.key, acted, root)
+
+    async def signature(self, visit: Visit) -> Response:
+        """What was signed in the case, in a container that says by itself by whom and when (ASiC-E)."""
+        case, signature = visit.call.parameters["case"], visit.call.parameters["signature"]
+        name, container = await self._cases.signed(case, signature, visit.person)
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', **KEPT_APART}
+        return Response(container, media_type=CONTAINER, headers=headers)
 
     async def _take_files(self, visit: Visit, answers: dict[str, list[str]]) -> list[Defect]:
         """Into the case system as they are, into the answers by their ids; what a person takes out goes. What is wrong with which."""
@@ -148,9 +207,7 @@ class ScreenPages:
         headers = {
             "Content-Length": str(found.size),
             "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(found.name, safe='')}",
-            "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
+            **KEPT_APART,
         }
         return StreamingResponse(parts, media_type=found.media_type, headers=headers)
 
@@ -158,15 +215,18 @@ class ScreenPages:
         view = await self._cases.view(self._names(visit)[0], visit.person)
         return self._over(visit, view, error.code, 409)
 
-    def _over(self, visit: Visit, view: CaseView, reason: str, status: int) -> Response:
+    def _over(
+        self, visit: Visit, view: CaseView, reason: str, status: int, root: str | None = None
+    ) -> Response:
         """What happened, how it stands, what comes next, and the way to the case."""
+        root = root or self._root(visit)
         done = [entry for entry in view.timeline if entry.by == "you"] or list(view.timeline)
         values = {
             "case": view,
             "reason": reason,
             "done": done[-1:],
-            "back": self._root(visit) + self._office(visit, "?"),
-            "screens": f"{self._root(visit)}/screens",
+            "back": root + self._office(visit, "?"),
+            "screens": f"{root}/screens",
         }
         return self._pages.page(visit, "over.html", values, status=status)
 
@@ -259,6 +319,8 @@ class ScreenPages:
             "options": filled.options,
             "has_fields": first < len(components),
             "signed": any(action.signed for action in filled.screen.actions),
+            "to_sign": filled.to_sign,
+            "unsigned": visit.call.query.get("unsigned") == "1",
             "facts_of": shown.facts_of,
             "explained": filled.explained,
             "bars_of": lambda one: bars_of(one, visit.language),

@@ -76,6 +76,7 @@ class TrustSettings(Settings):
     seal_bodies: dict[str, Body] = Field(
         default_factory=dict
     )  # holders whose key is for one body's seals alone
+    person_holders: tuple[str, ...] = ()  # holders whose key is for people's signing keys alone
     acme: AcmeSettings | None = None
     listen: tuple[Listen, ...] = (Listen(port=8888),)
     log_level: LogLevel = "INFO"
@@ -90,6 +91,8 @@ class TrustSettings(Settings):
     def _holders_have_keys(self) -> TrustSettings:
         if strangers := self.seal_bodies.keys() - self.api_keys.keys():
             raise ValueError(f"seal_bodies of {', '.join(sorted(strangers))}, who has no key in api_keys")
+        if not set(self.person_holders) <= self.api_keys.keys() - self.seal_bodies.keys():
+            raise ValueError("person_holders need a key in api_keys, and may hold no body's seals")
         return self
 
     @property
@@ -104,6 +107,7 @@ class TrustSettings(Settings):
             ocsp_url=self.ocsp_url,
             api_keys={holder: bytes.fromhex(digest) for holder, digest in self.api_keys.items()},
             seal_bodies=self.seal_bodies,
+            person_holders=frozenset(self.person_holders),
             signing_form=self.signing_form,
             acme=None if self.acme is None else self.acme.options,
         )

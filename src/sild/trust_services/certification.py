@@ -17,12 +17,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from sild.pki import Certificate, CertificateProfile, PublicKey
+from sild.pki import Certificate, CertificateProfile, PublicKey, natural_person
 from sild.trust_services.errors import CertificateRequestRefused
 
 __all__ = [
     "CertificateRequest",
     "SubjectRules",
+    "check_person_request",
     "check_request",
     "check_seal_request",
     "read_certificate_request",
@@ -138,6 +139,23 @@ def check_seal_request(request: CertificateRequest, profile: CertificateProfile,
     named = [one.value for one in request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_IDENTIFIER)]
     if profile is not CertificateProfile.SIGN or named != [body]:
         raise CertificateRequestRefused(f"this key is for the seals of {body} alone")
+
+
+def check_person_request(
+    request: CertificateRequest, profile: CertificateProfile, *, for_person: bool
+) -> None:
+    """A natural person's number (`PNOEE-...`) is certified for signing only, to whom that is given; and to them nothing else.
+
+    Raises CertificateRequestRefused.
+    """
+    numbers = [str(one.value) for one in request.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)]
+    names_person = any(number.upper().startswith("PNO") for number in numbers)
+    if not for_person:
+        if names_person and profile is CertificateProfile.SIGN:
+            raise CertificateRequestRefused("people's signing keys are certified for a signing service alone")
+        return
+    if profile is not CertificateProfile.SIGN or natural_person(request.subject) is None:
+        raise CertificateRequestRefused("this key is for signing keys of natural persons alone")
 
 
 def _check_key(key: PublicKey) -> None:

@@ -162,7 +162,10 @@ class TrustHttp:
         if profile is None:
             return _refused(404, "no such profile")
         asked, of = await _body(request), self.services.options.seal_bodies.get(holder)
-        issued = await run_in_threadpool(partial(self.services.issue, asked, profile, actor=holder, body=of))
+        for_person = holder in self.services.options.person_holders
+        issued = await run_in_threadpool(
+            partial(self.services.issue, asked, profile, actor=holder, body=of, for_person=for_person)
+        )
         return _pem(issued, status=201)
 
     async def revoke(self, request: Request) -> Response:
@@ -219,7 +222,7 @@ class TrustHttp:
     def _holder(self, request: Request, *, for_seals: bool = False) -> str | None:
         """Whose API key stands in `Authorization: Bearer`; every key is compared, in constant time.
 
-        for_seals: also one that is for the seals of a body alone.
+        for_seals: also one that is for the seals of a body, or for signing keys of people, alone.
         """
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         digest = hashlib.sha256(key.strip().encode()).digest()
@@ -227,7 +230,8 @@ class TrustHttp:
         for holder, expected in self.services.options.api_keys.items():
             if hmac.compare_digest(digest, expected) and scheme.lower() == "bearer":
                 found = holder
-        return found if for_seals or found not in self.services.options.seal_bodies else None
+        narrow = {*self.services.options.seal_bodies, *self.services.options.person_holders}
+        return found if for_seals or found not in narrow else None
 
 
 ROUTES: tuple[tuple[str, str, Handler, str], ...] = (

@@ -37,6 +37,7 @@ from sild.trust_services.acme import AcmeOptions, AcmeServer
 from sild.trust_services.certification import (
     CertificateRequest,
     SubjectRules,
+    check_person_request,
     check_request,
     check_seal_request,
     read_certificate_request,
@@ -67,7 +68,8 @@ class TrustOptions:
 
     ocsp_validity: from thisUpdate to nextUpdate; None leaves nextUpdate out.  timestamp_policy: object identifier.
     api_keys: holder's name to SHA-256 of the key, for issuing and revoking over HTTP.  seal_bodies: holders who
-    may ask for seals of one body, `INSTANCE/CLASS/CODE`, and for nothing else.  signing_form: POST /testca/sign
+    may ask for seals of one body, `INSTANCE/CLASS/CODE`, and for nothing else.  person_holders: those who may ask for
+    signing keys of natural persons (a remote signing service), and for nothing else.  signing_form: POST /testca/sign
     certifies for everybody who reaches it, as X-Road's test CA does; for closed test networks only.  acme: None is off.
     """
 
@@ -81,6 +83,7 @@ class TrustOptions:
     subject_rules: SubjectRules = field(default_factory=SubjectRules)
     api_keys: Mapping[str, bytes] = field(default_factory=dict)
     seal_bodies: Mapping[str, str] = field(default_factory=dict)
+    person_holders: frozenset[str] = frozenset()
     signing_form: bool = False
     acme: AcmeOptions | None = None
 
@@ -196,11 +199,13 @@ class TrustServices:
         dns_names: Sequence[str] | None = None,
         validity: timedelta | None = None,
         body: str | None = None,
+        for_person: bool = False,
     ) -> Certificate:
         """Certify a PKCS#10 request (DER or PEM) as SIGN, AUTH or TLS; recorded before it is returned.
 
         dns_names: instead of those the request asks for; sign certificates carry none.  validity: at most the CA's own.
-        body: whose seals alone may be asked for; None: whatever the profile gives.
+        body: whose seals alone may be asked for; None: whatever the profile gives.  for_person: a natural person's signing key, which
+        nobody else may ask for, and nothing besides.
         Raises CertificateRequestRefused, Unavailable.
         """
         wanted = read_certificate_request(request)
@@ -214,6 +219,7 @@ class TrustServices:
             rules=self.options.subject_rules,
             authority=(self.ca_certificate, self.ocsp_certificate, self.tsa_certificate),
         )
+        check_person_request(wanted, profile, for_person=for_person)
         if body is not None:
             check_seal_request(wanted, profile, body)
         at = self._clock()
