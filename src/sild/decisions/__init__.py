@@ -8,6 +8,7 @@ record.py       a decision, fields 1 to 11           fields.py     what they are
 sealing.py      the body's seal, a case's chain      drafting.py   from draft to fields, secrets sealed
 values.py       sealed values                        shredding.py  how they are opened and destroyed
 store.py        all of it in the owner's database    merkle.py     the tree and its proofs
+deliveries.py   when it reached whom                 entries.py    what waits to be a leaf
 checkpoints.py  its signed, time-stamped heads       bundle.py     what is given away, field 12 in it
 from_rules.py   a record of a rule's evaluation      replay.py     a decision made again out of its bundle
 message_logs.py where its messages lie, in both logs
@@ -31,6 +32,7 @@ from sild.decisions.audit import audit_log
 from sild.decisions.bundle import bundle_of, exported, render_bundle
 from sild.decisions.canonical import canonical_json, sha256_of
 from sild.decisions.checkpoints import Checkpointer, Stamp, TimeStampClient
+from sild.decisions.deliveries import Delivered, DeliveryEvent, deliveries_of, reached_at
 from sild.decisions.fields import (
     Algorithm,
     Competence,
@@ -57,6 +59,7 @@ from sild.decisions.fields import (
     Secret,
     Subject,
     Unknown,
+    Within,
 )
 from sild.decisions.figures import Figures, figures_of
 from sild.decisions.from_rules import counterfactuals_of, fields_of, outcome_items, situation_of
@@ -127,7 +130,9 @@ __all__ = [
     "DecisionRecord",
     "DecisionStanding",
     "DecisionStore",
+    "Delivered",
     "Delivery",
+    "DeliveryEvent",
     "Draft",
     "Figures",
     "FindMessage",
@@ -168,6 +173,7 @@ __all__ = [
     "TimeStampClient",
     "Unknown",
     "UpheldFinding",
+    "Within",
     "affected_by",
     "answer_release",
     "ask_release",
@@ -178,6 +184,7 @@ __all__ = [
     "canonical_json",
     "cohorts_of",
     "counterfactuals_of",
+    "deliveries_of",
     "draw",
     "end_finding",
     "end_ripple",
@@ -201,6 +208,7 @@ __all__ = [
     "parse_algorithm",
     "publish_sample",
     "published_samples",
+    "reached_at",
     "reached_by",
     "released_classes",
     "releases_of",

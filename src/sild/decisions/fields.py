@@ -48,6 +48,7 @@ __all__ = [
     "Subject",
     "Trace",
     "Unknown",
+    "Within",
 ]
 
 MONEY = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
@@ -339,6 +340,15 @@ class Costs(Part):
     basis: str
 
 
+class Within(Part):
+    """The time in which to contest. basis: where the law says so.  calendar: country whose working days count."""
+
+    value: int
+    unit: Literal["working_days", "days", "months", "years"]
+    basis: str
+    calendar: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
 class Remedy(_Grown):
     """body: who hears it, by language.  deadline: the last day.  form: a link.  suspends: the effect waits for the answer.
 
@@ -346,12 +356,13 @@ class Remedy(_Grown):
     day of the decision; None: the decision.
     """
 
-    _added = frozenset({"runs_from", "costs"})
+    _added = frozenset({"runs_from", "within", "costs"})
     body: Text
     deadline: date
     form: str
     suspends: bool
     runs_from: Literal["delivered", "opened"] | None = None
+    within: Within | None = None
     costs: Costs | None = None
 
 

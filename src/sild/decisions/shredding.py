@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Engine, delete, insert, select, text
 
 from sild.decisions import tables
 from sild.decisions.canonical import canonical_json, instant_text
+from sild.decisions.entries import add_entry
 from sild.decisions.record import DecisionRecord
-from sild.decisions.store import DecisionStore, add_entry
+from sild.decisions.store import DecisionStore
 from sild.decisions.values import Opened, SealedRow, open_value
 from sild.errors import CallerError
 from sild.telemetry import get_logger

@@ -21,8 +21,10 @@ from sqlalchemy.exc import IntegrityError
 
 from sild.clock import Clock, system_clock
 from sild.decisions import tables
-from sild.decisions.canonical import canonical_json, instant_text, sha256_of
+from sild.decisions.canonical import sha256_of
+from sild.decisions.deliveries import DeliveryEvent, write_delivery
 from sild.decisions.drafting import input_rows, invalid, seal_draft, subject_rows
+from sild.decisions.entries import add_entry
 from sild.decisions.identifiers import pseudonym, uuid7
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.sealing import Sealer, leaf_content, link_of, sealer_id
@@ -213,23 +215,31 @@ class DecisionStore:
         *,
         channel: str,
         language: str,
-        event: str = "delivered",
+        event: DeliveryEvent = "delivered",
         at: datetime | None = None,
-    ) -> None:
-        """Write down that a decision reached its addressee, or did not. event: delivered, opened, failed.
+        to: str | None = None,
+        connection: Connection | None = None,
+    ) -> bool:
+        """Write down that a decision reached an addressee, or did not; whether it is news. to: a pseudonym.
 
-        Raises CallerError (`unknown_decision`, `bad_request`).
+        at: None: now.  connection: None: a transaction of its own.
+
+        Raises CallerError (`unknown_decision`, `bad_request`, `not_about_you`).
         """
+        if connection is None:
+            with self.engine.begin() as own:
+                return self.delivered(
+                    decision, channel=channel, language=language, event=event, at=at, to=to, connection=own
+                )
         if event not in ("delivered", "opened", "failed"):
             raise CallerError("a delivery is delivered, opened or failed")
+        record = self.find(connection, decision).record
+        if to is not None and to not in {subject.ref for subject in record.subjects}:
+            raise CallerError("the decision is about somebody else", code="not_about_you")
         happened_at = at or self.clock()
-        row = {"record": str(decision), "channel": channel, "language": language, "event": event}
-        entry = {"kind": "delivery", "decision": str(decision), **row, "at": instant_text(happened_at)}
-        del entry["record"]
-        with self.engine.begin() as connection:
-            self.find(connection, decision)
-            connection.execute(insert(tables.deliveries).values(**row, happened_at=happened_at))
-            add_entry(connection, "delivery", str(decision), canonical_json(entry))
+        return write_delivery(
+            connection, decision, channel=channel, language=language, event=event, at=happened_at, to=to
+        )
 
     def contested(self, connection: Connection, contest: str, decision: UUID | str, *, line: str) -> None:
         """Somebody says that a line of it is wrong. line: fact, missing_fact, rule, circumstances, person.
@@ -400,15 +410,6 @@ class _Last:
     position: int
     link_sha256: str
     decided_at: datetime
-
-
-def add_entry(connection: Connection, kind: str, record: str, content: bytes) -> None:
-    """A leaf to be: the next checkpoint gives it its number."""
-    key = connection.execute(
-        insert(tables.entries).values(kind=kind, record=record, content=content)
-    ).inserted_primary_key
-    assert key is not None
-    connection.execute(insert(tables.waiting).values(entry=key[0]))
 
 
 def _add(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -204,6 +204,10 @@ deliveries = Table(
     Column("language", String(10), nullable=False),
     Column("event", String(20), nullable=False),  # delivered, opened, failed
     Column("happened_at", UtcDateTime, nullable=False),
+    Column(
+        "ref", String(60)
+    ),  # pseudonym of the addressee; none: nobody in particular, as in earlier versions
+    Index("decision_deliveries_once", "record", "ref", "channel", "event", unique=True),
 )
 
 package_files = Table(

@@ -269,9 +269,17 @@ def test_the_hospital_answers_who_looked(directory: Path, clock: SetClock) -> No
 def test_decisions_are_read_replayed_and_contested(asking: Asking) -> None:
     (line,) = asking.get(f"/persons/{MOTHER}/decisions").json()["items"]
     assert (line["effect"], line["step"], line["automation"]) == ("offer", "offer", 4)
-    assert line["contest_until"] == "2026-04-01", "30 days"
+    assert line["contest_until"] is None, "the time begins when she learns of it"
     path = f"/decisions/{line['id']}"
-    own = asking.get(path).json()
+    assert asking.get(path).json()["contest_until"] is None, "her case system looked, she did not"
+    own = asking.get(f"{path}?shown=et").json()
+    assert (own["reached"], own["contest_until"], own["effect_now"]) == (
+        "2026-03-02",
+        "2026-04-01",
+        "in_force",
+    )
+    (line,) = asking.get(f"/persons/{MOTHER}/decisions").json()["items"]
+    assert line["contest_until"] == "2026-04-01", "30 days"
     assert own["record"]["integrity"]["seal"]["algorithm"] == "ES256" and own["values"]
     words = [own["values"][one["text"]["vi"]["sealed"]] for one in own["record"]["reasons"]]
     assert any("320" in word for word in words)
@@ -367,11 +375,39 @@ def test_the_answer_to_a_contest_is_a_sealed_decision_of_the_body(asking: Asking
 
 @pytest.mark.parametrize("asking", ["social"], indirect=True)
 def test_a_decision_is_contested_in_its_time(asking: Asking, clock: SetClock) -> None:
+    """For each from the day on which they learned of it (HMS § 75); whom it has not reached, for them the time has not begun."""
     (line,) = asking.get(f"/persons/{MOTHER}/decisions").json()["items"]
-    clock.forward(days=31)
-    refused(
-        asking.post(f"/decisions/{line['id']}/contests", {"contest": "c", "line": "rule"}), 409, "too_late"
+    path = f"/decisions/{line['id']}"
+    clock.forward(days=40)
+    brought = {"to": MOTHER, "channel": "portal", "event": "delivered"}
+    assert asking.post(f"{path}/deliveries", brought).json() == {"decision": line["id"], "known": False}
+    assert asking.post(f"{path}/deliveries", brought).json()["known"] is True, "told twice it stands once"
+    assert asking.get(path).json()["contest_until"] is None, "it lies in her inbox, and she has not opened it"
+    opened = {**brought, "event": "opened", "language": "vi", "at": clock().isoformat()}
+    assert asking.post(f"{path}/deliveries", opened).status == 200
+    own = asking.get(path).json()
+    assert (own["reached"], own["contest_until"]) == ("2026-04-11", "2026-05-11")
+    assert [(one["channel"], one["language"], one["mine"]) for one in own["deliveries"]] == [
+        ("portal", "vi", True)
+    ]
+    assert own["deliveries"][0]["delivered_at"] == own["deliveries"][0]["opened_at"]
+    bundled = asking.get(f"{path}/bundle").json()["entries"]
+    assert [one["content"]["event"] for one in bundled] == ["delivered", "opened"]
+    refused(asking.post(f"{path}/deliveries", {**opened, "to": SISTER}), 403, "not_about_you")
+    assert asking.post(f"{path}/deliveries", {**opened, "channel": "smoke"}).status == 400
+    early = {**opened, "to": FATHER, "channel": "paper", "event": "delivered", "at": "2026-01-01T00:00:00Z"}
+    assert asking.post(f"{path}/deliveries", early).status == 200
+    fathers = asking.site.request("GET", path, headers=asking.headers(FATHER)).json()
+    assert (fathers["reached"], fathers["contest_until"]) == ("2026-03-02", "2026-04-01"), (
+        "not before the decision"
     )
+    clock.forward(days=30)
+    wrong = {"contest": "c", "line": "rule"}
+    refused(asking.post(f"{path}/contests", wrong, FATHER), 409, "too_late")
+    clock.forward(days=1)
+    refused(asking.post(f"{path}/contests", wrong), 409, "too_late")
+    clock.forward(days=-1)
+    assert asking.post(f"{path}/contests", wrong).status == 201
 
 
 @pytest.mark.parametrize("asking", ["education"], indirect=True)

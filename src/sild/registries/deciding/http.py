@@ -9,13 +9,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Path
-from pydantic import Field, model_validator
+from fastapi import FastAPI, Path, Query
+from pydantic import AwareDatetime, Field, model_validator
 
 from sild.decisions import (
     DecisionRecord,
+    Delivered,
     Stored,
     bundle_of,
+    deliveries_of,
     exported,
     figures_of,
     keep_replay,
@@ -28,6 +30,7 @@ from sild.registries.deciding.answers import ContestAnswer, answer_of, official_
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.finding_http import FINDING_ACTIONS, FINDING_TITLES, add_finding_paths
 from sild.registries.deciding.looks import Look
+from sild.registries.deciding.owed import PORTAL, time_to_contest
 from sild.registries.deciding.ripple import take_up
 from sild.registries.deciding.ripple_http import (
     RIPPLE_ACTIONS,
@@ -36,15 +39,16 @@ from sild.registries.deciding.ripple_http import (
     add_ripple_paths,
     changed,
 )
+from sild.registries.deciding.specimen_http import SPECIMEN_TITLES, add_specimen_paths
 from sild.registries.deciding.supervision_http import (
     SUPERVISION_ACTIONS,
     SUPERVISION_TITLES,
     add_supervision_paths,
+    running_now,
 )
 from sild.registries.kernel import Use
-from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
 from sild.registries.kernel.asking import AtDesk
-from sild.registries.kernel.matters import MATTER_TITLES
+from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
 
 __all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "OfficialLook", "add_decision_paths"]
 
@@ -53,7 +57,7 @@ DECISION_TITLES: dict[str, tuple[int, str]] = {
     **RIPPLE_TITLES,
     **FINDING_TITLES,
     **ANEW_TITLES,
-    "officials_only": MATTER_TITLES["officials_only"],
+    **SPECIMEN_TITLES,
     "unknown_decision": (404, "Unknown decision"),
     "unknown_contest": (404, "Unknown contest"),
     "contested_already": (409, "The decision is being contested"),
@@ -73,11 +77,13 @@ DECISION_ACTIONS = {
     "getDecision": "A decision about the person was read",
     "getDecisionBundle": "The evidence of a decision was taken out",
     "replayDecision": "A decision was replayed",
+    "tellDelivery": "A decision reached the person",
     "contestDecision": "A decision was contested",
     "endContest": "A contest was answered",
 }
 
 Code = Annotated[str, Path(max_length=20, description="Identity code")]
+Shown = Annotated[str | None, Query(pattern=r"^[a-z]{2,3}$", description="Language in which it is shown")]
 DecisionId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 
 
@@ -94,6 +100,8 @@ class OfficialLook(Model):
 
 
 class DecisionLine(Model):
+    """contest_until: for the person asked about; null: nothing can be done against it, or the time has not begun: it has not reached them."""
+
     id: str
     case: str
     step: str
@@ -113,11 +121,27 @@ class DecisionLines(Model):
     items: list[DecisionLine]
 
 
+class DeliveryLine(Model):
+    """By one channel: `portal`, `push`, `paper`, `counter`, `post`. mine: to the one who asks; others are not told apart.
+
+    language: `mul`: in each of the country's.
+    """
+
+    channel: str
+    language: str
+    mine: bool
+    delivered_at: datetime | None = None
+    opened_at: datetime | None = None
+    failed_at: datetime | None = None
+
+
 class OpenedDecision(Model):
     """record: fields 1 to 12; `values`: of what is sealed in it, by reference, for those who may see it (`opened`).
 
     took_part: whether the one acting was among those who decided; then another answers a contest of it.
     left: why the rules did not decide anew what a contest overturned, when they were asked to.
+    effect_now: whether it has effect: `suspended` while it is contested where the law says so.
+    reached, contest_until: for the one who asks: when the time to contest began to run, and its last day; null: not yet.
     """
 
     record: dict[str, Any]
@@ -126,9 +150,30 @@ class OpenedDecision(Model):
     took_part: bool
     superseded_by: str | None
     left: str | None = None
+    effect_now: Literal["in_force", "suspended", "overturned", "superseded"] = "in_force"
+    reached: date | None = None
+    contest_until: date | None = None
+    deliveries: list[DeliveryLine] = Field(default=[])
     changed: list[Changed] = Field(
         default=[], description="What is another way than in the decision it took the place of; when opened"
     )
+
+
+class NewDelivery(Model):
+    """to: identity code of whom it reached, or was to reach.  at: null: now; no later than now, and no time before the decision: by the register's own clock."""
+
+    to: Annotated[str, Field(min_length=1, max_length=20)]
+    channel: Literal["portal", "push", "paper", "counter", "post"]
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = "mul"
+    event: Literal["delivered", "opened", "failed"] = "delivered"
+    at: AwareDatetime | None = None
+
+
+class DeliveryTold(Model):
+    """known: whether it was known before."""
+
+    decision: str
+    known: bool
 
 
 class NewContest(Model):
@@ -162,17 +207,25 @@ class ContestState(Model):
 def add_decision_paths(app: FastAPI, deciding: Deciding) -> None:
     """titles and actions of these paths: `DECISION_TITLES`, `DECISION_ACTIONS`."""
     _add_reading(app, deciding)
+    _add_deliveries(app, deciding)
     _add_contests(app, deciding)
     add_supervision_paths(app, deciding)
     add_ripple_paths(app, deciding)
     add_finding_paths(app, deciding)
     add_anew_paths(app, deciding)
+    add_specimen_paths(app, deciding)
 
     @app.get("/algorithms/{algorithm}/figures", operation_id="getAlgorithmFigures")
     def get_figures(algorithm: Annotated[str, Path(max_length=100)], usage: AnyUsage) -> dict[str, Any]:
         """Counts of decisions to date; nobody's data."""
         with deciding.kernel.used("getAlgorithmFigures", usage) as use:
             return figures_of(use.connection, algorithm).to_json()
+
+    @app.get("/algorithms/{algorithm}/running", operation_id="getAlgorithmRunning")
+    def get_running(algorithm: Annotated[str, Path(max_length=100)], usage: AnyUsage) -> dict[str, Any]:
+        """Rules and models by hash, and how far a computer decided: what the public entry is held against; nobody's data."""
+        with deciding.kernel.used("getAlgorithmRunning", usage) as use:
+            return running_now(deciding, use.connection, algorithm)
 
 
 def _add_reading(app: FastAPI, deciding: Deciding) -> None:
@@ -184,13 +237,26 @@ def _add_reading(app: FastAPI, deciding: Deciding) -> None:
         with deciding.kernel.used("getDecisions", usage) as use:
             use.concerns(code)
             found = store.of_subject(use.connection, store.pseudonym(code))
-            return DecisionLines(items=[_line(deciding, use, one.record) for one in found])
+            return DecisionLines(items=[_line(deciding, use, one.record, code) for one in found])
 
     @app.get("/decisions/{decision}", operation_id="getDecision")
-    def get_decision(decision: DecisionId, usage: PersonalUsage) -> OpenedDecision:
+    def get_decision(decision: DecisionId, usage: PersonalUsage, shown: Shown = None) -> OpenedDecision:
+        """shown: the language in which the one who acts is reading it now: for one whom it is about it is opened by that, once."""
         with deciding.kernel.used("getDecision", usage) as use:
             found = store.find(use.connection, decision)
             opened = _may_open(deciding, use, found)
+            mine = _own_ref(deciding, use, found.record)
+            if shown is not None and mine is not None:
+                store.delivered(
+                    decision,
+                    channel=PORTAL,
+                    language=shown,
+                    event="opened",
+                    to=mine,
+                    connection=use.connection,
+                )
+            told = deliveries_of(use.connection, decision)
+            time = time_to_contest(use, found.record, told, mine)
             return OpenedDecision(
                 record=exported(use.connection, found),
                 values={ref: one.value for ref, one in open_values(store, use.connection, decision).items()}
@@ -200,6 +266,10 @@ def _add_reading(app: FastAPI, deciding: Deciding) -> None:
                 took_part=_acting(deciding, use) in {step.official for step in found.record.human},
                 superseded_by=store.superseded_by(use.connection, decision),
                 left=left_of(use, decision),
+                effect_now=_effect_now(deciding, use, found.record),
+                reached=time.reached,
+                contest_until=time.until,
+                deliveries=[_delivery(one, mine) for one in told] if opened else [],
                 changed=changed(deciding, use, found.record) if opened else [],
             )
 
@@ -225,6 +295,31 @@ def _add_reading(app: FastAPI, deciding: Deciding) -> None:
         return said
 
 
+def _add_deliveries(app: FastAPI, deciding: Deciding) -> None:
+    store = deciding.store
+
+    @app.post("/decisions/{decision}/deliveries", operation_id="tellDelivery")
+    def tell(decision: DecisionId, new: NewDelivery, usage: PersonalUsage) -> DeliveryTold:
+        """By who keeps the person's inbox, or sent it on paper. Each channel and event once; told again, the first time stays."""
+        with deciding.kernel.used("tellDelivery", usage) as use:
+            said = use.answered()
+            if said is None:
+                use.concerns(new.to)
+                decided_at = store.find(use.connection, decision).record.decided_at
+                news = store.delivered(
+                    decision,
+                    channel=new.channel,
+                    language=new.language,
+                    event=new.event,
+                    at=max(min(new.at or use.at, use.at), decided_at),
+                    to=store.pseudonym(new.to),
+                    connection=use.connection,
+                )
+                said = {"known": not news}
+                use.answer(said)
+            return DeliveryTold(decision=decision, known=bool(said["known"]))
+
+
 def _add_contests(app: FastAPI, deciding: Deciding) -> None:
     store = deciding.store
 
@@ -236,9 +331,10 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
                 found = store.find(use.connection, decision)
                 if not _is_subject(deciding, use, found.record):
                     raise CallerError("the decision is about somebody else", code="not_about_you")
-                remedy = found.record.remedy
-                if remedy is not None and use.today > remedy.deadline:
-                    raise CallerError(f"it could be contested until {remedy.deadline}", code="too_late")
+                told = deliveries_of(use.connection, decision)
+                until = time_to_contest(use, found.record, told, _own_ref(deciding, use, found.record)).until
+                if until is not None and use.today > until:
+                    raise CallerError(f"it could be contested until {until}", code="too_late")
                 store.contested(use.connection, new.contest, decision, line=new.line)
                 deciding.standing_changed(use, decision, store.standing(use.connection, decision))
                 use.answer({})
@@ -299,12 +395,40 @@ def _is_subject(deciding: Deciding, use: Use, record: DecisionRecord) -> bool:
     return True
 
 
+def _own_ref(deciding: Deciding, use: Use, record: DecisionRecord) -> str | None:
+    """Pseudonym of the one it is about who asks, or in whose name somebody asks; None: it is not about them."""
+    known = (deciding.store.pseudonym(code) for code in (use.usage.actor, use.usage.principal) if code)
+    about = {subject.ref for subject in record.subjects}
+    return next((ref for ref in known if ref in about), None)
+
+
+def _effect_now(
+    deciding: Deciding, use: Use, record: DecisionRecord
+) -> Literal["in_force", "suspended", "overturned", "superseded"]:
+    standing = deciding.store.standing(use.connection, record.id)
+    if standing == "contested":
+        return "suspended" if record.remedy is not None and record.remedy.suspends else "in_force"
+    return "in_force" if standing == "stands" else standing
+
+
+def _delivery(one: Delivered, mine: str | None) -> DeliveryLine:
+    return DeliveryLine(
+        channel=one.channel,
+        language=one.language,
+        mine=mine is not None and one.to == mine,
+        delivered_at=one.delivered_at,
+        opened_at=one.opened_at,
+        failed_at=one.failed_at,
+    )
+
+
 def _acting(deciding: Deciding, use: Use) -> str | None:
     """Pseudonym of the person acting; None: a machine asks."""
     return None if use.usage.actor is None else deciding.store.pseudonym(use.usage.actor)
 
 
-def _line(deciding: Deciding, use: Use, record: DecisionRecord) -> DecisionLine:
+def _line(deciding: Deciding, use: Use, record: DecisionRecord, code: str) -> DecisionLine:
+    told = deliveries_of(use.connection, record.id)
     return DecisionLine(
         id=str(record.id),
         case=record.case,
@@ -318,5 +442,5 @@ def _line(deciding: Deciding, use: Use, record: DecisionRecord) -> DecisionLine:
         decided_at=record.decided_at,
         supersedes=str(record.supersedes) if record.supersedes else None,
         superseded_by=deciding.store.superseded_by(use.connection, record.id),
-        contest_until=record.remedy.deadline if record.remedy else None,
+        contest_until=time_to_contest(use, record, told, deciding.store.pseudonym(code)).until,
     )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from sild.catalogue import Profile
-from sild.decisions import Costs, Delivery, Hearing, Remedy
+from sild.catalogue import Deadline, Profile
+from sild.decisions import Costs, DecisionRecord, Delivered, Delivery, Hearing, Remedy, Within, reached_at
+from sild.registries.identity_codes import Country
+from sild.registries.kernel import Use
+from sild.registries.profiles import profile
 
-__all__ = ["PORTAL", "hearing_of", "planned_delivery", "remedy_of"]
+__all__ = ["PORTAL", "TimeToContest", "hearing_of", "planned_delivery", "remedy_of", "time_to_contest"]
 
+CALENDARS: dict[str, Country] = {"EE": "EE", "VN": "VN"}
 FAVOURABLE = frozenset(("offer", "grant"))
 PORTAL = "portal"
 """The channel of notices in a person's inbox."""
@@ -27,8 +32,47 @@ def remedy_of(law: Profile, decided: date, authority: str) -> Remedy:
         form=remedy.form,
         suspends=remedy.suspends,
         runs_from=remedy.runs_from,
+        within=None
+        if remedy.runs_from is None
+        else Within(
+            value=remedy.deadline.value,
+            unit=remedy.deadline.unit,
+            basis=remedy.deadline.basis,
+            calendar=law.country,
+        ),
         costs=None if costs is None else Costs(amount=costs.amount, currency=law.currency, basis=costs.basis),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToContest:
+    """reached: when the time began for somebody; None: it has not, or it runs from the decision.  until: the last day; None: there is
+    none yet, or nothing to be done against it."""
+
+    reached: date | None
+    until: date | None
+
+
+def time_to_contest(
+    use: Use, record: DecisionRecord, told: Sequence[Delivered], to: str | None
+) -> TimeToContest:
+    """For one whom the decision is about, a pseudonym; None: as the record has it, for nobody in particular.
+
+    told: what is known of its deliveries.  Where the law lets the time run from when it reached them, it has not begun for whom it has
+    not reached; a record that planned no delivery, as in earlier versions, has its own day.
+    """
+    remedy = record.remedy
+    if remedy is None:
+        return TimeToContest(None, None)
+    within = remedy.within
+    if to is None or remedy.runs_from is None or within is None or not record.delivery:
+        return TimeToContest(None, remedy.deadline)
+    at = reached_at(told, remedy.runs_from, to)
+    if at is None:
+        return TimeToContest(None, None)
+    day, calendar = use.day_of(at), CALENDARS[within.calendar]
+    deadline = Deadline(value=within.value, unit=within.unit, basis=within.basis)
+    return TimeToContest(day, profile(calendar).last_day(deadline, day))
 
 
 def planned_delivery() -> tuple[Delivery, ...]:

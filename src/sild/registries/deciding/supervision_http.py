@@ -342,9 +342,7 @@ def _add_reading(app: FastAPI, desk: _Desk) -> None:
         auditor = desk.auditor(usage)
         with desk.kernel.used("superviseMessages", usage) as use:
             record = desk.look(use, auditor, decision).found.record
-        every = sorted(
-            {one.message_id for one in record.inputs if one.message_id and one.asserted_by != "model"}
-        )
+        every = sorted({message for one in record.inputs for _, message, _ in one.messages})
         left = [one for one in every if after is None or one > after]
         ids = left[:MESSAGES]
         told = {
@@ -354,7 +352,9 @@ def _add_reading(app: FastAPI, desk: _Desk) -> None:
         }
         if desk.deciding.logs is None:
             return {**told, "asked": False, "items": [{"message": one, "logs": []} for one in ids]}
-        asked = [one for one in record.inputs if one.message_id in ids]
+        asked = [
+            one for one in record.inputs if not {message for _, message, _ in one.messages}.isdisjoint(ids)
+        ]
         found = desk.deciding.logs(asked, record.decided_at)
         return {
             **told,
@@ -428,11 +428,16 @@ def _add_patterns(app: FastAPI, desk: _Desk) -> None:
         auditor = desk.auditor(usage)
         with desk.kernel.used("superviseRunning", usage) as use:
             auditor.ensure_algorithm(algorithm)
-            loaded = [
-                {"package": one.name, "version": one.version, "sha256": one.sha256}
-                for one in desk.deciding.packages.values()
-            ]
-            return {**running_of(use.connection, algorithm), "loaded": loaded}
+            return running_now(desk.deciding, use.connection, algorithm)
+
+
+def running_now(deciding: Deciding, connection: Connection, algorithm: str) -> dict[str, Any]:
+    """What records say of an algorithm, and the rules that are loaded now."""
+    loaded = [
+        {"package": one.name, "version": one.version, "sha256": one.sha256}
+        for one in deciding.packages.values()
+    ]
+    return {**running_of(connection, algorithm), "loaded": loaded}
 
 
 def _add_releases(app: FastAPI, desk: _Desk) -> None:
