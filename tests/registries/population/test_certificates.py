@@ -12,7 +12,8 @@ from sild.documents import BIRTH_KIND, credential_in, shown_claims, verify_prese
 from sild.errors import TrustError
 from sild.registries import PopulationRegister, population_app
 from sild.registries.synthetic import SyntheticPerson
-from support.asgi import Answer, serving
+from support.acting import serving
+from support.asgi import Answer
 
 from ...documents.papers import text_of
 from ..asking import Asker, refused

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.errors import CallerError
+from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.consultations import (
     CONSULTATION_ACTIONS,
     CONSULTATION_TITLES,
@@ -148,9 +149,10 @@ def add_fact_paths(
             )
 
     @app.post("/facts/{fact_id}/correction", operation_id="correctFact", status_code=201)
-    def correct_fact(fact_id: FactId, body: Correction, usage: PersonalUsage) -> KnownFact:
+    def correct_fact(fact_id: FactId, body: Correction, usage: PersonalUsage, desk: AtDesk) -> KnownFact:
         """A better saying about the same days; the old one stays, superseded. Event: `fact.corrected`."""
         with kernel.used("correctFact", usage) as use:
+            desk.ensure()
             answer = use.answered()
             if answer is None:
                 _ensure_shown(use, fact_id)

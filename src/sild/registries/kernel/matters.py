@@ -40,10 +40,6 @@ __all__ = [
 
 MATTER_TITLES: dict[str, tuple[int, str]] = {
     "unknown_matter": (404, "No such matter"),
-    "officials_only": (
-        403,
-        "An official sees to it, at level high, on a managed device, whom it is not about",
-    ),
 }
 MATTER_ACTIONS = {
     "getMatters": "Matters that wait for an official were listed",

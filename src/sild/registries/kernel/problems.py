@@ -25,6 +25,10 @@ COMMON_TITLES: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be met"),
     "missing_x_road_header": (400, "The request did not come through a security server"),
     "missing_legal_basis": (400, "The request names no person acting or no legal ground"),
+    "officials_only": (
+        403,
+        "An official sees to it, at level high, on a managed device, whom it is not about",
+    ),
     "acting_not_proven": (403, "The message does not prove who acts"),
     "acting_expired": (403, "The person acted too long ago"),
     "message_id_reused": (409, "The message id was used for something else"),

@@ -108,6 +108,11 @@ class Desk:
     person: ActingPerson | None
     refusal: PlatformError | None = None
 
+    def ensure_if(self, is_needed: bool) -> None:
+        """As `ensure`, where a rule may do the same without a person."""
+        if is_needed:
+            self.ensure()
+
     def ensure(self, *, acts: bool = True) -> None:
         """acts: the person decides, and does not only look.
 

@@ -271,9 +271,12 @@ def _add_registration(app: FastAPI, kernel: Kernel, deciding: Deciding, archivin
         response_model_exclude_none=True,
         responses={200: {"model": Registered, "description": "It was registered with this name before"}},
     )
-    def register(child: Code, body: Registration, usage: PersonalUsage, response: Response) -> Registered:
+    def register(
+        child: Code, body: Registration, usage: PersonalUsage, desk: AtDesk, response: Response
+    ) -> Registered:
         """Enter the birth with its name, when nothing stands against it: by rule, or by the official who acts. Event: civil.birth.registered."""
         with kernel.used("registerBirth", usage) as use:
+            desk.ensure_if(usage.actor is not None)
             require_person(use, child)
             answer, is_new = use.answered(), False
             if answer is None:
@@ -285,9 +288,10 @@ def _add_registration(app: FastAPI, kernel: Kernel, deciding: Deciding, archivin
             return Registered(**answer)
 
     @app.post("/births/{child}/return", operation_id="returnBirth")
-    def send_back(child: Code, body: Return, usage: PersonalUsage) -> Returned:
+    def send_back(child: Code, body: Return, usage: PersonalUsage, desk: AtDesk) -> Returned:
         """The official who acts sends the name back to the parents, with reasons: a decision with its record."""
         with kernel.used("returnBirth", usage) as use:
+            desk.ensure_if(usage.actor is not None)
             require_person(use, child)
             answer = use.answered()
             if answer is None:
