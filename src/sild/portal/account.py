@@ -14,6 +14,7 @@ from sild.portal.edge import (
     BROWSER_COOKIE,
     SESSION_COOKIE,
     clear_cookie,
+    forget_drafts,
     local_path,
     redirect,
     set_cookie,
@@ -111,6 +112,7 @@ class Account:
                 pass  # here the person is out; the provider's own session ends by time
         response = redirect(url)
         clear_cookie(response, SESSION_COOKIE)
+        forget_drafts(response)
         return response
 
     async def backchannel_logout(self, visit: Visit) -> Response:

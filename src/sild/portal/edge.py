@@ -24,6 +24,7 @@ __all__ = [
     "Call",
     "Uploading",
     "clear_cookie",
+    "forget_drafts",
     "head_of",
     "is_multipart",
     "local_path",
@@ -169,6 +170,11 @@ def set_cookie(response: Response, name: str, value: str, *, seconds: int | None
 
 def clear_cookie(response: Response, name: str) -> None:
     response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def forget_drafts(response: Response) -> None:
+    """Drafts kept on this device go with the person."""
+    response.headers["Clear-Site-Data"] = '"storage"'
 
 
 def redirect(url: str) -> Response:

@@ -35,13 +35,17 @@ LANGUAGE_NAMES = {"et": "Eesti", "vi": "Tiếng Việt", "en": "English"}
 
 
 class Pages:
-    """static: path below /static -> content and media type; the names in pages bear a digest, so browsers may keep them."""
+    """static: path below /static -> content and media type; the names in pages bear a digest, so browsers may keep them.
 
-    def __init__(self, settings: PortalSettings, cases: Cases, clock: Clock) -> None:
+    shelf: secret of which keys for drafts written offline are made, see `Visit.shelf`.
+    """
+
+    def __init__(self, settings: PortalSettings, cases: Cases, clock: Clock, *, shelf: bytes) -> None:
         self.texts = Texts.load(_HERE / "texts", settings.languages)
         self._settings = settings
         self._cases = cases
         self._clock = clock
+        self._shelf = shelf
         script = (_HERE / "static" / "portal.js").read_bytes()
         self.static: Mapping[str, tuple[bytes, str]] = {
             "portal.css": (stylesheet(_HERE / "static" / "portal.css"), "text/css"),
@@ -71,13 +75,15 @@ class Pages:
     def page(self, visit: Visit, template: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
         """values: for the template; every text in them is escaped."""
         language = visit.language
+        who, shelf = visit.shelf(self._shelf)
         html = self._environment.get_template(template).render(
             say=self.texts.speaker(language),
             language=language,
             languages=[(tag, LANGUAGE_NAMES[tag]) for tag in self.texts.languages],
             visit=visit,
             form_token=visit.form_token,
-            who=visit.who,
+            who=who,
+            shelf=shelf,
             offices=bool(self._settings.offices),
             new_key=new_secret,
             body_name=lambda code: self.body_name(code, language),

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from sild.catalogue import Profile, PublicService
 from sild.errors import CallerError, Unavailable
 from sild.openid import SigningKey, render_jwks
-from sild.portal.edge import local_path
+from sild.portal.edge import forget_drafts, local_path
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases, Proof
 from sild.portal.visit import Visit
@@ -66,7 +66,7 @@ class Public:
     async def logged_out(self, visit: Visit) -> Response:
         values = {"return_to": "/home", "reason": "logged_out", "kept": False}
         response = self._pages.page(visit, "login.html", values)
-        response.headers["Clear-Site-Data"] = '"storage"'  # drafts kept on this device go with the person
+        forget_drafts(response)
         return response
 
     async def keys(self, _visit: Visit) -> Response:

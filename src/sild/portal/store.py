@@ -69,6 +69,11 @@ class Store:
             assert found is not None
         return load_signing_key(found, "ES256", self._password)
 
+    def secret(self, name: str) -> bytes:
+        """256 bits that only this portal knows, the same for ever: made of a key that is kept as the others are. Raises as `signing_key`."""
+        private = str(self.signing_key(name).key.as_dict(private=True)["d"])
+        return HKDF(SHA256(), 32, salt=None, info=f"sild portal {name}".encode()).derive(private.encode())
+
 
 def hashed(secret: str) -> str:
     """SHA-256, hexadecimal: enough for secrets of 256 random bits."""

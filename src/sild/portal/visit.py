@@ -88,14 +88,15 @@ class Visit:
         )
         return replace(self, browser=cookies)
 
-    @property
-    def who(self) -> str:
-        """Tells on one device whose offline drafts are whose, and nothing else. Of people helped at a counter the device keeps none."""
-        return (
-            ""
-            if self.actor is None or self.is_assisted
-            else hashlib.sha256(f"{self.actor.person} {self.actor.acting_for}".encode()).hexdigest()[:16]
-        )
+    def shelf(self, secret: bytes) -> tuple[str, str]:
+        """Of drafts written offline: a mark that tells on one device whose they are, and what their key is made of, told to the person's
+        own pages alone. Both empty where none are kept: of people helped at a counter, and of nobody.
+        """
+        if self.actor is None or self.is_assisted:
+            return "", ""
+        whose = f"{self.actor.person} {self.actor.acting_for}".encode()
+        mark, key = (hmac.digest(secret, part + whose, "sha256").hex() for part in (b"mark ", b"key "))
+        return mark[:16], key
 
     @property
     def form_token(self) -> str:

@@ -1,8 +1,76 @@
 // Betters the pages, never carries them: drafts save themselves, what was written offline waits, news wake the phone.
 "use strict";
 const words = document.body.dataset;
-const shelf = (path) => `draft:${words.who}:${path}`;
 const answers = (form) => [...new FormData(form)].filter(([name, value]) => name.startsWith("f.") && typeof value === "string");
+
+// What is written offline waits on this device, sealed. The key is made of a secret that the portal tells this person's pages alone and
+// of a salt that this device alone has, and cannot be taken out; who logs out takes the salts along. Where that cannot be, nothing is kept.
+const shelf = (() => {
+  const { who, shelf: secret } = words;
+  const utf8 = (text) => new TextEncoder().encode(text);
+  const of = (request) => new Promise((yes, no) => { request.onsuccess = () => yes(request.result); request.onerror = () => no(request.error); });
+  const written = (rows, write) => new Promise((yes, no) => { write(rows); rows.transaction.oncomplete = yes; rows.transaction.onabort = () => no(rows.transaction.error); });
+  delete words.shelf;
+  let opened;
+  const rows = async (name, mode) => {
+    opened ||= new Promise((yes, no) => {
+      const asked = indexedDB.open("drafts", 1);
+      asked.onupgradeneeded = () => { asked.result.createObjectStore("salts"); asked.result.createObjectStore("sealed"); };
+      asked.onsuccess = () => yes(asked.result); asked.onerror = () => no(asked.error);
+    });
+    return (await opened).transaction(name, mode).objectStore(name);
+  };
+  const derived = async (algorithm, info, uses, make = false) => {
+    let salt = await of((await rows("salts")).get(who));
+    if (!salt) {
+      if (!make) return null;
+      salt = crypto.getRandomValues(new Uint8Array(32));
+      await written(await rows("salts", "readwrite"), (row) => row.add(salt, who)).catch(() => {}); // another window's came first
+      salt = await of((await rows("salts")).get(who));
+    }
+    const base = await crypto.subtle.importKey("raw", utf8(secret), "HKDF", false, ["deriveKey"]);
+    return crypto.subtle.deriveKey({ name: "HKDF", hash: "SHA-256", salt, info: utf8(info) }, base, algorithm, false, uses);
+  };
+  const sealing = (make) => derived({ name: "AES-GCM", length: 256 }, "draft", ["encrypt", "decrypt"], make);
+  const place = async (path) => {
+    const key = await derived({ name: "HMAC", hash: "SHA-256", length: 256 }, "place", ["sign"]);
+    return key && `${who} ${btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.sign("HMAC", key, utf8(path)))))}`;
+  };
+  const open = async ({ iv, data }) => JSON.parse(new TextDecoder().decode(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await sealing(), data)));
+  const can = Boolean(who && secret && globalThis.crypto?.subtle && globalThis.indexedDB);
+  const when = (then, otherwise) => async (...given) => { try { return can ? await then(...given) : otherwise; } catch { return otherwise; } };
+  return {
+    put: when(async (path, draft) => {
+      const iv = crypto.getRandomValues(new Uint8Array(12));
+      const data = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, await sealing(true), utf8(JSON.stringify({ ...draft, path })));
+      const at = await place(path);
+      await written(await rows("sealed", "readwrite"), (row) => row.put({ iv, data }, at));
+      return true;
+    }, false),
+    get: when(async (path) => {
+      const at = await place(path);
+      const found = at && await of((await rows("sealed")).get(at));
+      return found ? await open(found) : null;
+    }, null),
+    drop: when(async (path) => {
+      const at = await place(path);
+      if (at) await written(await rows("sealed", "readwrite"), (row) => row.delete(at));
+    }),
+    all: when(async () => {
+      const found = [];
+      for (const one of await of((await rows("sealed")).getAll(IDBKeyRange.bound(`${who} `, `${who}!`)))) {
+        try { found.push(await open(one)); } catch { } // sealed before somebody logged out in another window: nobody's any more
+      }
+      return found.filter((one) => one.path.startsWith("/"));
+    }, []),
+    wipe: when(async () => { for (const name of ["salts", "sealed"]) await written(await rows(name, "readwrite"), (row) => row.clear()); }),
+  };
+})();
+for (const name of Object.keys(localStorage)) if (name.startsWith("draft:")) localStorage.removeItem(name); // unsealed ones of before
+document.querySelector("form[action='/logout']")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  Promise.race([shelf.wipe(), new Promise((late) => setTimeout(late, 1000))]).then(() => event.target.submit());
+});
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/worker.js").catch(() => {});
 
@@ -19,24 +87,25 @@ if (!navigator.onLine) tellOffline();
 const form = document.getElementById("screen");
 if (form) {
   const said = document.getElementById("saved");
-  let timer, dirty = false;
+  let timer, waits = false;
   const save = async () => {
-    dirty = false;
     const body = new URLSearchParams(answers(form));
     const headers = { "X-Form-Token": form.elements.form_token.value, "X-Requested-By": "portal" };
     try {
       const answer = await fetch(form.dataset.draft + location.search, { method: "POST", body, headers });
-      if ([404, 409, 410].includes(answer.status)) { localStorage.removeItem(shelf(location.pathname)); return; } // over: nothing waits
+      if ([404, 409, 410].includes(answer.status)) { await shelf.drop(location.pathname); return; } // over: nothing waits
       if (!answer.ok) throw new Error();
+      if (waits) { waits = false; await shelf.drop(location.pathname); }
       said.textContent = words.saved + " " + new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
     } catch { keepHere(); }
   };
-  const keepHere = () => {
-    if (!words.who) { said.textContent = words.offline; return; }
-    localStorage.setItem(shelf(location.pathname), JSON.stringify({ at: Date.now(), title: document.querySelector("h1").textContent, fields: answers(form) }));
-    said.textContent = [words.kept, form.dataset.files].filter(Boolean).join(" ");
+  const keepHere = async () => {
+    const draft = { at: Date.now(), title: document.querySelector("h1").textContent, fields: answers(form) };
+    waits = await shelf.put(location.pathname, draft);
+    said.textContent = waits ? [words.kept, form.dataset.files].filter(Boolean).join(" ") : words.offline;
   };
-  form.addEventListener("input", () => { dirty = true; conditions(); clearTimeout(timer); timer = setTimeout(save, 1200); });
+  addEventListener("online", () => { if (waits) save(); });
+  form.addEventListener("input", () => { conditions(); clearTimeout(timer); timer = setTimeout(save, 1200); });
   form.addEventListener("submit", (event) => {
     clearTimeout(timer);
     if (!navigator.onLine) { event.preventDefault(); keepHere(); said.scrollIntoView({ block: "center" }); return; }
@@ -52,19 +121,17 @@ if (form) {
     }
   };
   conditions();
-  const kept = localStorage.getItem(shelf(location.pathname));
-  if (kept) offer(JSON.parse(kept), () => {
-    const fields = JSON.parse(kept).fields;
+  shelf.get(location.pathname).then((kept) => kept && offer(kept, () => {
     for (const input of form.elements) {
       if (!input.name.startsWith("f.")) continue;
-      const given = fields.filter(([name]) => name === input.name).map(([, value]) => value);
+      const given = kept.fields.filter(([name]) => name === input.name).map(([, value]) => value);
       if (input.type === "radio" || input.type === "checkbox") input.checked = given.includes(input.value);
-      else input.value = given[0] || "";
+      else if (input.type !== "file") input.value = given[0] || "";
     }
-    localStorage.removeItem(shelf(location.pathname));
+    shelf.drop(location.pathname);
     conditions();
     save();
-  }, () => localStorage.removeItem(shelf(location.pathname)));
+  }, () => shelf.drop(location.pathname)));
 }
 
 function button(text, then, quiet) {
@@ -88,23 +155,19 @@ async function isOver(path) {
   } catch { return false; }
 }
 async function offerWaiting() {
-  if (form || !words.who) return;
-  for (const name of Object.keys(localStorage)) {
-    if (!name.startsWith(`draft:${words.who}:`)) continue;
-    const path = name.slice(`draft:${words.who}:`.length);
-    if (!path.startsWith("/")) continue;
-    if (await isOver(path)) { localStorage.removeItem(name); continue; } // what cannot be sent any more asks nobody to
-    const kept = JSON.parse(localStorage.getItem(name));
-    if (document.getElementById("w" + path)) continue;
+  if (form) return;
+  for (const kept of await shelf.all()) {
+    if (await isOver(kept.path)) { await shelf.drop(kept.path); continue; } // what cannot be sent any more asks nobody to
+    if (document.getElementById("w" + kept.path)) continue;
     const box = document.createElement("p");
-    box.className = "note warn"; box.id = "w" + path;
+    box.className = "note warn"; box.id = "w" + kept.path;
     const link = document.createElement("a");
-    link.href = path; link.textContent = `${words.check}: ${kept.title}`;
+    link.href = kept.path; link.textContent = `${words.check}: ${kept.title}`;
     box.append(link);
     document.getElementById("main").prepend(box);
   }
 }
-if (navigator.onLine) offerWaiting();
+offerWaiting();
 
 const push = document.getElementById("push");
 if (push && "PushManager" in window) {
