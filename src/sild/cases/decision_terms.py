@@ -13,6 +13,9 @@ WHO: Mapping[str, Words] = {
     "mother": {"et": "ema", "vi": "mẹ", "en": "mother"},
     "father": {"et": "isa", "vi": "cha", "en": "father"},
     "parent": {"et": "vanem", "vi": "cha/mẹ", "en": "parent"},
+    "resident": {"et": "elanik", "vi": "người cư trú", "en": "resident"},
+    "mover": {"et": "kolija", "vi": "người chuyển đến", "en": "who moves"},
+    "owner": {"et": "omanik", "vi": "chủ nhà", "en": "owner"},
     "insured": {"et": "kindlustatu", "vi": "người được bảo hiểm", "en": "the insured"},
 }  # fmt: skip
 """Roles of the entities of rules."""
@@ -27,6 +30,14 @@ ITEMS: Mapping[str, Words] = {
         "vi": "quyết định bị hủy",
         "en": "the decision was overturned",
     },
+    "place": {"et": "koht", "vi": "nơi", "en": "place"},
+    "level": {"et": "kande täpsus", "vi": "mức độ đăng ký", "en": "entered to the level of"},
+    "valid_from": {"et": "alates", "vi": "từ ngày", "en": "from"},
+    "document": {
+        "et": "kokkulepe või kohtuotsus",
+        "vi": "thỏa thuận hoặc bản án",
+        "en": "agreement or judgment",
+    },
     "review_on": {"et": "vaadatakse uuesti", "vi": "xem xét lại ngày", "en": "looked at again"},
 }
 """Of outcomes."""
@@ -39,6 +50,12 @@ CHOICES: Mapping[str, Words] = {
     "mother_returns_early": {"et": "ema läheb varem tööle", "vi": "mẹ đi làm sớm", "en": "the mother returns to work early"},
     "both": {"et": "ema ja isa mõlemad", "vi": "cả mẹ và cha", "en": "mother and father both"},
 }  # fmt: skip
+
+LEVELS: Mapping[str, Words] = {
+    "dwelling": {"et": "eluruum", "vi": "nhà ở", "en": "the dwelling"},
+    "commune": {"et": "omavalitsus", "vi": "cấp xã", "en": "the commune"},
+    "abroad": {"et": "välisriik", "vi": "nước ngoài", "en": "abroad"},
+}
 
 VALUES: Mapping[str, Mapping[str, Words]] = {
     "choice": CHOICES,
@@ -55,6 +72,16 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
         "pension": {"et": "pension", "vi": "lương hưu", "en": "pension"},
         "unemployed": {"et": "töötuna arvel", "vi": "đăng ký thất nghiệp", "en": "registered as unemployed"},
         "none": {"et": "alust ei ole", "vi": "không có căn cứ", "en": "none"},
+    },
+    "level": LEVELS,
+    "entered_as": LEVELS,
+    "consent": {
+        "own": {"et": "kolija on omanik", "vi": "người chuyển đến là chủ nhà", "en": "who moves owns it"},
+        "owner": {"et": "omanik on nõus", "vi": "chủ nhà đồng ý", "en": "an owner consents"},
+        "lease": {"et": "üürileping", "vi": "hợp đồng thuê", "en": "a lease"},
+        "court": {"et": "kokkulepe või kohtuotsus", "vi": "thỏa thuận hoặc bản án", "en": "an agreement or a judgment"},
+        "joins": {"et": "laps tuleb koju", "vi": "trẻ về nhà", "en": "a child comes home"},
+        "none": {"et": "ei ole", "vi": "không có", "en": "none"},
     },
     "competent_tier": {
         "district": {"et": "rajoon", "vi": "cấp huyện", "en": "district"},

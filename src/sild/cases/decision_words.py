@@ -123,6 +123,9 @@ class _Names:
         groups = () if self.package is None else self.package.entities
         if instance in groups and instance != "person":
             return ""
+        role, _, number = instance.rpartition("-")
+        if number.isdigit() and role in WHO:  # of several: `mover-2`
+            return f"{WHO[role].get(self.language, role)} {number}"
         return WHO.get(instance, {}).get(self.language, instance)
 
     def value(self, variable: str, value: JSON) -> JSON:

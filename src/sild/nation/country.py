@@ -22,6 +22,7 @@ DECISIONS = (
     "POST /decisions/*/contests/*/anew",
     "GET /algorithms/*/figures",
     "GET /algorithms/*/running",
+    "GET /rules/*/specimen",
     "GET /samples",
     "GET /findings",
     "GET /findings/*",
@@ -65,6 +66,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("insurance", "identity"): MANDATES,
     ("social", "identity"): MANDATES,
     ("education", "identity"): MANDATES,
+    ("residence", "identity"): MANDATES,
     ("cases", "identity"): MANDATES,
     ("insurance", "population"): ("GET /persons/*",),
     ("insurance", "residence"): ("GET /persons/*/residence",),
@@ -111,9 +113,11 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("portal", "residence"): (
         *COMMON,
         *OWN_DATA,
+        *DECISIONS,
         *MATTERS,
         *CONSULTATIONS,
         *DISPUTES,
+        *RIPPLES,
         "POST /disputes/*/known",
         "GET /addresses",
         "GET /addresses/*",
@@ -127,6 +131,8 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /divisions/*",
         "GET /competence",
         "POST /moves",
+        "POST /moves/return",
+        "POST /owner-disputes",
         "POST /unknown-persons",
         "GET /events/*/deliveries",
         "POST /removals",
@@ -190,6 +196,7 @@ EVIDENCE: dict[SystemKind, tuple[SystemKind, ...]] = {
     "insurance": ("insurance", "population", "residence", "portal"),
     "social": ("social", "population", "residence", "portal", "treasury"),
     "education": ("education", "population", "residence", "portal"),
+    "residence": ("residence", "portal"),
     "cases": ("portal", "education"),
     "portal": ("portal", "population", "residence", "insurance", "social", "education"),
 }
@@ -219,7 +226,9 @@ SUBSCRIPTIONS = (
             SubscriptionPlan(follower, "portal", (f"{follower}.home.followed", *WAITING)),
         )
     ),
-    SubscriptionPlan("residence", "portal", ("residence.changed", "person.known", *WAITING)),
+    SubscriptionPlan(
+        "residence", "portal", ("residence.changed", "person.known", "decision.corrected", *WAITING)
+    ),
     SubscriptionPlan(
         "insurance",
         "portal",

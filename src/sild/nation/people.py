@@ -21,6 +21,7 @@ CONTESTED: Mapping[str, tuple[str, BodyKind]] = {
     "insurance": ("70000003", "insurance"),
     "education": ("70000005", "municipality"),
     "population": ("70000002", "population"),
+    "residence": ("70000006", "land"),
 }
 """Bodies whose decisions officials answer contests of: their member codes, and what they are."""
 KEPT_BY: Mapping[str, tuple[str, BodyKind]] = {
@@ -154,6 +155,7 @@ GOOD_FOR: Mapping[str, Words] = {
     "insurance_contest_official": {"et": "vastab ravikindlustuse vaidlustele", "vi": "trả lời phản đối về bảo hiểm y tế", "en": "answers contests of health insurance"},
     "education_contest_official": {"et": "vastab lasteaiakohtade vaidlustele", "vi": "trả lời phản đối về chỗ mẫu giáo", "en": "answers contests of kindergarten places"},
     "population_contest_official": {"et": "vastab sünni registreerimise vaidlustele", "vi": "trả lời phản đối về đăng ký khai sinh", "en": "answers contests of registrations of births"},
+    "residence_contest_official": {"et": "vastab elukoha kannete, eemaldamiste ja omanike vaidluste vaidlustustele", "vi": "trả lời phản đối về đăng ký cư trú, xóa đăng ký và tranh chấp của chủ nhà", "en": "answers contests of registrations of homes, removals and disputes of owners"},
     "oversight_official": {"et": "vastab kõigi asutuste eest, miks andmeid vaadati; vaatab üle algoritmide häired", "vi": "trả lời thay các cơ quan vì sao đã xem dữ liệu; xem xét báo động về thuật toán", "en": "answers for every body why it looked at somebody's data; sees to alarms about algorithms"},
     "superior_official": {"et": "ametnike ülemus kõigil töölaudadel: allkirjastab teise tagastuse uuel alusel, vastab kaebustele, määrab ametniku, otsustab, mida teised ise ei tohi", "vi": "cấp trên của mọi bàn làm việc: ký việc trả lại lần hai vì lý do mới, trả lời khiếu nại, phân công cán bộ, quyết định điều người khác không được tự quyết định", "en": "a superior at every desk: signs a second return on a new ground, answers complaints, assigns officials, decides what others may not decide themselves"},
     "population_register_official": {"et": "otsustab rahvastikuregistri asju: vaidlustatud andmed, puuduvad inimesed, kahtlased sünniteated", "vi": "quyết định việc của cơ sở dữ liệu dân cư: dữ liệu bị khiếu nại, người còn thiếu, giấy chứng sinh có nghi vấn", "en": "sees to the population register: disputed facts, people who are missing, doubtful notices of birth"},
@@ -225,7 +227,7 @@ class _Search:
             ("check_owner", self._owner),
             ("assistance_official", self._clerk),
             ("kindergarten_official", self._clerk),
-            *((f"{body}_contest_official", self._clerk) for body in CONTESTED),
+            *((f"{body}_contest_official", self._clerk) for body in CONTESTED if body != "residence"),
             ("auditor", self._clerk),
             ("second_auditor", self._clerk),
             ("counter_official", self._clerk),
@@ -233,6 +235,7 @@ class _Search:
             ("superior_official", self._servant),
             *((f"{register}_register_official", self._servant) for register in KEPT_BY),
             ("second_social_register_official", self._servant),
+            ("residence_contest_official", self._servant),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:
