@@ -16,6 +16,8 @@ from sild.cases import (
     AssistedView,
     CaseFile,
     ExchangeAnswer,
+    OfficialFigures,
+    OwnFigures,
     Party,
     PublicFinding,
     Refused,
@@ -112,6 +114,7 @@ class CasesDouble:
     acts: list[tuple[str, str, str, dict[str, Sequence[str]]]] = field(default_factory=list)
     keys: dict[str, Acted] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+    woken: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
     down: bool = False
     refusal: Refused | None = None
@@ -293,8 +296,11 @@ class CasesDouble:
         at = NOW if "n1" in self.read else None
         return (Notice("n1", NOW, "case-1", "notice.child_recorded", {"name": self.given_names}, at),)
 
-    async def read_notice(self, notice: str, actor: Actor) -> None:
+    async def read_notice(self, notice: str, actor: Actor, language: str | None = None) -> None:
         self.read.add(notice)
+
+    async def pushed(self, person: str, since: datetime) -> None:
+        self.woken.append(person)
 
     # --- an official's
 
@@ -321,6 +327,14 @@ class CasesDouble:
     async def take(self, case: str, actor: Actor) -> None:
         self._check(case, actor)
         self.taken[case] = actor.person
+
+    async def release(self, case: str, actor: Actor) -> None:
+        self._check(case, actor)
+        self.taken.pop(case, None)
+
+    async def own_figures(self, actor: Actor) -> OwnFigures:
+        mine = OfficialFigures(decided=12, returned=3, median_days=1.5, answered=2, overturned=1)
+        return OwnFigures(NOW - timedelta(days=365), mine, None, ("GOV/70000003/insurance",))
 
     async def look_up(self, actor: Actor, person: str, *, case: str) -> Any:
         self.looked.append(person)

@@ -30,6 +30,7 @@ from sild.cases.decision_words import DecisionLine, worded, written
 from sild.cases.exchange import Exchange, XRoadExchange
 from sild.cases.finding import Finding, PublicFinding
 from sild.cases.ledger import SentMessage, Sighting
+from sild.cases.official_figures import OfficialFigures, OwnFigures
 from sild.cases.offline import Merged, NumberBlock, OfflineRecord
 from sild.cases.offline_conflict import OfflineConflict
 from sild.cases.packs import Packs, load_packs
@@ -132,9 +133,11 @@ __all__ = [
     "NewNotice",
     "Notice",
     "NumberBlock",
+    "OfficialFigures",
     "OfflineConflict",
     "OfflineRecord",
     "Opening",
+    "OwnFigures",
     "Packs",
     "Party",
     "Pen",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -32,7 +33,7 @@ from sild.cases.tables import (
     proofs,
     silences,
 )
-from sild.decisions import DecisionStore
+from sild.decisions import DecisionStore, official_contests
 from sild.errors import Unavailable
 
 __all__ = ["Changed", "Store", "add_row", "derived_id"]
@@ -282,6 +283,14 @@ class Store:
             assert found is not None
             return self._silenced_already(connection, found, taken.at) if effects.parties else found
         return case
+
+    def official_contests(self, official: str, since: datetime) -> dict[str, Any] | None:
+        """Of decisions that are kept here, as registers tell it of theirs; None: none are. Blocks."""
+        if self._decisions is None:
+            return None
+        with self.reading() as connection:
+            found = official_contests(connection, self._decisions.pseudonym(official), since)
+        return asdict(found)
 
     def number(self, connection: Connection, at: datetime, count: int = 1) -> str:
         """The next number of the year; of several, the last one."""

@@ -31,6 +31,7 @@ from sild.cases.finding import PublicFinding, public_findings
 from sild.cases.heard import Events
 from sild.cases.helping import Helping
 from sild.cases.ledger import Ledger, SentMessage, Sighting
+from sild.cases.official_figures import OwnFigures, own_figures
 from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
 from sild.cases.packs import Packs, ensure_whole
 from sild.cases.parts import MandateCheck, Parts
@@ -427,6 +428,10 @@ class CaseSystem:
         """Every message of a case. Raises Refused (`not_yours`)."""
         await asyncio.to_thread(self._parts.case_for, case_id, self.known(actor))
         return await asyncio.to_thread(self._parts.ledger.of_case, case_id)
+
+    async def own_figures(self, actor: Actor) -> OwnFigures:
+        """Of an official's own work at this desk in a year, and of the others' together. Raises Refused (`not_yours`)."""
+        return await own_figures(self._parts, self.known(actor))
 
     async def own_messages(self, actor: Actor) -> tuple[SentMessage, ...]:
         """What the actor's own work asked of registers, newest first: an official's access log."""

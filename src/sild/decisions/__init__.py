@@ -13,7 +13,7 @@ checkpoints.py  its signed, time-stamped heads       bundle.py     what is given
 from_rules.py   a record of a rule's evaluation      replay.py     a decision made again out of its bundle
 message_logs.py where its messages lie, in both logs
 samples.py, nightly.py  every night's random sample    verifying.py  examples/verify_decision.py, as a function
-algorithms.py   entries of the algorithm register    figures.py    counted from the decisions
+algorithms.py   entries of the algorithm register    figures.py, official_contests.py    counted from the decisions
 algorithm_exports.py  the Dutch and British forms    audit.py      all of it computed again
 ripples.py      what a corrected fact or a finding reaches    upheld.py    findings that the body upholds
 oversight.py    releases and findings of auditors    patterns.py   others like this; how it really runs
@@ -65,6 +65,12 @@ from sild.decisions.figures import Figures, figures_of
 from sild.decisions.from_rules import counterfactuals_of, fields_of, outcome_items, situation_of
 from sild.decisions.message_logs import AskLog, InLog, MessageLogs
 from sild.decisions.nightly import NightlyReplay
+from sild.decisions.official_contests import (
+    FEWEST_OTHERS,
+    Contested,
+    OfficialContests,
+    official_contests,
+)
 from sild.decisions.oversight import (
     RELEASED_FOR,
     About,
@@ -114,6 +120,7 @@ from sild.decisions.verifying import Finding, verifier_file, verify_bundle
 __all__ = [
     "CONTEST",
     "DECISION_MIGRATIONS",
+    "FEWEST_OTHERS",
     "FINDING",
     "RELEASED_FOR",
     "About",
@@ -125,6 +132,7 @@ __all__ = [
     "Checkpointer",
     "Competence",
     "Consideration",
+    "Contested",
     "Costs",
     "Counterfactual",
     "DecisionRecord",
@@ -148,6 +156,7 @@ __all__ = [
     "MessageLogs",
     "ModelCall",
     "NightlyReplay",
+    "OfficialContests",
     "Outcome",
     "OutcomeItem",
     "Parameter",
@@ -202,6 +211,7 @@ __all__ = [
     "load_algorithms",
     "match_rate",
     "minbzk_json",
+    "official_contests",
     "open_ripple",
     "open_values",
     "outcome_items",

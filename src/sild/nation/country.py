@@ -20,6 +20,7 @@ DECISIONS = (
     "POST /decisions/*/contests",
     "POST /decisions/*/contests/*/end",
     "POST /decisions/*/contests/*/anew",
+    "GET /officials/contests",
     "GET /algorithms/*/figures",
     "GET /algorithms/*/running",
     "GET /rules/*/specimen",

@@ -17,6 +17,7 @@ from sild.cases import (
     ExchangeAnswer,
     Identified,
     MatterOfAlgorithms,
+    OwnFigures,
     Packs,
     Pending,
     PublicFinding,
@@ -144,7 +145,16 @@ class PortalCases:
         return await self._cases.desk(actor)
 
     async def take(self, case: str, actor: Actor) -> None:
-        await self._cases.take(case, actor, key=f"take/{case}/{actor.person}")
+        """Whoever has it takes it no second time."""
+        view = await self._cases.view(case, actor)
+        if view.assigned != self._cases.known(actor).person:
+            await self._cases.take(case, actor, key=f"take/{case}/{view.seq}")
+
+    async def release(self, case: str, actor: Actor) -> None:
+        """Back to the office, by who has it."""
+        view = await self._cases.view(case, actor)
+        if view.assigned == self._cases.known(actor).person:
+            await self._cases.act(case, "RELEASE", actor, {}, key=f"release/{case}/{view.seq}")
 
     async def look_up(self, actor: Actor, person: str, *, case: str) -> Sequence[FactLine]:
         return await self._cases.look_up(actor, person, case=case)
@@ -168,6 +178,9 @@ class PortalCases:
 
     async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]:
         return [_sent(message) for message in await self._cases.own_messages(actor)]
+
+    async def own_figures(self, actor: Actor) -> OwnFigures:
+        return await self._cases.own_figures(actor)
 
     async def usage(self, actor: Actor) -> Usage:
         """Sums are the registers' own: when they list less than they count, they do not fit."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sild.cases import CaseView, DeskItem, FactLine, Refused
+from sild.cases import CaseView, DeskItem, FactLine, OwnFigures, Refused
 from sild.errors import Unavailable
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
@@ -37,6 +37,7 @@ class DeskPages:
         values = {
             "items": () if at_counter else await self._cases.desk(visit.person),
             "waiting": waiting,
+            "is_mine": _is_mine(visit),
             "oversees": await self._oversees(visit),
         }
         return self._pages.page(visit, "desk.html", values)
@@ -59,6 +60,7 @@ class DeskPages:
             "case": case,
             "unknowns": [line for line in lines if line.value is None],
             "facts": [line for line in lines if line.value is not None],
+            "is_mine": _is_mine(visit),
         }
         return self._pages.page(visit, "desk_case.html", values)
 
@@ -71,8 +73,16 @@ class DeskPages:
         return ()
 
     async def take(self, visit: Visit) -> Response:
+        await self._cases.take(visit.call.parameters["case"], visit.person)
+        return self._back(visit)
+
+    async def release(self, visit: Visit) -> Response:
+        """Back to the office: whoever is away, or near to it, keeps nobody waiting."""
+        await self._cases.release(visit.call.parameters["case"], visit.person)
+        return self._back(visit)
+
+    def _back(self, visit: Visit) -> Response:
         case = visit.call.parameters["case"]
-        await self._cases.take(case, visit.person)
         office = "" if visit.office is None else f"?office={quote(visit.office.authority)}"
         return redirect(f"/desk/cases/{quote(case)}{office}")
 
@@ -105,9 +115,22 @@ class DeskPages:
         """What was refused to officials: looks without a live case, others' cases, people close to them."""
         return self._pages.page(visit, "sightings.html", {"items": await self._cases.sightings(visit.person)})
 
+    async def _figures(self, visit: Visit) -> OwnFigures | None:
+        """Of this desk; a counter decides nothing."""
+        if visit.office is None or visit.office.kind == "clerk":
+            return None
+        return await self._cases.own_figures(visit.person)
+
     async def own_access(self, visit: Visit) -> Response:
         values = {
             "entries": await self._cases.own_access(visit.person),
+            "figures": await self._figures(visit),
             "kind_of": lambda entry: kind_of(self._pages, entry, visit.language),
         }
         return self._pages.page(visit, "own_access.html", values)
+
+
+def _is_mine(visit: Visit) -> Callable[[str | None], bool]:
+    """Whether a case is in the visitor's hands. Cases name people without their own country."""
+    person = visit.person.person
+    return lambda assigned: assigned in (person, person[2:])

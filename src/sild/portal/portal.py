@@ -113,6 +113,7 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/home", _P, "person.home"),
         ("POST", "/services/{service}/begin", _P, "person.begin"),
         ("GET", "/cases/{case}", _P, "person.case"),
+        ("POST", "/cases/{case}/read", _P, "person.read"),
         ("GET", "/cases/{case}/screens/{screen}", _P, "screens.show"),
         ("POST", "/cases/{case}/screens/{screen}", _P, "screens.submit", _FILES),
         ("POST", "/cases/{case}/screens/{screen}/draft", _P, "screens.draft"),
@@ -142,6 +143,7 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("POST", "/decisions/{register}/{decision}/wrong", _P, "decisions.wrong"),
         ("GET", "/algorithms", _E, "algorithms.listed"),
         ("GET", "/algorithms/{algorithm}.json", _E, "algorithms.exported"),
+        ("GET", "/algorithms/{algorithm}/specimens/{package}.json", _E, "algorithms.specimen"),
         ("GET", "/algorithms/{algorithm}", _E, "algorithms.one"),
         ("GET", "/open-data/contests.json", _E, "algorithms.contests"),
         ("GET", "/open-data/samples.json", _E, "audit.samples"),
@@ -185,6 +187,7 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/desk/assist/{mandate}/files/{file}", _C, "assist.file"),
         ("GET", "/desk/cases/{case}", _O, "desk.case"),
         ("POST", "/desk/cases/{case}/take", _O, "desk.take"),
+        ("POST", "/desk/cases/{case}/release", _O, "desk.release"),
         ("GET", "/desk/cases/{case}/screens/{screen}", _O, "desk_screens.show"),
         ("POST", "/desk/cases/{case}/screens/{screen}", _O, "desk_screens.submit", _FILES),
         ("POST", "/desk/cases/{case}/screens/{screen}/draft", _O, "desk_screens.draft"),
@@ -375,7 +378,7 @@ class Portal:
         if visit.person.is_staff:
             return 0
         try:
-            return sum(notice.read_at is None for notice in await self._cases.inbox(visit.person))
+            return sum(notice.is_news for notice in await self._cases.inbox(visit.person))
         except PlatformError:
             return 0
 
@@ -419,7 +422,7 @@ def portal_app(
 
 _STATUS = {
     "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413, "too_many": 429,
-    "already_done": 409, "too_late": 409, "case_closed": 409, "key_reused": 409, "mandate_ended": 403,
+    "already_done": 409, "too_late": 409, "case_closed": 409, "place_accepted": 409, "no_custody": 403, "key_reused": 409, "mandate_ended": 403,
     "contest_too_late": 409, "contested_already": 409, "contest_from_decision": 409, "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_mandate": 403, "not_a_supervisor": 403, "out_of_scope": 403, "four_eyes": 403, "not_in_scope": 403, "sample_exists": 409, "sample_open": 409, "no_live_case": 403,
     "only_in_person": 403, "not_for_oneself": 403, "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403, "signature_refused": 400, "no_signatures": 409,
 }  # fmt: skip

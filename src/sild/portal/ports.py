@@ -21,6 +21,7 @@ from sild.cases import (
     Identified,
     MatterOfAlgorithms,
     Notice,
+    OwnFigures,
     Pending,
     PublicFinding,
     Seen,
@@ -162,6 +163,8 @@ class Cases(Protocol):
 
     async def take(self, case: str, actor: Actor) -> None: ...
 
+    async def release(self, case: str, actor: Actor) -> None: ...
+
     async def look_up(self, actor: Actor, person: str, *, case: str) -> Sequence[FactLine]:
         """Raises Refused (`no_live_case`)."""
         ...
@@ -189,6 +192,8 @@ class Cases(Protocol):
         ...
 
     async def sightings(self, actor: Actor) -> Sequence[Sighting]: ...
+
+    async def own_figures(self, actor: Actor) -> OwnFigures: ...
 
     async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]: ...
 

@@ -6,7 +6,8 @@ is: what was decided by which rules and when, with nothing personal in it. Impor
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from dataclasses import asdict
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Path, Query
@@ -21,6 +22,7 @@ from sild.decisions import (
     exported,
     figures_of,
     keep_replay,
+    official_contests,
     open_values,
 )
 from sild.errors import CallerError
@@ -204,6 +206,18 @@ class ContestState(Model):
     answer: str | None = None
 
 
+class ContestCounts(Model):
+    answered: int
+    overturned: int
+
+
+class OwnContests(Model):
+    """others: null: they are too few to be told of without naming one."""
+
+    own: ContestCounts
+    others: ContestCounts | None
+
+
 def add_decision_paths(app: FastAPI, deciding: Deciding) -> None:
     """titles and actions of these paths: `DECISION_TITLES`, `DECISION_ACTIONS`."""
     _add_reading(app, deciding)
@@ -220,6 +234,18 @@ def add_decision_paths(app: FastAPI, deciding: Deciding) -> None:
         """Counts of decisions to date; nobody's data."""
         with deciding.kernel.used("getAlgorithmFigures", usage) as use:
             return figures_of(use.connection, algorithm).to_json()
+
+    @app.get("/officials/contests", operation_id="getOwnContests")
+    def get_own_contests(
+        usage: PersonalUsage, since: Annotated[date, Query(description="Answered from this day on")]
+    ) -> OwnContests:
+        """What became of contested decisions of the official who asks, and of the others' together; of nobody by name."""
+        with deciding.kernel.used("getOwnContests", usage) as use:
+            if usage.actor is None:
+                raise CallerError("an official asks for their own", code="officials_only")
+            begin = datetime.combine(since, time(0), tzinfo=deciding.kernel.zone)
+            found = official_contests(use.connection, deciding.store.pseudonym(usage.actor), begin)
+            return OwnContests(**asdict(found))
 
     @app.get("/algorithms/{algorithm}/running", operation_id="getAlgorithmRunning")
     def get_running(algorithm: Annotated[str, Path(max_length=100)], usage: AnyUsage) -> dict[str, Any]:
