@@ -7,7 +7,7 @@ has a field for (live figures) goes along under a name of its own in ATRS, and i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin
 
@@ -101,10 +101,11 @@ def atrs_json(
     *,
     figures: Figures | None = None,
     egress: Mapping[str, int] | None = None,
+    specimens: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """ATRS 3.0: tier 1, the five sections of tier 2, and as `live` the figures.
 
-    egress: askings that left for a provider, by class of data; None: not known now.
+    egress: askings that left for a provider, by class of data; None: not known now.  specimens: made-up facts and what the rules make of them.
     """
 
     def text(words: Any) -> str:
@@ -150,6 +151,7 @@ def atrs_json(
                 "models": [one.model_dump() for one in entry.models],
                 "source_code_link": entry.source_code_link,
                 "data_description": text(entry.data),
+                "specimens": [dict(one) for one in specimens],
                 "datasets": [
                     {
                         "name": text(one.name),

@@ -42,7 +42,7 @@ from sild.rules.package import (
     minor_units,
     parse_package,
 )
-from sild.rules.package_tests import failures_of_tests
+from sild.rules.package_tests import Example, failures_of_tests, first_example
 from sild.rules.reasons import Reason, reasons
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ __all__ = [
     "Choice",
     "Counterfactual",
     "Evaluation",
+    "Example",
     "Group",
     "Item",
     "Node",
@@ -75,6 +76,7 @@ __all__ = [
     "evaluate_columns",
     "failures_of_tests",
     "first_difference",
+    "first_example",
     "load_package",
     "load_packages",
     "minor_units",

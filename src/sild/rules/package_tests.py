@@ -6,6 +6,7 @@ Values stand for `period`, or by period. An expected null is an unknown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,7 +15,29 @@ import yaml
 from sild.rules.evaluation import Asked, Evaluation, Situation, ValueJSON
 from sild.rules.package import RulePackage
 
-__all__ = ["failures_of_tests"]
+__all__ = ["Example", "failures_of_tests", "first_example"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Made-up facts that the package brings. name: in English, of the test."""
+
+    name: str
+    situation: Situation
+    asked: tuple[Asked, ...]
+    at: date
+
+
+def first_example(package: RulePackage) -> Example | None:
+    """The first of its tests; None: it brings none."""
+    for path in sorted(path for path in package.files if path.startswith("tests/")):
+        for test in yaml.safe_load(package.files[path]):
+            period = str(test["period"])
+            asked = tuple(dict(_values(package, test["output"], period)))
+            situation = _situation(package, test["input"], period)
+            return Example(str(test["name"]), situation, asked, date.fromisoformat(str(test["at"])))
+    return None
+
 
 Evaluate = Callable[[Situation, list[Asked], date], Evaluation]
 
