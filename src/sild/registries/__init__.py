@@ -7,6 +7,7 @@ synthetic people are the same (synthetic/). identity_codes/ tells what identity 
 population/  people, families, births, deaths        residence/  divisions, addresses, dwellings, who lives where
 insurance/   cover and card                          social/     contributions, offers of benefits, payment orders
 education/   kindergarten places and their queue     hospital/   notices of birth and death, the ward's page
+care/        practices of family doctors, and their lists
 following/   tax residence, list of voters: what follows from a home
 case_decisions/  what officials decided in cases        archive/    packages of acts, checked and kept
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from sild.registries.acting import HasKernel, act, stamp_decisions
     from sild.registries.archive.register import ArchiveRegister, ArchiveShelf
+    from sild.registries.care.register import CareRegister
     from sild.registries.case_decisions.register import CaseDecisions
     from sild.registries.deciding import Certify
     from sild.registries.education.register import EducationRegister
@@ -46,6 +48,7 @@ __all__ = [
     "DUTIES",
     "ArchiveRegister",
     "ArchiveShelf",
+    "CareRegister",
     "CaseDecisions",
     "Certify",
     "EducationRegister",
@@ -61,6 +64,7 @@ __all__ = [
     "TreasuryRegister",
     "act",
     "archive_app",
+    "care_app",
     "case_decisions_app",
     "education_app",
     "event_delivery",
@@ -147,6 +151,13 @@ def hospital_app(register: HospitalRegister, *, url: str | None = None) -> FastA
     return make_app(register, url=url)
 
 
+def care_app(register: CareRegister, *, url: str | None = None) -> FastAPI:
+    """As `population_app`."""
+    from sild.registries.care.http import make_app
+
+    return make_app(register, url=url)
+
+
 def case_decisions_app(register: CaseDecisions, *, url: str | None = None) -> FastAPI:
     """As `population_app`."""
     from sild.registries.case_decisions.http import make_app
@@ -170,6 +181,7 @@ _LATE = {
     "DUTIES": "following.duties",
     "ArchiveRegister": "archive.register",
     "ArchiveShelf": "archive.register",
+    "CareRegister": "care.register",
     "CaseDecisions": "case_decisions.register",
     "Certify": "deciding",
     "EducationRegister": "education.register",
