@@ -18,6 +18,7 @@ from sild.cases import (
     load_packs,
 )
 from support.acting import Vouching
+from support.pen import SIGNERS, VillagePen
 
 from .permit import FORM, RETURN, SERVICE, Permit
 from .registers import REGISTERS, Registers
@@ -55,7 +56,8 @@ class Mandates:
 
 
 class World:
-    def __init__(self, directory, url=None) -> None:
+    def __init__(self, directory, url=None, signatures=()) -> None:
+        """signatures: as the country's profile names actions that people sign."""
         self.directory, self.url = directory, url
         self.now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
         self.registers = Registers()
@@ -73,9 +75,11 @@ class World:
         self.registers.answers["residence", "POST", "/permits"] = {"permit": "P-1"}
         self.registers.answers["population", "POST", "/nags"] = {}
         self.mandates = Mandates()
+        self.pen = VillagePen(self.clock)
         packs = packs_of("EE")
         self.packs = replace(
             packs,
+            profile=packs.profile.model_copy(update={"signatures": signatures}),
             services={**packs.services, "permit": SERVICE},
             screens={**packs.screens, "permit.form": FORM, "permit.return": RETURN},
         )
@@ -96,6 +100,11 @@ class World:
         await self.cases.stop()
 
     async def start(self) -> None:
+        self.open_system()
+        await self.cases.start()
+
+    def open_system(self) -> None:
+        """Without what works by itself."""
         self.cases = CaseSystem.open(
             self.directory,
             self.url,
@@ -108,8 +117,9 @@ class World:
             voucher=Vouching(self.clock),
             clock=self.clock,
             first_pause=timedelta(milliseconds=20),
+            pen=self.pen,
+            signers=SIGNERS,
         )
-        await self.cases.start()
 
     async def open(self, actor=MARI) -> str:
         return await self.cases.open_case("permit", actor, key=self.key())

@@ -11,6 +11,7 @@ Keys are made once per session and name: two `Pki` share them, two members of on
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,10 +49,11 @@ NOT_AFTER = datetime(2050, 1, 1, tzinfo=UTC)
 
 @cache
 def private_key(kind: KeyKind, name: str) -> PrivateKey:
-    """One key per kind and name for the whole session: RSA keys are slow to make."""
+    """One key per kind and name: RSA keys, slow to make, for the whole session, others the same in every process."""
     if kind == "rsa-2048":
         return rsa.generate_private_key(65537, 2048)
-    return ec.generate_private_key(ec.SECP256R1() if kind == "ec-p256" else ec.SECP384R1())
+    secret = int.from_bytes(hashlib.sha512(f"{kind}/{name}".encode()).digest()[:31])
+    return ec.derive_private_key(secret, ec.SECP256R1() if kind == "ec-p256" else ec.SECP384R1())
 
 
 def name(**parts: str) -> x509.Name:
