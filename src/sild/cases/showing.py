@@ -17,6 +17,7 @@ from sild.cases.case import Case, Taken
 from sild.cases.clocks import next_promise
 from sild.cases.consulting import ASK_SCREEN, DROP_SCREEN, questions_of
 from sild.cases.ledger import Sighting
+from sild.cases.overtaken import with_overtaken
 from sild.cases.parts import Parts, roles_in
 from sild.cases.process import Waiting
 from sild.cases.refusals import Refused
@@ -374,9 +375,11 @@ class Showing:
         def read() -> tuple[Notice, ...]:
             query = select(notices).where(self._shown(actor.acting_for)).order_by(notices.c.not_before.desc())
             with self._parts.store.reading() as connection:
-                return tuple(
-                    Notice(row.id, row.not_before, row.case, row.text, row.details, row.read_at)
-                    for row in connection.execute(query.limit(500))
+                return with_overtaken(
+                    [
+                        Notice(row.id, row.not_before, row.case, row.text, row.details, row.read_at)
+                        for row in connection.execute(query.limit(500))
+                    ]
                 )
 
         return await asyncio.to_thread(read)

@@ -332,7 +332,7 @@ class Acted:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """text: key into the pack's texts; values: for its places."""
+    """text: key into the pack's texts; values: for its places.  is_overtaken: a later one says what holds now."""
 
     id: str
     at: datetime
@@ -340,6 +340,12 @@ class Notice:
     text: str
     values: Mapping[str, Any]
     read_at: datetime | None
+    is_overtaken: bool = False
+
+    @property
+    def is_news(self) -> bool:
+        """Neither read nor overtaken by a later one."""
+        return self.read_at is None and not self.is_overtaken
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from urllib.parse import quote
+
 from starlette.responses import Response
 
+from sild.cases import CaseView, Notice
 from sild.portal.auditing import Auditing
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
@@ -36,7 +40,32 @@ class PersonPages:
 
     async def case(self, visit: Visit) -> Response:
         case = await self._cases.view(visit.call.parameters["case"], visit.person)
-        return self._pages.page(visit, "case.html", {"case": case})
+        news = [
+            self._words(visit, case, notice)
+            for notice in await self._notices(visit)
+            if notice.case == case.id and notice.is_news
+        ]
+        return self._pages.page(
+            visit,
+            "case.html",
+            {"case": case, "news": news, "own": {visit.person.acting_for, visit.person.acting_for[2:]}},
+        )
+
+    async def read(self, visit: Visit) -> Response:
+        """What is told of the case, all that is on its page, was read."""
+        case = await self._cases.view(visit.call.parameters["case"], visit.person)
+        for notice in await self._notices(visit):
+            if notice.case == case.id and notice.read_at is None:
+                await self._cases.read_notice(notice.id, visit.person, visit.language)
+        return Response(status_code=204) if visit.call.is_script else redirect(f"/cases/{quote(case.id)}")
+
+    async def _notices(self, visit: Visit) -> Sequence[Notice]:
+        """None of a person who is helped at a counter: they are theirs to read."""
+        return () if visit.is_assisted else await self._cases.inbox(visit.person)
+
+    def _words(self, visit: Visit, case: CaseView, notice: Notice) -> str:
+        words = self._cases.words(case.service, notice.text, visit.language, **notice.values)
+        return self._pages.text(case.title, visit.language) if words is None else words
 
     async def begin(self, visit: Visit) -> Response:
         """A new case; the same form again leads to the same one."""
@@ -51,11 +80,14 @@ class PersonPages:
         notices = []
         for notice in await self._cases.inbox(visit.person):
             case = await self._cases.view(notice.case, visit.person)
-            words = self._cases.words(case.service, notice.text, visit.language, **notice.values)
-            if words is None:
-                words = self._pages.text(case.title, visit.language)
             notices.append(
-                {"id": notice.id, "at": notice.at, "read": notice.read_at is not None, "words": words}
+                {
+                    "id": notice.id,
+                    "at": notice.at,
+                    "is_news": notice.is_news,
+                    "is_overtaken": notice.is_overtaken,
+                    "words": self._words(visit, case, notice),
+                }
             )
         return self._pages.page(visit, "inbox.html", {"notices": notices})
 
@@ -65,5 +97,5 @@ class PersonPages:
         notice = next((one for one in await self._cases.inbox(visit.person) if one.id == wanted), None)
         if notice is None:
             return redirect("/inbox")
-        await self._cases.read_notice(notice.id, visit.person)
+        await self._cases.read_notice(notice.id, visit.person, visit.language)
         return redirect(f"/cases/{notice.case}")

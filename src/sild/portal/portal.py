@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import as_file, files
 from urllib.parse import urlencode
@@ -369,10 +369,20 @@ class Portal:
         except LoginNeeded as error:
             return await self._log_in_first(visit.with_browser(), error.reason)
         except PlatformError as error:
-            return self._refused(visit.with_browser(), error, route)
+            return self._refused(await self._known(visit), error, route)
         except Exception as error:  # noqa: BLE001  whatever it is, a person gets a page and the log the rest
             log.bug("portal.failed", error, route=route.path)
-            return self._error_page(visit.with_browser(), "internal", 500)
+            return self._error_page(await self._known(visit), "internal", 500)
+
+    async def _known(self, visit: Visit) -> Visit:
+        """For a page shown instead of the one asked for: with the way back of whoever is logged in, if that can be known now."""
+        if visit.session is not None:
+            return visit
+        try:
+            known = await self._visits.begin(replace(visit.call, method="GET"), _E, visit.language)
+        except PlatformError:
+            return visit.with_browser()
+        return replace(known, call=visit.call)
 
     async def _unread(self, visit: Visit) -> int:
         if visit.person.is_staff:
@@ -406,11 +416,11 @@ class Portal:
         values = {"reason": reason, "register": register, "draft_kept": visit.call.method == "POST"}
         return self._pages.page(visit, "error.html", values, status=status)
 
-    def _no_route(self, _request: Request, error: Exception) -> Response:
+    async def _no_route(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return secure(
-            PlainTextResponse("404: there is no such page" if status == 404 else str(status), status)
-        )
+        call = replace(head_of(request), path="/")  # what was asked for stands in no link
+        visit = await self._known(Visit(call, "", self._pages.language(call)))
+        return secure(self._error_page(visit, "no_page" if status == 404 else "no_method", status))
 
 
 def portal_app(

@@ -187,5 +187,11 @@ if (push && "PushManager" in window) {
     } catch { said.textContent = push.dataset.refused; }
   });
 }
+const news = document.getElementById("news"); // shown: read
+if (news) {
+  const told = news.querySelector("form");
+  const headers = { "X-Form-Token": told.elements.form_token.value, "X-Requested-By": "portal" };
+  fetch(told.action, { method: "POST", headers }).then((answer) => { if (answer.ok) told.remove(); }).catch(() => {});
+}
 const errors = document.getElementById("errors");
 if (errors) errors.focus();
