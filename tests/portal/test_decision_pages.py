@@ -51,6 +51,7 @@ class Registers:
         self.figures = dict.fromkeys(COUNTS, 0) | {"decisions": 100, "contested": 12, "overturned": 3}
         self.record: Any = RECORD
         self.changed: list[dict[str, Any]] = []
+        self.told: dict[str, Any] = {}
 
     async def call(
         self, service: str, method: str, path: str, *, acting: str, **_more: Any
@@ -68,10 +69,13 @@ class Registers:
             f"/decisions/{ID}/replay": {"result": "mismatch", "steps": [], "difference": {"node": "family/birth_grant"}},
             f"/decisions/{ID}/bundle": {"record": RECORD},
         }  # fmt: skip
+        path, _, query = path.partition("?")
         if path not in answers:
             raise CallerError("none", code="unknown_decision")
         return ExchangeAnswer(200, answers[path], "m")
 
+        if query.startswith("shown="):  # the register knows from then on that she has opened it
+            answers[path] |= self.told
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PortalWorld]:
@@ -100,6 +104,30 @@ def test_a_decision_line_by_line(world: PortalWorld) -> None:
 
 def test_what_has_changed_since_the_decision_before(world: PortalWorld) -> None:
     browser = world.browser()
+def test_when_it_reached_her_and_what_the_last_day_is(world: PortalWorld) -> None:
+    remedy = {**RECORD["remedy"], "deadline": "2026-04-01", "runs_from": "opened",
+              "costs": {"amount": "0", "currency": "EUR", "basis": "profile"}}  # fmt: skip
+    record = {**RECORD, "remedy": remedy, "in_force": "2026-03-02",
+              "competence": {"delegation": "käskkiri 2026/12"}, "human": [{}],
+              "hearing": {"answer_id": None, "waiver_ground": "HMS § 40 (3) 2"}}  # fmt: skip
+    world.registers.record = record  # type: ignore[attr-defined]
+    world.registers.told = {  # type: ignore[attr-defined]
+        "reached": "2098-12-01", "contest_until": "2098-12-31", "effect_now": "suspended",
+        "deliveries": [{"channel": "portal", "language": "en", "mine": True, "delivered_at": "2098-11-30T09:00:00Z",
+                        "opened_at": "2098-12-01T09:00:00Z", "failed_at": None},
+                       {"channel": "paper", "language": "et", "mine": False, "delivered_at": "2098-11-30T09:00:00Z",
+                        "opened_at": None, "failed_at": None}]}  # fmt: skip
+    browser = world.browser()
+    browser.log_in()
+    page = browser.open(f"/decisions/social/{ID}?lang=en")
+    for words in ("December 31, 2098", "when you opened it", "Contesting costs nothing", "you opened it on",
+                  "Suspended now", "käskkiri 2026/12", "Not needed: HMS § 40 (3) 2"):  # fmt: skip
+        assert words in page.text, words
+    assert "On paper" not in page.text, "how it reached somebody else is theirs to know"
+    for language, words in (("et", "kui otsuse avasid"), ("vi", "ngày bạn mở quyết định")):
+        assert words in browser.open(f"/decisions/social/{ID}?lang={language}").text
+
+
     browser.log_in()
     assert "What has changed" not in browser.open(f"/decisions/social/{ID}?lang=en").text
     world.registers.record = {**RECORD, "effect": "correct"}  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ DECISIONS = (
     "GET /decisions/*",
     "GET /decisions/*/bundle",
     "GET /decisions/*/replay",
+    "POST /decisions/*/deliveries",
     "POST /decisions/*/contests",
     "POST /decisions/*/contests/*/end",
     "POST /decisions/*/contests/*/anew",

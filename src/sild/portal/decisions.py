@@ -85,7 +85,12 @@ class DecisionPages:
         form_key(visit)
         source, decision = self._named(visit)
         opened = await self._ask(source, visit, f"/decisions/{decision}")
-        case = await self._cases.contest(visit.person, source.subsystem, opened["record"])
+        record = opened["record"]
+        if record.get("remedy") and opened.get(
+            "contest_until"
+        ):  # for this person, not for whom it reached at once
+            record = {**record, "remedy": {**record["remedy"], "deadline": opened["contest_until"]}}
+        case = await self._cases.contest(visit.person, source.subsystem, record)
         view = await self._cases.view(case, visit.person)
         if view.tasks:
             return redirect(f"/cases/{case}/screens/{view.tasks[0].screen}")
@@ -93,13 +98,14 @@ class DecisionPages:
 
     async def _page(self, visit: Visit, report: Mapping[str, Any] | None) -> Response:
         source, decision = self._named(visit)
-        opened = await self._ask(source, visit, f"/decisions/{decision}")
+        shown = f"/decisions/{decision}?shown={quote(visit.language, safe='')}"
+        opened = await self._ask(source, visit, shown)
         record, language = opened["record"], visit.language
         try:
             package = self._packages.get((record.get("rules") or {}).get("sha256", ""))
             words = worded(record, opened["values"], package, language)
             remedy = record["remedy"]
-            last = date.fromisoformat(remedy["deadline"]) if remedy else None
+            last = date.fromisoformat(opened.get("contest_until") or remedy["deadline"]) if remedy else None
         except (KeyError, TypeError, ValueError) as error:
             raise PeerError("not a decision record", code="bad_decision") from error
         values = {
@@ -109,6 +115,10 @@ class DecisionPages:
             "register": source.name,
             "package": package,
             "last": last,
+            "runs_from": remedy.get("runs_from") if remedy and opened.get("reached") else None,
+            "reached": opened.get("reached"),
+            "deliveries": [one for one in opened.get("deliveries") or () if one["mine"]],
+            "effect_now": opened.get("effect_now"),
             "in_time": last is None or self._pages.today() <= last,
             "superseded_by": opened.get("superseded_by"),
             "contested": _contested(record),
