@@ -72,10 +72,10 @@ class Registers:
         path, _, query = path.partition("?")
         if path not in answers:
             raise CallerError("none", code="unknown_decision")
-        return ExchangeAnswer(200, answers[path], "m")
-
         if query.startswith("shown="):  # the register knows from then on that she has opened it
             answers[path] |= self.told
+        return ExchangeAnswer(200, answers[path], "m")
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PortalWorld]:
@@ -102,8 +102,6 @@ def test_a_decision_line_by_line(world: PortalWorld) -> None:
     assert "def main" in browser.open("/decisions/verify_decision.py").text
 
 
-def test_what_has_changed_since_the_decision_before(world: PortalWorld) -> None:
-    browser = world.browser()
 def test_when_it_reached_her_and_what_the_last_day_is(world: PortalWorld) -> None:
     remedy = {**RECORD["remedy"], "deadline": "2026-04-01", "runs_from": "opened",
               "costs": {"amount": "0", "currency": "EUR", "basis": "profile"}}  # fmt: skip
@@ -128,6 +126,8 @@ def test_when_it_reached_her_and_what_the_last_day_is(world: PortalWorld) -> Non
         assert words in browser.open(f"/decisions/social/{ID}?lang={language}").text
 
 
+def test_what_has_changed_since_the_decision_before(world: PortalWorld) -> None:
+    browser = world.browser()
     browser.log_in()
     assert "What has changed" not in browser.open(f"/decisions/social/{ID}?lang=en").text
     world.registers.record = {**RECORD, "effect": "correct"}  # type: ignore[attr-defined]
