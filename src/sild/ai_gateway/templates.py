@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -31,6 +31,8 @@ __all__ = ["Message", "Output", "Parameters", "Slot", "Template", "Templates", "
 Role = Literal["system", "user", "assistant"]
 _PLACEHOLDER = re.compile(r"\{\{ *([a-z][a-z0-9_]*) *\}\}")
 _NAME = r"^[a-z][a-z0-9_]*$"
+OF_NO_REGISTER = ("law.", "service.", "case.", "security.")
+"""Beginnings of fields that no register describes."""
 _MOST_DIGITS = 40
 """Of a decimal, before or after its point."""
 
@@ -176,9 +178,16 @@ class Template(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """All versions of all templates."""
+    """All versions of all templates. fields: class of each register field that has one."""
 
     by_name: Mapping[str, Template]
+    fields: Mapping[str, DataClass] = field(default_factory=dict)
+
+    def differences(self, concepts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """concepts: of the registers. Those without a class, which go to no model; and fields that no register has."""
+        held = frozenset(concepts)
+        named = frozenset(one for one in self.fields if not one.startswith(OF_NO_REGISTER))
+        return tuple(sorted(held - named)), tuple(sorted(named - held))
 
     def find(self, name: str) -> Template:
         """`id@version`, or `id` for its newest version. Raises CallerError (`unknown_template`)."""
@@ -212,7 +221,7 @@ def load_templates(directories: tuple[Path, ...]) -> Templates:
             if template.name in found:
                 raise CallerError(f"{template.name} is there twice: {file}", code="invalid_template")
             found[template.name] = template
-    return Templates(found)
+    return Templates(found, fields)
 
 
 def parse_template(data: bytes, fields: Mapping[str, DataClass], *, where: str = "template") -> Template:

@@ -5,6 +5,7 @@ It answers `no_model` then, and everybody goes on by search, rules and people; i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from sild.assistant import ALGORITHM, PURPOSE, TEMPLATE
 from sild.clock import Clock
 from sild.private_files import write_private
 from sild.settings import read_settings
+from sild.telemetry import get_logger
 
-__all__ = ["CountryGateway", "open_gateway"]
+__all__ = ["CountryGateway", "open_gateway", "tell_of_fields"]
+
+log = get_logger("nation")
 
 SETTINGS = b"""\
 # The country's gateway to AI models; docs/ai_gateway.md explains each setting. Read at the country's start, and by
@@ -56,6 +60,15 @@ def open_gateway(directory: Path, *, clock: Clock) -> CountryGateway:
         gateway.parts.store.close()
         raise
     return CountryGateway(gateway, file, key_file, tuple(each.name for each in settings.providers))
+
+
+def tell_of_fields(gateway: Gateway, concepts: Iterable[str]) -> None:
+    """At the start: fields of registers without a class go to no model, and whoever runs the country hears of it."""
+    unclassed, unknown = gateway.parts.templates.differences(concepts)
+    if unclassed:
+        log.error("ai_gateway.fields_without_class", fields=", ".join(unclassed))
+    if unknown:
+        log.error("ai_gateway.fields_of_no_register", fields=", ".join(unknown))
 
 
 def _holds(gateway: Gateway, key_file: Path) -> bool:

@@ -11,7 +11,7 @@ from sild.ai_gateway import gateway_app
 from sild.cases import CaseSystem
 from sild.clock import Clock
 from sild.identity_provider import IdentityProvider, mandates_door
-from sild.nation.ai_gateway import CountryGateway, open_gateway
+from sild.nation.ai_gateway import CountryGateway, open_gateway, tell_of_fields
 from sild.nation.canaries import plant_canaries, rotate_canaries
 from sild.nation.identity import FamilyRelations, IdentityAddresses, open_identity_provider
 from sild.nation.layout import Secrets
@@ -86,6 +86,8 @@ async def _start_ai_gateway(nation: Nation, clock: Clock) -> CountryGateway:
     running = nation.running
     assert nation.systems is not None
     held: dict[str, HasKernel] = {kind: one.register for kind, one in nation.systems.registers.items()}
+    concepts = [name for one in nation.systems.registers.values() for name in one.application.state.concepts]
+    tell_of_fields(opened.gateway, concepts)
     planted = opened.gateway, held, directory / "backup.key", nation.plan.about.country
     await asyncio.to_thread(plant_canaries, *planted)
     running.run("the canaries' rotation", rotate_canaries(*planted))

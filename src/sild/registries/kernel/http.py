@@ -15,11 +15,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from sild.errors import CallerError
 from sild.events import Event, parse_event
-from sild.registries.kernel.asking import AnyUsage, PersonalUsage
+from sild.registries.kernel.asking import AnyUsage, PersonalUsage, grounds_are_asked
 from sild.registries.kernel.description import Concept, SelfDescription, dcat
 from sild.registries.kernel.kernel import Kernel
 from sild.registries.kernel.plain_text import PlainTextRoute
@@ -130,6 +131,7 @@ def register_app(
     )
     app.state.kernel = kernel
     app.router.route_class = PlainTextRoute
+    app.state.concepts = tuple(concept.name for concept in description.concepts)
     _add_operations(app, kernel, description, url)
     _add_usage(app, kernel, actions or {}, kinds or {}, member_name)
     _add_deliveries(app, kernel)
@@ -140,6 +142,11 @@ def register_app(
 
     def described() -> dict[str, Any]:
         schema = plain()
+        for route in app.routes if kernel.grounds is not None else ():
+            if isinstance(route, APIRoute) and grounds_are_asked(route):
+                for method in route.methods:
+                    operation = schema["paths"][route.path_format][method.lower()]
+                    operation["x-legal-grounds"] = kernel.grounds.of(str(route.operation_id))
         schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
         return schema
 
