@@ -6,7 +6,8 @@
 
 A parent alone is agreed with themselves. Of two names the first valid signature holds. Paternity is a branch of its own: denied,
 it stops, the others go on. COVER, CARD and QUEUE come when other bodies say so, in any order, and move no status. A kindergarten
-place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPENs a case that was closed before. An offer that was
+place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPENs a case that was closed before; so does a parent's
+other WISH while the child waits. An offer that was
 refused (HOLD_OFFER) has nothing to be paid: REGISTERED then goes to CLOSED; overturned, it is an OFFER again, and REOPENs. After a
 death or a stillbirth the case falls silent; after a protection order people go on by hand.
 
@@ -38,6 +39,7 @@ from sild.cases.birth_facts import (
 from sild.cases.birth_jobs import BirthJobs
 from sild.cases.birth_payments import BirthPayments, payment_results
 from sild.cases.birth_screens import BirthScreens
+from sild.cases.birth_wish import BirthWish, may_wish
 from sild.cases.case import Case, Taken
 from sild.cases.packs import Packs
 from sild.cases.process import Asking, Effects, Given, JobFunction, Process, Rule, Waiting
@@ -84,6 +86,8 @@ class Birth(Process):
         Rule("TAKE_PLACE", by=("parent",), when=WITH_A_PLACE, screen="birth.place", acr="substantial"),
         Rule("DECLINE_PLACE", by=("parent",), when=WITH_A_PLACE, screen="birth.place", acr="substantial"),
         Rule("REFUSE_PLACE", by=("state",)),
+        Rule("WISH", by=("parent",), when=(*WITH_A_PLACE, "CLOSED"), screen="birth.wish", acr="substantial", reopens=True),
+        Rule("REFUSE_WISH", by=("state",)),
         Rule("CORRECT", by=("state",), reopens=True),
         Rule("REOPEN", by=("state",), when=("CLOSED",), reopens=True),
         Rule("HOLD_OFFER", by=("state",)),
@@ -105,6 +109,7 @@ class Birth(Process):
         Waiting("birth.desk", "official", AT_THE_DESK),
         Waiting("birth.offline", "official", (*BEFORE_NAME, *AT_THE_DESK), optional=True),
         Waiting("birth.place", "parent", WITH_A_PLACE),
+        Waiting("birth.wish", "parent", (*WITH_A_PLACE, "CLOSED"), optional=True),
         Waiting("birth.offer", "parent", ("OFFERED",)),
         Waiting("birth.account", "parent", ("GRANTED",)),
     )
@@ -139,7 +144,8 @@ class Birth(Process):
         grounds = Grounds.of(packs.services[self.service])
         self._jobs = BirthJobs(self.service, grounds)
         self._payments = BirthPayments(self.service, grounds)
-        self._screens = BirthScreens(grounds, Texts(packs.profile.languages, packs.texts))
+        self._wish = BirthWish(grounds)
+        self._screens = BirthScreens(grounds, Texts(packs.profile.languages, packs.texts), self._wish)
 
     # --- the fold
 
@@ -157,7 +163,7 @@ class Birth(Process):
                 return _benefits(before, "OFFERED") if before.has("REGISTER") else status
             case "HOLD_OFFER" if status == "OFFERED":
                 return "REGISTERED"  # nothing to be accepted, for now or for good
-            case "REOPEN":
+            case "REOPEN" | "WISH" if status == "CLOSED":
                 return "GRANTED" if before.has("GRANT") else "REGISTERED"
         return super().status(status, taken, before)
 
@@ -180,6 +186,8 @@ class Birth(Process):
             return recorded(case) is not None
         if waiting.screen == "birth.place":
             return is_offered_a_place(case)
+        if waiting.screen == "birth.wish":
+            return may_wish(case) is None
         if waiting.screen == "birth.account":
             return needs_account(case)
         return True
@@ -213,6 +221,8 @@ class Birth(Process):
                 if not is_offered_a_place(case):
                     raise Refused("no place is offered, or it was answered", code="too_late")
                 return Given({})
+            case "WISH":
+                return await self._wish.check(case, values, actor, asking)
             case "GIVE_ACCOUNT":
                 if not needs_account(case):
                     raise Refused("another account was given", code="too_late")
@@ -256,7 +266,7 @@ class Birth(Process):
     # --- what takes time, what is shown
 
     def jobs(self) -> Mapping[str, JobFunction]:
-        return {**self._jobs.by_kind(), **self._payments.by_kind()}
+        return {**self._jobs.by_kind(), **self._payments.by_kind(), **self._wish.by_kind()}
 
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
         return await self._screens.options(case, screen, actor, asking)

@@ -75,6 +75,14 @@ def effects_of(case: Case, taken: Taken) -> Effects:
                 taken.data["person"], "birth.notice.place_refused", {"reason": taken.data["reason"]}
             )
             return Effects(notices=(told,))
+        case "WISH":
+            arguments = {**taken.data, "acting": taken.person, "for": taken.acting_for}
+            job = Job("wish_anew", arguments, key=str(taken.seq))
+            heard = _to_parents(case, "birth.notice.wish_changed", kindergarten=taken.data["name"])
+            others = tuple(notice for notice in heard if notice.person != taken.acting_for)
+            return Effects(jobs=(job,), notices=others, cancel_jobs=_not_closing(case))
+        case "REFUSE_WISH":
+            return Effects(notices=(NewNotice(taken.data["person"], "birth.notice.wish_refused"),))
         case "HOLD_OFFER":
             return _held(case, taken)
         case "OFFER":

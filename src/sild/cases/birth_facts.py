@@ -37,6 +37,7 @@ __all__ = [
     "results_of",
     "same_names",
     "signed_by",
+    "standing_of",
 ]
 
 POPULATION = "GOV/70000002/population"
@@ -183,7 +184,7 @@ def office_for(profile: Profile, matter: str, lives: Mapping[str, Any], on: date
 def is_done(case: Case) -> bool:
     """Everything that was promised has come, or was refused, and nothing waits for a parent's word."""
     come = all(case.has(name) for name in ("REGISTER", "COVER", "CARD", "QUEUE"))
-    waits = case.given("QUEUE").get("state") == "offered" or needs_account(case)
+    waits = case.given("QUEUE").get("state") == "offered" or needs_account(case) or _wishes_anew(case)
     paid_or_not = case.status == "GRANTED" or (case.status == "REGISTERED" and is_refused(case))
     return paid_or_not and come and not waits
 
@@ -220,10 +221,23 @@ def needs_account(case: Case) -> bool:
 
 def is_offered_a_place(case: Case) -> bool:
     """And no parent has answered since it was offered, or the answer was not taken."""
-    said = case.all("QUEUE", "TAKE_PLACE", "DECLINE_PLACE", "REFUSE_PLACE")
+    said = case.all("QUEUE", "TAKE_PLACE", "DECLINE_PLACE", "REFUSE_PLACE", "WISH", "REFUSE_WISH")
     if not said or case.given("QUEUE").get("state") != "offered":
         return False
-    return said[-1].name in ("QUEUE", "REFUSE_PLACE")
+    return said[-1].name in ("QUEUE", "REFUSE_PLACE", "REFUSE_WISH")
+
+
+def _wishes_anew(case: Case) -> bool:
+    """And the register has not answered yet."""
+    said = case.all("QUEUE", "WISH", "REFUSE_WISH")
+    return bool(said) and said[-1].name != "QUEUE"
+
+
+def standing_of(queue: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the education register's answer what people see."""
+    group = queue.get("group") or {}
+    found = {name: queue.get(name) for name in ("state", "place", "waiting", "reason", "review_on", "rule")}
+    return {**found, "kindergarten": group.get("name"), "wanted_from": queue.get("wanted_from")}
 
 
 def results_of(case: Case) -> dict[str, Any]:

@@ -6,9 +6,18 @@ Events may come late, twice, in any order: each only says that there is somethin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from sild.cases.birth_facts import EDUCATION, INSURANCE, RESIDENCE, SOCIAL, Grounds, bare, declared, known
+from sild.cases.birth_facts import (
+    EDUCATION,
+    INSURANCE,
+    RESIDENCE,
+    SOCIAL,
+    Grounds,
+    bare,
+    declared,
+    known,
+    standing_of,
+)
 from sild.cases.birth_work import act, case_of, child_in, known_in, spoken_by
 from sild.cases.home_by_hand import home_by_hand
 from sild.cases.process import JobFunction, Work
@@ -103,7 +112,7 @@ class BirthFollow:
         except CallerError as refusal:
             await act(work, "not_wished", "QUEUE", {"state": "waiting", "reason": refusal.code})
             return
-        await act(work, "queue", "QUEUE", _standing(answer.json))
+        await act(work, "queue", "QUEUE", standing_of(answer.json))
 
     async def catch_up(self, work: Work) -> None:
         """What may have been told before this case could hear it."""
@@ -210,7 +219,7 @@ class BirthFollow:
             await act(work, "not_answered", "REFUSE_PLACE", {"reason": refusal.code, "person": whose})
             await self.queue(work)
             return
-        await act(work, "answered", "QUEUE", _standing(answer.json))
+        await act(work, "answered", "QUEUE", standing_of(answer.json))
 
     async def queue(self, work: Work) -> None:
         """Where the child stands, from the municipality. A place offered after everything else was done opens the case again."""
@@ -228,9 +237,9 @@ class BirthFollow:
             ).json
         except CallerError:  # not in the queue (any more)
             return
-        is_told = await act(work, "queued", "QUEUE", _standing(standing), case)
+        is_told = await act(work, "queued", "QUEUE", standing_of(standing), case)
         if not is_told and is_offer and await self._reopened(work, case):  # closed since we looked
-            await act(work, "queued/again", "QUEUE", _standing(standing), case)
+            await act(work, "queued/again", "QUEUE", standing_of(standing), case)
 
     async def _closed(self, work: Work) -> str | None:
         """The case of the event's child that came to its end, which may go on."""
@@ -257,10 +266,3 @@ class BirthFollow:
 def _is(work: Work, kind: str) -> bool:
     """Whether an event of this type asked for the job."""
     return bool(work.arguments.get("event", {}).get("type") == kind)
-
-
-def _standing(queue: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the register's answer what people see."""
-    group = queue.get("group") or {}
-    found = {name: queue.get(name) for name in ("state", "place", "waiting", "reason", "review_on", "rule")}
-    return {**found, "kindergarten": group.get("name"), "wanted_from": queue.get("wanted_from")}

@@ -27,6 +27,8 @@ from sild.cases.birth_facts import (
     recorded,
 )
 from sild.cases.birth_payments import returned_lines
+from sild.cases.birth_wish import SCREEN as WISH
+from sild.cases.birth_wish import BirthWish, standing_lines, wished
 from sild.cases.case import Case
 from sild.cases.process import Asking
 from sild.cases.views import FactLine, Options
@@ -53,8 +55,9 @@ Home = Mapping[str, Any] | None
 
 
 class BirthScreens:
-    def __init__(self, grounds: Grounds, texts: Texts) -> None:
+    def __init__(self, grounds: Grounds, texts: Texts, wish: BirthWish) -> None:
         self._grounds = grounds
+        self._wish = wish
         self._texts = texts
 
     # --- choices
@@ -71,6 +74,8 @@ class BirthScreens:
                     found[name] = self._homes(case, actor, homes)
                 case "kindergartens":
                     found[name] = await self._kindergartens(actor, homes, asking)
+                case "wishes":
+                    found[name] = await self._wish.options(case, asking, self._say(actor))
                 case "benefit_choices":
                     found[name] = await self._benefit_choices(case, actor, asking)
         return found
@@ -170,6 +175,9 @@ class BirthScreens:
 
     def suggested(self, case: Case, screen: Screen) -> Mapping[str, Sequence[str]]:
         """What was sent before a return stands there again; an answer to a name begins with that name."""
+        if screen.id == WISH:
+            stands = wished(case)
+            return {} if stands is None else {"kindergarten": [stands]}
         if screen.id == "birth.desk" or not case.has("DECLARE"):
             return {}
         first = case.last("DECLARE") if case.status == "RETURNED" else declared(case)
@@ -206,6 +214,10 @@ class BirthScreens:
                 return list(_paternity(case))
             case "place":
                 return list(_place(case))
+            case "queue":
+                path = f"/children/{child_of(case)}/queue"
+                queue = await asking.get(EDUCATION, path, basis=self._grounds.places)
+                return list(standing_lines(queue.json if queue else None, self._say(actor)))
             case "returned":
                 return list(returned_lines(case, self._texts.choose([actor.language])))
             case "offer":

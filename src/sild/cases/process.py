@@ -60,7 +60,7 @@ class Rule:
     screen: whose fields are read.  acr: least level of log-in; an official always needs `high`.
     once: one effect in the case (`case`), for each person (`person`), or as often as they like (None).
     decides: conflict of interest is checked before.  stops, resumes: clocks stand from here with this reason, or run again.
-    reopens: the state may do it in a closed case, which lives on by it.
+    reopens: it may be done in a closed case, which lives on by it.
     in_person: no clerk says it for somebody at a counter.
     numbered: the field of a number that its office reserved for papers: one of no block of theirs, or used before, is a defect.
     is_return: something is sent back; its data has `defects`, a list of reason codes; a second return with a new code needs a

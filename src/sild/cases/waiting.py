@@ -16,8 +16,6 @@ def waits_for(
     process: Process, case: Case, person: str, roles: Sequence[str], *, optional: bool = False
 ) -> list[Waiting]:
     """Screens that wait for this person in these roles; or those nobody waits for."""
-    if case.status in process.closed:
-        return []
     found = []
     for waiting in process.waiting:
         if waiting.optional != optional or waiting.role not in roles or case.status not in waiting.when:
@@ -47,7 +45,7 @@ def is_possible(process: Process, case: Case, rule: Rule, person: str) -> str | 
     done = [taken for taken in case.all(rule.name) if rule.once == "case" or taken.acting_for == person]
     if rule.once is not None and done:
         return "already_done"
-    if case.status in process.closed:
+    if case.status in process.closed and not rule.reopens:
         return "case_closed"
     if rule.when and case.status not in rule.when:
         return "already_done" if case.has(rule.name) else "too_late"

@@ -113,10 +113,11 @@ class Places:
         begin = wanted_from or max(use.today, first)
         if begin < first:
             raise CallerError("the child is too young on that day", code="too_young")
+        on = max(begin, use.today)  # a day that has passed says nothing of the age at which it comes
         if kindergarten is None:
-            group = self.soonest(use, held, begin)
+            group = self.soonest(use, held, on)
         else:
-            group = group_for(use, kindergarten, held.born, begin)
+            group = group_for(use, kindergarten, held.born, on)
         if held.state == "attending" and held.wanted is not None:
             raise CallerError("the child attends a kindergarten", code="already_attending")
         left = held.wanted if held.state == "offered" else None
