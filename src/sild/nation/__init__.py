@@ -7,7 +7,7 @@ countries/      what a country calls its bodies
 country.py      the whole country, its rights                 systems.py      its information systems, running
 ai_gateway.py   to models, without one by default
 people.py       test people      citizens.py, identity.py, portal.py  what citizens see
-birth_journey.py, move_journey.py, audit_journey.py  J1, J2 and J8 as a self-check      journeys.py, browser.py  what they have in common
+birth_journey.py, move_journey.py, audit_journey.py  J1, J2 and J8 as a self-check, signing_journey.py  signatures of people in J1      journeys.py, browser.py  what they have in common
 """
 
 from sild.nation.audit_journey import tell_audit
@@ -21,6 +21,7 @@ from sild.nation.move_journey import tell_move
 from sild.nation.nation import Nation
 from sild.nation.plan import DEMO, MemberPlan, NationPlan
 from sild.nation.server_process import ServerProcess, Usage
+from sild.nation.signing_journey import tell_signing
 from sild.nation.story import Step, tell
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "tell_audit",
     "tell_birth",
     "tell_move",
+    "tell_signing",
 ]

@@ -144,6 +144,8 @@ GOOD_FOR: Mapping[str, Words] = {
     "owner": {"et": "omab eluruumi, kuhu keegi võib kolida (J2): nõustub, keeldub või ei vasta", "vi": "có nhà mà người khác có thể chuyển đến (J2): đồng ý, từ chối hoặc không trả lời", "en": "owns a dwelling somebody else may move to (J2): consents, refuses, or says nothing"},
     "check_mother": {"et": "enesekontrollist: tema laps sünnib, kui see esimest korda käib", "vi": "của phần tự kiểm tra: sinh con khi chạy lần đầu", "en": "of the self-check: her child is born whenever it runs first"},
     "check_father": {"et": "enesekontrollist: teine vanem", "vi": "của phần tự kiểm tra: người cha", "en": "of the self-check: the other parent"},
+    "check_unmarried_mother": {"et": "enesekontrollist: võtab isaduse omaks allkirjaga", "vi": "của phần tự kiểm tra: ký xác nhận quan hệ cha con", "en": "of the self-check: acknowledges paternity with a signature"},
+    "check_unmarried_father": {"et": "enesekontrollist: võtab isaduse omaks allkirjaga", "vi": "của phần tự kiểm tra: ký nhận con", "en": "of the self-check: acknowledges paternity with a signature"},
     "check_resident": {"et": "enesekontrollist: kolib teise majja (J2)", "vi": "của phần tự kiểm tra: chuyển đến nhà người khác (J2)", "en": "of the self-check: moves to another's house (J2)"},
     "check_owner": {"et": "enesekontrollist: maja omanik, nõustub", "vi": "của phần tự kiểm tra: chủ nhà, đồng ý", "en": "of the self-check: owns the house, and consents"},
     "midwife": {"et": "kirjutab sünniosakonnas sünniteate; ei logi kuhugi", "vi": "lập giấy chứng sinh tại khoa sản; không đăng nhập ở đâu", "en": "writes the notice of birth in the ward; logs in nowhere"},
@@ -236,6 +238,8 @@ class _Search:
             *((f"{register}_register_official", self._servant) for register in KEPT_BY),
             ("second_social_register_official", self._servant),
             ("residence_contest_official", self._servant),
+            ("check_unmarried_mother", self._unmarried_mother),
+            ("check_unmarried_father", self._unmarried_father),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:

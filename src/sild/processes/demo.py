@@ -28,6 +28,7 @@ from sild.nation import (
     tell_audit,
     tell_birth,
     tell_move,
+    tell_signing,
 )
 from sild.settings import LogLevel
 from sild.telemetry import configure_logging
@@ -92,6 +93,8 @@ async def _checks(nation: Nation, journeys: bool) -> AsyncIterator[Step]:
         yield step
     if journeys:
         async for step in tell_birth(nation.description):
+            yield step
+        async for step in tell_signing(nation.description):
             yield step
         async for step in tell_move(nation.description):
             yield step
