@@ -109,6 +109,7 @@ async def test_from_the_button_to_the_answer(contests) -> None:
     await contests.act(case, "UPHOLD", HEARER, {"reasons": ["The rule is of this year."]})
     view = await contests.until(case, "CLOSED", MARI)
     assert (view.results["answer"], view.results["reasons"]) == ("uphold", "The rule is of this year.")
+    assert view.results["decisions"] == [["social", DECISION, "upheld"]]
     ended = contests.registers.made("social", "POST")[-1]
     answer = ended.body.pop("answer")
     assert (ended.body, ended.acting) == ({"overturned": False}, HEARER.person)
@@ -194,7 +195,8 @@ async def test_overturned_and_decided_anew_by_hand(contests) -> None:
     await contests.until(case, "ANEW", HEARER)
     [item] = await contests.cases.desk(HEARER)
     assert item.case == case
-    filled = await contests.cases.fill(case, "contest.anew", HEARER)
+    assert item.tasks == ("contest.anew", "contest.by_hand"), "two ways, a screen each"
+    filled = await contests.cases.fill(case, "contest.by_hand", HEARER)
     assert [value for value, _ in filled.options["outcome"]] == ["family/birth_grant/ETERNITY"]
     for wrong in (
         {"value_one": ["much"]},
@@ -207,7 +209,9 @@ async def test_overturned_and_decided_anew_by_hand(contests) -> None:
             await contests.act(case, "BY_HAND", HEARER, {**BY_HAND, **wrong})
     await contests.act(case, "BY_HAND", HEARER, BY_HAND)
     view = await contests.until(case, "CLOSED", MARI)
-    assert ["social", NEWER, "newer"] in view.results["decisions"]
+    assert view.results["decisions"] == [["social", DECISION, "replaced"], ["social", NEWER, "newer"]], (
+        "which stands"
+    )
     [told] = [call for call in contests.registers.made("social", "POST") if call.path == path]
     assert told.acting == HEARER.person and len(told.body.pop("view_sha256")) == 64
     assert told.body.pop("seconds") >= 0 and told.body == {

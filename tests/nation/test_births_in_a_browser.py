@@ -147,13 +147,14 @@ def a_decision_is_contested(walks: Walks) -> None:
         plain=("Vaatame uuesti.",), name="contest-overturned",
     )  # fmt: skip
     official.task("contest.anew", his)
+    official.task("contest.by_hand", his)
     official.give(line_one="family/birth_grant", value_one="palju", considerations="Kolm last korraga.")
     official.give(**{f"reasons_{language}": "Nii on õiglane." for language in LANGUAGES})
-    official.press("contest.anew", "BY_HAND")
+    official.press("contest.by_hand", "BY_HAND")
     official.page.locator(".error, .note.bad, [aria-invalid='true']").first.wait_for()
-    official.see("contest.anew-refused")
+    official.see("contest.by_hand-refused")
     official.give(value_one="400,00")
-    official.send("contest.anew", "BY_HAND")
+    official.send("contest.by_hand", "BY_HAND")
     father.reads(f"/cases/{his}", "contest.result.decision_newer", name="contest-decided-anew")
     father.page.locator("main a[href*='/decisions/social/']").last.click()
     father.see("decision-by-hand")

@@ -116,8 +116,8 @@ class Contest(Process):
         Rule("OVERTURN", by=STAFF, when=("LOOKED",), to="OVERTURNED", screen="contest.desk", decides=True),
         Rule("END", by=("state",), when=("UPHELD", "OVERTURNED"), once="case"),
         Rule("BY_RULE", by=STAFF, when=("ANEW",), to="DECIDING", screen="contest.anew", decides=True),
-        Rule("BY_HAND", by=STAFF, when=("ANEW",), to="DECIDING", screen="contest.anew", decides=True),
-        Rule("OTHERWISE", by=STAFF, when=("ANEW",), to="CLOSED", screen="contest.anew", decides=True),
+        Rule("BY_HAND", by=STAFF, when=("ANEW",), to="DECIDING", screen="contest.by_hand", decides=True),
+        Rule("OTHERWISE", by=STAFF, when=("ANEW",), to="CLOSED", screen="contest.by_hand", decides=True),
         Rule("WAIT", by=("state",), when=("DECIDING",)),
         Rule("LEFT", by=("state",), when=("DECIDING",), to="ANEW"),
         Rule("SUPERSEDE", by=("state",), when=("ANEW", "DECIDING"), to="CLOSED"),
@@ -128,6 +128,7 @@ class Contest(Process):
         Waiting("contest.look", "official", ("LOOKED",), optional=True),
         Waiting("contest.desk", "official", ("LOOKED",)),
         Waiting("contest.anew", "official", ("ANEW",), deadline="contest.answer"),
+        Waiting("contest.by_hand", "official", ("ANEW",), deadline="contest.answer"),
     )
     closed = ("CLOSED", "REFUSED", "WITHDRAWN")
 
@@ -502,9 +503,10 @@ class Contest(Process):
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
         answer = case.last("UPHOLD") or case.last("OVERTURN")
-        decisions = [[case.data["register"].rpartition("/")[2], case.data["decision"], "contested"]]
+        register = case.data["register"].rpartition("/")[2]
+        decisions = [[register, case.data["decision"], _standing(case)]]
         if case.has("SUPERSEDE"):
-            decisions.append([decisions[0][0], case.given("SUPERSEDE")["decision"], "newer"])
+            decisions.append([register, case.given("SUPERSEDE")["decision"], "newer"])
         found: dict[str, Any] = {"decisions": decisions} if role == "person" else {}
         if answer is not None:
             found |= {"answer": answer.name.lower(), "reasons": answer.data["reasons"]}
@@ -536,6 +538,15 @@ def _packages() -> Mapping[str, RulePackage]:
 def _case(work: Work) -> Case:
     assert work.case is not None
     return work.case
+
+
+def _standing(case: Case) -> str:
+    """How the contested decision stands, by what the case knows."""
+    if case.has("SUPERSEDE"):
+        return "replaced"
+    if case.has("OVERTURN"):
+        return "overturned"
+    return "upheld" if case.has("UPHOLD") else "contested"
 
 
 def _answer(case: Case, country: str) -> dict[str, Any] | None:

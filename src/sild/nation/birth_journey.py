@@ -396,7 +396,7 @@ class _Birth:
             ("contest.look", {"f.view": "The law says nothing of three at once.", "do": "LOOK"}),
             ("contest.desk", {"f.reasons": "Three at once cost more.", "do": "OVERTURN"}),
             (
-                "contest.anew",
+                "contest.by_hand",
                 {
                     "f.line_one": line,
                     "f.value_one": f"{2 * amount}",

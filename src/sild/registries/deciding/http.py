@@ -101,6 +101,9 @@ class OfficialLook(Model):
         return Look(**self.model_dump())
 
 
+EffectNow = Literal["in_force", "suspended", "overturned", "superseded"]
+
+
 class DecisionLine(Model):
     """contest_until: for the person asked about; null: nothing can be done against it, or the time has not begun: it has not reached them."""
 
@@ -117,6 +120,7 @@ class DecisionLine(Model):
     supersedes: str | None
     superseded_by: str | None
     contest_until: date | None
+    effect_now: EffectNow
 
 
 class DecisionLines(Model):
@@ -152,7 +156,7 @@ class OpenedDecision(Model):
     took_part: bool
     superseded_by: str | None
     left: str | None = None
-    effect_now: Literal["in_force", "suspended", "overturned", "superseded"] = "in_force"
+    effect_now: EffectNow = "in_force"
     reached: date | None = None
     contest_until: date | None = None
     deliveries: list[DeliveryLine] = Field(default=[])
@@ -428,9 +432,7 @@ def _own_ref(deciding: Deciding, use: Use, record: DecisionRecord) -> str | None
     return next((ref for ref in known if ref in about), None)
 
 
-def _effect_now(
-    deciding: Deciding, use: Use, record: DecisionRecord
-) -> Literal["in_force", "suspended", "overturned", "superseded"]:
+def _effect_now(deciding: Deciding, use: Use, record: DecisionRecord) -> EffectNow:
     standing = deciding.store.standing(use.connection, record.id)
     if standing == "contested":
         return "suspended" if record.remedy is not None and record.remedy.suspends else "in_force"
@@ -469,4 +471,5 @@ def _line(deciding: Deciding, use: Use, record: DecisionRecord, code: str) -> De
         supersedes=str(record.supersedes) if record.supersedes else None,
         superseded_by=deciding.store.superseded_by(use.connection, record.id),
         contest_until=time_to_contest(use, record, told, deciding.store.pseudonym(code)).until,
+        effect_now=_effect_now(deciding, use, record),
     )
