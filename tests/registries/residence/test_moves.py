@@ -231,6 +231,25 @@ def test_a_newborn_comes_home_without_the_owners_leave(residence: Asker, homes: 
     assert "date_out_of_range" in defects(problem), "before it was born"
 
 
+def test_a_family_moves_on_the_day_its_newborn_came_home(residence: Asker, homes: ResidenceRegister) -> None:
+    """The home a newborn has from its birth, in its mother's household, is no notice against hers; alone it is."""
+    mother, child = couple()[0].code, estonia.make(date(2026, 2, 25), "F", 4)
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    homes.apply_event(Event("e1", "/SILD/GOV/70000002/population", "civil.child.recorded", child, at), "m")
+    home = residence.value(f"/persons/{mother}/residence")
+    came = {"people": [child], "to": {"dwelling": home["dwelling"]}, "custodians": {child: [mother]}, "joins": mother, **DAY}  # fmt: skip
+    residence.done("/moves", came)
+    dwelling, owner = empty(homes, residence)
+    away = {"to": {"dwelling": dwelling}, **DAY, "consent": {"kind": "owner", "owners": [owner]}, "custodians": {child: [mother]}}  # fmt: skip
+    problem = refused(residence.post("/moves", {**away, "people": [child]}), 409, "move_not_registrable")
+    assert defects(problem) == ["conflicting_notice"]
+    entered = residence.done("/moves", {**away, "people": [mother, child]})
+    for person in (mother, child):
+        assert residence.value(f"/persons/{person}/residence")["dwelling"] == dwelling
+    assert child in [one["code"] for one in residence.value(f"/households/{mother}")["members"]]
+    assert set(entered["people"]) == {mother, child}
+
+
 def test_a_dwelling_holds_as_many_as_the_law_says(residence: Asker, homes: ResidenceRegister) -> None:
     dwelling, owner = empty(homes, residence, "VN")
     home = residence.value(f"/dwellings/{dwelling}")

@@ -248,10 +248,19 @@ class _Moving:
     def _check_conflicts(self) -> None:
         for number, (person, said) in enumerate(self._people.items()):
             later = [f for f in self._before[person] if f.valid_from >= self._asked.valid_from]
-            said["home_since"] = person not in self._staying and any(not self._is_there(f) for f in later)
+            later = [f for f in later if not (self._is_there(f) or self._came_home(person, f))]
+            said["home_since"] = person not in self._staying and bool(later)
             if said["home_since"]:
                 detail = "another home is registered from that day or later"
                 self._wrong("conflicting_notice", detail, f"/people/{number}")
+
+    def _came_home(self, person: str, home: Fact) -> bool:
+        """A newborn's first home, from that very day, in the household of somebody who moves along: it goes with them."""
+        if home.valid_from != self._asked.valid_from or home is not self._before[person][0]:
+            return False
+        moving = (self._now[other] for other in self._asked.people if other != person)
+        households = {fact.value["household"] for fact in moving if fact is not None}
+        return home.value["household"] is not None and home.value["household"] in households
 
     def _check_consent(self) -> None:
         """A mover who owns, an owner who consents, a lease or a court. A newborn needs nobody's leave to come home."""
