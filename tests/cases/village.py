@@ -27,12 +27,14 @@ from sild.errors import CallerError, Unavailable
 from sild.events import Dispatcher
 from sild.nation.bank import answer_file
 from sild.registries import (
+    CareRegister,
     EducationRegister,
     InsuranceRegister,
     PopulationRegister,
     ResidenceRegister,
     SocialRegister,
     TreasuryRegister,
+    care_app,
     education_app,
     insurance_app,
     population_app,
@@ -41,13 +43,17 @@ from sild.registries import (
     treasury_app,
 )
 from sild.registries.exchange import Told
+from sild.registries.kernel import Usage
+from sild.registries.kernel.dispute_paths import NewPerson
+from sild.registries.population.entering import enter_person
 from sild.registries.synthetic import synthetic_people
 from support.acting import Vouching, believing, proved
 from support.pen import SIGNERS, VillagePen
 
-from .registers import REGISTERS
+from .registers import REGISTERS as COMMON
 from .world import SYSTEM, Mandates, packs_of
 
+REGISTERS = {**COMMON, "care": "GOV/70000003/care"}
 KINDS = {
     "population": (PopulationRegister, population_app),
     "residence": (ResidenceRegister, residence_app),
@@ -55,7 +61,10 @@ KINDS = {
     "social": (SocialRegister, social_app),
     "education": (EducationRegister, education_app),
     "treasury": (TreasuryRegister, treasury_app),
+    "care": (CareRegister, care_app),
 }
+OFFICIAL = "36805280109"
+"""Somebody the population register knows: of nobody else it can be said whose kin they are not."""
 SILENCING = ["civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered"]
 ACTING = ["civil.birth.registered", *SILENCING]
 TOLD = [*ACTING, "fact.corrected"]
@@ -65,6 +74,7 @@ SUBSCRIPTIONS = {
     "insurance": {"portal": ["insurance.*", "decision.corrected"]},
     "social": {"portal": ["social.offer.*", "social.benefit.*", "social.payment.executed", "social.payment.returned"]},
     "treasury": {"social": ["treasury.*"]},
+    "care": {},
     "education": {"portal": ["education.queue.joined", "education.wait.reviewed", "education.place.offered"]},
 }  # fmt: skip
 
@@ -232,6 +242,9 @@ class Offices:
             made = register.open(directory / name, system=system, clock=lambda: self.clock(), **people)
             self.registers[name] = made
             self.apps[name] = app(believing(made))
+        known = Usage(client="SILD/GOV/70000002/population", message_id="known", user_id="automatic")
+        with self.registers["population"].kernel.used("settleMissing", known) as use:
+            enter_person(use, OFFICIAL, NewPerson(given_names="Aino", family_name="Ametnik"))
         self.dispose()
 
     @classmethod
@@ -451,7 +464,7 @@ def citizen(person, **more):
     return Actor(person=("VN" if len(code) == 12 else "EE") + code, acr="high", **more)
 
 
-def official(office, code="36805280109", **more):
+def official(office, code=OFFICIAL, **more):
     return Actor(person=f"EE{code}", acr="high", posture="managed", roles=frozenset({"official"}), authority=office, **more)  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from sild.cases.packs import Packs, load_packs
 from sild.cases.parts import MandateCheck
 from sild.cases.pen import Pen, RemotePen
 from sild.cases.plan_models import HeldModel, load_models
+from sild.cases.practice import Practice
 from sild.cases.process import (
     OPENED,
     Asking,
@@ -142,6 +143,7 @@ __all__ = [
     "Party",
     "Pen",
     "Pending",
+    "Practice",
     "Process",
     "PublicFinding",
     "Refused",

@@ -74,6 +74,8 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("insurance", "residence"): ("GET /persons/*/residence",),
     ("social", "population"): ("GET /persons/*", "GET /persons/*/children"),
     ("social", "residence"): ("GET /persons/*/residence", "GET /households/*"),
+    ("care", "population"): ("GET /persons/*",),
+    ("care", "residence"): ("GET /persons/*/residence",),
     ("tax", "residence"): ("GET /persons/*/residence",),
     ("tax", "population"): ("GET /persons/*",),
     ("electoral", "residence"): ("GET /persons/*/residence",),
@@ -173,6 +175,16 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /offers/*/payment-orders",
     ),
     ("portal", "treasury"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
+    ("portal", "care"): (
+        *COMMON,
+        *OWN_DATA,
+        *MATTERS,
+        *CONSULTATIONS,
+        *DISPUTES,
+        "GET /practices",
+        "GET /persons/*/practice",
+        "POST /persons/*/practice",
+    ),
     ("portal", "tax"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
     ("portal", "electoral"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
     ("portal", "cases"): DECISIONS,
@@ -221,9 +233,9 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("residence", "education", ("residence.changed", "fact.corrected")),
     *(
         plan
-        for follower in ("tax", "electoral")
+        for follower in ("tax", "electoral", "care")
         for plan in (
-            SubscriptionPlan("population", follower, SILENCING),
+            SubscriptionPlan("population", follower, (*(BIRTHS if follower == "care" else ()), *SILENCING)),
             SubscriptionPlan("residence", follower, ("residence.changed",)),
             SubscriptionPlan(follower, "portal", (f"{follower}.home.followed", *WAITING)),
         )
@@ -284,7 +296,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
 
     authority = body("authority", "70000001", "management", "portal", "identity")
     population = body("population", "70000002", "population", server="ss1")
-    insurance = body("insurance", "70000003", "insurance", server="ss2")
+    insurance = body("insurance", "70000003", "insurance", "care", server="ss2")
     social = body("social", "70000004", "social")
     municipality = body("municipality", "70000005", "education", "cases")
     land = body("land", "70000006", "residence")
@@ -312,6 +324,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
             SystemPlan("education", municipality, "education", population, ("education", "events")),
             SystemPlan("cases", municipality, "cases", population, ("cases",)),
             SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),
+            SystemPlan("care", insurance, "care", insurance, ("care", "events")),
             SystemPlan("hospital", hospital, "hospital", insurance),
             SystemPlan("identity", authority, "identity", insurance, ("mandates",)),
             SystemPlan("portal", authority, "portal", insurance, ("events",)),

@@ -24,6 +24,7 @@ REGISTERS = (
     "archive",
     "tax",
     "electoral",
+    "care",
     "hospital",
 )
 

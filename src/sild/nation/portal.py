@@ -24,6 +24,7 @@ from sild.cases import (
     Contest,
     Finding,
     OfflineConflict,
+    Practice,
     Process,
     RegisterMatter,
     RemotePen,
@@ -73,8 +74,19 @@ ASKED = (
     "archive",
     "tax",
     "electoral",
+    "care",
 )
-KNOWING = ("population", "residence", "insurance", "social", "education", "treasury", "tax", "electoral")
+KNOWING = (
+    "population",
+    "residence",
+    "insurance",
+    "social",
+    "education",
+    "treasury",
+    "tax",
+    "electoral",
+    "care",
+)
 DECIDING = ("population", "residence", "social", "insurance", "education", "cases")
 
 CERTIFICATE = {"et": "Sünnitõend", "vi": "Giấy khai sinh", "en": "Birth certificate"}
@@ -140,6 +152,7 @@ def open_portal(
         Birth(packs),
         Move(packs),
         Removal(packs),
+        Practice(packs),
         AskWhy(),
         Assistance(),
         Assisted(packs),

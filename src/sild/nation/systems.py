@@ -49,6 +49,7 @@ REGISTERS: tuple[SystemKind, ...] = (
     "archive",
     "tax",
     "electoral",
+    "care",
 )
 
 
@@ -143,6 +144,11 @@ def open_register(
                 registries.DUTIES[kind], directory, system=system, people=people, zone=zone, clock=clock
             )
             return OpenRegister(follower, registries.following_app(follower))
+        case "care":
+            care = registries.CareRegister.open(
+                directory, system=system, people=people, zone=zone, clock=clock
+            )
+            return OpenRegister(care, registries.care_app(care))
         case "cases":
             of_cases = registries.CaseDecisions.open(
                 directory,
@@ -192,6 +198,7 @@ class Systems:
         for plan in self._plan.systems:
             if plan.kind == "population":
                 self.registers[plan.kind] = OpenRegister(population, application)
+                self._appoint(population, people)
             elif plan.kind in REGISTERS:
                 found = await asyncio.to_thread(
                     open_register,
@@ -206,7 +213,15 @@ class Systems:
                     case_database=directory("portal") / CASE_DATABASE,
                 )
                 self.registers[plan.kind] = found
+                self._appoint(found.register, people)
                 self._running.opened.callback(found.register.kernel.close)
+
+    def _appoint(self, register: HasKernel, people: Mapping[str, TestPerson]) -> None:
+        """Who decides in it, by name, as the desks are: a record says their office and the law it decides by."""
+        listed = [
+            registries.Official(one.code, one.official.authority) for one in people.values() if one.official
+        ]
+        registries.appoint(register, listed, "VN" if self._plan.profile.country == "VN" else "EE")
 
     @property
     def case_decisions(self) -> DecisionStore:

@@ -24,7 +24,7 @@ CODED = {COVER: "kind", HOME_CHANGE: "outcome", REGISTRATION: "status", PATERNIT
 ORDER = (
     "person.given_names", "person.family_name", "person.date_of_birth", "person.place_of_birth", "person.sex",
     "person.citizenship", "person.residence", "person.marriage", "person.parents", "person.guardians", "person.custody",
-    COVER, *NEWEST_FIRST[:2], QUEUE, PAYMENTS, "person.tax_residence", "person.voting_place", HOME_CHANGE,
+    COVER, *NEWEST_FIRST[:2], QUEUE, PAYMENTS, "person.practice", "person.tax_residence", "person.voting_place", HOME_CHANGE,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
@@ -19,17 +19,22 @@ from sild.processes.sealing import SealSettings, TimeStampSettings, certify_by, 
 from sild.registries import (
     DUTIES,
     ArchiveRegister,
+    CareRegister,
     Certify,
     EducationRegister,
     FollowingRegister,
+    Grounds,
     HospitalRegister,
     InsuranceRegister,
+    Official,
     PopulationRegister,
     ResidenceRegister,
     SocialRegister,
     TreasuryRegister,
     act,
+    appoint,
     archive_app,
+    care_app,
     education_app,
     following_app,
     hospital_app,
@@ -74,6 +79,17 @@ class IdentitySettings(Settings):
     certificate_authorities: Path | None = None  # PEM, for https; none: the system's
 
 
+class OfficialSettings(Settings):
+    """Somebody who decides for the body: what a record says of them. What is left out the country's profile says of their desk."""
+
+    person: str = Field(max_length=20)  # identity code
+    desk: str = Field(pattern=r"^[a-z_]+@[^@]+$")  # birth@0793
+    qualification: str | None = None
+    order: str | None = None  # by which they decide
+    since: date = date.min
+    until: date | None = None  # the last day
+
+
 class RegistrySettings(Settings):
     """`directory` holds, without `database`, an SQLite file; relative paths start at the TOML file."""
 
@@ -88,6 +104,7 @@ class RegistrySettings(Settings):
         "archive",
         "tax",
         "electoral",
+        "care",
     ] = "population"
     system: str = Field(
         pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$"
@@ -106,9 +123,14 @@ class RegistrySettings(Settings):
     auditors_through: tuple[
         str, ...
     ] = ()  # information systems through which they look: INSTANCE/CLASS/CODE/SUBSYSTEM
+    grounds: Mapping[str, tuple[str, ...]] | None = (
+        None  # operation -> legal grounds; none: any that is named
+    )
     identity: IdentitySettings | None = (
         None  # whose word about who acts is taken; none: no official acts here
     )
+    country: Literal["EE", "VN"] = "EE"  # whose offices its officials' are
+    officials: tuple[OfficialSettings, ...] = ()  # who decides in it, by name
     events_url: str | None = None  # nats://, when several processes send events; none: the database alone
     ward_listen: tuple[Listen, ...] = ()  # hospital: the midwife's page, on the ward's own network
     ward_author: str | None = None  # hospital: code of the midwife who signs there
@@ -198,6 +220,13 @@ def _archive(settings: RegistrySettings, directory: Path, certify: Certify | Non
     return Opened(register, archive_app(register, url=settings.url), register.close)
 
 
+def _care(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
+    register = CareRegister.open(
+        directory, settings.database, system=f"/{settings.system}", people=settings.people
+    )
+    return Opened(register, care_app(register, url=settings.url), register.close)
+
+
 def _following(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
     register = FollowingRegister.open(
         DUTIES[settings.kind],
@@ -224,6 +253,7 @@ KINDS: Mapping[str, Opening] = {
     "hospital": _hospital,
     "treasury": _treasury,
     "archive": _archive,
+    "care": _care,
     "tax": _following,
     "electoral": _following,
 }
@@ -247,6 +277,10 @@ async def run(settings: RegistrySettings, *, base: Path) -> None:
     """Open the register, serve it and let it act until the process is asked to end."""
     certify = None if settings.seal is None else certify_by(settings.seal, base)
     opened = await asyncio.to_thread(KINDS[settings.kind], settings, base / settings.directory, certify)
+    if settings.grounds is not None:
+        opened.register.kernel.grounds = Grounds(settings.grounds)
+    listed = [Official(**one.model_dump()) for one in settings.officials]
+    appoint(opened.register, listed, settings.country)
     if settings.identity is not None:
         opened.register.kernel.take_word_of(settings.identity.issuer, _keys_of(settings.identity, base))
     at_work = asyncio.create_task(_act(settings, opened.register, base))

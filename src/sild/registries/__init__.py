@@ -29,14 +29,16 @@ if TYPE_CHECKING:
     from sild.registries.archive.register import ArchiveRegister, ArchiveShelf
     from sild.registries.care.register import CareRegister
     from sild.registries.case_decisions.register import CaseDecisions
-    from sild.registries.deciding import Certify
+    from sild.registries.deciding import Certify, Official, appoint
     from sild.registries.education.register import EducationRegister
     from sild.registries.exchange import event_delivery
     from sild.registries.following.duties import DUTIES
     from sild.registries.following.register import FollowingRegister
     from sild.registries.hospital.register import HospitalRegister
     from sild.registries.insurance.register import InsuranceRegister
+    from sild.registries.kernel.grounds import Grounds
     from sild.registries.kernel.proving import published_keys
+    from sild.registries.laws import asking_grounds
     from sild.registries.message_logs import from_threads, over_the_exchange
     from sild.registries.planting import plant
     from sild.registries.population.register import PopulationRegister
@@ -53,17 +55,21 @@ __all__ = [
     "Certify",
     "EducationRegister",
     "FollowingRegister",
+    "Grounds",
     "HasKernel",
     "HospitalRegister",
     "IdentityCode",
     "InsuranceRegister",
     "InvalidIdentityCode",
+    "Official",
     "PopulationRegister",
     "ResidenceRegister",
     "SocialRegister",
     "TreasuryRegister",
     "act",
+    "appoint",
     "archive_app",
+    "asking_grounds",
     "care_app",
     "case_decisions_app",
     "education_app",
@@ -188,6 +194,8 @@ _LATE = {
     "FollowingRegister": "following.register",
     "HasKernel": "acting",
     "HospitalRegister": "hospital.register",
+    "Official": "deciding",
+    "appoint": "deciding",
     "InsuranceRegister": "insurance.register",
     "PopulationRegister": "population.register",
     "ResidenceRegister": "residence.register",
@@ -199,6 +207,8 @@ _LATE = {
     "stamp_decisions": "acting",
     "from_threads": "message_logs",
     "over_the_exchange": "message_logs",
+    "Grounds": "kernel.grounds",
+    "asking_grounds": "laws",
     "published_keys": "kernel.proving",
 }
 """Imported when somebody asks for them: a process of one register need not know the others."""

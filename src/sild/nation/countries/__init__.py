@@ -63,6 +63,7 @@ SYSTEMS = (
     "archive",
     "tax",
     "electoral",
+    "care",
 )
 
 
