@@ -78,7 +78,7 @@ async def test_the_answer_comes_back_into_the_case(world: Asking) -> None:
     assert [task.screen for task in view.may] == ["consult.ask"] and view.questions == ()
     filled = await world.cases.fill(case, "consult.ask", OFFICIAL)
     assert ("residence", "Residence register") in filled.options["bodies"]
-    assert {value for value, _ in filled.options["parties"]} == {MARIS, JUHAN.person[2:]}
+    assert {value for value, _ in filled.options["parties"]} == {MARIS, JUHAN.person[2:], "nobody"}
     shown = [value for value, _ in filled.options["seen"]]
     acted = await world.cases.act(case, "CONSULT", OFFICIAL, {**ASKED, "disclosed": shown[:1]}, key="once")
     again = await world.cases.act(case, "CONSULT", OFFICIAL, {**ASKED, "disclosed": shown[:1]}, key="once")

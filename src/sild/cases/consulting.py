@@ -25,7 +25,7 @@ from sild.cases.packs import Packs
 from sild.cases.process import Asking, Effects, Given, Job, JobFunction, Process, Rule, Work
 from sild.cases.refusals import Refused
 from sild.cases.views import FactLine, Options, Question
-from sild.catalogue import Defect, Screen
+from sild.catalogue import Screen
 from sild.errors import CallerError, PlatformError
 from sild.i18n import Texts, format_day
 
@@ -35,6 +35,7 @@ STAFF = ("official", "supervisor")
 GROUND = DEADLINE = "consultation"
 ASK_SCREEN, DROP_SCREEN = "consult.ask", "consult.drop"
 ASKED = "consultation.answered"
+NOBODY = "nobody"
 A_WHILE = timedelta(minutes=1)
 """Whether there is an answer after all is asked no longer than this on the day after."""
 MOST_SHOWN = 60
@@ -148,7 +149,10 @@ class Consulting(Process):
             "bodies": [
                 (name, self._say(language, f"consultation.body.{name}") or name) for name in self.bodies(case)
             ],
-            "parties": list(dict(parties).items()),
+            "parties": [
+                *dict(parties).items(),
+                (NOBODY, self._say(language, "consultation.nobody") or NOBODY),
+            ],
             "seen": [(line, line) for line in dict.fromkeys(lines)][:MOST_SHOWN],
         }
 
@@ -175,14 +179,12 @@ class Consulting(Process):
             return Given({"consult": int(values["consult"]), "words": values["words"], **desk})
         if any(one.state == "sent" for one in questions_of(case)):
             raise Refused("a question is still on its way", code="question_on_its_way")
-        if case.parties and not values.get("about"):
-            return Given(values, (Defect("about", "missing"),))
         rules = asking.profile.consultation
         due = asking.profile.deadline(DEADLINE, asking.profile.day(asking.now))
         return Given(
             {
                 "register": self._registers[values["body"]],
-                "about": values.get("about"),
+                "about": None if values["about"] == NOBODY else values["about"],
                 "question": values["question"],
                 "disclosed": values.get("disclosed") or [],
                 "due": due.isoformat(),

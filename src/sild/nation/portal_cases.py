@@ -177,7 +177,9 @@ class PortalCases:
         return await self._cases.sightings(actor)
 
     async def own_access(self, actor: Actor) -> Sequence[TrackerEntry]:
-        return [_sent(message) for message in await self._cases.own_messages(actor)]
+        """Looks at people and their matters; sums of one's own work are nobody's data."""
+        sent = await self._cases.own_messages(actor)
+        return [_sent(message) for message in sent if not message.path.startswith("/officials/")]
 
     async def own_figures(self, actor: Actor) -> OwnFigures:
         return await self._cases.own_figures(actor)
@@ -298,6 +300,20 @@ def _entry(one: CaseEntry) -> TrackerEntry:
     )
 
 
+LOOKS = frozenset(
+    {"facts", "relations", "residence", "children", "cover", "persons", "matters", "decisions", "contests", "consultations", "owners",
+     "residents", "dwellings", "addresses", "divisions", "queue", "statistics", "offers", "births", "moves", "removals", "disputes",
+     "reviews", "ripples", "findings"}
+)  # fmt: skip
+"""Words of registers' paths; the portal has words for people for each (`concept.look`)."""
+
+
+def _looked_at(path: str) -> str:
+    """The last that says what it is: `/persons/X/relations` is `relations`."""
+    parts = reversed(path.partition("?")[0].split("/"))
+    return next((one for one in parts if one in LOOKS), "other")
+
+
 def _sent(message: SentMessage) -> TrackerEntry:
     _, body, system = message.register.split("/")
     return TrackerEntry(
@@ -309,7 +325,7 @@ def _sent(message: SentMessage) -> TrackerEntry:
         case=message.case,
         basis=message.basis,
         acting=message.role,
-        kind=message.operation,
+        kind=f"look.{_looked_at(message.path)}",
         message_id=message.message_id,
         register=message.register,
     )
