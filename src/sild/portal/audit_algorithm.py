@@ -112,6 +112,8 @@ def summed_running(told: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Over registers. Raises KeyError, TypeError, ValueError."""
     automation: dict[str, int] = {}
     for one in told:
+        if not isinstance(one["automation"], Mapping):
+            raise TypeError("not what a register tells")
         for step, count in one["automation"].items():
             automation[step] = automation.get(step, 0) + int(count)
     return {
