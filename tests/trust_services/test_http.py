@@ -335,6 +335,39 @@ async def test_a_key_for_the_seals_of_one_body(
 
 
 @pytest.mark.parametrize(
+    ("holder", "profile", "subject", "expected"),
+    [
+        ("signing", "sign", {}, 201),
+        ("signing", "auth", {}, 400),  # for signatures alone
+        ("signing", "sign", {NameOID.SERIAL_NUMBER: "60001019906"}, 400),
+        ("signing", "sign", {NameOID.ORGANIZATION_NAME: "Hospital"}, 400),  # a body besides
+        ("signing", "sign", {NameOID.ORGANIZATION_IDENTIFIER: BODY}, 400),
+        ("other", "sign", {}, 400),  # people's keys are not for everybody who may have certificates
+        ("other", "sign", {NameOID.SERIAL_NUMBER: "pnoee-60001019906"}, 400),
+        ("other", "auth", {}, 201),  # a card to log in with
+    ],
+)
+async def test_peoples_signing_keys_are_for_a_signing_service_alone(
+    tmp_path: Path, holder: str, profile: str, subject: dict[x509.ObjectIdentifier, str], expected: int
+) -> None:
+    digest, strangers = hashlib.sha256(KEY.encode()).digest(), hashlib.sha256(b"else").digest()
+    keys = {"signing": digest, "other": strangers}
+    options = TrustOptions(api_keys=keys, person_holders=frozenset({"signing"}), signing_form=True)
+    services = TrustServices.create(tmp_path / "trust", password="x", options=options)
+    try:
+        person = {NameOID.COMMON_NAME: "MAASIKAS,MARI", NameOID.SERIAL_NUMBER: "PNOEE-60001019906"}
+        names = [x509.NameAttribute(kind, value) for kind, value in {**person, **subject}.items()]
+        request = certificate_request(x509.Name(names))
+        headers = AUTHORISED if holder == "signing" else {"authorization": "Bearer else"}
+        issued = await call(services.app, "POST", f"/certificates/{profile}", request, headers=headers)
+        assert issued.status == expected
+        path = f"/certificates/{services.tsa_certificate.serial_number:x}/revocation"
+        assert (await call(services.app, "PUT", path, headers=AUTHORISED)).status == 401, "and nothing else"
+    finally:
+        services.close()
+
+
+@pytest.mark.parametrize(
     ("method", "path", "body", "expected"),
     [
         ("POST", "/certificates/root_ca", certificate_request(), 404),

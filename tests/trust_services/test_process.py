@@ -117,6 +117,7 @@ def test_killed_it_loses_nothing(tmp_path: Path) -> None:
         ('directory = "x"\npassword = "a"\napi_keys = { desk = "in clear" }', "api_keys"),
         ('directory = "x"\npassword = "a"\nsigning_from = true', "signing_from"),
         ('directory = "x"\npassword = "a"\nseal_bodies = { tax = "DEV/GOV/1" }', "no key in api_keys"),
+        ('directory = "x"\npassword = "a"\nperson_holders = ["pen"]', "person_holders need a key"),
     ],
 )
 def test_settings_that_are_refused(tmp_path: Path, settings: str, why: str) -> None:
