@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 Value = Any  # JSON
-STEPS = 6 + 21 + 7 + 6  # one exchange, the birth of a child with its decision contested, a move, an audit
-AGAIN = 6 + 3 + 2 + 5  # of birth and move, what an earlier start left; the audit anew
+STEPS = (
+    6 + 21 + 4 + 7 + 6
+)  # one exchange, the birth of a child with its decision contested, paternity signed, a move, an audit
+AGAIN = 6 + 3 + 1 + 2 + 5  # of births and move, what an earlier start left; the audit anew
 MEMORY_BOUND = 400 * 2**20
 
 
@@ -129,6 +131,28 @@ def test_evidence_is_judged_by_a_stranger(first: Run) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["verdict"] == "valid"
     assert done.stderr == ""
+
+
+def test_what_people_signed_is_judged_by_a_stranger(first: Run, tmp_path: Path) -> None:
+    """As they downloaded it, with the configuration of the exchange and nothing of the portal."""
+    with sqlite3.connect(first.directory / "portal" / "cases.sqlite") as cases:
+        kept = cases.execute("SELECT container FROM case_signatures WHERE seq IS NOT NULL").fetchall()
+    cases.close()
+    conf = first.description["security_servers"][0]["configuration_directory"]
+    people = {person["id"]: f"EE{person['code']}" for person in first.description["test_people"]}
+    judged = {}
+    for number, (container,) in enumerate(kept):
+        file = tmp_path / f"{number}.asice"
+        file.write_bytes(container)
+        command = [sys.executable, "-m", "sild", "verify", "--json", "--conf", conf, str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        said = json.loads(done.stdout)
+        assert (done.returncode, said["verdict"], said["type"]) == (0, "valid", "document"), done.stdout
+        judged[said["person"]] = said
+    assert judged.keys() == {people["check_unmarried_mother"], people["check_unmarried_father"]}
+    file.write_bytes(container.replace(b"mimetype", b"mimetypf", 1))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and json.loads(done.stdout)["verdict"] == "invalid"
 
 
 def test_a_restart_goes_on_with_the_same_nation(first: Run) -> None:

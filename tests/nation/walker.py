@@ -208,11 +208,22 @@ class Walker:
 
     def send(self, screen_id: str, action: str) -> None:
         self.press(screen_id, action)
+        self.sign()
         try:
             self.page.wait_for_url("**/receipts/*")
         except TimeoutError as error:
             raise AssertionError(self.page.locator("main").inner_text()[:1500]) from error
         self.see(f"{screen_id}-receipt")
+
+    def sign(self) -> None:
+        """Where the action is signed: at the signing service, which shows what, and asks who."""
+        page = self.page
+        page.wait_for_load_state()
+        if "/login/" not in page.url:
+            return
+        self.see("provider-sign")
+        assert self.person["code"] in page.locator("pre").inner_text()
+        page.locator(f"button[value='{self.person['country']}{self.person['code']}']").click()
 
     def go_back_and_send(self, screen_id: str, action: str) -> None:
         """From the receipt, with the browser's button: the same form leads to the same receipt, or the page says what came of it."""

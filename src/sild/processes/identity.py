@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from pydantic import SecretStr
 
+from sild.database import sqlite_url
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings, client_cert_header
 from sild.processes.asgi import Listen, Listener, serve_asgi
+from sild.processes.sealing import SealSettings, certify_by
+from sild.remote_signing import RemoteSigning
 from sild.settings import LogLevel, read_settings
 from sild.telemetry import configure_logging
 
@@ -24,11 +28,19 @@ class CertificateListen(Listen):
     (RFC 9440). Only the proxy may reach it: whoever can, can be anybody."""
 
 
+class SigningSettings(SealSettings):
+    """People's signing keys: the authority that certifies them, as for seals, with a key that is for that alone (`person_holders`)."""
+
+    key_password: SecretStr  # of people's keys
+    database: str | None = None  # SQLAlchemy URL; none: an SQLite file beside the provider's
+
+
 class IdentitySettings(IdentityProviderSettings):
     """Relative paths start at the TOML file. `certificate_listen`: see `CertificateListen`."""
 
     listen: tuple[Listen, ...] = (Listen(port=8443),)
     certificate_listen: tuple[CertificateListen, ...] = ()
+    signing: SigningSettings | None = None  # none: nobody signs here
     log_level: LogLevel = "INFO"
 
 
@@ -52,7 +64,8 @@ async def run(settings: IdentitySettings, *, base: Path) -> None:
     placed = settings.model_copy(
         update={"directory": base / settings.directory, "certificate_authorities": files}
     )
-    provider = await asyncio.to_thread(IdentityProvider, placed)
+    signing = await asyncio.to_thread(open_signing, placed, base)
+    provider = await asyncio.to_thread(IdentityProvider, placed, signing=signing)
     maintenance = asyncio.create_task(provider.run())
     try:
         app = provider.app
@@ -64,6 +77,16 @@ async def run(settings: IdentitySettings, *, base: Path) -> None:
         maintenance.cancel()
         await asyncio.wait([maintenance])
         provider.close()
+
+
+def open_signing(settings: IdentitySettings, base: Path) -> RemoteSigning | None:
+    """base: of relative paths. Blocks. Raises CallerError, Unavailable."""
+    told = settings.signing
+    if told is None:
+        return None
+    url = told.database or sqlite_url(settings.directory / "signing.db")
+    password = told.key_password.get_secret_value()
+    return RemoteSigning.open(url, key_password=password, certify=certify_by(told, base))
 
 
 def with_client_cert(app: ASGIApp) -> ASGIApp:

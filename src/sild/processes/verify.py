@@ -25,7 +25,13 @@ from sild.processes.verify_archive import JudgeContainer, judge_archive
 from sild.processes.verify_chain import judge_directory
 from sild.processes.verify_openpgp import TooLarge, is_encrypted, open_encrypted
 from sild.processes.verify_report import Judgement, Verdict, as_json, as_text, next_step_of
-from sild.signatures import Signature, read_asice
+from sild.signatures import (
+    Signature,
+    parse_signature,
+    read_asice,
+    read_signed_document,
+    verify_signed_document,
+)
 from sild.xroad.evidence import EvidenceReport, verify_container, verify_transport_message
 from sild.xroad.faults import PeerFault
 from sild.xroad.globalconf import GlobalConf, parse_anchor
@@ -87,7 +93,7 @@ def _read_time(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 def command(
     file: Path, conf: Path, at: datetime | None, gpg_home: Path | None, max_output: int, wants_json: bool
 ) -> int:
-    """Judge FILE: an evidence container (.asice), a message-log archive (.zip, .zip.gpg), a directory of archives, or a
+    """Judge FILE: an evidence container or what a person signed (.asice), a message-log archive (.zip, .zip.gpg), a directory of archives, or a
     recorded transport message.
 
     Exit status 0 valid, 1 invalid, 2 cannot tell.
@@ -228,6 +234,8 @@ def judge_container(
     name: str, file: BinaryIO, globalconf: GlobalConf, at: datetime | None, verifier: CertificateVerifier
 ) -> Judgement:
     """Judge one container; a missing time-stamp or an unknown instance leaves the question open."""
+    if _is_signed_document(file):
+        return judge_document(name, file, globalconf, at)
     report = EvidenceReport()
     try:
         verify_container(read_asice(file), globalconf, at=at, verifier=verifier, report=report)
@@ -239,6 +247,34 @@ def judge_container(
         return judgement
     at_source = "--at" if at is not None else "time-stamp"
     return Judgement(name, "container", Verdict.VALID, report=report, at_source=at_source)
+
+
+def judge_document(name: str, file: BinaryIO, globalconf: GlobalConf, at: datetime | None) -> Judgement:
+    """Judge what a person signed, by the authorities of the configuration, at its time-stamp."""
+    container = file.read()
+    when = at or datetime.now(UTC)
+    named = (*globalconf.all_ca_certificates(when), *globalconf.tsa_certificates(when))
+    report = EvidenceReport()
+    try:
+        report.signature = parse_signature(read_signed_document(container).signature)
+        found = verify_signed_document(container, named=named)
+    except PlatformError as error:
+        return _refused(name, "document", error, report, globalconf)
+    report.at = found.signed_at
+    facts: dict[str, str | None] = {"person": found.person, "document": found.name}
+    return Judgement(name, "document", Verdict.VALID, report=report, at_source="time-stamp", facts=facts)
+
+
+def _is_signed_document(file: BinaryIO) -> bool:
+    """A document with a person's signature, and no message."""
+    file.seek(0)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        names = set()
+    file.seek(0)
+    return "META-INF/signatures0.xml" in names and "message.xml" not in names
 
 
 def _judge_recorded(

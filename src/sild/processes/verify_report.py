@@ -28,7 +28,7 @@ class Verdict(Enum):
 
 @dataclass(slots=True)
 class Judgement:
-    """type: `container`, `recorded-message`, `archive`, `archives` or `unknown`.
+    """type: `container`, `document` (what a person signed), `recorded-message`, `archive`, `archives` or `unknown`.
     parts: of an archive or archives.  facts: more about them.
 
     at_source: where the time of judging came from.
@@ -106,6 +106,8 @@ def as_json(judgement: Judgement) -> dict[str, Plain]:
             "message": report.fault.message,
             "detail": report.fault.detail,
         }
+    if judgement.type == "document":
+        result |= dict(judgement.facts)
     if judgement.type == "archive":
         result["linking"] = dict(judgement.facts)
         result["containers"] = [as_json(part) for part in judgement.parts]
@@ -194,6 +196,9 @@ def _facts(judgement: Judgement) -> Iterator[tuple[str, str]]:
         yield "from, to", f"{report.client} -> {report.service}"
     if report.signer is not None:
         yield ("signed by" if report.certificate else "should be by"), str(report.signer)
+    if judgement.type == "document" and judgement.facts:
+        yield "signed by", str(judgement.facts["person"])
+        yield "document", str(judgement.facts["document"])
     if report.signature is not None:
         yield "certificate", _describe(report.signature.signing_certificate)
     if report.timestamp is not None:
