@@ -24,7 +24,7 @@ from support.ai_providers import foreign
 
 SMALL = replace(COUNTRY, people=600)
 SLOTS = {"question": "When?", "clauses": "[1] Within 14 days.", "language": "en"}
-ASKING = CallContext(user_id="automatic", legal_ground="EU 2024/1689 72", issue="canary")
+ASKING = CallContext(user_id="automatic", legal_ground="HMS § 6", issue="canary")
 BORNE = "After moving, give the notice of residence within 14 days."
 
 

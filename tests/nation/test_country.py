@@ -50,7 +50,7 @@ async def soon(ask: Callable[[], Awaitable[T | None]], seconds: float = 20.0) ->
 
 
 def context() -> CallContext:
-    return CallContext(user_id="EE38001085718", legal_ground="test", issue="case-1")
+    return CallContext(user_id="EE38001085718", legal_ground="HMS § 6", issue="case-1")
 
 
 async def test_rights_are_the_plans_and_no_more(country: Nation) -> None:
@@ -252,7 +252,7 @@ async def test_a_birth_goes_from_the_ward_to_the_registers(country: Nation) -> N
         ["births", child, "registration"],
         body=json.dumps({"given_names": "Mari", "family_name": mother.family_name}).encode(),
         content_type="application/json",
-        context=CallContext(user_id=mother.subject, legal_ground="PKTS § 24", issue="case-1"),
+        context=CallContext(user_id="automatic", legal_ground="PKTS § 22", issue="case-1"),
         query_id=f"SILD-{uuid4()}",
     )
     answer.ensure_success()

@@ -49,7 +49,7 @@ async def looks(country: Nation, code: str) -> None:
     assert country.systems is not None
     population = country.systems.service_of("population")
     residence = country.systems.service_of("residence")
-    context = CallContext(user_id="automatic", legal_ground="RKVS 5", issue="case-9")
+    context = CallContext(user_id="automatic", legal_ground="RRS § 68", issue="case-9")
     for system in ("insurance", "social", "education"):
         await country.systems.clients[system].get(population, ["persons", code], context=context)  # type: ignore[index]
         await country.systems.clients[system].get(  # type: ignore[index]
@@ -75,7 +75,7 @@ async def secret_reads(country: Nation, code: str) -> None:
         (b"X-Road-Client", POLICE.encode()),
         (b"X-Road-UserId", b"EE36805280109"),
         (b"X-Road-Issue", b"KRIM-1"),
-        (b"Sild-Legal-Basis", b"KrMS 126-1"),
+        (b"Sild-Legal-Basis", "HMS § 6".encode()),
         (b"Content-Type", b"application/json"),
     ]
     ends = (system_clock() + timedelta(days=3)).isoformat()
@@ -101,7 +101,7 @@ async def test_shown_and_withheld_is_everything(country: Nation) -> None:
     assert len(logged) >= 6
     assert logged <= shown, "every message in the log that names the person is shown"
     assert not {"K-1", "K-2"} & shown and usage.withheld == {"population": 2}
-    assert "RKVS 5" in {entry.basis for entry in usage.entries}
+    assert "RRS § 68" in {entry.basis for entry in usage.entries}
     kinds = {entry.kind for entry in usage.entries if entry.system == "insurance"}
     assert "person.residence" in kinds and all(kinds)
     assert "case-9" in {entry.case for entry in usage.entries if entry.system == "insurance"}, (

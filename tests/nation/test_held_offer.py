@@ -175,7 +175,7 @@ async def dispute_pay(nation: Nation, person: Mapping[str, str]) -> None:
     assert nation.systems is not None
     portal, social = nation.systems.clients["portal"], nation.systems.service_of("social")
     context = CallContext(
-        user_id=f"{person['country']}{person['code']}", legal_ground="IKÜM art 16", issue="own-1"
+        user_id=f"{person['country']}{person['code']}", legal_ground="GDPR 15", issue="own-1"
     )
     facts = await portal.get(
         social, ["persons", person["code"], "facts"], params=[("history", "true")], context=context

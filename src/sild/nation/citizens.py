@@ -13,10 +13,12 @@ from sild.clock import Clock
 from sild.identity_provider import IdentityProvider, mandates_door
 from sild.nation.ai_gateway import CountryGateway, open_gateway, tell_of_fields
 from sild.nation.canaries import plant_canaries, rotate_canaries
+from sild.nation.country import NEEDS
+from sild.nation.grounds import accepted_grounds
 from sild.nation.identity import FamilyRelations, IdentityAddresses, open_identity_provider
 from sild.nation.layout import Secrets
 from sild.nation.portal import events_app, open_portal
-from sild.registries import HasKernel, published_keys
+from sild.registries import Grounds, HasKernel, published_keys
 
 if TYPE_CHECKING:
     from sild.nation.nation import Nation
@@ -118,6 +120,10 @@ async def _start_portal(
         signers=(nation.trust.ca_certificate, nation.trust.tsa_certificate),
         clock=clock,
     )
+    for kind, register in nation.systems.registers.items():
+        askers = [asker for asker, asked in NEEDS if asked == kind]
+        grounds = accepted_grounds(nation.plan.about, opened.packs, kind, askers)
+        register.register.kernel.grounds = Grounds(grounds)
     running, ports = nation.running, nation.ports.systems
     running.opened.callback(opened.portal.close)
     await opened.cases.start()

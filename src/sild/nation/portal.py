@@ -24,6 +24,7 @@ from sild.cases import (
     Contest,
     Finding,
     OfflineConflict,
+    Packs,
     Practice,
     Process,
     RegisterMatter,
@@ -99,6 +100,7 @@ class CountryPortal:
 
     cases: CaseSystem
     portal: Portal
+    packs: Packs
 
 
 class Evidence:
@@ -256,7 +258,7 @@ def open_portal(
         assistant=Assistant(load_passages(packs.profile, cases.services(), packs.screens, at=clock().date())),
     )
     voucher.portal = portal
-    return CountryPortal(cases, portal)
+    return CountryPortal(cases, portal, packs)
 
 
 def _subsystem(plan: NationPlan, name: str) -> str:

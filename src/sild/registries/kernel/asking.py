@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from fastapi import Depends, Header, Request
+from fastapi.routing import APIRoute
 
 from sild.errors import CallerError, PlatformError
 from sild.registries.kernel.proving import ACTING_HEADER, Desk, Proofs
 from sild.registries.kernel.usage import Usage
 
-__all__ = ["AnyUsage", "AtDesk", "PersonalUsage"]
+if TYPE_CHECKING:
+    from sild.registries.kernel.kernel import Kernel
+
+__all__ = ["AnyUsage", "AtDesk", "PersonalUsage", "grounds_are_asked"]
 
 LIMITS = {
     "X-Road-Client": 1_100,
@@ -67,13 +72,44 @@ def _utf8(text: str | None) -> str | None:
         return text
 
 
-def _personal_usage(usage: Annotated[Usage, Depends(_any_usage)]) -> Usage:
+def _personal_usage(request: Request, usage: Annotated[Usage, Depends(_any_usage)]) -> Usage:
     if not usage.user_id or not usage.basis:
         raise CallerError(
             "X-Road-UserId names the person acting, or `automatic`; Sild-Legal-Basis the ground of this use",
             code="missing_legal_basis",
         )
+    kernel = request.app.state.kernel
+    if kernel.grounds is not None and usage.client != kernel.system.strip("/"):
+        operation = str(request.scope["route"].operation_id)
+        try:
+            kernel.grounds.ensure(operation, usage.basis)
+        except CallerError as refusal:
+            _record(kernel, operation, usage, request.path_params, refusal)
     return usage
+
+
+PERSONS = ("code", "child", "person", "subject")
+"""Parts of paths that name whose data it is about."""
+
+
+def _record(
+    kernel: Kernel, operation: str, usage: Usage, path: Mapping[str, str], refusal: CallerError
+) -> NoReturn:
+    """The try is a use of whoever's data it was about."""
+    with kernel.used(operation, usage) as use:
+        use.concerns(*(value for name, value in path.items() if name in PERSONS))
+        raise refusal
+
+
+def grounds_are_asked(route: APIRoute) -> bool:
+    """Whether an operation wants a legal ground."""
+    waiting = [route.dependant]
+    while waiting:
+        one = waiting.pop()
+        if one.call is _personal_usage:
+            return True
+        waiting += one.dependencies
+    return False
 
 
 AnyUsage = Annotated[Usage, Depends(_any_usage)]

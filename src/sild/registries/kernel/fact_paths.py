@@ -152,7 +152,7 @@ def add_fact_paths(
     def correct_fact(fact_id: FactId, body: Correction, usage: PersonalUsage, desk: AtDesk) -> KnownFact:
         """A better saying about the same days; the old one stays, superseded. Event: `fact.corrected`."""
         with kernel.used("correctFact", usage) as use:
-            desk.ensure()
+            desk.ensure_if(usage.actor is not None)
             answer = use.answered()
             if answer is None:
                 _ensure_shown(use, fact_id)

@@ -22,6 +22,7 @@ from sild.errors import CallerError
 from sild.events import Event, parse_event
 from sild.registries.kernel.asking import AnyUsage, PersonalUsage, grounds_are_asked
 from sild.registries.kernel.description import Concept, SelfDescription, dcat
+from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.kernel import Kernel
 from sild.registries.kernel.plain_text import PlainTextRoute
 from sild.registries.kernel.problems import PROBLEM, Problem, Problems
@@ -142,11 +143,8 @@ def register_app(
 
     def described() -> dict[str, Any]:
         schema = plain()
-        for route in app.routes if kernel.grounds is not None else ():
-            if isinstance(route, APIRoute) and grounds_are_asked(route):
-                for method in route.methods:
-                    operation = schema["paths"][route.path_format][method.lower()]
-                    operation["x-legal-grounds"] = kernel.grounds.of(str(route.operation_id))
+        if kernel.grounds is not None:
+            _name_grounds(schema, app, kernel.grounds)
         schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
         return schema
 
@@ -155,6 +153,15 @@ def register_app(
 
 
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+
+
+def _name_grounds(schema: dict[str, Any], app: FastAPI, grounds: Grounds) -> None:
+    """`x-legal-grounds`: what each operation accepts."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema and grounds_are_asked(route):
+            for method in route.methods or ():
+                operation = schema["paths"][route.path_format][method.lower()]
+                operation["x-legal-grounds"] = grounds.of(str(route.operation_id))
 
 
 def _add_operations(app: FastAPI, kernel: Kernel, description: SelfDescription, url: str | None) -> None:

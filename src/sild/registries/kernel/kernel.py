@@ -22,6 +22,7 @@ from sild.database import open_database
 from sild.errors import CallerError, Unavailable
 from sild.events import EVENT_MIGRATIONS, Event, Inbox, Outbox
 from sild.registries.kernel.facts import Facts, Json
+from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.proving import Keys, Proofs
 from sild.registries.kernel.tables import answers, facts
 from sild.registries.kernel.usage import Usage, UsagePage, find_usage, record_usage, usage_periods
@@ -51,6 +52,8 @@ class Kernel:
         """Names by which uses may have been recorded where nobody was to be named: pseudonyms of decisions."""
         self.proofs: Proofs | None = None
         """By whose word it is known who acts; None: by nobody's, and officials do nothing here."""
+        self.grounds: Grounds | None = None
+        """Which legal grounds are accepted for what; None: any that is named."""
         self._inbox = Inbox(clock=clock)
         self._clock = clock
         self._zone = zone or ZoneInfo("Europe/Tallinn")

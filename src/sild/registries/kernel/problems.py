@@ -29,6 +29,7 @@ COMMON_TITLES: dict[str, tuple[int, str]] = {
         403,
         "An official sees to it, at level high, on a managed device, whom it is not about",
     ),
+    "ground_not_accepted": (403, "The legal ground is none of those the operation accepts"),
     "acting_not_proven": (403, "The message does not prove who acts"),
     "acting_expired": (403, "The person acted too long ago"),
     "message_id_reused": (409, "The message id was used for something else"),

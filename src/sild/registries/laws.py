@@ -1,0 +1,17 @@
+"""By which law registers ask one another, by themselves: for the closed lists of those they ask."""
+
+from __future__ import annotations
+
+from sild.registries.education.rules import GROUNDS as EDUCATION
+from sild.registries.following.duties import DUTIES
+from sild.registries.insurance.rules import GROUNDS as INSURANCE
+from sild.registries.social.rules import GROUNDS as SOCIAL
+
+__all__ = ["asking_grounds"]
+
+
+def asking_grounds(register: str) -> frozenset[str]:
+    """register: its kind, `social`.  Of every country: the law is that of whoever it is about."""
+    known = {"education": EDUCATION, "insurance": INSURANCE, "social": SOCIAL}
+    known |= {kind: dict(duty.grounds) for kind, duty in DUTIES.items()}
+    return frozenset(known.get(register, {}).values())
