@@ -193,5 +193,6 @@ if (news) {
   const headers = { "X-Form-Token": told.elements.form_token.value, "X-Requested-By": "portal" };
   fetch(told.action, { method: "POST", headers }).then((answer) => { if (answer.ok) told.remove(); }).catch(() => {});
 }
+addEventListener("beforeprint", () => { for (const folded of document.querySelectorAll("main details")) folded.open = true; });
 const errors = document.getElementById("errors");
 if (errors) errors.focus();
