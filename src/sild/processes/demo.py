@@ -62,7 +62,7 @@ __all__ = ["command"]
     help="Of the log lines on standard error.",
 )
 def command(directory: Path, country: str, once: bool, as_json: bool, log_level: str) -> int:
-    """Start a whole country on this machine: trust services, central server, two security servers, eight registers, an
+    """Start a whole country on this machine: trust services, central server, two security servers, eleven registers, an
     identity provider and a portal. Checks one exchange, says where to go and whom to log in as, and serves until stopped.
     With --once it checks the journeys, too, through the pages that people use."""
     configure_logging(log_level)
@@ -227,8 +227,8 @@ class _TextReport:
             self._print(f"  {number}. {step}")
         self._print(
             "\n[bold]A family moves[/bold]\n"
-            f"  1. Log in as {mother}, begin “Moving home”, search {people['owner']['address']}, tick who moves, sign\n"
-            f"  2. {people['owner']['name']} owns it and is asked for consent; the other parent, for the children\n"
+            f"  1. Log in as {mother}, begin “Moving home”, search {people['owner']['address']}, tick who moves, have the owner asked, sign\n"
+            f"  2. {people['owner']['name']} owns it and is asked for consent; the other parent, for themselves and for the children\n"
             f"  3. As {people['residence_official']['name']}, an official (the second button, too), accept and decide; see which bodies know"
         )
 
