@@ -155,6 +155,13 @@ class MovingVillage(Village):
         on = on or self.today()
         return await self.ask("residence", "GET", f"/persons/{code}/residence?on={on}", user=f"EE{code}")
 
+    async def decisions(self, code):
+        """What the residence register decided about somebody, the latest first: (step, effect), and the records."""
+        user = f"{'VN' if len(code) == 12 else 'EE'}{code}"
+        lines = (await self.ask("residence", "GET", f"/persons/{code}/decisions", user=user))["items"]
+        found = [await self.ask("residence", "GET", f"/decisions/{one['id']}", user=user) for one in lines]
+        return [(one["step"], one["effect"]) for one in lines], found
+
     async def told(self, actor):
         return [notice.text.partition(".notice.")[2] for notice in await self.cases.inbox(actor)]
 

@@ -93,6 +93,10 @@ async def test_an_owner_who_refuses_leaves_the_commune(village):
     lives = await village.home(person.code)
     assert (lives["level"], view.results["level"]) == ("commune", "commune")
     assert "dwelling" not in lives
+    steps, (record,) = await village.decisions(person.code)
+    assert steps == [("registration", "partial")]
+    assert [one["code"] for one in record["record"]["reasons"]][-1] == "owner_refused"
+    assert (await village.decisions(owner))[0] == [], "the home is the resident's"
 
 
 async def test_taken_back_after_it_was_sent(village):
@@ -172,11 +176,22 @@ async def test_owners_who_differ_stop_it_for_people(village):
         await village.act(case, "ACCEPT", official)
     assert early.value.code == "too_late"
     with pytest.raises(Refused) as bare:
-        await village.act(case, "SETTLE", official, {"level": ["dwelling"]})
+        await village.act(case, "SETTLE", official, {"level": ["dwelling"], "words": ["-"]})
     assert [(one.field, one.reason) for one in bare.value.defects] == [("document", "missing")]
-    await village.act(case, "SETTLE", official, {"level": ["dwelling"], "document": ["2-26-100"]})
+    await village.act(
+        case, "SETTLE", official, {"level": ["dwelling"], "document": ["2-26-100"], "words": ["A judgment."]}
+    )
     await village.decided(case)
     assert (await village.home(person.code))["dwelling"] == home
+    steps, (entry, dispute) = await village.decisions(person.code)
+    assert steps == [("registration", "grant"), ("dispute", "grant")]
+    for found in (entry, dispute):
+        (step,) = found["record"]["human"]
+        assert (step["device_posture"], found["record"]["case"]) == ("managed", case)
+        assert village.registers["residence"].deciding.replay(found["record"]["id"]).result == "match"
+    assert dispute["values"][dispute["record"]["considerations"][0]["text"]["sealed"]] == "A judgment."
+    for owner in owners:
+        assert (await village.decisions(owner))[0] == [("dispute", "grant")]
 
 
 async def test_owners_who_differ_may_think_again(village):
@@ -350,6 +365,10 @@ async def test_a_child_moves_when_both_custodians_agree(village):
     await village.act(case, "RETURN", official, {"defects": ["custodian_missing", "date_out_of_range"]})
     view = await village.cases.view(case, mari)
     assert (view.status, view.clocks[0].standing_for) == ("RETURNED", "returned")
+    steps, (returned,) = await village.decisions(mother.code)
+    assert steps == [("return", "demand")]
+    codes = {one["code"] for one in returned["record"]["reasons"]}
+    assert codes >= {"not_custody_agrees", "returned", "custodian_missing", "date_out_of_range"}
     filled = await village.cases.fill(case, "move.notice", mari)
     assert [line.value for line in filled.facts if line.concept == "move.returned"] == [
         "A custodian's agreement is missing.",
@@ -534,5 +553,7 @@ async def test_a_dispute_settled_while_a_custodian_is_silent_does_not_wait_for_e
     await village.settle()
     assert await village.status(case, mari) == "DISPUTED"
     assert (await village.told(mari)).count("disputed") == 1
-    await village.act(case, "SETTLE", await village.office(case), {"level": ["commune"]})
+    await village.act(
+        case, "SETTLE", await village.office(case), {"level": ["commune"], "words": ["No paper."]}
+    )
     assert await village.status(case, mari) == "RECEIVED"

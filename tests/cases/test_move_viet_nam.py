@@ -57,7 +57,7 @@ async def test_a_dwelling_too_small_is_seen_at_the_desk_and_by_the_register(tmp_
         await village.ask("residence", "POST", f"/facts/{fact}/correction", body)
         mari = citizen(person)
         case = await village.sent(mari, home, [person.code], basis="lease", document="HĐ 7")
-        official = replace(await village.office(case), person="VN001090012345")
+        official = replace(await village.office(case), person=citizen(village.single("VN")).person)
         desk = await village.cases.fill(case, "move.desk", official)
         assert {line.concept: line.value for line in desk.facts}["check.capacity"] is False
         await village.act(case, "ACCEPT", official)

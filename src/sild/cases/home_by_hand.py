@@ -25,7 +25,7 @@ async def home_by_hand(
 ) -> None:
     """A matter of the residence register. homes: parents by role.  why: the register's refusal. Without such matters: nothing."""
     register = work.address(RESIDENCE)
-    parents = case.persons("parent")
+    parents = [person for person in case.persons("parent") if person not in case.departed()]
     data = {
         "register": register,
         "kind": "home",
@@ -69,6 +69,8 @@ async def as_matter(case: Case, asking: Asking) -> Mapping[str, Any] | None:
 def entry_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """What is entered: the child in the parent's home, or in a commune."""
     entry = {name: given[name] for name in ("people", "valid_from", "sent_on", "custodians")}
+    seen = {name: given[name] for name in ("view_sha256", "posture", "seconds")}
+    entry |= {"official": {**seen, "words": given.get("words") or ""}}
     if given.get("division"):
         return {**entry, "to": {"division": given["division"]}}
     return {**entry, "to": {"dwelling": given["dwelling"]}, "joins": given["joins"]}

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from sild.cases.actor import Actor
 from sild.cases.case import Case, Taken
-from sild.cases.move_answers import check_notice, check_place, check_return
+from sild.cases.move_answers import check_notice, check_place, check_return, look_of
 from sild.cases.move_effects import PAUSES, effects_of, entered
 from sild.cases.move_facts import (
     ANSWERS,
@@ -107,6 +107,7 @@ class Move(Process):
         "education.home.followed": "follow",
         "insurance.home.followed": "follow",
         "social.home.followed": "follow",
+        "care.home.followed": "follow",
         "tax.home.followed": "follow",
         "electoral.home.followed": "follow",
     }
@@ -171,13 +172,16 @@ class Move(Process):
             case "SEND":
                 return await check_notice(case, values, actor, asking, self._grounds)
             case "RETURN":
-                return check_return(values)
+                returned = check_return(values)
+                return Given({**returned.data, "look": _look(case, rule, actor, asking)}, returned.defects)
             case "SETTLE":
-                return _settled(values)
+                settled = _settled(values)
+                return Given({**settled.data, "look": _look(case, rule, actor, asking)}, settled.defects)
             case "DECIDE":
                 missing = (Defect("", "custodian_missing"),) if left_out(case) else ()
                 nobody = (Defect("", "nobody_moves"),) if not movers_of(case) else ()
-                return Given({"level": level_of(case)}, (*missing, *nobody))
+                given = {"level": level_of(case), "look": _look(case, rule, actor, asking)}
+                return Given(given, (*missing, *nobody))
             case name if name in ANSWERS:
                 _ensure_asked(case, name, actor)
         return Given({})
@@ -248,6 +252,10 @@ def _ensure_asked(case: Case, answer: str, actor: Actor) -> None:
     role = next(role for role, names in BY_ROLE.items() if answer in names)
     if not is_asked(case, role, actor.acting_for):
         raise Refused("you are not asked any more", code="too_late")
+
+
+def _look(case: Case, rule: Rule, actor: Actor, asking: Asking) -> dict[str, Any]:
+    return look_of(case, str(rule.screen), actor, asking.now)
 
 
 def _settled(values: Mapping[str, Any]) -> Given:

@@ -15,10 +15,11 @@ from sild.cases.move_facts import Grounds, Place, duty_of, found
 from sild.cases.process import Asking, Given
 from sild.cases.refusals import Refused
 from sild.catalogue import Defect
+from sild.decisions import sha256_of
 from sild.errors import CallerError
 from sild.i18n import Speaker
 
-__all__ = ["check_notice", "check_place", "check_return", "places_of"]
+__all__ = ["check_notice", "check_place", "check_return", "look_of", "places_of"]
 
 MOST_HOUSES = 5
 MOST_PLACES = 60
@@ -149,6 +150,19 @@ def _first_day(case: Case, today: date) -> date:
 def _today(asking: Asking) -> date:
     now: datetime = asking.now
     return now.astimezone(ZoneInfo(asking.profile.zone)).date()
+
+
+def look_of(case: Case, screen: str, actor: Actor, now: datetime) -> dict[str, Any]:
+    """What the official had before them, for the record of the decision: the screen's hash, the device, the seconds since taking the case."""
+    shown = {
+        "screen": screen,
+        "language": actor.language,
+        "timeline": case.actions[-1].seq,
+        "given": [dict(case.given(name)) for name in ("SEND", "ASK", "REQUEST", "NOTIFY", "OBJECT")],
+    }
+    taken = [one.at for one in case.all("TAKE") if one.person == actor.person]
+    seconds = max(0, int((now - taken[-1]).total_seconds())) if taken else 0
+    return {"view_sha256": sha256_of(shown), "posture": actor.posture, "seconds": seconds}
 
 
 def check_return(values: Mapping[str, Any]) -> Given:

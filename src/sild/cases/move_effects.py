@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from sild.cases.move_facts import (
     BY_ROLE,
     answers_of,
     asked,
+    codes,
+    entry_of,
     is_asked,
     level_of,
     movers_of,
@@ -47,15 +50,23 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "REMIND":
             waiting = waiting_for(case)
             return Effects(notices=tuple(NewNotice(person, ASKED_FOR[role]) for role, person in waiting))
-        case name if name in (*ANSWERS, "LAPSE", "SETTLE"):
+        case "SETTLE":
+            follows = _answered(case, taken)
+            settle = Job("settle", _to_settle(case, taken), key=str(taken.seq))
+            return replace(follows, jobs=(*follows.jobs, settle))
+        case name if name in (*ANSWERS, "LAPSE"):
             return _answered(case, taken)
         case "RETURN":
             values = {"defects": list(taken.data["defects"]), "words": taken.data.get("words") or ""}
-            return Effects(notices=_to_resident(case, "move.notice.returned", **values))
+            return Effects(
+                jobs=(Job("send_back", _to_send_back(case, taken), key=str(taken.seq)),),
+                notices=_to_resident(case, "move.notice.returned", **values),
+            )
         case "ACCEPT":
             return Effects(notices=_to_resident(case, "move.notice.accepted"))
         case "DECIDE":
-            return Effects(jobs=(Job("register", {"acting": taken.person}, key=str(taken.seq)),))
+            said = {"acting": taken.person, "look": taken.data.get("look") or {}}
+            return Effects(jobs=(Job("register", said, key=str(taken.seq)),))
         case "REGISTER":
             return _registered(case, taken)
         case "TELL":
@@ -69,6 +80,32 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "WITHDRAW":
             return _withdrawn(case)
     return Effects()
+
+
+def _to_send_back(case: Case, taken: Taken) -> dict[str, Any]:
+    """For the record of a return: the notice as it was sent then, by its office's own words."""
+    look = {**taken.data.get("look", {}), "words": taken.data.get("words") or ""}
+    body = {**entry_of(case), "reasons": list(taken.data["defects"]), "official": look}
+    return {"acting": taken.person, "body": body}
+
+
+def _to_settle(case: Case, taken: Taken) -> dict[str, Any]:
+    """For the record of what was found about owners who differ."""
+    now = sent(case)
+    assert now is not None
+    said = answers_of(case, *BY_ROLE["owner"])
+    lets = taken.data["level"] == "dwelling"
+    body = {
+        "dwelling": now.place.id,
+        "people": codes(now.people),
+        "consented": codes(tuple(code for code, one in said.items() if one.name == "CONSENT")),
+        "refused": codes(tuple(code for code, one in said.items() if one.name == "REFUSE")),
+        "lets_live_there": lets,
+        "document": taken.data.get("document") or None,
+        "words": taken.data["words"],
+        "official": taken.data.get("look") or {},
+    }
+    return {"acting": taken.person, "body": body}
 
 
 def _missing(case: Case, taken: Taken) -> Effects:

@@ -26,6 +26,7 @@ __all__ = [
     "codes",
     "desk_status",
     "duty_of",
+    "entry_of",
     "followed_lines",
     "found",
     "is_asked",
@@ -301,6 +302,46 @@ def office_of(profile: Profile, division: str | None, on: date) -> str | None:
 def codes(people: tuple[str, ...]) -> list[str]:
     """As registers write them."""
     return [bare(person) for person in people]
+
+
+def entry_of(case: Case) -> dict[str, Any]:
+    """The body of `POST /moves`, as the answers stand."""
+    now, questions, level = sent(case), asked(case), level_of(case)
+    assert now is not None and questions is not None
+    movers, unagreed = movers_of(case), left_out(case)
+    to: dict[str, Any] = {"dwelling": now.place.id}
+    if level == "commune":
+        to = {"division": now.place.division}
+    elif level == "abroad":
+        to = {"abroad": {"country": now.place.id, "address": now.place.text}}
+    body: dict[str, Any] = {
+        "people": codes(movers),
+        "to": to,
+        "valid_from": now.valid_from.isoformat(),
+        "sent_on": now.sent_on.isoformat(),
+        "custodians": {
+            bare(child): codes(people) if child not in unagreed else []
+            for child, people in questions.custodians.items()
+        },
+    }
+    if level == "commune" and now.place.kind == "dwelling":
+        body["wanted"] = now.place.id
+    if level == "dwelling":
+        consented = [
+            code for code, taken in answers_of(case, "CONSENT", "REFUSE").items() if taken.name == "CONSENT"
+        ]
+        settled = case.given("SETTLE").get("document")
+        if now.basis == "lease" and not questions.own:
+            body["consent"] = {"kind": "lease", "document": now.document or f"sha256:{_digest(now)}"}
+        elif settled and not consented:
+            body["consent"] = {"kind": "court", "document": settled}
+        else:
+            body["consent"] = {"kind": "owner", "owners": codes((*questions.own, *consented))}
+    return body
+
+
+def _digest(now: Sent) -> str:
+    return str(now.lease["sha256"]) if now.lease is not None else ""
 
 
 def ours(code: str, profile: Profile) -> str:

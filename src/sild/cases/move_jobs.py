@@ -13,10 +13,7 @@ from sild.cases.move_effects import entered
 from sild.cases.move_facts import (
     Grounds,
     Sent,
-    answers_of,
-    asked,
-    codes,
-    level_of,
+    entry_of,
     movers_of,
     office_of,
     ours,
@@ -24,8 +21,11 @@ from sild.cases.move_facts import (
 )
 from sild.cases.process import JobFunction, Work
 from sild.errors import CallerError
+from sild.telemetry import get_logger
 
 __all__ = ["MoveJobs", "is_minor"]
+
+log = get_logger("cases")
 
 CHANGED = "residence.changed"
 ADULT = 18
@@ -43,6 +43,8 @@ class MoveJobs:
             "remind": self.remind,
             "lapse": self.lapse,
             "register": self.register,
+            "send_back": self.send_back,
+            "settle": self.settle,
             "deliveries": self.deliveries,
             "heard": self.heard,
             "follow": self.follow,
@@ -196,7 +198,7 @@ class MoveJobs:
                 RESIDENCE,
                 "POST",
                 "/moves",
-                _entry(case, now),
+                {**entry_of(case), "official": work.arguments.get("look") or {}},
                 basis=self._grounds.household,
                 acting=str(work.arguments["acting"]),
             )
@@ -215,8 +217,31 @@ class MoveJobs:
             "valid_from": said["valid_from"],
             "merged": said["merged"],
             "people": [known(code, work.profile.country) for code in said["people"]],
+            "decision": said.get("decision"),
         }
         await act(work, "registered", "REGISTER", entry)
+
+    async def send_back(self, work: Work) -> None:
+        """The return is the register's decision, too: it keeps the record. Of who is in no register there is none."""
+        await self._recorded(work, "return", "/moves/return")
+
+    async def settle(self, work: Work) -> None:
+        """What the official found about owners who differ is the register's decision."""
+        await self._recorded(work, "settled", "/owner-disputes")
+
+    async def _recorded(self, work: Work, name: str, path: str) -> None:
+        try:
+            await work.call(
+                name,
+                RESIDENCE,
+                "POST",
+                path,
+                work.arguments["body"],
+                basis=self._grounds.household,
+                acting=str(work.arguments["acting"]),
+            )
+        except CallerError as refusal:
+            log.refusal("move.decision_not_recorded", refusal)
 
     async def deliveries(self, work: Work) -> None:
         """Who knows by now, and who could not be told yet: as the register that tells them says."""
@@ -313,10 +338,6 @@ def _absent(refusal: CallerError, register: str, code: str) -> list[dict[str, st
     return [{"register": register.rpartition("/")[2], "person": code}]
 
 
-def _digest(now: Sent) -> str:
-    return str(now.lease["sha256"]) if now.lease is not None else ""
-
-
 def _unknown(refusal: CallerError, movers: Sequence[str]) -> list[dict[str, str]]:
     """Whom the residence register does not know, by the places it names: `/people/1` is the second of the movers."""
     errors, pointers = (str(refusal.detail.get(name) or "").split(",") for name in ("errors", "pointers"))
@@ -326,34 +347,3 @@ def _unknown(refusal: CallerError, movers: Sequence[str]) -> list[dict[str, str]
         for number, code in enumerate(movers)
         if f"/people/{number}" in places
     ]
-
-
-def _entry(case: Case, now: Sent) -> dict[str, Any]:
-    """The body of `POST /moves`, as the answers stand."""
-    questions, level = asked(case), level_of(case)
-    assert questions is not None
-    movers = movers_of(case)
-    to: dict[str, Any] = {"dwelling": now.place.id}
-    if level == "commune":
-        to = {"division": now.place.division}
-    elif level == "abroad":
-        to = {"abroad": {"country": now.place.id, "address": now.place.text}}
-    body: dict[str, Any] = {
-        "people": codes(movers),
-        "to": to,
-        "valid_from": now.valid_from.isoformat(),
-        "sent_on": now.sent_on.isoformat(),
-        "custodians": {bare(child): codes(people) for child, people in questions.custodians.items()},
-    }
-    if level == "dwelling":
-        consented = [
-            code for code, taken in answers_of(case, "CONSENT", "REFUSE").items() if taken.name == "CONSENT"
-        ]
-        settled = case.given("SETTLE").get("document")
-        if now.basis == "lease" and not questions.own:
-            body["consent"] = {"kind": "lease", "document": now.document or f"sha256:{_digest(now)}"}
-        elif settled and not consented:
-            body["consent"] = {"kind": "court", "document": settled}
-        else:
-            body["consent"] = {"kind": "owner", "owners": codes((*questions.own, *consented))}
-    return body

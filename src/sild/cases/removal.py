@@ -18,6 +18,7 @@ from sild.cases.actor import Actor
 from sild.cases.birth_facts import POPULATION, RESIDENCE, bare
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Party, Taken
+from sild.cases.move_answers import look_of
 from sild.cases.move_facts import office_of, ours
 from sild.cases.packs import Packs
 from sild.cases.process import (
@@ -86,7 +87,9 @@ class Removal(Process):
             case "OBJECT":
                 return Given({"text": values["text"]})
             case "DECIDE":
-                return self._decided(case, values)
+                look = look_of(case, str(rule.screen), actor, asking.now)
+                decided = self._decided(case, values)
+                return Given({**decided.data, "look": look}, decided.defects)
         return Given({})
 
     def _decided(self, case: Case, values: Mapping[str, Any]) -> Given:
@@ -174,7 +177,12 @@ class Removal(Process):
         case = _case(work)
         decided = case.given("DECIDE")
         heard = bool(decided["hearing"]) or case.has("OBJECT")
-        body = {"decision": decided["decision"], "reason": decided["reason"], "heard": heard}
+        body = {
+            "decision": decided["decision"],
+            "reason": decided["reason"],
+            "heard": heard,
+            "official": decided.get("look") or {},
+        }
         path = f"/removals/{case.given('NOTIFY')['id']}/decision"
         acting = str(work.arguments["acting"])
         try:
@@ -184,7 +192,8 @@ class Removal(Process):
         except CallerError as refusal:
             await act(work, "halt", "HALT", {"reason": refusal.code})
             return
-        await act(work, "closed", "CLOSE", {"state": answer.json["state"], "reason": decided["reason"]})
+        said = {"state": answer.json["state"], "reason": decided["reason"]}
+        await act(work, "closed", "CLOSE", {**said, "decision": answer.json.get("record")})
 
     # --- what is shown
 
@@ -243,7 +252,7 @@ class Removal(Process):
         return {name: taken.data[name] for name in wanted.get(taken.name, ()) if name in taken.data}
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
-        return dict(case.given("CLOSE"))
+        return {name: value for name, value in case.given("CLOSE").items() if name != "decision"}
 
 
 def _noticed(taken: Taken) -> Effects:

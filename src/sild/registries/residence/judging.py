@@ -58,9 +58,6 @@ RULED = {
 }
 """By the kind of what is wrong the output of the rules that says so."""
 RULES_FORBID = Defect("needs_an_official", "the rules let nobody enter this")
-PERSONS = frozenset(
-    ("known", "living", "minor", "custodian_agrees", "born_by_then", "home_since"),
-)
 SAID = frozenset(("custodian_agrees", "consent", "dwelling_named"))
 """What people said, and the case system passed on."""
 
