@@ -54,11 +54,14 @@ class Registers:
     """None: it does not answer."""
 
     running: dict[str, Any]
+    specimens: dict[str, Any] = field(default_factory=dict)
 
     async def call(self, service: str, method: str, path: str, **_said: Any) -> Any:
-        assert (method, path) == ("GET", "/algorithms/family-benefits/running")
         if self.running[service] is None:
             raise Unavailable("down", code="register_down")
+        if path.endswith("/specimen"):
+            return SimpleNamespace(json=self.specimens.get(service))
+        assert (method, path) == ("GET", "/algorithms/family-benefits/running")
         return SimpleNamespace(json=self.running[service])
 
 
@@ -105,6 +108,26 @@ async def test_who_does_not_answer_ends_nothing_and_stands_on_the_page(
     watching = watch(told, Registers({SOCIAL: RULES, INSURANCE: answer}), no_gateway)
     assert not await watching.look() and told.standing == []
     assert watching.compared["family-benefits"].silent == [INSURANCE]
+
+
+async def test_the_specimen_is_of_the_body_that_decides_and_stays_while_nobody_answers(
+    no_gateway: Egress,
+) -> None:
+    def shown(by: str, kind: str = "specimen", **more: Any) -> dict[str, Any]:
+        return {"statement": {"kind": kind, "authority": by}, "seal": {"value": "x"}, **more}
+
+    registers = Registers({SOCIAL: RULES, INSURANCE: NOTHING})
+    registers.specimens = {
+        SOCIAL: shown("social", decides=True),
+        INSURANCE: shown("insurance", decides=False),
+    }
+    watching = watch(Told(), registers, no_gateway)
+    await watching.look()
+    assert set(watching.specimens) == {"ee-family-benefits", "vn-birth-benefits"}
+    assert watching.specimens["ee-family-benefits"]["statement"]["authority"] == "social"
+    registers.specimens = {SOCIAL: shown("social", kind="decision"), INSURANCE: {"statement": "nonsense"}}
+    await watching.look()
+    assert watching.specimens["ee-family-benefits"]["statement"]["kind"] == "specimen"
 
 
 async def test_a_gateway_that_is_down_ends_nothing() -> None:

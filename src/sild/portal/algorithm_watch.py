@@ -1,4 +1,4 @@
-"""The register of algorithms held against the running system, at the start and every day; and alarms of the AI gateway, four times a minute.
+"""The register of algorithms held against the running system, and specimens asked for, at the start and every day; alarms of the AI gateway, four times a minute.
 
 What is found becomes a matter for the officials who see to it (`Cases.tell_of_algorithms`), told once; a difference that is gone is
 over by itself, and only when every register and the gateway have answered: what nobody told is no proof. The public page of an
@@ -72,6 +72,8 @@ class AlgorithmWatch:
         self._models = models
         self._clock = clock
         self.compared: dict[str, LastCompared] = {}
+        self.specimens: dict[str, Mapping[str, Any]] = {}
+        """By rule package: `statement` and `seal`, as a register gave them."""
 
     async def run(self) -> None:
         """Until cancelled; a failure is logged, and the next round comes."""
@@ -92,6 +94,9 @@ class AlgorithmWatch:
         rows = await self._egress.rows()
         found = [await self._compare(entry, rows) for entry in self._entries.values()]
         matters = [one for matters in found for one in matters]
+        for entry in self._entries.values():
+            for package in entry.packages:
+                await self._show(package)
         await self._cases.tell_of_algorithms(matters)
         whole = not any(one.silent for one in self.compared.values())
         if whole:
@@ -122,24 +127,43 @@ class AlgorithmWatch:
             )
         return [_difference(entry, line, at) for line in differing]
 
+    async def _show(self, package: str) -> None:
+        """Its specimen by the body that decides by these rules, if one has; what was shown before stays while nobody answers."""
+        asked = (self._told(source, f"/rules/{package}/specimen") for source in self._sources)
+        told = [one for one in await asyncio.gather(*asked) if one is not None and _is_specimen(one)]
+        if told:
+            self.specimens[package] = max(told, key=lambda one: bool(one.get("decides")))
+
     async def _running(self, register: str, algorithm: str) -> Mapping[str, Any] | None:
         """None: it does not answer, or not what registers tell."""
+        told = await self._told(register, f"/algorithms/{algorithm}/running")
+        try:
+            if told is not None:
+                summed_running([told])
+            return told
+        except (KeyError, TypeError, ValueError) as error:
+            log.warning("portal.register_failed", register=register, reason=type(error).__name__)
+            return None
+
+    async def _told(self, register: str, path: str) -> Mapping[str, Any] | None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 answer = await self._exchange.call(
-                    register,
-                    "GET",
-                    f"/algorithms/{algorithm}/running",
-                    case=None,
-                    basis=BASIS,
-                    acting=AUTOMATIC,
+                    register, "GET", path, case=None, basis=BASIS, acting=AUTOMATIC
                 )
-            told: Mapping[str, Any] = answer.json
-            summed_running([told])
-            return told
-        except (PlatformError, TimeoutError, KeyError, TypeError, ValueError) as error:
+            return answer.json if isinstance(answer.json, dict) else None
+        except (PlatformError, TimeoutError) as error:
             log.warning("portal.register_failed", register=register, reason=type(error).__name__)
             return None
+
+
+def _is_specimen(told: Mapping[str, Any]) -> bool:
+    statement = told.get("statement")
+    return (
+        isinstance(statement, dict)
+        and statement.get("kind") == "specimen"
+        and isinstance(told.get("seal"), dict)
+    )
 
 
 def _difference(entry: AlgorithmEntry, line: Compared, at: datetime) -> MatterOfAlgorithms:

@@ -37,7 +37,6 @@ SMALLEST = 5
 KEPT = timedelta(minutes=1)
 """How long figures stand before the registers are asked again; everybody may look, as often as they like."""
 PATIENCE_SECONDS = 5.0
-SPECIMENS_KEPT = timedelta(hours=1)
 BASIS = "EU 2024/1689 71"
 COUNTS = ("decisions", "automatic", "overridden", "with_unknowns", "contested", "contests_open", "overturned",
           "superseded", "replays_matched", "replays_mismatched", "replays_impossible")  # fmt: skip
@@ -64,7 +63,6 @@ class AlgorithmPages:
         self._clock = clock
         self._egress = egress
         self._known: dict[str, tuple[datetime, Figures | None, tuple[str, ...]]] = {}
-        self._specimens: dict[str, tuple[datetime, Mapping[str, Any] | None]] = {}
         self._entries = entries
         with as_file(files("sild") / "packs") as directory:
             self._packages = load_packages(directory)
@@ -82,7 +80,7 @@ class AlgorithmPages:
             "figures": None if figures is None else figures.to_json(),
             "egress": await self._egress.by_class(entry.id),
             "shares": SHOWN,
-            "specimens": [self._worded(one, visit.language) for one in await self._specimens_of(entry)],
+            "specimens": [self._worded(one, visit.language) for one in self._specimens_of(entry)],
             "written": lambda line: written(line, visit.language),
             "compared": self._watch.compared.get(entry.id),
             "silent": silent,
@@ -102,7 +100,7 @@ class AlgorithmPages:
             case "atrs":
                 figures, _silent = await self._figures(entry.id)
                 egress = await self._egress.by_class(entry.id)
-                specimens = [one["statement"] for one in await self._specimens_of(entry)]
+                specimens = [one["statement"] for one in self._specimens_of(entry)]
                 found = atrs_json(entry, visit.language, figures=figures, egress=egress, specimens=specimens)
             case _:
                 raise CallerError("format is minbzk or atrs", code="not_found")
@@ -130,7 +128,7 @@ class AlgorithmPages:
     async def specimen(self, visit: Visit) -> Response:
         """As the register sealed it: statement and seal, to be kept and checked."""
         entry, name = self._find(visit), visit.call.parameters["package"]
-        found = await self._specimen(name) if name in entry.packages else None
+        found = self._watch.specimens.get(name) if name in entry.packages else None
         if found is None:
             raise CallerError("no such specimen", code="not_found")
         told = {"statement": found["statement"], "seal": found["seal"]}
@@ -171,41 +169,10 @@ class AlgorithmPages:
         self._known[algorithm] = (now + KEPT, figures, silent)
         return figures, silent
 
-    async def _specimens_of(self, entry: AlgorithmEntry) -> list[Mapping[str, Any]]:
-        """Of each of its packages that a register shows now."""
-        found = await asyncio.gather(*(self._specimen(name) for name in entry.packages))
-        return [one for one in found if one is not None]
-
-    async def _specimen(self, package: str) -> Mapping[str, Any] | None:
-        """By the body that decides by these rules, if one has; None: nobody shows one."""
-        now = self._clock()
-        until, found = self._specimens.get(package, (now, None))
-        if now < until:
-            return found
-        answers = await asyncio.gather(*(self._ask_specimen(one.subsystem, package) for one in self._sources))
-        told = [answer for answer in answers if answer is not None]
-        found = max(told, key=lambda one: bool(one["decides"]), default=None)
-        self._specimens[package] = (now + (SPECIMENS_KEPT if found else KEPT), found)
-        return found
-
-    async def _ask_specimen(self, register: str, package: str) -> Mapping[str, Any] | None:
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                answer = await self._exchange.call(
-                    register,
-                    "GET",
-                    f"/rules/{package}/specimen",
-                    case=None,
-                    basis=BASIS,
-                    acting=AUTOMATIC,
-                )
-            told: Mapping[str, Any] = answer.json
-            if told["statement"]["kind"] != "specimen" or not isinstance(told["seal"], dict):
-                raise ValueError("no specimen")
-            return told
-        except (PlatformError, TimeoutError, KeyError, TypeError, ValueError) as error:
-            log.warning("portal.no_specimen", register=register, reason=type(error).__name__)
-            return None
+    def _specimens_of(self, entry: AlgorithmEntry) -> list[Mapping[str, Any]]:
+        """Of each of its packages that a register has shown."""
+        shown = self._watch.specimens
+        return [shown[name] for name in entry.packages if name in shown]
 
     async def _ask(self, register: str, algorithm: str) -> Mapping[str, Any] | None:
         try:
