@@ -126,7 +126,7 @@ class Killed:
     async def act(self, case, action, actor, given=None, key=None):
         """The same form again, if it was sent."""
         key = key or action
-        await self.cases.act(case, action, actor, given or {}, key=key)
+        await self.say(case, action, actor, given or {}, key=key)
         await self.acted(key)
 
     async def acted(self, key: str) -> None:

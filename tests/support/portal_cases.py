@@ -37,6 +37,7 @@ from sild.cases.views import (
     Filled,
     Home,
     Notice,
+    Pending,
     Task,
 )  # fmt: skip
 from sild.catalogue import Defect, Screen, parse_screen, parse_service, read_answers
@@ -269,6 +270,12 @@ class CasesDouble:
 
     async def read_file(self, case: str, file: str, actor: Actor) -> AsyncIterator[bytes]:
         raise Refused("there is no such file", code="not_found")
+
+    async def asked_signature(self, state: str, actor: Actor) -> Pending:
+        raise Refused("nothing like it was asked to be signed", code="not_found")
+
+    async def signed(self, case: str, signature: str, actor: Actor) -> tuple[str, bytes]:
+        raise Refused("there is no such signature", code="not_found")
 
     async def record_mandate(
         self, clerk: Actor, person: str, service: str, statement: str, **_: object

@@ -71,7 +71,8 @@ Handler = Callable[[Visit], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class PortalRoute:
-    """handler: part and method, `account.login`.  A GET changes nothing that anybody else could see.  uploads: takes files."""
+    """handler: part and method, `account.login`.  A GET changes nothing that anybody else could see, but for the two by
+    which people come back from the identity provider with a word of theirs, once: /callback, /signed.  uploads: takes files."""
 
     method: str
     path: str
