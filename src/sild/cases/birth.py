@@ -9,9 +9,11 @@ it stops, the others go on. COVER, CARD and QUEUE come when other bodies say so,
 place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPENs a case that was closed before; so does a parent's
 other WISH while the child waits. An offer that was
 refused (HOLD_OFFER) has nothing to be paid: REGISTERED then goes to CLOSED; overturned, it is an OFFER again, and REOPENs. After a
-death or a stillbirth the case falls silent; after a protection order people go on by hand.
+death or a stillbirth the case falls silent; after a protection order people go on by hand. When a parent dies (BEREAVE) it goes on
+without them: who acts is whom the population register names (ENTRUST), and while that is nobody the office names the child (NAME_FOR).
 
 birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
+birth_wish.py  another kindergarten wish     birth_bereaved.py  without a parent who died
 birth_payments.py  what was paid, what came back
 birth_screens.py, birth_answers.py  what is shown, chosen from, and looked over
 """
@@ -23,6 +25,14 @@ from typing import Any, ClassVar
 
 from sild.cases.actor import Actor
 from sild.cases.birth_answers import check_acceptance, check_offline, check_return, look_of, name_defects
+from sild.cases.birth_bereaved import (
+    BirthBereaved,
+    is_asked_in_vain,
+    is_for_nobody,
+    is_left_agreed,
+    living,
+    may_act,
+)
 from sild.cases.birth_effects import AT_THE_DESK, BEFORE_NAME, effects_of
 from sild.cases.birth_facts import (
     Grounds,
@@ -63,6 +73,8 @@ class Birth(Process):
         Rule("REMIND", by=("state",), when=("OPENED", "DECLARED"), once="case"),
         Rule("REST", by=("state",), to="SILENCED"),
         Rule("SILENCE", by=("state",)),
+        Rule("BEREAVE", by=("state",)),
+        Rule("ENTRUST", by=("state",)),
         # the parents
         Rule("DECLARE", by=("parent",), when=BEFORE_NAME, screen="birth.check_and_name", acr="substantial", resumes=True),
         Rule("COSIGN", by=("parent",), when=("DECLARED",), to="AGREED", screen="birth.cosign", acr="substantial"),
@@ -75,7 +87,8 @@ class Birth(Process):
         Rule("APPROVE", by=("official", "state"), when=(*AT_THE_DESK, "REGISTERING"), to="REGISTERING", screen="birth.desk", decides=True),
         Rule("RETURN", by=("official", "supervisor"), when=AT_THE_DESK, to="RETURNED", screen="birth.desk", decides=True, stops="returned", is_return=True),
         Rule("ENTER_OFFLINE", by=("official", "state"), when=(*BEFORE_NAME, *AT_THE_DESK), to="REGISTERING", screen="birth.offline", decides=True, numbered="reserved_number"),
-        Rule("HALT", by=("state",), when=("REGISTERING",), to="AGREED"),
+        Rule("NAME_FOR", by=("official", "supervisor"), when=BEFORE_NAME, to="REGISTERING", screen="birth.by_office", decides=True),
+        Rule("HALT", by=("state",), when=("REGISTERING",)),
         Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
         # what other bodies do
         Rule("ADDRESS", by=("state",), once="case"),
@@ -107,6 +120,7 @@ class Birth(Process):
         Waiting("birth.cosign", "parent", ("DECLARED",)),
         Waiting("birth.paternity", "named", ("OPENED", "DECLARED", *AT_THE_DESK, "RETURNED")),
         Waiting("birth.desk", "official", AT_THE_DESK),
+        Waiting("birth.by_office", "official", BEFORE_NAME),
         Waiting("birth.offline", "official", (*BEFORE_NAME, *AT_THE_DESK), optional=True),
         Waiting("birth.place", "parent", WITH_A_PLACE),
         Waiting("birth.wish", "parent", (*WITH_A_PLACE, "CLOSED"), optional=True),
@@ -116,6 +130,7 @@ class Birth(Process):
     events: ClassVar[Mapping[str, str]] = {
         "civil.child.recorded": "begin",
         "civil.birth.registered": "registered",
+        "civil.guardian.recorded": "entrust",
         "insurance.cover.began": "cover",
         "insurance.card.issued": "card",
         "decision.corrected": "corrected",
@@ -132,6 +147,7 @@ class Birth(Process):
         "child": ("death", "stillbirth", "protection_order"),
         "parent": ("protection_order",),
     }
+    mourned: ClassVar[Mapping[str, tuple[str, ...]]] = {"parent": ("death",), "named": ("death",)}
     visible: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "parent": ("child", "parent"),
         "named": ("child",),
@@ -145,6 +161,7 @@ class Birth(Process):
         self._jobs = BirthJobs(self.service, grounds)
         self._payments = BirthPayments(self.service, grounds)
         self._wish = BirthWish(grounds)
+        self._bereaved = BirthBereaved(self.service, grounds)
         self._screens = BirthScreens(grounds, Texts(packs.profile.languages, packs.texts), self._wish)
 
     # --- the fold
@@ -155,6 +172,10 @@ class Birth(Process):
                 return self._declared(status, taken, before)
             case "PATERNITY" if taken.data["status"] == "ACKNOWLEDGED" and status == "AGREED":
                 return "DECLARED"  # who has become a parent chooses the name, too
+            case "BEREAVE" if status == "DECLARED" and is_left_agreed(before, taken):
+                return "AGREED"  # nobody is left who would agree: an official looks
+            case "HALT":
+                return "AGREED" if declared(before) is not None else "OPENED"
             case "SILENCE":
                 return status if taken.data["reason"] == "protection_order" else "SILENCED"
             case "REGISTER":
@@ -177,7 +198,13 @@ class Birth(Process):
 
     def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
         """Who has answered in this round is not asked again, nor anybody about a paternity that was settled."""
+        if waiting.role == "parent" and not may_act(case, person):
+            return False
+        if waiting.screen == "birth.by_office":
+            return is_for_nobody(case)
         if waiting.screen == "birth.paternity":
+            if is_asked_in_vain(case):
+                return False
             settled = case.given("PATERNITY").get("status") in ("ACKNOWLEDGED", "DENIED")
             return not settled and not _has_answered(case.actions, person, "ACKNOWLEDGE", "DENY")
         if waiting.screen == "birth.cosign":
@@ -197,9 +224,18 @@ class Birth(Process):
     async def check(
         self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
     ) -> Given:
+        if "parent" in rule.by and not may_act(case, actor.acting_for):
+            raise Refused("who has custody acts for the child", code="no_custody")
         match rule.name:
             case "DECLARE":
                 return self._check_declaration(case, values, actor)
+            case "NAME_FOR":
+                if not is_for_nobody(case):
+                    raise Refused("somebody acts for the child", code="too_late")
+                kept = {name: values.get(name) for name in ("given_names", "family_name", "words")}
+                look = look_of(case, str(rule.screen), actor, asking.now)
+                without = bool(values.get("without_father"))
+                return Given({**kept, "without_father": without, "look": look}, name_defects(case, values))
             case "PROPOSE":
                 return Given(
                     {"given_names": values.get("given_names"), "family_name": values.get("family_name")},
@@ -247,13 +283,13 @@ class Birth(Process):
             )
         if case.status == "DECLARED" and _has_answered(case.since("RETURN"), actor.acting_for, "DECLARE"):
             raise Refused("you have sent this; the other parent is asked", code="already_done")
-        others = [person for person in case.persons("parent") if person != actor.acting_for]
+        others = [person for person in living(case) if person != actor.acting_for]
         return Given({**values, "alone": not others}, name_defects(case, values))
 
     def _check_paternity(self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor) -> Given:
         if _has_answered(case.actions, actor.acting_for, "ACKNOWLEDGE", "DENY"):
             raise Refused("you have answered this before", code="already_done")
-        if case.given("PATERNITY").get("status") in ("ACKNOWLEDGED", "DENIED"):
+        if case.given("PATERNITY").get("status") in ("ACKNOWLEDGED", "DENIED") or is_asked_in_vain(case):
             raise Refused("paternity was settled before", code="too_late")
         said = recorded(case)
         is_mother = said is not None and said.mother == actor.acting_for
@@ -266,7 +302,12 @@ class Birth(Process):
     # --- what takes time, what is shown
 
     def jobs(self) -> Mapping[str, JobFunction]:
-        return {**self._jobs.by_kind(), **self._payments.by_kind(), **self._wish.by_kind()}
+        return {
+            **self._jobs.by_kind(),
+            **self._payments.by_kind(),
+            **self._wish.by_kind(),
+            **self._bereaved.by_kind(),
+        }
 
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
         return await self._screens.options(case, screen, actor, asking)

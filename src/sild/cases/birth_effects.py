@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sild.cases.actor import AUTOMATIC
+from sild.cases.birth_bereaved import living
 from sild.cases.birth_facts import declared, is_done, is_refused, recorded, same_names, signed_by
 from sild.cases.case import Case, Party, Taken
 from sild.cases.process import Effects, Job, NewNotice
@@ -45,7 +46,11 @@ def effects_of(case: Case, taken: Taken) -> Effects:
                 notice for notice in _to_parents(case, "birth.notice.choose_by") if notice.person not in idle
             ]
             return Effects(notices=tuple(waited_for))
-        case "APPROVE" | "ENTER_OFFLINE":
+        case "BEREAVE":
+            return _bereaved(case, taken)
+        case "ENTRUST" if case.departed():
+            return _entrusted(case, taken)
+        case "APPROVE" | "ENTER_OFFLINE" | "NAME_FOR":
             return Effects(jobs=(Job("register", _names_to_register(case, taken)),))
         case "RETURN":
             defects = list(taken.data["defects"])
@@ -150,7 +155,7 @@ def _so_far(case: Case) -> list[tuple[str, dict[str, Any]]]:
     """Texts and values of what was recorded before it was known whom to tell."""
     found: list[tuple[str, dict[str, Any]]] = []
     if case.has("REGISTER"):
-        found.append(("birth.notice.registered", _names(case.given("REGISTER"))))
+        found.append((_words_of_registration(case), _names(case.given("REGISTER"))))
     if case.has("CARD"):
         found.append(("birth.notice.card", {}))
     if case.status == "OFFERED":
@@ -162,7 +167,7 @@ def _so_far(case: Case) -> list[tuple[str, dict[str, Any]]]:
 
 def _answered(case: Case, taken: Taken) -> Effects:
     """A declaration, or the other parent's word to it."""
-    others = [person for person in case.persons("parent") if person != taken.acting_for]
+    others = [person for person in living(case) if person != taken.acting_for]
     if case.status == "DECLARED":
         asked = tuple(NewNotice(person, "birth.notice.cosign_asked", _names(taken.data)) for person in others)
         return Effects(notices=asked)
@@ -192,6 +197,21 @@ def _paternity(case: Case, taken: Taken) -> Effects:
     return Effects(jobs=again)
 
 
+def _bereaved(case: Case, taken: Taken) -> Effects:
+    """One quiet word to who lives; what was left unsaid is for an official, who acts for the register to say."""
+    jobs = [Job("entrust", key=str(taken.seq))]
+    if case.status in AT_THE_DESK:
+        jobs.append(Job("examine", key=str(taken.seq)))
+    return Effects(jobs=tuple(jobs), notices=_to_parents(case, "birth.notice.bereaved"))
+
+
+def _entrusted(case: Case, taken: Taken) -> Effects:
+    """A guardian acts as a parent from now on. The one who is told is not told again."""
+    joins = [Party("parent", one) for one in taken.data["guardians"] if one not in case.persons("parent")]
+    told = tuple(NewNotice(party.person, "birth.notice.entrusted") for party in joins)
+    return Effects(parties=tuple(joins), notices=told)
+
+
 def _examined(case: Case, taken: Taken) -> Effects:
     office = taken.data.get("office") if case.office is None else None
     if taken.data["is_bound"]:
@@ -200,7 +220,7 @@ def _examined(case: Case, taken: Taken) -> Effects:
 
 
 def _registered(case: Case, taken: Taken) -> Effects:
-    notices = list(_to_parents(case, "birth.notice.registered", **_names(taken.data)))
+    notices = list(_to_parents(case, _words_of_registration(case), **_names(taken.data)))
     first = declared(case)
     if first is not None and not same_names(first.data, taken.data):
         notices += _to_parents(case, "birth.notice.other_name_registered", **_names(taken.data))
@@ -209,6 +229,11 @@ def _registered(case: Case, taken: Taken) -> Effects:
     return Effects(
         jobs=(Job("address"), *_closing(case)), notices=tuple(notices), cancel_jobs=("examine", "remind")
     )
+
+
+def _words_of_registration(case: Case) -> str:
+    """No congratulations where a parent has died."""
+    return "birth.notice.registered_quietly" if case.departed() else "birth.notice.registered"
 
 
 def _offered(case: Case, taken: Taken) -> Effects:
@@ -273,11 +298,11 @@ def _names_to_register(case: Case, taken: Taken) -> dict[str, Any]:
     """
     said: Mapping[str, Any] = taken.data
     signed, acting = None, taken.person
-    if taken.name != "ENTER_OFFLINE":
+    if taken.name not in ("ENTER_OFFLINE", "NAME_FOR"):
         first = declared(case, before=taken)
         assert first is not None
         said, signed = first.data, signed_by(case, first)
-    elif acting == AUTOMATIC:
+    elif acting == AUTOMATIC and taken.name == "ENTER_OFFLINE":
         opened = case.last("OPEN")
         acting = opened.person if opened is not None else acting
         acting = case.data.get(
@@ -298,4 +323,4 @@ def _not_closing(case: Case) -> tuple[str, ...]:
 
 
 def _to_parents(case: Case, text: str, **values: Any) -> tuple[NewNotice, ...]:  # of the text's places
-    return tuple(NewNotice(person, text, values) for person in case.persons("parent"))
+    return tuple(NewNotice(person, text, values) for person in living(case))

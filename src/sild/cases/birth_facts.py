@@ -24,6 +24,7 @@ __all__ = [
     "child_of",
     "country_of",
     "declared",
+    "homes_of",
     "is_done",
     "is_kept_from",
     "is_offered",
@@ -179,6 +180,15 @@ def office_for(profile: Profile, matter: str, lives: Mapping[str, Any], on: date
         return profile.competent(matter, units[0]["code"], on)[1].code if units else None
     except CallerError:
         return None
+
+
+def homes_of(case: Case) -> Iterator[tuple[str, str]]:
+    """(`mother`, `father` or `guardian`, person), of those who act as parents and live: to whose home the child can come."""
+    said = recorded(case)
+    roles = {said.mother: "mother", said.father or said.claimed_father: "father"} if said is not None else {}
+    for person in case.persons("parent"):
+        if person not in case.departed():
+            yield roles.get(person, "guardian"), person
 
 
 def is_done(case: Case) -> bool:

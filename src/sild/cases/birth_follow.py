@@ -6,7 +6,9 @@ Events may come late, twice, in any order: each only says that there is somethin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
+from sild.cases.birth_bereaved import living
 from sild.cases.birth_facts import (
     EDUCATION,
     INSURANCE,
@@ -15,6 +17,7 @@ from sild.cases.birth_facts import (
     Grounds,
     bare,
     declared,
+    homes_of,
     known,
     standing_of,
 )
@@ -53,12 +56,18 @@ class BirthFollow:
 
     async def address(self, work: Work) -> None:
         """The child lives with the parent whose home was chosen; what cannot be entered, an office enters by hand."""
-        first = declared(work.case) if work.case is not None else None
-        if first is None:  # registered by an office without us
+        case = work.case
+        first = declared(case) if case is not None else None
+        if case is None or (first is None and not case.departed()):  # registered by an office without us
             return
         case, said = known_in(work)
-        chosen = first.data["address"]
-        home = {"mother": said.mother, "father": said.father or said.claimed_father}.get(chosen)
+        homes = {role: one for role, one in homes_of(case) if one not in case.departed()}
+        chosen = first.data["address"] if first is not None else None
+        sent_on = work.profile.day(first.at if first is not None else work.at)
+        home = homes.get(str(chosen))
+        if home is None and case.departed() and chosen != "later":
+            await self._by_hand(work, homes, sent_on, "parent_died")
+            return
         if home is None:
             return
         try:
@@ -72,19 +81,21 @@ class BirthFollow:
                 "to": {"division": division["code"]} if dwelling is None else {"dwelling": dwelling},
                 "joins": bare(home),
                 "valid_from": said.born.isoformat(),
-                "sent_on": work.profile.day(first.at).isoformat(),
-                "custodians": {bare(said.child): [bare(person) for person in case.persons("parent")]},
+                "sent_on": sent_on.isoformat(),
+                "custodians": {bare(said.child): [bare(person) for person in living(case)]},
             }
             await work.call("move", RESIDENCE, "POST", "/moves", move, basis=self._grounds.residence)
         except CallerError as refusal:
-            await act(work, "by_hand", "ADDRESS", {"state": "by_hand", "defects": [refusal.code]})
-            homes = {"mother": said.mother, "father": said.father or said.claimed_father}
-            await home_by_hand(
-                work, case, bare(said.child), said.born, {role: bare(one) for role, one in homes.items() if one},
-                sent_on=work.profile.day(first.at), why=refusal.code,
-            )  # fmt: skip
+            await self._by_hand(work, homes, sent_on, refusal.code)
             return
         await act(work, "entered", "ADDRESS", {"state": "entered"})
+
+    async def _by_hand(self, work: Work, homes: Mapping[str, str], sent_on: date, why: str) -> None:
+        """homes: of those who live, by role."""
+        case, said = known_in(work)
+        await act(work, "by_hand", "ADDRESS", {"state": "by_hand", "defects": [why]})
+        bared = {role: bare(person) for role, person in homes.items()}
+        await home_by_hand(work, case, bare(said.child), said.born, bared, sent_on=sent_on, why=why)
 
     async def wish(self, work: Work) -> None:
         """The kindergarten the parents wish for, once the child is in the municipality's queue."""

@@ -126,6 +126,9 @@ class BirthJobs:
     async def _any_office(self, work: Work, case: Case, said: Recorded) -> str | None:
         """Where the mother lives. A machine is not told that of somebody protected: then in her own name, who has chosen the child's home here."""
         found = await self._office(work, None, said.mother, within=None)
+        if found is None and said.mother in (gone := work.case.departed() if work.case else frozenset()):
+            alive = next((one for one in (said.father, said.claimed_father) if one and one not in gone), None)
+            return await self._office(work, None, alive, within=None, step="residence/other")
         signed = (case.last(name) for name in ("DECLARE", "COSIGN", "PROPOSE"))
         if found is None and any(taken is not None and taken.person == said.mother for taken in signed):
             found = await self._office(work, None, said.mother, within=None, acting=said.mother)
@@ -139,13 +142,14 @@ class BirthJobs:
         *,
         within: timedelta | None,
         acting: str | None = None,
+        step: str = "residence",
     ) -> str | None:
         """`birth@0793`: who is competent where the mother lives today; None: not known (yet)."""
         if mother is None:
             return None
         try:
             answer = await work.call(
-                "residence" if acting is None else "residence/self",
+                step if acting is None else "residence/self",
                 RESIDENCE,
                 "GET",
                 f"/persons/{bare(mother)}/residence",
@@ -203,6 +207,8 @@ class BirthJobs:
             defects.append("foreign_parent")
         if said.protected or case.has("SILENCE"):
             defects.append("protection")
+        if case.departed():
+            defects.append("parent_died")
         if office is None:
             defects.append("office_unknown")
         is_bound = (

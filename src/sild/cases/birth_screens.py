@@ -22,6 +22,7 @@ from sild.cases.birth_facts import (
     child_of,
     country_of,
     declared,
+    homes_of,
     is_kept_from,
     office_for,
     recorded,
@@ -43,6 +44,7 @@ CHECKS = {
     "another_father_named": "check.one_father_named",
     "foreign_parent": "check.one_country",
     "protection": "check.no_protection_order",
+    "parent_died": "check.parents_live",
     "office_unknown": "check.office_known",
 }
 """What can stand against a registration by rule, and the check that is green without it, in the order of the desk."""
@@ -94,7 +96,7 @@ class BirthScreens:
         if not {"homes", "kindergartens"} & {field.options_from for field in screen.fields()}:
             return {}
         kept = is_kept_from(case, actor.acting_for)
-        seen = [person for _role, person in _parents(case) if person == actor.acting_for or not kept]
+        seen = [person for _role, person in homes_of(case) if person == actor.acting_for or not kept]
         return {person: await self._residence(person, asking) for person in seen}
 
     def _homes(self, case: Case, actor: Actor, homes: Mapping[str, Home]) -> list[tuple[str, str]]:
@@ -102,7 +104,7 @@ class BirthScreens:
         say = self._say(actor)
         found: dict[str, str] = {}
         dwellings: dict[Any, str] = {}
-        for role, person in _parents(case):
+        for role, person in homes_of(case):
             own, lives = person == actor.acting_for, homes.get(person)
             level = lives["level"] if lives is not None else "not_answered"
             if lives is not None and level in ("dwelling", "commune"):
@@ -204,7 +206,7 @@ class BirthScreens:
             case "homes":
                 return [
                     await self._home_line(person, of, f"home.{role}", asking)
-                    for role, person in _parents(case)
+                    for role, person in homes_of(case)
                 ]
             case "declaration":
                 return [line async for line in self._declaration(case, actor, asking)]
@@ -250,7 +252,7 @@ class BirthScreens:
         country, at = country_of(child_of(case)), asking.profile.day(first.at).isoformat()
         names = whole_name(first.data["given_names"], first.data["family_name"], country)
         yield FactLine("child.chosen_names", "declaration", names, source="parent", valid_from=at)
-        home = dict(_parents(case)).get(first.data.get("address", ""))
+        home = dict(homes_of(case)).get(first.data.get("address", ""))
         if home is not None:
             kept = is_kept_from(case, actor.acting_for) and home != actor.acting_for
             concept = "child.chosen_address"
@@ -296,13 +298,6 @@ class BirthScreens:
 
 def _register_key(holder: str) -> str:
     return f"register.{holder if holder in REGISTERS else 'other'}"
-
-
-def _parents(case: Case) -> Iterator[tuple[str, str]]:
-    """(`mother` or `father`, person), of those who take part."""
-    said = recorded(case)
-    for person in case.persons("parent"):
-        yield "mother" if said is not None and said.mother == person else "father", person
 
 
 def _role_of(case: Case, code: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sild.cases.actor import Actor
-from sild.cases.birth_facts import EDUCATION, POPULATION, Grounds, bare, child_of, declared, standing_of
+from sild.cases.birth_bereaved import custodians_in
+from sild.cases.birth_facts import EDUCATION, Grounds, bare, child_of, declared, standing_of
 from sild.cases.birth_work import act, child_in, spoken_by
 from sild.cases.case import Case
 from sild.cases.process import Asking, Given, JobFunction, Work
@@ -54,7 +55,8 @@ class BirthWish:
     async def check(self, case: Case, values: Mapping[str, Any], actor: Actor, asking: Asking) -> Given:
         """With what was foreseen when it was sent. Raises Refused: `may_wish`; `no_custody`; `register_down`."""
         _ensure_may(case)
-        await self._ensure_custody(case, actor, asking)
+        if not case.departed():  # or the register was asked who acts
+            await self._ensure_custody(case, actor, asking)
         wanted = str(values.get("kindergarten"))
         seen = await self._foreseen(case, asking)
         one = next((one for one in seen if str(one["kindergarten"]) == wanted), None)
@@ -70,12 +72,7 @@ class BirthWish:
 
     async def _ensure_custody(self, case: Case, actor: Actor, asking: Asking) -> None:
         """Whoever has custody by the population register decides where the child goes."""
-        path, basis = f"/persons/{child_of(case)}/parents", self._grounds.relations
-        answer = await asking.get(POPULATION, path, basis=basis)
-        if answer is None:
-            raise Refused("the register does not answer", code="register_down", register=POPULATION)
-        having = {one["code"] for one in answer.json["items"] if one["custody"]}
-        if bare(actor.acting_for) not in having:
+        if bare(actor.acting_for) not in await custodians_in(asking, self._grounds, child_of(case)):
             raise Refused("who has custody decides this", code="no_custody")
 
     async def wish_anew(self, work: Work) -> None:

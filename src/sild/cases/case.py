@@ -81,6 +81,10 @@ class Case:
     def roles_of(self, person: str) -> tuple[str, ...]:
         return tuple(party.role for party in self.parties if party.person == person)
 
+    def departed(self) -> frozenset[str]:
+        """Parties without whom the case lives on (`Process.mourned`)."""
+        return frozenset(taken.data["person"] for taken in self.all("BEREAVE"))
+
     def given(self, name: str) -> Mapping[str, Any]:
         """The data of the newest action of that name; empty when there is none."""
         newest = self.last(name)

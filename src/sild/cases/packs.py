@@ -75,8 +75,9 @@ def ensure_whole(processes: Mapping[str, Process], packs: Packs) -> None:
         for rule in process.rules:
             if rule.screen is not None:
                 packs.screens[rule.screen].action(rule.name)
-        if process.silenced and process.rule("SILENCE") is None:
-            raise CallerError(f"{service_id} has no rule for SILENCE", code="invalid_process")
+        for told, action in ((process.silenced, "SILENCE"), (process.mourned, "BEREAVE")):
+            if told and process.rule(action) is None:
+                raise CallerError(f"{service_id} has no rule for {action}", code="invalid_process")
         missing = set(process.events.values()) - set(process.jobs())
         if missing:
             raise CallerError(f"{service_id} has no job {', '.join(sorted(missing))}", code="invalid_process")

@@ -254,6 +254,8 @@ class Process(ABC):
     events: type of event -> kind of job that takes it (the job has no case; `arguments["event"]` has id, source, type,
     subject, time, data).  silenced: role -> `death`, `stillbirth`, `protection_order`: what of such a party silences the case: every queued notice and
     waiting job ends, the action `SILENCE` {reason, person} is taken (give it a rule for the state), and no notice is sent any more.
+    mourned: role -> the same: what of such a party leaves the case alive without them: every notice in it that nobody has read
+    ends, the action `BEREAVE` {reason, person} is taken (a rule for the state), and no notice is sent to them any more.
     visible: role -> roles of other parties it may see.  closed: statuses in which nothing may be done any more.
     """
 
@@ -263,6 +265,7 @@ class Process(ABC):
     opener: ClassVar[str | None] = None
     events: ClassVar[Mapping[str, str]] = {}
     silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    mourned: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     visible: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     closed: ClassVar[tuple[str, ...]] = ("CLOSED",)
 

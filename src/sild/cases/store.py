@@ -376,6 +376,8 @@ class Store:
         self, connection: Connection, case: Case, notice: NewNotice, at: datetime, cancelled: str | None
     ) -> None:
         """With it the person is told of whatever was decided in the case so far."""
+        if notice.person in case.departed():
+            return
         notice_id, there = str(uuid4()), notice.not_before or at
         if cancelled is None:
             process = self._processes[case.service]
@@ -412,7 +414,7 @@ class Store:
         event: str,
         at: datetime,
     ) -> list[str]:
-        """Remember it, and end what waits in every live case it silences; their ids."""
+        """Remember it, and end what waits in every live case it silences, or leaves without somebody; their ids."""
         self.alone(connection, [f"person/{person}"])
         row = {"person": person, "event": event, "reason": reason, "begins": begins, "ends": ends}
         add_row(connection, silences, row)
@@ -427,10 +429,20 @@ class Store:
         for case_id in connection.scalars(live).all():
             connection.execute(select(cases.c.seq).where(cases.c.id == case_id).with_for_update())
             case = self.find(connection, case_id)
-            if case is not None and self._is_about(case, person, reason) and not case.has("SILENCE"):
-                self.silence(connection, case, reason, person, at)
+            if case is not None and self._quietened(connection, case, reason, person, at).seq > case.seq:
                 silenced.append(case_id)
         return silenced
+
+    def _quietened(self, connection: Connection, case: Case, reason: str, person: str, at: datetime) -> Case:
+        """The case after what befell one of its parties: silent, bereaved, or as it was."""
+        process = self._processes[case.service]
+        if _is_about(process.silenced, case, person, reason) and not case.has("SILENCE"):
+            return self.silence(connection, case, reason, person, at)
+        if _is_about(process.mourned, case, person, reason) and person not in case.departed():
+            self.cancel_notices(connection, case.id, reason)
+            said = {"reason": reason, "person": person}
+            return self.act(connection, case, "BEREAVE", said, STATE, "state", at)
+        return case
 
     def silence(self, connection: Connection, case: Case, reason: str, person: str, at: datetime) -> Case:
         """The switch: nothing that waits in this case is sent or done."""
@@ -438,10 +450,6 @@ class Store:
         case = self.act(connection, case, "SILENCE", {"reason": reason, "person": person}, STATE, "state", at)
         self.cancel_notices(connection, case.id, reason)
         return case
-
-    def _is_about(self, case: Case, person: str, reason: str) -> bool:
-        silenced = self._processes[case.service].silenced
-        return any(reason in silenced.get(role, ()) for role in case.roles_of(person))
 
     def _silenced_already(self, connection: Connection, case: Case, at: datetime) -> Case:
         """After a silence that fell before this party came in."""
@@ -454,8 +462,7 @@ class Store:
             )
         )
         for row in rows.all():
-            if self._is_about(case, row.person, row.reason) and not case.has("SILENCE"):
-                case = self.silence(connection, case, row.reason, row.person, at)
+            case = self._quietened(connection, case, row.reason, row.person, at)
         return case
 
     # --- drafts
@@ -484,6 +491,10 @@ class Store:
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"), {"key": key}
                 )
+
+
+def _is_about(told: Mapping[str, Sequence[str]], case: Case, person: str, reason: str) -> bool:
+    return any(reason in told.get(role, ()) for role in case.roles_of(person))
 
 
 def _taken(row: Row[Any]) -> Taken:

@@ -226,7 +226,9 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING, "fact.corrected")),
     SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING, "fact.corrected")),
     SubscriptionPlan(
-        "population", "portal", ("civil.child.recorded", "person.known", *BIRTHS, *SILENCING, *WAITING)
+        "population",
+        "portal",
+        ("civil.child.recorded", "civil.guardian.recorded", "person.known", *BIRTHS, *SILENCING, *WAITING),
     ),
     SubscriptionPlan("residence", "insurance", ("residence.changed",)),
     SubscriptionPlan("residence", "social", ("residence.changed", "fact.corrected")),

@@ -125,6 +125,7 @@ def record_guardian(
         valid_to=valid_to,
         provenance=provenance(use),
     )
+    use.publish("civil.guardian.recorded", ward)
     return {"ward": ward, "guardian": guardian, "kind": kind, "fact": fact.id}
 
 
