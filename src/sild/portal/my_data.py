@@ -68,7 +68,7 @@ class MyData:
             raise CallerError("no such fact", code="not_found")
         if not reason or len(reason) > 1000:
             raise CallerError("say what is right", code="reason_missing")
-        answer = await self._exchange.call(
+        await self._exchange.call(
             source.subsystem,
             "POST",
             source.dispute_path.format(fact=fact),
@@ -78,13 +78,12 @@ class MyData:
             acting=visit.person.person,
             message_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"sild:dispute:{key}")),
         )
-        number = answer.json.get("id", "") if isinstance(answer.json, dict) else ""
         concept = form.get("concept", "")[:100]
         say = {language: self._pages.texts.speaker(language) for language in self._pages.texts.languages}
         content = {
             "service": "",
             "case": None,
-            "number": str(number),
+            "number": "",  # its case has one, which the register's word opens
             "status": "",
             "label": {
                 language: speak("facts.dispute_sent", what=self._pages.concept(concept, language))
