@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sild.cli import cli
+from sild.decisions import open_values, shred
 from sild.errors import CallerError
 from sild.rule_engine import RuleEngine
 from sild.rules import load_package
@@ -120,3 +122,52 @@ def test_a_database_that_is_not_there_is_not_made(decided: tuple[Path, str], tmp
     with pytest.raises(CallerError):
         run(tmp_path, "list")
     assert not (tmp_path / "d.db").exists()
+
+
+def test_recompute_by_a_new_version_of_the_rules(tmp_path: Path) -> None:
+    package = load_package(max(PACKAGE.iterdir()))
+    with RuleEngine(workers=1) as engine:
+        world = World(tmp_path, package, engine.evaluate(package, SITUATION, OUTPUTS, at=AT))
+    first, second, gone = (world.decide(f"case-{number}") for number in range(3))
+    (tmp_path / "decisions.keys").write_bytes(b"k" * 32)
+    with world.store.engine.connect() as connection:
+        sealed = set(open_values(world.store, connection, gone))
+    shred(world.store, sealed, ground="expired")
+    world.store.engine.dispose()
+    dearer = tmp_path / "rules" / "1.2.0"
+    copytree(max(PACKAGE.iterdir()), dearer)
+    for name, old, new in (
+        ("package.yaml", "version: 1.1.0", "version: 1.2.0"),
+        ("parameters/birth_grant.yaml", "320", "400"),
+    ):
+        (dearer / name).write_text((dearer / name).read_text("utf-8").replace(old, new), "utf-8")
+    looked = run(tmp_path, "recompute", str(dearer), "--dry-run", "--json")
+    said = json.loads(looked.stdout)
+    assert (looked.exit_code, said["differs"], said["impossible"], said["same"]) == (1, 2, 1, 0)
+    assert {one["decision"]: one["names"] for one in said["found"]} == {
+        first: ["f/birth_grant/ETERNITY"], second: ["f/birth_grant/ETERNITY"], gone: ["shredded"]
+    }  # fmt: skip
+    kept = run(tmp_path, "recompute", str(dearer))
+    assert (
+        kept.exit_code == 1
+        and "2 otherwise, 1 cannot be told" in kept.stdout
+        and "100 %, 3 of 3" in kept.stderr
+    )
+    again = run(tmp_path, "recompute", str(dearer), "--json")
+    assert (again.exit_code, json.loads(again.stdout)["looked_at_before"]) == (0, 3), (
+        "each once for a package"
+    )
+    assert run(tmp_path, "recompute", "ee-family-benefits@1.0.0").exit_code == 2, (
+        "the same outcome, but for what is gone"
+    )
+    with pytest.raises(CallerError, match="no rule package"):
+        run(tmp_path, "recompute", "ee-nothing")
+    told = run(tmp_path, "delivered", first, "--to", "49001010005", "--channel", "post")
+    assert told.output == "written down\n"
+    assert (
+        "it was known" in run(tmp_path, "delivered", first, "--to", "49001010005", "--channel", "post").output
+    )
+    with pytest.raises(CallerError, match="somebody else"):
+        run(tmp_path, "delivered", first, "--to", "49001010006")
+    (shown,) = json.loads(run(tmp_path, "show", first, "--json").stdout)["delivered"]
+    assert shown["channel"] == "post" and shown["delivered_at"] and shown["to"].startswith("p-")

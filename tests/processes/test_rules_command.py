@@ -42,7 +42,7 @@ def test_evaluate_says_what_is_known_and_who_has_the_rest() -> None:
 def test_evaluate_as_json_has_the_trace() -> None:
     said = run(
         "evaluate",
-        "ee-family-benefits@1.0.0",
+        "ee-family-benefits@1.1.0",
         str(EXAMPLE),
         "family/birth_grant",
         "--at",

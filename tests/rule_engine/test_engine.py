@@ -110,7 +110,7 @@ def test_who_asks_never_loads_openfisca() -> None:
         "from pathlib import Path\n"
         "from sild.rule_engine import RuleEngine\n"
         "from sild.rules import load_packages, choices, reasons, outputs_of_choices\n"
-        "[p] = [p for p in load_packages(Path(sys.argv[1])).values() if p.name == 'ee-family-benefits']\n"
+        "p = max((p for p in load_packages(Path(sys.argv[1])).values() if p.name == 'ee-family-benefits'), key=lambda p: p.version)\n"
         "s = json.loads(sys.argv[2])\n"
         "with RuleEngine() as engine:\n"
         "    e = engine.evaluate(p, s, outputs_of_choices(p, s), at=datetime.date(2026, 4, 1))\n"

@@ -77,7 +77,7 @@ def test_over_http(site: Site) -> None:
     assert answer.json()["persons"]["mother"]["parental_benefit"] == {"ETERNITY": "1200.00"}
     assert len(site.post(f"{BASE}/trace?at=2026-04-01", asking()).json()["trace"]) > 15
     floor = site.get(f"{BASE}/parameters").json()["parental.floor"]
-    assert floor["2026-01-01"] == {"value": "886", "reference": "PHS § 40 (1)"}
+    assert floor["2026-01-01"] == {"value": "886", "reference": "PHS § 39 (1)"}
     variables = site.get(f"{BASE}/variables").json()
     assert variables["facts"]["income"]["class"] == "income"
     assert variables["outputs"]["parental_benefit"]["rounding"]["mode"] == "half_up"

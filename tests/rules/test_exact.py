@@ -119,7 +119,7 @@ def test_the_law_rounds_once_and_says_how() -> None:
         "0.01",
         "half_up",
     )
-    assert rounding.article == "PHS § 39"
+    assert rounding.article == "PHS § 39 (1)"
     assert rounding.node == "mother/parental_benefit@ETERNITY"
 
 

@@ -84,25 +84,25 @@ class Family:
 
 
 _ALLOWANCE = (
-    Parameter(Decimal("60"), date(2019, 1, 1), "PHS § 17 (2)"),
-    Parameter(Decimal("80"), date(2023, 1, 1), "PHS § 17 (2)"),
+    Parameter(Decimal("60"), date(2019, 1, 1), "PHS § 17 (1)"),
+    Parameter(Decimal("80"), date(2023, 1, 1), "PHS § 17 (1)"),
 )
-_ALLOWANCE_THIRD = (Parameter(Decimal("100"), date(2019, 1, 1), "PHS § 17 (3)"),)
-_BIRTH_GRANT = (Parameter(Decimal("320"), date(2004, 1, 1), "PHS § 20"),)
+_ALLOWANCE_THIRD = (Parameter(Decimal("100"), date(2019, 1, 1), "PHS § 17 (1)"),)
+_BIRTH_GRANT = (Parameter(Decimal("320"), date(2004, 1, 1), "PHS § 10 (1)"),)
 _BENEFIT_FLOOR = (
-    Parameter(Decimal("820"), date(2025, 1, 1), "PHS § 40 (1)"),
-    Parameter(Decimal("886"), date(2026, 1, 1), "PHS § 40 (1)"),
+    Parameter(Decimal("820"), date(2025, 1, 1), "PHS § 39 (1)"),
+    Parameter(Decimal("886"), date(2026, 1, 1), "PHS § 39 (1)"),
 )
 _BENEFIT_CEILING = (
-    Parameter(Decimal("5496.60"), date(2025, 1, 1), "PHS § 40 (2)"),
-    Parameter(Decimal("5943.00"), date(2026, 1, 1), "PHS § 40 (2)"),
+    Parameter(Decimal("5496.60"), date(2025, 1, 1), "PHS § 39 (1)"),
+    Parameter(Decimal("5943.00"), date(2026, 1, 1), "PHS § 39 (1)"),
 )
 _REFERENCE_SALARY = (
     Parameter(Decimal("1800000"), date(2023, 7, 1), "NĐ 24/2023/NĐ-CP"),
     Parameter(Decimal("2340000"), date(2024, 7, 1), "NĐ 73/2024/NĐ-CP"),
 )
-FATHER_FROM_DAY = 71  # PHS § 38: parental benefit of the father, when not both at once
-CHILD_UNTIL = 19
+FATHER_FROM_DAY = 71  # PHS § 40 (2): parental benefit of the father, when not both at once
+ALLOWANCE_UNTIL = 16  # PHS § 17 (1); a child at school later gets it by a decision of its own
 
 
 def window(country: Country, born: date) -> tuple[int, int]:
@@ -161,7 +161,7 @@ def _given(family: Family, receiver: str) -> tuple[Item, Item]:
     else:
         rule = _in_force(_ALLOWANCE if siblings < 2 else _ALLOWANCE_THIRD, family.born)
         amount, basis = rule.value, rule.basis
-    until = _later(family.born, years=CHILD_UNTIL)
+    until = _later(family.born, years=ALLOWANCE_UNTIL)
     return (
         Item("child_allowance", receiver, "month", amount, "EUR", family.born, until, basis),
         Item("birth_grant", receiver, "once", grant.value, "EUR", family.born, None, grant.basis),
@@ -174,7 +174,7 @@ def _parental(family: Family, person: str, begin: date, end: date) -> Item:
     if isinstance(income, Decimal):
         floor, ceiling = _in_force(_BENEFIT_FLOOR, family.born), _in_force(_BENEFIT_CEILING, family.born)
         amount = _rounded(min(max(income, floor.value), ceiling.value), "0.01")
-    return Item("parental_benefit", person, "month", amount, "EUR", begin, end, "PHS § 39")
+    return Item("parental_benefit", person, "month", amount, "EUR", begin, end, "PHS § 39 (1)")
 
 
 # --- Viet Nam: Luật Bảo hiểm xã hội 2024

@@ -16,6 +16,7 @@ samples.py, nightly.py  every night's random sample    verifying.py  examples/ve
 algorithms.py   entries of the algorithm register    figures.py, official_contests.py    counted from the decisions
 algorithm_exports.py  the Dutch and British forms    audit.py      all of it computed again
 ripples.py      what a corrected fact or a finding reaches    upheld.py    findings that the body upholds
+recompute.py    what a new version of the rules would give otherwise
 oversight.py    releases and findings of auditors    patterns.py   others like this; how it really runs
 
 RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
@@ -84,11 +85,13 @@ from sild.decisions.oversight import (
     releases_of,
 )
 from sild.decisions.patterns import cohorts_of, running_of
+from sild.decisions.recompute import Recomputed, Recomputing, recompute
 from sild.decisions.record import DecisionRecord, Draft
 from sild.decisions.replay import FindMessage, ReplayReport, RunsRules, Step, replay
 from sild.decisions.ripples import (
     CONTEST,
     FINDING,
+    RULES,
     Became,
     Ripple,
     RippleState,
@@ -123,6 +126,7 @@ __all__ = [
     "FEWEST_OTHERS",
     "FINDING",
     "RELEASED_FOR",
+    "RULES",
     "About",
     "Algorithm",
     "AlgorithmEntry",
@@ -161,6 +165,8 @@ __all__ = [
     "OutcomeItem",
     "Parameter",
     "Reason",
+    "Recomputed",
+    "Recomputing",
     "Release",
     "Remedy",
     "ReplayReport",
@@ -220,6 +226,7 @@ __all__ = [
     "published_samples",
     "reached_at",
     "reached_by",
+    "recompute",
     "released_classes",
     "releases_of",
     "render_bundle",

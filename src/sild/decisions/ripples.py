@@ -23,6 +23,7 @@ from sild.errors import CallerError
 __all__ = [
     "CONTEST",
     "FINDING",
+    "RULES",
     "Became",
     "Ripple",
     "RippleState",
@@ -39,6 +40,9 @@ CONTEST = "contest"
 """In the place of a concept: a contest overturned the decision, and it is decided anew whatever comes of it."""
 FINDING = "finding"
 """In the place of a concept: no fact was corrected, an auditor's finding reached the decision; `fact` is its number."""
+
+RULES = "rules"
+"""In the place of a concept: the rule package has a new version; `source` is its name, `fact` the version."""
 
 RippleState = Literal["waiting", "redecided", "unchanged", "listed", "ended"]
 
@@ -124,6 +128,7 @@ def list_ripples(
     state: RippleState | None = None,
     decision: str | None = None,
     reason: str | None = None,
+    concept: str | None = None,
     limit: int | None = 100,
 ) -> list[Ripple]:
     """The oldest first: what is due soonest. limit: None: all."""
@@ -134,6 +139,8 @@ def list_ripples(
         query = query.where(tables.ripples.c.record == decision)
     if reason is not None:
         query = query.where(_LAST.c.reason == reason)
+    if concept is not None:
+        query = query.where(tables.ripples.c.concept == concept)
     return [_ripple(row) for row in connection.execute(query)]
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "metadata",
     "nodes",
     "package_files",
+    "recomputes",
     "records",
     "release_answers",
     "releases",
@@ -216,6 +217,16 @@ package_files = Table(
     Column("package", HASH, primary_key=True),
     Column("path", String(300), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+)
+
+recomputes = Table(
+    "decision_recomputes",
+    metadata,
+    Column("package", HASH, primary_key=True),  # the newer one
+    Column("record", ForeignKey("decision_records.id"), primary_key=True),
+    Column("found", String(20), nullable=False),  # same, differs, impossible
+    Column("names", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 samples = Table(

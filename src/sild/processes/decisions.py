@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from functools import partial
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,23 @@ from sild.decisions import (
     DECISION_MIGRATIONS,
     BodyKeys,
     DecisionStore,
+    Delivered,
     InLog,
     Input,
     MessageLogs,
+    Recomputing,
     ReplayReport,
     RunsRules,
     Stored,
     audit_log,
     bundle_of,
+    deliveries_of,
     expired_values,
     find_sample,
     keep_replay,
     open_values,
     publish_sample,
+    recompute,
     render_bundle,
     replay,
     run_sample,
@@ -46,6 +51,7 @@ from sild.decisions import (
 )
 from sild.errors import CallerError, Unavailable
 from sild.pki import Certificate, der
+from sild.rules import RulePackage, load_package, load_packages
 
 __all__ = ["command"]
 
@@ -155,9 +161,17 @@ def show(database: str, keys: Path, as_json: bool, decision: str, is_open: bool)
     with store.engine.connect() as connection:
         said = bundle_of(store, connection, decision)["record"]
         said["superseded_by"] = store.superseded_by(connection, decision)
+        said["delivered"] = [_delivery(one) for one in deliveries_of(connection, decision)]
         opened = open_values(store, connection, decision) if is_open else {}
     said = _opened(said, {ref: one.value for ref, one in opened.items()})
     click.echo(json.dumps(said, ensure_ascii=False, indent=None if as_json else 2))
+
+
+def _delivery(one: Delivered) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(one).items()
+    }
 
 
 def _opened(part: Any, values: dict[str, Any]) -> Any:
@@ -233,6 +247,40 @@ def verify(
 def verifier() -> None:
     """Print the stand-alone verifier: one file of Python, to be given away."""
     click.echo(verifier_file().read_text("utf-8"), nl=False)
+
+
+@command.command()
+@click.argument("decision")
+@click.option("--to", "person", required=True, metavar="CODE", help="Identity code of whom it reached.")
+@click.option(
+    "--channel", type=click.Choice(["paper", "post", "counter"]), default="paper", show_default=True
+)
+@click.option("--failed", is_flag=True, help="It came back.")
+@click.option("--at", metavar="TIME", help="When (UTC unless it says otherwise); else now.")
+@click.option("--language", default="mul", show_default=True)
+@_with_store
+def delivered(
+    database: str,
+    keys: Path,
+    as_json: bool,
+    decision: str,
+    person: str,
+    channel: str,
+    failed: bool,
+    at: str | None,
+    language: str,
+) -> None:
+    """Write down that a DECISION reached somebody on paper; the portal tells of inboxes by itself."""
+    store = _open(database, keys)
+    news = store.delivered(
+        decision,
+        channel=channel,
+        language=language,
+        event="failed" if failed else "delivered",
+        at=_time(at),
+        to=store.pseudonym(person),
+    )
+    _print({"known": not news}) if as_json else click.echo("written down" if news else "it was known")
 
 
 @command.command()
@@ -381,6 +429,63 @@ def sample(
     else:
         click.echo(f"{rate.matched} equal, {rate.mismatched} not, {rate.impossible} cannot be told")
     context.exit(1 if rate.mismatched else 0 if rate.matched else 2)
+
+
+@command.command("recompute")
+@click.argument("package")
+@click.option("--dry-run", is_flag=True, help="Only list: nothing is written down, and nothing ripples.")
+@_with_store
+@click.pass_context
+def recompute_(
+    context: click.Context, database: str, keys: Path, as_json: bool, package: str, dry_run: bool
+) -> None:
+    """List the decisions in force that PACKAGE, a new version of rules, would give otherwise.
+
+    PACKAGE: a directory, or NAME or NAME@VERSION of one that Sild ships. Each that differs ripples: the register takes it up as it does
+    what a corrected fact reached. Killed, it goes on where it was. Exit status: 0 none differs, 1 some do, 2 some cannot be told.
+    """
+    store, rules = _open(database, keys), _rule_package(package)
+    counted = {"same": 0, "differs": 0, "impossible": 0}
+    found, total, done, shown = [], 0, 0, 0
+    with _rules() as engine:
+        for one in recompute(store, rules, engine, keep=not dry_run):
+            if isinstance(one, Recomputing):
+                total, done = one.total, one.done
+                click.echo(
+                    f"{rules.name} {rules.version}: {total} decisions in force, {done} looked at before",
+                    err=True,
+                )
+                continue
+            counted[one.found] += 1
+            seen = done + sum(counted.values())
+            if 100 * seen // max(total, 1) > shown:
+                shown = 100 * seen // max(total, 1)
+                click.echo(f"{shown} %, {seen} of {total}", err=True)
+            if one.found != "same":
+                found.append(one)
+                if not as_json:
+                    click.echo(f"{one.decision}  {one.found:10}  {', '.join(one.names)}")
+    if as_json:
+        said = {"package": rules.name, "version": rules.version, "sha256": rules.sha256, "decisions": total}
+        _print({**said, "looked_at_before": done, **counted, "found": [asdict(one) for one in found]})
+    else:
+        click.echo(
+            f"{counted['same']} the same, {counted['differs']} otherwise, {counted['impossible']} cannot be told"
+        )
+    context.exit(1 if counted["differs"] else 2 if counted["impossible"] else 0)
+
+
+def _rule_package(text: str) -> RulePackage:
+    """Raises CallerError (`unknown_package`), as `load_package`."""
+    if Path(text).is_dir():
+        return load_package(Path(text))
+    name, _, version = text.partition("@")
+    with as_file(files("sild") / "packs") as directory:
+        shipped = [one for one in load_packages(directory).values() if one.name == name]
+    fitting = [one for one in shipped if version in ("", one.version)]
+    if not fitting:
+        raise CallerError(f"no rule package {text[:60]}", code="unknown_package")
+    return max(fitting, key=lambda one: tuple(map(int, one.version.split("."))))
 
 
 @command.command("shred")

@@ -14,7 +14,13 @@ from typing import Any, Protocol, runtime_checkable
 from sild.adapter import AsyncXRoadClient
 from sild.decisions import Checkpointer, MessageLogs, NightlyReplay, Stamp
 from sild.events import open_dispatcher
-from sild.registries.deciding import Deciding, MandatesOverExchange, Supervision, replay_mismatched
+from sild.registries.deciding import (
+    Deciding,
+    MandatesOverExchange,
+    Supervision,
+    TakesUpRules,
+    replay_mismatched,
+)
 from sild.registries.exchange import Ask, Exchange, event_delivery
 from sild.registries.kernel import Kernel
 from sild.registries.message_logs import from_threads, over_the_exchange
@@ -81,6 +87,7 @@ async def act(
     if isinstance(register, Decides):
         logs = MessageLogs(register.deciding.exchanged_by, over_the_exchange(client))
         register.deciding.logs = from_threads(logs, loop)
+        work.append(TakesUpRules(register.deciding, checkpoints).run())
         if keeper is not None:
             mandates = MandatesOverExchange(client, keeper, loop)
             register.deciding.supervision = Supervision(frozenset(askers), mandates)

@@ -7,6 +7,7 @@ record = deciding.record(use, judged, Ruling(effect="offer", ...))  # in the tra
 body.py  the body's keys: seal, pseudonyms, sealed values       facts.py  what a decision rests on       deciding.py  from facts to record
 supervision.py  what auditors may look at, closed by default    supervision_http.py  their paths
 officials.py  who decides for the body, and by which order       owed.py  remedy, hearing, delivery as the law has them
+rules_changed.py  what a new version of the rules gives otherwise
 words.py  reasons that no rule gives       looks.py   an official's step       ripple.py  a corrected fact reaches what was decided from it
 finding_ripple.py  a finding that the body upholds reaches what it touches       anew.py  what a contest overturned is decided anew
 """
@@ -19,7 +20,7 @@ from sild.registries.deciding.deciding import Deciding, Judged, Ruling
 from sild.registries.deciding.facts import KnownFact, situation_of
 from sild.registries.deciding.looks import Look, human_step
 from sild.registries.deciding.mismatches import replay_mismatched
-from sild.registries.deciding.officials import Official, Officials
+from sild.registries.deciding.officials import Official, Officials, appoint
 from sild.registries.deciding.rests_on import rests_on
 from sild.registries.deciding.ripple import (
     CORRECTED,
@@ -30,6 +31,7 @@ from sild.registries.deciding.ripple import (
     Ripples,
     why_again,
 )
+from sild.registries.deciding.rules_changed import TakesUpRules, take_up_rules
 from sild.registries.deciding.supervision import (
     Appointment,
     AuditorMandates,
@@ -59,6 +61,8 @@ __all__ = [
     "Ripples",
     "Ruling",
     "Supervision",
+    "TakesUpRules",
+    "appoint",
     "human_step",
     "open_body",
     "open_seal",
@@ -67,5 +71,6 @@ __all__ = [
     "replay_mismatched",
     "rests_on",
     "situation_of",
+    "take_up_rules",
     "why_again",
 ]

@@ -12,8 +12,10 @@ from datetime import date
 
 from sild.catalogue import Profile
 from sild.errors import CallerError
+from sild.registries.identity_codes import Country
+from sild.registries.profiles import profile
 
-__all__ = ["Official", "Officials"]
+__all__ = ["Official", "Officials", "appoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +77,12 @@ class Officials:
             rules = [one for one in profile.competence if one.matter == known and one.began <= on]
             named = rules[0].office.get(profile.languages[0]) if rules else None
             return named, rules[0].basis if rules else None, None
+
+
+def appoint(register: object, officials: Iterable[Official], country: Country) -> None:
+    """Say who decides for the body in a register that keeps records of decisions; of another it says nothing."""
+    from sild.registries.deciding.deciding import Deciding  # which needs these itself
+
+    deciding = getattr(register, "deciding", None)
+    if isinstance(deciding, Deciding):
+        deciding.officials = Officials(officials, profile(country))

@@ -18,6 +18,7 @@ from typing import Any
 from sild.decisions import (
     CONTEST,
     FINDING,
+    RULES,
     DecisionRecord,
     OutcomeItem,
     Reason,
@@ -44,6 +45,7 @@ __all__ = [
     "DECIDED_AGAIN",
     "FINDING",
     "REPLAY",
+    "RULES",
     "Correction",
     "LeftToPeople",
     "RestsOn",
@@ -60,7 +62,7 @@ REPLAY = "replay"
 """In the place of a concept: replayed, the decision is another one (mismatches.py)."""
 DECIDED_AGAIN = "decision.corrected"
 """Tells whom it is about, {decision, supersedes}."""
-WHY = {FINDING: "finding_upheld", CONTEST: "contest_overturned"}
+WHY = {FINDING: "finding_upheld", CONTEST: "contest_overturned", RULES: "rules_changed"}
 BY_RULE = 4
 BY_PEOPLE_ONLY = "by_people"
 TAKEN_UP = "taken_up"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import select
 
-from sild.decisions import CONTEST, FINDING, DecisionRecord
+from sild.decisions import CONTEST, FINDING, RULES, DecisionRecord
 from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import (
@@ -33,7 +33,7 @@ from sild.registries.tasks import Effect, Handler, Silence, Task, Tasks
 __all__ = ["Again"]
 
 ROLES = {"child": ("child",)}
-ASKED_ANEW = ("person.date_of_birth", CONTEST, FINDING)
+ASKED_ANEW = ("person.date_of_birth", CONTEST, FINDING, RULES)
 """What is decided again from facts that are asked for anew. Where the child lives, and who of the family attends, others tell."""
 
 

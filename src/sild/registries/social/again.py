@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -219,6 +220,9 @@ def _is_paid_otherwise(use: Use, offer: Offer, decision: str, choices: Sequence[
     due = {(item.person, f"{item.benefit}/{offer.child}"): item for item in read_items(chosen)}
     for party, fact in granted_by(use, offer, decision):
         item = due.get((party, fact.key))
-        if item is None or item.amount != Decimal(fact.value["amount"]) or item.valid_from != fact.valid_from:
+        if item is None or item.amount != Decimal(fact.value["amount"]):
+            return True
+        until = item.valid_to or item.valid_from + timedelta(days=1)  # as it is entered
+        if (item.valid_from, until) != (fact.valid_from, fact.valid_to):
             return True
     return False
