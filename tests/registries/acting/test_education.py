@@ -570,3 +570,35 @@ async def test_a_parents_word_said_by_a_clerk(register: EducationRegister, other
     assert refused.value.code == "not_a_parent"
     said = replace(clerk, message_id=f"m-{next(MESSAGES)}", represented_party=f"EE{mother}")
     assert register.wish(child, 1, None, said).child.state == "offered"
+
+
+async def test_a_correction_ahead_in_the_queue_reaches_those_whose_place_it_changes(
+    register: EducationRegister, others: Others, clock: SetClock
+) -> None:
+    """They joined at one moment, so the older child comes first: its corrected date of birth brings the last to the front."""
+    taken, second, third, fourth, apart = (another(others, number) for number in range(1, 6))
+    await joined(register, others, taken, second, third, fourth, apart)
+    for child in (taken, second, third, fourth):
+        wish(register, others, child, 1)
+    wish(register, others, apart, 2)
+    assert [register.standing(one, USAGE).place for one in (second, third, fourth)] == [1, 2, 3]
+    store = register.deciding.store
+    before = {
+        one: str(register.standing(one, USAGE).child.decision) for one in (second, third, fourth, apart)
+    }
+    others.people[fourth]["born"] = "2026-01-15"
+    told = event("fact.corrected", fourth, concept="person.date_of_birth", fact=7)
+    register.apply_event(told, "m-corrected")
+    await settle(register, others)
+    assert [register.standing(one, USAGE).place for one in (fourth, second, third)] == [1, 2, 3]
+    with register.kernel.engine.connect() as connection:
+        newer = {one: store.superseded_by(connection, decision) for one, decision in before.items()}
+        assert newer[apart] is None and all(newer[one] for one in (second, third, fourth))
+        reasons = {
+            one: {reason.code for reason in store.find(connection, str(newer[one])).record.reasons}
+            for one in (second, third, fourth)
+        }
+        states = [one.state for one in list_ripples(connection, limit=None)]
+    assert "fact_corrected" in reasons[fourth]
+    assert "queue_corrected" in reasons[second] and "queue_corrected" in reasons[third]
+    assert states == ["redecided"] * 3, "each once, and nobody reaches the others again"

@@ -25,6 +25,7 @@ from sild.registries.deciding.rests_on import rests_on
 from sild.registries.deciding.ripple import (
     CORRECTED,
     DECIDED_AGAIN,
+    QUEUE,
     Correction,
     LeftToPeople,
     RestsOn,
@@ -43,6 +44,7 @@ from sild.registries.deciding.words import reason_of
 __all__ = [
     "CORRECTED",
     "DECIDED_AGAIN",
+    "QUEUE",
     "Appointment",
     "AuditorMandates",
     "Body",

@@ -44,6 +44,7 @@ __all__ = [
     "CORRECTED",
     "DECIDED_AGAIN",
     "FINDING",
+    "QUEUE",
     "REPLAY",
     "RULES",
     "Correction",
@@ -60,9 +61,11 @@ __all__ = [
 CORRECTED = "fact.corrected"
 REPLAY = "replay"
 """In the place of a concept: replayed, the decision is another one (mismatches.py)."""
+QUEUE = "queue"
+"""In the place of a concept: a fact about somebody ahead in a queue was corrected, and the order with it."""
 DECIDED_AGAIN = "decision.corrected"
 """Tells whom it is about, {decision, supersedes}."""
-WHY = {FINDING: "finding_upheld", CONTEST: "contest_overturned", RULES: "rules_changed"}
+WHY = {FINDING: "finding_upheld", CONTEST: "contest_overturned", RULES: "rules_changed", QUEUE: "queue_corrected"}
 BY_RULE = 4
 BY_PEOPLE_ONLY = "by_people"
 TAKEN_UP = "taken_up"

@@ -8,7 +8,7 @@ from typing import Any
 from sild.decisions import Ripple, exported, find_ripple, list_ripples, open_values
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
-from sild.registries.deciding.ripple import FINDING, REPLAY, RULES, people_of
+from sild.registries.deciding.ripple import FINDING, QUEUE, REPLAY, RULES, people_of
 from sild.registries.kernel import Use
 from sild.registries.kernel.matters import Matter, MatterFact, MatterSource
 
@@ -57,7 +57,7 @@ def _matter(deciding: Deciding, use: Use, ripple: Ripple, *, opened: bool) -> Ma
     newer = deciding.store.superseded_by(use.connection, ripple.decision)
     facts = (
         MatterFact("listed_because", ripple.reason),
-        MatterFact("reached_by", ripple.concept if ripple.concept in (FINDING, REPLAY, RULES) else None, about=ripple.concept, source=ripple.source),
+        MatterFact("reached_by", ripple.concept if ripple.concept in (FINDING, QUEUE, REPLAY, RULES) else None, about=ripple.concept, source=ripple.source),
         MatterFact("decision", ripple.decision),
         *((MatterFact("newer", newer),) if newer is not None else ()),
     )  # fmt: skip

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import select
 
-from sild.decisions import CONTEST, FINDING, RULES, DecisionRecord
+from sild.decisions import CONTEST, FINDING, RULES, DecisionRecord, open_ripple
 from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import (
     CORRECTED,
     DECIDED_AGAIN,
+    QUEUE,
     Correction,
     Deciding,
     LeftToPeople,
@@ -21,8 +22,15 @@ from sild.registries.deciding import (
 )
 from sild.registries.education.judging import PACKAGES, PLACE_OUTPUTS, heard, waits
 from sild.registries.education.places import Places
-from sild.registries.education.queue import Child, child_row, group_of, require_child, set_child
-from sild.registries.education.rules import ground
+from sild.registries.education.queue import (
+    Child,
+    child_row,
+    group_of,
+    line_of,
+    require_child,
+    set_child,
+)
+from sild.registries.education.rules import Waiting, ground
 from sild.registries.education.tables import children
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
@@ -33,7 +41,7 @@ from sild.registries.tasks import Effect, Handler, Silence, Task, Tasks
 __all__ = ["Again"]
 
 ROLES = {"child": ("child",)}
-ASKED_ANEW = ("person.date_of_birth", CONTEST, FINDING, RULES)
+ASKED_ANEW = ("person.date_of_birth", CONTEST, FINDING, RULES, QUEUE)
 """What is decided again from facts that are asked for anew. Where the child lives, and who of the family attends, others tell."""
 
 
@@ -86,10 +94,40 @@ class Again:
                 raise LeftToPeople("others stand behind the child: a place was given", code="discretion")
             if self._ripples.concept_of(use, ripple) not in ASKED_ANEW:
                 raise LeftToPeople("this fact is not asked for anew here", code="not_asked_anew")
+            before = line_of(use, child)
             set_child(use, child.child, born=told.born, told={**child.told, "person": heard(told)})
+            self._reach_behind(use, before, require_child(use, child.child), ripple)
             return self._wait_again(use, require_child(use, child.child), newest, ripple)
 
         self._ripples.settle(use, ripple, again, person=told.code)
+
+    def _reach_behind(self, use: Use, before: Sequence[Waiting], corrected: Child, ripple: str) -> None:
+        """Of those who wait in the same line: whose place is another by this correction, their decisions rest on it, too."""
+        places = {one.child: place for place, one in enumerate(before)}
+        for place, one in enumerate(line_of(use, corrected)):
+            other = require_child(use, one.child)
+            if one.child == corrected.child or places.get(one.child) == place or other.decision is None:
+                continue
+            cause = f"queue/{ripple}"
+            reached = open_ripple(
+                use.connection,
+                cause=cause,
+                decision=other.decision,
+                concept=QUEUE,
+                source=self._deciding.kernel.system,
+                fact=None,
+                at=use.at,
+            )
+            if reached is not None:
+                about = {"ripple": reached}
+                self._tasks.add(
+                    use,
+                    "ripple",
+                    other.child,
+                    cause=f"{cause}/{other.decision}",
+                    about=about,
+                    issue=other.issue,
+                )
 
     def _wait_again(self, use: Use, child: Child, newest: DecisionRecord, ripple: str) -> str | None:
         assert child.wanted is not None and child.review_on is not None
