@@ -19,6 +19,7 @@ from sild.cases import (
     OfficialFigures,
     OwnFigures,
     Party,
+    Pending,
     PublicFinding,
     Refused,
     Seen,
@@ -37,7 +38,6 @@ from sild.cases.views import (
     Filled,
     Home,
     Notice,
-    Pending,
     Task,
 )  # fmt: skip
 from sild.catalogue import Defect, Screen, parse_screen, parse_service, read_answers
