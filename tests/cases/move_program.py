@@ -1,5 +1,5 @@
 """J2 told by processes that are killed (killing.py): a move and what bodies do of themselves; an owner who says nothing; somebody in no
-register; two notices; a removal; a clerk's mandate that ends with its day."""
+register; two notices; a removal; owners who differ; a clerk's mandate that ends with its day."""
 
 from __future__ import annotations
 
@@ -56,14 +56,16 @@ class MoveProgram(Killed, MovingVillage):
         """Those who have a part in the case, the first as its resident."""
         await self.wait("told", 1)
         view = await self.cases.view(case, people[0])
-        homes = []
+        homes, decided = [], []
         for person in people:
+            decided.append((await self.decisions(person.person[2:]))[0])
             lives = await self.ask("residence", "GET", f"/persons/{person.person[2:]}/residences")
             homes.append([one.get("dwelling") or one["level"] for one in lives["items"]])
         return {
             **self.shown(view),
             "notices": [sorted(await self.told(person)) for person in people],
             "homes": homes,
+            "decided": decided,
             "bodies": view.results.get("bodies_know"),
         }
 
@@ -152,6 +154,23 @@ async def removal(village: MoveProgram) -> dict:
     return {**end, "removal": village.shown(await village.cases.view(out, juhan))}
 
 
+async def differ(village: MoveProgram) -> dict:
+    """Owners differ: a judgment counts; the notice is sent back all the same, and mended."""
+    person = village.single()
+    home, owners = await village.dwelling_of(2, but=[person.code])
+    mari, (juhan, anna) = citizen(person), map(citizen, owners)
+    case = await village.send(mari, home, [person.code])
+    await village.act(case, "CONSENT", juhan)
+    await village.act(case, "REFUSE", anna)
+    official = await village.office(case)
+    judgment = {"level": ["dwelling"], "document": ["2-26-100"], "words": ["A judgment."]}
+    await village.act(case, "SETTLE", official, judgment)
+    await village.act(case, "RETURN", official, {"defects": ["address_unclear"]})
+    await village.send(mari, home, [person.code], name="-again", case=case)
+    await village.decide(case)
+    return await village.end(case, mari, juhan, anna)
+
+
 async def counter(village: MoveProgram) -> dict:
     """At a counter, and not to the end: the mandate ends with its day, and the person goes on alone."""
     person = village.single()
@@ -178,6 +197,7 @@ STORIES = {
     "unknown": (MoveProgram, unknown),
     "twice": (MoveProgram, twice),
     "removal": (MoveProgram, removal),
+    "differ": (MoveProgram, differ),
     "counter": (MoveProgram, counter),
 }
 
