@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sild.errors import PeerError
 from sild.nation.browser import Browser, Page
-from sild.nation.journeys import Seen, log_in, screen_sent, soon, steps_of
+from sild.nation.journeys import Seen, log_in, screen_sent, soon, steps_of, verified_offline
 from sild.nation.story import Step
 
 __all__ = ["tell_move"]
@@ -35,6 +35,7 @@ async def tell_move(description: Mapping[str, Any]) -> AsyncIterator[Step]:
             journey.official_accepts,
             journey.official_registers,
             journey.bodies_know,
+            journey.decision_is_explained_and_checked,
             journey.everyone_sees_who_looked,
         )
     )
@@ -136,6 +137,32 @@ class _Move:
         return (
             "The bodies that need to know were told; each did its own part by itself, and the case says what",
             {"case": page.url},
+        )
+
+    async def decision_is_explained_and_checked(self) -> Seen:
+        page = await self._residents.open(f"{self._portal}/decisions")
+
+        async def listed() -> str | None:
+            return (await page.go("/decisions")).link("/decisions/residence/")
+
+        decision = await soon("the registration stands among the resident's decisions", listed)
+        page = await page.go(decision)
+        wanted = (
+            "Registration of a home",
+            "The facts it rests on",
+            "The last day",
+            "An official made the entry",
+        )
+        if page.status != 200 or any(words not in page.text for words in wanted):
+            raise PeerError(f"the decision does not explain itself: {page.text[:500]}")
+        again = await page.submit(page.form("/again"))
+        if "The outcome is the same" not in again.text:
+            raise PeerError(f"the replay does not give the same: {again.text[:500]}")
+        program, size = await verified_offline(page, decision)
+        return (
+            "The registration is a decision with its record: why, from which facts, until when it can be contested; the rules give the "
+            "same again, and its evidence holds offline",
+            {"decision": page.url, "verified by": program, "bundle": f"{size} bytes"},
         )
 
     async def everyone_sees_who_looked(self) -> Seen:
