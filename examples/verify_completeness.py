@@ -1,12 +1,14 @@
 """Check a completeness statement of the portal's tracker without trusting the portal: standard library alone.
 
-    python verify_completeness.py completeness.json keys.json [--log message-ids.txt]
+    python verify_completeness.py completeness.json keys.json [--log witness.jws --log-keys log.jwks] [--log message-ids.txt]
 
 completeness.json: what "Download the signed statement" gave.  keys.json: the portal's /keys, fetched on another day or by
-another person.  --log: identifiers of the messages that concern the person, one a line, as taken from the exchange's message log.
+another person.  --log: what a message log itself says about the person, sealed by whoever keeps it (`sild message-log-witness`),
+with their keys; or identifiers of messages, one a line, as somebody took them from a log. Both may be given again and again.
 
 It says whether the signature holds (ES256), whether every entry is the one that was signed, whether none is missing or added,
-and whether shown + withheld = all for every register. Ends with 0: all of it holds; 1: it does not; 2: cannot tell.
+whether shown + withheld = all for every register, and whether a register has kept a use from its list: a request that lies in the
+log, names the person and is neither shown nor withheld. Ends with 0: all of it holds; 1: it does not; 2: cannot tell.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import base64
 import hashlib
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +73,14 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def signed_payload(jws: str, keys: list[dict[str, str]]) -> dict[str, Any]:
+def signed_payload(
+    jws: str, keys: list[dict[str, str]], kind: str = "sild-completeness+jws"
+) -> dict[str, Any]:
     """Raises ValueError: not signed with one of the keys."""
     header, payload, signature = jws.split(".")
     fields = json.loads(decode(header))
-    if fields.get("alg") != "ES256" or fields.get("typ") != "sild-completeness+jws":
-        raise ValueError("not a completeness statement")
+    if fields.get("alg") != "ES256" or fields.get("typ") != kind:
+        raise ValueError("not a completeness statement" if "complete" in kind else "not a log's witness")
     for key in keys:
         if key.get("kid") == fields.get("kid") and key.get("crv") == "P-256":
             point = int.from_bytes(decode(key["x"])), int.from_bytes(decode(key["y"]))
@@ -115,17 +120,59 @@ def faults(statement: dict[str, Any], keys: list[dict[str, str]], log: set[str] 
     return found
 
 
+def witnessed(statement: dict[str, Any], witness: str, keys: list[dict[str, str]]) -> list[str]:
+    """What a log's witness says against the statement. Raises ValueError: it cannot say anything about it."""
+    said = signed_payload(witness, keys, "sild-log-witness+jws")
+    payload = statement["payload"]
+    if said["person"] != payload["person"]:
+        raise ValueError("the witness is about somebody else")
+    until = datetime.fromisoformat(said["until"]).replace(microsecond=0)  # a statement names its second
+    if until > datetime.fromisoformat(payload["made_at"]):
+        raise ValueError("the witness tells of messages later than the statement: ask for a newer statement")
+    shown = {hashlib.sha256(entry["message_id"].encode()).hexdigest() for entry in statement["entries"]}
+    counts = {register.rpartition("/")[2]: count for register, count in payload["registers"].items()}
+    found = []
+    for register, ids in said["registers"].items():
+        hidden = set(ids) - shown
+        count = counts.get(register.rpartition("/")[2])
+        withheld = 0 if count is None else count["withheld"]
+        if count is None and register.rpartition("/")[2] in {
+            one.rpartition("/")[2] for one in payload["not_answered"]
+        }:
+            continue
+        if len(hidden) > withheld:
+            found.append(
+                f"{register}: {len(hidden)} of {len(ids)} messages in the log of {said['log']} are not shown, {withheld} are said to be withheld"
+            )
+    return found
+
+
+def options(arguments: list[str], name: str) -> list[str]:
+    """Values of an option, taken out of the arguments."""
+    values = []
+    while name in arguments:
+        at = arguments.index(name)
+        values.append(arguments[at + 1])
+        del arguments[at : at + 2]
+    return values
+
+
 def main(arguments: list[str]) -> int:
-    log = None
+    log: set[str] | None = None
     try:
-        if "--log" in arguments:
-            at = arguments.index("--log")
-            log = set(Path(arguments[at + 1]).read_text().split())
-            del arguments[at : at + 2]
+        logs, log_keys = options(arguments, "--log"), options(arguments, "--log-keys")
+        texts = [Path(name).read_text().strip() for name in logs]
+        witnesses = [text for text in texts if text.startswith("eyJ") and text.count(".") == 2]
+        for text in texts:
+            if text not in witnesses:
+                log = (log or set()) | set(text.split())
         statement, keys = (json.loads(Path(name).read_text()) for name in arguments)
         if not isinstance(statement, dict):
             raise ValueError("not a statement")
         found = faults(statement, keys["keys"], log)
+        their_keys = [key for name in log_keys for key in json.loads(Path(name).read_text())["keys"]]
+        for witness in witnesses:
+            found += witnessed(statement, witness, their_keys)
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         print(f"cannot tell: {type(error).__name__}: {error}")
         return 2

@@ -28,6 +28,10 @@ _COMMANDS = {
     "op-monitor": ("sild.processes.op_monitor", "Run an operational monitoring daemon."),
     "identity": ("sild.processes.identity", "Run an identity provider."),
     "message-log-key": ("sild.processes.message_log_key", "Add a key to the keystore of encrypted records."),
+    "message-log-witness": (
+        "sild.processes.message_log_witness",
+        "Say which requests in a log name a person.",
+    ),
     "registry": ("sild.processes.registry", "Run a register: population, residence, insurance, ..."),
     "rules": ("sild.processes.rules", "Evaluate rule packages: what they say, and why."),
     "security-server": ("sild.processes.security_server", "Run a security server."),

@@ -27,6 +27,7 @@ from sild.nation.journeys import log_in, screen_sent
 from sild.pki import der
 from sild.registries.hospital.register import HospitalRegister, NewBirth
 from sild.xroad import ServiceId
+from support.acting import proof
 
 SMALL = replace(COUNTRY, people=600)
 T = TypeVar("T")
@@ -247,12 +248,18 @@ async def test_a_birth_goes_from_the_ward_to_the_registers(country: Nation) -> N
 
     birth = await soon(known)
     assert (birth["status"], birth["mother"], birth["father"]) == ("UNNAMED", mother.code, father.code)
+    official = country.people["birth_official"]
+    vouched = proof(
+        official.subject, "case-1", registers=[population.client_id.encode()], iss=country.issuer,
+        system=country.plan.system_id("portal").encode(), key=country.identity.keys.active("ES256"),
+    )  # fmt: skip
     answer = await portal.post(
         population,
         ["births", child, "registration"],
         body=json.dumps({"given_names": "Mari", "family_name": mother.family_name}).encode(),
         content_type="application/json",
-        context=CallContext(user_id="automatic", legal_ground="PKTS § 22", issue="case-1"),
+        context=CallContext(user_id=official.subject, legal_ground="PKTS § 22", issue="case-1"),
+        headers={"Sild-Acting": vouched},
         query_id=f"SILD-{uuid4()}",
     )
     answer.ensure_success()

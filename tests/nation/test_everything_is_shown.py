@@ -17,11 +17,11 @@ from sild.adapter import CallContext
 from sild.cases import Actor, Identified, load_packs
 from sild.clock import system_clock
 from sild.http1 import fetch
-from sild.message_log import Search
+from sild.message_log import Search, seal_witness, witness
 from sild.nation import COUNTRY, Nation
 from sild.nation.portal_cases import PortalCases
 from sild.openid import new_signing_key, render_jwks
-from sild.portal import completeness_statement
+from sild.portal import Usage, completeness_statement
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "verify_completeness.py"
@@ -35,12 +35,16 @@ async def country(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nat
         yield nation
 
 
-def faults(statement: dict[str, Any], key: Any, log: set[str]) -> list[str]:
+def verifier() -> Any:
     spec = importlib.util.spec_from_file_location("verify_completeness", SCRIPT)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: list[str] = module.faults(statement, render_jwks([key])["keys"], log)
+    return module
+
+
+def faults(statement: dict[str, Any], key: Any, log: set[str]) -> list[str]:
+    found: list[str] = verifier().faults(statement, render_jwks([key])["keys"], log)
     return found
 
 
@@ -115,6 +119,47 @@ async def test_shown_and_withheld_is_everything(country: Nation) -> None:
     assert statement["payload"]["complete"]
     assert faults(statement, key, logged | {"K-1", "K-2"}) == []
     assert faults(statement, key, logged | {"K-1", "K-2", "K-3"}) != [], "one more than is told"
+
+
+async def test_a_register_that_leaves_out_a_use_is_found(country: Nation) -> None:
+    """Its own sums fit; the log of its security server, sealed by whoever keeps it, has one more."""
+    someone = country.people["check_resident"]
+    await looks(country, someone.code)
+    key, log_key = new_signing_key("ES256"), new_signing_key("ES256")
+    sealed = []
+    for server in (country.provider, country.consumer):
+        said = await witness(server.message_log, "SILD/GOV/70000001/ss", someone.subject, at=system_clock())
+        assert not said["registers"] or len(said["registers"]["GOV/70000002/population"]) >= 3
+        sealed.append(seal_witness(said, log_key))
+    usage = await PortalCases(country.cases, load_packs("EE")).usage(
+        Actor(person=someone.subject, acr="high")
+    )
+
+    def told(usage: Usage) -> tuple[bool, list[str]]:
+        statement = completeness_statement(
+            usage,
+            person=someone.subject,
+            issuer="https://portal.example",
+            at=system_clock() + timedelta(seconds=1),
+            key=key,
+        )
+        script = verifier()
+        keys = render_jwks([log_key])["keys"]
+        found = [
+            *faults(statement, key, set()),
+            *(fault for one in sealed for fault in script.witnessed(statement, one, keys)),
+        ]
+        return statement["payload"]["complete"], found
+
+    assert told(usage) == (True, [])
+    hidden = next(
+        one for one in usage.entries if one.system == "insurance" and one.register.endswith("population")
+    )
+    entries = tuple(one for one in usage.entries if one.id != hidden.id)
+    total = {**usage.total, hidden.register: usage.total[hidden.register] - 1}
+    is_complete, found = told(replace(usage, entries=entries, total=total))
+    assert is_complete, "the register's word"
+    assert found and all("population" in fault and "not shown" in fault for fault in found)
 
 
 async def test_what_a_clerk_asked_for_somebody_bears_both_and_is_shown_to_them(country: Nation) -> None:

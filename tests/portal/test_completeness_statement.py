@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import runpy
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from sild.message_log import seal_witness
 from sild.openid import new_signing_key, render_jwks
 from sild.portal import TrackerEntry, Usage, completeness_statement
 from support.portal_cases import NOW
@@ -132,3 +134,57 @@ def test_the_portals_own_and_evidence_of_one_message(world: PortalWorld, tmp_pat
     assert verify(tmp_path, statement, keys=keys)[0] == 0
     assert browser.open("/who-looked/evidence/1").text == "container of m-1"
     assert browser.open("/who-looked/evidence/99").status == 404
+
+
+LOG_KEY = new_signing_key("ES256")
+
+
+def witness(*ids: str, **other: Any) -> str:
+    """Of a log that has these messages about the person."""
+    hashes = [hashlib.sha256(one.encode()).hexdigest() for one in ids]
+    said = {"version": 1, "log": "SILD/GOV/70000002/ss1", "person": "EE1", "kept_since": None,
+            "until": NOW.isoformat(), "registers": {REGISTER: hashes}, **other}  # fmt: skip
+    return seal_witness(said, LOG_KEY)
+
+
+def held_against(tmp_path: Path, found: Usage, log: str, *, log_keys: Any = None) -> tuple[int, str]:
+    (tmp_path / "log.jwks").write_text(json.dumps(log_keys or render_jwks([LOG_KEY])))
+    (tmp_path / "witness.jws").write_text(log + "\n")
+    (tmp_path / "statement.json").write_text(json.dumps(made(found)))
+    (tmp_path / "keys.json").write_text(json.dumps(render_jwks([KEY])))
+    files = {"--log": "witness.jws", "--log-keys": "log.jwks"}
+    arguments = ["statement.json", "keys.json", *(part for pair in files.items() for part in pair)]
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told), contextlib.chdir(tmp_path):
+        code = runpy.run_path(str(SCRIPT))["main"](arguments)
+    return code, told.getvalue()
+
+
+def test_it_is_held_against_what_the_log_says(tmp_path: Path) -> None:
+    """m-0 and m-1 are shown, one more is withheld by law; whoever hides a fourth is found, though the register's sums fit."""
+    assert held_against(tmp_path, usage(), witness("m-0", "m-1"))[0] == 0
+    assert held_against(tmp_path, usage(), witness("m-0", "m-1", "withheld"))[0] == 0
+    code, told = held_against(tmp_path, usage(), witness("m-0", "m-1", "withheld", "hidden"))
+    assert code == 1
+    assert told == (
+        "GOV/70000002/population: 2 of 4 messages in the log of SILD/GOV/70000002/ss1 are not shown, "
+        "1 are said to be withheld\n"
+    )
+    code, told = held_against(tmp_path, usage(), witness(registers={"GOV/70000009/police": ["x" * 64]}))
+    assert code == 1 and "GOV/70000009/police" in told, "a register that the statement does not name at all"
+
+
+def test_a_witness_that_is_none_decides_nothing(tmp_path: Path) -> None:
+    good = witness("m-0", "m-1")
+    header, payload, signature = good.split(".")
+    stranger = render_jwks([new_signing_key("ES256")])
+    for log, keys in (
+        (good, stranger),
+        (f"{header}.{payload}.{signature[:-4]}AAAA", None),
+        (made(usage())["signature"], render_jwks([KEY])),
+        (witness("m-0", person="EE2"), None),
+        (witness("m-0", until="2026-11-22T12:00:01+00:00"), None),
+        (witness("m-0", until="never"), None),
+    ):
+        code, told = held_against(tmp_path, usage(), log, log_keys=keys)
+        assert code == 2 and told.startswith("cannot tell"), told

@@ -3,7 +3,7 @@
 Follows PR-MESSLOG and UG-SYSPAR, digested in WIRE 8, 9 and 17. Called by the security server: `append` before a message
 is acted on or an answer handed over; `find` and `as_asice` for evidence afterwards.
 A message's way: `log.py` -> `writer.py` (group commit) -> `sqlite.py` or `postgresql.py`; later `timestamper.py`,
-`archiver.py`, `containers.py`.
+`archiver.py`, `containers.py`. What the log itself says about a person: `witness.py`.
 """
 
 from sild.message_log.archiver import Archiver, ArchivingRules
@@ -18,6 +18,7 @@ from sild.message_log.records import Body, LoggedMessage, MessageRecord, Timesta
 from sild.message_log.store import Search
 from sild.message_log.timestamper import Timestamper, TimestampingRules
 from sild.message_log.transfer import ArchiveTransfer
+from sild.message_log.witness import named_register, seal_witness, witness
 
 __all__ = [
     "ArchiveEncryption",
@@ -37,6 +38,9 @@ __all__ = [
     "TimestampingRules",
     "add_secret",
     "container_name",
+    "named_register",
     "read_keystore",
+    "seal_witness",
     "verify_archive",
+    "witness",
 ]
