@@ -22,6 +22,7 @@ from sild.cases.codes import with_country
 from sild.cases.parts import Parts
 from sild.cases.pen import Pen, PenRefused
 from sild.cases.refusals import Refused
+from sild.cases.seen import digest_of
 from sild.cases.signatures import Pending, Signed
 from sild.cases.statement import Words, statement_of
 from sild.cases.views import Acted
@@ -85,6 +86,7 @@ class Signing:
             options,
             person=(actor.name, person),
             day=parts.today(),
+            form=digest_of(screen)[:16],
             words=Words(language, self._texts[language], case.service),
         )
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)

@@ -67,9 +67,10 @@ def statement_of(
     *,
     person: tuple[str, str],
     day: date,
+    form: str,
     words: Words,
 ) -> Statement:
-    """given, facts, options: as the form had them.  person: name, and code with country."""
+    """given, facts, options: as the form had them.  person: name, and code with country.  form: by which the screen's content is known."""
     button = screen.action(action)
     answers = [] if button.without_answers else [*_answers(screen, given, options, words)]
     blocks = [
@@ -80,7 +81,7 @@ def statement_of(
         [
             f"{words.texts['statement.signs']}: {', '.join(part for part in person if part)}",
             f"{words.texts['statement.day']}: {format_day(day, words.language)}",
-            f"{words.texts['statement.form']}: {screen.id} {screen.version} {action}, {case.id}",
+            f"{words.texts['statement.form']}: {form}, {case.id}",
         ],
     ]
     text = "\n\n".join("\n".join(map(_line, block)) for block in blocks if block) + "\n"
