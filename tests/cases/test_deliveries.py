@@ -10,7 +10,8 @@ from sild.cases.tables import deliveries, messages
 from sild.decisions import bundle_of, deliveries_of, reached_at
 
 from .test_birth_failures import FORM, citizen, couples
-from .village import Village
+from .test_birth_payments import accepted
+from .village import JAAN, MARI, Village
 
 
 @pytest.fixture
@@ -144,3 +145,21 @@ async def test_a_register_refuses_what_is_not_about_them_and_is_not_asked_again(
 
 def name_of(village, code):
     return village.registers["population"].deciding.store.pseudonym(code)
+
+
+async def test_every_decision_of_a_birth_reaches_both_parents(village):
+    """Registration, cover, offer, grant, and the wait for a kindergarten: each told to the register that decided."""
+    case = await accepted(village)
+    view = await village.cases.view(case, MARI)
+    shown = {decision for _, decision, _ in view.results["decisions"]}
+    told_of = set()
+    for register in ("population", "insurance", "social"):
+        store = village.registers[register].deciding.store
+        with store.engine.connect() as connection:
+            parents = {store.pseudonym(one.person.removeprefix("EE")) for one in (MARI, JAAN)}
+            for one in store.listed(connection):
+                reached = {each.to for each in deliveries_of(connection, one.record.id) if each.delivered_at}
+                if one.record.step in ("registration", "cover", "offer", "grant"):
+                    assert reached == parents, one.record.step
+                    told_of.add(str(one.record.id))
+    assert shown <= told_of and len(told_of) >= 4

@@ -352,7 +352,7 @@ class Village:
 
     async def settle(self, quiet=0.09):
         """Until nobody has anything to do, and had not for a while."""
-        deadline = asyncio.get_running_loop().time() + 20
+        deadline = asyncio.get_running_loop().time() + 60
         rests = 0
         self.cases._parts.jobs.wake()  # the clock may have been set
         self.cases._parts.deliveries.wake()

@@ -246,7 +246,8 @@ def _wishes_anew(case: Case) -> bool:
 def standing_of(queue: Mapping[str, Any]) -> dict[str, Any]:
     """Of the education register's answer what people see."""
     group = queue.get("group") or {}
-    found = {name: queue.get(name) for name in ("state", "place", "waiting", "reason", "review_on", "rule")}
+    names = ("state", "place", "waiting", "reason", "review_on", "rule", "decision")
+    found = {name: queue.get(name) for name in names}
     return {**found, "kindergarten": group.get("name"), "wanted_from": queue.get("wanted_from")}
 
 
@@ -291,6 +292,7 @@ def _decisions(case: Case) -> Iterator[list[str]]:
 _DECIDED = (
     ("REGISTER", "population", "registration"),
     ("COVER", "insurance", "cover"),
+    ("QUEUE", "education", "place"),
 )
 
 _RESULTS: Mapping[str, Mapping[str, str]] = {

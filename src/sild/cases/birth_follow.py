@@ -196,8 +196,12 @@ class BirthFollow:
                     )
 
     async def granted(self, work: Work) -> None:
-        """Somebody accepted: here, or at the board's own counter."""
+        """Somebody accepted: here, or at the board's own counter. What was granted is a decision of its own."""
         await self.offer(work)
+        case = await case_of(work, self._service)
+        decision = work.arguments.get("event", {}).get("data", {}).get("decision")
+        if case is not None and decision is not None:
+            await work.brought("brought", SOCIAL, str(decision), case=case)
 
     async def accept(self, work: Work) -> None:
         """The parent's acceptance, said by the parent. The first valid one holds."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from sild.cases.case import Case
 from sild.cases.process import Process
 from sild.cases.rows import add_row, derived_id
-from sild.cases.tables import deliveries
+from sild.cases.tables import deliveries, notices
 
-__all__ = ["EVERY_LANGUAGE", "PORTAL", "plan_deliveries", "plan_delivery"]
+__all__ = ["EVERY_LANGUAGE", "PORTAL", "plan_brought", "plan_deliveries", "plan_delivery"]
 
 PORTAL = "portal"
 EVERY_LANGUAGE = "mul"
@@ -32,6 +32,21 @@ def plan_deliveries(
     planned = [
         plan_delivery(connection, case.id, person, register, decision, PORTAL, "delivered", at, notice=notice)
         for register, decision in decisions
+    ]
+    return any(planned)
+
+
+def plan_brought(connection: Connection, case: str, register: str, decision: str, at: datetime) -> bool:
+    """To everybody whom the case has sent a notice that was not cancelled, with the newest of these."""
+    query = (
+        select(notices.c.person, notices.c.id)
+        .where(notices.c.case == case, notices.c.cancelled_for.is_(None), notices.c.not_before <= at)
+        .order_by(notices.c.not_before)
+    )
+    newest = {row.person: row.id for row in connection.execute(query)}
+    planned = [
+        plan_delivery(connection, case, person, register, decision, PORTAL, "delivered", at, notice=notice)
+        for person, notice in newest.items()
     ]
     return any(planned)
 

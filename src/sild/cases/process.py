@@ -138,11 +138,15 @@ class Effects:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a case begins. parties: the person who opens is added by the engine as `Process.opener`."""
+    """How a case begins. parties: the person who opens is added by the engine as `Process.opener`.
+
+    only_of: who has no other live case of this service; otherwise nothing is opened.
+    """
 
     parties: tuple[Party, ...] = ()
     office: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    only_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +226,14 @@ class Work(Protocol):
     async def open(
         self, step: str, service: str, opening: Opening, *, data: Mapping[str, Any] | None = None
     ) -> str:
-        """Open a case as the state; its id. The same job opens it once. Raises CallerError (`not_offered`): there is no such service here."""
+        """Open a case as the state; its id. The same job opens it once.
+
+        Raises CallerError: `not_offered`, there is no such service here; `has_case`, of `Opening.only_of`.
+        """
+        ...
+
+    async def brought(self, step: str, register: str, decision: str, *, case: str | None = None) -> None:
+        """Notices of the case have brought a decision to whom they were sent, though its results do not name it: the register is told."""
         ...
 
     async def current(self, step: str, case: str | None = None) -> str:

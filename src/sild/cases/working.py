@@ -14,6 +14,7 @@ from sild.cases.actor import AUTOMATIC, STATE
 from sild.cases.calls import JOB_PATIENCE, Calls
 from sild.cases.case import Case
 from sild.cases.clocks import HOLD, RESUME
+from sild.cases.delivery_plan import plan_brought
 from sild.cases.process import ExchangeAnswer, Opening, Process, Rule
 from sild.cases.refusals import Refused
 from sild.cases.store import Changed, Store, add_row, derived_id
@@ -369,6 +370,20 @@ class JobWork:
             return opened
 
         return str(await self._run.insist(step, do))
+
+    async def brought(self, step: str, register: str, decision: str, *, case: str | None = None) -> None:
+        case_id = case or (self.case.id if self.case else None)
+
+        def write(connection: Connection) -> None:
+            if case_id is not None and plan_brought(
+                connection, case_id, register, decision, self._calls.clock()
+            ):
+                self._store.told()
+
+        async def bring() -> None:
+            await asyncio.to_thread(self._store.write, write)
+
+        await self._run.step(step, bring)
 
     async def current(self, step: str, case: str | None = None) -> str:
         case_id = case or (self.case.id if self.case else "")
