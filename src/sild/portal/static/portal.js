@@ -191,7 +191,12 @@ const news = document.getElementById("news"); // shown: read
 if (news) {
   const told = news.querySelector("form");
   const headers = { "X-Form-Token": told.elements.form_token.value, "X-Requested-By": "portal" };
-  fetch(told.action, { method: "POST", headers }).then((answer) => { if (answer.ok) told.remove(); }).catch(() => {});
+  fetch(told.action, { method: "POST", headers }).then((answer) => {
+    if (!answer.ok) return;
+    told.remove();
+    const count = document.querySelector(".tabs .count"), left = Number(count?.firstChild.data) - news.querySelectorAll("li").length;
+    if (left > 0) count.firstChild.data = left; else count?.remove();
+  }).catch(() => {});
 }
 addEventListener("beforeprint", () => { for (const folded of document.querySelectorAll("main details")) folded.open = true; });
 const errors = document.getElementById("errors");
