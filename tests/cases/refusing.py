@@ -7,7 +7,6 @@ from .village import FATHER, MARI, MOTHER
 __all__ = ["earned_abroad", "offer_of", "overturned", "refused"]
 
 OFFICIAL, OTHER_OFFICIAL = "EE37001010002", "EE36805280109"
-DESK = "level=high&posture=managed"
 CONTEST = "elsewhere"  # the case of whoever asks a register in a village
 LOOK = {"view_sha256": "c" * 64, "posture": "managed", "seconds": 61}
 
@@ -26,7 +25,7 @@ async def refused(village, child) -> dict:
     """By an official, once; the offer then."""
     offer = await offer_of(village, child)
     if offer["state"] == "held":
-        path = f"/offers/{offer['id']}/refusal?{DESK}"
+        path = f"/offers/{offer['id']}/refusal"
         await village.ask("social", "POST", path, {**LOOK, "words": "Finland pays."}, user=OFFICIAL)
     return await offer_of(village, child)
 
@@ -38,5 +37,5 @@ async def overturned(village, decision) -> None:
     anew = {"by": "rule", "country": "EE", "contested_by": MOTHER.code}
     await village.ask("social", "POST", path, {"contest": CONTEST, "line": "rule"}, user=MARI.person)
     for step, said in (("end", {"overturned": True, "answer": answer}), ("anew", anew)):
-        whole = f"{path}/{CONTEST}/{step}?{DESK}"
+        whole = f"{path}/{CONTEST}/{step}"
         await village.ask("social", "POST", whole, said, user=OTHER_OFFICIAL)

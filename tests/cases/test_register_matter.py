@@ -9,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from sild.cases import CaseSystem, Refused, RegisterMatter
-from sild.errors import CallerError
+from sild.cases.tables import proofs
+from sild.errors import CallerError, Unavailable
 from sild.events import Event
+from sild.openid import ActingPerson, parse_jwks, render_jwks, verify_acting
+from support.acting import ISSUER, Vouching, signing_key
 
-from .registers import REGISTERS
+from .registers import REGISTERS, Call
 from .test_contest import RECORD
 from .world import JUHAN, MARI, OFFICIAL, SYSTEM, World
 
@@ -46,7 +50,7 @@ class Matters(World):
         self.cases = CaseSystem.open(
             self.directory, system=SYSTEM, exchange=self.registers, packs=self.packs,
             processes=[RegisterMatter(self.packs)], registers=REGISTERS, clock=self.clock,
-            first_pause=timedelta(milliseconds=20),
+            voucher=Vouching(self.clock), first_pause=timedelta(milliseconds=20),
         )  # fmt: skip
         await self.cases.start()
 
@@ -83,6 +87,7 @@ async def test_a_held_offer_from_the_event_to_the_family(world: Matters) -> None
     asked = world.registers.made("social", "GET")[-1]
     assert asked.path == "/matters/held_offer/o-1"
     assert (asked.case, asked.acting, asked.basis) == (case, DESK.person, "HMS § 6")
+    assert shown_by(asked, world).action == "look"
     await world.cases.take(case, DESK, key="take")
     world.later(minutes=2)
     acted = await world.cases.act(case, "LET_GO", DESK, REASONS, key="once")
@@ -106,6 +111,57 @@ async def test_a_held_offer_from_the_event_to_the_family(world: Matters) -> None
     assert not mine.tasks and await world.cases.desk(DESK) == ()
     seen = await world.cases.seen(case, acted.seq, DESK)
     assert [line.value for line in seen.facts] == [line.value for line in filled.facts]
+
+
+async def test_who_decided_is_proved_hours_later_too(world: Matters) -> None:
+    """The register is away, the case system ends: the proof lies with the action, says when it was, and names the case."""
+    case = await world.waiting()
+    release = "social", "POST", "/offers/o-1/release"
+
+    def away(_call):
+        raise Unavailable("away", code="network_error")
+
+    good, world.registers.answers[release] = world.registers.answers[release], away
+    await world.act(case, "LET_GO", DESK, REASONS)
+    async with asyncio.timeout(15):
+        while not world.registers.made("social", "POST"):
+            await asyncio.sleep(0.02)
+    await world.cases.stop()
+    pressed = world.now
+    world.later(hours=6)
+    world.registers.answers[release] = good
+    await world.start()
+    await world.until(case, "CLOSED", DESK)
+    first, *_, last = [call for call in world.registers.made("social", "POST") if call.path == release[2]]
+    assert last.proof == first.proof, "no other, however often it is said"
+    person = shown_by(last, world)
+    assert (person.subject, person.action, person.acted_at, person.is_official) == (
+        DESK.person,
+        "act",
+        pressed,
+        True,
+    )
+    with (
+        pytest.raises(IntegrityError, match="append-only"),
+        world.cases._parts.store.engine.begin() as connection,
+    ):
+        connection.execute(proofs.delete())
+
+
+def shown_by(call: Call, world: Matters) -> ActingPerson:
+    """What the register finds in the message."""
+    assert call.proof is not None and call.case is not None
+    return verify_acting(
+        call.proof,
+        parse_jwks(render_jwks([signing_key()])),
+        issuer=ISSUER,
+        register=SOCIAL.strip("/"),
+        system=SYSTEM.strip("/"),
+        person=call.acting,
+        case=call.case,
+        represented=call.represented,
+        at=world.now,
+    )
 
 
 async def test_a_disputed_fact_is_corrected_or_stands(world: Matters) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
-from urllib.parse import urlencode
+from typing import Literal, Protocol
 
-__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "Voucher", "desk_of", "reaches"]
+__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "Voucher", "reaches"]
 
 Acr = Literal["low", "substantial", "high"]
 _LEVELS = ("low", "substantial", "high")
@@ -68,12 +67,6 @@ class Voucher(Protocol):
         Raises Unavailable.
         """
         ...
-
-
-def desk_of(given: Mapping[str, Any]) -> str:
-    """From where an official acted, for a register (`?level=&posture=`). given: what was kept of it; staff act at no other desk."""
-    said = {"level": given.get("acr", "high"), "posture": given.get("posture", "managed")}
-    return f"?{urlencode(said)}"
 
 
 def reaches(level: Acr, needed: Acr) -> bool:
