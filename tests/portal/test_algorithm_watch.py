@@ -67,7 +67,8 @@ class Registers:
 
 def watch(told: Told, registers: Registers, egress: Egress) -> AlgorithmWatch:
     models = {"kindergarten-demand": Published(2, "b" * 64)}
-    return AlgorithmWatch(ENTRIES, told, registers, [SOCIAL, INSURANCE], egress, models, Clock())  # type: ignore[arg-type]  # of cases what it asks
+    packs = {"family-benefits": "health"}
+    return AlgorithmWatch(ENTRIES, told, registers, [SOCIAL, INSURANCE], egress, models, Clock(), packs)  # type: ignore[arg-type]  # of cases what it asks
 
 
 @pytest.fixture
@@ -127,6 +128,11 @@ async def test_the_specimen_is_of_the_body_that_decides_and_stays_while_nobody_a
     assert watching.specimens["ee-family-benefits"]["statement"]["authority"] == "social"
     registers.specimens = {SOCIAL: shown("social", kind="decision"), INSURANCE: {"statement": "nonsense"}}
     await watching.look()
+    registers.running[SOCIAL] = NOTHING
+    undecided = watch(Told(), registers, no_gateway)
+    registers.specimens = {SOCIAL: shown("social"), INSURANCE: shown("insurance")}
+    await undecided.look()
+    assert undecided.specimens["ee-family-benefits"]["statement"]["authority"] == "insurance", "of the field"
     assert watching.specimens["ee-family-benefits"]["statement"]["kind"] == "specimen"
 
 

@@ -34,6 +34,16 @@ AGAIN = timedelta(minutes=5)
 """After a look to which not everybody answered."""
 LISTENED = 15.0
 """Seconds between two looks for alarms."""
+FIRST_AFTER = 45.0
+"""Seconds: registers that have just been started are not asked for everything at once."""
+FIELDS: Mapping[str, str] = {
+    "civil": "population",
+    "residence": "residence",
+    "social": "social",
+    "health": "insurance",
+    "education": "education",
+}
+"""Pack -> the register that decides in that field."""
 COUNTS = ("status", "humans", "alone", "abroad")
 """Lines that are numbers: another number is the same difference still."""
 
@@ -52,7 +62,7 @@ class LastCompared:
 
 
 class AlgorithmWatch:
-    """sources: subsystems that decide.  models: published, by name."""
+    """sources: subsystems that decide.  models: published, by name.  packs: of each entry, the pack it lies in."""
 
     def __init__(
         self,
@@ -63,6 +73,7 @@ class AlgorithmWatch:
         egress: Egress,
         models: Mapping[str, Published],
         clock: Clock,
+        packs: Mapping[str, str],
     ) -> None:
         self._entries = entries
         self._cases = cases
@@ -70,6 +81,7 @@ class AlgorithmWatch:
         self._sources = tuple(sources)
         self._egress = egress
         self._models = models
+        self._packs = packs
         self._clock = clock
         self.compared: dict[str, LastCompared] = {}
         self.specimens: dict[str, Mapping[str, Any]] = {}
@@ -77,7 +89,7 @@ class AlgorithmWatch:
 
     async def run(self) -> None:
         """Until cancelled; a failure is logged, and the next round comes."""
-        due = self._clock()
+        due = self._clock() + timedelta(seconds=FIRST_AFTER)
         while True:
             try:
                 await self.listen()
@@ -94,9 +106,6 @@ class AlgorithmWatch:
         rows = await self._egress.rows()
         found = [await self._compare(entry, rows) for entry in self._entries.values()]
         matters = [one for matters in found for one in matters]
-        for entry in self._entries.values():
-            for package in entry.packages:
-                await self._show(package)
         await self._cases.tell_of_algorithms(matters)
         whole = not any(one.silent for one in self.compared.values())
         if whole:
@@ -120,6 +129,7 @@ class AlgorithmWatch:
         running = summed_running([one for one in told if one is not None])
         lines = compare(entry, running, rows, self._models, today=at.date().isoformat())
         self.compared[entry.id] = LastCompared(at, lines, silent)
+        await self._show(entry, told)
         differing = [line for line in lines if line.verdict == "differs"]
         if differing:
             log.error(
@@ -127,12 +137,20 @@ class AlgorithmWatch:
             )
         return [_difference(entry, line, at) for line in differing]
 
-    async def _show(self, package: str) -> None:
-        """Its specimen by the body that decides by these rules, if one has; what was shown before stays while nobody answers."""
-        asked = (self._told(source, f"/rules/{package}/specimen") for source in self._sources)
-        told = [one for one in await asyncio.gather(*asked) if one is not None and _is_specimen(one)]
-        if told:
-            self.specimens[package] = max(told, key=lambda one: bool(one.get("decides")))
+    async def _show(self, entry: AlgorithmEntry, told: Sequence[Mapping[str, Any] | None]) -> None:
+        """A specimen of each package, of the body that has decided by the entry, else that decides in its field.
+
+        What was shown before stays while nobody answers.
+        """
+        decided = {source: _decisions(one) for source, one in zip(self._sources, told, strict=True)}
+        field = FIELDS.get(self._packs.get(entry.id, ""), "")
+        order = sorted(self._sources, key=lambda one: (-decided[one], one.rpartition("/")[2] != field))
+        for package in entry.packages:
+            for source in order:
+                shown = await self._told(source, f"/rules/{package}/specimen")
+                if shown is not None and _is_specimen(shown):
+                    self.specimens[package] = shown
+                    break
 
     async def _running(self, register: str, algorithm: str) -> Mapping[str, Any] | None:
         """None: it does not answer, or not what registers tell."""
@@ -155,6 +173,10 @@ class AlgorithmWatch:
         except (PlatformError, TimeoutError) as error:
             log.warning("portal.register_failed", register=register, reason=type(error).__name__)
             return None
+
+
+def _decisions(running: Mapping[str, Any] | None) -> int:
+    return 0 if running is None else sum(int(count) for count in running["automation"].values())
 
 
 def _is_specimen(told: Mapping[str, Any]) -> bool:

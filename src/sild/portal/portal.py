@@ -242,6 +242,7 @@ class Portal:
         egress, models = Egress(settings.assistant_gateway_url, clock), load_models()
         with as_file(files("sild") / "packs") as directory:
             entries = load_algorithms(directory)
+            packs = {file.stem: file.parts[-3] for file in directory.glob("*/algorithms/*.yaml")}
         self.watch = AlgorithmWatch(
             entries,
             cases,
@@ -250,6 +251,7 @@ class Portal:
             egress,
             {name: Published(model.card.version, model.sha256) for name, model in models.items()},
             clock,
+            packs,
         )
         model_pages = ModelPages(pages, exchange, models, profile, clock)
         receipts = Receipts(store, pages, cases)
