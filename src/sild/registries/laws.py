@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sild.registries.care.practices import GROUNDS as CARE
 from sild.registries.education.rules import GROUNDS as EDUCATION
 from sild.registries.following.duties import DUTIES
 from sild.registries.insurance.rules import GROUNDS as INSURANCE
@@ -12,6 +13,6 @@ __all__ = ["asking_grounds"]
 
 def asking_grounds(register: str) -> frozenset[str]:
     """register: its kind, `social`.  Of every country: the law is that of whoever it is about."""
-    known = {"education": EDUCATION, "insurance": INSURANCE, "social": SOCIAL}
+    known = {"care": CARE, "education": EDUCATION, "insurance": INSURANCE, "social": SOCIAL}
     known |= {kind: dict(duty.grounds) for kind, duty in DUTIES.items()}
     return frozenset(known.get(register, {}).values())
