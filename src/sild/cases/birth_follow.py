@@ -198,10 +198,11 @@ class BirthFollow:
     async def granted(self, work: Work) -> None:
         """Somebody accepted: here, or at the board's own counter. What was granted is a decision of its own."""
         await self.offer(work)
-        case = await case_of(work, self._service)
         decision = work.arguments.get("event", {}).get("data", {}).get("decision")
-        if case is not None and decision is not None:
-            await work.brought("brought", SOCIAL, str(decision), case=case)
+        person = known(child_in(work), work.profile.country)
+        found = await work.cases("granted_in", self._service, person, closed=True)
+        if decision is not None and found:
+            await work.brought("brought", SOCIAL, str(decision), case=found[-1])
 
     async def accept(self, work: Work) -> None:
         """The parent's acceptance, said by the parent. The first valid one holds."""
