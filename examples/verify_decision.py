@@ -792,6 +792,12 @@ def check_log(
             f"clocks disagree: decided {decided}, and {content['kind']} before that, at {content['at']}",
         )
         said = f"{content['kind']} {content.get('event', content.get('value', ''))} at {content['at']}"
+        if content.get("to") is not None:  # those of earlier versions do not say
+            need(
+                content["to"] in {one["ref"] for one in bundle["record"]["subjects"]},
+                "a delivery to somebody the decision is not about",
+            )
+            said += f" to {content['to'][:10]}… by {content['channel']}"
         if one["leaf"] is None:
             need(one["path"] is None, "a path without a leaf")
             yield UNKNOWN, f"whether this was logged, which came later than the checkpoint: {said}"

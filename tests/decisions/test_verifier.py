@@ -30,7 +30,7 @@ from sild.decisions import (
 )
 from sild.decisions.bundle import _Head, _path, exported
 from sild.decisions.checkpoints import signed_note
-from sild.errors import Unavailable
+from sild.errors import CallerError, Unavailable
 from sild.pki import CertificateProfile, PrivateKey, der, issue_certificate
 
 from .world import AUTHORITY, LocalStamps, Root, SetClock, draft, load_verifier, name
@@ -153,7 +153,7 @@ async def test_every_bit_of_a_bundle_is_caught(tmp_path: Path) -> None:
         tmp_path, ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     )
     with logged.store.engine.begin() as connection:
-        compact = draft(logged.store, case="c", inputs=[], reasons=[], trace=None)
+        compact = draft(logged.store, case="c", **FULL)
         logged.ids.append(str(logged.store.decide(connection, compact).id))
     await logged.checkpointer.tick()
     data = render_bundle(logged.bundle(3))
@@ -168,6 +168,54 @@ async def test_what_came_later_is_logged_and_caught_too(logged: Logged) -> None:
     assert logged.faults(bundle) == logged.unknown(bundle) == []
     bundle["entries"][0]["content"]["language"] = "en"
     assert any("not in the log" in text for text in logged.faults(bundle))
+
+
+FULL: dict[str, Any] = {
+    "competence": {"law": "PHS", "article": "§ 44", "delegation": "käskkiri 2026/12", "division": "0784", "valid_on": "2026-03-02"},
+    "representation": {"mandate": "m-1", "chain_sha256": "c" * 64, "delegate": "p-1", "representee": "p-2"},
+    "inputs": [{"name": "families/f1/children", "type": "role", "value": ["child"], "register": "SILD/GOV/70000006/residence",
+                "message_id": "SILD-3", "valid_at": "2026-03-02", "quality": "derived", "further_messages": [
+                    {"register": "SILD/GOV/70000002/population", "message_id": "SILD-1", "fetched_at": "2026-03-02T08:00:00Z"}]}],
+    "hearing": {"required": True, "answer_id": "contest-1", "heard_at": "2026-03-01T08:00:00Z", "how": "case"},
+    "reasons": [],
+    "remedy": {"body": {"en": "The ministry"}, "deadline": "2026-04-01", "form": "/contest", "suspends": False,
+               "runs_from": "opened", "within": {"value": 30, "unit": "days", "basis": "HMS § 75", "calendar": "EE"},
+               "costs": {"amount": "0", "currency": "EUR", "basis": "profile"}},
+    "delivery": [{"channel": "portal", "language": "mul"}],
+    "in_force": "2026-03-02",
+    "trace": None,
+}  # fmt: skip
+"""Every field that records of earlier versions did not have, or left empty."""
+
+
+async def test_the_fields_of_today_and_what_reached_whom_are_caught_in_every_part(logged: Logged) -> None:
+    store = logged.store
+    with store.engine.begin() as connection:
+        made = store.decide(connection, draft(store, case="full", **FULL))
+    logged.ids.append(str(made.id))
+    mother = store.pseudonym("49001010005")
+    for event in ("delivered", "opened"):
+        assert store.delivered(made.id, channel="portal", language="et", event=event, to=mother)
+        assert not store.delivered(made.id, channel="portal", language="vi", event=event, to=mother), "once"
+    await logged.checkpointer.tick()
+    bundle = logged.bundle(3)
+    assert logged.faults(bundle) == logged.unknown(bundle) == []
+    assert [one["content"]["to"] for one in bundle["entries"]] == [mother, mother]
+    said = [text for _, text in verifier.findings(render_bundle(bundle), logged.trust)]
+    assert any("delivery opened" in text and f"to {mother[:10]}" in text for text in said)
+    assert bundle["record"]["inputs"][0]["further_messages"][0]["message_id"] == "SILD-1"
+    data = render_bundle(bundle)
+    new = [
+        data.index(one)
+        for one in (b'"costs"', b'"within"', b'"heard_at"', b'"further_messages"', b'"to":', b'"delegate"')
+    ]
+    bits = [8 * (at + offset) + offset % 8 for at in new for offset in range(0, 120, 2)]
+    assert uncaught(logged, data, bits) == []
+    stranger = json.loads(data)
+    stranger["entries"][0]["content"]["to"] = store.pseudonym("38001010009")
+    assert any("not about" in text for text in logged.faults(stranger))
+    with pytest.raises(CallerError):
+        store.delivered(made.id, channel="portal", language="et", to=store.pseudonym("38001010009"))
 
 
 def test_a_record_that_was_altered(logged: Logged) -> None:
