@@ -1,5 +1,6 @@
 """J1 told by processes that are killed (killing.py): a couple; parents who are not married; a birth entered on paper; one registered
-elsewhere; a day of birth that was wrong; benefits that were refused."""
+elsewhere; a day of birth that was wrong; benefits that were refused; a
+mother who died."""
 
 from __future__ import annotations
 
@@ -55,12 +56,13 @@ class BirthProgram(Killed, Village):
 
 
 async def married(village: BirthProgram) -> dict:
-    """From the notice to the money, the card and the place; the first account was closed."""
+    """From the notice to the money, the card and the place; another wish before it; the first account was closed."""
     child = await village.child(MOTHER)
     case = await village.case_of(MARI)
     await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["1"]})
     await village.act(case, "COSIGN", JAAN)
     await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [closed()]})
+    await village.act(case, "WISH", JAAN, {"kindergarten": ["any"]})
     await village.act(case, "TAKE_PLACE", MARI)
     await village.wait("all", 1)
     await village.once("closed", village.bank)
@@ -147,6 +149,29 @@ async def corrected(village: VietNam) -> dict:
     return await village.end(case, child, mother, father)
 
 
+async def bereaved(village: BirthProgram) -> dict:
+    """The mother dies before there is a name; a guardian is appointed, whose word the office then enters."""
+    woman, guardian = single(), MOTHER
+    child = await village.child(woman)
+    case = await village.case_of(citizen(woman))
+    died = {"person": woman.code, "died": "2026-03-02"}
+    await village.once("died", lambda: village.ask("population", "POST", "/deaths", died))
+    await village.acted("death")
+    court = {
+        "ward": child,
+        "guardian": guardian.code,
+        "kind": "guardian",
+        "valid_from": "2026-03-02",
+        "valid_to": None,
+    }
+    await village.once("appointed", lambda: village.ask("population", "POST", "/guardianships", court))
+    await village.acted("guardian")
+    form = {**FORM, "family_name": [woman.family_name], "address": ["guardian"]}
+    await village.act(case, "DECLARE", MARI, form)
+    await village.act(case, "APPROVE", official(await village.office(case)))
+    return await village.end(case, child, MARI, citizen(woman))
+
+
 async def unpaid(village: BirthProgram) -> dict:
     """The board's official refuses the benefits, the case is closed; overturned, they are offered in it again, and accepted."""
     await village.once("abroad", lambda: earned_abroad(village))
@@ -170,6 +195,7 @@ STORIES = {
     "elsewhere": (BirthProgram, elsewhere),
     "corrected": (VietNam, corrected),
     "unpaid": (BirthProgram, unpaid),
+    "bereaved": (BirthProgram, bereaved),
 }
 
 if __name__ == "__main__":

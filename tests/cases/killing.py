@@ -159,6 +159,10 @@ class Killed:
             file.write_text(made())
         return file.read_text()
 
+    def key(self):
+        """Another than any of the processes before this one used."""
+        return f"{len(self.deaths.died)}/{super().key()}"
+
     def effects(self) -> dict[str, dict[str, int]]:
         """Events of each register, by type: what happened, and how often."""
         found = {}
@@ -225,10 +229,10 @@ def _plain(name: str) -> tuple[str, str]:
     return re.sub(r"/[0-9A-Za-z-]{8,}", "/X", found[1]), found[2] or ""
 
 
-def main(stories: dict[str, tuple[type[Killed], Story]]) -> int:
+def main(stories: dict[str, tuple[type[Killed], Story]], offices=Offices.anew) -> int:
     """1: a process failed."""
     top, which = Path(sys.argv[1]), sys.argv[2]
-    _offices.append(Offices.anew())
+    _offices.append(offices())
     for name in sys.argv[3:]:
         village, story = stories[name]
         _warm(village)

@@ -61,7 +61,13 @@ class BirthJobs:
         person = known(child, work.profile.country)
         if await work.cases("known", self._service, person):
             return
-        case = await work.open("open", self._service, Opening(parties=(Party("child", person),)))
+        opening = Opening(parties=(Party("child", person),), only_of=person)
+        try:
+            case = await work.open("open", self._service, opening)
+        except CallerError as refused:
+            if refused.code == "has_case":  # brought in from paper since we looked
+                return
+            raise
         if await work.current("status", case) != OPENED:
             return  # silence fell before the news came
         try:
@@ -220,12 +226,13 @@ class BirthJobs:
 
     async def register(self, work: Work) -> None:
         """The act itself. Registered with another name meanwhile: that name holds, and the parents are told."""
-        _case, said = known_in(work)
+        case, said = known_in(work)
         names, acting = _named(work.arguments), work.arguments["acting"]
-        path = f"/births/{bare(said.child)}/registration"
+        path, basis = f"/births/{bare(said.child)}/registration", self._grounds.notice
+        decided_in = case.data.get("conflict")  # where the official acted
         try:
             answer = await work.call(
-                "registration", POPULATION, "POST", path, names, basis=self._grounds.notice, acting=acting
+                "registration", POPULATION, "POST", path, names, basis=basis, acting=acting, case=decided_in
             )
         except CallerError as refusal:
             birth = await self._birth(work, said.child)

@@ -24,6 +24,7 @@ from sild.cases.refusals import Refused
 from sild.cases.store import PREFIX, Store, add_row, derived_id
 from sild.cases.tables import blocks, offline_records
 from sild.catalogue import Defect
+from sild.errors import CallerError
 
 __all__ = ["MAX_BLOCK", "Merged", "NumberBlock", "Offline", "OfflineRecord", "number_defect", "take_number"]
 
@@ -105,11 +106,16 @@ class Offline:
     async def merge(self, block: str, records: Sequence[OfflineRecord], actor: Actor) -> tuple[Merged, ...]:
         """Each record in a transaction of its own, so that what was handed in before a failure stands. Raises Refused (`not_yours`)."""
         _ensure_office(actor)
-        merged = tuple([await asyncio.to_thread(self._merge, block, record, actor) for record in records])
+        merged = tuple([await self._handed_in(block, record, actor) for record in records])
         self._parts.jobs.wake()
         return merged
 
-    def _merge(self, block: str, record: OfflineRecord, actor: Actor) -> Merged:
+    async def _handed_in(self, block: str, record: OfflineRecord, actor: Actor) -> Merged:
+        """With the identity provider's word about who did, by whom the register enters it."""
+        proof = await self._parts.vouched(actor, derived_id("offline", record.id), acts=True)
+        return await asyncio.to_thread(self._merge, block, record, actor, proof)
+
+    def _merge(self, block: str, record: OfflineRecord, actor: Actor, proof: str | None) -> Merged:
         def write(connection: Connection) -> Merged:
             reserved = connection.execute(select(blocks).where(blocks.c.id == block)).one_or_none()
             if reserved is None or reserved.office != actor.authority:
@@ -123,7 +129,7 @@ class Offline:
             if before is not None:  # the commune's id again with other words: both are kept
                 reasons.append("record_changed")
                 record_id = f"{record.id}~{uuid4()}"
-            case_id = self._open(connection, reserved.service, record, record_id, reasons, actor)
+            case_id = self._open(connection, reserved.service, record, record_id, reasons, actor, proof)
             outcome = "conflict" if reasons else "merged"
             connection.execute(
                 insert(offline_records).values(
@@ -143,7 +149,12 @@ class Offline:
             )
             return Merged(record_id, outcome, tuple(reasons), case_id)
 
-        return self._parts.store.write(write)
+        while True:
+            try:
+                return self._parts.store.write(write)
+            except CallerError as error:
+                if error.code != "has_case":  # opened since we looked: then it is a conflict
+                    raise
 
     def _reasons(
         self, connection: Connection, reserved: Any, record: OfflineRecord
@@ -168,11 +179,13 @@ class Offline:
         record_id: str,
         reasons: Sequence[str],
         actor: Actor,
+        proof: str | None,
     ) -> str:
         data = {"offline": record_id, "number": record.number, "reasons": list(reasons), **_content(record)}
         data["service"] = service
         clean = not reasons
-        opening = Opening(record.parties if clean else (), actor.authority, data)
+        only_of = record.subject if clean else None
+        opening = Opening(record.parties if clean else (), actor.authority, data, only_of)
         opened = self._parts.store.open(
             connection,
             service if clean else CONFLICT,
@@ -184,6 +197,8 @@ class Offline:
             number=record.number if clean else None,
             data={"registered_at": record.registered_at.isoformat(), "registered_by": record.registered_by},
         )
+        if clean and proof is not None:
+            self._parts.store.prove(connection, opened.id, opened.seq, actor, proof)
         return opened.id
 
 

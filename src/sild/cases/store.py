@@ -34,7 +34,7 @@ from sild.cases.tables import (
     silences,
 )
 from sild.decisions import DecisionStore, official_contests
-from sild.errors import Unavailable
+from sild.errors import CallerError, Unavailable
 
 __all__ = ["Changed", "Store", "add_row", "derived_id"]
 
@@ -182,12 +182,18 @@ class Store:
         number: str | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> Case:
-        """A new case with its first action, `OPEN`. case_id: when the cause says it; that case again is returned as it is."""
+        """A new case with its first action, `OPEN`. case_id: when the cause says it; that case again is returned as it is.
+
+        Raises CallerError (`has_case`), of `Opening.only_of`.
+        """
         case_id = case_id or str(uuid4())
-        self.alone(connection, [f"case/{case_id}", *(f"person/{party.person}" for party in opening.parties)])
+        people = {*(party.person for party in opening.parties), *filter(None, (opening.only_of,))}
+        self.alone(connection, [f"case/{case_id}", *(f"person/{person}" for person in people)])
         found = self.find(connection, case_id)
         if found is not None:
             return found
+        if opening.only_of is not None and self.live(connection, service, opening.only_of):
+            raise CallerError("there is a live case of this person", code="has_case")
         connection.execute(
             insert(cases).values(
                 id=case_id,
