@@ -79,6 +79,8 @@ def test_an_official_registers_and_what_they_saw_is_kept(residence: Asker, homes
     assert OFFICIAL[2:] not in str(record)
     assert [one["code"] for one in record["reasons"]] == ["registrable", "to_dwelling", "by_official"]
     assert residence.value(f"/decisions/{entered['decision']}")["took_part"] is True
+    assert record["unknowns"] == [], "of grown people nobody has custody"
+    assert record["reasons"][-1]["article"] == "RRS § 79"
     assert homes.deciding.replay(entered["decision"]).result == "match"
 
 

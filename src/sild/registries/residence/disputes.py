@@ -17,7 +17,7 @@ from sild.registries.profiles import profile
 from sild.registries.residence.addresses import Dwelling, dwelling
 from sild.registries.residence.entries import decided, feared_by
 from sild.registries.residence.homes import owners_of
-from sild.registries.residence.judging import PACK
+from sild.registries.residence.judging import PACK, article_of
 
 __all__ = ["ALGORITHM", "PACKAGES", "TO_DWELLING", "Dispute", "settle_owners", "settled_in"]
 
@@ -123,7 +123,7 @@ def _facts(use: Use, deciding: Deciding, said: Dispute) -> Iterator[KnownFact]:
 def _ruling(use: Use, deciding: Deciding, home: Dwelling, said: Dispute, look: Look) -> Ruling:
     country, official = home.address.country, use.usage.actor or ""
     law = profile(country)
-    article = deciding.package(PACKAGES[country]).legal_basis[0].article
+    article = article_of(deciding, PACKAGES[country], "to_dwelling")
     feared = feared_by(use, said.people)
     owners = (*said.consented, *said.refused)
     parties = [*((code, "resident") for code in said.people), *((code, "owner") for code in owners)]

@@ -27,6 +27,7 @@ __all__ = [
     "Destination",
     "Found",
     "NewMove",
+    "article_of",
     "forbidden",
     "judge",
     "judge_again",
@@ -130,6 +131,11 @@ class Found:
     wrong: Sequence[tuple[str, Defect]]
 
 
+def article_of(deciding: Deciding, package: str, reason: str) -> str:
+    """Of a reason that the rules give, with the act's name: what an official says stands there, too."""
+    return next(one.article for one in deciding.package(package).reasons if one.code == reason)
+
+
 def law_of(asked: NewMove, division: str | None) -> Country:
     """Whose law counts: that of the place, abroad that of who moves."""
     if division is not None:
@@ -206,7 +212,7 @@ def registered(
 ) -> Ruling:
     """The entry, by whoever acts: a rule when nobody does."""
     official = use.usage.actor
-    article = deciding.package(PACKAGES[country]).legal_basis[0].article
+    article = article_of(deciding, PACKAGES[country], "registrable")
     by_official = reason_of(PACK, "by_official", article, origin="official", said=look.words)
     refused = reason_of(PACK, "owner_refused", article)
     is_less = asked.wanted is not None and asked.to.dwelling is None
@@ -234,7 +240,7 @@ def returned(
     official = use.usage.actor
     if official is None:
         raise CallerError("an official decides this", code="needs_a_person")
-    article = deciding.package(PACKAGES[country]).legal_basis[0].article
+    article = article_of(deciding, PACKAGES[country], "registrable")
     first = reason_of(PACK, "returned", article, origin="official", said=look.words)
     why: tuple[Reason, ...] = (first, *(reason_of(PACK, one, article, origin="official") for one in codes))
     shown = {"move": asked.to_json(), "reasons": list(codes)}

@@ -209,8 +209,10 @@ class _Moving:
             if not said["living"]:
                 self._wrong("person_is_dead", "the person is dead", place)
             said["minor"] = _is_minor(parse_identity_code(person), self._asked.valid_from)
+            if not said["minor"]:
+                continue
             said["custodian_agrees"] = bool(self._asked.custodians.get(person))
-            if said["minor"] and not said["custodian_agrees"]:
+            if not said["custodian_agrees"]:
                 self._wrong("custodian_missing", "who has custody consents", f"/custodians/{person}")
 
     def _check_dates(self) -> None:

@@ -20,7 +20,7 @@ from sild.registries.profiles import profile
 from sild.registries.residence.addresses import Dwelling, dwelling
 from sild.registries.residence.entries import decided, feared_by
 from sild.registries.residence.homes import RESIDENCE, owners_of, require_person
-from sild.registries.residence.judging import PACK
+from sild.registries.residence.judging import PACK, article_of
 
 __all__ = [
     "ALGORITHM",
@@ -188,7 +188,7 @@ def _ruling(use: Use, deciding: Deciding, home: Dwelling, removal: Removal, look
     """What the other said the office alone reads: each party reads the reasons, and that the resident had their say."""
     country, official = home.address.country, use.usage.actor or ""
     law, words = profile(country), removal.reason or ""
-    article = deciding.package(PACKAGES[country]).legal_basis[0].article
+    article = article_of(deciding, PACKAGES[country], "removed")
     removed = removal.state == "REMOVED"
     shown = {"removal": removal.id, "objection": removal.objection, "heard": removal.heard}
     feared = feared_by(use, [removal.person])
