@@ -405,7 +405,7 @@ class Contest(Process):
         path = f"/decisions/{case.data['decision']}/contests/{case.id}/end"
         body = {"overturned": overturned, "answer": _answer(case, work.profile.country)}
         official = str(work.arguments["official"])
-        await work.call(
+        told = await work.call(
             "end",
             case.data["register"],
             "POST",
@@ -415,6 +415,9 @@ class Contest(Process):
             acting=official,
         )
         await act(work, "ended", "END", {})
+        sealed = told.json.get("answer") if isinstance(told.json, dict) else None
+        if sealed is not None:  # the answer is a decision of its own, and its notice was sent with the answer
+            await work.brought("answer_brought", case.data["register"], str(sealed))
         if overturned:
             await self._found(work)
 
