@@ -34,9 +34,21 @@ EVERYTHING = """async () => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalWorld, Browser]]:
+    with PortalWorld(tmp_path_factory.mktemp("drafts")).running() as world, chromium() as browser:
+        yield world, browser
+
+
+@pytest.fixture
+def world(running: tuple[PortalWorld, Browser]) -> PortalWorld:
+    world, _ = running
+    world.cases.__init__()  # type: ignore[misc]  as new for each test
+    return world
+
+
+@pytest.fixture
+def browser(running: tuple[PortalWorld, Browser]) -> Browser:
+    return running[1]
 
 
 @pytest.fixture
