@@ -152,7 +152,9 @@ def test_registers_that_fail_are_named_and_a_fact_can_be_disputed(world: PortalW
     assert re.search(r"<span class=\"lines\">Estonia<", page.text) and "mother, 47001010011<" in page.text
     receipt = browser.submit(page, "/my-data/wrong", reason="It is Marii")
     again = browser.submit(page, "/my-data/wrong", reason="It is Marii")
-    assert receipt.path == again.path and "D-17" not in receipt.text, "the number of a register is nobody's to keep"
+    assert receipt.path == again.path and "D-17" not in receipt.text, (
+        "the number of a register is nobody's to keep"
+    )
     disputes = [call for call in world.exchange.calls if call[1] == "POST"]
     assert disputes == [("GOV/70000002/population", "POST", "/facts/7/dispute", {"reason": "It is Marii"})]
 
