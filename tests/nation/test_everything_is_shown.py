@@ -126,11 +126,12 @@ async def test_a_register_that_leaves_out_a_use_is_found(country: Nation) -> Non
     someone = country.people["check_resident"]
     await looks(country, someone.code)
     key, log_key = new_signing_key("ES256"), new_signing_key("ES256")
-    sealed = []
+    sealed, named = [], set()
     for server in (country.provider, country.consumer):
         said = await witness(server.message_log, "SILD/GOV/70000001/ss", someone.subject, at=system_clock())
-        assert not said["registers"] or len(said["registers"]["GOV/70000002/population"]) >= 3
+        named |= set(said["registers"].get("GOV/70000002/population", ()))
         sealed.append(seal_witness(said, log_key))
+    assert len(named) >= 3, "each looked"
     usage = await PortalCases(country.cases, load_packs("EE")).usage(
         Actor(person=someone.subject, acr="high")
     )
