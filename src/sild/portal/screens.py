@@ -139,7 +139,7 @@ class ScreenPages:
         query = visit.call.query
         state = query.get("state", "")
         if query.get("iss") != self._issuer:
-            raise CallerError("the answer is not the signing service's", code="bad_form")
+            raise CallerError("the answer is not the signing service's", code="not_found")
         pending = await self._cases.asked_signature(state, visit.person)
         root = f"/cases/{pending.case}"
         if "code" not in query and pending.seq is None:
