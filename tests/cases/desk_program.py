@@ -158,6 +158,13 @@ class DeskProgram(Killed, Desks):
         self.deaths.boundary(f"taken/matter.{event}", "", "effect")
         await self.once(f"heard.{event}.{key}", self.settle)
 
+    async def begun(self, name, begin) -> str:
+        """The case, by the first process: its days pass."""
+        if not (self.directory / f"kept.{name}").exists():
+            case = await begin()
+            self.kept(name, lambda: case)
+        return (self.directory / f"kept.{name}").read_text()
+
     async def end(self, case, *people) -> dict:
         seen = self.shown(await self.cases.view(case, people[0]))
         inboxes = [sorted(one.text for one in await self.cases.inbox(person)) for person in people]
@@ -166,7 +173,7 @@ class DeskProgram(Killed, Desks):
 
 async def contest(desks: DeskProgram) -> dict:
     """A wrong fact goes to its register, is corrected; late; the official agrees, and the rules decide anew."""
-    case = await desks.cases.contest(MARI, SOCIAL, desks.record)
+    case = await desks.begun("case", lambda: desks.cases.contest(MARI, SOCIAL, desks.record))
     desks.of_case(case)
     await desks.act(case, "CONTEST", MARI, DISPUTED)
     await desks.wait("asked", 2)
@@ -184,7 +191,7 @@ async def contest(desks: DeskProgram) -> dict:
 
 async def upheld(desks: DeskProgram) -> dict:
     """Contested for the rule, upheld: nothing is decided anew."""
-    case = await desks.cases.contest(MARI, SOCIAL, desks.record)
+    case = await desks.begun("case", lambda: desks.cases.contest(MARI, SOCIAL, desks.record))
     desks.of_case(case)
     await desks.act(case, "CONTEST", MARI, SAID)
     await desks.act(case, "LOOK", HEARER, {"view": ["320 by law"]})
@@ -194,7 +201,7 @@ async def upheld(desks: DeskProgram) -> dict:
 
 async def finding(desks: DeskProgram) -> dict:
     """Counted, late, agreed to, reaching what it touches on two pages, closed."""
-    case = await desks.cases.finding(AUDITOR, SOCIAL, RECORD, **MANDATE, key="k")
+    case = await desks.begun("case", lambda: desks.cases.finding(AUDITOR, SOCIAL, RECORD, **MANDATE, key="k"))
     desks.of_case(case)
     await desks.act(case, "WRITE", AUDITOR, FOUND)
     await desks.wait("late", 60)
@@ -209,9 +216,9 @@ async def questions(desks: DeskProgram) -> dict:
         register="population", at=datetime(2026, 3, 2, tzinfo=UTC), body="70000005", body_name=None, system="school",
         operation="getPerson", case="school-7", basis="PPVS", acting="somebody", message_id="m-2",
     )  # fmt: skip
-    why = await desks.cases.ask_why(MARI, look, key="k")
+    why = await desks.begun("why", lambda: desks.cases.ask_why(MARI, look, key="k"))
     await desks.act(why, "ASK", MARI, {"words": ["Who was it?"]}, key="ask-why")
-    help_ = await desks.cases.ask_official(MARI, TURNS, key="k1")
+    help_ = await desks.begun("help", lambda: desks.cases.ask_official(MARI, TURNS, key="k1"))
     await desks.act(help_, "ASK", MARI, {"words": ["Palun"]}, key="ask-help")
     await desks.wait("late", 60)
     await desks.act(why, "ANSWER", LOOKER, WHY, key="answer-why")
@@ -229,15 +236,17 @@ async def plan(desks: DeskProgram) -> dict:
     return await desks.end(found[0].case, PLANNER)
 
 
+async def held(desks: DeskProgram) -> str:
+    return next(one.case for one in await desks.cases.desk(DESK) if one.status == "HELD_OFFER")
+
+
 async def matter(desks: DeskProgram) -> dict:
     """Of two that wait in a register one is decided late, by an official; the other was ended there."""
     await desks.heard("held_offer", "o-1", "opened")
     await desks.heard("dispute", "d-1", "opened")
     await desks.wait("late", 60)
     await desks.heard("dispute", "d-1", "settled")
-    case = (desks.directory / "kept.case").read_text() if (desks.directory / "kept.case").exists() else None
-    case = case or next(one.case for one in await desks.cases.desk(DESK) if one.status == "HELD_OFFER")
-    desks.kept("case", lambda: case)
+    case = await desks.begun("case", lambda: held(desks))
     await desks.act(case, "LET_GO", DESK, REASONS)
     other = [one for one in (await desks.cases.home(MARI)).cases if one.id != case]
     return {**await desks.end(case, DESK, MARI), "others": [one.status for one in other]}

@@ -8,6 +8,8 @@ from .village import FATHER, FORM, JAAN, MARI, MOTHER, citizen, couples, officia
 
 STEPS = ("notified", "opened", "declared", "agreed", "registered")
 HOW = ("death", "stillbirth", "protection")
+QUIET = {"bereaved", "registered_quietly", "card", "offer_held", "no_place_yet", "with_official", "choose_by"}
+"""What a parent may hear when the other has died."""
 
 
 async def _go(village, upto, mother, father):
@@ -69,6 +71,38 @@ async def test_nothing_is_said_after_wherever_the_case_is(village):
             home = await village.cases.home(parent)
             if how != "protection":
                 assert not home.tasks and all(case.status == "SILENCED" for case in home.cases), (upto, how)
+
+
+async def test_of_a_parent_who_died_nothing_is_said_wherever_the_case_is(village):
+    """And who lives hears nothing loud, is asked for nothing that needs the dead, and waits for nobody but an office."""
+    families = iter(couples(2 * len(STEPS)))
+    told = []
+    for upto, who in product(STEPS, (0, 1)):
+        family = next(families)
+        await _go(village, upto, *family)
+        dead, lives = family[who], family[1 - who]
+        body = {"person": dead.code, "died": "2026-03-02"}
+        await village.ask("population", "POST", "/deaths", body)
+        await village.settle()
+        told.append((upto, citizen(dead), citizen(lives)))
+    for wait in (0, 30):  # reminders, promises
+        village.later(days=wait)
+        await village.settle()
+        for upto, dead, lives in told:
+            assert await village.notices(dead) == [], upto
+            assert set(await village.notices(lives)) <= QUIET, upto
+            home = await village.cases.home(lives)
+            (case,) = home.cases
+            tasks = {task.screen for task in home.tasks}
+            office = await village.office(case.id)
+            waits = [
+                item.tasks for item in await village.cases.desk(official(office)) if item.case == case.id
+            ]
+            assert tasks or waits[0] or case.status in ("REGISTERED", "OFFERED", "GRANTED"), (
+                upto,
+                case.status,
+            )
+            assert not (await village.cases.home(dead)).tasks, upto
 
 
 async def test_the_news_of_a_death_overtakes_the_news_of_the_birth(village):

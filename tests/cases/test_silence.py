@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -14,11 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
-from sild.cases import Refused
+from sild.cases import Refused, Rule
 from sild.cases.tables import cases, jobs, notices
 from sild.errors import CallerError
 from sild.events import Event
 
+from .permit import Permit
 from .world import GIVEN, JUHAN, MARI, OFFICIAL, World
 
 
@@ -97,11 +99,14 @@ async def test_an_event_opens_one_case_however_often_it_comes(any_world):
 class Silence(RuleBasedStateMachine):
     """Cases opened, sent, returned, accepted and silenced in any order: a silenced case has nothing queued, ever."""
 
+    process = Permit
+
     @initialize()
     def begin(self):
         self.loop = asyncio.new_event_loop()
         self.directory = tempfile.TemporaryDirectory()
         self.world = World(Path(self.directory.name))
+        self.world.permit = self.process
         self.do(self.world.__aenter__())
         self.cases: list[str] = []
         self.dead: set[str] = set()
@@ -177,4 +182,39 @@ class Silence(RuleBasedStateMachine):
             self.directory.cleanup()
 
 
+class Mourner(Permit):
+    """Who dies is missed: the case goes on without them."""
+
+    silenced: ClassVar = {"owner": ("protection_order",)}
+    mourned: ClassVar = {"owner": ("death",)}
+    rules = (*Permit.rules, Rule("BEREAVE", by=("state",)))
+
+
+class Mourning(Silence):
+    """The same in any order: to whom has died nothing is queued or lies unread, ever; the others hear on."""
+
+    process = Mourner
+
+    @invariant()
+    def nothing_waits_in_silence(self):
+        if not self.__dict__.get("dead"):
+            return
+        with self.world.cases._parts.store.reading() as connection:
+            live = connection.scalars(select(cases.c.id).where(cases.c.closed_at.is_(None))).all()
+            to_the_dead = connection.execute(
+                select(notices.c.id).where(
+                    notices.c.case.in_(live),
+                    notices.c.person.in_(self.dead),
+                    notices.c.cancelled_for.is_(None),
+                    notices.c.read_at.is_(None),
+                )
+            ).all()
+            found = [self.world.cases._parts.store.find(connection, case) for case in live]
+        assert not to_the_dead
+        assert all(case.departed() == self.dead & set(case.persons("owner")) for case in found)
+        assert not any(case.has("SILENCE") for case in found)
+
+
 TestSilence = Silence.TestCase
+TestMourning = Mourning.TestCase
+TestMourning.settings = settings(TestSilence.settings, max_examples=6)

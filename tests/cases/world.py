@@ -56,6 +56,8 @@ class Mandates:
 
 
 class World:
+    permit = Permit
+
     def __init__(self, directory, url=None, signatures=()) -> None:
         """signatures: as the country's profile names actions that people sign."""
         self.directory, self.url = directory, url
@@ -111,7 +113,7 @@ class World:
             system=SYSTEM,
             exchange=self.registers,
             packs=self.packs,
-            processes=[Permit(), AskWhy(), Assistance(), Assisted(self.packs), OfflineConflict()],
+            processes=[self.permit(), AskWhy(), Assistance(), Assisted(self.packs), OfflineConflict()],
             registers=REGISTERS,
             mandates=self.mandates,
             voucher=Vouching(self.clock),
