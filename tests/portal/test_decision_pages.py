@@ -118,7 +118,7 @@ def test_when_it_reached_her_and_what_the_last_day_is(world: PortalWorld) -> Non
     browser = world.browser()
     browser.log_in()
     page = browser.open(f"/decisions/social/{ID}?lang=en")
-    for words in ("December 31, 2098", "when you opened it", "Contesting costs nothing", "you opened it on",
+    for words in ("31 December 2098", "when you opened it", "Contesting costs nothing", "you opened it on",
                   "Suspended now", "käskkiri 2026/12", "Not needed: HMS § 40 (3) 2"):  # fmt: skip
         assert words in page.text, words
     assert "On paper" not in page.text, "how it reached somebody else is theirs to know"
