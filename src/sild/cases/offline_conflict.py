@@ -11,6 +11,7 @@ from typing import Any
 
 from sild.cases.actor import Actor
 from sild.cases.case import Case, Party, Taken
+from sild.cases.codes import plain
 from sild.cases.process import (
     OPENED,
     Asking,
@@ -44,7 +45,7 @@ class OfflineConflict(Process):
         self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
     ) -> Given:
         """Another matter of somebody who has a live case needs the code of whom it is about."""
-        of_another = str(values.get("subject") or "").strip()
+        of_another = plain(str(values.get("subject") or "").strip(), asking.profile.country)
         is_open = "subject_has_case" in case.data["reasons"] or case.has("TURN_BACK")
         if values["decision"] == "distinct" and is_open and of_another in ("", case.data["subject"]):
             return Given(values, (Defect("subject", "has_case"),))
