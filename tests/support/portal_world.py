@@ -33,6 +33,8 @@ REPRESENTATIVE = MandateRole(
     code="SILD:REPRESENTATIVE", title={"et": "Kõik asjad", "vi": "Mọi việc", "en": "Everything"}
 )
 SECRET = "s" * 43
+PACKAGE = "ee-family-benefits"
+"""Of which the watch over algorithms has a specimen."""
 OFFICE = Office(
     role="registrar",
     organisation="70000005",
@@ -123,6 +125,19 @@ class PortalWorld:
             self.clock,
             evidence=EvidenceDouble(),
         )
+        shown = {
+            "kind": "specimen",
+            "says": {},
+            "rules": {"package": PACKAGE, "version": "1.0.0", "sha256": "0" * 64},
+        }
+        empty: dict[str, list[object]] = {
+            "inputs": [],
+            "unknowns": [],
+            "outcome": [],
+            "reasons": [],
+            "parameters": [],
+        }
+        self.portal.watch.specimens[PACKAGE] = {"statement": shown | empty, "seal": {}}
 
     @contextlib.contextmanager
     def running(self) -> Iterator[PortalWorld]:
