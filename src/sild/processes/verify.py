@@ -21,6 +21,7 @@ import click
 from sild.clock import parse_xml_datetime, xml_datetime
 from sild.configuration_client import ConfigurationClient, load_globalconf
 from sild.errors import PeerError, PlatformError, Unavailable
+from sild.pki import parse_timestamp_token
 from sild.processes.verify_archive import JudgeContainer, judge_archive
 from sild.processes.verify_chain import judge_directory
 from sild.processes.verify_openpgp import TooLarge, is_encrypted, open_encrypted
@@ -261,6 +262,8 @@ def judge_document(name: str, file: BinaryIO, globalconf: GlobalConf, at: dateti
     except PlatformError as error:
         return _refused(name, "document", error, report, globalconf)
     report.at = found.signed_at
+    assert report.signature.timestamp is not None
+    report.timestamp = parse_timestamp_token(report.signature.timestamp)
     facts: dict[str, str | None] = {"person": found.person, "document": found.name}
     return Judgement(name, "document", Verdict.VALID, report=report, at_source="time-stamp", facts=facts)
 

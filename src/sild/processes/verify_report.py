@@ -196,9 +196,6 @@ def _facts(judgement: Judgement) -> Iterator[tuple[str, str]]:
         yield "from, to", f"{report.client} -> {report.service}"
     if report.signer is not None:
         yield ("signed by" if report.certificate else "should be by"), str(report.signer)
-    if judgement.type == "document" and judgement.facts:
-        yield "signed by", str(judgement.facts["person"])
-        yield "document", str(judgement.facts["document"])
     if report.signature is not None:
         yield "certificate", _describe(report.signature.signing_certificate)
     if report.timestamp is not None:
