@@ -20,7 +20,7 @@ from sild.registries.kernel import Usage
 from sild.registries.social.ledger import Declared
 from sild.registries.social.offering import Offering
 from sild.registries.social.register import SocialRegister
-from support.acting import serving
+from support.acting import LogIn, serving
 
 from ..asking import Asker, refused
 from .conftest import (
@@ -232,9 +232,10 @@ async def test_the_list_is_for_officials_and_the_difference_for_the_person(
         assert (line["decision"], line["reason"]) == (str(second.id), "contest") and VN_CHILD not in str(line)
         assert [one["state"] for one in asker.value("/ripples?state=redecided")["items"]] == ["redecided"]
         path = f"/ripples/{line['id']}/end"
-        refused(asker.post(path.partition("?")[0], {"outcome": "stands"}), 403, "officials_only")
-        for nobody in ("automatic", f"VN{VN_MOTHER}"):
-            refused(asker.post(path, {"outcome": "stands"}, user=nobody), 403, "not_your_ripple")
+        stands = {"outcome": "stands"}
+        refused(asker.post(path, stands, login=LogIn(acr="substantial")), 403, "officials_only")
+        refused(asker.post(path, stands, user="automatic"), 403, "officials_only")
+        refused(asker.post(path, stands, user=f"VN{VN_MOTHER}"), 403, "not_your_ripple")
         wrong = {"outcome": "redecided", "decision": str(first.id)}
         refused(asker.post(path, wrong), 409, "not_superseded")
         assert asker.done(path, {"outcome": "stands"}, 200, id="end-1")["state"] == "ended"
