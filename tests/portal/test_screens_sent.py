@@ -150,6 +150,8 @@ def test_registers_that_fail_are_named_and_a_fact_can_be_disputed(world: PortalW
         and "Date of birth" in page.text
     )
     assert re.search(r"<span class=\"lines\">Estonia<", page.text) and "mother, 47001010011<" in page.text
+    assert "/my-data?register=population#wGOV-70000002-population7" in page.text
+    page = browser.open("/my-data?register=population")
     receipt = browser.submit(page, "/my-data/wrong", reason="It is Marii")
     again = browser.submit(page, "/my-data/wrong", reason="It is Marii")
     assert receipt.path == again.path and "D-17" not in receipt.text, (

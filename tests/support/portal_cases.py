@@ -439,6 +439,7 @@ class ExchangeDouble:
             )
         items = [
             {"fact": 7, "concept": "person.given_names", "value": self.given_names, "valid_from": "2000-01-01", "source": "hospital", "basis": "PKTS § 22"},
+            {"fact": 6, "concept": "person.given_names", "value": self.given_names, "valid_from": "1999-01-01", "valid_to": "2000-01-01"},
             {"fact": 9, "concept": "person.citizenship", "key": "EE", "value": True, "source": "hospital"},
             {"fact": 10, "concept": "person.parents", "key": "47001010011", "value": "mother", "source": "hospital"},
             {"fact": 8, "concept": "person.date_of_birth", "value": "2000-01-01", "valid_from": "2000-01-01", "source": "hospital", "basis": "PKTS § 22"},
