@@ -43,7 +43,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def test_every_package_of_an_entry_has_one(site: Site, package: str) -> None:
     told = Asker(site).value(f"/rules/{package}/specimen")
     statement = told["statement"]
-    known = next(one for one in shipped_packages().values() if one.name == package)
+    known = max(
+        (one for one in shipped_packages().values() if one.name == package),
+        key=lambda one: tuple(map(int, one.version.split("."))),
+    )
     assert statement["kind"] == "specimen" and statement["rules"]["sha256"] == known.sha256
     assert statement["outcome"] and statement["inputs"] and statement["trace_root"]
     assert any(one["value"] is not None for one in statement["outcome"])
