@@ -17,6 +17,11 @@ DAY = {"valid_from": "2026-02-25", "sent_on": "2026-03-01"}
 LOOK = {"view_sha256": "a" * 64, "posture": "managed", "seconds": 42, "words": "Kontrollitud."}
 
 
+@pytest.fixture
+def either_url() -> None:
+    """SQLite: what differs between databases is tried with what is decided anew."""
+
+
 def a_home(homes: ResidenceRegister, residence: Asker, country: str = "EE") -> tuple[str, str]:
     """A dwelling nobody lives in, and an owner of it."""
     dwelling = homes.empty_dwellings(country, 1)[0]
