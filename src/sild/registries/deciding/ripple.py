@@ -65,7 +65,12 @@ QUEUE = "queue"
 """In the place of a concept: a fact about somebody ahead in a queue was corrected, and the order with it."""
 DECIDED_AGAIN = "decision.corrected"
 """Tells whom it is about, {decision, supersedes}."""
-WHY = {FINDING: "finding_upheld", CONTEST: "contest_overturned", RULES: "rules_changed", QUEUE: "queue_corrected"}
+WHY = {
+    FINDING: "finding_upheld",
+    CONTEST: "contest_overturned",
+    RULES: "rules_changed",
+    QUEUE: "queue_corrected",
+}
 BY_RULE = 4
 BY_PEOPLE_ONLY = "by_people"
 TAKEN_UP = "taken_up"
