@@ -70,7 +70,16 @@ class Registers:
     ):
         name = next(name for name, address in REGISTERS.items() if address == service)
         call = Call(
-            name, method, path, json.loads(json.dumps(body)), case, basis, acting, message_id, represented, proof
+            name,
+            method,
+            path,
+            json.loads(json.dumps(body)),
+            case,
+            basis,
+            acting,
+            message_id,
+            represented,
+            proof,
         )
         self.calls.append(call)
         trouble = self.trouble.get(name)

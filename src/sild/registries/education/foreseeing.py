@@ -45,4 +45,6 @@ def _foreseen(use: Use, deciding: Deciding, child: Child, group: Group) -> Fores
     free = group.free + (child.state == "offered" and child.wanted == group.id)  # its own is free for it, too
     if place <= free:
         return Foreseen(group, False, place, len(line), True)
-    return Foreseen(group, False, place - free, len(line) - free, False)  # who comes before takes what is free
+    return Foreseen(
+        group, False, place - free, len(line) - free, False
+    )  # who comes before takes what is free
