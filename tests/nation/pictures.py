@@ -58,7 +58,7 @@ class Pictures(Walks):
             self._walkers[role] = Walker(browser, country, self.people[role], language)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_pictures(country: Nation, browser: Browser) -> None:
     guest = browser.new_page(locale="en")
     guest.goto(country.portal_url)
@@ -108,6 +108,8 @@ def benefits(walks: Walks, case: str) -> None:
     take(mother.page, "case-desk-en", DESK)
     mother.open("/who-looked", "who-looked")
     take(mother.page, "tracker-phone-en")
+    mother.open("/my-data", "my-data")
+    take(mother.page, "my-data-phone-en")
 
 
 def contest(walks: Walks) -> None:
