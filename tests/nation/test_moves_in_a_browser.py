@@ -49,7 +49,7 @@ def browser(country: Nation) -> Iterator[Browser]:
 
 @branch()
 def somebody_moves(walks: Walks) -> None:
-    """The owner sees a name and no code; the office accepts and registers; bodies know, and everybody sees who looked."""
+    """The owner sees a name and no code; the office accepts and registers; bodies know, and everybody sees who looked; another doctor."""
     case = walks.sent("mover9", "owner7")
     resident, owner = walks["mover9"], walks["owner7"]
     owner.task("move.consent", case)
@@ -63,6 +63,10 @@ def somebody_moves(walks: Walks) -> None:
     for one in (resident, owner):
         one.open("/who-looked", "who-looked")
     assert case in resident.page.content()
+    walks.begun("mover9", "practice", "practice.choose")
+    resident.give(practice="*")
+    resident.send("practice.choose", "CHOOSE")
+    resident.reads(f"/cases/{resident.case}", "practice.action.LIST", name="practice-listed")
     official = walks["residence_official"]
     official.open(f"/desk?office={official.office}", "desk")
     official.open(f"/desk/own-access?office={official.office}", "own-access")

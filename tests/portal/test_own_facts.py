@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +103,17 @@ def test_nonsense_is_the_register_s_fault(content: Any) -> None:
         assert all(line.last_day is None or line.last_day < date.max for line in lines)
     except PeerError as error:
         assert error.code == "bad_facts"
+
+
+@pytest.mark.parametrize(
+    ("votes_from", "shown"),
+    [("2044-05-02", ["Tartu linn", "my_data.from_day 2 May 2044"]), ("2009-05-02", "Tartu linn")],
+)
+def test_who_does_not_vote_yet_is_told_from_when(votes_from: str, shown: object) -> None:
+    value = {"division": "0793", "name": "Tartu linn", "votes_from": votes_from}
+    one = fact("person.voting_place", value, "2026-03-02", text="Tartu linn")
+    (line,) = own_lines("GOV/1/electoral", {"items": [one]}, SAYER, person="1")
+    assert line.value == shown
 
 
 def test_one_register_with_all_of_it_and_who_looked(world: PortalWorld) -> None:

@@ -22,10 +22,16 @@ PUBLISHED = {
     ("ee-family-benefits", "1.1.0"): "4fc7e6e227501129bdb43e2984dc58981d7386862b6ae3c708bd4168d06b7dd6",
     ("vn-birth-benefits", "1.0.0"): "e76c70b8c09f3ebfcd43be28e19249328232fe273021e25790b19b27b26fc1f0",
     ("ee-residence-dispute", "1.0.0"): "1fd9004ded4fc1fa6b8b34ad7015c377e1ab161bc4ffd7aa2a97174fd70c2ba0",
-    ("ee-residence-registration", "1.0.0"): "b380d1593a8034704e5f7f18eb6a00657b079c1a462e4a1976f129de9bc1385a",
+    (
+        "ee-residence-registration",
+        "1.0.0",
+    ): "b380d1593a8034704e5f7f18eb6a00657b079c1a462e4a1976f129de9bc1385a",
     ("ee-residence-removal", "1.0.0"): "dc4c44734436e11958fe150a84f57965ecc6a2d223592139a8f52fe584712ee8",
     ("vn-residence-dispute", "1.0.0"): "98c5bd0cbbe078d1f765643590769329874ab86608f2df4758f59be7f4e1e077",
-    ("vn-residence-registration", "1.0.0"): "5f4c3b1b722edf0e30044a05937f10a67971f0a6150bf4c774ca9362d7646aa3",
+    (
+        "vn-residence-registration",
+        "1.0.0",
+    ): "5f4c3b1b722edf0e30044a05937f10a67971f0a6150bf4c774ca9362d7646aa3",
     ("vn-residence-removal", "1.0.0"): "0c1c35ae667ada67284aeca16fc0c5ba6a76468542d20fbc8c4fa28bf1f14307",
 }
 """By name and version. A package that was published decides cases: it is not changed, a new version gets a directory and a line."""

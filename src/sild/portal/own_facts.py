@@ -9,13 +9,14 @@ from typing import Any
 
 from sild.cases import FactLine
 from sild.errors import PeerError
-from sild.i18n import format_money
+from sild.i18n import format_day, format_money
 
 __all__ = ["OwnLine", "Sayer", "own_lines", "split"]
 
 PAYMENTS, PAY, BENEFITS = "person.payments", "person.contributions", "person.benefits"
 COVER, QUEUE, HOME_CHANGE = "person.insurance_cover", "child.kindergarten_queue", "person.home_change"
 BIRTH_NOTICE, REGISTRATION, PATERNITY = "child.birth_notice", "child.birth_registration", "child.paternity"
+VOTES = "person.voting_place"
 NEWEST_FIRST = (BENEFITS, PAY, PAYMENTS, HOME_CHANGE)
 """Of these there are ever more: the newest stand first, and some of them alone."""
 SHOWN_OF_MANY = 6
@@ -24,7 +25,7 @@ CODED = {COVER: "kind", HOME_CHANGE: "outcome", REGISTRATION: "status", PATERNIT
 ORDER = (
     "person.given_names", "person.family_name", "person.date_of_birth", "person.place_of_birth", "person.sex",
     "person.citizenship", "person.residence", "person.marriage", "person.parents", "person.guardians", "person.custody",
-    COVER, *NEWEST_FIRST[:2], QUEUE, PAYMENTS, "person.practice", "person.tax_residence", "person.voting_place", HOME_CHANGE,
+    COVER, *NEWEST_FIRST[:2], QUEUE, PAYMENTS, "person.practice", "person.tax_residence", VOTES, HOME_CHANGE,
 )  # fmt: skip
 
 
@@ -160,6 +161,10 @@ def _worded(line: OwnLine, item: Mapping[str, Any], sayer: Sayer, person: str) -
         return replace(line, value=sayer.word(line.concept, str(said.get(CODED[line.concept]))), decision=own)
     if line.concept == BIRTH_NOTICE:
         return replace(line, value=[str(said[name]) for name in ("hospital", "value") if said.get(name)])
+    if line.concept == VOTES and str(said.get("votes_from", "")) > str(line.valid_from or ""):
+        _ensure_day(said["votes_from"])
+        day = format_day(date.fromisoformat(said["votes_from"][:10]), sayer.language)
+        return replace(line, value=[str(line.value), sayer.say("my_data.from_day", day=day)])
     if line.concept == QUEUE:
         return replace(line, value=_queue(said, sayer, person), decision=own)
     return line

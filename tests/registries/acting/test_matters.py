@@ -110,7 +110,9 @@ async def test_a_desk_alone_reads_it(
         dispute = asker.done(f"/facts/{paid(asker)['fact']}/dispute", {"reason": "No."}, user=f"EE{MOTHER}")[
             "id"
         ]
-        refused(asker.post(f"/disputes/{dispute}/refusal", {"reason": "No."}, login=login), 403, "officials_only")
+        refused(
+            asker.post(f"/disputes/{dispute}/refusal", {"reason": "No."}, login=login), 403, "officials_only"
+        )
         right = {"text": "2400.00", "reason": "No."}
         refused(asker.post(f"/disputes/{dispute}/correction", right, login=login), 403, "officials_only")
         refused(asker.get(f"/matters/held_offer/{offer}", user=f"EE{MOTHER}"), 403, "officials_only")
