@@ -63,8 +63,8 @@ KINDS = {
     "treasury": (TreasuryRegister, treasury_app),
     "care": (CareRegister, care_app),
 }
-OFFICIAL = "36805280109"
-"""Somebody the population register knows: of nobody else it can be said whose kin they are not."""
+OFFICIAL, OFFICIAL_VN = "36805280109", "001068000009"
+"""Whom the population register knows: of nobody else it can be said whose kin they are not."""
 SILENCING = ["civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered"]
 ACTING = ["civil.birth.registered", *SILENCING]
 TOLD = [*ACTING, "fact.corrected"]
@@ -245,6 +245,8 @@ class Offices:
         known = Usage(client="SILD/GOV/70000002/population", message_id="known", user_id="automatic")
         with self.registers["population"].kernel.used("settleMissing", known) as use:
             enter_person(use, OFFICIAL, NewPerson(given_names="Aino", family_name="Ametnik"))
+            name = {"given_names": "Văn An", "family_name": "Nguyễn"}
+            enter_person(use, OFFICIAL_VN, NewPerson(**name, born="1968-05-28"))
         self.dispose()
 
     @classmethod
