@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,26 @@ def test_algorithms_and_open_data(world: PortalWorld) -> None:
     row = next(one for one in told["algorithms"] if one["algorithm"] == "family-benefits")
     assert (row["decisions"], row["contests"], row["ended"], row["overturned"]) == (100, 12, 12, None)
     assert row["registers_silent"] == ["GOV/70000003/insurance"]
+
+
+def test_a_drift_test_is_linked_where_a_model_was_learnt(world: PortalWorld) -> None:
+    """The assistant is of kind model and learnt none: its link leads to the assistant, which is no drift test."""
+    browser = world.browser()
+    say = world.portal._pages.texts.speaker("en")
+    for entry, said, card in (
+        ("kindergarten-demand", "drift_card", True),
+        ("assistant", "drift_no_model", False),
+        ("family-benefits", "drift_rules", False),
+    ):
+        page = unescape(browser.open(f"/algorithms/{entry}?lang=en").text)
+        assert all(
+            (say(f"algorithms.{one}") in page) == (one == said)
+            for one in ("drift_card", "drift_no_model", "drift_rules")
+        )
+        assert (f'href="/models/{entry}"' in page) == card
+        assert page.count('href="/assistant"') == browser.open("/algorithms?lang=en").text.count(
+            'href="/assistant"'
+        ), "the menu's alone"
 
 
 def test_the_last_day_and_what_holds_until_the_answer(world: PortalWorld) -> None:
