@@ -42,7 +42,7 @@ from sild.decisions import (
 )
 from sild.errors import CallerError
 from sild.registries.deciding.body import Body, Certify, open_body
-from sild.registries.deciding.facts import KnownFact, situation_of, with_instances
+from sild.registries.deciding.facts import KnownFact, refuse_models, situation_of, with_instances
 from sild.registries.deciding.officials import Officials
 from sild.registries.deciding.owed import hearing_of, planned_delivery, remedy_of
 from sild.registries.deciding.supervision import Supervision
@@ -209,9 +209,11 @@ class Deciding:
 
         Blocks some milliseconds.
 
-        Raises CallerError as RuleEngine does: the rules failed, or the facts do not fit them; then people decide.
+        Raises CallerError as RuleEngine does: the rules failed, or the facts do not fit them; then people decide. `not_from_a_model`:
+        a model says what the package lets no model say.
         """
         chosen = self.package(package)
+        refuse_models(chosen, facts)
         situation = situation_of(facts)
         asked = outputs_of_choices(chosen, situation) if outputs is None else outputs
         evaluation = self.engine.evaluate(chosen, situation, asked, at=at)
@@ -259,7 +261,7 @@ class Deciding:
             record = self.store.find(connection, decision).record
         if self.logs is None:
             return replay(bundle, engine=self.engine)
-        found = self.logs(record.inputs, record.decided_at)
+        found = self.logs(record.inputs, record.decided_at, record.case)
         return replay(bundle, engine=self.engine, find_message=found.__getitem__)
 
     def _nearest(self, judged: Judged) -> Sequence[Counterfactual]:
@@ -283,8 +285,9 @@ class Deciding:
             return ()
 
     def record(self, use: Use, judged: Judged, ruling: Ruling) -> DecisionRecord:
-        """In the transaction of the effect. Raises as `DecisionStore.decide`."""
+        """In the transaction of the effect. Raises as `DecisionStore.decide`; CallerError (`not_from_a_model`) as `judge`."""
         package, evaluation = judged.package, judged.evaluation
+        refuse_models(package, judged.facts)
         country = profile(ruling.country)
         inputs = [
             fact.as_input(lambda at: use.today if at is None else use.day_of(at))

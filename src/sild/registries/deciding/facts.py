@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from sild import decisions
 from sild.decisions import FurtherMessage, Input, Secret
+from sild.errors import CallerError
+from sild.rules import RulePackage
 
-__all__ = ["KnownFact", "situation_of", "with_instances"]
+__all__ = ["KnownFact", "refuse_models", "situation_of", "with_instances"]
 
 Fact = str | int | bool | list[str] | None
 QUALITY: Mapping[str, str] = {"register": "registered", "person": "declared", "official": "declared"}
@@ -59,6 +61,16 @@ class KnownFact:
             asserted_by=self.asserted_by,
             quality=self.quality or QUALITY.get(self.asserted_by),
         )
+
+
+def refuse_models(package: RulePackage, facts: Iterable[KnownFact]) -> None:
+    """Rules take a model's word for the facts that their package names (`model_inputs`), and for nothing else.
+
+    Raises CallerError (`not_from_a_model`), with the fact's place and no value.
+    """
+    for fact in facts:
+        if fact.asserted_by == "model" and not package.model_inputs.keys() & {*fact.path.split("/")[2:3]}:
+            raise CallerError(f"{fact.path}: {package.name} takes it from no model", code="not_from_a_model")
 
 
 def with_instances(facts: Sequence[KnownFact]) -> tuple[KnownFact, ...]:
