@@ -56,7 +56,7 @@ async def test_the_catalogue_says_what_is_alive(world):
     proof = next(proof for proof in await world.cases.proofs() if proof.service == "permit")
     assert (proof.cases, proof.closed, proof.median_days) == (2, 1, 4.0)
     assert proof.last_case == world.now and proof.published_at is not None
-    assert "permit" in world.cases.catalogue("https://sild.example/catalogue/")
+    assert "permit" in await world.cases.catalogue("https://sild.example/catalogue/")
 
 
 def usages(*items):

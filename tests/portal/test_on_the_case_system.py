@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyshacl import validate
+from rdflib import RDF, Graph, URIRef
 
+import sild
 from sild.cases import AskWhy, Assistance, CaseSystem, ExchangeAnswer, OfflineConflict, load_packs
 from sild.cases.birth import Birth
 from sild.cases.move import Move
+from sild.catalogue.cpsv import CPSV, CV
 from sild.errors import Unavailable
 from sild.nation.portal_cases import PortalCases
 from support.identity_world import NOW
@@ -25,7 +29,7 @@ class Down:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[PortalWorld]:
+def system(tmp_path: Path) -> Iterator[CaseSystem]:
     packs = load_packs("EE")
     system = CaseSystem.open(
         tmp_path / "cases",
@@ -37,9 +41,14 @@ def world(tmp_path: Path) -> Iterator[PortalWorld]:
         clock=lambda: NOW,
     )
     system._parts.published["move"] = NOW  # no register is there to be compared with
-    with PortalWorld(tmp_path, PortalCases(system, packs)).running() as world:
-        yield world
+    yield system
     system._parts.store.engine.dispose()
+
+
+@pytest.fixture
+def world(tmp_path: Path, system: CaseSystem) -> Iterator[PortalWorld]:
+    with PortalWorld(tmp_path, PortalCases(system, load_packs("EE"))).running() as world:
+        yield world
 
 
 @pytest.mark.parametrize("language", ["et", "vi", "en"])
@@ -107,3 +116,23 @@ def test_from_a_question_to_a_prepared_step_and_to_an_official(world: PortalWorl
     page = browser.open("/assistant", "POST", {**ask_own, "question": own[language]})
     newest = page.text.partition('id="newest"')[2]
     assert newest.count("S-2026-") >= 2 and "/screens/move.place" in newest
+
+
+def test_the_catalogue_that_is_served_fits_cpsv_ap(world: PortalWorld, system: CaseSystem) -> None:
+    """What is published and no more, for everybody, as any reader of RDF takes it."""
+    browser = world.browser()
+    assert "/catalogue.ttl" in browser.open("/").parsed.links
+    page = browser.request("GET", "/catalogue.ttl")
+    assert page.status == 200 and page.headers["content-type"].startswith("text/turtle")
+    assert page.headers["cache-control"] == "public, max-age=300" and not page.headers["set-cookie"]
+    served = Graph().parse(data=page.text, format="turtle")
+    move = URIRef(f"{world.url}/catalogue/service/move")
+    assert set(served.subjects(RDF.type, CPSV.PublicService)) == {move}
+    shapes = Graph().parse(Path(sild.__file__).parent / "catalogue" / "cpsv_ap.ttl")
+    conforms, _, text = validate(served, shacl_graph=shapes)
+    assert conforms, text
+    served.remove((move, CV.hasCompetentAuthority, None))
+    assert not validate(served, shacl_graph=shapes)[0]
+    system._parts.published["birth"] = NOW
+    again = Graph().parse(data=browser.request("GET", "/catalogue.ttl").text, format="turtle")
+    assert len(set(again.subjects(RDF.type, CPSV.PublicService))) == 2

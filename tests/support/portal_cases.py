@@ -402,6 +402,9 @@ class CasesDouble:
     async def proofs(self) -> Mapping[str, Proof]:
         return {"birth": Proof(NOW - timedelta(hours=3), 214, 2.0)}
 
+    async def catalogue(self, base: str) -> str:
+        return f"<{base}service/birth> a <http://purl.org/vocab/cpsv#PublicService> ."
+
 
 @dataclass
 class ExchangeDouble:

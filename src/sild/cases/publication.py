@@ -39,6 +39,7 @@ class LiveProof:
 class Publication:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._written: tuple[tuple[str, ...], str] | None = None
 
     async def holdings(self, registers: Sequence[str]) -> Mapping[str, str]:
         """Which register holds a concept, from their own descriptions. Raises Unavailable or PeerError naming the register."""
@@ -110,11 +111,15 @@ class Publication:
         )
 
     def catalogue(self, base: str) -> str:
-        """Turtle: CPSV-AP of what is published. base: URI of the catalogue, with `/` at its end."""
+        """Turtle: CPSV-AP of what is published, written once for each state. base: URI of the catalogue, with `/` at its end."""
         from sild.catalogue.cpsv import services_graph  # rdflib takes its time
 
-        published = [self._parts.services[name] for name in self._parts.published]
-        return services_graph(published, self._parts.profile, base).serialize(format="turtle")
+        state = (base, *self._parts.published)
+        if self._written is None or self._written[0] != state:
+            published = [self._parts.services[name] for name in state[1:]]
+            graph = services_graph(published, self._parts.profile, base)
+            self._written = state, graph.serialize(format="turtle")
+        return self._written[1]
 
 
 def _concepts(description: object, register: str) -> list[str]:

@@ -224,9 +224,9 @@ class CaseSystem:
     async def proofs(self) -> tuple[LiveProof, ...]:
         return await asyncio.to_thread(self._publication.proofs)
 
-    def catalogue(self, base: str) -> str:
-        """CPSV-AP in Turtle, of what is published. base: URI of the catalogue."""
-        return self._publication.catalogue(base)
+    async def catalogue(self, base: str) -> str:
+        """CPSV-AP in Turtle, of what is published. base: URI of the catalogue, with `/` at its end."""
+        return await asyncio.to_thread(self._publication.catalogue, base)
 
     # --- people
 

@@ -215,6 +215,9 @@ class PortalCases:
             for proof in await self._cases.proofs()
         }
 
+    async def catalogue(self, base: str) -> str:
+        return await self._cases.catalogue(base)
+
 
 class PortalExchange:
     """`sild.portal.Exchange`: a question that nothing repeats has an id of its own."""

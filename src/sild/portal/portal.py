@@ -90,6 +90,7 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/", _E, "public.front"),
         ("GET", "/services/{service}", _E, "public.service"),
         ("GET", "/life/{event}", _E, "public.life"),
+        ("GET", "/catalogue.ttl", _E, "public.catalogue"),
         ("GET", "/keys", _E, "public.keys"),
         ("GET", "/models/{model}", _E, "models.card"),
         ("GET", "/models/{model}/model.json", _E, "models.file"),
@@ -256,7 +257,7 @@ class Portal:
         model_pages = ModelPages(pages, exchange, models, profile, clock)
         receipts = Receipts(store, pages, cases)
         self._parts: dict[str, object] = {
-            "public": Public(pages, cases, profile, statements),
+            "public": Public(pages, cases, profile, statements, settings.url),
             "account": Account(
                 pages,
                 sessions,

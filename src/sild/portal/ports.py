@@ -199,6 +199,10 @@ class Cases(Protocol):
 
     async def proofs(self) -> Mapping[str, Proof]: ...
 
+    async def catalogue(self, base: str) -> str:
+        """CPSV-AP in Turtle, of what is published. base: URI of the catalogue, with `/` at its end."""
+        ...
+
     async def tell_of_algorithms(self, found: Sequence[MatterOfAlgorithms]) -> None:
         """A matter for officials of each that none waits for. Raises Unavailable."""
         ...

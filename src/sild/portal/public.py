@@ -1,4 +1,4 @@
-"""What everybody sees: the services with owner, fee, promise, law and live proof; life events; how to log in; keys."""
+"""What everybody sees: the services with owner, fee, promise, law and live proof; life events; the catalogue; how to log in; keys."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ __all__ = ["Public"]
 
 
 class Public:
-    def __init__(self, pages: Pages, cases: Cases, profile: Profile, key: SigningKey) -> None:
+    def __init__(self, pages: Pages, cases: Cases, profile: Profile, key: SigningKey, url: str) -> None:
+        """url: the portal's origin."""
         self._pages = pages
         self._cases = cases
         self._profile = profile
         self._key = key
+        self._url = url
 
     async def front(self, visit: Visit) -> Response:
         services = self._cases.services()
@@ -68,6 +70,12 @@ class Public:
         response = self._pages.page(visit, "login.html", values)
         forget_drafts(response)
         return response
+
+    async def catalogue(self, _visit: Visit) -> Response:
+        """The services as CPSV-AP, in Turtle; programs from elsewhere may read it."""
+        turtle = await self._cases.catalogue(f"{self._url}/catalogue/")
+        headers = {"Cache-Control": "public, max-age=300", "Cross-Origin-Resource-Policy": "cross-origin"}
+        return Response(turtle, media_type="text/turtle", headers=headers)
 
     async def keys(self, _visit: Visit) -> Response:
         """JSON Web Key Set by which completeness statements are checked."""
