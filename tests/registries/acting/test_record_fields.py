@@ -109,7 +109,11 @@ async def test_the_grant_has_the_facts_of_the_offer_whole(register: SocialRegist
         {one["name"]: {**one, "value": None, "sha256": None} for one in record_of(register, id_)["inputs"]}
         for id_ in (offer.decision, str(granted.id))
     )
+    chosen = granted_of.pop("choice")
     assert granted_of == offered_of
+    assert (chosen["asserted_by"], chosen["quality"], chosen["message_id"]) == ("person", "declared", "a")
+    report = register.deciding.replay(str(granted.id))
+    assert report.result == "match", "the rules see nothing of the choice"
 
 
 @pytest.mark.parametrize("day", [28, 29, 30, 31])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,10 +13,10 @@ from sqlalchemy import insert
 from sild.decisions import DecisionRecord, Reason
 from sild.errors import CallerError
 from sild.registries.accounts import parse_account
-from sild.registries.deciding import Deciding, Judged, LeftToPeople
+from sild.registries.deciding import Deciding, Judged, KnownFact, LeftToPeople
 from sild.registries.kernel import Fact, Provenance, Use
 from sild.registries.social.judging import grant_ruling, judge_again, outputs_of
-from sild.registries.social.offers import Offer, choice_of, read_items, set_offer
+from sild.registries.social.offers import Acceptance, Offer, choice_of, read_items, set_offer
 from sild.registries.social.payments import BENEFIT, Payments
 from sild.registries.social.rules import Item, Unknown
 from sild.registries.social.tables import acceptances, payment_orders
@@ -43,19 +43,11 @@ class Granting:
             raise CallerError("the offer has no such choice", code="unknown_choice")
         plain = parse_account(account, offer.country)
         _ensure_open(offer, version)
-        use.connection.execute(
-            insert(acceptances).values(
-                offer=offer.id,
-                person=person,
-                choice=choice_id,
-                version=offer.version,
-                account=plain,
-                at=use.at,
-                message_id=use.usage.message_id,
-            )
-        )
+        acceptance = Acceptance(person, choice_id, plain, use.at, use.usage.message_id)
+        row = {"offer": offer.id, "version": offer.version, **asdict(acceptance)}
+        use.connection.execute(insert(acceptances).values(row))
         set_offer(use, offer, state="accepted")
-        self.grant(use, offer, choice)
+        self.grant(use, replace(offer, acceptance=acceptance), choice)
 
     def change_account(self, use: Use, offer: Offer, account: str) -> None:
         """Raises CallerError: `not_a_party`, `invalid_account`, `not_accepted`."""
@@ -108,6 +100,7 @@ class Granting:
             raise LeftToPeople("nothing of the grant is known now", code="unknown_facts")
         outputs = outputs_of(judged, choice, [f"{item.benefit}/{item.person}" for item, _ in items])
         fresh = self._deciding.judge(judged.package.name, judged.facts, at=use.today, outputs=outputs)
+        fresh = self._with_choice(offer, fresh)
         ruling = replace(
             grant_ruling(offer, choice["id"], fresh),
             effect="correct",
@@ -164,8 +157,24 @@ class Granting:
         """due: `benefit/person`.  The record names them, and what of the choice is not known yet."""
         whole = judge_again(self._deciding, use, offer)
         outputs = outputs_of(whole, choice, due)
-        judged = judge_again(self._deciding, use, offer, outputs)
+        judged = self._with_choice(offer, judge_again(self._deciding, use, offer, outputs))
         return str(self._deciding.record(use, judged, grant_ruling(offer, choice["id"], judged)).id)
+
+    def _with_choice(self, offer: Offer, judged: Judged) -> Judged:
+        """What the parent chose is what the grant rests on, too, with the message that said so; the rules see nothing of it."""
+        accepted = offer.acceptance
+        if accepted is None:
+            raise CallerError("nobody has taken the offer", code="not_accepted")
+        chosen = KnownFact(
+            "choice",
+            "text",
+            accepted.choice,
+            register=self._deciding.kernel.system,
+            message_id=accepted.message_id,
+            fetched_at=accepted.at,
+            asserted_by="person",
+        )
+        return replace(judged, facts=(*judged.facts, chosen))
 
     def stop(self, use: Use, offer: Offer, reason: str) -> None:
         """What has not been paid is not paid; what was paid by right stays."""

@@ -32,10 +32,13 @@ OfferState = Literal["open", "accepted", "held", "withdrawn"]
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
+    """message_id: of the message by which the person took the choice."""
+
     person: str
     choice: str
     account: str
     at: datetime
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,9 @@ def _offer(use: Use, row: Row[Any]) -> Offer:
         choices=row.choices,
         parties=tuple(parties),
         made_at=row.made_at,
-        acceptance=Acceptance(accepted.person, accepted.choice, accepted.account, accepted.at)
+        acceptance=Acceptance(
+            accepted.person, accepted.choice, accepted.account, accepted.at, accepted.message_id
+        )
         if accepted
         else None,
         decision=row.decision,
