@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from sild.cases import Refused
 from sild.cases.by_calendar import Calendar
 from sild.cases.plan_suggestion import suggestion_of
-from sild.decisions import figures_of
+from sild.decisions import figures_of, open_values
 
 from .planning import COLLEAGUE, DECISION, MODEL, PLANNER, ROWS, VIEW, Planning
 from .world import MARI
@@ -134,6 +135,32 @@ async def test_both_numbers_time_and_screen_are_in_the_sealed_record(planning):
     assert (
         view.results == {"places": 3900, "provisional": 3850, "suggested": SAID["places"]} and view.is_closed
     )
+
+
+async def test_the_record_lacks_no_field_that_other_records_have(planning):
+    await estimated(planning)
+    await planning.act(planning.case, "DECIDE", PLANNER, DECISION)
+    (record,) = planning.records
+    today = date(2026, 3, 2)
+    assert record.in_force == record.competence.valid_on == today
+    assert (record.competence.delegation, record.competence.division) == ("KELS § 10", "0793")
+    assert {step.qualification for step in record.human} == {"Kohaliku omavalitsuse haridusosakond"}
+    assert [(law.article, law.version_date) for law in record.legal_basis] == [("§ 10", date(2026, 1, 1))]
+    assert (record.hearing.required, record.hearing.waiver_ground) == (False, "HMS § 40 (3) 3")
+    remedy = record.remedy
+    assert remedy.runs_from == "opened" and remedy.within.value == 30 and remedy.costs.amount == "0"
+    assert remedy.body["en"] == "The municipality itself: no other body supervises it"
+    assert [(one.channel, one.language) for one in record.delivery] == [("portal", "mul")]
+    assert (record.retention.until, record.retention.ground) == (date(2036, 3, 2), "ArhS")
+    with planning.cases._parts.store.reading() as connection:
+        opened = open_values(planning.cases._parts.store._decisions, connection, str(record.id))
+    said = {language: opened[text.sealed].value for language, text in record.reasons[0].text.items()}
+    assert said == {
+        "et": "Mõlemad arvud on lähedal: Both numbers are near",
+        "vi": "Hai con số gần nhau: Both numbers are near",
+        "en": "The two numbers are close: Both numbers are near",
+    }
+    assert {one.quality for one in record.inputs if one.asserted_by == "register"} == {"registered"}
 
 
 async def test_what_is_no_number_or_no_change_is_said_at_once(planning):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from pyshacl import validate
-from rdflib import DCTERMS, RDF, Graph, URIRef
+from rdflib import DCTERMS, OWL, RDF, Graph, URIRef
 
 import sild
 from sild.catalogue import PublicService, parse_profile, parse_service
@@ -63,6 +63,12 @@ def test_the_shapes_notice_what_is_missing(predicate: URIRef) -> None:
     found.remove((URIRef(f"{BASE}service/birth"), predicate, None))
     conforms, _ = fits(found)
     assert not conforms
+
+
+def test_a_record_names_a_service_of_the_graph() -> None:
+    """`procedure` of a decision record is the same thing as the service under the catalogue's address."""
+    same = {str(urn): str(this) for this, urn in graph().subject_objects(OWL.sameAs)}
+    assert same == {f"urn:sild:service:{one.id}": f"{BASE}service/{one.id}" for one in services()}
 
 
 def test_it_survives_turtle() -> None:

@@ -52,6 +52,7 @@ DRIFT_YEARS = 4  # of all communes: what the features of one year are made from
 MOST = 100_000
 AGAIN = timedelta(days=1)
 """After a return the figures are fetched anew the next day: who keeps them has had time to look."""
+DECIDE = "kindergarten_plan.decide"
 STAFF = ("official", "supervisor")
 
 
@@ -113,7 +114,13 @@ class KindergartenPlan(Process):
                 return Effects(
                     jobs=(Job("gather", at=taken.at + AGAIN, key=str(taken.seq)),) if again else (),
                     decision=lambda store: draft_of(
-                        case, taken, store, self._profile, self._service, self._authority
+                        case,
+                        taken,
+                        store,
+                        self._profile,
+                        self._service,
+                        self._screens[DECIDE],
+                        self._authority,
                     ),
                 )
         return Effects()

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from sild.cases.case import Case, Taken
-from sild.catalogue import Profile, PublicService
+from sild.catalogue import Profile, PublicService, Screen
 from sild.decisions import (
     Algorithm,
     Competence,
     Consideration,
     DecisionStore,
     Draft,
-    Hearing,
     HumanStep,
     Input,
     LegalBasis,
     ModelCall,
+    Office,
     Outcome,
     OutcomeItem,
     Reason,
-    Remedy,
-    Retention,
     Secret,
     Subject,
     Unknown,
+    hearing_of,
+    office_by_law,
+    planned_delivery,
+    remedy_of,
+    retention_of,
     sha256_of,
 )
 
@@ -37,34 +40,52 @@ FIELDS = ("demand", "places", "waiting", "born", "moved_in", "moved_out", "new_d
 
 
 def draft_of(
-    case: Case, taken: Taken, store: DecisionStore, profile: Profile, service: PublicService, authority: str
+    case: Case,
+    taken: Taken,
+    store: DecisionStore,
+    profile: Profile,
+    service: PublicService,
+    screen: Screen,
+    authority: str,
 ) -> Draft:
-    """taken: DECIDE.  authority: `SILD/GOV/70000005`, as in the certificate of its seal. Pure but for the pseudonyms. The subject is the commune: nobody's data are in it."""
+    """taken: DECIDE.  screen: on which it was decided.  authority: `SILD/GOV/70000005`, as in the certificate of its seal.
+
+    Pure but for the pseudonyms. The subject is the commune: nobody's data are in it.
+    """
+    today = profile.day(taken.at)
+    office = office_by_law(profile, f"{service.authority}@{case.data['commune']}", today)
     decided, told = taken.data, taken.data["suggestion"]
     assisted = told["kind"] == "number"
     call_id = f"{case.id}/{taken.seq}/model"
     returned = decided["decision"] == "return"
+    effect: Literal["hold", "grant"] = "hold" if returned else "grant"
     law = service.legal_resources[0]
     return Draft(
         kind="model_assisted" if assisted else "human",
         automation=2 if assisted else 0,
-        effect="hold" if returned else "grant",
+        effect=effect,
         discretion="structured",
         authority=authority,
         competence=Competence(
-            law=law.title, article=law.article, division=case.data["commune"], valid_on=profile.day(taken.at)
+            law=law.title,
+            article=law.article,
+            delegation=office.order,
+            division=case.data["commune"],
+            valid_on=today,
         ),
         procedure=PROCEDURE,
         case=case.id,
         step=taken.name,
         algorithm=Algorithm(id=ALGORITHM, version=str(told["model"]["version"])) if assisted else None,
         subjects=(Subject(ref=store.pseudonym(f"commune/{case.data['commune']}"), role="commune"),),
-        legal_basis=(LegalBasis(instrument=law.title, article=law.article, uri=law.uri),),
+        legal_basis=(
+            LegalBasis(instrument=law.title, article=law.article, version_date=law.version_date, uri=law.uri),
+        ),
         purpose="kindergarten_plan",
         inputs=(*_facts(case), *((_model_input(told, call_id),) if assisted else ())),
         unknowns=_unknowns(case),
         model_calls=(_model_call(told, call_id),) if assisted else (),
-        human=tuple(_human(case, taken, store)),
+        human=tuple(_human(case, taken, store, office)),
         considerations=(
             Consideration(
                 code="provisional",
@@ -77,12 +98,12 @@ def draft_of(
                 text=Secret(secret=decided["considerations"]),
             ),
         ),
-        hearing=Hearing(required=False),
+        hearing=hearing_of(profile, effect, official=True),
         reasons=(
             Reason(
                 code=decided["reason_code"],
                 article=law.article,
-                text={decided["language"]: Secret(secret=decided["considerations"])},
+                text=_reason(screen, decided["reason_code"], decided["considerations"]),
                 origin="official",
             ),
         ),
@@ -92,9 +113,23 @@ def draft_of(
             if returned
             else (OutcomeItem(name=f"places {case.data['year']}", type="int", value=decided["places"]),),
         ),
-        remedy=_remedy(profile, taken, authority),
-        retention=Retention(until=None, ground="profile"),
+        remedy=remedy_of(profile, today, authority) if "challenge" in profile.remedies else None,
+        delivery=planned_delivery(),
+        in_force=today,
+        retention=retention_of(profile, today),
     )
+
+
+def _reason(screen: Screen, code: str, said: str) -> dict[str, Secret]:
+    """The reason that was chosen, as the screen has it in each language, and the official's own words, in theirs."""
+    label = next(
+        option.label
+        for field in screen.fields()
+        if field.name == "reason"
+        for option in field.options
+        if option.value == code
+    )
+    return {language: Secret(secret=f"{text}: {said}") for language, text in label.items()}
 
 
 def _facts(case: Case) -> list[Input]:
@@ -110,6 +145,7 @@ def _facts(case: Case) -> list[Input]:
             message_id=gathered.data["message_id"],
             valid_at=date(row["year"], 1, 1),
             fetched_at=gathered.at,
+            quality="registered",
         )
         for row in gathered.data["rows"]
         for field in FIELDS
@@ -164,7 +200,7 @@ def _model_call(told: Any, call_id: str) -> ModelCall:  # a suggestion
     )
 
 
-def _human(case: Case, taken: Taken, store: DecisionStore) -> list[HumanStep]:
+def _human(case: Case, taken: Taken, store: DecisionStore, office: Office) -> list[HumanStep]:
     """Both looks: at the facts alone, and with the suggestion. seconds: by the server's clock, from when each could be seen."""
     decided = taken.data
     view = next(
@@ -184,6 +220,7 @@ def _human(case: Case, taken: Taken, store: DecisionStore) -> list[HumanStep]:
         HumanStep(
             official=official,
             role=view.role,
+            qualification=office.qualification,
             device_posture=view.data["posture"],
             view_sha256=decided["estimate_view_sha256"],
             provisional_view=decided["provisional"],
@@ -195,6 +232,7 @@ def _human(case: Case, taken: Taken, store: DecisionStore) -> list[HumanStep]:
         HumanStep(
             official=official,
             role=taken.role,
+            qualification=office.qualification,
             device_posture=decided["posture"],
             view_sha256=decided["view_sha256"],
             provisional_view=decided["provisional"],
@@ -204,10 +242,3 @@ def _human(case: Case, taken: Taken, store: DecisionStore) -> list[HumanStep]:
             seconds=int((taken.at - view.at).total_seconds()),
         ),
     ]
-
-
-def _remedy(profile: Profile, taken: Taken, authority: str) -> Remedy | None:
-    if "challenge" not in profile.remedies:
-        return None
-    found, last = profile.remedy(profile.day(taken.at), of=authority)
-    return Remedy(body=dict(found.body), deadline=last, form=found.form, suspends=found.suspends)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from rdflib import DCAT, DCTERMS, FOAF, RDF, SKOS, XSD, Graph, Literal, Namespace, URIRef
+from rdflib import DCAT, DCTERMS, FOAF, OWL, RDF, SKOS, XSD, Graph, Literal, Namespace, URIRef
 
 from sild.catalogue.profile import Profile
 from sild.catalogue.services import Channel, Cost, Evidence, PublicService, Text
@@ -46,6 +46,9 @@ class _Catalogue:
 
     def add(self, service: PublicService) -> None:
         this = self._thing("service", service.id, CPSV.PublicService)
+        self.graph.add(
+            (this, OWL.sameAs, URIRef(f"urn:sild:service:{service.id}"))
+        )  # `procedure` of decisions
         self._texts(this, DCTERMS.title, service.title)
         self._texts(this, DCTERMS.description, service.description)
         self.graph.add((this, CV.hasCompetentAuthority, self._authority(service)))

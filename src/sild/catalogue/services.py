@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -29,12 +30,13 @@ class Described(_Part):
 class LegalResource(_Part):
     """uri: ELI, or the number of the act.  title: as people cite it.  article: the provision the service rests on.
 
-    countries: whose law it is; empty: of every country of the service.
+    countries: whose law it is; empty: of every country of the service.  version_date: of the consolidated text it was read in.
     """
 
     uri: str
     title: str
     article: str = ""
+    version_date: date | None = None
     countries: tuple[str, ...] = ()
 
 

@@ -17,6 +17,7 @@ algorithms.py   entries of the algorithm register    figures.py, official_contes
 algorithm_exports.py  the Dutch and British forms    audit.py      all of it computed again
 ripples.py      what a corrected fact or a finding reaches    upheld.py    findings that the body upholds
 recompute.py    what a new version of the rules would give otherwise
+owed.py         what is owed by law to whom a record is about
 oversight.py    releases and findings of auditors    patterns.py   others like this; how it really runs
 
 RFC 8785 (canonical JSON), RFC 9562 (UUIDv7), RFC 6962 (Merkle tree), C2SP tlog-checkpoint and signed-note, RFC 3161. Its tables
@@ -84,6 +85,15 @@ from sild.decisions.oversight import (
     released_classes,
     releases_of,
 )
+from sild.decisions.owed import (
+    PORTAL,
+    Office,
+    hearing_of,
+    office_by_law,
+    planned_delivery,
+    remedy_of,
+    retention_of,
+)
 from sild.decisions.patterns import cohorts_of, running_of
 from sild.decisions.recompute import Recomputed, Recomputing, recompute
 from sild.decisions.record import DecisionRecord, Draft
@@ -125,6 +135,7 @@ __all__ = [
     "DECISION_MIGRATIONS",
     "FEWEST_OTHERS",
     "FINDING",
+    "PORTAL",
     "RELEASED_FOR",
     "RULES",
     "About",
@@ -160,6 +171,7 @@ __all__ = [
     "MessageLogs",
     "ModelCall",
     "NightlyReplay",
+    "Office",
     "OfficialContests",
     "Outcome",
     "OutcomeItem",
@@ -211,17 +223,20 @@ __all__ = [
     "find_ripple",
     "find_sample",
     "has_open_contest",
+    "hearing_of",
     "keep_finding",
     "keep_replay",
     "list_ripples",
     "load_algorithms",
     "match_rate",
     "minbzk_json",
+    "office_by_law",
     "official_contests",
     "open_ripple",
     "open_values",
     "outcome_items",
     "parse_algorithm",
+    "planned_delivery",
     "publish_sample",
     "published_samples",
     "reached_at",
@@ -229,8 +244,10 @@ __all__ = [
     "recompute",
     "released_classes",
     "releases_of",
+    "remedy_of",
     "render_bundle",
     "replay",
+    "retention_of",
     "run_sample",
     "running_of",
     "sha256_of",

@@ -29,15 +29,17 @@ from sild.decisions import (
     Ripple,
     Sealed,
     Secret,
+    hearing_of,
     list_ripples,
     open_ripple,
     open_values,
+    planned_delivery,
+    remedy_of,
 )
 from sild.errors import CallerError
 from sild.registries.accounts import MINOR_DIGITS
 from sild.registries.deciding.deciding import BY_PEOPLE, Deciding
 from sild.registries.deciding.looks import Look
-from sild.registries.deciding.owed import hearing_of, planned_delivery, remedy_of
 from sild.registries.deciding.ripple import BY_PEOPLE_ONLY, CONTEST, leave_to_official
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use

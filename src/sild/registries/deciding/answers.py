@@ -21,10 +21,12 @@ from sild.decisions import (
     Reason,
     Secret,
     Stored,
+    hearing_of,
+    planned_delivery,
+    remedy_of,
 )
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
-from sild.registries.deciding.owed import hearing_of, planned_delivery, remedy_of
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.kernel.http import Model

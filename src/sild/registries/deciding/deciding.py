@@ -30,21 +30,23 @@ from sild.decisions import (
     Reason,
     ReplayReport,
     Representation,
-    Retention,
     Sealed,
     Subject,
     bundle_of,
     counterfactuals_of,
     fields_of,
+    hearing_of,
     open_values,
     outcome_items,
+    planned_delivery,
+    remedy_of,
     replay,
+    retention_of,
 )
 from sild.errors import CallerError
 from sild.registries.deciding.body import Body, Certify, open_body
 from sild.registries.deciding.facts import KnownFact, refuse_models, situation_of, with_instances
 from sild.registries.deciding.officials import Officials
-from sild.registries.deciding.owed import hearing_of, planned_delivery, remedy_of
 from sild.registries.deciding.supervision import Supervision
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Kernel, Use
@@ -332,9 +334,7 @@ class Deciding:
             remedy=remedy_of(country, use.today, self.authority),
             delivery=planned_delivery(),
             in_force=ruling.in_force or use.today,
-            retention=Retention(
-                until=country.records.kept_until(use.today), ground=country.records.kept_basis
-            ),
+            retention=retention_of(country, use.today),
             supersedes=None if ruling.supersedes is None else UUID(ruling.supersedes),
             **fields,
         )

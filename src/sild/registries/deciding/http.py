@@ -14,6 +14,7 @@ from fastapi import FastAPI, Path, Query
 from pydantic import AwareDatetime, Field, model_validator
 
 from sild.decisions import (
+    PORTAL,
     DecisionRecord,
     Delivered,
     Stored,
@@ -32,7 +33,7 @@ from sild.registries.deciding.answers import ContestAnswer, answer_of, official_
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.finding_http import FINDING_ACTIONS, FINDING_TITLES, add_finding_paths
 from sild.registries.deciding.looks import Look
-from sild.registries.deciding.owed import PORTAL, time_to_contest
+from sild.registries.deciding.owed import time_to_contest
 from sild.registries.deciding.ripple import take_up
 from sild.registries.deciding.ripple_http import (
     RIPPLE_ACTIONS,

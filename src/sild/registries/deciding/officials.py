@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from sild.catalogue import Profile
-from sild.errors import CallerError
+from sild.decisions import Office, office_by_law
 from sild.registries.identity_codes import Country
 from sild.registries.profiles import profile
 
 __all__ = ["Official", "Officials", "appoint"]
+
+NOWHERE = Office(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,6 @@ class Official:
         return self.since <= day and (self.until is None or day <= self.until)
 
 
-@dataclass(frozen=True, slots=True)
-class Office:
-    """As it stands in a record. division: code; None: the body has one office for the whole country."""
-
-    qualification: str | None
-    division: str | None
-    order: str | None
-
-
 class Officials:
     """profile: of the country whose offices these are; None: only what the settings say."""
 
@@ -60,23 +53,10 @@ class Officials:
         if not listed:
             return None
         official = max(listed, key=lambda one: one.since)
-        matter, _, place = official.desk.partition("@")
-        office, basis, division = self._by_law(matter, place, on)
-        return Office(official.qualification or office, division, official.order or basis)
-
-    def _by_law(self, matter: str, place: str, on: date) -> tuple[str | None, str | None, str | None]:
-        """Office, law and division that decide the matter there."""
-        profile = self._profile
-        if profile is None:
-            return None, None, None
-        known = {"matter": "register_matter"}.get(matter, matter)
-        try:
-            rule, holder = profile.competent(known, place, on)
-            return rule.office[profile.languages[0]], rule.basis, holder.code
-        except CallerError:  # the desk of a body, or of no division: the office is the body's own
-            rules = [one for one in profile.competence if one.matter == known and one.began <= on]
-            named = rules[0].office.get(profile.languages[0]) if rules else None
-            return named, rules[0].basis if rules else None, None
+        by_law = NOWHERE if self._profile is None else office_by_law(self._profile, official.desk, on)
+        return Office(
+            official.qualification or by_law.qualification, by_law.division, official.order or by_law.order
+        )
 
 
 def appoint(register: object, officials: Iterable[Official], country: Country) -> None:
