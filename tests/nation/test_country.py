@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +22,7 @@ import pytest_asyncio
 from sild.adapter import CallContext, XRoadFault
 from sild.decisions import render_bundle, verify_bundle
 from sild.errors import CallerError, PeerError
+from sild.message_log import Search
 from sild.nation import COUNTRY, DEMO, Nation
 from sild.nation.browser import Browser
 from sild.nation.journeys import log_in, screen_sent
@@ -306,6 +308,75 @@ async def test_whom_parents_act_for_is_asked_of_the_register(country: Nation) ->
     assert chains
     assert {chain[-1].basis for chain in chains} == {"PARENT"}
     assert all(chain[-1].representee.name and chain[-1].source == "population" for chain in chains)
+
+
+NOBODYS = (
+    r"/description",  # what a register holds
+    r"/practices|/places(/.+)?|/addresses(/.+)?|/divisions(/.+)?|/competence",  # places
+    r"/algorithms/[^/]+/(figures|running)|/rules/[^/]+/specimen|/samples|/findings(/.+)?",  # the algorithm register
+    r"/issuer|/status-list",  # what codes on papers are checked with
+    r"/birth-notices|/deaths",  # a hospital tells, and reads nothing: with it the case begins
+)
+"""Paths of messages that are about no person, or read nothing of theirs. So are events: they say their case, if there is one."""
+
+
+async def test_every_message_says_case_ground_and_person(country: Nation) -> None:
+    """Everything that went over the exchange here, with what people see of themselves, and what an auditor does."""
+    portal = country.description["portal"]["address"]  # type: ignore[index]
+    people = {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
+    mother = Browser("en")
+    await log_in(mother, portal, people["married_mother"])
+    for path in ("my-data", "decisions", "papers/insurance-card", "papers/birth-certificate", "who-looked"):
+        assert (await mother.open(f"{portal}/{path}")).status in (200, 404), path
+    auditor = Browser("en")
+    await log_in(auditor, portal, people["auditor"])
+    assert (await auditor.open(f"{portal}/audit")).status == 200
+
+    sent = [message async for message in requests_logged(country)]
+    paths = {path for _, path, _ in sent}
+    for asked in (r"/persons/\w+/facts", r"/persons/\w+/decisions", r"/persons/\w+/card", r"/findUsage",
+                  r"/persons/\w+/birth-certificates", r"/persons/\w+/relations", r"/auditors/\w+"):  # fmt: skip
+        assert any(re.fullmatch(asked, path) for path in paths), asked
+    of_people = [
+        one
+        for one in sent
+        if not one[0].endswith("/events") and not any(re.fullmatch(known, one[1]) for known in NOBODYS)
+    ]
+    wanted = ("x-road-issue", "x-road-userid")
+    lacking = {
+        (service, re.sub(r"[0-9a-f-]{11,}", "*", path), name)
+        for service, path, headers in of_people
+        for name in (*wanted, "ground")
+        if not (headers.get(name) or (name == "ground" and ground(headers)))
+    }
+    assert not lacking, sorted(lacking)
+    own = {
+        (headers["x-road-issue"], path == "/findUsage")
+        for _, path, headers in sent
+        if headers.get("x-road-issue", "").startswith("own-data/")
+        and headers["x-road-userid"] == country.people["married_mother"].subject
+    }
+    looks = {case for case, _ in own}
+    assert {is_tracker for _, is_tracker in own} == {True, False}
+    assert len(looks) == 1 or len(looks) == 2, "all looks of a day are one; midnight may come between"
+    page = await mother.open(f"{portal}/who-looked?own=yes")
+    assert "without a case" in page.text
+    assert "own-data/" not in page.text and "represents/" not in page.text, "a case that nobody can open"
+
+
+def ground(headers: dict[str, str]) -> str | None:
+    return headers.get("sild-legal-basis") or headers.get("x-road-legal-ground")
+
+
+async def requests_logged(country: Nation) -> AsyncIterator[tuple[str, str, dict[str, str]]]:
+    """Service, path and headers of each REST request in the logs of both servers."""
+    for server in (country.provider, country.consumer):
+        async for one in server.message_log.search(Search(is_response=False)):
+            _method, address, *lines = one.message.decode().split("\r\n")
+            parts = address.partition("?")[0].split("/")
+            headers = dict(line.split(":", 1) for line in lines if ":" in line)
+            path = "/" + "/".join(parts[7:])
+            yield "/".join(parts[5:7]), path, {name.lower(): text.strip() for name, text in headers.items()}
 
 
 # --- its directory

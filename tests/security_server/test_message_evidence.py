@@ -56,7 +56,7 @@ def inputs(*ids: str, register: str = "DEV:COM:2:Register:echo") -> list[Input]:
 
 async def said(pair: Pair, *ids: str, **given: Any) -> dict[str, tuple[InLog, ...]]:
     async with AsyncXRoadClient(pair.consumer.url, CLIENT) as client:
-        logs = MessageLogs(CLIENT.encode(), over_the_exchange(client))
+        logs = MessageLogs(CLIENT.encode(), over_the_exchange(client, "case-1"))
         return await logs.find(inputs(*ids, **given))
 
 

@@ -58,7 +58,7 @@ class Keeper:
         self.provider = provider
         self.down = False
 
-    def of(self, person: str) -> Sequence[Appointment]:
+    def of(self, person: str, _case: str) -> Sequence[Appointment]:
         if self.down:
             raise Unavailable("down", code="mandates_down")
         held = self.provider.mandates.appointments_of(person)

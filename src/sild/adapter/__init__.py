@@ -13,7 +13,7 @@ caller.py, soap_service.py, provider.py  the other side
 from sild.adapter.blocking import Answer, BlockingSoapAnswer, BlockingStreamedAnswer, XRoadClient
 from sild.adapter.client import AsyncAnswer, AsyncSoapAnswer, AsyncXRoadClient, StreamedAnswer
 from sild.adapter.connections import SecurityServerTls, Timeouts
-from sild.adapter.context import AUTOMATIC, CallContext
+from sild.adapter.context import AUTOMATIC, OWN_DATA, CallContext, case_of_look, is_case_of_look
 from sild.adapter.evidence import Evidence, EvidenceContainer, EvidenceHandle, VerifiedEvidence
 from sild.adapter.faults import ServiceError, XRoadFault
 from sild.adapter.metaservices import Endpoint, ListedClient, ListedService, OpenAPIDescription
@@ -26,6 +26,7 @@ from sild.xroad.rest import RepresentedParty
 
 __all__ = [
     "AUTOMATIC",
+    "OWN_DATA",
     "Answer",
     "AsyncAnswer",
     "AsyncSoapAnswer",
@@ -59,5 +60,7 @@ __all__ = [
     "VerifiedEvidence",
     "XRoadClient",
     "XRoadFault",
+    "case_of_look",
+    "is_case_of_look",
     "security_token",
 ]

@@ -6,7 +6,9 @@ which stand in the log even where bodies and paths are not logged (WIRE 2.3).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
 
 from sild.errors import CallerError
 from sild.http1 import Header
@@ -14,7 +16,15 @@ from sild.xroad import SecurityServerId
 from sild.xroad.identifiers import encode_segments
 from sild.xroad.rest import RepresentedParty
 
-__all__ = ["AUTOMATIC", "HEADER_NAMES", "CallContext", "header_value"]
+__all__ = [
+    "AUTOMATIC",
+    "HEADER_NAMES",
+    "OWN_DATA",
+    "CallContext",
+    "case_of_look",
+    "header_value",
+    "is_case_of_look",
+]
 
 AUTOMATIC = "automatic"
 """`user_id` of a call that no person caused."""
@@ -29,6 +39,23 @@ HEADER_NAMES = {
 """Field of `CallContext` -> header. The last is ours: PR-REST 4.3 leaves further names to those who agree on them."""
 
 MAX_VALUE_BYTES = 4096
+
+OWN_DATA = "own-data"
+"""What a look is for, when people look at what is kept of them."""
+_LOOK = re.compile(r"[a-z-]{1,13}/[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def case_of_look(what_for: str, *of: str) -> str:
+    """The case id (`issue`) of a look that no case asks for: `own-data/` and a UUID of version 5 of what it is for, the same each time.
+
+    what_for: small letters and `-`, 13 at most.  of: what makes these looks one matter: the person, the day.
+    """
+    return f"{what_for}/{uuid5(NAMESPACE_URL, 'urn:sild:look:' + '|'.join((what_for, *of)))}"
+
+
+def is_case_of_look(case: str | None) -> bool:
+    """Whether `case_of_look` made it: nobody can open such a case."""
+    return case is not None and _LOOK.fullmatch(case) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from sild.cases.ask_why import AskWhy
 from sild.cases.assistance import ASSISTANCE_OFFICE, Assistance
 from sild.cases.assisted import DOCUMENTS, WAYS, Identified
 from sild.cases.assisted_mandate import Assisted
+from sild.cases.calls import own_look
 from sild.cases.case import Case, Party, Taken
 from sild.cases.contest import Contest
 from sild.cases.decision_words import DecisionLine, worded, written
@@ -166,6 +167,7 @@ __all__ = [
     "XRoadExchange",
     "load_models",
     "load_packs",
+    "own_look",
     "worded",
     "written",
 ]

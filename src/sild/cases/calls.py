@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from sild.adapter import OWN_DATA, case_of_look
 from sild.cases.actor import AUTOMATIC
 from sild.cases.codes import with_country
 from sild.cases.exchange import JSON, Exchange, message_id_of, new_message_id
@@ -17,13 +18,18 @@ from sild.clock import Clock
 from sild.errors import CallerError, PeerError, PlatformError, Unavailable
 from sild.telemetry import get_logger
 
-__all__ = ["Calls", "PeopleAsking"]
+__all__ = ["Calls", "PeopleAsking", "own_look"]
 
 log = get_logger("cases")
 
 PATIENCE = 10.0
 """Seconds for an answer while a person waits."""
 JOB_PATIENCE = 60.0
+
+
+def own_look(person: str, whose: str, day: date) -> str:
+    """The case id of all that somebody looks at on a day of what is kept of `whose`, mostly of themselves. Codes with the country."""
+    return case_of_look(OWN_DATA, person, whose, day.isoformat())
 
 
 class Calls:

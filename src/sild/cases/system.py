@@ -86,13 +86,14 @@ class CaseSystem:
         first_pause: timedelta,
         inbox: Inbox,
         signing: Callable[[Parts, Acting], Signing],
+        own_data_basis: str,
     ) -> None:
         self._parts = parts
         self._acting = Acting(parts)
         self._showing = Showing(parts)
         self._signing = signing(parts, self._acting)
         self._publication = Publication(parts)
-        self._tracker = Tracker(parts, system)
+        self._tracker = Tracker(parts, system, own_data_basis)
         self._oversight = office_of(system.strip("/").split("/")[2])
         self._offline = Offline(parts)
         self._helping = Helping(parts, self._acting, self._showing)
@@ -122,13 +123,15 @@ class CaseSystem:
         waiting_bytes: int = 100_000_000,
         pen: Pen | None = None,
         signers: Sequence[Certificate] = (),
+        own_data_basis: str = "GDPR 15",
     ) -> CaseSystem:
         """database_url: of cases and workflows; without one two SQLite files in `directory`.
 
         system: `/SILD/GOV/70000001/portal`.  registers: `GOV/70000002/population` by name.  processes: one for each service that
         is to be offered.  voucher: proves to registers which official acts; without one they do nothing that officials alone may.  decisions: makes the store of decision records on the cases' own database.  first_pause: before a silent register is asked again; it doubles.
         waiting_bytes: of one person's files that were not sent.  pen: with which people sign; without one, what needs a signature
-        cannot be done.  signers: authorities of people's certificates and of time-stamps that are believed.
+        cannot be done.  signers: authorities of people's certificates and of time-stamps that are believed.  own_data_basis: on which
+        people see who used their data.
         Raises Unavailable (`database_error`), CallerError for a process whose service or screens the packs do not have.
         """
         by_service = {process.service: process for process in processes}
@@ -171,6 +174,7 @@ class CaseSystem:
             first_pause=first_pause,
             inbox=Inbox(clock=clock),
             signing=lambda parts, acting: Signing(parts, acting, pen, signers, packs.texts),
+            own_data_basis=own_data_basis,
         )
 
     async def start(self) -> None:

@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from sild.adapter import is_case_of_look
 from sild.cases.actor import Actor
+from sild.cases.calls import own_look
 from sild.cases.codes import with_country
 from sild.cases.ledger import SentMessage
 from sild.cases.parts import Parts
@@ -95,8 +97,10 @@ class _Told:
 
 
 class Tracker:
-    def __init__(self, parts: Parts, system: str) -> None:
+    def __init__(self, parts: Parts, system: str, basis: str) -> None:
+        """basis: the ground on which people see what is kept of them."""
         self._parts = parts
+        self._basis = basis
         _, _, self._member, self._subsystem = system.strip("/").split("/")
 
     async def usage(self, actor: Actor) -> TrackerUsage:
@@ -126,7 +130,10 @@ class Tracker:
     async def _pages(self, register: str, actor: Actor) -> _Told:
         parts = self._parts
         person = actor.acting_for
-        code = quote(with_country(person, parts.profile.country), safe="")
+        whose = with_country(person, parts.profile.country)
+        code = quote(whose, safe="")
+        who = with_country(actor.person, parts.profile.country)
+        case = own_look(who, whose, parts.today())
         used: list[TrackerEntry] = []
         try:
             while True:
@@ -134,8 +141,8 @@ class Tracker:
                     register,
                     "GET",
                     f"/findUsage?userCode={code}&limit={PAGE}&offset={len(used)}",
-                    case=None,
-                    basis=None,
+                    case=case,
+                    basis=self._basis,
                     acting=actor.person,
                     role="person",
                 )
@@ -163,11 +170,18 @@ class Tracker:
             address = parts.calls.address(register)
             sent = list(parts.ledger.naming(actor.acting_for, address, oldest))
         return [
-            self._told(use, register, by_id, actor)
-            if use.message_id is not None
-            else self._joined(use, register, sent, actor)
+            self._shown(
+                self._told(use, register, by_id, actor)
+                if use.message_id is not None
+                else self._joined(use, register, sent, actor)
+            )
             for use in used
         ]
+
+    def _shown(self, entry: TrackerEntry) -> TrackerEntry:
+        """A look of people at what is kept of them belongs to no case that anybody can open."""
+        is_look = entry.body == self._member and is_case_of_look(entry.case)
+        return replace(entry, case=None) if is_look else entry
 
     def _told(
         self, use: TrackerEntry, register: str, by_id: Mapping[str, SentMessage], actor: Actor

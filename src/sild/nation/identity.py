@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from sild.adapter import AsyncXRoadClient, CallContext
+from sild.adapter import AsyncXRoadClient, CallContext, case_of_look
 from sild.catalogue import Profile
 from sild.clock import Clock
 from sild.database import sqlite_url
@@ -34,6 +34,8 @@ from sild.xroad import ServiceId
 __all__ = ["IdentityAddresses", "open_identity_provider"]
 
 ASK_SECONDS = 10.0
+REPRESENTS = "represents"
+"""What a look at relations is for, in its case id."""
 ROLES: Mapping[str, tuple[Literal["PARENT", "GUARDIAN"], str]] = {
     "child": ("PARENT", "CHILD:PARENT"),
     "ward": ("GUARDIAN", "WARD:GUARDIAN"),
@@ -50,6 +52,7 @@ ROLES_GIVEN = (
             "vi": "Mọi việc trong cổng này",
             "en": "Everything in this portal",
         },
+        sub_delegation=True,
     ),
 )
 """What people may give one another."""
@@ -79,7 +82,7 @@ class FamilyRelations:
 
     def mandates_of(self, delegate: str, at: datetime) -> Sequence[Mandate]:
         """Called in a thread of the identity provider. Raises Unavailable."""
-        asked = asyncio.run_coroutine_threadsafe(self._relations(delegate), self._loop)
+        asked = asyncio.run_coroutine_threadsafe(self._relations(delegate, at.date()), self._loop)
         try:
             relations = asked.result(ASK_SECONDS)
         except PlatformError as error:
@@ -93,11 +96,15 @@ class FamilyRelations:
             if one.get("relation") == "ward" or (one.get("relation") == "child" and one.get("custody"))
         ]
 
-    async def _relations(self, delegate: str) -> list[dict[str, Any]]:
+    async def _relations(self, delegate: str, day: date) -> list[dict[str, Any]]:
         answer = await self._client.get(
             self._service,
             ["persons", delegate[2:], "relations"],
-            context=CallContext(user_id=delegate, legal_ground=self._basis),
+            context=CallContext(
+                user_id=delegate,
+                legal_ground=self._basis,
+                issue=case_of_look(REPRESENTS, delegate, day.isoformat()),
+            ),
             query_id=f"{self._service.client_id.instance_identifier}-{uuid4()}",
         )
         if answer.status == 404:  # nobody the register knows: represents nobody

@@ -245,6 +245,7 @@ def open_portal(
             clock=clock,
         ),
         signers=signers,
+        own_data_basis=about.own_data,
     )
     evidence = Evidence(client_url, plan.system_id("portal"))
     asking = PortalExchange(exchange, plan.instance_identifier)

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import IO, Any
 from uuid import uuid4
 
+from sild.adapter import is_case_of_look
 from sild.cases import (
     Actor,
     AssistedView,
@@ -325,7 +326,7 @@ def _sent(message: SentMessage) -> TrackerEntry:
         body=body,
         system=system,
         operation=message.operation,
-        case=message.case,
+        case=None if is_case_of_look(message.case) else message.case,
         basis=message.basis,
         acting=message.role,
         kind=f"look.{_looked_at(message.path)}",

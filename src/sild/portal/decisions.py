@@ -158,7 +158,7 @@ class DecisionPages:
                     source.subsystem,
                     "GET",
                     path,
-                    case=None,
+                    case=self._pages.own_look(visit),
                     basis=self._basis,
                     acting=visit.person.acting_for,
                 )

@@ -109,7 +109,7 @@ class MyData:
                     source.subsystem,
                     "GET",
                     source.path.format(person=quote(person, safe="")),
-                    case=None,
+                    case=self._pages.own_look(visit),
                     basis=self._basis,
                     acting=visit.person.person,
                 )

@@ -15,6 +15,7 @@ from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from sild.cases import own_look
 from sild.catalogue import Text
 from sild.clock import Clock
 from sild.design import stylesheet
@@ -116,6 +117,10 @@ class Pages:
 
     def today(self) -> date:
         return self._clock().astimezone(self._settings.zone).date()
+
+    def own_look(self, visit: Visit) -> str:
+        """The case id of whatever the person looks at today of what is kept of them."""
+        return own_look(visit.person.person, visit.person.acting_for, self.today())
 
     def text(self, text: Text | None, language: str) -> str:
         """Of a text by language, this one, or any."""

@@ -132,7 +132,7 @@ class PaperPages:
         now, key = self._clock(), f"{source.subsystem}{path}"
         until, answer = self._known.get(key, (now, None))
         if answer is None or now >= until:
-            answer = await self._call(source, path, BASIS, AUTOMATIC)
+            answer = await self._call(source, path, None, BASIS, AUTOMATIC)
             self._known[key] = (now + KEPT, answer)
         return answer
 
@@ -141,19 +141,26 @@ class PaperPages:
         actor = visit.person
         whose = actor.acting_for if actor.acting_for != actor.person else None
         asked = path.format(person=quote(actor.acting_for[2:], safe=""))
-        return await self._call(source, asked, self._basis, actor.person, whose)
+        case = self._pages.own_look(visit)
+        return await self._call(source, asked, case, self._basis, actor.person, whose)
 
     async def _call(
-        self, source: PaperSource, path: str, basis: str, acting: str, represented: str | None = None
+        self,
+        source: PaperSource,
+        path: str,
+        case: str | None,
+        basis: str,
+        acting: str,
+        represented: str | None = None,
     ) -> ExchangeAnswer:
-        """Raises Unavailable, PeerError, CallerError with the register's `status`."""
+        """case: None: it is nobody's data. Raises Unavailable, PeerError, CallerError with the register's `status`."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await self._exchange.call(
                     source.subsystem,
                     "GET",
                     path,
-                    case=None,
+                    case=case,
                     basis=basis,
                     acting=acting,
                     represented=represented,

@@ -361,20 +361,20 @@ def _replayed(
     decision: str,
     engine: RunsRules,
     trusted: list[bytes],
-    find: Callable[[Sequence[Input], datetime], Mapping[str, Sequence[InLog]]] | None = None,
+    find: Callable[[Sequence[Input], datetime, str], Mapping[str, Sequence[InLog]]] | None = None,
 ) -> ReplayReport:
     """find: where the messages of these inputs lie; None: nobody is asked, and the report says so."""
     with store.engine.connect() as connection:
         made = bundle_of(store, connection, decision, open_refs=None)
         record = store.find(connection, decision).record
-    found = None if find is None else find(record.inputs, record.decided_at)
+    found = None if find is None else find(record.inputs, record.decided_at, record.case)
     return replay(
         made, engine=engine, trusted=trusted, find_message=None if found is None else found.__getitem__
     )
 
 
 def _in_both_logs(
-    url: str, client: str, inputs: Sequence[Input], by: datetime
+    url: str, client: str, inputs: Sequence[Input], by: datetime, case: str
 ) -> Mapping[str, Sequence[InLog]]:
     from sild.adapter import AsyncXRoadClient, ClientId  # late: most commands ask nobody
     from sild.registries import over_the_exchange
@@ -386,7 +386,8 @@ def _in_both_logs(
 
     async def ask() -> Mapping[str, Sequence[InLog]]:
         async with AsyncXRoadClient(url, asker) as exchange:
-            return await MessageLogs(asker.encode(), over_the_exchange(exchange)).find(inputs, by=by)
+            logs = MessageLogs(asker.encode(), over_the_exchange(exchange, case))
+            return await logs.find(inputs, by=by)
 
     return asyncio.run(ask())
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from sild.adapter import AsyncXRoadClient
-from sild.decisions import Checkpointer, MessageLogs, NightlyReplay, Stamp
+from sild.decisions import Checkpointer, NightlyReplay, Stamp
 from sild.events import open_dispatcher
 from sild.registries.deciding import (
     Deciding,
@@ -23,7 +23,7 @@ from sild.registries.deciding import (
 )
 from sild.registries.exchange import Ask, Exchange, event_delivery
 from sild.registries.kernel import Kernel
-from sild.registries.message_logs import from_threads, over_the_exchange
+from sild.registries.message_logs import from_threads
 from sild.registries.tasks import Worker
 from sild.xroad import ServiceId
 
@@ -85,8 +85,7 @@ async def act(
         worker = register.worker(Exchange(client, services or {}, clock=lambda: kernel.now))
         work.append(worker.run())
     if isinstance(register, Decides):
-        logs = MessageLogs(register.deciding.exchanged_by, over_the_exchange(client))
-        register.deciding.logs = from_threads(logs, loop)
+        register.deciding.logs = from_threads(register.deciding.exchanged_by, client, loop)
         work.append(TakesUpRules(register.deciding, checkpoints).run())
         if keeper is not None:
             mandates = MandatesOverExchange(client, keeper, loop)

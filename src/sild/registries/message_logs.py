@@ -1,7 +1,7 @@
 """Asking message logs over the exchange: the service `getEvidence` of whoever sent or got a message.
 
-logs = MessageLogs("SILD/GOV/70000004/social", over_the_exchange(client))
-deciding.logs = from_threads(logs, loop)      # for replays, which run in threads
+logs = MessageLogs("SILD/GOV/70000004/social", over_the_exchange(client, "case-7"))
+deciding.logs = from_threads("SILD/GOV/70000004/social", client, loop)      # for replays, which run in threads
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ GROUND = "decision replay"
 PATIENCE_SECONDS = 15.0
 """Longer than each log is given: then it is told which one was silent."""
 
-LookUp = Callable[[Sequence[Input], datetime], Mapping[str, Sequence[InLog]]]
-"""Of every message that a record's inputs name, what is to be said of it in both logs; when it was decided. Blocks."""
+LookUp = Callable[[Sequence[Input], datetime, str], Mapping[str, Sequence[InLog]]]
+"""Of every message that a record's inputs name, what is to be said of it in both logs; when it was decided; for which case is asked. Blocks."""
 
 
-def over_the_exchange(client: AsyncXRoadClient) -> AskLog:
-    """Questions of the client's subsystem; which logs answer it is their owners' rights."""
+def over_the_exchange(client: AsyncXRoadClient, case: str) -> AskLog:
+    """Questions of the client's subsystem, for one case; which logs answer it is their owners' rights."""
 
     async def ask(log: str, query_ids: Sequence[str]) -> Any:  # JSON
         parts = log.split("/")
@@ -39,21 +39,22 @@ def over_the_exchange(client: AsyncXRoadClient) -> AskLog:
             ServiceId(ClientId(*parts), EVIDENCE),
             ["records"],
             params={"queryId": list(query_ids)},
-            context=CallContext(user_id=AUTOMATIC, legal_ground=GROUND),
+            context=CallContext(user_id=AUTOMATIC, issue=case, legal_ground=GROUND),
         )
         return answer.ensure_success().json()
 
     return ask
 
 
-def from_threads(logs: MessageLogs, loop: asyncio.AbstractEventLoop) -> LookUp:
-    """To be called in any thread but the loop's own."""
+def from_threads(own: str, client: AsyncXRoadClient, loop: asyncio.AbstractEventLoop) -> LookUp:
+    """To be called in any thread but the loop's own. own: the subsystem of the body that decided."""
 
-    def look_up(inputs: Sequence[Input], by: datetime) -> Mapping[str, Sequence[InLog]]:
+    def look_up(inputs: Sequence[Input], by: datetime, case: str) -> Mapping[str, Sequence[InLog]]:
         silent = (InLog("", "unknown", "the message logs did not answer"),)
         nothing = {message: silent for one in inputs for _, message, _ in one.messages}
         if loop.is_closed():
             return nothing
+        logs = MessageLogs(own, over_the_exchange(client, case))
         asking = asyncio.run_coroutine_threadsafe(logs.find(inputs, by=by), loop)
         try:
             return asking.result(PATIENCE_SECONDS)

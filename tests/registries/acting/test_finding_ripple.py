@@ -211,7 +211,7 @@ async def test_another_auditor_of_the_body_starts_it_neither(covered: World) -> 
     scope = AuditScope(("GOV/70000003",), ("*",), ("*",), (), "EU 2024/1689 77", "AUDIT-1")
 
     class Mandates:
-        def of(self, person: str) -> list[Appointment]:
+        def of(self, person: str, _case: str) -> list[Appointment]:
             return [Appointment("m", "EE70000009", scope)] if person == OFFICIAL else []
 
     covered.register.deciding.supervision = Supervision(frozenset(), Mandates())

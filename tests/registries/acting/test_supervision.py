@@ -298,7 +298,7 @@ def test_messages_are_looked_for_a_page_at_a_time(audited: Audited) -> None:
     audited.keeper.appoint(AUDITOR)
     asked: list[int] = []
 
-    def logs(inputs: Any, by: Any) -> dict[str, tuple[InLog, ...]]:
+    def logs(inputs: Any, by: Any, _case: str) -> dict[str, tuple[InLog, ...]]:
         ids = {one.message_id for one in inputs}
         asked.append(len(ids))
         return {one: (InLog("SILD/GOV/70000004/social", "holds", "has it"),) for one in ids}

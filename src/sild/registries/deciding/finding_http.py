@@ -101,7 +101,7 @@ def _told(one: Became) -> BecameOf:
 def _is_auditor(deciding: Deciding, usage: Usage) -> bool:
     """Whether the one who acts has a mandate over this body now. Asks the keeper: before the use begins. Raises Unavailable."""
     supervision, person = deciding.supervision, usage.user_id
-    if supervision is None or usage.actor is None or person is None:
+    if supervision is None or usage.actor is None or person is None or usage.issue is None:
         return False
     body = "/".join(deciding.authority.split("/")[1:3])
-    return any(one.scope.covers_body(body) for one in supervision.mandates.of(person))
+    return any(one.scope.covers_body(body) for one in supervision.mandates.of(person, usage.issue))

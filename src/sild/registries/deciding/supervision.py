@@ -67,8 +67,8 @@ class Appointment:
 class AuditorMandates(Protocol):
     """The keeper of mandates."""
 
-    def of(self, person: str) -> Sequence[Appointment]:
-        """Those that stand now. person: with the country. Blocks. Raises Unavailable."""
+    def of(self, person: str, case: str) -> Sequence[Appointment]:
+        """Those that stand now. person: with the country.  case: in which they act. Blocks. Raises Unavailable."""
         ...
 
 
@@ -103,7 +103,7 @@ class Supervision:
             raise CallerError("X-Road-Issue names the file of the supervision", code="missing_case")
         standing = [
             one
-            for one in self.mandates.of(person)
+            for one in self.mandates.of(person, usage.issue)
             if one.scope.basis == usage.basis and usage.issue in (one.scope.matter, finding)
         ]
         if not standing:
@@ -249,8 +249,8 @@ class MandatesOverExchange:
         self._service = service
         self._loop = loop
 
-    def of(self, person: str) -> Sequence[Appointment]:
-        asked = asyncio.run_coroutine_threadsafe(self._ask(person), self._loop)
+    def of(self, person: str, case: str) -> Sequence[Appointment]:
+        asked = asyncio.run_coroutine_threadsafe(self._ask(person, case), self._loop)
         try:
             return asked.result(PATIENCE_SECONDS)
         except PlatformError as error:
@@ -259,8 +259,8 @@ class MandatesOverExchange:
             asked.cancel()
             raise Unavailable("the keeper of mandates does not answer", code="mandates_down") from None
 
-    async def _ask(self, person: str) -> list[Appointment]:
-        context = CallContext(user_id=person, legal_ground=BASIS)
+    async def _ask(self, person: str, case: str) -> list[Appointment]:
+        context = CallContext(user_id=person, legal_ground=BASIS, issue=case)
         answer = await self._client.get(self._service, ["auditors", person], context=context)
         found = answer.ensure_success().json()
         try:

@@ -190,7 +190,7 @@ class _Desk:
 
 
 class _Nobody:
-    def of(self, person: str) -> tuple[Appointment, ...]:
+    def of(self, person: str, case: str) -> tuple[Appointment, ...]:
         return ()
 
 
@@ -355,7 +355,7 @@ def _add_reading(app: FastAPI, desk: _Desk) -> None:
         asked = [
             one for one in record.inputs if not {message for _, message, _ in one.messages}.isdisjoint(ids)
         ]
-        found = desk.deciding.logs(asked, record.decided_at)
+        found = desk.deciding.logs(asked, record.decided_at, usage.issue or record.case)
         return {
             **told,
             "asked": True,
