@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,7 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from sild.errors import CallerError
-from sild.processes.cohorts import command
+from sild.processes.cohorts import _progress, command
+
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def sild(*arguments: str, status: int = 0) -> str:
@@ -70,6 +73,40 @@ def test_who_gains_by_another_law(people: Path, old: Path, tmp_path: Path) -> No
     }
     back = json.loads(sild("compare", str(new), str(old), "--json"))["changes"]["child_allowance"]
     assert back["losers"] == allowance["gainers"] and back["loss"] == allowance["gain"]
+
+
+def test_a_bar_shows_how_far_it_is(
+    old: Path,
+    people: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On a terminal: what is done, people of how many, people a second, memory, time left; nothing of it with `--json` (`quiet`)."""
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"}.items():
+        monkeypatch.setenv(name, value)
+
+    def shown(*arguments: str) -> str:
+        result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+        assert result.exit_code == 0
+        return COLOURS.sub("", result.stderr)
+
+    made = shown("make", "--people", "100", "--dir", str(tmp_path), "--workers", "1")
+    assert re.search(r"making .* 100 of 100 ", made)
+    again = ("run", "--package", "ee-family-benefits@1.0.0", "--people-dir", str(people), "--out", str(old))
+    gone_on = shown(*again, "--resume", "--check", "5")
+    assert re.search(r"ee-family-benefits .* 5,000 of 5,000 ", gone_on), "what was finished before counts"
+    assert re.search(r"checking .* 5 of 5 .* MB", gone_on)
+    with _progress() as show:
+        show.begin("ee-family-benefits", 1_000, 250)
+        show.line({"people": 500, "cpu": 1.5, "peak": {"1": 7_000_000}})
+        show.line({"people": 200, "cpu": 0.5, "peak": {"1": 6_000_000}})
+    with _progress(quiet=True) as silent:
+        silent.begin("ee-health-cover", 1_000, 0)
+    bar = COLOURS.sub("", capsys.readouterr().err)
+    assert re.search(r"ee-family-benefits .* 950 of 1,000 [\d,]+/s [\d,]+ MB [-\d]:[-\d]{2}:[-\d]{2}", bar)
+    assert "ee-health-cover" not in bar
+    assert (show.computed, show.cpu, show.peak) == (700, 2.0, {"1": 7_000_000})
 
 
 def test_refusals_say_what_to_do(people: Path, old: Path, tmp_path: Path) -> None:
