@@ -193,3 +193,27 @@ def test_a_place_of_something_else_is_left_alone(tmp_path: Path, directory: str,
     assert told in run.errors
     assert len(run.errors.splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--people", "many"], "not a valid integer"),
+        (["--people", "999"], "not in the range"),
+        (["--people", "20001"], "not in the range"),
+        (["--people", "1000", "--country", "VN"], "among these 1000 people nobody can be"),
+    ],
+)
+def test_a_number_of_people_that_makes_no_country_is_refused(
+    tmp_path: Path, options: list[str], told: str
+) -> None:
+    run = demo(tmp_path / "nation", *options)
+    assert run.status == 2 and told in run.errors and "Traceback" not in run.errors
+    assert not (tmp_path / "nation").exists()
+
+
+def test_a_country_keeps_the_people_it_was_founded_with(first: Run) -> None:
+    assert first.description["people"] == 4_000
+    run = demo(first.directory, "--people", "5000")
+    assert run.status == 2 and "founded with 4000 people, not 5000" in run.errors
+    assert len(run.errors.splitlines()) == 1

@@ -13,7 +13,7 @@ birth_journey.py, move_journey.py, audit_journey.py  J1, J2 and J8 as a self-che
 from sild.nation.audit_journey import tell_audit
 from sild.nation.birth_journey import tell_birth
 from sild.nation.countries import CountryDescription, countries, load_country, parse_country
-from sild.nation.country import COUNTRY, country_plan
+from sild.nation.country import COUNTRY, country_plan, ensure_people_enough
 from sild.nation.floor import Floor, measure_floor
 from sild.nation.layout import Layout
 from sild.nation.load import Call, Load, joined, run_load
@@ -40,6 +40,7 @@ __all__ = [
     "Usage",
     "countries",
     "country_plan",
+    "ensure_people_enough",
     "joined",
     "load_country",
     "measure_floor",

@@ -23,8 +23,16 @@ from sild.documents import (
 )
 from sild.errors import PeerError
 from sild.nation.browser import Browser, Page
-from sild.nation.journeys import Seen, log_in, screen_sent, soon, steps_of, verified_offline
-from sild.nation.story import Step
+from sild.nation.journeys import (
+    Seen,
+    log_in,
+    screen_sent,
+    soon,
+    steps_of,
+    verified_message,
+    verified_offline,
+)
+from sild.nation.story import Step, verification_conf
 from sild.pki import SealedBy
 
 __all__ = ["tell_birth"]
@@ -77,6 +85,7 @@ class _Birth:
     def __init__(self, description: Mapping[str, Any]) -> None:
         self._portal = str(description["portal"]["address"])
         self._ward = str(description["ward"]["address"])
+        self._server = str(description["security_servers"][0]["addresses"]["client_http"])
         country = description["country"]
         self.is_bound = "birth.register" in country["bound"]  # else an official looks, and registers
         self._typed: Mapping[str, str] = country["typed"]
@@ -451,11 +460,16 @@ class _Birth:
         container = await page.go(proofs[0]) if proofs else page
         if container.status != 200 or container is page:
             raise PeerError(f"no evidence of a look: {container.status} {container.text[:300]}")
+        conf = await verification_conf(self._server)
+        signer, stamped = verified_message(container.body, conf)
         return (
-            "The tracker shows who looked, when, and for which case, with the signed message as evidence",
+            "The tracker shows who looked, when, and for which case; the signed message is downloaded and verified, and with one "
+            "byte changed it is refused",
             {
                 "tracker": page.url,
                 "looks with evidence": str(len(proofs)),
+                "signed by": signer,
+                "time-stamped": stamped,
             },
         )
 

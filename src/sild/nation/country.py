@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sild.errors import CallerError
 from sild.nation.countries import BodyKind, CountryDescription, load_country
 from sild.nation.plan import DEMO, MemberPlan, NationPlan, Right, SubscriptionPlan, SystemKind, SystemPlan
 
-__all__ = ["COUNTRY", "country_plan"]
+__all__ = ["COUNTRY", "country_plan", "ensure_people_enough"]
 
 DECISIONS = (
     "GET /persons/*/decisions",
@@ -285,6 +286,17 @@ SUBSCRIPTIONS = (
         ),
     ),
 )
+
+
+def ensure_people_enough(plan: NationPlan) -> None:
+    """Raises CallerError: among so many synthetic people some role of the demonstration finds nobody."""
+    from sild.nation.people import GOOD_FOR, find_test_people  # late: a nation of one register does without
+
+    lacking = sorted(GOOD_FOR.keys() - find_test_people(plan.people, plan.about).keys())
+    if lacking:
+        raise CallerError(
+            f"among these {plan.people} people nobody can be {', '.join(lacking)}: take another number of people"
+        )
 
 
 def country_plan(about: CountryDescription) -> NationPlan:

@@ -43,6 +43,7 @@ def describe(nation: Nation) -> dict[str, object]:
     return {
         "instance_identifier": plan.instance_identifier,
         "country": _country(plan),
+        "people": plan.people,
         "anchor_file": str(layout.anchor),
         "authorities_file": str(layout.authorities),
         "evidence_directory": str(layout.evidence),

@@ -7,19 +7,25 @@ step yields what it saw, as the story of one exchange does.
 from __future__ import annotations
 
 import asyncio
+import io
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from sild.clock import xml_datetime
 from sild.errors import PeerError, PlatformError
 from sild.nation.browser import Browser, Page
 from sild.nation.story import Step
+from sild.signatures import read_asice
+from sild.xroad.evidence import verify_container
+from sild.xroad.globalconf import GlobalConf
 
-__all__ = ["Seen", "log_in", "screen_sent", "soon", "steps_of", "verified_offline"]
+__all__ = ["Seen", "log_in", "screen_sent", "soon", "steps_of", "verified_message", "verified_offline"]
 
 T = TypeVar("T")
 CANNOT_TELL_ALL = 2
@@ -101,3 +107,21 @@ async def verified_offline(page: Page, decision: str) -> tuple[str, int]:
     if process.returncode not in (0, CANNOT_TELL_ALL):
         raise PeerError(f"the evidence does not hold: {said.decode()[-500:]}")
     return program.url, len(bundle.body)
+
+
+def verified_message(downloaded: bytes, conf: GlobalConf) -> tuple[str, str]:
+    """Who signed a message that was downloaded, and when it was time-stamped; with one byte of the message changed it is refused.
+
+    downloaded: ASiC-E.  conf: of the exchange.  Raises PlatformError when it does not hold, or still holds when changed.
+    """
+    container = read_asice(io.BytesIO(downloaded))
+    report = verify_container(container, conf)
+    if report.timestamp is None:
+        raise PeerError("the message has no time-stamp")
+    changed = bytearray(container.message)
+    changed[-3] ^= 1  # the last character of the last header, before CR LF
+    try:
+        verify_container(replace(container, message=bytes(changed)), conf)
+    except PlatformError:
+        return str(report.signer), xml_datetime(report.timestamp.gen_time)
+    raise PeerError("a message that was changed is taken for good")

@@ -196,6 +196,15 @@ class Layout:
         _write(self._secrets, asdict(made))
         return made
 
+    def ensure_as_many_people(self, people: int) -> None:
+        """Raises CallerError: the nation here was founded with more or fewer; its registers hold those, and test people are found among them."""
+        found = _read(self.description).get("people", people) if self.description.exists() else people
+        if found != people:
+            raise CallerError(
+                f"the nation in {self.directory} was founded with {found} people, not {people}: "
+                f"start it with --people {found}, or give another --dir"
+            )
+
     def write_description(self, description: dict[str, object]) -> None:
         _write(self.description, description)
 

@@ -123,6 +123,8 @@ class Nation:
             ports = take_ports(plan.system_ports) if is_new else layout.read_ports()
             if not is_new and layout.anchor.exists():
                 _ensure_same_country(layout, plan)
+            if not is_new:
+                layout.ensure_as_many_people(plan.people)
             layout.ensure_ports_free(ports)
             nation = cls(plan, layout, ports, secrets, clock)
             nation.running.opened = opened

@@ -32,7 +32,7 @@ from sild.xroad.globalconf import (
 )
 from sild.xroad.identifiers import ClientId
 
-__all__ = ["Step", "tell"]
+__all__ = ["Step", "tell", "verification_conf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class _Story:
         return Step("The insurance desk asks for a person; the population register answers", True, seen)
 
     async def both_sides_hold_evidence(self) -> Step:
-        self._globalconf = await self._verification_conf()
+        self._globalconf = await verification_conf(self._consumer_url)
         seen: dict[str, str] = {}
         provider = ClientId.parse(self._service["id"].rpartition(":")[0])
         sides = ((self._consumer_server, self._client), (self._provider_server, provider))
@@ -190,12 +190,6 @@ class _Story:
             ],
         )
 
-    async def _verification_conf(self) -> GlobalConf:
-        answer = await fetch(f"{self._consumer_url}/verificationconf")
-        with TemporaryDirectory() as directory, zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
-            archive.extractall(directory)  # our own server's answer; zipfile keeps names inside the directory
-            return load_globalconf(Path(directory) / "verificationconf")
-
     async def _take_out(self, server: dict[str, Any], client: ClientId, part: str) -> Path:
         names = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode")
         who = "&".join(f"{name}={quote(value)}" for name, value in zip(names, client.parts, strict=True))
@@ -211,6 +205,14 @@ class _Story:
         file = self._evidence / f"{server['id'].rpartition(':')[2]}-{part}.asice"
         file.write_bytes(answer.body)
         return file
+
+
+async def verification_conf(security_server: str) -> GlobalConf:
+    """What containers are verified with, as a security server gives it. security_server: its URL for clients."""
+    answer = await fetch(f"{security_server}/verificationconf")
+    with TemporaryDirectory() as directory, zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        archive.extractall(directory)  # our own server's answer; zipfile keeps names inside the directory
+        return load_globalconf(Path(directory) / "verificationconf")
 
 
 def _expect_error(answer: Fetched, code: str, title: str) -> Step:

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,6 +24,7 @@ from sild.nation import (
     Step,
     countries,
     country_plan,
+    ensure_people_enough,
     load_country,
     tell,
     tell_audit,
@@ -52,6 +54,13 @@ __all__ = ["command"]
     show_default=True,
     help="Whose law, days, languages and names it has.",
 )
+@click.option(
+    "--people",
+    type=click.IntRange(1_000, 20_000),
+    default=4_000,
+    show_default=True,
+    help="How many synthetic people its registers begin with, about half of each country's.",
+)
 @click.option("--once", is_flag=True, help="End after the self-check; exit status 0 or 1.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text for people.")
 @click.option(
@@ -61,12 +70,13 @@ __all__ = ["command"]
     show_default=True,
     help="Of the log lines on standard error.",
 )
-def command(directory: Path, country: str, once: bool, as_json: bool, log_level: str) -> int:
+def command(directory: Path, country: str, people: int, once: bool, as_json: bool, log_level: str) -> int:
     """Start a whole country on this machine: trust services, central server, two security servers, eleven registers, an
     identity provider and a portal. Checks one exchange, says where to go and whom to log in as, and serves until stopped.
     With --once it checks the journeys, too, through the pages that people use."""
     configure_logging(log_level)
-    plan = country_plan(load_country(country))
+    plan = replace(country_plan(load_country(country)), people=people)
+    ensure_people_enough(plan)
     return run(_demo(directory, plan, once, _JsonReport() if as_json else _TextReport()))
 
 
