@@ -131,6 +131,46 @@ def test_a_removal_that_was_refused_is_made_after_a_contest_of_the_owner(
     refused(end, 403, "not_your_contest")
 
 
+def elsewhere(residence: Asker, homes: ResidenceRegister, person: str, day: str) -> str:
+    """Another dwelling, to which they move on that day."""
+    dwelling, owner = a_home(homes, residence)
+    residence.done(
+        "/moves", {**notice([person], dwelling, owner), "valid_from": day, "sent_on": "2026-04-01"}
+    )
+    return dwelling
+
+
+def test_a_removal_by_hand_leaves_the_home_of_who_has_moved_since(
+    residence: Asker, homes: ResidenceRegister, hand_clock: SetClock
+) -> None:
+    person, dwelling, owner, _ = moved_in(residence, homes)
+    decision = removed(residence, hand_clock, person, dwelling, owner, "KEPT")
+    case = contested(residence, decision, owner)
+    other = elsewhere(residence, homes, person, "2026-04-01")
+    assert other != dwelling
+    assert anew(residence, decision, owner, case, removal__removed__ETERNITY=True)
+    assert lives(residence, person) == ("dwelling", other, "2026-04-01")
+
+
+def test_a_removal_leaves_the_home_that_begins_later(
+    residence: Asker, homes: ResidenceRegister, hand_clock: SetClock
+) -> None:
+    person, dwelling, owner, _ = moved_in(residence, homes)
+    removal = residence.done("/removals", {"person": person, "dwelling": dwelling, "owner": owner})
+    hand_clock.forward(days=31)
+    other = elsewhere(residence, homes, person, "2026-04-10")
+    hand_clock.forward(hours=1)
+    body = {"decision": "REMOVED", "reason": "Naabrid kinnitasid.", "heard": True}
+    decision = residence.done(f"/removals/{removal['id']}/decision", body, 200)["record"]
+    later = ("dwelling", other, "2026-04-10")
+    assert lives(residence, person) == ("commune", None, "2026-04-01")
+    assert lives(residence, person, on="2026-04-10") == later
+    case = contested(residence, decision, person)
+    assert anew(residence, decision, person, case, removal__removed__ETERNITY=False)
+    assert lives(residence, person) == ("dwelling", dwelling, "2026-02-25")
+    assert lives(residence, person, on="2026-04-10") == later
+
+
 def test_a_registration_that_was_overturned_is_decided_by_rule_from_what_is_known_now(
     residence: Asker, homes: ResidenceRegister
 ) -> None:

@@ -134,11 +134,18 @@ def seal(use: Use, *, person: str, valid_from: date, valid_to: date | None, orde
 
 
 def remove(use: Use, removal: Removal, decision: str) -> None:
-    """From today the commune is their home. Event: `residence.removed`."""
-    value = use.facts.value(removal.person, RESIDENCE, on=use.today)
+    """From today the commune is their home, until the next that is entered. Event: `residence.removed`. Who has moved meanwhile stays there."""
+    held = use.facts.fact(removal.person, RESIDENCE, on=use.today)
+    if held is None or held.value["dwelling"] != removal.dwelling:
+        return
     gone = {"level": "commune", "dwelling": None, "household": None, "move": None, "decision": decision}
     use.facts.record(
-        removal.person, RESIDENCE, {**value, **gone}, valid_from=use.today, provenance=provenance(use)
+        removal.person,
+        RESIDENCE,
+        {**held.value, **gone},
+        valid_from=use.today,
+        valid_to=held.valid_to,
+        provenance=provenance(use),
     )
     use.publish("residence.removed", removal.person, {"valid_from": use.today.isoformat()})
 
