@@ -187,6 +187,18 @@ async def test_the_dead_leave_their_list(care: CareRegister, others: Others, clo
     assert caught.value.code == "person_is_dead"
 
 
+async def test_who_dies_before_a_choice_holds_leaves_each_list_once(
+    care: CareRegister, others: Others, clock: SetClock
+) -> None:
+    chosen(care, FATHER, ONE)
+    chosen(care, MOTHER, ONE)
+    chosen(care, MOTHER, TWO)
+    others.people[MOTHER]["died"] = care.kernel.today.isoformat()
+    care.apply_event(event("civil.death.registered", MOTHER), "m-death")
+    await settle(care, others)
+    assert listed(care) == {ONE: 1, TWO: 0}
+
+
 async def test_a_stillborn_child_is_in_no_list(care: CareRegister, others: Others) -> None:
     chosen(care, MOTHER, ONE)
     care.apply_event(event("civil.birth.registered", CHILD), "m-birth")

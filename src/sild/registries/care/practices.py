@@ -73,10 +73,12 @@ def enter(use: Use, person: str, practice: PracticeRow, *, since: date, provenan
 
 
 def leave(use: Use, person: str, *, on: date) -> None:
-    """What was said of that day and later is no longer so, an entry that was to begin later included."""
+    """What was said of that day and later is no longer so, an entry that was to begin later included. Who is about to leave a list was
+    taken off its number when they chose another."""
     for held in use.facts.history(person, PRACTICE):
         if held.known_to is None and (held.valid_to is None or held.valid_to > on):
-            _count(use, held.value["practice"], -1)
+            if held.valid_to is None:
+                _count(use, held.value["practice"], -1)
             use.facts.retract(person, PRACTICE, valid_from=max(held.valid_from, on), valid_to=held.valid_to)
 
 
