@@ -7,9 +7,13 @@ on the body's own ground, with the register and message that caused it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date, datetime
+
+from sild.events import Event
 from sild.registries.kernel import FactKind, Provenance, Use
 
-__all__ = ["HOME_CHANGED", "HOME_CHANGE_CONCEPT", "HOME_CHANGE_KIND", "NOTHING_HERE", "followed"]
+__all__ = ["HOME_CHANGED", "HOME_CHANGE_CONCEPT", "HOME_CHANGE_KIND", "NOTHING_HERE", "followed", "looks"]
 
 HOME_CHANGED = "residence.changed"
 HOME_CHANGE = "home_change"
@@ -19,6 +23,17 @@ HOME_CHANGE_KIND = FactKind(
 )
 NOTHING_HERE = "nothing_here"
 """The body holds nothing of the person: it keeps no record of them either."""
+
+
+def looks(use: Use, event: Event) -> Iterator[tuple[str, datetime | None]]:
+    """When a home is looked at: at once (None), and if it begins on a later day, on that day again. Each with the cause of its task."""
+    yield event.id, None
+    try:
+        begins = date.fromisoformat(str(event.data.get("valid_from")))
+    except ValueError:
+        return
+    if begins > use.today:
+        yield f"{event.id}/{begins}", use.morning_of(begins)
 
 
 def followed(

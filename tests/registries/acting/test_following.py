@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,24 @@ async def test_a_new_home_is_followed_once_from_its_day(
     clock.forward(days=1)
     await moved(register, others, MOTHER, "again")
     assert outcomes(register, MOTHER) == [outcome, "no_change"]
+
+
+async def test_a_home_that_begins_later_is_followed_on_its_day(
+    opened: Opened, others: Others, clock: SetClock
+) -> None:
+    register = opened("tax")
+    others.divisions[MOTHER] = TALLINN
+    await moved(register, others, MOTHER, "first")
+    begins = register.kernel.today + timedelta(days=10)
+    for _ in range(2):
+        register.apply_event(replace(home(MOTHER, "ahead"), data={"valid_from": f"{begins}"}), "m-ahead")
+    await settle(register, others)
+    assert outcomes(register, MOTHER) == ["tax_residence_changed", "no_change"]
+    others.divisions[MOTHER] = TARTU
+    clock.forward(days=10)
+    await settle(register, others)
+    assert held(register, MOTHER, begins)["division"] == TARTU
+    assert outcomes(register, MOTHER)[2:] == ["tax_residence_changed"]
 
 
 async def test_where_a_code_does_not_tell_it_the_day_of_birth_is_asked_for(

@@ -32,7 +32,7 @@ from sild.registries.care.synthetic import fill
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
-from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed, looks
 from sild.registries.sources import HomeTold, PersonTold, Sources
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
 
@@ -115,7 +115,8 @@ class CareRegister(ActingRegister):
         if listed_in(use, event.subject, on=use.today) is None:
             self._followed(use, event.subject, NOTHING_HERE, event.id, event.source)
         else:
-            self.tasks.add(use, "home", event.subject, cause=event.id, about={"source": event.source})
+            for cause, at in looks(use, event):
+                self.tasks.add(use, "home", event.subject, cause=cause, at=at, about={"source": event.source})
 
     def _join(self, use: Use, child: PersonTold) -> None:
         use.alone(f"person/{child.code}")

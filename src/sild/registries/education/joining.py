@@ -19,7 +19,7 @@ from sild.registries.education.tables import children
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Use
-from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed, looks
 from sild.registries.sources import HomeTold, PersonTold, Sources
 from sild.registries.tasks import Effect, Handler, Silence, Task, Tasks
 
@@ -61,7 +61,8 @@ class Joining:
             self._followed(use, event.subject, NOTHING_HERE, event.id, event.source)
         else:
             about = {"moved": event.source}
-            self._tasks.add(use, "queue", event.subject, cause=event.id, about=about)
+            for cause, at in looks(use, event):
+                self._tasks.add(use, "queue", event.subject, cause=cause, at=at, about=about)
 
     def _queue(self, use: Use, task: Task, told: PersonTold, home: HomeTold, siblings: list[str]) -> None:
         """Let the child join, or note that it lives elsewhere now."""

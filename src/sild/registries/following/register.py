@@ -20,7 +20,7 @@ from sild.registries.following.duties import Duty, Home, read_home
 from sild.registries.following.synthetic import standing_people
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
-from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed, looks
 from sild.registries.sources import Sources
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
 
@@ -97,7 +97,8 @@ class FollowingRegister(ActingRegister):
             self.tasks.add(use, "end", event.subject, cause=event.id)
 
     def _home_changed(self, use: Use, event: Event) -> None:
-        self.tasks.add(use, "home", event.subject, cause=event.id, about={"source": event.source})
+        for cause, at in looks(use, event):
+            self.tasks.add(use, "home", event.subject, cause=cause, at=at, about={"source": event.source})
 
     def _follow(self, use: Use, task: Task, home: Home | None, born: date | None, told: Told) -> None:
         """From the day of the home; of two homes that were told out of order the later day holds."""

@@ -18,7 +18,7 @@ from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.insurance.rules import COVER, card_number, ground
 from sild.registries.insurance.tables import cards
 from sild.registries.kernel import Use
-from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed, looks
 from sild.registries.profiles import profile
 from sild.registries.sources import PersonTold, Sources
 from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks
@@ -196,7 +196,8 @@ class Cards:
             self._followed(use, event.subject, NOTHING_HERE, event.id, event.source)
         else:
             about = {"source": event.source}
-            self._tasks.add(use, "home", event.subject, cause=event.id, about=about)
+            for cause, at in looks(use, event):
+                self._tasks.add(use, "home", event.subject, cause=cause, at=at, about=about)
 
     def _new_home(self, use: Use, task: Task, division: str | None, abroad: bool) -> None:
         """Cover holds wherever in the country one lives; the card's office may be another. Abroad, people look."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -216,6 +216,10 @@ class Use:
     def day_of(self, time: datetime) -> date:
         """The day that it was then in the country."""
         return time.astimezone(self._kernel.zone).date()
+
+    def morning_of(self, day: date) -> datetime:
+        """When it begins in the country."""
+        return datetime.combine(day, time(0), tzinfo=self._kernel.zone)
 
     def concerns(self, *persons: str) -> None:
         """Their data is asked for, given or changed: say it before looking, so that a look-up in vain is recorded."""

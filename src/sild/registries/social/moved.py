@@ -12,7 +12,7 @@ from sild.registries.deciding import Deciding
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Use
-from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed
+from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed, looks
 from sild.registries.social.household import Household, gather
 from sild.registries.social.judging import judge, render_choices
 from sild.registries.social.offering import Offering
@@ -55,7 +55,8 @@ class Moved:
         """Of somebody with an offer, or for whom one was made: who lives together is asked anew. Others' moves are nothing to us."""
         about: dict[str, Any] = {"source": event.source, "children": _children_of(use, event.subject)}
         if about["children"]:
-            self._tasks.add(use, "home", event.subject, cause=event.id, about=about)
+            for cause, at in looks(use, event):
+                self._tasks.add(use, "home", event.subject, cause=cause, at=at, about=about)
         else:
             self._followed(use, event.subject, NOTHING_HERE, event.id, event.source, None)
 
