@@ -15,10 +15,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from sild.cases import Refused
-from sild.errors import CallerError
+from sild.errors import CallerError, PeerError
 from sild.signatures import verify_signed_document
 from support.pen import SIGNERS
 
+from .permit import Permit
 from .signing_program import SIGNS, STEPS, world_of
 from .world import GIVEN, JUHAN, MARI, OFFICIAL, STRANGER, World
 
@@ -163,6 +164,61 @@ async def test_the_service_is_down_when_they_come_back(world):
     world.pen.down = False
     assert await world.cases._signing.resume_once() == 1
     assert (await sent(world, case))[0] == 1
+
+
+async def left_off(world, *, given=GIVEN):
+    """She has said yes, and nobody went on."""
+    case, state, code = await asked(world, given=given)
+    world.pen.down = True
+    with pytest.raises(Exception, match="nobody signs just now"):
+        await world.cases.finish_signature(state, code, MARI)
+    world.pen.down = False
+    return case, state, code
+
+
+async def test_one_that_fails_holds_up_no_other(world, monkeypatch):
+    cases = [(await left_off(world))[0] for _ in range(2)]
+    world.later(minutes=1)
+    sign, asked_before = world.pen.sign, []
+
+    async def fails_once(*args):
+        asked_before.append(args)
+        if len(asked_before) == 1:
+            raise PeerError("an answer that is none")
+        return await sign(*args)
+
+    monkeypatch.setattr(world.pen, "sign", fails_once)
+    assert await world.cases._signing.resume_once() == 1
+    assert await world.cases._signing.resume_once() == 1, "and it is tried again"
+    assert [(await sent(world, case))[0] for case in cases] == [1, 1]
+
+
+async def test_a_register_that_is_silent_does_not_end_it(world, monkeypatch):
+    case, _, _ = await left_off(world)
+    world.later(minutes=1)
+    check = Permit.check
+
+    async def silent(*args):
+        raise Refused("it does not answer", code="register_down", register="population")
+
+    monkeypatch.setattr(Permit, "check", silent)
+    assert await world.cases._signing.resume_once() == 0
+    monkeypatch.setattr(Permit, "check", check)
+    assert await world.cases._signing.resume_once() == 1
+    assert (await sent(world, case))[0] == 1
+
+
+async def test_it_is_for_whom_it_was_asked(world):
+    """She began for herself; while she acts for another owner, what she signed is not said for them."""
+    world.mandates.standing.add("m-1")
+    case, state, code = await asked(world)
+    for_another = replace(MARI, representee=JUHAN.person, mandate_id="m-1")
+    await refused("not_found", world.cases.asked_signature(state, for_another))
+    await refused("not_found", world.cases.finish_signature(state, code, for_another))
+    assert (await sent(world, case))[0] == 0
+    await world.cases.finish_signature(state, code, MARI)
+    (entry,) = [one for one in (await world.cases.view(case, MARI)).timeline if one.name == "SEND"]
+    assert entry.by == "you"
 
 
 async def test_what_leads_nowhere_goes(world):

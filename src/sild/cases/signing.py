@@ -26,7 +26,7 @@ from sild.cases.seen import digest_of
 from sild.cases.signatures import Pending, Signed
 from sild.cases.statement import Words, statement_of
 from sild.cases.views import Acted
-from sild.errors import PeerError, PlatformError, TrustError, Unavailable
+from sild.errors import PeerError, PlatformError, TrustError
 from sild.pki import Certificate
 from sild.signatures import verify_signed_document
 from sild.telemetry import get_logger
@@ -114,8 +114,11 @@ class Signing:
         return asked.address
 
     async def asked(self, state: str, actor: Actor) -> Pending:
-        """What the person was sent to sign. Raises Refused (`not_found`)."""
-        return await asyncio.to_thread(self._parts.signatures.by_state, state, actor.person)
+        """What the person was sent to sign. Raises Refused (`not_found`), also while they act for somebody else than then."""
+        pending = await asyncio.to_thread(self._parts.signatures.by_state, state, actor.person)
+        if pending.seq is None and pending.actor.acting_for != actor.acting_for:
+            raise Refused("this was asked of them for somebody else", code="not_found")
+        return pending
 
     async def finish(self, state: str, code: str, actor: Actor) -> Acted:
         """The person is back. The same address again gives the same answer. Raises Refused, Unavailable."""
@@ -144,11 +147,12 @@ class Signing:
             try:
                 await self._go_on(pending)
                 done += 1
-            except Refused as error:
-                log.refusal("cases.signed_in_vain", error, case=pending.case)
-                await asyncio.to_thread(parts.signatures.refused, pending.id, error.code)
-            except Unavailable as error:
-                log.refusal("cases.signing_waits", error, case=pending.case)
+            except PlatformError as error:
+                if isinstance(error, Refused) and error.code != "register_down":
+                    log.refusal("cases.signed_in_vain", error, case=pending.case)
+                    await asyncio.to_thread(parts.signatures.refused, pending.id, error.code)
+                else:  # tried again, and nobody behind it waits for it
+                    log.refusal("cases.signing_waits", error, case=pending.case)
         return done
 
     async def _with_token(self, pending: Pending, code: str) -> Pending:
