@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from joserfc import jws
 
@@ -40,7 +41,9 @@ def named_register(message: bytes, person: str) -> str | None:
     address = _ADDRESS.match(message)
     if address is None:
         return None
-    register, path, query = address[1], address[2], address[3] or b""
+    register, path, query = (
+        unquote_to_bytes(part or b"") for part in address.groups()
+    )  # as it is read there
     if path.rpartition(b"/")[2].decode("latin-1") in TRACKER:
         return None
     code = re.escape(person[2:].encode())
