@@ -112,6 +112,16 @@ def test_nothing_of_it_is_kept_or_fails_behind(either_url: str, tmp_path: Path) 
             )
             places = [one["pointer"] for one in problem["errors"]]
             assert places == ["/body/value/of/0"], "line ends and tabs are text"
+        said = json.dumps({"value": "x\x00", "reason": "It is wrong."})
+        for encoding, media_type in (
+            ("utf-16", "application/json"),
+            ("utf-32-le", "application/json"),
+            ("utf-8", "application/JSON"),
+        ):
+            headers["Content-Type"] = media_type
+            answer = site.request("POST", "/facts/1/correction", body=said.encode(encoding), headers=headers)
+            problem = refused(answer, 400, "bad_request")
+            assert [one["pointer"] for one in problem["errors"]] == ["/body/value"], encoding
 
 
 def test_nested_as_deep_as_it_may_be(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ __all__ = ["PlainTextRoute"]
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 WORDS = "a control character, or half of one: no text holds it"
-COULD_BE = (b"\\u", b"\x7f", b"\xc2", b"\xed")
-"""One of these is in every JSON that holds one: an escape, or the first byte in UTF-8; the others are in no JSON as they are."""
+COULD_BE = (b"\\u", b"\x7f", b"\xc2", b"\xed", b"\x00")
+"""One of these is in every JSON that holds one: an escape, or the first byte in UTF-8; the others are in no JSON as they are. The last: in
+UTF-16 and UTF-32, which are read as well."""
 MOST_TOLD = 20
 
 
@@ -66,7 +67,7 @@ def _in_body(content: Any) -> Iterator[Place]:  # JSON as json.loads gives it
 
 async def _json_of(request: Request) -> Any:  # JSON as json.loads gives it
     """None for what can hold none, and for what is no JSON, of which the path itself says so."""
-    if "json" not in request.headers.get("content-type", "json"):
+    if "json" not in request.headers.get("content-type", "json").lower():
         return None
     body = await request.body()
     if not any(part in body for part in COULD_BE):
