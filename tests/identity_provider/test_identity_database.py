@@ -126,7 +126,7 @@ def test_keys_change_without_a_gap(world: World) -> None:
     world.provider.maintain()
     assert world.provider.keys.active("ES256").key_id != first
     assert service.claims(tokens)["sub"] == MARI.subject  # the old one is still published
-    world.clock.forward(days=2)
+    world.clock.forward(days=8)
     world.provider.maintain()
     assert len(world.get("/jwks").json()["keys"]) == 1
     world.clock.forward(days=91)
