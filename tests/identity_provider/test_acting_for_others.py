@@ -150,6 +150,11 @@ def test_passed_on_within_its_limits(world: World) -> None:
         mandates.sub_delegate(first, ANU, actor=MARI.subject)
     with pytest.raises(CallerError, match="natural"):
         mandates.sub_delegate(first, FIRM, actor=JAAN.identifier)
+    long = accountant(world, JAAN, depth=2)
+    onward = mandates.sub_delegate(long, ANU, actor=JAAN.identifier, depth=1)
+    for number, holder in ((long, JAAN), (onward.id, ANU)):  # to oneself, and back to whom it came from
+        with pytest.raises(CallerError, match="a part in"):
+            mandates.sub_delegate(number, JAAN, actor=holder.identifier)
 
 
 def test_a_chain_breaks_when_its_first_link_does(world: World) -> None:

@@ -40,7 +40,7 @@ class Two:
         await log_in(self.giving, self.nation.portal_url, self.giver)
         await log_in(self.acting, self.nation.portal_url, self.holder)
 
-    async def give(self) -> None:
+    async def give(self, depth: str = "0") -> None:
         page = await self.giving.open(f"{self.nation.portal_url}/mandates")
         given, _, family = self.holder["name"].rpartition(" ")
         answers = {
@@ -48,6 +48,7 @@ class Two:
             "given_name": given,
             "family_name": family,
             "role": "SILD:REPRESENTATIVE",
+            "depth": depth,
         }
         form = next(form for form in page.forms if "code" in form.fields)
         assert "/receipts/" in (await page.submit(form, answers)).url
@@ -134,6 +135,31 @@ async def test_the_case_system_asks_by_itself(country: Nation) -> None:
         with pytest.raises(Refused) as refused:
             await service()
         assert refused.value.code == "mandate_ended"
+
+
+async def test_passed_on_it_counts_until_any_link_above_it_ends(country: Nation) -> None:
+    first = Two(country, "single_mother", "married_father")
+    await first.log_in()
+    await first.give(depth="1")
+    page = await first.acting.open(f"{country.portal_url}/mandates")
+    page = await page.go(page.link("/pass-on") or "")
+    second = Two(country, "single_mother", "unmarried_father")
+    await log_in(second.acting, country.portal_url, second.holder)
+    given, _, family = second.holder["name"].rpartition(" ")
+    answers = {"code": code(second.holder), "given_name": given, "family_name": family}
+    assert "/receipts/" in (await page.submit(page.form("/pass-on"), answers)).url
+    page = await second.act_for()
+    assert second.giver["name"] in page.text
+    page = await page.go("/services/move")
+    page = await page.submit(page.form("/begin"))
+    case = page.url.partition("/cases/")[2].split("/")[0]
+    address = f"{country.portal_url}/cases/{case}/screens/move.place"
+    page = await second.acting.open(address)
+    kept = await page.submit(page.form("/screens/move.place"), {**PLACE, "do": "SAVE"})
+    assert "Tartu" in str(kept.form("/screens/move.place").fields["f.words"].value)
+    await first.withdraw()  # the link above
+    late = await page.submit(page.form("/screens/move.place"), PLACE)
+    assert late.status == 401 and "You no longer act for this person" in late.text
 
 
 async def test_one_persons_mandate_is_not_anothers(country: Nation) -> None:

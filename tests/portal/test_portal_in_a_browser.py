@@ -5,20 +5,22 @@ weight; the application offline.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from sild.openid import Party
 from support.accessible import check
 from support.chromium import chromium
-from support.portal_world import OFFICE, PEETER, PortalWorld
+from support.portal_world import JAAN, MARI, OFFICE, PEETER, PortalWorld
 
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
 SCREEN = "/cases/case-1/screens/birth.check_and_name"
 OPEN = {"front": "/", "service": "/services/birth", "service-begin": "/services/move", "life": "/life/having_a_child",
         "login": "/login?reason=ended_there", "offline": "/offline", "assistant": "/assistant", "help": "/help", "law": "/law/RRS"}  # fmt: skip
 OWN = {"home": "/home", "case": "/cases/case-1", "case-closed": "/cases/case-2", "screen": SCREEN, "inbox": "/inbox", "my-data": "/my-data",
-       "who-looked": "/who-looked", "settings": "/settings", "mandates": "/mandates", "no-case": "/cases/none"}  # fmt: skip
+       "who-looked": "/who-looked", "settings": "/settings", "mandates": "/mandates", "pass-on": "/mandates/{mandate}/pass-on", "no-case": "/cases/none"}  # fmt: skip
 DESK = {"desk": "/desk", "desk-case": "/desk/cases/case-1", "desk-screen": "/desk/cases/case-1/screens/birth.register",
         "look-up": "/desk/look-up", "own-access": "/desk/own-access",
         "sightings": "/desk/sightings"}  # fmt: skip
@@ -29,7 +31,23 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalWo
     with PortalWorld(tmp_path_factory.mktemp("portal")).running() as world, chromium() as browser:
         world.provider.add_official_role(PEETER.subject, OFFICE.role, OFFICE.organisation)
         world.may_act_for_child()
+        OWN["pass-on"] = OWN["pass-on"].format(mandate=passed_on_by_mari(world))
         yield world, browser
+
+
+def passed_on_by_mari(world: PortalWorld) -> str:
+    """The mandate she has from Jaan, and passed on; she has given one that was passed on, too."""
+    mari, jaan, peeter = (
+        Party("NATURAL_PERSON", one.subject, first_name=one.given_name, surname=one.family_name)
+        for one in (MARI, JAAN, PEETER)
+    )
+    mandates, role = world.provider.mandates, "SILD:REPRESENTATIVE"
+    for giver, holder in ((mari, jaan), (jaan, mari)):
+        held = mandates.add(
+            giver, holder, role, actor=giver.identifier, valid_through=date(2027, 6, 1), depth=2
+        )
+        mandates.sub_delegate(held.id, peeter, actor=holder.identifier, depth=1)
+    return held.id
 
 
 @pytest.fixture

@@ -30,7 +30,9 @@ JAAN = TestPerson(subject="EE38001085718", given_name="Jaan", family_name="Tamm"
 PEETER = TestPerson(subject="EE37605030299", given_name="Peeter", family_name="Ametnik")
 CHILD = Party("NATURAL_PERSON", "EE62401010017", first_name="Leida", surname="Maasikas")
 REPRESENTATIVE = MandateRole(
-    code="SILD:REPRESENTATIVE", title={"et": "Kõik asjad", "vi": "Mọi việc", "en": "Everything"}
+    code="SILD:REPRESENTATIVE",
+    title={"et": "Kõik asjad", "vi": "Mọi việc", "en": "Everything"},
+    sub_delegation=True,
 )
 SECRET = "s" * 43
 PACKAGE = "ee-family-benefits"

@@ -253,6 +253,8 @@ def _mandate(mandate: Mandate) -> dict[str, object]:
         "basis": mandate.basis,
         "validityPeriod": {"from": mandate.valid_from.isoformat(), "through": through},
         "canSubDelegate": mandate.depth > 0,
+        "subDelegationDepth": mandate.depth,  # ours: how many times
+        "parent": mandate.parent,  # ours: the mandate it was passed on from
         "links": links,
     }
 

@@ -204,17 +204,20 @@ class Mandates:
         valid_through: date | None = None,
         depth: int = 0,
     ) -> Mandate:
-        """Pass a mandate on, to a natural person. actor: its holder, or who represents the holder by law.
+        """Pass a mandate on, to a natural person who has no part in it yet. actor: its holder, or who represents the holder by law.
 
         Raises CallerError (`not_found`, `unprocessable`), NotAllowed.
         """
         if delegate.type != "NATURAL_PERSON":
             raise CallerError("a mandate is passed on to a natural person", code="unprocessable")
         with self._store.change() as change:
-            before = self._chain(change, self._row(change, mandate_id))
-        parent = before[-1]
-        self._check_actor(actor, parent.delegate.identifier)
+            held = self._chain(change, self._row(change, mandate_id))
+        self._check_actor(actor, held[-1].delegate.identifier)
         with self._store.change() as change:
+            before = self._chain(change, self._row(change, mandate_id))  # as it is now
+            parent = before[-1]
+            if delegate.identifier in _people_of(before):
+                raise CallerError("the person has a part in this mandate already", code="unprocessable")
             day = change.at.astimezone(self._settings.zone).date()
             wanted = replace(
                 parent,
@@ -238,7 +241,7 @@ class Mandates:
         holder, who waives it. Raises CallerError (`not_found`), NotAllowed."""
         with self._store.change() as change:
             found = self._chain(change, self._row(change, mandate_id))
-        allowed = {found[-1].representee.identifier, *(link.delegate.identifier for link in found)}
+        allowed = _people_of(found)
         if actor not in allowed:
             self._check_actor(actor, *allowed)
         with self._store.change() as change:
@@ -338,6 +341,11 @@ class Mandates:
         while links[0].parent is not None and len(links) <= MAX_DEPTH:
             links.insert(0, _mandate(self._row(change, links[0].parent)))
         return tuple(links)
+
+
+def _people_of(chain: Sequence[Mandate]) -> set[str]:
+    """Whose mandate it is, and through whose hands it went."""
+    return {chain[-1].representee.identifier, *(link.delegate.identifier for link in chain)}
 
 
 def _mandate(row: Row[*tuple[object, ...]]) -> Mandate:

@@ -21,7 +21,7 @@ from sild.http1 import fetch
 from sild.openid import AuditScope, parse_audit_scope
 from sild.portal.settings import PortalSettings
 
-__all__ = ["AuditMandate", "GivenMandate", "MandateKeeper", "MandateRefused"]
+__all__ = ["AuditMandate", "GivenMandate", "MandateKeeper", "MandateKind", "MandateRefused"]
 
 ANSWER_SECONDS = 10.0
 MAX_ANSWER = 256 * 1024
@@ -36,7 +36,8 @@ class MandateRefused(CallerError):
 @dataclass(frozen=True, slots=True)
 class GivenMandate:
     """giver, holder: name and code.  basis: `POWER_OF_ATTORNEY`, `PARENT`, `GUARDIAN`, `BOARD`.  withdraw: where it is ended,
-    of those that people give one another."""
+    of those that people give one another.  parent: the mandate it was passed on from.  depth: how many further times it may be.
+    pass_on: where, if it may."""
 
     id: str
     giver: tuple[str, str]
@@ -46,6 +47,17 @@ class GivenMandate:
     valid_from: date
     valid_through: date | None
     withdraw: str | None
+    parent: str | None = None
+    depth: int = 0
+    pass_on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MandateKind:
+    """What people may give one another. title: by language.  may_pass_on: whether its holders may be allowed to."""
+
+    title: Mapping[str, str]
+    may_pass_on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +112,13 @@ class MandateKeeper:
                 "the keeper of mandates answers nonsense", code="identity_provider_down"
             ) from error
 
-    async def roles(self) -> Mapping[str, Mapping[str, str]]:
-        """Titles by language, of what can be given. Raises Unavailable."""
-        found = await self._get("/v1/roles")
-        return {str(one["code"]): dict(one["title"]) for one in found if isinstance(one, dict)}
+    async def roles(self) -> Mapping[str, MandateKind]:
+        """What can be given, by code. Raises Unavailable."""
+        found = [one for one in await self._get("/v1/roles") if isinstance(one, dict)]
+        return {
+            str(one["code"]): MandateKind(dict(one["title"]), one.get("canSubDelegate") is True)
+            for one in found
+        }
 
     async def give(
         self,
@@ -113,18 +128,41 @@ class MandateKeeper:
         *,
         actor: str,
         through: date | None,
+        depth: int = 0,
     ) -> None:
-        """representee, delegate: code, given name, family name.  through: the last day. Raises MandateRefused, Unavailable."""
+        """representee, delegate: code, given name, family name.  through: the last day.  depth: how many times it may be passed on.
+
+        Raises MandateRefused, Unavailable."""
         namespace = role.partition(":")[0]
         period = {"from": None, "through": through.isoformat() if through else None}
         body = {
             "representee": _person(*representee),
             "delegate": _person(*delegate),
-            "mandate": {"role": role, "validityPeriod": period},
+            "mandate": {"role": role, "validityPeriod": period, "subDelegationDepth": depth},
             "authorizations": [{"userIdentifier": actor}],
         }
         path = f"/v1/nss/{_part(namespace)}/representees/{_part(representee[0])}/delegates/{_part(delegate[0])}/mandates"
         await self._change("POST", path, body)
+
+    async def pass_on(
+        self,
+        mandate: GivenMandate,
+        delegate: tuple[str, str, str],
+        *,
+        actor: str,
+        through: date | None,
+        depth: int,
+    ) -> None:
+        """By its holder. through: None: as long as the mandate itself. Raises MandateRefused, Unavailable."""
+        if mandate.pass_on is None:
+            raise MandateRefused("this mandate may not be passed on")
+        body = {
+            "subDelegate": _person(*delegate),
+            "validityPeriod": {"from": None, "through": through.isoformat() if through else None},
+            "subDelegationDepth": depth,
+            "authorizations": [{"userIdentifier": actor}],
+        }
+        await self._change("POST", mandate.pass_on, body)
 
     async def withdraw(self, mandate: GivenMandate, *, actor: str) -> None:
         """With everything passed on from it, at once. Raises MandateRefused, Unavailable."""
@@ -190,6 +228,9 @@ def _mandates(triplets: list[Any]) -> list[GivenMandate]:  # JSON
                 valid_from=date.fromisoformat(one["validityPeriod"]["from"]),
                 valid_through=_day(one["validityPeriod"]["through"]),
                 withdraw=one["links"].get("delete"),
+                parent=one.get("parent"),
+                depth=int(one.get("subDelegationDepth", 0)),
+                pass_on=one["links"].get("addSubDelegate"),
             )
             for triplet in triplets
             for one in triplet["mandates"]

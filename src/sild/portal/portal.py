@@ -172,6 +172,8 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/mandates", _P, "mandates.show"),
         ("POST", "/mandates", _P, "mandates.give"),
         ("POST", "/mandates/withdraw", _P, "mandates.withdraw"),
+        ("GET", "/mandates/{mandate}/pass-on", _P, "mandates.passing"),
+        ("POST", "/mandates/{mandate}/pass-on", _P, "mandates.pass_on"),
         ("GET", "/desk", _O, "desk.desk"),
         ("GET", "/desk/look-up", _O, "desk.look_up_form"),
         ("POST", "/desk/look-up", _O, "desk.look_up"),
