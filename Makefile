@@ -39,10 +39,11 @@ properties: .venv/ready
 crashes: .venv/ready
 	SILD_CRASHES=every $(BIN)/pytest -n auto --dist loadfile tests/cases/test_birth_killed.py tests/cases/test_move_killed.py tests/cases/test_desks_killed.py $(ARGS)
 
-# Every branch of both journeys in a browser, in three rounds: everybody walks it in every language (make test: in one).
+# Every branch of both journeys and every screen of the packs in a browser, in three rounds: in every language (make test: in one).
 walks: .venv/ready system-packages
 	for round in 0 1 2; do SILD_WALKS=$$round $(BIN)/pytest -n auto --dist loadfile \
-	  tests/nation/test_births_in_a_browser.py tests/nation/test_moves_in_a_browser.py $(ARGS) || exit 1; done
+	  tests/nation/test_births_in_a_browser.py tests/nation/test_moves_in_a_browser.py \
+	  tests/portal/test_pack_screens_in_a_browser.py $(ARGS) || exit 1; done
 
 # Pictures for docs/portal.md, taken of the running country.
 pictures: .venv/ready system-packages

@@ -220,6 +220,8 @@ async def test_a_commune_without_a_connection_loses_nothing(any_world):
     conflict = conflicts[0].case
     view = await world.cases.view(conflict, OFFICIAL)
     assert view.results["subject"] == "47101010033" and view.tasks[0].screen == "offline_conflict.desk"
+    shown = (await world.cases.fill(conflict, "offline_conflict.desk", OFFICIAL)).facts
+    assert {"offline_conflict.number_used", "offline_conflict.number"} <= {line.concept for line in shown}
     done = await world.act(conflict, "DECIDE", OFFICIAL, {"decision": ["distinct"], "reason": ["two sheds"]})
     assert done.status == "CLOSED"
     await world.cases.stop()  # it dies just then, and again

@@ -6,7 +6,7 @@ it is the same. So there are never two live cases of one birth, and each case is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sild.cases.actor import Actor
@@ -25,12 +25,15 @@ from sild.cases.process import (
     Waiting,
     Work,
 )
+from sild.cases.views import FactLine
 from sild.catalogue import Defect
 from sild.errors import CallerError
 
 __all__ = ["OfflineConflict"]
 
 DECIDERS = ("official", "supervisor")
+WRITTEN = ("given_names", "family_name")
+"""Of what stands on the paper, by the names its service gave them."""
 
 
 class OfflineConflict(Process):
@@ -40,6 +43,22 @@ class OfflineConflict(Process):
         Rule("TURN_BACK", by=("state",), when=("CLOSED",), to=OPENED, reopens=True),
     )
     waiting = (Waiting("offline_conflict.desk", "official", (OPENED,)),)
+
+    async def facts(
+        self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
+    ) -> Sequence[FactLine] | None:
+        """What the paper says, and each reason why it does not fit."""
+        if of != "paper":
+            return ()
+        written, said = case.data["content"], case.given("OPEN")
+        back = {"subject_has_case": True} if case.has("TURN_BACK") else {}
+        lines = (
+            {name: written.get(name) for name in WRITTEN} | dict.fromkeys(case.data["reasons"], True) | back
+        )
+        lines |= {name: case.data[name] for name in ("number", "subject")}
+        lines["registered_on"] = written.get("registered_on") or str(said["registered_at"])[:10]
+        told = {f"offline_conflict.{name}": value for name, value in lines.items() if value}
+        return [FactLine(concept, of, told[concept]) for concept in concepts if concept in told]
 
     async def check(
         self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
@@ -61,7 +80,7 @@ class OfflineConflict(Process):
         return {"open_anew": _open_anew}
 
     def results(self, case: Case, role: str) -> Mapping[str, Any]:
-        shown = {name: value for name, value in case.data.items() if name != "service"}
+        shown = {name: case.data[name] for name in ("number", "subject")}
         return {**shown, "decision": case.given("DECIDE").get("decision")}
 
 
