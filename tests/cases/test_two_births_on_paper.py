@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from sild.cases import OfflineRecord, Party, Refused
+from sild.cases import BirthPaper, OfflineRecord, Party, Refused
 from sild.cases.working import JobWork
 
 from .village import FORM, citizen, couples, official
@@ -107,3 +108,46 @@ async def test_handed_in_while_the_news_of_the_birth_is_taken_there_is_one_case(
     assert handed_in.is_set()
     (line,) = (await village.cases.home(citizen(mother))).cases
     assert line.number == block.numbers[0] and await names_of(village, child) == ("REGISTERED", "Liis")
+
+
+async def test_a_paper_handed_in_at_the_desk_joins_the_case_there_is_or_begins_one(village):
+    """The same paper again comes to the same; what does not fit is named at its field; a child whose case takes no paper is a conflict."""
+    (one, _), (other, _) = couples(2)
+    first, second = await village.born(one.code), await village.born(other.code, settle=False)
+    case = await village.case_of(citizen(one))
+    block = await village.cases.reserve_numbers("birth", 4, DESK, key="form-1")
+    assert block == await village.cases.reserve_numbers("birth", 4, DESK, key="form-1")
+    theirs = await village.cases.reserve_numbers("birth", 1, official("birth@0793"))
+    mine = BirthPaper(block.numbers[0], f"EE{first}", "Liis", one.family_name, "2026-03-02")
+    wrong = BirthPaper(theirs.numbers[0], "123", "L11s", "", "2026-99-01")
+    with pytest.raises(Refused) as refused:
+        await village.cases.hand_in(wrong, DESK)
+    assert {one.field: one.reason for one in refused.value.defects} == {
+        "number": "unknown_number", "child": "not_a_code", "given_names": "not_a_name",
+        "family_name": "missing", "registered_on": "not_a_date",
+    }  # fmt: skip
+    with pytest.raises(
+        Refused
+    ) as refused:  # the case itself looks on: nobody is registered before they are born
+        await village.cases.hand_in(replace(mine, registered_on="2020-01-01"), DESK)
+    assert [(one.field, one.reason) for one in refused.value.defects] == [("registered_on", "before_birth")]
+    joined = await village.cases.hand_in(mine, DESK)
+    assert (joined.outcome, joined.case) == ("joined", case)
+    begun = await village.cases.hand_in(replace(mine, number=block.numbers[1], child=second, family_name=other.family_name), DESK)  # fmt: skip
+    assert (begun.outcome, begun.case_number) == ("registered", block.numbers[1])
+    await village.settle()
+    assert await names_of(village, first) == await names_of(village, second) == ("REGISTERED", "Liis")
+    twice = await village.cases.hand_in(replace(mine, number=block.numbers[2]), DESK)
+    assert (twice.outcome, twice.reasons) == ("conflict", ("subject_has_case",))
+    assert (await village.cases.view(twice.case, DESK)).tasks[0].screen == "offline_conflict.desk"
+    assert await village.cases.hand_in(mine, DESK) == joined
+    assert await village.cases.hand_in(replace(mine, number=block.numbers[2]), DESK) == twice
+    assert (await village.cases.paper(block.numbers[1], DESK)) == begun
+    with pytest.raises(Refused) as refused:
+        await village.cases.hand_in(replace(mine, given_names="Eha"), DESK)
+    assert [(one.field, one.reason) for one in refused.value.defects] == [("number", "number_used")]
+    (listed,) = await village.cases.number_blocks(DESK)
+    assert listed.numbers == block.numbers and listed.used == set(block.numbers[:3])
+    for actor in (replace(DESK, posture="unmanaged"), replace(DESK, acr="substantial"), citizen(one)):
+        with pytest.raises(Refused):
+            await village.cases.hand_in(replace(mine, number=block.numbers[3]), actor)

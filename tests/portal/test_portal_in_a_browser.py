@@ -23,7 +23,8 @@ OWN = {"home": "/home", "case": "/cases/case-1", "case-closed": "/cases/case-2",
        "who-looked": "/who-looked", "settings": "/settings", "mandates": "/mandates", "pass-on": "/mandates/{mandate}/pass-on", "no-case": "/cases/none"}  # fmt: skip
 DESK = {"desk": "/desk", "desk-case": "/desk/cases/case-1", "desk-screen": "/desk/cases/case-1/screens/birth.register",
         "look-up": "/desk/look-up", "own-access": "/desk/own-access",
-        "sightings": "/desk/sightings"}  # fmt: skip
+        "sightings": "/desk/sightings", "numbers": "/desk/numbers", "number-block": "/desk/numbers/block-1",
+        "hand-in": "/desk/hand-in", "handed-in": "/desk/hand-in/S-2026-000101"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

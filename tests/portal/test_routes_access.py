@@ -15,7 +15,8 @@ from support.portal_world import MARI, PortalWorld
 VALUES = {"paper": "insurance-card", "model": "kindergarten-demand", "service": "birth", "event": "having_a_child", "file": "portal.css", "case": "case-1", "notice": "n1", "entry": "1", "act": "RRS",
           "screen": "birth.check_and_name", "mandate": "assist-1", "key": "k" * 43, "seq": "1", "register": "social",
           "decision": "019cadc6-9a80-7e40-9a35-f0ec7c361cc9", "algorithm": "family-benefits",
-          "sample": "march", "signature": "signature-1", "package": "ee-family-benefits", "release": "release-1", "check": "replay", "id": "1"}  # fmt: skip
+          "sample": "march", "signature": "signature-1", "package": "ee-family-benefits", "release": "release-1", "check": "replay", "id": "1",
+          "block": "block-1", "number": "S-2026-000101"}  # fmt: skip
 
 
 def address(route: PortalRoute) -> str:

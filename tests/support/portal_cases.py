@@ -14,14 +14,18 @@ import sild
 from sild.cases import (
     Actor,
     AssistedView,
+    BirthPaper,
     CaseFile,
     ExchangeAnswer,
+    HandedIn,
+    NumberBlock,
     OfficialFigures,
     OwnFigures,
     Party,
     Pending,
     PublicFinding,
     Refused,
+    ReservedBlock,
     Seen,
     Sighting,
 )
@@ -338,6 +342,21 @@ class CasesDouble:
     async def release(self, case: str, actor: Actor) -> None:
         self._check(case, actor)
         self.taken.pop(case, None)
+
+    async def reserve_numbers(self, service: str, count: int, actor: Actor, *, key: str) -> NumberBlock:
+        raise Refused("for real cases alone", code="not_yours")
+
+    async def number_blocks(self, actor: Actor) -> Sequence[ReservedBlock]:
+        numbers = tuple(f"S-2026-{number:06}" for number in range(101, 151))
+        return (ReservedBlock("block-1", numbers, NOW, frozenset(numbers[:2])),)
+
+    async def hand_in(self, paper: BirthPaper, actor: Actor) -> HandedIn:
+        raise Refused("for real cases alone", code="not_yours")
+
+    async def paper(self, number: str, actor: Actor) -> HandedIn:
+        if number != "S-2026-000101":
+            raise Refused("no such paper", code="not_found")
+        return HandedIn(number, "conflict", ("subject_has_case",), "case-1", "S-2026-000123")
 
     async def own_figures(self, actor: Actor) -> OwnFigures:
         mine = OfficialFigures(decided=12, returned=3, median_days=1.5, answered=2, overturned=1)

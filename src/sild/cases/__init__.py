@@ -24,6 +24,7 @@ from sild.cases.ask_why import AskWhy
 from sild.cases.assistance import ASSISTANCE_OFFICE, Assistance
 from sild.cases.assisted import DOCUMENTS, WAYS, Identified
 from sild.cases.assisted_mandate import Assisted
+from sild.cases.birth_papers import BirthPaper, HandedIn, ReservedBlock
 from sild.cases.calls import own_look
 from sild.cases.case import Case, Party, Taken
 from sild.cases.contest import Contest
@@ -101,6 +102,7 @@ __all__ = [
     "Assistance",
     "Assisted",
     "AssistedView",
+    "BirthPaper",
     "BodyUsage",
     "Case",
     "CaseFile",
@@ -123,6 +125,7 @@ __all__ = [
     "Filled",
     "Finding",
     "Given",
+    "HandedIn",
     "HeldModel",
     "Home",
     "Identified",
@@ -150,6 +153,7 @@ __all__ = [
     "Refused",
     "RegisterMatter",
     "RemotePen",
+    "ReservedBlock",
     "Rule",
     "ScreenChange",
     "Seen",

@@ -15,7 +15,7 @@ from sild.cases.store import PREFIX
 from sild.catalogue import Defect
 from sild.decisions import sha256_of
 
-__all__ = ["check_acceptance", "check_offline", "check_return", "look_of", "name_defects"]
+__all__ = ["check_acceptance", "check_offline", "check_return", "look_of", "name_defects", "name_defects_in"]
 
 MOST_GIVEN_NAMES = 3
 """In Estonia (Nimeseadus § 7). Viet Nam sets no number, but a length, which the screen has."""
@@ -26,7 +26,11 @@ _RESERVED = re.compile(rf"{PREFIX}-[0-9]{{4}}-[0-9]{{6}}")
 def name_defects(case: Case, values: Mapping[str, Any]) -> tuple[Defect, ...]:
     """A name is made of letters of any script. The register looks again when it registers."""
     said = recorded(case)
-    country = said.country if said is not None else "EE"
+    return name_defects_in(said.country if said is not None else "EE", values)
+
+
+def name_defects_in(country: str, values: Mapping[str, Any]) -> tuple[Defect, ...]:
+    """country: the child's, `EE`."""
     found = []
     given, family = values.get("given_names"), values.get("family_name")
     if not isinstance(given, str):

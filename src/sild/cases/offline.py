@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Row, insert, select
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, reaches
 from sild.cases.case import Case, Party
 from sild.cases.parts import Parts
 from sild.cases.process import Opening
@@ -26,7 +26,16 @@ from sild.cases.tables import blocks, offline_records
 from sild.catalogue import Defect
 from sild.errors import CallerError
 
-__all__ = ["MAX_BLOCK", "Merged", "NumberBlock", "Offline", "OfflineRecord", "number_defect", "take_number"]
+__all__ = [
+    "MAX_BLOCK",
+    "Merged",
+    "NumberBlock",
+    "Offline",
+    "OfflineRecord",
+    "ensure_office",
+    "number_defect",
+    "take_number",
+]
 
 MAX_BLOCK = 1_000
 
@@ -71,21 +80,28 @@ class Offline:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def reserve(self, service: str, count: int, actor: Actor) -> NumberBlock:
-        """Numbers nobody else gets. Raises Refused: `not_yours`, `read_only_device`, `bad_count`."""
-        _ensure_office(actor)
+    async def reserve(self, service: str, count: int, actor: Actor, *, key: str | None = None) -> NumberBlock:
+        """Numbers nobody else gets. key: of a form; sent again it gives the same block.
+
+        Raises Refused: `not_yours`, `read_only_device`, `level_too_low`, `bad_count`.
+        """
+        ensure_office(actor)
         self._parts.service(service)
         if not 1 <= count <= MAX_BLOCK:
             raise Refused(f"a block has 1 to {MAX_BLOCK} numbers", code="bad_count")
-        return await asyncio.to_thread(self._reserve, service, count, actor)
+        block_id = str(uuid4()) if key is None else derived_id("block", actor.person, key)
+        return await asyncio.to_thread(self._reserve, service, count, actor, block_id)
 
-    def _reserve(self, service: str, count: int, actor: Actor) -> NumberBlock:
+    def _reserve(self, service: str, count: int, actor: Actor, block_id: str) -> NumberBlock:
         at = self._parts.clock()
         prefix = f"{PREFIX}-{at.year}"
 
         def write(connection: Connection) -> NumberBlock:
+            self._parts.store.alone(connection, [f"block/{block_id}"])
+            before = connection.execute(select(blocks).where(blocks.c.id == block_id)).one_or_none()
+            if before is not None:
+                return _block(before)
             last = self._parts.store.count_on(connection, prefix, count)
-            block_id = str(uuid4())
             connection.execute(
                 insert(blocks).values(
                     id=block_id,
@@ -98,14 +114,16 @@ class Offline:
                     reserved_by=actor.person,
                 )
             )
-            numbers = tuple(f"{prefix}-{number:06}" for number in range(last - count + 1, last + 1))
-            return NumberBlock(block_id, service, actor.authority or "", numbers)
+            return _block(connection.execute(select(blocks).where(blocks.c.id == block_id)).one())
 
         return self._parts.store.write(write)
 
     async def merge(self, block: str, records: Sequence[OfflineRecord], actor: Actor) -> tuple[Merged, ...]:
-        """Each record in a transaction of its own, so that what was handed in before a failure stands. Raises Refused (`not_yours`)."""
-        _ensure_office(actor)
+        """Each record in a transaction of its own, so that what was handed in before a failure stands.
+
+        Raises Refused (`not_yours`, `read_only_device`, `level_too_low`).
+        """
+        ensure_office(actor)
         merged = tuple([await self._handed_in(block, record, actor) for record in records])
         self._parts.jobs.wake()
         return merged
@@ -120,6 +138,7 @@ class Offline:
             reserved = connection.execute(select(blocks).where(blocks.c.id == block)).one_or_none()
             if reserved is None or reserved.office != actor.authority:
                 raise Refused("this block is another office's", code="not_yours")
+            self._parts.store.alone(connection, [f"number/{record.number}"])
             same = offline_records.c.id == record.id
             before = connection.execute(select(offline_records).where(same)).one_or_none()
             if before is not None and before.content == _content(record):
@@ -160,7 +179,6 @@ class Offline:
         self, connection: Connection, reserved: Any, record: OfflineRecord
     ) -> Sequence[str]:  # a row of `blocks`
         reasons = []
-        self._parts.store.alone(connection, [f"number/{record.number}"])
         numbers = {f"{reserved.prefix}-{number:06}" for number in range(reserved.first, reserved.last + 1)}
         if record.number not in numbers:
             reasons.append("number_not_in_block")
@@ -283,8 +301,16 @@ def _content(record: OfflineRecord) -> dict[str, Any]:
     }
 
 
-def _ensure_office(actor: Actor) -> None:
+def _block(row: Row[Any]) -> NumberBlock:
+    numbers = tuple(f"{row.prefix}-{number:06}" for number in range(row.first, row.last + 1))
+    return NumberBlock(row.id, row.service, row.office, numbers)
+
+
+def ensure_office(actor: Actor, *, writes: bool = True) -> None:
+    """Raises Refused: `not_yours`; to write also `read_only_device`, `level_too_low`."""
     if not actor.roles & {"official", "supervisor"} or actor.authority is None:
         raise Refused("an office registers without a connection", code="not_yours")
-    if actor.posture != "managed":
+    if writes and actor.posture != "managed":
         raise Refused("this device may only read", code="read_only_device")
+    if writes and not reaches(actor.acr, "high"):
+        raise Refused("this needs a log-in of level high", code="level_too_low")

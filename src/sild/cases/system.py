@@ -20,6 +20,7 @@ from sild.cases.ask_why import office_of
 from sild.cases.assigning import Assigning
 from sild.cases.assisted import AssistedMandates, Identified
 from sild.cases.beginning import Beginning
+from sild.cases.birth_papers import BirthPaper, BirthPapers, HandedIn, ReservedBlock
 from sild.cases.by_calendar import Calendar
 from sild.cases.calls import Calls
 from sild.cases.codes import as_known, plain, with_country
@@ -96,6 +97,7 @@ class CaseSystem:
         self._tracker = Tracker(parts, system, own_data_basis)
         self._oversight = office_of(system.strip("/").split("/")[2])
         self._offline = Offline(parts)
+        self._papers = BirthPapers(parts, self._acting, self._offline)
         self._helping = Helping(parts, self._acting, self._showing)
         self._events = Events(parts, inbox)
         self._beginning = Beginning(parts, self._acting)
@@ -413,9 +415,23 @@ class CaseSystem:
 
     # --- numbers without a connection
 
-    async def reserve_numbers(self, service_id: str, count: int, actor: Actor) -> NumberBlock:
-        """Raises Refused."""
-        return await self._offline.reserve(service_id, count, self.known(actor))
+    async def reserve_numbers(
+        self, service_id: str, count: int, actor: Actor, *, key: str | None = None
+    ) -> NumberBlock:
+        """key: of a form; the same again gives the same block. Raises Refused."""
+        return await self._offline.reserve(service_id, count, self.known(actor), key=key)
+
+    async def number_blocks(self, actor: Actor) -> tuple[ReservedBlock, ...]:
+        """Of the office, for papers of births, newest first. Raises Refused (`not_yours`)."""
+        return await self._papers.blocks(self.known(actor))
+
+    async def hand_in(self, paper: BirthPaper, actor: Actor) -> HandedIn:
+        """One paper of a birth; the same again gives the same. Raises Refused (`defects`, ...)."""
+        return await self._papers.hand_in(paper, self.known(actor))
+
+    async def paper(self, number: str, actor: Actor) -> HandedIn:
+        """What came of it. Raises Refused (`not_found`)."""
+        return await self._papers.paper(number, self.known(actor))
 
     async def merge(self, block: str, records: Sequence[OfflineRecord], actor: Actor) -> tuple[Merged, ...]:
         """Raises Refused."""

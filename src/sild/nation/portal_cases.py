@@ -13,15 +13,19 @@ from sild.adapter import is_case_of_look
 from sild.cases import (
     Actor,
     AssistedView,
+    BirthPaper,
     CaseFile,
     CaseSystem,
     ExchangeAnswer,
+    HandedIn,
     Identified,
     MatterOfAlgorithms,
+    NumberBlock,
     OwnFigures,
     Packs,
     Pending,
     PublicFinding,
+    ReservedBlock,
     SentMessage,
     Sighting,
     XRoadExchange,
@@ -159,6 +163,18 @@ class PortalCases:
 
     async def look_up(self, actor: Actor, person: str, *, case: str) -> Sequence[FactLine]:
         return await self._cases.look_up(actor, person, case=case)
+
+    async def reserve_numbers(self, service: str, count: int, actor: Actor, *, key: str) -> NumberBlock:
+        return await self._cases.reserve_numbers(service, count, actor, key=key)
+
+    async def number_blocks(self, actor: Actor) -> Sequence[ReservedBlock]:
+        return await self._cases.number_blocks(actor)
+
+    async def hand_in(self, paper: BirthPaper, actor: Actor) -> HandedIn:
+        return await self._cases.hand_in(paper, actor)
+
+    async def paper(self, number: str, actor: Actor) -> HandedIn:
+        return await self._cases.paper(number, actor)
 
     async def finding(
         self, actor: Actor, register: str, record: Mapping[str, Any], *, basis: str, matter: str, key: str

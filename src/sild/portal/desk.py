@@ -12,6 +12,7 @@ from sild.cases import CaseView, DeskItem, FactLine, OwnFigures, Refused
 from sild.errors import Unavailable
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
+from sild.portal.paper_desk import has_papers
 from sild.portal.ports import Cases
 from sild.portal.tracker import kind_of
 from sild.portal.visit import Visit
@@ -39,6 +40,7 @@ class DeskPages:
             "waiting": waiting,
             "is_mine": _is_mine(visit),
             "oversees": await self._oversees(visit),
+            "has_papers": has_papers(visit),
         }
         return self._pages.page(visit, "desk.html", values)
 

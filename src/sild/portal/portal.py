@@ -44,6 +44,7 @@ from sild.portal.mandates import MandatePages
 from sild.portal.model_cards import ModelPages
 from sild.portal.my_data import MyData
 from sild.portal.pages import Pages
+from sild.portal.paper_desk import PaperDesk
 from sild.portal.papers import PaperPages
 from sild.portal.person import PersonPages
 from sild.portal.ports import Cases, Evidence, Exchange
@@ -179,6 +180,12 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("POST", "/desk/look-up", _O, "desk.look_up"),
         ("GET", "/desk/own-access", _O, "desk.own_access"),
         ("GET", "/desk/sightings", _O, "desk.sightings"),
+        ("GET", "/desk/numbers", _O, "paper_desk.numbers"),
+        ("POST", "/desk/numbers", _O, "paper_desk.reserve"),
+        ("GET", "/desk/numbers/{block}", _O, "paper_desk.block"),
+        ("GET", "/desk/hand-in", _O, "paper_desk.form"),
+        ("POST", "/desk/hand-in", _O, "paper_desk.hand_in"),
+        ("GET", "/desk/hand-in/{number}", _O, "paper_desk.handed_in"),
         ("GET", "/desk/assist", _C, "assist.show"),
         ("POST", "/desk/assist", _C, "assist.record"),
         ("GET", "/desk/assist/{mandate}", _C, "assist.mandate"),
@@ -291,6 +298,7 @@ class Portal:
                 pages, cases, evidence=evidence, key=statements, url=settings.url, clock=clock
             ),
             "desk": DeskPages(pages, cases),
+            "paper_desk": PaperDesk(pages, cases),
         }
 
     def close(self) -> None:

@@ -11,19 +11,23 @@ from sild.cases import (
     Acted,
     Actor,
     AssistedView,
+    BirthPaper,
     CaseFile,
     CaseView,
     DeskItem,
     ExchangeAnswer,
     FactLine,
     Filled,
+    HandedIn,
     Home,
     Identified,
     MatterOfAlgorithms,
     Notice,
+    NumberBlock,
     OwnFigures,
     Pending,
     PublicFinding,
+    ReservedBlock,
     Seen,
     Sighting,
 )
@@ -167,6 +171,20 @@ class Cases(Protocol):
 
     async def look_up(self, actor: Actor, person: str, *, case: str) -> Sequence[FactLine]:
         """Raises Refused (`no_live_case`)."""
+        ...
+
+    async def reserve_numbers(self, service: str, count: int, actor: Actor, *, key: str) -> NumberBlock:
+        """For papers; the same form again gives the same block."""
+        ...
+
+    async def number_blocks(self, actor: Actor) -> Sequence[ReservedBlock]: ...
+
+    async def hand_in(self, paper: BirthPaper, actor: Actor) -> HandedIn:
+        """Raises Refused (`defects`)."""
+        ...
+
+    async def paper(self, number: str, actor: Actor) -> HandedIn:
+        """Raises Refused (`not_found`)."""
         ...
 
     async def usage(self, actor: Actor) -> Usage: ...
