@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,13 @@ from typing import Any
 import pytest
 
 from sild.cases import ExchangeAnswer
+from sild.decisions import open_values
 from sild.errors import CallerError, Unavailable
 from sild.portal import DecisionSource
+from sild.registries import SocialRegister
+from sild.registries.deciding import KnownFact, Ruling
+from sild.registries.kernel import Usage
+from support.clock import SetClock
 from support.portal_world import MARI, PortalWorld
 
 ID, OTHER = "019cadc6-9a80-7e40-9a35-f0ec7c361cc9", "019cadc6-9a80-7e40-9a35-f0ec7c361cd0"
@@ -227,3 +233,43 @@ def test_the_answer_to_a_contest_leads_to_what_was_contested(world: PortalWorld)
     assert "there are no rules to run again" in page and f"{ID}/again" not in page and f"{ID}/bundle" in page
     world.registers.record["inputs"][0] = {**contested, "value": "javascript:alert(1)"}  # type: ignore[attr-defined]
     assert "javascript:" not in browser.open(f"/decisions/social/{ID}").text
+
+
+def test_facts_that_contradict_one_another_are_named(world: PortalWorld, tmp_path: Path) -> None:
+    """A date of birth in the future, from the register's rules through its record to the page: told, and not called missing."""
+    register = SocialRegister.open(tmp_path / "social", people=0, clock=SetClock())
+    facts = [
+        KnownFact("families/family/child", "role", ["child"], in_clear=True),
+        KnownFact("persons/child/born/ETERNITY", "date", "2026-05-01"),
+        KnownFact("families/family/older_siblings/ETERNITY", "int", 1),
+    ]
+    ruling = Ruling(
+        country="EE", effect="hold", step="offer", service="birth", algorithm="family-benefits", purpose="benefits",
+        subjects=((MARI.subject[2:], "parent"),), outcome="family_benefits.offer", case="case-7",
+    )  # fmt: skip
+    usage = Usage("SILD/GOV/70000001/portal", "once", user_id="automatic", issue="case-7", basis="PHS § 17")
+    asked = [("family", "child_allowance", "ETERNITY")]
+    try:
+        judged = register.deciding.judge("ee-family-benefits", facts, at=date(2026, 4, 1), outputs=asked)
+        with register.kernel.used("acceptOffer", usage) as use:
+            record = register.deciding.record(use, judged, ruling)
+            opened = open_values(register.deciding.store, use.connection, str(record.id))
+        assert register.deciding.replay(str(record.id)).result == "match"
+    finally:
+        register.close()
+    assert [one.why for one in record.unknowns] == ["born_in_future"]
+    told = {**LINE, **record.to_json(), "id": ID, "integrity": {"record_sha256": record.sha256}}
+    world.registers.told = {"record": told, "values": {ref: one.value for ref, one in opened.items()}}  # type: ignore[attr-defined]
+    browser = world.browser()
+    browser.log_in()
+    for language, fact, why in (
+        ("en", "Date of birth", "the child is born in the future only"),
+        ("et", "Sünniaeg", "laps on sündinud alles tulevikus"),
+        ("vi", "Ngày sinh", "ngày sinh ở tương lai"),
+    ):
+        page = unescape(browser.open(f"/decisions/social/{ID}?lang={language}").text)
+        reasons, unknown = page.split('id="why"')[1].split('id="unknown"')
+        unknown = unknown.split("</section>")[0]
+        assert why in reasons and fact.lower() in reasons, "the reason says which facts"
+        assert f"<strong>{fact}</strong>" in unknown and why in unknown
+    assert "còn thiếu" not in page

@@ -88,6 +88,24 @@ def test_facts_that_contradict_one_another_count_as_unknown() -> None:
     ]
 
 
+def test_a_reason_names_the_facts_that_contradict_and_calls_none_of_them_missing() -> None:
+    situation = family()
+    situation["persons"]["child"]["born"] = {"ETERNITY": "2026-05-01"}
+    del situation["families"]["family"]["older_siblings"]
+
+    found = {r.code: r.text for r in reasons(FAMILY, evaluate(FAMILY, situation, OUTPUTS, at=AT))}
+
+    alone = found["parental_benefit_unknown"]
+    assert alone["en"] == (
+        "Parental benefit a month: facts contradict one another, and nothing is computed from them "
+        "(date of birth: the child is born in the future only)."
+    )
+    assert "laps on sündinud alles tulevikus" in alone["et"] and "ngày sinh ở tương lai" in alone["vi"]
+    both = found["child_allowance_unknown"]["en"]  # one fact is missing, another cannot be so
+    assert "older siblings in the household is missing. Facts contradict one another" in both
+    assert "date of birth is" not in both
+
+
 def test_a_contradiction_in_columns_is_that_of_its_row() -> None:
     born = np.array(["2026-05-01", "2026-03-15"], "datetime64[D]")
     families = Group(np.array([0, 1]), np.array(["child", "child"]))

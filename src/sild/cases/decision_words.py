@@ -52,13 +52,17 @@ class DecisionLine:
 
 @dataclass(frozen=True, slots=True)
 class UnknownLine:
-    """count: for how many months or times it is not known.  asked_of: who should have it."""
+    """count: for how many months or times it is not known.  asked_of: who should have it.
+
+    why: what cannot be so, of a fact that was told and contradicts others, or itself; None: it is missing.
+    """
 
     label: str
     who: str
     asked_of: str
     count: int
     blocking: bool
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,14 @@ class _Names:
         if number.isdigit() and role in WHO:  # of several: `mover-2`
             return f"{WHO[role].get(self.language, role)} {number}"
         return WHO.get(instance, {}).get(self.language, instance)
+
+    def why(self, code: str | None) -> str | None:
+        """Of a contradiction."""
+        rule = None if self.package is None or code is None else self.package.contradiction(code)
+        if rule is None:
+            return code and code.replace("_", " ")
+        texts = {str(tag): text for tag, text in rule.label.items()}
+        return texts.get(self.language) or texts.get("en", rule.code)
 
     def value(self, variable: str, value: JSON) -> JSON:
         """A code in words: a choice, a country, a state of things."""
@@ -229,13 +241,15 @@ def written(line: DecisionLine, language: str) -> str:
 
 def _unknowns(unknowns: Iterable[JSON], names: _Names) -> Iterable[UnknownLine]:
     """Twelve months of one thing are one line."""
-    groups: dict[tuple[str, str, str, bool], int] = {}
+    groups: dict[tuple[str, str, str, bool, str | None], int] = {}
     for one in unknowns:
         instance, _, rest = one["name"].rpartition("/")[0].rpartition("/")
-        key = (rest or one["name"], instance.rpartition("/")[2], one["asked_of"], bool(one["blocking"]))
+        who = instance.rpartition("/")[2]
+        key = (rest or one["name"], who, one["asked_of"], bool(one["blocking"]), one.get("why"))
         groups[key] = groups.get(key, 0) + 1
-    for (variable, instance, asked_of, blocking), count in groups.items():
-        yield UnknownLine(names.label(variable), names.who(instance), asked_of, count, blocking)
+    for (variable, instance, asked_of, blocking, why), count in groups.items():
+        label, who = names.label(variable), names.who(instance)
+        yield UnknownLine(label, who, asked_of, count, blocking, names.why(why))
 
 
 def _changes(changes: Iterable[JSON], values: Mapping[str, JSON], names: _Names) -> Iterable[DecisionLine]:

@@ -191,12 +191,18 @@ class Input(_Grown):
         return (*own, *((one.register_, one.message_id, one.fetched_at) for one in further))
 
 
-class Unknown(Part):
-    """A fact that was not there. asked_of: who should have it.  blocking: the outcome waited for it."""
+class Unknown(_Grown):
+    """A fact that was not there. asked_of: who should have it.  blocking: the outcome waited for it.
+
+    why: code of a contradiction of the rule package: it was told, and cannot be so together with others; None: nobody has it.
+    """
+
+    _added = frozenset({"why"})
 
     name: str
     asked_of: str
     blocking: bool
+    why: str | None = None
 
 
 class RuleRef(Part):

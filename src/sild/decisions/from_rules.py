@@ -22,7 +22,7 @@ from sild.decisions.fields import (
     Unknown,
 )
 from sild.decisions.record import DecisionRecord
-from sild.rules import Asked, Evaluation, RulePackage, reasons
+from sild.rules import MISSING, Asked, Evaluation, RulePackage, reasons
 from sild.rules import Counterfactual as NeededChange
 
 __all__ = [
@@ -69,6 +69,7 @@ def fields_of(package: RulePackage, evaluation: Evaluation, *, inputs: Sequence[
                 name=f"{one.entity}/{one.variable}/{one.period}",
                 asked_of=one.holder,
                 blocking=bool(blocking & set(one.blocks)),
+                why=None if one.why == MISSING else one.why,
             )
             for one in evaluation.unknowns
         ],

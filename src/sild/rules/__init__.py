@@ -22,6 +22,7 @@ from sild.rules.canonical import canonical_json, sha256_of
 from sild.rules.choices import Choice, Item, choices, outputs_of_choices
 from sild.rules.concepts import register_concepts
 from sild.rules.evaluation import (
+    MISSING,
     Asked,
     Counterfactual,
     Evaluation,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DTYPES",
+    "MISSING",
     "Asked",
     "Choice",
     "Counterfactual",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sild.errors import CallerError
 from sild.rules.columns import Array, Column
 from sild.rules.evaluation import (
+    MISSING,
     Asked,
     Evaluation,
     Node,
@@ -251,7 +252,7 @@ class _Reader:
                     node.period,
                     fact.concept,
                     fact.holder,
-                    codes[0] if codes else "missing",
+                    codes[0] if codes else MISSING,
                     blocks,
                 )
 

@@ -13,6 +13,7 @@ from typing import TypedDict, TypeVar, cast
 from sild.rules.canonical import sha256_of
 
 __all__ = [
+    "MISSING",
     "Asked",
     "Counterfactual",
     "Evaluation",
@@ -47,11 +48,14 @@ class Value:
     value: ValueJSON
 
 
+MISSING = "missing"
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """A fact that nobody gave. concept, holder: what it is in registers, and who has it.  blocks: outputs, as `node` ids.
 
-    why: `missing`, or the code of a contradiction that it is part of.
+    why: `missing` (MISSING), or the code of a contradiction that it is part of.
     """
 
     entity: str

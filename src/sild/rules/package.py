@@ -234,6 +234,9 @@ class RulePackage:
     def contradictions(self) -> tuple[Contradiction, ...]:
         return self.head.contradictions
 
+    def contradiction(self, code: str) -> Contradiction | None:
+        return next((one for one in self.contradictions if one.code == code), None)
+
     @property
     def model_inputs(self) -> Mapping[str, str]:
         """Facts that a model may have given, and what stands for one that is absent. Others may come from no model."""

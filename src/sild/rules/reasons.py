@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,10 +10,16 @@ from decimal import Decimal
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
-from sild.rules.evaluation import Evaluation, Node, Trace, Unknown, ValueJSON
-from sild.rules.package import FactSpec, OutputSpec, ParameterValue, ReasonSpec, RulePackage
+from sild.rules.evaluation import MISSING, Evaluation, Node, Trace, ValueJSON
+from sild.rules.package import FactSpec, OutputSpec, ParameterValue, ReasonSpec, RulePackage, Text
 
 __all__ = ["Reason", "reasons"]
+
+CONTRADICTED = {
+    "et": "andmed on vastuolus, nende põhjal ei arvutata ({which})",
+    "vi": "dữ liệu mâu thuẫn nhau nên chưa tính được ({which})",
+    "en": "facts contradict one another, and nothing is computed from them ({which})",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,9 @@ class Reason:
 
 def reasons(package: RulePackage, evaluation: Evaluation) -> tuple[Reason, ...]:
     """For each output asked, in order, every text that applies to it.
+
+    Facts that contradict one another are not missing: they are named, with what the package says of them, beside what is missing, or
+    in its place.
 
     A text may name `{value}`, `{missing}` (what facts are unknown), any variable of the trace below, and parameters used there by path
     with `_` for `.`.
@@ -88,9 +97,31 @@ def _text(
             law = next(p for p in package.parameters[path] if p.valid_from.isoformat() == since)
             words[path.replace(".", "_")] = _law(law, language)
     words["value"] = _said(package.spec(node.variable), node.value, language)
-    missing = evaluation.missing_for(node.entity, node.variable, node.period)
-    words["missing"] = ", ".join(dict.fromkeys(_label(package, unknown, language) for unknown in missing))
-    return package.texts[language][spec.code].format_map(words)
+    unknown = evaluation.missing_for(node.entity, node.variable, node.period)
+    missing = [one for one in unknown if one.why == MISSING]
+    words["missing"] = ", ".join(dict.fromkeys(_label(package, one.variable, language) for one in missing))
+    text = package.texts[language][spec.code].format_map(words)
+    codes = dict.fromkeys(one.why for one in unknown if one.why != MISSING)
+    if not codes:
+        return text
+    said = _contradicted(package, codes, language)
+    if missing:
+        return f"{text} {_sentence(said)}"
+    return f"{_sentence(_label(package, node.variable, language))}: {said}"
+
+
+def _contradicted(package: RulePackage, codes: Iterable[str], language: str) -> str:
+    """Which facts, and what of them cannot be."""
+    rules = [rule for code in codes if (rule := package.contradiction(code)) is not None]
+    which = "; ".join(
+        f"{', '.join(_label(package, fact, language) for fact in rule.facts)}: {_in(rule.label, language)}"
+        for rule in rules
+    )
+    return _in(CONTRADICTED, language).format(which=which) + "."
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 class _Words(dict[str, str]):
@@ -98,9 +129,15 @@ class _Words(dict[str, str]):
         return "–"
 
 
-def _label(package: RulePackage, unknown: Unknown, language: str) -> str:
-    label = {str(key): text for key, text in package.facts[unknown.variable].label.items()}
-    return label.get(language, unknown.concept)
+def _label(package: RulePackage, variable: str, language: str) -> str:
+    spec = package.spec(variable)
+    return variable if spec is None else _in(spec.label, language) or variable
+
+
+def _in(label: Text | Mapping[str, str], language: str) -> str:
+    """In English where it is not said in the language."""
+    texts = {str(key): text for key, text in label.items()}
+    return texts.get(language) or texts.get("en", "")
 
 
 def _said(spec: FactSpec | OutputSpec | None, value: ValueJSON, language: str) -> str:
