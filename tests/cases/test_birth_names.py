@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import date
 
 import pytest
 
 from registries.families import single
 from sild.cases import Refused
 from sild.catalogue import Defect
-from sild.registries.identity_codes import estonia
 
 from .village import FORM, JAAN, MARI, MOTHER, citizen, official
+from .village import SUPERIOR as superior
 
 OTHER = {**FORM, "given_names": ["Leelo"]}
 DESK = official("birth@0784")
-SUPERIOR = replace(
-    DESK, person=f"EE{estonia.make(date(1970, 1, 1), 'M', 1)}", roles=frozenset({"official", "supervisor"})
-)
+SUPERIOR = replace(DESK, person=f"EE{superior}", roles=frozenset({"official", "supervisor"}))
 
 
 @pytest.fixture

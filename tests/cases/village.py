@@ -43,6 +43,7 @@ from sild.registries import (
     treasury_app,
 )
 from sild.registries.exchange import Told
+from sild.registries.identity_codes import estonia
 from sild.registries.kernel import Usage
 from sild.registries.kernel.dispute_paths import NewPerson
 from sild.registries.population.entering import enter_person
@@ -64,6 +65,7 @@ KINDS = {
     "care": (CareRegister, care_app),
 }
 OFFICIAL, OFFICIAL_VN = "36805280109", "001068000009"
+SUPERIOR = estonia.make(date(1970, 1, 1), "M", 1)
 """Whom the population register knows: of nobody else it can be said whose kin they are not."""
 SILENCING = ["civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered"]
 ACTING = ["civil.birth.registered", *SILENCING]
@@ -245,6 +247,7 @@ class Offices:
         known = Usage(client="SILD/GOV/70000002/population", message_id="known", user_id="automatic")
         with self.registers["population"].kernel.used("settleMissing", known) as use:
             enter_person(use, OFFICIAL, NewPerson(given_names="Aino", family_name="Ametnik"))
+            enter_person(use, SUPERIOR, NewPerson(given_names="Ülo", family_name="Ülemus"))
             name = {"given_names": "Văn An", "family_name": "Nguyễn"}
             enter_person(use, OFFICIAL_VN, NewPerson(**name, born="1968-05-28"))
         self.dispose()
