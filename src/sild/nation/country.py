@@ -87,7 +87,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /payment-orders/*",
         "POST /payment-orders/*/stop",
     ),
-    ("education", "population"): ("GET /persons/*", "GET /persons/*/children"),
+    ("education", "population"): ("GET /persons/*", "GET /persons/*/children", "GET /persons/*/guardians"),
     ("education", "residence"): ("GET /persons/*/residence",),
     ("portal", "population"): (
         *COMMON,
@@ -225,7 +225,9 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("population", "residence", ("civil.*",)),
     SubscriptionPlan("population", "insurance", (*BIRTHS, *SILENCING, "fact.corrected")),
     SubscriptionPlan("population", "social", (*BIRTHS, *SILENCING, "fact.corrected")),
-    SubscriptionPlan("population", "education", (*BIRTHS, *SILENCING, "fact.corrected")),
+    SubscriptionPlan(
+        "population", "education", (*BIRTHS, *SILENCING, "civil.guardian.recorded", "fact.corrected")
+    ),
     SubscriptionPlan(
         "population",
         "portal",

@@ -11,7 +11,7 @@ from sild.registries.exchange import Ask, Because
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Use
 
-__all__ = ["HomeTold", "PersonTold", "Sources", "ensure_code"]
+__all__ = ["Guardian", "GuardiansTold", "HomeTold", "PersonTold", "Sources", "ensure_code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,24 @@ class PersonTold:
     @property
     def parents(self) -> tuple[str, ...]:
         return tuple(code for code in (self.mother, self.father) if code)
+
+
+@dataclass(frozen=True, slots=True)
+class Guardian:
+    """until: the first day on which they are not; None: no such day is known."""
+
+    code: str
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardiansTold:
+    """Who is guardian of a person today."""
+
+    guardians: tuple[Guardian, ...]
+    source: str
+    message_id: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +102,19 @@ class Sources:
             return tuple(sorted((str(i["code"]), date.fromisoformat(i["born"])) for i in items))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise PeerError("not a list of children", code="invalid_body") from None
+
+    async def guardians(self, code: str, because: Because) -> GuardiansTold:
+        """By the population register: with a guardian's own day of leaving, if it names one."""
+        told = await self._ask.ask("population", ["persons", code, "guardians"], because=because)
+        try:
+            found = tuple(
+                Guardian(str(one["code"]), date.fromisoformat(one["until"]) if one.get("until") else None)
+                for one in _mapping(told.body)["items"]
+                if not one.get("died")
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise PeerError("not a list of guardians", code="invalid_body") from None
+        return GuardiansTold(found, told.source, told.message_id, told.at)
 
     async def division(self, code: str, because: Because) -> str | None:
         """Code of the smallest unit a person lives in today; None: abroad, sealed, or not known."""

@@ -44,6 +44,7 @@ class Others:
 
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     divisions: dict[str, str] = field(default_factory=dict)
+    guardians: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # of whom
     abroad: set[str] = field(default_factory=set)
     down: set[str] = field(default_factory=set)
     asked: list[tuple[str, str, Because]] = field(default_factory=list)
@@ -74,6 +75,8 @@ class Others:
             if path[-1] == "children":
                 own = [p for p in self.people.values() if code in (p.get("mother"), p.get("father"))]
                 return {"items": own, "total": len(own)}
+            if path[-1] == "guardians":
+                return {"items": self.guardians.get(code, [])}
             return self.people.get(code)
         if path[0] == "households":
             home = self.divisions.get(code)

@@ -180,6 +180,40 @@ async def test_choosing_anew_keeps_the_time_of_joining_and_frees_the_offer(
     assert register.standing(first, USAGE).child.joined_at == before
 
 
+async def test_a_guardian_is_heard_as_a_parent_from_the_day_they_are_one_until_it_ends(
+    register: EducationRegister, others: Others, clock: SetClock
+) -> None:
+    guardian, second = estonia.make(date(1980, 1, 1), "M", 7), estonia.make(date(1981, 1, 1), "F", 7)
+    late = another(others, 1)
+    recorded = event("civil.guardian.recorded", CHILD, number="e-guardian")
+    register.apply_event(replace(recorded, id="e-early"), "m-early")  # nobody here is in a queue yet
+    await joined(register, others, CHILD)
+    with pytest.raises(CallerError) as refused:
+        register.wish(CHILD, 1, None, by(guardian))
+    assert refused.value.code == "not_a_parent" and register.held(guardian, by(guardian)) == []
+    others.guardians[CHILD] = [{"code": guardian, "until": "2026-06-01"}]
+    register.apply_event(recorded, "m-guardian")
+    await settle(register, others)
+    assert register.foresee(CHILD, by(guardian))
+    assert register.wish(CHILD, 1, None, by(guardian)).child.state == "offered"
+    assert register.answer_offer(CHILD, True, by(guardian)).child.state == "attending"
+    assert [one.value["child"] for one in register.held(guardian, by(guardian))] == [CHILD]
+    with pytest.raises(CallerError):
+        register.leave(CHILD, by(second))  # of nobody here
+    clock.at = clock.at.replace(month=6, day=1)
+    with pytest.raises(CallerError) as refused:
+        register.leave(CHILD, by(guardian))
+    assert refused.value.code == "not_a_parent" and register.held(guardian, by(guardian)) == []
+    others.guardians[late] = [
+        {"code": second}
+    ]  # named before the child joined; when it moves nobody asks again
+    await joined(register, others, late)
+    register.apply_event(event("residence.changed", late, source="/SILD/GOV/70000006/residence"), "m-moved")
+    await settle(register, others)
+    assert register.wish(late, 2, None, by(second)).child.state == "offered"
+    assert [path for _, path, _ in others.asked].count(f"persons/{late}/guardians") == 1
+
+
 async def test_the_last_place_goes_to_one(register: EducationRegister, others: Others) -> None:
     rivals = [another(others, n) for n in range(1, 5)]
     await joined(register, others, *rivals)

@@ -1,4 +1,4 @@
-"""What this register holds about a person, as the person is shown it: their own place, and those of the children they are a parent of."""
+"""What this register holds about a person, as the person is shown it: their own place, and those of the children they are a parent or guardian of."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import String, cast, or_, select
 
 from sild.registries.education.places import Places
+from sild.registries.education.queue import Child, require_child
 from sild.registries.education.rules import ground
 from sild.registries.education.tables import children
 from sild.registries.identity_codes import parse_identity_code
@@ -36,9 +37,13 @@ class Held:
 
 def held_of(use: Use, places: Places, person: str, system: str) -> list[Held]:
     """system: who answers, for what the register knows of itself."""
-    own = or_(children.c.child == person, cast(children.c.parents, String).contains(f'"{person}"'))
+    named = [
+        cast(kept, String).contains(f'"{person}"') for kept in (children.c.parents, children.c.guardians)
+    ]
+    own = or_(children.c.child == person, *named)
     codes = use.connection.scalars(select(children.c.child).where(own).order_by(children.c.joined_at))
-    return [_place(use, places, code, system) for code in codes.all()] + [
+    theirs = [code for code in codes.all() if _is_of(require_child(use, code), person, use.today)]
+    return [_place(use, places, code, system) for code in theirs] + [
         Held(
             HOME_CHANGE_KIND.concept,
             fact.value,
@@ -49,6 +54,10 @@ def held_of(use: Use, places: Places, person: str, system: str) -> list[Held]:
         )
         for fact in use.facts.current(person, [HOME_CHANGE_KIND.name], on=use.today)
     ]
+
+
+def _is_of(child: Child, person: str, today: date) -> bool:
+    return person == child.child or person in child.deciders(today)
 
 
 def _place(use: Use, places: Places, code: str, system: str) -> Held:

@@ -55,7 +55,7 @@ TITLES = {
     "not_in_queue": (404, "The child is not in the queue"),
     "unknown_kindergarten": (404, "No such kindergarten"),
     "unknown_commune": (404, "No statistics of such a commune"),
-    "not_a_parent": (403, "A parent decides this"),
+    "not_a_parent": (403, "A parent or guardian decides this"),
     "too_young": (409, "The child is too young on that day"),
     "no_group": (409, "No group is for this age"),
     "already_attending": (409, "The child attends a kindergarten"),

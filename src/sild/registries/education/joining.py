@@ -1,14 +1,16 @@
 """A child joins the queue when its birth is registered; when its home changes, it stands where who lives there stands.
-
-The time of joining stays, wherever it lives.
+The time of joining stays, wherever it lives. Its guardians are asked for when it joins, and again when one is recorded: their
+word counts as a parent's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from sqlalchemy import insert
 
+from sild.errors import Unavailable
 from sild.events import Event
 from sild.registries.deciding import Deciding
 from sild.registries.education.judging import earliest, heard, place_of
@@ -20,10 +22,12 @@ from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Use
 from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed, looks
-from sild.registries.sources import HomeTold, PersonTold, Sources
-from sild.registries.tasks import Effect, Handler, Silence, Task, Tasks
+from sild.registries.sources import GuardiansTold, HomeTold, PersonTold, Sources
+from sild.registries.tasks import Effect, Handler, Silence, Task, Tasks, TaskState
 
 __all__ = ["Joining"]
+
+GUARDIAN_RECORDED = "civil.guardian.recorded"
 
 
 class Joining:
@@ -36,7 +40,11 @@ class Joining:
         self._places = places
 
     def effects(self) -> Mapping[str, Effect]:
-        return {"civil.birth.registered": self._born, HOME_CHANGED: self._moved}
+        return {
+            "civil.birth.registered": self._born,
+            HOME_CHANGED: self._moved,
+            GUARDIAN_RECORDED: self._guarded,
+        }
 
     def handlers(self, ask: Ask) -> Mapping[str, Handler]:
         sources = Sources(ask)
@@ -46,10 +54,17 @@ class Joining:
             because = task.because(ground(country))
             told = await sources.person(task.subject, because)
             home = await sources.home_of_child(told, because)
+            guardians = None if "moved" in task.about else await sources.guardians(task.subject, because)
             siblings = {code for p in told.parents for code, _ in await sources.children(p, because)}
-            return by_rule(lambda use: self._queue(use, task, told, home, sorted(siblings - {told.code})))
+            others = sorted(siblings - {told.code})
+            return by_rule(lambda use: self._queue(use, task, told, home, guardians, others))
 
-        return {"queue": queue}
+        async def guardians(task: Task) -> Callable[[Use], None]:
+            because = task.because(ground(parse_identity_code(task.subject).country))
+            found = await sources.guardians(task.subject, because)
+            return lambda use: self._guardians(use, task.subject, found)
+
+        return {"queue": queue, "guardians": guardians}
 
     def _born(self, use: Use, event: Event) -> None:
         if self._silence.reason(use, event.subject) in (None, "protection_order"):
@@ -64,7 +79,32 @@ class Joining:
             for cause, at in looks(use, event):
                 self._tasks.add(use, "queue", event.subject, cause=cause, at=at, about=about)
 
-    def _queue(self, use: Use, task: Task, told: PersonTold, home: HomeTold, siblings: list[str]) -> None:
+    def _guarded(self, use: Use, event: Event) -> None:
+        """Of a child who is, or is about to be, in the queue. Others' guardians are nothing to us."""
+        if child_row(use, event.subject) is not None or self._tasks.added(use, "queue", event.subject):
+            self._tasks.add(use, "guardians", event.subject, cause=event.id)
+
+    def _guardians(self, use: Use, child: str, told: GuardiansTold) -> None:
+        """Raises Unavailable (`not_in_queue`): the child joins at this very moment."""
+        use.alone(f"child/{child}")
+        before = child_row(use, child)
+        if before is not None:
+            *_, at = before.told.get("guardians", [None])
+            if told.at is None or at is None or datetime.fromisoformat(at) <= told.at:
+                said = {**before.told, "guardians": heard(told)}
+                set_child(use, child, told=said, guardians=_kept(told))
+        elif any(one.state is TaskState.WAITING for one in self._tasks.added(use, "queue", child)):
+            raise Unavailable("the child joins the queue now", code="not_in_queue")
+
+    def _queue(
+        self,
+        use: Use,
+        task: Task,
+        told: PersonTold,
+        home: HomeTold,
+        guardians: GuardiansTold | None,
+        siblings: list[str],
+    ) -> None:
         """Let the child join, or note that it lives elsewhere now."""
         use.alone(f"child/{told.code}")
         silence = self._silence.reason(use, told.code)
@@ -73,11 +113,11 @@ class Joining:
         known = {
             "division": home.division,
             "siblings": siblings,
-            "told": {"person": heard(told), "home": heard(home)},
         }
+        said = {"person": heard(told), "home": heard(home)}
         before = child_row(use, told.code)
         if before is not None:
-            set_child(use, told.code, **known)
+            set_child(use, told.code, told={**before.told, **said}, **known)
             if "moved" in task.about:
                 outcome, decision = self._elsewhere(use, before)
                 source = str(task.about["moved"])
@@ -89,6 +129,8 @@ class Joining:
                 child=told.code,
                 born=told.born,
                 parents=list(told.parents),
+                guardians=[] if guardians is None else _kept(guardians),
+                told=said if guardians is None else {**said, "guardians": heard(guardians)},
                 joined_at=use.at,
                 state="waiting",
                 wanted_from=earliest(self._deciding, country, told.born, at=use.today),
@@ -142,3 +184,7 @@ class Joining:
             decision=decision,
             silent=self._silence.reason(use, person) is not None,
         )
+
+
+def _kept(told: GuardiansTold) -> list[list[str | None]]:
+    return [[one.code, one.until.isoformat() if one.until else None] for one in told.guardians]

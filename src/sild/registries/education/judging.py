@@ -16,7 +16,7 @@ from sild.registries.deciding import Deciding, Judged, KnownFact, Ruling, reason
 from sild.registries.education.queue import Child, Group
 from sild.registries.education.rules import Waiting, ground
 from sild.registries.identity_codes import Country, parse_identity_code
-from sild.registries.sources import HomeTold, PersonTold
+from sild.registries.sources import GuardiansTold, HomeTold, PersonTold
 
 __all__ = [
     "PLACE_OUTPUTS",
@@ -139,7 +139,11 @@ def _ruling(
         service="birth",
         algorithm=ALGORITHM,
         purpose="a kindergarten place",
-        subjects=((child.child, "child"), *((code, "parent") for code in child.parents)),
+        subjects=(
+            (child.child, "child"),
+            *((code, "parent") for code in child.parents),
+            *((one.code, "guardian") for one in child.guardians if one.code not in child.parents),
+        ),
         outcome=f"kindergarten_place.{step}",
         items=items,
         reasons=reasons,
@@ -170,7 +174,7 @@ def _everything(line: Sequence[Waiting]) -> Iterator[KnownFact]:
             yield KnownFact(f"persons/c{number}/{name}/ETERNITY", kind, value)
 
 
-def heard(told: PersonTold | HomeTold) -> list[str | None]:
+def heard(told: PersonTold | HomeTold | GuardiansTold) -> list[str | None]:
     """As it is kept with a child: who said so, by which message, and when."""
     return [told.source, told.message_id, None if told.at is None else told.at.isoformat()]
 

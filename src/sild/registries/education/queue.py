@@ -13,6 +13,7 @@ from sild.errors import CallerError
 from sild.registries.education.rules import Waiting, age_in_years
 from sild.registries.education.tables import children, groups, kindergartens
 from sild.registries.kernel import Use
+from sild.registries.sources import Guardian
 
 __all__ = [
     "Child",
@@ -54,6 +55,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Child:
+    """told: who said what, `person`, `home` or `guardians`: register, message and when."""
+
     child: str
     born: date
     division: str | None
@@ -69,6 +72,12 @@ class Child:
     told: Mapping[str, Sequence[str]]
     decision: str | None
     any_nearby: bool = False
+    guardians: tuple[Guardian, ...] = ()
+
+    def deciders(self, on: date) -> tuple[str, ...]:
+        """Whose word counts for the child on a day: its parents' and guardians'."""
+        named = [one.code for one in self.guardians if one.until is None or on < one.until]
+        return tuple(dict.fromkeys([*self.parents, *named]))
 
 
 def groups_in(use: Use, condition: ColumnElement[bool]) -> list[Group]:
@@ -200,6 +209,9 @@ def _waiting(use: Use, condition: ColumnElement[bool], group: Group | None, *mor
 def _child(row: Row[Any]) -> Child:
     values = dict(row._mapping)
     values["parents"], values["siblings"] = tuple(row.parents), tuple(row.siblings)
+    values["guardians"] = tuple(
+        Guardian(code, date.fromisoformat(until) if until else None) for code, until in row.guardians or []
+    )
     values["told"] = row.told or {}
     values["any_nearby"] = bool(row.any_nearby)
     return Child(**values)

@@ -133,14 +133,14 @@ class EducationRegister(ActingRegister):
         with self.kernel.used("getWishes", usage) as use:
             use.concerns(child)
             held = require_child(use, child)
-            if usage.principal not in held.parents:
-                raise CallerError("a parent decides this", code="not_a_parent")
+            if usage.principal not in held.deciders(use.today):
+                raise CallerError("a parent or guardian decides this", code="not_a_parent")
             if held.state == "attending":
                 raise CallerError("the child attends a kindergarten", code="already_attending")
             return list(foresee(use, self.deciding, held))
 
     def wish(self, child: str, kindergarten: int | None, wanted_from: date | None, usage: Usage) -> Standing:
-        """A parent chooses, or leaves the choice (None): any kindergarten of the commune where the child lives; choosing anew is free and keeps the time of joining. A free place is offered at once.
+        """A parent, or a guardian by the population register, chooses, or leaves the choice (None): any kindergarten of the commune where the child lives; choosing anew is free and keeps the time of joining. A free place is offered at once.
 
         Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `person_is_dead`, `already_attending`,
         `too_young`, `unknown_kindergarten`, `no_group`; as `Deciding.judge` when the rules fail.
@@ -180,8 +180,8 @@ class EducationRegister(ActingRegister):
             repeated = use.answered() is not None
             use.alone(f"child/{child}")
             held = require_child(use, child)
-            if usage.principal not in held.parents:
-                raise CallerError("a parent decides this", code="not_a_parent")
+            if usage.principal not in held.deciders(use.today):
+                raise CallerError("a parent or guardian decides this", code="not_a_parent")
             if self.silence.known(use, child) in ("death", "stillbirth"):
                 raise CallerError("the child is dead", code="person_is_dead")
             if not repeated:

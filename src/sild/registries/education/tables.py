@@ -35,6 +35,7 @@ children = Table(
     Column("born", Date, nullable=False),
     Column("division", String(20)),  # where the child lives; none: not known
     Column("parents", JSON, nullable=False),
+    Column("guardians", JSON),  # [identity code, the first day on which they are not; null: no such day]
     Column("siblings", JSON, nullable=False),
     Column("joined_at", UtcDateTime, nullable=False),
     Column("state", String(10), nullable=False),  # waiting, offered, attending, left

@@ -141,6 +141,7 @@ class RelatedPerson(Person):
     relation: Literal["mother", "father", "child", "spouse", "sibling", "guardian", "ward"]
     custody: bool = Field(description="Of the child, or by the parent")
     since: date
+    until: date | None = Field(default=None, description="Of a guardian: the first day on which they are not")
     fact: int
 
 
@@ -416,6 +417,7 @@ def _related(one: records.Related) -> RelatedPerson:
         relation=one.relation,  # type: ignore[arg-type]  # the closed set of `Related`
         custody=one.custody,
         since=one.since,
+        until=one.until,
         fact=one.fact,
     )
 

@@ -164,7 +164,14 @@ def _related(use: Use, links: Iterable[tuple[str, str, Fact, bool]]) -> tuple[Re
     listed = list(links)
     found = {person.code: person for person in read_persons(use, [code for code, *_ in listed])}
     return tuple(
-        Related(found[code], relation, link.valid_from, link.id, custody)
+        Related(
+            found[code],
+            relation,
+            link.valid_from,
+            link.id,
+            custody,
+            link.valid_to if link.name == "guardian" else None,
+        )
         for code, relation, link, custody in listed
     )
 

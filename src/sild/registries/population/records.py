@@ -45,13 +45,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Somebody to somebody.  relation: mother, father, child, spouse, sibling, guardian or ward.  custody: of or by them."""
+    """Somebody to somebody.  relation: mother, father, child, spouse, sibling, guardian or ward.  custody: of or by them.
+    until: of a guardian, the first day on which they are not."""
 
     person: Person
     relation: str
     since: date
     fact: int
     custody: bool = False
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
