@@ -50,6 +50,7 @@ class Pages:
         script = (_HERE / "static" / "portal.js").read_bytes()
         self.static: Mapping[str, tuple[bytes, str]] = {
             "portal.css": (stylesheet(_HERE / "static" / "portal.css"), "text/css"),
+            "slips.css": ((_HERE / "static" / "slips.css").read_bytes(), "text/css"),
             "portal.js": (script, "text/javascript"),
             "icon.svg": ((_HERE / "static" / "icon.svg").read_bytes(), "image/svg+xml"),
             "icon-192.png": ((_HERE / "static" / "icon-192.png").read_bytes(), "image/png"),
