@@ -38,6 +38,7 @@ from sild.registries import (
 from sild.registries.hospital.register import NewBirth
 from sild.registries.kernel import Usage
 from sild.registries.synthetic import SyntheticPerson, synthetic_people
+from support.acting import believing, proof
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -95,6 +96,7 @@ class State:
     urls: dict[str, str] = field(default_factory=dict)
     portal: Any = None
     server: Any = None  # of the six, with their message log
+    portals: Any = None  # of the hospital and the portal
     server_url: str = ""
 
     async def say(
@@ -106,7 +108,7 @@ class State:
             service(register),
             path,
             context=CallContext(user_id=user, issue="case-7"),
-            headers={"Sild-Legal-Basis": "PKTS 24"},
+            headers={"Sild-Legal-Basis": "PKTS 24", "Sild-Acting": proof(user, "case-7")},
             **({} if body is None else {"json": body}),
         )
         return answer.ensure_success().json()
@@ -123,7 +125,9 @@ async def state(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[State
         for name, (kind, app) in OPENERS.items():
             options = {} if name == "hospital" else {"people": PEOPLE}
             system = f"/SILD/GOV/{MEMBERS[name]}/{name}"
-            register = await asyncio.to_thread(kind.open, tmp_path / name, system=system, **options)
+            register = believing(
+                await asyncio.to_thread(kind.open, tmp_path / name, system=system, **options)
+            )
             opened.callback(register.close)
             running = await serve_application(app(register), "127.0.0.1", 0)
             opened.push_async_callback(running.close)
@@ -149,10 +153,14 @@ async def state(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[State
             client = await opened.enter_async_context(AsyncXRoadClient(url, subsystem(name)))
             tasks.append(asyncio.create_task(act(register, client, services=services)))
         state.server, state.server_url = second.server, second.url
+        state.portals = first.server
         for name in inside:
             url = f"{second.url}/evidence/{subsystem(name).encode()}"
             second.server.serverconf.add_rest_service(subsystem(name), "getEvidence", url)
             second.server.serverconf.grant(service(name, "getEvidence"), subsystem("social"), path="/records")
+        url = f"{first.url}/evidence/{subsystem('portal').encode()}"
+        first.server.serverconf.add_rest_service(subsystem("portal"), "getEvidence", url)
+        first.server.serverconf.grant(service("portal", "getEvidence"), subsystem("social"), path="/records")
         state.portal = await opened.enter_async_context(AsyncXRoadClient(first.url, subsystem("portal")))
         yield state
         for task in tasks:
@@ -239,19 +247,20 @@ async def test_an_event_to_a_service_that_is_not_there_yet_waits(state: State) -
 async def test_the_messages_of_a_decision_lie_in_both_logs_until_one_is_deleted(state: State) -> None:
     """After the first test: the grant rests on what population and residence told."""
     await state.server.timestamper.tick()
+    await state.portals.timestamper.tick()
     social: SocialRegister = state.registers["social"]
     with social.kernel.engine.connect() as connection:
         granted = next(
             one for one in social.deciding.store.listed(connection) if one.record.effect == "grant"
         )
-    asked = {one.message_id for one in granted.record.inputs if one.message_id}
-    heard = [one.fetched_at for one in granted.record.inputs if one.message_id]
+    messages = [message for one in granted.record.inputs for message in one.messages]
+    asked, heard = {message for _, message, _ in messages}, [at for _, _, at in messages]
     assert all(at is not None and at <= granted.record.decided_at for at in heard), "when each was heard"
     assert granted.record.counterfactual, "what would have changed it"
     assert asked
     report = await asyncio.to_thread(social.deciding.replay, str(granted.record.id))
     said = [step for step in report.steps if step.number == 3 and step.text.startswith("message ")]
-    assert {step.verdict for step in said} == {"holds"}, said
+    assert {step.verdict for step in said} == {"holds"}, [s.text for s in said if s.verdict != "holds"]
     assert len(said) == 2 * len(asked), "each in both logs"
     assert report.result == "match"
     over_rest = await state.say("social", ["decisions", str(granted.record.id), "replay"])
