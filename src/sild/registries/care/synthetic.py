@@ -22,7 +22,7 @@ NAMES: dict[Country, tuple[str, ...]] = {
     "EE": ("Kesklinna perearstid", "Tamme perearstikeskus", "Perearst Liivi Kask", "Pärna tervisekeskus"),
     "VN": ("Trạm Y tế Trung tâm", "Phòng khám Hoa Sen", "Trạm Y tế phía Đông", "Phòng khám Sao Mai"),
 }
-AT_LEAST = 2
+AT_LEAST = 3  # one is full, one may be one's own: so that there is a choice
 ONE_LIST = 400
 """People to a practice; its list has room for a sixth more, but the first of a commune is full."""
 
