@@ -63,10 +63,10 @@ def somebody_moves(walks: Walks) -> None:
     for one in (resident, owner):
         one.open("/who-looked", "who-looked")
     assert case in resident.page.content()
-    walks.begun("mover9", "practice", "practice.choose")
+    choice = walks.begun("mover9", "practice", "practice.choose")
     resident.give(practice="*")
     resident.send("practice.choose", "CHOOSE")
-    resident.reads(f"/cases/{resident.case}", "practice.action.LIST", name="practice-listed")
+    resident.reads(f"/cases/{choice}", "practice.action.LIST", name="practice-listed")
     official = walks["residence_official"]
     official.open(f"/desk?office={official.office}", "desk")
     official.open(f"/desk/own-access?office={official.office}", "own-access")
