@@ -4,7 +4,7 @@ BIN := .venv/bin
 # command:package
 SYSTEM_PACKAGES := openssl:openssl softhsm2-util:softhsm2 pebble:pebble lego:lego gpg:gnupg chromium:chromium
 
-.PHONY: demo test check bench population fuzz properties crashes walks pictures lock local-model clean system-packages
+.PHONY: demo test check bench population fuzz properties crashes bits walks pictures lock local-model clean system-packages
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
