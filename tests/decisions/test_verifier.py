@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +159,7 @@ async def test_every_bit_of_a_bundle_is_caught(tmp_path: Path) -> None:
     await logged.checkpointer.tick()
     data = render_bundle(logged.bundle(3))
     step = 1 if os.environ.get("SILD_BITS") == "every" else 4  # `make bits`; else each day another quarter
-    bits = list(range(date.today().toordinal() % step, 8 * len(data), step))
+    bits = list(range(datetime.now(UTC).toordinal() % step, 8 * len(data), step))
     assert uncaught(logged, data, bits) == []
 
 
