@@ -99,11 +99,15 @@ HOSTILE: list[object] = [
 def test_what_is_no_notice_is_refused_and_nothing_is_recorded(
     asker: Asker, register: PopulationRegister
 ) -> None:
-    people = register.count()
+    people, codes = register.count(), []
     for content in HOSTILE:
-        problem = refused(notify(asker, content), 400, "invalid_birth_notice")
-        assert "script" not in json.dumps(problem)
+        answer = notify(asker, content)
+        problem = json.loads(answer.body)
+        codes.append((answer.status, problem["type"].rpartition(":")[2]))
+        assert "<script" not in json.dumps(problem)
         assert MOTHER not in json.dumps(problem)
+    assert set(codes) == {(400, "invalid_birth_notice"), (400, "bad_request")}
+    assert codes.count((400, "bad_request")) == 1, "half a character, which no text of any path holds"
     assert register.count() == people
     assert asker.value("/health") == {"status": "up"}
 
