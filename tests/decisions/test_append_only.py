@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
 from sild.decisions import (
@@ -22,7 +22,7 @@ from sild.decisions import (
     shred,
     uphold_finding,
 )
-from sild.decisions.tables import APPEND_ONLY
+from sild.decisions.tables import APPEND_ONLY, recomputes
 
 from .world import START, LocalStamps, Root, SetClock, draft
 
@@ -44,6 +44,11 @@ async def test_no_row_is_changed_or_removed(store: DecisionStore, root: Root, cl
             connection, cause="e", decision=str(first.id), concept="c", source="s", fact="1", at=START
         )
         end_ripple(connection, str(ripple), "unchanged", at=START)
+        connection.execute(
+            insert(recomputes).values(
+                package="b" * 64, record=str(first.id), found="same", names=[], at=START
+            )
+        )
     store.delivered(first.id, channel="portal", language="et")
     publish_sample(store, "s", begins=START, ends=START, size=1)
     keep_replay(store, ReplayReport(str(first.id), "match", ()), sample="s")
