@@ -87,5 +87,5 @@ async def test_an_offer_that_an_official_refuses(handed):
         user=OFFICE.person,
     )
     await handed.settle()
-    assert (await handed.cases.view(case, JAAN)).results["offer_held"] == "refused"
+    assert (await handed.cases.view(case, JAAN)).results["offer_refused"] == "refused"
     assert "offer_refused" in await handed.notices(MARI)
