@@ -85,12 +85,13 @@ def test_a_register_outside_a_nation_seals_and_stamps(tmp_path: Path, trust: str
     with ExitStack() as opened:
         address = urlsplit(opened.enter_context(running("registry", registry(tmp_path, trust))))
         population = Asker(Site(str(address.hostname), int(address.port or 0)))
-        wife, _ = couple()
+        wife, husband = couple()
         child = recorded(
             population, bundle(wife.code, born=(datetime.now(UTC) - timedelta(days=2)).date().isoformat())
         )
-        body = {"given_names": "Mari", "family_name": wife.family_name}
-        decision = population.done(f"/births/{child}/registration", body)["decision"]
+        agreed = {"signed_by": [wife.code, husband.code]}
+        body = {"given_names": "Mari", "family_name": wife.family_name, **agreed}
+        decision = population.done(f"/births/{child}/registration", body, user="automatic")["decision"]
         evidence = stamped(population, f"/decisions/{decision}/bundle", f"EE{wife.code}")
     trusted = [
         x509.load_pem_x509_certificate((tmp_path / f"{name}.pem").read_bytes()).public_bytes(Encoding.DER)
