@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from cases.village import Village, couples, official
+from cases.village import OFFICIAL_VN, Village, couples, official
 from sild.asgi import serve_application
 from sild.identity_provider import ClientSettings, IdentityProvider, IdentityProviderSettings, TestPerson
 from sild.nation.browser import Browser
@@ -121,7 +121,7 @@ async def test_a_birth_in_viet_nam(tmp_path: Path) -> None:
         await village.settle()
         office = await village.office(case)
         assert office.startswith("birth@")
-        decider = replace(official(office), person="VN001090012345")
+        decider = replace(official(office), person=f"VN{OFFICIAL_VN}")
         assert (await village.cases.view(case, decider)).status == "AGREED", (
             "an official decides here, not a rule"
         )
