@@ -64,6 +64,11 @@ async def test_a_person_decides_and_the_page_says_why(tmp_path: Path) -> None:
         assert "Parental benefit" in screen.text, "with what the rules say of it"
         await ask_the_population_office(nation, desk, screen)
         case = await desk.sends(screen, "LET_GO", words="The pay in Finland ended before the birth.")
+
+        async def asked() -> str | None:
+            return (await birth._mothers.open(page)).link("/screens/birth.offer")
+
+        await soon("the offer is before her", asked)
         await birth.offer_is_accepted()
         await birth.money_is_paid()
         mine = (await birth._mothers.open(f"{nation.portal_url}/cases/{case}")).text

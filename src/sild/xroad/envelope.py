@@ -37,11 +37,11 @@ _ENCODINGS = frozenset(
     + [f"iso8859-{n}" for n in (*range(1, 12), *range(13, 17))]
     + [f"cp{n}" for n in range(1250, 1259)]
 )
-_BEGINS_DECLARATION = re.compile(rb"<\?xml\s")
+_BEGINS_DECLARATION = re.compile(rb"<\?xml[ \t\r\n]")
 _DECLARATION = re.compile(
-    rb"<\?xml\s+version\s*=\s*(?:'1\.0'|\"1\.0\")"
-    rb"(?:\s+encoding\s*=\s*(?P<quote>['\"])(?P<encoding>[A-Za-z][A-Za-z0-9._-]{0,39})(?P=quote))?"
-    rb"(?:\s+standalone\s*=\s*(?:'(?:yes|no)'|\"(?:yes|no)\"))?\s*\?>"
+    rb"<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:'1\.0'|\"1\.0\")"
+    rb"(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?P<quote>['\"])(?P<encoding>[A-Za-z][A-Za-z0-9._-]{0,39})(?P=quote))?"
+    rb"(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:'(?:yes|no)'|\"(?:yes|no)\"))?[ \t\r\n]*\?>"
 )
 
 
