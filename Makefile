@@ -18,7 +18,7 @@ check: .venv/ready
 
 # One worker more than there are cores: many tests wait for a process or a time.
 test: .venv/ready system-packages
-	$(BIN)/pytest -n $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)") --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)") --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: .venv/ready
 	@$(BIN)/sild bench exchange $(ARGS)

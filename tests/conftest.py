@@ -22,6 +22,19 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usa
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "xroad"
 
 
+# Files that take a minute or more, longest first. With several workers they are begun first: the last to begin ends last.
+LONG = [
+    "cases/test_birth_killed.py",
+    "nation/test_moves_in_a_browser.py",
+    "nation/test_births_in_a_browser.py",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {Path(__file__).parent / name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path, len(LONG)))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """X-Road's own schemas, vectors and recorded exchanges. They are not part of this repository."""

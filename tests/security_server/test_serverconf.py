@@ -150,3 +150,23 @@ def test_what_is_there_already_is_named(conf: ServerConf) -> None:
     conf.add_client(PROVIDER)
     with pytest.raises(CallerError, match="of DEV/COM/1/Register: it is here already"):
         conf.add_client(PROVIDER)
+
+
+def test_many_rights_are_one_change(conf: ServerConf) -> None:
+    conf.add_client(PROVIDER, status=ClientStatus.REGISTERED, connection_type=ConnectionType.HTTP)
+    service = conf.add_openapi_service(PROVIDER, "people", "http://127.0.0.1:9/openapi.json", OPENAPI)
+    before, audited = conf.snapshot.change, len(conf.audit_rows())
+    conf.grant_all(service, [(CALLER, "GET", "/people/*"), (OWNER, "POST", "/people")])
+    assert conf.snapshot.change == before + 1
+    row = conf.audit_rows()[audited]
+    assert row.event == "GRANT_ALL" and [right["path"] for right in row.values["rights"]] == [
+        "/people/*",
+        "/people",
+    ]
+    rights = conf.snapshot.services[service].rights
+    assert [rule.path for rule in rights.by_client[CALLER]] == ["/people/*"]
+    with pytest.raises(CallerError):
+        conf.grant_all(service, [(CALLER, "DELETE", "/people/*"), (OWNER, "GET", "people")])
+    assert conf.snapshot.services[service].rights == rights, "all of them or none"
+    conf.grant_all(service, [])
+    assert conf.snapshot.change == before + 1

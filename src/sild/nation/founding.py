@@ -120,8 +120,8 @@ def offer_register(server: SecurityServer, plan: NationPlan, url: str, descripti
     service = server.serverconf.add_openapi_service(
         plan.subsystem_id(plan.provider), SERVICE_CODE, f"{url}/openapi.json", description, url=url
     )
-    for method, path in plan.rights:
-        server.serverconf.grant(service, plan.subsystem_id(plan.consumer), method=method, path=path)
+    consumer = plan.subsystem_id(plan.consumer)
+    server.serverconf.grant_all(service, [(consumer, method, path) for method, path in plan.rights])
     return service
 
 
@@ -153,16 +153,17 @@ def offer_system(
     for code in system.services:
         if code == EVENTS:  # one address, and nothing behind it
             service = conf.add_rest_service(owner, code, f"{url}/{EVENTS}")
-            for source in (each.source for each in plan.subscriptions if each.subscriber == system.kind):
-                conf.grant(service, plan.system_id(source), method="POST")
+            sources = [each.source for each in plan.subscriptions if each.subscriber == system.kind]
+            conf.grant_all(service, [(plan.system_id(source), "POST", "**") for source in sources])
             continue
         if description:
             service = conf.add_openapi_service(owner, code, f"{url}/openapi.json", description, url=url)
         else:
             service = conf.add_rest_service(owner, code, url)
-        for right in plan.system_rights:
-            if right.provider == system.kind:
-                conf.grant(service, plan.system_id(right.client), method=right.method, path=right.path)
+        rights = [right for right in plan.system_rights if right.provider == system.kind]
+        conf.grant_all(
+            service, [(plan.system_id(right.client), right.method, right.path) for right in rights]
+        )
 
 
 def offer_evidence(server: SecurityServer, plan: NationPlan, system: SystemPlan, url: str) -> None:
@@ -173,8 +174,7 @@ def offer_evidence(server: SecurityServer, plan: NationPlan, system: SystemPlan,
         service = server.serverconf.add_rest_service(
             owner, EVIDENCE_SERVICE, f"{url}/evidence/{owner.encode()}"
         )
-        for asker in askers:
-            server.serverconf.grant(service, plan.system_id(asker), method="GET", path="/records")
+        server.serverconf.grant_all(service, [(plan.system_id(asker), "GET", "/records") for asker in askers])
 
 
 async def _give_sign_key(

@@ -24,28 +24,16 @@ class RightsConf(ConfChanges):
 
         An endpoint that is not there yet is added.
         """
-        method = checked_endpoint(method, path)
-        kind, text = _subject(subject)
-        with self._change("GRANT", service, subject=text, kind=kind, method=method, path=path) as change:
-            _, _, client = change.service_row(service)
-            if isinstance(subject, LocalGroupId):
-                change.group_row(service.client_id, subject.group_code)
-            endpoint = change.endpoint_row(client, service.service_code, method, path)
-            if endpoint is None:
-                endpoint = change.insert(
-                    tables.endpoint,
-                    client_id=client,
-                    service_code=service.service_code,
-                    method=method,
-                    path=path,
-                    generated=False,
-                )
-            table = tables.access_right
-            same = (table.c.endpoint_id == endpoint, table.c.subject_type == kind, table.c.subject == text)
-            if change.connection.execute(sa.select(table.c.id).where(*same)).first() is None:
-                change.insert(
-                    table, endpoint_id=endpoint, subject_type=kind, subject=text, granted_at=change.now
-                )
+        right = (subject, checked_endpoint(method, path), path)
+        with self._change("GRANT", service, **_said(right)) as change:
+            _grant(change, service, [right])
+
+    def grant_all(self, service: ServiceId, rights: Iterable[tuple[Subject, str, str]]) -> None:
+        """As `grant`, for many subjects, methods and paths in one change: all of them or none."""
+        checked = [(subject, checked_endpoint(method, path), path) for subject, method, path in rights]
+        if checked:
+            with self._change("GRANT_ALL", service, rights=[_said(right) for right in checked]) as change:
+                _grant(change, service, checked)
 
     def revoke(self, service: ServiceId, subject: Subject, *, method: str = "*", path: str = "**") -> None:
         method = checked_endpoint(method, path)
@@ -95,6 +83,35 @@ class RightsConf(ConfChanges):
             change.connection.execute(
                 sa.delete(table).where(table.c.group_id == row, table.c.identifier.in_(removed))
             )
+
+
+def _said(right: tuple[Subject, str, str]) -> dict[str, str]:
+    """As the audit has it."""
+    subject, method, path = right
+    kind, text = _subject(subject)
+    return {"subject": text, "kind": kind, "method": method, "path": path}
+
+
+def _grant(change: Change, service: ServiceId, rights: Iterable[tuple[Subject, str, str]]) -> None:
+    _, _, client = change.service_row(service)
+    table = tables.access_right
+    for subject, method, path in rights:
+        kind, text = _subject(subject)
+        if isinstance(subject, LocalGroupId):
+            change.group_row(service.client_id, subject.group_code)
+        endpoint = change.endpoint_row(client, service.service_code, method, path)
+        if endpoint is None:
+            endpoint = change.insert(
+                tables.endpoint,
+                client_id=client,
+                service_code=service.service_code,
+                method=method,
+                path=path,
+                generated=False,
+            )
+        same = (table.c.endpoint_id == endpoint, table.c.subject_type == kind, table.c.subject == text)
+        if change.connection.execute(sa.select(table.c.id).where(*same)).first() is None:
+            change.insert(table, endpoint_id=endpoint, subject_type=kind, subject=text, granted_at=change.now)
 
 
 def _subject(subject: Subject) -> tuple[str, str]:
