@@ -16,7 +16,7 @@ from sild.registries.social.register import SocialRegister
 from support.acting import LogIn, serving
 
 from ..asking import Asker, refused
-from .conftest import CHILD, FATHER, MOTHER, Others, SetClock, event
+from .conftest import CHILD, FATHER, MOTHER, USAGE, Others, SetClock, event
 from .test_ripple import IBAN, benefit, by, declare, offered, records, ripples, settle
 
 LOOK = {"words": "Soome ei maksa.", "seconds": 60, "posture": "managed", "view_sha256": "b" * 64}
@@ -237,3 +237,77 @@ async def test_every_register_that_decides_says_what_waits(
         refused(asker.get("/matters", login=None), 403, "acting_not_proven")
         refused(asker.get("/matters/ripple/none"), 404, "unknown_matter")
     register.close()
+
+
+HAND = {
+    "country": "EE",
+    "values": {"mother/parental_benefit/ETERNITY": "2100.00"},
+    "considerations": "Her pay was declared too late.",
+    "reasons": {"et": "Palk oli teine.", "vi": "Tiền lương khác.", "en": "The pay was another."},
+    "hearing": {"way": "favourable"},
+    "view_sha256": "b" * 64,
+    "posture": "managed",
+    "seconds": 60,
+}
+
+
+def granted(social: SocialRegister) -> tuple[str, str]:
+    found = [
+        one.value for one in social.benefits(MOTHER, USAGE) if one.value["benefit"] == "parental_benefit"
+    ]
+    return found[0]["amount"], found[0]["decision"]
+
+
+async def test_a_listed_ripple_is_decided_anew_by_hand(
+    social: SocialRegister, others: Others, clock: SetClock
+) -> None:
+    """Nothing by which anybody gets less without being heard; a record in the old one's place, whose money follows; once."""
+    offer = await offered(social, others, clock)
+    social.accept(offer, "mother", IBAN, by(MOTHER, "accept"))
+    declare(social, MOTHER, "2400")
+    await settle(social, others, clock)
+    listed = next(one for one in ripples(social) if one.state == "listed")
+    before = records(social)
+    old = next(one for one in before if str(one.id) == listed.decision)
+
+    def end(**other: Any) -> dict[str, Any]:
+        return {"outcome": "by_hand", "new": {**HAND, **other}}
+
+    with serving(social_app(social)) as site:
+        asker = Asker(site)
+        path = f"/ripples/{listed.id}/end"
+        less = {"mother/parental_benefit/ETERNITY": "10.00"}
+        refused(asker.post(path, end(values=less)), 409, "not_favourable")
+        refused(asker.post(path, end(values={"nothing/at/all": "1.00"})), 400, "not_an_outcome")
+        refused(asker.post(path, end(), user=f"EE{MOTHER}"), 403, "not_your_ripple")
+        assert asker.post(path, {"outcome": "by_hand"}).status == 400
+        assert len(records(social)) == len(before), "nothing came of these"
+        line = asker.done(path, end(), 200)
+        assert (line["state"], line["reason"]) == ("ended", "redecided")
+        refused(asker.post(path, end()), 409, "ripple_is_closed")
+    (new,) = [one for one in records(social) if str(one.id) == line["newer"]]
+    assert (str(new.supersedes), new.kind, new.effect, new.case) == (
+        str(old.id),
+        "human",
+        "correct",
+        old.case,
+    )
+    assert [one.code for one in new.reasons] == ["fact_corrected", "decided_by_hand"]
+    assert (new.hearing.required, new.hearing.waiver_ground) == (False, "HMS § 40 (3) 3")
+    assert (new.human[0].role, new.human[0].reason_code) == ("ripple", "payment")
+    assert new.remedy is not None and new.remedy.within == old.remedy.within, (
+        "it can be contested in its turn"
+    )
+    assert granted(social) == ("2100.00", str(new.id))
+    declare(social, MOTHER, "2600")
+    await settle(social, others, clock)
+    again = next(one for one in ripples(social) if one.state == "listed")
+    heard = {"way": "answered", "at": "2026-03-03T10:00:00Z"}
+    with serving(social_app(social)) as site:
+        asker, path = Asker(site), f"/ripples/{again.id}/end"
+        refused(asker.post(path, end(values=less, hearing=heard)), 403, "not_your_ripple")
+        line = asker.done(path, end(values=less, hearing=heard), 200, user="EE37001010002")
+    (newer,) = [one for one in records(social) if str(one.id) == line["newer"]]
+    assert str(newer.supersedes) == str(new.id), "of what stands now"
+    assert newer.hearing.answer_id == newer.hearing.notice_id == "case-7" and newer.hearing.heard_at
+    assert granted(social) == ("10.00", str(newer.id)), "whoever loses by it was heard"

@@ -10,6 +10,7 @@ officials.py  who decides for the body, and by which order       owed.py  remedy
 rules_changed.py  what a new version of the rules gives otherwise
 words.py  reasons that no rule gives       looks.py   an official's step       ripple.py  a corrected fact reaches what was decided from it
 finding_ripple.py  a finding that the body upholds reaches what it touches       anew.py  what a contest overturned is decided anew
+ripple_by_hand.py  what a corrected fact reached, and no rule makes anew, an official decides by hand
 """
 
 from __future__ import annotations

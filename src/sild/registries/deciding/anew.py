@@ -1,4 +1,5 @@
-"""What was overturned is decided anew, as the official who answers the contest says: by rule, or by hand.
+"""What was overturned is decided anew, as the official who answers the contest says: by rule, or by hand. By hand is also decided what a
+correction reached and no rule makes anew (ripple_by_hand.py).
 
 By rule it is a ripple whose cause is the contest (`decides_again`), and always ends in a decision of its own, though the outcome were the
 same. By hand the official gives lines of the outcome other values, of the kind that the rules give there, and says what was weighed:
@@ -22,6 +23,7 @@ from sild.decisions import (
     Consideration,
     DecisionRecord,
     Draft,
+    Hearing,
     HumanStep,
     OutcomeItem,
     Reason,
@@ -46,10 +48,26 @@ from sild.registries.kernel import Use
 from sild.registries.profiles import profile
 from sild.rules import RulePackage
 
-__all__ = ["ByHand", "decide_by_rule", "left_of", "record_by_hand"]
+__all__ = ["CONTESTED", "ByHand", "Occasion", "decide_by_rule", "left_of", "record_by_hand"]
 
 MOST = Decimal(10) ** 13
 _AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{1,2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Why somebody decides by hand. role: of the official, and code of what was weighed.  reason_code: of their step.  ground: of the
+    profile.  first: the reason that stands before theirs.  hearing: None: in the contest.
+    """
+
+    role: str = "contest"
+    reason_code: str = "contest_overturned"
+    ground: str = "contest"
+    first: tuple[Reason, ...] = ()
+    hearing: Hearing | None = None
+
+
+CONTESTED = Occasion()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +80,7 @@ class ByHand:
     considerations: str
     reasons: Mapping[str, str]
     look: Look
+    occasion: Occasion = CONTESTED
 
 
 def decide_by_rule(deciding: Deciding, use: Use, record: DecisionRecord, contest: str) -> None:
@@ -98,18 +117,18 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
 
     Raises CallerError: `not_an_outcome`, `not_its_kind`, `shredded`.
     """
-    law = profile(hand.country)
+    law, why = profile(hand.country), hand.occasion
     office = deciding.officials.office_of(hand.official, use.today)
     items = _items(deciding, use, old, hand.values)
-    article = law.ground("contest")
+    article = law.ground(why.ground)
     step = HumanStep(
         official=deciding.store.pseudonym(hand.official),
-        role="contest",
+        role=why.role,
         qualification=None if office is None else office.qualification,
         device_posture=hand.look.posture,
         view_sha256=hand.look.view_sha256 or old.sha256,
         action="override",
-        reason_code="contest_overturned",
+        reason_code=why.reason_code,
         reason_text=Secret(secret=hand.considerations),
         seconds=hand.look.seconds,
     )
@@ -140,13 +159,15 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
         human=(step,),
         considerations=(
             Consideration(
-                code="contest", article=law.ground("discretion"), text=Secret(secret=hand.considerations)
+                code=why.role, article=law.ground("discretion"), text=Secret(secret=hand.considerations)
             ),
         ),
-        hearing=hearing_of(
+        hearing=why.hearing
+        or hearing_of(
             law, "correct", official=True, contests=deciding.store.contests_of(use.connection, old.id)
         ),
         reasons=(
+            *why.first,
             Reason(
                 code="decided_by_hand",
                 article=article,

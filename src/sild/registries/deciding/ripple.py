@@ -52,6 +52,7 @@ __all__ = [
     "RestsOn",
     "Ripples",
     "leave_to_official",
+    "line_of",
     "list_for_people",
     "people_of",
     "take_up",
@@ -193,7 +194,7 @@ class Ripples:
         return find_ripple(use.connection, ripple).concept
 
     def _newest(self, use: Use, decision: str) -> DecisionRecord:
-        return self._store.find(use.connection, _line_of(self._deciding, use, decision)[-1]).record
+        return self._store.find(use.connection, line_of(self._deciding, use, decision)[-1]).record
 
     def _ensure_ours(self, use: Use, record: DecisionRecord) -> None:
         """Raises LeftToPeople: people decided it, or somebody contests it."""
@@ -229,7 +230,7 @@ def take_up(deciding: Deciding, use: Use, decision: str, cause: str) -> None:
     if store.standing(connection, decision) == "overturned" or has_open_contest(connection, decision):
         return
     for ripple in list_ripples(connection, state="listed", reason=CONTEST, limit=None):
-        line = _line_of(deciding, use, ripple.decision)
+        line = line_of(deciding, use, ripple.decision)
         if decision not in line:
             continue
         end_ripple(connection, ripple.id, "ended", reason=TAKEN_UP, at=use.at)
@@ -251,11 +252,11 @@ def take_up(deciding: Deciding, use: Use, decision: str, cause: str) -> None:
 
 def people_of(deciding: Deciding, use: Use, decision: str) -> Sequence[str]:
     """Codes of whom the decision is about, or what took its place, as the register knows them (`Deciding.people_of`)."""
-    known = (deciding.people_of(use, one) for one in _line_of(deciding, use, decision))
+    known = (deciding.people_of(use, one) for one in line_of(deciding, use, decision))
     return next((tuple(dict.fromkeys(codes)) for codes in known if codes), ())
 
 
-def _line_of(deciding: Deciding, use: Use, decision: str) -> list[str]:
+def line_of(deciding: Deciding, use: Use, decision: str) -> list[str]:
     """It, and those that took its place one after the other."""
     found = [decision]
     while (newer := deciding.store.superseded_by(use.connection, found[-1])) is not None:

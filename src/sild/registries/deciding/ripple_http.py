@@ -5,16 +5,21 @@ Closed by default: who may call them is an access right. Imported late: FastAPI 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Path, Query
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sild.decisions import DecisionRecord, Ripple, Sealed, end_ripple, find_ripple, list_ripples, open_values
 from sild.errors import CallerError
+from sild.registries.deciding.anew_http import Reasons
 from sild.registries.deciding.deciding import Deciding
+from sild.registries.deciding.looks import Look
 from sild.registries.deciding.ripple import FINDING
+from sild.registries.deciding.ripple_by_hand import RippleHearing, RippleNew, decide_ripple_by_hand
+from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use, matter_settled
 from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.http import Model, PersonalUsage
@@ -29,6 +34,9 @@ RIPPLE_TITLES: dict[str, tuple[int, str]] = {
         "An official whom the decision is not about, and who had no part in it, ends it",
     ),
     "not_superseded": (409, "That decision did not take its place"),
+    "is_contested": (409, "The decision is contested: whoever answers the contest decides anew"),
+    "not_favourable": (409, "Somebody would get less, and was not heard"),
+    "missing_case": (400, "Heard in which case?"),
 }
 RIPPLE_ACTIONS = {
     "getRipples": "Decisions that rest on a corrected fact were listed",
@@ -70,11 +78,39 @@ class RippleLines(Model):
     items: list[RippleLine]
 
 
-class RippleEnd(Model):
-    """stands: the decision holds although the fact was corrected.  redecided: `decision` took its place."""
+class Heard(Model):
+    """way: they said something in the case of the matter (`answered`, `at`), or were asked there and were silent until the day (`asked`);
+    the new decision is in everybody's favour; or it could not wait."""
 
-    outcome: Literal["stands", "redecided"]
+    way: Literal["answered", "asked", "favourable", "urgent"]
+    at: datetime | None = None
+
+
+class NewOfRipple(Model):
+    """As of a contest (`NewDecision`), by hand: values of lines of the outcome, what was weighed, reasons, and how those it is about were heard."""
+
+    country: Country
+    values: Annotated[Mapping[str, str | int | bool], Field(min_length=1, max_length=100)]
+    considerations: Annotated[str, Field(min_length=1, max_length=4_000)]
+    reasons: Reasons
+    hearing: Heard
+    view_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    posture: Annotated[str, Field(max_length=20)] = ""
+    seconds: Annotated[int, Field(ge=0)] = 0
+
+
+class RippleEnd(Model):
+    """stands: the decision holds although the fact was corrected.  redecided: `decision` took its place.  by_hand: `new` takes it now."""
+
+    outcome: Literal["stands", "redecided", "by_hand"]
     decision: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")] | None = None
+    new: NewOfRipple | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> RippleEnd:
+        if (self.outcome == "by_hand") != (self.new is not None):
+            raise ValueError("by hand: the new decision, and otherwise none")
+        return self
 
 
 def add_ripple_paths(app: FastAPI, deciding: Deciding) -> None:
@@ -96,7 +132,7 @@ def add_ripple_paths(app: FastAPI, deciding: Deciding) -> None:
     def end(
         ripple: Annotated[str, Path(max_length=36)], end: RippleEnd, usage: PersonalUsage, desk: AtDesk
     ) -> RippleLine:
-        """The official who acts has seen to it: the decision stands, or another took its place."""
+        """The official who acts has seen to it: the decision stands, another took its place, or they decide anew by hand (`newer`)."""
         with deciding.kernel.used("endRipple", usage) as use:
             desk.ensure()
             found = find_ripple(use.connection, ripple)
@@ -117,18 +153,34 @@ def _end(deciding: Deciding, use: Use, ripple: Ripple, end: RippleEnd) -> None:
             "an official ends it, whom the decision is not about, and who did not decide it",
             code="not_your_ripple",
         )
-    if end.outcome == "redecided" and store.superseded_by(use.connection, record.id) != end.decision:
+    newer = end.decision if end.outcome == "redecided" else None
+    if end.outcome == "redecided" and store.superseded_by(use.connection, record.id) != newer:
         raise CallerError("that decision did not take its place", code="not_superseded")
+    if end.new is not None:
+        if ripple.state != "listed":
+            raise CallerError("the ripple was ended before", code="ripple_is_closed")
+        newer = str(decide_ripple_by_hand(deciding, use, ripple, actor or "", _new(end.new)).id)
     end_ripple(
         use.connection,
         ripple.id,
         "ended",
-        reason=end.outcome,
-        newer=end.decision if end.outcome == "redecided" else None,
+        reason="stands" if newer is None else "redecided",
+        newer=newer,
         official=official,
         at=use.at,
     )
     matter_settled(use, "ripple", ripple.id, ())
+
+
+def _new(new: NewOfRipple) -> RippleNew:
+    return RippleNew(
+        country=new.country,
+        values=new.values,
+        considerations=new.considerations,
+        reasons=new.reasons.model_dump(),
+        hearing=RippleHearing(new.hearing.way, new.hearing.at),
+        look=Look(view_sha256=new.view_sha256, posture=new.posture, seconds=new.seconds),
+    )
 
 
 def _line(deciding: Deciding, use: Use, ripple: Ripple) -> RippleLine:
