@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sqlalchemy import ColumnElement, Row, insert, select, update
 
-from sild.errors import CallerError, TrustError
+from sild.errors import CallerError, TrustError, Unavailable
 from sild.identity_provider.sessions import Sessions
 from sild.identity_provider.settings import IdentityProviderSettings
 from sild.identity_provider.store import Change, Store, new_id
@@ -68,19 +68,28 @@ class Mandates:
     # --- asking
 
     def chains_of(self, delegate: str, *, representee: str | None = None) -> list[tuple[Mandate, ...]]:
-        """Every chain by which `delegate` may act now. Raises Unavailable when a register does not answer."""
-        at = self._store.clock()
-        found: list[tuple[Mandate, ...]] = [
-            (right,) for source in self._sources.values() for right in source.mandates_of(delegate, at)
-        ]
+        """Every chain by which `delegate` may act now.
+
+        Raises Unavailable when a register does not answer, unless the others know of a right to act for `representee`.
+        """
+        at, silent = self._store.clock(), None
+        found: list[tuple[Mandate, ...]] = []
+        for source in self._sources.values():
+            try:
+                found += [(right,) for right in source.mandates_of(delegate, at)]
+            except Unavailable as error:
+                silent = error
         with self._store.change() as change:
             powers = (mandate.c.delegate == delegate) & mandate.c.scope.is_(None)
             found += [self._chain(change, row) for row in self._rows(change, powers)]
-        return [
+        held = [
             chain
             for chain in found
             if representee in (None, chain[-1].representee.identifier) and self._holds(chain, delegate, at)
         ]
+        if silent is not None and (representee is None or not held):
+            raise silent
+        return held
 
     def representees_of(self, delegate: str) -> list[Party]:
         parties = {
@@ -277,11 +286,18 @@ class Mandates:
         """The actor is one of the principals, or a register says they represent one by law."""
         if actor in principals:
             return
-        at = self._store.clock()
+        at, silent = self._store.clock(), None
         for source in self._sources.values():
-            for right in source.mandates_of(actor, at):
+            try:
+                rights = source.mandates_of(actor, at)
+            except Unavailable as error:
+                silent = error
+                continue
+            for right in rights:
                 if right.representee.identifier in principals and self._holds((right,), actor, at):
                     return
+        if silent is not None:
+            raise silent
         raise NotAllowed("the person may not do this for the representee")
 
     def _check_role(self, role: str, depth: int) -> None:

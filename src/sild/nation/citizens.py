@@ -15,7 +15,7 @@ from sild.nation.ai_gateway import CountryGateway, open_gateway, tell_of_fields
 from sild.nation.canaries import plant_canaries, rotate_canaries
 from sild.nation.country import NEEDS
 from sild.nation.grounds import accepted_grounds
-from sild.nation.identity import FamilyRelations, IdentityAddresses, open_identity_provider
+from sild.nation.identity import BoardRights, FamilyRelations, IdentityAddresses, open_identity_provider
 from sild.nation.layout import Secrets
 from sild.nation.portal import events_app, open_portal
 from sild.registries import Grounds, HasKernel, published_keys
@@ -50,18 +50,18 @@ async def _start_identity_provider(
     nation: Nation, secrets: Secrets, clock: Clock, is_new: bool
 ) -> IdentityProvider:
     assert nation.systems is not None
-    relations = FamilyRelations(
-        nation.systems.clients["identity"],
-        nation.systems.service_of("population"),
-        asyncio.get_running_loop(),
-        nation.plan.about.representation,
+    about, systems = nation.plan.about, nation.systems
+    client, loop = systems.clients["identity"], asyncio.get_running_loop()
+    sources = (
+        FamilyRelations(client, systems.service_of("population"), loop, about.representation),
+        BoardRights(client, systems.service_of("business"), loop, about.boards),
     )
     provider = await asyncio.to_thread(
         open_identity_provider,
         nation.layout.system("identity"),
         IdentityAddresses(nation.issuer, nation.portal_url),
         tuple(nation.people.values()),
-        relations,
+        sources,
         key_password=secrets.identity,
         client_secret=secrets.portal_client,
         profile=nation.plan.profile,

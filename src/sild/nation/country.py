@@ -65,6 +65,7 @@ RIPPLES = ("POST /ripples/*/end",)
 NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("hospital", "population"): ("POST /birth-notices", "POST /deaths"),
     ("identity", "population"): ("GET /persons/*/relations",),
+    ("identity", "business"): ("GET /persons/*/companies",),
     ("population", "identity"): MANDATES,
     ("insurance", "identity"): MANDATES,
     ("social", "identity"): MANDATES,
@@ -131,6 +132,8 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /dwellings/*/residents",
         "GET /persons/*/residence",
         "GET /persons/*/dwellings",
+        "GET /companies/*/dwellings",
+        "GET /companies/*/facts",
         "GET /households/*",
         "GET /divisions",
         "GET /divisions/*",
@@ -188,6 +191,15 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ),
     ("portal", "tax"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
     ("portal", "electoral"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
+    ("portal", "business"): (
+        *COMMON,
+        *OWN_DATA,
+        *MATTERS,
+        *CONSULTATIONS,
+        *DISPUTES,
+        "GET /companies/*",
+        "GET /companies/*/facts",
+    ),
     ("portal", "cases"): DECISIONS,
     ("portal", "archive"): COMMON,
     ("portal", "education"): (
@@ -260,6 +272,7 @@ SUBSCRIPTIONS = (
         ),
     ),
     SubscriptionPlan("treasury", "portal", WAITING),
+    SubscriptionPlan("business", "portal", WAITING),
     SubscriptionPlan("treasury", "social", ("treasury.payment.executed", "treasury.payment.returned")),
     SubscriptionPlan(
         "social",
@@ -320,6 +333,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
     archive = body("archive", "70000008", "archive")
     tax = body("tax", "70000010", "tax")
     electoral = body("electoral", "70000011", "electoral")
+    registrar = body("registrar", "70000012", "business")
     hospital = body("hospital", "90000001", "hospital", member_class="COM")
     return replace(
         DEMO,
@@ -328,7 +342,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
         operator=authority,
         provider=population,
         consumer=insurance,
-        guests=(social, municipality, land, treasury, archive, tax, electoral, hospital),
+        guests=(social, municipality, land, treasury, archive, tax, electoral, registrar, hospital),
         systems=(
             SystemPlan("population", population, "population", population, ("population",)),
             SystemPlan("residence", land, "residence", population, ("residence", "events")),
@@ -341,6 +355,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
             SystemPlan("cases", municipality, "cases", population, ("cases",)),
             SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),
             SystemPlan("care", insurance, "care", insurance, ("care", "events")),
+            SystemPlan("business", registrar, "business", population, ("business",)),
             SystemPlan("hospital", hospital, "hospital", insurance),
             SystemPlan("identity", authority, "identity", insurance, ("mandates",)),
             SystemPlan("portal", authority, "portal", insurance, ("events",)),

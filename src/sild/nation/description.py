@@ -25,6 +25,7 @@ REGISTERS = (
     "tax",
     "electoral",
     "care",
+    "business",
     "hospital",
 )
 

@@ -1,4 +1,4 @@
-"""The country's identity provider: its settings, its test people, and parents and guardians asked of the population register."""
+"""The country's identity provider: its settings, its test people, parents and guardians asked of the population register, boards of the business register."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sild.openid import SIGNING_SCOPE, AuditScope, Mandate, Party
 from sild.remote_signing import Certify, RemoteSigning
 from sild.xroad import ServiceId
 
-__all__ = ["IdentityAddresses", "open_identity_provider"]
+__all__ = ["BoardRights", "FamilyRelations", "IdentityAddresses", "open_identity_provider"]
 
 ASK_SECONDS = 10.0
 REPRESENTS = "represents"
@@ -40,6 +40,8 @@ ROLES: Mapping[str, tuple[Literal["PARENT", "GUARDIAN"], str]] = {
     "child": ("PARENT", "CHILD:PARENT"),
     "ward": ("GUARDIAN", "WARD:GUARDIAN"),
 }
+BOARD_ROLE = "BR_REPRIGHT:SOLEREP"
+"""Of Pääsuke's: the right of a member of a board to represent the company alone, by the business register."""
 MANDATES = "SILD"
 AUDITORS = ("auditor", "second_auditor")
 MATTER = "AUDIT-1"
@@ -66,15 +68,17 @@ class IdentityAddresses:
     portal: str
 
 
-class FamilyRelations:
-    """Whom somebody represents by law, from the population register, over the exchange, each time anew (`MandateSource`)."""
+class RegisteredRights:
+    """What one register says of whom somebody represents, over the exchange, each time anew (`MandateSource`)."""
 
-    name = "population"
+    name: str
+    path: str
+    """Below the person: `relations`."""
 
     def __init__(
         self, client: AsyncXRoadClient, service: ServiceId, loop: asyncio.AbstractEventLoop, basis: str
     ) -> None:
-        """basis: the provision by which parents represent their child."""
+        """basis: the provision by which they represent."""
         self._client = client
         self._basis = basis
         self._service = service
@@ -82,24 +86,24 @@ class FamilyRelations:
 
     def mandates_of(self, delegate: str, at: datetime) -> Sequence[Mandate]:
         """Called in a thread of the identity provider. Raises Unavailable."""
-        asked = asyncio.run_coroutine_threadsafe(self._relations(delegate, at.date()), self._loop)
+        asked = asyncio.run_coroutine_threadsafe(self._asked(delegate, at.date()), self._loop)
         try:
-            relations = asked.result(ASK_SECONDS)
+            found = asked.result(ASK_SECONDS)
         except PlatformError as error:
-            raise Unavailable(f"the population register: {error.message}", code=error.code) from error
+            raise Unavailable(f"the {self.name} register: {error.message}", code=error.code) from error
         except TimeoutError:
             asked.cancel()
-            raise Unavailable("the population register does not answer", code="timeout") from None
-        return [
-            self._mandate(one, delegate)
-            for one in relations
-            if one.get("relation") == "ward" or (one.get("relation") == "child" and one.get("custody"))
-        ]
+            raise Unavailable(f"the {self.name} register does not answer", code="timeout") from None
+        return [mandate for one in found if (mandate := self._mandate(one, delegate)) is not None]
 
-    async def _relations(self, delegate: str, day: date) -> list[dict[str, Any]]:
+    def _mandate(self, one: dict[str, Any], delegate: str) -> Mandate | None:
+        """Of what the register said of one; None: it is no right to act."""
+        raise NotImplementedError
+
+    async def _asked(self, delegate: str, day: date) -> list[dict[str, Any]]:
         answer = await self._client.get(
             self._service,
-            ["persons", delegate[2:], "relations"],
+            ["persons", delegate[2:], self.path],
             context=CallContext(
                 user_id=delegate,
                 legal_ground=self._basis,
@@ -111,10 +115,20 @@ class FamilyRelations:
             return []
         body = answer.ensure_success().json()
         if not isinstance(body, dict) or not isinstance(body.get("items"), list):
-            raise PeerError("not a list of relations", code="invalid_body")
-        return [item for item in body["items"] if item.get("status") != "DEAD"]
+            raise PeerError("not a list", code="invalid_body")
+        return [item for item in body["items"] if isinstance(item, dict)]
 
-    def _mandate(self, one: dict[str, Any], delegate: str) -> Mandate:
+
+class FamilyRelations(RegisteredRights):
+    """Children and wards, from the population register."""
+
+    name = "population"
+    path = "relations"
+
+    def _mandate(self, one: dict[str, Any], delegate: str) -> Mandate | None:
+        by_law = one.get("relation") == "ward" or (one.get("relation") == "child" and one.get("custody"))
+        if not by_law or one.get("status") == "DEAD":
+            return None
         basis, role = ROLES[one["relation"]]
         child = Party(
             "NATURAL_PERSON",
@@ -133,11 +147,36 @@ class FamilyRelations:
         )
 
 
+class BoardRights(RegisteredRights):
+    """Companies of which somebody is on the board and represents them alone, from the business register.
+
+    Who represents a company with others only has no mandate: one person's click is not the word of two (ADR 0046). Nor has anybody of a
+    company that is deleted, bankrupt or in liquidation: there others act for it.
+    """
+
+    name = "business"
+    path = "companies"
+
+    def _mandate(self, one: dict[str, Any], delegate: str) -> Mandate | None:
+        if one.get("right") != "sole" or one.get("status") != "registered":
+            return None
+        company = Party("LEGAL_PERSON", f"{one['country']}{one['company']}", legal_name=str(one["name"]))
+        return Mandate(
+            id=f"board-{one['fact']}",
+            representee=company,
+            delegate=Party("NATURAL_PERSON", delegate),
+            role=BOARD_ROLE,
+            basis="BOARD",
+            source=self.name,
+            valid_from=date.fromisoformat(one["since"]),
+        )
+
+
 def open_identity_provider(
     directory: Path,
     addresses: IdentityAddresses,
     people: Sequence[Someone],
-    relations: FamilyRelations,
+    sources: Sequence[RegisteredRights],
     *,
     key_password: str,
     client_secret: str,
@@ -179,7 +218,7 @@ def open_identity_provider(
         sqlite_url(directory / "signing.db"), key_password=key_password, certify=certify, clock=clock
     )
     try:
-        provider = IdentityProvider(settings, clock, mandate_sources=[relations], signing=signing)
+        provider = IdentityProvider(settings, clock, mandate_sources=sources, signing=signing)
     except BaseException:
         signing.close()
         raise

@@ -11,7 +11,13 @@ from typing import Literal
 
 from sild.cases import ALGORITHM_OFFICE
 from sild.nation.countries import BodyKind, CountryDescription, Words, load_country
-from sild.registries.synthetic import AS_OF, SyntheticPerson, synthetic_homes, synthetic_people
+from sild.registries.synthetic import (
+    AS_OF,
+    SyntheticPerson,
+    synthetic_companies,
+    synthetic_homes,
+    synthetic_people,
+)
 
 __all__ = ["OfficialRole", "TestPerson", "desk_title", "find_test_people"]
 
@@ -33,6 +39,7 @@ KEPT_BY: Mapping[str, tuple[str, BodyKind]] = {
     "treasury": ("70000007", "treasury"),
     "tax": ("70000010", "tax"),
     "electoral": ("70000011", "electoral"),
+    "business": ("70000012", "registrar"),
 }
 """Registers whose officials see to what waits for people there: by register the body that keeps it."""
 OVERSEEN: Mapping[str, BodyKind] = {"70000001": "authority", **dict(KEPT_BY.values()), "70000007": "treasury"}
@@ -146,6 +153,7 @@ GOOD_FOR: Mapping[str, Words] = {
     "check_father": {"et": "enesekontrollist: teine vanem", "vi": "của phần tự kiểm tra: người cha", "en": "of the self-check: the other parent"},
     "check_unmarried_mother": {"et": "enesekontrollist: võtab isaduse omaks allkirjaga", "vi": "của phần tự kiểm tra: ký xác nhận quan hệ cha con", "en": "of the self-check: acknowledges paternity with a signature"},
     "check_unmarried_father": {"et": "enesekontrollist: võtab isaduse omaks allkirjaga", "vi": "của phần tự kiểm tra: ký nhận con", "en": "of the self-check: acknowledges paternity with a signature"},
+    "board_member": {"et": "üürifirma juhatuse liige: logi sisse ja vali ettevõte", "vi": "đại diện theo pháp luật của một công ty cho thuê nhà: đăng nhập rồi chọn công ty", "en": "on the board of a company that owns homes: log in, choose the company"},
     "check_resident": {"et": "enesekontrollist: kolib teise majja (J2)", "vi": "của phần tự kiểm tra: chuyển đến nhà người khác (J2)", "en": "of the self-check: moves to another's house (J2)"},
     "check_owner": {"et": "enesekontrollist: maja omanik, nõustub", "vi": "của phần tự kiểm tra: chủ nhà, đồng ý", "en": "of the self-check: owns the house, and consents"},
     "midwife": {"et": "kirjutab sünniosakonnas sünniteate; ei logi kuhugi", "vi": "lập giấy chứng sinh tại khoa sản; không đăng nhập ở đâu", "en": "writes the notice of birth in the ward; logs in nowhere"},
@@ -164,6 +172,7 @@ GOOD_FOR: Mapping[str, Words] = {
     "residence_register_official": {"et": "otsustab elukohtade registri asju: vaidlustatud andmed, puuduvad inimesed", "vi": "quyết định việc của cơ sở dữ liệu cư trú: dữ liệu bị khiếu nại, người còn thiếu", "en": "sees to the residence register: disputed facts, people who are missing"},
     "education_register_official": {"et": "vaatab üle lasteaiakohtade otsused, mille all olev fakt muutus", "vi": "xem lại quyết định chỗ mẫu giáo khi dữ kiện thay đổi", "en": "sees to decisions about kindergarten places under which a fact has changed"},
     "insurance_register_official": {"et": "vaatab üle ravikindlustuse otsused, mille all olev fakt muutus", "vi": "xem lại quyết định bảo hiểm y tế khi dữ kiện thay đổi", "en": "sees to decisions about health insurance under which a fact has changed"},
+    "business_register_official": {"et": "vastab, kui keegi vaidlustab kande ettevõtte juhatuses", "vi": "trả lời khi có người khiếu nại dữ liệu về chức danh của họ trong công ty", "en": "answers when somebody disputes that they sit on a company's board"},
     "treasury_register_official": {"et": "vastab, kui keegi vaidlustab riigikassa andmeid oma maksete kohta", "vi": "trả lời khi có người khiếu nại dữ liệu của kho bạc về khoản chi của họ", "en": "answers when somebody disputes what the treasury has about their payments"},
     "tax_register_official": {"et": "vastab, kui keegi vaidlustab oma maksuresidentsuse", "vi": "trả lời khi có người khiếu nại nơi cư trú tính thuế của họ", "en": "answers when somebody disputes where they are resident for tax"},
     "electoral_register_official": {"et": "vastab, kui keegi vaidlustab oma kande valijate nimekirjas", "vi": "trả lời khi có người khiếu nại tên mình trong danh sách cử tri", "en": "answers when somebody disputes how they stand in the list of voters"},
@@ -210,6 +219,7 @@ class _Search:
                 if parent is not None:
                     self._children.setdefault(parent, []).append(person)
         self._taken: set[SyntheticPerson] = set()
+        self._landlord = next(one for one in synthetic_companies(people) if one.country == self._country)
 
     def roles(self) -> Iterator[tuple[str, SyntheticPerson]]:
         yield from self._couple("married")
@@ -235,11 +245,17 @@ class _Search:
             ("counter_official", self._clerk),
             ("oversight_official", self._servant),
             ("superior_official", self._servant),
-            *((f"{register}_register_official", self._servant) for register in KEPT_BY),
+            *(
+                (f"{register}_register_official", self._servant)
+                for register in KEPT_BY
+                if register != "business"
+            ),
             ("second_social_register_official", self._servant),
             ("residence_contest_official", self._servant),
             ("check_unmarried_mother", self._unmarried_mother),
             ("check_unmarried_father", self._unmarried_father),
+            ("board_member", self._board_member),
+            ("business_register_official", self._servant),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:
@@ -267,6 +283,10 @@ class _Search:
         if found is not None:
             self._taken.add(found)
         return found
+
+    def _board_member(self, person: SyntheticPerson) -> bool:
+        """Of the landlord's, who owns homes that people move into."""
+        return any(person is member for member, _since in self._landlord.board)
 
     def _in_town(self, person: SyntheticPerson) -> bool:
         return person.home is not None and person.home.division == self._town

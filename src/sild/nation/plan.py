@@ -27,6 +27,7 @@ SystemKind = Literal[
     "tax",
     "electoral",
     "care",
+    "business",
 ]
 
 

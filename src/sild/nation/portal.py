@@ -76,6 +76,7 @@ ASKED = (
     "tax",
     "electoral",
     "care",
+    "business",
 )
 KNOWING = (
     "population",
@@ -87,7 +88,13 @@ KNOWING = (
     "tax",
     "electoral",
     "care",
+    "business",
 )
+ABOUT_COMPANIES = {
+    "business": "/companies/{company}/facts?history=true",
+    "residence": "/companies/{company}/facts?history=true",
+}
+"""Registers that hold something of companies, and where."""
 DECIDING = ("population", "residence", "social", "insurance", "education", "cases")
 
 CERTIFICATE = {"et": "Sünnitõend", "vi": "Giấy khai sinh", "en": "Birth certificate"}
@@ -187,6 +194,7 @@ def open_portal(
             FactSource(
                 subsystem=addressed[name],
                 title=dict(about.systems[name]),
+                company_path=ABOUT_COMPANIES.get(name),
                 dispute_path=None if name == "education" else "/facts/{fact}/dispute",
             )
             for name in KNOWING

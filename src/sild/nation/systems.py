@@ -50,6 +50,7 @@ REGISTERS: tuple[SystemKind, ...] = (
     "tax",
     "electoral",
     "care",
+    "business",
 )
 
 
@@ -149,6 +150,11 @@ def open_register(
                 directory, system=system, people=people, zone=zone, clock=clock
             )
             return OpenRegister(care, registries.care_app(care))
+        case "business":
+            business = registries.BusinessRegister.open(
+                directory, system=system, people=people, zone=zone, clock=clock
+            )
+            return OpenRegister(business, registries.business_app(business))
         case "cases":
             of_cases = registries.CaseDecisions.open(
                 directory,

@@ -17,11 +17,12 @@ __all__ = ["DecisionSource", "FactSource", "Office", "PaperSource", "PortalSetti
 
 class FactSource(Settings):
     """A register that shows people what it holds about them. path: `{person}` is their code; answers `facts` or a list, with what was
-    before if it can."""
+    before if it can. company_path: the same for `{company}`; none: the register holds nothing of companies."""
 
     subsystem: str  # GOV/70000002/population
     title: dict[str, str]  # by language
     path: str = "/persons/{person}/facts?history=true"
+    company_path: str | None = None
     dispute_path: str | None = "/facts/{fact}/dispute"  # None: it takes no disputes
 
     @property

@@ -19,6 +19,7 @@ from sild.processes.sealing import SealSettings, TimeStampSettings, certify_by, 
 from sild.registries import (
     DUTIES,
     ArchiveRegister,
+    BusinessRegister,
     CareRegister,
     Certify,
     EducationRegister,
@@ -34,6 +35,7 @@ from sild.registries import (
     act,
     appoint,
     archive_app,
+    business_app,
     care_app,
     education_app,
     following_app,
@@ -105,6 +107,7 @@ class RegistrySettings(Settings):
         "tax",
         "electoral",
         "care",
+        "business",
     ] = "population"
     system: str = Field(
         pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$"
@@ -220,6 +223,13 @@ def _archive(settings: RegistrySettings, directory: Path, certify: Certify | Non
     return Opened(register, archive_app(register, url=settings.url), register.close)
 
 
+def _business(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
+    register = BusinessRegister.open(
+        directory, settings.database, system=f"/{settings.system}", people=settings.people
+    )
+    return Opened(register, business_app(register, url=settings.url), register.close)
+
+
 def _care(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
     register = CareRegister.open(
         directory, settings.database, system=f"/{settings.system}", people=settings.people
@@ -254,6 +264,7 @@ KINDS: Mapping[str, Opening] = {
     "treasury": _treasury,
     "archive": _archive,
     "care": _care,
+    "business": _business,
     "tax": _following,
     "electoral": _following,
 }

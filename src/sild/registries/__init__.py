@@ -8,6 +8,7 @@ population/  people, families, births, deaths        residence/  divisions, addr
 insurance/   cover and card                          social/     contributions, offers of benefits, payment orders
 education/   kindergarten places and their queue     hospital/   notices of birth and death, the ward's page
 care/        practices of family doctors, and their lists
+business/    companies, and who is on their boards
 following/   tax residence, list of voters: what follows from a home
 case_decisions/  what officials decided in cases        archive/    packages of acts, checked and kept
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from sild.registries.acting import HasKernel, act, stamp_decisions
     from sild.registries.archive.register import ArchiveRegister, ArchiveShelf
+    from sild.registries.business.register import BusinessRegister
     from sild.registries.care.register import CareRegister
     from sild.registries.case_decisions.register import CaseDecisions
     from sild.registries.deciding import Certify, Official, appoint
@@ -50,6 +52,7 @@ __all__ = [
     "DUTIES",
     "ArchiveRegister",
     "ArchiveShelf",
+    "BusinessRegister",
     "CareRegister",
     "CaseDecisions",
     "Certify",
@@ -70,6 +73,7 @@ __all__ = [
     "appoint",
     "archive_app",
     "asking_grounds",
+    "business_app",
     "care_app",
     "case_decisions_app",
     "education_app",
@@ -157,6 +161,13 @@ def hospital_app(register: HospitalRegister, *, url: str | None = None) -> FastA
     return make_app(register, url=url)
 
 
+def business_app(register: BusinessRegister, *, url: str | None = None) -> FastAPI:
+    """As `population_app`."""
+    from sild.registries.business.http import make_app
+
+    return make_app(register, url=url)
+
+
 def care_app(register: CareRegister, *, url: str | None = None) -> FastAPI:
     """As `population_app`."""
     from sild.registries.care.http import make_app
@@ -187,6 +198,7 @@ _LATE = {
     "DUTIES": "following.duties",
     "ArchiveRegister": "archive.register",
     "ArchiveShelf": "archive.register",
+    "BusinessRegister": "business.register",
     "CareRegister": "care.register",
     "CaseDecisions": "case_decisions.register",
     "Certify": "deciding",

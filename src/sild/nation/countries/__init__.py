@@ -46,6 +46,7 @@ BodyKind = Literal[
     "archive",
     "tax",
     "electoral",
+    "registrar",
 ]
 BODIES: tuple[BodyKind, ...] = get_args(BodyKind)
 SYSTEMS = (
@@ -64,6 +65,7 @@ SYSTEMS = (
     "tax",
     "electoral",
     "care",
+    "business",
 )
 
 
@@ -105,7 +107,7 @@ class Story(_Part):
 class CountryDescription(_Part):
     """bodies, systems: names by what they are.  registered_in: the language in which members stand in the configuration.
 
-    representation: the provision by which parents represent their child.  own_data: by which people see what is kept of them.
+    representation: the provision by which parents represent their child.  boards: by which the board of a company represents it.  own_data: by which people see what is kept of them.
     """
 
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -115,6 +117,7 @@ class CountryDescription(_Part):
     systems: Mapping[str, Words]
     town: Town
     representation: str
+    boards: str
     own_data: str
     oversight: Oversight
     example: Example

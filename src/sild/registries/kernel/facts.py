@@ -169,6 +169,11 @@ class Facts:
         query = self._known(None).where(facts.c.name == name, facts.c.key == key, _true_on(on))
         return self._read(query.order_by(facts.c.entity))
 
+    def history_with(self, name: str, key: str) -> tuple[Fact, ...]:
+        """Everything ever said under this name and key, of whatever entity, in the order it was said."""
+        query = select(facts).where(facts.c.name == name, facts.c.key == key)
+        return self._read(query.order_by(facts.c.id))
+
     def saying(self, name: str, part: str, text: str) -> tuple[Fact, ...]:
         """Facts of this name whose value says `text` in `part`, of whatever entity and day, as we know it now. Reads all of the name."""
         says = facts.c.value[part].as_string() == text

@@ -12,7 +12,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
 
-from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
+from sild.registries.identity_codes import (
+    InvalidCompanyCode,
+    InvalidIdentityCode,
+    parse_company_code,
+    parse_identity_code,
+)
 from sild.registries.kernel.tables import usage_persons, usage_records
 
 __all__ = ["Usage", "UsageEntry", "UsagePage", "find_usage", "record_usage", "usage_periods"]
@@ -24,7 +29,8 @@ class Usage:
 
     client: `INSTANCE/CLASS/CODE/SUBSYSTEM`.  message_id: x-road-id.  user_id: the person acting, `EE49001010005`, or the word
     `automatic`.  issue: the case.  basis: the one legal ground of this use.
-    represented_party: of whom somebody acts for: `EE49001010005`, or with the class of X-Road before it, `PERSON/EE49001010005`.
+    represented_party: of whom somebody acts for: `EE49001010005`, a company `EE10001012`, or with the class of X-Road
+    before it, `PERSON/EE49001010005`.
     """
 
     client: str
@@ -78,9 +84,14 @@ def _code(user: str) -> str:
 
 
 def _may_be_of(country: str, code: str) -> bool:
+    """Of a person, or of a company, for which somebody acts."""
     try:
         return parse_identity_code(code).country == country
     except InvalidIdentityCode:
+        pass
+    try:
+        return parse_company_code(code).country == country
+    except InvalidCompanyCode:
         return country in ("EE", "VN")  # nobody's code: it opens nothing
 
 

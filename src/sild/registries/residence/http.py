@@ -14,9 +14,16 @@ from pydantic import Field
 from sild.errors import CallerError
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
 from sild.registries.deciding.ripple_matters import ripples_that_wait
+from sild.registries.identity_codes import parse_company_code
 from sild.registries.kernel import Fact, FactKind, Kernel, Use
 from sild.registries.kernel.dispute_paths import NewPerson
-from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
+from sild.registries.kernel.fact_paths import (
+    FACT_ACTIONS,
+    FACT_TITLES,
+    KnownFacts,
+    add_fact_paths,
+    known_fact,
+)
 from sild.registries.kernel.facts import Json
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.residence.addresses import dwelling
@@ -46,6 +53,7 @@ TITLES = {
     **PLACE_TITLES,
     **MOVE_TITLES,
     **DECISION_TITLES,
+    "invalid_company_code": (400, "Not a registry code"),
 }
 ACTIONS = {
     "getResidence": "The residence was looked up",
@@ -53,6 +61,8 @@ ACTIONS = {
     "getHousehold": "The household was looked up",
     "getOwners": "The owners of a dwelling were looked up",
     "getOwnDwellings": "Dwellings owned were looked up",
+    "getCompanysDwellings": "Dwellings owned were looked up",
+    "getCompanyFacts": "All data of a company with their sources were looked up",
     "getResidents": "How many live in a dwelling was looked up",
     "getFacts": "All data with their sources were looked up",
     "registerMove": "A move was registered",
@@ -70,12 +80,15 @@ ACTIONS = {
     "disputeFact": "A fact was disputed",
     "correctFact": "A fact was corrected",
 }
+COMPANYS = "company.dwellings"
 ABOUT = {
     "getResidence": ("person.residence",),
     "getResidences": ("person.residence",),
     "getHousehold": ("person.household",),
     "getOwners": ("dwelling.owners",),
     "getOwnDwellings": ("person.dwellings",),
+    "getCompanysDwellings": (COMPANYS,),
+    "getCompanyFacts": (COMPANYS,),
     "getResidents": ("dwelling.residents",),
     "registerMove": ("person.residence",),
     "returnMove": ("person.residence",),
@@ -128,13 +141,17 @@ KINDS = (
 HELD_BESIDES = {
     "person.household": "Those who live together as one household",
     "person.dwellings": "Dwellings the person owns",
+    COMPANYS: "Dwellings the company owns",
     "dwelling.address": "National address data",
     "dwelling.residents": "How many live in a dwelling",
     "division.name": "Divisions with their dates, and what they became",
     "commune.competence": "Which office decides a matter at a place on a day",
 }
 
+BY_NAME = {kind.name: kind for kind in KINDS}
+
 Code = Annotated[str, Path(max_length=20, description="Identity code")]
+CompanyCode = Annotated[str, Path(max_length=20, description="Registry code", examples=["10001012"])]
 DwellingId = Annotated[str, Path(max_length=20, examples=["EE-D0000001"])]
 
 
@@ -231,6 +248,7 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
     add_place_paths(app, kernel)
     _add_homes(app, kernel)
     _add_dwellings(app, kernel)
+    _add_companies(app, kernel)
     add_move_paths(app, kernel, register.deciding)
     add_decision_paths(app, register.deciding)
     add_fact_paths(
@@ -310,17 +328,49 @@ def _add_homes(app: FastAPI, kernel: Kernel) -> None:
         with kernel.used("getOwnDwellings", usage) as use:
             require_person(use, code)
             return OwnDwellings(
-                items=[
-                    OwnDwelling(
-                        dwelling=fact.entity,
-                        text=dwelling(use, fact.entity).text,
-                        share=fact.value["share"],
-                        valid_from=fact.valid_from,
-                    )
-                    for fact in owned_by(use, code)
-                    if not is_sealed(use, code)
-                ]
+                items=[_own_dwelling(use, fact) for fact in owned_by(use, code) if not is_sealed(use, code)]
             )
+
+
+def _own_dwelling(use: Use, owned: Fact) -> OwnDwelling:
+    return OwnDwelling(
+        dwelling=owned.entity,
+        text=dwelling(use, owned.entity).text,
+        share=owned.value["share"],
+        valid_from=owned.valid_from,
+    )
+
+
+def _add_companies(app: FastAPI, kernel: Kernel) -> None:
+    """A company owns; it lives nowhere, and what it owns is kept from nobody by an order."""
+
+    @app.get(
+        "/companies/{company}/dwellings",
+        operation_id="getCompanysDwellings",
+        response_model_exclude_none=True,
+    )
+    def get_companys_dwellings(company: CompanyCode, usage: PersonalUsage) -> OwnDwellings:
+        """Dwellings the company owns, whole or in part."""
+        with kernel.used("getCompanysDwellings", usage) as use:
+            use.concerns(parse_company_code(company).text)
+            return OwnDwellings(items=[_own_dwelling(use, fact) for fact in owned_by(use, company)])
+
+    @app.get("/companies/{company}/facts", operation_id="getCompanyFacts", response_model_exclude_none=True)
+    def get_company_facts(
+        company: CompanyCode,
+        usage: PersonalUsage,
+        history: Annotated[bool, Query(description="Everything ever said, superseded or not")] = False,
+    ) -> KnownFacts:
+        """What the register knows of a company: what it owns, as `/persons/{code}/facts` says it of people."""
+        with kernel.used("getCompanyFacts", usage) as use:
+            use.concerns(parse_company_code(company).text)
+            found = use.facts.history_with("owner", company) if history else owned_by(use, company)
+            items = [
+                known_fact(fact, BY_NAME, text=f"{dwelling(use, fact.entity).text}, {fact.value['share']}")
+                for fact in found
+                if fact.value is not None
+            ]
+            return KnownFacts(items=[one.model_copy(update={"concept": COMPANYS}) for one in items])
 
 
 def _add_dwellings(app: FastAPI, kernel: Kernel) -> None:
@@ -330,7 +380,7 @@ def _add_dwellings(app: FastAPI, kernel: Kernel) -> None:
         with kernel.used("getOwners", usage) as use:
             dwelling(use, dwelling_id)
             found = owners_of(use, dwelling_id, on=on or use.today)
-            use.concerns(*(fact.key for fact in found if fact.value["kind"] == "person"))
+            use.concerns(*(fact.key for fact in found))
             return Owners(
                 items=[
                     Owner(**fact.value, code=fact.key, valid_from=fact.valid_from, fact=fact.id)

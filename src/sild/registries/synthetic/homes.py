@@ -14,14 +14,14 @@ from sild.registries.synthetic.places import EE_PLACES, VN_PLACES, Place
 if TYPE_CHECKING:
     from sild.registries.synthetic.people import SyntheticPerson
 
-__all__ = ["HomeMaker", "Owner", "SyntheticHome", "synthetic_homes"]
+__all__ = ["COMPANIES", "HomeMaker", "Owner", "SyntheticHome", "synthetic_homes"]
 
 EMPTY = 0.12  # empty dwellings, as a share of those lived in
 COMPANIES = {
-    "EE": (("90000101", "Kodumaja OÜ"), ("90000102", "Üürikorter AS")),
-    "VN": (("0100000101", "Công ty TNHH Nhà Việt"), ("0300000102", "Công ty CP Căn hộ Sài Gòn")),
+    "EE": (("10001012", "Kodumaja OÜ"), ("10001029", "Üürikorter AS")),
+    "VN": (("0100001014", "Công ty TNHH Nhà Việt"), ("0100001021", "Công ty CP Căn hộ Hồng Hà")),
 }
-"""Landlords: code and name."""
+"""Landlords: registry code and name, as in the business register."""
 
 
 @dataclass(frozen=True, slots=True)

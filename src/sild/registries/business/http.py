@@ -1,0 +1,255 @@
+"""The REST interface of the business register."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import FastAPI, Path, Query
+from pydantic import Field
+
+from sild.registries.business.entries import BOARD_MEMBER, KINDS, Right, require_company
+from sild.registries.business.register import BusinessRegister
+from sild.registries.business.register import Company as HeldCompany
+from sild.registries.kernel import Fact, Use
+from sild.registries.kernel.asking import AtDesk
+from sild.registries.kernel.corrections import disputed_origins
+from sild.registries.kernel.fact_paths import (
+    FACT_ACTIONS,
+    FACT_TITLES,
+    KnownFacts,
+    add_fact_paths,
+    known_fact,
+)
+from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
+from sild.registries.kernel.matters import ensure_official
+from sild.registries.sources import ensure_code
+
+__all__ = ["make_app"]
+
+BOARD = "company.board"
+DESCRIPTION = SelfDescription(
+    "business",
+    {
+        "en": "Business register",
+        "et": "Äriregister",
+        "vi": "Cơ sở dữ liệu về đăng ký doanh nghiệp",
+    },
+    "Registrar of companies",
+    (
+        *(Concept(kind.concept, kind.description) for kind in KINDS),
+        Concept(BOARD, "Who is on the board of a company, and since when"),
+        Concept("person.companies", "Companies that the person represents, alone or with others"),
+    ),
+)
+TITLES = {
+    **FACT_TITLES,
+    "invalid_company_code": (400, "Not a registry code"),
+    "unknown_company": (404, "Unknown company"),
+    "company_is_deleted": (409, "The company was deleted"),
+    "already_a_member": (409, "The person is on this board"),
+    "not_a_member": (409, "The person is not on this board"),
+}
+ACTIONS = {
+    "getFacts": "All data with their sources were looked up",
+    "getCompany": "The entry of a company was looked up",
+    "getCompanyFacts": "All data of a company with their sources were looked up",
+    "getCompaniesOf": "Which companies the person represents was looked up",
+    "enterBoardMember": "A member of a board was entered",
+    "strikeOffBoardMember": "A member of a board was struck off",
+}
+ENTRY = ("company.name", "company.status", "company.representation", BOARD)
+ABOUT = {
+    "getCompany": ENTRY,
+    "getCompanyFacts": ENTRY,
+    "getCompaniesOf": ("person.companies",),
+    "enterBoardMember": (BOARD,),
+    "strikeOffBoardMember": (BOARD,),
+}
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+CompanyPath = Annotated[str, Path(max_length=20, description="Registry code", examples=["10001012"])]
+PersonPath = Annotated[str, Path(max_length=20, examples=["49001010005"])]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Entry(Model):
+    """One fact of the company, with who said it and since when."""
+
+    value: str
+    valid_from: date
+    source: str
+    basis: str
+    fact: int
+
+
+class Member(Model):
+    code: str
+    name: str
+    role: str
+    since: date
+    source: str
+    fact: int
+
+
+class Company(Model):
+    code: str
+    country: str
+    name: Entry
+    legal_form: Entry
+    registered_office: Entry
+    status: Entry
+    representation: Entry
+    board: list[Member]
+
+
+class Represented(Model):
+    """right: `sole`: the person alone; `joint`: all of the board together."""
+
+    company: str
+    country: str
+    name: str
+    role: str
+    status: Literal["registered", "in_liquidation", "bankrupt", "deleted"]
+    right: Literal["sole", "joint"]
+    since: date
+    fact: int
+
+
+class Companies(Model):
+    items: list[Represented]
+
+
+class NewMember(Model):
+    person: str = Field(max_length=20, description="Identity code")
+    name: Name
+    since: date | None = Field(default=None, description="None: today")
+
+
+class Struck(Model):
+    on: date | None = Field(
+        default=None, description="The first day on which they are no member; none: today"
+    )
+
+
+def make_app(register: BusinessRegister, *, url: str | None = None) -> FastAPI:
+    kernel = register.kernel
+    app = register_app(
+        kernel, DESCRIPTION, titles=TITLES, actions={**FACT_ACTIONS, **ACTIONS}, kinds=ABOUT, url=url
+    )
+    add_fact_paths(app, kernel, KINDS, ensure_person=ensure_code, shown=_that_are, worded=_as_persons)
+
+    @app.get("/companies/{code}", operation_id="getCompany")
+    def get_company(
+        code: CompanyPath,
+        usage: PersonalUsage,
+        on: Annotated[date | None, Query(description="None: today")] = None,
+    ) -> Company:
+        """The entry, each part with its source and date, and the board."""
+        return _company(register.company(code, usage, on=on))
+
+    @app.get("/companies/{code}/facts", operation_id="getCompanyFacts", response_model_exclude_none=True)
+    def get_company_facts(
+        code: CompanyPath,
+        usage: PersonalUsage,
+        history: Annotated[bool, Query(description="Everything ever said, superseded or not")] = False,
+    ) -> KnownFacts:
+        """What the register knows of a company, the seats on its board too, as `/persons/{code}/facts` says it of people."""
+        with kernel.used("getCompanyFacts", usage) as use:
+            require_company(use, code)
+            if history:
+                found = (*use.facts.history(code), *use.facts.history_with(BOARD_MEMBER, code))
+            else:
+                board = use.facts.entities_with(BOARD_MEMBER, code, on=use.today)
+                found = (*use.facts.current(code, on=use.today), *board)
+            shown = [fact for fact in _that_are(use, found) if fact.name in BY_NAME]
+            use.concerns(*{fact.entity for fact in shown if fact.name == BOARD_MEMBER})
+            disputed = disputed_origins(use, code)
+            return KnownFacts(
+                items=[known_fact(fact, BY_NAME, disputed, _as_companys(fact)) for fact in shown]
+            )
+
+    @app.get("/persons/{code}/companies", operation_id="getCompaniesOf")
+    def get_companies_of(code: PersonPath, usage: PersonalUsage) -> Companies:
+        """On whose boards the person is today, and whether they represent the company alone (ÄS § 181; Luật Doanh nghiệp 2020, Điều 12)."""
+        return Companies(items=[_represented(one) for one in register.rights_of(code, usage)])
+
+    @app.post("/companies/{code}/board-members", operation_id="enterBoardMember", status_code=201)
+    def enter(code: CompanyPath, body: NewMember, usage: PersonalUsage, desk: AtDesk) -> Company:
+        """By the registrar's official, or a system with the right to: a member joins the board."""
+        ensure = partial(_ensure_registrar, usage, desk, body.person)
+        return _company(register.enter(code, body.person, body.name, usage, since=body.since, ensure=ensure))
+
+    @app.post("/companies/{code}/board-members/{person}/end", operation_id="strikeOffBoardMember")
+    def strike_off(
+        code: CompanyPath, person: PersonPath, body: Struck, usage: PersonalUsage, desk: AtDesk
+    ) -> Company:
+        """By the registrar's official, or a system with the right to: from that day the person represents the company no longer."""
+        ensure = partial(_ensure_registrar, usage, desk, person)
+        return _company(register.strike_off(code, person, usage, on=body.on, ensure=ensure))
+
+    return app
+
+
+def _that_are(_use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
+    """Without those that say that there is none."""
+    return [fact for fact in facts if fact.value is not None]
+
+
+def _ensure_registrar(usage: PersonalUsage, desk: AtDesk, person: str) -> None:
+    """A person who acts is proved to be an official, and enters nobody onto a board, nor off it, who is themselves."""
+    if usage.actor is not None:
+        desk.ensure()
+        ensure_official(usage, (person,))
+
+
+def _company(held: HeldCompany) -> Company:
+    return Company(
+        code=held.code,
+        country=held.country,
+        **{name: _entry(fact) for name, fact in held.facts.items()},
+        board=[
+            Member(
+                code=seat.entity,
+                name=seat.value["person"],
+                role=seat.value["role"],
+                since=seat.valid_from,
+                source=seat.provenance.source,
+                fact=seat.id,
+            )
+            for seat in held.board
+        ],
+    )
+
+
+def _entry(fact: Fact) -> Entry:
+    said = fact.provenance
+    return Entry(
+        value=fact.value, valid_from=fact.valid_from, source=said.source, basis=said.basis, fact=fact.id
+    )
+
+
+def _represented(one: Right) -> Represented:
+    return Represented(
+        company=one.company,
+        country=one.country,
+        name=one.name,
+        role=one.role,
+        status=one.status,  # type: ignore[arg-type]  # the closed set of `entries.STATUSES`
+        right=one.right,
+        since=one.seat.valid_from,
+        fact=one.seat.id,
+    )
+
+
+def _as_persons(_use: Use, fact: Fact) -> str | None:
+    """Of a seat on a board, whose."""
+    seated = fact.name == BOARD_MEMBER and fact.value is not None
+    return f"{fact.value['company']} ({fact.key})" if seated else None
+
+
+def _as_companys(fact: Fact) -> str | None:
+    """Of a seat on a board, who sits there."""
+    return f"{fact.value['person']} ({fact.entity})" if fact.name == BOARD_MEMBER else None

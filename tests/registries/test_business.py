@@ -1,0 +1,181 @@
+"""The business register: entries with sources and days, who represents a company alone, and a member struck off at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sild.errors import CallerError
+from sild.registries import BusinessRegister, business_app
+from sild.registries.identity_codes import (
+    InvalidCompanyCode,
+    InvalidIdentityCode,
+    parse_company_code,
+    parse_identity_code,
+)
+from sild.registries.kernel import Usage
+from sild.registries.synthetic import synthetic_companies, synthetic_people
+from support.acting import LogIn, serving
+from support.clock import SetClock
+
+from .asking import OFFICIAL, Asker, refused
+
+PEOPLE = 400
+MACHINE = "automatic"
+SOMEBODY = "38001085718"
+COMPANIES = synthetic_companies(synthetic_people(PEOPLE))
+LANDLORD = COMPANIES[0]
+MEMBER = LANDLORD.board[0][0].code
+USAGE = Usage("SILD/GOV/70000001/identity", "m-1", user_id=MACHINE, basis="ÄS § 181")
+
+
+@pytest.fixture
+def register(tmp_path: Path, either_url: str) -> Iterator[BusinessRegister]:
+    system = "/SILD/GOV/70000012/business"
+    register = BusinessRegister.open(tmp_path, either_url, system=system, people=PEOPLE, clock=SetClock())
+    yield register
+    register.close()
+
+
+@pytest.fixture
+def business(register: BusinessRegister) -> Iterator[Asker]:
+    with serving(business_app(register, url="http://business:8000")) as site:
+        yield Asker(site)
+
+
+def board(entry: dict[str, object]) -> set[str]:
+    members = entry["board"]
+    assert isinstance(members, list)
+    return {member["code"] for member in members}
+
+
+def test_an_entry_has_everything_with_source_and_day(business: Asker) -> None:
+    entry = business.value(f"/companies/{LANDLORD.code}", user=MACHINE)
+    assert (entry["name"]["value"], entry["legal_form"]["value"]) == ("Kodumaja OÜ", "OÜ")
+    assert (entry["status"]["value"], entry["representation"]["value"]) == ("registered", "sole")
+    for name in ("name", "legal_form", "registered_office", "status", "representation"):
+        said = entry[name]
+        assert (said["source"], said["basis"]) == ("SILD/GOV/70000012/business", "ÄRS § 3"), name
+        assert said["valid_from"] == LANDLORD.founded.isoformat()
+    assert board(entry) == {person.code for person, _since in LANDLORD.board}
+    assert {member["role"] for member in entry["board"]} == {"management_board_member"}
+    facts = business.value(f"/companies/{LANDLORD.code}/facts?history=true", user=MACHINE)["items"]
+    assert {fact["concept"] for fact in facts} >= {"company.name", "person.board_membership"}
+
+
+def test_a_person_sees_their_seats_and_the_company_who_looked(business: Asker) -> None:
+    (seat,) = business.value(f"/persons/{MEMBER}/facts", user=f"EE{MEMBER}")["items"]
+    assert (seat["concept"], seat["text"]) == ("person.board_membership", "Kodumaja OÜ (10001012)")
+    business.value(f"/persons/{MEMBER}/companies", user=MACHINE)
+    for whose in (f"EE{MEMBER}", f"EE{LANDLORD.code}"):
+        used = business.value(f"/findUsage?userCode={whose}")["usages"]
+        assert used[0]["action"] == "Which companies the person represents was looked up"
+
+
+def test_who_represents_alone_and_who_only_with_others(register: BusinessRegister) -> None:
+    (right,) = register.rights_of(MEMBER, USAGE)
+    assert (right.company, right.right, right.status) == (LANDLORD.code, "sole", "registered")
+    with register.kernel.used("getCompaniesOf", USAGE) as use:
+        fact = use.facts.fact(LANDLORD.code, "representation", on=use.today)
+        assert fact is not None
+        use.facts.record(
+            LANDLORD.code, "representation", "joint", valid_from=use.today, provenance=fact.provenance
+        )
+    assert [one.right for one in register.rights_of(MEMBER, USAGE)] == ["joint"]
+
+
+def test_struck_off_at_once_and_known_as_it_was(register: BusinessRegister, business: Asker) -> None:
+    path = f"/companies/{LANDLORD.code}/board-members/{MEMBER}/end"
+    for _ in range(2):
+        left = business.done(path, {}, 200, user=MACHINE, id="once")
+        assert MEMBER not in board(left) and len(left["board"]) == 2
+    assert register.rights_of(MEMBER, USAGE) == []
+    refused(business.post(path, {}, user=MACHINE), 409, "not_a_member")
+    yesterday = register.kernel.today - timedelta(days=1)
+    assert MEMBER in board(business.value(f"/companies/{LANDLORD.code}?on={yesterday}", user=MACHINE))
+    assert not business.value(f"/persons/{MEMBER}/facts", user=f"EE{MEMBER}")["items"]
+    history = business.value(f"/persons/{MEMBER}/facts?history=true", user=f"EE{MEMBER}")["items"]
+    assert [one["valid_to"] for one in history if "valid_to" in one] == [register.kernel.today.isoformat()]
+    body = {"person": MEMBER, "name": "Kes Tuli Tagasi"}
+    again = business.done(f"/companies/{LANDLORD.code}/board-members", body, user=MACHINE)
+    assert MEMBER in board(again)
+    assert [one.seat.valid_from for one in register.rights_of(MEMBER, USAGE)] == [register.kernel.today]
+
+
+def test_by_the_registrars_official_proved_and_not_about_themselves(business: Asker) -> None:
+    path = f"/companies/{LANDLORD.code}/board-members"
+    new = {"person": SOMEBODY, "name": "Uus Liige"}
+    refused(business.post(path, new, user=OFFICIAL), 403, "officials_only")  # their own seat
+    other = "EE49001010005"
+    refused(business.post(path, new, user=other, login=None), 403, "acting_not_proven")
+    refused(business.post(path, new, user=other, login=LogIn(posture="unmanaged")), 403, "officials_only")
+    assert SOMEBODY in board(business.done(path, new, user=other))
+    refused(business.post(path, new, user=other), 409, "already_a_member")
+    refused(business.post(f"{path}/{MEMBER}/end", {}, user=f"EE{MEMBER}"), 403, "officials_only")
+
+
+def test_a_seat_is_disputed_and_an_official_says_there_is_none(
+    register: BusinessRegister, business: Asker
+) -> None:
+    (seat,) = business.value(f"/persons/{MEMBER}/facts", user=f"EE{MEMBER}")["items"]
+    opened = business.done(f"/facts/{seat['fact']}/dispute", {"reason": "ei ole"}, user=f"EE{MEMBER}")
+    answer = {"text": "0", "reason": "Kohtumäärus 2-26-1"}
+    business.done(f"/disputes/{opened['id']}/correction", answer, user="EE49001010005")
+    assert register.rights_of(MEMBER, USAGE) == []
+    assert MEMBER not in board(business.value(f"/companies/{LANDLORD.code}", user=MACHINE))
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        (f"/companies/{MEMBER}", 400, "invalid_company_code"),
+        ("/companies/10001013", 400, "invalid_company_code"),
+        ("/companies/80001012", 400, "invalid_company_code"),
+        ("/companies/0100001015", 400, "invalid_company_code"),
+        ("/companies/12345678", 404, "unknown_company"),
+        (f"/persons/{LANDLORD.code}/companies", 400, "invalid_identity_code"),
+        (f"/persons/{LANDLORD.code}/facts", 400, "invalid_identity_code"),
+    ],
+)
+def test_a_companys_code_is_nobodys(business: Asker, path: str, status: int, code: str) -> None:
+    refused(business.get(path, user=MACHINE), status, code)
+
+
+def test_codes_of_companies_and_of_people_never_fit_one_another() -> None:
+    people = synthetic_people(PEOPLE)
+    assert len({one.code for one in COMPANIES}) == len(COMPANIES)
+    assert len({one.name for one in COMPANIES}) == len(COMPANIES)
+    for company in COMPANIES:
+        assert parse_company_code(company.code).country == company.country
+        with pytest.raises(InvalidIdentityCode):
+            parse_identity_code(company.code)
+    for person in people:
+        with pytest.raises(InvalidCompanyCode):
+            parse_company_code(person.code)
+
+
+@pytest.mark.parametrize(
+    ("party", "principal"),
+    [
+        ("EE10001012", "10001012"),
+        ("COM/EE10001012", "10001012"),
+        ("VN0100001014", "0100001014"),
+        ("EE0100001014", "EE0100001014"),  # a company of Viet Nam with another country before it
+        ("LT123456789", "LT123456789"),
+    ],
+)
+def test_who_is_represented_may_be_a_company(party: str, principal: str) -> None:
+    assert Usage("c", "m", user_id="EE38001085718", represented_party=party).principal == principal
+
+
+def test_a_deleted_company_gets_no_board(register: BusinessRegister) -> None:
+    with register.kernel.used("test", USAGE) as use:
+        fact = use.facts.fact(LANDLORD.code, "status", on=use.today)
+        assert fact is not None
+        use.facts.record(LANDLORD.code, "status", "deleted", valid_from=use.today, provenance=fact.provenance)
+    with pytest.raises(CallerError) as caught:
+        register.enter(LANDLORD.code, SOMEBODY, "Uus Liige", USAGE)
+    assert caught.value.code == "company_is_deleted"
