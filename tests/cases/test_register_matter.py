@@ -272,3 +272,58 @@ async def test_a_register_that_is_down_and_an_event_that_names_nothing(world: Ma
     assert len(await world.cases.desk(DESK)) == 1
     with pytest.raises(CallerError):
         await world.cases.open_case("register_matter", JUHAN, key="k" * 32)
+
+
+RIPPLE: dict[str, Any] = {
+    **MATTER, "id": "ripple/r-1", "kind": "ripple",
+    "facts": [{"name": "listed_because", "value": "payment", "about": "", "source": "", "basis": "", "valid_from": None}],
+}  # fmt: skip
+ANEW = {
+    "line_one": ["family/birth_grant/ETERNITY"], "value_one": ["1000.00"], "considerations": ["The pay."],
+    "reasons_et": ["Palk."], "reasons_vi": ["Lương."], "reasons_en": ["The pay."],
+}  # fmt: skip
+
+
+async def test_an_earlier_decision_is_decided_anew_by_hand(world: Matters) -> None:
+    """Who may lose by it is asked, answers, and reads the new decision; what the register refuses comes back to the desk."""
+    answers = world.registers.answers
+    answers["social", "GET", "/matters/ripple/r-1"] = RIPPLE
+    end = "social", "POST", "/ripples/r-1/end"
+
+    def contested(_call):
+        raise CallerError("contested", code="urn:sild:social.is_contested", status=409)
+
+    answers[end] = contested
+    case = await world.waiting("ripple", "r-1")
+    filled = await world.cases.fill(case, "register_matter.anew", DESK)
+    assert "family/birth_grant/ETERNITY" in dict(filled.options["outcome"]), filled.options
+    with pytest.raises(Refused) as refused:
+        await world.act(case, "DECIDE_ANEW", DESK, {**ANEW, "hearing": ["heard"]})
+    assert [(one.field, one.reason) for one in refused.value.defects] == [("hearing", "not_heard")]
+    await world.act(case, "HEAR", DESK, {"words": ["I think of 1000 euros."]})
+    (asked,) = await world.cases.inbox(MARI)
+    assert (asked.text, asked.values["until"]) == ("register_matter.told_hear", "2026-03-12")
+    assert [one.screen for one in (await world.cases.view(case, MARI)).tasks] == ["register_matter.speak"]
+    mine = await world.cases.fill(case, "register_matter.speak", MARI)
+    assert [line.value for line in mine.facts] == ["I think of 1000 euros.", "12 March 2026"]
+    with pytest.raises(Refused) as refused:
+        await world.act(case, "DECIDE_ANEW", DESK, {**ANEW, "hearing": ["heard"]})
+    assert refused.value.defects[0].reason == "not_heard", "their day is not over"
+    await world.act(case, "SPEAK", MARI, {"text": ["It was 1200."]})
+    desk = await world.cases.fill(case, "register_matter.anew", DESK)
+    assert "It was 1200." in [line.value for line in desk.facts]
+    await world.act(case, "DECIDE_ANEW", DESK, {**ANEW, "hearing": ["heard"]})
+    await world.until(case, "RIPPLE", DESK)
+    back = (await world.cases.fill(case, "register_matter.anew", DESK)).facts[0]
+    assert str(back.value).startswith("It is contested")
+    answers[end] = {"decision": RECORD["id"], "newer": "01890a5d-ac96-774b-bcce-b302099a8057"}
+    await world.act(case, "DECIDE_ANEW", DESK, {**ANEW, "hearing": ["heard"]})
+    await world.until(case, "CLOSED", DESK)
+    sent = [one.body for one in world.registers.made("social", "POST") if one.path == end[2]][-1]
+    assert sent["outcome"] == "by_hand" and sent["new"]["values"] == {
+        "family/birth_grant/ETERNITY": "1000.00"
+    }
+    assert sent["new"]["hearing"]["way"] == "answered" and sent["new"]["country"] == "EE"
+    assert "register_matter.told_decided_anew" in [one.text for one in await world.cases.inbox(MARI)]
+    results = (await world.cases.view(case, MARI)).results
+    assert results["decisions"] == [["social", "01890a5d-ac96-774b-bcce-b302099a8057", "register_matter"]]

@@ -132,12 +132,16 @@ def filled(screen: Screen, case: str, language: str, *, empty: bool) -> Filled:
     )
 
 
+def _matter_of(screen: str) -> Sequence[tuple[str, str, str | None]]:
+    return MATTERS["ripple" if screen in ("anew", "hear") else screen]
+
+
 def _facts(screen: Screen, part, language: str) -> Sequence[FactLine]:
     if screen.id == "removal.desk":
         said = FactLine("removal.objection", part.of, WORDS, source=SOURCES[1])
         return [FactLine("removal.dwelling", part.of, VALUES["dwelling"]), said]
     if part.of == "matter":
-        facts = [{"name": name, "value": value, "about": about, "source": "", "basis": ""} for name, about, value in MATTERS[screen.id.partition(".")[2]]]  # fmt: skip
+        facts = [{"name": name, "value": value, "about": about, "source": "", "basis": ""} for name, about, value in _matter_of(screen.id.partition(".")[2])]  # fmt: skip
         matter = {"since": "2026-11-20", "said": WORDS[language], "facts": facts, "state": "waiting"}
         back = FactLine("register_matter.returned", part.of, TEXTS.speaker(language)("register_matter.returned.invalid_value"))  # fmt: skip
         return [back, *lines_of(matter, SOCIAL, TEXTS, language)]

@@ -13,7 +13,7 @@ from sild.catalogue import Defect
 from sild.errors import CallerError
 from sild.i18n import parse_money
 
-__all__ = ["by_hand", "given_by_hand", "in_words", "neither_way", "new_decision"]
+__all__ = ["LANGUAGES", "by_hand", "given_by_hand", "in_words", "neither_way", "new_decision"]
 
 LANGUAGES = ("et", "vi", "en")
 LINES = ("one", "two", "three")

@@ -9,13 +9,14 @@ from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
 
+from sild.cases.contest_anew import by_hand
 from sild.cases.contest_words import fact_line
-from sild.cases.decision_words import worded
+from sild.cases.decision_words import DecisionLine, Worded, worded
 from sild.cases.views import FactLine
 from sild.i18n import Texts, format_day, format_money
 from sild.rules import RulePackage, load_packages
 
-__all__ = ["lines_of", "said_of"]
+__all__ = ["lines_of", "outcome_of", "said_of"]
 
 OF = "matter"
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ([A-Z]{3})")
@@ -51,6 +52,11 @@ def lines_of(matter: Mapping[str, Any], register: str, texts: Texts, language: s
 def _is_for(one: Mapping[str, Any], language: str) -> bool:
     """Who asks is said in every language."""
     return one["name"] != "asked_by" or one.get("about") in ("", language)
+
+
+def outcome_of(matter: Mapping[str, Any], language: str) -> list[DecisionLine]:
+    """Lines of the decision that it is about which rules gave, and which an official may give otherwise."""
+    return by_hand(_worded(matter["evidence"], language)) if matter.get("evidence") else []
 
 
 def said_of(matter: Mapping[str, Any], name: str) -> str | None:
@@ -95,15 +101,19 @@ def _money(value: str | None, language: str) -> str | None:
 
 def _evidence(evidence: Mapping[str, Any], language: str, label: Any) -> Iterator[FactLine]:
     """The decision it is about: why, what comes of it, and the facts it rests on, each with its register."""
-    record = evidence["record"]
-    package = _packages().get((record.get("rules") or {}).get("sha256", ""))
-    found = worded(record, evidence["values"], package, language)
+    found = _worded(evidence, language)
     for text, article in dict.fromkeys(found.reasons):
         yield FactLine("register_matter.line", OF, f"{text} ({article})", label=label("why"))
     for line in found.outcome:
         yield fact_line("register_matter.line", OF, line, language)
     for line in found.facts:
         yield fact_line("register_matter.line", OF, line, language)
+
+
+def _worded(evidence: Mapping[str, Any], language: str) -> Worded:
+    record = evidence["record"]
+    package = _packages().get((record.get("rules") or {}).get("sha256", ""))
+    return worded(record, evidence["values"], package, language)
 
 
 def _say(texts: Texts, language: str, key: str) -> str | None:

@@ -1,6 +1,6 @@
 """A matter of a register that a person decides: a held offer, a disputed fact, somebody missing, a doubtful notice, a ripple, a question.
 
-    OPENED ──AWAIT──▶ HELD_OFFER, DISPUTE, ... ──an action of its kind──▶ SENT ──SETTLE──▶ CLOSED
+    OPENED ──AWAIT──▶ HELD_OFFER, DISPUTE, ... ──an action of its kind──▶ SENT ──SETTLE──▶ CLOSED         (HEAR, SPEAK: of a ripple)
                           │    ▲──────────────RETURN (the register says no)──┘
                           └──OVERTAKE──▶ OVERTAKEN: it ended by itself, or elsewhere
 
@@ -10,8 +10,9 @@ checks it, does it, and keeps the record. What is entered besides by hand (a hom
 process that could not.
 
 The words go along with every action that the register answers for. The hash of the view, the device and the seconds go where a record of
-the decision is sealed with them (LET_GO, TURN_DOWN); otherwise they stay with the action in the case. So do the words about a ripple:
-what the register keeps of one cannot be taken back, and has nobody's words.
+the decision is sealed with them (LET_GO, TURN_DOWN, DECIDE_ANEW); otherwise they stay with the action in the case. So do the words about
+a ripple that ends without a new decision: what the register keeps of one cannot be taken back, and has nobody's words. Whoever may lose
+by a new one is asked in the case before (HEAR), and answers there (SPEAK).
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.birth_facts import known
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Party, Taken
+from sild.cases.contest_anew import given_by_hand
+from sild.cases.contest_words import name_of
+from sild.cases.decision_words import written
 from sild.cases.home_by_hand import as_matter, entry_of, tell_the_birth
-from sild.cases.matter_words import lines_of, said_of
+from sild.cases.matter_words import lines_of, outcome_of, said_of
 from sild.cases.packs import Packs
 from sild.cases.process import (
     OPENED,
@@ -43,6 +47,14 @@ from sild.cases.process import (
     Work,
 )
 from sild.cases.refusals import Refused
+from sild.cases.ripple_anew import (
+    HEARING,
+    heard_in,
+    hearing_lines,
+    may_speak,
+    new_decision,
+    what_is_heard,
+)
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Defect, Screen
 from sild.decisions import sha256_of
@@ -69,12 +81,16 @@ OVER = (
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What an official may do with a kind of matter. path: `{key}` stands for the matter.  body: of what was given.  told: the notice."""
+    """What an official may do with a kind of matter. path: `{key}` stands for the matter.  body: of what was given.  told: the notice.
+
+    screen: None: that of the kind.
+    """
 
     kind: str
     path: str
     body: Callable[[Mapping[str, Any]], Any]
     told: str
+    screen: str | None = None
 
 
 def _look(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,6 +144,9 @@ ACTS: Mapping[str, Act] = {
         lambda given: {"outcome": "redecided", "decision": given["newer"]},
         "another",
     ),
+    "DECIDE_ANEW": Act(
+        "ripple", "/ripples/{key}/end", new_decision, "decided_anew", screen="register_matter.anew"
+    ),
 }
 SCREENS: Mapping[str, str] = {
     "home": "register_matter.home",
@@ -155,17 +174,29 @@ class RegisterMatter(AnsweredByADay):
                 by=STAFF,
                 when=(one.kind.upper(),),
                 to="SENT",
-                screen=SCREENS[one.kind],
+                screen=one.screen or SCREENS[one.kind],
                 decides=True,
             )
             for name, one in ACTS.items()
+        ),
+        Rule("HEAR", by=STAFF, when=("RIPPLE",), screen="register_matter.hear", once="case", decides=True),
+        Rule(
+            "SPEAK",
+            by=("person",),
+            when=("RIPPLE",),
+            screen="register_matter.speak",
+            acr="substantial",
+            once="person",
         ),
         Rule("SETTLE", by=("state",), when=("SENT",), to="CLOSED"),
         Rule("RETURN", by=("state",), when=("SENT",)),
         Rule("OVERTAKE", by=("state",), to="OVERTAKEN"),
     )
-    waiting = tuple(
-        Waiting(screen, "official", (kind.upper(),), deadline=DECIDE) for kind, screen in SCREENS.items()
+    waiting = (
+        *(Waiting(screen, "official", (kind.upper(),), deadline=DECIDE) for kind, screen in SCREENS.items()),
+        Waiting("register_matter.anew", "official", ("RIPPLE",), optional=True),
+        Waiting("register_matter.hear", "official", ("RIPPLE",), until=("HEAR",), optional=True),
+        Waiting("register_matter.speak", "person", ("RIPPLE",), until=("SPEAK",)),
     )
     closed = ("CLOSED", "OVERTAKEN")
 
@@ -182,6 +213,10 @@ class RegisterMatter(AnsweredByADay):
     async def facts(
         self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
     ) -> Sequence[FactLine] | None:
+        language = self._texts.choose([actor.language])
+        speak = self._texts.speaker(language)
+        if of == "hearing":
+            return what_is_heard(case, lambda key, **more: speak(f"register_matter.{key}", **more), language)
         if of != "matter":
             return ()
         register = case.data["register"]
@@ -192,7 +227,8 @@ class RegisterMatter(AnsweredByADay):
         returned = [
             FactLine("register_matter.returned", of, self._why(one, actor)) for one in case.all("RETURN")[-1:]
         ]
-        return [*returned, *lines_of(matter, register, self._texts, actor.language)]  # fmt: skip
+        heard = hearing_lines(case, lambda key, **more: speak(f"register_matter.{key}", **more), language)
+        return [*returned, *lines_of(matter, register, self._texts, actor.language), *heard]
 
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
         """The children a doubtful notice may be of, by code; the parents with whom a child may live."""
@@ -200,6 +236,11 @@ class RegisterMatter(AnsweredByADay):
             say = self._texts.speaker(self._texts.choose([actor.language]))
             return {"homes": [(role, say(f"register_matter.home.{role}")) for role in case.data["homes"]]}
         matter = await self._matter(case, actor, asking)
+        if screen.id == "register_matter.anew":
+            lines = () if matter is None else outcome_of(matter, actor.language)
+            language = actor.language
+            named = ((one.name[:200], f"{name_of(one, language)}: {written(one, language)}") for one in lines)
+            return {"outcome": list(named)}
         facts = () if matter is None else matter["facts"]
         return {"candidates": [(one["value"], one["value"]) for one in facts if one["name"] == "candidate"]}
 
@@ -207,6 +248,9 @@ class RegisterMatter(AnsweredByADay):
         self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
     ) -> Given:
         """With what was before the official, their device, and for how long: the register keeps it with the decision."""
+        if rule.name == "HEAR":
+            until = asking.profile.deadline(HEARING, asking.profile.day(asking.now))
+            return Given({**values, "until": until.isoformat()})
         if rule.name not in ACTS:
             return Given(values)
         needed = {"CORRECT": "value", "SAME_CHILD": "child"}.get(rule.name)
@@ -227,6 +271,10 @@ class RegisterMatter(AnsweredByADay):
             values = {**values, "dwelling": dwelling, "joins": joins, **case.data["entry"]}
         if rule.name == "ANOTHER_STANDS" and newer is None:
             raise Refused("no decision has taken its place yet", code="not_superseded")
+        if rule.name == "DECIDE_ANEW":
+            values, defects = self._anew(case, values, matter, actor, asking)
+            if defects:
+                return Given(values, defects)
         lines = lines_of(matter, register, self._texts, actor.language)
         shown = {"language": actor.language, "lines": [[line.label, line.value] for line in lines]}
         mine = [one.at for one in case.all("TAKE") if one.person == actor.person]
@@ -238,6 +286,19 @@ class RegisterMatter(AnsweredByADay):
             "seconds": max(0, int((asking.now - begun).total_seconds())),
         }
         return Given({**values, **seen, **({} if newer is None else {"newer": newer})})
+
+    def _anew(
+        self,
+        case: Case,
+        values: Mapping[str, Any],
+        matter: Mapping[str, Any],
+        actor: Actor,
+        asking: Asking,
+    ) -> tuple[Mapping[str, Any], tuple[Defect, ...]]:
+        """With the new values by line, and how they were heard."""
+        values, wrong = given_by_hand(values, outcome_of(matter, actor.language))
+        heard, unheard = heard_in(case, values.get("hearing"), asking.profile.day(asking.now))
+        return {**values, "heard": heard, "country": asking.profile.country}, (*wrong, *unheard)
 
     async def _matter(self, case: Case, actor: Actor, asking: Asking) -> Mapping[str, Any] | None:
         """As it stands; None: the register does not answer, or not to this official on this device."""
@@ -262,6 +323,12 @@ class RegisterMatter(AnsweredByADay):
     def after(self, case: Case, taken: Taken) -> Effects:
         if taken.name == "AWAIT":
             return Effects(jobs=(when_late(taken),))
+        if taken.name == "HEAR":
+            told_until = {"until": taken.data["until"]}
+            asked = (
+                NewNotice(one, "register_matter.told_hear", told_until) for one in case.persons("person")
+            )
+            return Effects(notices=tuple(asked))
         if taken.name in ACTS:
             about = {"action": taken.name, "official": taken.person}
             return Effects(jobs=(Job("do", about, key=str(taken.seq)),))
@@ -318,13 +385,17 @@ class RegisterMatter(AnsweredByADay):
             else:
                 await act(work, "returned", "RETURN", {"reason": code})
             return
-        decision = answer.json.get("decision") if isinstance(answer.json, dict) else None
+        said = answer.json if isinstance(answer.json, dict) else {}
+        decision = said.get("newer" if name == "DECIDE_ANEW" else "decision")
         await act(work, "settled", "SETTLE", {"action": name, "decision": decision})
         if name == "ENTER_HOME":
             await tell_the_birth(work, case)
 
     def deadline(self, case: Case, promised: str) -> str:
         return CONSULTED if case.data["kind"] == CONSULTED else promised
+
+    def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
+        return waiting.screen != "register_matter.speak" or may_speak(case, person)
 
     def near(self, case: Case) -> Sequence[str]:
         return [*super().near(case), *case.data.get("about", ())]
