@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sild.decisions import RULES, Recomputed, Recomputing, list_ripples, recompute
+from sild.decisions import RULES, DecisionRecord, Recomputed, Recomputing, list_ripples, recompute
 from sild.registries.deciding import take_up_rules
 from sild.registries.deciding.deciding import shipped_packages
+from sild.registries.kernel import Use
 from sild.registries.social.register import SocialRegister
 from sild.rules import RulePackage
 
@@ -66,7 +67,17 @@ async def test_an_offer_is_made_again_and_of_what_was_granted_people_decide(
     assert {(one.source, one.fact) for one in waiting} == {("ee-family-benefits", "1.1.0")}
 
     register.deciding.packages = {OLD.sha256: OLD, NEW.sha256: NEW}
-    assert take_up_rules(register.deciding) == 2
+    good = register.deciding.decides_again
+
+    def fails_with_the_first(use: Use, ripple: str, record: DecisionRecord, cause: str) -> bool:
+        if ripple == waiting[0].id:
+            raise ZeroDivisionError
+        return good(use, ripple, record, cause)
+
+    register.deciding.decides_again = fails_with_the_first
+    assert take_up_rules(register.deciding) == 1, "the one behind it is not held up"
+    register.deciding.decides_again = good
+    assert take_up_rules(register.deciding) == 1, "and it was not lost"
     await settle(register, others)
     assert take_up_rules(register.deciding) == 0, "each once"
     with register.kernel.engine.connect() as connection:

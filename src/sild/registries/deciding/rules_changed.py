@@ -10,7 +10,7 @@ import asyncio
 from datetime import timedelta
 
 from sild.decisions import RULES, Ripple, list_ripples
-from sild.errors import PlatformError
+from sild.errors import PlatformError, Unavailable
 from sild.events import Event
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.ripple import BY_PEOPLE_ONLY, BY_RULE, list_for_people, people_of
@@ -23,12 +23,22 @@ log = get_logger("register")
 
 
 def take_up_rules(deciding: Deciding) -> int:
-    """How many were taken up now. Blocks. Killed anywhere it goes on, and each is taken up once."""
+    """How many were taken up now. Blocks. Killed anywhere it goes on, and each is taken up once.
+
+    One that cannot be taken up is said in the log, waits, and holds up no other. Raises Unavailable (`database_error`).
+    """
     count = 0
     with deciding.kernel.engine.connect() as connection:
         waiting = list_ripples(connection, state="waiting", concept=RULES, limit=None)
     for ripple in waiting:
-        count += _take_up(deciding, ripple)
+        try:
+            count += _take_up(deciding, ripple)
+        except Unavailable:
+            raise  # the database is away, for all of them
+        except PlatformError as error:
+            log.refusal("register.ripple_not_taken_up", error, ripple=ripple.id)
+        except Exception as error:  # noqa: BLE001  (kept as it is, and tried again; the next one is not its fault)
+            log.bug("register.ripple_not_taken_up", error, ripple=ripple.id)
     return count
 
 
