@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sild.cases import Actor, CaseSystem
 from sild.cases.plan import KindergartenPlan
-from sild.cases.plan_models import load_models
+from sild.cases.plan_models import shipped_models
 from sild.cases.store import derived_id
 from sild.decisions import BodyKeys, DecisionStore
 from sild.registries.education.statistics import statistics_of
@@ -21,7 +21,7 @@ from .registers import REGISTERS
 from .world import SYSTEM, World
 
 AUTHORITY = "SILD/GOV/70000005"
-MODEL = load_models()["kindergarten-demand"]
+MODEL = shipped_models()["kindergarten-demand"]
 PLANNER = Actor(
     person="EE36805280109",
     acr="high",

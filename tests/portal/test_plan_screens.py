@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from sild.cases import Actor, CaseSystem, ExchangeAnswer, load_models, load_packs
+from sild.cases import Actor, CaseSystem, ExchangeAnswer, load_packs, shipped_models
 from sild.cases.actor import STATE
 from sild.cases.by_calendar import Calendar
 from sild.cases.plan import KindergartenPlan
@@ -27,7 +27,7 @@ from support.chromium import chromium
 from support.identity_world import NOW
 from support.portal_world import OFFICE, PEETER, PlainBrowser, PortalWorld
 
-MODEL = load_models()["kindergarten-demand"]
+MODEL = shipped_models()["kindergarten-demand"]
 YEAR = NOW.year
 ROWS = [json.loads(json.dumps(asdict(row))) for row in statistics_of(YEAR) if row.year > YEAR - 5]
 OWN = [row for row in ROWS if row["commune"] == "0793"]

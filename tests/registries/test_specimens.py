@@ -14,9 +14,9 @@ import sild
 from sild.decisions import DecisionRecord, verify_bundle
 from sild.documents import canonical_json, verify_statement
 from sild.errors import PlatformError
-from sild.registries.deciding.deciding import shipped_packages
 from sild.registries.social.http import make_app
 from sild.registries.social.register import SocialRegister
+from sild.rules import shipped_packages
 from support.asgi import Site, serving
 
 from .asking import Asker, refused

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -25,7 +24,7 @@ from sild.assistant.passages import (
 from sild.catalogue import Profile, PublicService, Screen
 from sild.errors import CallerError
 from sild.i18n import Texts
-from sild.rules import RulePackage, load_packages
+from sild.rules import shipped_packages
 
 __all__ = ["load_acts", "load_passages", "load_topics"]
 
@@ -73,7 +72,7 @@ def load_passages(
 
 def _in_force(country: str, at: date) -> dict[str, Sum]:
     """Of all rule packages of a country, of the newest versions: `ee-family-benefits:birth_grant`."""
-    own = (package for package in _rule_packages() if package.head.country == country)
+    own = (package for package in shipped_packages().values() if package.head.country == country)
     return {
         f"{package.name}:{path}": (str(value.value), value.unit)
         for package in sorted(own, key=lambda one: [int(part) for part in one.version.split(".")])
@@ -81,11 +80,6 @@ def _in_force(country: str, at: date) -> dict[str, Sum]:
         for value in values
         if value.valid_from <= at
     }
-
-
-@cache
-def _rule_packages() -> tuple[RulePackage, ...]:
-    return tuple(load_packages(Path(str(resources.files("sild") / "packs"))).values())
 
 
 def _toml(folder: Traversable) -> Iterator[Traversable]:

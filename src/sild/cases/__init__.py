@@ -38,7 +38,7 @@ from sild.cases.offline_conflict import OfflineConflict
 from sild.cases.packs import Packs, load_packs
 from sild.cases.parts import MandateCheck
 from sild.cases.pen import Pen, RemotePen
-from sild.cases.plan_models import HeldModel, load_models
+from sild.cases.plan_models import HeldModel, load_models, shipped_models
 from sild.cases.practice import Practice
 from sild.cases.process import (
     OPENED,
@@ -172,6 +172,7 @@ __all__ = [
     "load_models",
     "load_packs",
     "own_look",
+    "shipped_models",
     "worded",
     "written",
 ]

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from functools import cache
-from importlib.resources import as_file, files
 from typing import Any
 from urllib.parse import quote
 
@@ -60,7 +58,7 @@ from sild.cases.views import FactLine, Options
 from sild.catalogue import Defect, Screen
 from sild.decisions import sha256_of
 from sild.errors import CallerError, PeerError, Unavailable
-from sild.rules import RulePackage, load_packages, register_concepts
+from sild.rules import register_concepts, shipped_packages
 
 __all__ = ["Contest", "contest_of"]
 
@@ -325,7 +323,7 @@ class Contest(Process):
             record = answer.json["record"]
             found = self._worded(answer.json, "en")
             line = next((one for one in every_fact(found) if one.name == said["fact"]), None)
-            package = _packages().get((record.get("rules") or {}).get("sha256", ""))
+            package = shipped_packages().get((record.get("rules") or {}).get("sha256", ""))
             instance, variable = said["fact"].split("/")[1:3]
             spec = None if package is None else package.facts.get(variable)
             if line is None or package is None or spec is None or not line.register:
@@ -528,14 +526,8 @@ class Contest(Process):
 
     def _worded(self, opened: Mapping[str, Any], language: str) -> Worded:
         record = opened["record"]
-        package = _packages().get((record.get("rules") or {}).get("sha256", ""))
+        package = shipped_packages().get((record.get("rules") or {}).get("sha256", ""))
         return worded(record, opened["values"], package, language)
-
-
-@cache
-def _packages() -> Mapping[str, RulePackage]:
-    with as_file(files("sild") / "packs") as directory:
-        return load_packages(directory)
 
 
 def _case(work: Work) -> Case:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import cache
-from importlib.resources import as_file, files
 from typing import Any
 
 from sild.cases.contest_anew import by_hand
@@ -14,7 +12,7 @@ from sild.cases.contest_words import fact_line
 from sild.cases.decision_words import DecisionLine, Worded, worded
 from sild.cases.views import FactLine
 from sild.i18n import Texts, format_day, format_money
-from sild.rules import RulePackage, load_packages
+from sild.rules import shipped_packages
 
 __all__ = ["lines_of", "outcome_of", "said_of"]
 
@@ -112,7 +110,7 @@ def _evidence(evidence: Mapping[str, Any], language: str, label: Any) -> Iterato
 
 def _worded(evidence: Mapping[str, Any], language: str) -> Worded:
     record = evidence["record"]
-    package = _packages().get((record.get("rules") or {}).get("sha256", ""))
+    package = shipped_packages().get((record.get("rules") or {}).get("sha256", ""))
     return worded(record, evidence["values"], package, language)
 
 
@@ -122,9 +120,3 @@ def _say(texts: Texts, language: str, key: str) -> str | None:
 
 def _day(text: str) -> date:
     return date.fromisoformat(text[:10])
-
-
-@cache
-def _packages() -> Mapping[str, RulePackage]:
-    with as_file(files("sild") / "packs") as directory:
-        return load_packages(directory)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -20,7 +22,7 @@ from sild.errors import CallerError
 from sild.models import GlassBox, ModelCard, parse_card, parse_model
 from sild.telemetry import get_logger
 
-__all__ = ["HeldModel", "load_models"]
+__all__ = ["HeldModel", "load_models", "shipped_models"]
 
 log = get_logger("cases")
 
@@ -36,14 +38,18 @@ class HeldModel:
     evaluation: Mapping[str, Any]  # JSON
 
 
-def load_models(packs: Path | None = None) -> dict[str, HeldModel]:
+@cache
+def shipped_models() -> Mapping[str, HeldModel]:
+    """Those of Sild's own packs; read once."""
+    with resources.as_file(resources.files("sild") / "packs") as directory:
+        return MappingProxyType(load_models(directory))
+
+
+def load_models(packs: Path) -> dict[str, HeldModel]:
     """By name, the newest version of each that its entry names. Others and what cannot be read are left out, and logged.
 
-    packs: those of the package without it. Raises CallerError (`invalid_algorithm`).
+    Raises CallerError (`invalid_algorithm`).
     """
-    if packs is None:
-        with resources.as_file(resources.files("sild") / "packs") as directory:
-            return load_models(directory)
     entries = load_algorithms(packs)
     found: dict[str, HeldModel] = {}
     for pack in sorted(packs.iterdir()):

@@ -29,7 +29,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sild.decisions.algorithm_exports import atrs_json, minbzk_json
-from sild.decisions.algorithms import AlgorithmEntry, load_algorithms, parse_algorithm
+from sild.decisions.algorithms import AlgorithmEntry, load_algorithms, parse_algorithm, shipped_algorithms
 from sild.decisions.audit import audit_log
 from sild.decisions.bundle import bundle_of, exported, render_bundle
 from sild.decisions.canonical import canonical_json, sha256_of
@@ -251,6 +251,7 @@ __all__ = [
     "run_sample",
     "running_of",
     "sha256_of",
+    "shipped_algorithms",
     "shred",
     "situation_of",
     "uphold_finding",

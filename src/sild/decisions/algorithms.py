@@ -7,8 +7,11 @@ registers are made of both (`algorithm_exports.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -16,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from sild.errors import CallerError
 
-__all__ = ["AlgorithmEntry", "load_algorithms", "parse_algorithm"]
+__all__ = ["AlgorithmEntry", "load_algorithms", "parse_algorithm", "shipped_algorithms"]
 
 LANGUAGES = {"et", "vi", "en"}
 # MinBZK/Algoritmeregister schema.json 1.0.0, where an entry goes out to.
@@ -192,6 +195,13 @@ def parse_algorithm(content: dict[str, Any]) -> AlgorithmEntry:  # YAML
     except ValidationError as error:
         places = "; ".join(f"/{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise CallerError(f"not an entry of an algorithm: {places}", code="invalid_algorithm") from None
+
+
+@cache
+def shipped_algorithms() -> Mapping[str, AlgorithmEntry]:
+    """Those of Sild's own packs, by id; read once."""
+    with resources.as_file(resources.files("sild") / "packs") as directory:
+        return MappingProxyType(load_algorithms(directory))
 
 
 def load_algorithms(packs: Path | Iterable[Path]) -> dict[str, AlgorithmEntry]:

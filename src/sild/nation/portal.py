@@ -35,7 +35,7 @@ from sild.cases import (
 from sild.cases.birth import Birth
 from sild.cases.move import Move
 from sild.cases.plan import KindergartenPlan
-from sild.cases.plan_models import load_models
+from sild.cases.plan_models import shipped_models
 from sild.cases.removal import Removal
 from sild.clock import Clock
 from sild.decisions import DecisionStore, Stamp
@@ -154,7 +154,7 @@ def open_portal(
     packs = load_packs(about.country)
     exchange = XRoadExchange(client)
     addressed = {name: _subsystem(plan, name) for name in ASKED}
-    models = load_models()
+    models = shipped_models()
     municipality = plan.body("municipality")  # decides what is decided in the cases themselves
     deciding = plan.member_id(municipality).encode()
     processes: list[Process] = [

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from importlib.resources import as_file, files
 from typing import Any
 
 from babel.numbers import format_decimal
@@ -26,7 +25,7 @@ from sild.portal.pages import Pages
 from sild.portal.ports import Exchange
 from sild.portal.settings import PortalSettings
 from sild.portal.visit import Visit
-from sild.rules import load_packages
+from sild.rules import shipped_packages
 from sild.telemetry import get_logger
 
 __all__ = ["SMALLEST", "AlgorithmPages"]
@@ -64,8 +63,7 @@ class AlgorithmPages:
         self._egress = egress
         self._known: dict[str, tuple[datetime, Figures | None, tuple[str, ...]]] = {}
         self._entries = entries
-        with as_file(files("sild") / "packs") as directory:
-            self._packages = load_packages(directory)
+        self._packages = shipped_packages()
         self._watch = watch
 
     async def listed(self, visit: Visit) -> Response:

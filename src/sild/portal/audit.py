@@ -6,13 +6,12 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import date
-from importlib.resources import as_file, files
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from sild.cases import AUTOMATIC
-from sild.decisions import load_algorithms
+from sild.decisions import shipped_algorithms
 from sild.errors import CallerError, PlatformError
 from sild.portal.auditing import Auditing, body_of, chosen, part
 from sild.portal.edge import redirect
@@ -38,8 +37,7 @@ class AuditPages:
         self._cases = cases
         self._exchange = exchange
         self._auditing = auditing
-        with as_file(files("sild") / "packs") as directory:
-            self._algorithms = {name: entry.name for name, entry in load_algorithms(directory).items()}
+        self._algorithms = {name: entry.name for name, entry in shipped_algorithms().items()}
 
     async def home(self, visit: Visit) -> Response:
         return await self._home(visit)

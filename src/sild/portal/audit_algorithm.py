@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from importlib.resources import as_file, files
 from typing import Any
 
 from babel.numbers import format_decimal
 from starlette.responses import Response
 
 from sild.cases import HeldModel
-from sild.decisions import AlgorithmEntry, load_algorithms
+from sild.decisions import shipped_algorithms
 from sild.errors import CallerError, PeerError, PlatformError
 from sild.i18n import format_month
 from sild.portal.auditing import Auditing, part
@@ -47,8 +46,7 @@ class AuditAlgorithm:
         self._published = {
             name: Published(model.card.version, model.sha256) for name, model in models.items()
         }
-        with as_file(files("sild") / "packs") as directory:
-            self._entries: Mapping[str, AlgorithmEntry] = load_algorithms(directory)
+        self._entries = shipped_algorithms()
 
     async def show(self, visit: Visit) -> Response:
         await self._auditing.mandates(visit)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from typing import Any
 
 from babel.numbers import format_decimal
 from starlette.responses import Response
 
 from sild.cases import DecisionLine, worded, written
-from sild.decisions import canonical_json, load_algorithms, verify_bundle
+from sild.decisions import canonical_json, shipped_algorithms, verify_bundle
 from sild.errors import CallerError, PeerError
 from sild.i18n import format_month
 from sild.portal.auditing import Auditing, body_of, chosen, part
@@ -23,7 +22,7 @@ from sild.portal.ports import Cases
 from sild.portal.receipts import form_key
 from sild.portal.store import new_secret
 from sild.portal.visit import Visit
-from sild.rules import RulePackage, load_packages
+from sild.rules import RulePackage, shipped_packages
 
 __all__ = ["AuditDecision"]
 
@@ -46,9 +45,8 @@ class AuditDecision:
         self._cases = cases
         self._auditing = auditing
         self._model_pages = models
-        with as_file(files("sild") / "packs") as directory:
-            self._packages: Mapping[str, RulePackage] = load_packages(directory)
-            self._algorithms = {name: entry.name for name, entry in load_algorithms(directory).items()}
+        self._packages = shipped_packages()
+        self._algorithms = {name: entry.name for name, entry in shipped_algorithms().items()}
 
     async def show(self, visit: Visit) -> Response:
         return await self._page(visit, "", {})

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
-from importlib.resources import as_file, files
 from typing import Any
 from urllib.parse import quote
 
@@ -27,7 +26,7 @@ from sild.portal.ports import Cases, Exchange
 from sild.portal.receipts import form_key
 from sild.portal.settings import DecisionSource, PortalSettings
 from sild.portal.visit import Visit
-from sild.rules import RulePackage, load_packages
+from sild.rules import shipped_packages
 from sild.telemetry import get_logger
 
 __all__ = ["DecisionPages"]
@@ -50,8 +49,7 @@ class DecisionPages:
         self._exchange = exchange
         self._sources = settings.decision_sources
         self._basis = settings.own_data_basis
-        with as_file(files("sild") / "packs") as directory:
-            self._packages: Mapping[str, RulePackage] = load_packages(directory)
+        self._packages = shipped_packages()
 
     async def listed(self, visit: Visit) -> Response:
         registers = await asyncio.gather(*(self._of(source, visit) for source in self._sources))

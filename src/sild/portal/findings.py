@@ -9,14 +9,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from importlib.resources import as_file, files
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from sild.cases import AUTOMATIC, PublicFinding
 from sild.clock import Clock
-from sild.decisions import load_algorithms
+from sild.decisions import shipped_algorithms
 from sild.errors import PlatformError
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases, Exchange
@@ -49,8 +48,7 @@ class FindingPages:
         self._exchange = exchange
         self._clock = clock
         self._known: dict[str, tuple[datetime, Mapping[str, Became] | None]] = {}
-        with as_file(files("sild") / "packs") as directory:
-            self._names = {name: entry.name for name, entry in load_algorithms(directory).items()}
+        self._names = {name: entry.name for name, entry in shipped_algorithms().items()}
 
     async def listed(self, visit: Visit) -> Response:
         found = await self._cases.findings()

@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from sild.assistant import Assistant, Model, open_model
-from sild.cases import Actor, Refused, load_models
+from sild.cases import Actor, Refused, shipped_models
 from sild.catalogue import Profile
 from sild.clock import Clock, system_clock
-from sild.decisions import load_algorithms
+from sild.decisions import shipped_algorithms
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.http1 import AnyTls
 from sild.portal.account import Account, to_login
@@ -249,9 +249,9 @@ class Portal:
         dialogues = Dialogues(store)
         keeper = MandateKeeper(settings) if settings.mandates else None
         self._auditing = auditing = Auditing(exchange, keeper, settings, clock)
-        egress, models = Egress(settings.assistant_gateway_url, clock), load_models()
+        egress, models = Egress(settings.assistant_gateway_url, clock), shipped_models()
+        entries = shipped_algorithms()
         with as_file(files("sild") / "packs") as directory:
-            entries = load_algorithms(directory)
             packs = {file.stem: file.parts[-3] for file in directory.glob("*/algorithms/*.yaml")}
         self.watch = AlgorithmWatch(
             entries,

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from rich.table import Table
 from sild import cohorts
 from sild.errors import CallerError
 from sild.rule_engine import RuleEngine
-from sild.rules import RulePackage, decimal_text, load_package, load_packages
+from sild.rules import RulePackage, decimal_text, load_package, shipped_packages
 
 if TYPE_CHECKING:
     from sild.cohorts import Comparison, Run
@@ -225,7 +224,7 @@ def _package(name: str) -> RulePackage:
     if Path(name).is_dir():
         return load_package(Path(name))
     called, _, version = name.partition("@")
-    packages = load_packages(Path(str(files("sild") / "packs"))).values()
+    packages = shipped_packages().values()
     found = [p for p in packages if p.name == called and version in ("", p.version)]
     if not found:
         names = ", ".join(sorted({package.name for package in packages}))

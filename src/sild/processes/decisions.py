@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ from sild.decisions import (
 )
 from sild.errors import CallerError, Unavailable
 from sild.pki import Certificate, der
-from sild.rules import RulePackage, load_package, load_packages
+from sild.rules import RulePackage, load_package, shipped_packages
 
 __all__ = ["command"]
 
@@ -481,8 +480,7 @@ def _rule_package(text: str) -> RulePackage:
     if Path(text).is_dir():
         return load_package(Path(text))
     name, _, version = text.partition("@")
-    with as_file(files("sild") / "packs") as directory:
-        shipped = [one for one in load_packages(directory).values() if one.name == name]
+    shipped = [one for one in shipped_packages().values() if one.name == name]
     fitting = [one for one in shipped if version in ("", one.version)]
     if not fitting:
         raise CallerError(f"no rule package {text[:60]}", code="unknown_package")

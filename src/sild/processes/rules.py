@@ -24,9 +24,9 @@ from sild.rules import (
     Situation,
     failures_of_tests,
     load_package,
-    load_packages,
     outputs_of_choices,
     reasons,
+    shipped_packages,
 )
 
 __all__ = ["command"]
@@ -47,7 +47,7 @@ def command() -> None:
 @command.command(name="list")
 def list_packages() -> None:
     """Names, versions and hashes of the packages that are shipped."""
-    for package in sorted(load_packages(PACKS).values(), key=lambda p: (p.name, p.version)):
+    for package in sorted(shipped_packages().values(), key=lambda p: (p.name, p.version)):
         click.echo(
             f"{package.name}@{package.version}  {package.country:6}  {package.sha256}  {package.title['en']}"
         )
@@ -157,7 +157,7 @@ def _package(said: str) -> RulePackage:
     if (Path(said) / "package.yaml").is_file():
         return load_package(Path(said))
     name, _, version = said.partition("@")
-    found = [p for p in load_packages(PACKS).values() if p.name == name and version in ("", p.version)]
+    found = [p for p in shipped_packages().values() if p.name == name and version in ("", p.version)]
     if not found:
         raise click.BadParameter(f"no rule package {said}; `sild rules list` tells which there are")
     return max(found, key=lambda p: tuple(map(int, p.version.split("."))))

@@ -42,6 +42,7 @@ from sild.rules.package import (
     load_packages,
     minor_units,
     parse_package,
+    shipped_packages,
 )
 from sild.rules.package_tests import Example, failures_of_tests, first_example
 from sild.rules.reasons import Reason, reasons
@@ -87,6 +88,7 @@ __all__ = [
     "reasons",
     "register_concepts",
     "sha256_of",
+    "shipped_packages",
 ]
 
 _LATER = {

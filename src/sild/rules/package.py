@@ -16,7 +16,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import yaml
@@ -45,6 +48,7 @@ __all__ = [
     "load_packages",
     "minor_units",
     "parse_package",
+    "shipped_packages",
 ]
 
 Language = Literal["et", "vi", "en"]
@@ -294,6 +298,13 @@ def load_packages(directory: Path) -> dict[str, RulePackage]:
     """All in `directory/*/rules/NAME/VERSION`, by hash.  Raises CallerError (invalid_package)."""
     found = (load_package(path.parent) for path in sorted(directory.glob("*/rules/*/*/package.yaml")))
     return {package.sha256: package for package in found}
+
+
+@cache
+def shipped_packages() -> Mapping[str, RulePackage]:
+    """Those of Sild's own packs, by hash; read once."""
+    with resources.as_file(resources.files("sild") / "packs") as directory:
+        return MappingProxyType(load_packages(directory))
 
 
 def _parameters(files: Mapping[str, bytes]) -> Iterator[ParameterValue]:

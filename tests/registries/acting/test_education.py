@@ -16,7 +16,6 @@ from sqlalchemy import insert
 
 from sild.decisions import Sealed, Stored, list_ripples, open_values
 from sild.errors import CallerError
-from sild.registries.deciding.deciding import shipped_packages
 from sild.registries.education.judging import turns
 from sild.registries.education.register import EducationRegister, Standing
 from sild.registries.education.rules import Waiting
@@ -24,7 +23,7 @@ from sild.registries.education.tables import children, groups, kindergartens
 from sild.registries.identity_codes import estonia
 from sild.registries.kernel import Usage
 from sild.registries.tasks import TaskState
-from sild.rules import RulePackage, parse_package
+from sild.rules import RulePackage, parse_package, shipped_packages
 
 from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, Others, SetClock, event
 

@@ -11,10 +11,9 @@ import pytest
 
 from sild.decisions import RULES, DecisionRecord, Recomputed, Recomputing, list_ripples, recompute
 from sild.registries.deciding import take_up_rules
-from sild.registries.deciding.deciding import shipped_packages
 from sild.registries.kernel import Use
 from sild.registries.social.register import SocialRegister
-from sild.rules import RulePackage
+from sild.rules import RulePackage, shipped_packages
 
 from .conftest import FATHER, MOTHER, USAGE, Others, SetClock
 from .test_social import IBAN, declare, offered, settle

@@ -10,8 +10,8 @@ import pytest
 
 from sild.decisions import list_ripples
 from sild.registries.deciding import rests_on
-from sild.registries.deciding.deciding import shipped_packages
 from sild.registries.social.register import SocialRegister
+from sild.rules import shipped_packages
 
 from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, Others, SetClock, event
 from .test_ripple import declare, settle

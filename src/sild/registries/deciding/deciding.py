@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
@@ -53,7 +52,7 @@ from sild.registries.kernel import Kernel, Use
 from sild.registries.message_logs import LookUp
 from sild.registries.profiles import profile
 from sild.rule_engine import RuleEngine
-from sild.rules import Asked, Counterfactual, Evaluation, RulePackage, load_packages, outputs_of_choices
+from sild.rules import Asked, Counterfactual, Evaluation, RulePackage, outputs_of_choices, shipped_packages
 from sild.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -361,13 +360,6 @@ class Deciding:
             () if ruling.supersedes is None else self.store.contests_of(use.connection, ruling.supersedes)
         )
         return hearing_of(country, ruling.effect, official=bool(ruling.human), contests=contests)
-
-
-@cache
-def shipped_packages() -> Mapping[str, RulePackage]:
-    """Those of `packs`, by content hash."""
-    with as_file(files("sild") / "packs") as directory:
-        return load_packages(directory)
 
 
 @cache
