@@ -500,6 +500,29 @@ def check_record(record: dict[str, Any], integrity: dict[str, Any]) -> dict[str,
     }
 
 
+BY = {
+    "PARENT": "a parent, by law",
+    "GUARDIAN": "a guardian",
+    "BOARD": "a member of the board",
+    "POWER_OF_ATTORNEY": "by power of attorney",
+    "RECORDED": "a clerk, on a mandate for this one case",
+}
+
+
+def said_for(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Who acted for another, and by what right."""
+    named = record["representation"]
+    if named is None:
+        return
+    people = {one["ref"]: one["role"] for one in record["subjects"]}
+    role = people.get(named.get("representee"), "one whom it is not about")
+    right = BY.get(named.get("basis"), "by a mandate")
+    yield (
+        HOLDS,
+        f"somebody acted for another ({right}; for: {role}): mandate {named['mandate']}, its chain SHA-256 {named['chain_sha256']}",
+    )
+
+
 def check_case(link: dict[str, Any], earlier: list[dict[str, Any]]) -> None:
     previous, at = None, datetime.min.replace(tzinfo=UTC)
     for number, one in enumerate([*earlier, link]):
@@ -694,6 +717,7 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
         HOLDS,
         f"its facts are those it names; of {sealed} sealed values {opened} are open here and are what was sealed",
     )
+    yield from said_for(record)
     if bundle["package"] is not None:
         check_package(record, bundle["package"])
         yield HOLDS, f"the rules are {record['rules']['package']} {record['rules']['version']}, file by file"

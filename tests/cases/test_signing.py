@@ -219,6 +219,12 @@ async def test_it_is_for_whom_it_was_asked(world):
     await world.cases.finish_signature(state, code, MARI)
     (entry,) = [one for one in (await world.cases.view(case, MARI)).timeline if one.name == "SEND"]
     assert entry.by == "you"
+    case, state, code = await asked(world, for_another)
+    await world.cases.finish_signature(state, code, for_another)
+    (one,) = (await world.cases.view(case, for_another)).signed
+    _, container = await world.cases.signed(case, one.id, for_another)
+    text = verify_signed_document(container, named=SIGNERS).document.decode()
+    assert f"For: EE{JUHAN.person.removeprefix('EE')}, by mandate m-1" in text, text
 
 
 async def test_what_leads_nowhere_goes(world):

@@ -175,7 +175,8 @@ async def test_what_came_later_is_logged_and_caught_too(logged: Logged) -> None:
 
 FULL: dict[str, Any] = {
     "competence": {"law": "PHS", "article": "§ 44", "delegation": "käskkiri 2026/12", "division": "0784", "valid_on": "2026-03-02"},
-    "representation": {"mandate": "m-1", "chain_sha256": "c" * 64, "delegate": "p-1", "representee": "p-2"},
+    "representation": {"mandate": "m-1", "chain_sha256": "c" * 64, "delegate": "p-1", "representee": "p-2",
+                       "basis": "GUARDIAN", "proof": "token-1"},
     "inputs": [{"name": "families/f1/children", "type": "role", "value": ["child"], "register": "SILD/GOV/70000006/residence",
                 "message_id": "SILD-3", "valid_at": "2026-03-02", "quality": "derived", "further_messages": [
                     {"register": "SILD/GOV/70000002/population", "message_id": "SILD-1", "fetched_at": "2026-03-02T08:00:00Z"}]}],
@@ -205,12 +206,21 @@ async def test_the_fields_of_today_and_what_reached_whom_are_caught_in_every_par
     assert logged.faults(bundle) == logged.unknown(bundle) == []
     assert [one["content"]["to"] for one in bundle["entries"]] == [mother, mother]
     said = [text for _, text in verifier.findings(render_bundle(bundle), logged.trust)]
+    assert any("a guardian" in text and "mandate m-1" in text for text in said)
     assert any("delivery opened" in text and f"to {mother[:10]}" in text for text in said)
     assert bundle["record"]["inputs"][0]["further_messages"][0]["message_id"] == "SILD-1"
     data = render_bundle(bundle)
     new = [
         data.index(one)
-        for one in (b'"costs"', b'"within"', b'"heard_at"', b'"further_messages"', b'"to":', b'"delegate"')
+        for one in (
+            b'"costs"',
+            b'"within"',
+            b'"heard_at"',
+            b'"further_messages"',
+            b'"to":',
+            b'"delegate"',
+            b'"proof"',
+        )
     ]
     bits = [8 * (at + offset) + offset % 8 for at in new for offset in range(0, 120, 2)]
     assert uncaught(logged, data, bits) == []

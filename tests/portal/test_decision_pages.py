@@ -222,6 +222,21 @@ def test_the_last_day_and_what_holds_until_the_answer(world: PortalWorld) -> Non
         assert (say("decision.too_late") in page.text) == (deadline < "2026")
 
 
+def test_who_acted_for_another_and_by_what_right(world: PortalWorld) -> None:
+    """And who was asked before, and said nothing."""
+    browser = world.browser()
+    browser.log_in()
+    mandate = {"mandate": "parent-7", "chain_sha256": "c" * 64, "basis": "PARENT", "proof": "jti-1"}
+    heard = {"required": True, "notice_id": "case-7"}
+    world.registers.record = {**RECORD, "representation": mandate, "hearing": heard}  # type: ignore[attr-defined]
+    page = browser.open(f"/decisions/social/{ID}?lang=en").text
+    for words in ("A parent, for the child", "proved by the log-in", "Mandate parent-7", "c" * 64, "Asked, and said nothing"):  # fmt: skip
+        assert words in page, words
+    mandate |= {"basis": "RECORDED", "mandate": "assist-1"}
+    page = browser.open(f"/decisions/social/{ID}?lang=vi").text
+    assert "Nhân viên, tại quầy hoặc qua điện thoại" in page and "do nhân viên nêu" in page
+
+
 def test_the_answer_to_a_contest_leads_to_what_was_contested(world: PortalWorld) -> None:
     """A person decided: there is nothing to run again, and the evidence is there as of any decision."""
     browser = world.browser()

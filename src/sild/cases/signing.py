@@ -88,6 +88,9 @@ class Signing:
             day=parts.today(),
             form=digest_of(screen)[:16],
             words=Words(language, self._texts[language], case.service),
+            represents=None
+            if actor.representee is None
+            else (with_country(actor.representee, parts.profile.country), actor.mandate_id or ""),
         )
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         try:

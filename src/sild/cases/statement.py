@@ -1,6 +1,7 @@
 """What a person puts their name to: one action of a case as a plain text in their language, the same bytes whoever makes it. Pure.
 
-It says what is said, of whom, with what answers, by whom, on which day and in which case: enough to be understood by itself years later.
+It says what is said, of whom, with what answers, by whom and for whom, on which day and in which case: enough to be understood by itself
+years later.
 Only what the person was shown and answered stands in it.
 """
 
@@ -69,8 +70,12 @@ def statement_of(
     day: date,
     form: str,
     words: Words,
+    represents: tuple[str, str] | None = None,
 ) -> Statement:
-    """given, facts, options: as the form had them.  person: name, and code with country.  form: by which the screen's content is known."""
+    """given, facts, options: as the form had them.  person: name, and code with country.  form: by which the screen's content is known.
+
+    represents: code of whom the person signs for, with country, and the mandate's number.
+    """
     button = screen.action(action)
     answers = [] if button.without_answers else [*_answers(screen, given, options, words)]
     blocks = [
@@ -80,12 +85,19 @@ def statement_of(
         [*answers, *_facts(facts, words)],
         [
             f"{words.texts['statement.signs']}: {', '.join(part for part in person if part)}",
+            *([] if represents is None else [_for(represents, words)]),
             f"{words.texts['statement.day']}: {format_day(day, words.language)}",
             f"{words.texts['statement.form']}: {form}, {case.id}",
         ],
     ]
     text = "\n\n".join("\n".join(map(_line, block)) for block in blocks if block) + "\n"
     return Statement(_file_name(case.number, action), text, words.language)
+
+
+def _for(represents: tuple[str, str], words: Words) -> str:
+    code, mandate = represents
+    by = f", {words.texts['statement.mandate']} {mandate}" if mandate else ""
+    return f"{words.texts['statement.represents']}: {code}{by}"
 
 
 def _answers(

@@ -131,14 +131,18 @@ class Subject(Part):
 class Representation(_Grown):
     """Who acted for whom. mandate: its id; of a parent's right by law the entry that gives it.  chain_sha256: of the whole chain of mandates.
 
-    delegate, representee: pseudonyms.
+    delegate, representee: pseudonyms.  basis: of the mandate, `PARENT`, `GUARDIAN`, `BOARD`, `POWER_OF_ATTORNEY`; `RECORDED`: a clerk's, for
+    one case.  proof: `jti` of the identity provider's token that says so, which lies in the message; of a clerk's mandate it says that
+    it was a clerk who named it.
     """
 
-    _added = frozenset({"delegate", "representee"})
+    _added = frozenset({"delegate", "representee", "basis", "proof"})
     mandate: str
     chain_sha256: Hash
     delegate: str | None = None
     representee: str | None = None
+    basis: str | None = None
+    proof: str | None = None
 
 
 class LegalBasis(Part):

@@ -294,7 +294,7 @@ async def test_a_listed_ripple_is_decided_anew_by_hand(
     )
     assert [one.code for one in new.reasons] == ["fact_corrected", "decided_by_hand"]
     assert (new.hearing.required, new.hearing.waiver_ground) == (False, "HMS § 40 (3) 3")
-    assert (new.human[0].role, new.human[0].reason_code) == ("ripple", "payment")
+    assert (new.human[0].role, new.human[0].reason_code) == ("ripple", "ripple")
     assert new.remedy is not None and new.remedy.within == old.remedy.within, (
         "it can be contested in its turn"
     )

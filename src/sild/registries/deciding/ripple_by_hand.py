@@ -68,7 +68,7 @@ def decide_ripple_by_hand(
         raise CallerError("somebody would get less: they are heard first", code="not_favourable")
     occasion = Occasion(
         role=ROLE,
-        reason_code=ripple.reason or ROLE,
+        reason_code=ROLE,
         ground=GROUND,
         first=(why_again(use, ripple.id, law.ground(GROUND)),),
         hearing=_heard(use, law, new.hearing),
