@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
@@ -13,7 +16,9 @@ from sild.cases import Actor, Refused
 from sild.errors import Unavailable
 from sild.nation import COUNTRY, Nation
 from sild.nation.browser import Browser, Page
-from sild.nation.journeys import log_in, screen_sent
+from sild.nation.journeys import log_in, screen_sent, soon
+from sild.registries import BusinessRegister, ResidenceRegister
+from sild.registries.kernel import Usage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Value = Any  # JSON
@@ -192,3 +197,202 @@ async def test_nobody_acts_in_anothers_name_while_the_keeper_is_silent(country: 
     finally:
         mandates.chains_of = between  # type: ignore[method-assign]
     assert await country.cases.open_case("move", two.actor(), key="s" * 40)
+
+
+LANDLORD = "EE10001012"
+
+
+class Landlord:
+    """A company that owns homes, and the member of its board."""
+
+    def __init__(self, nation: Nation) -> None:
+        people = {one["id"]: one for one in nation.description["test_people"]}  # type: ignore[attr-defined]
+        assert nation.systems is not None
+        register = nation.systems.registers["business"].register
+        assert isinstance(register, BusinessRegister)
+        self.nation, self.register, self.member = nation, register, people["board_member"]
+        self.browser = Browser()
+
+    async def log_in(self) -> Page:
+        """As the company: chosen among whom one may act for."""
+        await log_in(self.browser, self.nation.portal_url, self.member)
+        return await self.choose()
+
+    async def choose(self) -> Page:
+        page = await self.browser.open(f"{self.nation.portal_url}/settings")
+        forms = (form for form in page.forms if "/acting" in form.action)
+        form = next(form for form in forms if form.buttons[0].value == "choose")
+        page = await page.submit(form, {"whom": "choose"})
+        return await page.submit(page.form("/representee"), {"representee": LANDLORD})
+
+    async def open(self, path: str) -> Page:
+        return await self.browser.open(f"{self.nation.portal_url}{path}")
+
+    def strike_off(self) -> None:
+        self.register.strike_off(LANDLORD[2:], self.member["code"], self._usage())
+
+    def enter(self) -> None:
+        self.register.enter(LANDLORD[2:], self.member["code"], self.member["name"], self._usage())
+
+    def _usage(self) -> Usage:
+        return Usage("SILD/GOV/70000012/registrar", str(uuid4()), user_id="automatic", basis="ÄRS § 3")
+
+    def dwelling(self) -> tuple[str, str]:
+        """One it owns, where nobody lives: id and address."""
+        assert self.nation.systems is not None
+        residence = self.nation.systems.registers["residence"].register
+        assert isinstance(residence, ResidenceRegister)
+        from sild.registries.residence.addresses import dwelling
+        from sild.registries.residence.homes import owned_by, residents_of
+
+        with residence.kernel.used("test", self._usage()) as use:
+            homes = [dwelling(use, fact.entity) for fact in owned_by(use, LANDLORD[2:])]
+            found = next(home for home in homes if not residents_of(use, home.id, on=use.today))
+            return found.id, f"{found.address.street} {found.address.house}"
+
+
+async def asked_to_let_in(landlord: Landlord, mover: Value) -> str:
+    """Somebody wants to live in the company's; the case, in which it is asked."""
+    dwelling, address = landlord.dwelling()
+    browser = Browser()
+    await log_in(browser, landlord.nation.portal_url, mover)
+    page = await browser.open(f"{landlord.nation.portal_url}/services/move")
+    page = await page.submit(page.form("/begin"))
+    case = page.url.partition("/cases/")[2].split("/")[0]
+    screens = f"{landlord.nation.portal_url}/cases/{case}/screens"
+    await screen_sent(await browser.open(f"{screens}/move.place"), {**PLACE, "f.words": address})
+    page = await browser.open(f"{screens}/move.notice")
+    today = datetime.now(ZoneInfo("Europe/Tallinn")).date().isoformat()
+    notice = {
+        "f.place": f"dwelling:{dwelling}",
+        "f.people": page.form("/screens/move.notice").options("f.people")[0],
+        "f.valid_from": today,
+        "f.basis": "consent",
+        "do": "SEND",
+    }
+    await screen_sent(page, notice)
+
+    async def asked() -> str | None:
+        return (await landlord.open("/home")).link(f"/cases/{case}", "move.consent")
+
+    await soon("the company is asked", asked)
+    return case
+
+
+async def test_a_member_of_a_board_acts_for_the_company(country: Nation) -> None:
+    landlord = Landlord(country)
+    page = await landlord.log_in()
+    assert "Kodumaja OÜ" in page.text and LANDLORD in page.text
+    home = await landlord.open("/home")
+    assert "You act for the company" in home.text and "This person does not live here" in home.text
+    assert "Moving home" not in home.text, "what is for people is not offered"
+    data = await landlord.open("/my-data")
+    for words in ("each member of the board alone", landlord.member["name"], "Owns the dwelling"):
+        assert words in data.text, words
+    looked = await landlord.open("/who-looked")
+    assert "Who looked at the company" in looked.text and "Business register" in looked.text
+    refused = await landlord.open("/services/move")
+    refused = await refused.submit(refused.form("/begin"))
+    assert "not for companies" in refused.text, refused.text[60:260]
+
+
+async def test_a_company_consents_as_owner_and_who_is_struck_off_does_not(country: Nation) -> None:
+    landlord = Landlord(country)
+    await landlord.log_in()
+    people = {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
+    mover = people["check_resident"]
+    case = await asked_to_let_in(landlord, mover)
+    inbox = await landlord.open("/inbox")
+    assert "Someone wants to live at yours" in inbox.text
+    address = f"/cases/{case}/screens/move.consent"
+    page = await landlord.open(address)
+    assert mover["name"] in page.text and mover["code"] not in page.text
+
+    landlord.strike_off()  # in the middle of the form
+    late = await page.submit(page.form("/screens/move.consent"), {"do": "CONSENT"})
+    assert late.status == 401 and "You no longer act for" in late.text
+    resident = Actor(person=code(mover), acr="high")
+    assert "CONSENT" not in [one.name for one in (await country.cases.view(case, resident)).timeline]
+    person = Actor(
+        person=code(landlord.member),
+        acr="high",
+        representee=LANDLORD,
+        mandate_id="board-1",
+        posture="managed",
+    )
+    with pytest.raises(Refused) as refused:  # past the portal's session
+        await country.cases.act(case, "CONSENT", person, {}, key=str(uuid4()))
+    assert refused.value.code == "mandate_ended"
+
+    landlord.enter()
+    await landlord.choose()
+    await screen_sent(await landlord.open(address), {"do": "CONSENT"})
+    await soon("the consent counts", lambda: _received(country, case, resident))
+    taken = next(one for one in _case(country, case).actions if one.name == "CONSENT")
+    assert (taken.person, taken.acting_for) == (landlord.member["code"], LANDLORD[2:])
+
+
+async def _received(country: Nation, case: str, resident: Actor) -> bool | None:
+    return (await country.cases.view(case, resident)).status == "RECEIVED" or None
+
+
+def _case(country: Nation, case: str) -> Value:
+    return country.cases._parts.read(case)
+
+
+async def test_a_power_of_attorney_of_a_company_is_passed_on_and_falls_with_its_root(country: Nation) -> None:
+    landlord = Landlord(country)
+    await landlord.log_in()
+    books = Two(country, "married_father", "single_mother")  # the accountant, and whom they pass it on to
+    await books.log_in()
+    page = await landlord.open("/mandates")
+    given, _, family = books.giver["name"].rpartition(" ")
+    form = next(form for form in page.forms if "code" in form.fields)
+    answers = {"code": code(books.giver), "given_name": given, "family_name": family, "role": "SILD:REPRESENTATIVE", "depth": "1"}  # fmt: skip
+    wrong = await page.submit(form, {**answers, "code": "EE10001029"})
+    assert wrong.status == 422, "a company is nobody who acts"
+    assert "/receipts/" in (await page.submit(form, answers)).url
+    page = await books.giving.open(f"{country.portal_url}/mandates")
+    assert "Kodumaja OÜ" in page.text
+    page = await page.go(page.link("/pass-on") or "")
+    given, _, family = books.holder["name"].rpartition(" ")
+    answers = {"code": code(books.holder), "given_name": given, "family_name": family}
+    assert "/receipts/" in (await page.submit(page.form("/pass-on"), answers)).url
+    chain = await landlord.open("/mandates")
+    assert books.giver["name"] in chain.text and books.holder["name"] in chain.text, "the company sees both"
+
+    page = await books.acting.open(f"{country.portal_url}/settings")
+    form = next(form for form in page.forms if "/acting" in form.action and form.buttons[0].value == "choose")
+    page = await page.submit(form, {"whom": "choose"})
+    page = await page.submit(page.form("/representee"), {"representee": LANDLORD})
+    page = await page.go("/services/removal")
+    page = await page.submit(page.form("/begin"))
+    request = page.form("/screens/removal.request")
+    landlord.strike_off()  # the company's mandate outlives whoever gave it
+    landlord.enter()
+    chain = await landlord.open("/mandates")
+    form = next(form for form in chain.forms if "withdraw" in form.action)
+    assert "/receipts/" in (await chain.submit(form)).url
+    late = await page.submit(request, {"do": "WITHDRAW"})
+    assert late.status == 401 and "You no longer act for" in late.text
+
+
+async def test_who_represents_only_with_others_has_no_mandate(country: Nation) -> None:
+    landlord = Landlord(country)
+    kernel = landlord.register.kernel
+    for name, value, back in (("representation", "joint", "sole"), ("status", "bankrupt", "registered")):
+        for now, held in ((value, False), (back, True)):
+            with kernel.used("test", landlord._usage()) as use:
+                fact = use.facts.fact(LANDLORD[2:], name, on=use.today)
+                assert fact is not None
+                use.facts.record(LANDLORD[2:], name, now, valid_from=use.today, provenance=fact.provenance)
+            page = await landlord.browser.open(f"{country.portal_url}/home")
+            chains = await _chains(country, code(landlord.member))
+            assert (LANDLORD in chains) is held, (name, now, page.status)
+
+
+async def _chains(country: Nation, person: str) -> list[str]:
+    import asyncio
+
+    found = await asyncio.to_thread(country.identity.mandates.chains_of, person)
+    return [chain[-1].representee.identifier for chain in found]

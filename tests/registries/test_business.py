@@ -63,7 +63,7 @@ def test_an_entry_has_everything_with_source_and_day(business: Asker) -> None:
     assert board(entry) == {person.code for person, _since in LANDLORD.board}
     assert {member["role"] for member in entry["board"]} == {"management_board_member"}
     facts = business.value(f"/companies/{LANDLORD.code}/facts?history=true", user=MACHINE)["items"]
-    assert {fact["concept"] for fact in facts} >= {"company.name", "person.board_membership"}
+    assert {fact["concept"] for fact in facts} >= {"company.name", "company.board"}
 
 
 def test_a_person_sees_their_seats_and_the_company_who_looked(business: Asker) -> None:

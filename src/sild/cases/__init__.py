@@ -27,6 +27,7 @@ from sild.cases.assisted_mandate import Assisted
 from sild.cases.birth_papers import BirthPaper, HandedIn, ReservedBlock
 from sild.cases.calls import own_look
 from sild.cases.case import Case, Party, Taken
+from sild.cases.codes import is_company
 from sild.cases.contest import Contest
 from sild.cases.decision_words import DecisionLine, worded, written
 from sild.cases.exchange import Exchange, XRoadExchange
@@ -169,6 +170,7 @@ __all__ = [
     "Waiting",
     "Work",
     "XRoadExchange",
+    "is_company",
     "load_models",
     "load_packs",
     "own_look",

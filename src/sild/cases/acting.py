@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, delete
 from sild.cases.actor import STATE, Actor, reaches
 from sild.cases.assigning import is_assigned, unchecked
 from sild.cases.case import Case, Party
-from sild.cases.codes import with_country
+from sild.cases.codes import is_company, with_country
 from sild.cases.ledger import Sighting
 from sild.cases.offline import number_defect, take_number
 from sild.cases.parts import Parts
@@ -57,6 +57,8 @@ class Acting:
             raise Refused("nobody opens such a case", code="not_offered")
         if service_id not in parts.published:
             raise Refused("this service is not published", code="not_published")
+        if is_company(actor.acting_for) and not service.business_events:
+            raise Refused("this is for people, not for companies", code="not_for_companies")
         case_id = derived_id("open", actor.person, actor.acting_for, service_id, key)
         self._ensure_device(actor, Rule("OPEN", by=()))
         await self._ensure_mandate(actor, service_id, case_id)

@@ -47,7 +47,7 @@ INSURANCE = "GOV/70000003/insurance"
 SOCIAL = "GOV/70000004/social"
 EDUCATION = "GOV/70000005/education"
 
-VIETNAMESE_LENGTH = 12
+VIETNAMESE_LENGTHS = (12, 10)
 """An identity number of Viet Nam; Estonia's has 11 digits."""
 
 
@@ -331,4 +331,4 @@ def known(code: str, country: str) -> str:
 def country_of(code: str) -> str:
     if code[:2].isalpha():
         return code[:2]
-    return "VN" if len(code) == VIETNAMESE_LENGTH else "EE"
+    return "VN" if len(code) in VIETNAMESE_LENGTHS else "EE"

@@ -1,4 +1,4 @@
-"""Identity codes: registers write their own country's without it, log-ins and messages with it in front."""
+"""Codes of people and companies: registers write their own country's without it, log-ins and messages with it in front."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from dataclasses import replace
 
 from sild.cases.actor import AUTOMATIC, Actor
 
-__all__ = ["as_known", "plain", "with_country"]
+__all__ = ["as_known", "is_company", "plain", "with_country"]
+
+COMPANY_LENGTHS = {"EE": 8, "VN": 10}
+"""Digits of a company's registry code; a person's has 11 or 12, so neither passes for the other."""
+
+
+def is_company(code: str) -> bool:
+    """By its form alone, with a country in front or without: `EE10001012`, `0100001014`."""
+    country, digits = (code[:2], code[2:]) if code[:2].isalpha() else ("", code)
+    lengths = COMPANY_LENGTHS.values() if not country else (COMPANY_LENGTHS.get(country),)
+    return digits.isascii() and digits.isdigit() and len(digits) in lengths
 
 
 def plain(code: str, country: str) -> str:

@@ -18,6 +18,7 @@ from sild.cases.actor import Actor
 from sild.cases.birth_facts import POPULATION, RESIDENCE, bare
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Party, Taken
+from sild.cases.codes import is_company
 from sild.cases.move_answers import look_of
 from sild.cases.move_facts import office_of, ours
 from sild.cases.packs import Packs
@@ -198,8 +199,9 @@ class Removal(Process):
     # --- what is shown
 
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
-        """The owner's own dwellings."""
-        path = f"/persons/{bare(actor.acting_for)}/dwellings"
+        """The owner's own dwellings: a person's, or a company's."""
+        kind = "companies" if is_company(actor.acting_for) else "persons"
+        path = f"/{kind}/{bare(actor.acting_for)}/dwellings"
         answer = await asking.get(RESIDENCE, path, basis=self._owned)
         homes = answer.json["items"] if answer is not None else []
         return {"dwellings": [(home["dwelling"], home["text"]) for home in homes]}

@@ -144,6 +144,7 @@ class Tracker:
                     case=case,
                     basis=self._basis,
                     acting=actor.person,
+                    acting_for=actor.acting_for,
                     role="person",
                 )
                 listed = [_use(item) for item in answer.json["usages"]]

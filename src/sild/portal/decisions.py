@@ -158,7 +158,8 @@ class DecisionPages:
                     path,
                     case=self._pages.own_look(visit),
                     basis=self._basis,
-                    acting=visit.person.acting_for,
+                    acting=visit.person.person if visit.is_company else visit.person.acting_for,
+                    represented=visit.person.acting_for if visit.is_company else None,
                 )
         except TimeoutError as error:
             raise Unavailable(f"{source.subsystem} does not answer", code="timeout") from error

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from sild.cases import Actor
+from sild.cases import Actor, is_company
 from sild.errors import CallerError, PeerError, TrustError, Unavailable
 from sild.http1 import fetch
 from sild.openid import AuditScope, parse_audit_scope
@@ -130,13 +130,13 @@ class MandateKeeper:
         through: date | None,
         depth: int = 0,
     ) -> None:
-        """representee, delegate: code, given name, family name.  through: the last day.  depth: how many times it may be passed on.
+        """representee, delegate: code, given name, family name; of a company the code and its whole name.  through: the last day.  depth: how many times it may be passed on.
 
         Raises MandateRefused, Unavailable."""
         namespace = role.partition(":")[0]
         period = {"from": None, "through": through.isoformat() if through else None}
         body = {
-            "representee": _person(*representee),
+            "representee": _party(*representee),
             "delegate": _person(*delegate),
             "mandate": {"role": role, "validityPeriod": period, "subDelegationDepth": depth},
             "authorizations": [{"userIdentifier": actor}],
@@ -209,6 +209,12 @@ class MandateKeeper:
 
 def _part(text: str) -> str:
     return quote(text, safe="")
+
+
+def _party(code: str, name: str, family_name: str) -> dict[str, str]:
+    if is_company(code):
+        return {"type": "LEGAL_PERSON", "identifier": code, "legalName": name}
+    return _person(code, name, family_name)
 
 
 def _person(code: str, given_name: str, family_name: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from datetime import date
 
 from starlette.responses import Response
 
-from sild.cases import Actor
+from sild.cases import Actor, is_company
 from sild.errors import CallerError
 from sild.portal.mandate_keeper import GivenMandate, MandateKeeper, MandateKind, MandateRefused
 from sild.portal.pages import Pages
@@ -69,7 +69,7 @@ class MandatePages:
             return await self._page(visit, form, wrong)
         through = date.fromisoformat(form["through"]) if form.get("through") else None
         named = visit.representee[0] if visit.representee else me.name
-        given_name, _, family_name = named.rpartition(" ")
+        given_name, _, family_name = (named, "", "") if visit.is_company else named.rpartition(" ")
         delegate = (form["code"].upper(), form["given_name"], form["family_name"])
         try:
             await keeper.give(
@@ -244,7 +244,7 @@ def _wrong(form: Mapping[str, str], visit: Visit, today: date) -> dict[str, str]
     """field -> what is wrong with it."""
     wrong: dict[str, str] = {}
     code = form.get("code", "").upper()
-    if not CODE.fullmatch(code):
+    if not CODE.fullmatch(code) or is_company(code):  # a person acts
         wrong["code"] = "code"
     elif code in (visit.person.person, visit.person.acting_for):
         wrong["code"] = "oneself"

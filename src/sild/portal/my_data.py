@@ -47,13 +47,16 @@ class MyData:
         self._basis = settings.own_data_basis
 
     async def show(self, visit: Visit) -> Response:
-        """All registers, each with what holds and the newest of what was before; `?register=social`: one, with all of it."""
+        """All registers, each with what holds and the newest of what was before; `?register=social`: one, with all of it.
+
+        Of a company, those that hold something of companies.
+        """
         wanted = visit.call.query.get("register", "")
-        one = [source for source in self._sources if wanted and source.name == wanted]
-        registers = await asyncio.gather(
-            *(self._ask(source, visit, bool(one)) for source in one or self._sources)
-        )
-        values = {"registers": registers, "papers": self._papers, "one": bool(one), "ground": self._basis}
+        sources = [one for one in self._sources if not visit.is_company or one.company_path is not None]
+        one = [source for source in sources if wanted and source.name == wanted]
+        registers = await asyncio.gather(*(self._ask(source, visit, bool(one)) for source in one or sources))
+        papers = () if visit.is_company else self._papers
+        values = {"registers": registers, "papers": papers, "one": bool(one), "ground": self._basis}
         return self._pages.page(visit, "my_data.html", values)
 
     async def wrong(self, visit: Visit) -> Response:
@@ -96,6 +99,8 @@ class MyData:
     async def _ask(self, source: FactSource, visit: Visit, whole: bool) -> Mapping[str, Any]:
         """title and name, with facts, what was before, how much more of it there is, or the reason why there are none to show."""
         person = visit.person.acting_for[2:]
+        of_company = visit.is_company and source.company_path is not None
+        path = str(source.company_path if of_company else source.path)
         about: dict[str, Any] = {
             "title": source.title,
             "name": source.name,
@@ -108,10 +113,11 @@ class MyData:
                 answer = await self._exchange.call(
                     source.subsystem,
                     "GET",
-                    source.path.format(person=quote(person, safe="")),
+                    path.format(person=quote(person, safe=""), company=quote(person, safe="")),
                     case=self._pages.own_look(visit),
                     basis=self._basis,
                     acting=visit.person.person,
+                    represented=visit.person.representee,
                 )
             lines = own_lines(source.subsystem, answer.json, self._sayer(visit.language), person=person)
             facts, before = split(lines, self._pages.today(), whole=whole)

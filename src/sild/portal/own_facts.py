@@ -17,7 +17,8 @@ PAYMENTS, PAY, BENEFITS = "person.payments", "person.contributions", "person.ben
 COVER, QUEUE, HOME_CHANGE = "person.insurance_cover", "child.kindergarten_queue", "person.home_change"
 BIRTH_NOTICE, REGISTRATION, PATERNITY = "child.birth_notice", "child.birth_registration", "child.paternity"
 VOTES = "person.voting_place"
-NEWEST_FIRST = (BENEFITS, PAY, PAYMENTS, HOME_CHANGE)
+OWNED = "company.dwellings"
+NEWEST_FIRST = (BENEFITS, PAY, PAYMENTS, HOME_CHANGE, OWNED)
 """Of these there are ever more: the newest stand first, and some of them alone."""
 SHOWN_OF_MANY = 6
 CODED = {COVER: "kind", HOME_CHANGE: "outcome", REGISTRATION: "status", PATERNITY: "answer"}
@@ -25,7 +26,8 @@ CODED = {COVER: "kind", HOME_CHANGE: "outcome", REGISTRATION: "status", PATERNIT
 ORDER = (
     "person.given_names", "person.family_name", "person.date_of_birth", "person.place_of_birth", "person.sex",
     "person.citizenship", "person.residence", "person.marriage", "person.parents", "person.guardians", "person.custody",
-    COVER, *NEWEST_FIRST[:2], QUEUE, PAYMENTS, "person.practice", "person.tax_residence", VOTES, HOME_CHANGE,
+    COVER, *NEWEST_FIRST[:2], QUEUE, PAYMENTS, "person.practice", "person.tax_residence", VOTES, "person.board_membership", HOME_CHANGE,
+    "company.name", "company.legal_form", "company.registered_office", "company.status", "company.representation", "company.board", OWNED,
 )  # fmt: skip
 
 

@@ -138,6 +138,8 @@ class PaperPages:
 
     async def _ask(self, visit: Visit, source: PaperSource, path: str) -> ExchangeAnswer:
         """Whoever acts for somebody says whose word it is: the register sees both."""
+        if visit.is_company:
+            raise CallerError("people have such papers", code="not_found")
         actor = visit.person
         whose = actor.acting_for if actor.acting_for != actor.person else None
         asked = path.format(person=quote(actor.acting_for[2:], safe=""))

@@ -30,7 +30,7 @@ class PersonPages:
         begins = [
             service
             for service in self._cases.services()
-            if service.life_events
+            if (service.business_events if visit.is_company else service.life_events)
             and any(channel.kind in ("portal", "app") for channel in service.channels)
             and not any(channel.kind == "proactive" for channel in service.channels)
         ]

@@ -448,7 +448,7 @@ _STATUS = {
     "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413, "too_many": 429,
     "already_done": 409, "too_late": 409, "case_closed": 409, "place_accepted": 409, "no_custody": 403, "key_reused": 409, "mandate_ended": 403,
     "contest_too_late": 409, "contested_already": 409, "contest_from_decision": 409, "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_mandate": 403, "not_a_supervisor": 403, "out_of_scope": 403, "four_eyes": 403, "not_in_scope": 403, "sample_exists": 409, "sample_open": 409, "no_live_case": 403,
-    "only_in_person": 403, "not_for_oneself": 403, "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403, "signature_refused": 400, "no_signatures": 409,
+    "only_in_person": 403, "not_for_companies": 403, "not_for_oneself": 403, "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403, "signature_refused": 400, "no_signatures": 409,
 }  # fmt: skip
 
 

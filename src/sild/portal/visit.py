@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sild.cases import Actor
+from sild.cases import Actor, is_company
 from sild.errors import CallerError
 from sild.i18n import whole_name
 from sild.portal.edge import BROWSER_COOKIE, SESSION_COOKIE, Call
@@ -72,6 +72,11 @@ class Visit:
     office: Office | None = None
     offices: tuple[Office, ...] = ()
     unread: int = 0
+
+    @property
+    def is_company(self) -> bool:
+        """Whether the person acts for a company."""
+        return self.representee is not None and is_company(self.representee[1])
 
     @property
     def person(self) -> Actor:

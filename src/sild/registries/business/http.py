@@ -167,8 +167,12 @@ def make_app(register: BusinessRegister, *, url: str | None = None) -> FastAPI:
             shown = [fact for fact in _that_are(use, found) if fact.name in BY_NAME]
             use.concerns(*{fact.entity for fact in shown if fact.name == BOARD_MEMBER})
             disputed = disputed_origins(use, code)
+            items = [known_fact(fact, BY_NAME, disputed, _as_companys(fact)) for fact in shown]
             return KnownFacts(
-                items=[known_fact(fact, BY_NAME, disputed, _as_companys(fact)) for fact in shown]
+                items=[
+                    one.model_copy(update={"concept": BOARD}) if one.name == BOARD_MEMBER else one
+                    for one in items
+                ]
             )
 
     @app.get("/persons/{code}/companies", operation_id="getCompaniesOf")
