@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date
 from html import unescape
 from pathlib import Path
@@ -17,6 +18,7 @@ from sild.errors import CallerError, Unavailable
 from sild.portal import DecisionSource
 from sild.registries import SocialRegister
 from sild.registries.deciding import KnownFact, Ruling
+from sild.registries.education.statistics import statistics_of
 from sild.registries.kernel import Usage
 from support.clock import SetClock
 from support.portal_world import MARI, PortalWorld
@@ -59,6 +61,7 @@ class Registers:
         self.record: Any = RECORD
         self.changed: list[dict[str, Any]] = []
         self.told: dict[str, Any] = {}
+        self.statistics: list[Any] | None = None
 
     async def call(
         self, service: str, method: str, path: str, *, acting: str, **_more: Any
@@ -67,6 +70,10 @@ class Registers:
             raise Unavailable("down", code="network_error")
         if path.endswith("/figures"):
             return ExchangeAnswer(200, self.figures, "m")
+        if path.startswith("/places/statistics"):
+            if self.statistics is None:
+                raise Unavailable("down", code="network_error")
+            return ExchangeAnswer(200, {"items": self.statistics}, "m")
         assert acting == MARI.subject
         if OTHER in path:
             return ExchangeAnswer(200, {"record": RECORD, "values": {}, "opened": False}, "m")
@@ -181,6 +188,27 @@ def test_algorithms_and_open_data(world: PortalWorld) -> None:
     row = next(one for one in told["algorithms"] if one["algorithm"] == "family-benefits")
     assert (row["decisions"], row["contests"], row["ended"], row["overturned"]) == (100, 12, 12, None)
     assert row["registers_silent"] == ["GOV/70000003/insurance"]
+
+
+def test_drift_and_fairness_of_a_model_stand_in_its_entry(world: PortalWorld) -> None:
+    """As they are now, on the page and for other registers; a register that is silent is said to be."""
+    browser, path = world.browser(), "/algorithms/kindergarten-demand"
+    world.clock.forward(days=1)
+    assert "does not answer now, so the drift cannot be told" in browser.open(f"{path}?lang=en").text
+    assert json.loads(browser.open(f"{path}.json?format=atrs").text)["live_model"]["error_percent"] is None
+    world.registers.statistics = [asdict(row) for row in statistics_of(2026) if row.year > 2020]  # type: ignore[attr-defined]
+    world.clock.forward(days=1)
+    page = browser.open(f"{path}?lang=en").text
+    for words in ("Have the inputs moved?", "from 0.10 it is moving, from 0.25", "Does it err more for some?", "Urban", "Province with the greatest error"):  # fmt: skip
+        assert words in page, words
+    assert page.count("<rect") == 9, "one bar an input"
+    live = json.loads(browser.open(f"{path}.json?format=atrs").text)["live_model"]
+    assert len(live["drift"]["inputs"]) == 9 and live["error_percent"] > 0
+    groups = {one["by"] for one in live["fairness"]}
+    assert groups == {"kind", "province"} and all(
+        (one["error_percent"] is None) == (one["communes"] is None) for one in live["fairness"]
+    )
+    assert "live_model" not in json.loads(browser.open("/algorithms/family-benefits.json?format=atrs").text)
 
 
 def test_a_drift_test_is_linked_where_a_model_was_learnt(world: PortalWorld) -> None:

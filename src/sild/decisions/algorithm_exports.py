@@ -102,10 +102,12 @@ def atrs_json(
     figures: Figures | None = None,
     egress: Mapping[str, int] | None = None,
     specimens: Sequence[Mapping[str, Any]] = (),
+    model: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """ATRS 3.0: tier 1, the five sections of tier 2, and as `live` the figures.
 
     egress: askings that left for a provider, by class of data; None: not known now.  specimens: made-up facts and what the rules make of them.
+    model: drift and fairness of the entry's own model, as they are now.
     """
 
     def text(words: Any) -> str:
@@ -170,6 +172,7 @@ def atrs_json(
             },
         },
         "live": None if figures is None else {**figures.to_json(), "egress": egress and dict(egress)},
+        **({} if model is None else {"live_model": dict(model)}),
     }
 
 

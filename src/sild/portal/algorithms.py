@@ -21,6 +21,7 @@ from sild.decisions import AlgorithmEntry, Figures, atrs_json, minbzk_json
 from sild.errors import CallerError, PeerError, PlatformError
 from sild.portal.algorithm_watch import AlgorithmWatch
 from sild.portal.egress import Egress
+from sild.portal.model_cards import ModelPages
 from sild.portal.pages import Pages
 from sild.portal.ports import Exchange
 from sild.portal.settings import PortalSettings
@@ -54,6 +55,7 @@ class AlgorithmPages:
         egress: Egress,
         entries: Mapping[str, AlgorithmEntry],
         watch: AlgorithmWatch,
+        model_pages: ModelPages,
     ) -> None:
         self._pages = pages
         self._exchange = exchange
@@ -65,6 +67,7 @@ class AlgorithmPages:
         self._entries = entries
         self._packages = shipped_packages()
         self._watch = watch
+        self._models = model_pages
 
     async def listed(self, visit: Visit) -> Response:
         rows = await asyncio.gather(*(self._row(entry) for entry in self._entries.values()))
@@ -86,6 +89,8 @@ class AlgorithmPages:
                          "technical_operation", "risk_management", "oversight"),
             "percent": lambda text: f"{format_decimal(Decimal(text), '0.0', locale=visit.language)} %",
             "in_language": lambda words: words.in_language(visit.language),
+            "model": await self._models.state(entry.id, visit.language),
+            "number": lambda value, digits: _number(value, digits, visit.language),
         }  # fmt: skip
         return self._pages.page(visit, "algorithm.html", values)
 
@@ -99,7 +104,15 @@ class AlgorithmPages:
                 figures, _silent = await self._figures(entry.id)
                 egress = await self._egress.by_class(entry.id)
                 specimens = [one["statement"] for one in self._specimens_of(entry)]
-                found = atrs_json(entry, visit.language, figures=figures, egress=egress, specimens=specimens)
+                model = await self._models.state(entry.id, visit.language)
+                found = atrs_json(
+                    entry,
+                    visit.language,
+                    figures=figures,
+                    egress=egress,
+                    specimens=specimens,
+                    model=None if model is None else model.to_json(),
+                )
             case _:
                 raise CallerError("format is minbzk or atrs", code="not_found")
         return JSONResponse(found, headers={"Cross-Origin-Resource-Policy": "cross-origin"})
@@ -192,6 +205,11 @@ class AlgorithmPages:
         except (PlatformError, TimeoutError, KeyError) as error:
             log.warning("portal.no_figures", register=register, reason=type(error).__name__)
             return None
+
+
+def _number(value: float, digits: int, language: str) -> str:
+    text = str(format_decimal(abs(value), f"0.{'0' * digits}", locale=language))
+    return ("−" if value < 0 and text.strip("0.,") else "") + text
 
 
 def _sum(algorithm: str, told: list[Mapping[str, Any]]) -> Figures:

@@ -31,7 +31,7 @@ from sild.portal.ports import Exchange
 from sild.portal.visit import Visit
 from sild.telemetry import get_logger
 
-__all__ = ["ModelDrift", "ModelPages"]
+__all__ = ["ModelDrift", "ModelPages", "ModelState"]
 
 log = get_logger("portal")
 
@@ -65,6 +65,63 @@ class ModelDrift:
     smallest: int = SMALL_GROUP
     limits: tuple[float, float] = (WATCH, ALARM)
     inputs: Sequence[tuple[str, float, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """A model as it is now: drift of what it looks at; in the newest year that is known its mean error in percent, that of last year's
+    number, its bias, of how many communes, and how many it gave no number; the same for groups of communes.
+
+    groups: kind (`kind`, `province`), code, label; communes, error, bias: None of fewer than five.  Empty and None when it is not known.
+    """
+
+    drift: ModelDrift
+    error: float | None = None
+    last_year: float | None = None
+    bias: float | None = None
+    communes: int = 0
+    refused: int = 0
+    groups: Sequence[tuple[str, str, str, tuple[int, float, float] | None]] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """For other registers: figures with three digits after the point; null: not known now, or of too small a group."""
+        drift = self.drift
+        return {
+            "model": drift.model,
+            "version": drift.version,
+            "sha256": drift.sha256,
+            "trained_on": drift.trained_on.isoformat(),
+            "computed_at": None if drift.at is None else drift.at.isoformat(),
+            "year": drift.year,
+            "drift": {
+                "state": drift.state,
+                "watch_from": drift.limits[0],
+                "alarm_from": drift.limits[1],
+                "inputs": [
+                    {"input": label, "population_stability_index": round(index, 3), "level": level}
+                    for label, index, level in drift.inputs
+                ],
+            },
+            "error_percent": _rounded(self.error),
+            "error_percent_of_last_year": _rounded(self.last_year),
+            "bias_percent": _rounded(self.bias),
+            "communes": self.communes,
+            "refused": self.refused,
+            "fairness": [
+                {
+                    "by": kind,
+                    "group": code,
+                    "communes": None if said is None else said[0],
+                    "error_percent": None if said is None else _rounded(said[1]),
+                    "bias_percent": None if said is None else _rounded(said[2]),
+                }
+                for kind, code, _, said in self.groups
+            ],
+        }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 class ModelPages:
@@ -144,6 +201,37 @@ class ModelPages:
             return held
         inputs = tuple((labels[one.feature], one.index, one.level) for one in known)
         return replace(dated, state=known[0].level, inputs=inputs)
+
+    async def state(self, algorithm: str, language: str) -> ModelState | None:
+        """Of the model of an entry in the register of algorithms; None: it has none that is published."""
+        name = next((one.card.id for one in self._models.values() if one.card.algorithm == algorithm), None)
+        drift = None if name is None else await self.drift(name, language)
+        if name is None or drift is None:
+            return None
+        model = self._models[name]
+        _at, live = await self._figures(model)
+        if live is None or live.accuracy is None or live.communes < SMALL_GROUP:
+            return ModelState(drift)
+        labels = {one: text[language] for one, text in model.card.features.items()}
+        return ModelState(
+            drift,
+            error=live.accuracy.percent,
+            last_year=None if live.last_year is None else live.last_year.percent,
+            bias=live.accuracy.bias,
+            communes=live.accuracy.cases,
+            refused=live.refused,
+            groups=[
+                (
+                    one.kind,
+                    one.group,
+                    labels.get(one.group) or self._places.get(one.group, one.group),
+                    None
+                    if one.accuracy is None
+                    else (one.accuracy.cases, one.accuracy.percent, one.accuracy.bias),
+                )
+                for one in live.groups
+            ],
+        )
 
     async def file(self, visit: Visit) -> Response:
         """model.json, as decisions name it by its hash."""
