@@ -40,5 +40,10 @@ def test_ones_own_and_the_sum_of_three(store: DecisionStore, clock: SetClock) ->
     assert told() == OfficialContests(Contested(2, 1), None), "two others could tell one another"
     answered(7, "37001010003", overturned=False)
     assert told() == OfficialContests(Contested(2, 1), Contested(3, 1))
+    whole = OfficialContests(Contested(2, 1), Contested(3, 1))
+    assert clock().month == 3
+    for days in (0, 1, 2, 60):
+        assert told(days=days) == whole, "whole quarters: no two sums differ by one contest"
     clock.forward(days=31)
-    assert told() == OfficialContests(Contested(0, 0), None)
+    assert told(days=0) == OfficialContests(Contested(0, 0), None)
+    assert told(days=31) == whole

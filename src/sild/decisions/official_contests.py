@@ -34,7 +34,11 @@ class OfficialContests:
 
 
 def official_contests(connection: Connection, official: str, since: datetime) -> OfficialContests:
-    """official: pseudonym. Contests that were answered from `since` on, of decisions in which people had a part."""
+    """official: pseudonym. Contests that were answered from the quarter of `since` on, of decisions in which people had a part.
+
+    From its first day, in the zone of `since`: two sums that begin a day apart would tell what came of one contest.
+    """
+    since = _quarter(since)
     outcome, record = tables.contest_outcomes.c, tables.records.c
     found = connection.execute(
         select(outcome.overturned, record.content)
@@ -50,6 +54,10 @@ def official_contests(connection: Connection, official: str, since: datetime) ->
             others.append(row.overturned)
             who |= officials
     return OfficialContests(_told(own), _told(others) if len(who) >= FEWEST_OTHERS else None)
+
+
+def _quarter(at: datetime) -> datetime:
+    return at.replace(month=at.month - (at.month - 1) % 3, day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _told(outcomes: list[bool]) -> Contested:
