@@ -73,6 +73,10 @@ def test_a_person_sees_their_seats_and_the_company_who_looked(business: Asker) -
     for whose in (f"EE{MEMBER}", f"EE{LANDLORD.code}"):
         used = business.value(f"/findUsage?userCode={whose}")["usages"]
         assert used[0]["action"] == "Which companies the person represents was looked up"
+    own = {"user": f"EE{MEMBER}", "X_Road_Represented_Party": f"EE{LANDLORD.code}"}
+    business.value(f"/companies/{LANDLORD.code}/facts", **own)
+    used = business.value(f"/findUsage?userCode=EE{LANDLORD.code}")["usages"]
+    assert used[0]["extension"]["acting"] == "self", "of a company, whoever acts for it"
 
 
 def test_who_represents_alone_and_who_only_with_others(register: BusinessRegister) -> None:

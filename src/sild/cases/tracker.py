@@ -17,7 +17,7 @@ from urllib.parse import quote
 from sild.adapter import is_case_of_look
 from sild.cases.actor import Actor
 from sild.cases.calls import own_look
-from sild.cases.codes import with_country
+from sild.cases.codes import is_company, with_country
 from sild.cases.ledger import SentMessage
 from sild.cases.parts import Parts
 from sild.errors import PlatformError
@@ -194,8 +194,9 @@ class Tracker:
         return _of(use, register, message, self._acting(message, actor))
 
     def _acting(self, message: SentMessage, actor: Actor) -> str:
-        if message.acting == with_country(actor.acting_for, self._parts.profile.country):
-            return "you"
+        whose = with_country(actor.acting_for, self._parts.profile.country)
+        if whose == message.acting or (whose == message.acting_for and is_company(whose)):
+            return "you"  # of a company, whoever acted for it
         return "automatic" if message.acting == "automatic" else message.role
 
     def _joined(

@@ -52,7 +52,9 @@ class MyData:
         Of a company, those that hold something of companies.
         """
         wanted = visit.call.query.get("register", "")
-        sources = [one for one in self._sources if not visit.is_company or one.company_path is not None]
+        sources = self._sources
+        if visit.is_company:  # its own register, which says of a person the least, first
+            sources = tuple(one for one in reversed(sources) if one.company_path is not None)
         one = [source for source in sources if wanted and source.name == wanted]
         registers = await asyncio.gather(*(self._ask(source, visit, bool(one)) for source in one or sources))
         papers = () if visit.is_company else self._papers

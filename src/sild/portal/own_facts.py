@@ -148,6 +148,10 @@ def _worded(line: OwnLine, item: Mapping[str, Any], sayer: Sayer, person: str) -
             value=[sayer.money(said), state, *([said["on"]] if said.get("on") else [])],
             decision=sayer.decision(whose, said),
         )
+    if (
+        line.concept == OWNED
+    ):  # of which there may be many: what is wrong with one is said at the register of dwellings
+        return replace(line, ref=None)
     if line.concept == PAY:
         payer = item.get("key")
         by = [sayer.say("my_data.paid_by", payer=payer)] if payer else []

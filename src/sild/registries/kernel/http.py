@@ -48,7 +48,9 @@ class UsageExtension(BaseModel):
     kindOfData: list[str] | None = Field(default=None, description="Concepts, as in /description")
     legalGround: str | None = None
     caseId: str | None = Field(default=None, description="X-Road-Issue")
-    acting: Literal["automatic", "self", "person"] = Field(description="`self`: the person whose data it is")
+    acting: Literal["automatic", "self", "person"] = Field(
+        description="`self`: the person whose data it is; of a company, whoever acts for it"
+    )
     outcome: str = Field(description="`done`, or the code of the refusal")
 
 
@@ -190,9 +192,9 @@ def _add_usage(
         _, _, code, system = (*entry.usage.client.split("/"), "")[:4]
         usage = entry.usage
         about = [*(EVERYTHING if entry.operation == "getFacts" else kinds.get(entry.operation, ()))]
-        acting: Literal["automatic", "self", "person"] = (
-            "automatic" if usage.actor is None else "self" if usage.actor == person else "person"
-        )
+        acting: Literal["automatic", "self", "person"] = "automatic" if usage.actor is None else "person"
+        if usage.actor == person or (usage.acts_for_company and usage.principal == person):
+            acting = "self"
         return FoundUsage(
             extension=UsageExtension(
                 messageId=usage.message_id,

@@ -57,6 +57,14 @@ class Usage:
         """As `actor`, of whose word it is: who is represented, or else the person acting."""
         return _code(self.represented_party.rpartition("/")[2]) if self.represented_party else self.actor
 
+    @property
+    def acts_for_company(self) -> bool:
+        """Whether the one who is represented has the code of a company."""
+        try:
+            return parse_company_code(self.principal or "") is not None and self.actor is not None
+        except InvalidCompanyCode:
+            return False
+
 
 @dataclass(frozen=True, slots=True)
 class UsageEntry:
