@@ -10,7 +10,7 @@ import pytest
 import sild.portal
 from sild.i18n import Texts
 
-REGISTERS = ("population", "residence", "social", "education", "insurance", "treasury", "archive")
+REGISTERS = ("population", "residence", "social", "education", "insurance", "treasury", "archive", "business")
 
 
 @pytest.mark.parametrize("register", REGISTERS)
