@@ -14,7 +14,7 @@ import pytest
 
 Value = Any  # JSON
 STEPS = (
-    6 + 21 + 4 + 8 + 6
+    6 + 22 + 4 + 8 + 6
 )  # one exchange, the birth of a child with its decision contested, paternity signed, a move, an audit
 AGAIN = 6 + 3 + 1 + 2 + 5  # of births and move, what an earlier start left; the audit anew
 MEMORY_BOUND = 400 * 2**20
@@ -84,12 +84,12 @@ def test_the_description_names_everything_the_design_asks_for(first: Run) -> Non
         assert member["subsystems"]
     service = nation["services"][0]
     assert service["id"] == "SILD:GOV:70000002:population:persons"
-    assert len({each["id"] for each in nation["services"]}) == len(nation["services"]) == 21
+    assert len({each["id"] for each in nation["services"]}) == len(nation["services"]) == 22
     assert service["description_url"].endswith("/openapi.json")
     assert service["description_url"].startswith(nation["registers"][0]["address"])
     assert [each["id"].rpartition(":")[2] for each in nation["registers"]] == [
         "population", "residence", "social", "treasury", "archive", "tax", "electoral", "education", "insurance",
-        "care", "hospital",
+        "care", "business", "hospital",
     ]  # fmt: skip
     assert nation["portal"]["address"].startswith("http://localhost:")
     assert nation["openid"]["issuer"].startswith("http://localhost:")

@@ -37,6 +37,9 @@ from sild.pki import SealedBy
 
 __all__ = ["tell_birth"]
 
+OTHERS_DECIDE = ("population", "insurance", "education")
+"""Beside the social register, in the first journey."""
+
 
 async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
     """J1 with a married couple of the self-check's own. Ends at the first step that is not as it should be.
@@ -68,6 +71,7 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
             journey.decision_is_explained,
             journey.decision_is_checked_again,
             journey.evidence_holds_offline,
+            journey.the_other_decisions_hold,
             journey.decision_is_contested,
             journey.official_upholds_it,
             journey.father_contests_it_too,
@@ -349,6 +353,27 @@ class _Birth:
         return (
             "Its evidence is downloaded, and the verifier, one file that needs no network, finds nothing broken",
             {"verified by": program, "bundle": f"{size} bytes"},
+        )
+
+    async def the_other_decisions_hold(self) -> Seen:
+        """Registration, cover and the place in the queue: each decided again, each with evidence that holds."""
+        listed = await self._mothers.open(f"{self._portal}/decisions")
+        seen = {}
+        for register in OTHERS_DECIDE:
+
+            async def found(name: str = register) -> str | None:
+                return (await listed.go("/decisions")).link(f"/decisions/{name}/")
+
+            decision = await soon(f"a decision of {register} stands among hers", found)
+            page = await listed.go(decision)
+            again = await page.submit(page.form("/again"))
+            if "The outcome is the same" not in again.text:
+                raise PeerError(f"the replay of {register} does not give the same: {again.text[:500]}")
+            await verified_offline(page, decision)
+            seen[register] = page.url
+        return (
+            "So are the registration of the birth, the cover and the place in the queue: the same again, and their evidence holds",
+            seen,
         )
 
     async def decision_is_contested(self) -> Seen:
