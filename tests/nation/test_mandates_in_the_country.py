@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +20,8 @@ from sild.nation.browser import Browser, Page
 from sild.nation.journeys import log_in, screen_sent, soon
 from sild.registries import BusinessRegister, ResidenceRegister
 from sild.registries.kernel import Usage
+from sild.registries.residence.addresses import dwelling
+from sild.registries.residence.homes import owned_by, residents_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Value = Any  # JSON
@@ -237,23 +240,27 @@ class Landlord:
     def _usage(self) -> Usage:
         return Usage("SILD/GOV/70000012/registrar", str(uuid4()), user_id="automatic", basis="ÄRS § 3")
 
-    def dwelling(self) -> tuple[str, str]:
-        """One it owns, where nobody lives: id and address."""
+    @property
+    def residence(self) -> ResidenceRegister:
         assert self.nation.systems is not None
-        residence = self.nation.systems.registers["residence"].register
-        assert isinstance(residence, ResidenceRegister)
-        from sild.registries.residence.addresses import dwelling
-        from sild.registries.residence.homes import owned_by, residents_of
+        register = self.nation.systems.registers["residence"].register
+        assert isinstance(register, ResidenceRegister)
+        return register
 
-        with residence.kernel.used("test", self._usage()) as use:
-            homes = [dwelling(use, fact.entity) for fact in owned_by(use, LANDLORD[2:])]
-            found = next(home for home in homes if not residents_of(use, home.id, on=use.today))
-            return found.id, f"{found.address.street} {found.address.house}"
+    def dwelling(self, *, lived_in: bool) -> tuple[str, str, list[str]]:
+        """One it owns: id, address, and who lives there."""
+        with self.residence.kernel.used("test", self._usage()) as use:
+            for owned in owned_by(use, LANDLORD[2:]):
+                there = [fact.entity for fact in residents_of(use, owned.entity, on=use.today)]
+                if bool(there) is lived_in:
+                    address = dwelling(use, owned.entity).address
+                    return owned.entity, f"{address.street} {address.house}", there
+        raise AssertionError("the company owns no such dwelling")
 
 
 async def asked_to_let_in(landlord: Landlord, mover: Value) -> str:
     """Somebody wants to live in the company's; the case, in which it is asked."""
-    dwelling, address = landlord.dwelling()
+    home, address, _nobody = landlord.dwelling(lived_in=False)
     browser = Browser()
     await log_in(browser, landlord.nation.portal_url, mover)
     page = await browser.open(f"{landlord.nation.portal_url}/services/move")
@@ -264,7 +271,7 @@ async def asked_to_let_in(landlord: Landlord, mover: Value) -> str:
     page = await browser.open(f"{screens}/move.notice")
     today = datetime.now(ZoneInfo("Europe/Tallinn")).date().isoformat()
     notice = {
-        "f.place": f"dwelling:{dwelling}",
+        "f.place": f"dwelling:{home}",
         "f.people": page.form("/screens/move.notice").options("f.people")[0],
         "f.valid_from": today,
         "f.basis": "consent",
@@ -340,6 +347,33 @@ def _case(country: Nation, case: str) -> Value:
     return country.cases._parts.read(case)
 
 
+async def test_a_company_asks_that_somebody_be_removed(country: Nation) -> None:
+    """The request is the company's, said by its member: so the message, the register and who looked have it."""
+    landlord = Landlord(country)
+    await landlord.log_in()
+    home, _address, (resident, *_others) = landlord.dwelling(lived_in=True)
+    page = await landlord.open("/services/removal")
+    page = await page.submit(page.form("/begin"))
+    case = page.url.partition("/cases/")[2].split("/")[0]
+    await screen_sent(page, {"f.dwelling": home, "f.person": resident, "do": "REQUEST"})
+    await soon("the register has the request", lambda: _noticed(country, case))
+    with landlord.residence.kernel.used("test", landlord._usage()) as use:
+        (removal,) = use.facts.current(resident, ["removal"], on=use.today)
+        assert removal.value["owner"] == LANDLORD[2:]
+    asked = next(
+        entry
+        for entry in landlord.residence.kernel.usage_of(LANDLORD[2:]).entries
+        if entry.operation == "requestRemoval"
+    )
+    assert asked.usage.actor == landlord.member["code"] and asked.usage.principal == LANDLORD[2:]
+    looked = await landlord.open("/who-looked?own=yes&register=residence")
+    assert "An owner asked for a removal" in looked.text and " · you" in looked.text
+
+
+async def _noticed(country: Nation, case: str) -> bool | None:
+    return _case(country, case).status == "NOTICED" or None
+
+
 async def test_a_power_of_attorney_of_a_company_is_passed_on_and_falls_with_its_root(country: Nation) -> None:
     landlord = Landlord(country)
     await landlord.log_in()
@@ -392,7 +426,5 @@ async def test_who_represents_only_with_others_has_no_mandate(country: Nation) -
 
 
 async def _chains(country: Nation, person: str) -> list[str]:
-    import asyncio
-
     found = await asyncio.to_thread(country.identity.mandates.chains_of, person)
     return [chain[-1].representee.identifier for chain in found]

@@ -15,7 +15,7 @@ from sild.nation import Nation
 from sild.registries.population.life_events import order_protection
 from support.chromium import chromium
 
-from .walks import Branches, Crowd, Walks, inhabited, today
+from .walks import ORDER, Branches, Crowd, Walks, inhabited, today
 
 pytestmark = pytest.mark.slow
 branch = Branches()
@@ -311,3 +311,15 @@ def a_mandate_ends_while_a_form_is_open(walks: Walks) -> None:
 @pytest.mark.parametrize("name", branch)
 def test_branch(country: Nation, browser: Browser, name: str) -> None:
     branch.walk(name, country, browser)
+
+
+@pytest.mark.timeout(120)
+def test_a_companys_pages(country: Nation, browser: Browser) -> None:
+    """A member of its board chooses the company: its home, its data, who looked, and what it asks for."""
+    walks = Walks(country, browser, ORDER, script=True)
+    member = walks["board_member"]
+    member.act_for({"country": "EE", "code": "10001012", "name": "Kodumaja OÜ"})
+    for path in ("home", "my-data", "who-looked", "decisions"):
+        member.open(f"/{path}", f"companys-{path}")
+    walks.begun("board_member", "removal", "removal.request")
+    walks.done()
