@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from cryptography import x509
 from playwright.sync_api import Browser, Page
 from pydantic import SecretStr
 
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings
+from support.accessible import check
 from support.asgi import serving
 from support.chromium import chromium
 from support.identity_world import CALLBACK, CHILD, MARI, MARI_PARTY, World, parent_of
@@ -35,16 +34,6 @@ def new_page(browser: Browser, *, locale: str = "en") -> Page:
         lambda route: route.fulfill(body="<title>back</title>", content_type="text/html"),
     )
     return page
-
-
-def check(page: Page, name: str) -> None:
-    """No finding of axe (WCAG 2.2 AA), nothing wider than the phone; a picture where SILD_SCREENSHOTS says."""
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    found = Axe().run(page, options=options)
-    assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), name
-    if directory := os.environ.get("SILD_SCREENSHOTS"):
-        page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
 
 
 def test_a_passkey_from_making_it_to_logging_in(world: World, browser: Browser) -> None:
