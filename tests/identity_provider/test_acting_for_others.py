@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from authlib.integrations.base_client.errors import OAuthError
 
-from sild.errors import CallerError
+from sild.errors import CallerError, Unavailable
 from sild.identity_provider import NotAllowed
 from sild.openid import Party
 from support.identity_world import (
@@ -17,6 +17,7 @@ from support.identity_world import (
     MARI,
     MARI_PARTY,
     SECRET,
+    Register,
     World,
     board_of,
     listening_service,
@@ -49,6 +50,31 @@ def test_chosen_on_a_page_and_proved_in_the_token(world: World) -> None:
     assert (proved["id"], proved["role"]) == (mandate, "EMTA:ACCOUNTANT")
     assert len(proved["chain_hash"]) == 64
     assert service.claims(tokens, "access_token")["representee"] == told
+
+
+def test_a_silent_register_stops_nobody_whose_right_another_knows(world: World) -> None:
+    """A parent acts for the child while the register of boards is away; the page says that somebody may be missing."""
+    companies = Register("business", [board_of(MARI_PARTY, FIRM)])
+    mandates = world.provider.mandates
+    mandates._sources["business"] = companies
+    world.register.rights.append(parent_of(MARI_PARTY, CHILD))
+    companies.down = True
+    browser, service = world.browser(), world.service()
+    page = browser.as_test_person(browser.open(service.url(scope="openid representee", ui_locales="en")))
+    assert "Leida Maasikas" in page.text and "A register does not answer" in page.text
+    assert "Väikefirma OÜ" not in page.text
+    chosen = service.tokens(browser.submit(page, "/representee", representee=CHILD.identifier))
+    assert service.claims(chosen)["representee"]["sub"] == CHILD.identifier
+    assert mandates.add(CHILD, JAAN, "EMTA:ACCOUNTANT", actor=MARI_PARTY.identifier)
+    for asks in (
+        lambda: mandates.chains_of(MARI_PARTY.identifier),
+        lambda: mandates.chains_of(MARI_PARTY.identifier, representee=FIRM.identifier),
+        lambda: mandates.add(FIRM, JAAN, "EMTA:ACCOUNTANT", actor=MARI_PARTY.identifier),
+    ):
+        with pytest.raises(Unavailable):
+            asks()
+    companies.down = False
+    assert mandates.representation(MARI_PARTY.identifier, FIRM.identifier) is not None
 
 
 def test_for_oneself(world: World) -> None:

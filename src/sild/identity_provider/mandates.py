@@ -72,13 +72,23 @@ class Mandates:
 
         Raises Unavailable when a register does not answer, unless the others know of a right to act for `representee`.
         """
-        at, silent = self._store.clock(), None
+        held, silent = self.chains_known(delegate, representee=representee)
+        if silent and (representee is None or not held):
+            raise silent[0]
+        return held
+
+    def chains_known(
+        self, delegate: str, *, representee: str | None = None
+    ) -> tuple[list[tuple[Mandate, ...]], list[Unavailable]]:
+        """The same, as far as registers answer; and why those that do not."""
+        at = self._store.clock()
         found: list[tuple[Mandate, ...]] = []
+        silent: list[Unavailable] = []
         for source in self._sources.values():
             try:
                 found += [(right,) for right in source.mandates_of(delegate, at)]
             except Unavailable as error:
-                silent = error
+                silent.append(error)
         with self._store.change() as change:
             powers = (mandate.c.delegate == delegate) & mandate.c.scope.is_(None)
             found += [self._chain(change, row) for row in self._rows(change, powers)]
@@ -87,9 +97,7 @@ class Mandates:
             for chain in found
             if representee in (None, chain[-1].representee.identifier) and self._holds(chain, delegate, at)
         ]
-        if silent is not None and (representee is None or not held):
-            raise silent
-        return held
+        return held, silent
 
     def representees_of(self, delegate: str) -> list[Party]:
         parties = {

@@ -140,7 +140,7 @@ class Screens:
                 return self._refuse(found, OpenIDError("the person is no official", code="access_denied"))
             return redirect(f"/login/{found.id}/device")
         asks = "representee" in request.scopes and request.representee is None
-        if asks and self._mandates.representees_of(session.subject):
+        if asks and any(self._mandates.chains_known(session.subject)):
             return redirect(f"/login/{found.id}/representee")
         return self._finish(found, session, request.representee)
 
@@ -382,7 +382,7 @@ class Screens:
         session = self._session_of(call, found)
         with self._store.change() as change:
             person, _is_test, _handle = self._people.find(change.connection, session.subject)
-        held = self._mandates.chains_of(session.subject)
+        held, silent = self._mandates.chains_known(session.subject)
         parties = {chain[-1].representee.identifier: chain[-1].representee for chain in held}
         choices = [
             {
@@ -397,6 +397,7 @@ class Screens:
             "login": found.id,
             "person": person,
             "choices": choices,
+            "silent": bool(silent),
             "titles": {role.code: role.title for role in self._settings.mandate_roles},
         }
         return self._page(call, found, "representee.html", values)
