@@ -335,8 +335,29 @@ async def test_a_company_consents_as_owner_and_who_is_struck_off_does_not(countr
     await landlord.choose()
     await screen_sent(await landlord.open(address), {"do": "CONSENT"})
     await soon("the consent counts", lambda: _received(country, case, resident))
-    taken = next(one for one in _case(country, case).actions if one.name == "CONSENT")
+    known = _case(country, case)
+    taken = next(one for one in known.actions if one.name == "CONSENT")
     assert (taken.person, taken.acting_for) == (landlord.member["code"], LANDLORD[2:])
+
+    official = people["residence_official"]
+    landlord.register.enter(LANDLORD[2:], official["code"], official["name"], landlord._usage())
+    desk = Actor(
+        person=code(official),
+        acr="high",
+        posture="managed",
+        roles=frozenset({"official"}),
+        authority=known.office,
+    )
+    await country.cases.take(case, desk, key=str(uuid4()))
+    with pytest.raises(Refused) as refused:  # on the board of a party
+        await country.cases.act(case, "ACCEPT", desk, {}, key=str(uuid4()))
+    assert refused.value.code == "conflict_of_interest"
+    landlord.register.strike_off(LANDLORD[2:], official["code"], landlord._usage())
+    other = replace(desk, person=code(people["superior_official"]))
+    await country.cases.take(case, other, key=str(uuid4()))
+    await country.cases.act(case, "ACCEPT", other, {}, key=str(uuid4()))
+    accepted = next(one for one in _case(country, case).actions if one.name == "ACCEPT")
+    assert accepted.data["conflict"] == {"kinship": "checked", "boards": "checked", "holdings": "not_checked"}
 
 
 async def _received(country: Nation, case: str, resident: Actor) -> bool | None:

@@ -19,8 +19,9 @@ from sqlalchemy import Connection, Row, delete
 
 from sild.cases.actor import STATE, Actor, reaches
 from sild.cases.assigning import is_assigned, unchecked
+from sild.cases.calls import PeopleAsking
 from sild.cases.case import Case, Party
-from sild.cases.codes import is_company, with_country
+from sild.cases.codes import is_company, plain, with_country
 from sild.cases.ledger import Sighting
 from sild.cases.offline import number_defect, take_number
 from sild.cases.parts import Parts
@@ -271,8 +272,8 @@ class Acting:
         """Nobody decides about themselves or their kin. A hit gives the case back to the office, without them; and so it is of whom
         the population register does not know, until a superior assigns them.
 
-        What was looked at: `kinship` (`checked`, `assigned`: not checked, a superior answers for it); `holdings` (`not_checked`:
-        there is no register of who owns which company).
+        What was looked at: `kinship` (`checked`, `assigned`: not checked, a superior answers for it); `boards` (`checked`, where a company
+        is a party, and there is a business register); `holdings` (`not_checked`: there is no register of who owns which company).
         """
         parts = self._parts
         asking = parts.asking(case.id, actor, role)
@@ -286,9 +287,14 @@ class Acting:
         if answer is not None and isinstance(answer.json, dict):
             kin |= {str(relation.get("code")) for relation in answer.json.get("items", ())}
         is_known = answer is not None and isinstance(answer.json, dict)
-        is_close = bool(kin.intersection(process.near(case)))
+        near = process.near(case)
+        has_boards = "business" in parts.calls.registers
+        looked = {"boards": "checked"} if has_boards and any(map(is_company, near)) else {}
+        if looked:
+            kin |= await self._companies_of(actor, asking)
+        is_close = bool(kin.intersection(near))
         if not is_close and (is_known or is_assigned(case, actor.person)):
-            return {"kinship": "checked" if is_known else "assigned", "holdings": "not_checked"}
+            return {"kinship": "checked" if is_known else "assigned", **looked, "holdings": "not_checked"}
         code = "conflict_of_interest" if is_close else "conflict_not_checked"
         why = {"conflict": True} if is_close else {"unchecked": True}
 
@@ -309,6 +315,16 @@ class Acting:
         if is_close:
             raise Refused("you are close to a party: somebody else decides", code=code)
         raise Refused("whether you are close to a party cannot be checked: a superior assigns", code=code)
+
+    async def _companies_of(self, actor: Actor, asking: PeopleAsking) -> set[str]:
+        """On whose boards the official sits, as cases write them. Raises Refused (`register_down`)."""
+        parts = self._parts
+        country = parts.profile.country
+        path = f"/persons/{actor.person}/companies"
+        answer = await asking.get("business", path, basis=parts.profile.ground("conflict"))
+        _ensure_known(asking.failures, True)
+        items = answer.json.get("items", ()) if answer is not None and isinstance(answer.json, dict) else ()
+        return {plain(f"{one['country']}{one['company']}", country) for one in items}
 
     def _write(
         self,

@@ -199,6 +199,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         *DISPUTES,
         "GET /companies/*",
         "GET /companies/*/facts",
+        "GET /persons/*/companies",
     ),
     ("portal", "cases"): DECISIONS,
     ("portal", "archive"): COMMON,
