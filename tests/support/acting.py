@@ -43,6 +43,7 @@ REGISTERS = (
     "SILD/GOV/70000005/education",
     "SILD/GOV/70000006/residence",
     "SILD/GOV/70000007/treasury",
+    "SILD/GOV/70000012/business",
 )
 LIFETIME = timedelta(days=7)
 EARLY, EVER = datetime(2020, 1, 1, tzinfo=UTC), timedelta(days=36_500)
