@@ -23,6 +23,8 @@ from sild.registries.kernel import Usage
 from sild.registries.residence.addresses import dwelling
 from sild.registries.residence.homes import owned_by, residents_of
 
+from .test_held_offer import Desk
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Value = Any  # JSON
 PLACE = {"f.where": "here", "f.words": "Tartu", "do": "FIND"}
@@ -338,6 +340,7 @@ async def test_a_company_consents_as_owner_and_who_is_struck_off_does_not(countr
     known = _case(country, case)
     taken = next(one for one in known.actions if one.name == "CONSENT")
     assert (taken.person, taken.acting_for) == (landlord.member["code"], LANDLORD[2:])
+    assert str(taken.mandate).startswith("board-")
 
     official = people["residence_official"]
     landlord.register.enter(LANDLORD[2:], official["code"], official["name"], landlord._usage())
@@ -393,6 +396,26 @@ async def test_a_company_asks_that_somebody_be_removed(country: Nation) -> None:
 
 async def _noticed(country: Nation, case: str) -> bool | None:
     return _case(country, case).status == "NOTICED" or None
+
+
+async def test_a_company_says_that_its_entry_is_wrong_and_the_registrar_corrects_it(country: Nation) -> None:
+    landlord = Landlord(country)
+    await landlord.log_in()
+    page = await landlord.open("/my-data?register=business")
+    office = "company.registered_office"
+    wrong = next(
+        form for form in page.forms if "concept" in form.fields and form.fields["concept"].value == office
+    )
+    assert "/receipts/" in (await page.submit(wrong, {"reason": "We moved to Riia 12, Tartu."})).url
+    desk = Desk(country, "business_register_official")
+    await desk.log_in()
+    screen = await desk.waits("register_matter.dispute", "We moved to Riia 12, Tartu.")
+    case = await desk.sends(
+        screen, "CORRECT", value="Riia 12, Tartu", words="Decision of the board of 2 November."
+    )
+    assert "Riia 12, Tartu" in (await landlord.open("/my-data")).text
+    told = await landlord.open(f"/cases/{case}")
+    assert told.status == 200 and "The fact was corrected" in told.text
 
 
 async def test_a_power_of_attorney_of_a_company_is_passed_on_and_falls_with_its_root(country: Nation) -> None:

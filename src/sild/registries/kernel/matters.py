@@ -18,7 +18,13 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI, Path
 
 from sild.errors import CallerError
-from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
+from sild.registries.identity_codes import (
+    Country,
+    InvalidCompanyCode,
+    InvalidIdentityCode,
+    parse_company_code,
+    parse_identity_code,
+)
 from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.kernel import Kernel, Use
@@ -169,12 +175,20 @@ def ensure_official(usage: Usage, persons: Sequence[str]) -> None:
 
 def due_day(persons: Sequence[str], since: date) -> date:
     """By the deadline `register_matter.decide` of the country of the first whose code says which; Estonia's otherwise."""
-    for person in persons:
-        try:
-            return profile(parse_identity_code(person).country).deadline(DEADLINE, since)
-        except InvalidIdentityCode:
-            continue
-    return profile("EE").deadline(DEADLINE, since)
+    known = (country for country in map(_country_of, persons) if country is not None)
+    return profile(next(known, "EE")).deadline(DEADLINE, since)
+
+
+def _country_of(code: str) -> Country | None:
+    """Of a person or a company."""
+    try:
+        return parse_identity_code(code).country
+    except InvalidIdentityCode:
+        pass
+    try:
+        return parse_company_code(code).country
+    except InvalidCompanyCode:
+        return None
 
 
 def _ensure_desk(usage: Usage, desk: Desk) -> None:

@@ -345,26 +345,26 @@ def _add_companies(app: FastAPI, kernel: Kernel) -> None:
     """A company owns; it lives nowhere, and what it owns is kept from nobody by an order."""
 
     @app.get(
-        "/companies/{company}/dwellings",
+        "/companies/{code}/dwellings",
         operation_id="getCompanysDwellings",
         response_model_exclude_none=True,
     )
-    def get_companys_dwellings(company: CompanyCode, usage: PersonalUsage) -> OwnDwellings:
+    def get_companys_dwellings(code: CompanyCode, usage: PersonalUsage) -> OwnDwellings:
         """Dwellings the company owns, whole or in part."""
         with kernel.used("getCompanysDwellings", usage) as use:
-            use.concerns(parse_company_code(company).text)
-            return OwnDwellings(items=[_own_dwelling(use, fact) for fact in owned_by(use, company)])
+            use.concerns(parse_company_code(code).text)
+            return OwnDwellings(items=[_own_dwelling(use, fact) for fact in owned_by(use, code)])
 
-    @app.get("/companies/{company}/facts", operation_id="getCompanyFacts", response_model_exclude_none=True)
+    @app.get("/companies/{code}/facts", operation_id="getCompanyFacts", response_model_exclude_none=True)
     def get_company_facts(
-        company: CompanyCode,
+        code: CompanyCode,
         usage: PersonalUsage,
         history: Annotated[bool, Query(description="Everything ever said, superseded or not")] = False,
     ) -> KnownFacts:
         """What the register knows of a company: what it owns, as `/persons/{code}/facts` says it of people."""
         with kernel.used("getCompanyFacts", usage) as use:
-            use.concerns(parse_company_code(company).text)
-            found = use.facts.history_with("owner", company) if history else owned_by(use, company)
+            use.concerns(parse_company_code(code).text)
+            found = use.facts.history_with("owner", code) if history else owned_by(use, code)
             items = [
                 known_fact(fact, BY_NAME, text=f"{dwelling(use, fact.entity).text}, {fact.value['share']}")
                 for fact in found
