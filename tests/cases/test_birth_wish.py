@@ -10,6 +10,7 @@ from sqlalchemy import insert, update
 from registries.families import man, single
 from sild.cases import Refused
 from sild.registries.education.tables import groups, kindergartens
+from support.acting import EARLY, EVER, proof
 
 from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, citizen
 
@@ -136,6 +137,13 @@ async def test_a_place_that_was_accepted_stays(village):
     assert await refusal(village.cases.fill(case, "birth.wish", MARI)) == "place_accepted"
 
 
+def answering(headers):
+    """The parent's word about the place, said elsewhere."""
+    return proof(
+        headers["X-Road-UserId"], headers["X-Road-Issue"], EARLY, operations=["answerPlace"], lifetime=EVER
+    )
+
+
 async def test_taken_at_the_municipality_meanwhile_they_are_told(village):
     first, second = await houses(village)
     child, case = await queued(village, str(first))
@@ -144,7 +152,7 @@ async def test_taken_at_the_municipality_meanwhile_they_are_told(village):
 
     async def taken_first(register, method, path, **how):
         if path.endswith("/wish") and register == "education":
-            await real("education", "POST", f"/children/{child}/place", headers=how["headers"] | {"X-Road-Id": "counter"}, body={"accept": True})  # fmt: skip
+            await real("education", "POST", f"/children/{child}/place", headers=how["headers"] | {"X-Road-Id": "counter", "Sild-Acting": answering(how["headers"])}, body={"accept": True})  # fmt: skip
         return await real(register, method, path, **how)
 
     village.wire.send = taken_first

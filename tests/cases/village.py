@@ -48,7 +48,7 @@ from sild.registries.kernel import Usage
 from sild.registries.kernel.dispute_paths import NewPerson
 from sild.registries.population.entering import enter_person
 from sild.registries.synthetic import synthetic_people
-from support.acting import Vouching, believing, proved
+from support.acting import Vouching, believing, operation_of, proved
 from support.pen import SIGNERS, VillagePen
 
 from .registers import REGISTERS as COMMON
@@ -172,6 +172,7 @@ class Wire:
         message_id,
         represented=None,
         proof=None,
+        applied=None,
     ):
         """`sild.cases.Exchange`."""
         name = next(name for name, address in REGISTERS.items() if address == service)
@@ -183,6 +184,7 @@ class Wire:
             "Sild-Legal-Basis": basis,
             "X-Road-Represented-Party": represented,
             "Sild-Acting": proof,
+            "Sild-Applied": applied,
         }
         headers = {name: value for name, value in headers.items() if value is not None}
         status, read = await self.send(
@@ -419,9 +421,10 @@ class Village:
     ):
         """Somebody else asks a register."""
         headers = {"X-Road-Client": "SILD/COM/90000001/hospital", "X-Road-Id": self.key(), "X-Road-UserId": user, "Sild-Legal-Basis": "RRS 5", "X-Road-Issue": "elsewhere"}  # fmt: skip
+        said = operation_of(self.wire.apps[register], method, path)
         return (
             await self.wire.send(
-                register, method, path, headers=proved(headers), body=body, content_type=content_type
+                register, method, path, headers=proved(headers, operations=said), body=body, content_type=content_type
             )
         )[1]
 

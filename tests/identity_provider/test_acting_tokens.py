@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,13 +14,17 @@ from sild.openid import (
     ACCESS_TOKEN,
     ACTING_TOKEN,
     TOKEN_EXCHANGE,
+    ActedFor,
     ActingPerson,
     CaseAccess,
+    RecordedMandate,
     parse_jwks,
     verify_acting,
 )
-from support.identity_world import CALLBACK, MARI, SECRET, World
+from support.identity_world import CALLBACK, MARI, MARI_PARTY, SECRET, World, parent_of
+from support.identity_world import CHILD as LEIDA
 
+CHILD = LEIDA.identifier
 PORTAL, SOCIAL = "SILD/GOV/70000001/portal", "SILD/GOV/70000004/social"
 TAX = "70000349"
 ACT = CaseAccess("case-7", (SOCIAL,), "act")
@@ -74,6 +79,10 @@ def test_who_acts_in_a_case(world: World) -> None:
     assert (person.subject, person.level, person.posture) == (MARI.subject, "high", "unmanaged")
     assert person.roles == (("inspector", TAX),) and person.action == "act" and not person.is_official
     assert answer["expires_in"] == timedelta(days=7).total_seconds()
+    saying = CaseAccess("case-7", (SOCIAL,), "act", ("acceptOffer",)).to_json()
+    said = exchange(world, tokens_of(world)["access_token"], saying).json()
+    assert said["expires_in"] == timedelta(days=90).total_seconds(), "it may wait for others"
+    assert verified(world, said["access_token"]).operations == ("acceptOffer",)
     look = exchange(
         world, tokens_of(world)["access_token"], CaseAccess("case-7", (SOCIAL,), "look").to_json()
     )
@@ -97,7 +106,8 @@ def test_who_gets_none(world: World) -> None:
     elsewhere = CaseAccess("case-7", ("SILD/GOV/70000099/social",), "act").to_json()
     assert exchange(world, token, elsewhere).json()["error"] == "invalid_target"
     for wrong in ([], {}, "x", [{}], ACT.to_json() * 2, [{**ACT.to_json()[0], "actions": ["act", "look"]}],
-                  [{**ACT.to_json()[0], "locations": []}], [{**ACT.to_json()[0], "identifier": ""}]):  # fmt: skip
+                  [{**ACT.to_json()[0], "locations": []}], [{**ACT.to_json()[0], "identifier": ""}],
+                  [{**ACT.to_json()[0], "privileges": "acceptOffer"}], [{**ACT.to_json()[0], "privileges": [7]}]):  # fmt: skip
         assert exchange(world, token, wrong).json()["error"] == "invalid_authorization_details", wrong
     assert exchange(world, token, subject_token_type="urn:x").json()["error"] == "invalid_request"
     assert exchange(world, token, actor_token="x").json()["error"] == "invalid_request"
@@ -129,3 +139,33 @@ def test_a_key_is_published_as_long_as_an_act_may_come(world: World) -> None:
     keys.rotate(compromised=True)
     with pytest.raises(Exception, match="key is not known"):
         verified(world, token)
+
+
+def test_for_whom_by_law_or_on_a_clerks_mandate(world: World) -> None:
+    """A parent speaks for a child in their own name: the chain is the provider's own; of a clerk's mandate it says that a clerk named it."""
+    world.register.rights.append(parent_of(MARI_PARTY, LEIDA))
+    token = tokens_of(world)["access_token"]
+    found = {}
+    for child in (CHILD, "EE61903020009"):
+        wanted = replace(ACT, operations=("wishPlace",), representee=child)
+        found[child] = verified(world, exchange(world, token, wanted.to_json()).json()["access_token"])
+    law = found[CHILD].acted_for
+    assert law is not None and (law.representee, law.mandate, law.basis) == (CHILD, "parent-1", "PARENT")
+    assert len(law.sha256) == 64 and found[CHILD].representee is None, "they act in their own name"
+    assert found["EE61903020009"].acted_for is None, "nobody else's child"
+    assert verified(world, exchange(world, token).json()["access_token"]).acted_for is None
+    world.register.down = True
+    wanted = replace(ACT, operations=("wishPlace",), representee=CHILD)
+    silent = verified(world, exchange(world, token, wanted.to_json()).json()["access_token"])
+    assert silent.acted_for is None, "they act all the same: whether they may is the register's to know"
+    world.register.down = False
+    recorded = RecordedMandate("assist-1", CHILD, "c" * 64)
+    wanted = replace(ACT, mandate=recorded)
+    token = exchange(world, tokens_of(world)["access_token"], wanted.to_json()).json()["access_token"]
+    assert verified(world, token).acted_for is None, "an inspector is no clerk"
+    world.provider.add_official_role(MARI.subject, "clerk", TAX)
+    token = exchange(world, tokens_of(world)["access_token"], wanted.to_json()).json()["access_token"]
+    assert verified(world, token).acted_for == ActedFor(CHILD, "assist-1", "c" * 64, "RECORDED")
+    for wrong in ({"representee": 7}, {"representee": "x"}, {"mandate": {}}, {"mandate": {**wanted.to_json()[0]["mandate"], "chain_hash": "x"}}):  # fmt: skip
+        answer = exchange(world, tokens_of(world)["access_token"], [{**ACT.to_json()[0], **wrong}])
+        assert answer.json()["error"] == "invalid_authorization_details", wrong

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 
 import pytest
 
 from sild.cases import Refused
 from sild.catalogue import Defect
-from support.portal_world import JAAN, PEETER, PortalWorld
+from support.portal_world import JAAN, MARI, PEETER, PortalWorld
 
 SCREEN = "/cases/case-1/screens/birth.check_and_name"
 GOOD = {
@@ -158,6 +160,9 @@ def test_registers_that_fail_are_named_and_a_fact_can_be_disputed(world: PortalW
         "the number of a register is nobody's to keep"
     )
     disputes = [call for call in world.exchange.calls if call[1] == "POST"]
+    proof = next(one for one in world.exchange.proofs if one is not None)
+    said = json.loads(base64.urlsafe_b64decode(proof.split(".")[1] + "=="))
+    assert said["sub"] == MARI.subject and said["authorization_details"][0]["privileges"] == ["disputeFact"]
     assert disputes == [("GOV/70000002/population", "POST", "/facts/7/dispute", {"reason": "It is Marii"})]
 
 

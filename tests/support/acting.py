@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import count
-from typing import Any, TypeVar
+from hashlib import sha256
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Match
 
 from sild.openid import (
     CaseAccess,
+    RecordedMandate,
     SigningKey,
     VerificationKeys,
     acting_claims,
@@ -45,10 +49,9 @@ REGISTERS = (
     "SILD/GOV/70000007/treasury",
     "SILD/GOV/70000012/business",
 )
-LIFETIME = timedelta(days=7)
+LIFETIME, SAYING = timedelta(days=7), timedelta(days=90)
 EARLY, EVER = datetime(2020, 1, 1, tzinfo=UTC), timedelta(days=36_500)
 """For tests with a clock of their own."""
-_numbers = count(1)
 Register = TypeVar("Register", bound=HasKernel)
 
 
@@ -78,6 +81,7 @@ class LogIn:
     posture: str | None = "managed"
     roles: Sequence[tuple[str, str]] = (("official", "70000349"),)
     representee: str | None = None
+    mandate: str | None = None  # by which they act for the representee; None: the token names none
 
     def claims(self, subject: str) -> dict[str, Any]:
         said: dict[str, Any] = {
@@ -91,8 +95,14 @@ class LogIn:
         if self.posture is not None:
             said["device_posture"] = self.posture
         if self.representee is not None:
-            said["representee"] = {"sub": self.representee, "mandates": []}
+            mandates = [] if self.mandate is None else [mandate_of(self.mandate)]
+            said["representee"] = {"sub": self.representee, "mandates": mandates}
         return said
+
+
+def mandate_of(mandate: str, basis: str = "POWER_OF_ATTORNEY") -> dict[str, Any]:
+    """As a token has it."""
+    return {"id": mandate, "chain_hash": sha256(mandate.encode()).hexdigest(), "chain": [{"basis": basis}]}
 
 
 DESK = LogIn()
@@ -107,40 +117,67 @@ def proof(
     registers: Sequence[str] = REGISTERS,
     system: str = PORTAL,
     acts: bool = True,
+    operations: Sequence[str] = (),
+    recorded: RecordedMandate | None = None,
+    by_law: str | None = None,
     lifetime: timedelta = LIFETIME,
     key: SigningKey | None = None,
     **claims: Any,
 ) -> str:
-    """subject: with the country.  at: when they acted; None: now.  claims: of the token, other than they ought to be."""
-    wanted = CaseAccess(case, tuple(registers), "act" if acts else "look")
+    """subject: with the country.  at: when they acted; None: now.  claims: of the token, other than they ought to be.
+
+    recorded: a clerk's mandate.  by_law: a child of theirs, for whom they speak in their own name.
+    """
+    action: Literal["act", "look"] = "act" if acts else "look"
+    wanted = CaseAccess(case, tuple(registers), action, tuple(operations), by_law, recorded)
+    if by_law is not None:
+        claims = {
+            "speaks_for": {"sub": by_law, "mandates": [mandate_of(f"parent-{by_law}", "PARENT")]},
+            **claims,
+        }
     said = acting_claims(
         login.claims(subject),
         wanted,
         system=system,
-        jti=f"acting-{next(_numbers)}",
+        jti=f"acting-{uuid4()}",
         at=at or datetime.now(UTC),
         lifetime=lifetime,
     )
     return sign_token({**said, **claims}, key or signing_key(), "acting+jwt")
 
 
-def proved(headers: Mapping[str, str], login: LogIn = DESK) -> dict[str, str]:
-    """The headers of a message with the proof that whoever they name acts in the case they name."""
+def proved(headers: Mapping[str, str], login: LogIn = DESK, operations: Sequence[str] = ()) -> dict[str, str]:
+    """The headers of a message with the proof that whoever they name acts in the case they name, and for whom."""
     said = {name.lower(): value for name, value in headers.items()}
     user, case = said.get("x-road-userid", "automatic"), said.get("x-road-issue")
     if user == "automatic" or case is None or "sild-acting" in said:
         return dict(headers)
-    system = said.get("x-road-client", PORTAL)
-    return {**headers, "Sild-Acting": proof(user, case, EARLY, login=login, system=system, lifetime=EVER)}
+    system, party = said.get("x-road-client", PORTAL), said.get("x-road-represented-party")
+    if party is not None and login.representee is None:
+        login = replace(login, representee=party.rpartition("/")[2])
+    token = proof(user, case, EARLY, login=login, operations=operations, system=system, lifetime=EVER)
+    return {**headers, "Sild-Acting": token}
+
+
+def operation_of(app: FastAPI, method: str, path: str) -> list[str]:
+    """Of the application's, by OpenAPI's `operationId`; none: there is no such path."""
+    scope = {"type": "http", "method": method, "path": path.partition("?")[0], "root_path": "", "headers": []}
+    fitting = (route for route in app.routes if route.matches(scope)[0] is Match.FULL)
+    return [str(route.operation_id) for route in fitting if isinstance(route, APIRoute)][:1]
 
 
 class ProvedSite(Site):
     """What a message says of who acts, is proved, unless it brings a proof of its own (`Sild-Acting`, also an empty one)."""
 
+    def __init__(self, host: str, port: int, app: FastAPI) -> None:
+        super().__init__(host, port)
+        self._app = app
+
     def request(
         self, method: str, target: str, *, body: bytes | None = None, headers: Mapping[str, str] = {}
     ) -> Answer:
-        return super().request(method, target, body=body, headers=proved(headers))
+        operations = operation_of(self._app, method, target)
+        return super().request(method, target, body=body, headers=proved(headers, operations=operations))
 
 
 @contextmanager
@@ -148,7 +185,7 @@ def serving(app: FastAPI) -> Iterator[Site]:
     """As `support.asgi.serving`, a register that takes ISSUER's word; who asks it, proves who acts."""
     app.state.kernel.take_word_of(ISSUER, published)
     with serve(app) as site:
-        yield ProvedSite(site.host, site.port)
+        yield ProvedSite(site.host, site.port, app)
 
 
 class Vouching:
@@ -157,8 +194,28 @@ class Vouching:
     def __init__(self, clock: Any) -> None:
         self._clock = clock
 
-    async def vouch(self, actor: Any, case: str, registers: Sequence[str], *, acts: bool) -> str | None:
+    async def vouch(
+        self, actor: Any, case: str, registers: Sequence[str], *, acts: bool, operations: Sequence[str] = ()
+    ) -> str | None:
         login = LogIn(
-            acr=actor.acr, posture=actor.posture, roles=[(role, "70000349") for role in actor.roles]
+            acr=actor.acr,
+            posture=actor.posture,
+            roles=[(role, "70000349") for role in actor.roles],
+            representee=None if actor.is_assisting else actor.representee,
+            mandate=None if actor.is_assisting else actor.mandate_id,
         )
-        return proof(actor.person, case, self._clock(), login=login, registers=registers, acts=acts)
+        recorded = None
+        if actor.is_assisting:
+            recorded = RecordedMandate(actor.mandate_id, actor.representee, actor.mandate_sha256)
+        return proof(
+            actor.person,
+            case,
+            self._clock(),
+            login=login,
+            registers=registers,
+            acts=acts,
+            operations=operations,
+            recorded=recorded,
+            by_law=actor.speaks_for,
+            lifetime=SAYING if operations else LIFETIME,
+        )

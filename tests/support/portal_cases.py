@@ -439,9 +439,15 @@ class ExchangeDouble:
         }
     )
 
+    proofs: list[str | None] = field(default_factory=list)
+
+    def system(self, service: str) -> str:
+        return f"SILD/{service}"
+
     async def call(
-        self, service: str, method: str, path: str, *, body: Any = None, case: str | None, basis: str, acting: str, represented: str | None = None, message_id: str | None = None
+        self, service: str, method: str, path: str, *, body: Any = None, case: str | None, basis: str, acting: str, represented: str | None = None, message_id: str | None = None, proof: str | None = None
     ) -> ExchangeAnswer:  # fmt: skip
+        self.proofs.append(proof)
         self.calls.append((service, method, path, body))
         self.spoken_for.append((acting, represented))
         if service.endswith("residence"):

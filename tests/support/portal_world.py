@@ -99,6 +99,8 @@ class PortalWorld:
                 scopes=("openid", "representee", "official"),
                 refresh_tokens=True,
                 mandate_namespaces=("*", "SILD"),
+                system="SILD/GOV/70000001/portal",
+                registers=("SILD/GOV/70000002/population",),
             ),
             secret=SECRET,
         )

@@ -33,8 +33,12 @@ from sild.cases.tables import drafts
 from sild.cases.views import Acted
 from sild.cases.waiting import STAFF, is_possible, waits_for_a_clerk
 from sild.catalogue import Defect, read_answers
+from sild.errors import Unavailable
 
 __all__ = ["Acting", "digest_of_form"]
+
+APPLIES = ("*/applies",)
+"""What somebody says who acts for another, and no register does at once: no operation is called so."""
 
 Submitted = Mapping[str, Sequence[str]]
 TRIES = 10
@@ -106,12 +110,13 @@ class Acting:
             return _acted(case, before.action, before.seq, again=True)
         process = parts.processes[case.service]
         rule, role = await self._permitted(case, roles, action, actor)  # (3), (4), (5)
-        proof = await parts.vouched(actor, case_id, acts=True)
+        proof: str | None = None
         for _ in range(TRIES):
             _ensure_open(case, process, rule, actor)  # (6)
             data = await self._given(case, process, rule, role, actor, given)  # (7)
             data = await self._ensure_allowed(case, process, rule, role, actor, data)  # (8)
             self._ensure_signed(case, rule, actor, fingerprint, signed)  # (9)
+            proof = proof or await self._proof(case, rule, actor)
             try:
                 after = await asyncio.to_thread(
                     self._write, case, rule, role, actor, data, key, fingerprint, given, proof, signed
@@ -125,6 +130,19 @@ class Acting:
             parts.jobs.wake()
             return _acted(after, action, after.seq)
         raise Refused("the case changes too fast; try again", code="too_late")
+
+    async def _proof(self, case: Case, rule: Rule, actor: Actor) -> str | None:
+        """For the registers that are to do it, or are to decide later what was applied for by another. Raises Unavailable."""
+        parts = self._parts
+        if not rule.says and actor.representee is not None:
+            return await parts.vouched_saying(actor, case.id, APPLIES)
+        if not rule.says:
+            return await parts.vouched(actor, case.id, acts=True)
+        speaks_for = parts.processes[case.service].speaks_for(case, rule)
+        proof = await parts.vouched_saying(actor, case.id, rule.says, speaks_for=speaks_for)
+        if proof is None and parts.voucher is not None:
+            raise Unavailable("nobody vouches for the log-in", code="identity_provider_down")
+        return proof
 
     async def ready(self, case_id: str, action: str, actor: Actor, given: Submitted) -> tuple[Case, Rule]:
         """Everything that stands before a signature, and nothing done. Raises Refused."""
@@ -346,7 +364,8 @@ class Acting:
                 take_number(parts.store, connection, case, rule.numbered, data, actor, parts.clock())
             after = parts.store.act(connection, case, rule.name, data, actor, role, parts.clock())
             if proof is not None:
-                parts.store.prove(connection, case.id, case.seq + 1, actor, proof)
+                says = rule.says or (APPLIES if actor.representee is not None else ())
+                parts.store.prove(connection, case.id, case.seq + 1, actor, proof, says)
             if signed is not None:
                 parts.signatures.acted(connection, signed, case.seq + 1)
             parts.store.remember(connection, actor.person, key, fingerprint, case.id, rule.name, case.seq + 1)

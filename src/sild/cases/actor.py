@@ -23,6 +23,7 @@ class Actor:
 
     posture: of the device.  roles: `official`, `clerk`, `supervisor`, `oversight`; nobody's is empty.
     authority: of an official, `birth@0793`, the matter and the division.  session: by which a `Voucher` knows the log-in.
+    mandate_sha256: of a clerk's mandate, as it was recorded.  speaks_for: whom they represent by law in what they do, in their own name.
     """
 
     person: str
@@ -36,6 +37,8 @@ class Actor:
     authority: str | None = None
     language: str = "en"
     session: str = field(default="", repr=False, compare=False)
+    mandate_sha256: str | None = field(default=None, compare=False)
+    speaks_for: str | None = field(default=None, compare=False)
 
     @property
     def acting_for(self) -> str:
@@ -60,9 +63,12 @@ STATE = Actor(person=AUTOMATIC, name="", acr="high", posture="managed", roles=fr
 class Voucher(Protocol):
     """The identity provider's word about who acts, for registers that take nobody else's."""
 
-    async def vouch(self, actor: Actor, case: str, registers: Sequence[str], *, acts: bool) -> str | None:
+    async def vouch(
+        self, actor: Actor, case: str, registers: Sequence[str], *, acts: bool, operations: Sequence[str] = ()
+    ) -> str | None:
         """For one case and these registers (`INSTANCE/CLASS/CODE/SUBSYSTEM`); None: the log-in says nothing of the kind.
 
+        operations: of the registers, for which alone it is; none: whatever officials do.
         acts: what a register is asked to do on it may come days later; otherwise it is for a look, now.
         Raises Unavailable.
         """

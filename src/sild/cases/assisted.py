@@ -20,6 +20,7 @@ from sild.cases.process import Opening
 from sild.cases.refusals import Refused
 from sild.cases.store import Changed, Store
 from sild.cases.tables import mandates
+from sild.decisions import sha256_of
 
 __all__ = ["ASSISTED", "DOCUMENTS", "VALID", "WAYS", "AssistedMandates", "Identified"]
 
@@ -30,6 +31,8 @@ VALID = timedelta(hours=8)
 WAYS = ("counter", "phone")
 DOCUMENTS = ("id_card", "passport", "residence_card", "driving_licence")
 MAX_STATEMENT = 2_000
+RECORDED = ("id", "clerk", "person", "service", "statement", "way", "document")
+"""What the hash of a mandate is made of; the number of the document is nobody else's to guess at."""
 TRIES = 10
 
 
@@ -87,6 +90,16 @@ class AssistedMandates:
             connection.execute(insert(mandates).values(row))
 
         self._store.write(write)
+
+    def sha256(self, mandate_id: str) -> str | None:
+        """Of what was recorded: who helps whom with what, on which words, how they were known, until when. None: there is none."""
+        with self._store.reading() as connection:
+            row = self._row(connection, mandate_id)
+        if row is None:
+            return None
+        said = {name: getattr(row, name) for name in RECORDED}
+        times = {"given_at": row.given_at.isoformat(), "valid_to": row.valid_to.isoformat()}
+        return sha256_of({**said, **times})
 
     def of_clerk(self, mandate_id: str, clerk: Actor) -> tuple[Row[Any], Case] | None:
         """The mandate and its case; None: not this clerk's."""

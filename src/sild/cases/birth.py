@@ -37,6 +37,7 @@ from sild.cases.birth_effects import AT_THE_DESK, BEFORE_NAME, effects_of
 from sild.cases.birth_facts import (
     Grounds,
     certificate_of,
+    child_of,
     declared,
     is_offered,
     is_offered_a_place,
@@ -76,11 +77,11 @@ class Birth(Process):
         Rule("BEREAVE", by=("state",)),
         Rule("ENTRUST", by=("state",)),
         # the parents
-        Rule("DECLARE", by=("parent",), when=BEFORE_NAME, screen="birth.check_and_name", acr="substantial", resumes=True),
+        Rule("DECLARE", by=("parent",), when=BEFORE_NAME, screen="birth.check_and_name", acr="substantial", resumes=True, says=("education/wishPlace",)),
         Rule("COSIGN", by=("parent",), when=("DECLARED",), to="AGREED", screen="birth.cosign", acr="substantial"),
         Rule("PROPOSE", by=("parent",), when=("DECLARED",), to="DIFFERED", screen="birth.cosign", acr="substantial"),
-        Rule("ACKNOWLEDGE", by=("named",), screen="birth.paternity", acr="high", in_person=True),
-        Rule("DENY", by=("named",), screen="birth.paternity", acr="high", in_person=True),
+        Rule("ACKNOWLEDGE", by=("named",), screen="birth.paternity", acr="high", in_person=True, says=("population/answerPaternity",)),
+        Rule("DENY", by=("named",), screen="birth.paternity", acr="high", in_person=True, says=("population/answerPaternity",)),
         Rule("PATERNITY", by=("state",)),
         # the official, or a rule where nothing is left to discretion
         Rule("EXAMINE", by=("state",), when=AT_THE_DESK),
@@ -96,21 +97,21 @@ class Birth(Process):
         Rule("COVER", by=("state",), once="case"),
         Rule("CARD", by=("state",), once="case"),
         Rule("QUEUE", by=("state",)),
-        Rule("TAKE_PLACE", by=("parent",), when=WITH_A_PLACE, screen="birth.place", acr="substantial"),
-        Rule("DECLINE_PLACE", by=("parent",), when=WITH_A_PLACE, screen="birth.place", acr="substantial"),
+        Rule("TAKE_PLACE", by=("parent",), when=WITH_A_PLACE, screen="birth.place", acr="substantial", says=("education/answerPlace",)),
+        Rule("DECLINE_PLACE", by=("parent",), when=WITH_A_PLACE, screen="birth.place", acr="substantial", says=("education/answerPlace",)),
         Rule("REFUSE_PLACE", by=("state",)),
-        Rule("WISH", by=("parent",), when=(*WITH_A_PLACE, "CLOSED"), screen="birth.wish", acr="substantial", reopens=True),
+        Rule("WISH", by=("parent",), when=(*WITH_A_PLACE, "CLOSED"), screen="birth.wish", acr="substantial", reopens=True, says=("education/wishPlace",)),
         Rule("REFUSE_WISH", by=("state",)),
         Rule("CORRECT", by=("state",), reopens=True),
         Rule("REOPEN", by=("state",), when=("CLOSED",), reopens=True),
         Rule("HOLD_OFFER", by=("state",)),
         Rule("OFFER", by=("state",)),
-        Rule("ACCEPT", by=("parent",), when=("OFFERED",), to="ACCEPTED", screen="birth.offer", acr="substantial"),
+        Rule("ACCEPT", by=("parent",), when=("OFFERED",), to="ACCEPTED", screen="birth.offer", acr="substantial", says=("social/acceptOffer",)),
         Rule("REFUSE_ACCEPTANCE", by=("state",), when=("ACCEPTED",), to="OFFERED"),
         Rule("GRANT", by=("state",), to="GRANTED", once="case"),
         Rule("PAID", by=("state",), reopens=True),
         Rule("PAYMENT_RETURNED", by=("state",), when=("GRANTED", "CLOSED"), to="GRANTED", reopens=True),
-        Rule("GIVE_ACCOUNT", by=("parent",), when=("GRANTED",), screen="birth.account", acr="substantial"),
+        Rule("GIVE_ACCOUNT", by=("parent",), when=("GRANTED",), screen="birth.account", acr="substantial", says=("social/changeAccount",)),
         Rule("TAKE_ACCOUNT", by=("state",)),
         Rule("REFUSE_ACCOUNT", by=("state",), when=("GRANTED",)),
         Rule("CLOSE", by=("state",), when=("REGISTERED", "GRANTED"), to="CLOSED"),
@@ -296,6 +297,11 @@ class Birth(Process):
         custody = values.get("custody") or "joint"
         return Given({"custody": custody} if is_mother and rule.name == "ACKNOWLEDGE" else {})
 
+    def speaks_for(self, case: Case, rule: Rule) -> str | None:
+        """A kindergarten is the child's matter, said by who represents it."""
+        is_childs = any(one.startswith("education/") for one in rule.says)
+        return child_of(case) if is_childs and case.persons("child") else None
+
     def after(self, case: Case, taken: Taken) -> Effects:
         return effects_of(case, taken)
 
@@ -352,7 +358,14 @@ def _may_know(case: Case, role: str) -> bool:
 
 
 def _has_answered(actions: Sequence[Taken], person: str, *names: str) -> bool:
-    return any(taken.name in names and taken.acting_for == person for taken in actions)
+    """What was not proved to the register was not answered."""
+    answered = False
+    for taken in actions:
+        if taken.name in names and taken.acting_for == person:
+            answered = True
+        elif taken.name == "PATERNITY" and taken.data.get("unproven") == person:
+            answered = False
+    return answered
 
 
 def _benefits(before: Case, status: str) -> str:

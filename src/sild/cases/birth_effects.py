@@ -11,6 +11,7 @@ from sild.cases.birth_bereaved import living
 from sild.cases.birth_facts import declared, is_done, is_refused, recorded, same_names, signed_by
 from sild.cases.case import Case, Party, Taken
 from sild.cases.process import Effects, Job, NewNotice
+from sild.cases.refusals import UNPROVEN
 
 __all__ = ["AT_THE_DESK", "BEFORE_NAME", "effects_of"]
 
@@ -76,10 +77,7 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             }
             return Effects(jobs=(Job("answer_place", arguments, key=str(taken.seq)),))
         case "REFUSE_PLACE":
-            told = NewNotice(
-                taken.data["person"], "birth.notice.place_refused", {"reason": taken.data["reason"]}
-            )
-            return Effects(notices=(told,))
+            return _not_taken(taken, "birth.notice.place_refused")
         case "WISH":
             arguments = {**taken.data, "acting": taken.person, "for": taken.acting_for}
             job = Job("wish_anew", arguments, key=str(taken.seq))
@@ -87,7 +85,7 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             others = tuple(notice for notice in heard if notice.person != taken.acting_for)
             return Effects(jobs=(job,), notices=others, cancel_jobs=_not_closing(case))
         case "REFUSE_WISH":
-            return Effects(notices=(NewNotice(taken.data["person"], "birth.notice.wish_refused"),))
+            return _not_taken(taken, "birth.notice.wish_refused")
         case "HOLD_OFFER":
             return _held(case, taken)
         case "OFFER":
@@ -97,10 +95,7 @@ def effects_of(case: Case, taken: Taken) -> Effects:
                 jobs=(Job("accept", {**taken.data, "acting": taken.person, "for": taken.acting_for}),)
             )
         case "REFUSE_ACCEPTANCE":
-            who = NewNotice(
-                taken.data["person"], "birth.notice.acceptance_refused", {"reason": taken.data["reason"]}
-            )
-            return Effects(notices=(who,))
+            return _not_taken(taken, "birth.notice.acceptance_refused")
         case "PAYMENT_RETURNED":
             news = () if _was_asked(case, taken) else _to_parents(case, "birth.notice.payment_returned")
             return Effects(notices=news, cancel_jobs=_not_closing(case))
@@ -108,8 +103,7 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             arguments = {**taken.data, "acting": taken.person, "for": taken.acting_for}
             return Effects(jobs=(Job("account", arguments, key=str(taken.seq)),))
         case "REFUSE_ACCOUNT":
-            told = NewNotice(taken.data["person"], "birth.notice.account_refused")
-            return Effects(notices=(told,))
+            return _not_taken(taken, "birth.notice.account_refused")
         case "TAKE_ACCOUNT":
             return Effects(jobs=_closing(case))
         case "CORRECT":
@@ -117,6 +111,13 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "GRANT":
             return Effects(jobs=_closing(case), notices=_to_parents(case, "birth.notice.granted"))
     return Effects()
+
+
+def _not_taken(taken: Taken, text: str) -> Effects:
+    """A register did not take what somebody said: they are told, and say it again if it was not proved that it is their word."""
+    reason = taken.data["reason"]
+    told = "birth.notice.say_again" if reason in UNPROVEN else text
+    return Effects(notices=(NewNotice(taken.data["person"], told, {"reason": reason}),))
 
 
 def _was_asked(case: Case, taken: Taken) -> bool:
@@ -194,6 +195,8 @@ def _paternity(case: Case, taken: Taken) -> Effects:
         return Effects(parties=joins, jobs=again, notices=(NewNotice(father, text, values),))
     if status == "DENIED":
         return Effects(jobs=again, notices=_to_parents(case, "birth.notice.paternity_denied"))
+    if taken.data.get("unproven"):
+        return Effects(notices=(NewNotice(taken.data["unproven"], "birth.notice.say_again"),))
     return Effects(jobs=again)
 
 

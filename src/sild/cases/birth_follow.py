@@ -24,6 +24,7 @@ from sild.cases.birth_facts import (
 from sild.cases.birth_work import act, case_of, child_in, known_in, spoken_by
 from sild.cases.home_by_hand import home_by_hand
 from sild.cases.process import JobFunction, Work
+from sild.cases.refusals import UNPROVEN
 from sild.errors import CallerError
 
 __all__ = ["BirthFollow"]
@@ -119,8 +120,13 @@ class BirthFollow:
                 basis=basis,
                 acting=first.person,
                 acting_for=first.acting_for,
+                says="wishPlace",
             )
         except CallerError as refusal:
+            if refusal.code in UNPROVEN:
+                await act(
+                    work, "say_again", "REFUSE_WISH", {"reason": refusal.code, "person": first.acting_for}
+                )
             await act(work, "not_wished", "QUEUE", {"state": "waiting", "reason": refusal.code})
             return
         await act(work, "queue", "QUEUE", standing_of(answer.json))
@@ -213,7 +219,15 @@ class BirthFollow:
         basis = self._grounds.benefits
         try:
             await work.call(
-                "accept", SOCIAL, "POST", path, body, basis=basis, acting=acting, acting_for=whose
+                "accept",
+                SOCIAL,
+                "POST",
+                path,
+                body,
+                basis=basis,
+                acting=acting,
+                acting_for=whose,
+                says="acceptOffer",
             )
         except CallerError as refusal:
             await act(work, "refused", "REFUSE_ACCEPTANCE", {"reason": refusal.code, "person": whose})
@@ -229,7 +243,15 @@ class BirthFollow:
         basis = self._grounds.places
         try:
             answer = await work.call(
-                "answer", EDUCATION, "POST", path, body, basis=basis, acting=acting, acting_for=whose
+                "answer",
+                EDUCATION,
+                "POST",
+                path,
+                body,
+                basis=basis,
+                acting=acting,
+                acting_for=whose,
+                says="answerPlace",
             )
         except CallerError as refusal:
             await act(work, "not_answered", "REFUSE_PLACE", {"reason": refusal.code, "person": whose})

@@ -24,6 +24,7 @@ from sild.cases.birth_follow import BirthFollow
 from sild.cases.birth_work import act, case_of, child_in, known_in
 from sild.cases.case import Case, Party
 from sild.cases.process import OPENED, JobFunction, Opening, Work
+from sild.cases.refusals import UNPROVEN
 from sild.errors import CallerError, Unavailable
 from sild.telemetry import get_logger
 
@@ -186,17 +187,31 @@ class BirthJobs:
         path = f"/births/{bare(said.child)}/paternity"
         try:
             answer = await work.call(
-                "answer", POPULATION, "POST", path, body, basis=self._grounds.relations, acting=acting
+                "answer",
+                POPULATION,
+                "POST",
+                path,
+                body,
+                basis=self._grounds.relations,
+                acting=acting,
+                acting_for=str(work.arguments["parent"]),
+                says="answerPaternity",
             )
             state = answer.json
         except CallerError as refusal:
             birth = await self._birth(work, said.child)
             state = {**birth["paternity"], "refused": refusal.code}
+        said_in_vain = {"unproven": work.arguments["parent"]} if state.get("refused") in UNPROVEN else {}
         await act(
             work,
             "paternity",
             "PATERNITY",
-            {"status": state["status"], "father": said.claimed_father, "reason": state.get("refused")},
+            {
+                "status": state["status"],
+                "father": said.claimed_father,
+                "reason": state.get("refused"),
+                **said_in_vain,
+            },
         )
 
     # --- registration

@@ -82,6 +82,7 @@ class BirthPayments:
                 basis=self._grounds.benefits,
                 acting=acting,
                 acting_for=whose,
+                says="changeAccount",
             )
         except CallerError as refusal:
             await act(work, "refused", "REFUSE_ACCOUNT", {"reason": refusal.code, "person": whose})

@@ -88,7 +88,15 @@ class BirthWish:
         try:
             path = f"/children/{child}/wish"
             answer = await work.call(
-                "wish", EDUCATION, "POST", path, body, basis=basis, acting=acting, acting_for=whose
+                "wish",
+                EDUCATION,
+                "POST",
+                path,
+                body,
+                basis=basis,
+                acting=acting,
+                acting_for=whose,
+                says="wishPlace",
             )
         except CallerError as refusal:
             await act(work, "refused", "REFUSE_WISH", {"reason": refusal.code, "person": whose})

@@ -80,8 +80,9 @@ class Calls:
         cause: tuple[str, ...] | None = None,
         patience: float = PATIENCE,
         proof: str | None = None,
+        applied: str | None = None,
     ) -> ExchangeAnswer:
-        """proof: as `Exchange.call`.  acting_for: whose word it is, when somebody else says it.  cause: what makes the message's id; None: a look of its own. Raises as `Exchange.call`; Unavailable after `patience`."""
+        """proof, applied: as `Exchange.call`.  acting_for: whose word it is, when somebody else says it.  cause: what makes the message's id; None: a look of its own. Raises as `Exchange.call`; Unavailable after `patience`."""
         address = self.address(service)
         user = acting if acting == AUTOMATIC else with_country(acting, self.profile.country)
         whose = None
@@ -107,6 +108,7 @@ class Calls:
                     message_id=message_id,
                     represented=whose,
                     proof=proof,
+                    applied=applied,
                 )
             outcome = "done"
             return answer

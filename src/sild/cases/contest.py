@@ -53,7 +53,7 @@ from sild.cases.process import (
     Waiting,
     Work,
 )
-from sild.cases.refusals import Refused
+from sild.cases.refusals import UNPROVEN, Refused
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Defect, Screen
 from sild.decisions import sha256_of
@@ -101,7 +101,15 @@ class Contest(Process):
     service = "contest"
     opener = "person"
     rules = (
-        Rule("CONTEST", by=("person",), when=(OPENED,), to="SENT", screen="contest.statement", once="case"),
+        Rule(
+            "CONTEST",
+            by=("person",),
+            when=(OPENED,),
+            to="SENT",
+            screen="contest.statement",
+            once="case",
+            says=("*/contestDecision", "*/disputeFact"),
+        ),
         Rule("WITHDRAW", by=("person",), when=(OPENED,), to="WITHDRAWN", screen="contest.statement"),
         Rule("REFUSE", by=("state",), when=("SENT",), to="REFUSED"),
         Rule("BEGIN", by=("state",), when=("SENT",), to="READY"),
@@ -236,7 +244,8 @@ class Contest(Process):
                 office = f"contest@{case.data['register'].split('/')[1]}"
                 return Effects(jobs=(Job("tell"), when_late(taken)), office=office)
             case "REFUSE":
-                why = "late" if taken.data["reason"] == "too_late" else "refused"
+                reason = taken.data["reason"]
+                why = "late" if reason == "too_late" else "again" if reason in UNPROVEN else "refused"
                 return Effects(notices=(NewNotice(person, f"contest.told_{why}"),), cancel_jobs=("remind",))
             case "DISPUTE":
                 return Effects(
@@ -281,7 +290,7 @@ class Contest(Process):
     async def tell(self, work: Work) -> None:
         """The register that decided hears of it, and counts it; a wrong fact goes to the register that keeps it."""
         case = _case(work)
-        said, person = case.given("CONTEST"), case.persons("person")[0]
+        said, person, acting = case.given("CONTEST"), case.persons("person")[0], _contested_by(case)
         path = f"/decisions/{case.data['decision']}/contests"
         body = {"contest": case.id, "line": said["line"]}
         try:
@@ -292,7 +301,9 @@ class Contest(Process):
                 path,
                 body,
                 basis=work.profile.ground(GROUND),
-                acting=person,
+                acting=acting,
+                acting_for=person,
+                says="contestDecision",
             )
         except CallerError as refusal:
             await act(work, "refused", "REFUSE", {"reason": refusal.code.rpartition(".")[2]})
@@ -354,8 +365,10 @@ class Contest(Process):
                 path,
                 body,
                 basis=work.profile.ground(GROUND),
-                acting=person,
+                acting=_contested_by(case),
+                acting_for=person,
                 within=A_WHILE,
+                says="disputeFact",
             )
             return {"register": line.register, "dispute": dispute.json["id"]}
         except (CallerError, PeerError, Unavailable, KeyError, IndexError, TypeError):
@@ -528,6 +541,13 @@ class Contest(Process):
         record = opened["record"]
         package = shipped_packages().get((record.get("rules") or {}).get("sha256", ""))
         return worded(record, opened["values"], package, language)
+
+
+def _contested_by(case: Case) -> str:
+    """Who said it: the person, or somebody for them."""
+    said = case.last("CONTEST")
+    assert said is not None
+    return said.person
 
 
 def _case(work: Work) -> Case:

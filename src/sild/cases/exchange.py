@@ -24,6 +24,7 @@ __all__ = ["BASIS_HEADER", "Exchange", "XRoadExchange", "message_id_of", "new_me
 
 BASIS_HEADER = "Sild-Legal-Basis"
 ACTING_HEADER = "Sild-Acting"
+APPLIED_HEADER = "Sild-Applied"
 JSON = "application/json"
 FILES = ("application/pdf", "application/statuslist+jwt")
 
@@ -45,10 +46,12 @@ class Exchange(Protocol):
         message_id: str,
         represented: str | None = None,
         proof: str | None = None,
+        applied: str | None = None,
     ) -> ExchangeAnswer:
         """service: `GOV/70000002/population`.  path: with its query.  body: what json.dumps takes, or None.  acting: with country.
         represented: whose word it is, with country, when the person acting says it for them (X-Road-Represented-Party).
-        proof: the identity provider's word about who acts (Sild-Acting).
+        proof: the identity provider's word about who acts (Sild-Acting).  applied: the same of who applied for another, when somebody
+        else acts now (Sild-Applied).
 
         Raises CallerError with the code of the service's problem (detail `status`), PeerError, TrustError, Unavailable.
         """
@@ -75,6 +78,7 @@ class XRoadExchange:
         message_id: str,
         represented: str | None = None,
         proof: str | None = None,
+        applied: str | None = None,
     ) -> ExchangeAnswer:
         instance = self._client.client.instance_identifier
         member_class, member, subsystem, *code = service.split("/")
@@ -89,7 +93,7 @@ class XRoadExchange:
             ),
             "headers": {
                 name: value
-                for name, value in ((BASIS_HEADER, basis), (ACTING_HEADER, proof))
+                for name, value in ((BASIS_HEADER, basis), (ACTING_HEADER, proof), (APPLIED_HEADER, applied))
                 if value is not None
             },
             "query_id": message_id,

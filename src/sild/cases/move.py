@@ -61,7 +61,7 @@ class Move(Process):
     rules = (
         # the resident
         Rule("FIND", by=("resident",), when=(OPENED, *TO_SEND), screen="move.place"),
-        Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", resumes=True),
+        Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", resumes=True, says=("population/missPerson", "residence/missPerson")),
         Rule("WITHDRAW", by=("resident",), when=(OPENED, *TO_SEND, *SENT_AND_OPEN), to="WITHDRAWN", screen="move.withdraw"),
         # whose word is needed
         Rule("CONSENT", by=("owner",), when=OPEN_ANSWERS, screen="move.consent", acr="substantial"),

@@ -176,6 +176,7 @@ class MoveJobs:
                 basis=self._grounds.household,
                 acting=now.sender,
                 acting_for=now.resident,
+                says="missPerson",
             )
             opened.append({**absent, "case": answer.json["id"]})
         await act(work, "opened", "REFER", {"opened": opened})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
@@ -104,11 +104,44 @@ class Parts:
 
         Raises Unavailable.
         """
-        if self.voucher is None or case_id is None or not actor.is_staff or actor.is_assisting:
+        if case_id is None or not actor.is_staff or actor.is_assisting:
+            return None
+        return await self._vouch(actor, case_id, self.calls.systems(*services), acts=acts)
+
+    async def vouched_saying(
+        self, actor: Actor, case_id: str, says: Sequence[str], *, speaks_for: str | None = None
+    ) -> str | None:
+        """As `vouched`, of whoever says something to registers for themselves, or for whom they speak. says: `Rule.says`.
+
+        speaks_for: as `Process.speaks_for`. Raises Unavailable.
+        """
+        if actor.representee is None and speaks_for is not None:
+            whose = with_country(speaks_for, self.profile.country)
+            actor = replace(actor, speaks_for=whose)
+        services = {one.partition("/")[0] for one in says}
+        systems = self.calls.systems(*(() if "*" in services else sorted(services)))
+        operations = sorted({one.partition("/")[2] for one in says})
+        return await self._vouch(actor, case_id, systems, acts=True, operations=operations)
+
+    async def _vouch(
+        self,
+        actor: Actor,
+        case_id: str,
+        systems: Sequence[str],
+        *,
+        acts: bool,
+        operations: Sequence[str] = (),
+    ) -> str | None:
+        if self.voucher is None:
             return None
         country = self.profile.country
         whole = replace(actor, person=with_country(actor.person, country))
-        return await self.voucher.vouch(whole, case_id, self.calls.systems(*services), acts=acts)
+        if actor.representee is not None:
+            whole = replace(whole, representee=with_country(actor.representee, country))
+        if actor.is_assisting:
+            recorded = await asyncio.to_thread(self.assisted.sha256, str(actor.mandate_id))
+            whole = replace(whole, mandate_sha256=recorded)
+        return await self.voucher.vouch(whole, case_id, systems, acts=acts, operations=operations)
 
     def needs_signature(self, screen: str, action: str) -> bool:
         """As the screen or the country's profile says."""

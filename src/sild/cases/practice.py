@@ -30,6 +30,7 @@ from sild.cases.process import (
     Waiting,
     Work,
 )
+from sild.cases.refusals import UNPROVEN
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Screen
 from sild.errors import CallerError
@@ -46,7 +47,7 @@ class Practice(Process):
     service = "practice"
     opener = "person"
     rules = (
-        Rule("CHOOSE", by=("person",), when=TO_CHOOSE, to="CHOSEN", screen="practice.choose", acr="substantial"),
+        Rule("CHOOSE", by=("person",), when=TO_CHOOSE, to="CHOSEN", screen="practice.choose", acr="substantial", says=("care/choosePractice",)),
         Rule("WITHDRAW", by=("person",), when=TO_CHOOSE, to="CLOSED", screen="practice.choose"),
         Rule("LIST", by=("state",), when=("CHOSEN",), to="CLOSED"),
         Rule("REFUSE", by=("state",), when=("CHOSEN",), to="REFUSED"),
@@ -87,7 +88,15 @@ class Practice(Process):
         path = f"/persons/{bare(person)}/practice"
         try:
             answer = await work.call(
-                "practice", CARE, "POST", path, body, basis=self._listed, acting=acting, acting_for=whose
+                "practice",
+                CARE,
+                "POST",
+                path,
+                body,
+                basis=self._listed,
+                acting=acting,
+                acting_for=whose,
+                says="choosePractice",
             )
         except CallerError as refusal:
             await act(work, "refused", "REFUSE", {"reason": refusal.code})
@@ -138,7 +147,8 @@ class Practice(Process):
         say = self._say(actor)
         if of == "refused":
             reason = case.given("REFUSE").get("reason")
-            words = say(f"reason.{reason if reason in REASONS else 'other'}")
+            key = reason if reason in REASONS else "say_again" if reason in UNPROVEN else "other"
+            words = say(f"reason.{key}")
             return [FactLine("practice.refused", of, words)] if reason else []
         if of != "listing":
             return None

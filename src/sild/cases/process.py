@@ -62,6 +62,8 @@ class Rule:
     decides: conflict of interest is checked before.  stops, resumes: clocks stand from here with this reason, or run again.
     reopens: it may be done in a closed case, which lives on by it.
     in_person: no clerk says it for somebody at a counter.
+    says: registers' operations that carry the person's own word, `social/acceptOffer` (`*/...`: of whichever register): for these, and
+    no other, the identity provider vouches for them when they act.
     numbered: the field of a number that its office reserved for papers: one of no block of theirs, or used before, is a defect.
     is_return: something is sent back; its data has `defects`, a list of reason codes; a second return with a new code needs a
     supervisor.
@@ -81,6 +83,7 @@ class Rule:
     reopens: bool = False
     in_person: bool = False
     numbered: str | None = None
+    says: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +211,10 @@ class Work(Protocol):
         content_type: str = "application/json",
         within: timedelta | None = None,
         case: str | None = None,
+        says: str | None = None,
     ) -> ExchangeAnswer:
         """One message. service: a register's name, `population`, or `GOV/70000002/population`.  acting: the person; None: `automatic`.  acting_for: whose word it is, if not their own.  case: when the job has none.
+        says: the operation, where it is the person's own word (`Rule.says`): the proof of the act in which they said it goes with it.
 
         A register that is down is asked again until it answers, and the case shows its name and the next try; `within`: for so
         long, then Unavailable is raised. Raises CallerError with the problem's code for what the register refuses (`detail`
@@ -305,6 +310,10 @@ class Process(ABC):
     def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
         """Whether what waits for a role waits for this person of it. Pure."""
         return True
+
+    def speaks_for(self, case: Case, rule: Rule) -> str | None:
+        """Whom people represent by law in this action, done in their own name: the decision that comes of it says by which right. Pure."""
+        return None
 
     def near(self, case: Case) -> Sequence[str]:
         """Whom it is about: of these, and of whoever is close to them, nobody decides. Pure."""

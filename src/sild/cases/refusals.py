@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from sild.catalogue import Defect
 from sild.errors import CallerError
 
-__all__ = ["Refused"]
+__all__ = ["UNPROVEN", "Refused"]
+
+
+UNPROVEN = ("acting_not_proven", "acting_expired", "level_too_low")
+"""A register's codes: whose word it is was not proved to it, or too long ago. The person is told to say it again."""
 
 
 class Refused(CallerError):

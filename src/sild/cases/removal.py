@@ -35,6 +35,7 @@ from sild.cases.process import (
     Waiting,
     Work,
 )
+from sild.cases.refusals import UNPROVEN
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Defect, Screen
 from sild.errors import CallerError
@@ -49,11 +50,11 @@ class Removal(Process):
     service = "removal"
     opener = "owner"
     rules = (
-        Rule("REQUEST", by=("owner",), when=(OPENED,), to="REQUESTED", screen="removal.request", acr="substantial"),
+        Rule("REQUEST", by=("owner",), when=(OPENED,), to="REQUESTED", screen="removal.request", acr="substantial", says=("residence/requestRemoval",)),
         Rule("WITHDRAW", by=("owner",), when=(OPENED,), to="CLOSED", screen="removal.request"),
         Rule("REFUSE", by=("state",), when=("REQUESTED",), to=OPENED),
         Rule("NOTIFY", by=("state",), when=("REQUESTED",), to="NOTICED"),
-        Rule("OBJECT", by=("resident",), when=RUNNING, screen="removal.answer", acr="substantial"),
+        Rule("OBJECT", by=("resident",), when=RUNNING, screen="removal.answer", acr="substantial", says=("residence/objectToRemoval",)),
         Rule("MATURE", by=("state",), when=("NOTICED",), to="READY"),
         Rule("DECIDE", by=("official",), when=("READY",), to="DECIDED", screen="removal.desk", decides=True),
         Rule("HALT", by=("state",), when=("DECIDED",), to="READY"),
@@ -145,6 +146,8 @@ class Removal(Process):
                 body,
                 basis=self._home,
                 acting=str(work.arguments["acting"]),
+                acting_for=case.persons("owner")[0],
+                says="requestRemoval",
             )
         except CallerError as refusal:
             hidden = refusal.code in ("unknown_person", "invalid_identity_code", "not_a_resident")
@@ -162,11 +165,22 @@ class Removal(Process):
         await act(work, "noticed", "NOTIFY", told)
 
     async def object(self, work: Work) -> None:
-        removal = _case(work).given("NOTIFY")["id"]
+        case = _case(work)
+        removal = case.given("NOTIFY")["id"]
         body = {"text": work.arguments["text"]}
         path, acting = f"/removals/{removal}/objection", str(work.arguments["acting"])
         try:
-            await work.call("objection", RESIDENCE, "POST", path, body, basis=self._home, acting=acting)
+            await work.call(
+                "objection",
+                RESIDENCE,
+                "POST",
+                path,
+                body,
+                basis=self._home,
+                acting=acting,
+                acting_for=case.persons("resident")[0],
+                says="objectToRemoval",
+            )
         except CallerError:
             return  # decided meanwhile; the case has the words all the same
 
@@ -218,7 +232,8 @@ class Removal(Process):
         say = self._say(actor)
         if of == "refused":
             reason = case.given("REFUSE").get("reason")
-            return [FactLine("removal.refused", of, say(f"reason.{reason}"))] if reason else []
+            key = "say_again" if reason in UNPROVEN else reason
+            return [FactLine("removal.refused", of, say(f"reason.{key}"))] if reason else []
         told = case.given("NOTIFY")
         if of != "request" or not told:
             return []

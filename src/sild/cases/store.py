@@ -251,17 +251,54 @@ class Store:
         effects = self._processes[case.service].after(after, taken)
         return self._follow(connection, after, taken, effects)
 
-    def prove(self, connection: Connection, case_id: str, seq: int, actor: Actor, proof: str) -> None:
-        """Who did an action, as the identity provider vouched for it."""
-        values = {"case": case_id, "seq": seq, "person": actor.person, "proof": proof}
+    def prove(
+        self,
+        connection: Connection,
+        case_id: str,
+        seq: int,
+        actor: Actor,
+        proof: str,
+        says: Sequence[str] = (),
+    ) -> None:
+        """Who did an action, as the identity provider vouched for it. says: `Rule.says`."""
+        operations = [one.rpartition("/")[2] for one in says] or None
+        values = {
+            "case": case_id,
+            "seq": seq,
+            "person": actor.person,
+            "proof": proof,
+            "operations": operations,
+        }
         connection.execute(insert(proofs).values(values))
 
     def proof(self, case_id: str, person: str) -> str | None:
-        """The newest that somebody acted in the case. Blocks."""
-        query = select(proofs.c.proof).where(proofs.c.case == case_id, proofs.c.person == person)
+        """The newest that an official acted in the case. Blocks."""
+        found = self._proofs(case_id, person, MAX_SEQ)
+        return next((row.proof for row in found if row.operations is None), None)
+
+    def said(self, case_id: str, person: str, operation: str, upto: int) -> str | None:
+        """The newest up to this action in which the person said what the operation carries. Blocks."""
+        found = self._proofs(case_id, person, upto)
+        return next((row.proof for row in found if operation in (row.operations or ())), None)
+
+    def applied(self, case_id: str, upto: int) -> str | None:
+        """The newest proof, up to this action, of somebody who acted in the case for another. Blocks."""
+        same = (actions.c.case == proofs.c.case) & (actions.c.seq == proofs.c.seq)
+        query = (
+            select(proofs.c.proof)
+            .select_from(proofs.join(actions, same))
+            .where(proofs.c.case == case_id, proofs.c.seq <= upto, actions.c.acting_for != actions.c.person)
+            .order_by(proofs.c.seq.desc())
+        )
         with self.reading() as connection:
-            found: str | None = connection.scalar(query.order_by(proofs.c.seq.desc()).limit(1))
+            found: str | None = connection.scalar(query.limit(1))
         return found
+
+    def _proofs(self, case_id: str, person: str, upto: int) -> Sequence[Row[Any]]:
+        """The newest first."""
+        theirs = (proofs.c.case == case_id, proofs.c.person == person, proofs.c.seq <= upto)
+        with self.reading() as connection:
+            return connection.execute(select(proofs).where(*theirs).order_by(proofs.c.seq.desc())).all()
 
     def _follow(self, connection: Connection, case: Case, taken: Taken, effects: Effects) -> Case:
         closed = case.status in self._processes[case.service].closed

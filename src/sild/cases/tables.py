@@ -154,6 +154,7 @@ proofs = Table(
     Column("seq", Integer, primary_key=True),
     Column("person", _PERSON, nullable=False),
     Column("proof", Text, nullable=False),  # signed by the identity provider
+    Column("operations", JSON),  # of registers, for which alone it is; none: of an official
 )
 """Who acted, of those whose acts registers do."""
 

@@ -17,7 +17,7 @@ from sild.cases.clocks import HOLD, RESUME
 from sild.cases.delivery_plan import plan_brought
 from sild.cases.process import ExchangeAnswer, Opening, Process, Rule
 from sild.cases.refusals import Refused
-from sild.cases.store import Changed, Store, add_row, derived_id
+from sild.cases.store import MAX_SEQ, Changed, Store, add_row, derived_id
 from sild.cases.tables import jobs
 from sild.catalogue import Profile
 from sild.errors import CallerError, PlatformError
@@ -234,6 +234,7 @@ class JobWork:
         content_type: str = "application/json",
         within: timedelta | None = None,
         case: str | None = None,
+        says: str | None = None,
     ) -> ExchangeAnswer:
         case_id = case or (self.case.id if self.case else None)
         address = self._calls.address(service)
@@ -242,7 +243,10 @@ class JobWork:
             await asyncio.to_thread(self._ensure_wanted)
             proof = None
             if acting is not None and case_id is not None:
-                proof = await asyncio.to_thread(self._store.proof, case_id, acting)
+                proof = await asyncio.to_thread(self._proof, case_id, acting, says)
+            applied = None
+            if case_id is not None and method != "GET" and says is None:
+                applied = await asyncio.to_thread(self._applied, case_id)
             answer = await self._calls.call(
                 address,
                 method,
@@ -257,6 +261,7 @@ class JobWork:
                 cause=(self._cause, step),
                 patience=JOB_PATIENCE,
                 proof=proof,
+                applied=applied,
             )
             return {"status": answer.status, "json": answer.json, "message_id": answer.message_id}
 
@@ -271,6 +276,16 @@ class JobWork:
 
         await self._run.step(f"{step}.resumed", resume)
         return ExchangeAnswer(said["status"], said["json"], said["message_id"])
+
+    def _applied(self, case_id: str) -> str | None:
+        upto = self.case.seq if self.case is not None and self.case.id == case_id else MAX_SEQ
+        return self._store.applied(case_id, upto)
+
+    def _proof(self, case_id: str, person: str, says: str | None) -> str | None:
+        if says is None:
+            return self._store.proof(case_id, person)
+        upto = self.case.seq if self.case is not None and self.case.id == case_id else MAX_SEQ
+        return self._store.said(case_id, person, says, upto)
 
     def _hold(
         self, case_id: str | None, step: str, address: str, reason: str | None, next_try: datetime | None

@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import insert, select, update
 
 from sild.clock import Clock
-from sild.errors import TrustError
+from sild.errors import TrustError, Unavailable
 from sild.identity_provider.keys import SigningKeys
 from sild.identity_provider.mandates import Mandates
 from sild.identity_provider.sessions import Session, Sessions
@@ -44,8 +44,11 @@ from sild.openid import (
     verify_code_verifier,
     verify_token,
 )
+from sild.telemetry import get_logger
 
 __all__ = ["Grants"]
+
+log = get_logger("identity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +333,9 @@ class Grants:
         if access.get("client_id") != client.client_id:
             raise _invalid("the access token is another client's")
         acts = wanted.action == "act"
-        seconds = self._settings.acting_seconds if acts else self._settings.token_seconds
+        of_acts = self._settings.saying_seconds if wanted.operations else self._settings.acting_seconds
+        seconds = of_acts if acts else self._settings.token_seconds
+        by_law = self._by_law(str(access["sub"]), wanted.representee)
         with self._store.change() as change:
             claims = acting_claims(
                 access,
@@ -339,6 +344,7 @@ class Grants:
                 jti=new_id(),
                 at=change.at,
                 lifetime=timedelta(seconds=seconds),
+                by_law=by_law,
             )
             if acts:
                 subject, detail = str(access["sub"]), {"case": wanted.case, "jti": str(claims["jti"])}
@@ -351,6 +357,16 @@ class Grants:
             "token_type": "N_A",
             "expires_in": seconds,
         }
+
+    def _by_law(self, subject: str, representee: str | None) -> Representation | None:
+        """Whom they say to speak for in their own name: whether they may is the register's to know, so a silent source stops nobody."""
+        if representee in (None, subject):
+            return None
+        try:
+            return self._mandates.representation(subject, str(representee))
+        except Unavailable as error:
+            log.refusal("identity.representation_unknown", error)
+            return None
 
     # --- checking
 

@@ -105,7 +105,7 @@ class IdentityProvider:
             store,
             settings.key_password.get_secret_value(),
             rotation=timedelta(days=settings.key_rotation_days),
-            longest=timedelta(seconds=settings.acting_seconds),
+            longest=timedelta(seconds=max(settings.acting_seconds, settings.saying_seconds)),
         )
         self.clients = Clients(store, settings)
         self.people = People(store)

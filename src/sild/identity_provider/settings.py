@@ -105,6 +105,9 @@ class IdentityProviderSettings(Settings):
     acting_seconds: int = Field(
         default=604_800, gt=0, le=2_592_000
     )  # how long after a person acted a register may still be told
+    saying_seconds: int = Field(
+        default=7_776_000, gt=0, le=15_552_000
+    )  # the same of what people say for themselves, which may wait for others: a name for both parents to agree on
     session_idle_seconds: int = Field(default=900, gt=0)
     session_seconds: int = Field(default=28_800, gt=0)
     login_seconds: int = Field(default=600, gt=0)  # from /authorize to the end of the log-in

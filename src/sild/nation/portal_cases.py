@@ -243,6 +243,9 @@ class PortalExchange:
         self._exchange = exchange
         self._instance = instance
 
+    def system(self, service: str) -> str:
+        return f"{self._instance}/{service}"
+
     async def call(
         self,
         service: str,
@@ -255,6 +258,7 @@ class PortalExchange:
         acting: str,
         represented: str | None = None,
         message_id: str | None = None,
+        proof: str | None = None,
     ) -> ExchangeAnswer:
         return await self._exchange.call(
             service,
@@ -266,6 +270,7 @@ class PortalExchange:
             acting=acting,
             represented=represented,
             message_id=message_id or f"{self._instance}-{uuid4()}",
+            proof=proof,
         )
 
 
@@ -275,10 +280,12 @@ class PortalVoucher:
     def __init__(self) -> None:
         self.portal: Portal | None = None
 
-    async def vouch(self, actor: Actor, case: str, registers: Sequence[str], *, acts: bool) -> str | None:
+    async def vouch(
+        self, actor: Actor, case: str, registers: Sequence[str], *, acts: bool, operations: Sequence[str] = ()
+    ) -> str | None:
         if self.portal is None:
             return None
-        return await self.portal.voucher.vouch(actor, case, registers, acts=acts)
+        return await self.portal.voucher.vouch(actor, case, registers, acts=acts, operations=operations)
 
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -17,11 +17,14 @@ from sild.openid.acting import (
     ACTING_TOKEN,
     CASE_ACCESS,
     TOKEN_EXCHANGE,
+    ActedFor,
     ActingPerson,
     CaseAccess,
+    RecordedMandate,
     acting_claims,
     parse_case_access,
     verify_acting,
+    verify_applied,
 )
 from sild.openid.audit_scope import AUDITOR, AuditScope, OutOfScope, parse_audit_scope
 from sild.openid.authorization import (
@@ -78,6 +81,7 @@ __all__ = [
     "MAX_DEPTH",
     "SIGNING_SCOPE",
     "TOKEN_EXCHANGE",
+    "ActedFor",
     "ActingPerson",
     "AuditScope",
     "Authentication",
@@ -95,6 +99,7 @@ __all__ = [
     "Party",
     "PartyType",
     "Person",
+    "RecordedMandate",
     "Representation",
     "SigningAlgorithm",
     "SigningKey",
@@ -124,6 +129,7 @@ __all__ = [
     "sign_token",
     "userinfo_claims",
     "verify_acting",
+    "verify_applied",
     "verify_chain",
     "verify_code_verifier",
     "verify_person_certificate",

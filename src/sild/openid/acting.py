@@ -5,6 +5,13 @@ A client that holds a person's access token gets it by token exchange (RFC 8693)
 person's log-in again (level, ways, roles, device, representee with the chain of mandates), for those registers alone
 (`aud`), through that client's information system alone (`act`, RFC 8693 4.1), in that case alone.
 
+For whom: the representee of the log-in; or, if the detail names one, somebody whom the person represents by law, whose chain the
+provider looks up at that moment (a parent speaks for a child without another log-in). A clerk's mandate for one case is nothing that
+the provider knows: the client says its id and hash, the provider that whoever acts on it is a clerk.
+
+People who say something for themselves say one thing: then the detail names the operations (OpenAPI's `operationId`) that carry
+their word to a register, as `privileges` (RFC 9396 2.2), and it counts for no other.
+
 A look lives as long as an access token. An act is said now and done when the register can be reached, perhaps days later:
 its token lives as long as the provider's settings let it, and says when the person acted (`iat`).
 """
@@ -12,13 +19,14 @@ its token lives as long as the provider's settings let it, and says when the per
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
 from sild.errors import CallerError, TrustError
-from sild.openid.claims import Claims
+from sild.openid.claims import Claims, Representation, representee_claim
 from sild.openid.errors import OpenIDError
 from sild.openid.tokens import VerificationKeys, verify_token
 
@@ -27,11 +35,14 @@ __all__ = [
     "ACTING_TOKEN",
     "CASE_ACCESS",
     "TOKEN_EXCHANGE",
+    "ActedFor",
     "ActingPerson",
     "CaseAccess",
+    "RecordedMandate",
     "acting_claims",
     "parse_case_access",
     "verify_acting",
+    "verify_applied",
 ]
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  a name
@@ -39,6 +50,9 @@ ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  a 
 ACTING_TOKEN = "urn:ietf:params:oauth:token-type:jwt"  # noqa: S105  a name
 CASE_ACCESS = "urn:sild:case"
 MOST_REGISTERS = 20
+MOST_OPERATIONS = 20
+SPEAKS_FOR = "speaks_for"
+"""Claim: as `representee`, of whom the person represents by law without having chosen them at log-in."""
 Action = Literal["look", "act"]
 _KEPT = (
     "sub",
@@ -53,29 +67,71 @@ _KEPT = (
 )
 
 
+CLERK = "clerk"
+_CODE = re.compile(r"[A-Z]{2}[A-Za-z0-9:._+-]{1,254}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMandate:
+    """A clerk's mandate for one case, as the client recorded it. representee: `EE38001085718`.  sha256: of what was recorded."""
+
+    id: str
+    representee: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActedFor:
+    """For whom somebody acts, and by what right. representee: with the country.  mandate: id of the last of its chain.  sha256: of the chain.
+
+    basis: of the mandate, `PARENT`, `GUARDIAN`, `BOARD`, `POWER_OF_ATTORNEY`; `RECORDED`: a clerk's, which the client vouches for.
+    """
+
+    representee: str
+    mandate: str
+    sha256: str
+    basis: str
+
+
 @dataclass(frozen=True, slots=True)
 class CaseAccess:
-    """registers: information systems, `INSTANCE/CLASS/CODE/SUBSYSTEM`.  action: whether the person only looks."""
+    """registers: information systems, `INSTANCE/CLASS/CODE/SUBSYSTEM`.  action: whether the person only looks.  operations: of
+    registers, for which alone it is; none: not said, as of officials.
+
+    representee: whom the person speaks for by law without having chosen them at log-in.  mandate: on which a clerk acts.
+    """
 
     case: str
     registers: tuple[str, ...]
     action: Action
+    operations: tuple[str, ...] = ()
+    representee: str | None = None
+    mandate: RecordedMandate | None = None
 
     def to_json(self) -> list[dict[str, object]]:
         """An `authorization_details` (RFC 9396 2)."""
-        return [
-            {
-                "type": CASE_ACCESS,
-                "identifier": self.case,
-                "locations": list(self.registers),
-                "actions": [self.action],
-            }
-        ]
+        detail: dict[str, object] = {
+            "type": CASE_ACCESS,
+            "identifier": self.case,
+            "locations": list(self.registers),
+            "actions": [self.action],
+        }
+        if self.operations:
+            detail["privileges"] = list(self.operations)
+        if self.representee is not None:
+            detail["representee"] = self.representee
+        if self.mandate is not None:
+            one = self.mandate
+            detail["mandate"] = {"id": one.id, "representee": one.representee, "chain_hash": one.sha256}
+        return [detail]
 
 
 @dataclass(frozen=True, slots=True)
 class ActingPerson:
-    """subject: `EE38001085718`.  level: acr.  roles: (role, organisation).  acted_at: when the provider vouched for them.  token: its `jti`."""
+    """subject: `EE38001085718`.  level: acr.  roles: (role, organisation).  acted_at: when the provider vouched for them.  token: its `jti`.
+    operations: as in `CaseAccess`.  acted_for: the representee with the mandate, or whom a clerk helps; None: the token names no mandate.
+    """
 
     subject: str
     level: str
@@ -85,11 +141,18 @@ class ActingPerson:
     action: Action
     acted_at: datetime
     token: str
+    operations: tuple[str, ...] = ()
+    acted_for: ActedFor | None = None
 
     @property
     def is_official(self) -> bool:
         """At level high, on a device of their organisation, with a role."""
         return self.level == "high" and self.posture == "managed" and bool(self.roles)
+
+    @property
+    def is_at_a_counter(self) -> bool:
+        """An official, who acts for nobody by a mandate the provider knows."""
+        return self.is_official and self.representee is None
 
 
 def parse_case_access(text: str, allowed: Sequence[str]) -> CaseAccess:
@@ -117,7 +180,30 @@ def _case_access(details: Any) -> CaseAccess:
         raise ValueError("registers")
     if not all(isinstance(one, str) for one in registers) or actions not in (["look"], ["act"]):
         raise ValueError("names, and one action")
-    return CaseAccess(case, tuple(registers), actions[0])
+    operations = details[0].get("privileges", [])
+    if not isinstance(operations, list) or len(operations) > MOST_OPERATIONS:
+        raise ValueError("operations")
+    if not all(isinstance(one, str) and 0 < len(one) <= 100 for one in operations):
+        raise ValueError("names of operations")
+    representee, mandate = details[0].get("representee"), details[0].get("mandate")
+    if representee is not None:
+        _ensure(_CODE, representee)
+    recorded = None if mandate is None else _recorded(mandate)
+    return CaseAccess(case, tuple(registers), actions[0], tuple(operations), representee, recorded)
+
+
+def _recorded(mandate: Any) -> RecordedMandate:
+    found = RecordedMandate(mandate["id"], mandate["representee"], mandate["chain_hash"])
+    _ensure(_CODE, found.representee)
+    _ensure(_HASH, found.sha256)
+    if not isinstance(found.id, str) or not 0 < len(found.id) <= 200:
+        raise ValueError("a mandate's id")
+    return found
+
+
+def _ensure(pattern: re.Pattern[str], text: Any) -> None:
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise ValueError("not what it ought to be")
 
 
 def acting_claims(
@@ -128,8 +214,9 @@ def acting_claims(
     jti: str,
     at: datetime,
     lifetime: timedelta,
+    by_law: Representation | None = None,
 ) -> Claims:
-    """access_token: claims of the verified one.  system: the client's information system."""
+    """access_token: claims of the verified one.  system: the client's information system.  by_law: of whom the detail names, if it stands."""
     begins = int(at.timestamp())
     return {
         "jti": jti,
@@ -142,6 +229,7 @@ def acting_claims(
         "exp": int((at + lifetime).timestamp()),
         "authorization_details": wanted.to_json(),
         **{name: access_token[name] for name in _KEPT if name in access_token},
+        **({} if by_law is None else {SPEAKS_FOR: representee_claim(by_law)}),
     }
 
 
@@ -156,14 +244,57 @@ def verify_acting(
     case: str | None,
     represented: str | None,
     at: datetime,
+    at_counter: bool = False,
 ) -> ActingPerson:
     """What a register does with the token of a message.
 
     register: itself.  system, person, case, represented: as the message says it (X-Road-Client, -UserId, -Issue,
-    -Represented-Party without its class).
+    -Represented-Party without its class).  at_counter: whether an official may say that they speak for somebody before them, whose
+    mandate is in the case and not in the token.
     Raises TrustError (`invalid_token`: forged, or another issuer's), CallerError (`acting_not_proven`: it is not about this message;
     `acting_expired`: said too long ago).
     """
+    found, ends = _verified(token, keys, issuer, register, system, person, case, at)
+    is_theirs = represented in (None, found.representee)
+    at_counter = at_counter and found.is_at_a_counter and _is_of(found.acted_for, represented)
+    if not is_theirs and not at_counter:
+        raise CallerError("the proof of who acts is of another representee", code="acting_not_proven")
+    if ends <= at.timestamp():
+        raise CallerError("the person acted too long ago, and has to act again", code="acting_expired")
+    return found
+
+
+def verify_applied(
+    token: str,
+    keys: VerificationKeys,
+    *,
+    issuer: str,
+    register: str,
+    system: str,
+    case: str | None,
+    at: datetime,
+) -> ActingPerson:
+    """Who applied in a case that somebody else, or a rule, decides: whoever it was, however long ago. Raises as `verify_acting`, but for `acting_expired`."""
+    found, _ends = _verified(token, keys, issuer, register, system, None, case, at)
+    return found
+
+
+def _is_of(acted_for: ActedFor | None, represented: str | None) -> bool:
+    """Whether a clerk's mandate, if the token names one, is of that person."""
+    return acted_for is None or acted_for.representee == represented
+
+
+def _verified(
+    token: str,
+    keys: VerificationKeys,
+    issuer: str,
+    register: str,
+    system: str,
+    person: str | None,
+    case: str | None,
+    at: datetime,
+) -> tuple[ActingPerson, float]:
+    """And until when it counts, in seconds."""
     claims = verify_token(
         token, keys, issuer=issuer, audience=register, at=at, token_type="acting+jwt", expired_too=True  # noqa: S106
     )  # fmt: skip
@@ -173,33 +304,51 @@ def verify_acting(
         through = actor["sub"] if isinstance(actor, dict) else None
     except (KeyError, TypeError, ValueError) as error:
         raise TrustError("the token names no case", code="invalid_token") from error
-    found = _acting(claims, access.action)
+    found = _acting(claims, access)
     fits = {
         "information system": through == system,
-        "person": found.subject == person,
+        "person": person in (None, found.subject),
         "case": access.case == case,
-        "representee": represented in (None, found.representee),
     }
     for name, is_so in fits.items():
         if not is_so:
             raise CallerError(f"the proof of who acts is of another {name}", code="acting_not_proven")
-    if float(str(claims["exp"])) <= at.timestamp():
-        raise CallerError("the person acted too long ago, and has to act again", code="acting_expired")
-    return found
+    return found, float(str(claims["exp"]))
 
 
-def _acting(claims: Claims, action: Action) -> ActingPerson:
+def _acting(claims: Claims, access: CaseAccess) -> ActingPerson:
     representee, roles = claims.get("representee"), claims.get("roles", [])
     try:
+        acted_for = _acted_for(representee) or _acted_for(claims.get(SPEAKS_FOR))
         return ActingPerson(
             subject=str(claims["sub"]),
             level=str(claims["acr"]),
             posture=str(claims.get("device_posture", "unmanaged")),
             roles=tuple((str(one["role"]), str(one["organisation"])) for one in cast("list[Any]", roles)),
             representee=str(representee["sub"]) if isinstance(representee, dict) else None,
-            action=action,
+            action=access.action,
+            operations=access.operations,
             acted_at=datetime.fromtimestamp(float(str(claims["iat"])), UTC),
             token=str(claims["jti"]),
+            acted_for=acted_for or _recorded_for(access, roles),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TrustError("the token does not say who acts", code="invalid_token") from error
+
+
+def _acted_for(representee: Any) -> ActedFor | None:
+    """By the first of the chains that the provider found. representee: the claim."""
+    mandates = representee.get("mandates") if isinstance(representee, dict) else None
+    if not mandates:
+        return None
+    first = mandates[0]
+    basis = str(first["chain"][-1]["basis"])
+    return ActedFor(str(representee["sub"]), str(first["id"]), str(first["chain_hash"]), basis)
+
+
+def _recorded_for(access: CaseAccess, roles: Any) -> ActedFor | None:
+    """Of a clerk alone."""
+    mandate = access.mandate
+    if mandate is None or CLERK not in {one["role"] for one in roles}:
+        return None
+    return ActedFor(mandate.representee, mandate.id, mandate.sha256, "RECORDED")

@@ -23,6 +23,7 @@ __all__ = [
     "date_of_birth",
     "id_token_claims",
     "logout_token_claims",
+    "representee_claim",
     "userinfo_claims",
 ]
 
@@ -207,9 +208,12 @@ def _person_claims(authentication: Authentication) -> Claims:
 
 
 def _representation_claims(representation: Representation | None) -> Claims:
-    """GovSSO's `representee`, each role with the identifier of its mandate, the chain and the chain's hash. Absent for oneself."""
-    if representation is None:
-        return {}
+    """Absent for oneself."""
+    return {} if representation is None else {"representee": representee_claim(representation)}
+
+
+def representee_claim(representation: Representation) -> Claims:
+    """GovSSO's `representee`, each role with the identifier of its mandate, the chain and the chain's hash."""
     mandates = [
         {
             "role": chain[-1].role,
@@ -220,11 +224,9 @@ def _representation_claims(representation: Representation | None) -> Claims:
         for chain in representation.chains
     ]
     return {
-        "representee": {
-            "status": "REQUESTED_REPRESENTEE_CURRENT",
-            **_party(representation.representee),
-            "mandates": mandates,
-        }
+        "status": "REQUESTED_REPRESENTEE_CURRENT",
+        **_party(representation.representee),
+        "mandates": mandates,
     }
 
 

@@ -23,6 +23,7 @@ from sild.portal.ports import Exchange
 from sild.portal.receipts import Receipts, form_key
 from sild.portal.settings import FactSource, PortalSettings
 from sild.portal.visit import Visit
+from sild.portal.vouching import SessionVoucher
 from sild.telemetry import get_logger
 
 __all__ = ["MyData"]
@@ -36,9 +37,15 @@ BEFORE = 12
 
 class MyData:
     def __init__(
-        self, pages: Pages, exchange: Exchange, receipts: Receipts, settings: PortalSettings
+        self,
+        pages: Pages,
+        exchange: Exchange,
+        receipts: Receipts,
+        settings: PortalSettings,
+        voucher: SessionVoucher,
     ) -> None:
         self._pages = pages
+        self._voucher = voucher
         self._exchange = exchange
         self._receipts = receipts
         self._sources = settings.fact_sources
@@ -73,14 +80,19 @@ class MyData:
             raise CallerError("no such fact", code="not_found")
         if not reason or len(reason) > 1000:
             raise CallerError("say what is right", code="reason_missing")
+        case, register = self._pages.own_look(visit), self._exchange.system(source.subsystem)
         await self._exchange.call(
             source.subsystem,
             "POST",
             source.dispute_path.format(fact=fact),
             body={"reason": reason},
-            case=form.get("case") or None,
+            case=case,
             basis=self._basis,
             acting=visit.person.person,
+            represented=visit.person.representee,
+            proof=await self._voucher.vouch(
+                visit.person, case, [register], acts=True, operations=["disputeFact"]
+            ),
             message_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"sild:dispute:{key}")),
         )
         concept = form.get("concept", "")[:100]

@@ -289,7 +289,9 @@ class Portal:
             "my_data": MyData(pages, exchange, receipts, settings, self.voucher),
             "papers": PaperPages(pages, exchange, settings, clock),
             "decisions": DecisionPages(pages, cases, exchange, settings),
-            "algorithms": AlgorithmPages(pages, exchange, settings, clock, egress, entries, self.watch, model_pages),
+            "algorithms": AlgorithmPages(
+                pages, exchange, settings, clock, egress, entries, self.watch, model_pages
+            ),
             "audit": AuditPages(pages, cases, exchange, auditing),
             "audit_decision": AuditDecision(pages, cases, auditing, model_pages),
             "audit_algorithm": AuditAlgorithm(pages, auditing, egress, models, model_pages),

@@ -233,6 +233,10 @@ class Cases(Protocol):
 class Exchange(Protocol):
     """Messages to registers. Raises Unavailable, PeerError, CallerError with the problem's code."""
 
+    def system(self, service: str) -> str:
+        """`INSTANCE/CLASS/CODE/SUBSYSTEM` of a register, `GOV/70000002/population`."""
+        ...
+
     async def call(
         self,
         service: str,
@@ -245,7 +249,10 @@ class Exchange(Protocol):
         acting: str,
         represented: str | None = None,
         message_id: str | None = None,
-    ) -> ExchangeAnswer: ...
+        proof: str | None = None,
+    ) -> ExchangeAnswer:
+        """proof: the identity provider's word about who acts, where it is the person's own word to the register."""
+        ...
 
 
 class Evidence(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sild.cases import Actor
 from sild.errors import Unavailable
-from sild.openid import CaseAccess
+from sild.openid import CaseAccess, RecordedMandate
 from sild.portal.relying_party import LoginRefused, RelyingParty
 from sild.portal.sessions import Sessions
 
@@ -18,12 +18,24 @@ class SessionVoucher:
         self._sessions = sessions
         self._provider = provider
 
-    async def vouch(self, actor: Actor, case: str, registers: Sequence[str], *, acts: bool) -> str | None:
+    async def vouch(
+        self, actor: Actor, case: str, registers: Sequence[str], *, acts: bool, operations: Sequence[str] = ()
+    ) -> str | None:
         """None: the session has ended. Raises Unavailable, also when the log-in ended at the provider this moment: the next page says so."""
         access_token = await self._sessions.access_token(actor.session, actor.person)
         if access_token is None:
             return None
-        wanted = CaseAccess(case, tuple(registers), "act" if acts else "look")
+        mandate = None
+        if actor.mandate_sha256 is not None and actor.representee is not None:
+            mandate = RecordedMandate(str(actor.mandate_id), actor.representee, actor.mandate_sha256)
+        wanted = CaseAccess(
+            case,
+            tuple(registers),
+            "act" if acts else "look",
+            tuple(operations),
+            representee=actor.speaks_for,
+            mandate=mandate,
+        )
         try:
             return await self._provider.exchange(access_token, wanted)
         except LoginRefused as refusal:

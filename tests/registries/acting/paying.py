@@ -116,7 +116,7 @@ def contest(paying: Paying, decision: str, number: str = "c1") -> None:
         answer = site.post(
             f"/decisions/{decision}/contests",
             {"contest": number, "line": "person"},
-            **_headers(MOTHER, f"{number}-begin"),
+            **{**_headers(MOTHER, f"{number}-begin"), "X_Road_Issue": number},
         )
         assert answer.status == 201, answer.text
 

@@ -339,7 +339,8 @@ async def test_cover_that_was_overturned_is_decided_anew_by_rule_and_never_by_ha
         told = {"X_Road_Client": "SILD/GOV/70000001/portal", "Sild_Legal_Basis": "HMS 71"}
         by = {**told, "X_Road_UserId": f"EE{OFFICIAL}", "X_Road_Issue": "c1"}
         path = f"/decisions/{first}/contests"
-        site.post(path, {"contest": "c1", "line": "rule"}, **told, X_Road_Id="1", X_Road_UserId=f"EE{MOTHER}")
+        said = {**told, "X_Road_Issue": "c1", "X_Road_UserId": f"EE{MOTHER}"}
+        site.post(path, {"contest": "c1", "line": "rule"}, **said, X_Road_Id="1")
         site.post(f"{path}/c1/end", OVERTURNED, **by, X_Road_Id="2")
         by_hand = {**HAND, "values": {"child/cover_until/ETERNITY": "2045-01-01"}}
         refused = site.post(f"{path}/c1/anew", by_hand, **by, X_Road_Id="3")

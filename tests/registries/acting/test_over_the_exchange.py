@@ -88,6 +88,10 @@ def service(name: str, code: str | None = None) -> ServiceId:
     return ServiceId(subsystem(name), code or name)
 
 
+SAID = {"acceptance": ["acceptOffer"]}
+"""Which operation carries a person's own word, by the end of its path."""
+
+
 @dataclass
 class State:
     """Six registers behind a security server, the hospital's and the portal's behind another."""
@@ -108,7 +112,10 @@ class State:
             service(register),
             path,
             context=CallContext(user_id=user, issue="case-7"),
-            headers={"Sild-Legal-Basis": "PKTS 24", "Sild-Acting": proof(user, "case-7")},
+            headers={
+                "Sild-Legal-Basis": "PKTS 24",
+                "Sild-Acting": proof(user, "case-7", operations=SAID.get(path[-1], ())),
+            },
             **({} if body is None else {"json": body}),
         )
         return answer.ensure_success().json()

@@ -19,7 +19,8 @@ from sild.events import CLOUDEVENTS_JSON, render_event
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings
 from sild.registries import SocialRegister, social_app
 from sild.registries.deciding import Supervision
-from support.asgi import Answer, serving
+from support.acting import serving
+from support.asgi import Answer
 from support.audited import BASIS, OFFICE, SCOPE, Keeper, decide, decide_from
 
 from .conftest import CHILD, FATHER, MOTHER, Others, SetClock, event

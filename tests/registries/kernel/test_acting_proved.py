@@ -21,7 +21,7 @@ from sild.http1 import Fetched, fetch
 from sild.openid import SigningKey, new_signing_key, render_jwks
 from sild.registries import published_keys
 from sild.registries.kernel import Kernel
-from sild.registries.kernel.asking import AtDesk
+from sild.registries.kernel.asking import AtDesk, SaidByPerson
 from sild.registries.kernel.http import Concept, PersonalUsage, SelfDescription, register_app
 from support.acting import ISSUER, LogIn, proof, proved, signing_key
 
@@ -30,6 +30,7 @@ from .conftest import SetClock
 SYSTEM = "SILD/GOV/70000002/population"
 PORTAL = "SILD/GOV/70000001/portal"
 OFFICIAL = "EE38001085718"
+PERSON = LogIn(acr="substantial", posture=None, roles=())
 MESSAGE = {
     "X-Road-Client": PORTAL,
     "X-Road-Id": "m-1",
@@ -60,6 +61,12 @@ class World:
                 desk.ensure()
                 return {"thing": "hat"}
 
+        @app.post("/things/{code}/wish", operation_id="wishThing")
+        def wish(code: str, usage: SaidByPerson) -> dict[str, str]:
+            with self.kernel.used("wishThing", usage) as use:
+                use.concerns(code)
+                return {"wished": usage.principal or ""}
+
         @app.get("/things/{code}", operation_id="seeThing")
         def see(code: str, usage: PersonalUsage, desk: AtDesk) -> dict[str, str]:
             with self.kernel.used("seeThing", usage) as use:
@@ -76,12 +83,19 @@ class World:
         given = {"subject": OFFICIAL, "case": "case-7", "at": self.clock(), "registers": [SYSTEM], **said}
         return proof(**given)
 
-    async def give(self, token: str | None, *, method: str = "POST", **more: str) -> Fetched:
+    def word(self, **said: Any) -> str:
+        """As the provider says it of whoever wishes for a thing, unless said otherwise."""
+        return self.signed(**{"operations": ["wishThing"], "login": PERSON, **said})
+
+    async def wish(self, token: str | None, **more: str) -> Fetched:
+        return await self.give(token, path="/wish", **more)
+
+    async def give(self, token: str | None, *, method: str = "POST", path: str = "", **more: str) -> Fetched:
         headers = {**MESSAGE, **{name.replace("_", "-"): value for name, value in more.items()}}
         if token is not None:
             headers["Sild-Acting"] = token
         return await fetch(
-            f"{self.url}/things/49001010005",
+            f"{self.url}/things/49001010005{path}",
             method=method,
             body=b"" if method == "POST" else None,
             headers=[(name.encode(), value.encode()) for name, value in headers.items()],
@@ -245,3 +259,49 @@ async def test_a_register_that_was_told_of_no_provider(kernel: Kernel, clock: Se
     world.url = running.url
     assert code(await world.give(proved(MESSAGE)["Sild-Acting"])) == "acting_not_proven"
     await running.close()
+
+
+# --- what people say for themselves
+
+
+async def test_people_say_something_for_themselves_and_for_whom_they_represent(world: World) -> None:
+    answer = await world.wish(world.word())
+    assert (answer.status, json.loads(answer.body)) == (200, {"wished": "38001085718"})
+    represented = {"X_Road_Represented_Party": "EE62401010017", "X_Road_Id": "m-2"}
+    chain = LogIn(acr="substantial", posture=None, roles=(), representee="EE62401010017")
+    answer = await world.wish(world.word(login=chain), **represented)
+    assert (answer.status, json.loads(answer.body)) == (200, {"wished": "62401010017"})
+    represented["X_Road_Id"] = "m-3"
+    assert (await world.wish(world.word(login=LogIn()), **represented)).status == 200, "a clerk at a counter"
+    for login in (PERSON, LogIn(posture=None), LogIn(representee="EE60001019906")):
+        assert code(await world.wish(world.word(login=login), **represented)) == "acting_not_proven", login
+    assert code(await world.wish(world.word(login=chain))) == "acting_not_proven", (
+        "and says it is for themselves"
+    )
+
+
+async def test_a_word_that_does_not_prove_it(world: World) -> None:
+    """Every attack on officials' proofs, and those on what it is for; the one in whose name it was tried sees it."""
+    others = {"for something else": {"operations": ["giveThing"]}, "for nothing": {"operations": []}}
+    for attack, said in {**ATTACKS, **others}.items():
+        answer = await world.wish(world.word(**said))
+        assert (answer.status, code(answer)) == (403, "acting_not_proven"), attack
+    for token in (None, "", "x", "a.b.c"):
+        assert code(await world.wish(token)) == "acting_not_proven"
+    assert code(await world.wish(world.word(), X_Road_UserId="automatic")) == "acting_not_proven"
+    assert code(await world.wish(world.word(login=LogIn(acr="low")))) == "level_too_low"
+    tried = {entry.outcome for entry in world.kernel.usage_of("38001085718").entries}
+    assert tried == {"acting_not_proven", "level_too_low"}
+    assert code(await world.give(world.word(login=LogIn()))) == "acting_not_proven", "nor is it an official's"
+
+
+async def test_a_word_counts_for_one_message(world: World) -> None:
+    word = world.word(lifetime=timedelta(days=90))
+    assert code(await world.wish(world.word(at=world.clock() - timedelta(days=8)))) == "acting_expired"
+    world.clock.forward(days=89)
+    for _ in range(2):
+        assert (await world.wish(word)).status == 200, "however often the message comes"
+    assert code(await world.wish(word, X_Road_Id="m-2")) == "acting_not_proven"
+    assert (await world.wish(world.word(), X_Road_Id="m-2")).status == 200, "said anew"
+    world.clock.forward(days=2)
+    assert code(await world.wish(word)) == "acting_expired"

@@ -67,7 +67,11 @@ def lives(residence: Asker, person: str, **more: str) -> tuple[str, str | None, 
 def removed(
     residence: Asker, clock: SetClock, person: str, dwelling: str, owner: str, decision: str = "REMOVED"
 ) -> str:
-    removal = residence.done("/removals", {"person": person, "dwelling": dwelling, "owner": owner})
+    removal = residence.done(
+        "/removals",
+        {"person": person, "dwelling": dwelling, "owner": owner},
+        X_Road_Represented_Party=f"EE{owner}",
+    )
     clock.forward(days=31)
     body = {"decision": decision, "reason": "Naabrid kinnitasid.", "heard": True}
     state = residence.done(f"/removals/{removal['id']}/decision", body, 200)
@@ -156,7 +160,11 @@ def test_a_removal_leaves_the_home_that_begins_later(
     residence: Asker, homes: ResidenceRegister, hand_clock: SetClock
 ) -> None:
     person, dwelling, owner, _ = moved_in(residence, homes)
-    removal = residence.done("/removals", {"person": person, "dwelling": dwelling, "owner": owner})
+    removal = residence.done(
+        "/removals",
+        {"person": person, "dwelling": dwelling, "owner": owner},
+        X_Road_Represented_Party=f"EE{owner}",
+    )
     hand_clock.forward(days=31)
     other = elsewhere(residence, homes, person, "2026-04-10")
     hand_clock.forward(hours=1)

@@ -287,14 +287,17 @@ def test_an_owner_has_somebody_removed_after_notice_and_hearing(
         },
     )
     asked = {"person": person, "dwelling": dwelling, "owner": owner}
-    removal = residence.done("/removals", asked)
+    removal = residence.done("/removals", asked, X_Road_Represented_Party=f"EE{owner}")
     assert (removal["state"], removal["earliest_decision"]) == ("NOTICED", "2026-04-01")
-    assert residence.done("/removals", asked)["id"] == removal["id"], "asked twice"
+    assert residence.done("/removals", asked, X_Road_Represented_Party=f"EE{owner}")["id"] == removal["id"], (
+        "asked twice"
+    )
     path = f"/removals/{removal['id']}"
     decision = {"decision": "REMOVED", "reason": "moved out", "heard": False}
     refused(residence.post(f"{path}/decision", decision), 409, "notice_running")
     hand_clock.forward(days=31)
     refused(residence.post(f"{path}/decision", decision), 409, "not_heard")
+    refused(residence.post(f"{path}/objection", {"text": "They do not"}), 403, "not_yours")
     residence.done(f"{path}/objection", {"text": "I do live here"}, 200, user=f"EE{person}")
     assert residence.done(f"{path}/decision", decision, 200)["state"] == "REMOVED"
     refused(residence.post(f"{path}/decision", decision), 409, "removal_is_decided")
@@ -307,14 +310,16 @@ def test_removals_that_cannot_be(residence: Asker, homes: ResidenceRegister) -> 
     dwelling, owner = empty(homes, residence)
     person = single().code
     body = {"person": person, "dwelling": dwelling, "owner": owner}
-    refused(residence.post("/removals", body), 409, "not_a_resident")
-    refused(residence.post("/removals", {**body, "owner": person}), 403, "not_an_owner")
-    refused(residence.post("/removals", {**body, "person": "38001085718"}), 404, "unknown_person")
+    theirs = {"X_Road_Represented_Party": f"EE{owner}"}
+    refused(residence.post("/removals", body, **theirs), 409, "not_a_resident")
+    refused(residence.post("/removals", body), 403, "not_an_owner")
+    refused(residence.post("/removals", {**body, "owner": person}, user=f"EE{person}"), 403, "not_an_owner")
+    refused(residence.post("/removals", {**body, "person": "38001085718"}, **theirs), 404, "unknown_person")
     wife = couple()[0]
     own = residence.value(f"/persons/{wife.code}/dwellings")["items"]
     if own:
         body = {"person": wife.code, "dwelling": own[0]["dwelling"], "owner": wife.code}
-        refused(residence.post("/removals", body), 409, "is_an_owner")
+        refused(residence.post("/removals", body, user=f"EE{wife.code}"), 409, "is_an_owner")
 
 
 def test_a_removal_that_is_kept(residence: Asker, homes: ResidenceRegister) -> None:
@@ -329,7 +334,11 @@ def test_a_removal_that_is_kept(residence: Asker, homes: ResidenceRegister) -> N
             "consent": {"kind": "owner", "owners": [owner]},
         },
     )
-    removal = residence.done("/removals", {"person": person, "dwelling": dwelling, "owner": owner})
+    removal = residence.done(
+        "/removals",
+        {"person": person, "dwelling": dwelling, "owner": owner},
+        X_Road_Represented_Party=f"EE{owner}",
+    )
     kept = {"decision": "KEPT", "reason": "lives there", "heard": True}
     assert residence.done(f"/removals/{removal['id']}/decision", kept, 200)["state"] == "KEPT"
     assert residence.value(f"/persons/{person}/residence")["dwelling"] == dwelling

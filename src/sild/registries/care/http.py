@@ -11,6 +11,7 @@ from pydantic import Field
 from sild.registries.care.register import PRACTICE, CareRegister
 from sild.registries.care.register import Listing as HeldListing
 from sild.registries.kernel import Fact, FactKind, Use
+from sild.registries.kernel.asking import SaidByPerson
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import (
     AnyUsage,
@@ -125,7 +126,7 @@ def make_app(register: CareRegister, *, url: str | None = None) -> FastAPI:
         return _listing(register.listing(code, usage))
 
     @app.post("/persons/{code}/practice", operation_id="choosePractice", response_model_exclude_none=True)
-    def choose_practice(code: Code, body: Choice, usage: PersonalUsage) -> Listing:
+    def choose_practice(code: Code, body: Choice, usage: SaidByPerson) -> Listing:
         """Another list, from the first day of the next month; at once for who is in none. Event: care.practice.chosen."""
         return _listing(register.choose(code, body.practice, usage))
 

@@ -50,7 +50,7 @@ from sild.registries.deciding.supervision_http import (
     running_now,
 )
 from sild.registries.kernel import Use
-from sild.registries.kernel.asking import AtDesk
+from sild.registries.kernel.asking import AtDesk, SaidByPerson
 from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
 
 __all__ = ["DECISION_ACTIONS", "DECISION_TITLES", "OfficialLook", "add_decision_paths"]
@@ -355,12 +355,12 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
     store = deciding.store
 
     @app.post("/decisions/{decision}/contests", operation_id="contestDecision", status_code=201)
-    def contest(decision: DecisionId, new: NewContest, usage: PersonalUsage) -> ContestState:
+    def contest(decision: DecisionId, new: NewContest, usage: SaidByPerson) -> ContestState:
         """By one of those it is about, until the day the record says."""
         with deciding.kernel.used("contestDecision", usage) as use:
             if use.answered() is None:
                 found = store.find(use.connection, decision)
-                if not _is_subject(deciding, use, found.record):
+                if not _is_about(deciding, use, found.record, usage.principal):
                     raise CallerError("the decision is about somebody else", code="not_about_you")
                 told = deliveries_of(use.connection, decision)
                 until = time_to_contest(use, found.record, told, _own_ref(deciding, use, found.record)).until
@@ -419,7 +419,12 @@ def _refs(record: DecisionRecord) -> list[str]:
 
 
 def _is_subject(deciding: Deciding, use: Use, record: DecisionRecord) -> bool:
-    code = use.usage.actor
+    """Who acts, or in whose name they do: a company's member of the board, for the company."""
+    whose = (use.usage.actor, use.usage.principal)
+    return any(_is_about(deciding, use, record, code) for code in dict.fromkeys(whose))
+
+
+def _is_about(deciding: Deciding, use: Use, record: DecisionRecord, code: str | None) -> bool:
     if code is None or deciding.store.pseudonym(code) not in {subject.ref for subject in record.subjects}:
         return False
     use.concerns(code)

@@ -15,6 +15,7 @@ from sild.registries.education.held import QUEUE_CONCEPT
 from sild.registries.education.queue import Group as HeldGroup
 from sild.registries.education.register import EducationRegister, Standing
 from sild.registries.education.rules import RULE
+from sild.registries.kernel.asking import SaidByPerson
 from sild.registries.kernel.consultations import (
     CONSULTATION_ACTIONS,
     CONSULTATION_TITLES,
@@ -252,18 +253,18 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
         return Wishes(items=items, rule=RULE)
 
     @app.post("/children/{code}/wish", operation_id="wishPlace")
-    def wish_place(code: Code, wish: Wish, usage: PersonalUsage) -> Queue:
+    def wish_place(code: Code, wish: Wish, usage: SaidByPerson) -> Queue:
         """A parent chooses a kindergarten, or another one; a free place is offered at once."""
         kindergarten = None if wish.kindergarten == "any" else wish.kindergarten
         return _queue(register.wish(code, kindergarten, wish.wanted_from, usage))
 
     @app.post("/children/{code}/place", operation_id="answerPlace")
-    def answer_place(code: Code, answer: PlaceAnswer, usage: PersonalUsage) -> Queue:
+    def answer_place(code: Code, answer: PlaceAnswer, usage: SaidByPerson) -> Queue:
         """A parent takes the place that is offered, or not."""
         return _queue(register.answer_offer(code, answer.accept, usage))
 
     @app.post("/children/{code}/leave", operation_id="leaveQueue")
-    def leave_queue(code: Code, usage: PersonalUsage) -> Queue:
+    def leave_queue(code: Code, usage: SaidByPerson) -> Queue:
         """A parent takes the child out."""
         return _queue(register.leave(code, usage))
 

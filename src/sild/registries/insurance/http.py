@@ -13,6 +13,7 @@ from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add
 from sild.registries.deciding.ripple_matters import ripples_that_wait
 from sild.registries.insurance.register import COVER, InsuranceRegister
 from sild.registries.kernel import FactKind
+from sild.registries.kernel.asking import SaidByPerson
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.moving import HOME_CHANGE_KIND
@@ -170,7 +171,7 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
         )
 
     @app.post("/persons/{code}/card/wallet", operation_id="bindCard")
-    def bind_card(code: Code, holder: Holder, usage: PersonalUsage) -> Bound:
+    def bind_card(code: Code, holder: Holder, usage: SaidByPerson) -> Bound:
         """The card bound to the key of the holder's wallet."""
         return Bound(credential=register.bind_card(code, holder.jwk, usage))
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute
 
 from sild.errors import CallerError, PlatformError
-from sild.registries.kernel.proving import ACTING_HEADER, Desk, Proofs
-from sild.registries.kernel.usage import Usage
+from sild.registries.kernel.proving import ACTING_HEADER, APPLIED_HEADER, Desk, Proofs, ensure_said
+from sild.registries.kernel.usage import Spoken, Usage
 
 if TYPE_CHECKING:
     from sild.registries.kernel.kernel import Kernel
 
-__all__ = ["AnyUsage", "AtDesk", "PersonalUsage", "grounds_are_asked"]
+__all__ = ["AnyUsage", "AtDesk", "PersonalUsage", "SaidByPerson", "grounds_are_asked"]
 
 LIMITS = {
     "X-Road-Client": 1_100,
@@ -72,12 +74,27 @@ def _utf8(text: str | None) -> str | None:
         return text
 
 
-def _personal_usage(request: Request, usage: Annotated[Usage, Depends(_any_usage)]) -> Usage:
+async def _applied(request: Request, usage: Annotated[Usage, Depends(_any_usage)]) -> Spoken | None:
+    """Who applied for another in the case that somebody else sees to now."""
+    token, proofs = request.headers.get(APPLIED_HEADER), request.app.state.kernel.proofs
+    if not token or proofs is None:
+        return None
+    person = await proofs.applied(token, usage)
+    return None if person is None else Spoken.by(person)
+
+
+def _personal_usage(
+    request: Request,
+    usage: Annotated[Usage, Depends(_any_usage)],
+    applied: Annotated[Spoken | None, Depends(_applied)],
+) -> Usage:
     if not usage.user_id or not usage.basis:
         raise CallerError(
             "X-Road-UserId names the person acting, or `automatic`; Sild-Legal-Basis the ground of this use",
             code="missing_legal_basis",
         )
+    if applied is not None:
+        usage = replace(usage, spoken=applied)
     kernel = request.app.state.kernel
     if kernel.grounds is not None and usage.client != kernel.system.strip("/"):
         operation = str(request.scope["route"].operation_id)
@@ -93,11 +110,17 @@ PERSONS = ("code", "child", "person", "subject")
 
 
 def _record(
-    kernel: Kernel, operation: str, usage: Usage, path: Mapping[str, str], refusal: CallerError
+    kernel: Kernel,
+    operation: str,
+    usage: Usage,
+    path: Mapping[str, str],
+    refusal: CallerError,
+    *named: str | None,
 ) -> NoReturn:
-    """The try is a use of whoever's data it was about."""
+    """The try is a use of whoever's data it was about. named: in whose name it was tried."""
     with kernel.used(operation, usage) as use:
         use.concerns(*(value for name, value in path.items() if name in PERSONS))
+        use.concerns(*(one for one in named if one is not None))
         raise refusal
 
 
@@ -119,30 +142,61 @@ PersonalUsage = Annotated[Usage, Depends(_personal_usage)]
 """Who asks for personal data, who is acting, and on which ground."""
 
 
-async def _desk(
-    request: Request,
-    usage: PersonalUsage,
-    token: Annotated[
-        str | None,
-        Header(
-            alias=ACTING_HEADER,
-            max_length=32_768,
-            description="The identity provider's word that the person acts in this case",
-        ),
-    ] = None,
-) -> Desk:
+Token = Annotated[
+    str | None,
+    Header(
+        alias=ACTING_HEADER,
+        max_length=32_768,
+        description="The identity provider's word that the person acts in this case",
+    ),
+]
+NO_PROVIDER = "no identity provider is known to this register"
+
+
+async def _desk(request: Request, usage: PersonalUsage, token: Token = None) -> Desk:
     """The refusal waits for `ensure`, in the transaction that records it."""
     proofs: Proofs | None = request.app.state.kernel.proofs
     if usage.actor is None:
         return Desk(None)
     if proofs is None:
-        closed = CallerError("no identity provider is known to this register", code="acting_not_proven")
-        return Desk(None, closed)
+        return Desk(None, CallerError(NO_PROVIDER, code="acting_not_proven"))
     try:
-        return Desk(await proofs.check(token, usage))
+        person = await proofs.check(token, usage)
     except PlatformError as refusal:
         return Desk(None, refusal)
+    return Desk(person, operation=str(request.scope["route"].operation_id))
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]
 """Of whatever officials alone do."""
+
+LEVEL = "substantial"
+OTHER_LEVELS = {
+    "answerPaternity": "high",
+    "contestDecision": "low",
+    "disputeFact": "low",
+    "missPerson": "low",
+}
+"""The least level of log-in (acr) at which people say something to a register, by operation; `LEVEL` of all others."""
+SEVERAL = ("missPerson",)
+"""What one act may say in several messages: of each who is missing."""
+
+
+async def _said(request: Request, usage: PersonalUsage, token: Token = None) -> Usage:
+    kernel: Kernel = request.app.state.kernel
+    operation = str(request.scope["route"].operation_id)
+    try:
+        if kernel.proofs is None:
+            raise CallerError(NO_PROVIDER, code="acting_not_proven")
+        person = await kernel.proofs.check(token, usage, at_counter=True)
+        ensure_said(person, operation, usage, OTHER_LEVELS.get(operation, LEVEL))
+        if operation not in SEVERAL:
+            await asyncio.to_thread(kernel.spend, person.token, operation, usage.message_id)
+    except CallerError as refusal:
+        path, named = request.path_params, (usage.actor, usage.principal)
+        await asyncio.to_thread(_record, kernel, operation, usage, path, refusal, *named)
+    return replace(usage, spoken=Spoken.by(person))
+
+
+SaidByPerson = Annotated[Usage, Depends(_said)]
+"""As `PersonalUsage`, of what people say to a register for themselves, or for whom they represent: proved, and for this message alone."""

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Path
 from pydantic import Field
 
 from sild.errors import CallerError
-from sild.registries.kernel.asking import AtDesk
+from sild.registries.kernel.asking import AtDesk, SaidByPerson
 from sild.registries.kernel.corrections import (
     Dispute,
     FactKind,
@@ -134,7 +134,7 @@ def _add_saying(
 ) -> None:
     @app.post("/facts/{fact_id}/dispute", operation_id="disputeFact", status_code=201)
     def dispute_fact(
-        fact_id: Annotated[int, Path(ge=1, le=2**31 - 1)], body: NewDispute, usage: PersonalUsage
+        fact_id: Annotated[int, Path(ge=1, le=2**31 - 1)], body: NewDispute, usage: SaidByPerson
     ) -> DisputeState:
         """This is wrong: a case for the register's people. The fact stands, marked, until they answer."""
         with kernel.used("disputeFact", usage) as use:
@@ -146,7 +146,7 @@ def _add_saying(
             return DisputeState(**answer)
 
     @app.post("/unknown-persons", operation_id="missPerson", status_code=201)
-    def miss_person(body: MissingPerson, usage: PersonalUsage) -> DisputeState:
+    def miss_person(body: MissingPerson, usage: SaidByPerson) -> DisputeState:
         """Somebody who ought to be in this register is not: a case for its people, listed among the disputes."""
         with kernel.used("missPerson", usage) as use:
             use.concerns(body.person)

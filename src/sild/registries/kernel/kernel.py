@@ -24,7 +24,7 @@ from sild.events import EVENT_MIGRATIONS, Event, Inbox, Outbox
 from sild.registries.kernel.facts import Facts, Json
 from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.proving import Keys, Proofs
-from sild.registries.kernel.tables import answers, facts
+from sild.registries.kernel.tables import answers, facts, spent_proofs
 from sild.registries.kernel.usage import Usage, UsagePage, find_usage, record_usage, usage_periods
 from sild.registries.kernel.withholding import is_withheld, withhold
 
@@ -77,6 +77,22 @@ class Kernel:
     def take_word_of(self, issuer: str, keys: Keys) -> None:
         """Who acts is known by this identity provider. keys: as `published_keys`."""
         self.proofs = Proofs(issuer, keys, register=self.system, clock=self._clock)
+
+    def spend(self, token: str, operation: str, message_id: str) -> None:
+        """A person's proof counts for one message; the same message may come again. token: its `jti`. Blocks.
+
+        Raises CallerError (`acting_not_proven`), Unavailable (`database_error`).
+        """
+        row = {"token": token, "operation": operation, "message_id": message_id, "at": self.now}
+        same = (spent_proofs.c.token == token, spent_proofs.c.operation == operation)
+        with _database_errors(), self.engine.begin() as connection:
+            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            connection.execute(insert(spent_proofs).values(row).on_conflict_do_nothing())
+            first = connection.scalar(select(spent_proofs.c.message_id).where(*same))
+        if first != message_id:
+            raise CallerError(
+                "the proof of who acts was used before, for something else", code="acting_not_proven"
+            )
 
     @property
     def zone(self) -> ZoneInfo:

@@ -32,6 +32,7 @@ COMMON_TITLES: dict[str, tuple[int, str]] = {
     "ground_not_accepted": (403, "The legal ground is none of those the operation accepts"),
     "acting_not_proven": (403, "The message does not prove who acts"),
     "acting_expired": (403, "The person acted too long ago"),
+    "level_too_low": (403, "The person's log-in is of too low a level"),
     "message_id_reused": (409, "The message id was used for something else"),
     "invalid_identity_code": (400, "Not an identity code"),
     "invalid_event": (400, "Not an event"),

@@ -1,7 +1,8 @@
 """Who acts, proved: the identity provider's word in the message (`Sild-Acting`), checked in this one place before whatever a person alone may do.
 
     kernel.proofs = Proofs("https://login.example", published_keys("https://login.example/jwks"), clock)
-    def end(usage: PersonalUsage, desk: AtDesk): with kernel.used("end", usage) as use: desk.ensure()      # asking.py
+    def end(usage: PersonalUsage, desk: AtDesk): with kernel.used("end", usage) as use: desk.ensure()      # an official (asking.py)
+    def wish(usage: SaidByPerson): ...                                         # whoever it is about, or for whom they speak (asking.py)
 
 Of the message nothing is believed but what the token says (`sild.openid.verify_acting`): made for this register, this person, this
 information system, this case. A register that was not told whose word to take lets no official act. The token is inside the signed
@@ -19,12 +20,14 @@ from datetime import UTC, datetime, timedelta
 from sild.clock import Clock
 from sild.errors import CallerError, PlatformError, TrustError, Unavailable
 from sild.http1 import fetch
-from sild.openid import ActingPerson, VerificationKeys, parse_jwks, verify_acting
+from sild.openid import ActingPerson, VerificationKeys, parse_jwks, verify_acting, verify_applied
 from sild.registries.kernel.usage import Usage
 
-__all__ = ["ACTING_HEADER", "Desk", "Keys", "Proofs", "published_keys"]
+__all__ = ["ACTING_HEADER", "APPLIED_HEADER", "Desk", "Keys", "Proofs", "ensure_said", "published_keys"]
 
 ACTING_HEADER = "Sild-Acting"
+APPLIED_HEADER = "Sild-Applied"
+"""Who applied for another in the case, when somebody else acts now: the same word, of then."""
 ANSWER_SECONDS = 10.0
 MAX_ANSWER = 256 * 1024
 FRESH = timedelta(minutes=10)
@@ -33,6 +36,9 @@ PAUSE = timedelta(seconds=10)
 """Between two questions that tokens with unknown keys cause."""
 STALE = timedelta(days=1)
 """How long they are good when the provider does not answer."""
+
+LEVELS = ("low", "substantial", "high")
+"""Of log-ins (eIDAS), the least first."""
 
 Keys = Callable[[datetime, bool], Awaitable[VerificationKeys]]
 """The provider's published keys. Arguments: now; whether a token has named a key that is not among them. Raises Unavailable."""
@@ -72,21 +78,48 @@ class Proofs:
         self._register = register.strip("/")
         self._clock = clock
 
-    async def check(self, token: str | None, usage: Usage) -> ActingPerson:
-        """Raises CallerError (`acting_not_proven`, `acting_expired`), Unavailable (`identity_provider_down`)."""
+    async def applied(self, token: str, usage: Usage) -> ActingPerson | None:
+        """Who applied in the case that the message is about, as a token that came along says; None: it is not about this case, or nobody's.
+
+        Raises Unavailable (`identity_provider_down`).
+        """
+        now = self._clock()
+        for anew in (False, True):  # its keys may have changed
+            try:
+                return verify_applied(
+                    token,
+                    await self._keys(now, anew),
+                    issuer=self._issuer,
+                    register=self._register,
+                    system=usage.client,
+                    case=usage.issue,
+                    at=now,
+                )
+            except TrustError:
+                continue
+            except CallerError:
+                break
+        return None
+
+    async def check(self, token: str | None, usage: Usage, *, at_counter: bool = False) -> ActingPerson:
+        """at_counter: as `verify_acting`. Raises CallerError (`acting_not_proven`, `acting_expired`), Unavailable (`identity_provider_down`)."""
         if not token:
             raise CallerError("the message does not prove who acts", code="acting_not_proven")
         now = self._clock()
         try:
-            return self._verified(token, await self._keys(now, False), usage, now)
+            return self._verified(token, await self._keys(now, False), usage, now, at_counter)
         except TrustError:
             pass
         try:
-            return self._verified(token, await self._keys(now, True), usage, now)  # its keys may have changed
+            return self._verified(
+                token, await self._keys(now, True), usage, now, at_counter
+            )  # its keys may have changed
         except TrustError as error:
             raise CallerError(f"who acts is not proved: {error.message}", code="acting_not_proven") from error
 
-    def _verified(self, token: str, keys: VerificationKeys, usage: Usage, now: datetime) -> ActingPerson:
+    def _verified(
+        self, token: str, keys: VerificationKeys, usage: Usage, now: datetime, at_counter: bool
+    ) -> ActingPerson:
         party = usage.represented_party
         return verify_acting(
             token,
@@ -98,6 +131,7 @@ class Proofs:
             case=usage.issue,
             represented=party.rpartition("/")[2] if party else None,
             at=now,
+            at_counter=at_counter,
         )
 
 
@@ -107,6 +141,8 @@ class Desk:
 
     person: ActingPerson | None
     refusal: PlatformError | None = None
+    operation: str = ""
+    """What is asked for: OpenAPI's `operationId`."""
 
     def ensure_if(self, is_needed: bool) -> None:
         """As `ensure`, where a rule may do the same without a person."""
@@ -123,5 +159,32 @@ class Desk:
             raise self.refusal
         if self.person is None or not self.person.is_official:
             raise CallerError("an official at level high, on a managed device", code="officials_only")
-        if acts and self.person.action != "act":
-            raise CallerError("the person was vouched for to look, not to act", code="acting_not_proven")
+        if acts:
+            _ensure_acts(self.person)
+            if self.person.operations:
+                _ensure_for(self.person, self.operation)
+
+
+def ensure_said(person: ActingPerson, operation: str, usage: Usage, level: str) -> None:
+    """That it is this very thing that the person says: for it, for whom the message says, at a log-in of this level (acr) at least.
+
+    Raises CallerError (`acting_not_proven`, `level_too_low`).
+    """
+    _ensure_acts(person)
+    _ensure_for(person, operation)
+    if person.representee is not None and usage.represented_party is None:
+        raise CallerError(
+            "the person acts for another, and the message does not say so", code="acting_not_proven"
+        )
+    if person.level not in LEVELS[LEVELS.index(level) :]:
+        raise CallerError(f"this wants a log-in of level {level}", code="level_too_low")
+
+
+def _ensure_acts(person: ActingPerson) -> None:
+    if person.action != "act":
+        raise CallerError("the person was vouched for to look, not to act", code="acting_not_proven")
+
+
+def _ensure_for(person: ActingPerson, operation: str) -> None:
+    if operation not in person.operations:
+        raise CallerError("the proof of who acts is for something else", code="acting_not_proven")

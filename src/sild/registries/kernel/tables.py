@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from sild.database import UtcDateTime
 
-__all__ = ["answers", "facts", "usage_persons", "usage_records", "withholdings"]
+__all__ = ["answers", "facts", "spent_proofs", "usage_persons", "usage_records", "withholdings"]
 
 metadata = MetaData()
 
@@ -91,3 +91,13 @@ answers = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 """What a message that changed something was answered: the same message again changes nothing and is answered the same."""
+
+spent_proofs = Table(
+    "spent_proofs",
+    metadata,
+    Column("token", String(255), primary_key=True),  # its `jti`
+    Column("operation", String(100), primary_key=True),
+    Column("message_id", String(255), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""For which message a person's proof was used: it counts for that one alone, however often it comes."""

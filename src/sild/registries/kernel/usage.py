@@ -6,12 +6,13 @@ The record is what `findUsage` (data tracker, protocol of e-gov/AJ) and the trac
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
 
+from sild.openid import ActingPerson
 from sild.registries.identity_codes import (
     InvalidCompanyCode,
     InvalidIdentityCode,
@@ -20,7 +21,31 @@ from sild.registries.identity_codes import (
 )
 from sild.registries.kernel.tables import usage_persons, usage_records
 
-__all__ = ["Usage", "UsageEntry", "UsagePage", "find_usage", "record_usage", "usage_periods"]
+__all__ = ["Spoken", "Usage", "UsageEntry", "UsagePage", "find_usage", "record_usage", "usage_periods"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Who said something for another, or applied for them, proved (`sild.openid.ActedFor`). delegate, representee: codes.
+
+    proof: `jti` of the identity provider's token, which lies in the message.
+    """
+
+    delegate: str
+    representee: str
+    mandate: str
+    sha256: str
+    basis: str
+    proof: str
+
+    @classmethod
+    def by(cls, person: ActingPerson) -> Spoken | None:
+        """None: for themselves, or the token names no mandate."""
+        said = person.acted_for
+        if said is None:
+            return None
+        delegate, representee = _code(person.subject), _code(said.representee)
+        return cls(delegate, representee, said.mandate, said.sha256, said.basis, person.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +56,7 @@ class Usage:
     `automatic`.  issue: the case.  basis: the one legal ground of this use.
     represented_party: of whom somebody acts for: `EE49001010005`, a company `EE10001012`, or with the class of X-Road
     before it, `PERSON/EE49001010005`.
+    spoken: for whom they say it, or who applied for whom in the case, where that is proved; it is kept with what is decided, not here.
     """
 
     client: str
@@ -40,6 +66,7 @@ class Usage:
     issue: str | None = None
     basis: str | None = None
     represented_party: str | None = None
+    spoken: Spoken | None = field(default=None, compare=False)
 
     @property
     def actor(self) -> str | None:
@@ -107,9 +134,10 @@ def record_usage(
     connection: Connection, at: datetime, operation: str, outcome: str, usage: Usage, persons: Iterable[str]
 ) -> None:
     """One use and those whose data it concerned."""
+    kept = {name: value for name, value in asdict(usage).items() if name != "spoken"}
     key = connection.scalar(
         insert(usage_records)
-        .values(at=at, operation=operation, outcome=outcome, **asdict(usage))
+        .values(at=at, operation=operation, outcome=outcome, **kept)
         .returning(usage_records.c.id)
     )
     rows = [{"usage_record": key, "person": person} for person in dict.fromkeys(persons)]

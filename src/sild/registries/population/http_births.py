@@ -16,7 +16,7 @@ from sild.registries.deciding import Deciding
 from sild.registries.deciding.http import OfficialLook
 from sild.registries.identity_codes import Sex
 from sild.registries.kernel import Kernel, Usage, Use
-from sild.registries.kernel.asking import AtDesk
+from sild.registries.kernel.asking import AtDesk, SaidByPerson
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.matters import ensure_official
 from sild.registries.population.archiving import Archiving
@@ -250,7 +250,7 @@ def _add_births(app: FastAPI, kernel: Kernel) -> None:
             return Births(items=[_birth(birth) for birth in births_of(use, parent)])
 
     @app.post("/births/{child}/paternity", operation_id="answerPaternity", response_model_exclude_none=True)
-    def answer_paternity(child: Code, body: PaternityAnswer, usage: PersonalUsage) -> PaternityState:
+    def answer_paternity(child: Code, body: PaternityAnswer, usage: SaidByPerson) -> PaternityState:
         """One parent's acknowledgement or denial. Event when both have acknowledged: civil.paternity.acknowledged."""
         with kernel.used("answerPaternity", usage) as use:
             require_person(use, child)

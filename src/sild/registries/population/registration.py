@@ -92,7 +92,7 @@ def acknowledge(
     use.alone(f"birth/{child}")
     birth = read_birth(use, child)
     before = birth.paternity
-    _ensure_acting(use, parent, mandate)
+    _ensure_acting(use, parent)
     if birth.status in ("DEAD", "STILLBORN"):
         raise CallerError("the child is dead", code="person_is_dead")
     if before.status == "NOT_NEEDED":
@@ -145,9 +145,9 @@ def _become_father(use: Use, child: Person, father: str, paternity: Paternity) -
     use.publish("civil.paternity.acknowledged", child.code)
 
 
-def _ensure_acting(use: Use, parent: str, mandate: str | None) -> None:
-    """The parent in person; somebody else only by a mandate, which is kept with the answer."""
-    if mandate is None and use.usage.actor != parent:
+def _ensure_acting(use: Use, parent: str) -> None:
+    """The parent in person, or who is proved to represent them; by which mandate is kept with the answer."""
+    if use.usage.principal != parent:
         raise CallerError("a parent says this in person", code="not_the_parent")
 
 

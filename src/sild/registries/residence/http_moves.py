@@ -13,7 +13,7 @@ from sild.errors import CallerError
 from sild.registries.deciding import Deciding
 from sild.registries.deciding.http import OfficialLook
 from sild.registries.kernel import Kernel
-from sild.registries.kernel.asking import AtDesk
+from sild.registries.kernel.asking import AtDesk, SaidByPerson
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.residence.disputes import Dispute, settle_owners
 from sild.registries.residence.homes import is_sealed
@@ -37,6 +37,7 @@ MOVE_TITLES: dict[str, tuple[int, str]] = {
     "notice_running": (409, "The resident's notice is running"),
     "not_heard": (409, "The resident was not heard"),
     "not_an_owner": (403, "Not an owner"),
+    "not_yours": (403, "The resident says this"),
     "is_an_owner": (409, "The person owns the dwelling"),
     "not_a_resident": (409, "The person is not registered there"),
     "needs_a_person": (403, "An official decides this"),
@@ -230,7 +231,7 @@ def _add_moves(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
 
 def _add_removals(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
     @app.post("/removals", operation_id="requestRemoval", status_code=201, response_model_exclude_none=True)
-    def post_removal(body: RemovalRequest, usage: PersonalUsage) -> RemovalState:
+    def post_removal(body: RemovalRequest, usage: SaidByPerson) -> RemovalState:
         """An owner says that the person does not live there: the resident's notice begins."""
         with kernel.used("requestRemoval", usage) as use:
             use.concerns(body.person, body.owner)
@@ -250,7 +251,7 @@ def _add_removals(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
     @app.post(
         "/removals/{removal_id}/objection", operation_id="objectToRemoval", response_model_exclude_none=True
     )
-    def post_objection(removal_id: Id, body: Objection, usage: PersonalUsage) -> RemovalState:
+    def post_objection(removal_id: Id, body: Objection, usage: SaidByPerson) -> RemovalState:
         """What the resident says to it."""
         with kernel.used("objectToRemoval", usage) as use:
             answer = use.answered()

@@ -66,7 +66,7 @@ def request_removal(use: Use, *, person: str, dwelling_id: str, owner: str) -> R
     use.alone(f"home/{person}")
     home = dwelling(use, dwelling_id)
     owners = {fact.key for fact in owners_of(use, dwelling_id, on=use.today)}
-    if owner not in owners:
+    if owner not in owners or owner != use.usage.principal:
         raise CallerError("the owner asks for it", code="not_an_owner")
     if person in owners:
         raise CallerError("an owner is not removed from their own", code="is_an_owner")
@@ -89,8 +89,10 @@ def read_removal(use: Use, removal_id: str) -> Removal:
 
 
 def object_to_removal(use: Use, removal_id: str, text: str) -> Removal:
-    """What the resident says to it. Raises CallerError (`unknown_removal`, `removal_is_decided`)."""
+    """What the resident says to it. Raises CallerError (`unknown_removal`, `removal_is_decided`, `not_yours`)."""
     removal = _open(use, removal_id)
+    if use.usage.principal != removal.person:
+        raise CallerError("the resident says this, or who represents them", code="not_yours")
     return say_removal(use, Removal(**{**asdict(removal), "objection": text}))
 
 

@@ -12,7 +12,7 @@ from sild.errors import CallerError
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, OfficialLook, add_decision_paths
 from sild.registries.deciding.ripple_matters import ripples_that_wait
 from sild.registries.kernel import Fact, FactKind, Use
-from sild.registries.kernel.asking import AtDesk
+from sild.registries.kernel.asking import AtDesk, SaidByPerson
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.moving import HOME_CHANGE_KIND
@@ -327,7 +327,7 @@ def _add_offers(app: FastAPI, register: SocialRegister) -> None:
         return _offer(register.offer(offer_id, usage))
 
     @app.post("/offers/{offer_id}/acceptance", operation_id="acceptOffer")
-    def accept_offer(offer_id: OfferId, acceptance: Acceptance, usage: PersonalUsage) -> Offer:
+    def accept_offer(offer_id: OfferId, acceptance: Acceptance, usage: SaidByPerson) -> Offer:
         """The person acting, a parent, takes one of the choices. The first valid acceptance holds."""
         accepted = register.accept(
             offer_id, acceptance.choice, acceptance.account, usage, version=acceptance.version
@@ -335,7 +335,7 @@ def _add_offers(app: FastAPI, register: SocialRegister) -> None:
         return _offer(accepted)
 
     @app.post("/offers/{offer_id}/account", operation_id="changeAccount")
-    def change_account(offer_id: OfferId, new: NewAccount, usage: PersonalUsage) -> Offer:
+    def change_account(offer_id: OfferId, new: NewAccount, usage: SaidByPerson) -> Offer:
         """The person acting, a parent, says where the money goes from now on; what came back is sent there."""
         return _offer(register.change_account(offer_id, new.account, usage))
 
