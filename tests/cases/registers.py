@@ -33,6 +33,7 @@ class Call:
     message_id: str
     represented: str | None = None
     proof: str | None = None
+    applied: str | None = None
 
 
 @dataclass
@@ -67,6 +68,7 @@ class Registers:
         message_id,
         represented=None,
         proof=None,
+        applied=None,
     ):
         name = next(name for name, address in REGISTERS.items() if address == service)
         call = Call(
@@ -80,6 +82,7 @@ class Registers:
             message_id,
             represented,
             proof,
+            applied,
         )
         self.calls.append(call)
         trouble = self.trouble.get(name)

@@ -48,6 +48,17 @@ async def test_taken_by_one_for_both(village):
         if name == "education" and "/place" in line[1] and line[0] == "POST"
     ]
     assert answer[2]["X-Road-UserId"] == JAAN.person and answer[2]["X-Road-Issue"] == case
+    (child,) = village.cases._parts.read(case).persons("child")
+    code = JAAN.person.removeprefix("EE")
+    lines = (await village.ask("education", "GET", f"/persons/{code}/decisions", user=JAAN.person))["items"]
+    (granted,) = [one["id"] for one in lines if one["step"] == "grant"]
+    record = (await village.ask("education", "GET", f"/decisions/{granted}", user=JAAN.person))["record"]
+    said = record["representation"]
+    assert (said["mandate"], said["basis"]) == (f"parent-EE{child}", "PARENT"), (
+        "in his own name, for the child"
+    )
+    people = {one["ref"]: one["role"] for one in record["subjects"]}
+    assert (people[said["delegate"]], people[said["representee"]]) == ("parent", "child")
 
 
 async def test_declined_the_child_waits_on(village):

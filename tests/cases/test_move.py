@@ -453,6 +453,11 @@ async def test_a_clerk_acts_on_a_mandate_for_this_once(village):
     await village.act(case, "CONSENT", citizen(owner))
     await village.decided(case)
     assert (await village.home(person.code))["dwelling"] == home
+    steps, (found,) = await village.decisions(person.code)
+    said = found["record"]["representation"]
+    assert steps == [("registration", "grant")] and (said["mandate"], said["basis"]) == (mandate, "RECORDED")
+    assert said["representee"] in {one["ref"] for one in found["record"]["subjects"]}
+    assert said["chain_sha256"] == village.cases._parts.assisted.sha256(mandate) and said["proof"]
     with pytest.raises(Refused) as ended:
         await village.cases.open_case("move", acting, key=village.key())
     assert ended.value.code == "mandate_ended"

@@ -12,11 +12,15 @@ import pytest
 
 from sild.catalogue import Profile
 from sild.decisions import open_values
+from sild.openid import RecordedMandate, new_signing_key
+from sild.registries import social_app
 from sild.registries.deciding import Look, Official, Officials
 from sild.registries.profiles import profile
 from sild.registries.social.register import SocialRegister
 from sild.registries.social.rules import birthday
+from support.acting import EARLY, EVER, LogIn, mandate_of, proof, serving
 
+from ..asking import Asker
 from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, Others, SetClock
 from .test_social import IBAN, OFFICIAL, declare, offered, settle
 
@@ -145,3 +149,49 @@ def test_days_that_a_later_year_does_not_have() -> None:
         )
     assert records.kept_until(date(2028, 2, 29)) == date(2038, 2, 28)
     assert isinstance(profile("VN"), Profile) and profile("VN").remedies["challenge"].runs_from == "delivered"
+
+
+async def test_who_acted_for_another_and_by_which_mandate(register: SocialRegister, others: Others) -> None:
+    """Proved in the message that says it, or in the one of whom an official decides about later; nobody's word without a proof."""
+    attorney = "EE38001010007"
+    power = LogIn("substantial", None, (), f"EE{MOTHER}", "poa-7")
+    offer = await offered(register, others)
+    said = proof(attorney, "case-7", EARLY, login=power, operations=["acceptOffer"], lifetime=EVER)
+    with serving(social_app(register)) as site:
+        asker = Asker(site)
+        body = {"choice": "mother", "account": IBAN}
+        more = {"X_Road_Represented_Party": f"EE{MOTHER}", "Sild_Acting": said}
+        asker.done(f"/offers/{offer.id}/acceptance", body, 200, user=attorney, **more)
+    with register.kernel.engine.connect() as connection:
+        granted = [one.record for one in register.deciding.store.of_case(connection, "case-7")][-1]
+    code = register.deciding.store.pseudonym
+    found = granted.representation
+    assert found is not None and granted.step == "grant"
+    assert (found.mandate, found.basis) == ("poa-7", "POWER_OF_ATTORNEY")
+    assert (found.delegate, found.representee) == (code("38001010007"), code(MOTHER))
+    assert found.chain_sha256 == mandate_of("poa-7")["chain_hash"] and str(found.proof).startswith("acting-")
+    made = record_of(register, offer.decision)
+    assert made["representation"] is None, "the state made the offer by itself"
+
+
+@pytest.mark.parametrize(
+    ("applied", "told"),
+    [({}, "assist-1"), ({"case": "case-8"}, None), ({"key": new_signing_key("ES256")}, None), ({"system": "SILD/GOV/70000009/portal"}, None)],
+)  # fmt: skip
+async def test_who_applied_in_what_an_official_decides(
+    register: SocialRegister, others: Others, applied: dict[str, Any], told: str | None
+) -> None:
+    """A clerk, on the mandate that the case system recorded; however long ago. A proof of something else is none."""
+    others.abroad.add(FATHER)
+    offer = await offered(register, others)
+    clerk = LogIn(roles=(("clerk", "70000349"),))
+    mandate = RecordedMandate("assist-1", f"EE{MOTHER}", "c" * 64)
+    given = {"case": "case-7", "login": clerk, "operations": ["applies"], "recorded": mandate, **applied}
+    token = proof("EE48806260018", at=EARLY, **given)
+    look = {"words": "x", "seconds": 1, "posture": "managed", "view_sha256": "b" * 64}
+    with serving(social_app(register)) as site:
+        released = Asker(site).done(f"/offers/{offer.id}/release", look, 200, Sild_Applied=token)
+    found = record_of(register, released["decision"])["representation"]
+    assert (found and found["mandate"]) == told
+    if found:
+        assert (found["basis"], found["delegate"]) == ("RECORDED", register.deciding.store.pseudonym("48806260018"))  # fmt: skip

@@ -42,6 +42,7 @@ from sild.errors import CallerError
 from sild.registries.accounts import MINOR_DIGITS
 from sild.registries.deciding.deciding import BY_PEOPLE, Deciding
 from sild.registries.deciding.looks import Look
+from sild.registries.deciding.representing import representation_of
 from sild.registries.deciding.ripple import BY_PEOPLE_ONLY, CONTEST, leave_to_official
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
@@ -152,6 +153,7 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
         if old.algorithm is None
         else Algorithm(id=old.algorithm.id, version=old.algorithm.version),
         subjects=old.subjects,
+        representation=representation_of(deciding.store, use.usage),
         legal_basis=old.legal_basis,
         purpose=old.purpose,
         inputs=tuple(one.as_input() for one in deciding.rested_on(use, str(old.id))),

@@ -27,6 +27,7 @@ from sild.decisions import (
 )
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
+from sild.registries.deciding.representing import representation_of
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.kernel.http import Model
@@ -104,6 +105,7 @@ def answer_of(
         case=contest,
         step=STEP,
         subjects=subjects,
+        representation=representation_of(deciding.store, use.usage),
         legal_basis=record.legal_basis,
         purpose=STEP,
         inputs=(

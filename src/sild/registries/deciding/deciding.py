@@ -46,6 +46,7 @@ from sild.errors import CallerError
 from sild.registries.deciding.body import Body, Certify, open_body
 from sild.registries.deciding.facts import KnownFact, refuse_models, situation_of, with_instances
 from sild.registries.deciding.officials import Officials
+from sild.registries.deciding.representing import representation_of
 from sild.registries.deciding.supervision import Supervision
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Kernel, Use
@@ -106,7 +107,7 @@ class Ruling:
     case: None: the one that the use belongs to. The first instrument of the package gives the competence.
     hearing: how those it is about were heard; None: they were not, or only in the contest of what it takes the place of.
     division: code of the unit whose office decides; None: that of the official who acts, if any.  in_force: None: from the day it is decided.
-    representation: who acted for one of the subjects, and by which mandate; None: nobody did.
+    representation: who acted for one of the subjects, and by which mandate; None: as the message of the use proves it.
     """
 
     country: Country
@@ -326,7 +327,7 @@ class Deciding:
             inputs=tuple(inputs),
             human=ruling.human,
             considerations=ruling.considerations,
-            representation=ruling.representation,
+            representation=ruling.representation or representation_of(self.store, use.usage),
             hearing=ruling.hearing or self._hearing(use, country, ruling),
             outcome=Outcome(type=ruling.outcome, items=(*outcome_items(package, evaluation), *ruling.items)),
             counterfactual=() if ruling.human else tuple(counterfactuals_of(self._nearest(judged))),
