@@ -32,11 +32,21 @@ MEMBER = LANDLORD.board[0][0].code
 USAGE = Usage("SILD/GOV/70000001/identity", "m-1", user_id=MACHINE, basis="ÄS § 181")
 
 
+SYSTEM = "/SILD/GOV/70000012/business"
+
+
 @pytest.fixture
-def register(tmp_path: Path, either_url: str) -> Iterator[BusinessRegister]:
-    system = "/SILD/GOV/70000012/business"
-    register = BusinessRegister.open(tmp_path, either_url, system=system, people=PEOPLE, clock=SetClock())
+def register(tmp_path: Path) -> Iterator[BusinessRegister]:
+    register = BusinessRegister.open(tmp_path, system=SYSTEM, people=PEOPLE, clock=SetClock())
     yield register
+    register.close()
+
+
+@pytest.fixture
+def business_in_either(tmp_path: Path, either_url: str) -> Iterator[Asker]:
+    register = BusinessRegister.open(tmp_path, either_url, system=SYSTEM, people=PEOPLE, clock=SetClock())
+    with serving(business_app(register)) as site:
+        yield Asker(site)
     register.close()
 
 
@@ -52,7 +62,8 @@ def board(entry: dict[str, object]) -> set[str]:
     return {member["code"] for member in members}
 
 
-def test_an_entry_has_everything_with_source_and_day(business: Asker) -> None:
+def test_an_entry_has_everything_with_source_and_day(business_in_either: Asker) -> None:
+    business = business_in_either
     entry = business.value(f"/companies/{LANDLORD.code}", user=MACHINE)
     assert (entry["name"]["value"], entry["legal_form"]["value"]) == ("Kodumaja OÜ", "OÜ")
     assert (entry["status"]["value"], entry["representation"]["value"]) == ("registered", "sole")
