@@ -87,10 +87,15 @@ def test_what_leaves_it_to_an_official_is_named(population: Asker) -> None:
         "order": "2-26-1",
         "valid_from": "2026-03-01",
     }
-    population.done("/protection-orders", order)
+    population.done("/protection-orders", order, id="ordered")
     problem = refused(automatic(population, child, names(wife, by=both)), 409, "birth_not_registrable")
     assert defects(problem) == ["another_father_named", "protection"]
     decision = population.done(f"/births/{child}/registration", names(wife))["decision"]
+    facts = {one["name"]: one for one in opened(population, decision, wife.code)["record"]["inputs"]}
+    assert facts["births/birth/protection_order/ETERNITY"]["message_id"] == "ordered", (
+        "the register's own, once told"
+    )
+    assert facts["persons/mother/living/ETERNITY"]["message_id"] is None, "nobody told it"
     found = opened(population, decision, husband.code)
     assert found["opened"] is False, "from whom somebody is protected does not read it"
     listed = population.value(f"/persons/{husband.code}/decisions", user=f"EE{husband.code}")["items"]

@@ -71,6 +71,13 @@ def test_a_rule_registers_and_its_record_replays(residence: Asker, homes: Reside
     assert (figures["decisions"], figures["automatic"]) == (1, 1)
     listed = residence.value(f"/persons/{parent.code}/decisions", user=f"EE{parent.code}")["items"]
     assert [one["id"] for one in listed] == [entered["decision"]]
+    other, owner = a_home(homes, residence)
+    body = notice([parent.code], other, owner, valid_from="2026-03-02")
+    again = residence.done("/moves", body, user="automatic", id="again")
+    record, _ = opened(residence, again["decision"], parent.code)
+    before = next(one for one in record["inputs"] if one["name"] == "persons/mover-1/home_since/ETERNITY")
+    assert before["message_id"] == "once", "the home it knows came by that message"
+    assert homes.deciding.replay(again["decision"]).result == "match"
 
 
 def test_an_official_registers_and_what_they_saw_is_kept(residence: Asker, homes: ResidenceRegister) -> None:

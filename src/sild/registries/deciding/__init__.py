@@ -18,7 +18,7 @@ from __future__ import annotations
 from sild.registries.deciding.anew import ByHand, record_by_hand
 from sild.registries.deciding.body import Body, Certify, open_body, open_seal
 from sild.registries.deciding.deciding import Deciding, Judged, Ruling
-from sild.registries.deciding.facts import KnownFact, situation_of
+from sild.registries.deciding.facts import KnownFact, brought, situation_of
 from sild.registries.deciding.looks import Look, human_step
 from sild.registries.deciding.mismatches import replay_mismatched
 from sild.registries.deciding.officials import Official, Officials, appoint
@@ -66,6 +66,7 @@ __all__ = [
     "Supervision",
     "TakesUpRules",
     "appoint",
+    "brought",
     "human_step",
     "open_body",
     "open_seal",

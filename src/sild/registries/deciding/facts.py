@@ -10,9 +10,10 @@ from typing import Any, Literal
 from sild import decisions
 from sild.decisions import FurtherMessage, Input, Secret
 from sild.errors import CallerError
+from sild.registries.kernel import Fact as Held
 from sild.rules import RulePackage
 
-__all__ = ["KnownFact", "refuse_models", "situation_of", "with_instances"]
+__all__ = ["KnownFact", "brought", "refuse_models", "situation_of", "with_instances"]
 
 Fact = str | int | bool | list[str] | None
 QUALITY: Mapping[str, str] = {"register": "registered", "person": "declared", "official": "declared"}
@@ -61,6 +62,25 @@ class KnownFact:
             asserted_by=self.asserted_by,
             quality=self.quality or QUALITY.get(self.asserted_by),
         )
+
+
+def brought(facts: Iterable[Held], system: str) -> dict[str, Any]:
+    """Of a register's own facts the messages that brought them, as `KnownFact` takes them; nothing of what it knew by itself.
+
+    system: its own, whose tasks have no messages of the exchange.
+    """
+    own = system.strip("/")
+    told = {
+        one.provenance.message_id: (own, one.provenance.message_id, one.known_from)
+        for one in facts
+        if one.provenance.message_id
+        and one.provenance.source.strip("/") not in (own, "")
+        and one.provenance.source.count("/") >= 3
+    }
+    if not told:
+        return {}
+    first, *further = told.values()
+    return {"message_id": first[1], "fetched_at": first[2], "further_messages": tuple(further)}
 
 
 def refuse_models(package: RulePackage, facts: Iterable[KnownFact]) -> None:

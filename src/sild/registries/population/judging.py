@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from sild.decisions import HumanStep, OutcomeItem, Reason, Secret
 from sild.errors import CallerError, Unavailable
-from sild.registries.deciding import Deciding, Judged, KnownFact, Look, Ruling, human_step, reason_of
+from sild.registries.deciding import Deciding, Judged, KnownFact, Look, Ruling, brought, human_step, reason_of
 from sild.registries.folding import folded
 from sild.registries.identity_codes import Country, parse_identity_code
-from sild.registries.kernel import Defect, Use
+from sild.registries.kernel import Defect, Fact, Use
 from sild.registries.kernel.facts import Json
 from sild.registries.population.kinds import is_name
 from sild.registries.population.persons import read_persons
@@ -130,16 +130,18 @@ def facts_of(deciding: Deciding, use: Use, birth: Birth, name: NewName) -> tuple
             type=kind,
             value=value,
             register=own,
-            message_id=message_id,
             asserted_by=by,
             in_clear=kind == "role",
+            valid_at=use.today,
+            **(brought(told, own) if isinstance(told, list) else {"message_id": told}),
         )
-        for place, variable, kind, value, message_id, by in found
+        for place, variable, kind, value, told, by in found
         if not variable or variable in wanted
     )
 
 
-_Row = tuple[str, str, str, Json, "str | None", Json]
+_Row = tuple[str, str, str, Json, "str | list[Fact] | None", Json]
+"""Of each: place, variable, kind, value; its message, or the register's own facts it is made of; who says so."""
 
 
 def _people(use: Use, people: Mapping[str, Person], name: NewName) -> Iterator[_Row]:
@@ -147,7 +149,8 @@ def _people(use: Use, people: Mapping[str, Person], name: NewName) -> Iterator[_
     for role, person in people.items():
         place = f"persons/{role}"
         yield f"{BIRTH}/{role}", "", "role", [role], None, "register"
-        yield place, "living", "bool", person.died is None, None, "register"
+        died = [] if person.died is None else [*use.facts.current(person.code, ["died"], on=use.today)]
+        yield place, "living", "bool", person.died is None, died, "register"
         yield place, "code_country", "text", parse_identity_code(person.code).country, None, "register"
         if role != "child" and name.signed_by is not None:
             signed = person.code in name.signed_by
@@ -166,9 +169,11 @@ def _of_birth(use: Use, birth: Birth) -> Iterator[_Row]:
     other = any(note.code == "another_father_named" for note in birth.notes)
     yield BIRTH, "notice_present", "bool", bool(said), notice, "register"
     yield BIRTH, "duplicate_suspected", "bool", doubtful, None, "register"
-    yield BIRTH, "paternity", "text", birth.paternity.status, None, "register"
+    answers = [*use.facts.current(child.code, ["paternity"], on=use.today)]
+    yield BIRTH, "paternity", "text", birth.paternity.status, answers, "register"
     yield BIRTH, "another_father_named", "bool", other, notice, "register"
-    yield BIRTH, "protection_order", "bool", any(protected.values()), None, "register"
+    orders = [one for found in protected.values() for one in found]
+    yield BIRTH, "protection_order", "bool", bool(orders), orders, "register"
 
 
 def _of_name(use: Use, name: NewName, parents: Sequence[Person]) -> Iterator[_Row]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sild.decisions import Consideration, Hearing, OutcomeItem, Secret
 from sild.errors import CallerError, Unavailable
-from sild.registries.deciding import Deciding, Judged, KnownFact, Look, Ruling, human_step, reason_of
+from sild.registries.deciding import Deciding, Judged, KnownFact, Look, Ruling, brought, human_step, reason_of
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use, provenance
 from sild.registries.profiles import profile
@@ -98,8 +98,12 @@ def _facts(use: Use, deciding: Deciding, said: Dispute) -> Iterator[KnownFact]:
     names = [f"owner-{number}" for number in range(1, len(answers) + 1)]
     place = "disputes/dispute"
     yield KnownFact(f"{place}/owner", "role", names, register=own, in_clear=True)
-    for name, consents in zip(names, answers.values(), strict=True):
-        yield KnownFact(f"persons/{name}/owns/ETERNITY", "bool", True, register=own)
+    owning = owners_of(use, said.dwelling, on=use.today)
+    for name, code, consents in zip(names, answers, answers.values(), strict=True):
+        told = brought((one for one in owning if one.key == code), own)
+        yield KnownFact(
+            f"persons/{name}/owns/ETERNITY", "bool", True, register=own, valid_at=use.today, **told
+        )
         yield KnownFact(
             f"persons/{name}/consents/ETERNITY",
             "bool",

@@ -13,9 +13,18 @@ from typing import Any
 
 from sild.decisions import OutcomeItem, Reason, Secret
 from sild.errors import CallerError, Unavailable
-from sild.registries.deciding import Deciding, Judged, KnownFact, Look, Ruling, human_step, reason_of
+from sild.registries.deciding import (
+    Deciding,
+    Judged,
+    KnownFact,
+    Look,
+    Ruling,
+    brought,
+    human_step,
+    reason_of,
+)
 from sild.registries.identity_codes import Country, parse_identity_code
-from sild.registries.kernel import Defect, Use
+from sild.registries.kernel import Defect, Fact, Use
 from sild.registries.kernel.facts import Json
 from sild.registries.residence.divisions import profile_of
 
@@ -123,12 +132,13 @@ class NewMove:
 class Found:
     """What the register found out about a move. people: facts of each, by code.  move: of the move itself.
 
-    wrong: what stands against it, each with its kind (`RULED`).
+    wrong: what stands against it, each with its kind (`RULED`).  told_by: of a person's fact the register's own that it is made of.
     """
 
     people: Mapping[str, Mapping[str, Json]]
     move: Mapping[str, Json]
     wrong: Sequence[tuple[str, Defect]]
+    told_by: Mapping[tuple[str, str], Sequence[Fact]] = field(default_factory=dict)
 
 
 def article_of(deciding: Deciding, package: str, reason: str) -> str:
@@ -181,18 +191,26 @@ def _facts(deciding: Deciding, use: Use, package: str, found: Found) -> Iterator
     names = {code: f"mover-{number}" for number, code in enumerate(found.people, 1)}
     yield KnownFact(f"{MOVE}/mover", "role", list(names.values()), register=own, in_clear=True)
     rows = [
-        *((f"persons/{names[code]}", *row) for code, said in found.people.items() for row in said.items()),
-        *((MOVE, *row) for row in found.move.items()),
+        *(
+            (f"persons/{names[code]}", *row, code)
+            for code, said in found.people.items()
+            for row in said.items()
+        ),
+        *((MOVE, *row, "") for row in found.move.items()),
     ]
-    for place, variable, value in rows:
+    for place, variable, value, code in rows:
         if variable in wanted:
+            told = brought(found.told_by.get((code, variable), ()), own)
+            if variable in SAID:
+                told = {"message_id": use.usage.message_id}
             yield KnownFact(
                 f"{place}/{variable}/ETERNITY",
                 wanted[variable].type,
                 value,
                 register=own,
-                message_id=use.usage.message_id if variable in SAID else None,
                 asserted_by="person" if variable in SAID else "register",
+                valid_at=use.today,
+                **told,
             )
 
 

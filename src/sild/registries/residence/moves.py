@@ -102,6 +102,7 @@ class _Moving:
         self._wrongs: list[tuple[str, Defect]] = []
         self._people: dict[str, dict[str, Json]] = {person: {} for person in asked.people}
         self._of_move: dict[str, Json] = {}
+        self._told_by: dict[tuple[str, str], list[Fact]] = {}
         self._home: Dwelling | None = None
         self._division: str | None = None
         found = use.facts.current_of(asked.people, [RESIDENCE], on=asked.valid_from)
@@ -119,7 +120,7 @@ class _Moving:
         self._check_capacity()
         self._household = self._find_household()
         self._country = law_of(asked, self._known_division())
-        self._found = Found(self._people, self._of_move, self._wrongs)
+        self._found = Found(self._people, self._of_move, self._wrongs, self._told_by)
 
     def register(self, deciding: Deciding, look: Look) -> Move:
         judged = judge(deciding, self._use, self._country, self._found)
@@ -205,7 +206,9 @@ class _Moving:
                     "unknown_person", "in no register here: corrected at the population register", place
                 )
                 continue
-            said["living"] = self._use.facts.value(person, "died", on=self._use.today) is None
+            died = self._use.facts.fact(person, "died", on=self._use.today)
+            said["living"] = died is None
+            self._told_by[person, "living"] = [] if died is None else [died]
             if not said["living"]:
                 self._wrong("person_is_dead", "the person is dead", place)
             said["minor"] = _is_minor(parse_identity_code(person), self._asked.valid_from)
@@ -252,6 +255,7 @@ class _Moving:
             later = [f for f in self._before[person] if f.valid_from >= self._asked.valid_from]
             later = [f for f in later if not (self._is_there(f) or self._came_home(person, f))]
             said["home_since"] = person not in self._staying and bool(later)
+            self._told_by[person, "home_since"] = later or self._before[person][-1:]
             if said["home_since"]:
                 detail = "another home is registered from that day or later"
                 self._wrong("conflicting_notice", detail, f"/people/{number}")

@@ -12,7 +12,16 @@ from uuid import uuid4
 
 from sild.decisions import Consideration, Hearing, OutcomeItem, Secret
 from sild.errors import CallerError, Unavailable
-from sild.registries.deciding import Deciding, Judged, KnownFact, Look, Ruling, human_step, reason_of
+from sild.registries.deciding import (
+    Deciding,
+    Judged,
+    KnownFact,
+    Look,
+    Ruling,
+    brought,
+    human_step,
+    reason_of,
+)
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Fact, Use, provenance
 from sild.registries.kernel.facts import Json
@@ -167,21 +176,37 @@ def _judge(use: Use, deciding: Deciding, home: Dwelling, removal: Removal) -> Ju
 
 def _facts(use: Use, deciding: Deciding, removal: Removal) -> Iterator[KnownFact]:
     own, message = deciding.kernel.system, use.usage.message_id
-    owners = {fact.key for fact in owners_of(use, removal.dwelling, on=use.today)}
-    value = use.facts.value(removal.person, RESIDENCE, on=use.today)
+    owning = owners_of(use, removal.dwelling, on=use.today)
+    owners = {fact.key for fact in owning}
+    home = use.facts.fact(removal.person, RESIDENCE, on=use.today)
+    value = None if home is None else home.value
+    said_here = [
+        fact
+        for fact in use.facts.current(removal.person, [REMOVAL], on=use.today)
+        if fact.value["id"] == removal.id
+    ]
     rows: dict[str, Json] = {
         "asked_by_owner": removal.owner in owners,
         "still_there": value is not None and value["dwelling"] == removal.dwelling,
         "notice_over": use.today >= date.fromisoformat(removal.earliest_decision),
         "answered": removal.objection is not None,
     }
+    by = {
+        "asked_by_owner": [one for one in owning if one.key == removal.owner],
+        "still_there": [] if home is None else [home],
+        "answered": said_here if removal.objection is not None else [],
+    }
     found = {"heard": removal.heard, "gone": removal.state == "REMOVED"}
     place = "removals/removal"
     yield KnownFact(f"{place}/resident", "role", ["resident"], register=own, in_clear=True)
     is_owner = removal.person in owners
-    yield KnownFact("persons/resident/is_owner/ETERNITY", "bool", is_owner, register=own)
+    mine = brought((one for one in owning if one.key == removal.person), own)
+    yield KnownFact(
+        "persons/resident/is_owner/ETERNITY", "bool", is_owner, register=own, valid_at=use.today, **mine
+    )
     for name, said in rows.items():
-        yield KnownFact(f"{place}/{name}/ETERNITY", "bool", said, register=own)
+        told = brought(by.get(name, ()), own)
+        yield KnownFact(f"{place}/{name}/ETERNITY", "bool", said, register=own, valid_at=use.today, **told)
     for name, said in found.items():
         yield KnownFact(
             f"{place}/{name}/ETERNITY",
