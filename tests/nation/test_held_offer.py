@@ -79,7 +79,7 @@ async def test_a_person_decides_and_the_page_says_why(tmp_path: Path) -> None:
         assert "An official let an offer of benefits go on" in looked
         assert "An official looked at a matter of the register" in looked
 
-        await dispute_pay(nation, birth._mother)
+        await dispute_pay(birth, nation)
         screen = await desk.waits("register_matter.dispute")
         assert "I earned more there." in screen.text and "€2,500.00" in screen.text
         case = await desk.sends(screen, "CORRECT", value="2700.00", words="The payslips say so.")
@@ -105,7 +105,7 @@ async def test_a_person_decides_and_the_page_says_why(tmp_path: Path) -> None:
 
 async def _a_cent_more(screen: Page) -> dict[str, str]:
     """Every field of deciding anew by hand, with a sum that is no smaller: nobody has to be asked."""
-    line = next(one for one in screen.form("do").options("f.line_one") if "parental_benefit" in one)
+    line = next(one for one in screen.form("/screens/").options("f.line_one") if "parental_benefit" in one)
     reasons = {f"reasons_{language}": "Somebody looked at it again." for language in ("et", "vi", "en")}
     return {
         "line_one": line,
@@ -195,9 +195,10 @@ class Desk:
         return case
 
 
-async def dispute_pay(nation: Nation, person: Mapping[str, str]) -> None:
-    """As a contest of a fact does, or whoever shows people what the register knows."""
+async def dispute_pay(birth: _Birth, nation: Nation) -> None:
+    """Where the register's facts about her are shown."""
     assert nation.systems is not None
+    person = birth._mother
     portal, social = nation.systems.clients["portal"], nation.systems.service_of("social")
     context = CallContext(
         user_id=f"{person['country']}{person['code']}", legal_ground="GDPR 15", issue="own-1"
@@ -208,6 +209,9 @@ async def dispute_pay(nation: Nation, person: Mapping[str, str]) -> None:
     (abroad,) = [
         one["fact"] for one in facts.json()["items"] if one["key"] == "FI1234" and not one.get("known_to")
     ]
-    said = {"reason": "I earned more there.", "proposed_value": "2700.00"}
-    answer = await portal.post(social, ["facts", str(abroad), "dispute"], json=said, context=context)
-    assert answer.status == 201, answer.body
+    page = await birth._mothers.open(f"{nation.portal_url}/my-data?register=social")
+    (form,) = [
+        form for form in page.forms if "fact" in form.fields and form.fields["fact"].value == str(abroad)
+    ]
+    after = await page.submit(form, {"reason": "I earned more there."})
+    assert "/receipts/" in after.url, after.text
