@@ -13,6 +13,7 @@ import pytest
 
 from sild.decisions import DecisionRecord, Ripple, figures_of, list_ripples
 from sild.registries import insurance_app, social_app
+from sild.registries.deciding import replay_mismatched
 from sild.registries.education.register import EducationRegister
 from sild.registries.insurance.cards import Cards
 from sild.registries.insurance.register import InsuranceRegister
@@ -421,3 +422,36 @@ async def test_a_place_that_was_given_is_listed(directory: Path, clock: SetClock
     await settle(register, others, clock)
     assert [(one.state, one.reason) for one in ripples(register)] == [("listed", "discretion")]
     register.close()
+
+
+async def test_cover_that_no_rule_decides_again_is_given_other_days_by_hand(
+    insurance: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    """And its card, and whoever it is about hears of it."""
+    await covered(insurance, others, clock)
+    (first,) = records(insurance)
+    replay_mismatched(insurance.deciding, 7, str(first.id))
+    (ripple,) = ripples(insurance)
+    new = {
+        "country": "VN",
+        "values": {"child/cover_from/ETERNITY": "2026-02-20"},
+        "considerations": "The hospital wrote another day.",
+        "reasons": {"et": "Teine päev.", "vi": "Ngày khác.", "en": "Another day."},
+        "hearing": {"way": "favourable"},
+    }
+    with serving(insurance_app(insurance)) as site:
+        asker, path = Asker(site), f"/ripples/{ripple.id}/end"
+        never = {**new, "values": {"child/cover_until/ETERNITY": "2020-01-01"}}
+        refused(asker.post(path, {"outcome": "by_hand", "new": never}), 400, "not_its_kind")
+        line = asker.done(path, {"outcome": "by_hand", "new": new}, 200)
+    cover = insurance.cover(VN_CHILD, USAGE)
+    assert cover is not None and (cover.valid_from, cover.value["decision"]) == (
+        date(2026, 2, 20),
+        line["newer"],
+    )
+    (_, second) = records(insurance)
+    assert (str(second.supersedes), second.hearing.required) == (str(first.id), False), (
+        "no law there demands it"
+    )
+    assert "decision.corrected" in sent(insurance, VN_CHILD)
+    assert sent(insurance, VN_CHILD).count("insurance.card.issued") == 2, "the card says the new day"

@@ -184,6 +184,17 @@ class Cards:
         use.connection.execute(update(cards).where(mine).values(claims=claims, credential=credential))
         use.publish("insurance.card.issued", child.code)
 
+    def covers_from(self, use: Use, person: str, begins: date) -> None:
+        """A card that says another first day of cover, as an official decided it."""
+        mine = _valid_of(person)
+        card = use.connection.execute(select(cards).where(mine)).one_or_none()
+        if card is None or card.claims["cover_from"] == begins.isoformat():
+            return
+        claims = {**card.claims, "cover_from": begins.isoformat()}
+        credential = self._issuer.issue(claims, at=use.at, until=_until(use.at), status_index=card.id)
+        use.connection.execute(update(cards).where(mine).values(claims=claims, credential=credential))
+        use.publish("insurance.card.issued", person)
+
     def revoke(self, use: Use, person: str) -> None:
         revoking = update(cards).where(_valid_of(person))
         use.connection.execute(revoking.values(state="revoked", revoked_at=use.at))

@@ -16,6 +16,7 @@ from sild.events import Event
 from sild.registries.deciding import (
     CORRECTED,
     DECIDED_AGAIN,
+    ByHand,
     Correction,
     Deciding,
     Judged,
@@ -23,6 +24,7 @@ from sild.registries.deciding import (
     LeftToPeople,
     Ripples,
     Ruling,
+    record_by_hand,
     rests_on,
     why_again,
 )
@@ -30,7 +32,7 @@ from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.insurance.cards import Cards
 from sild.registries.insurance.rules import COVER, ground
-from sild.registries.kernel import Provenance, Use
+from sild.registries.kernel import Provenance, Use, provenance
 from sild.registries.sources import PersonTold, Sources
 from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks
 from sild.telemetry import get_logger
@@ -55,6 +57,7 @@ class Covering:
         self._cards = cards
         self._ripples = Ripples(deciding, rests_on(deciding.packages_named(PACKAGES.values()), ROLES))
         deciding.decides_again = self._reached
+        deciding.decides_by_hand = self._by_hand
         deciding.people_of = _covered_by
 
     def effects(self) -> Mapping[str, Effect]:
@@ -198,6 +201,34 @@ class Covering:
         told = {"decision": str(record.id), "supersedes": str(newest.id)}
         use.publish(DECIDED_AGAIN, child.code, told)
         return str(record.id)
+
+    def _by_hand(self, use: Use, old: DecisionRecord, hand: ByHand) -> DecisionRecord | None:
+        """Other days of cover; the card says from when. None: nobody is covered by it, or there is silence about them."""
+        person = next(iter(_covered_by(use, str(old.id))), None)
+        if person is None:
+            return None
+        use.alone(f"card/{person}")  # before the case, which the record holds
+        held = [one for one in use.facts.saying(COVER, "decision", str(old.id)) if one.entity == person]
+        if not held or self._silence.reason(use, person) is not None:
+            return None
+        new = record_by_hand(self._deciding, use, old, hand)
+        said = self._ripples.outcome_of(use, new)
+        begins, ends = (date.fromisoformat(str(said["/".join(output)])) for output in OUTPUTS)
+        if ends <= begins:
+            raise CallerError("the cover ends after it begins", code="not_its_kind")
+        for one in held:
+            use.facts.retract(person, COVER, valid_from=one.valid_from, valid_to=one.valid_to)
+        use.facts.record(
+            person,
+            COVER,
+            {**held[0].value, "decision": str(new.id)},
+            valid_from=begins,
+            valid_to=ends,
+            provenance=provenance(use),
+        )
+        self._cards.covers_from(use, person, begins)
+        use.publish(DECIDED_AGAIN, person, {"decision": str(new.id), "supersedes": str(old.id)})
+        return new
 
     # --- the end
 
