@@ -424,7 +424,12 @@ class Village:
         said = operation_of(self.wire.apps[register], method, path)
         return (
             await self.wire.send(
-                register, method, path, headers=proved(headers, operations=said), body=body, content_type=content_type
+                register,
+                method,
+                path,
+                headers=proved(headers, operations=said),
+                body=body,
+                content_type=content_type,
             )
         )[1]
 
