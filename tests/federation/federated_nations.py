@@ -152,6 +152,7 @@ class Federation:
         headers = [
             (b"X-Road-Client", of.desk.encode().encode()),
             (b"X-Road-UserId", b"EE38001085718"),
+            (b"X-Road-Issue", b"example"),
             (b"Sild-Legal-Basis", b"RaKS 11"),
         ]
         return await fetch(f"{url}/persons/{at.person}", headers=headers)

@@ -15,6 +15,7 @@ def ask(nation, code):
     request = Request(f"{nation.client_url}{nation.service_path}/persons/{code}")
     request.add_header("X-Road-Client", nation.client)
     request.add_header("X-Road-UserId", "EE38001085718")
+    request.add_header("X-Road-Issue", "example")
     request.add_header("Sild-Legal-Basis", "RaKS 11")
     with urlopen(request) as answer:
         return json.load(answer)

@@ -39,14 +39,16 @@ def test_in_an_order_and_in_words() -> None:
         fact("person.benefits", money),
         fact("child.kindergarten_queue", queue),
         fact("person.insurance_cover", {"kind": "worker", "country": "EE"}),
+        fact("person.insurance_card", {"number": "8023", "state": "valid", "office": None}),
         fact("person.given_names", "Mari"),
     ]
     lines = own_lines(SOCIAL, {"items": items}, SAYER, person="48702271631")
     assert [line.concept.rpartition(".")[2] for line in lines] == [
-        "given_names", "sex", "insurance_cover", "benefits", "contributions", "kindergarten_queue",
+        "given_names", "sex", "insurance_cover", "insurance_card", "benefits", "contributions", "kindergarten_queue",
     ]  # fmt: skip
     said = {line.concept.rpartition(".")[2]: line for line in lines}
     assert said["insurance_cover"].value == "insurance_cover:worker"
+    assert said["insurance_card"].value == ["8023", "insurance_card:valid"]
     assert said["benefits"].value == ["my_data.a_month €100.00", "my_data.for_child 62611230015"]
     assert (said["benefits"].label, said["benefits"].decision) == ("benefit.child_allowance", "social/d1")
     assert said["contributions"].value == ["my_data.a_month €1,900.00", "my_data.paid_by 10000013"]

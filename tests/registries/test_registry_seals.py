@@ -123,6 +123,7 @@ def test_an_archive_outside_a_nation_believes_whom_its_authority_certified(
     headers = {
         "X-Road-Client": f"{body}/population",
         "X-Road-UserId": "automatic",
+        "X-Road-Issue": "case-7",
         "Sild-Legal-Basis": "RRS 17",
         "Content-Type": "application/x-tar",
     }

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 TEST_PEOPLE = 5
+EXAMPLE_CASE = "example"
+"""The case that the example request names."""
 REGISTERS = (
     "residence",
     "insurance",
@@ -87,9 +89,10 @@ def describe(nation: Nation) -> dict[str, object]:
             "client": client.encode(),
             "user_id": example.user_id,
             "legal_basis": example.legal_basis,
+            "case": EXAMPLE_CASE,
             "url": (url := f"{consumer_http}{path}/persons/{people[0]['code']}"),
             "curl": f"curl -i -H 'X-Road-Client: {client.encode()}' -H 'X-Road-UserId: {example.user_id}' "
-            f"-H 'Sild-Legal-Basis: {example.legal_basis}' {url}",
+            f"-H 'X-Road-Issue: {EXAMPLE_CASE}' -H 'Sild-Legal-Basis: {example.legal_basis}' {url}",
         },
         **_citizens_side(nation),
         "test_people": people,

@@ -48,7 +48,7 @@ from sild.nation.plan import DEMO, MemberPlan, NationPlan, SystemPlan
 from sild.nation.running import HOST, Running
 from sild.nation.server_process import write_settings
 from sild.pki import Certificate, CertificateProfile
-from sild.registries import PopulationRegister, population_app
+from sild.registries import Grounds, PopulationRegister, duties_without_case, population_app
 from sild.security_server import PeerRoute, SecurityServer, SecurityServerSettings
 from sild.trust_services import TrustOptions, TrustServices
 from sild.xroad.globalconf import parse_anchor
@@ -275,6 +275,8 @@ class Nation:
         )
         self.people = await asyncio.to_thread(find_test_people, self.plan.people, self.plan.about)
         await self.systems.open(self.register, self._population, self.layout.system, self._clock, self.people)
+        for opened in self.systems.registers.values():
+            opened.register.kernel.without_case = Grounds({"*": duties_without_case()})
         await self.systems.serve(lambda kind: self.ports.systems[kind])
 
     async def _open_to_citizens(self, is_new: bool, progress: Progress) -> None:

@@ -186,6 +186,7 @@ class _Story:
             headers=[
                 (b"X-Road-Client", self._client.encode().encode()),
                 (b"X-Road-UserId", example["user_id"].encode()),
+                (b"X-Road-Issue", example["case"].encode()),
                 (b"Sild-Legal-Basis", example["legal_basis"].encode()),
             ],
         )

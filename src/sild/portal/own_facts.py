@@ -14,6 +14,7 @@ from sild.i18n import format_day, format_money
 __all__ = ["OwnLine", "Sayer", "own_lines", "split"]
 
 PAYMENTS, PAY, BENEFITS = "person.payments", "person.contributions", "person.benefits"
+CARD = "person.insurance_card"
 COVER, QUEUE, HOME_CHANGE = "person.insurance_cover", "child.kindergarten_queue", "person.home_change"
 BIRTH_NOTICE, REGISTRATION, PATERNITY = "child.birth_notice", "child.birth_registration", "child.paternity"
 VOTES = "person.voting_place"
@@ -26,7 +27,7 @@ CODED = {COVER: "kind", HOME_CHANGE: "outcome", REGISTRATION: "status", PATERNIT
 ORDER = (
     "person.given_names", "person.family_name", "person.date_of_birth", "person.place_of_birth", "person.sex",
     "person.citizenship", "person.residence", "person.marriage", "person.parents", "person.guardians", "person.custody",
-    COVER, *NEWEST_FIRST[:2], QUEUE, PAYMENTS, "person.practice", "person.tax_residence", VOTES, "person.board_membership", HOME_CHANGE,
+    COVER, CARD, *NEWEST_FIRST[:2], QUEUE, PAYMENTS, "person.practice", "person.tax_residence", VOTES, "person.board_membership", HOME_CHANGE,
     "company.name", "company.legal_form", "company.registered_office", "company.status", "company.representation", "company.board", OWNED,
 )  # fmt: skip
 
@@ -171,6 +172,8 @@ def _worded(line: OwnLine, item: Mapping[str, Any], sayer: Sayer, person: str) -
         _ensure_day(said["votes_from"])
         day = format_day(date.fromisoformat(said["votes_from"][:10]), sayer.language)
         return replace(line, value=[str(line.value), sayer.say("my_data.from_day", day=day)])
+    if line.concept == CARD:
+        return replace(line, value=[str(said.get("number")), sayer.word(CARD, str(said.get("state")))])
     if line.concept == QUEUE:
         return replace(line, value=_queue(said, sayer, person), decision=own)
     return line

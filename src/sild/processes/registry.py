@@ -37,6 +37,7 @@ from sild.registries import (
     archive_app,
     business_app,
     care_app,
+    duties_without_case,
     education_app,
     following_app,
     hospital_app,
@@ -128,6 +129,9 @@ class RegistrySettings(Settings):
     ] = ()  # information systems through which they look: INSTANCE/CLASS/CODE/SUBSYSTEM
     grounds: Mapping[str, tuple[str, ...]] | None = (
         None  # operation -> legal grounds; none: any that is named
+    )
+    without_case: Mapping[str, tuple[str, ...]] | None = (
+        None  # operation -> grounds on which machines need no case; none: the duties of registers
     )
     identity: IdentitySettings | None = (
         None  # whose word about who acts is taken; none: no official acts here
@@ -290,6 +294,8 @@ async def run(settings: RegistrySettings, *, base: Path) -> None:
     opened = await asyncio.to_thread(KINDS[settings.kind], settings, base / settings.directory, certify)
     if settings.grounds is not None:
         opened.register.kernel.grounds = Grounds(settings.grounds)
+    duties = {"*": duties_without_case()} if settings.without_case is None else settings.without_case
+    opened.register.kernel.without_case = Grounds(duties)
     listed = [Official(**one.model_dump()) for one in settings.officials]
     appoint(opened.register, listed, settings.country)
     if settings.identity is not None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sild.registries.insurance.register import InsuranceRegister
     from sild.registries.kernel.grounds import Grounds
     from sild.registries.kernel.proving import published_keys
-    from sild.registries.laws import asking_grounds
+    from sild.registries.laws import asking_grounds, duties_without_case
     from sild.registries.message_logs import from_threads, over_the_exchange
     from sild.registries.planting import plant
     from sild.registries.population.register import PopulationRegister
@@ -76,6 +76,7 @@ __all__ = [
     "business_app",
     "care_app",
     "case_decisions_app",
+    "duties_without_case",
     "education_app",
     "event_delivery",
     "following_app",
@@ -221,6 +222,7 @@ _LATE = {
     "over_the_exchange": "message_logs",
     "Grounds": "kernel.grounds",
     "asking_grounds": "laws",
+    "duties_without_case": "laws",
     "published_keys": "kernel.proving",
 }
 """Imported when somebody asks for them: a process of one register need not know the others."""

@@ -8,7 +8,7 @@ from sild.registries.following.duties import DUTIES
 from sild.registries.insurance.rules import GROUNDS as INSURANCE
 from sild.registries.social.rules import GROUNDS as SOCIAL
 
-__all__ = ["asking_grounds"]
+__all__ = ["asking_grounds", "duties_without_case"]
 
 
 def asking_grounds(register: str) -> frozenset[str]:
@@ -16,3 +16,9 @@ def asking_grounds(register: str) -> frozenset[str]:
     known = {"care": CARE, "education": EDUCATION, "insurance": INSURANCE, "social": SOCIAL}
     known |= {kind: dict(duty.grounds) for kind, duty in DUTIES.items()}
     return frozenset(known.get(register, {}).values())
+
+
+def duties_without_case() -> list[str]:
+    """The grounds of every register's own duties, by which it asks by itself when something has happened: there may be no case then."""
+    kinds = ("care", "education", "insurance", "social", *DUTIES)
+    return sorted(frozenset().union(*(asking_grounds(kind) for kind in kinds)))

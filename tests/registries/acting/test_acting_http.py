@@ -150,7 +150,9 @@ def test_insurance(asking: Asking) -> None:
     assert (cover["insured"], cover["valid_from"], cover["valid_to"]) == (True, "2026-03-01", "2045-03-01")
     before = asking.get(f"/persons/{CHILD}/cover?on=2026-02-28").json()
     assert before == {"person": CHILD, "on": "2026-02-28", "insured": False}
-    (fact,) = asking.get(f"/persons/{CHILD}/facts").json()["items"]
+    held = asking.get(f"/persons/{CHILD}/facts").json()["items"]
+    card, fact = sorted(held, key=lambda one: str(one["concept"]))
+    assert card["concept"] == "person.insurance_card" and card["value"]["state"] == "valid"
     assert (fact["concept"], fact["source"]) == ("person.insurance_cover", f"/{POPULATION}")
     disputed = asking.post(f"/facts/{fact['fact']}/dispute", {"reason": "born elsewhere"})
     assert (disputed.status, disputed.json()["state"]) == (201, "OPEN")

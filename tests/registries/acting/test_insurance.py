@@ -16,11 +16,19 @@ from typing import Any
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from sqlalchemy import insert
 
+from sild.database import open_database, sqlite_url
+from sild.decisions import DECISION_MIGRATIONS
 from sild.errors import CallerError
+from sild.events import EVENT_MIGRATIONS
 from sild.registries.deciding import KnownFact
-from sild.registries.insurance.register import InsuranceRegister
-from sild.registries.tasks import TaskState
+from sild.registries.insurance.register import MIGRATIONS, InsuranceRegister
+from sild.registries.insurance.rules import CARD
+from sild.registries.insurance.tables import cards
+from sild.registries.kernel.facts import Fact, Facts
+from sild.registries.kernel.kernel import KERNEL_MIGRATIONS
+from sild.registries.tasks import TASK_MIGRATIONS, TaskState
 
 from .conftest import CHILD, MOTHER, USAGE, VN_CHILD, Others, SetClock, day, event
 
@@ -37,6 +45,13 @@ def register(directory: Path, database_url: str | None, clock: SetClock) -> Iter
 
 def sent(register: InsuranceRegister, subject: str) -> list[tuple[str, str]]:
     return [(d.event.type, d.state.value) for d in register.kernel.outbox.deliveries_about(subject)]
+
+
+def card_facts(register: InsuranceRegister) -> tuple[Fact, ...]:
+    """Whatever was said of the child's card first, in the order it was said."""
+    with register.kernel.engine.connect() as connection:
+        said = Facts(connection, register.kernel.now).history(CHILD, CARD)
+    return tuple(one for one in said if one.id == one.origin)
 
 
 async def settle(register: InsuranceRegister, others: Others, clock: SetClock, rounds: int = 4) -> None:
@@ -146,6 +161,16 @@ async def test_death_ends_it_in_any_order(
     assert all(state != "pending" for _, state in sent(register, CHILD)), "silence"
     if order == "birth, card, death":
         assert register.card(CHILD, USAGE).state == "revoked"
+        given, revoked = card_facts(register)
+        assert (given.value["state"], revoked.value["state"]) == ("valid", "revoked")
+        assert given.value["number"] == revoked.value["number"] == register.card(CHILD, USAGE).number
+        with register.kernel.engine.connect() as connection:
+            facts = Facts(connection, clock())
+            (then,) = facts.current(CHILD, [CARD], on=revoked.valid_from, known_at=given.known_from)
+            (now,) = facts.current(CHILD, [CARD], on=revoked.valid_from)
+        assert (then.value["state"], now.value["state"]) == ("valid", "revoked"), (
+            "as it was known then, and is now"
+        )
         with pytest.raises(CallerError) as refused:
             register.bind_card(CHILD, {}, USAGE)
         assert refused.value.code == "card_revoked"
@@ -294,3 +319,26 @@ def test_the_synthetic_are_insured_by_age_and_work(directory: Path, clock: SetCl
         kinds = [fact.value["kind"] for fact in use.facts.named("insurance_cover", on=day("2026-03-02"))]
     register.close()
     assert {"child", "worker", "pensioner"} <= set(kinds)
+
+
+def test_a_card_of_before_there_were_facts_of_cards_is_one_from_now_on(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    old, url = tmp_path / "insurance" / "migrations", sqlite_url(tmp_path / "insurance.db")
+    old.mkdir(parents=True)
+    for name in ("__init__.py", "r0001_insurance.py"):
+        if (MIGRATIONS / name).exists():
+            (old / name).write_bytes((MIGRATIONS / name).read_bytes())
+    engine = open_database(
+        url, EVENT_MIGRATIONS, KERNEL_MIGRATIONS, TASK_MIGRATIONS, DECISION_MIGRATIONS, old
+    )
+    with engine.begin() as connection:
+        card = {"person": CHILD, "number": "8023", "state": "valid", "claims": {"birthdate": "2026-03-01"}}
+        connection.execute(insert(cards).values(**card, office=None, credential="x", issued_at=clock()))
+    engine.dispose()
+    register = InsuranceRegister.open(tmp_path, people=0, system="/SILD/GOV/70000003/insurance", clock=clock)
+    try:
+        (fact,) = card_facts(register)
+        assert (fact.value["number"], fact.valid_from) == ("8023", clock().date())
+    finally:
+        register.close()

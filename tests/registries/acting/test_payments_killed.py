@@ -49,7 +49,7 @@ class Ask:
         global sent
         said = urllib.request.Request(url + "/" + "/".join(path), json.dumps(body).encode(), {
             "Content-Type": "application/json", "X-Road-Client": "SILD/GOV/70000004/social",
-            "X-Road-Id": message_id_of("SILD", because.key, *path), "X-Road-UserId": "automatic", "Sild-Legal-Basis": "PHS 10"})
+            "X-Road-Id": message_id_of("SILD", because.key, *path), "X-Road-UserId": "automatic", "X-Road-Issue": "case-7", "Sild-Legal-Basis": "PHS 10"})
         with urllib.request.urlopen(said) as answer:
             read = json.load(answer)
         sent += 1

@@ -130,6 +130,7 @@ def test_kept_as_long_as_the_law_says(
 HEADERS = {
     "X-Road-Client": f"{SENDER}/population",
     "X-Road-UserId": "automatic",
+    "X-Road-Issue": "case-7",
     "Sild-Legal-Basis": "RRS 17",
     "Content-Type": "application/x-tar",
 }

@@ -14,6 +14,7 @@ from sild.asgi import serve_application
 from sild.errors import CallerError
 from sild.events import CLOUDEVENTS_JSON, Event, render_event
 from sild.http1 import Fetched, fetch
+from sild.registries import Grounds
 from sild.registries.kernel import Kernel
 from sild.registries.kernel.http import Concept, PersonalUsage, SelfDescription, register_app
 
@@ -130,6 +131,21 @@ async def test_without_who_and_why_there_is_no_answer(register: Register, withou
     assert answer.status == 400
     assert problem(answer)["type"] == f"urn:sild:things:{code}"
     assert register.kernel.usage_of(PERSON).total == 0
+
+
+async def test_without_a_case_only_what_the_law_leaves_without_one(register: Register) -> None:
+    """A machine on its register's duty; a person never, nor a machine on another ground, or for another operation. The try is recorded."""
+    path, kernel = f"/things/{PERSON}", register.kernel
+    for user in ("EE38001085718", "automatic"):
+        answer = await register.ask(path, without="X-Road-Issue", **{"X-Road-UserId": user})
+        assert (answer.status, problem(answer)["type"]) == (400, "urn:sild:things:missing_case"), user
+    kernel.without_case = Grounds({"getTh*": ["RRS 5"], "*": ["RRS 6"]})
+    duty = {"without": "X-Road-Issue", "X-Road-UserId": "automatic"}
+    assert (await register.ask(path, **duty)).status == 200
+    assert problem(await register.ask(path, **{**duty, "X-Road-UserId": "EE38001085718"}))["status"] == 400
+    assert problem(await register.ask(path, **duty, **{"Sild-Legal-Basis": "RRS 7"}))["status"] == 400
+    outcomes = [entry.outcome for entry in kernel.usage_of(PERSON).entries]
+    assert outcomes.count("missing_case") == 4 and outcomes.count("done") == 1
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from sild.events import Event
 from sild.registries.credentials import CredentialIssuer
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
-from sild.registries.insurance.rules import COVER, card_number, ground
+from sild.registries.insurance.rules import CARD, COVER, card_number, ground
 from sild.registries.insurance.tables import cards
 from sild.registries.kernel import Use
+from sild.registries.kernel.facts import Provenance
 from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed, looks
 from sild.registries.profiles import profile
 from sild.registries.sources import PersonTold, Sources
@@ -64,9 +65,15 @@ class Card:
 
 
 class Cards:
-    """Works within the register's transactions. seal: of cards on paper."""
+    """Works within the register's transactions. seal: of cards on paper.  system: the register, which says what its cards are.
 
-    def __init__(self, issuer: CredentialIssuer, seal: Sealer, tasks: Tasks, silence: Silence) -> None:
+    `insurance_cards` has what a card is made of, the fact `insurance_card` what it is and was on each day, written with every change.
+    """
+
+    def __init__(
+        self, issuer: CredentialIssuer, seal: Sealer, tasks: Tasks, silence: Silence, *, system: str
+    ) -> None:
+        self._system = system
         self._issuer = issuer
         self._seal = seal
         self._tasks = tasks
@@ -170,6 +177,7 @@ class Cards:
             .where(cards.c.id == key)
             .values(number=claims["card_number"], claims=claims, credential=credential)
         )
+        self._say(use, child.code)
         use.publish("insurance.card.issued", child.code)
 
     def reissue(self, use: Use, child: PersonTold) -> None:
@@ -182,6 +190,7 @@ class Cards:
         claims = {**card.claims, "birthdate": born, "cover_from": born}
         credential = self._issuer.issue(claims, at=use.at, until=_until(use.at), status_index=card.id)
         use.connection.execute(update(cards).where(mine).values(claims=claims, credential=credential))
+        self._say(use, child.code)
         use.publish("insurance.card.issued", child.code)
 
     def covers_from(self, use: Use, person: str, begins: date) -> None:
@@ -193,11 +202,32 @@ class Cards:
         claims = {**card.claims, "cover_from": begins.isoformat()}
         credential = self._issuer.issue(claims, at=use.at, until=_until(use.at), status_index=card.id)
         use.connection.execute(update(cards).where(mine).values(claims=claims, credential=credential))
+        self._say(use, person)
         use.publish("insurance.card.issued", person)
 
     def revoke(self, use: Use, person: str) -> None:
         revoking = update(cards).where(_valid_of(person))
         use.connection.execute(revoking.values(state="revoked", revoked_at=use.at))
+        self._say(use, person)
+
+    def _say(self, use: Use, person: str) -> None:
+        """From today on the card is as its row says; what it was stays known."""
+        card = use.connection.execute(select(cards).where(cards.c.person == person)).one_or_none()
+        if card is None:
+            return
+        begins, ends = min(use.day_of(card.issued_at), use.today), _until(card.issued_at).date()
+        begins = use.today if use.facts.history(person, CARD) else begins
+        if begins >= ends:
+            return
+        value = {
+            "number": card.number,
+            "state": card.state,
+            "born": card.claims["birthdate"],
+            "office": None if card.office is None else card.office["name"],
+        }
+        basis = ground(parse_identity_code(person).country)
+        said = Provenance(self._system, basis, use.usage.message_id)
+        use.facts.record(person, CARD, value, valid_from=begins, valid_to=ends, provenance=said)
 
     # --- its office
 
@@ -222,6 +252,7 @@ class Cards:
             held = use.connection.execute(select(cards.c.id, cards.c.office).where(mine)).one_or_none()
             if held is not None and office is not None and held.office != office:
                 use.connection.execute(update(cards).where(mine).values(office=office))
+                self._say(use, task.subject)
                 outcome = "office_changed"
         self._followed(use, task.subject, outcome, task.cause, str(task.about["source"]))
 

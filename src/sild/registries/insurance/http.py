@@ -12,6 +12,7 @@ from sild.registries.credentials import STATUS_LIST_TYPE
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
 from sild.registries.deciding.ripple_matters import ripples_that_wait
 from sild.registries.insurance.register import COVER, InsuranceRegister
+from sild.registries.insurance.rules import CARD
 from sild.registries.kernel import FactKind
 from sild.registries.kernel.asking import SaidByPerson
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
@@ -38,6 +39,9 @@ DESCRIPTION = SelfDescription(
 )
 KINDS = (
     FactKind(COVER, "person.insurance_cover", "Health insurance cover of a person, with its days"),
+    FactKind(
+        CARD, "person.insurance_card", "The card that proves the cover, with its number, state and office"
+    ),
     HOME_CHANGE_KIND,
 )
 TITLES = {

@@ -46,7 +46,7 @@ class InsuranceRegister(ActingRegister):
         super().__init__(kernel, silenced_types=["insurance.*", DECIDED_AGAIN], silenced_kinds=["card"])
         self.issuer = issuer
         self.deciding = deciding
-        self._cards = Cards(issuer, seal, self.tasks, self.silence)
+        self._cards = Cards(issuer, seal, self.tasks, self.silence, system=kernel.system)
         self._covering = Covering(deciding, self.tasks, self.silence, self._cards)
 
     @classmethod

@@ -1,12 +1,13 @@
-"""The fact that somebody is covered, the grounds on which the fund asks, and the numbers of its cards. Who is covered is in the rule packages. Pure."""
+"""The facts that somebody is covered and has a card, the grounds on which the fund asks, and the numbers of its cards. Who is covered is in the rule packages. Pure."""
 
 from __future__ import annotations
 
 from sild.registries.identity_codes import Country
 
-__all__ = ["COVER", "card_number", "ground"]
+__all__ = ["CARD", "COVER", "card_number", "ground"]
 
 COVER = "insurance_cover"
+CARD = "insurance_card"
 GROUNDS: dict[Country, str] = {"EE": "RaKS § 5", "VN": "Luật BHYT 2008, Điều 12"}
 
 

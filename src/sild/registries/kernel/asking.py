@@ -95,14 +95,32 @@ def _personal_usage(
         )
     if applied is not None:
         usage = replace(usage, spoken=applied)
-    kernel = request.app.state.kernel
-    if kernel.grounds is not None and usage.client != kernel.system.strip("/"):
+    kernel: Kernel = request.app.state.kernel
+    if usage.client != kernel.system.strip("/"):
         operation = str(request.scope["route"].operation_id)
         try:
-            kernel.grounds.ensure(operation, usage.basis)
+            if kernel.grounds is not None:
+                kernel.grounds.ensure(operation, usage.basis or "")
+            _ensure_case(kernel, operation, usage)
         except CallerError as refusal:
             _record(kernel, operation, usage, request.path_params, refusal)
     return usage
+
+
+TOLD = ("takeBirthNotice", "recordDeath", "recordStillbirth", "declareContributions")
+"""What a hospital, a doctor, an employer tell because something has happened: a case may begin with it, and there is none before."""
+
+
+def _ensure_case(kernel: Kernel, operation: str, usage: Usage) -> None:
+    """Nobody's data is used for nothing: a case, or a duty that by its law has none. Raises CallerError (`missing_case`)."""
+    if usage.issue or operation in TOLD:
+        return
+    if usage.actor is None and usage.basis in kernel.without_case.of(operation):
+        return
+    raise CallerError(
+        "X-Road-Issue names the case in which this is done; on this ground it is not done without one",
+        code="missing_case",
+    )
 
 
 PERSONS = ("code", "child", "person", "subject")

@@ -54,6 +54,8 @@ class Kernel:
         """By whose word it is known who acts; None: by nobody's, and officials do nothing here."""
         self.grounds: Grounds | None = None
         """Which legal grounds are accepted for what; None: any that is named."""
+        self.without_case = Grounds({})
+        """On which of them a machine may use a person's data without a case; every other use names one."""
         self._inbox = Inbox(clock=clock)
         self._clock = clock
         self._zone = zone or ZoneInfo("Europe/Tallinn")

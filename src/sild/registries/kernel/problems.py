@@ -24,6 +24,7 @@ PROBLEM = "application/problem+json"
 COMMON_TITLES: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be met"),
     "missing_x_road_header": (400, "The request did not come through a security server"),
+    "missing_case": (400, "The request names no case"),
     "missing_legal_basis": (400, "The request names no person acting or no legal ground"),
     "officials_only": (
         403,

@@ -56,7 +56,6 @@ TITLES = {
     "too_broad": (400, "The search is too broad"),
     "already_dead": (409, "Another day of death is recorded"),
     "not_a_child": (409, "Not a child of the protected person"),
-    "missing_case": (400, "The request names no case"),
     "end_out_of_range": (400, "The end is out of range"),
 }
 ACTIONS = {
