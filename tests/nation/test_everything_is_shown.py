@@ -19,6 +19,8 @@ from sild.clock import system_clock
 from sild.http1 import fetch
 from sild.message_log import Search, seal_witness, witness
 from sild.nation import COUNTRY, Nation
+from sild.nation.birth_journey import _Birth
+from sild.nation.journeys import soon
 from sild.nation.portal_cases import PortalCases
 from sild.openid import new_signing_key, render_jwks
 from sild.portal import Usage, completeness_statement
@@ -119,6 +121,33 @@ async def test_shown_and_withheld_is_everything(country: Nation) -> None:
     assert statement["payload"]["complete"]
     assert faults(statement, key, logged | {"K-1", "K-2"}) == []
     assert faults(statement, key, logged | {"K-1", "K-2", "K-3"}) != [], "one more than is told"
+
+
+async def test_who_was_told_without_asking_is_shown_with_the_message_that_told(country: Nation) -> None:
+    """Events are messages, too: each that left about a newborn is in the child's tracker, once, and in its sums."""
+    birth = _Birth(country.description)
+    await birth.ward_gives_notice()
+    await birth.state_opens_the_case()
+    child = birth._child
+
+    async def everybody_has_it() -> set[str] | None:
+        told = country.register.kernel.outbox.deliveries_about(child)
+        done = {one.message_id for one in told if one.message_id is not None}
+        return done if len(done) == len(told) else None
+
+    told = await soon("others are told of the birth", everybody_has_it)
+    usage = await PortalCases(country.cases, load_packs("EE")).usage(Actor(person=f"EE{child}", acr="high"))
+    telling = [one for one in usage.entries if one.operation == "The body was told of a birth"]
+    assert len(telling) == len(told) >= 2 and {one.message_id for one in telling} == told, "each, once"
+    logged = set()
+    for server in (country.provider, country.consumer):
+        async for one in server.message_log.search(Search(is_response=False)):
+            logged.add(one.query_id)
+    assert told <= logged
+    assert {one.basis for one in telling} == {"AvTS § 43⁶"} and {one.acting for one in telling} == {
+        "automatic"
+    }
+    assert all(one.register.endswith("population") for one in telling)
 
 
 async def test_a_register_that_leaves_out_a_use_is_found(country: Nation) -> None:

@@ -9,8 +9,16 @@ import pytest
 
 import sild.portal
 from sild.i18n import Texts
+from sild.registries.kernel.telling import TOLD
 
 REGISTERS = ("population", "residence", "social", "education", "insurance", "treasury", "archive", "business")
+
+
+def test_every_telling_has_words() -> None:
+    texts = Texts.load(Path(str(sild.portal.__file__)).parent / "texts")
+    for _, said in TOLD:
+        spoken = [texts.speaker(language)(f"use.{said}") for language in ("en", "et", "vi")]
+        assert spoken[0] == said and len(set(spoken)) == 3
 
 
 @pytest.mark.parametrize("register", REGISTERS)

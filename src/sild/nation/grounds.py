@@ -33,7 +33,8 @@ def accepted_grounds(
     laws = {law for asker in askers for law in asking_grounds(asker)}
     archives = {kept.basis for kept in profile.kept.values()} if register == "archive" else set()
     boards = {about.boards} if register == "business" else set()
-    everywhere = {*profile.grounds.values(), about.own_data, about.representation}
+    laws |= {law for name, law in profile.grounds.items() if name != "telling"}  # by which nobody asks
+    everywhere = {about.own_data, about.representation}
     example = {"getPerson": [about.example.legal_basis]} if register == "population" else {}
     return {
         **example,

@@ -77,7 +77,7 @@ async def act(
     checkpoints: how often there is a new head, and a sample of the day before is replayed once that day is over.
     """
     kernel, loop = register.kernel, asyncio.get_running_loop()
-    deliver = event_delivery(client)
+    deliver = event_delivery(client, kernel.telling)
     sender = open_dispatcher(kernel.outbox, deliver, system=kernel.system, events_url=events_url)
     kernel.wake = lambda: _soon(loop, sender.wake)
     work: list[Coroutine[Any, Any, None]] = [sender.run()]

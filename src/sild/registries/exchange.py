@@ -2,7 +2,7 @@
 
     exchange = Exchange(xroad_client, {"population": ServiceId.parse("SILD:GOV:70000002:population:population")})
     person = await exchange.ask("population", ["persons", code], because=Because("RRS 5", case, key="card/49001010005"))
-    Dispatcher(kernel.outbox, event_delivery(xroad_client)).run()
+    Dispatcher(kernel.outbox, event_delivery(xroad_client, kernel.telling)).run()
 
 The id of a message is made from what caused it, so that whoever repeats it after a failure repeats the same message: both logs
 show one call, and the other side answers it as it did before.
@@ -10,8 +10,9 @@ show one call, and the other side answers it as it did before.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,8 @@ __all__ = [
 
 JSON = "application/json"
 BASIS_HEADER = "Sild-Legal-Basis"
+Telling = Callable[[Event, str, str], None]
+"""Arguments: the event; its subscriber, `/INSTANCE/CLASS/CODE/SUBSYSTEM`; the id of the message that brings it there."""
 NOT_THERE = (404, 410)
 """Statuses by which a register says that it knows nobody, or nothing, of the kind."""
 
@@ -176,8 +179,8 @@ def refusal_codes(refusal: CallerError) -> tuple[str, ...]:
         return (refusal.code,)
 
 
-def event_delivery(client: AsyncXRoadClient) -> Deliver:
-    """Delivers events as messages to the subscribers' services.
+def event_delivery(client: AsyncXRoadClient, telling: Telling | None = None) -> Deliver:
+    """Delivers events as messages to the subscribers' services. telling: what is done before each, `Kernel.telling`; it blocks.
 
     A subscriber that answers 4xx never takes the event (CallerError); 408, 425 and 429 mean later, as 5xx does. So does a security
     server that refuses: the right may be granted, the service added, and the event must still arrive then.
@@ -189,6 +192,8 @@ def event_delivery(client: AsyncXRoadClient) -> Deliver:
         query_id = message_id_of(
             client.client.instance_identifier, event.source, event.id, subscription.subscriber
         )
+        if telling is not None:
+            await asyncio.to_thread(telling, event, subscription.subscriber, query_id)
         with _exchange_refusals():
             answer = await client.post(
                 service,

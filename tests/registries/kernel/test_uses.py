@@ -10,10 +10,12 @@ import pytest
 from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.kernel import Kernel
+from sild.registries.kernel.telling import CHANGE, said_of_telling
 
 from .conftest import SAID, SYSTEM, USAGE, SetClock
 
 PERSON = "49001010005"
+TOLD_OF = "38001085718"
 EVENT = Event("e1", "/SILD/GOV/9/hospital", "health.birth.notified", PERSON, datetime(2026, 3, 2, tzinfo=UTC))
 
 
@@ -106,3 +108,36 @@ def test_an_event_whose_effect_was_refused_may_come_again(kernel: Kernel) -> Non
 def test_the_day_is_that_of_the_country(kernel: Kernel, clock: SetClock) -> None:
     clock.at = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
     assert kernel.today == date(2026, 3, 3), "half past midnight in Tallinn"
+
+
+def test_who_is_told_of_somebody_is_a_use_once_however_often_it_is_tried(
+    kernel: Kernel, clock: SetClock
+) -> None:
+    told = replace(
+        EVENT,
+        type="civil.birth.registered",
+        subject=TOLD_OF,
+        extensions={"caseid": "case-1"},
+        data={"parents": [PERSON]},
+    )
+    for subscriber, message in (("/SILD/GOV/1/insurance", "m-1"), ("/SILD/GOV/2/school", "m-2")) * 2:
+        kernel.telling(told, subscriber, message)
+        clock.forward(seconds=2)
+    page = kernel.usage_of(TOLD_OF)
+    assert [(one.operation, one.usage.client, one.usage.message_id) for one in page.entries] == [
+        ("tell civil.birth.registered", "SILD/GOV/2/school", "m-2"),
+        ("tell civil.birth.registered", "SILD/GOV/1/insurance", "m-1"),
+    ]
+    assert {(one.usage.user_id, one.usage.issue, one.usage.basis) for one in page.entries} == {
+        ("automatic", "case-1", "AvTS § 43⁶")
+    }
+    assert kernel.usage_of(PERSON).total == 0, "only named in it"
+    kernel.telling(replace(EVENT, subject="consultation/7"), "/SILD/GOV/1/insurance", "m-3")
+    assert kernel.usage_periods() == (EVENT.time.replace(hour=9), EVENT.time.replace(hour=9, second=2))
+
+
+def test_told_in_general_words_where_others_read_along() -> None:
+    assert said_of_telling("tell civil.death.registered") == "The body was told of a death"
+    for kind in ("civil.protection.ordered", "civil.stillbirth.recorded", "anything.else"):
+        assert said_of_telling(f"tell {kind}") == CHANGE
+    assert said_of_telling("getPerson") is None

@@ -26,6 +26,7 @@ from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.kernel import Kernel
 from sild.registries.kernel.plain_text import PlainTextRoute
 from sild.registries.kernel.problems import PROBLEM, Problem, Problems
+from sild.registries.kernel.telling import said_of_telling
 from sild.registries.kernel.usage import UsageEntry
 
 __all__ = ["AnyUsage", "Concept", "Model", "PersonalUsage", "Problem", "SelfDescription", "register_app"]
@@ -205,7 +206,7 @@ def _add_usage(
                 outcome=entry.outcome,
             ),
             logtime=entry.at,
-            action=actions.get(entry.operation, entry.operation),
+            action=said_of_telling(entry.operation) or actions.get(entry.operation, entry.operation),
             receiverCode=code,
             receiverName=member_name(entry.usage.client),
             receiverSystem=system,

@@ -25,6 +25,7 @@ from sild.registries.kernel.facts import Facts, Json
 from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.proving import Keys, Proofs
 from sild.registries.kernel.tables import answers, facts, spent_proofs
+from sild.registries.kernel.telling import record_telling
 from sild.registries.kernel.usage import Usage, UsagePage, find_usage, record_usage, usage_periods
 from sild.registries.kernel.withholding import is_withheld, withhold
 
@@ -157,6 +158,14 @@ class Kernel:
             yield use
         if use.has_published:
             self.wake()
+
+    def telling(self, event: Event, subscriber: str, message_id: str) -> None:
+        """Before the message goes out that tells somebody of an event: whom it is about sees it. Blocks.
+
+        Raises Unavailable (`database_error`).
+        """
+        with _database_errors(), self.engine.begin() as connection:
+            record_telling(connection, self.now, event, subscriber, message_id)
 
     def usage_of(
         self,
