@@ -36,7 +36,6 @@ RIPPLE_TITLES: dict[str, tuple[int, str]] = {
     "not_superseded": (409, "That decision did not take its place"),
     "is_contested": (409, "The decision is contested: whoever answers the contest decides anew"),
     "not_favourable": (409, "Somebody would get less, and was not heard"),
-    "missing_case": (400, "Heard in which case?"),
 }
 RIPPLE_ACTIONS = {
     "getRipples": "Decisions that rest on a corrected fact were listed",

@@ -51,7 +51,6 @@ SUPERVISION_TITLES: dict[str, tuple[int, str]] = {
     "not_a_supervisor": (403, "Only an auditor may look"),
     "no_mandate": (403, "No mandate stands"),
     "out_of_scope": (403, "Outside the mandate"),
-    "missing_case": (400, "A look names the file of the supervision"),
     "conflict_of_interest": (403, "Somebody else looks at this"),
     "four_eyes": (403, "Another auditor releases it"),
     "not_in_scope": (403, "The mandate does not have these classes"),
