@@ -334,7 +334,7 @@ async def test_a_company_consents_as_owner_and_who_is_struck_off_does_not(countr
     assert refused.value.code == "mandate_ended"
 
     landlord.enter()
-    await landlord.choose()
+    await landlord.log_in()
     await screen_sent(await landlord.open(address), {"do": "CONSENT"})
     await soon("the consent counts", lambda: _received(country, case, resident))
     known = _case(country, case)

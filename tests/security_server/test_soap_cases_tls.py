@@ -51,6 +51,7 @@ SSL = "server.clientproxy.ssl_authentication_failed"
 def soap(module_soap: SoapWorld) -> SoapWorld:
     module_soap.service.begin()
     module_soap.consumer.server._parts.authentication._ocsp._kept.clear()
+    module_soap.consumer.forget_connections()
     return module_soap
 
 

@@ -329,7 +329,8 @@ class Contest(Process):
                 "GET",
                 path,
                 basis=work.profile.ground(GROUND),
-                acting=person,
+                acting=_contested_by(case),
+                acting_for=person,
             )
             record = answer.json["record"]
             found = self._worded(answer.json, "en")
@@ -344,10 +345,10 @@ class Contest(Process):
             if sum(one.label == line.label and says_as(one, line) for one in every_fact(found)) != 1:
                 return None
             fitting = []
-            for number, whose in enumerate(await self._whose(work, instance, person)):
+            for number, whose in enumerate(await self._whose(work, instance, person, _contested_by(case))):
                 facts = await work.call(
                     f"facts.{number}", line.register, "GET", f"/persons/{quote(whose, safe='')}/facts?history=true",
-                    basis=work.profile.ground(GROUND), acting=person, within=A_WHILE,
+                    basis=work.profile.ground(GROUND), acting=_contested_by(case), acting_for=person, within=A_WHILE,
                 )  # fmt: skip
                 fitting += [
                     one for one in facts.json["items"]
@@ -374,7 +375,7 @@ class Contest(Process):
         except (CallerError, PeerError, Unavailable, KeyError, IndexError, TypeError):
             return None
 
-    async def _whose(self, work: Work, instance: str, person: str) -> Sequence[str]:
+    async def _whose(self, work: Work, instance: str, person: str, acting: str) -> Sequence[str]:
         """Codes of whom the line can be about: whoever contests, or their children."""
         if instance in THEMSELVES:
             return (person,)
@@ -385,7 +386,8 @@ class Contest(Process):
             "GET",
             path,
             basis=work.profile.ground(GROUND),
-            acting=person,
+            acting=acting,
+            acting_for=person,
             within=A_WHILE,
         )
         return [str(one["code"]) for one in answer.json["items"]]

@@ -45,6 +45,8 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             return Effects(jobs=(Job("prepare", key=str(taken.seq)),), cancel_jobs=("prepare", "lapse"))
         case "MISS":
             return _missing(case, taken)
+        case "REFER" if taken.data.get("refused"):
+            return Effects(notices=_to_resident(case, "move.notice.say_again"))
         case "ASK":
             return _asked(case, taken)
         case "REMIND":

@@ -20,6 +20,7 @@ from sild.cases.move_facts import (
     sent,
 )
 from sild.cases.process import JobFunction, Work
+from sild.cases.refusals import UNPROVEN
 from sild.errors import CallerError
 from sild.telemetry import get_logger
 
@@ -161,23 +162,29 @@ class MoveJobs:
         return answer.json["count"], answer.json.get("capacity")
 
     async def correction(self, work: Work) -> None:
-        """A case at the register that does not know somebody: it is theirs to put right."""
+        """A case at the register that does not know somebody: it is theirs to put right. What is not proved opens none: they send again."""
         case, now = _sent_in(work)
-        opened = []
+        opened: list[dict[str, Any]] = []
         for number, absent in enumerate(case.given("MISS")["absent"]):
             body = {"person": bare(absent["person"]), "reason": f"moving home, case {case.number}"}
             register = POPULATION if absent["register"] == "population" else RESIDENCE
-            answer = await work.call(
-                f"correction/{number}",
-                register,
-                "POST",
-                "/unknown-persons",
-                body,
-                basis=self._grounds.household,
-                acting=now.sender,
-                acting_for=now.resident,
-                says="missPerson",
-            )
+            try:
+                answer = await work.call(
+                    f"correction/{number}",
+                    register,
+                    "POST",
+                    "/unknown-persons",
+                    body,
+                    basis=self._grounds.household,
+                    acting=now.sender,
+                    acting_for=now.resident,
+                    says="missPerson",
+                )
+            except CallerError as refusal:
+                if refusal.code not in UNPROVEN:
+                    raise
+                await act(work, "unproven", "REFER", {"opened": opened, "refused": refusal.code})
+                return
             opened.append({**absent, "case": answer.json["id"]})
         await act(work, "opened", "REFER", {"opened": opened})
 

@@ -55,6 +55,7 @@ class Removal(Process):
         Rule("REFUSE", by=("state",), when=("REQUESTED",), to=OPENED),
         Rule("NOTIFY", by=("state",), when=("REQUESTED",), to="NOTICED"),
         Rule("OBJECT", by=("resident",), when=RUNNING, screen="removal.answer", acr="substantial", says=("residence/objectToRemoval",)),
+        Rule("REFUSE_OBJECTION", by=("state",), when=RUNNING),
         Rule("MATURE", by=("state",), when=("NOTICED",), to="READY"),
         Rule("DECIDE", by=("official",), when=("READY",), to="DECIDED", screen="removal.desk", decides=True),
         Rule("HALT", by=("state",), when=("DECIDED",), to="READY"),
@@ -63,7 +64,7 @@ class Removal(Process):
     )  # fmt: skip
     waiting = (
         Waiting("removal.request", "owner", (OPENED,)),
-        Waiting("removal.answer", "resident", RUNNING, until=("OBJECT",), deadline="move.removal_notice"),
+        Waiting("removal.answer", "resident", RUNNING, deadline="move.removal_notice"),
         Waiting("removal.desk", "official", ("READY",)),
     )
     silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {"resident": ("death",)}
@@ -76,6 +77,13 @@ class Removal(Process):
         self._owned = service.ground_of("person.dwellings")
         self._home = service.ground_of("person.residence")
         self._texts = Texts(packs.profile.languages, packs.texts)
+
+    def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
+        """A resident, until the register has their answer: one that was not proved is theirs to send again."""
+        if waiting.role != "resident":
+            return True
+        said = case.all("OBJECT", "REFUSE_OBJECTION")
+        return not said or said[-1].name == "REFUSE_OBJECTION"
 
     async def check(
         self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
@@ -114,6 +122,8 @@ class Removal(Process):
                     "object", {"text": taken.data["text"], "acting": taken.person}, key=str(taken.seq)
                 )
                 return Effects(jobs=(objection,))
+            case "REFUSE_OBJECTION":
+                return Effects(notices=_to(case, "resident", "say_again"))
             case "DECIDE":
                 return Effects(jobs=(Job("decide", {"acting": taken.person}, key=str(taken.seq)),))
             case "CLOSE":
@@ -181,8 +191,10 @@ class Removal(Process):
                 acting_for=case.persons("resident")[0],
                 says="objectToRemoval",
             )
-        except CallerError:
-            return  # decided meanwhile; the case has the words all the same
+        except CallerError as refusal:
+            if refusal.code in UNPROVEN:
+                await act(work, "unproven", "REFUSE_OBJECTION", {"reason": refusal.code})
+            # else decided meanwhile; the case has the words all the same
 
     async def mature(self, work: Work) -> None:
         await act(work, "mature", "MATURE", {})

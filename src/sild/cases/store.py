@@ -281,15 +281,19 @@ class Store:
         found = self._proofs(case_id, person, upto)
         return next((row.proof for row in found if operation in (row.operations or ())), None)
 
-    def applied(self, case_id: str, upto: int) -> str | None:
-        """The newest proof, up to this action, of somebody who acted in the case for another. Blocks."""
+    def applied(self, case: Case, upto: int) -> str | None:
+        """The newest proof, up to this action, of somebody who acted for whoever opened the case; where the state did, for any party. Blocks."""
+        opener = self._processes[case.service].opener
+        whose = None if opener is None else case.persons(opener)
         same = (actions.c.case == proofs.c.case) & (actions.c.seq == proofs.c.seq)
         query = (
             select(proofs.c.proof)
             .select_from(proofs.join(actions, same))
-            .where(proofs.c.case == case_id, proofs.c.seq <= upto, actions.c.acting_for != actions.c.person)
+            .where(proofs.c.case == case.id, proofs.c.seq <= upto, actions.c.acting_for != actions.c.person)
             .order_by(proofs.c.seq.desc())
         )
+        if whose is not None:
+            query = query.where(actions.c.acting_for.in_(whose))
         with self.reading() as connection:
             found: str | None = connection.scalar(query.limit(1))
         return found

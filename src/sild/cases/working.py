@@ -278,8 +278,11 @@ class JobWork:
         return ExchangeAnswer(said["status"], said["json"], said["message_id"])
 
     def _applied(self, case_id: str) -> str | None:
-        upto = self.case.seq if self.case is not None and self.case.id == case_id else MAX_SEQ
-        return self._store.applied(case_id, upto)
+        if self.case is not None and self.case.id == case_id:
+            return self._store.applied(self.case, self.case.seq)
+        with self._store.reading() as connection:
+            case = self._store.find(connection, case_id)
+        return None if case is None else self._store.applied(case, MAX_SEQ)
 
     def _proof(self, case_id: str, person: str, says: str | None) -> str | None:
         if says is None:

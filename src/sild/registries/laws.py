@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from sild.registries.care.practices import GROUNDS as CARE
 from sild.registries.education.rules import GROUNDS as EDUCATION
 from sild.registries.following.duties import DUTIES
+from sild.registries.identity_codes import Country
 from sild.registries.insurance.rules import GROUNDS as INSURANCE
+from sild.registries.profiles import profile
 from sild.registries.social.rules import GROUNDS as SOCIAL
 
 __all__ = ["asking_grounds", "duties_without_case"]
+
+
+COUNTRIES: tuple[Country, ...] = get_args(Country)
 
 
 def asking_grounds(register: str) -> frozenset[str]:
@@ -19,6 +26,10 @@ def asking_grounds(register: str) -> frozenset[str]:
 
 
 def duties_without_case() -> list[str]:
-    """The grounds of every register's own duties, by which it asks by itself when something has happened: there may be no case then."""
+    """The grounds of every register's own duties, by which it asks by itself when something has happened: there may be no case then.
+
+    Among them that on which the treasury pays: what a bank sent back is paid again by itself, long after the case.
+    """
     kinds = ("care", "education", "insurance", "social", *DUTIES)
-    return sorted(frozenset().union(*(asking_grounds(kind) for kind in kinds)))
+    paid = {profile(country).ground("treasury") for country in COUNTRIES}
+    return sorted(paid.union(*(asking_grounds(kind) for kind in kinds)))

@@ -13,7 +13,14 @@ import pytest
 
 from sild.adapter.faults import service_error
 from sild.errors import Unavailable
-from sild.registries import SocialRegister, TreasuryRegister, social_app, treasury_app
+from sild.registries import (
+    Grounds,
+    SocialRegister,
+    TreasuryRegister,
+    duties_without_case,
+    social_app,
+    treasury_app,
+)
 from sild.registries.exchange import Because, message_id_of
 from sild.registries.social.offers import Offer
 from sild.registries.social.orders import PaymentOrder
@@ -46,7 +53,7 @@ class Paying:
             "X_Road_Id": message_id_of("SILD", because.key, *path),
             "X_Road_UserId": because.user_id,
             "X_Road_Issue": because.case or "",
-            "Sild_Legal_Basis": "PHS 10",
+            "Sild_Legal_Basis": because.basis,
         }
         answer = self.site.post("/" + "/".join(path), body, **headers)
         if answer.status >= 400:
@@ -97,6 +104,7 @@ def opened_paying(
         opened.callback(social.close)
         treasury = TreasuryRegister.open(directory / "treasury", second, clock=clock)
         opened.callback(treasury.close)
+        treasury.kernel.without_case = Grounds({"*": duties_without_case()})
         told = ["social.*", "decision.corrected"]
         social.kernel.outbox.subscribe("SILD/GOV/70000001/portal", "events", told)
         treasury.kernel.outbox.subscribe(SOCIAL, "events", ["treasury.*"])

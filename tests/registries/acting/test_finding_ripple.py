@@ -193,7 +193,7 @@ async def test_who_may_not_start_it(covered: World) -> None:
         {"X_Road_Issue": "case-7"},
     ):
         refused(covered.upholds(**how), 403, "not_your_finding")
-    refused(covered.upholds(X_Road_Issue=""), 403, "acting_not_proven")
+    refused(covered.upholds(X_Road_Issue=""), 400, "missing_case")
     refused(covered.upholds(user="automatic"), 403, "officials_only")
     path = "/findings/another/upheld"
     body = {"answer": 1, "number": NUMBER, "country": "EE"}

@@ -1,19 +1,27 @@
 """What a correction or a finding reached, and no rule makes anew, an official decides anew by hand: the same record as after a contest.
 
 Nobody is decided about unheard: they said something in the case, or were asked and let the day pass, or the law lets it be without
-(`RippleHearing`); what is in nobody's disfavour the register sees for itself, as far as money goes.
+(`RippleHearing`); what is in nobody's disfavour the register sees for itself: no smaller sum, no later begin, no earlier end, and nothing else changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from sild.catalogue import Profile
-from sild.decisions import DecisionRecord, Hearing, Ripple, Sealed, has_open_contest, open_values
+from sild.decisions import (
+    DecisionRecord,
+    Hearing,
+    OutcomeItem,
+    Ripple,
+    Sealed,
+    has_open_contest,
+    open_values,
+)
 from sild.errors import CallerError
 from sild.registries.deciding.anew import ByHand, Occasion
 from sild.registries.deciding.deciding import Deciding
@@ -107,17 +115,28 @@ def _heard(use: Use, law: Profile, hearing: RippleHearing) -> Hearing:
 def _takes_away(
     deciding: Deciding, use: Use, old: DecisionRecord, values: Mapping[str, str | int | bool]
 ) -> bool:
-    """Whether a sum is less than it was, or cannot be compared any more."""
+    """Whether a sum is less than it was, something begins later or ends earlier; or is other than it was, and cannot be compared."""
     opened = open_values(deciding.store, use.connection, str(old.id))
     for item in old.outcome.items:
-        if item.type != "money" or item.name not in values:
-            continue
         before = item.value
         if isinstance(before, Sealed):
             before = opened[before.sealed].value if before.sealed in opened else None
-        try:
-            if before is not None and Decimal(str(values[item.name])) < Decimal(str(before)):
-                return True
-        except InvalidOperation:
+        if item.name in values and before is not None and _is_less(item, before, values[item.name]):
             return True
     return False
+
+
+def _is_less(item: OutcomeItem, before: object, now: object) -> bool:
+    if str(now) == str(before):
+        return False
+    variable = item.name.split("/")[-2] if item.name.count("/") > 1 else item.name
+    try:
+        if item.type == "money":
+            return Decimal(str(now)) < Decimal(str(before))
+        if item.type == "date" and variable.endswith("_from"):
+            return date.fromisoformat(str(now)) > date.fromisoformat(str(before))
+        if item.type == "date" and variable.endswith("_until"):
+            return date.fromisoformat(str(now)) < date.fromisoformat(str(before))
+    except (InvalidOperation, ValueError):
+        return True
+    return True
