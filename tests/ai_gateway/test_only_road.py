@@ -1,24 +1,28 @@
-"""Nobody else reaches a model: not in the code, not on the network."""
+"""Nobody else reaches a model, in the code: who imports what speaks to one, who names an address of one, who can be told one.
+
+On the network: test_only_road_on_the_network.py.
+"""
 
 from __future__ import annotations
 
 import ast
-import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import re
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from support.ai_world import PROFILE, write_data
+import sild.cases
+from sild.errors import PeerError
+from sild.gateway_client import GatewayClient
+from sild.portal.settings import PortalSettings
+from sild.processes.registry import RegistrySettings
+from sild.settings import Settings
+from support.ai_providers import foreign
 
-SOURCE = Path(__file__).parents[2] / "src" / "sild"
-SUPPORT = Path(__file__).parents[1] / "support"
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "sild"
 SDKS = {
     "openai",
     "anthropic",
@@ -27,12 +31,24 @@ SDKS = {
     "litellm",
     "any_llm",
     "pydantic_ai",
+    "langchain",
+    "transformers",
     "google",
     "mistralai",
     "cohere",
+    "groq",
     "ollama",
 }
-PLACES = ("api.openai.com", "api.anthropic.com")
+PLACES = re.compile(
+    r"\b(openai|anthropic|claude|mistral|cohere|groq|deepseek|together|openrouter|perplexity|x)\.(com|ai)\b"
+    r"|openai\.azure\.com|generativelanguage\.googleapis|aiplatform\.googleapis|bedrock[\w.-]*\.amazonaws|huggingface\.co"
+)
+KEYS = re.compile(r"\b(OPENAI|ANTHROPIC|AZURE_OPENAI|MISTRAL|GEMINI|GOOGLE)_(API_KEY|BASE_URL|ENDPOINT)\b")
+
+
+@pytest.fixture(scope="module")
+def modules() -> dict[Path, ast.Module]:
+    return {file: ast.parse(file.read_text()) for file in SOURCE.rglob("*.py")}
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -50,13 +66,54 @@ def imported(tree: ast.AST) -> set[str]:
     return found
 
 
-def test_the_gateway_alone_imports_what_speaks_to_models() -> None:
-    users = {
-        file.relative_to(SOURCE).parts[0]
-        for file in SOURCE.rglob("*.py")
-        if imported(ast.parse(file.read_text())) & SDKS or any(place in file.read_text() for place in PLACES)
+def rooms_of(files: set[Path]) -> set[str]:
+    return {file.relative_to(SOURCE).parts[0] for file in files}
+
+
+def test_the_gateway_alone_imports_what_speaks_to_models(modules: dict[Path, ast.Module]) -> None:
+    assert rooms_of({file for file, tree in modules.items() if imported(tree) & SDKS}) == {"ai_gateway"}
+
+
+def test_nobody_names_a_provider_nor_takes_its_key_from_the_environment() -> None:
+    """In no file of the package, code or not: a provider's address stands in the gateway's settings alone."""
+    texts = {
+        file: file.read_bytes().decode(errors="ignore")
+        for file in SOURCE.rglob("*")
+        if file.is_file() and file.suffix != ".pyc"
     }
-    assert users == {"ai_gateway"}
+    named = {file for file, text in texts.items() if PLACES.search(text) or KEYS.search(text)}
+    assert rooms_of(named) <= {"ai_gateway"}
+
+
+def test_the_gateway_is_opened_by_its_process_and_by_the_nation(modules: dict[Path, ast.Module]) -> None:
+    """All others meet it on the wire. A country in one process has it in that process: docs/ai_gateway.md."""
+    users = {
+        file
+        for file, tree in modules.items()
+        if any(
+            isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sild.ai_gateway")
+            for node in ast.walk(tree)
+        )
+    }
+    assert rooms_of(users) == {"ai_gateway", "nation", "processes"}
+    assert {file.name for file in users if file.parts[-2] == "processes"} == {"ai_gateway.py"}
+
+
+def test_nobody_leaves_the_network_it_was_started_in(modules: dict[Path, ast.Module]) -> None:
+    """But rules, which leave it for an empty one: what a process starts is where the process is."""
+    ways = re.compile(r"\b(unshare|setns|nsenter|netns)\b")
+    assert rooms_of({file for file in modules if ways.search(file.read_text())}) == {"rule_engine"}
+
+
+def test_who_needs_no_model_installs_nothing_that_speaks_to_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {"": project["dependencies"], **project["optional-dependencies"]}
+    names = {
+        extra: {re.split(r"[^\w-]", each)[0].replace("-", "_") for each in packages}
+        for extra, packages in asked.items()
+    }
+    speaks = {extra for extra, packages in names.items() if packages & (SDKS | {"llama_cpp_python"})}
+    assert speaks == {"ai", "local-model"}
 
 
 def test_within_the_gateway_the_providers_alone_do() -> None:
@@ -72,133 +129,87 @@ def test_the_contract_sees_what_it_must() -> None:
     sly = "import importlib\nimportlib.import_module('openai.types')\n"
     assert "openai" in imported(ast.parse(sly))
     assert "anthropic" in imported(ast.parse("def f():\n    from anthropic import Anthropic\n"))
+    for address in ("https://eu.api.openai.com/v1", "api.anthropic.com", "x.openai.azure.com", "api.x.ai"):
+        assert PLACES.search(address)
+    assert not PLACES.search("https://portal.example.com")
+    assert KEYS.search("os.environ['OPENAI_BASE_URL']")
 
 
-# On the network: three namespaces. The platform's holds a register; it has a wire to the gateway's and no other. The gateway's has
-# one more, to the provider's. Nothing is forwarded.
+# Settings: where registers, portal and cases can be told to go
 
-GATEWAY, PLATFORM, PROVIDER = "10.213.1.1", "10.213.1.2", "10.213.2.2"
-
-
-def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=20)
+ADDRESS = re.compile(
+    r"(^|_)(url|urls|uri|uris|address|host|issuer|endpoint|server|contact|database|origin|proxy|base)$"
+)
+OF_MODELS = re.compile(r"(^|_)(models?|llm|openai|anthropic|completions?|prompts?|api_key)(_|$)")
 
 
-@contextmanager
-def namespaces() -> Iterator[dict[str, str]]:
-    if os.geteuid() != 0 or shutil.which("ip") is None or shutil.which("nsenter") is None:
-        pytest.skip("network namespaces need root, ip and nsenter")
-    names = {role: f"sild-{role}-{os.getpid()}" for role in ("gateway", "platform", "provider")}
-    wires = (("gateway", "10.213.1.1", "platform", PLATFORM), ("gateway", "10.213.2.1", "provider", PROVIDER))
-    try:
-        try:
-            for name in names.values():
-                run("ip", "netns", "add", name)
-                run("ip", "-n", name, "link", "set", "lo", "up")
-        except subprocess.CalledProcessError as error:
-            pytest.skip(f"this machine makes no network namespaces: {error.stderr.decode().strip()}")
-        for number, (one, address, other, its) in enumerate(wires):
-            ends = (f"sa{number}x{os.getpid() % 10000}", f"sb{number}x{os.getpid() % 10000}")
-            run("ip", "link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
-            for end, role, ip in zip(ends, (one, other), (address, its), strict=True):
-                run("ip", "link", "set", end, "netns", names[role])
-                run("ip", "-n", names[role], "addr", "add", f"{ip}/24", "dev", end)
-                run("ip", "-n", names[role], "link", "set", end, "up")
-        run("ip", "netns", "exec", names["gateway"], "sysctl", "-q", "-w", "net.ipv4.ip_forward=0")
-        yield names
-    finally:
-        for name in names.values():
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=20, check=False)
+def leaves(annotation: Any) -> list[Any]:  # a type as typing has it
+    return [leaf for each in get_args(annotation) for leaf in leaves(each)] or [annotation]
 
 
-@contextmanager
-def process(namespace: str, *command: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
-    """A process in a namespace, and the first JSON line it says."""
-    started = subprocess.Popen(
-        ["ip", "netns", "exec", namespace, *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert started.stdout is not None and started.stderr is not None
-        line = started.stdout.readline()
-        assert line, started.stderr.read()
-        yield started, json.loads(line)
-    finally:
-        started.terminate()
-        started.communicate(timeout=20)
+def names(kind: type[Settings], before: str = "") -> set[str]:
+    """All settings of a kind, those of its tables behind a dot."""
+    found = set()
+    for name, field in kind.model_fields.items():
+        tables = [
+            leaf for leaf in leaves(field.annotation) if isinstance(leaf, type) and issubclass(leaf, Settings)
+        ]
+        found |= {f"{before}{name}"} if not tables else set()
+        found |= {each for table in tables for each in names(table, f"{before}{name}.")}
+    return found
 
 
-PROBE = """
-import socket, sys
-try:
-    socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).close()
-    print("reached")
-except OSError as error:
-    print("not reached:", error)
-"""
-
-ASK = """
-import sys
-from sild.gateway_client import GatewayClient
-done = GatewayClient(sys.argv[1], sys.argv[2]).complete("explain", {"passage": "Law."})
-print(done.call.provider, done.text)
-"""
+def addresses(kind: type[Settings]) -> set[str]:
+    return {name for name in names(kind) if ADDRESS.search(name.rpartition(".")[2])}
 
 
-def inside(started: subprocess.Popen[str], program: str, *arguments: str) -> str:
-    """What `program` says, run where the process `started` is: in its own network."""
-    command = ["nsenter", "-t", str(started.pid), "-n", sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout.strip()
+def test_a_register_can_be_told_no_address_of_a_model() -> None:
+    assert addresses(RegistrySettings) == {
+        "database",
+        "url",  # its own, in its description
+        "listen.host",
+        "ward_listen.host",
+        "security_server",  # X-Road
+        "seal.url",  # certification
+        "time_stamps.urls",  # RFC 3161
+        "identity.issuer",
+        "identity.jwks_url",  # public keys
+        "events_url",  # NATS
+    }
 
 
-def test_a_register_cannot_reach_the_provider_that_the_gateway_reaches(tmp_path: Path) -> None:
-    write_data(tmp_path)
-    sild = str(Path(sys.executable).parent / "sild")
-    profile = "\n".join(
-        f"{name} = {json.dumps(value)}" for name, value in PROFILE.items() if name != "expires"
-    )
-    (tmp_path / "gateway.toml").write_text(
-        f'directory = "state"\nprompts = ["prompts"]\nalgorithms = ["algorithms"]\n'
-        f'[[listen]]\nhost = "{GATEWAY}"\nport = 8090\n'
-        f'[[providers]]\nname = "far"\nkind = "openai"\nmodel = "m"\nurl = "http://{PROVIDER}:8000/v1"\napi_key = "k"\n'
-        f"[providers.profile]\nexpires = 2030-01-01\n{profile}\n"
-    )
-    (tmp_path / "register.toml").write_text(
-        f'system = "SILD/GOV/70000002/education"\nkind = "education"\ndirectory = "register"\npeople = 100\n'
-        f'[[listen]]\nhost = "{PLATFORM}"\nport = 8000\n'
-    )
-    config = str(tmp_path / "gateway.toml")
-    with ExitStack() as stack:
-        names = stack.enter_context(namespaces())
-        foreign, _ = stack.enter_context(
-            process(
-                names["provider"],
-                sys.executable,
-                str(SUPPORT / "ai_providers.py"),
-                "openai",
-                PROVIDER,
-                "8000",
-            )
-        )
-        gateway, _ = stack.enter_context(process(names["gateway"], sild, "ai-gateway", "--config", config))
-        register, _ = stack.enter_context(
-            process(names["platform"], sild, "registry", "--config", str(tmp_path / "register.toml"))
-        )
-        key = subprocess.run(
-            [sild, "ai-gateway", "key", "add", "--config", config, "--purpose", "plain words", "--algorithm", "plain-words", "--template", "explain"],
-            capture_output=True, text=True, check=True, timeout=60,
-        ).stdout.strip()  # fmt: skip
+def test_the_portal_can_be_told_the_gateways_alone() -> None:
+    assert addresses(PortalSettings) == {
+        "database",
+        "url",  # its own
+        "issuer",  # of the identity provider
+        "push_contact",  # its own, for push services
+        "assistant_gateway_url",
+    }
 
-        assert inside(gateway, PROBE, PROVIDER, "8000") == "reached"
-        assert inside(register, PROBE, GATEWAY, "8090") == "reached"
-        assert inside(register, PROBE, PROVIDER, "8000").startswith("not reached")
-        # not even by a route through the gateway's namespace, which forwards nothing
-        run("ip", "-n", names["platform"], "route", "add", "default", "via", GATEWAY)
-        assert inside(register, PROBE, PROVIDER, "8000").startswith("not reached")
 
-        assert inside(register, ASK, f"http://{GATEWAY}:8090", key) == "far Vastus on olemas."
-        assert foreign.stdout is not None
-        assert "Law." in foreign.stdout.readline()
+def test_cases_can_be_told_nothing() -> None:
+    """They are a part of the portal's process and have no settings at all."""
+    room = Path(sild.cases.__path__[0])
+    assert [file for file in room.rglob("*.py") if re.search(r"\bSettings\b", file.read_text())] == []
+
+
+def test_no_settings_but_the_gateways_speak_of_models(modules: dict[Path, ast.Module]) -> None:
+    speaking = {
+        file
+        for file, tree in modules.items()
+        for kind in ast.walk(tree)
+        if isinstance(kind, ast.ClassDef) and any("Settings" in ast.unparse(base) for base in kind.bases)
+        for field in kind.body
+        if isinstance(field, ast.AnnAssign) and OF_MODELS.search(ast.unparse(field.target))
+    }
+    assert rooms_of(speaking) == {"ai_gateway"}
+
+
+def test_the_gateways_client_speaks_to_no_provider() -> None:
+    """Whoever writes a provider's address for the gateway's: what goes out is no question of a provider's, its answer is not taken."""
+    with foreign("openai") as provider:
+        with pytest.raises(PeerError):
+            GatewayClient(provider.url.removesuffix("/v1"), "key").complete("explain", {"passage": "Law."})
+        ((_path, _headers, body),) = provider.requests
+    assert "messages" not in body

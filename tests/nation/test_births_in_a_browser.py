@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from sild.cases.contest_words import SETTLED
 from sild.decisions import figures_of
+from sild.decisions.tables import contests
 from sild.nation import Nation
 from sild.registries.education.tables import groups
 from sild.registries.kernel import Usage
@@ -169,6 +170,7 @@ def a_decision_is_contested(walks: Walks) -> None:
         father.open(path, path.strip("/").replace("/", "-"))
     answer = father.page.request.get(f"{father.portal}/open-data/contests.json")
     assert any(one["algorithm"] == "family-benefits" for one in answer.json()["algorithms"])
+    cover_contested(walks, mother)
 
 
 def until_paid(walks: Walks, parent: Walker, decision: str) -> None:
@@ -188,11 +190,30 @@ def until_paid(walks: Walks, parent: Walker, decision: str) -> None:
     parent.see("my-data")
 
 
-def contested(parent: Walker, line: str, fact: str = "") -> str:
-    """Through the button on the grant, whose effect is not put off; the case."""
+def cover_contested(walks: Walks, parent: Walker) -> None:
+    """Another body's decision, about the child: the case has a number, and the insurance register has the contest."""
+    case = contested(parent, "circumstances", decision="insurance/", title="decided.cover")
+    number = parent.page.locator(".receipt dd.num").first.inner_text()
+    parent.reads(f"/cases/{case}", "contest.action.CONTEST", plain=(number,), name="contest-cover")
+    end = time.monotonic() + PATIENCE
+    engine = register_of(walks, "insurance").kernel.engine
+    while True:
+        with engine.connect() as connection:
+            lines = list(connection.scalars(select(contests.c.line).where(contests.c.id == case)))
+        if lines:
+            break
+        assert time.monotonic() < end, "the register never heard of it"
+        time.sleep(0.2)
+    assert lines == ["circumstances"]
+
+
+def contested(
+    parent: Walker, line: str, fact: str = "", *, decision: str = "social/", title: str = "decided.grant"
+) -> str:
+    """Through the button on the decision, a grant, whose effect is not put off; the case."""
     page = parent.page
     parent.open("/decisions", "decisions")
-    page.locator("main a[href*='/decisions/social/']", has_text=parent.say("decided.grant")).first.click()
+    page.locator(f"main a[href*='/decisions/{decision}']", has_text=parent.say(title)).first.click()
     parent.see("decision")
     page.locator("form[action$='/again'] button").click()
     page.locator(".note.good").wait_for()
