@@ -32,12 +32,19 @@ def fact(concept: str, value: Any, begins: str = "2026-01-01", **more: Any) -> d
 
 def test_in_an_order_and_in_words() -> None:
     money = {"amount": "100.00", "currency": "EUR", "benefit": "child_allowance", "per": "month", "child": "62611230015", "decision": "d1"}  # fmt: skip
-    queue = {"child": "48001010012", "state": "waiting", "kindergarten": "Mesimumm", "place": 3, "waiting": 9}
+    queue = {
+        "state": "waiting",
+        "kindergarten": "Mesimumm",
+        "group": 4,
+        "wanted_from": "2027-09-01",
+        "decision": "d2",
+    }
+    in_line = {"entity": "48001010012", "follows": {"place": 3, "waiting": 9}}
     items = [
         fact("person.sex", "F"),
         fact("person.contributions", {"amount": "1900", "currency": "EUR", "country": "EE"}, key="10000013"),
         fact("person.benefits", money),
-        fact("child.kindergarten_queue", queue),
+        fact("child.kindergarten_queue", queue, **in_line),
         fact("person.insurance_cover", {"kind": "worker", "country": "EE"}),
         fact("person.insurance_card", {"number": "8023", "state": "valid", "office": None}),
         fact("person.given_names", "Mari"),
@@ -55,6 +62,13 @@ def test_in_an_order_and_in_words() -> None:
     assert said["kindergarten_queue"].value == [
         "kindergarten_queue:waiting", "Mesimumm", "my_data.in_line 3 9", "my_data.for_child 48001010012",
     ]  # fmt: skip
+    own = {"entity": "48702271631", "follows": None, "known_to": "2026-02-01T00:00:00Z"}
+    before = own_lines(
+        SOCIAL, [fact("child.kindergarten_queue", {"state": "offered"}, **own)], SAYER, person="48702271631"
+    )
+    assert [line.value for line in before] == [["kindergarten_queue:offered"]], (
+        "of before nothing follows now"
+    )
 
 
 def test_what_was_before_stands_aside() -> None:

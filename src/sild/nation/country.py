@@ -205,10 +205,11 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("portal", "archive"): COMMON,
     ("portal", "education"): (
         *COMMON,
-        "GET /persons/*/facts",
+        *OWN_DATA,
         *DECISIONS,
         *MATTERS,
         *CONSULTATIONS,
+        *DISPUTES,
         *RIPPLES,
         "GET /places",
         "GET /places/statistics",

@@ -195,7 +195,6 @@ def open_portal(
                 subsystem=addressed[name],
                 title=dict(about.systems[name]),
                 company_path=ABOUT_COMPANIES.get(name),
-                dispute_path=None if name == "education" else "/facts/{fact}/dispute",
             )
             for name in KNOWING
         ),

@@ -175,16 +175,19 @@ def _worded(line: OwnLine, item: Mapping[str, Any], sayer: Sayer, person: str) -
     if line.concept == CARD:
         return replace(line, value=[str(said.get("number")), sayer.word(CARD, str(said.get("state")))])
     if line.concept == QUEUE:
-        return replace(line, value=_queue(said, sayer, person), decision=own)
+        return replace(line, value=_queue(item, said, sayer, person), decision=own)
     return line
 
 
-def _queue(said: Mapping[str, Any], sayer: Sayer, person: str) -> list[str]:
-    whose = said.get("child")
+def _queue(item: Mapping[str, Any], said: Mapping[str, Any], sayer: Sayer, person: str) -> list[str]:
+    """With the place in the line of this moment, which follows from the fact and is none itself."""
+    whose = item.get("entity")
+    follows = item.get("follows")
+    now = follows if isinstance(follows, Mapping) else {}
     of = [sayer.say("my_data.for_child", child=whose)] if whose and whose != person else []
     where = [str(said["kindergarten"])] if said.get("kindergarten") else []
-    place = said.get("place")
-    line = [sayer.say("my_data.in_line", place=place, waiting=said.get("waiting", place))] if place else []
+    place = now.get("place")
+    line = [sayer.say("my_data.in_line", place=place, waiting=now.get("waiting", place))] if place else []
     return [sayer.word(QUEUE, str(said.get("state"))), *where, *line, *of]
 
 

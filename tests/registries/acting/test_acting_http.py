@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import insert
@@ -235,7 +236,7 @@ def test_social(asking: Asking) -> None:
 
 
 @pytest.mark.parametrize("asking", ["education"], indirect=True)
-def test_education(asking: Asking) -> None:
+def test_education(asking: Asking, clock: SetClock) -> None:
     places = asking.get("/places?commune=0784", without="Sild-Legal-Basis").json()
     assert places["items"][0]["free"] == 1 and set(places["rule"]) == {"et", "vi", "en"}
     queue = asking.get(f"/children/{CHILD}/queue").json()
@@ -247,10 +248,39 @@ def test_education(asking: Asking) -> None:
     refused(asking.post(wish, {"kindergarten": 1, "wanted_from": "2033-03-02"}), 409, "no_group")
     refused(asking.post(f"/children/{CHILD}/place", {"accept": True}), 409, "no_offer")
     refused(asking.get(f"/children/{SISTER}/queue"), 404, "not_in_queue")
+    (before,) = asking.get(f"/persons/{CHILD}/facts").json()["items"]
+    assert (before["concept"], before["value"]["reason"]) == ("child.kindergarten_queue", "no_wish")
+    assert before["follows"] == {"place": 1, "waiting": 1} and "place" not in before["value"]
+    clock.forward(seconds=1)
     assert asking.post(wish, {"kindergarten": 1}).json()["state"] == "offered"
+    _facts_of_a_place(asking, before)
     assert asking.post(f"/children/{CHILD}/place", {"accept": True}, FATHER).json()["state"] == "attending"
     refused(asking.post(wish, {"kindergarten": 1}), 409, "already_attending")
     assert asking.post(f"/children/{CHILD}/leave", {}).json()["state"] == "left"
+
+
+def _facts_of_a_place(asking: Asking, before: dict[str, Any]) -> None:
+    """A parent sees the child's; of the line only what holds now; and it is disputed."""
+    seen = asking.get(f"/findUsage?userCode=EE{CHILD}").json()["totalUsages"]
+    (fact,) = asking.get(f"/persons/{MOTHER}/facts").json()["items"]
+    assert (fact["entity"], fact["value"]["state"], fact["value"]["kindergarten"]) == (CHILD, "offered", "K")
+    assert (fact["source"], fact["basis"]) == (asking.register.kernel.system, "KELS § 10")
+    assert "follows" not in fact and fact["message_id"] != before["message_id"]
+    assert fact["text"] == "offered, K, 2027-09-01"
+    assert asking.get(f"/findUsage?userCode=EE{CHILD}").json()["totalUsages"] == seen + 1
+    then = quote(before["known_from"])
+    (known,) = asking.get(f"/persons/{MOTHER}/facts?known_at={then}").json()["items"]
+    assert known["value"] == before["value"] and "follows" not in known, "who waited then is not counted now"
+    history = asking.get(f"/persons/{CHILD}/facts?history=true").json()["items"]
+    assert [("known_to" in one, one["value"]["state"]) for one in history] == [
+        (True, "waiting"),
+        (False, "offered"),
+    ]
+    assert asking.get(f"/persons/{SISTER}/facts").json()["items"] == []
+    disputed = asking.post(f"/facts/{fact['fact']}/dispute", {"reason": "we never wished for this one"})
+    assert (disputed.status, disputed.json()["person"]) == (201, CHILD)
+    (fact,) = asking.get(f"/persons/{MOTHER}/facts").json()["items"]
+    assert fact["disputed"] is True
 
 
 def test_the_hospital_answers_who_looked(directory: Path, clock: SetClock) -> None:

@@ -12,17 +12,20 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
-from sild.decisions import Sealed, Stored, list_ripples, open_values
+from sild.database import open_database
+from sild.decisions import DECISION_MIGRATIONS, Sealed, Stored, list_ripples, open_values
 from sild.errors import CallerError
+from sild.events import EVENT_MIGRATIONS
 from sild.registries.education.judging import turns
-from sild.registries.education.register import EducationRegister, Standing
-from sild.registries.education.rules import Waiting
+from sild.registries.education.register import MIGRATIONS, EducationRegister, Standing
+from sild.registries.education.rules import QUEUE, Waiting
 from sild.registries.education.tables import children, groups, kindergartens
 from sild.registries.identity_codes import estonia
-from sild.registries.kernel import Usage
-from sild.registries.tasks import TaskState
+from sild.registries.kernel import KERNEL_MIGRATIONS, Usage
+from sild.registries.kernel.facts import Fact, Facts
+from sild.registries.tasks import TASK_MIGRATIONS, TaskState
 from sild.rules import RulePackage, parse_package, shipped_packages
 
 from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, Others, SetClock, event
@@ -36,7 +39,7 @@ def by(person: str) -> Usage:
 
 @pytest.fixture
 def register(directory: Path, database_url: str | None, clock: SetClock) -> Iterator[EducationRegister]:
-    """Kindergarten 1 in Tallinn with one place for the small, 2 with two; 3 in Tartu."""
+    """Kindergarten 1 in Tallinn with one place for the small, 2 with two; 3 in Tartu. Whatever a test does, facts and rows say the same."""
     register = EducationRegister.open(directory, database_url, people=0, clock=clock)
     with register.kernel.engine.begin() as connection:
         for number, (division, capacity) in enumerate([("0784", 1), ("0784", 2), ("0793", 1)], start=1):
@@ -49,7 +52,43 @@ def register(directory: Path, database_url: str | None, clock: SetClock) -> Iter
                 )
     register.kernel.outbox.subscribe("SILD/GOV/70000001/portal", "events", ["education.*"])
     yield register
+    assert_facts_say_what_rows_say(register)
     register.close()
+
+
+def assert_facts_say_what_rows_say(register: EducationRegister) -> None:
+    """Of every child that joined (some tests put rows there by hand: of those nobody told anything)."""
+    names = ("state", "reason", "wanted_from", "joined_at", "review_on", "decision")
+    with register.kernel.engine.connect() as connection:
+        facts = Facts(connection, register.kernel.now)
+        named = connection.execute(select(groups.c.id, kindergartens.c.name).join(kindergartens))
+        houses = {row.id: row.name for row in named}
+        for row in connection.execute(select(children)):
+            if not row.told:
+                continue
+            fact = facts.fact(row.child, QUEUE, on=register.kernel.today)
+            stands = {name: part for name in names if (part := getattr(row, name)) is not None}
+            written = {
+                name: part if isinstance(part, str) else part.isoformat() for name, part in stands.items()
+            }
+            if row.wanted is not None:
+                written |= {"group": row.wanted, "kindergarten": houses[row.wanted]}
+            if row.any_nearby:
+                written["any_nearby"] = True
+            assert fact is not None and fact.value == written
+
+
+def said_of(register: EducationRegister, child: str) -> tuple[Fact, ...]:
+    """Whatever was said of the child first, in the order it was said."""
+    with register.kernel.engine.connect() as connection:
+        said = Facts(connection, register.kernel.now).history(child, QUEUE)
+    return tuple(one for one in said if one.id == one.origin)
+
+
+def shown_to(register: EducationRegister, person: str) -> list[str]:
+    """Children whose places a person is shown."""
+    with register.kernel.used("getFacts", by(person)) as use:
+        return list(register.children_of(use, person))
 
 
 async def settle(register: EducationRegister, others: Others) -> None:
@@ -189,20 +228,20 @@ async def test_a_guardian_is_heard_as_a_parent_from_the_day_they_are_one_until_i
     await joined(register, others, CHILD)
     with pytest.raises(CallerError) as refused:
         register.wish(CHILD, 1, None, by(guardian))
-    assert refused.value.code == "not_a_parent" and register.held(guardian, by(guardian)) == []
+    assert refused.value.code == "not_a_parent" and shown_to(register, guardian) == []
     others.guardians[CHILD] = [{"code": guardian, "until": "2026-06-01"}]
     register.apply_event(recorded, "m-guardian")
     await settle(register, others)
     assert register.foresee(CHILD, by(guardian))
     assert register.wish(CHILD, 1, None, by(guardian)).child.state == "offered"
     assert register.answer_offer(CHILD, True, by(guardian)).child.state == "attending"
-    assert [one.value["child"] for one in register.held(guardian, by(guardian))] == [CHILD]
+    assert shown_to(register, guardian) == [CHILD]
     with pytest.raises(CallerError):
         register.leave(CHILD, by(second))  # of nobody here
     clock.at = clock.at.replace(month=6, day=1)
     with pytest.raises(CallerError) as refused:
         register.leave(CHILD, by(guardian))
-    assert refused.value.code == "not_a_parent" and register.held(guardian, by(guardian)) == []
+    assert refused.value.code == "not_a_parent" and shown_to(register, guardian) == []
     others.guardians[late] = [
         {"code": second}
     ]  # named before the child joined; when it moves nobody asks again
@@ -250,6 +289,7 @@ async def test_the_same_message_twice_wishes_once(register: EducationRegister, o
     for _ in range(2):
         assert register.wish(CHILD, 1, None, usage).child.state == "offered"
     assert [kind for kind, _ in sent(register, CHILD)].count("education.place.offered") == 1
+    assert [one.value["state"] for one in said_of(register, CHILD)] == ["waiting", "offered"]
 
 
 @pytest.mark.parametrize("when", ["before", "between", "after", "offered"])
@@ -291,7 +331,13 @@ async def test_a_protected_child_keeps_its_place_unannounced(
 def test_synthetic_kindergartens(directory: Path, clock: SetClock) -> None:
     register = EducationRegister.open(directory, people=1_000, clock=clock)
     places = register.places(USAGE)
+    with register.kernel.engine.connect() as connection:
+        attending = Facts(connection, clock()).named(QUEUE, on=clock().date())
+        rows = connection.scalars(select(children.c.child)).all()
     register.close()
+    assert {one.entity for one in attending} == set(rows) and {one.value["state"] for one in attending} == {
+        "attending"
+    }
     assert {group.division for group in places} >= {"0784", "0793"}
     assert any(group.free for group in places)
 
@@ -635,3 +681,100 @@ async def test_a_correction_ahead_in_the_queue_reaches_those_whose_place_it_chan
     assert "fact_corrected" in reasons[fourth]
     assert "queue_corrected" in reasons[second] and "queue_corrected" in reasons[third]
     assert states == ["redecided"] * 3, "each once, and nobody reaches the others again"
+
+
+# --- facts
+
+
+async def test_how_it_stands_is_a_fact_of_both_times(
+    register: EducationRegister, others: Others, clock: SetClock
+) -> None:
+    """What a day was like, as it was known then and as it is known now; by whose message each came about."""
+    first, second = another(others, 1), another(others, 2)
+    await joined(register, others, first)
+    register.apply_event(event("civil.birth.registered", second, number="b"), "m-birth")
+    await settle(register, others)
+    ours = (mother_of(others, first), mother_of(others, second))
+    clock.forward(days=1)
+    register.wish(first, 1, None, by(ours[0]))
+    wished = by(ours[1])
+    register.wish(second, 1, None, wished)
+    asked, clock.at = clock.at, clock.at + timedelta(days=1)
+    declined = by(ours[0])
+    register.answer_offer(first, False, declined)
+    clock.forward(hours=1)
+    register.answer_offer(second, True, by(ours[1]))
+    clock.forward(days=1)
+    register.leave(second, by(ours[1]))
+    assert [(one.value["state"], one.value.get("reason"), one.valid_from.day) for one in said_of(register, second)] == [
+        ("waiting", "no_wish", 2), ("waiting", "no_free_place", 3), ("offered", None, 4), ("attending", None, 4),
+        ("left", None, 5),
+    ]  # fmt: skip
+    assert [one.value.get("reason") for one in said_of(register, first)] == ["no_wish", None, "declined"]
+    joining, waiting, offered, attending, _ = said_of(register, second)
+    assert waiting.value["kindergarten"] == "K1" and waiting.value["review_on"] == "2026-06-01"
+    assert not {"place", "waiting"} & set(waiting.value), "the place in the line follows from the others"
+    messages = [one.provenance.message_id for one in (joining, waiting, offered)]
+    assert messages == ["b", wished.message_id, declined.message_id], "by what it follows from, another's too"
+    assert (offered.provenance.source, offered.provenance.basis) == (register.kernel.system, "KELS § 10")
+    fourth = attending.valid_from
+    with register.kernel.engine.connect() as connection:
+        facts = Facts(connection, clock())
+
+        def stood(known_at: datetime | None = None, on: date = fourth) -> str:
+            (fact,) = facts.current(second, [QUEUE], on=on, known_at=known_at)
+            return str(fact.value["state"])
+
+        assert stood() == "attending", "of that day known now: though the child has left since"
+        assert stood(on=clock().date()) == "left"
+        assert stood(known_at=asked) == "waiting", "as it was known the day before"
+        assert stood(known_at=offered.known_from) == "offered"
+
+
+async def test_what_is_refused_or_fails_is_no_fact(register: EducationRegister, others: Others) -> None:
+    await joined(register, others, CHILD)
+    with pytest.raises(CallerError):
+        register.wish(CHILD, 1, None, by(SISTER))
+    register.deciding.packages = broken_rules()
+    with pytest.raises(CallerError):
+        register.wish(CHILD, 1, None, by(MOTHER))
+    assert [one.value["reason"] for one in said_of(register, CHILD)] == ["no_wish"]
+
+
+def test_rows_of_before_there_were_facts_are_facts_known_from_now_on(
+    tmp_path: Path, directory: Path, database_url: str, clock: SetClock
+) -> None:
+    old = tmp_path / "education" / "migrations"
+    old.mkdir(parents=True)
+    for script in MIGRATIONS.glob("r000[1-4]_*.py"):
+        (old / script.name).write_bytes(script.read_bytes())
+    kinds = (EVENT_MIGRATIONS, KERNEL_MIGRATIONS, TASK_MIGRATIONS, DECISION_MIGRATIONS)
+    engine = open_database(database_url, *kinds, old)
+    row = {"born": date(2026, 1, 1), "parents": [MOTHER], "siblings": [], "joined_at": clock(), "told": {}}
+    wish = {"wanted": 7, "wanted_from": date(2027, 9, 1)}
+    with engine.begin() as connection:
+        connection.execute(insert(kindergartens).values(id=1, name="Sipsik", division="0784"))
+        connection.execute(insert(groups).values(id=7, kindergarten=1, age_from=0, age_to=3, capacity=1))
+        connection.execute(insert(children).values(child=VN_CHILD, state="waiting", reason="no_wish", **row))
+        connection.execute(
+            insert(children).values(
+                child=CHILD, state="offered", decision="d", any_nearby=True, **row, **wish
+            )
+        )
+    engine.dispose()
+    for _ in range(2):  # once, however often it is opened
+        EducationRegister.open(directory, database_url, people=0, clock=clock).close()
+    register = EducationRegister.open(directory, database_url, people=0, clock=clock)
+    try:
+        (waits,), (offered,) = said_of(register, VN_CHILD), said_of(register, CHILD)
+        assert waits.value == {"state": "waiting", "reason": "no_wish", "joined_at": clock().isoformat()}
+        assert (waits.valid_from, waits.provenance.basis) == (clock().date(), "NĐ 105/2020/NĐ-CP")
+        assert offered.value == {
+            "state": "offered", "kindergarten": "Sipsik", "group": 7, "any_nearby": True,
+            "wanted_from": "2027-09-01", "joined_at": clock().isoformat(), "decision": "d",
+        }  # fmt: skip
+        assert offered.valid_from == offered.known_from.date(), "since when nobody had written down"
+        assert register.answer_offer(CHILD, False, by(MOTHER)).child.reason == "declined"
+        assert [one.value["state"] for one in said_of(register, CHILD)] == ["offered", "waiting"]
+    finally:
+        register.close()

@@ -20,6 +20,7 @@ from sild.registries.deciding import (
     rests_on,
     why_again,
 )
+from sild.registries.education.facts import say_place
 from sild.registries.education.judging import PACKAGES, PLACE_OUTPUTS, heard, waits
 from sild.registries.education.places import Places
 from sild.registries.education.queue import (
@@ -145,6 +146,7 @@ class Again:
         ruling = waits(self._deciding, child, group, child.review_on, again=why)
         record = self._deciding.record(use, judged, ruling)
         set_child(use, child.child, decision=str(record.id))
+        say_place(use, child.child, system=self._deciding.kernel.system)
         told = {"decision": str(record.id), "supersedes": str(newest.id)}
         use.publish(DECIDED_AGAIN, child.child, told)
         return str(record.id)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
 from sild.registries.deciding.http import DECISION_ACTIONS, DECISION_TITLES, add_decision_paths
 from sild.registries.deciding.ripple_matters import ripples_that_wait
-from sild.registries.education.held import QUEUE_CONCEPT
+from sild.registries.education.held import QUEUE_CONCEPT, QUEUE_KIND, in_words
 from sild.registries.education.queue import Group as HeldGroup
 from sild.registries.education.register import EducationRegister, Standing
 from sild.registries.education.rules import RULE
 from sild.registries.kernel.asking import SaidByPerson
-from sild.registries.kernel.consultations import (
-    CONSULTATION_ACTIONS,
-    CONSULTATION_TITLES,
-    add_consultation_paths,
-)
+from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import (
     AnyUsage,
     Concept,
@@ -29,8 +25,8 @@ from sild.registries.kernel.http import (
     SelfDescription,
     register_app,
 )
-from sild.registries.kernel.matters import MATTER_ACTIONS, MATTER_TITLES, add_matter_paths
 from sild.registries.moving import HOME_CHANGE_KIND
+from sild.registries.sources import ensure_code
 
 __all__ = ["make_app"]
 
@@ -48,11 +44,13 @@ DESCRIPTION = SelfDescription(
             "commune.kindergarten_statistics",
             "Births, moves, dwellings, queue and demand by commune and year",
         ),
-        Concept(QUEUE_CONCEPT, "A child's place in the queue, its wish, the place it was given"),
+        Concept(QUEUE_KIND.concept, QUEUE_KIND.description),
         Concept(HOME_CHANGE_KIND.concept, HOME_CHANGE_KIND.description),
     ),
 )
+KINDS = (QUEUE_KIND, HOME_CHANGE_KIND)
 TITLES = {
+    **FACT_TITLES,
     "not_in_queue": (404, "The child is not in the queue"),
     "unknown_kindergarten": (404, "No such kindergarten"),
     "unknown_commune": (404, "No statistics of such a commune"),
@@ -143,21 +141,6 @@ class Queue(Model):
     rule: dict[str, str]
 
 
-class HeldFact(Model):
-    """value: of a place in the queue `child`, `state`, `kindergarten`, `place`, `waiting`, `wanted_from`, `review_on`, `decision`, each where it is known."""
-
-    concept: str
-    value: dict[str, Any]
-    valid_from: date
-    known_from: datetime
-    source: str
-    basis: str
-
-
-class HeldFacts(Model):
-    items: list[HeldFact]
-
-
 class Wish(Model):
     """kindergarten: `any`: of the commune where the child lives, whichever has a place first.
 
@@ -195,16 +178,24 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
     app = register_app(
         register.kernel,
         DESCRIPTION,
-        titles={**MATTER_TITLES, **CONSULTATION_TITLES, **TITLES, **DECISION_TITLES},
-        actions={**MATTER_ACTIONS, **CONSULTATION_ACTIONS, **ACTIONS, **DECISION_ACTIONS},
+        titles={**TITLES, **DECISION_TITLES},
+        actions={**FACT_ACTIONS, **ACTIONS, **DECISION_ACTIONS},
         kinds=ABOUT,
         apply_event=register.apply_event,
         url=url,
     )
 
     add_decision_paths(app, register.deciding)
-    consulted = add_consultation_paths(app, register.kernel)
-    add_matter_paths(app, register.kernel, [consulted, ripples_that_wait(register.deciding)])
+    add_fact_paths(
+        app,
+        register.kernel,
+        KINDS,
+        ensure_person=ensure_code,
+        also=register.children_of,
+        follows=register.in_line,
+        worded=in_words,
+        matters=(ripples_that_wait(register.deciding),),
+    )
 
     @app.get("/places", operation_id="getPlaces")
     def get_places(
@@ -224,12 +215,6 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
         found = register.statistics(usage, commune=commune, years=years)
         items = [CommuneYear(**{**asdict(row), "ages": list(row.ages)}) for row in found]
         return Statistics(items=items, counted_on=date(max(row.year for row in found), 1, 1))
-
-    @app.get("/persons/{code}/facts", operation_id="getFacts")
-    def get_facts(code: Code, usage: PersonalUsage) -> HeldFacts:
-        """What is held of a person, with its source and ground: their own place in the queue, and their children's."""
-        found = register.held(code, usage)
-        return HeldFacts(items=[HeldFact(**asdict(one)) for one in found])
 
     @app.get("/children/{code}/queue", operation_id="getQueue")
     def get_queue(code: Code, usage: PersonalUsage) -> Queue:

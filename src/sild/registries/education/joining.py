@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from sild.errors import Unavailable
 from sild.events import Event
 from sild.registries.deciding import Deciding
+from sild.registries.education.facts import say_place
 from sild.registries.education.judging import earliest, heard, place_of
 from sild.registries.education.places import Places, by_rule
 from sild.registries.education.queue import Child, child_row, groups_near, require_child, set_child
@@ -139,6 +140,7 @@ class Joining:
                 **known,
             )
         )
+        say_place(use, told.code, system=self._deciding.kernel.system)
         if silence is None:
             place = place_of(self._places.judged(use, require_child(use, told.code)))
             use.publish("education.queue.joined", told.code, {"place": place})

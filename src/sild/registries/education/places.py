@@ -1,6 +1,7 @@
 """Places: wished, offered to whose turn it is as soon as one is free, taken or given up; who gets none waits until a day that is told.
 
-The queue is computed by the published rule whenever somebody asks; nothing stores a number that could go stale.
+The queue is computed by the published rule whenever somebody asks; nothing stores a number that could go stale. Rows are what is
+worked with (the index); whatever is told of a child is a fact (`facts.py`), said in the transaction in which its row changes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sild.errors import CallerError
 from sild.registries.deciding import Deciding, Judged
+from sild.registries.education.facts import say_place
 from sild.registries.education.judging import (
     earliest,
     granted,
@@ -146,10 +148,12 @@ class Places:
             self._grant(use, held, held.wanted)
         else:
             set_child(use, held.child, state="waiting", wanted=None, reason="declined")
+            self._say(use, held.child)
             self._pass_on(use, held.wanted, held.child)
 
     def leave(self, use: Use, child: Child, reason: str | None) -> None:
         set_child(use, child.child, state="left", reason=reason, review_on=None, wanted=None, decision=None)
+        self._say(use, child.child)
         if child.wanted is not None:
             self._pass_on(use, child.wanted, child.child)
 
@@ -163,6 +167,11 @@ class Places:
         ruling = granted(self._deciding, child, group_of(use, group_id))
         record = self._deciding.record(use, judged, ruling)
         set_child(use, child.child, state="attending", decision=str(record.id))
+        self._say(use, child.child)
+
+    def _say(self, use: Use, child: str) -> None:
+        """The row is as it will be: so it is a fact."""
+        say_place(use, child, system=self._deciding.kernel.system)
 
     # --- whose turn it is
 
@@ -207,6 +216,7 @@ class Places:
             record = self._deciding.record(use, judged, offered(self._deciding, child, group))
             code = child.child
             set_child(use, code, state="offered", reason=None, review_on=None, decision=str(record.id))
+            self._say(use, code)
             if self._silence.reason(use, code) is None:
                 data = {"kindergarten": group.kindergarten, "group": group.id, "decision": str(record.id)}
                 use.publish("education.place.offered", code, data)
@@ -242,6 +252,7 @@ class Places:
         ruling = waits(self._deciding, child, group_of(use, child.wanted), day)
         record = self._deciding.record(use, judged, ruling)
         set_child(use, child.child, reason="no_free_place", review_on=day, decision=str(record.id))
+        self._say(use, child.child)
         at = datetime.combine(day, time(6), UTC)
         self._tasks.add(use, "review", child.child, cause=f"{child.wanted}/{day}", at=at)
         return place_of(judged)

@@ -18,7 +18,7 @@ from sild.events import Event
 from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding
 from sild.registries.education.again import Again
 from sild.registries.education.foreseeing import Foreseen, foresee
-from sild.registries.education.held import Held, held_of
+from sild.registries.education.held import children_of, in_line
 from sild.registries.education.joining import Joining
 from sild.registries.education.places import Places, Standing
 from sild.registries.education.queue import Child, Group, child_row, groups_in, require_child
@@ -28,6 +28,7 @@ from sild.registries.education.tables import groups, kindergartens
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Kernel, Usage, Use
+from sild.registries.kernel.facts import Fact, Facts, Json
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler
 from sild.rule_engine import RuleEngine
 
@@ -73,7 +74,7 @@ class EducationRegister(ActingRegister):
         )
         with kernel.engine.begin() as connection:
             if people and connection.scalar(select(kindergartens.c.id).limit(1)) is None:
-                fill(connection, people)
+                fill(connection, Facts(connection, kernel.now), people, system)
         return cls(kernel, Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify))
 
     # --- what others tell, and what follows by itself
@@ -120,12 +121,13 @@ class EducationRegister(ActingRegister):
             use.concerns(child)
             return self._places.standing(use, child)
 
-    def held(self, person: str, usage: Usage) -> list[Held]:
-        """What is held of a person: their own place in the queue, and those of their children. Raises InvalidIdentityCode."""
-        parse_identity_code(person)
-        with self.kernel.used("getFacts", usage) as use:
-            use.concerns(person)
-            return held_of(use, self._places, person, self.kernel.system)
+    def children_of(self, use: Use, person: str) -> Mapping[str, frozenset[str]]:
+        """Names of facts, by child, that a person is shown besides their own."""
+        return children_of(use, person)
+
+    def in_line(self, use: Use, fact: Fact) -> Mapping[str, Json] | None:
+        """`place` of `waiting` at this moment, of a child that waits."""
+        return in_line(use, self._places, fact)
 
     def foresee(self, child: str, usage: Usage) -> list[Foreseen]:
         """What each wish would come to if a parent made it now. Raises InvalidIdentityCode, CallerError: `not_in_queue`, `not_a_parent`, `already_attending`; as `Deciding.judge`."""

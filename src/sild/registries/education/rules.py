@@ -1,4 +1,4 @@
-"""What the published rule compares, and its words. It is the rule package of the child's country that decides. Pure."""
+"""What the published rule compares, and its words; the fact of how it stands with a child. It is the rule package of the child's country that decides. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import date, datetime
 
 from sild.registries.identity_codes import Country
 
-__all__ = ["RULE", "Waiting", "age_in_years", "ground"]
+__all__ = ["QUEUE", "RULE", "Waiting", "age_in_years", "ground"]
 
+QUEUE = "kindergarten_queue"
 GROUNDS: dict[Country, str] = {"EE": "KELS § 10", "VN": "NĐ 105/2020/NĐ-CP"}
 
 RULE = {

@@ -9,8 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from sild.registries.education.rules import age_in_years
+from sild.registries.education.facts import place_value
+from sild.registries.education.rules import QUEUE, age_in_years, ground
 from sild.registries.education.tables import children, groups, kindergartens
+from sild.registries.identity_codes import Country
+from sild.registries.kernel.facts import Facts
 from sild.registries.synthetic import AS_OF, SyntheticPerson, synthetic_people
 
 __all__ = ["fill"]
@@ -24,24 +27,25 @@ JOINED_AT = datetime(AS_OF.year - 2, 9, 1, tzinfo=UTC)
 ONE_HOUSE = 60  # children
 
 
-def fill(connection: Connection, count: int) -> None:
-    """An empty register."""
-    by_place: dict[tuple[str, str], list[SyntheticPerson]] = defaultdict(list)
+def fill(connection: Connection, facts: Facts, count: int, system: str) -> None:
+    """An empty register. facts: of the same transaction.  system: the register, which says so."""
+    by_place: dict[tuple[Country, str], list[SyntheticPerson]] = defaultdict(list)
     for person in synthetic_people(count):
         if person.home is not None and person.died is None and age_in_years(person.born, AS_OF) < AGES[-1][1]:
             by_place[(person.country, person.home.division)].append(person)
     for (country, division), young in sorted(by_place.items()):
-        _commune(connection, country, division, young)
+        facts.record_many(_commune(connection, country, division, young, system))
 
 
-def _commune(connection: Connection, country: str, division: str, young: list[SyntheticPerson]) -> None:
+def _commune(
+    connection: Connection, country: Country, division: str, young: list[SyntheticPerson], system: str
+) -> Iterator[dict[str, Any]]:
+    """Rows for `Facts.record_many`."""
     houses = len(young) // ONE_HOUSE + 1
     for number in range(houses):
-        own = young[number::houses]
+        own, name = young[number::houses], NAMES[country][number % len(NAMES[country])]
         key = connection.scalar(
-            insert(kindergartens)
-            .values(name=NAMES[country][number % len(NAMES[country])], division=division)
-            .returning(kindergartens.c.id)
+            insert(kindergartens).values(name=name, division=division).returning(kindergartens.c.id)
         )
         for age_from, age_to in AGES:
             fitting = [p for p in own if age_from <= age_in_years(p.born, AS_OF) < age_to]
@@ -58,6 +62,21 @@ def _commune(connection: Connection, country: str, division: str, young: list[Sy
             rows = list(_attending(fitting, division, group))
             if rows:
                 connection.execute(insert(children), rows)
+            for row in rows:
+                yield {
+                    "entity": row["child"],
+                    "name": QUEUE,
+                    "value": place_value(
+                        state=row["state"],
+                        joined_at=row["joined_at"],
+                        kindergarten=name,
+                        group=group,
+                        wanted_from=row["wanted_from"],
+                    ),
+                    "valid_from": row["wanted_from"],
+                    "source": system,
+                    "basis": ground(country),
+                }
 
 
 def _attending(fitting: list[SyntheticPerson], division: str, group: int | None) -> Iterator[dict[str, Any]]:

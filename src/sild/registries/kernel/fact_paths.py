@@ -18,7 +18,7 @@ from sild.registries.kernel.consultations import (
 )
 from sild.registries.kernel.corrections import DISPUTE, FactKind, correct, disputed_origins
 from sild.registries.kernel.dispute_paths import DISPUTE_ACTIONS, DISPUTE_TITLES, NewPerson, add_dispute_paths
-from sild.registries.kernel.facts import Fact
+from sild.registries.kernel.facts import Fact, Json
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.kernel import Kernel, Use
 from sild.registries.kernel.matters import MATTER_ACTIONS, MATTER_TITLES, MatterSource, add_matter_paths
@@ -64,6 +64,10 @@ class KnownFact(Model):
     basis: str
     message_id: str | None = None
     disputed: bool = False
+    follows: dict[str, Any] | None = Field(
+        default=None,
+        description="What follows from it and from other facts at this very moment; no fact itself",
+    )
 
 
 class KnownFacts(Model):
@@ -83,6 +87,7 @@ def known_fact(
     kinds: Mapping[str, FactKind],
     disputed: frozenset[int] = frozenset(),
     text: str | None = None,
+    follows: Mapping[str, Json] | None = None,
 ) -> KnownFact:
     kind = kinds.get(fact.name)
     said = fact.provenance
@@ -103,6 +108,7 @@ def known_fact(
         basis=said.basis,
         message_id=said.message_id,
         disputed=fact.origin in disputed,
+        follows=None if follows is None else dict(follows),
     )
 
 
@@ -115,12 +121,16 @@ def add_fact_paths(
     shown: Callable[[Use, Sequence[Fact]], Sequence[Fact]] = lambda _use, facts: facts,
     corrected: Callable[[Use, Fact], None] = lambda _use, _fact: None,
     worded: Callable[[Use, Fact], str | None] = lambda _use, _fact: None,
+    also: Callable[[Use, str], Mapping[str, frozenset[str]]] = lambda _use, _code: {},
+    follows: Callable[[Use, Fact], Mapping[str, Json] | None] = lambda _use, _fact: None,
     matters: Sequence[MatterSource] = (),
     enter: Callable[[Use, str, NewPerson], None] | None = None,
 ) -> None:
     """ensure_person: raises what the register says of codes it does not know.  shown: leaves out what this reader may not see.
 
     corrected: brings up to date what the register made from the fact.  worded: what a value of codes means, for people.
+
+    also: whose facts else are shown with a person's, and which: names by entity.  follows: what is computed from one that holds now.
 
     matters: what waits for people here besides disputes and the missing.  enter: how somebody missing is entered.
     """
@@ -137,16 +147,23 @@ def add_fact_paths(
         """What the register knows of a person, each fact with its source, its dates and its ground."""
         with kernel.used("getFacts", usage) as use:
             ensure_person(use, code)
-            if history:
-                found = use.facts.history(code)
-            else:
-                moment = kernel.aware(known_at) if known_at is not None else None
-                found = use.facts.current(code, on=on or use.today, known_at=moment)
-            visible = shown(use, [fact for fact in found if fact.name in by_name])
-            disputed = disputed_origins(use, code)
-            return KnownFacts(
-                items=[known_fact(fact, by_name, disputed, worded(use, fact)) for fact in visible]
-            )
+            moment = kernel.aware(known_at) if known_at is not None else None
+            of_now = known_at is None and on in (None, use.today)
+            items: list[KnownFact] = []
+            for entity, names in {code: frozenset(by_name), **also(use, code)}.items():
+                if entity != code:
+                    use.concerns(entity)
+                if history:
+                    found = use.facts.history(entity)
+                else:
+                    found = use.facts.current(entity, on=on or use.today, known_at=moment)
+                visible = shown(use, [fact for fact in found if fact.name in names])
+                disputed = disputed_origins(use, entity)
+                for fact in visible:
+                    holds = of_now and fact.known_to is None and fact.is_true_on(use.today)
+                    now = follows(use, fact) if holds else None
+                    items.append(known_fact(fact, by_name, disputed, worded(use, fact), now))
+            return KnownFacts(items=items)
 
     @app.post("/facts/{fact_id}/correction", operation_id="correctFact", status_code=201)
     def correct_fact(fact_id: FactId, body: Correction, usage: PersonalUsage, desk: AtDesk) -> KnownFact:
