@@ -155,7 +155,8 @@ def test_insurance(asking: Asking) -> None:
     card, fact = sorted(held, key=lambda one: str(one["concept"]))
     assert card["concept"] == "person.insurance_card" and card["value"]["state"] == "valid"
     assert (fact["concept"], fact["source"]) == ("person.insurance_cover", f"/{POPULATION}")
-    disputed = asking.post(f"/facts/{fact['fact']}/dispute", {"reason": "born elsewhere"})
+    refused(asking.post(f"/facts/{fact['fact']}/dispute", {"reason": "no"}, FATHER), 404, "unknown_fact")
+    disputed = asking.post(f"/facts/{fact['fact']}/dispute", {"reason": "born elsewhere"}, CHILD)
     assert (disputed.status, disputed.json()["state"]) == (201, "OPEN")
     card = asking.get(f"/persons/{CHILD}/card").json()
     assert card["state"] == "valid" and card["credential"].count("~") == 7
@@ -181,7 +182,8 @@ def test_insurance(asking: Asking) -> None:
     uses = asking.get(f"/findUsage?userCode=EE{CHILD}").text
     assert uses.count("The health insurance card was printed") == 3
     refused(asking.get(f"/persons/{MOTHER}/card"), 404, "no_card")
-    refused(asking.post(f"/persons/{CHILD}/card/wallet", {"jwk": {}}), 400, "bad_request")
+    refused(asking.post(f"/persons/{CHILD}/card/wallet", {"jwk": {}}), 403, "not_yours")
+    refused(asking.post(f"/persons/{CHILD}/card/wallet", {"jwk": {}}, CHILD), 400, "bad_request")
     assert asking.get("/status-list").headers["Content-Type"] == "application/statuslist+jwt"
     assert asking.get("/issuer").json()["jwks"]["keys"]
 

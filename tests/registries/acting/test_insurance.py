@@ -8,6 +8,7 @@ import json
 import stat
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -240,8 +241,8 @@ async def test_the_card_is_a_credential_each_claim_of_which_is_shown_alone(
     assert claims["personal_administrative_number"] == CHILD and claims["card_number"] == card.number
     assert CHILD not in json.dumps(payload)
     assert payload["status"]["status_list"]["idx"] == card.status_index
-    wallet = ECKey.generate_key("P-256")
-    bound, _ = unpacked(register.bind_card(CHILD, wallet.as_dict(private=True), USAGE), key)
+    wallet, of_child = ECKey.generate_key("P-256"), replace(USAGE, represented_party=f"EE{CHILD}")
+    bound, _ = unpacked(register.bind_card(CHILD, wallet.as_dict(private=True), of_child), key)
     assert bound["cnf"]["jwk"] == wallet.as_dict(private=False)
     with pytest.raises(CallerError) as refused:
         register.bind_card(CHILD, {"kty": "oct", "k": "AA"}, USAGE)

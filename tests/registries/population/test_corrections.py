@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sild.registries import PopulationRegister, population_app
 from support.acting import serving
 
-from ..asking import Asker, refused
+from ..asking import OFFICIAL, Asker, refused
 from ..conftest import NOW, SetClock
-from ..families import couple, man, single
+from ..families import couple, man, single, young_family
 
 
 def fact_of(population: Asker, code: str, name: str, **query: str) -> Any:
@@ -33,13 +33,16 @@ def test_a_disputed_fact_is_marked_corrected_and_told(
     before = hand_clock().isoformat()
     wrong = fact_of(population, person.code, "birth_place")
     body = {"reason": "I was born in Tartu", "proposed_value": "Tartu"}
-    dispute = population.done(f"/facts/{wrong['fact']}/dispute", body)
+    dispute = population.done(f"/facts/{wrong['fact']}/dispute", body, user=f"EE{person.code}")
     assert (dispute["state"], dispute["opened_by"], dispute["person"]) == (
         "OPEN",
-        "EE38001085718",
+        f"EE{person.code}",
         person.code,
     )
-    assert population.done(f"/facts/{wrong['fact']}/dispute", body)["id"] == dispute["id"], "one case"
+    assert (
+        population.done(f"/facts/{wrong['fact']}/dispute", body, user=f"EE{person.code}")["id"]
+        == dispute["id"]
+    ), "one case"
     assert fact_of(population, person.code, "birth_place")["disputed"]
     assert [one["id"] for one in population.value("/disputes")["items"]] == [dispute["id"]]
     hand_clock.forward(days=2)
@@ -62,12 +65,16 @@ def test_a_disputed_fact_is_marked_corrected_and_told(
         409,
         "superseded_fact",
     )
-    refused(population.post(f"/facts/{wrong['fact']}/dispute", {"reason": "no"}), 409, "superseded_fact")
+    refused(
+        population.post(f"/facts/{wrong['fact']}/dispute", {"reason": "no"}, user=f"EE{person.code}"),
+        409,
+        "superseded_fact",
+    )
 
 
 def test_a_dispute_that_is_refused(population: Asker) -> None:
     fact = fact_of(population, single().code, "given_names")
-    dispute = population.done(f"/facts/{fact['fact']}/dispute", {"reason": "ugly"})
+    dispute = population.done(f"/facts/{fact['fact']}/dispute", {"reason": "ugly"}, user=f"EE{single().code}")
     path = f"/disputes/{dispute['id']}/refusal"
     refusal = population.done(path, {"reason": "it is your name"}, 200, user=OTHER)
     assert (refusal["state"], refusal["answer"]) == ("REFUSED", "it is your name")
@@ -114,6 +121,38 @@ def test_facts_one_may_not_see_are_no_facts(population: Asker) -> None:
     fact = fact_of(population, wife, "protection")["fact"]
     answer = population.post(f"/facts/{fact}/dispute", {"reason": "x"}, user=f"EE{against}")
     refused(answer, 404, "unknown_fact")
+
+
+def test_people_dispute_what_is_said_of_them_and_of_whom_they_represent(
+    population: Asker, either_register: PopulationRegister
+) -> None:
+    """Ids follow one another: of a fact of somebody else's nobody learns that there is one; whose it is sees the try."""
+    wife, husband, stranger = couple()[0].code, couple()[1].code, man().code
+    name = fact_of(population, wife, "given_names")["fact"]
+    marriage = fact_of(population, wife, "spouse")
+    for user, more in (
+        (stranger, {}),
+        (husband, {}),
+        (OFFICIAL[2:], {}),
+        (wife, {"X_Road_Represented_Party": f"EE{stranger}"}),
+    ):
+        answer = population.post(f"/facts/{name}/dispute", {"reason": "x"}, user=f"EE{user}", **more)
+        unknown = population.post("/facts/999999/dispute", {"reason": "x"}, user=f"EE{user}", **more)
+        assert (
+            refused(answer, 404, "unknown_fact")["detail"] == refused(unknown, 404, "unknown_fact")["detail"]
+        )
+    tried = [one for one in either_register.kernel.usage_of(wife).entries if one.outcome == "unknown_fact"]
+    assert len(tried) >= 4 and not population.value("/disputes")["items"]
+    proxy = {"user": f"EE{stranger}", "X_Road_Represented_Party": f"EE{wife}"}
+    first = population.done(f"/facts/{name}/dispute", {"reason": "x"}, **proxy)
+    assert (first["person"], first["opened_by"]) == (wife, f"EE{stranger}")
+    assert population.done(f"/facts/{marriage['fact']}/dispute", {"reason": "x"}, user=f"EE{marriage['key']}")
+    parent, child = (one.code for one in young_family())
+    born = fact_of(population, child, "born")["fact"]
+    refused(
+        population.post(f"/facts/{born}/dispute", {"reason": "x"}, user=f"EE{stranger}"), 404, "unknown_fact"
+    )
+    assert population.done(f"/facts/{born}/dispute", {"reason": "x"}, user=f"EE{parent}")["person"] == child
 
 
 # --- bitemporal answers through HTTP, against the obvious: a dictionary of days

@@ -47,6 +47,7 @@ KINDS = (
 TITLES = {
     **FACT_TITLES,
     "no_card": (404, "This person has no card"),
+    "not_yours": (403, "The person has their card, or whoever represents them"),
     "card_revoked": (409, "The card was revoked"),
 }
 ACTIONS = {

@@ -18,6 +18,7 @@ from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
 from sild.decisions import DECISION_MIGRATIONS
 from sild.documents import CARD_KIND, Sealer
+from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.credentials import CredentialIssuer
 from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding
@@ -118,10 +119,12 @@ class InsuranceRegister(ActingRegister):
         return self._cards.paper(card, language, at=self.kernel.now, stamp=self.kernel.stamp)
 
     def bind_card(self, person: str, holder: Mapping[str, Any], usage: Usage) -> str:
-        """The card again, bound to the key of a wallet. Raises as `card` does; CallerError (`card_revoked`, `bad_request`)."""
+        """The card again, bound to the key of a wallet. Raises as `card` does; CallerError (`not_yours`, `card_revoked`, `bad_request`)."""
         parse_identity_code(person)
         with self.kernel.used("bindCard", usage) as use:
             use.concerns(person)
+            if person not in usage.own:
+                raise CallerError("the person has their card, or who represents them", code="not_yours")
             return self._cards.bound(self._cards.card(use, person), holder, at=use.at)
 
     def status_list(self) -> str:

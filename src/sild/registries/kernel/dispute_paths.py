@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ from sild.registries.kernel.kernel import Kernel, Use
 from sild.registries.kernel.matters import Matter, MatterFact, MatterSource, due_day, ensure_official
 from sild.registries.kernel.matters_told import MatterKind
 
-__all__ = ["DISPUTE_ACTIONS", "DISPUTE_TITLES", "NewPerson", "add_dispute_paths"]
+__all__ = ["DISPUTE_ACTIONS", "DISPUTE_TITLES", "NewPerson", "SpeakingFor", "add_dispute_paths"]
 
 DISPUTE_TITLES: dict[str, tuple[int, str]] = {
     "person_is_known": (409, "The person is in this register"),
@@ -101,6 +101,10 @@ Enter = Callable[[Use, str, NewPerson], None]
 """How the register enters somebody who was missing: by identity code. Raises CallerError (`invalid_value`)."""
 
 
+SpeakingFor = Callable[[Use, str], Collection[str]]
+"""Who may speak of what the register knows of somebody, or of a thing, besides themselves: codes, by what this register knows."""
+
+
 class Corrected(Model):
     """fact: id of the fact that says it better."""
 
@@ -118,10 +122,11 @@ def add_dispute_paths(
     ensure_shown: Callable[[Use, int], None],
     corrected: Callable[[Use, Fact], None],
     worded: Callable[[Use, Fact], str | None],
+    speaking_for: SpeakingFor,
     enter: Enter | None = None,
 ) -> tuple[MatterSource, ...]:
     """What of it waits for officials. The arguments: as `add_fact_paths`; ensure_shown: raises for a fact this reader may not see."""
-    _add_saying(app, kernel, ensure_person, ensure_shown)
+    _add_saying(app, kernel, ensure_person, ensure_shown, speaking_for)
     _add_answering(app, kernel, kinds, ensure_person, corrected, enter)
     return _that_wait(kernel, kinds, ensure_shown, worded)
 
@@ -131,16 +136,18 @@ def _add_saying(
     kernel: Kernel,
     ensure_person: Callable[[Use, str], None],
     ensure_shown: Callable[[Use, int], None],
+    speaking_for: SpeakingFor,
 ) -> None:
     @app.post("/facts/{fact_id}/dispute", operation_id="disputeFact", status_code=201)
     def dispute_fact(
         fact_id: Annotated[int, Path(ge=1, le=2**31 - 1)], body: NewDispute, usage: SaidByPerson
     ) -> DisputeState:
-        """This is wrong: a case for the register's people. The fact stands, marked, until they answer."""
+        """This is wrong, by one whom the fact is about: a case for the register's people. The fact stands, marked, until they answer."""
         with kernel.used("disputeFact", usage) as use:
             answer = use.answered()
             if answer is None:
                 ensure_shown(use, fact_id)
+                _ensure_own(use, fact_id, speaking_for)
                 opened = dispute(use, fact_id, body.reason, body.proposed_value)
                 answer = use.answer(asdict(opened))
             return DisputeState(**answer)
@@ -227,6 +234,18 @@ def _add_answering(
         """Answered by nobody whom it is about, nor who opened it for them."""
         one = read_dispute(use, dispute_id)
         ensure_official(use.usage, (one.person, one.opened_by.removeprefix("EE").removeprefix("VN")))
+
+
+def _ensure_own(use: Use, fact_id: int, speaking_for: SpeakingFor) -> None:
+    """That it is about whoever says so, or whom they represent: of any other nobody learns whether it exists. Whose it is sees the try.
+
+    Raises CallerError (`unknown_fact`).
+    """
+    fact, own = use.facts.by_id(fact_id), use.usage.own
+    if fact is None or not (own & {fact.entity, fact.key} or own & {*speaking_for(use, fact.entity)}):
+        if fact is not None:
+            use.concerns(fact.entity)
+        raise CallerError("no such fact", code="unknown_fact")
 
 
 def _is_known(use: Use, person: str, ensure_person: Callable[[Use, str], None]) -> bool:

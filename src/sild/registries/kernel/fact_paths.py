@@ -17,7 +17,13 @@ from sild.registries.kernel.consultations import (
     add_consultation_paths,
 )
 from sild.registries.kernel.corrections import DISPUTE, FactKind, correct, disputed_origins
-from sild.registries.kernel.dispute_paths import DISPUTE_ACTIONS, DISPUTE_TITLES, NewPerson, add_dispute_paths
+from sild.registries.kernel.dispute_paths import (
+    DISPUTE_ACTIONS,
+    DISPUTE_TITLES,
+    NewPerson,
+    SpeakingFor,
+    add_dispute_paths,
+)
 from sild.registries.kernel.facts import Fact, Json
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.kernel import Kernel, Use
@@ -124,6 +130,7 @@ def add_fact_paths(
     also: Callable[[Use, str], Mapping[str, frozenset[str]]] = lambda _use, _code: {},
     follows: Callable[[Use, Fact], Mapping[str, Json] | None] = lambda _use, _fact: None,
     matters: Sequence[MatterSource] = (),
+    speaking_for: SpeakingFor = lambda _use, _entity: (),
     enter: Callable[[Use, str, NewPerson], None] | None = None,
 ) -> None:
     """ensure_person: raises what the register says of codes it does not know.  shown: leaves out what this reader may not see.
@@ -131,6 +138,8 @@ def add_fact_paths(
     corrected: brings up to date what the register made from the fact.  worded: what a value of codes means, for people.
 
     also: whose facts else are shown with a person's, and which: names by entity.  follows: what is computed from one that holds now.
+
+    speaking_for: who disputes facts of somebody, or of a thing, besides themselves.
 
     matters: what waits for people here besides disputes and the missing.  enter: how somebody missing is entered.
     """
@@ -201,6 +210,7 @@ def add_fact_paths(
         ensure_shown=_ensure_shown,
         corrected=corrected,
         worded=worded,
+        speaking_for=speaking_for,
         enter=enter,
     )
     add_matter_paths(app, kernel, (*disputed, add_consultation_paths(app, kernel), *matters))

@@ -85,6 +85,15 @@ class Usage:
         return _code(self.represented_party.rpartition("/")[2]) if self.represented_party else self.actor
 
     @property
+    def own(self) -> frozenset[str]:
+        """Of what people say themselves (`SaidByPerson`): whose data is theirs to speak of. Who is represented, or else the person
+        acting; and for whom they are proved to speak besides, in their own name.
+        """
+        said = self.spoken
+        besides = said.representee if said is not None and said.delegate == self.actor else None
+        return frozenset(one for one in (self.principal, besides) if one)
+
+    @property
     def acts_for_company(self) -> bool:
         """Whether the one who is represented has the code of a company."""
         try:

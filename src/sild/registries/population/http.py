@@ -42,6 +42,7 @@ from sild.registries.population.persons import (
     parents_of,
     read_person,
     relations_of,
+    representatives_of,
     require_person,
 )
 from sild.registries.population.register import PopulationRegister
@@ -252,6 +253,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         shown=_shown,
         corrected=lambda use, fact: _corrected(register, use, fact),
         worded=_worded,
+        speaking_for=representatives_of,
         matters=(reviews_that_wait(kernel), ripples_that_wait(register.deciding)),
         enter=enter_person,
     )

@@ -24,6 +24,7 @@ __all__ = [
     "read_person",
     "read_persons",
     "relations_of",
+    "representatives_of",
     "require_living",
     "require_person",
 ]
@@ -89,6 +90,11 @@ def parents_of(use: Use, code: str) -> tuple[Related, ...]:
 def guardians_of(use: Use, code: str) -> tuple[Related, ...]:
     links = use.facts.current(code, ["guardian"], on=use.today)
     return _related(use, [(link.key, "guardian", link, False) for link in links])
+
+
+def representatives_of(use: Use, code: str) -> frozenset[str]:
+    """Who speaks for the person by law today: with custody, or as guardian."""
+    return frozenset(fact.key for fact in use.facts.current(code, ["custody", "guardian"], on=use.today))
 
 
 def relations_of(use: Use, code: str) -> tuple[Related, ...]:

@@ -259,6 +259,7 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
         shown=_shown,
         corrected=lambda use, fact: _corrected(register, use, fact),
         worded=_worded,
+        speaking_for=lambda use, entity: {one.key for one in owners_of(use, entity, on=use.today)},
         matters=(ripples_that_wait(register.deciding),),
         enter=_enter,
     )
