@@ -27,7 +27,7 @@ from sild.cases.assisted_mandate import Assisted
 from sild.cases.birth_papers import BirthPaper, HandedIn, ReservedBlock
 from sild.cases.calls import own_look
 from sild.cases.case import Case, Party, Taken
-from sild.cases.codes import is_company
+from sild.cases.codes import is_company, register_code
 from sild.cases.contest import Contest
 from sild.cases.decision_words import DecisionLine, worded, written
 from sild.cases.exchange import Exchange, XRoadExchange
@@ -174,6 +174,7 @@ __all__ = [
     "load_models",
     "load_packs",
     "own_look",
+    "register_code",
     "shipped_models",
     "worded",
     "written",

@@ -14,10 +14,11 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from sild.adapter import AsyncXRoadClient, CallContext, case_of_look
+from sild.cases import register_code
 from sild.catalogue import Profile
 from sild.clock import Clock
 from sild.database import sqlite_url
-from sild.errors import PeerError, PlatformError, Unavailable
+from sild.errors import CallerError, PeerError, PlatformError, Unavailable
 from sild.identity_provider import (
     ClientSettings,
     IdentityProvider,
@@ -85,7 +86,11 @@ class RegisteredRights:
         self._loop = loop
 
     def mandates_of(self, delegate: str, at: datetime) -> Sequence[Mandate]:
-        """Called in a thread of the identity provider. Raises Unavailable."""
+        """Called in a thread of the identity provider; of another country's people nothing is asked. Raises Unavailable."""
+        try:
+            register_code(delegate)
+        except CallerError:
+            return []
         asked = asyncio.run_coroutine_threadsafe(self._asked(delegate, at.date()), self._loop)
         try:
             found = asked.result(ASK_SECONDS)
@@ -103,7 +108,7 @@ class RegisteredRights:
     async def _asked(self, delegate: str, day: date) -> list[dict[str, Any]]:
         answer = await self._client.get(
             self._service,
-            ["persons", delegate[2:], self.path],
+            ["persons", register_code(delegate), self.path],
             context=CallContext(
                 user_id=delegate,
                 legal_ground=self._basis,

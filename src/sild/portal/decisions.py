@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sild.cases import DecisionLine, worded, written
+from sild.cases import DecisionLine, register_code, worded, written
 from sild.decisions import canonical_json, verifier_file
 from sild.errors import CallerError, PeerError, Unavailable
 from sild.i18n import format_month
@@ -133,15 +133,15 @@ class DecisionPages:
     async def _of(self, source: DecisionSource, visit: Visit) -> Mapping[str, Any]:
         """The register's decisions about the person, or why there are none to show."""
         found: dict[str, Any] = {"title": source.title, "register": source.name, "lines": (), "reason": None}
-        path = f"/persons/{quote(visit.person.acting_for[2:], safe='')}/decisions"
         try:
+            path = f"/persons/{quote(register_code(visit.person.acting_for), safe='')}/decisions"
             answer = await self._ask(source, visit, path)
             return found | {"lines": list(answer["items"])}
         except (Unavailable, PeerError, KeyError, TypeError) as error:
             log.warning("portal.register_failed", register=source.subsystem, reason=type(error).__name__)
             return found | {"reason": "register_down"}
         except CallerError as error:
-            if error.code.endswith("unknown_person"):
+            if error.code.endswith(("not_found", "unknown_person")):
                 return found
             log.refusal("portal.register_refused", error, register=source.subsystem)
             return found | {"reason": "register_refused"}

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from sild.cases import register_code
 from sild.errors import CallerError, PeerError, Unavailable
 from sild.portal.own_facts import Sayer, own_lines, split
 from sild.portal.pages import Pages
@@ -112,7 +113,6 @@ class MyData:
 
     async def _ask(self, source: FactSource, visit: Visit, whole: bool) -> Mapping[str, Any]:
         """title and name, with facts, what was before, how much more of it there is, or the reason why there are none to show."""
-        person = visit.person.acting_for[2:]
         of_company = visit.is_company and source.company_path is not None
         path = str(source.company_path if of_company else source.path)
         about: dict[str, Any] = {
@@ -123,6 +123,7 @@ class MyData:
             "more": 0,
         }
         try:
+            person = register_code(visit.person.acting_for)
             async with asyncio.timeout(PATIENCE_SECONDS):
                 answer = await self._exchange.call(
                     source.subsystem,

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 from starlette.responses import JSONResponse, Response
 
-from sild.cases import ExchangeAnswer
+from sild.cases import ExchangeAnswer, register_code
 from sild.clock import Clock
 from sild.documents import qr_svg, shown_claims
 from sild.errors import CallerError, PeerError, Unavailable
@@ -142,7 +142,7 @@ class PaperPages:
             raise CallerError("people have such papers", code="not_found")
         actor = visit.person
         whose = actor.acting_for if actor.acting_for != actor.person else None
-        asked = path.format(person=quote(actor.acting_for[2:], safe=""))
+        asked = path.format(person=quote(register_code(actor.acting_for), safe=""))
         case = self._pages.own_look(visit)
         return await self._call(source, asked, case, self._basis, actor.person, whose)
 
