@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from sild.errors import CallerError
 from sild.openid import (
     ACCESS_TOKEN,
     ACTING_TOKEN,
@@ -20,6 +21,7 @@ from sild.openid import (
     RecordedMandate,
     parse_jwks,
     verify_acting,
+    verify_applied,
 )
 from support.identity_world import CALLBACK, MARI, MARI_PARTY, SECRET, World, parent_of
 from support.identity_world import CHILD as LEIDA
@@ -165,7 +167,14 @@ def test_for_whom_by_law_or_on_a_clerks_mandate(world: World) -> None:
     assert verified(world, token).acted_for is None, "an inspector is no clerk"
     world.provider.add_official_role(MARI.subject, "clerk", TAX)
     token = exchange(world, tokens_of(world)["access_token"], wanted.to_json()).json()["access_token"]
-    assert verified(world, token).acted_for == ActedFor(CHILD, "assist-1", "c" * 64, "RECORDED")
+    with pytest.raises(CallerError, match="another representee"):
+        verified(world, token, at_counter=True)  # for themselves: it is a clerk's
+    keys, message = (
+        parse_jwks(world.get("/jwks").json()),
+        {"register": SOCIAL, "system": PORTAL, "case": "case-7"},
+    )
+    applied = verify_applied(token, keys, issuer=world.issuer, at=world.clock(), **message)
+    assert applied.acted_for == ActedFor(CHILD, "assist-1", "c" * 64, "RECORDED")
     for wrong in ({"representee": 7}, {"representee": "x"}, {"mandate": {}}, {"mandate": {**wanted.to_json()[0]["mandate"], "chain_hash": "x"}}):  # fmt: skip
         answer = exchange(world, tokens_of(world)["access_token"], [{**ACT.to_json()[0], **wrong}])
         assert answer.json()["error"] == "invalid_authorization_details", wrong

@@ -367,7 +367,8 @@ def _shown(role: str, person: SyntheticPerson, about: CountryDescription) -> Tes
             if matter.endswith(ending) and name in bodies:
                 code, body = bodies[name]
                 authority, organisation = f"{kind}@{code}", code if kind == "matter" else MUNICIPALITY
-        official = OfficialRole(role, organisation, authority, body)
+        named = "clerk" if matter == "counter" else role  # as registers know who helps at a counter
+        official = OfficialRole(named, organisation, authority, body)
     home = person.home
     return TestPerson(
         id=role,

@@ -68,6 +68,8 @@ _KEPT = (
 
 
 CLERK = "clerk"
+RECORDED = "RECORDED"
+"""Basis of a clerk's mandate, for which the client vouches."""
 _CODE = re.compile(r"[A-Z]{2}[A-Za-z0-9:._+-]{1,254}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -151,8 +153,9 @@ class ActingPerson:
 
     @property
     def is_at_a_counter(self) -> bool:
-        """An official, who acts for nobody by a mandate the provider knows."""
-        return self.is_official and self.representee is None
+        """A clerk, who acts for nobody by a mandate the provider knows, and on one for one case that the client recorded."""
+        by_word = self.acted_for is not None and self.acted_for.basis == RECORDED
+        return self.is_official and CLERK in dict(self.roles) and self.representee is None and by_word
 
 
 def parse_case_access(text: str, allowed: Sequence[str]) -> CaseAccess:
@@ -249,15 +252,19 @@ def verify_acting(
     """What a register does with the token of a message.
 
     register: itself.  system, person, case, represented: as the message says it (X-Road-Client, -UserId, -Issue,
-    -Represented-Party without its class).  at_counter: whether an official may say that they speak for somebody before them, whose
-    mandate is in the case and not in the token.
+    -Represented-Party without its class).  at_counter: whether a clerk may say that they speak for somebody before them, whose
+    mandate the client recorded and the token names.
     Raises TrustError (`invalid_token`: forged, or another issuer's), CallerError (`acting_not_proven`: it is not about this message;
     `acting_expired`: said too long ago).
     """
     found, ends = _verified(token, keys, issuer, register, system, person, case, at)
-    is_theirs = represented in (None, found.representee)
-    at_counter = at_counter and found.is_at_a_counter and _is_of(found.acted_for, represented)
-    if not is_theirs and not at_counter:
+    said = found.acted_for
+    is_recorded = said is not None and said.basis == RECORDED
+    if is_recorded:
+        fits = at_counter and found.is_at_a_counter and said is not None and said.representee == represented
+    else:
+        fits = represented in (None, found.representee)
+    if not fits:
         raise CallerError("the proof of who acts is of another representee", code="acting_not_proven")
     if ends <= at.timestamp():
         raise CallerError("the person acted too long ago, and has to act again", code="acting_expired")
@@ -277,11 +284,6 @@ def verify_applied(
     """Who applied in a case that somebody else, or a rule, decides: whoever it was, however long ago. Raises as `verify_acting`, but for `acting_expired`."""
     found, _ends = _verified(token, keys, issuer, register, system, None, case, at)
     return found
-
-
-def _is_of(acted_for: ActedFor | None, represented: str | None) -> bool:
-    """Whether a clerk's mandate, if the token names one, is of that person."""
-    return acted_for is None or acted_for.representee == represented
 
 
 def _verified(
@@ -351,4 +353,4 @@ def _recorded_for(access: CaseAccess, roles: Any) -> ActedFor | None:
     mandate = access.mandate
     if mandate is None or CLERK not in {one["role"] for one in roles}:
         return None
-    return ActedFor(mandate.representee, mandate.id, mandate.sha256, "RECORDED")
+    return ActedFor(mandate.representee, mandate.id, mandate.sha256, RECORDED)

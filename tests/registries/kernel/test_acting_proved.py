@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from starlette.routing import Route
 from sild.asgi import serve_application
 from sild.database import sqlite_url
 from sild.http1 import Fetched, fetch
-from sild.openid import SigningKey, new_signing_key, render_jwks
+from sild.openid import RecordedMandate, SigningKey, new_signing_key, render_jwks
 from sild.registries import published_keys
 from sild.registries.kernel import Kernel
 from sild.registries.kernel.asking import AtDesk, SaidByPerson
@@ -272,7 +273,24 @@ async def test_people_say_something_for_themselves_and_for_whom_they_represent(w
     answer = await world.wish(world.word(login=chain), **represented)
     assert (answer.status, json.loads(answer.body)) == (200, {"wished": "62401010017"})
     represented["X_Road_Id"] = "m-3"
-    assert (await world.wish(world.word(login=LogIn()), **represented)).status == 200, "a clerk at a counter"
+    clerk, theirs = (
+        LogIn(roles=[("clerk", "70000005")]),
+        RecordedMandate("assist-1", "EE62401010017", "c" * 64),
+    )
+    word = world.word(login=clerk, recorded=theirs)
+    assert (await world.wish(word, **represented)).status == 200, "a clerk at a counter"
+    others = RecordedMandate("assist-2", "EE60001019906", "c" * 64)
+    for login, recorded, party in (
+        (clerk, None, represented),  # no mandate
+        (clerk, others, represented),  # of somebody else
+        (clerk, theirs, {"X_Road_Id": "m-4"}),  # and says it is for themselves
+        (LogIn(), theirs, represented),  # an official, and no clerk
+        (LogIn(), None, represented),
+        (replace(clerk, posture=None), theirs, represented),
+        (replace(clerk, representee="EE60001019906"), theirs, represented),
+    ):
+        word = world.word(login=login, recorded=recorded)
+        assert code(await world.wish(word, **party)) == "acting_not_proven", (login, recorded, party)
     for login in (PERSON, LogIn(posture=None), LogIn(representee="EE60001019906")):
         assert code(await world.wish(world.word(login=login), **represented)) == "acting_not_proven", login
     assert code(await world.wish(world.word(login=chain))) == "acting_not_proven", (
