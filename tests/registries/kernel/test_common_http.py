@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
@@ -15,7 +16,7 @@ from sild.errors import CallerError
 from sild.events import CLOUDEVENTS_JSON, Event, render_event
 from sild.http1 import Fetched, fetch
 from sild.registries import Grounds
-from sild.registries.kernel import Kernel
+from sild.registries.kernel import Kernel, Usage
 from sild.registries.kernel.http import Concept, PersonalUsage, SelfDescription, register_app
 
 from .conftest import SetClock
@@ -146,6 +147,21 @@ async def test_without_a_case_only_what_the_law_leaves_without_one(register: Reg
     assert problem(await register.ask(path, **duty, **{"Sild-Legal-Basis": "RRS 7"}))["status"] == 400
     outcomes = [entry.outcome for entry in kernel.usage_of(PERSON).entries]
     assert outcomes.count("missing_case") == 4 and outcomes.count("done") == 1
+
+
+async def test_what_is_longer_than_any_code_is_nobodys_and_the_use_is_recorded(register: Register) -> None:
+    """PostgreSQL takes no more signs than a column has."""
+    for code in ("9" * 101, "ä" * 101, "9" * 700):
+        assert (await register.ask(f"/things/{quote(code)}")).status == 200
+        assert (await register.ask(f"/things/{quote(code)}", without="X-Road-Issue")).status == 400
+        assert register.kernel.usage_of(code[:100]).total == 0
+    longest = "9" * 100
+    assert (await register.ask(f"/things/{longest}")).status == 200
+    assert register.kernel.usage_of(longest).total == 1
+    with register.kernel.used(
+        "getThing", Usage(CLIENT, "m-2", user_id="E" * 255, represented_party="E" * 600)
+    ) as use:
+        use.concerns(use.usage.actor or "", use.usage.principal or "")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ from sild.registries.kernel.withholding import is_withheld, withhold
 
 __all__ = ["KERNEL_MIGRATIONS", "Kernel", "Use"]
 
+LONGEST_CODE = 100
+"""Signs, as `usage_persons` has them."""
 KERNEL_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -249,8 +251,11 @@ class Use:
         return datetime.combine(day, time(0), tzinfo=self._kernel.zone)
 
     def concerns(self, *persons: str) -> None:
-        """Their data is asked for, given or changed: say it before looking, so that a look-up in vain is recorded."""
-        self.persons.extend(persons)
+        """Their data is asked for, given or changed: say it before looking, so that a look-up in vain is recorded.
+
+        What is longer than any code is nobody's.
+        """
+        self.persons.extend(one for one in persons if len(one) <= LONGEST_CODE)
 
     def withhold(self, person: str, *, order: str, ends: datetime) -> None:
         """What this client reads about the person for this case, and this use itself, is kept from them until `ends`.
