@@ -33,6 +33,8 @@ from sild.registries.tasks import TASK_MIGRATIONS, TaskState
 
 from .conftest import CHILD, MOTHER, USAGE, VN_CHILD, Others, SetClock, day, event
 
+FOR_CHILD = replace(USAGE, represented_party=f"EE{CHILD}")
+
 UNTIL = ("child", "cover_until", "ETERNITY")
 
 
@@ -173,7 +175,7 @@ async def test_death_ends_it_in_any_order(
             "as it was known then, and is now"
         )
         with pytest.raises(CallerError) as refused:
-            register.bind_card(CHILD, {}, USAGE)
+            register.bind_card(CHILD, {}, FOR_CHILD)
         assert refused.value.code == "card_revoked"
     else:
         with pytest.raises(CallerError):
@@ -241,11 +243,11 @@ async def test_the_card_is_a_credential_each_claim_of_which_is_shown_alone(
     assert claims["personal_administrative_number"] == CHILD and claims["card_number"] == card.number
     assert CHILD not in json.dumps(payload)
     assert payload["status"]["status_list"]["idx"] == card.status_index
-    wallet, of_child = ECKey.generate_key("P-256"), replace(USAGE, represented_party=f"EE{CHILD}")
-    bound, _ = unpacked(register.bind_card(CHILD, wallet.as_dict(private=True), of_child), key)
+    wallet = ECKey.generate_key("P-256")
+    bound, _ = unpacked(register.bind_card(CHILD, wallet.as_dict(private=True), FOR_CHILD), key)
     assert bound["cnf"]["jwk"] == wallet.as_dict(private=False)
     with pytest.raises(CallerError) as refused:
-        register.bind_card(CHILD, {"kty": "oct", "k": "AA"}, USAGE)
+        register.bind_card(CHILD, {"kty": "oct", "k": "AA"}, FOR_CHILD)
     assert refused.value.code == "bad_request"
 
 
