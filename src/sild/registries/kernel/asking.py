@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute
 
-from sild.errors import CallerError, PlatformError
+from sild.errors import CallerError, PlatformError, Unavailable
 from sild.registries.kernel.proving import ACTING_HEADER, APPLIED_HEADER, Desk, Proofs, ensure_said
 from sild.registries.kernel.usage import Spoken, Usage
+from sild.telemetry import get_logger
 
 if TYPE_CHECKING:
     from sild.registries.kernel.kernel import Kernel
 
 __all__ = ["AnyUsage", "AtDesk", "PersonalUsage", "SaidByPerson", "grounds_are_asked"]
 
+log = get_logger("register")
+
+LONGEST_TOKEN = 32_768
+"""Signs of `Sild-Acting` and `Sild-Applied`."""
 LIMITS = {
     "X-Road-Client": 1_100,
     "X-Road-Id": 255,
@@ -75,11 +80,17 @@ def _utf8(text: str | None) -> str | None:
 
 
 async def _applied(request: Request, usage: Annotated[Usage, Depends(_any_usage)]) -> Spoken | None:
-    """Who applied for another in the case that somebody else sees to now."""
+    """Who applied for another in the case that somebody else sees to now: not said in the record while the provider's keys cannot be had."""
     token, proofs = request.headers.get(APPLIED_HEADER), request.app.state.kernel.proofs
     if not token or proofs is None:
         return None
-    person = await proofs.applied(token, usage)
+    if len(token) > LONGEST_TOKEN:
+        raise CallerError(f"{APPLIED_HEADER} is longer than {LONGEST_TOKEN} signs", code="bad_request")
+    try:
+        person = await proofs.applied(token, usage)
+    except Unavailable as error:
+        log.refusal("register.applied_unknown", error, message_id=usage.message_id)
+        return None
     return None if person is None else Spoken.by(person)
 
 
@@ -164,7 +175,7 @@ Token = Annotated[
     str | None,
     Header(
         alias=ACTING_HEADER,
-        max_length=32_768,
+        max_length=LONGEST_TOKEN,
         description="The identity provider's word that the person acts in this case",
     ),
 ]
