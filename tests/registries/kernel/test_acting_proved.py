@@ -32,6 +32,7 @@ SYSTEM = "SILD/GOV/70000002/population"
 PORTAL = "SILD/GOV/70000001/portal"
 OFFICIAL = "EE38001085718"
 PERSON = LogIn(acr="substantial", posture=None, roles=())
+REPRESENTED = "EE62401010017"
 MESSAGE = {
     "X-Road-Client": PORTAL,
     "X-Road-Id": "m-1",
@@ -75,11 +76,11 @@ class World:
                 desk.ensure(acts=False)
                 return {"thing": "hat"}
 
-    async def _jwks(self, _request: Request) -> Response:
         @app.get("/things/{code}/seen", operation_id="seenThing")
         def seen(code: str, usage: PersonalUsage) -> dict[str, bool]:
             return {"by": usage.spoken is not None}
 
+    async def _jwks(self, _request: Request) -> Response:
         self.asked += 1
         return Response(status_code=503) if self.is_down else JSONResponse(render_jwks(self.keys))
 
@@ -200,8 +201,21 @@ async def test_who_acts_for_another(world: World) -> None:
         code(await world.give(world.signed(), X_Road_Represented_Party="EE62401010017"))
         == "acting_not_proven"
     )
-    token = world.signed(login=LogIn(representee="EE62401010017"))
-    assert (await world.give(token, X_Road_Represented_Party="PERSON/EE62401010017")).status == 200
+    token = world.signed(login=LogIn(representee=REPRESENTED))
+    answer = await world.give(token, X_Road_Represented_Party=f"PERSON/{REPRESENTED}")
+    assert code(answer) == "acting_not_proven", "officials act in their own name"
+
+
+async def test_at_the_desk_nobodys_word_for_themselves_counts(world: World) -> None:
+    """It lives for months, and may wait for others; officials' do not."""
+    for said in (
+        {"operations": ["giveThing"]},
+        {"operations": ["seeThing"]},
+        {"login": LogIn(representee=REPRESENTED)},
+    ):
+        for acts, method in ((True, "POST"), (True, "GET"), (False, "GET")):
+            answer = await world.give(world.signed(acts=acts, **said), method=method)
+            assert (answer.status, code(answer)) == (403, "acting_not_proven"), (said, method)
 
 
 async def test_a_token_of_another_kind_is_none(world: World) -> None:
@@ -258,6 +272,14 @@ async def test_the_provider_is_down(world: World) -> None:
     assert (await world.give(world.signed())).status == 503
 
 
+async def test_a_rule_does_not_wait_for_who_applied(world: World) -> None:
+    """Of the provider's keys nothing is known: what follows from a rule is done all the same. No header is longer than the other's."""
+    world.is_down = True
+    machine = {"method": "GET", "path": "/seen", "X_Road_UserId": "automatic"}
+    assert (await world.give("", Sild_Applied=world.signed(), **machine)).status == 200
+    assert (await world.give("", Sild_Applied="x" * 32_769, **machine)).status in (400, 431)
+
+
 async def test_a_register_that_was_told_of_no_provider(kernel: Kernel, clock: SetClock) -> None:
     world = World(kernel, clock)
     running = await serve_application(world.app, "127.0.0.1", 0)
@@ -272,14 +294,6 @@ async def test_a_register_that_was_told_of_no_provider(kernel: Kernel, clock: Se
 async def test_people_say_something_for_themselves_and_for_whom_they_represent(world: World) -> None:
     answer = await world.wish(world.word())
     assert (answer.status, json.loads(answer.body)) == (200, {"wished": "38001085718"})
-async def test_a_rule_does_not_wait_for_who_applied(world: World) -> None:
-    """Of the provider's keys nothing is known: what follows from a rule is done all the same. No header is longer than the other's."""
-    world.is_down = True
-    machine = {"method": "GET", "path": "/seen", "X_Road_UserId": "automatic"}
-    assert (await world.give("", Sild_Applied=world.signed(), **machine)).status == 200
-    assert (await world.give("", Sild_Applied="x" * 32_769, **machine)).status in (400, 431)
-
-
     represented = {"X_Road_Represented_Party": "EE62401010017", "X_Road_Id": "m-2"}
     chain = LogIn(acr="substantial", posture=None, roles=(), representee="EE62401010017")
     answer = await world.wish(world.word(login=chain), **represented)

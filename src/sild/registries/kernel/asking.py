@@ -193,7 +193,7 @@ async def _desk(request: Request, usage: PersonalUsage, token: Token = None) -> 
         person = await proofs.check(token, usage)
     except PlatformError as refusal:
         return Desk(None, refusal)
-    return Desk(person, operation=str(request.scope["route"].operation_id))
+    return Desk(person)
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]

@@ -141,8 +141,6 @@ class Desk:
 
     person: ActingPerson | None
     refusal: PlatformError | None = None
-    operation: str = ""
-    """What is asked for: OpenAPI's `operationId`."""
 
     def ensure_if(self, is_needed: bool) -> None:
         """As `ensure`, where a rule may do the same without a person."""
@@ -150,7 +148,7 @@ class Desk:
             self.ensure()
 
     def ensure(self, *, acts: bool = True) -> None:
-        """acts: the person decides, and does not only look.
+        """acts: the person decides, and does not only look. What people say for themselves, or for another, proves no official's act.
 
         Raises CallerError (`acting_not_proven`, `acting_expired`; `officials_only`: no official's log-in, or not on their device),
         Unavailable. What the matter is about is another question.
@@ -159,10 +157,12 @@ class Desk:
             raise self.refusal
         if self.person is None or not self.person.is_official:
             raise CallerError("an official at level high, on a managed device", code="officials_only")
+        if self.person.operations or self.person.representee is not None:
+            raise CallerError(
+                "the proof is of what somebody says for themselves or another", code="acting_not_proven"
+            )
         if acts:
             _ensure_acts(self.person)
-            if self.person.operations:
-                _ensure_for(self.person, self.operation)
 
 
 def ensure_said(person: ActingPerson, operation: str, usage: Usage, level: str) -> None:
