@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Path, Query
 from pydantic import Field
 
+from sild.errors import CallerError
 from sild.registries.business.entries import BOARD_MEMBER, KINDS, Right, require_company
 from sild.registries.business.register import BusinessRegister
 from sild.registries.business.register import Company as HeldCompany
@@ -182,16 +183,16 @@ def make_app(register: BusinessRegister, *, url: str | None = None) -> FastAPI:
 
     @app.post("/companies/{code}/board-members", operation_id="enterBoardMember", status_code=201)
     def enter(code: CompanyPath, body: NewMember, usage: PersonalUsage, desk: AtDesk) -> Company:
-        """By the registrar's official, or a system with the right to: a member joins the board."""
-        ensure = partial(_ensure_registrar, usage, desk, body.person)
+        """By an official of the registrar's, or a system of its own: a member joins the board."""
+        ensure = partial(_ensure_registrar, kernel.system, usage, desk, body.person)
         return _company(register.enter(code, body.person, body.name, usage, since=body.since, ensure=ensure))
 
     @app.post("/companies/{code}/board-members/{person}/end", operation_id="strikeOffBoardMember")
     def strike_off(
         code: CompanyPath, person: PersonPath, body: Struck, usage: PersonalUsage, desk: AtDesk
     ) -> Company:
-        """By the registrar's official, or a system with the right to: from that day the person represents the company no longer."""
-        ensure = partial(_ensure_registrar, usage, desk, person)
+        """By an official of the registrar's, or a system of its own: from that day the person represents the company no longer."""
+        ensure = partial(_ensure_registrar, kernel.system, usage, desk, person)
         return _company(register.strike_off(code, person, usage, on=body.on, ensure=ensure))
 
     return app
@@ -202,11 +203,22 @@ def _that_are(_use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
     return [fact for fact in facts if fact.value is not None]
 
 
-def _ensure_registrar(usage: PersonalUsage, desk: AtDesk, person: str) -> None:
-    """A person who acts is proved to be an official, and enters nobody onto a board, nor off it, who is themselves."""
-    if usage.actor is not None:
-        desk.ensure()
-        ensure_official(usage, (person,))
+def _ensure_registrar(system: str, usage: PersonalUsage, desk: AtDesk, person: str) -> None:
+    """A person who acts is proved to be an official of the body that keeps the register, and enters nobody onto a board, nor off it, who
+    is themselves. A machine is a system of that body (member of X-Road).
+
+    Raises CallerError (`officials_only`, and as `Desk.ensure`), Unavailable.
+    """
+    registrar = system.strip("/").split("/")[:3]
+    if usage.actor is None:
+        if usage.client.strip("/").split("/")[:3] != registrar:
+            raise CallerError("a system of the registrar's does this", code="officials_only")
+        return
+    desk.ensure()
+    bodies = () if desk.person is None else [body for _role, body in desk.person.roles]
+    if registrar[-1] not in bodies:
+        raise CallerError("an official of the registrar's does this", code="officials_only")
+    ensure_official(usage, (person,))
 
 
 def _company(held: HeldCompany) -> Company:
