@@ -442,7 +442,11 @@ async def test_cover_that_no_rule_decides_again_is_given_other_days_by_hand(
     with serving(insurance_app(insurance)) as site:
         asker, path = Asker(site), f"/ripples/{ripple.id}/end"
         never = {**new, "values": {"child/cover_until/ETERNITY": "2020-01-01"}}
-        refused(asker.post(path, {"outcome": "by_hand", "new": {**never, "hearing": {"way": "urgent"}}}), 400, "not_its_kind")
+        refused(
+            asker.post(path, {"outcome": "by_hand", "new": {**never, "hearing": {"way": "urgent"}}}),
+            400,
+            "not_its_kind",
+        )
         refused(asker.post(path, {"outcome": "by_hand", "new": never}), 409, "not_favourable")
         line = asker.done(path, {"outcome": "by_hand", "new": new}, 200)
     cover = insurance.cover(VN_CHILD, USAGE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from sqlalchemy import String, cast, or_, select
@@ -14,7 +14,7 @@ from sild.registries.education.tables import children
 from sild.registries.kernel import FactKind, Use
 from sild.registries.kernel.facts import Fact, Json
 
-__all__ = ["QUEUE_CONCEPT", "QUEUE_KIND", "children_of", "in_line", "in_words"]
+__all__ = ["QUEUE_CONCEPT", "QUEUE_KIND", "children_of", "deciders_of", "in_line", "in_words"]
 
 QUEUE_CONCEPT = "child.kindergarten_queue"
 QUEUE_KIND = FactKind(
@@ -30,6 +30,12 @@ def children_of(use: Use, person: str) -> Mapping[str, frozenset[str]]:
     codes = use.connection.scalars(select(children.c.child).where(or_(*named)).order_by(children.c.joined_at))
     theirs = [code for code in codes.all() if _decides(require_child(use, code), person, use.today)]
     return {code: frozenset((QUEUE,)) for code in theirs}
+
+
+def deciders_of(use: Use, child: str) -> Collection[str]:
+    """Who decides for a child that is, or was, in the queue; for whoever never was: nobody."""
+    held = child_row(use, child)
+    return () if held is None else held.deciders(use.today)
 
 
 def in_line(use: Use, places: Places, fact: Fact) -> Mapping[str, Json] | None:

@@ -195,6 +195,7 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
         follows=register.in_line,
         worded=in_words,
         matters=(ripples_that_wait(register.deciding),),
+        speaking_for=register.deciders_of,
     )
 
     @app.get("/places", operation_id="getPlaces")

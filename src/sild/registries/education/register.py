@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Self
@@ -18,7 +18,7 @@ from sild.events import Event
 from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding
 from sild.registries.education.again import Again
 from sild.registries.education.foreseeing import Foreseen, foresee
-from sild.registries.education.held import children_of, in_line
+from sild.registries.education.held import children_of, deciders_of, in_line
 from sild.registries.education.joining import Joining
 from sild.registries.education.places import Places, Standing
 from sild.registries.education.queue import Child, Group, child_row, groups_in, require_child
@@ -124,6 +124,10 @@ class EducationRegister(ActingRegister):
     def children_of(self, use: Use, person: str) -> Mapping[str, frozenset[str]]:
         """Names of facts, by child, that a person is shown besides their own."""
         return children_of(use, person)
+
+    def deciders_of(self, use: Use, child: str) -> Collection[str]:
+        """Who speaks for the child here."""
+        return deciders_of(use, child)
 
     def in_line(self, use: Use, fact: Fact) -> Mapping[str, Json] | None:
         """`place` of `waiting` at this moment, of a child that waits."""
