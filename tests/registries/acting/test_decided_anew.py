@@ -375,8 +375,8 @@ async def test_after_a_death_it_comes_back_to_the_official(paying: Paying) -> No
             headers={
                 "X-Road-Client": "SILD/GOV/70000001/portal",
                 "X-Road-Id": "look",
-                "X-Road-UserId": "automatic",
                 "X-Road-Issue": "case-7",
+                "X-Road-UserId": "automatic",
                 "Sild-Legal-Basis": "x",
             },
         ).json()
