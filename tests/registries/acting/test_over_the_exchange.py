@@ -230,11 +230,14 @@ async def test_from_the_ward_to_the_money(state: State) -> None:
     page = state.registers["population"].kernel.usage_of(child)
     systems = {entry.usage.client.rpartition("/")[2] for entry in page.entries}
     assert {"hospital", "portal", "insurance", "social", "education"} <= systems
-    automatic = [e.usage for e in page.entries if e.usage.client.endswith("/social")]
+    asked = [e for e in page.entries if e.usage.client.endswith("/social")]
+    automatic = [e.usage for e in asked if not e.operation.startswith("tell ")]
     assert {(u.user_id, u.basis) for u in automatic} == {("automatic", "PHS § 10")}
+    told = {e.usage.message_id for e in page.entries if e.operation.startswith("tell ")}
     delivered = state.registers["population"].kernel.outbox.deliveries_about(child)
     assert {d.state for d in delivered} == {DeliveryState.DELIVERED}
     assert all(d.message_id and d.message_id.startswith("SILD-") for d in delivered)
+    assert told == {d.message_id for d in delivered}, "each is in the tracker, by its message"
 
 
 async def test_an_event_to_a_service_that_is_not_there_yet_waits(state: State) -> None:
