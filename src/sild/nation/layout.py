@@ -15,7 +15,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -236,17 +236,17 @@ def _is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Different ports of 127.0.0.1 that are free now, below those the system hands out to outgoing connections."""
-    found: list[int] = []
-    with ExitStack() as stack:
-        while len(found) < count:
-            port = FIRST_PORT + secrets.randbelow(PAST_LAST_PORT - FIRST_PORT)
-            try:
+    """Ports of 127.0.0.1 side by side that are free now, below those the system hands out to outgoing connections.
+
+    Side by side: two nations that choose at once seldom choose the same, and ports strewn about would meet often.
+    """
+    while True:
+        first = FIRST_PORT + secrets.randbelow(PAST_LAST_PORT - FIRST_PORT - count)
+        block = range(first, first + count)
+        with ExitStack() as stack, suppress(OSError):
+            for port in block:
                 stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            except OSError:
-                continue
-            found.append(port)
-    return tuple(found)
+            return tuple(block)
 
 
 def take_ports(systems: Sequence[str]) -> Ports:
