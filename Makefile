@@ -39,6 +39,10 @@ properties: .venv/ready
 crashes: .venv/ready
 	SILD_CRASHES=every $(BIN)/pytest -n auto --dist loadfile tests/cases/test_birth_killed.py tests/cases/test_move_killed.py tests/cases/test_desks_killed.py $(ARGS)
 
+# Every single bit of a compact bundle, changed (make test: a quarter, each day another).
+bits: .venv/ready
+	SILD_BITS=every $(BIN)/pytest tests/decisions/test_verifier.py $(ARGS)
+
 # Every branch of both journeys and every screen of the packs in a browser, in three rounds: in every language (make test: in one).
 walks: .venv/ready system-packages
 	for round in 0 1 2; do SILD_WALKS=$$round $(BIN)/pytest -n auto --dist loadfile \
