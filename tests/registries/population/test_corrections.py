@@ -121,6 +121,8 @@ def test_facts_one_may_not_see_are_no_facts(population: Asker) -> None:
     fact = fact_of(population, wife, "protection")["fact"]
     answer = population.post(f"/facts/{fact}/dispute", {"reason": "x"}, user=f"EE{against}")
     refused(answer, 404, "unknown_fact")
+    agent = {"user": f"EE{single().code}", "X_Road_Represented_Party": f"EE{against}"}
+    refused(population.post(f"/facts/{fact}/dispute", {"reason": "x"}, **agent), 404, "unknown_fact")
 
 
 def test_people_dispute_what_is_said_of_them_and_of_whom_they_represent(

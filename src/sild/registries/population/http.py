@@ -261,8 +261,12 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
 
 
 def _shown(use: Use, facts: Any) -> list[Fact]:
-    """Whom an order is against does not learn of it here."""
-    return [fact for fact in facts if not (fact.name == "protection" and fact.key == use.usage.actor)]
+    """Whom an order is against does not learn of it here, nor who acts for them."""
+    return [
+        fact
+        for fact in facts
+        if not (fact.name == "protection" and fact.key in (use.usage.actor, use.usage.principal))
+    ]
 
 
 def _worded(use: Use, fact: Fact) -> str | None:
