@@ -23,7 +23,7 @@ from sild.telemetry import get_logger
 
 __all__ = ["mandates_door"]
 
-log = get_logger("identity")
+log = get_logger("identity_provider")
 
 _PERSON = re.compile(r"[A-Z]{2}[A-Za-z0-9:._+-]{1,254}")
 
@@ -38,7 +38,7 @@ def mandates_door(provider: IdentityProvider) -> Starlette:
         try:
             found = await asyncio.to_thread(appointments_json, provider.mandates, person)
         except PlatformError as error:
-            log.refusal("identity.mandates_failed", error)
+            log.refusal("identity_provider.mandates_failed", error)
             return _problem("database_error", 503)
         return JSONResponse({"items": found})
 

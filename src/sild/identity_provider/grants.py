@@ -48,7 +48,7 @@ from sild.telemetry import get_logger
 
 __all__ = ["Grants"]
 
-log = get_logger("identity")
+log = get_logger("identity_provider")
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +365,7 @@ class Grants:
         try:
             return self._mandates.representation(subject, str(representee))
         except Unavailable as error:
-            log.refusal("identity.representation_unknown", error)
+            log.refusal("identity_provider.representation_unknown", error)
             return None
 
     # --- checking

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -69,7 +70,7 @@ class IdentityAddresses:
     portal: str
 
 
-class RegisteredRights:
+class RegisteredRights(ABC):
     """What one register says of whom somebody represents, over the exchange, each time anew (`MandateSource`)."""
 
     name: str
@@ -101,9 +102,9 @@ class RegisteredRights:
             raise Unavailable(f"the {self.name} register does not answer", code="timeout") from None
         return [mandate for one in found if (mandate := self._mandate(one, delegate)) is not None]
 
+    @abstractmethod
     def _mandate(self, one: dict[str, Any], delegate: str) -> Mandate | None:
         """Of what the register said of one; None: it is no right to act."""
-        raise NotImplementedError
 
     async def _asked(self, delegate: str, day: date) -> list[dict[str, Any]]:
         answer = await self._client.get(
