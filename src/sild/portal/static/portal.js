@@ -18,7 +18,7 @@ const shelf = (() => {
       asked.onupgradeneeded = () => { asked.result.createObjectStore("salts"); asked.result.createObjectStore("sealed"); };
       asked.onsuccess = () => yes(asked.result); asked.onerror = () => no(asked.error);
     });
-    return (await opened).transaction(name, mode).objectStore(name);
+    return (await opened).transaction(name, mode, { durability: "strict" }).objectStore(name); // kept is said of what is on the disk
   };
   const derived = async (algorithm, info, uses, make = false) => {
     let salt = await of((await rows("salts")).get(who));
