@@ -77,6 +77,23 @@ def test_a_silent_register_stops_nobody_whose_right_another_knows(world: World) 
     assert mandates.representation(MARI_PARTY.identifier, FIRM.identifier) is not None
 
 
+def test_a_power_of_attorney_counts_while_whoever_gave_it_stands(world: World) -> None:
+    mandates = world.provider.mandates
+    accountant(world)
+    service = world.service()
+    tokens = service.log_in(world.browser(), scope=f"openid representee.{FIRM.identifier}")
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert world.get("/userinfo", headers=bearer).status_code == 200
+    world.register.down = True
+    with pytest.raises(Unavailable):
+        mandates.representation(MARI_PARTY.identifier, FIRM.identifier)
+    world.register.down = False
+    world.register.ended.add(FIRM.identifier)  # deleted
+    assert world.get("/userinfo", headers=bearer).status_code == 401
+    assert mandates.chains_of(MARI_PARTY.identifier) == []
+    assert mandates.given_by(FIRM.identifier), "it is there to be withdrawn"
+
+
 def test_for_oneself(world: World) -> None:
     world.register.rights.append(parent_of(MARI_PARTY, CHILD))
     browser, service = world.browser(), world.service()

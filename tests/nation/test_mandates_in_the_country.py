@@ -18,8 +18,10 @@ from sild.errors import Unavailable
 from sild.nation import COUNTRY, Nation
 from sild.nation.browser import Browser, Page
 from sild.nation.journeys import log_in, screen_sent, soon
-from sild.registries import BusinessRegister, ResidenceRegister
+from sild.openid import Party
+from sild.registries import BusinessRegister, PopulationRegister, ResidenceRegister
 from sild.registries.kernel import Usage
+from sild.registries.population.life_events import record_death
 from sild.registries.residence.addresses import dwelling
 from sild.registries.residence.homes import owned_by, residents_of
 
@@ -456,8 +458,14 @@ async def test_a_power_of_attorney_of_a_company_is_passed_on_and_falls_with_its_
 
 
 async def test_who_represents_only_with_others_has_no_mandate(country: Nation) -> None:
+    """And a bankrupt company's powers of attorney do not count; those of one whose board acts together do."""
     landlord = Landlord(country)
     kernel = landlord.register.kernel
+    mandates, company = country.identity.mandates, Party("LEGAL_PERSON", LANDLORD, legal_name="Kodumaja OÜ")
+    books = Party("NATURAL_PERSON", code(Two(country, "owner", "single_mother").holder))
+    given = await asyncio.to_thread(
+        mandates.add, company, books, "SILD:REPRESENTATIVE", actor=code(landlord.member)
+    )
     for name, value, back in (("representation", "joint", "sole"), ("status", "bankrupt", "registered")):
         for now, held in ((value, False), (back, True)):
             with kernel.used("test", landlord._usage()) as use:
@@ -467,6 +475,29 @@ async def test_who_represents_only_with_others_has_no_mandate(country: Nation) -
             page = await landlord.browser.open(f"{country.portal_url}/home")
             chains = await _chains(country, code(landlord.member))
             assert (LANDLORD in chains) is held, (name, now, page.status)
+            attorney = LANDLORD in await _chains(country, books.identifier)
+            assert attorney is (held or name == "representation"), (name, now)
+    await asyncio.to_thread(mandates.withdraw, given.id, actor=code(landlord.member))
+
+
+async def test_a_power_of_attorney_ends_with_whoever_gave_it(country: Nation) -> None:
+    two = Two(country, "check_resident", "single_mother")
+    await two.log_in()
+    await two.give()
+    page = await two.act_for()
+    page = await page.go("/services/move")
+    page = await page.submit(page.form("/begin"))
+    assert country.systems is not None
+    population = country.systems.registers["population"].register
+    assert isinstance(population, PopulationRegister)
+    dead = two.giver["code"]
+    with population.kernel.used("test", Usage("SILD/GOV/70000005/hospital", str(uuid4()))) as use:
+        record_death(use, dead, use.today, None)
+    late = await page.submit(page.form("/screens/move.place"), PLACE)
+    assert late.status == 401 and "You no longer act for this person" in late.text
+    assert code(two.giver) not in await _chains(country, code(two.holder))
+    asked = next(one for one in population.kernel.usage_of(dead).entries if one.operation == "getStatus")
+    assert asked.usage.user_id == code(two.holder)
 
 
 async def _chains(country: Nation, person: str) -> list[str]:

@@ -82,6 +82,12 @@ class Register:
     name: str = "population"
     rights: list[Mandate] = field(default_factory=list)
     down: bool = False
+    ended: set[str] = field(default_factory=set)
+
+    def stands(self, party: Party, *, delegate: str, at: datetime) -> bool | None:
+        if self.down:
+            raise Unavailable("the register does not answer")
+        return party.identifier not in self.ended
 
     def mandates_of(self, delegate: str, at: datetime) -> Sequence[Mandate]:
         if self.down:

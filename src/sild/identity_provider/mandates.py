@@ -2,7 +2,7 @@
 
 A register (parents, guardians, boards) is asked through `MandateSource` when a person logs in, chooses, or a token is renewed;
 nothing of it is copied. A power of attorney is withdrawn with everything passed on from it, and at once: the grants acting
-under it are revoked in the same transaction.
+under it are revoked in the same transaction. It counts while whoever gave it stands: the registers are asked that, too.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ class MandateSource(Protocol):
 
     def mandates_of(self, delegate: str, at: datetime) -> Sequence[Mandate]:
         """Rights `delegate` has now. Raises Unavailable."""
+        ...
+
+    def stands(self, party: Party, *, delegate: str, at: datetime) -> bool | None:
+        """On behalf of `delegate`, who holds it: whether a power of attorney of this party's counts today: not of the dead, nor of a company that was deleted. None: this register knows nothing of it. Raises Unavailable."""
         ...
 
 
@@ -91,13 +95,16 @@ class Mandates:
                 silent.append(error)
         with self._store.change() as change:
             powers = (mandate.c.delegate == delegate) & mandate.c.scope.is_(None)
-            found += [self._chain(change, row) for row in self._rows(change, powers)]
-        held = [
-            chain
-            for chain in found
-            if representee in (None, chain[-1].representee.identifier) and self._holds(chain, delegate, at)
-        ]
-        return held, silent
+            given = [self._chain(change, row) for row in self._rows(change, powers)]
+        held = [chain for chain in found if self._counts(chain, delegate, representee, at)]
+        given = [chain for chain in given if self._counts(chain, delegate, representee, at)]
+        standing: dict[str, bool] = {}
+        for party in {chain[-1].representee.identifier: chain[-1].representee for chain in given}.values():
+            try:
+                standing[party.identifier] = self._stands(party, delegate, at)
+            except Unavailable as error:
+                silent.append(error)
+        return held + [one for one in given if standing.get(one[-1].representee.identifier)], silent
 
     def representees_of(self, delegate: str) -> list[Party]:
         parties = {
@@ -133,6 +140,16 @@ class Mandates:
         with self._store.change() as change:
             chain = self._chain(change, self._row(change, mandate_id))
         return chain[-1], self._status(chain, self._store.clock())
+
+    def _counts(
+        self, chain: tuple[Mandate, ...], delegate: str, representee: str | None, at: datetime
+    ) -> bool:
+        return representee in (None, chain[-1].representee.identifier) and self._holds(chain, delegate, at)
+
+    def _stands(self, party: Party, delegate: str, at: datetime) -> bool:
+        """Of whom no register here knows, of another country say, nobody hears that they ended."""
+        asked = (source.stands(party, delegate=delegate, at=at) for source in self._sources.values())
+        return all(answer is not False for answer in asked)
 
     def _holds(self, chain: tuple[Mandate, ...], delegate: str, at: datetime) -> bool:
         try:

@@ -64,8 +64,8 @@ RIPPLES = ("POST /ripples/*/end",)
 
 NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("hospital", "population"): ("POST /birth-notices", "POST /deaths"),
-    ("identity", "population"): ("GET /persons/*/relations",),
-    ("identity", "business"): ("GET /persons/*/companies",),
+    ("identity", "population"): ("GET /persons/*/relations", "GET /persons/*/status"),
+    ("identity", "business"): ("GET /persons/*/companies", "GET /companies/*"),
     ("population", "identity"): MANDATES,
     ("insurance", "identity"): MANDATES,
     ("social", "identity"): MANDATES,

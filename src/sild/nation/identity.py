@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -76,6 +76,10 @@ class RegisteredRights(ABC):
     name: str
     path: str
     """Below the person: `relations`."""
+    kind: Literal["NATURAL_PERSON", "LEGAL_PERSON"]
+    """Of whom it says whether they stand."""
+    standing: Collection[str]
+    """What their status may be."""
 
     def __init__(
         self, client: AsyncXRoadClient, service: ServiceId, loop: asyncio.AbstractEventLoop, basis: str
@@ -88,28 +92,50 @@ class RegisteredRights(ABC):
 
     def mandates_of(self, delegate: str, at: datetime) -> Sequence[Mandate]:
         """Called in a thread of the identity provider; of another country's people nothing is asked. Raises Unavailable."""
-        try:
-            register_code(delegate)
-        except CallerError:
+        code = _known_code(delegate)
+        said = None if code is None else self._ask(("persons", code, self.path), delegate, at)
+        if said is None:  # nobody the register knows: represents nobody
             return []
-        asked = asyncio.run_coroutine_threadsafe(self._asked(delegate, at.date()), self._loop)
-        try:
-            found = asked.result(ASK_SECONDS)
-        except PlatformError as error:
-            raise Unavailable(f"the {self.name} register: {error.message}", code=error.code) from error
-        except TimeoutError:
-            asked.cancel()
-            raise Unavailable(f"the {self.name} register does not answer", code="timeout") from None
-        return [mandate for one in found if (mandate := self._mandate(one, delegate)) is not None]
+        if not isinstance(said.get("items"), list):
+            raise self._silent("not a list", "invalid_body")
+        items = [one for one in said["items"] if isinstance(one, dict)]
+        return [mandate for one in items if (mandate := self._mandate(one, delegate)) is not None]
+
+    def stands(self, party: Party, *, delegate: str, at: datetime) -> bool | None:
+        """Called in a thread of the identity provider. Raises Unavailable."""
+        code = _known_code(party.identifier) if party.type == self.kind else None
+        said = None if code is None else self._ask(self._status_path(code), delegate, at)
+        return None if said is None else self._status(said) in self.standing
 
     @abstractmethod
     def _mandate(self, one: dict[str, Any], delegate: str) -> Mandate | None:
         """Of what the register said of one; None: it is no right to act."""
 
-    async def _asked(self, delegate: str, day: date) -> list[dict[str, Any]]:
+    @abstractmethod
+    def _status_path(self, code: str) -> tuple[str, ...]:
+        """Where the register says whether they stand."""
+
+    def _status(self, said: dict[str, Any]) -> object:
+        return said.get("status")
+
+    def _ask(self, path: Sequence[str], delegate: str, at: datetime) -> dict[str, Any] | None:
+        """None: nobody the register knows. Raises Unavailable."""
+        asked = asyncio.run_coroutine_threadsafe(self._asked(path, delegate, at.date()), self._loop)
+        try:
+            return asked.result(ASK_SECONDS)
+        except PlatformError as error:
+            raise self._silent(error.message, error.code) from error
+        except TimeoutError:
+            asked.cancel()
+            raise self._silent("does not answer", "timeout") from None
+
+    def _silent(self, why: str, code: str) -> Unavailable:
+        return Unavailable(f"the {self.name} register: {why}", code=code)
+
+    async def _asked(self, path: Sequence[str], delegate: str, day: date) -> dict[str, Any] | None:
         answer = await self._client.get(
             self._service,
-            ["persons", register_code(delegate), self.path],
+            list(path),
             context=CallContext(
                 user_id=delegate,
                 legal_ground=self._basis,
@@ -117,12 +143,20 @@ class RegisteredRights(ABC):
             ),
             query_id=f"{self._service.client_id.instance_identifier}-{uuid4()}",
         )
-        if answer.status == 404:  # nobody the register knows: represents nobody
-            return []
+        if answer.status == 404:
+            return None
         body = answer.ensure_success().json()
-        if not isinstance(body, dict) or not isinstance(body.get("items"), list):
-            raise PeerError("not a list", code="invalid_body")
-        return [item for item in body["items"] if isinstance(item, dict)]
+        if not isinstance(body, dict):
+            raise PeerError("not an object", code="invalid_body")
+        return body
+
+
+def _known_code(identifier: str) -> str | None:
+    """None: of another country than these registers'."""
+    try:
+        return register_code(identifier)
+    except CallerError:
+        return None
 
 
 class FamilyRelations(RegisteredRights):
@@ -130,6 +164,11 @@ class FamilyRelations(RegisteredRights):
 
     name = "population"
     path = "relations"
+    kind = "NATURAL_PERSON"
+    standing = ("LIVING", "UNNAMED")
+
+    def _status_path(self, code: str) -> tuple[str, ...]:
+        return ("persons", code, "status")
 
     def _mandate(self, one: dict[str, Any], delegate: str) -> Mandate | None:
         by_law = one.get("relation") == "ward" or (one.get("relation") == "child" and one.get("custody"))
@@ -162,6 +201,15 @@ class BoardRights(RegisteredRights):
 
     name = "business"
     path = "companies"
+    kind = "LEGAL_PERSON"
+    standing = ("registered",)
+
+    def _status_path(self, code: str) -> tuple[str, ...]:
+        return ("companies", code)
+
+    def _status(self, said: dict[str, Any]) -> object:
+        entry = said.get("status")
+        return entry.get("value") if isinstance(entry, dict) else None
 
     def _mandate(self, one: dict[str, Any], delegate: str) -> Mandate | None:
         if one.get("right") != "sole" or one.get("status") != "registered":

@@ -62,6 +62,7 @@ TITLES = {
 ACTIONS = {
     **CERTIFICATE_ACTIONS,
     "getPerson": "A person was looked up",
+    "getStatus": "Whether the person lives was looked up",
     "findPersons": "A search by name or date of birth found the person",
     "getChildren": "Children were looked up",
     "getParents": "Parents were looked up",
@@ -90,6 +91,7 @@ _NAMED = ("person.given_names", "person.family_name", "person.date_of_birth", "p
 ABOUT = {
     **CERTIFICATE_ABOUT,
     "getPerson": (*_NAMED, "person.parents"),
+    "getStatus": ("person.date_of_death",),
     "findPersons": _NAMED,
     "getChildren": (*_NAMED, "person.family_relations"),
     "getParents": (*_NAMED, "person.parents"),
@@ -129,6 +131,12 @@ class Person(Model):
     mother: str | None = Field(default=None, description="Identity code")
     father: str | None = Field(default=None, description="Identity code")
     spouse: str | None = Field(default=None, description="Identity code")
+    status: Literal["LIVING", "DEAD", "UNNAMED"]
+
+
+class Standing(Model):
+    code: str
+    country: Country
     status: Literal["LIVING", "DEAD", "UNNAMED"]
 
 
@@ -295,6 +303,13 @@ def _add_people(app: FastAPI, register: PopulationRegister) -> None:
         """One person, by identity code."""
         with kernel.used("getPerson", usage) as use:
             return _person(read_person(use, code))
+
+    @app.get("/persons/{code}/status", operation_id="getStatus")
+    def get_status(code: Code, usage: PersonalUsage) -> Standing:
+        """Whether they live, and nothing else: for whoever keeps a word of theirs that ends with them."""
+        with kernel.used("getStatus", usage) as use:
+            person = read_person(use, code)
+            return Standing(code=person.code, country=person.country, status=_status(person))
 
     @app.get("/persons", operation_id="findPersons", response_model_exclude_none=True)
     def find(
