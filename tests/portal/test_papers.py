@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from sild.documents import card_presentation, qr_svg
 from sild.errors import CallerError, PeerError, Unavailable
+from sild.portal.tables import shown_once
 from sild.registries.credentials import CredentialIssuer
-from support.portal_world import CHILD, MARI, PortalWorld
+from support.portal_world import CHILD, JAAN, MARI, Page, PlainBrowser, PortalWorld
 
 from ..documents.papers import AT, CLAIMS, issued
 
@@ -188,3 +191,93 @@ def test_a_place_that_is_kept_is_said(world: PortalWorld, shown: str, entries: s
     assert "protection order" not in browser.open(f"/papers/birth-certificate/of/{entries}").text
     world.exchange.papers[path] = {"presentation": shown, "place_is_kept": True}
     assert "there is a protection order" in browser.open(f"/papers/birth-certificate/of/{entries}").text
+
+
+# --- shown once
+
+ONCE = "/papers/insurance-card/once"
+
+
+def offered(world: PortalWorld, **show: object) -> tuple[PlainBrowser, Page, str]:
+    """Mari's browser, her page with the code, and the code's path."""
+    browser = world.browser()
+    browser.log_in()
+    page = browser.submit(browser.open("/papers/insurance-card"), "/once", **show)
+    assert page.path.startswith(f"{ONCE}/"), page.text
+    path = f"/shown/{page.path.rpartition('/')[2]}"
+    assert qr_svg(world.portal.settings.url + path).decode() in page.text
+    return browser, page, path
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "It was looked at"), ("et", "Seda vaadati"), ("vi", "Đã được xem")]
+)
+def test_shown_to_somebody_once(world: PortalWorld, shown: str, language: str, words: str) -> None:
+    browser, page, path = offered(world, show=["given_names"])
+    checker = world.browser()
+    waits = checker.open(path)  # as often as programs look ahead
+    assert waits.status == 200 and "Nguyễn" not in checker.open(path).text
+    seen = checker.submit(waits, path)
+    assert seen.status == 200 and "Thị Hường" in seen.text
+    assert "Nguyễn Đặng" not in seen.text, "what she did not tick"
+    for again in (checker.submit(waits, path), world.browser().open(path)):
+        assert again.status == 404 and "Thị Hường" not in again.text
+    browser.language = language
+    assert words in browser.open(page.path).text
+
+
+def test_a_code_that_nobody_used_in_time(world: PortalWorld, shown: str) -> None:
+    browser, page, path = offered(world, show=["given_names"])
+    checker = world.browser()
+    waits = checker.open(path)
+    world.clock.forward(minutes=5, seconds=1)
+    assert checker.submit(waits, path).status == 404
+    assert "nobody looked" in browser.open(page.path).text
+    for _ in range(2):
+        world.clock.forward(minutes=20)
+        browser.open("/home")
+    offered(world, show=["given_names"])
+    assert browser.open(page.path).status == 404, "nothing is left of it"
+
+
+def test_a_code_is_its_holders_and_the_database_shows_nobody_the_paper(
+    world: PortalWorld, shown: str
+) -> None:
+    _browser, page, path = offered(world, show=["given_names", "family_name"])
+    jaan = world.browser()
+    jaan.log_in(JAAN)
+    assert jaan.open(page.path).status == 404
+    assert jaan.open(f"{page.path}x").status == 404 and jaan.open("/shown/" + "x" * 3_000).status == 404
+    assert jaan.request("POST", path, {}).status == 403, "no form of ours"
+    with world.portal._store.engine.connect() as connection:
+        (row,) = connection.execute(select(shown_once)).all()
+    kept = str(row._mapping).encode() + row.content
+    assert "Hường".encode() not in kept and path.removeprefix("/shown/").encode() not in kept
+    assert jaan.submit(jaan.open(path), path).status == 200
+    with world.portal._store.engine.connect() as connection:
+        assert connection.scalar(select(shown_once.c.content)) is None
+
+
+def test_of_two_looks_at_once_one_sees_it(world: PortalWorld, shown: str) -> None:
+    _browser, _page, path = offered(world, show=["given_names"])
+    checkers = [world.browser() for _ in range(6)]
+    forms = [checker.open(path) for checker in checkers]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(
+            pool.map(lambda pair: pair[0].submit(pair[1], path).status, zip(checkers, forms, strict=True))
+        )
+    assert sorted(answers) == [200, 404, 404, 404, 404, 404]
+
+
+def test_what_is_no_valid_paper_is_not_shown(world: PortalWorld, shown: str) -> None:
+    browser = world.browser()
+    browser.log_in()
+    page = browser.open("/papers/insurance-card")
+    nothing = browser.submit(page, "/once", show=["identity_code", "no_such"])
+    assert nothing.path == "/papers/insurance-card" and "Tick at least one line" in nothing.text
+    for answer in (
+        {"state": "revoked", "presentation": shown},
+        CallerError("none", code="no_card", status=404),
+    ):
+        world.exchange.papers[CARD] = answer
+        assert browser.submit(page, "/once", show=["given_names"]).status == 404

@@ -10,10 +10,13 @@ from datetime import date
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from sild.documents import card_presentation
 from sild.openid import Party
 from support.accessible import check
 from support.chromium import chromium
 from support.portal_world import JAAN, MARI, OFFICE, PEETER, PortalWorld
+
+from ..documents.papers import AT, CLAIMS, issued
 
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
 SCREEN = "/cases/case-1/screens/birth.check_and_name"
@@ -32,6 +35,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalWo
     with PortalWorld(tmp_path_factory.mktemp("portal")).running() as world, chromium() as browser:
         world.provider.add_official_role(PEETER.subject, OFFICE.role, OFFICE.organisation)
         world.may_act_for_child()
+        credential = issued(tmp_path_factory.mktemp("issuer")).issuer.issue(
+            CLAIMS, at=AT, until=AT.replace(year=2031), status_index=1
+        )
+        card = {"state": "valid", "presentation": card_presentation(credential)}
+        world.exchange.papers[f"/persons/{MARI.subject[2:]}/card"] = card
         OWN["pass-on"] = OWN["pass-on"].format(mandate=passed_on_by_mari(world))
         yield world, browser
 
@@ -119,6 +127,20 @@ def test_every_screen(world: PortalWorld, browser: Browser, size: str, language:
     page.goto(world.url + "/who-looked")
     page.locator("summary").first.click()
     check(page, f"who-looked-open-{size}-{language}", judged=judged)
+    page.goto(world.url + "/papers/insurance-card")
+    check(page, f"paper-{size}-{language}", judged=judged)
+    page.locator("form[action$='/once'] button").click()
+    page.wait_for_url("**/once/*")
+    check(page, f"shown-mine-{size}-{language}", judged=judged)
+    checker = context(browser, size, language).new_page()
+    checker.goto(f"{world.url}/shown/{page.url.rpartition('/')[2]}")
+    check(checker, f"shown-waits-{size}-{language}", judged=judged)
+    checker.locator("main form button").click()
+    checker.get_by_text("Thị Hường").wait_for()
+    check(checker, f"shown-{size}-{language}", judged=judged)
+    page.reload()
+    check(page, f"shown-looked-at-{size}-{language}", judged=judged)
+    checker.context.close()
     official = context(browser, size, language).new_page()
     log_in(official, world, official=True)
     for name, path in DESK.items():

@@ -68,17 +68,9 @@ class PaperPages:
 
     async def _shown(self, visit: Visit, source: PaperSource, path: str, here: str) -> Response:
         values: dict[str, Any] = {"source": source, "at": here, "reason": None, "claims": {}, "code": ""}
-        try:
-            answer = await self._ask(visit, source, path)
-        except CallerError as error:
-            if error.detail.get("status") != 404:
-                raise
-            return self._pages.page(visit, "paper.html", values | {"reason": "none"})
-        paper = answer.json
-        if not isinstance(paper, dict) or not isinstance(paper.get("presentation"), str):
-            raise PeerError("not a paper", code="bad_paper")
-        if paper.get("state", "valid") != "valid":
-            return self._pages.page(visit, "paper.html", values | {"reason": "revoked"})
+        paper, reason = await self._paper(visit, source, path)
+        if reason is not None:
+            return self._pages.page(visit, "paper.html", values | {"reason": reason})
         shown = {
             "claims": shown_claims(paper["presentation"]),
             "decision": self._decision(source, paper),
@@ -86,6 +78,35 @@ class PaperPages:
             "code": Markup(qr_svg(paper["presentation"]).decode()),  # noqa: S704  our own drawing, no text in it
         }
         return self._pages.page(visit, "paper.html", values | shown)
+
+    async def valid(self, visit: Visit) -> tuple[PaperSource, str, Mapping[str, Any]]:
+        """Of the paper that the address names: the source, its page, and what it says now. Raises CallerError (`not_found`): none, or revoked."""
+        if "id" in visit.call.parameters:
+            source, path, here = self._one_of(visit)
+        else:
+            source = self._named(visit)
+            path, here = source.path, f"/papers/{source.name}"
+            if source.several:
+                raise CallerError("there are several", code="not_found")
+        paper, reason = await self._paper(visit, source, path)
+        if reason is not None:
+            raise CallerError(f"the paper is not there to show: {reason}", code="not_found")
+        return source, here, shown_claims(paper["presentation"])
+
+    async def _paper(
+        self, visit: Visit, source: PaperSource, path: str
+    ) -> tuple[Mapping[str, Any], str | None]:
+        """What the register gives, and why it is not shown, if so: `none`, `revoked`."""
+        try:
+            answer = await self._ask(visit, source, path)
+        except CallerError as error:
+            if error.detail.get("status") != 404:
+                raise
+            return {}, "none"
+        paper = answer.json
+        if not isinstance(paper, dict) or not isinstance(paper.get("presentation"), str):
+            raise PeerError("not a paper", code="bad_paper")
+        return paper, None if paper.get("state", "valid") == "valid" else "revoked"
 
     def _decision(self, source: PaperSource, paper: Mapping[str, Any]) -> str | None:
         """Where the decision is shown that the paper proves, `insurance/0199...`."""
@@ -178,7 +199,11 @@ class PaperPages:
         return source, f"{source.path}/{id_}", f"/papers/{source.name}/of/{id_}"
 
     def _named(self, visit: Visit) -> PaperSource:
-        source = self._sources.get(visit.call.parameters["paper"])
+        return self.source(visit.call.parameters["paper"])
+
+    def source(self, name: str) -> PaperSource:
+        """Raises CallerError (`not_found`)."""
+        source = self._sources.get(name)
         if source is None:
             raise CallerError("no such paper", code="not_found")
         return source

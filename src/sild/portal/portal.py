@@ -56,6 +56,7 @@ from sild.portal.relying_party import LoginRefused, RelyingParty
 from sild.portal.screens import ScreenPages
 from sild.portal.sessions import Sessions
 from sild.portal.settings import PortalSettings
+from sild.portal.shown_once import ShownOncePages
 from sild.portal.store import Store
 from sild.portal.tracker import Tracker
 from sild.portal.uploads import Room, Waiting
@@ -136,6 +137,11 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/papers/{paper}/file.pdf", _P, "papers.file"),
         ("GET", "/papers/{paper}/of/{id}", _P, "papers.one"),
         ("GET", "/papers/{paper}/of/{id}/file.pdf", _P, "papers.one_file"),
+        ("POST", "/papers/{paper}/once", _P, "shown_once.offer"),
+        ("POST", "/papers/{paper}/of/{id}/once", _P, "shown_once.offer"),
+        ("GET", "/papers/{paper}/once/{secret}", _P, "shown_once.mine"),
+        ("GET", "/shown/{secret}", _E, "shown_once.look"),
+        ("POST", "/shown/{secret}", _E, "shown_once.open"),
         ("GET", "/papers/{paper}/issuer.json", _E, "papers.issuer"),
         ("GET", "/papers/{paper}/status-list", _E, "papers.status_list"),
         ("GET", "/decisions", _P, "decisions.listed"),
@@ -265,6 +271,7 @@ class Portal:
         )
         model_pages = ModelPages(pages, exchange, models, profile, clock)
         receipts = Receipts(store, pages, cases)
+        papers = PaperPages(pages, exchange, settings, clock)
         self._parts: dict[str, object] = {
             "public": Public(pages, cases, profile, statements, settings.url),
             "account": Account(
@@ -287,7 +294,8 @@ class Portal:
             "assist": AssistPages(pages, cases, receipts, settings),
             "receipts": receipts,
             "my_data": MyData(pages, exchange, receipts, settings, self.voucher),
-            "papers": PaperPages(pages, exchange, settings, clock),
+            "papers": papers,
+            "shown_once": ShownOncePages(pages, papers, store, settings),
             "decisions": DecisionPages(pages, cases, exchange, settings),
             "algorithms": AlgorithmPages(
                 pages, exchange, settings, clock, egress, entries, self.watch, model_pages

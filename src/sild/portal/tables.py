@@ -10,7 +10,17 @@ from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Ta
 
 from sild.database import UtcDateTime
 
-__all__ = ["dialogue", "kept_form", "key", "login", "metadata", "push_address", "receipt", "session"]
+__all__ = [
+    "dialogue",
+    "kept_form",
+    "key",
+    "login",
+    "metadata",
+    "push_address",
+    "receipt",
+    "session",
+    "shown_once",
+]
 
 metadata = MetaData()
 
@@ -88,6 +98,16 @@ push_address = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 Index("portal_push_address_subject", push_address.c.subject)
+shown_once = Table(
+    "portal_shown_once",
+    metadata,
+    Column("secret_hash", String(64), primary_key=True),
+    Column("subject", String(256), nullable=False),
+    Column("paper", String(100), nullable=False),
+    Column("content", LargeBinary, comment="sealed with the code's secret; none once it was looked at"),
+    Column("until", UtcDateTime, nullable=False, index=True),
+    Column("opened_at", UtcDateTime),
+)
 key = Table(
     "portal_key",
     metadata,
