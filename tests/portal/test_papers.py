@@ -233,10 +233,8 @@ def test_a_code_that_nobody_used_in_time(world: PortalWorld, shown: str) -> None
     world.clock.forward(minutes=5, seconds=1)
     assert checker.submit(waits, path).status == 404
     assert "nobody looked" in browser.open(page.path).text
-    for _ in range(2):
-        world.clock.forward(minutes=20)
-        browser.open("/home")
-    offered(world, show=["given_names"])
+    world.clock.forward(minutes=50)
+    browser, _page, _path = offered(world, show=["given_names"])
     assert browser.open(page.path).status == 404, "nothing is left of it"
 
 
