@@ -21,9 +21,7 @@ def test_on_postgresql(tmp_path: Path, postgresql: PostgreSQL) -> None:
         assert first.path == again.path and first.path.startswith("/receipts/")
         world.clock.forward(minutes=6)  # refresh
         assert browser.request("GET", "/home").status == 200
-        credential = issued(tmp_path).issuer.issue(
-            CLAIMS, at=AT, until=AT.replace(year=2031), status_index=1
-        )
+        credential = issued(tmp_path).issuer.issue(CLAIMS, at=AT, until=AT.replace(year=2031), status_index=1)
         card = {"state": "valid", "presentation": card_presentation(credential)}
         world.exchange.papers[f"/persons/{MARI.subject[2:]}/card"] = card
         code = browser.submit(browser.open("/papers/insurance-card"), "/once", show=["given_names"])
