@@ -18,6 +18,7 @@ from typing import Self
 from sild.clock import system_clock
 from sild.http1 import Fetched, fetch
 from sild.nation import DEMO, MemberPlan, Nation, NationPlan
+from sild.registries import Transfer
 from sild.security_server import PeerRoute, SecurityServer, SecurityServerSettings
 from sild.xroad.identifiers import ClientId, ServiceId
 
@@ -131,13 +132,15 @@ class Federation:
         return nation
 
     async def trust_one_another(self) -> None:
-        """The authorities exchange external anchors, and each register grants the other's insurance desk."""
+        """The authorities exchange external anchors, and each register grants the other's insurance desk, and has assessed that."""
         for one, other in ((self.ee, self.fi), (self.fi, self.ee)):
             one.central.add_trusted_anchor(other.central.anchor("EXTERNAL").file)
         await self.publish()
         for one, other in ((self.ee, self.fi), (self.fi, self.ee)):
             for method, path in one.plan.rights:
                 one.provider.serverconf.grant(one.register_service, other.desk, method=method, path=path)
+            instance, until = other.desk.instance_identifier, one.clock().date() + timedelta(days=365)
+            one.register.kernel.transfers = [Transfer(instance, "GDPR 1(3), within the EEA", until, ("*",))]
 
     async def publish(self) -> None:
         """Both publish, then all servers follow."""

@@ -52,6 +52,18 @@ async def test_a_desk_asks_a_register_of_another_instance(federation: Federation
         assert (answer.header(b"x-road-service") or b"").decode() == at.register_service.encode()
 
 
+async def test_a_right_alone_takes_nobodys_data_abroad(federation: Federation) -> None:
+    """The register's own law stands behind the security server's right."""
+    kernel = federation.fi.register.kernel
+    assessed, kernel.transfers = kernel.transfers, ()
+    try:
+        answer = await federation.call(federation.ee, federation.fi)
+        assert answer.status == 403 and b"transfer_not_assessed" in answer.body
+    finally:
+        kernel.transfers = assessed
+    assert (await federation.call(federation.ee, federation.fi)).status == 200
+
+
 async def test_both_sides_hold_evidence_that_verifies(federation: Federation) -> None:
     """Each side's own configuration judges the other instance's certificates, by the other instance's authorities."""
     ee, fi = federation.ee, federation.fi

@@ -31,6 +31,7 @@ from sild.registries import (
     PopulationRegister,
     ResidenceRegister,
     SocialRegister,
+    Transfer,
     TreasuryRegister,
     act,
     appoint,
@@ -93,6 +94,15 @@ class OfficialSettings(Settings):
     until: date | None = None  # the last day
 
 
+class TransferSettings(Settings):
+    """What bodies of another X-Road instance may get, and by which assessment."""
+
+    instance: str = Field(min_length=1, max_length=255)
+    assessment: str = Field(min_length=1, max_length=255)  # CTIA-2026-17; GDPR 1(3), within the EEA
+    until: date  # the last day
+    operations: tuple[str, ...] = Field(min_length=1)  # operationId, or `tell ` and an event's type; with `*`
+
+
 class RegistrySettings(Settings):
     """`directory` holds, without `database`, an SQLite file; relative paths start at the TOML file."""
 
@@ -133,6 +143,7 @@ class RegistrySettings(Settings):
     without_case: Mapping[str, tuple[str, ...]] | None = (
         None  # operation -> grounds on which machines need no case; none: the duties of registers
     )
+    transfers: tuple[TransferSettings, ...] = ()  # what may leave the country; none: nothing
     identity: IdentitySettings | None = (
         None  # whose word about who acts is taken; none: no official acts here
     )
@@ -296,6 +307,7 @@ async def run(settings: RegistrySettings, *, base: Path) -> None:
         opened.register.kernel.grounds = Grounds(settings.grounds)
     duties = {"*": duties_without_case()} if settings.without_case is None else settings.without_case
     opened.register.kernel.without_case = Grounds(duties)
+    opened.register.kernel.transfers = [Transfer(**one.model_dump()) for one in settings.transfers]
     listed = [Official(**one.model_dump()) for one in settings.officials]
     appoint(opened.register, listed, settings.country)
     if settings.identity is not None:

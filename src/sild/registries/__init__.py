@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sild.registries.insurance.register import InsuranceRegister
     from sild.registries.kernel.grounds import Grounds
     from sild.registries.kernel.proving import published_keys
+    from sild.registries.kernel.transfers import Transfer
     from sild.registries.laws import asking_grounds, duties_without_case
     from sild.registries.message_logs import from_threads, over_the_exchange
     from sild.registries.planting import plant
@@ -68,6 +69,7 @@ __all__ = [
     "PopulationRegister",
     "ResidenceRegister",
     "SocialRegister",
+    "Transfer",
     "TreasuryRegister",
     "act",
     "appoint",
@@ -221,6 +223,7 @@ _LATE = {
     "from_threads": "message_logs",
     "over_the_exchange": "message_logs",
     "Grounds": "kernel.grounds",
+    "Transfer": "kernel.transfers",
     "asking_grounds": "laws",
     "duties_without_case": "laws",
     "published_keys": "kernel.proving",

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.registries.kernel.proving import ACTING_HEADER, APPLIED_HEADER, Desk, Proofs, ensure_said
+from sild.registries.kernel.transfers import ensure_assessed
 from sild.registries.kernel.usage import Spoken, Usage
 from sild.telemetry import get_logger
 
@@ -110,6 +111,7 @@ def _personal_usage(
     if usage.client != kernel.system.strip("/"):
         operation = str(request.scope["route"].operation_id)
         try:
+            ensure_assessed(kernel.transfers, kernel.system, usage.client, operation, kernel.today)
             if kernel.grounds is not None:
                 kernel.grounds.ensure(operation, usage.basis or "")
             _ensure_case(kernel, operation, usage)

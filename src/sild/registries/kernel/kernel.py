@@ -25,7 +25,8 @@ from sild.registries.kernel.facts import Facts, Json
 from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.proving import Keys, Proofs
 from sild.registries.kernel.tables import answers, facts, spent_proofs
-from sild.registries.kernel.telling import record_telling
+from sild.registries.kernel.telling import is_of_person, record_telling
+from sild.registries.kernel.transfers import TELLING, Transfer, ensure_assessed
 from sild.registries.kernel.usage import Usage, UsagePage, find_usage, record_usage, usage_periods
 from sild.registries.kernel.withholding import is_withheld, withhold
 
@@ -59,6 +60,8 @@ class Kernel:
         """Which legal grounds are accepted for what; None: any that is named."""
         self.without_case = Grounds({})
         """On which of them a machine may use a person's data without a case; every other use names one."""
+        self.transfers: Sequence[Transfer] = ()
+        """What may leave the country."""
         self._inbox = Inbox(clock=clock)
         self._clock = clock
         self._zone = zone or ZoneInfo("Europe/Tallinn")
@@ -164,8 +167,13 @@ class Kernel:
     def telling(self, event: Event, subscriber: str, message_id: str) -> None:
         """Before the message goes out that tells somebody of an event: whom it is about sees it. Blocks.
 
-        Raises Unavailable (`database_error`).
+        Raises Unavailable (`database_error`; `transfer_not_assessed`: it waits until it is).
         """
+        if is_of_person(event):
+            try:
+                ensure_assessed(self.transfers, self.system, subscriber, f"{TELLING}{event.type}", self.today)
+            except CallerError as error:
+                raise Unavailable(error.message, code=error.code) from error
         with _database_errors(), self.engine.begin() as connection:
             record_telling(connection, self.now, event, subscriber, message_id)
 

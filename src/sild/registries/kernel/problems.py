@@ -31,6 +31,7 @@ COMMON_TITLES: dict[str, tuple[int, str]] = {
         "An official sees to it, at level high, on a managed device, whom it is not about",
     ),
     "ground_not_accepted": (403, "The legal ground is none of those the operation accepts"),
+    "transfer_not_assessed": (403, "No assessment covers this transfer to another country"),
     "acting_not_proven": (403, "The message does not prove who acts"),
     "acting_expired": (403, "The person acted too long ago"),
     "level_too_low": (403, "The person's log-in is of too low a level"),

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, select
 from sild.events import Event
 from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
 from sild.registries.kernel.tables import usage_persons, usage_records
+from sild.registries.kernel.transfers import TELLING
 from sild.registries.kernel.usage import Usage, record_usage
 from sild.registries.profiles import profile
 
-__all__ = ["CHANGE", "TOLD", "record_telling", "said_of_telling"]
+__all__ = ["CHANGE", "TOLD", "is_of_person", "record_telling", "said_of_telling"]
 
-OPERATION = "tell "
 GROUND = "telling"
 CHANGE = "The body was told of a change"
 TOLD = (
@@ -42,20 +42,28 @@ not born alive, is told in no more words than any other change: others may read 
 
 def said_of_telling(operation: str) -> str | None:
     """As the data tracker says it; None: it is no telling."""
-    event = operation.removeprefix(OPERATION)
+    event = operation.removeprefix(TELLING)
     if event == operation:
         return None
     return next(said for pattern, said in TOLD if fnmatchcase(event, pattern))
+
+
+def is_of_person(event: Event) -> bool:
+    """Whether its subject is one."""
+    try:
+        parse_identity_code(event.subject)
+    except InvalidIdentityCode:
+        return False
+    return True
 
 
 def record_telling(
     connection: Connection, at: datetime, event: Event, subscriber: str, message_id: str
 ) -> None:
     """subscriber: `INSTANCE/CLASS/CODE/SUBSYSTEM`.  message_id: of the message that brings it there. An event whose subject is no person is no use."""
-    try:
-        person = parse_identity_code(event.subject)
-    except InvalidIdentityCode:
+    if not is_of_person(event):
         return
+    person = parse_identity_code(event.subject)
     same = (usage_persons.c.person == person.text, usage_records.c.message_id == message_id)
     query = select(usage_records.c.id).join_from(usage_persons, usage_records).where(*same)
     if connection.scalar(query.limit(1)) is not None:
@@ -67,4 +75,4 @@ def record_telling(
         issue=event.extensions.get("caseid"),
         basis=profile(person.country).grounds.get(GROUND),
     )
-    record_usage(connection, at, f"{OPERATION}{event.type}"[:100], "done", usage, [person.text])
+    record_usage(connection, at, f"{TELLING}{event.type}"[:100], "done", usage, [person.text])
