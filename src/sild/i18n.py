@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 from babel import Locale
@@ -34,6 +35,7 @@ __all__ = [
     "format_month",
     "parse_accept_language",
     "parse_money",
+    "shipped_texts",
     "whole_name",
 ]
 
@@ -90,6 +92,12 @@ class Texts:
             return texts[key].format(**values) if values else texts[key]
 
         return say
+
+
+@cache
+def shipped_texts(directory: Path, languages: tuple[str, ...] = ("et", "vi", "en")) -> Texts:
+    """Those of the package itself, which do not change while it runs: read once. Raises as `Texts.load`."""
+    return Texts.load(directory, languages)
 
 
 def whole_name(given_names: str, family_name: str, country: str) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sild.ai_gateway.report import EgressReport
 from sild.design import stylesheet
-from sild.i18n import Speaker, Texts, format_day
+from sild.i18n import Speaker, format_day, shipped_texts
 
 __all__ = ["LANGUAGES", "egress_page"]
 
-_TEXTS = Texts.load(Path(__file__).parent / "texts")
+_TEXTS = shipped_texts(Path(__file__).parent / "texts")
 LANGUAGES = _TEXTS.languages
 _STYLE = """
 main{max-width:60rem;margin:auto;padding:1rem}.far{display:inline-block;padding:.6rem .6rem .6rem 0}

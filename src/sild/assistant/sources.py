@@ -23,7 +23,7 @@ from sild.assistant.passages import (
 )
 from sild.catalogue import Profile, PublicService, Screen
 from sild.errors import CallerError
-from sild.i18n import Texts
+from sild.i18n import shipped_texts
 from sild.rules import shipped_packages
 
 __all__ = ["load_acts", "load_passages", "load_topics"]
@@ -49,7 +49,7 @@ def load_passages(
 
     Raises CallerError (also `double_passage`).
     """
-    texts = Texts.load(Path(__file__).parent / "texts")
+    texts = shipped_texts(Path(__file__).parent / "texts")
     known = {service.id for service in services}
     topics = [
         topic

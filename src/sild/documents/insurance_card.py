@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from pathlib import Path
 
 from sild.documents.codes import qr_svg
 from sild.documents.presentation import present
 from sild.documents.typesetting import typeset
-from sild.i18n import Speaker, Texts, format_day
+from sild.i18n import Speaker, format_day, shipped_texts
 
 __all__ = ["CARD_CLAIMS", "CARD_KIND", "CardFace", "card_pdf", "card_presentation", "speaker"]
 
@@ -71,9 +70,4 @@ def card_pdf(face: CardFace, language: str, *, at: datetime) -> bytes:
 
 def speaker(language: str) -> Speaker:
     """Of the words on papers. Raises KeyError: no such language."""
-    return _texts().speaker(language)
-
-
-@cache
-def _texts() -> Texts:
-    return Texts.load(Path(__file__).parent / "texts")
+    return shipped_texts(Path(__file__).parent / "texts").speaker(language)

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from sild.design import stylesheet
-from sild.i18n import Texts, format_moment, parse_accept_language, whole_name
+from sild.i18n import format_moment, parse_accept_language, shipped_texts, whole_name
 from sild.identity_provider.edge import LANGUAGE_COOKIE, Call, set_cookie
 
 __all__ = ["STATIC", "Pages"]
@@ -28,7 +28,7 @@ STATIC: Mapping[str, tuple[bytes, str]] = {
 
 class Pages:
     def __init__(self, name: str, languages: tuple[str, ...], zone: ZoneInfo) -> None:
-        self._texts = Texts.load(_HERE / "texts", languages)
+        self._texts = shipped_texts(_HERE / "texts", languages)
         self._zone = zone
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),

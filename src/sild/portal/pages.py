@@ -19,7 +19,7 @@ from sild.cases import own_look
 from sild.catalogue import Text
 from sild.clock import Clock
 from sild.design import stylesheet
-from sild.i18n import Texts, format_day, format_moment, format_money, parse_accept_language
+from sild.i18n import format_day, format_moment, format_money, parse_accept_language, shipped_texts
 from sild.portal.edge import BROWSER_COOKIE, LANGUAGE_COOKIE, Call, set_cookie
 from sild.portal.ports import Cases
 from sild.portal.settings import PortalSettings
@@ -42,7 +42,7 @@ class Pages:
     """
 
     def __init__(self, settings: PortalSettings, cases: Cases, clock: Clock, *, shelf: bytes) -> None:
-        self.texts = Texts.load(_HERE / "texts", settings.languages)
+        self.texts = shipped_texts(_HERE / "texts", settings.languages)
         self._settings = settings
         self._cases = cases
         self._clock = clock

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sild.design import stylesheet
 from sild.errors import CallerError
-from sild.i18n import Texts, parse_accept_language
+from sild.i18n import parse_accept_language, shipped_texts
 from sild.registries.hospital.register import HospitalRegister, NewBirth
 
 __all__ = ["make_ward"]
@@ -66,7 +66,7 @@ class _Page:
     def __init__(self, register: HospitalRegister, author: str, languages: tuple[str, ...]) -> None:
         self._register = register
         self._author = author
-        self._texts = Texts.load(HERE / "texts", languages)
+        self._texts = shipped_texts(HERE / "texts", languages)
         environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
         self._template = environment.get_template("ward.html")
 
