@@ -245,7 +245,15 @@ SUBSCRIPTIONS = (
     SubscriptionPlan(
         "population",
         "portal",
-        ("civil.child.recorded", "civil.guardian.recorded", "person.known", *BIRTHS, *SILENCING, *WAITING),
+        (
+            "civil.child.recorded",
+            "civil.guardian.recorded",
+            "person.known",
+            "decision.corrected",
+            *BIRTHS,
+            *SILENCING,
+            *WAITING,
+        ),
     ),
     SubscriptionPlan("residence", "insurance", ("residence.changed",)),
     SubscriptionPlan("residence", "social", ("residence.changed", "fact.corrected")),

@@ -15,7 +15,7 @@ ripple_by_hand.py  what a corrected fact reached, and no rule makes anew, an off
 
 from __future__ import annotations
 
-from sild.registries.deciding.anew import ByHand, record_by_hand
+from sild.registries.deciding.anew import ByHand, Otherwise, record_by_hand
 from sild.registries.deciding.body import Body, Certify, open_body, open_seal
 from sild.registries.deciding.deciding import Deciding, Judged, Ruling
 from sild.registries.deciding.facts import KnownFact, brought, situation_of
@@ -60,6 +60,7 @@ __all__ = [
     "MandatesOverExchange",
     "Official",
     "Officials",
+    "Otherwise",
     "RestsOn",
     "Ripples",
     "Ruling",

@@ -11,8 +11,8 @@ Whoever decided the old one decides nothing here, nor does anybody whom it is ab
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -49,7 +49,7 @@ from sild.registries.kernel import Use
 from sild.registries.profiles import profile
 from sild.rules import RulePackage
 
-__all__ = ["CONTESTED", "ByHand", "Occasion", "decide_by_rule", "left_of", "record_by_hand"]
+__all__ = ["CONTESTED", "ByHand", "Occasion", "Otherwise", "decide_by_rule", "left_of", "record_by_hand"]
 
 MOST = Decimal(10) ** 13
 _AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{1,2})?")
@@ -84,6 +84,23 @@ class ByHand:
     occasion: Occasion = CONTESTED
 
 
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """What a register has of an outcome besides the lines of rules.
+
+    lines: names of all that an official may give otherwise, of rules or of the register; None: every line of rules, and no other.
+    follows: what other lines say by what they gave, by name; None: the line is gone.  step, outcome: None: as of the old decision.
+    """
+
+    lines: Collection[str] | None = None
+    follows: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+    step: str | None = None
+    outcome: str | None = None
+
+
+BY_RULES = Otherwise()
+
+
 def decide_by_rule(deciding: Deciding, use: Use, record: DecisionRecord, contest: str) -> None:
     """The rules are asked, from the facts as they are now; where none decides this, it comes back to the official."""
     tries = len(_of_contests(use, str(record.id)))
@@ -113,14 +130,16 @@ def _of_contests(use: Use, decision: str) -> list[Ripple]:
     return sorted(mine, key=lambda one: int(one.cause.rpartition("/")[2]))
 
 
-def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHand) -> DecisionRecord:
+def record_by_hand(
+    deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHand, otherwise: Otherwise = BY_RULES
+) -> DecisionRecord:
     """A person's decision in the place of `old`, with its facts; what the rules said of them stands in the old one.
 
     Raises CallerError: `not_an_outcome`, `not_its_kind`, `shredded`.
     """
     law, why = profile(hand.country), hand.occasion
     office = deciding.officials.office_of(hand.official, use.today)
-    items = _items(deciding, use, old, hand.values)
+    items = _items(deciding, use, old, hand.values, otherwise)
     article = law.ground(why.ground)
     step = HumanStep(
         official=deciding.store.pseudonym(hand.official),
@@ -148,7 +167,7 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
         ),
         procedure=old.procedure,
         case=old.case,
-        step=old.step,
+        step=otherwise.step or old.step,
         algorithm=None
         if old.algorithm is None
         else Algorithm(id=old.algorithm.id, version=old.algorithm.version),
@@ -177,7 +196,9 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
                 origin="official",
             ),
         ),
-        outcome=old.outcome.model_copy(update={"items": items}),
+        outcome=old.outcome.model_copy(
+            update={"items": items, "type": otherwise.outcome or old.outcome.type}
+        ),
         remedy=remedy_of(law, use.today, deciding.authority),
         delivery=planned_delivery(),
         in_force=use.today,
@@ -190,18 +211,30 @@ def record_by_hand(deciding: Deciding, use: Use, old: DecisionRecord, hand: ByHa
 
 
 def _items(
-    deciding: Deciding, use: Use, old: DecisionRecord, values: Mapping[str, str | int | bool]
+    deciding: Deciding,
+    use: Use,
+    old: DecisionRecord,
+    values: Mapping[str, str | int | bool],
+    otherwise: Otherwise,
 ) -> tuple[OutcomeItem, ...]:
     opened = open_values(deciding.store, use.connection, str(old.id))
     package = None if old.rules is None else deciding.packages.get(old.rules.sha256)
-    known = {one.name: one for one in old.outcome.items if one.name.count("/") == 2}
-    if package is None or not values or not set(values) <= set(known):
+    lines = otherwise.lines
+    known = {
+        one.name
+        for one in old.outcome.items
+        if (one.name.count("/") == 2 if lines is None else one.name in lines)
+    }
+    if package is None or not values or not set(values) <= known:
         raise CallerError("not a line of the outcome that rules gave", code="not_an_outcome")
     found = []
     for item in old.outcome.items:
-        if item.name in values:
-            step = _step(package, item.name.split("/")[1])
-            value: Any = _typed(item.type, step, values[item.name])  # JSON
+        if item.name in otherwise.follows:
+            value: Any = otherwise.follows[item.name]  # JSON
+            if value is None:
+                continue
+        elif item.name in values:
+            value = _typed(item.type, _step(package, item.name), values[item.name])
         elif not isinstance(item.value, Sealed):
             value = item.value
         elif item.value.sealed in opened:
@@ -212,9 +245,11 @@ def _items(
     return tuple(found)
 
 
-def _step(package: RulePackage, output: str) -> Decimal:
-    """What money of this output is a multiple of: as the law rounds it, or the currency's smallest unit."""
-    spec = package.outputs[output]
+def _step(package: RulePackage, line: str) -> Decimal:
+    """What money of this line is a multiple of: as the law rounds it, or the currency's smallest unit. Registers' own lines are no money."""
+    if line.count("/") != 2:
+        return Decimal(1)
+    spec = package.outputs[line.split("/")[1]]
     least = Decimal(1).scaleb(-MINOR_DIGITS.get(spec.currency or "", 2))
     return least if spec.rounding is None else max(least, Decimal(spec.rounding.step))
 

@@ -80,6 +80,9 @@ DecidesByHand = Callable[[Use, DecisionRecord, "ByHand"], DecisionRecord | None]
 (`record_by_hand`), with its effect. It waits for what it will change (`Use.alone`) before the record is made, as its tasks do: the
 record holds its case. None: nothing of it is decided by hand here."""
 
+IsWorse = Callable[[DecisionRecord, str, Any, Any], bool | None]
+"""Whether a line of the outcome is worse for whom it is about than it was: decision, name, before, now. None: it is compared as any other."""
+
 PeopleOf = Callable[[Use, str], Sequence[str]]
 """Codes of whom a decision in force is about, as far as the register knows them by it: none of them nor their kin sees to it."""
 
@@ -136,7 +139,7 @@ class Deciding:
     logs: where replays look for the messages of inputs; None: nobody is asked, and the report says so.  exchanged_by: the subsystem
     whose messages those are.
     supervision: how auditors may look; None: not at all.  decides_again: None of it by rule, unless the register says how.
-    decides_by_hand: nothing, unless it says so.  people_of: nobody by name, unless it says so.
+    decides_by_hand: nothing, unless it says so.  is_worse: as lines compare in general, unless it says how.  people_of: nobody by name, unless it says so.
     officials: who decides for the body; nobody is listed, unless somebody says who.
     """
 
@@ -163,6 +166,7 @@ class Deciding:
         self.standing_changed: StandingChanged = lambda _use, _decision, _standing: None
         self.decides_again: DecidesAgain = lambda _use, _ripple, _record, _cause: False
         self.decides_by_hand: DecidesByHand = lambda _use, _old, _hand: None
+        self.is_worse: IsWorse = lambda _old, _name, _before, _now: None
         self.people_of: PeopleOf = lambda _use, _decision: ()
 
     @classmethod

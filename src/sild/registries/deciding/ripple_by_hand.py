@@ -121,7 +121,10 @@ def _takes_away(
         before = item.value
         if isinstance(before, Sealed):
             before = opened[before.sealed].value if before.sealed in opened else None
-        if item.name in values and before is not None and _is_less(item, before, values[item.name]):
+        if item.name not in values or before is None:
+            continue
+        worse = deciding.is_worse(old, item.name, before, values[item.name])
+        if _is_less(item, before, values[item.name]) if worse is None else worse:
             return True
     return False
 

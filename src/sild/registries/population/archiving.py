@@ -53,9 +53,9 @@ class Archiving:
         self._deciding = deciding
         self._seal = seal
 
-    def keep(self, use: Use, birth: Birth) -> None:
-        """In the transaction of the registration."""
-        act = _act(use, birth, self._kernel.system.strip("/"))
+    def keep(self, use: Use, birth: Birth, *, operation: str = "registerBirth") -> None:
+        """In the transaction of the registration, or of what was decided in its place. operation: of the message."""
+        act = _act(use, birth, self._kernel.system.strip("/"), operation)
         seal = seal_statement(canonical_json(act), self._seal)
         cause = birth.decision or use.usage.message_id
         self._tasks.add(use, TASK, birth.child.code, cause=cause, about={"act": act, "seal": seal.decode()})
@@ -133,7 +133,7 @@ class Archiving:
         return act_package(about, act, seal, bundle, events)
 
 
-def _act(use: Use, birth: Birth, register: str) -> dict[str, Any]:
+def _act(use: Use, birth: Birth, register: str, operation: str) -> dict[str, Any]:
     child = birth.child
     roles = [(role, code) for role, code in (("mother", child.mother), ("father", child.father)) if code]
     known = {one.code: one for one in read_persons(use, [code for _, code in roles])}
@@ -146,7 +146,7 @@ def _act(use: Use, birth: Birth, register: str) -> dict[str, Any]:
         "registered_at": birth.registered_at,
         "registered_by": use.usage.user_id,
         "basis": use.usage.basis,
-        "messages": [{"operation": "registerBirth", "id": use.usage.message_id}],
+        "messages": [{"operation": operation, "id": use.usage.message_id}],
         "child": {
             **_named(child),
             "born": child.born.isoformat(),

@@ -22,6 +22,7 @@ from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel
 from sild.registries.kernel.tables import facts
+from sild.registries.population.anew import Anew
 from sild.registries.population.archiving import Archiving
 from sild.registries.population.certificates import BirthCertificates
 from sild.registries.population.filling import fill
@@ -48,6 +49,7 @@ class PopulationRegister:
         self.tasks = Tasks(kernel.engine)
         self.archiving = Archiving(kernel, self.tasks, deciding, seal)
         self.certificates = certificates
+        Anew(deciding, self.archiving)
 
     def worker(self, ask: Ask) -> Worker:
         """What it does by itself: acts go to the archive."""

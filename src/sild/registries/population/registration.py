@@ -2,14 +2,16 @@
 
 The mother's husband is the father (nothing is asked of them). Else mother and father both acknowledge; when one of them
 denies, this branch stops and the others go on. The first name that is registered holds; whoever sends another is told.
+An entry that was taken back (anew.py) is made again the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sild.errors import CallerError
-from sild.registries.deciding import Deciding, Look
+from sild.registries.deciding import DECIDED_AGAIN, Deciding, Look
 from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
 from sild.registries.kernel.facts import Json
 from sild.registries.population.births import BIRTH_NOTICE, REGISTRATION, grown_up
@@ -34,6 +36,7 @@ from sild.registries.population.records import Birth, Paternity, Person
 __all__ = [
     "acknowledge",
     "births_of",
+    "entry_by",
     "people_of_registration",
     "read_birth",
     "register_birth",
@@ -190,8 +193,12 @@ def register_birth(use: Use, deciding: Deciding, child: str, name: NewName, look
         code="birth_not_registrable",
         defects=defects_of(judged, by_rule=use.usage.actor is None),
     )
-    record = deciding.record(use, judged, registered(deciding, use, birth, name, look))
-    _enter(use, person, name, str(record.id))
+    ruling = registered(deciding, use, birth, name, look)
+    if birth.decision is not None:  # by which the entry was taken back
+        before = deciding.store.find(use.connection, birth.decision).record
+        ruling = replace(ruling, supersedes=birth.decision, case=before.case)
+    record = deciding.record(use, judged, ruling)
+    _enter(use, person, name, str(record.id), again=birth.decision)
     return read_birth(use, child), True
 
 
@@ -202,15 +209,21 @@ def people_of_registration(use: Use, decision: str) -> Sequence[str]:
     return [code for one in found for code in (one.code, one.mother, one.father) if code is not None]
 
 
-def _enter(use: Use, person: Person, name: NewName, decision: str) -> None:
-    said, child = provenance(use), person.code
-    parents = read_persons(use, [code for code in (person.mother, person.father) if code is not None])
-    entry = {
+def entry_by(use: Use, decision: str, *, registered_at: str | None = None) -> dict[str, Json]:
+    """registered_at: of an entry that was there before."""
+    return {
         "status": "REGISTERED",
-        "registered_at": use.at.isoformat(),
+        "registered_at": registered_at or use.at.isoformat(),
         "by": use.usage.user_id,
         "decision": decision,
     }
+
+
+def _enter(use: Use, person: Person, name: NewName, decision: str, *, again: str | None) -> None:
+    """again: decision by which it was taken back: who follows a birth followed it then, and is not told that another is born."""
+    said, child = provenance(use), person.code
+    parents = read_persons(use, [code for code in (person.mother, person.father) if code is not None])
+    entry = entry_by(use, decision)
     for fact, value in (
         ("given_names", name.given_names),
         ("family_name", name.family_name),
@@ -220,6 +233,9 @@ def _enter(use: Use, person: Person, name: NewName, decision: str) -> None:
     for country in sorted({country for parent in parents for country in parent.citizenships}):
         use.facts.record(child, "citizenship", True, key=country, valid_from=person.born, provenance=said)
     index_name(use, child)
+    if again is not None:
+        use.publish(DECIDED_AGAIN, child, {"decision": decision, "supersedes": again})
+        return
     told = [code for code, role in subjects_of(use, person) if role == "parent"]
     use.publish("civil.birth.registered", child, {"parents": told})
 
