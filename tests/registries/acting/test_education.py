@@ -38,6 +38,12 @@ def by(person: str) -> Usage:
 
 @pytest.fixture
 def register(directory: Path, database_url: str | None, clock: SetClock) -> Iterator[EducationRegister]:
+    yield from in_two_communes(directory, database_url, clock)
+
+
+def in_two_communes(
+    directory: Path, database_url: str | None, clock: SetClock
+) -> Iterator[EducationRegister]:
     """Kindergarten 1 in Tallinn with one place for the small, 2 with two; 3 in Tartu. Whatever a test does, facts and rows say the same."""
     register = EducationRegister.open(directory, database_url, people=0, clock=clock)
     with register.kernel.engine.begin() as connection:

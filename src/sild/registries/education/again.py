@@ -39,8 +39,9 @@ from sild.registries.kernel import Use
 from sild.registries.sources import PersonTold, Sources
 from sild.registries.tasks import Effect, Handler, Silence, Task, Tasks
 
-__all__ = ["Again"]
+__all__ = ["Again", "child_of", "reach_behind"]
 
+RIPPLE = "ripple"
 ROLES = {"child": ("child",)}
 ASKED_ANEW = ("person.date_of_birth", CONTEST, FINDING, RULES, QUEUE)
 """What is decided again from facts that are asked for anew. Where the child lives, and who of the family attends, others tell."""
@@ -56,7 +57,7 @@ class Again:
         self._places = places
         self._ripples = Ripples(deciding, rests_on(deciding.packages_named(PACKAGES.values()), ROLES))
         deciding.decides_again = self._reached
-        deciding.people_of = _child_of
+        deciding.people_of = child_of
 
     def effects(self) -> Mapping[str, Effect]:
         return {CORRECTED: self._corrected}
@@ -75,13 +76,13 @@ class Again:
     def _corrected(self, use: Use, event: Event) -> None:
         for ripple, record in self._ripples.open(use, Correction.told(event)):
             cause = f"{event.id}/{record.id}"
-            self._tasks.add(use, "ripple", event.subject, cause=cause, about={"ripple": ripple})
+            self._tasks.add(use, RIPPLE, event.subject, cause=cause, about={"ripple": ripple})
 
     def _reached(self, use: Use, ripple: str, record: DecisionRecord, cause: str) -> bool:
         """By a finding: the child whose wait, offer or place this decision is."""
         return any(
             self._tasks.add(use, "ripple", child, cause=cause, about={"ripple": ripple}, issue=record.case)
-            for child in _child_of(use, str(record.id))
+            for child in child_of(use, str(record.id))
         )
 
     def _decide_again(self, use: Use, ripple: str, told: PersonTold) -> None:
@@ -97,38 +98,11 @@ class Again:
                 raise LeftToPeople("this fact is not asked for anew here", code="not_asked_anew")
             before = line_of(use, child)
             set_child(use, child.child, born=told.born, told={**child.told, "person": heard(told)})
-            self._reach_behind(use, before, require_child(use, child.child), ripple)
+            now = line_of(use, require_child(use, child.child))
+            reach_behind(self._deciding, self._tasks, use, before, now, child.child, cause=f"queue/{ripple}")
             return self._wait_again(use, require_child(use, child.child), newest, ripple)
 
         self._ripples.settle(use, ripple, again, person=told.code)
-
-    def _reach_behind(self, use: Use, before: Sequence[Waiting], corrected: Child, ripple: str) -> None:
-        """Of those who wait in the same line: whose place is another by this correction, their decisions rest on it, too."""
-        places = {one.child: place for place, one in enumerate(before)}
-        for place, one in enumerate(line_of(use, corrected)):
-            other = require_child(use, one.child)
-            if one.child == corrected.child or places.get(one.child) == place or other.decision is None:
-                continue
-            cause = f"queue/{ripple}"
-            reached = open_ripple(
-                use.connection,
-                cause=cause,
-                decision=other.decision,
-                concept=QUEUE,
-                source=self._deciding.kernel.system,
-                fact=None,
-                at=use.at,
-            )
-            if reached is not None:
-                about = {"ripple": reached}
-                self._tasks.add(
-                    use,
-                    "ripple",
-                    other.child,
-                    cause=f"{cause}/{other.decision}",
-                    about=about,
-                    issue=other.issue,
-                )
 
     def _wait_again(self, use: Use, child: Child, newest: DecisionRecord, ripple: str) -> str | None:
         assert child.wanted is not None and child.review_on is not None
@@ -152,6 +126,44 @@ class Again:
         return str(record.id)
 
 
-def _child_of(use: Use, decision: str) -> Sequence[str]:
+def reach_behind(
+    deciding: Deciding,
+    tasks: Tasks,
+    use: Use,
+    before: Sequence[Waiting],
+    now: Sequence[Waiting],
+    moved: str,
+    *,
+    cause: str,
+) -> None:
+    """Of those who wait in the same line: whose place is another since `moved` stands elsewhere, or nowhere, in it, their decisions
+    rest on it, too. cause: of what moved it.
+    """
+    places = {one.child: place for place, one in enumerate(before)}
+    for place, one in enumerate(now):
+        other = require_child(use, one.child)
+        if one.child == moved or places.get(one.child) == place or other.decision is None:
+            continue
+        reached = open_ripple(
+            use.connection,
+            cause=cause,
+            decision=other.decision,
+            concept=QUEUE,
+            source=deciding.kernel.system,
+            fact=None,
+            at=use.at,
+        )
+        if reached is not None:
+            tasks.add(
+                use,
+                RIPPLE,
+                other.child,
+                cause=f"{cause}/{other.decision}",
+                about={"ripple": reached},
+                issue=other.issue,
+            )
+
+
+def child_of(use: Use, decision: str) -> Sequence[str]:
     """Whose wait, offer or place this decision is."""
     return use.connection.scalars(select(children.c.child).where(children.c.decision == decision)).all()

@@ -154,6 +154,8 @@ class Joining:
             return f"{child.state}_stays", None
         if child.state == "left":
             return "no_change", None
+        set_child(use, child.child, stands_as=None)  # where it was put is a place of those who live there
+        child = require_child(use, child.child)
         if child.wanted is None:
             place = place_of(self._places.judged(use, child))
             use.publish("education.queue.joined", child.child, {"place": place})

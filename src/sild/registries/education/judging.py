@@ -19,6 +19,8 @@ from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.sources import GuardiansTold, HomeTold, PersonTold
 
 __all__ = [
+    "EARLIEST",
+    "PLACE",
     "PLACE_OUTPUTS",
     "earliest",
     "granted",
@@ -195,6 +197,8 @@ def _own(child: Child) -> Iterator[KnownFact]:
 def _standing(deciding: Deciding, child: Child, own: Waiting) -> Iterator[KnownFact]:
     """What residence told, and what the register itself knows: who attends, and when the child joined."""
     by_home, ours = _said(child, "home"), {"register": deciding.kernel.system}
+    if own.by_hand is not None:
+        by_home = ours = {**ours, "message_id": own.by_hand, "asserted_by": "official"}
     for name, kind, value, _ in own.compared[:3]:
         of_home = name == "resident"
         yield KnownFact(
@@ -208,8 +212,9 @@ def _standing(deciding: Deciding, child: Child, own: Waiting) -> Iterator[KnownF
 def _before(deciding: Deciding, name: str, other: Waiting, own: Waiting) -> Iterator[KnownFact]:
     """Of somebody who comes first: as far as the first thing in which the two differ."""
     register = deciding.kernel.system
+    by: dict[str, Any] = {} if other.by_hand is None else {"asserted_by": "official"}
     for (variable, kind, value, rank), (*_, ours) in zip(other.compared, own.compared, strict=True):
-        yield KnownFact(f"persons/{name}/{variable}/ETERNITY", kind, value, register=register)
+        yield KnownFact(f"persons/{name}/{variable}/ETERNITY", kind, value, register=register, **by)
         if rank != ours:
             return
     yield KnownFact(f"persons/{name}/code/ETERNITY", "text", CODE_BEFORE, register=register)

@@ -129,12 +129,13 @@ class Places:
             state="waiting",
             wanted=group.id,
             any_nearby=kindergarten is None,
+            stands_as=held.stands_as if held.wanted == group.id else None,
             wanted_from=begin,
             reason=None,
             review_on=None,
         )
         if left is not None and left != group.id:  # an offer given up goes to the next
-            self._pass_on(use, left, held.child)
+            self.pass_on(use, left, held.child)
         self.allocate(use, group.id)
         held = require_child(use, held.child)
         if held.state == "waiting":
@@ -147,15 +148,16 @@ class Places:
         if accept:
             self._grant(use, held, held.wanted)
         else:
-            set_child(use, held.child, state="waiting", wanted=None, reason="declined")
+            set_child(use, held.child, state="waiting", wanted=None, reason="declined", stands_as=None)
             self._say(use, held.child)
-            self._pass_on(use, held.wanted, held.child)
+            self.pass_on(use, held.wanted, held.child)
 
     def leave(self, use: Use, child: Child, reason: str | None) -> None:
-        set_child(use, child.child, state="left", reason=reason, review_on=None, wanted=None, decision=None)
+        gone = {"state": "left", "reason": reason, "review_on": None, "wanted": None, "decision": None}
+        set_child(use, child.child, **gone, stands_as=None)
         self._say(use, child.child)
         if child.wanted is not None:
-            self._pass_on(use, child.wanted, child.child)
+            self.pass_on(use, child.wanted, child.child)
 
     def _grant(self, use: Use, child: Child, group_id: int) -> None:
         """By the facts of the offer; of one that was made without a record, by the child's own."""
@@ -190,7 +192,7 @@ class Places:
         use.alone(f"group/{group_id}")
         self._offer(use, group_of(use, group_id), self._turns(use, group_id))
 
-    def _pass_on(self, use: Use, group_id: int, child: str) -> None:
+    def pass_on(self, use: Use, group_id: int, child: str) -> None:
         """The same, of what a child gave up: that stands even if the rules fail; then people see to the place."""
         use.alone(f"group/{group_id}")
         try:

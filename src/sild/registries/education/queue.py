@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Row, Select, func, select, update
@@ -26,6 +26,7 @@ __all__ = [
     "line_for",
     "line_of",
     "line_with",
+    "put_at",
     "require_child",
     "set_child",
     "waiting_for_any",
@@ -33,6 +34,7 @@ __all__ = [
 
 ChildState = Literal["waiting", "offered", "attending", "left"]
 TAKEN = ("offered", "attending")
+A_MOMENT, NOT_LATER = timedelta(microseconds=1), timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """told: who said what, `person`, `home` or `guardians`: register, message and when."""
+    """told: who said what, `person`, `home` or `guardians`: register, message and when.
+
+    stands_as: as whom an official has the child stand in the line of a group (`put_at`); of no other line.
+    """
 
     child: str
     born: date
@@ -73,6 +78,7 @@ class Child:
     decision: str | None
     any_nearby: bool = False
     guardians: tuple[Guardian, ...] = ()
+    stands_as: Mapping[str, Any] | None = None
 
     def deciders(self, on: date) -> tuple[str, ...]:
         """Whose word counts for the child on a day: its parents' and guardians'."""
@@ -194,16 +200,55 @@ def _waiting(use: Use, condition: ColumnElement[bool], group: Group | None, *mor
         )
         there = set(use.connection.scalars(attending))
     waiting = [
-        Waiting(
-            child=row.child,
-            resident=group is None or row.division == group.division,
-            sibling=not there.isdisjoint(row.siblings),
-            joined_at=row.joined_at,
-            born=row.born,
+        _by_hand(
+            row,
+            group,
+            Waiting(
+                child=row.child,
+                resident=group is None or row.division == group.division,
+                sibling=not there.isdisjoint(row.siblings),
+                joined_at=row.joined_at,
+                born=row.born,
+            ),
         )
         for row in rows
     ]
     return sorted(waiting, key=lambda one: one.expected)
+
+
+def _by_hand(row: Child, group: Group | None, own: Waiting) -> Waiting:
+    said = row.stands_as
+    if said is None or group is None or said["group"] != group.id:
+        return own
+    return replace(
+        own,
+        resident=said["resident"],
+        sibling=said["sibling"],
+        joined_at=datetime.fromisoformat(said["joined_at"]),
+        by_hand=said["message_id"],
+    )
+
+
+def put_at(line: Sequence[Waiting], child: str, place: int) -> Waiting | None:
+    """As whom the child stands where it is the `place`th of the line, from 1: as who is before or behind it there, a moment later or
+    earlier. It stays there whoever comes or goes. None: there is no such place, or no moment between the two.
+    """
+    own = next(one for one in line if one.child == child)
+    others = [one for one in line if one.child != child]
+    if not 1 <= place <= len(line):
+        return None
+    near = [
+        (one, moment)
+        for number, moments in ((place - 1, (-A_MOMENT, NOT_LATER)), (place - 2, (A_MOMENT, NOT_LATER)))
+        if 0 <= number < len(others)
+        for one in (others[number],)
+        for moment in moments
+    ]
+    for one, moment in near:
+        found = replace(own, resident=one.resident, sibling=one.sibling, joined_at=one.joined_at + moment)
+        if sorted([*others, found], key=lambda each: each.expected)[place - 1] is found:
+            return found
+    return own if len(line) == 1 else None
 
 
 def _child(row: Row[Any]) -> Child:

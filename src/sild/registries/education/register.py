@@ -17,6 +17,7 @@ from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding
 from sild.registries.education.again import Again
+from sild.registries.education.anew import Anew
 from sild.registries.education.foreseeing import Foreseen, foresee
 from sild.registries.education.held import children_of, deciders_of, in_line
 from sild.registries.education.joining import Joining
@@ -47,6 +48,7 @@ class EducationRegister(ActingRegister):
         self._places = Places(deciding, self.tasks, self.silence)
         self._joining = Joining(deciding, self.tasks, self.silence, self._places)
         self._again = Again(deciding, self.tasks, self.silence, self._places)
+        Anew(deciding, self.tasks, self.silence, self._places)
 
     @classmethod
     def open(

@@ -25,13 +25,17 @@ RULE = {
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One child that waits for a group. resident: of the kindergarten's commune.  sibling: in the same kindergarten."""
+    """One child that waits for a group. resident: of the kindergarten's commune.  sibling: in the same kindergarten.
+
+    by_hand: id of the message in which an official put it where such a child stands; then that is what these say.
+    """
 
     child: str
     resident: bool
     sibling: bool
     joined_at: datetime
     born: date
+    by_hand: str | None = None
 
     @property
     def compared(self) -> tuple[tuple[str, str, bool | str, bool | int], ...]:

@@ -53,6 +53,9 @@ children = Table(
         "told", JSON
     ),  # who said what is known of the child: {"person" or "home": [register, message id, when]}
     Column("decision", String(36)),  # record of the offer, the wait or the grant as it stands
+    Column(
+        "stands_as", JSON
+    ),  # put there by hand: {"group", "resident", "sibling", "joined_at", "message_id"}; none: as the child is
     Index("education_children_wanted", "wanted", "state"),
     Index("education_children_division", "division", "state"),
 )
