@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,8 @@ RECORD = {
 
 
 class Contests(World):
+    voucher: Any = None
+
     async def start(self) -> None:
         answers = self.registers.answers
         self.read = {
@@ -62,6 +65,7 @@ class Contests(World):
             registers=REGISTERS,
             clock=self.clock,
             first_pause=timedelta(milliseconds=20),
+            voucher=self.voucher,
         )
         await self.cases.start()
 

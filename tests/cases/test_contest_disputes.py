@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +14,7 @@ import pytest
 from sild.cases import Refused
 from sild.errors import CallerError, PeerError, Unavailable
 from sild.rules import load_packages
+from support.acting import Vouching
 
 from .test_contest import HEARER, RECORD, Contests
 from .world import MARI
@@ -71,6 +74,20 @@ class Disputes(Contests):
 
     async def shown(self, case, language="en") -> list:
         return list((await self.cases.fill(case, "contest.look", replace(HEARER, language=language))).facts)
+
+
+class Vouched(Disputes):
+    async def start(self) -> None:
+        self.voucher = Vouching(self.clock)
+        await super().start()
+
+
+@pytest.fixture
+async def vouched(tmp_path, package) -> AsyncIterator[Disputes]:
+    """The identity provider vouches for who says what, and for whom."""
+    async with Vouched(tmp_path) as world:
+        world.decided_by(package)
+        yield world
 
 
 @pytest.fixture
@@ -192,10 +209,10 @@ BORN = {"fact": 31, "concept": "person.date_of_birth", "value": "2026-03-01", "v
 async def test_a_childs_date_of_birth_is_disputed_where_it_is_kept(contests, twins) -> None:
     """The package says `born`, the register `date_of_birth`: one vocabulary. Whose it is of twins nobody can tell: an official looks."""
     answers = contests.registers.answers
-    answers["population", "GET", f"/persons/{MARI.person[2:]}/children"] = {
-        "items": [{"code": CHILD, "born": "2026-03-01"}, {"code": SISTER, "born": "2020-01-01"}]
-    }
     sisters = {**BORN, "fact": 32, **({} if twins else {"value": "2020-01-01"})}
+    answers["population", "GET", f"/persons/{MARI.person[2:]}/children"] = {
+        "items": [{"code": CHILD, "born": "2026-03-01"}, {"code": SISTER, "born": sisters["value"]}]
+    }
     for code, born in ((CHILD, BORN), (SISTER, sisters)):
         answers["population", "GET", f"/persons/{code}/facts"] = {"items": [born]}
     answers["population", "POST", "/facts/31/dispute"] = {"id": "d-9", "state": "OPEN"}
@@ -209,3 +226,66 @@ async def test_a_childs_date_of_birth_is_disputed_where_it_is_kept(contests, twi
     await contests.until(case, "READY" if twins else "FACT", HEARER)
     made = [call for call in contests.registers.made("population", "POST") if call.path.endswith("/dispute")]
     assert [call.path for call in made] == ([] if twins else ["/facts/31/dispute"])
+
+
+HOME = {
+    "fact": 44, "concept": "person.residence", "value": {"level": "commune", "division": "0793"}, "valid_from": "2026-01-01",
+}  # fmt: skip
+FORMER = {**HOME, "fact": 43, "valid_from": "2020-01-01", "valid_to": "2026-01-01"}
+RESIDENT = "persons/child/resident/ETERNITY"
+
+
+def waits(child: str, born: str) -> list[dict[str, object]]:
+    """Inputs of a child's place in the queue, and of one who stands before it."""
+    population, residence = "SILD:GOV:70000002:population", "/SILD/GOV/70000006/residence"
+    fetched = {"fetched_at": "2026-03-02T09:00:00Z"}
+    return [
+        {"name": "persons/child/born/ETERNITY", "type": "date", "value": born, "register": population},
+        {"name": "persons/child/code/ETERNITY", "type": "text", "value": child, "register": population},
+        {"name": RESIDENT, "type": "bool", "value": False, "register": residence, **fetched},
+        {"name": "persons/c0/resident/ETERNITY", "type": "bool", "value": True, "register": residence, **fetched},
+        {"name": "persons/c0/code/ETERNITY", "type": "text", "value": "0", "register": population},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fact", "whose"), [(RESIDENT, CHILD), ("persons/c0/resident/ETERNITY", None)], ids=["own", "another's"]
+)
+async def test_a_childs_home_is_disputed_by_a_parent_in_their_own_name(vouched, fact, whose) -> None:
+    """Two children: the decision tells whose it is. The register is shown by which right the parent speaks; of who stands before nobody's is."""
+    queue = next(
+        sha256
+        for sha256, one in load_packages(files("sild") / "packs").items()
+        if one.name == "ee-kindergarten-queue"
+    )
+    contests = vouched
+    contests.read["record"] = {**RECORD, "rules": {"sha256": queue}, "inputs": waits(CHILD, "2026-03-01")}
+    answers = contests.registers.answers
+    answers["population", "GET", f"/persons/{MARI.person[2:]}/children"] = {
+        "items": [{"code": SISTER, "born": "2020-01-01"}, {"code": CHILD, "born": "2026-03-01"}]
+    }
+    for code in (CHILD, SISTER):
+        answers["residence", "GET", f"/persons/{code}/facts"] = {"items": [HOME, FORMER]}
+    answers["residence", "POST", "/facts/44/dispute"] = {"id": "d-4", "state": "OPEN"}
+    answers["residence", "GET", "/disputes/d-4"] = {"id": "d-4", "state": "OPEN"}
+    case = await contests.contested({"line": ["fact"], "fact": [fact], "statement": ["We live in Tallinn."]})
+    await contests.until(case, "READY" if whose is None else "FACT", HEARER)
+    made = contests.registers.made("residence", "POST")
+    assert [call.path for call in made] == ([] if whose is None else ["/facts/44/dispute"])
+    asked = {
+        call.path.split("/")[2]
+        for call in contests.registers.made("residence", "GET")
+        if "facts" in call.path
+    }
+    assert asked <= {CHILD} or whose is None, "of no other child anything is asked"
+    if whose is None:
+        return
+    [said] = made
+    claims = json.loads(base64.urlsafe_b64decode(str(said.proof).split(".")[1] + "=="))
+    assert (said.acting, said.represented) == (MARI.person, None), "in their own name"
+    assert (
+        claims["speaks_for"]["sub"] == f"EE{CHILD}"
+        and claims["authorization_details"][0]["identifier"] == case
+    )
+    [told] = [call for call in contests.registers.made("social", "POST") if call.path.endswith("/contests")]
+    assert told.acting == MARI.person

@@ -116,7 +116,7 @@ class Acting:
             data = await self._given(case, process, rule, role, actor, given)  # (7)
             data = await self._ensure_allowed(case, process, rule, role, actor, data)  # (8)
             self._ensure_signed(case, rule, actor, fingerprint, signed)  # (9)
-            proof = proof or await self._proof(case, rule, actor)
+            proof = proof or await self._proof(case, rule, actor, data)
             try:
                 after = await asyncio.to_thread(
                     self._write, case, rule, role, actor, data, key, fingerprint, given, proof, signed
@@ -131,14 +131,14 @@ class Acting:
             return _acted(after, action, after.seq)
         raise Refused("the case changes too fast; try again", code="too_late")
 
-    async def _proof(self, case: Case, rule: Rule, actor: Actor) -> str | None:
+    async def _proof(self, case: Case, rule: Rule, actor: Actor, data: Mapping[str, Any]) -> str | None:
         """For the registers that are to do it, or are to decide later what was applied for by another. Raises Unavailable."""
         parts = self._parts
         if not rule.says and actor.representee is not None:
             return await parts.vouched_saying(actor, case.id, APPLIES)
         if not rule.says:
             return await parts.vouched(actor, case.id, acts=True)
-        speaks_for = parts.processes[case.service].speaks_for(case, rule)
+        speaks_for = parts.processes[case.service].speaks_for(case, rule, data)
         proof = await parts.vouched_saying(actor, case.id, rule.says, speaks_for=speaks_for)
         if proof is None and parts.voucher is not None:
             raise Unavailable("nobody vouches for the log-in", code="identity_provider_down")

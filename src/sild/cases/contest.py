@@ -33,6 +33,8 @@ from sild.cases.contest_words import (
     every_fact,
     fact_line,
     is_of,
+    is_told,
+    is_under,
     left_words,
     name_of,
     name_of_unknown,
@@ -171,7 +173,9 @@ class Contest(Process):
                 ):
                     return Given(values, (Defect("fact", "missing"),))
                 due = asking.profile.deadline("contest.answer", asking.profile.day(asking.now))
-                return Given({**values, "due": due.isoformat()})
+                whose = await self._child_of_line(case, values, actor, asking)
+                said = {"due": due.isoformat(), **({} if whose is None else {"whose": whose})}
+                return Given({**values, **said})
             case "LOOK":
                 await self._ensure_fresh(case, actor, asking)
             case "UPHOLD" | "OVERTURN":
@@ -213,6 +217,25 @@ class Contest(Process):
             "seconds": 0 if before is None else int((asking.now - before.at).total_seconds()),
             "view": "" if before is None else before.data["view"],
         }
+
+    async def _child_of_line(
+        self, case: Case, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> str | None:
+        """Code of the child whose line it is, where the decision tells it from the person's other children; its facts are disputed for it."""
+        instance = _instance(values.get("fact")) if values["line"] == "fact" else None
+        if instance is None or instance in THEMSELVES:
+            return None
+        found = await self._decision(case, "en", asking)
+        path = f"/persons/{quote(bare(actor.acting_for), safe='')}/children"
+        answer = await asking.get("population", path, basis=asking.profile.ground(GROUND))
+        if found is None or answer is None:
+            return None
+        theirs = [one for one in answer.json["items"] if is_told(one, instance, found)]
+        return str(theirs[0]["code"]) if len(theirs) == 1 else None
+
+    def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> str | None:
+        """A child's line is the child's matter, said by who represents it."""
+        return given.get("whose")
 
     async def _has_facts(self, case: Case, asking: Asking) -> bool:
         found = await self._decision(case, "en", asking)
@@ -344,8 +367,9 @@ class Contest(Process):
                 return None  # of a group: made of facts of several people
             if sum(one.label == line.label and says_as(one, line) for one in every_fact(found)) != 1:
                 return None
-            fitting = []
-            for number, whose in enumerate(await self._whose(work, instance, person, _contested_by(case))):
+            fitting, child = [], said.get("whose")
+            about = (child,) if child else await self._whose(work, instance, person, _contested_by(case))
+            for number, whose in enumerate(about):
                 facts = await work.call(
                     f"facts.{number}", line.register, "GET", f"/persons/{quote(whose, safe='')}/facts?history=true",
                     basis=work.profile.ground(GROUND), acting=_contested_by(case), acting_for=person, within=A_WHILE,
@@ -353,7 +377,8 @@ class Contest(Process):
                 fitting += [
                     one for one in facts.json["items"]
                     if one.get("concept") in register_concepts(spec.concept)
-                    and not one.get("known_to") and is_of(one, line)
+                    and not one.get("known_to")
+                    and (is_of(one, line) or (child is not None and is_under(one, line)))
                 ]  # fmt: skip
             if len(fitting) != 1:
                 return None
@@ -543,6 +568,12 @@ class Contest(Process):
         record = opened["record"]
         package = shipped_packages().get((record.get("rules") or {}).get("sha256", ""))
         return worded(record, opened["values"], package, language)
+
+
+def _instance(fact: object) -> str | None:
+    """Of whom a line is, `child` of `persons/child/born/ETERNITY`."""
+    parts = str(fact or "").split("/")
+    return parts[1] if len(parts) > 2 else None
 
 
 def _contested_by(case: Case) -> str:

@@ -17,14 +17,22 @@ __all__ = ["LANGUAGES", "by_hand", "given_by_hand", "in_words", "neither_way", "
 
 LANGUAGES = ("et", "vi", "en")
 LINES = ("one", "two", "three")
-MAY_STILL = ("not_its_kind", "not_your_contest")
-"""Why a register refuses what it may yet take: with another value, or of another official."""
+MAY_STILL = ("not_its_kind", "not_an_outcome", "not_your_contest")
+"""Why a register refuses what it may yet take: with another value, of another line, or of another official."""
+REGISTERS_OWN = ("given_names", "family_name", "kindergarten", "wanted_from")
+"""Lines that no rule gave, and that an official may give: the names a child is entered with, the kindergarten where it has a place."""
+NOBODYS = ("bound", "child_is_alive", "earliest")
+"""Lines of rules that are no decision: whether a rule made it, what another act says, what follows from an age."""
 YES_NO = {"yes": True, "no": False}
 
 
 def by_hand(found: Worded) -> list[DecisionLine]:
-    """Lines of the outcome that rules gave and that an official may give otherwise."""
-    return [one for one in found.outcome if one.name.count("/") == 2]
+    """Lines of the outcome that an official may give otherwise: of those that rules gave all but NOBODYS, and REGISTERS_OWN."""
+    return [
+        one
+        for one in found.outcome
+        if one.name in REGISTERS_OWN or (one.name.count("/") == 2 and one.name.split("/")[1] not in NOBODYS)
+    ]
 
 
 def given_by_hand(

@@ -18,6 +18,8 @@ __all__ = [
     "every_fact",
     "fact_line",
     "is_of",
+    "is_told",
+    "is_under",
     "left_words",
     "name_of",
     "name_of_unknown",
@@ -51,7 +53,7 @@ LEFT: Mapping[str, Mapping[str, str]] = {
     "discretion": {"et": "Siin kaalub inimene", "vi": "Việc này cần con người cân nhắc", "en": "This is for people to weigh"},
     "not_by_hand": {"et": "Käsitsi seda siin otsustada ei saa", "vi": "Không thể tự quyết định việc này tại đây", "en": "This cannot be decided by hand here"},
     "shredded": {"et": "Otsuse alused on kustutatud", "vi": "Căn cứ của quyết định đã bị xóa", "en": "What the decision rested on was erased"},
-    "not_an_outcome": {"et": "Sellist rida otsuses ei ole", "vi": "Quyết định không có dòng này", "en": "The decision has no such line"},
+    "not_an_outcome": {"et": "Seda rida käsitsi ei anta", "vi": "Dòng này không tự quyết định được", "en": "This line is not given by hand"},
     "not_its_kind": {"et": "Reegel ei luba sellist väärtust", "vi": "Quy tắc không cho phép giá trị này", "en": "The rules allow no such value"},
 }  # fmt: skip
 OTHERWISE: Mapping[str, str] = {"et": "Register jättis selle inimesele", "vi": "Cơ quan để con người quyết định", "en": "The register left it to people"}  # fmt: skip
@@ -119,3 +121,24 @@ def is_of(fact: Mapping[str, Any], line: DecisionLine) -> bool:
         return begin <= day < end and Decimal(value["amount"]) == Decimal(str(line.value))
     except ArithmeticError:
         return False
+
+
+def is_under(fact: Mapping[str, Any], line: DecisionLine) -> bool:
+    """Whether the line may follow from what the register says in several parts, where it says that in one, as of the home it lives in the
+    commune of: true on the day of the line, and no amount.
+    """
+    value = fact.get("value")
+    if not isinstance(value, Mapping) or "amount" in value or line.kind == "money" or not line.on:
+        return False
+    return (fact.get("valid_from") or "") <= line.on < (fact.get("valid_to") or "9999")
+
+
+def is_told(child: Mapping[str, Any], instance: str, found: Worded) -> bool:
+    """Whether what the decision says of this one of its people, the code or the day of birth, is the child's; of whom it says neither, nobody's."""
+    own = {"code": child.get("code"), "born": child.get("born")}
+    said = {
+        one.name.split("/")[2]: one.value
+        for one in every_fact(found)
+        if one.name.startswith(f"persons/{instance}/") and one.name.split("/")[2] in own
+    }
+    return bool(said) and all(own[name] == value for name, value in said.items())

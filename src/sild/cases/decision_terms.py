@@ -22,6 +22,8 @@ WHO: Mapping[str, Words] = {
 
 ITEMS: Mapping[str, Words] = {
     "choice": {"et": "valik", "vi": "lựa chọn", "en": "choice"},
+    "given_names": {"et": "eesnimi", "vi": "tên", "en": "given names"},
+    "family_name": {"et": "perekonnanimi", "vi": "họ", "en": "family name"},
     "kindergarten": {"et": "lasteaed", "vi": "trường mầm non", "en": "kindergarten"},
     "group": {"et": "rühm", "vi": "nhóm", "en": "group"},
     "wanted_from": {"et": "soovitud alates", "vi": "mong muốn từ", "en": "wanted from"},

@@ -53,7 +53,7 @@ def _is_for(one: Mapping[str, Any], language: str) -> bool:
 
 
 def outcome_of(matter: Mapping[str, Any], language: str) -> list[DecisionLine]:
-    """Lines of the decision that it is about which rules gave, and which an official may give otherwise."""
+    """Lines of the decision that it is about which an official may give otherwise."""
     return by_hand(_worded(matter["evidence"], language)) if matter.get("evidence") else []
 
 

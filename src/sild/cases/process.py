@@ -311,8 +311,11 @@ class Process(ABC):
         """Whether what waits for a role waits for this person of it. Pure."""
         return True
 
-    def speaks_for(self, case: Case, rule: Rule) -> str | None:
-        """Whom people represent by law in this action, done in their own name: the decision that comes of it says by which right. Pure."""
+    def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> str | None:
+        """Whom people represent by law in this action, done in their own name: the decision that comes of it says by which right.
+
+        given: as `check` left it. Pure.
+        """
         return None
 
     def near(self, case: Case) -> Sequence[str]:
