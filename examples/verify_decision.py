@@ -515,12 +515,13 @@ def said_for(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if named is None:
         return
     people = {one["ref"]: one["role"] for one in record["subjects"]}
-    role = people.get(named.get("representee"), "one whom it is not about")
-    right = BY.get(named.get("basis"), "by a mandate")
-    yield (
-        HOLDS,
-        f"somebody acted for another ({right}; for: {role}): mandate {named['mandate']}, its chain SHA-256 {named['chain_sha256']}",
-    )
+    for one in (named, *named.get("further", ())):
+        role = people.get(one.get("representee"), "one whom it is not about")
+        right = BY.get(one.get("basis"), "by a mandate")
+        yield (
+            HOLDS,
+            f"somebody acted for another ({right}; for: {role}): mandate {one['mandate']}, its chain SHA-256 {one['chain_sha256']}",
+        )
 
 
 def check_case(link: dict[str, Any], earlier: list[dict[str, Any]]) -> None:

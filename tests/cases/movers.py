@@ -18,7 +18,7 @@ from sild.registries.synthetic import AS_OF, synthetic_people
 from .village import SUBSCRIPTIONS, Village
 from .world import SYSTEM
 
-__all__ = ["ActingVillage", "MovingVillage", "clerk"]
+__all__ = ["ActingVillage", "MovingVillage", "clerk", "everybody"]
 
 
 class MovingVillage(Village):
@@ -79,8 +79,26 @@ class MovingVillage(Village):
         self.used.update((child.mother.code, child.father.code))
         return child, child.mother, child.father
 
+    def large_family(self):
+        """Mother, father and their minors, two or more, all alive at one home."""
+        young = [
+            p
+            for p in everybody()
+            if _age(p) < 16 and p.died is None and p.mother and p.father
+            if p.home is not None and p.home is p.mother.home is p.father.home
+        ]
+        for one in young:
+            mother, father = one.mother, one.father
+            theirs = [p for p in young if (p.mother, p.father) == (mother, father)]
+            adults = mother.country == "EE" and mother.died is None and father.died is None
+            codes = {p.code for p in (mother, father, *theirs)}
+            if adults and len(theirs) > 1 and not codes & self.used:
+                self.used |= codes
+                return mother, father, theirs
+        raise LookupError
+
     def _fresh(self, fits):
-        for person in _people():
+        for person in everybody():
             if (
                 person.died is None
                 and person.home is not None
@@ -194,7 +212,7 @@ def clerk(authority=None, **more):
 
 
 @cache
-def _people():
+def everybody():
     return synthetic_people(400)
 
 

@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 
 from sild.cases import Refused
+from sild.decisions import bundle_of, render_bundle, verify_bundle
 from sild.errors import CallerError
 
-from .movers import MovingVillage, clerk
+from .movers import MovingVillage, clerk, everybody
 from .village import citizen
 from .world import SHOWN
 
@@ -347,6 +348,49 @@ async def test_an_adult_moves_by_their_own_will(village):
     assert (await village.home(husband.code))["dwelling"] == before
 
 
+def represented(village, record) -> dict[str, str]:
+    """By which right each was represented, in a record whose names are pseudonyms."""
+    named = record["representation"]
+    if named is None:
+        return {}
+    store = village.registers["residence"].deciding.store
+    codes = {store.pseudonym(one.code): one.code for one in everybody()}
+    assert named["proof"] and all(
+        len(one["chain_sha256"]) == 64 for one in (named, *named.get("further", ()))
+    )
+    return {codes[one["representee"]]: one["basis"] for one in (named, *named.get("further", ()))}
+
+
+async def test_a_parents_children_each_have_their_mandate_in_the_record(village):
+    """Both who move; not the one who stays, nor anybody who was asked themselves."""
+    mother, father, theirs = village.large_family()
+    home, (owner,) = await village.dwelling_of(1, but=[mother.code, father.code])
+    mari = citizen(mother)
+    case = await village.sent(mari, home, [mother.code, father.code, *(one.code for one in theirs)])
+    await village.act(case, "CONSENT", citizen(owner))
+    await village.act(case, "JOIN", citizen(father))
+    await village.act(case, "ALLOW", citizen(father))
+    official = await village.office(case)
+    await village.act(case, "ACCEPT", official)
+    await village.act(case, "DECIDE", official)
+    assert (await village.home(theirs[0].code))["dwelling"] == home
+    steps, (found,) = await village.decisions(mother.code)
+    assert steps == [("registration", "grant")]
+    record = found["record"]
+    assert represented(village, record) == {one.code: "PARENT" for one in theirs}
+    store = village.registers["residence"].deciding.store
+    assert record["representation"]["delegate"] == store.pseudonym(mother.code), (
+        "who sent it, in her own name"
+    )
+    with store.engine.connect() as connection:
+        evidence = bundle_of(store, connection, record["id"])
+    said = [one.text for one in verify_bundle(render_bundle(evidence)) if "acted for another" in one.text]
+    assert len(said) == len(theirs) and all("a parent, by law; for: resident" in one for one in said)
+    for one in theirs:
+        read = await village.decisions(one.code)
+        assert read[0] == steps
+
+
 async def test_a_child_moves_when_both_custodians_agree(village):
     child, mother, father = village.family()
     home, (owner,) = await village.dwelling_of(1, but=[mother.code, father.code])
@@ -369,6 +413,7 @@ async def test_a_child_moves_when_both_custodians_agree(village):
     assert steps == [("return", "demand")]
     codes = {one["code"] for one in returned["record"]["reasons"]}
     assert codes >= {"not_custody_agrees", "returned", "custodian_missing", "date_out_of_range"}
+    assert represented(village, returned["record"]) == {child.code: "PARENT"}
     filled = await village.cases.fill(case, "move.notice", mari)
     assert [line.value for line in filled.facts if line.concept == "move.returned"] == [
         "A custodian's agreement is missing.",

@@ -121,22 +121,21 @@ def proof(
     acts: bool = True,
     operations: Sequence[str] = (),
     recorded: RecordedMandate | None = None,
-    by_law: str | None = None,
+    by_law: str | Sequence[str] | None = None,
     lifetime: timedelta = LIFETIME,
     key: SigningKey | None = None,
     **claims: Any,
 ) -> str:
     """subject: with the country.  at: when they acted; None: now.  claims: of the token, other than they ought to be.
 
-    recorded: a clerk's mandate.  by_law: a child of theirs, for whom they speak in their own name.
+    recorded: a clerk's mandate.  by_law: a child of theirs, or several, for whom they speak in their own name.
     """
     action: Literal["act", "look"] = "act" if acts else "look"
-    wanted = CaseAccess(case, tuple(registers), action, tuple(operations), by_law, recorded)
-    if by_law is not None:
-        claims = {
-            "speaks_for": {"sub": by_law, "mandates": [mandate_of(f"parent-{by_law}", "PARENT")]},
-            **claims,
-        }
+    children = (by_law,) if isinstance(by_law, str) else tuple(by_law or ())
+    wanted = CaseAccess(case, tuple(registers), action, tuple(operations), children, recorded)
+    if children:
+        first, *also = ({"sub": one, "mandates": [mandate_of(f"parent-{one}", "PARENT")]} for one in children)
+        claims = {"speaks_for": first, **({"speaks_also_for": also} if also else {}), **claims}
     said = acting_claims(
         login.claims(subject),
         wanted,

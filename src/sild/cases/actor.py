@@ -38,7 +38,7 @@ class Actor:
     language: str = "en"
     session: str = field(default="", repr=False, compare=False)
     mandate_sha256: str | None = field(default=None, compare=False)
-    speaks_for: str | None = field(default=None, compare=False)
+    speaks_for: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def acting_for(self) -> str:

@@ -297,10 +297,10 @@ class Birth(Process):
         custody = values.get("custody") or "joint"
         return Given({"custody": custody} if is_mother and rule.name == "ACKNOWLEDGE" else {})
 
-    def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> str | None:
+    def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Sequence[str]:
         """A kindergarten is the child's matter, said by who represents it."""
         is_childs = any(one.startswith("education/") for one in rule.says)
-        return child_of(case) if is_childs and case.persons("child") else None
+        return (child_of(case),) if is_childs and case.persons("child") else ()
 
     def after(self, case: Case, taken: Taken) -> Effects:
         return effects_of(case, taken)

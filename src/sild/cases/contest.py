@@ -233,9 +233,9 @@ class Contest(Process):
         theirs = [one for one in answer.json["items"] if is_told(one, instance, found)]
         return str(theirs[0]["code"]) if len(theirs) == 1 else None
 
-    def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> str | None:
+    def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Sequence[str]:
         """A child's line is the child's matter, said by who represents it."""
-        return given.get("whose")
+        return (given["whose"],) if "whose" in given else ()
 
     async def _has_facts(self, case: Case, asking: Asking) -> bool:
         found = await self._decision(case, "en", asking)

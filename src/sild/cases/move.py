@@ -123,6 +123,7 @@ class Move(Process):
         "official": ("resident", "mover", "minor", "custodian", "owner"),
     }
     closed = ("CLOSED", "WITHDRAWN", "MERGED", "SILENCED")
+    represents = ("SEND",)
 
     def __init__(self, packs: Packs) -> None:
         """packs: with the service, whose grounds every message cites, and its texts. Raises CallerError (`no_legal_ground`)."""
@@ -185,6 +186,10 @@ class Move(Process):
             case name if name in ANSWERS:
                 _ensure_asked(case, name, actor)
         return Given({})
+
+    def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Sequence[str]:
+        """A parent sends the notice for their children who move with them, too."""
+        return given.get("represents", ()) if rule.name == "SEND" else ()
 
     def after(self, case: Case, taken: Taken) -> Effects:
         return effects_of(case, taken)

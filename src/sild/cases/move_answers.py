@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from sild.cases.actor import Actor
-from sild.cases.birth_facts import RESIDENCE, bare
+from sild.cases.birth_facts import POPULATION, RESIDENCE, bare, known
 from sild.cases.case import Case
 from sild.cases.move_facts import Grounds, Place, duty_of, found
+from sild.cases.move_jobs import is_minor
 from sild.cases.process import Asking, Given
 from sild.cases.refusals import Refused
 from sild.catalogue import Defect
@@ -89,6 +90,7 @@ async def check_notice(
         defects.append(Defect("place", "another_province"))
     given = {
         "people": list(values["people"]),
+        "represents": await _represented(values["people"], day, actor, asking, grounds),
         "place": place.as_json(),
         "valid_from": day.isoformat(),
         "sent_on": today.isoformat(),
@@ -119,6 +121,22 @@ async def _owns(dwelling: str, people: tuple[str, ...], asking: Asking, grounds:
         raise Refused("the residence register does not answer", code="register_down", register=RESIDENCE)
     owners = {one["code"] for one in answer.json["items"]}
     return any(bare(person) in owners for person in people)
+
+
+async def _represented(
+    people: Sequence[str], day: date, actor: Actor, asking: Asking, grounds: Grounds
+) -> list[str]:
+    """Minors among those who move whom the resident represents as a parent with custody. By which mandate the identity provider looks up;
+    a register that does not answer stops nobody: it is asked who has custody of them before anything is entered.
+    """
+    path = f"/persons/{bare(actor.acting_for)}/children"
+    answer = await asking.get(POPULATION, path, basis=grounds.relations)
+    theirs = {
+        known(one["code"], asking.profile.country)
+        for one in (answer.json["items"] if answer is not None else ())
+        if one["custody"] and one["status"] != "DEAD" and is_minor(date.fromisoformat(one["born"]), day)
+    }
+    return [one for one in people if one in theirs]
 
 
 def _is_receivable(place: Place, actor: Actor, asking: Asking) -> bool:

@@ -109,14 +109,14 @@ class Parts:
         return await self._vouch(actor, case_id, self.calls.systems(*services), acts=acts)
 
     async def vouched_saying(
-        self, actor: Actor, case_id: str, says: Sequence[str], *, speaks_for: str | None = None
+        self, actor: Actor, case_id: str, says: Sequence[str], *, speaks_for: Sequence[str] = ()
     ) -> str | None:
         """As `vouched`, of whoever says something to registers for themselves, or for whom they speak. says: `Rule.says`.
 
         speaks_for: as `Process.speaks_for`. Raises Unavailable.
         """
-        if actor.representee is None and speaks_for is not None:
-            whose = with_country(speaks_for, self.profile.country)
+        if actor.representee is None and speaks_for:
+            whose = tuple(with_country(one, self.profile.country) for one in speaks_for)
             actor = replace(actor, speaks_for=whose)
         services = {one.partition("/")[0] for one in says}
         systems = self.calls.systems(*(() if "*" in services else sorted(services)))

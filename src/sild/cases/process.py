@@ -311,12 +311,15 @@ class Process(ABC):
         """Whether what waits for a role waits for this person of it. Pure."""
         return True
 
-    def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> str | None:
+    represents: ClassVar[tuple[str, ...]] = ()
+    """Actions in which people represent others by law in their own name, of whose mandates whoever decides later is told."""
+
+    def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Sequence[str]:
         """Whom people represent by law in this action, done in their own name: the decision that comes of it says by which right.
 
         given: as `check` left it. Pure.
         """
-        return None
+        return ()
 
     def near(self, case: Case) -> Sequence[str]:
         """Whom it is about: of these, and of whoever is close to them, nobody decides. Pure."""

@@ -282,14 +282,21 @@ class Store:
         return next((row.proof for row in found if operation in (row.operations or ())), None)
 
     def applied(self, case: Case, upto: int) -> str | None:
-        """The newest proof, up to this action, of somebody who acted for whoever opened the case; where the state did, for any party. Blocks."""
+        """The newest proof, up to this action, of somebody who acted for whoever opened the case; where the state did, for any party; or
+        of whoever opened it, for those whom they represent in it (`Process.represents`). Blocks.
+        """
         opener = self._processes[case.service].opener
+        for_others = self._processes[case.service].represents
         whose = None if opener is None else case.persons(opener)
         same = (actions.c.case == proofs.c.case) & (actions.c.seq == proofs.c.seq)
         query = (
             select(proofs.c.proof)
             .select_from(proofs.join(actions, same))
-            .where(proofs.c.case == case.id, proofs.c.seq <= upto, actions.c.acting_for != actions.c.person)
+            .where(
+                proofs.c.case == case.id,
+                proofs.c.seq <= upto,
+                (actions.c.acting_for != actions.c.person) | actions.c.name.in_(for_others),
+            )
             .order_by(proofs.c.seq.desc())
         )
         if whose is not None:

@@ -37,6 +37,7 @@ from sild.decisions.checkpoints import Checkpointer, Stamp, TimeStampClient
 from sild.decisions.deliveries import Delivered, DeliveryEvent, deliveries_of, reached_at
 from sild.decisions.fields import (
     Algorithm,
+    AlsoRepresented,
     Competence,
     Consideration,
     Costs,
@@ -141,6 +142,7 @@ __all__ = [
     "About",
     "Algorithm",
     "AlgorithmEntry",
+    "AlsoRepresented",
     "AskLog",
     "Became",
     "BodyKeys",

@@ -128,21 +128,31 @@ class Subject(Part):
     role: str
 
 
+class AlsoRepresented(Part):
+    """Another whom the same person acted for in the same, proved by the same token; as `Representation`."""
+
+    mandate: str
+    chain_sha256: Hash
+    representee: str
+    basis: str
+
+
 class Representation(_Grown):
     """Who acted for whom. mandate: its id; of a parent's right by law the entry that gives it.  chain_sha256: of the whole chain of mandates.
 
     delegate, representee: pseudonyms.  basis: of the mandate, `PARENT`, `GUARDIAN`, `BOARD`, `POWER_OF_ATTORNEY`; `RECORDED`: a clerk's, for
     one case.  proof: `jti` of the identity provider's token that says so, which lies in the message; of a clerk's mandate it says that
-    it was a clerk who named it.
+    it was a clerk who named it.  further: of several whom they acted for, such as a parent for their children, the others.
     """
 
-    _added = frozenset({"delegate", "representee", "basis", "proof"})
+    _added = frozenset({"delegate", "representee", "basis", "proof", "further"})
     mandate: str
     chain_sha256: Hash
     delegate: str | None = None
     representee: str | None = None
     basis: str | None = None
     proof: str | None = None
+    further: tuple[AlsoRepresented, ...] | None = None
 
 
 class LegalBasis(Part):

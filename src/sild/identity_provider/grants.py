@@ -6,7 +6,7 @@ used a second time revokes it: one of the two users is a thief, and nobody can s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -335,7 +335,7 @@ class Grants:
         acts = wanted.action == "act"
         of_acts = self._settings.saying_seconds if wanted.operations else self._settings.acting_seconds
         seconds = of_acts if acts else self._settings.token_seconds
-        by_law = self._by_law(str(access["sub"]), wanted.representee)
+        by_law = self._by_law(str(access["sub"]), wanted.representees)
         with self._store.change() as change:
             claims = acting_claims(
                 access,
@@ -358,15 +358,20 @@ class Grants:
             "expires_in": seconds,
         }
 
-    def _by_law(self, subject: str, representee: str | None) -> Representation | None:
+    def _by_law(self, subject: str, representees: Sequence[str]) -> list[Representation]:
         """Whom they say to speak for in their own name: whether they may is the register's to know, so a silent source stops nobody."""
-        if representee in (None, subject):
-            return None
-        try:
-            return self._mandates.representation(subject, str(representee))
-        except Unavailable as error:
-            log.refusal("identity_provider.representation_unknown", error)
-            return None
+        found = []
+        for representee in representees:
+            if representee == subject:
+                continue
+            try:
+                standing = self._mandates.representation(subject, representee)
+            except Unavailable as error:
+                log.refusal("identity_provider.representation_unknown", error)
+                break
+            if standing is not None:
+                found.append(standing)
+        return found
 
     # --- checking
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
@@ -51,8 +51,11 @@ ACTING_TOKEN = "urn:ietf:params:oauth:token-type:jwt"  # noqa: S105  a name
 CASE_ACCESS = "urn:sild:case"
 MOST_REGISTERS = 20
 MOST_OPERATIONS = 20
+MOST_REPRESENTEES = 20
 SPEAKS_FOR = "speaks_for"
 """Claim: as `representee`, of whom the person represents by law without having chosen them at log-in."""
+SPEAKS_ALSO = "speaks_also_for"
+"""Claim: of the others whom they so represent, a list of the same."""
 Action = Literal["look", "act"]
 _KEPT = (
     "sub",
@@ -101,14 +104,14 @@ class CaseAccess:
     """registers: information systems, `INSTANCE/CLASS/CODE/SUBSYSTEM`.  action: whether the person only looks.  operations: of
     registers, for which alone it is; none: not said, as of officials.
 
-    representee: whom the person speaks for by law without having chosen them at log-in.  mandate: on which a clerk acts.
+    representees: whom the person speaks for by law without having chosen them at log-in.  mandate: on which a clerk acts.
     """
 
     case: str
     registers: tuple[str, ...]
     action: Action
     operations: tuple[str, ...] = ()
-    representee: str | None = None
+    representees: tuple[str, ...] = ()
     mandate: RecordedMandate | None = None
 
     def to_json(self) -> list[dict[str, object]]:
@@ -121,8 +124,10 @@ class CaseAccess:
         }
         if self.operations:
             detail["privileges"] = list(self.operations)
-        if self.representee is not None:
-            detail["representee"] = self.representee
+        if self.representees:
+            detail["representee"] = self.representees[0]
+        if self.representees[1:]:
+            detail["further_representees"] = list(self.representees[1:])
         if self.mandate is not None:
             one = self.mandate
             detail["mandate"] = {"id": one.id, "representee": one.representee, "chain_hash": one.sha256}
@@ -133,6 +138,7 @@ class CaseAccess:
 class ActingPerson:
     """subject: `EE38001085718`.  level: acr.  roles: (role, organisation).  acted_at: when the provider vouched for them.  token: its `jti`.
     operations: as in `CaseAccess`.  acted_for: the representee with the mandate, or whom a clerk helps; None: the token names no mandate.
+    also_for: the others whom they represent by law in this.
     """
 
     subject: str
@@ -145,6 +151,7 @@ class ActingPerson:
     token: str
     operations: tuple[str, ...] = ()
     acted_for: ActedFor | None = None
+    also_for: tuple[ActedFor, ...] = ()
 
     @property
     def is_official(self) -> bool:
@@ -188,11 +195,19 @@ def _case_access(details: Any) -> CaseAccess:
         raise ValueError("operations")
     if not all(isinstance(one, str) and 0 < len(one) <= 100 for one in operations):
         raise ValueError("names of operations")
-    representee, mandate = details[0].get("representee"), details[0].get("mandate")
-    if representee is not None:
-        _ensure(_CODE, representee)
-    recorded = None if mandate is None else _recorded(mandate)
-    return CaseAccess(case, tuple(registers), actions[0], tuple(operations), representee, recorded)
+    recorded = None if details[0].get("mandate") is None else _recorded(details[0]["mandate"])
+    whom = _representees(details[0])
+    return CaseAccess(case, tuple(registers), actions[0], tuple(operations), whom, recorded)
+
+
+def _representees(detail: Any) -> tuple[str, ...]:
+    first, further = detail.get("representee"), detail.get("further_representees", [])
+    if not isinstance(further, list) or len(further) >= MOST_REPRESENTEES or (further and first is None):
+        raise ValueError("representees")
+    named = ([] if first is None else [first]) + further
+    for one in named:
+        _ensure(_CODE, one)
+    return tuple(dict.fromkeys(named))
 
 
 def _recorded(mandate: Any) -> RecordedMandate:
@@ -217,9 +232,9 @@ def acting_claims(
     jti: str,
     at: datetime,
     lifetime: timedelta,
-    by_law: Representation | None = None,
+    by_law: Sequence[Representation] = (),
 ) -> Claims:
-    """access_token: claims of the verified one.  system: the client's information system.  by_law: of whom the detail names, if it stands."""
+    """access_token: claims of the verified one.  system: the client's information system.  by_law: of those whom the detail names, what stands."""
     begins = int(at.timestamp())
     return {
         "jti": jti,
@@ -232,7 +247,8 @@ def acting_claims(
         "exp": int((at + lifetime).timestamp()),
         "authorization_details": wanted.to_json(),
         **{name: access_token[name] for name in _KEPT if name in access_token},
-        **({} if by_law is None else {SPEAKS_FOR: representee_claim(by_law)}),
+        **({SPEAKS_FOR: representee_claim(by_law[0])} if by_law else {}),
+        **({SPEAKS_ALSO: [representee_claim(one) for one in by_law[1:]]} if by_law[1:] else {}),
     }
 
 
@@ -333,6 +349,7 @@ def _acting(claims: Claims, access: CaseAccess) -> ActingPerson:
             acted_at=datetime.fromtimestamp(float(str(claims["iat"])), UTC),
             token=str(claims["jti"]),
             acted_for=acted_for or _recorded_for(access, roles),
+            also_for=tuple(_also_for(claims.get(SPEAKS_ALSO, []))),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TrustError("the token does not say who acts", code="invalid_token") from error
@@ -346,6 +363,14 @@ def _acted_for(representee: Any) -> ActedFor | None:
     first = mandates[0]
     basis = str(first["chain"][-1]["basis"])
     return ActedFor(str(representee["sub"]), str(first["id"]), str(first["chain_hash"]), basis)
+
+
+def _also_for(representees: Any) -> Iterator[ActedFor]:
+    """representees: the claim."""
+    for one in representees if isinstance(representees, list) else ():
+        found = _acted_for(one)
+        if found is not None:
+            yield found
 
 
 def _recorded_for(access: CaseAccess, roles: Any) -> ActedFor | None:

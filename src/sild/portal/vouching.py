@@ -33,7 +33,7 @@ class SessionVoucher:
             tuple(registers),
             "act" if acts else "look",
             tuple(operations),
-            representee=actor.speaks_for,
+            representees=actor.speaks_for,
             mandate=mandate,
         )
         try:

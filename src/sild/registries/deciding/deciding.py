@@ -331,7 +331,8 @@ class Deciding:
             inputs=tuple(inputs),
             human=ruling.human,
             considerations=ruling.considerations,
-            representation=ruling.representation or representation_of(self.store, use.usage),
+            representation=ruling.representation
+            or representation_of(self.store, use.usage, [code for code, _ in ruling.subjects]),
             hearing=ruling.hearing or self._hearing(use, country, ruling),
             outcome=Outcome(type=ruling.outcome, items=(*outcome_items(package, evaluation), *ruling.items)),
             counterfactual=() if ruling.human else tuple(counterfactuals_of(self._nearest(judged))),

@@ -6,7 +6,7 @@ The record is what `findUsage` (data tracker, protocol of e-gov/AJ) and the trac
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ __all__ = ["Spoken", "Usage", "UsageEntry", "UsagePage", "find_usage", "record_u
 class Spoken:
     """Who said something for another, or applied for them, proved (`sild.openid.ActedFor`). delegate, representee: codes.
 
-    proof: `jti` of the identity provider's token, which lies in the message.
+    proof: `jti` of the identity provider's token, which lies in the message.  also: the same of the others for whom they said it.
     """
 
     delegate: str
@@ -37,15 +37,19 @@ class Spoken:
     sha256: str
     basis: str
     proof: str
+    also: tuple[Spoken, ...] = ()
 
     @classmethod
     def by(cls, person: ActingPerson) -> Spoken | None:
         """None: for themselves, or the token names no mandate."""
-        said = person.acted_for
-        if said is None:
+        if person.acted_for is None:
             return None
-        delegate, representee = _code(person.subject), _code(said.representee)
-        return cls(delegate, representee, said.mandate, said.sha256, said.basis, person.token)
+        delegate = _code(person.subject)
+        first, *also = (
+            cls(delegate, _code(one.representee), one.mandate, one.sha256, one.basis, person.token)
+            for one in (person.acted_for, *person.also_for)
+        )
+        return replace(first, also=tuple(also))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,8 @@ class Usage:
         acting; and for whom they are proved to speak besides, in their own name.
         """
         said = self.spoken
-        besides = said.representee if said is not None and said.delegate == self.actor else None
-        return frozenset(one for one in (self.principal, besides) if one)
+        besides = (said, *said.also) if said is not None and said.delegate == self.actor else ()
+        return frozenset(one for one in (self.principal, *(each.representee for each in besides)) if one)
 
     @property
     def acts_for_company(self) -> bool:
