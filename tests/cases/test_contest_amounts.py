@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sild.cases.contest_anew import given_by_hand
-from sild.cases.decision_words import DecisionLine
+from sild.cases.contest_anew import by_hand, given_by_hand
+from sild.cases.decision_words import DecisionLine, Worded
 from sild.errors import CallerError
 from sild.registries.social.ledger import corrected_pay
 
@@ -65,3 +65,25 @@ def test_what_is_not(said: str, currency: str, code: str) -> None:
 @pytest.mark.parametrize("wrong", ["1_000", "-1", "x"])
 def test_a_number_of_things_is_digits(wrong: str) -> None:
     assert (given(wrong, kind="int"), given("3", kind="int")) == (["not_of_kind"], 3)
+
+
+def test_lines_that_an_official_gives_by_hand() -> None:
+    """What rules gave, and a register's own names and places; not what is no decision: whether a rule made it, an age, a group's number."""
+
+    def lines(*names: str) -> list[str]:
+        found = Worded(
+            tuple(DecisionLine(one, "", "", "", "text", "x") for one in names), (), (), (), (), (), ()
+        )
+        return [one.name for one in by_hand(found)]
+
+    birth = ("given_names", "family_name", "birth/registrable/ETERNITY", "birth/no_duplicate/ETERNITY")
+    assert lines(*birth, "birth/bound/ETERNITY", "birth/child_is_alive/ETERNITY") == list(birth)
+    place = ("child/place/ETERNITY", "kindergarten", "wanted_from")
+    assert lines(*place, "child/earliest/ETERNITY", "group", "review_on") == list(place)
+    assert lines("mother/parental_benefit/ETERNITY", "choice") == ["mother/parental_benefit/ETERNITY"]
+
+
+def test_a_place_in_the_queue_is_a_number_and_a_name_a_text() -> None:
+    for said, kind, value in (("2", "int", 2), ("Mari Liis", "text", "Mari Liis"), ("no", "bool", False)):
+        assert given(said, kind=kind) == value
+    assert given("second", kind="int") == ["not_of_kind"] and given("", kind="text") == ["missing"]

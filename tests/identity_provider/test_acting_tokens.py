@@ -23,6 +23,7 @@ from sild.openid import (
     verify_acting,
     verify_applied,
 )
+from sild.registries.kernel.usage import Spoken, Usage
 from support.identity_world import CALLBACK, MARI, MARI_PARTY, SECRET, World, parent_of
 from support.identity_world import CHILD as LEIDA
 
@@ -143,13 +144,33 @@ def test_a_key_is_published_as_long_as_an_act_may_come(world: World) -> None:
         verified(world, token)
 
 
+def test_a_parent_speaks_for_several_children_by_the_mandate_of_each(world: World) -> None:
+    """Of whom nothing gives them a right, nothing is said; whatever is named twice is said once."""
+    sister = replace(LEIDA, identifier="EE62501010028", first_name="Liis")
+    rights = [parent_of(MARI_PARTY, LEIDA), replace(parent_of(MARI_PARTY, sister), id="parent-2")]
+    world.register.rights.extend(rights)
+    named = ("EE61903020009", CHILD, sister.identifier, CHILD)
+    wanted = replace(ACT, operations=("missPerson",), representees=named)
+    token = exchange(world, tokens_of(world)["access_token"], wanted.to_json()).json()["access_token"]
+    found = verified(world, token)
+    every = (found.acted_for, *found.also_for)
+    assert [(one.representee, one.mandate, one.basis) for one in every if one] == [
+        (CHILD, "parent-1", "PARENT"),
+        (sister.identifier, "parent-2", "PARENT"),
+    ]
+    assert found.representee is None, "they act in their own name"
+    usage = Usage(PORTAL, "m-1", user_id=MARI.subject, spoken=Spoken.by(found))
+    assert usage.own == {MARI.subject[2:], CHILD[2:], sister.identifier[2:]}
+    assert replace(usage, user_id="EE38702030027").own == {"38702030027"}, "nobody else's word"
+
+
 def test_for_whom_by_law_or_on_a_clerks_mandate(world: World) -> None:
     """A parent speaks for a child in their own name: the chain is the provider's own; of a clerk's mandate it says that a clerk named it."""
     world.register.rights.append(parent_of(MARI_PARTY, LEIDA))
     token = tokens_of(world)["access_token"]
     found = {}
     for child in (CHILD, "EE61903020009"):
-        wanted = replace(ACT, operations=("wishPlace",), representee=child)
+        wanted = replace(ACT, operations=("wishPlace",), representees=(child,))
         found[child] = verified(world, exchange(world, token, wanted.to_json()).json()["access_token"])
     law = found[CHILD].acted_for
     assert law is not None and (law.representee, law.mandate, law.basis) == (CHILD, "parent-1", "PARENT")
@@ -157,7 +178,7 @@ def test_for_whom_by_law_or_on_a_clerks_mandate(world: World) -> None:
     assert found["EE61903020009"].acted_for is None, "nobody else's child"
     assert verified(world, exchange(world, token).json()["access_token"]).acted_for is None
     world.register.down = True
-    wanted = replace(ACT, operations=("wishPlace",), representee=CHILD)
+    wanted = replace(ACT, operations=("wishPlace",), representees=(CHILD,))
     silent = verified(world, exchange(world, token, wanted.to_json()).json()["access_token"])
     assert silent.acted_for is None, "they act all the same: whether they may is the register's to know"
     world.register.down = False
@@ -175,6 +196,11 @@ def test_for_whom_by_law_or_on_a_clerks_mandate(world: World) -> None:
     )
     applied = verify_applied(token, keys, issuer=world.issuer, at=world.clock(), **message)
     assert applied.acted_for == ActedFor(CHILD, "assist-1", "c" * 64, "RECORDED")
-    for wrong in ({"representee": 7}, {"representee": "x"}, {"mandate": {}}, {"mandate": {**wanted.to_json()[0]["mandate"], "chain_hash": "x"}}):  # fmt: skip
+    many = [f"EE{n}" for n in range(1_000, 1_020)]
+    for further in ("EE61903020009", [7], ["x"], many):
+        detail = {**ACT.to_json()[0], "representee": CHILD, "further_representees": further}
+        answer = exchange(world, tokens_of(world)["access_token"], [detail])
+        assert answer.json()["error"] == "invalid_authorization_details", further
+    for wrong in ({"further_representees": [CHILD]}, {"representee": 7}, {"representee": "x"}, {"mandate": {}}, {"mandate": {**wanted.to_json()[0]["mandate"], "chain_hash": "x"}}):  # fmt: skip
         answer = exchange(world, tokens_of(world)["access_token"], [{**ACT.to_json()[0], **wrong}])
         assert answer.json()["error"] == "invalid_authorization_details", wrong

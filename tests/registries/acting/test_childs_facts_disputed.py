@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,24 +76,26 @@ def test_a_parent_in_their_own_name(directory: Path, clock: SetClock, name: str)
     with serving(app(register)) as site:
         asker = Asker(site)
 
-        def disputes(number: int, who: str, *, whose: str | None, operation: str = "disputeFact") -> Any:
+        def disputes(
+            number: int, who: str, *, whose: Sequence[str] | None, operation: str = "disputeFact"
+        ) -> Any:
             token = proof(
                 f"EE{who}",
                 "case-7",
                 EARLY,
                 registers=(system,),
                 operations=(operation,),
-                by_law=None if whose is None else f"EE{whose}",
+                by_law=None if whose is None else [f"EE{one}" for one in whose],
                 lifetime=EVER,
             )
             body = {"reason": "That is not so."}
             return asker.post(f"/facts/{number}/dispute", body, user=f"EE{who}", Sild_Acting=token)
 
         refused(disputes(own, MOTHER, whose=None), 404, "unknown_fact")
-        refused(disputes(own, MOTHER, whose=SISTER), 404, "unknown_fact")
-        refused(disputes(sisters, FATHER, whose=CHILD), 404, "unknown_fact")
-        refused(disputes(own, MOTHER, whose=CHILD, operation="bindCard"), 403, "acting_not_proven")
-        made = disputes(own, MOTHER, whose=CHILD)
+        refused(disputes(own, MOTHER, whose=[SISTER]), 404, "unknown_fact")
+        refused(disputes(sisters, FATHER, whose=[CHILD]), 404, "unknown_fact")
+        refused(disputes(own, MOTHER, whose=[CHILD], operation="bindCard"), 403, "acting_not_proven")
+        made = disputes(own, MOTHER, whose=[SISTER, CHILD])
         assert made.status == 201 and (made.json()["person"], made.json()["state"]) == (CHILD, "OPEN")
         assert made.json()["opened_by"] == f"EE{MOTHER}"
         waiting = asker.value("/disputes", user="automatic")["items"]
