@@ -193,17 +193,23 @@ async def test_a_place_is_given_though_none_is_free(
     assert register.standing(first, USAGE).child.state == "offered"
 
 
+@pytest.mark.parametrize("attends", [False, True])
 async def test_another_kindergarten_for_who_has_a_place_frees_it(
-    register: EducationRegister, others: Others, clock: SetClock
+    register: EducationRegister, others: Others, clock: SetClock, attends: bool
 ) -> None:
     there, first = await a_line(register, others, clock, 1)
+    if attends:
+        register.answer_offer(there, True, by(mother_of(others, there)))
     with overturned(register, others, there) as anew:
         refused(anew({RANK: 3}), 400, "not_an_outcome")  # nobody is put back into the line
         refused(anew({"wanted_from": "2026-03-02"}), 400, "not_its_kind")  # too young
         new = anew({"kindergarten": "K2"}).json()["decision"]
     standing = register.standing(there, USAGE)
-    assert (standing.child.state, standing.child.decision) == ("offered", new)
+    state, step = ("attending", "grant") if attends else ("offered", "offer")
+    assert (standing.child.state, standing.child.decision) == (state, new)
     assert standing.group is not None and standing.group.name == "K2"
+    assert record(register, new).outcome.type == f"kindergarten_place.{step}"
+    assert sent(register, there)[-1][0] == ("decision.corrected" if attends else "education.place.offered")
     assert register.standing(first, USAGE).child.state == "offered", "what it had goes to the next"
 
 
