@@ -34,7 +34,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from sild.errors import Unavailable
 
-__all__ = ["UtcDateTime", "open_database", "revision_table", "sqlite_url"]
+__all__ = ["UtcDateTime", "ensure_answers", "open_database", "revision_table", "sqlite_url"]
 
 SQLITE_BUSY_MILLISECONDS = 5_000
 Revisions = frozenset[tuple[Path, int]]  # files, and when they were changed
@@ -99,6 +99,15 @@ def open_database(url: str, *migrations: Path, durable: bool = True) -> Engine:
             f"database {parsed.render_as_string()}: {reason.strip()}", code="database_error"
         ) from error
     return engine
+
+
+def ensure_answers(engine: Engine) -> None:
+    """Ask the database for nothing. Raises Unavailable (`database_error`). Blocks."""
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except DBAPIError as error:
+        raise Unavailable(f"the database does not answer: {error.orig}", code="database_error") from error
 
 
 def _make_private(file: Path, url: URL, migrations: Sequence[Path]) -> bool:

@@ -21,9 +21,8 @@ from sild.message_log import Search, seal_witness, witness
 from sild.nation import COUNTRY, Nation
 from sild.nation.birth_journey import _Birth
 from sild.nation.journeys import soon
-from sild.nation.portal_cases import PortalCases
 from sild.openid import new_signing_key, render_jwks
-from sild.portal import Usage, completeness_statement
+from sild.portal import PortalCases, Usage, completeness_statement
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "verify_completeness.py"

@@ -11,7 +11,7 @@ import pytest
 from sild.cases import Actor, CaseSystem, ExchangeAnswer, load_packs
 from sild.cases.move import Move
 from sild.errors import Unavailable
-from sild.nation.portal_cases import PortalCases
+from sild.portal import PortalCases
 from support.identity_world import NOW
 from support.portal_world import MARI, PortalWorld
 

@@ -16,7 +16,7 @@ from sild.cases.birth import Birth
 from sild.cases.move import Move
 from sild.catalogue.cpsv import CPSV, CV
 from sild.errors import Unavailable
-from sild.nation.portal_cases import PortalCases
+from sild.portal import PortalCases
 from support.identity_world import NOW
 from support.portal_world import OFFICE, PEETER, PortalWorld
 

@@ -12,7 +12,7 @@ import pytest
 from sild.cases import Actor, AskWhy, CaseSystem, ExchangeAnswer, OfflineConflict, Opening, Party, load_packs
 from sild.cases.birth import Birth
 from sild.errors import Unavailable
-from sild.nation.portal_cases import PortalCases
+from sild.portal import PortalCases
 from support.identity_world import NOW
 from support.portal_world import Page, PlainBrowser, PortalWorld
 

@@ -20,7 +20,7 @@ from sild.cases.plan import KindergartenPlan
 from sild.cases.plan_suggestion import suggestion_of
 from sild.cases.tables import cases
 from sild.errors import Unavailable
-from sild.nation.portal_cases import PortalCases
+from sild.portal import PortalCases
 from sild.registries.education.statistics import statistics_of
 from support.accessible import check
 from support.chromium import chromium

@@ -14,8 +14,7 @@ from sild.asgi import serve_application
 from sild.identity_provider import ClientSettings, IdentityProvider, IdentityProviderSettings, TestPerson
 from sild.nation.browser import Browser
 from sild.nation.journeys import log_in, screen_sent
-from sild.nation.portal_cases import PortalCases
-from sild.portal import Portal, PortalSettings
+from sild.portal import Portal, PortalCases, PortalSettings
 
 SECRET = "v" * 43
 ACCOUNT = "9704360123456789"

@@ -13,8 +13,7 @@ from cases.permit import FORM, RETURN, SERVICE, Permit
 from cases.registers import REGISTERS, Registers
 from sild.cases import Assisted, CaseSystem, load_packs
 from sild.cases.move import Move
-from sild.nation.portal_cases import PortalCases
-from sild.portal import Office
+from sild.portal import Office, PortalCases
 from support.identity_world import NOW
 from support.portal_world import JAAN, MARI, OFFICE, PEETER, Page, PlainBrowser, PortalWorld
 

@@ -350,6 +350,13 @@ class AsyncXRoadClient:
         """
         return await self._downloads.evidence(handle, stamp_now=stamp_now)
 
+    async def request_container(self, query_id: str) -> bytes:
+        """The ASiC-E container of a request that was sent under this id, time-stamped at once: the evidence there is without a handle.
+
+        Raises CallerError (`not_found`), TrustError (we are not that client), Unavailable.
+        """
+        return await self._downloads.request_container(self.client, query_id)
+
     async def download_configuration(self, directory: Path) -> Path:
         """Our security server's global configuration, unpacked below `directory`: what `load_globalconf` and `sild verify` take.
 

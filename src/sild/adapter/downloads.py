@@ -7,12 +7,20 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from sild.adapter.evidence import Evidence, EvidenceHandle, asic_refusal, asic_target, read_evidence
+from sild.adapter.evidence import (
+    Evidence,
+    EvidenceHandle,
+    asic_refusal,
+    asic_target,
+    read_evidence,
+    request_target,
+)
 from sild.adapter.exchange import Call, Exchanges
 from sild.adapter.metaservices import ListedClient, list_clients_target, read_client_list
 from sild.adapter.rest import not_xroad
 from sild.errors import PeerError
 from sild.http1 import ClientResponse, Header
+from sild.xroad import ClientId
 
 __all__ = ["Downloads", "unpack_configuration"]
 
@@ -27,16 +35,23 @@ class Downloads:
         self._max_bytes = max_bytes
 
     async def evidence(self, handle: EvidenceHandle, *, stamp_now: bool) -> Evidence:
+        archive = await self._asic(asic_target(handle, stamp_now=stamp_now), ())
+        return read_evidence(archive, handle, max_bytes=self._max_bytes)
+
+    async def request_container(self, client: ClientId, query_id: str) -> bytes:
+        named = ((b"X-Road-Client", client.encode().encode()),)
+        return await self._asic(request_target(client, query_id), named)
+
+    async def _asic(self, target: bytes, headers: tuple[Header, ...]) -> bytes:
         async def judge(response: ClientResponse, _attempt: int) -> bytes:
             body = await response.read(self._max_bytes)
             if response.status != 200:
                 raise asic_refusal(response.status, body)
             return body
 
-        call = Call(
-            "GET", asic_target(handle, stamp_now=stamp_now), (), judge, repeatable=True, service="/asic"
+        return await self._exchanges.run(
+            Call("GET", target, headers, judge, repeatable=True, service="/asic")
         )
-        return read_evidence(await self._exchanges.run(call), handle, max_bytes=self._max_bytes)
 
     async def list_clients(self, instance_identifier: str | None) -> tuple[ListedClient, ...]:
         headers = ((b"Accept", b"application/json"),)

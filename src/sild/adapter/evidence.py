@@ -40,6 +40,7 @@ __all__ = [
     "asic_refusal",
     "asic_target",
     "read_evidence",
+    "request_target",
 ]
 
 MAX_CONTAINERS = 200
@@ -226,10 +227,19 @@ def _body_digest(container: AsicContainer, report: EvidenceReport) -> bytes | No
 
 def asic_target(handle: EvidenceHandle, *, stamp_now: bool) -> bytes:
     """All records of the id in one ZIP: after a repeated call there are several, and `unique` would be refused."""
-    names = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode")
-    given = {"queryId": handle.query_id, **dict(zip(names, handle.client.parts, strict=False))}
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in given.items())
+    query = _asic_query(handle.client, handle.query_id)
     return f"/asic?{query}{'&force' if stamp_now else ''}".encode("ascii")
+
+
+def request_target(client: ClientId, query_id: str) -> bytes:
+    """The one request of that id, time-stamped at once if it is not yet."""
+    return f"/asic?unique&requestOnly&force&{_asic_query(client, query_id)}".encode("ascii")
+
+
+def _asic_query(client: ClientId, query_id: str) -> str:
+    names = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode")
+    given = {"queryId": query_id, **dict(zip(names, client.parts, strict=False))}
+    return "&".join(f"{name}={quote(value, safe='')}" for name, value in given.items())
 
 
 def asic_refusal(status: int, body: bytes) -> PlatformError:

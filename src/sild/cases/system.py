@@ -61,7 +61,7 @@ from sild.cases.views import (
 from sild.cases.working import Jobs
 from sild.catalogue import PublicService, Screen
 from sild.clock import Clock, system_clock
-from sild.database import open_database, sqlite_url
+from sild.database import ensure_answers, open_database, sqlite_url
 from sild.decisions import DECISION_MIGRATIONS, DecisionStore
 from sild.errors import CallerError
 from sild.events import EVENT_MIGRATIONS, Event, Inbox
@@ -208,7 +208,15 @@ class CaseSystem:
                 await task
         if self._workflows is not None:
             await self._workflows.close()
+        self.close()
+
+    def close(self) -> None:
+        """Of one that was not started: `stop` does it, too."""
         self._parts.store.engine.dispose()
+
+    async def ensure_alive(self) -> None:
+        """That its database answers. Raises Unavailable (`database_error`)."""
+        await asyncio.to_thread(ensure_answers, self._parts.store.engine)
 
     # --- the catalogue
 

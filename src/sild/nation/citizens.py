@@ -17,7 +17,8 @@ from sild.nation.country import NEEDS
 from sild.nation.grounds import accepted_grounds
 from sild.nation.identity import BoardRights, FamilyRelations, IdentityAddresses, open_identity_provider
 from sild.nation.layout import Secrets
-from sild.nation.portal import events_app, open_portal
+from sild.nation.portal import case_options, portal_settings
+from sild.portal import Signing, open_portal
 from sild.registries import Grounds, HasKernel, published_keys
 
 if TYPE_CHECKING:
@@ -103,21 +104,24 @@ async def _start_portal(
     nation: Nation, secrets: Secrets, clock: Clock, gateway: CountryGateway
 ) -> CaseSystem:
     assert nation.systems is not None
-    opened = await asyncio.to_thread(
-        open_portal,
+    settings = portal_settings(
         nation.plan,
         nation.layout.system("portal"),
-        nation.systems.clients["portal"],
-        nation.client_url(nation.plan.system("portal")),
         IdentityAddresses(nation.issuer, nation.portal_url),
-        nation.people,
+        nation.people.values(),
         key_password=secrets.portal,
         client_secret=secrets.portal_client,
         gateway_url=nation.ai_gateway_url,
         gateway_key=gateway.assistant_key,
+    )
+    authorities = (nation.trust.ca_certificate, nation.trust.tsa_certificate)
+    opened = await asyncio.to_thread(
+        open_portal,
+        settings,
+        case_options(nation.plan),
+        nation.systems.clients["portal"],
         records=nation.systems.case_decisions,
-        stamp=nation.systems.stamp,
-        signers=(nation.trust.ca_certificate, nation.trust.tsa_certificate),
+        signing=Signing(nation.systems.stamp, authorities),
         clock=clock,
     )
     for kind, register in nation.systems.registers.items():
@@ -128,7 +132,7 @@ async def _start_portal(
     running.opened.callback(opened.portal.close)
     await opened.cases.start()
     running.opened.push_async_callback(opened.cases.stop)
-    await running.serve("the portal's door for events", events_app(opened.cases), ports["portal"])
+    await running.serve("the portal's door for events", opened.events, ports["portal"])
     await running.serve("the portal", opened.portal.app, ports["portal screens"])
     running.run("the portal's wake-ups", opened.portal.run())
     running.run("the portal's watch over algorithms", opened.portal.watch.run())

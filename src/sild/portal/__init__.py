@@ -12,21 +12,34 @@ my_data.py  facts of every register         tracker.py      who looked          
 mandates.py, mandate_keeper.py  who may act for whom, kept by the identity provider
 assistant.py, dialogues.py  the assistant, help, law
 kept_forms.py  a session that ended mid-form    app_files.py   manifest, service worker               store.py, tables.py
+opening.py  a portal with its case system, joined: over_cases.py   events_door.py   events of registers, from the exchange
 
 One form, file by file: edge.py, visit.py, screens.py, receipts.py, pages.py.
 """
 
+from sild.portal.events_door import events_app
 from sild.portal.mandate_keeper import MandateKeeper
+from sild.portal.opening import OpenedPortal, Signing, open_portal
+from sild.portal.over_cases import PortalCases, PortalExchange, PortalVoucher
 from sild.portal.portal import ROUTES, Portal, PortalRoute, portal_app
 from sild.portal.ports import Cases, Evidence, Exchange, Proof, TrackerEntry, Usage
 from sild.portal.push import WebPush
-from sild.portal.settings import DecisionSource, FactSource, Office, PaperSource, PortalSettings
+from sild.portal.settings import (
+    CaseOptions,
+    DecisionSource,
+    FactSource,
+    Office,
+    PaperSource,
+    PortalOptions,
+    PortalSettings,
+)
 from sild.portal.statement import completeness_statement
 from sild.portal.visit import Access
 
 __all__ = [
     "ROUTES",
     "Access",
+    "CaseOptions",
     "Cases",
     "DecisionSource",
     "Evidence",
@@ -34,14 +47,22 @@ __all__ = [
     "FactSource",
     "MandateKeeper",
     "Office",
+    "OpenedPortal",
     "PaperSource",
     "Portal",
+    "PortalCases",
+    "PortalExchange",
+    "PortalOptions",
     "PortalRoute",
     "PortalSettings",
+    "PortalVoucher",
     "Proof",
+    "Signing",
     "TrackerEntry",
     "Usage",
     "WebPush",
     "completeness_statement",
+    "events_app",
+    "open_portal",
     "portal_app",
 ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -76,8 +75,7 @@ class MandateKeeper:
         secret = settings.client_secret.get_secret_value()
         pair = f"{quote_plus(settings.client_id)}:{quote_plus(secret)}"
         self._authorization = b"Basic " + base64.b64encode(pair.encode())
-        authorities = settings.certificate_authorities
-        self._tls = None if authorities is None else ssl.create_default_context(cafile=str(authorities))
+        self._tls = settings.issuer_tls()
 
     async def stands(self, actor: Actor) -> bool:
         """`sild.cases.MandateCheck`. actor: with countries in its codes. Raises Unavailable (`identity_provider_down`)."""

@@ -19,6 +19,7 @@ from sild.assistant import Assistant, Model, open_model
 from sild.cases import Actor, Refused, shipped_models
 from sild.catalogue import Profile
 from sild.clock import Clock, system_clock
+from sild.database import ensure_answers
 from sild.decisions import shipped_algorithms
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.http1 import AnyTls
@@ -313,6 +314,10 @@ class Portal:
 
     def close(self) -> None:
         self._store.close()
+
+    async def ensure_alive(self) -> None:
+        """That its database answers. Raises Unavailable (`database_error`)."""
+        await asyncio.to_thread(ensure_answers, self._store.engine)
 
     async def wake_for_news(self) -> int:
         """Wake the devices of everybody who has a notice newer than the last one they were woken for; gives how many."""

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,8 +72,7 @@ class RelyingParty:
         self._clock = clock
         self._known: _Provider | None = None
         self._asking = asyncio.Lock()
-        authorities = settings.certificate_authorities
-        self._tls = None if authorities is None else ssl.create_default_context(cafile=str(authorities))
+        self._tls = settings.issuer_tls()
         secret = settings.client_secret.get_secret_value()
         pair = f"{quote_plus(settings.client_id)}:{quote_plus(secret)}"
         self._authorization = b"Basic " + base64.b64encode(pair.encode())

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from sild.errors import CallerError
 from sild.settings import Settings
 
-__all__ = ["DecisionSource", "FactSource", "Office", "PaperSource", "PortalSettings"]
+__all__ = [
+    "CaseOptions",
+    "DecisionSource",
+    "FactSource",
+    "Office",
+    "PaperSource",
+    "PortalOptions",
+    "PortalSettings",
+]
+
+Subsystem = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[^/]+$")]  # GOV/70000002/population
+System = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$")]  # INSTANCE/CLASS/CODE/SUBSYSTEM
 
 
 class FactSource(Settings):
@@ -68,15 +81,13 @@ class Office(Settings):
     )
 
 
-class PortalSettings(Settings):
-    """`directory` holds, without `database`, an SQLite file. `key_password` opens the portal's keys in the database."""
+class PortalOptions(Settings):
+    """All but the secrets. `directory` holds, without `database`, an SQLite file."""
 
     directory: Path
     url: str  # https://portal.example, no slash at the end
     issuer: str  # of the identity provider
     client_id: str = "portal"
-    client_secret: SecretStr
-    key_password: SecretStr
     database: str | None = None  # SQLAlchemy URL
     name: str = "Sild"
     languages: tuple[Literal["et", "vi", "en"], ...] = ("et", "vi", "en")
@@ -112,7 +123,7 @@ class PortalSettings(Settings):
     assistant_gateway_key_file: Path | None = None  # its first line
 
     @model_validator(mode="after")
-    def _gateway_with_key(self) -> PortalSettings:
+    def _gateway_with_key(self) -> PortalOptions:
         if (self.assistant_gateway_url is None) != (self.assistant_gateway_key_file is None):
             raise ValueError("assistant_gateway_url and assistant_gateway_key_file go together")
         return self
@@ -141,6 +152,42 @@ class PortalSettings(Settings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    def issuer_tls(self) -> ssl.SSLContext | None:
+        """For https to the issuer; None: the system's authorities. Raises CallerError: the file holds none."""
+        if self.certificate_authorities is None:
+            return None
+        try:
+            return ssl.create_default_context(cafile=str(self.certificate_authorities))
+        except (OSError, ValueError) as error:
+            raise CallerError(
+                f"certificate_authorities: {self.certificate_authorities} holds no certificates in PEM"
+            ) from error
+
+
+class PortalSettings(PortalOptions):
+    """`key_password` opens the portal's keys in the database."""
+
+    client_secret: SecretStr
+    key_password: SecretStr
+
+
+class CaseOptions(Settings):
+    """The case system behind a portal: whose law and services it has, as whom it sends, and where its registers are."""
+
+    country: str = Field(default="EE", pattern=r"^[A-Z]{2}$")
+    system: System  # as which it sends
+    registers: dict[str, Subsystem] = Field(min_length=1)  # by name: population, residence ...
+    decisions: System  # of the body that decides in cases: under which others read what it decided
+    communes: tuple[str, ...] = ()  # codes of divisions whose kindergarten places it plans
+    database: str | None = (
+        None  # SQLAlchemy URL, of cases and workflows; none: SQLite in the portal's `directory`
+    )
+
+    @property
+    def decided_by(self) -> str:
+        """The member: `SILD/GOV/70000005`."""
+        return self.decisions.rpartition("/")[0]
 
 
 def _is_near(host: str) -> bool:

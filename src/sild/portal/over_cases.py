@@ -35,7 +35,8 @@ from sild.cases.views import Acted, CaseView, DeskItem, FactLine, Filled, Home, 
 from sild.catalogue import PublicService
 from sild.errors import CallerError
 from sild.i18n import format_day
-from sild.portal import Portal, Proof, TrackerEntry, Usage
+from sild.portal.portal import Portal
+from sild.portal.ports import Proof, TrackerEntry, Usage
 
 __all__ = ["PortalCases", "PortalExchange", "PortalVoucher"]
 
