@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Generator
+import ssl
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -74,11 +75,12 @@ async def serve_application(
     *,
     certificate: Path | None = None,
     key: Path | None = None,
+    client_certificates: Sequence[Path] = (),
 ) -> ApplicationServer:
     """Listen and serve; returns once requests are taken. `port` 0 takes a free one.
 
-    certificate, key: PEM files; with them it speaks TLS. Raises CallerError when the address cannot be had or a file
-    cannot be read.
+    certificate, key: PEM files; with them it speaks TLS. client_certificates: PEM files; only who shows one of these is heard.
+    Raises CallerError when the address cannot be had or a file cannot be read.
     """
     config = uvicorn.Config(
         cast("ASGIApplication", application),  # the same thing, typed by another library
@@ -94,6 +96,8 @@ async def serve_application(
     )
     try:
         config.load()
+        if client_certificates:
+            _ask_for_certificates(config.ssl, client_certificates)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         bound = socket.create_server((host, port), family=family)
     except OSError as error:
@@ -102,6 +106,19 @@ async def serve_application(
     server = ApplicationServer(_Uvicorn(config), bound, "https" if certificate else "http")
     log.info("asgi.listening", address=server.url)
     return server
+
+
+def _ask_for_certificates(context: ssl.SSLContext | None, known: Sequence[Path]) -> None:
+    """Raises CallerError, OSError."""
+    if context is None:
+        raise CallerError("client_certificates go with a certificate and a key: without TLS nobody shows one")
+    for file in known:
+        try:
+            context.load_verify_locations(file)
+        except ssl.SSLError as error:
+            raise CallerError(f"{file} holds no certificate in PEM") from error
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a known one needs nobody above it
 
 
 def _reason(error: OSError) -> str:

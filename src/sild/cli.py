@@ -32,6 +32,7 @@ _COMMANDS = {
         "sild.processes.message_log_witness",
         "Say which requests in a log name a person.",
     ),
+    "portal": ("sild.processes.portal", "Run a portal with its case system."),
     "registry": ("sild.processes.registry", "Run a register: population, residence, insurance, ..."),
     "rules": ("sild.processes.rules", "Evaluate rule packages: what they say, and why."),
     "security-server": ("sild.processes.security_server", "Run a security server."),

@@ -19,7 +19,7 @@ One form, file by file: edge.py, visit.py, screens.py, receipts.py, pages.py.
 
 from sild.portal.events_door import events_app
 from sild.portal.mandate_keeper import MandateKeeper
-from sild.portal.opening import OpenedPortal, Signing, open_portal
+from sild.portal.opening import OpenedPortal, Signing, open_portal, packs_of
 from sild.portal.over_cases import PortalCases, PortalExchange, PortalVoucher
 from sild.portal.portal import ROUTES, Portal, PortalRoute, portal_app
 from sild.portal.ports import Cases, Evidence, Exchange, Proof, TrackerEntry, Usage
@@ -32,6 +32,7 @@ from sild.portal.settings import (
     PaperSource,
     PortalOptions,
     PortalSettings,
+    ensure_guarded,
 )
 from sild.portal.statement import completeness_statement
 from sild.portal.visit import Access
@@ -62,7 +63,9 @@ __all__ = [
     "Usage",
     "WebPush",
     "completeness_statement",
+    "ensure_guarded",
     "events_app",
     "open_portal",
+    "packs_of",
     "portal_app",
 ]

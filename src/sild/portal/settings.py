@@ -22,6 +22,7 @@ __all__ = [
     "PaperSource",
     "PortalOptions",
     "PortalSettings",
+    "ensure_guarded",
 ]
 
 Subsystem = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[^/]+$")]  # GOV/70000002/population
@@ -131,13 +132,7 @@ class PortalOptions(Settings):
     @field_validator("assistant_gateway_url")
     @classmethod
     def _guarded(cls, value: str | None) -> str | None:
-        """Questions of people travel there: in the clear over no network that is not ours."""
-        parts = urlsplit(value or "https://x")
-        if not parts.hostname or not (
-            parts.scheme == "https" or (parts.scheme == "http" and _is_near(parts.hostname))
-        ):
-            raise ValueError("must be https, or http to an address of this machine or a private network")
-        return value
+        return None if value is None else ensure_guarded(value)
 
     @field_validator("url", "issuer")
     @classmethod
@@ -188,6 +183,16 @@ class CaseOptions(Settings):
     def decided_by(self) -> str:
         """The member: `SILD/GOV/70000005`."""
         return self.decisions.rpartition("/")[0]
+
+
+def ensure_guarded(url: str) -> str:
+    """What people say travels there: in the clear over no network that is not ours. Raises ValueError."""
+    parts = urlsplit(url)
+    if not parts.hostname or not (
+        parts.scheme == "https" or (parts.scheme == "http" and _is_near(parts.hostname))
+    ):
+        raise ValueError("must be https, or http to an address of this machine or a private network")
+    return url
 
 
 def _is_near(host: str) -> bool:

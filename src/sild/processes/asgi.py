@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ from sild.settings import Settings
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-__all__ = ["Listen", "Listener", "serve_asgi"]
+__all__ = ["ExchangeListen", "Listen", "Listener", "is_loopback", "serve_asgi"]
 
 
 class Listen(Settings):
@@ -44,6 +46,42 @@ class Listen(Settings):
         return self.model_copy(update={"certificate": base / self.certificate, "key": base / self.key})
 
 
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class ExchangeListen(Listen):
+    """Where the own security server calls, and nobody else may: who asks stands in a header that it writes.
+
+    So it is loopback, or TLS on which the security server shows one of `client_certificates` (PEM files: its own certificates).
+    """
+
+    client_certificates: tuple[Path, ...] = ()
+
+    @model_validator(mode="after")
+    def _for_it_alone(self) -> ExchangeListen:
+        if self.client_certificates and self.certificate is None:
+            raise ValueError("client_certificates go with a certificate and a key, which make it https")
+        if not self.client_certificates and not is_loopback(self.host):
+            raise ValueError(
+                f"{self.host} is not this machine's loopback: give certificate, key and client_certificates "
+                "(the security server's own), or listen on 127.0.0.1"
+            )
+        return self
+
+    def at(self, base: Path) -> ExchangeListen:
+        files = tuple(base / file for file in self.client_certificates)
+        placed = (
+            {"certificate": base / self.certificate, "key": base / self.key}
+            if self.certificate and self.key
+            else {}
+        )
+        return self.model_copy(update={**placed, "client_certificates": files})
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """An application and the address it is served at."""
@@ -52,17 +90,25 @@ class Listener:
     listen: Listen
 
 
-async def serve_asgi(listeners: Sequence[Listener], *, name: str, others: Sequence[str] = ()) -> None:
+async def serve_asgi(
+    listeners: Sequence[Listener],
+    *,
+    name: str,
+    others: Sequence[str] = (),
+    leaving: Callable[[], None] = lambda: None,
+    leave_delay: float = 0.0,
+) -> None:
     """Serve until SIGTERM, SIGINT or cancelled; one JSON line with the addresses says that it serves.
 
-    others: addresses the process serves besides, named after these.
+    others: addresses the process serves besides, named after these.  leaving: called when it is asked to end; it serves for
+    `leave_delay` seconds more, or until it is asked again.
 
     Raises CallerError (an address, a certificate), Unavailable (a server ended by itself).
     """
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, lambda: (hurry if stop.is_set() else stop).set())
     servers: list[ApplicationServer] = []
     try:
         for listener in listeners:
@@ -73,6 +119,7 @@ async def serve_asgi(listeners: Sequence[Listener], *, name: str, others: Sequen
                 listen.port,
                 certificate=listen.certificate,
                 key=listen.key,
+                client_certificates=listen.client_certificates if isinstance(listen, ExchangeListen) else (),
             )
             server.ended.add_done_callback(lambda _task: stop.set())
             servers.append(server)
@@ -80,6 +127,9 @@ async def serve_asgi(listeners: Sequence[Listener], *, name: str, others: Sequen
         await stop.wait()
         if any(server.ended.done() for server in servers):
             raise Unavailable(f"{name} stopped serving", code="internal_error")
+        leaving()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), leave_delay)
     finally:
         for server in servers:
             await server.close()

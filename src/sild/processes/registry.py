@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from sild.registries import HasKernel
     from sild.registries.kernel.proving import Keys
 
-__all__ = ["RegistrySettings", "command"]
+__all__ = ["OfficialSettings", "RegistrySettings", "ServiceName", "command", "service_named"]
 
 
 MINUTE = timedelta(minutes=1)
@@ -332,7 +332,7 @@ async def _act(settings: RegistrySettings, register: HasKernel, base: Path) -> N
     if settings.security_server is None:
         await stamp_decisions(register, stamp, checkpoints=checkpoints)
         return
-    services = {name: _service(text) for name, text in settings.services.items()}
+    services = {name: service_named(text) for name, text in settings.services.items()}
     client = ClientId(*settings.system.split("/"))
     async with AsyncXRoadClient(settings.security_server, client) as xroad:
         await act(
@@ -342,7 +342,7 @@ async def _act(settings: RegistrySettings, register: HasKernel, base: Path) -> N
             events_url=settings.events_url,
             stamp=stamp,
             checkpoints=checkpoints,
-            keeper=None if settings.mandates is None else _service(settings.mandates),
+            keeper=None if settings.mandates is None else service_named(settings.mandates),
             askers=settings.auditors_through,
         )
 
@@ -353,6 +353,6 @@ def _keys_of(identity: IdentitySettings, base: Path) -> Keys:
     return published_keys(identity.jwks_url or f"{identity.issuer}/jwks", tls=tls)
 
 
-def _service(text: str) -> ServiceId:
+def service_named(text: str) -> ServiceId:
     *subsystem, service = text.split("/")
     return ServiceId(ClientId(*subsystem), service)

@@ -18,7 +18,14 @@ from sild.pki import Certificate, SealedBy
 from sild.registries import Certify
 from sild.settings import Settings, read_secret
 
-__all__ = ["SealSettings", "TimeStampSettings", "certify_by", "stamp_by", "time_stamp_words"]
+__all__ = [
+    "SealSettings",
+    "TimeStampSettings",
+    "certificates_of",
+    "certify_by",
+    "stamp_by",
+    "time_stamp_words",
+]
 
 PATIENCE_SECONDS = 30.0
 MAX_CERTIFICATE_BYTES = 64 * 1024
@@ -44,7 +51,7 @@ class TimeStampSettings(Settings):
 def certify_by(settings: SealSettings, base: Path) -> Certify:
     """base: of relative paths. What it gives blocks, and raises Unavailable (`not_certified`): a register without a seal does not start."""
     key = read_secret(None, base / settings.key_file)
-    above = _certificates(base / settings.authority)
+    above = certificates_of(base / settings.authority)
 
     def certify(request: bytes) -> Sequence[Certificate]:
         headers = [
@@ -75,7 +82,7 @@ def certify_by(settings: SealSettings, base: Path) -> Certify:
 
 def stamp_by(settings: TimeStampSettings, base: Path) -> tuple[Stamp, timedelta]:
     """And how often."""
-    stamp = TimeStampClient(settings.urls, _certificates(base / settings.certificates), fetch)
+    stamp = TimeStampClient(settings.urls, certificates_of(base / settings.certificates), fetch)
     return stamp, timedelta(seconds=settings.interval_seconds)
 
 
@@ -87,7 +94,8 @@ def time_stamp_words(seal: SealedBy) -> str:
     return f"{seal.stamped_at.isoformat()}, by {by}"
 
 
-def _certificates(file: Path) -> Sequence[Certificate]:
+def certificates_of(file: Path) -> Sequence[Certificate]:
+    """Of a PEM file. Raises CallerError."""
     try:
         return x509.load_pem_x509_certificates(file.read_bytes())
     except (OSError, ValueError) as error:
