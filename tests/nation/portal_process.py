@@ -42,7 +42,8 @@ class PortalProcess:
     directory: Path
     name: str = "portal"
     url: str = ""
-    databases: tuple[str, str] | None = None
+    database: str | None = None  # PostgreSQL, of the portal and of cases
+    events: dict[str, Any] = field(default_factory=dict)  # TLS of the door for events
     listen: dict[str, int] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
 
@@ -57,38 +58,45 @@ class PortalProcess:
 
     def settings(self) -> dict[str, Any]:
         nation = self.country
-        systems = nation.plan
+        assert nation.ai_gateway is not None
+        plan = nation.plan
         made = portal_settings(
-            systems,
+            plan,
             Path("state"),
             IdentityAddresses(nation.issuer, self.url),
             nation.people.values(),
             key_password="",
             client_secret="",
             gateway_url=nation.ai_gateway_url,
-            gateway_key=nation.layout.system("ai-gateway") / "assistant.key",
+            gateway_key=nation.ai_gateway.assistant_key,
         )
-        given = made.model_dump(exclude={*SECRETS, "languages", "time_zone"}) | {"client_id": "portal-process"}
-        cases = case_options(systems).model_dump()
-        if self.databases is not None:
-            given["database"], cases["database"] = self.databases
+        given = made.model_dump(exclude={*SECRETS, "languages", "time_zone"}) | {
+            "client_id": "portal-process"
+        }
+        cases = case_options(plan).model_dump()
+        if self.database is not None:
+            given["database"] = cases["database"] = self.database
         trust = nation.layout.authorities
         return given | {
             "client_secret_file": "client.secret",
             "key_password_file": "keys.password",
             "listen": [{"port": self.listen["listen"]}],
-            "events_listen": [{"port": self.listen["events"]}],
+            "events_listen": [{"port": self.listen["events"], **self.events}],
             "health_listen": [{"port": self.listen["health"]}],
-            "security_server": nation.client_url(systems.system("portal")),
+            "security_server": nation.client_url(plan.system("portal")),
             "cases": cases,
             "decisions": {
                 "listen": [{"port": self.listen["decisions"]}],
-                "security_server": nation.client_url(systems.system("cases")),
-                "mandates": f"{systems.system_id('identity').encode()}/mandates",
+                "security_server": nation.client_url(plan.system("cases")),
+                "mandates": f"{plan.system_id('identity').encode()}/mandates",
                 "auditors_through": [cases["system"]],
             },
             "signing": {"authorities": trust},
-            "time_stamps": {"urls": [f"{nation.trust_url}/tsa"], "certificates": trust, "interval_seconds": 2},
+            "time_stamps": {
+                "urls": [f"{nation.trust_url}/tsa"],
+                "certificates": trust,
+                "interval_seconds": 2,
+            },
         }
 
     def write(self) -> Path:
@@ -158,12 +166,13 @@ def register(country: Nation, url: str) -> None:
 
 
 @asynccontextmanager
-async def running(portal: PortalProcess) -> AsyncIterator[PortalProcess]:
-    await asyncio.to_thread(register, portal.country, portal.url)
-    await portal.start()
+async def running(*portals: PortalProcess) -> AsyncIterator[None]:
+    """Of one address for people."""
+    await asyncio.to_thread(register, portals[0].country, portals[0].url)
     try:
-        yield portal
+        await asyncio.gather(*(portal.start() for portal in portals))
+        yield
     finally:
-        assert portal.process is not None
-        if portal.process.returncode is None:
-            await portal.kill()
+        for portal in portals:
+            if portal.process is not None and portal.process.returncode is None:
+                await portal.kill()

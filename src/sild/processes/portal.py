@@ -76,6 +76,7 @@ class DecisionSettings(Settings):
     """What is decided in cases, sealed by the body that decides, and its door for others: as of a register that decides."""
 
     directory: Path = Path("decisions")  # of the body's seal and the keys of sealed values
+    url: str | None = None  # the address given in the OpenAPI description
     listen: tuple[ExchangeListen, ...] = (ExchangeListen(port=8702),)
     security_server: OwnServer | None = None  # of that body; none: the portal's
     security_server_tls: OwnServerTls | None = None
@@ -195,7 +196,7 @@ async def _serve(
     served = (
         (opened.portal.app, settings.listen),
         (opened.events, settings.events_listen),
-        (case_decisions_app(decided), settings.decisions.listen),
+        (case_decisions_app(decided, url=settings.decisions.url), settings.decisions.listen),
         (health.app, settings.health_listen),
     )
     listeners = [Listener(app, listen.at(base)) for app, addresses in served for listen in addresses]
