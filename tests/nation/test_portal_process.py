@@ -6,7 +6,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,21 @@ async def country(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nat
     plan = replace(COUNTRY, people=600)
     async with await Nation.start(tmp_path_factory.mktemp("country") / "nation", plan=plan) as nation:
         yield nation
+
+
+@pytest.fixture(scope="module")
+def door(country: Nation, tmp_path_factory: pytest.TempPathFactory) -> Door:
+    return Door(country, tmp_path_factory.mktemp("door"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def portal(
+    country: Nation, door: Door, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[PortalProcess]:
+    """On SQLite, with a door for events that is open to the network."""
+    one = PortalProcess(country, tmp_path_factory.mktemp("process") / "portal", events=door.settings())
+    async with running(one):
+        yield one
 
 
 def somebody(country: Nation, name: str) -> dict[str, Any]:
@@ -75,6 +91,14 @@ async def ready(portal: PortalProcess) -> tuple[int, Any]:
     return answer.status, json.loads(answer.body)
 
 
+async def told(portal: PortalProcess, body: bytes, message_id: str = "SILD-2") -> int:
+    """As the security server on this machine tells it."""
+    sender = portal.country.plan.system_id("population").encode().encode()
+    headers = [(b"X-Road-Client", sender), (b"X-Road-Id", message_id.encode())]
+    url = f"http://localhost:{portal.listen['events']}/events"
+    return (await fetch(url, method="POST", body=body, headers=headers)).status
+
+
 async def chosen(browser: Browser, case: str) -> Page:
     async def ask() -> Page | None:
         page = await browser.open(case)
@@ -83,29 +107,75 @@ async def chosen(browser: Browser, case: str) -> Page:
     return await soon("the case goes on", ask)
 
 
-async def test_a_case_outlives_its_process(country: Nation, tmp_path: Path) -> None:
+@dataclass
+class Door:
+    """An https door for events of its own, and how to knock at it as whoever shows a certificate."""
+
+    country: Nation
+    directory: Path
+
+    def settings(self) -> dict[str, Any]:
+        own = InternalTls(self.directory, host_names=("localhost",), at=system_clock())
+        self.server_pem = self.country.settings_of(self.country.plan.consumer).directory / "internal-tls.pem"
+        mark = b"-----BEGIN CERTIFICATE"
+        known = self.directory / "known.pem"
+        known.write_bytes(mark + self.server_pem.read_bytes().partition(mark)[2])
+        self.trusted = self.directory / "door.pem"
+        self.trusted.write_bytes(own.certificate.public_bytes(Encoding.PEM))
+        self.own_pem = self.directory / "internal-tls.pem"
+        return {"certificate": self.own_pem, "key": self.own_pem, "client_certificates": [known]}
+
+    async def post(self, url: str, body: bytes, certificate: Path | None, sender: str) -> int:
+        headers = {"X-Road-Client": sender, "X-Road-Id": "SILD-1"}
+        pem = None if certificate is None else str(certificate)
+        asked = partial(
+            requests.post, url, body, headers=headers, cert=pem, verify=str(self.trusted), timeout=10
+        )
+        return (await asyncio.to_thread(asked)).status_code
+
+
+def event(country: Nation, **other: Any) -> bytes:
+    source = f"/{country.plan.system_id('population').encode()}"
+    given = {"specversion": "1.0", "id": "1", "source": source, "subject": "60001019906", "data": {}}
+    return json.dumps(
+        {**given, "type": "civil.death.registered", "time": "2026-11-23T12:00:00Z", **other}
+    ).encode()
+
+
+async def test_the_security_server_alone_brings_events(portal: PortalProcess, door: Door) -> None:
+    url = f"https://localhost:{portal.listen['events']}/events"
+    country = portal.country
+    population, social = (country.plan.system_id(kind).encode() for kind in ("population", "social"))
+    for nobody in (None, door.own_pem):
+        with pytest.raises(requests.exceptions.ConnectionError):
+            await door.post(url, event(country), nobody, population)
+    unknown = event(country, type="made.up")
+    assert await door.post(url, unknown, door.server_pem, population) == 404  # heard; and nobody takes such
+    assert await door.post(url, event(country), door.server_pem, social) == 400  # of somebody else
+    assert await door.post(url, b"x" * 300_000, door.server_pem, population) == 413
+
+
+async def test_a_case_outlives_its_process(country: Nation, portal: PortalProcess) -> None:
     person = somebody(country, "married_mother")
-    portal = PortalProcess(country, tmp_path / "portal")
-    async with running(portal):
-        checks = {"portal": "ok", "cases": "ok"}
-        assert await ready(portal) == (200, {"ready": True, "reason": None, "checks": checks})
-        browser = Browser()
-        await log_in(browser, portal.url, person)
-        page = await browser.open(f"{portal.url}/my-data")
-        assert page.status == 200
-        assert "Population register" in page.text and person["name"].rpartition(" ")[2] in page.text
-        page = await begun(browser, portal)
-        case = page.url.partition("/screens/")[0]
-        practice = page.form("/screens/").options("f.practice")[0]
-        with without_the_right(country):
-            page = await sent(portal, page, {"f.practice": practice, "do": "CHOOSE"})
-            assert "/receipts/" in page.url
-            await portal.kill()
-        await portal.start()
-        await chosen(browser, case)  # logged in still
-        assert (await browser.open(f"{portal.url}/who-looked")).status == 200
-        assert await portal.end() == 0
-        assert portal.log.count('"level": "error"') == 0, portal.log
+    checks = {"portal": "ok", "cases": "ok"}
+    assert await ready(portal) == (200, {"ready": True, "reason": None, "checks": checks})
+    browser = Browser()
+    await log_in(browser, portal.url, person)
+    page = await browser.open(f"{portal.url}/my-data")
+    assert page.status == 200
+    assert "Population register" in page.text and person["name"].rpartition(" ")[2] in page.text
+    page = await begun(browser, portal)
+    case = page.url.partition("/screens/")[0]
+    practice = page.form("/screens/").options("f.practice")[0]
+    with without_the_right(country):
+        page = await sent(portal, page, {"f.practice": practice, "do": "CHOOSE"})
+        assert "/receipts/" in page.url
+        await portal.kill()
+    await portal.start()
+    await chosen(browser, case)  # logged in still
+    assert (await browser.open(f"{portal.url}/who-looked")).status == 200
+    assert await portal.end() == 0
+    assert portal.log.count('"level": "error"') == 0, portal.log
 
 
 async def test_two_processes_on_one_database(
@@ -134,54 +204,11 @@ async def test_two_processes_on_one_database(
                 assert "/receipts/" in page.url
                 await first.kill()
             await chosen(browser, second.address + path)  # the other one takes it up
+            for wrong in ({"subject": "6" * 101}, {"subject": "6\0"}, {"data": {"valid_from": "\0"}}):
+                assert (
+                    await told(second, event(country, **wrong)) == 400
+                )  # for good, and no outage of the database
+            assert await told(second, event(country), message_id="x" * 256) == 400
+            assert await told(second, event(country)) == 204
             assert (await ready(second))[0] == 200
             assert await second.end() == 0
-
-
-async def test_the_security_server_alone_brings_events(country: Nation, tmp_path: Path) -> None:
-    own = InternalTls(tmp_path, host_names=("localhost",), at=system_clock())
-    known = tmp_path / "known.pem"
-    server_pem = country.settings_of(country.plan.consumer).directory / "internal-tls.pem"
-    known.write_bytes(
-        b"-----BEGIN CERTIFICATE" + server_pem.read_bytes().partition(b"-----BEGIN CERTIFICATE")[2]
-    )
-    files = {
-        "certificate": tmp_path / "internal-tls.pem",
-        "key": tmp_path / "internal-tls.pem",
-        "client_certificates": [known],
-    }
-    portal = PortalProcess(country, tmp_path / "portal", events=files)
-    trusted = tmp_path / "door.pem"
-    trusted.write_bytes(own.certificate.public_bytes(Encoding.PEM))
-    population = country.plan.system_id("population").encode()
-    event = {
-        "specversion": "1.0",
-        "id": "1",
-        "source": f"/{population}",
-        "type": "made.up",
-        "subject": "60001019906",
-        "time": "2026-11-23T12:00:00Z",
-        "data": {},
-    }
-
-    def post(body: bytes, certificate: Path | None, sender: str = population) -> int:
-        headers = {
-            "X-Road-Client": sender,
-            "X-Road-Id": "SILD-1",
-            "Content-Type": "application/cloudevents+json",
-        }
-        pem = None if certificate is None else str(certificate)
-        url = f"https://localhost:{portal.listen['events']}/events"
-        return requests.post(
-            url, body, headers=headers, cert=pem, verify=str(trusted), timeout=10
-        ).status_code
-
-    async with running(portal):
-        plain = json.dumps(event).encode()
-        for nobody in (None, tmp_path / "internal-tls.pem"):
-            with pytest.raises(requests.exceptions.ConnectionError):
-                await asyncio.to_thread(post, plain, nobody)
-        assert await asyncio.to_thread(post, plain, server_pem) == 404  # heard; of a type that nobody takes
-        somebody_else = country.plan.system_id("social").encode()
-        assert await asyncio.to_thread(post, plain, server_pem, somebody_else) == 400
-        assert await asyncio.to_thread(post, b"x" * 300_000, server_pem) == 413

@@ -20,6 +20,8 @@ __all__ = ["events_app"]
 log = get_logger("portal")
 
 MAX_EVENT_BYTES = 256 * 1024
+MAX_SUBJECT, MAX_MESSAGE_ID = 100, 255
+"""Characters. What PostgreSQL would not keep (NUL, too long) is refused for good: as an outage it would be sent again for ever."""
 
 
 def events_app(cases: CaseSystem) -> Starlette:
@@ -28,9 +30,12 @@ def events_app(cases: CaseSystem) -> Starlette:
     async def take(request: Request) -> Response:
         sender, message_id = (request.headers.get(name, "") for name in ("x-road-client", "x-road-id"))
         try:
-            event = parse_event(await _body(request))
+            body = await _body(request)
+            event = parse_event(body)
             if not message_id or event.source.removeprefix("/") != sender:
                 raise CallerError("an event comes from the system that sends it", code="invalid_event")
+            if b"\\u0000" in body or len(event.subject) > MAX_SUBJECT or len(message_id) > MAX_MESSAGE_ID:
+                raise CallerError("an event that no database keeps", code="invalid_event")
             await cases.take_event(event, message_id)
         except ClientDisconnect:
             return Response(status_code=400)
