@@ -65,6 +65,11 @@ WRONG = [
         "people: Input should be greater",
     ),
     ("registry", "directory = ", "is not TOML"),
+    (
+        "portal",
+        'directory = "state"\n[cases]\ncountry = "EE"',
+        "cases.system: is needed; cases.registers: is needed",
+    ),
 ]
 
 

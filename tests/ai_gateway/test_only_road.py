@@ -17,6 +17,7 @@ import sild.cases
 from sild.errors import PeerError
 from sild.gateway_client import GatewayClient
 from sild.portal.settings import PortalSettings
+from sild.processes.portal import PortalProcessSettings
 from sild.processes.registry import RegistrySettings
 from sild.settings import Settings
 from support.ai_providers import foreign
@@ -188,8 +189,25 @@ def test_the_portal_can_be_told_the_gateways_alone() -> None:
     }
 
 
+def test_the_portals_process_can_be_told_no_more_than_its_parts() -> None:
+    """Its cases: none; what is decided in them: what a register that decides can be told."""
+    own = addresses(PortalProcessSettings) - addresses(PortalSettings)
+    assert own == {
+        "listen.host",
+        "events_listen.host",
+        "health_listen.host",
+        "security_server",  # X-Road
+        "cases.database",
+        "decisions.listen.host",
+        "decisions.url",  # its own, in its description
+        "decisions.security_server",  # X-Road
+        "decisions.seal.url",  # certification
+        "time_stamps.urls",  # RFC 3161
+    }
+
+
 def test_cases_can_be_told_nothing() -> None:
-    """They are a part of the portal's process and have no settings at all."""
+    """They are a part of the portal's process, whose settings for them name no address but their database's."""
     room = Path(sild.cases.__path__[0])
     assert [file for file in room.rglob("*.py") if re.search(r"\bSettings\b", file.read_text())] == []
 

@@ -47,6 +47,10 @@ SETTINGS = {
     "configuration-proxy": f'directory = "proxy"\naddress = "proxy.example"\npin = "1234"\n{LISTEN}',
     "op-monitor": f'directory = "op-monitor"\nlisten = {{ host = "{PLATFORM}", port = 0 }}\n',
     "identity": f'directory = "identity"\nissuer = "http://localhost"\nkey_password = "secret"\ncertificate_status = "off"\n{LISTEN}',
+    "portal": 'directory = "portal"\nurl = "http://localhost"\nissuer = "http://localhost"\nclient_secret = "secret"\n'
+    f'key_password = "secret"\nsecurity_server = "http://{PLATFORM}:8080"\nevents_listen = [{{ port = 0 }}]\n{LISTEN}'
+    '[cases]\nsystem = "DEV/GOV/70000001/portal"\ndecisions = "DEV/GOV/70000005/cases"\n'
+    'registers = { population = "GOV/70000002/population" }\n[decisions]\nlisten = [{ port = 0 }]\n',
     "security-server": 'owner = "DEV:GOV:70000002"\nserver_code = "SS1"\nanchor = "central-server/internal-anchor.xml"\n'
     f'directory = "ss1"\nlisten_address = "{PLATFORM}"\npeer_listen_address = "{PLATFORM}"\nclient_http_port = 0\n'
     "client_https_port = 0\nserver_proxy_port = 0\nocsp_responder_port = 0\nworkers = 1\n",

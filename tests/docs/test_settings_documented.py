@@ -10,10 +10,13 @@ import pytest
 from sild.acme_client import AcmeClientSettings
 from sild.ai_gateway import ProviderProfile, ProviderSettings
 from sild.op_monitor import MonitoringRules
+from sild.portal import CaseOptions
 from sild.processes.ai_gateway import AIGatewaySettings
+from sild.processes.asgi import ExchangeListen
 from sild.processes.central_server import CentralServerSettings
 from sild.processes.identity import IdentitySettings
 from sild.processes.op_monitor import OpMonitorSettings
+from sild.processes.portal import DecisionSettings, OwnServerTls, PortalProcessSettings, SigningSettings
 from sild.processes.registry import RegistrySettings
 from sild.processes.security_server import SecurityServerProcessSettings
 from sild.processes.trust import AcmeSettings, TrustSettings
@@ -29,6 +32,12 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
         ("central_server.md", CentralServerSettings),
         ("trust_services.md", TrustSettings),
         ("registries.md", RegistrySettings),
+        ("portal.md", PortalProcessSettings),
+        ("portal.md", CaseOptions),
+        ("portal.md", DecisionSettings),
+        ("portal.md", SigningSettings),
+        ("portal.md", OwnServerTls),
+        ("portal.md", ExchangeListen),
         ("identity_provider.md", IdentitySettings),
         ("acme.md", AcmeClientSettings),
         ("acme.md", AcmeSettings),

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -83,6 +83,7 @@ class PortalProcess:
             "listen": [{"port": self.listen["listen"]}],
             "events_listen": [{"port": self.listen["events"], **self.events}],
             "health_listen": [{"port": self.listen["health"]}],
+            "leave_delay": 60.0,
             "security_server": nation.client_url(plan.system("portal")),
             "cases": cases,
             "decisions": {
@@ -120,7 +121,7 @@ class PortalProcess:
                 env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             )
         assert self.process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             said = await self.process.stdout.readline()
         assert said, self.log[-3000:]
         assert json.loads(said)["server"] == "portal"
@@ -131,12 +132,19 @@ class PortalProcess:
         self.process.kill()
         await self.process.wait()
 
-    async def end(self) -> int:
-        """SIGTERM; its exit status."""
+    def ask_to_end(self) -> None:
+        """SIGTERM."""
         assert self.process is not None
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
-        return await self.process.wait()
+        self.process.send_signal(signal.SIGTERM)
+
+    async def end(self) -> int:
+        """Its exit status. Asked again it waits no longer."""
+        assert self.process is not None
+        while self.process.returncode is None:
+            self.ask_to_end()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.process.wait(), 0.3)
+        return self.process.returncode
 
     @property
     def log(self) -> str:

@@ -27,7 +27,7 @@ from support.postgres import PostgreSQL, postgresql  # noqa: F401 - a fixture
 
 from .portal_process import PortalProcess, running
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -174,6 +174,14 @@ async def test_a_case_outlives_its_process(country: Nation, portal: PortalProces
     await portal.start()
     await chosen(browser, case)  # logged in still
     assert (await browser.open(f"{portal.url}/who-looked")).status == 200
+    portal.ask_to_end()
+
+    async def leaving() -> str | None:
+        status, told = await ready(portal)
+        return told["reason"] if status == 503 else None
+
+    assert await soon("it is ready no more, and serves", leaving) == "The process is ending"
+    assert (await browser.open(case)).status == 200
     assert await portal.end() == 0
     assert portal.log.count('"level": "error"') == 0, portal.log
 

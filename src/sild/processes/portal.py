@@ -16,7 +16,7 @@ from sild.adapter import AsyncXRoadClient, ClientId, SecurityServerTls
 from sild.cases import CASE_DATABASE
 from sild.clock import system_clock
 from sild.database import sqlite_url
-from sild.errors import CallerError
+from sild.errors import CallerError, Unavailable
 from sild.portal import (
     CaseOptions,
     OpenedPortal,
@@ -184,9 +184,29 @@ async def run(settings: PortalProcessSettings, *, base: Path) -> None:
         running.callback(opened.portal.close)
         running.push_async_callback(opened.cases.stop)
         await opened.cases.start()
-        works = [opened.portal.run(), opened.portal.watch.run(), _decide(settings, decided, base)]
-        running.push_async_callback(_ended, [asyncio.create_task(work) for work in works])
-        await _serve(settings, opened, decided, base)
+        works = {
+            "wake-ups": opened.portal.run(),
+            "watch over algorithms": opened.portal.watch.run(),
+            "records of decisions": _decide(settings, decided, base),
+            "serving": _serve(settings, opened, decided, base),
+        }
+        await _first_to_end([asyncio.create_task(work, name=name) for name, work in works.items()])
+
+
+async def _first_to_end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Until the last of them, serving, has ended as it was asked to. Raises Unavailable: another ended by itself; what serving raised."""
+    *others, serving = tasks
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ended = next((task for task in others if task.done()), None)
+        if ended is not None and not serving.done():
+            reason = ended.exception() or "by itself"
+            raise Unavailable(f"{ended.get_name()} has ended: {reason}", code="internal_error")
+        await serving
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _serve(
@@ -268,9 +288,3 @@ def _secret(name: str, value: SecretStr | None, file: Path | None, base: Path) -
     if not secret.strip():
         raise CallerError(f"{name}: {'the value' if file is None else base / file} is empty")
     return secret
-
-
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
