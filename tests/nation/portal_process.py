@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -44,6 +44,7 @@ class PortalProcess:
     url: str = ""
     database: str | None = None  # PostgreSQL, of the portal and of cases
     events: dict[str, Any] = field(default_factory=dict)  # TLS of the door for events
+    leave_delay: float = 0.0
     listen: dict[str, int] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
 
@@ -83,7 +84,7 @@ class PortalProcess:
             "listen": [{"port": self.listen["listen"]}],
             "events_listen": [{"port": self.listen["events"], **self.events}],
             "health_listen": [{"port": self.listen["health"]}],
-            "leave_delay": 60.0,
+            "leave_delay": self.leave_delay,
             "security_server": nation.client_url(plan.system("portal")),
             "cases": cases,
             "decisions": {
@@ -139,12 +140,9 @@ class PortalProcess:
 
     async def end(self) -> int:
         """Its exit status. Asked again it waits no longer."""
+        self.ask_to_end()
         assert self.process is not None
-        while self.process.returncode is None:
-            self.ask_to_end()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.process.wait(), 0.3)
-        return self.process.returncode
+        return await self.process.wait()
 
     @property
     def log(self) -> str:

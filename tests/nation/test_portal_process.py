@@ -47,7 +47,9 @@ async def portal(
     country: Nation, door: Door, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[PortalProcess]:
     """On SQLite, with a door for events that is open to the network."""
-    one = PortalProcess(country, tmp_path_factory.mktemp("process") / "portal", events=door.settings())
+    one = PortalProcess(
+        country, tmp_path_factory.mktemp("process") / "portal", events=door.settings(), leave_delay=600.0
+    )
     async with running(one):
         yield one
 
