@@ -27,6 +27,7 @@ from sild.adapter import (
 from sild.configuration_client import load_globalconf
 from sild.http1 import Request, Responder
 from sild.security_server import ConnectionType
+from sild.xroad.evidence import verify_container
 from sild.xroad.globalconf import GlobalConf
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -49,6 +50,18 @@ async def test_the_whole_proof(
     assert (verified.request.signer, verified.response.signer) == (CLIENT, REGISTER)
     assert verified.proven_at is not None
     assert f"x-road-request-id:{answer.request_id}".encode() in evidence.request.read().message
+
+
+async def test_the_request_alone_by_its_id(
+    pair: Pair, xroad: AsyncXRoadClient, globalconf: GlobalConf
+) -> None:
+    query_id = (await xroad.post(ECHO, json={"decision": 2}, query_id="kept & nothing/else")).query_id
+    container = EvidenceContainer("request.asice", await xroad.request_container(query_id))
+    report = verify_container(container.read(), globalconf)
+    assert (report.signer, report.query_id, report.kind) == (CLIENT, query_id, "rest-request")
+    with pytest.raises(CallerError) as refused:
+        await xroad.request_container("of nothing")
+    assert refused.value.code == "not_found"
 
 
 async def test_later_from_another_program(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -73,3 +74,18 @@ def test_the_command_is_one() -> None:
     assert program == "sild"
     told = CliRunner().invoke(cli, [arguments[0], "--help"]).output
     assert all(one in told for one in arguments if one.startswith("--"))
+
+
+def test_portal_and_cases_are_joined_in_one_place() -> None:
+    """The command and a country open theirs by it: what the country's tests walk through is what operators run."""
+    source = ROOT / "src" / "sild"
+    calls = {str(file.relative_to(source)): called(file) for file in source.rglob("*.py")}
+    assert {file for file, names in calls.items() if "CaseSystem.open" in names} == {"portal/opening.py"}
+    makers = {file for file, names in calls.items() if "Portal" in names}
+    assert makers == {"portal/opening.py", "portal/portal.py"}  # the second: `portal_app`, over any cases
+
+
+def called(file: Path) -> set[str]:
+    return {
+        ast.unparse(node.func) for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
+    }

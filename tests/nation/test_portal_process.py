@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 import requests
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 
 from sild.clock import system_clock
 from sild.http1 import fetch
@@ -155,6 +156,32 @@ async def test_the_security_server_alone_brings_events(portal: PortalProcess, do
     assert await door.post(url, unknown, door.server_pem, population) == 404  # heard; and nobody takes such
     assert await door.post(url, event(country), door.server_pem, social) == 400  # of somebody else
     assert await door.post(url, b"x" * 300_000, door.server_pem, population) == 413
+
+
+async def test_what_a_register_tells_comes_over_the_exchange(portal: PortalProcess, door: Door) -> None:
+    """The subsystem's service at its security server is the process's https door, known by its certificate."""
+    nation, own = portal.country, portal.country.plan.system_id("portal")
+    service, conf = ServiceId(own, "events"), nation.consumer.serverconf
+    certificate = load_pem_x509_certificate(door.trusted.read_bytes())
+    conf.add_certificate(own, certificate.public_bytes(Encoding.DER))
+    conf.update_service(service, url=f"https://localhost:{portal.listen['events']}/events")
+    try:
+        assert nation.systems is not None
+        statuses = [
+            (
+                await nation.systems.clients[sender].post(
+                    service, body=event(nation, **of), content_type="application/json"
+                )
+            ).status
+            for sender, of in (
+                ("population", {"id": "over-the-exchange"}),
+                ("population", {"id": "over-the-exchange"}),
+                ("social", {"id": "said-to-be-populations"}),
+            )
+        ]
+    finally:
+        conf.update_service(service, url=f"http://127.0.0.1:{nation.ports.systems['portal']}/events")
+    assert statuses == [204, 204, 400]
 
 
 async def test_a_case_outlives_its_process(country: Nation, portal: PortalProcess) -> None:

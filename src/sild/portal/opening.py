@@ -42,7 +42,7 @@ from sild.cases.plan import KindergartenPlan
 from sild.cases.removal import Removal
 from sild.clock import Clock
 from sild.decisions import DecisionStore, Stamp
-from sild.errors import CallerError
+from sild.errors import CallerError, Unavailable
 from sild.pki import Certificate
 from sild.portal.events_door import events_app
 from sild.portal.mandate_keeper import MandateKeeper
@@ -85,7 +85,14 @@ class OwnMessages:
 
     async def container(self, message_id: str) -> bytes:
         """Of the request, as it was sent. Raises CallerError (`not_found`), TrustError, Unavailable."""
-        return await self._client.request_container(message_id)
+        try:
+            return await self._client.request_container(message_id)
+        except CallerError as error:
+            if error.code == "not_found":
+                raise
+            raise Unavailable(
+                f"the security server gives none: {error.message}", code="http_error"
+            ) from error
 
 
 def open_portal(
