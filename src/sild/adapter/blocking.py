@@ -19,7 +19,7 @@ from sild.adapter.answers import AnswerHead, RestAnswer
 from sild.adapter.client import MAX_ANSWER_BYTES, AsyncXRoadClient, StreamedAnswer
 from sild.adapter.connections import SecurityServerTls, Timeouts
 from sild.adapter.context import CallContext
-from sild.adapter.evidence import Evidence, EvidenceHandle
+from sild.adapter.evidence import Evidence, EvidenceContainer, EvidenceHandle
 from sild.adapter.loop_thread import LoopThread, shared_loop
 from sild.adapter.metaservices import ListedClient, ListedService, OpenAPIDescription
 from sild.adapter.options import CallOptions, RestOptions
@@ -223,6 +223,10 @@ class XRoadClient:
     def evidence(self, handle: EvidenceHandle, *, stamp_now: bool = False) -> Evidence:
         """Both signed containers of an exchange from our security server's log; see `AsyncXRoadClient.evidence`."""
         return self._loop.run(self._async.evidence(handle, stamp_now=stamp_now))
+
+    def logged(self, query_id: str, *, stamp_now: bool = False) -> tuple[EvidenceContainer, ...]:
+        """Every container that our security server's log has of us under this id; see `AsyncXRoadClient.logged`."""
+        return self._loop.run(self._async.logged(query_id, stamp_now=stamp_now))
 
     def download_configuration(self, directory: Path) -> Path:
         """Our security server's global configuration, unpacked; see `AsyncXRoadClient.download_configuration`."""

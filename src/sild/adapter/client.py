@@ -25,7 +25,7 @@ from sild.adapter.bodies import RequestBody, Sendable
 from sild.adapter.connections import Connections, SecurityServerTls, Timeouts
 from sild.adapter.context import CallContext, header_value
 from sild.adapter.downloads import Downloads, unpack_configuration
-from sild.adapter.evidence import Evidence, EvidenceHandle
+from sild.adapter.evidence import Evidence, EvidenceContainer, EvidenceHandle
 from sild.adapter.exchange import Call, Exchanges
 from sild.adapter.metaservices import (
     ListedClient,
@@ -356,6 +356,12 @@ class AsyncXRoadClient:
         Raises CallerError (`not_found`), TrustError (we are not that client), Unavailable.
         """
         return await self._downloads.request_container(self.client, query_id)
+
+    async def logged(self, query_id: str, *, stamp_now: bool = False) -> tuple[EvidenceContainer, ...]:
+        """Every container that our security server's log has of us under this id, on whichever side we were; requests and answers, and
+        all of it where it was sent again. Raises as `evidence`.
+        """
+        return await self._downloads.logged(self.client, query_id, stamp_now=stamp_now)
 
     async def download_configuration(self, directory: Path) -> Path:
         """Our security server's global configuration, unpacked below `directory`: what `load_globalconf` and `sild verify` take.

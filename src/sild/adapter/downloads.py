@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 import zlib
@@ -9,9 +10,12 @@ from pathlib import Path, PurePosixPath
 
 from sild.adapter.evidence import (
     Evidence,
+    EvidenceContainer,
     EvidenceHandle,
     asic_refusal,
     asic_target,
+    logged_target,
+    read_containers,
     read_evidence,
     request_target,
 )
@@ -37,6 +41,12 @@ class Downloads:
     async def evidence(self, handle: EvidenceHandle, *, stamp_now: bool) -> Evidence:
         archive = await self._asic(asic_target(handle, stamp_now=stamp_now), ())
         return read_evidence(archive, handle, max_bytes=self._max_bytes)
+
+    async def logged(
+        self, client: ClientId, query_id: str, *, stamp_now: bool
+    ) -> tuple[EvidenceContainer, ...]:
+        archive = await self._asic(logged_target(client, query_id, stamp_now=stamp_now), ())
+        return await asyncio.to_thread(lambda: tuple(read_containers(archive, max_bytes=self._max_bytes)))
 
     async def request_container(self, client: ClientId, query_id: str) -> bytes:
         named = ((b"X-Road-Client", client.encode().encode()),)

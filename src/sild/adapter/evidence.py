@@ -39,6 +39,8 @@ __all__ = [
     "VerifiedEvidence",
     "asic_refusal",
     "asic_target",
+    "logged_target",
+    "read_containers",
     "read_evidence",
     "request_target",
 ]
@@ -226,8 +228,12 @@ def _body_digest(container: AsicContainer, report: EvidenceReport) -> bytes | No
 
 
 def asic_target(handle: EvidenceHandle, *, stamp_now: bool) -> bytes:
+    return logged_target(handle.client, handle.query_id, stamp_now=stamp_now)
+
+
+def logged_target(client: ClientId, query_id: str, *, stamp_now: bool) -> bytes:
     """All records of the id in one ZIP: after a repeated call there are several, and `unique` would be refused."""
-    query = _asic_query(handle.client, handle.query_id)
+    query = _asic_query(client, query_id)
     return f"/asic?{query}{'&force' if stamp_now else ''}".encode("ascii")
 
 
@@ -260,7 +266,7 @@ def read_evidence(archive: bytes, handle: EvidenceHandle, *, max_bytes: int) -> 
     max_bytes: of all containers unpacked. Raises PeerError (`invalid_message`), CallerError (`not_found`).
     """
     found: dict[bool, EvidenceContainer] = {}
-    for container in _containers(archive, max_bytes):
+    for container in read_containers(archive, max_bytes=max_bytes):
         is_response = _belongs(container, handle)
         if is_response is not None:
             found[is_response] = container
@@ -274,7 +280,8 @@ def read_evidence(archive: bytes, handle: EvidenceHandle, *, max_bytes: int) -> 
 _DAMAGE = (NotImplementedError, RuntimeError, OSError, EOFError, ValueError, OverflowError, struct.error)
 
 
-def _containers(archive: bytes, max_bytes: int) -> Iterator[EvidenceContainer]:
+def read_containers(archive: bytes, *, max_bytes: int) -> Iterator[EvidenceContainer]:
+    """Each container of the ZIP that `/asic` gave. Raises PeerError (`invalid_message`)."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             entries = opened.infolist()

@@ -23,7 +23,7 @@ from sild.registries.deciding import (
 )
 from sild.registries.exchange import Ask, Exchange, event_delivery
 from sild.registries.kernel import Kernel
-from sild.registries.message_logs import from_threads
+from sild.registries.message_logs import from_threads, own_log
 from sild.registries.tasks import Worker
 from sild.xroad import ServiceId
 
@@ -79,6 +79,7 @@ async def act(
     kernel, loop = register.kernel, asyncio.get_running_loop()
     deliver = event_delivery(client, kernel.telling)
     sender = open_dispatcher(kernel.outbox, deliver, system=kernel.system, events_url=events_url)
+    kernel.logged = own_log(client, loop)
     kernel.wake = lambda: _soon(loop, sender.wake)
     work: list[Coroutine[Any, Any, None]] = [sender.run()]
     if isinstance(register, Works):

@@ -1,23 +1,24 @@
-"""Asking message logs over the exchange: the service `getEvidence` of whoever sent or got a message.
+"""Asking message logs: over the exchange by the service `getEvidence` of whoever sent or got a message; the own server's directly.
 
 logs = MessageLogs("SILD/GOV/70000004/social", over_the_exchange(client, "case-7"))
 deciding.logs = from_threads("SILD/GOV/70000004/social", client, loop)      # for replays, which run in threads
+kernel.logged = own_log(client, loop)                                       # containers of one's own messages
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as Late
 from datetime import datetime
 from typing import Any
 
 from sild.adapter import AUTOMATIC, AsyncXRoadClient, CallContext
 from sild.decisions import AskLog, InLog, Input, MessageLogs
-from sild.errors import CallerError
+from sild.errors import CallerError, Unavailable
 from sild.xroad import ClientId, ServiceId
 
-__all__ = ["EVIDENCE", "LookUp", "from_threads", "over_the_exchange"]
+__all__ = ["EVIDENCE", "LookUp", "from_threads", "over_the_exchange", "own_log"]
 
 EVIDENCE = "getEvidence"
 GROUND = "decision replay"
@@ -63,3 +64,25 @@ def from_threads(own: str, client: AsyncXRoadClient, loop: asyncio.AbstractEvent
             return nothing
 
     return look_up
+
+
+def own_log(
+    client: AsyncXRoadClient, loop: asyncio.AbstractEventLoop
+) -> Callable[[str], Awaitable[Sequence[bytes]]]:
+    """What the own security server's log has under a message's id, each record as an ASiC-E container, time-stamped; from any event loop.
+
+    Raises CallerError (`not_found`), PeerError, TrustError, Unavailable.
+    """
+
+    async def logged(message_id: str) -> Sequence[bytes]:
+        if loop.is_closed():
+            raise Unavailable("the register is ending", code="message_log_down")
+        asking = asyncio.run_coroutine_threadsafe(client.logged(message_id, stamp_now=True), loop)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                found = await asyncio.wrap_future(asking)
+        except TimeoutError:
+            raise Unavailable("the message log does not answer", code="timeout") from None
+        return [one.data for one in found]
+
+    return logged

@@ -11,7 +11,14 @@ asice.py, zip_layout.py                         containers
 baseline.py, signed_document.py                 what a person signs: XAdES baseline in a container of its own
 """
 
-from sild.signatures.asice import AsicContainer, AsicLimits, Attachment, read_asice, write_asice
+from sild.signatures.asice import (
+    ASICE_TYPE,
+    AsicContainer,
+    AsicLimits,
+    Attachment,
+    read_asice,
+    write_asice,
+)
 from sild.signatures.baseline import (
     DocumentPart,
     PreparedBaseline,
@@ -35,6 +42,7 @@ from sild.signatures.timestamping import add_timestamp, signature_value_bytes
 from sild.signatures.verification import verify_signature
 
 __all__ = [
+    "ASICE_TYPE",
     "AsicContainer",
     "AsicLimits",
     "Attachment",

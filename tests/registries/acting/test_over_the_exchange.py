@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +17,11 @@ import pytest_asyncio
 from click.testing import CliRunner
 from world import World
 
-from sild.adapter import AsyncXRoadClient, CallContext, ClientId, ServiceId
+from sild.adapter import AsyncAnswer as Answer
+from sild.adapter import AsyncXRoadClient, CallContext, ClientId, RepresentedParty, ServiceId
 from sild.asgi import serve_application
 from sild.cli import cli
+from sild.configuration_client import load_globalconf
 from sild.errors import CallerError
 from sild.events import DeliveryState
 from sild.registries import (
@@ -38,7 +42,9 @@ from sild.registries import (
 from sild.registries.hospital.register import NewBirth
 from sild.registries.kernel import Usage
 from sild.registries.synthetic import SyntheticPerson, synthetic_people
-from support.acting import believing, proof
+from sild.signatures import read_asice
+from sild.xroad.evidence import EvidenceReport, verify_container
+from support.acting import LogIn, believing, proof
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -98,6 +104,7 @@ class State:
 
     registers: dict[str, Any] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, AsyncXRoadClient] = field(default_factory=dict)
     portal: Any = None
     server: Any = None  # of the six, with their message log
     portals: Any = None  # of the hospital and the portal
@@ -158,6 +165,7 @@ async def state(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[State
         for name, register in state.registers.items():
             url = (first if name == "hospital" else second).url
             client = await opened.enter_async_context(AsyncXRoadClient(url, subsystem(name)))
+            state.clients[name] = client
             tasks.append(asyncio.create_task(act(register, client, services=services)))
         state.server, state.server_url = second.server, second.url
         state.portals = first.server
@@ -238,6 +246,71 @@ async def test_from_the_ward_to_the_money(state: State) -> None:
     assert {d.state for d in delivered} == {DeliveryState.DELIVERED}
     assert all(d.message_id and d.message_id.startswith("SILD-") for d in delivered)
     assert told == {d.message_id for d in delivered}, "each is in the tracker, by its message"
+
+
+async def test_the_person_gets_the_container_of_what_one_body_asked_another(
+    state: State, tmp_path: Path
+) -> None:
+    """After the first test, in which social asked population about the mother, and population told others of her child."""
+    mother, _ = a_couple(0)
+    population = state.registers["population"]
+    conf = load_globalconf(await state.portal.download_configuration(tmp_path))
+
+    async def take(message_id: str, part: str, *, whose: str = mother.code) -> Answer:
+        case = f"case-{message_id}-{part}"
+        who = f"EE{mother.code}"
+        context = CallContext(user_id=who, issue=case)
+        if whose != mother.code:
+            context = replace(context, represented_party=RepresentedParty(None, f"EE{whose}"))
+        login = LogIn("low", None, (), representee=None if whose == mother.code else f"EE{whose}")
+        operations = ["getUsageContainer"]
+        return await state.portal.get(
+            service("population"),
+            ["persons", f"EE{whose}", "usage-container"],
+            params={"messageId": message_id, "part": part},
+            context=context,
+            headers={
+                "Sild-Legal-Basis": "GDPR 15",
+                "Sild-Acting": proof(who, case, login=login, operations=operations),
+            },
+        )
+
+    def judged(answer: Answer) -> EvidenceReport:
+        assert answer.status == 200, answer.body
+        assert answer.content_type == "application/vnd.etsi.asic-e+zip"
+        return verify_container(read_asice(io.BytesIO(answer.body)), conf)
+
+    why = CallContext(user_id="automatic", issue="case-9", legal_ground="RaKS § 5")
+    asked = await state.clients["insurance"].get(service("population"), ["persons", mother.code], context=why)
+    request = judged(await take(asked.query_id, "request"))
+    assert (request.kind, request.query_id, str(request.client)) == (
+        "rest-request",
+        asked.query_id,
+        "SILD:GOV:70000003:insurance",
+    )
+    answer = await take(asked.query_id, "response")
+    response = judged(answer)
+    assert response.kind == "rest-response" and response.timestamp is not None
+    (body,) = [one for one in response.references if one.uri == "/attachment1"]
+    assert not body.verified and mother.given_names.encode() not in answer.body, "signed, and not given"
+
+    child = (await state.say("population", ["persons", mother.code, "children"]))["items"][-1]["code"]
+    told = [one for one in population.kernel.usage_of(child).entries if one.operation.startswith("tell ")]
+    event = judged(await take(told[0].usage.message_id, "request", whose=child))
+    assert str(event.client) == "SILD:GOV:70000002:population" and not event.references[-1].verified
+
+    refused = await take(told[0].usage.message_id, "request")
+    assert refused.status == 404 and "unknown_message" in refused.text, "about the child, not about her"
+    of_birth = [
+        one for one in population.kernel.usage_of(child).entries if one.operation == "takeBirthNotice"
+    ]
+    refused = await take(of_birth[0].usage.message_id, "request", whose=child)
+    assert refused.status == 403 and "names_others" in refused.text
+    seen = population.kernel.usage_of(mother.code).entries
+    assert {one.outcome for one in seen if one.operation == "getUsageContainer"} == {
+        "done",
+        "unknown_message",
+    }
 
 
 async def test_an_event_to_a_service_that_is_not_there_yet_waits(state: State) -> None:

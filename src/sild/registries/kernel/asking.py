@@ -207,6 +207,7 @@ OTHER_LEVELS = {
     "contestDecision": "low",
     "disputeFact": "low",
     "missPerson": "low",
+    "getUsageContainer": "low",
 }
 """The least level of log-in (acr) at which people say something to a register, by operation; `LEVEL` of all others."""
 SEVERAL = ("missPerson",)

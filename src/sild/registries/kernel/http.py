@@ -21,13 +21,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from sild.errors import CallerError
 from sild.events import Event, parse_event
 from sild.registries.kernel.asking import AnyUsage, PersonalUsage, grounds_are_asked
+from sild.registries.kernel.container_paths import ACTION as CONTAINER_ACTION
+from sild.registries.kernel.container_paths import OPERATION as CONTAINER
+from sild.registries.kernel.container_paths import add_containers
 from sild.registries.kernel.description import Concept, SelfDescription, dcat
 from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.kernel import Kernel
 from sild.registries.kernel.plain_text import PlainTextRoute
 from sild.registries.kernel.problems import PROBLEM, Problem, Problems
 from sild.registries.kernel.telling import said_of_telling
-from sild.registries.kernel.usage import UsageEntry
+from sild.registries.kernel.usage import UsageEntry, code_of
 
 __all__ = ["AnyUsage", "Concept", "Model", "PersonalUsage", "Problem", "SelfDescription", "register_app"]
 
@@ -137,7 +140,8 @@ def register_app(
     app.router.route_class = PlainTextRoute
     app.state.concepts = tuple(concept.name for concept in description.concepts)
     _add_operations(app, kernel, description, url)
-    _add_usage(app, kernel, actions or {}, kinds or {}, member_name)
+    _add_usage(app, kernel, {CONTAINER: CONTAINER_ACTION, **(actions or {})}, kinds or {}, member_name)
+    add_containers(app, kernel)
     _add_deliveries(app, kernel)
     if apply_event is not None:
         _add_events(app, apply_event)
@@ -224,7 +228,7 @@ def _add_usage(
         """Who used this person's data, newest first (data tracker). Which portals may ask is an access right."""
         if not usage.user_id:
             raise CallerError("X-Road-UserId names the person who asks", code="missing_x_road_header")
-        person = userCode[2:] if userCode[:2].isalpha() else userCode
+        person = code_of(userCode)
         begin, end = (kernel.aware(time) if time else None for time in (periodStart, periodEnd))
         page = kernel.usage_of(person, begin=begin, end=end, limit=limit, offset=offset)
         listed = [found(entry, person) for entry in page.entries]

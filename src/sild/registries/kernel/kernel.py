@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,15 @@ from sild.registries.kernel.proving import Keys, Proofs
 from sild.registries.kernel.tables import answers, facts, spent_proofs
 from sild.registries.kernel.telling import is_of_person, record_telling
 from sild.registries.kernel.transfers import TELLING, Transfer, ensure_assessed
-from sild.registries.kernel.usage import Usage, UsagePage, find_usage, record_usage, usage_periods
+from sild.registries.kernel.usage import (
+    Line,
+    Usage,
+    UsagePage,
+    find_lines,
+    find_usage,
+    record_usage,
+    usage_periods,
+)
 from sild.registries.kernel.withholding import is_withheld, withhold
 
 __all__ = ["KERNEL_MIGRATIONS", "Kernel", "Use"]
@@ -52,6 +61,9 @@ class Kernel:
         self.wake: Callable[[], None] = lambda: None  # told, in any thread, that there are events to send
         self.stamp: Callable[[bytes], Awaitable[bytes]] | None = None
         """Time-stamps of papers and receipts (`sild.decisions.Stamp`), from when the register acts; None: they have none."""
+        self.logged: Callable[[str], Awaitable[Sequence[bytes]]] | None = None
+        """ASiC-E containers that the own security server's log has under a message's id, from when the register acts; in any event loop.
+        None: they cannot be had. Raises CallerError (`not_found`), Unavailable and others."""
         self.also_known_as: Callable[[str], Sequence[str]] = lambda _code: ()
         """Names by which uses may have been recorded where nobody was to be named: pseudonyms of decisions."""
         self.proofs: Proofs | None = None
@@ -193,6 +205,17 @@ class Kernel:
             return find_usage(
                 connection, persons, withheld=withheld, begin=begin, end=end, limit=limit, offset=offset
             )
+
+    def lines_of(self, person: str, message_id: str) -> tuple[Line, ...]:
+        """The uses of the person's data by one message, those they may see. Blocks. Raises Unavailable (`database_error`)."""
+        with _database_errors(), self.engine.connect() as connection:
+            persons = (person, *self.also_known_as(person))
+            found = find_lines(connection, persons, message_id, withheld=is_withheld(self.now))
+        named = frozenset(persons)
+        return tuple(
+            replace(line, persons=frozenset(person if one in named else one for one in line.persons))
+            for line in found
+        )
 
     def usage_periods(self) -> tuple[datetime, datetime] | None:
         with _database_errors(), self.engine.connect() as connection:

@@ -21,7 +21,21 @@ from sild.registries.identity_codes import (
 )
 from sild.registries.kernel.tables import usage_persons, usage_records
 
-__all__ = ["Spoken", "Usage", "UsageEntry", "UsagePage", "find_usage", "record_usage", "usage_periods"]
+__all__ = [
+    "Line",
+    "Spoken",
+    "Usage",
+    "UsageEntry",
+    "UsagePage",
+    "code_of",
+    "find_lines",
+    "find_usage",
+    "record_usage",
+    "usage_periods",
+]
+
+MOST_LINES = 200
+"""Uses by one message that are looked at: one that was sent again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +58,9 @@ class Spoken:
         """None: for themselves, or the token names no mandate."""
         if person.acted_for is None:
             return None
-        delegate = _code(person.subject)
+        delegate = code_of(person.subject)
         first, *also = (
-            cls(delegate, _code(one.representee), one.mandate, one.sha256, one.basis, person.token)
+            cls(delegate, code_of(one.representee), one.mandate, one.sha256, one.basis, person.token)
             for one in (person.acted_for, *person.also_for)
         )
         return replace(first, also=tuple(also))
@@ -81,12 +95,12 @@ class Usage:
         """
         if self.user_id is None or self.user_id == "automatic":
             return None
-        return _code(self.user_id)
+        return code_of(self.user_id)
 
     @property
     def principal(self) -> str | None:
         """As `actor`, of whose word it is: who is represented, or else the person acting."""
-        return _code(self.represented_party.rpartition("/")[2]) if self.represented_party else self.actor
+        return code_of(self.represented_party.rpartition("/")[2]) if self.represented_party else self.actor
 
     @property
     def own(self) -> frozenset[str]:
@@ -118,6 +132,17 @@ class UsageEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One use that the person may see. client: who asked, or was told.  persons: whose data it was about, by codes or pseudonyms."""
+
+    at: datetime
+    operation: str
+    client: str
+    request_id: str | None
+    persons: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class UsagePage:
     """total: all that fit and may be shown, of which `entries` are some, newest first.  withheld: by law, for now."""
 
@@ -126,7 +151,8 @@ class UsagePage:
     withheld: int = 0
 
 
-def _code(user: str) -> str:
+def code_of(user: str) -> str:
+    """Of somebody as messages name them: without the country if the code is one of that country (`Usage.actor`)."""
     country, code = user[:2], user[2:]
     return code if country.isalpha() and _may_be_of(country, code) else user
 
@@ -185,6 +211,31 @@ def find_usage(
     newest = listed.order_by(usage_records.c.id.desc()).limit(limit).offset(offset)
     entries = tuple(_entry(row) for row in connection.execute(newest))
     return UsagePage(entries, count(~withheld), count(withheld))
+
+
+def find_lines(
+    connection: Connection, persons: Sequence[str], message_id: str, *, withheld: ColumnElement[bool]
+) -> tuple[Line, ...]:
+    """The uses of one person's data by one message, the first first; none of an exchange of which any is withheld. persons: as `find_usage`."""
+    kept = usage_records.c
+    query = (
+        select(kept.id, kept.at, kept.operation, kept.client, kept.request_id, withheld.label("withheld"))
+        .join_from(usage_records, usage_persons)
+        .where(usage_persons.c.person.in_(persons), kept.message_id == message_id)
+        .order_by(withheld.desc(), kept.id)
+        .limit(MOST_LINES)
+    )
+    rows = connection.execute(query).all()
+    hidden = {(row.client, row.request_id) for row in rows if row.withheld}
+    shown = {row.id: row for row in rows if (row.client, row.request_id) not in hidden}
+    about: dict[int, set[str]] = {}
+    of_shown = select(usage_persons).where(usage_persons.c.usage_record.in_(shown))
+    for row in connection.execute(of_shown):
+        about.setdefault(row.usage_record, set()).add(row.person)
+    return tuple(
+        Line(row.at, row.operation, row.client, row.request_id, frozenset(about[key]))
+        for key, row in shown.items()
+    )
 
 
 def usage_periods(connection: Connection) -> tuple[datetime, datetime] | None:
