@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
+from sild.errors import CallerError, PeerError, Unavailable
 from sild.message_log import seal_witness
 from sild.openid import new_signing_key, render_jwks
 from sild.portal import TrackerEntry, Usage, completeness_statement
-from support.portal_cases import NOW
+from support.portal_cases import MARI, NOW
 from support.portal_world import PortalWorld
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "verify_completeness.py"
@@ -132,8 +133,38 @@ def test_the_portals_own_and_evidence_of_one_message(world: PortalWorld, tmp_pat
     statement = json.loads(browser.open("/who-looked/statement").text)
     keys = json.loads(browser.open("/keys").text)
     assert verify(tmp_path, statement, keys=keys)[0] == 0
-    assert browser.open("/who-looked/evidence/1").text == "container of m-1"
+    assert browser.open("/who-looked/evidence/3").text == "container of m-3", "what they asked themselves"
     assert browser.open("/who-looked/evidence/99").status == 404
+
+
+def test_evidence_of_every_message_comes_from_the_register_or_the_page_says_why_not(
+    world: PortalWorld,
+) -> None:
+    browser = world.browser()
+    browser.log_in()
+    whole = browser.open("/who-looked?own=yes").text
+    for one in ("1", "3"):
+        assert (
+            f'"/who-looked/evidence/{one}"' in whole
+            and f'"/who-looked/evidence/{one}?part=response"' in whole
+        )
+    assert "/who-looked/evidence/2" not in whole, "an official is named in it"
+    assert "names who acted" in whole
+    asked = browser.open("/who-looked/evidence/1")
+    assert asked.text == f"request of m-1 from {REGISTER} for {MARI}"
+    assert browser.open("/who-looked/evidence/3?part=response").text.startswith("response of m-3")
+    assert browser.open("/who-looked/evidence/1?part=../x").text.startswith("request of m-1")
+    for error, status, words in (
+        (CallerError("-", code="names_others"), 403, "names somebody else"),
+        (CallerError("-", code="not_in_log"), 410, "no longer holds it"),
+        (CallerError("-", code="unknown_message"), 404, "does not show this message"),
+        (Unavailable("-", code="timeout"), 503, "does not answer now"),
+        (PeerError("-", code="invalid_message"), 503, "does not answer now"),
+    ):
+        world.cases.containers_refused["m-1"] = error
+        page = browser.open("/who-looked/evidence/1")
+        assert page.status == status and words in page.text
+        assert ('action="/who-looked/why"' in page.text) == (status in (403, 410))
 
 
 LOG_KEY = new_signing_key("ES256")

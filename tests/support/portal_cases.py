@@ -127,6 +127,7 @@ class CasesDouble:
     looked: list[str] = field(default_factory=list)
     found: list[tuple[str, Mapping[str, Any], dict[str, str]]] = field(default_factory=list)
     public: list[PublicFinding] = field(default_factory=list)
+    containers_refused: dict[str, Exception] = field(default_factory=dict)
 
     def services(self) -> list[Any]:
         return [parse_service(yaml.safe_load(file.read_text())) for file in sorted(PACKS.glob("*/*.yaml"))
@@ -414,6 +415,12 @@ class CasesDouble:
 
     async def findings(self) -> Sequence[PublicFinding]:
         return self.public
+
+    async def usage_container(self, actor: Actor, register: str, message_id: str, part: str) -> bytes:
+        refused = self.containers_refused.get(message_id)
+        if refused is not None:
+            raise refused
+        return f"{part} of {message_id} from {register} for {actor.acting_for}".encode()
 
     async def ask_why(self, actor: Actor, entry: str) -> str:
         return "why-1"

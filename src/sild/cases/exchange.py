@@ -26,7 +26,7 @@ BASIS_HEADER = "Sild-Legal-Basis"
 ACTING_HEADER = "Sild-Acting"
 APPLIED_HEADER = "Sild-Applied"
 JSON = "application/json"
-FILES = ("application/pdf", "application/statuslist+jwt")
+FILES = ("application/pdf", "application/statuslist+jwt", "application/vnd.etsi.asic-e+zip")
 
 
 class Exchange(Protocol):

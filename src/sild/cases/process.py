@@ -162,7 +162,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeAnswer:
-    """status: of HTTP.  json: the body; None when it has none.  file: the body when it is a PDF or a token, which are no JSON."""
+    """status: of HTTP.  json: the body; None when it has none.  file: the body when it is a PDF, a token or a container of evidence, which are no JSON."""
 
     status: int
     json: Any  # of the service's shape; who asked reads it

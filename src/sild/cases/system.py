@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -469,6 +469,12 @@ class CaseSystem:
 
     async def usage(self, actor: Actor) -> TrackerUsage:
         return await self._tracker.usage(self._themselves(actor))
+
+    async def usage_container(
+        self, actor: Actor, register: str, message_id: str, part: Literal["request", "response"]
+    ) -> bytes:
+        """As `Tracker.container`."""
+        return await self._tracker.container(self._themselves(actor), register, message_id, part)
 
     async def ask_why(self, actor: Actor, entry: TrackerEntry, *, key: str) -> str:
         """A case with a deadline about one look; its id. Raises Refused."""

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from sild.adapter import is_case_of_look
@@ -20,7 +20,7 @@ from sild.cases.calls import own_look
 from sild.cases.codes import is_company, with_country
 from sild.cases.ledger import SentMessage
 from sild.cases.parts import Parts
-from sild.errors import PlatformError
+from sild.errors import PeerError, PlatformError
 from sild.telemetry import get_logger
 
 __all__ = ["BodyUsage", "Tracker", "TrackerEntry", "TrackerUsage"]
@@ -32,6 +32,9 @@ MAX_ENTRIES = 20_000
 TRIES = 3
 ACTING = {"automatic": "automatic", "self": "you", "person": "somebody"}
 """Who acted, as registers say it of other systems' messages."""
+GET_CONTAINER = "getUsageContainer"
+CONTAINER_PATIENCE = 20.0
+"""Seconds: the log may have to time-stamp the message first."""
 SKEW = timedelta(seconds=5)
 """How far a register's clock may be from ours."""
 
@@ -118,6 +121,32 @@ class Tracker:
             withheld={one.register: one.withheld for one in answered},
             failed={one.register: one.failed for one in told if one.failed is not None},
         )
+
+    async def container(
+        self, actor: Actor, register: str, message_id: str, part: Literal["request", "response"]
+    ) -> bytes:
+        """The message by which somebody used the person's data, or its answer, out of the register's own log: ASiC-E, without its body.
+
+        Raises CallerError (`unknown_message`, `names_others`, `not_in_log` and others of the register), PeerError, TrustError, Unavailable.
+        """
+        parts = self._parts
+        whose, who = (with_country(one, parts.profile.country) for one in (actor.acting_for, actor.person))
+        case = own_look(who, whose, parts.today())
+        answer = await parts.calls.call(
+            register,
+            "GET",
+            f"/persons/{quote(whose, safe='')}/usage-container?messageId={quote(message_id, safe='')}&part={part}",
+            case=case,
+            basis=self._basis,
+            acting=actor.person,
+            acting_for=actor.acting_for,
+            role="person",
+            patience=CONTAINER_PATIENCE,
+            proof=await parts.vouched_saying(actor, case, [f"{register}/{GET_CONTAINER}"]),
+        )
+        if not answer.file:
+            raise PeerError("the register gave no container", code="invalid_message")
+        return answer.file
 
     async def _of_register(self, register: str, actor: Actor) -> _Told:
         """Page by page. What is written meanwhile moves the pages: then it is all asked again, some times."""

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import IO, Any
+from typing import IO, Any, Literal
 from uuid import uuid4
 
 from sild.adapter import is_case_of_look
@@ -212,6 +212,11 @@ class PortalCases:
             total=dict(found.totals),
             withheld={register: count for register, count in found.withheld.items() if count},
         )
+
+    async def usage_container(
+        self, actor: Actor, register: str, message_id: str, part: Literal["request", "response"]
+    ) -> bytes:
+        return await self._cases.usage_container(actor, register, message_id, part)
 
     async def ask_why(self, actor: Actor, entry: str) -> str:
         """Raises CallerError (`not_found`): no such use of their data."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, Protocol
+from typing import IO, Any, Literal, Protocol
 
 from sild.cases import (
     Acted,
@@ -188,6 +188,15 @@ class Cases(Protocol):
         ...
 
     async def usage(self, actor: Actor) -> Usage: ...
+
+    async def usage_container(
+        self, actor: Actor, register: str, message_id: str, part: Literal["request", "response"]
+    ) -> bytes:
+        """A message by which the person's data was used, ASiC-E without its body, out of the register's own log.
+
+        Raises CallerError (`unknown_message`, `names_others`, `not_in_log`), PeerError, Unavailable.
+        """
+        ...
 
     async def ask_why(self, actor: Actor, entry: str) -> str: ...
 

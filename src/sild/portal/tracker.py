@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Literal
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from sild.clock import Clock
-from sild.errors import CallerError
+from sild.errors import CallerError, PlatformError
 from sild.openid import SigningKey
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases, Evidence, TrackerEntry
 from sild.portal.statement import completeness_statement, counts
 from sild.portal.visit import Visit
+from sild.telemetry import get_logger
 
 __all__ = ["Tracker", "kind_of"]
+
+log = get_logger("portal")
 
 ON_A_PAGE = 15
 """Looks: with what unfolds of each of them a page stays light."""
 
 
+NOT_GIVEN = {
+    "names_others": ("names_others", 403),
+    "not_in_log": ("not_in_log", 410),
+    "not_found": ("not_in_log", 410),
+    "unknown_message": ("not_shown", 404),
+}
+"""Code of a refusal -> the reason as the page says it, and the status. Any other: somebody does not answer."""
 OWN = ("you", "self")
 """Who acted, when it was the reader: as the case system says it, or a register."""
 
@@ -80,7 +91,7 @@ class Tracker:
             "withheld": withheld,
             "total": total,
             "is_complete": not usage.failed_registers and shown + withheld == total,
-            "has_evidence": self._evidence is not None,
+            "can_give": lambda entry: self._evidence is not None and _names_nobody_else(visit, entry),
             "readers": {one.id for one in (await self._cases.home(visit.person)).cases},
             "use_of": lambda operation: self._pages.use(operation, visit.language),
             "kind_of": lambda entry: kind_of(self._pages, entry, visit.language),
@@ -99,12 +110,33 @@ class Tracker:
         )
 
     async def evidence(self, visit: Visit) -> Response:
-        """The ASiC-E container of one message about the person, and of no other."""
+        """The ASiC-E container of one message about the person, and of no other; `?part=response`: of its answer.
+
+        What the reader asked themselves comes whole from the own log; everything else from the register's, which decides (ADR 0049).
+        """
         entry = await self._entry(visit, visit.call.parameters["entry"])
-        if self._evidence is None:
+        if self._evidence is None or not entry.message_id:
             raise CallerError("no evidence here", code="not_found")
-        container = await self._evidence.container(entry.message_id)
-        return _download(container, "evidence.asice", "application/vnd.etsi.asic-e+zip")
+        part: Literal["request", "response"] = (
+            "response" if visit.call.query.get("part") == "response" else "request"
+        )
+        try:
+            if part == "request" and entry.own and entry.acting in OWN:
+                container = await self._evidence.container(entry.message_id)
+            else:
+                container = await self._cases.usage_container(
+                    visit.person, entry.register, entry.message_id, part
+                )
+        except PlatformError as error:
+            log.refusal("tracker.no_evidence", error, register=entry.register)
+            return self._not_given(visit, entry, error)
+        name = "evidence.asice" if part == "request" else "evidence-answer.asice"
+        return _download(container, name, "application/vnd.etsi.asic-e+zip")
+
+    def _not_given(self, visit: Visit, entry: TrackerEntry, error: PlatformError) -> Response:
+        reason, status = NOT_GIVEN.get(error.code, ("down", 503))
+        values = {"entry": entry, "reason": reason, "kind": kind_of(self._pages, entry, visit.language)}
+        return self._pages.page(visit, "no_evidence.html", values, status=status)
 
     async def ask_why(self, visit: Visit) -> Response:
         """Asked twice, it is one case; its first screen asks what the person would like to know."""
@@ -127,6 +159,12 @@ def by_body(entries: Sequence[TrackerEntry]) -> list[tuple[str, list[TrackerEntr
     for entry in entries:
         groups.setdefault(entry.body, []).append(entry)
     return [*groups.items()]
+
+
+def _names_nobody_else(visit: Visit, entry: TrackerEntry) -> bool:
+    """As far as a list tells: who looks for another sees their own looks as somebody's, so there the register says."""
+    is_for_another = visit.person.acting_for != visit.person.person
+    return bool(entry.message_id) and (is_for_another or entry.acting in (*OWN, "automatic", "not_told"))
 
 
 def kind_of(pages: Pages, entry: TrackerEntry, language: str) -> str:

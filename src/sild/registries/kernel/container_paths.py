@@ -10,6 +10,7 @@ from fastapi import FastAPI, Path, Query, Response
 from fastapi.routing import APIRoute
 
 from sild.errors import CallerError, PlatformError, Unavailable
+from sild.openid import RECORDED
 from sild.registries.kernel.asking import SaidByPerson
 from sild.registries.kernel.containers import Part, Reader, give
 from sild.registries.kernel.usage import Usage, code_of
@@ -41,7 +42,10 @@ def add_containers(app: FastAPI, kernel: Kernel) -> None:
     places = asyncio.Semaphore(AT_ONCE)
 
     async def container(person: str, message_id: str, part: Part, usage: Usage) -> bytes:
-        if person not in usage.own:
+        at_counter = (
+            usage.spoken is not None and usage.spoken.basis == RECORDED
+        )  # the portal's word, not the provider's
+        if person not in usage.own or at_counter:
             raise _unknown()
         lines = await asyncio.to_thread(kernel.lines_of, person, message_id)
         if not lines:

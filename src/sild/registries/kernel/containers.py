@@ -8,7 +8,9 @@ which is itself kept from whoever might learn by guessing what stood there. Pure
 from __future__ import annotations
 
 import io
+import json
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,6 +18,7 @@ from urllib.parse import parse_qsl, unquote
 
 from sild.errors import CallerError, PlatformError
 from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
+from sild.registries.kernel.proving import ACTING_HEADER
 from sild.registries.kernel.telling import CHANGE, said_of_telling
 from sild.registries.kernel.usage import Line, Usage, code_of
 from sild.signatures import AsicContainer, AsicLimits, read_asice, write_asice
@@ -165,6 +168,8 @@ def _names_nobody_else(
 def _headers_name_nobody_else(head: RestRequest | RestResponse, reader: Reader) -> bool:
     for raw_name, raw_value in head.headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace").strip()
+        if name == ACTING_HEADER.lower() and _is_their_own_word(value, reader):
+            continue
         if name not in HEADERS:
             return False
         if name == "x-road-userid" and value != "automatic" and code_of(value) not in reader.names:
@@ -174,6 +179,19 @@ def _headers_name_nobody_else(head: RestRequest | RestResponse, reader: Reader) 
         if name not in SHOWN and any(_is_somebody_else(code, reader) for code in _CODE.findall(value)):
             return False
     return True
+
+
+def _is_their_own_word(token: str, reader: Reader) -> bool:
+    """Whether a proof of who acts (a JWT; nothing is believed of it here) is of the reader alone, without a mandate and whom it passed."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        details = claims["authorization_details"]
+        known = {*claims, *(name for detail in details for name in detail)}
+        subject = code_of(str(claims["sub"]))
+    except (ValueError, KeyError, IndexError, TypeError):
+        return False
+    return subject in reader.names and not known & {"representee", "speaks_for", "mandate"}
 
 
 def _is_somebody_else(code: str, reader: Reader) -> bool:
