@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,15 +14,18 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 
 from sild.adapter import CallContext
 from sild.cases import Actor, Identified, load_packs
+from sild.cli import cli
 from sild.clock import system_clock
 from sild.http1 import fetch
 from sild.message_log import Search, seal_witness, witness
 from sild.nation import COUNTRY, Nation
 from sild.nation.birth_journey import _Birth
-from sild.nation.journeys import soon
+from sild.nation.browser import Browser
+from sild.nation.journeys import log_in, soon
 from sild.openid import new_signing_key, render_jwks
 from sild.portal import PortalCases, Usage, completeness_statement
 
@@ -120,6 +125,49 @@ async def test_shown_and_withheld_is_everything(country: Nation) -> None:
     assert statement["payload"]["complete"]
     assert faults(statement, key, logged | {"K-1", "K-2"}) == []
     assert faults(statement, key, logged | {"K-1", "K-2", "K-3"}) != [], "one more than is told"
+
+
+async def test_the_person_takes_the_evidence_of_what_one_body_asked_another(
+    country: Nation, tmp_path: Path
+) -> None:
+    someone = country.people["owner"]
+    await looks(country, someone.code)
+    portal = PortalCases(country.cases, load_packs("EE"))
+    actor = Actor(person=someone.subject, acr="high")
+    description: dict[str, Any] = country.description
+    people = {one["id"]: one for one in description["test_people"]}
+    page = await log_in(Browser(), description["portal"]["address"], people["owner"])
+    server = description["security_servers"][0]["addresses"]["client_http"]
+    conf = tmp_path / "conf.zip"
+    conf.write_bytes((await fetch(f"{server}/verificationconf")).body)
+
+    async def taken(system: str, register: str, part: str) -> tuple[int, dict[str, Any]]:
+        """What `sild verify` says of it."""
+        usage = await portal.usage(actor)
+        entry = next(
+            one for one in usage.entries
+            if one.system == system and one.register.endswith(register) and one.case == "case-9"
+        )  # fmt: skip
+        answer = await page.go(f"/who-looked/evidence/{entry.id}?part={part}")
+        assert answer.status == 200, answer.text[:500]
+        file = tmp_path / "evidence.asice"
+        file.write_bytes(answer.body)
+        command = ["verify", str(file), "--conf", str(conf), "--json"]
+        judged = await asyncio.to_thread(CliRunner().invoke, cli, command)
+        said = json.loads(judged.output)
+        assert said["message_id"] == entry.message_id
+        return judged.exit_code, said
+
+    code, said = await taken("insurance", "population", "request")
+    assert (code, said["verdict"], said["message_kind"]) == (0, "valid", "rest-request")
+    assert said["signer"] == "SILD:GOV:70000003:insurance" and said["times"]["time_stamp"]
+    code, said = await taken("insurance", "population", "response")
+    assert (code, said["signer"]) == (0, "SILD:GOV:70000002:population")
+    assert "not in the container" in said["remarks"][0], "its body stays where it is"
+    for system, register in (("social", "residence"), ("education", "population")):
+        assert (await taken(system, register, "request"))[0] == 0
+    operations = [one.operation for one in (await portal.usage(actor)).entries if one.acting == "you"]
+    assert operations.count("The evidence of a message was taken") == 4, "the tracker shows its own"
 
 
 async def test_who_was_told_without_asking_is_shown_with_the_message_that_told(country: Nation) -> None:

@@ -17,7 +17,6 @@ from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
 from sild.errors import CallerError, PlatformError
-from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
 from sild.registries.kernel.proving import ACTING_HEADER
 from sild.registries.kernel.telling import CHANGE, said_of_telling
 from sild.registries.kernel.usage import Line, Usage, code_of
@@ -36,8 +35,11 @@ sild-legal-basis traceparent tracestate vary x-content-type-options x-road-clien
 x-road-represented-party x-road-request-hash x-road-request-id x-road-security-server x-road-service x-road-userid"""
 HEADERS = frozenset(_HEADERS.split())
 """Which may stand in a head that is given. Others name people (who applied, who acts, and by whose mandate), or might."""
-SHOWN = frozenset(("x-road-id", "x-road-request-id", "x-road-request-hash", "x-road-issue"))
-"""Message and case, which the tracker shows."""
+SHOWN = frozenset(name for name in HEADERS if name.startswith("x-road-")) - {
+    "x-road-userid",
+    "x-road-represented-party",
+}
+"""Message, case, ground and bodies, which the tracker shows."""
 PLAIN = re.compile(r"true|false|[0-9]{1,7}|[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.+Z-]{1,40})?")
 """What may stand in a query: days, numbers, yes and no."""
 _CODE = re.compile(r"(?<![0-9A-Za-z])(?:[A-Z]{2})?([0-9]{11,12})(?![0-9A-Za-z])")
@@ -176,7 +178,7 @@ def _headers_name_nobody_else(head: RestRequest | RestResponse, reader: Reader) 
             return False
         if name == "x-road-represented-party" and code_of(value.rpartition("/")[2]) not in reader.names:
             return False
-        if name not in SHOWN and any(_is_somebody_else(code, reader) for code in _CODE.findall(value)):
+        if name not in SHOWN and not reader.names.issuperset(_CODE.findall(value)):
             return False
     return True
 
@@ -192,13 +194,6 @@ def _is_their_own_word(token: str, reader: Reader) -> bool:
     except (ValueError, KeyError, IndexError, TypeError):
         return False
     return subject in reader.names and not known & {"representee", "speaks_for", "mandate"}
-
-
-def _is_somebody_else(code: str, reader: Reader) -> bool:
-    try:
-        return parse_identity_code(code).text not in reader.names
-    except InvalidIdentityCode:
-        return False
 
 
 def _without_body(container: AsicContainer, line: Line) -> bytes:
