@@ -482,7 +482,10 @@ class _Birth:
         if page.status != 200 or self._case not in "".join(page.links):
             raise PeerError(f"the tracker does not show the case: {page.text[:300]}")
         proofs = [link for link in page.links if "/who-looked/evidence/" in link]
-        container = await page.go(proofs[0]) if proofs else page
+        container = page
+        for proof in proofs:  # one that names somebody else is not given to her
+            if (container := await page.go(proof)).status == 200:
+                break
         if container.status != 200 or container is page:
             raise PeerError(f"no evidence of a look: {container.status} {container.text[:300]}")
         conf = await verification_conf(self._server)

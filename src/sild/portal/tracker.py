@@ -121,7 +121,7 @@ class Tracker:
             "response" if visit.call.query.get("part") == "response" else "request"
         )
         try:
-            if part == "request" and entry.own and entry.acting in OWN:
+            if part == "request" and entry.own and entry.acting in OWN and not _is_for_another(visit):
                 container = await self._evidence.container(entry.message_id)
             else:
                 container = await self._cases.usage_container(
@@ -163,8 +163,13 @@ def by_body(entries: Sequence[TrackerEntry]) -> list[tuple[str, list[TrackerEntr
 
 def _names_nobody_else(visit: Visit, entry: TrackerEntry) -> bool:
     """As far as a list tells: who looks for another sees their own looks as somebody's, so there the register says."""
-    is_for_another = visit.person.acting_for != visit.person.person
-    return bool(entry.message_id) and (is_for_another or entry.acting in (*OWN, "automatic", "not_told"))
+    named = entry.acting not in (*OWN, "automatic", "not_told")
+    return bool(entry.message_id) and (_is_for_another(visit) or not named)
+
+
+def _is_for_another(visit: Visit) -> bool:
+    """For a person; a company's board is the company."""
+    return visit.person.acting_for != visit.person.person and not visit.is_company
 
 
 def kind_of(pages: Pages, entry: TrackerEntry, language: str) -> str:

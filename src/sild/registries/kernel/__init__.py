@@ -10,6 +10,7 @@ A fact says when it is true, when we knew it, who said so, on which legal ground
 
 facts.py  bitemporal facts        usage.py  who used whose data        kernel.py  the transaction that holds it all together
 defects.py  a refusal that names everything        corrections.py, fact_paths.py, dispute_paths.py  disputes and corrections
+containers.py, container_paths.py  evidence of a use, for whom it is about
 matters.py, matters_told.py  what waits for a person, told and read
 http.py  what all registers have        asking.py, grounds.py, proving.py  who asks, on which grounds, who acts        transfers.py  what may leave the country        problems.py  refusals        description.py  self-description
 """
