@@ -127,6 +127,23 @@ class State:
         )
         return answer.ensure_success().json()
 
+    async def take(self, person: str, message_id: str, part: str, *, whose: str | None = None) -> Answer:
+        """The evidence of a use, as the portal does for a person, or for whom they act."""
+        case, who = f"case-{message_id}-{part}", f"EE{person}"
+        party = None if whose is None else f"EE{whose}"
+        context = CallContext(user_id=who, issue=case)
+        if party is not None:
+            context = replace(context, represented_party=RepresentedParty(None, party))
+        login = LogIn("low", None, (), representee=party)
+        token = proof(who, case, login=login, operations=["getUsageContainer"])
+        return await self.portal.get(
+            service("population"),
+            ["persons", party or who, "usage-container"],
+            params={"messageId": message_id, "part": part},
+            context=context,
+            headers={"Sild-Legal-Basis": "GDPR 15", "Sild-Acting": token},
+        )
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def state(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[State]:
@@ -256,25 +273,6 @@ async def test_the_person_gets_the_container_of_what_one_body_asked_another(
     population = state.registers["population"]
     conf = load_globalconf(await state.portal.download_configuration(tmp_path))
 
-    async def take(message_id: str, part: str, *, whose: str = mother.code) -> Answer:
-        case = f"case-{message_id}-{part}"
-        who = f"EE{mother.code}"
-        context = CallContext(user_id=who, issue=case)
-        if whose != mother.code:
-            context = replace(context, represented_party=RepresentedParty(None, f"EE{whose}"))
-        login = LogIn("low", None, (), representee=None if whose == mother.code else f"EE{whose}")
-        operations = ["getUsageContainer"]
-        return await state.portal.get(
-            service("population"),
-            ["persons", f"EE{whose}", "usage-container"],
-            params={"messageId": message_id, "part": part},
-            context=context,
-            headers={
-                "Sild-Legal-Basis": "GDPR 15",
-                "Sild-Acting": proof(who, case, login=login, operations=operations),
-            },
-        )
-
     def judged(answer: Answer) -> EvidenceReport:
         assert answer.status == 200, answer.body
         assert answer.content_type == "application/vnd.etsi.asic-e+zip"
@@ -282,13 +280,13 @@ async def test_the_person_gets_the_container_of_what_one_body_asked_another(
 
     why = CallContext(user_id="automatic", issue="case-9", legal_ground="RaKS § 5")
     asked = await state.clients["insurance"].get(service("population"), ["persons", mother.code], context=why)
-    request = judged(await take(asked.query_id, "request"))
+    request = judged(await state.take(mother.code, asked.query_id, "request"))
     assert (request.kind, request.query_id, str(request.client)) == (
         "rest-request",
         asked.query_id,
         "SILD:GOV:70000003:insurance",
     )
-    answer = await take(asked.query_id, "response")
+    answer = await state.take(mother.code, asked.query_id, "response")
     response = judged(answer)
     assert response.kind == "rest-response" and response.timestamp is not None
     (body,) = [one for one in response.references if one.uri == "/attachment1"]
@@ -296,15 +294,15 @@ async def test_the_person_gets_the_container_of_what_one_body_asked_another(
 
     child = (await state.say("population", ["persons", mother.code, "children"]))["items"][-1]["code"]
     told = [one for one in population.kernel.usage_of(child).entries if one.operation.startswith("tell ")]
-    event = judged(await take(told[0].usage.message_id, "request", whose=child))
+    event = judged(await state.take(mother.code, told[0].usage.message_id, "request", whose=child))
     assert str(event.client) == "SILD:GOV:70000002:population" and not event.references[-1].verified
 
-    refused = await take(told[0].usage.message_id, "request")
+    refused = await state.take(mother.code, told[0].usage.message_id, "request")
     assert refused.status == 404 and "unknown_message" in refused.text, "about the child, not about her"
     of_birth = [
         one for one in population.kernel.usage_of(child).entries if one.operation == "takeBirthNotice"
     ]
-    refused = await take(of_birth[0].usage.message_id, "request", whose=child)
+    refused = await state.take(mother.code, of_birth[0].usage.message_id, "request", whose=child)
     assert refused.status == 403 and "names_others" in refused.text
     seen = population.kernel.usage_of(mother.code).entries
     assert {one.outcome for one in seen if one.operation == "getUsageContainer"} == {
@@ -371,6 +369,11 @@ async def test_the_messages_of_a_decision_lie_in_both_logs_until_one_is_deleted(
             log.execute(f"DROP TRIGGER {trigger}")
         statement = "DELETE FROM message_record WHERE query_id = ? AND subsystem_code = 'population'"
         assert log.execute(statement, (lost,)).rowcount == 2
+    kernel, mother = state.registers["population"].kernel, a_couple(0)[0].code
+    children = (await state.say("population", ["persons", mother, "children"]))["items"]
+    about = [one for one in (mother, *(child["code"] for child in children)) if kernel.lines_of(one, lost)]
+    gone = await state.take(mother, lost, "request", whose=None if about[0] == mother else about[0])
+    assert gone.status == 410 and "not_in_log" in gone.text, "and the person is told"
     report = await asyncio.to_thread(social.deciding.replay, str(granted.record.id))
     broken = [step.text for step in report.steps if step.verdict == "broken"]
     assert broken == [

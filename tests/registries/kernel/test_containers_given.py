@@ -29,6 +29,7 @@ PORTAL, INSURANCE, POLICE = (
     f"SILD/GOV/{one}" for one in ("70000001/portal", "70000003/insurance", "7/police")
 )
 READER, CHILD, OTHER = "38001085718", "62401010012", "49001010005"
+COMPANY = "10001012"
 PERSON = LogIn("low", None, ())
 Headers = tuple[tuple[bytes, bytes], ...]
 AUTOMATIC: Headers = ((b"X-Road-UserId", b"automatic"), (b"Sild-Legal-Basis", b"RaKS 5"))
@@ -172,6 +173,9 @@ def world(kernel: Kernel) -> Iterator[World]:
     @app.get("/houses/{house}", operation_id="getHouse")
     def house(house: str, usage: PersonalUsage) -> None: ...
 
+    @app.get("/companies/{code}", operation_id="getCompany")
+    def company(code: str, usage: PersonalUsage) -> None: ...
+
     @app.post("/notices", operation_id="takeNotice")
     def notice(usage: PersonalUsage) -> None: ...
 
@@ -276,6 +280,15 @@ def test_whoever_acts_for_somebody_gets_no_digest_of_what_may_be_kept_from_them(
     assert CHILD.encode() in given(world.ask(whose=CHILD)).message
     refused(world.ask("response", whose=CHILD), 403, "names_others")
     assert world.outcomes(CHILD) == ["names_others", "done"]
+
+
+def test_a_companys_board_is_the_company(world: World) -> None:
+    world.used(Sent(path=f"/companies/{COMPANY}"), COMPANY)
+    for part in ("request", "response"):
+        given(world.ask(part, whose=COMPANY))
+    world.used(Sent(id="m-2", request_id="r-2", path=f"/persons/{OTHER}"), COMPANY)
+    refused(world.ask(whose=COMPANY, message="m-2"), 403, "names_others")
+    refused(world.ask(message="m-1"), 404, "unknown_message")
 
 
 def test_what_was_told_and_what_was_told_in_few_words(world: World) -> None:
