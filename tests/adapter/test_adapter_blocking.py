@@ -64,6 +64,8 @@ def whole_story(url: str) -> None:
         assert CLIENT in {listed.id for listed in xroad.list_clients()}
         evidence = answer.evidence(stamp_now=True)
         assert evidence == xroad.evidence(answer.evidence_handle())
+        logged = xroad.logged(answer.evidence_handle().query_id)
+        assert {one.data for one in logged} == {evidence.request.data, evidence.response.data}
 
 
 async def test_without_a_loop(pair: Pair) -> None:

@@ -70,6 +70,8 @@ async def test_later_from_another_program(
     kept = (await xroad.post(ECHO, json={"decision": 1})).evidence_handle().to_json()
     async with AsyncXRoadClient(pair.consumer.url, CLIENT) as later:
         evidence = await later.evidence(EvidenceHandle.from_json(kept), stamp_now=True)
+        logged = await later.logged(evidence.handle.query_id)
+    assert {one.data for one in logged} == {evidence.request.data, evidence.response.data}
     request, response = evidence.save(tmp_path)
     again = Evidence(
         evidence.handle,

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from sild.documents import card_presentation
+from sild.errors import CallerError
 from sild.openid import Party
 from support.accessible import check
 from support.chromium import chromium
@@ -141,6 +142,9 @@ def test_every_screen(world: PortalWorld, browser: Browser, size: str, language:
     page.reload()
     check(page, f"shown-looked-at-{size}-{language}", judged=judged)
     checker.context.close()
+    world.cases.containers_refused["m-1"] = CallerError("-", code="unknown_message")
+    page.goto(world.url + "/who-looked/evidence/1")
+    check(page, f"no-evidence-{size}-{language}", judged=judged)
     official = context(browser, size, language).new_page()
     log_in(official, world, official=True)
     for name, path in DESK.items():
