@@ -44,6 +44,8 @@ class Others:
 
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     divisions: dict[str, str] = field(default_factory=dict)
+    streets: dict[str, str] = field(default_factory=dict)  # of homes that are dwellings with an address
+    since: dict[str, str] = field(default_factory=dict)  # the day of a home
     guardians: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # of whom
     abroad: set[str] = field(default_factory=set)
     down: set[str] = field(default_factory=set)
@@ -86,7 +88,10 @@ class Others:
             return {"person": code, "level": "abroad", "country": "FI"}
         if code in self.divisions:
             unit = {"code": self.divisions[code], "name": "?"}
-            return {"person": code, "level": "dwelling", "division": unit, "now": [unit]}
+            street, since = self.streets.get(code), self.since.get(code)
+            where = {} if street is None else {"address": {"street": street}}
+            when = {} if since is None else {"valid_from": since}
+            return {"person": code, "level": "dwelling", "division": unit, "now": [unit], **where, **when}
         return None
 
     async def send(

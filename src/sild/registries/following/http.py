@@ -9,7 +9,7 @@ from fastapi import FastAPI, Path
 
 from sild.registries.following.duties import Duty
 from sild.registries.following.register import FollowingRegister
-from sild.registries.kernel import Fact, FactKind, Use
+from sild.registries.kernel import Fact, Use
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.moving import HOME_CHANGE_KIND
@@ -43,11 +43,11 @@ def make_app(register: FollowingRegister, *, url: str | None = None) -> FastAPI:
         _description(duty),
         titles=FACT_TITLES,
         actions={**FACT_ACTIONS, **ACTIONS},
-        kinds={"getStanding": (duty.concept,)},
+        kinds={"getStanding": (duty.kind.concept,)},
         apply_event=register.apply_event,
         url=url,
     )
-    kinds = (FactKind(duty.fact, duty.concept, duty.description), HOME_CHANGE_KIND)
+    kinds = (duty.kind, HOME_CHANGE_KIND)
     add_fact_paths(app, register.kernel, kinds, ensure_person=ensure_code, worded=_worded)
 
     @app.get("/persons/{code}/standing", operation_id="getStanding", response_model_exclude_none=True)
@@ -76,15 +76,17 @@ def _description(duty: Duty) -> SelfDescription:
         dict(duty.title),
         duty.publisher,
         (
-            Concept(duty.concept, duty.description),
+            Concept(duty.kind.concept, duty.kind.description),
             Concept(HOME_CHANGE_KIND.concept, HOME_CHANGE_KIND.description),
         ),
     )
 
 
 def _worded(_use: Use, fact: Fact) -> str | None:
-    """The place by its name; of those who live abroad, the country."""
+    """The place by its name; of those who live abroad, the country; of a permit the vehicle and the zone, too."""
     value = fact.value
     if not isinstance(value, dict) or "division" not in value:
         return None
+    if "plate" in value:
+        return ", ".join(str(value[part]) for part in ("plate", "zone", "name"))
     return value.get("name") or value.get("country")
