@@ -84,12 +84,12 @@ def test_the_description_names_everything_the_design_asks_for(first: Run) -> Non
         assert member["subsystems"]
     service = nation["services"][0]
     assert service["id"] == "SILD:GOV:70000002:population:persons"
-    assert len({each["id"] for each in nation["services"]}) == len(nation["services"]) == 22
+    assert len({each["id"] for each in nation["services"]}) == len(nation["services"]) == 24
     assert service["description_url"].endswith("/openapi.json")
     assert service["description_url"].startswith(nation["registers"][0]["address"])
     assert [each["id"].rpartition(":")[2] for each in nation["registers"]] == [
-        "population", "residence", "social", "treasury", "archive", "tax", "electoral", "education", "insurance",
-        "care", "business", "hospital",
+        "population", "residence", "social", "treasury", "archive", "tax", "electoral", "education", "parking",
+        "insurance", "care", "business", "hospital",
     ]  # fmt: skip
     assert nation["portal"]["address"].startswith("http://localhost:")
     assert nation["openid"]["issuer"].startswith("http://localhost:")

@@ -132,6 +132,15 @@ def test_who_does_not_vote_yet_is_told_from_when(votes_from: str, shown: object)
     assert line.value == shown
 
 
+def test_a_child_stands_in_a_school_district_before_the_first_day() -> None:
+    value = {"school": "Tartu Toome Kool", "division": "0793", "attends_from": "2029-09-01"}
+    one = fact("child.school_district", value, "2026-03-02", text="Tartu Toome Kool", entity="2")
+    (parents,) = own_lines("GOV/1/education", {"items": [one]}, SAYER, person="1")
+    (own,) = own_lines("GOV/1/education", {"items": [one]}, SAYER, person="2")
+    assert own.value == ["Tartu Toome Kool", "my_data.from_day 1 September 2029"]
+    assert parents.value == [*own.value, "my_data.for_child 2"]
+
+
 def test_one_register_with_all_of_it_and_who_looked(world: PortalWorld) -> None:
     names = [fact("person.family_name", f"Nimi{number}", f"19{number}-01-01", valid_to=f"19{number}-02-01") for number in range(60, 80)]  # fmt: skip
     asked: list[str] = []

@@ -46,6 +46,7 @@ REGISTERS: dict[str, tuple[Callable[..., Any], Callable[..., FastAPI], str]] = {
     "care": (CareRegister.open, care_app, "/persons/{code}/practice"),
     "tax": (partial(FollowingRegister.open, DUTIES["tax"]), following_app, FOLLOWING),
     "electoral": (partial(FollowingRegister.open, DUTIES["electoral"]), following_app, FOLLOWING),
+    "parking": (partial(FollowingRegister.open, DUTIES["parking"]), following_app, FOLLOWING),
 }
 
 
@@ -86,5 +87,7 @@ def test_ten_thousand_move_in_and_one_is_found(
             assert sum(group["capacity"] for group in found["items"]) > 0
         case "care":
             assert found["now"]["division"] == home.division
+        case "parking":  # whether they hold a permit is chance
+            assert found["person"] == somebody.code
         case _:
             assert found["value"]["division"] == home.division

@@ -110,6 +110,7 @@ class Move(Process):
         "care.home.followed": "follow",
         "tax.home.followed": "follow",
         "electoral.home.followed": "follow",
+        "parking.home.followed": "follow",
     }
     silenced: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "resident": ("death", "protection_order"),

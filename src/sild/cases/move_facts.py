@@ -352,12 +352,12 @@ def ours(code: str, profile: Profile) -> str:
 def followed_lines(case: Case) -> list[dict[str, Any]]:
     """What each body did of itself, for the resident and the children who moved; of other adults only they are told, by the body."""
     whose = (*case.persons("resident"), *case.persons("minor"))
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str, str | None], dict[str, Any]] = {}
     for taken in case.all("FOLLOW"):
         said = taken.data
         if said["person"] in whose:
             line = {name: said[name] for name in ("body", "outcome", "decision")}
-            found[said["body"], said["person"]] = line
+            found[said["body"], said["person"], said.get("about")] = line
     lines = list({(one["body"], one["outcome"], one["decision"]): one for one in found.values()}.values())
     did = {one["body"] for one in lines if one["outcome"] != NOTHING_HERE}
     return [one for one in lines if one["outcome"] != NOTHING_HERE or one["body"] not in did]

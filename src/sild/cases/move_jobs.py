@@ -297,7 +297,7 @@ class MoveJobs:
         ]
         if said.get("case") in theirs:
             body = str(event["source"]).strip("/").partition("/")[2]
-            did = {"outcome": said["outcome"], "decision": said.get("decision")}
+            did = {"outcome": said["outcome"], "decision": said.get("decision"), "about": said.get("about")}
             await act(work, "follow", "FOLLOW", {"body": body, "person": person, **did}, said["case"])
 
     async def found(self, work: Work) -> None:

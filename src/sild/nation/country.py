@@ -82,6 +82,8 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ("tax", "population"): ("GET /persons/*",),
     ("electoral", "residence"): ("GET /persons/*/residence",),
     ("electoral", "population"): ("GET /persons/*",),
+    ("parking", "residence"): ("GET /persons/*/residence",),
+    ("parking", "population"): ("GET /persons/*",),
     ("population", "archive"): ("POST /packages", "GET /packages/*"),
     ("social", "treasury"): (
         "POST /payment-orders",
@@ -191,6 +193,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ),
     ("portal", "tax"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
     ("portal", "electoral"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
+    ("portal", "parking"): (*COMMON, *OWN_DATA, *MATTERS, *CONSULTATIONS, *DISPUTES),
     ("portal", "business"): (
         *COMMON,
         *OWN_DATA,
@@ -260,7 +263,7 @@ SUBSCRIPTIONS = (
     SubscriptionPlan("residence", "education", ("residence.changed", "fact.corrected")),
     *(
         plan
-        for follower in ("tax", "electoral", "care")
+        for follower in ("tax", "electoral", "parking", "care")
         for plan in (
             SubscriptionPlan("population", follower, (*(BIRTHS if follower == "care" else ()), *SILENCING)),
             SubscriptionPlan("residence", follower, ("residence.changed",)),
@@ -337,7 +340,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
     population = body("population", "70000002", "population", server="ss1")
     insurance = body("insurance", "70000003", "insurance", "care", server="ss2")
     social = body("social", "70000004", "social")
-    municipality = body("municipality", "70000005", "education", "cases")
+    municipality = body("municipality", "70000005", "education", "parking", "cases")
     land = body("land", "70000006", "residence")
     treasury = body("treasury", "70000007", "treasury")
     archive = body("archive", "70000008", "archive")
@@ -362,6 +365,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
             SystemPlan("tax", tax, "tax", population, ("tax", "events")),
             SystemPlan("electoral", electoral, "electoral", population, ("electoral", "events")),
             SystemPlan("education", municipality, "education", population, ("education", "events")),
+            SystemPlan("parking", municipality, "parking", population, ("parking", "events")),
             SystemPlan("cases", municipality, "cases", population, ("cases",)),
             SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),
             SystemPlan("care", insurance, "care", insurance, ("care", "events")),

@@ -26,6 +26,7 @@ REGISTERS = (
     "archive",
     "tax",
     "electoral",
+    "parking",
     "care",
     "business",
     "hospital",

@@ -26,6 +26,7 @@ SystemKind = Literal[
     "archive",
     "tax",
     "electoral",
+    "parking",
     "care",
     "business",
 ]

@@ -25,6 +25,7 @@ ASKED = (
     "archive",
     "tax",
     "electoral",
+    "parking",
     "care",
     "business",
 )
@@ -37,6 +38,7 @@ KNOWING = (
     "treasury",
     "tax",
     "electoral",
+    "parking",
     "care",
     "business",
 )

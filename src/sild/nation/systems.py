@@ -49,6 +49,7 @@ REGISTERS: tuple[SystemKind, ...] = (
     "archive",
     "tax",
     "electoral",
+    "parking",
     "care",
     "business",
 )
@@ -140,7 +141,7 @@ def open_register(
                 directory, system=system, zone=zone, clock=clock, certify=certify
             )
             return OpenRegister(archive, registries.archive_app(archive))
-        case "tax" | "electoral":
+        case "tax" | "electoral" | "parking":
             follower = registries.FollowingRegister.open(
                 registries.DUTIES[kind], directory, system=system, people=people, zone=zone, clock=clock
             )

@@ -18,6 +18,9 @@ CARD = "person.insurance_card"
 COVER, QUEUE, HOME_CHANGE = "person.insurance_cover", "child.kindergarten_queue", "person.home_change"
 BIRTH_NOTICE, REGISTRATION, PATERNITY = "child.birth_notice", "child.birth_registration", "child.paternity"
 VOTES = "person.voting_place"
+SCHOOL = "child.school_district"
+BEGINS = {VOTES: "votes_from", SCHOOL: "attends_from"}
+"""Facts that stand before their day, and where the value says it."""
 OWNED = "company.dwellings"
 NEWEST_FIRST = (BENEFITS, PAY, PAYMENTS, HOME_CHANGE, OWNED)
 """Of these there are ever more: the newest stand first, and some of them alone."""
@@ -27,7 +30,7 @@ CODED = {COVER: "kind", HOME_CHANGE: "outcome", REGISTRATION: "status", PATERNIT
 ORDER = (
     "person.given_names", "person.family_name", "person.date_of_birth", "person.place_of_birth", "person.sex",
     "person.citizenship", "person.residence", "person.marriage", "person.parents", "person.guardians", "person.custody",
-    COVER, CARD, *NEWEST_FIRST[:2], QUEUE, PAYMENTS, "person.practice", "person.tax_residence", VOTES, "person.board_membership", HOME_CHANGE,
+    COVER, CARD, *NEWEST_FIRST[:2], QUEUE, SCHOOL, PAYMENTS, "person.practice", "person.tax_residence", VOTES, "person.parking_permit", "person.board_membership", HOME_CHANGE,
     "company.name", "company.legal_form", "company.registered_office", "company.status", "company.representation", "company.board", OWNED,
 )  # fmt: skip
 
@@ -168,15 +171,28 @@ def _worded(line: OwnLine, item: Mapping[str, Any], sayer: Sayer, person: str) -
         return replace(line, value=sayer.word(line.concept, str(said.get(CODED[line.concept]))), decision=own)
     if line.concept == BIRTH_NOTICE:
         return replace(line, value=[str(said[name]) for name in ("hospital", "value") if said.get(name)])
-    if line.concept == VOTES and str(said.get("votes_from", "")) > str(line.valid_from or ""):
-        _ensure_day(said["votes_from"])
-        day = format_day(date.fromisoformat(said["votes_from"][:10]), sayer.language)
-        return replace(line, value=[str(line.value), sayer.say("my_data.from_day", day=day)])
+    if line.concept in BEGINS:
+        return replace(line, value=_begins(line, item, said, sayer, person))
     if line.concept == CARD:
         return replace(line, value=[str(said.get("number")), sayer.word(CARD, str(said.get("state")))])
     if line.concept == QUEUE:
         return replace(line, value=_queue(item, said, sayer, person), decision=own)
     return line
+
+
+def _begins(
+    line: OwnLine, item: Mapping[str, Any], said: Mapping[str, Any], sayer: Sayer, person: str
+) -> list[str] | str:
+    """With the day from which it counts, where that comes later than the fact; and whose it is, of a child shown with a parent."""
+    whose, from_ = item.get("entity"), said.get(BEGINS[line.concept])
+    more = []
+    if str(from_ or "") > str(line.valid_from or ""):
+        _ensure_day(from_)
+        day = format_day(date.fromisoformat(str(from_)[:10]), sayer.language)
+        more.append(sayer.say("my_data.from_day", day=day))
+    if whose and whose != person:
+        more.append(sayer.say("my_data.for_child", child=whose))
+    return [str(line.value), *more] if more else str(line.value)
 
 
 def _queue(item: Mapping[str, Any], said: Mapping[str, Any], sayer: Sayer, person: str) -> list[str]:

@@ -117,6 +117,7 @@ class RegistrySettings(Settings):
         "archive",
         "tax",
         "electoral",
+        "parking",
         "care",
         "business",
     ] = "population"
@@ -282,6 +283,7 @@ KINDS: Mapping[str, Opening] = {
     "business": _business,
     "tax": _following,
     "electoral": _following,
+    "parking": _following,
 }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import get_args
 
 from sild.registries.care.practices import GROUNDS as CARE
 from sild.registries.education.rules import GROUNDS as EDUCATION
+from sild.registries.education.schools import SCHOOL_GROUNDS
 from sild.registries.following.duties import DUTIES
 from sild.registries.identity_codes import Country
 from sild.registries.insurance.rules import GROUNDS as INSURANCE
@@ -20,9 +22,14 @@ COUNTRIES: tuple[Country, ...] = get_args(Country)
 
 def asking_grounds(register: str) -> frozenset[str]:
     """register: its kind, `social`.  Of every country: the law is that of whoever it is about."""
-    known = {"care": CARE, "education": EDUCATION, "insurance": INSURANCE, "social": SOCIAL}
-    known |= {kind: dict(duty.grounds) for kind, duty in DUTIES.items()}
-    return frozenset(known.get(register, {}).values())
+    known: dict[str, list[Mapping[Country, str]]] = {
+        "care": [CARE],
+        "education": [EDUCATION, SCHOOL_GROUNDS],
+        "insurance": [INSURANCE],
+        "social": [SOCIAL],
+        **{kind: [duty.grounds] for kind, duty in DUTIES.items()},
+    }
+    return frozenset(ground for grounds in known.get(register, ()) for ground in grounds.values())
 
 
 def duties_without_case() -> list[str]:

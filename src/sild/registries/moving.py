@@ -47,10 +47,12 @@ def followed(
     basis: str,
     decision: str | None = None,
     silent: bool = False,
+    about: str | None = None,
 ) -> None:
     """In the transaction of what was done. outcome: a word for what came of it.  cause: id of the event.  decision: record of it, if one was made.
 
-    silent: nobody is told, for the person's sake.  Tells `<register>.home.followed`.
+    silent: nobody is told, for the person's sake.  about: of a body that does two things for one person, which one besides the first.
+    Tells `<register>.home.followed`.
     """
     if outcome != NOTHING_HERE:
         use.facts.record(
@@ -58,9 +60,11 @@ def followed(
             HOME_CHANGE,
             {"outcome": outcome, "decision": decision},
             valid_from=use.today,
-            key=cause,
+            key=cause if about is None else f"{cause}/{about}",
             provenance=Provenance(source, basis, use.usage.message_id),
         )
     if not silent:
         said = {"outcome": outcome, "decision": decision, "case": use.usage.issue}
+        if about is not None:
+            said["about"] = about
         use.publish(f"{register}.home.followed", person, said)

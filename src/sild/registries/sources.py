@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -56,12 +57,18 @@ class GuardiansTold:
 
 @dataclass(frozen=True, slots=True)
 class HomeTold:
-    """division: code of the smallest unit; None: abroad, sealed, or not known."""
+    """division: code of the smallest unit; None: abroad, sealed, or not known.  street: None, too, of a home that is known to the commune alone.
+
+    since: None where no day is told.
+    """
 
     division: str | None
     source: str
     message_id: str
     at: datetime | None = None
+    street: str | None = None
+    since: date | None = None
+    is_abroad: bool = False
 
 
 class Sources:
@@ -122,7 +129,17 @@ class Sources:
 
     async def home(self, code: str, because: Because) -> HomeTold:
         told = await self._ask.ask("residence", ["persons", code, "residence"], because=because)
-        return HomeTold(_division(told.body), told.source, told.message_id, told.at)
+        division = _division(told.body)
+        body = {} if told.body is None else _mapping(told.body)
+        return HomeTold(
+            division,
+            told.source,
+            told.message_id,
+            told.at,
+            street=_street(body),
+            since=_since(body),
+            is_abroad=body.get("level") == "abroad",
+        )
 
     async def lives_abroad(self, code: str, because: Because) -> bool:
         told = await self._ask.ask("residence", ["persons", code, "residence"], because=because)
@@ -165,6 +182,22 @@ def _division(residence: Any) -> str | None:
         return str(units[0]["code"]) if units else None
     except (KeyError, TypeError, IndexError):
         raise PeerError("not a residence", code="invalid_body") from None
+
+
+def _street(body: Mapping[str, Any]) -> str | None:
+    if body.get("level") != "dwelling" or body.get("address") is None:
+        return None
+    try:
+        return str(body["address"]["street"])
+    except (KeyError, TypeError):
+        raise PeerError("not an address", code="invalid_body") from None
+
+
+def _since(body: Mapping[str, Any]) -> date | None:
+    try:
+        return date.fromisoformat(body["valid_from"]) if body.get("valid_from") else None
+    except (TypeError, ValueError):
+        raise PeerError("not a day", code="invalid_body") from None
 
 
 def _mapping(body: Any) -> dict[str, Any]:

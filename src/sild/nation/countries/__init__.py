@@ -64,6 +64,7 @@ SYSTEMS = (
     "archive",
     "tax",
     "electoral",
+    "parking",
     "care",
     "business",
 )

@@ -10,6 +10,7 @@ from sqlalchemy import String, cast, or_, select
 from sild.registries.education.places import Places
 from sild.registries.education.queue import Child, child_row, require_child
 from sild.registries.education.rules import QUEUE
+from sild.registries.education.schools import SCHOOL
 from sild.registries.education.tables import children
 from sild.registries.kernel import FactKind, Use
 from sild.registries.kernel.facts import Fact, Json
@@ -23,13 +24,13 @@ QUEUE_KIND = FactKind(
 
 
 def children_of(use: Use, person: str) -> Mapping[str, frozenset[str]]:
-    """Of whom a person is shown something besides themselves, and which facts: their children's places; who joined first comes first."""
+    """Of whom a person is shown something besides themselves, and which facts: their children's places and schools; who joined first comes first."""
     named = [
         cast(kept, String).contains(f'"{person}"') for kept in (children.c.parents, children.c.guardians)
     ]
     codes = use.connection.scalars(select(children.c.child).where(or_(*named)).order_by(children.c.joined_at))
     theirs = [code for code in codes.all() if _decides(require_child(use, code), person, use.today)]
-    return {code: frozenset((QUEUE,)) for code in theirs}
+    return {code: frozenset((QUEUE, SCHOOL)) for code in theirs}
 
 
 def deciders_of(use: Use, child: str) -> Collection[str]:
@@ -47,7 +48,9 @@ def in_line(use: Use, places: Places, fact: Fact) -> Mapping[str, Json] | None:
 
 
 def in_words(_use: Use, fact: Fact) -> str | None:
-    """For whoever looks at one that is disputed: how it stands, where, and from when on the child should attend."""
+    """For whoever looks at one that is disputed: how it stands, where, and from when on the child should attend; of a school its name."""
+    if fact.name == SCHOOL:
+        return str(fact.value["school"])
     if fact.name != QUEUE:
         return None
     return ", ".join(

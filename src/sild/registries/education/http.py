@@ -15,6 +15,7 @@ from sild.registries.education.held import QUEUE_CONCEPT, QUEUE_KIND, in_words
 from sild.registries.education.queue import Group as HeldGroup
 from sild.registries.education.register import EducationRegister, Standing
 from sild.registries.education.rules import RULE
+from sild.registries.education.schooling import SCHOOL_CONCEPT, SCHOOL_KIND
 from sild.registries.kernel.asking import SaidByPerson
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import (
@@ -45,10 +46,11 @@ DESCRIPTION = SelfDescription(
             "Births, moves, dwellings, queue and demand by commune and year",
         ),
         Concept(QUEUE_KIND.concept, QUEUE_KIND.description),
+        Concept(SCHOOL_KIND.concept, SCHOOL_KIND.description),
         Concept(HOME_CHANGE_KIND.concept, HOME_CHANGE_KIND.description),
     ),
 )
-KINDS = (QUEUE_KIND, HOME_CHANGE_KIND)
+KINDS = (QUEUE_KIND, SCHOOL_KIND, HOME_CHANGE_KIND)
 TITLES = {
     **FACT_TITLES,
     "not_in_queue": (404, "The child is not in the queue"),
@@ -68,7 +70,7 @@ ACTIONS = {
     "answerPlace": "An offered kindergarten place was answered",
     "leaveQueue": "A child left the kindergarten queue",
 }
-ABOUT = dict.fromkeys(ACTIONS, (QUEUE_CONCEPT,))
+ABOUT = {**dict.fromkeys(ACTIONS, (QUEUE_CONCEPT,)), "getFacts": (QUEUE_CONCEPT, SCHOOL_CONCEPT)}
 Code = Annotated[str, Path(max_length=30, examples=["62603010039"])]
 
 

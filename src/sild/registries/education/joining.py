@@ -18,6 +18,7 @@ from sild.registries.education.judging import earliest, heard, place_of
 from sild.registries.education.places import Places, by_rule
 from sild.registries.education.queue import Child, child_row, groups_near, require_child, set_child
 from sild.registries.education.rules import ground
+from sild.registries.education.schooling import Schooling
 from sild.registries.education.tables import children
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
@@ -34,11 +35,14 @@ GUARDIAN_RECORDED = "civil.guardian.recorded"
 class Joining:
     """Works within the register's transactions."""
 
-    def __init__(self, deciding: Deciding, tasks: Tasks, silence: Silence, places: Places) -> None:
+    def __init__(
+        self, deciding: Deciding, tasks: Tasks, silence: Silence, places: Places, schooling: Schooling
+    ) -> None:
         self._deciding = deciding
         self._tasks = tasks
         self._silence = silence
         self._places = places
+        self._schooling = schooling
 
     def effects(self) -> Mapping[str, Effect]:
         return {
@@ -72,13 +76,14 @@ class Joining:
             self._tasks.add(use, "queue", event.subject, cause=event.id)
 
     def _moved(self, use: Use, event: Event) -> None:
-        """Of a child in the queue: its commune may be another now. Others' moves are nothing to us."""
-        if child_row(use, event.subject) is None:
-            self._followed(use, event.subject, NOTHING_HERE, event.id, event.source)
-        else:
+        """Of a child in the queue: its commune may be another now; of one of the age for it, the school. Others' moves are nothing to us."""
+        if child_row(use, event.subject) is not None:
             about = {"moved": event.source}
             for cause, at in looks(use, event):
                 self._tasks.add(use, "queue", event.subject, cause=cause, at=at, about=about)
+            self._schooling.moved(use, event)
+        elif not self._schooling.moved(use, event):
+            self._followed(use, event.subject, NOTHING_HERE, event.id, event.source)
 
     def _guarded(self, use: Use, event: Event) -> None:
         """Of a child who is, or is about to be, in the queue. Others' guardians are nothing to us."""
@@ -141,6 +146,7 @@ class Joining:
             )
         )
         say_place(use, told.code, system=self._deciding.kernel.system)
+        self._schooling.say(use, told.code, home)
         if silence is None:
             place = place_of(self._places.judged(use, require_child(use, told.code)))
             use.publish("education.queue.joined", told.code, {"place": place})

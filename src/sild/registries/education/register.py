@@ -23,6 +23,7 @@ from sild.registries.education.held import children_of, deciders_of, in_line
 from sild.registries.education.joining import Joining
 from sild.registries.education.places import Places, Standing
 from sild.registries.education.queue import Child, Group, child_row, groups_in, require_child
+from sild.registries.education.schooling import Schooling
 from sild.registries.education.statistics import CommuneYear, statistics_of
 from sild.registries.education.synthetic import fill
 from sild.registries.education.tables import groups, kindergartens
@@ -46,7 +47,8 @@ class EducationRegister(ActingRegister):
         super().__init__(kernel, silenced_types=["education.*", DECIDED_AGAIN], silenced_kinds=["review"])
         self.deciding = deciding
         self._places = Places(deciding, self.tasks, self.silence)
-        self._joining = Joining(deciding, self.tasks, self.silence, self._places)
+        self._schooling = Schooling(self.tasks, self.silence)
+        self._joining = Joining(deciding, self.tasks, self.silence, self._places, self._schooling)
         self._again = Again(deciding, self.tasks, self.silence, self._places)
         Anew(deciding, self.tasks, self.silence, self._places)
 
@@ -85,11 +87,13 @@ class EducationRegister(ActingRegister):
         return {**self._joining.effects(), **self._again.effects()}
 
     def handlers(self, ask: Ask) -> Mapping[str, Handler]:
-        return {**self._joining.handlers(ask), **self._places.handlers(), **self._again.handlers(ask)}
+        own = {**self._places.handlers(), **self._schooling.handlers(ask)}
+        return {**self._joining.handlers(ask), **own, **self._again.handlers(ask)}
 
     def silenced(self, use: Use, event: Event, reason: str) -> None:
         if reason == "protection_order":
             return
+        self._schooling.silenced(use, event, reason)
         self.tasks.cancel(use.connection, event.subject, ["queue"], use.at, reason)
         child = child_row(use, event.subject)
         if child is not None and child.state != "left":

@@ -1,4 +1,4 @@
-"""Kindergartens of a new register, one or more in every commune where synthetic children live, nine places for ten of them."""
+"""Kindergartens of a new register, one or more in every commune where synthetic children live, nine places for ten of them; the school of each home."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from sqlalchemy import Connection, insert
 
 from sild.registries.education.facts import place_value
 from sild.registries.education.rules import QUEUE, age_in_years, ground
+from sild.registries.education.schooling import school_value
+from sild.registries.education.schools import SCHOOL, SCHOOL_GROUNDS, attendance, school_of
 from sild.registries.education.tables import children, groups, kindergartens
-from sild.registries.identity_codes import Country
+from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel.facts import Facts
 from sild.registries.synthetic import AS_OF, SyntheticPerson, synthetic_people
 
@@ -22,6 +24,7 @@ NAMES = {
     "EE": ("Mesimumm", "Päikesejänku", "Lepatriinu", "Rõõmupall", "Pääsupesa", "Sipsik"),
     "VN": ("Hoa Sen", "Hoa Mai", "Sao Mai", "Ánh Dương", "Họa Mi", "Bình Minh"),
 }
+SOURCE = "the residence register"
 AGES = ((0, 3), (3, 7))
 JOINED_AT = datetime(AS_OF.year - 2, 9, 1, tzinfo=UTC)
 ONE_HOUSE = 60  # children
@@ -33,8 +36,28 @@ def fill(connection: Connection, facts: Facts, count: int, system: str) -> None:
     for person in synthetic_people(count):
         if person.home is not None and person.died is None and age_in_years(person.born, AS_OF) < AGES[-1][1]:
             by_place[(person.country, person.home.division)].append(person)
+    facts.record_many(_schools(count))
     for (country, division), young in sorted(by_place.items()):
         facts.record_many(_commune(connection, country, division, young, system))
+
+
+def _schools(count: int) -> Iterator[dict[str, Any]]:
+    """Rows for `Facts.record_many`."""
+    for person in synthetic_people(count):
+        attends = attendance(parse_identity_code(person.code))
+        if person.home is None or person.died is not None or attends.until <= AS_OF:
+            continue
+        school = school_of(person.country, person.home.division, person.home.street, AS_OF)
+        if school is not None:
+            yield {
+                "entity": person.code,
+                "name": SCHOOL,
+                "value": school_value(school, person.home.division, attends.since),
+                "valid_from": max(person.born, person.moved_in or person.born),
+                "valid_to": attends.until,
+                "source": SOURCE,
+                "basis": SCHOOL_GROUNDS[person.country],
+            }
 
 
 def _commune(

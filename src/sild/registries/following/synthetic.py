@@ -58,7 +58,7 @@ def _permits(count: int, duty: Duty) -> Iterator[dict[str, Any]]:
 
 def _permit(person: SyntheticPerson) -> Standing | None:
     number = int(person.code[-5:])
-    if person.home is None or (AS_OF.year - person.born.year) < 19 or number % 2:
+    if person.home is None or (AS_OF.year - person.born.year) < 19 or number % 2 == 0:
         return None
     unit = profile(person.country).resolve(person.home.division, AS_OF)[0]
     zone = zone_of(unit.code, person.home.street)

@@ -16,8 +16,9 @@ ZONES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "Kesklinn": ("Tartu mnt", "Narva mnt", "Mere pst", "Vabaduse pst", "Turu"),
     },
     "0793": {
-        "A": ("Lai", "Pikk", "Aia", "Turu", "Vabaduse pst"),
+        "A": ("Lai", "Pikk", "Aia", "Turu", "Vabaduse pst", "Mere pst"),
         "B": ("Pärna", "Kase", "Kooli", "Lille", "Narva mnt"),
+        "C": ("Tartu mnt",),
     },
     "0624": {"Kesklinn": ("Lai", "Pikk", "Aia", "Vabaduse pst", "Mere pst")},
 }
