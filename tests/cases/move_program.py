@@ -76,7 +76,7 @@ class ActingProgram(MoveProgram, ActingVillage):
     async def end(self, case, *people) -> dict:
         end = await super().end(case, *people)
         followed = (await self.cases.view(case, people[0])).results["followed"]
-        return {**end, "followed": sorted(followed, key=lambda line: line["body"])}
+        return {**end, "followed": sorted(followed, key=lambda line: (line["body"], line["outcome"]))}
 
 
 async def moved(village: ActingProgram) -> dict:

@@ -46,10 +46,13 @@ async def test_each_body_says_what_it_did(village):
     view = await village.cases.view(case, MARI)
     assert set(did(view)) == set(FOLLOWING.values()), view.results
     assert did(view)[FOLLOWING["insurance"]] == {"no_change"}
-    assert did(view)[FOLLOWING["education"]] <= {"queue_moved", "no_change"}
+    assert did(view)[FOLLOWING["education"]] <= {"queue_moved", "no_change", "school_changed"}
+    of_school = "school_changed" in did(view)[FOLLOWING["education"]]
     assert did(view)[FOLLOWING["social"]] <= {"recomputed", "no_change"}
     told = [entry.name for entry in view.timeline]
-    assert told.count("FOLLOW") == 6, "three bodies, two people"
+    assert told.count("FOLLOW") == 6 + of_school, (
+        "three bodies, two people; of the child's school, if it is another"
+    )
     looked = {
         (register, headers["X-Road-Issue"])
         for register, method, path, headers in village.wire.heard

@@ -250,7 +250,15 @@ def test_education(asking: Asking, clock: SetClock) -> None:
     refused(asking.post(wish, {"kindergarten": 1, "wanted_from": "2033-03-02"}), 409, "no_group")
     refused(asking.post(f"/children/{CHILD}/place", {"accept": True}), 409, "no_offer")
     refused(asking.get(f"/children/{SISTER}/queue"), 404, "not_in_queue")
-    (before,) = asking.get(f"/persons/{CHILD}/facts").json()["items"]
+    before, school = asking.get(f"/persons/{CHILD}/facts").json()["items"]
+    assert (school["concept"], school["text"]) == ("child.school_district", "Tallinna Keskkool")
+    assert school["value"]["attends_from"] == "2033-09-01" and school["basis"] == "PGS § 10"
+    (of_mother,) = [
+        one
+        for one in asking.get(f"/persons/{MOTHER}/facts").json()["items"]
+        if one["name"] == "school_district"
+    ]
+    assert (of_mother["entity"], of_mother["fact"]) == (CHILD, school["fact"]), "a parent is shown it, too"
     assert (before["concept"], before["value"]["reason"]) == ("child.kindergarten_queue", "no_wish")
     assert before["follows"] == {"place": 1, "waiting": 1} and "place" not in before["value"]
     clock.forward(seconds=1)
@@ -264,24 +272,25 @@ def test_education(asking: Asking, clock: SetClock) -> None:
 def _facts_of_a_place(asking: Asking, before: dict[str, Any]) -> None:
     """A parent sees the child's; of the line only what holds now; and it is disputed."""
     seen = asking.get(f"/findUsage?userCode=EE{CHILD}").json()["totalUsages"]
-    (fact,) = asking.get(f"/persons/{MOTHER}/facts").json()["items"]
+    fact = asking.get(f"/persons/{MOTHER}/facts").json()["items"][0]
     assert (fact["entity"], fact["value"]["state"], fact["value"]["kindergarten"]) == (CHILD, "offered", "K")
     assert (fact["source"], fact["basis"]) == (asking.register.kernel.system, "KELS § 10")
     assert "follows" not in fact and fact["message_id"] != before["message_id"]
     assert fact["text"] == "offered, K, 2027-09-01"
     assert asking.get(f"/findUsage?userCode=EE{CHILD}").json()["totalUsages"] == seen + 1
     then = quote(before["known_from"])
-    (known,) = asking.get(f"/persons/{MOTHER}/facts?known_at={then}").json()["items"]
+    known = asking.get(f"/persons/{MOTHER}/facts?known_at={then}").json()["items"][0]
     assert known["value"] == before["value"] and "follows" not in known, "who waited then is not counted now"
     history = asking.get(f"/persons/{CHILD}/facts?history=true").json()["items"]
-    assert [("known_to" in one, one["value"]["state"]) for one in history] == [
+    in_queue = [one for one in history if one["name"] == "kindergarten_queue"]
+    assert [("known_to" in one, one["value"]["state"]) for one in in_queue] == [
         (True, "waiting"),
         (False, "offered"),
     ]
     assert asking.get(f"/persons/{SISTER}/facts").json()["items"] == []
     disputed = asking.post(f"/facts/{fact['fact']}/dispute", {"reason": "we never wished for this one"})
     assert (disputed.status, disputed.json()["person"]) == (201, CHILD)
-    (fact,) = asking.get(f"/persons/{MOTHER}/facts").json()["items"]
+    fact = asking.get(f"/persons/{MOTHER}/facts").json()["items"][0]
     assert fact["disputed"] is True
 
 
