@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,21 @@ def test_the_description_names_everything_the_design_asks_for(first: Run) -> Non
     assert all(person["code"] and person["name"] and person["good_for"] for person in people.values())
     assert people["birth_official"]["authority"] == "birth@0793"
     assert nation["api_keys"] == {}
+
+
+def test_the_permit_to_park_of_who_moved_is_for_the_zone_of_the_new_home(first: Run) -> None:
+    """J2 of the story: from a street of zone C to one of zone A, by itself, with a record of its own."""
+    mover = next(one for one in first.description["test_people"] if one["id"] == "check_resident")
+    with closing(sqlite3.connect(first.directory / "parking" / "parking.db")) as parking:
+        said = parking.execute(
+            "select name, value from facts where entity = ? and known_to is null order by id", [mover["code"]]
+        ).fetchall()
+    permits = [json.loads(value) for name, value in said if name == "parking_permit"]
+    assert [permit["zone"] for permit in permits] == ["C", "A"]
+    assert len({permit["plate"] for permit in permits}) == 1
+    assert [json.loads(value)["outcome"] for name, value in said if name == "home_change"] == [
+        "parking_permit_changed"
+    ]
 
 
 def test_only_the_owner_can_read_what_is_secret_or_personal(first: Run) -> None:
