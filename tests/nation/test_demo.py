@@ -124,6 +124,14 @@ def test_the_permit_to_park_of_who_moved_is_for_the_zone_of_the_new_home(first: 
     assert [json.loads(value)["outcome"] for name, value in said if name == "home_change"] == [
         "parking_permit_changed"
     ]
+    with closing(sqlite3.connect(first.directory / "portal" / "cases.sqlite")) as cases:
+        told = [
+            json.loads(data)
+            for (data,) in cases.execute("select data from case_actions where name = 'FOLLOW'")
+        ]
+    assert ("GOV/70000005/parking", "parking_permit_changed") in {
+        (one["body"], one["outcome"]) for one in told
+    }
 
 
 def test_only_the_owner_can_read_what_is_secret_or_personal(first: Run) -> None:

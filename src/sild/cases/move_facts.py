@@ -358,6 +358,13 @@ def followed_lines(case: Case) -> list[dict[str, Any]]:
         if said["person"] in whose:
             line = {name: said[name] for name in ("body", "outcome", "decision")}
             found[said["body"], said["person"], said.get("about")] = line
-    lines = list({(one["body"], one["outcome"], one["decision"]): one for one in found.values()}.values())
-    did = {one["body"] for one in lines if one["outcome"] != NOTHING_HERE}
-    return [one for one in lines if one["outcome"] != NOTHING_HERE or one["body"] not in did]
+    lines = {(_keeper(one), one["outcome"], one["decision"]): one for one in found.values()}
+    did = {keeper for keeper, outcome, _decision in lines if outcome != NOTHING_HERE}
+    return [
+        one for (keeper, outcome, _), one in lines.items() if outcome != NOTHING_HERE or keeper not in did
+    ]
+
+
+def _keeper(line: Mapping[str, Any]) -> str:
+    """Whose the register is: people read the name of the body, and a body may keep several."""
+    return str(line["body"]).rpartition("/")[0]

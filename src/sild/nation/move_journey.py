@@ -133,8 +133,7 @@ class _Move:
         return "The official decides, and the residence register has the new home", {"receipt": after.url}
 
     async def bodies_know(self) -> Seen:
-        told = ("Bodies were told", "Who knows", "What the bodies did", "Parking permits", "List of voters")
-        page = await self._shows("bodies are told", *told)
+        page = await self._shows("bodies are told", "Bodies were told", "Who knows", "What the bodies did")
         return (
             "The bodies that need to know were told; each did its own part by itself, and the case says what",
             {"case": page.url},

@@ -267,6 +267,15 @@ def test_education(asking: Asking, clock: SetClock) -> None:
     assert asking.post(f"/children/{CHILD}/place", {"accept": True}, FATHER).json()["state"] == "attending"
     refused(asking.post(wish, {"kindergarten": 1}), 409, "already_attending")
     assert asking.post(f"/children/{CHILD}/leave", {}).json()["state"] == "left"
+    order = event("civil.protection.ordered", CHILD, reason="protection_order")
+    asking.register.apply_event(order, "m-order")
+    for who, also in ((CHILD, ""), (FATHER, ""), (FATHER, "?history=true")):
+        shown = asking.get(f"/persons/{who}/facts{also}").json()["items"]
+        assert shown and "school_district" not in {one["name"] for one in shown}, (
+            "it says where the child lives"
+        )
+    hidden = asking.post(f"/facts/{school['fact']}/dispute", {"reason": "where is it?"}, FATHER)
+    refused(hidden, 404, "unknown_fact")
 
 
 def _facts_of_a_place(asking: Asking, before: dict[str, Any]) -> None:

@@ -194,6 +194,7 @@ def make_app(register: EducationRegister, *, url: str | None = None) -> FastAPI:
         KINDS,
         ensure_person=ensure_code,
         also=register.children_of,
+        shown=register.shown,
         follows=register.in_line,
         worded=in_words,
         matters=(ripples_that_wait(register.deciding),),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Self
@@ -130,6 +130,10 @@ class EducationRegister(ActingRegister):
     def children_of(self, use: Use, person: str) -> Mapping[str, frozenset[str]]:
         """Names of facts, by child, that a person is shown besides their own."""
         return children_of(use, person)
+
+    def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """Of what is asked for, that which readers may see."""
+        return self._schooling.shown(use, facts)
 
     def deciders_of(self, use: Use, child: str) -> Collection[str]:
         """Who speaks for the child here."""

@@ -4,7 +4,7 @@ child must attend. Nobody applies, and nobody is moved out of a school: the fact
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 
 from sild.events import Event
@@ -12,7 +12,7 @@ from sild.registries.education.queue import child_row
 from sild.registries.education.schools import SCHOOL, SCHOOL_GROUNDS, attendance, school_of
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
-from sild.registries.kernel import FactKind, Provenance, Use
+from sild.registries.kernel import Fact, FactKind, Provenance, Use
 from sild.registries.moving import NOTHING_HERE, followed, looks
 from sild.registries.sources import HomeTold, Sources
 from sild.registries.tasks import Handler, Silence, Task, Tasks
@@ -56,7 +56,8 @@ class Schooling:
 
     def moved(self, use: Use, event: Event) -> bool:
         """Whether a school follows the home: of who is, or will be, of the age for it. Others' homes are not asked for."""
-        if attendance(parse_identity_code(event.subject)).until <= use.today:
+        code = parse_identity_code(event.subject)
+        if code.country not in SCHOOL_GROUNDS or attendance(code).until <= use.today:
             return False
         for cause, at in looks(use, event):
             about = {"source": event.source}
@@ -71,12 +72,22 @@ class Schooling:
         ):
             self._tasks.add(use, "school_end", event.subject, cause=event.id)
 
+    def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """Without the school of a child under a protection order: it says in which streets the child lives, to the other parent, too."""
+        return [
+            fact
+            for fact in facts
+            if fact.name != SCHOOL or self._silence.reason(use, fact.entity) != "protection_order"
+        ]
+
     def say(self, use: Use, child: str, home: HomeTold) -> str:
         """What follows from a home, from its day on; the word for what came of it. Under any silence what was known stays."""
         code = parse_identity_code(child)
         attends = attendance(code)
         since = max(home.since or use.today, date(code.birth_year, 1, 1), code.born or date.min)
         if self._silence.reason(use, child) is not None or since >= attends.until:
+            return NOTHING_HERE
+        if code.country not in SCHOOL_GROUNDS:
             return NOTHING_HERE
         before = use.facts.value(child, SCHOOL, on=since)
         if home.is_abroad or home.division is None:
