@@ -47,10 +47,11 @@ REGISTERS: dict[str, tuple[Opened, Any, str, str, Any]] = {
     "insurance": (InsuranceRegister.open, insurance_app, "GOV/70000003/insurance", "insurance_cover", {}),
     "social": (SocialRegister.open, social_app, "GOV/70000004/social", "benefit", {"amount": "80.00"}),
     "education": (EducationRegister.open, education_app, "GOV/70000005/education", "kindergarten_queue", {}),
+    "education of schools": (EducationRegister.open, education_app, "GOV/70000005/education", "school_district", {"school": "Tartu Toome Kool"}),
     "residence": (ResidenceRegister.open, residence_app, "GOV/70000006/residence", "residence", {"level": "commune", "division": "0784"}),
     "care": (CareRegister.open, care_app, "GOV/70000003/care", "practice", {}),
-    "tax": (following("tax"), following_app, "GOV/70000008/tax", DUTIES["tax"].fact, {"country": "EE", "division": "0784"}),
-    "electoral": (following("electoral"), following_app, "GOV/70000009/electoral", DUTIES["electoral"].fact, {"division": "0784"}),
+    "tax": (following("tax"), following_app, "GOV/70000008/tax", DUTIES["tax"].kind.name, {"country": "EE", "division": "0784"}),
+    "electoral": (following("electoral"), following_app, "GOV/70000009/electoral", DUTIES["electoral"].kind.name, {"division": "0784"}),
     "treasury": (TreasuryRegister.open, treasury_app, "GOV/70000007/treasury", "payment", {"amount": "80.00"}),
     "population": (PopulationRegister.open, population_app, "GOV/70000002/population", "born", "2026-03-01"),
 }  # fmt: skip
