@@ -14,6 +14,7 @@ from sild.errors import CallerError, PeerError
 from sild.registries import DUTIES, FollowingRegister
 from sild.registries.following.duties import read_home
 from sild.registries.kernel import Provenance
+from sild.registries.kernel.corrections import correct_disputed, dispute
 from sild.registries.tasks import TaskState
 
 from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, VN_MOTHER, Others, SetClock, event
@@ -342,6 +343,32 @@ def test_a_plate_is_corrected_and_nothing_else(wrong: Any) -> None:
     with pytest.raises(CallerError) as caught:
         kind.ensure(MOTHER, wrong)
     assert caught.value.code == "invalid_value"
+
+
+async def test_a_plate_that_an_official_corrected_moves_with_its_holder(
+    opened: Opened, others: Others, clock: SetClock
+) -> None:
+    register = opened("parking")
+    permitted(register)
+    kinds = {"parking_permit": DUTIES["parking"].kind}
+    clock.forward(seconds=1)
+    with register.kernel.used("disputeFact", USAGE) as use:
+        (fact,) = use.facts.current(MOTHER, ["parking_permit"], on=use.today)
+        said = dispute(use, fact.id, "a digit is wrong", None)
+        with pytest.raises(CallerError) as caught:
+            correct_disputed(use, kinds, said.id, "123 <b>", "-")
+        assert caught.value.code == "invalid_value"
+        correct_disputed(use, kinds, said.id, "123 abd", "As on the vehicle")
+    clock.forward(seconds=1)
+    lives(others, MOTHER, TARTU, "Lai")
+    await moved(register, others, MOTHER)
+    assert held(register, MOTHER, date(2026, 2, 28)) == {**PERMIT, "plate": "123 ABD"}
+    assert held(register, MOTHER, UNTIL - timedelta(days=1)) == {
+        "plate": "123 ABD",
+        "zone": "A",
+        "division": TARTU,
+        "name": "?",
+    }
 
 
 def test_permits_of_a_new_register_are_for_the_zone_of_the_home(directory: Path) -> None:
