@@ -71,8 +71,8 @@ __all__ = ["command"]
     help="Of the log lines on standard error.",
 )
 def command(directory: Path, country: str, people: int, once: bool, as_json: bool, log_level: str) -> int:
-    """Start a whole country on this machine: trust services, central server, two security servers, eleven registers, an
-    identity provider and a portal. Checks one exchange, says where to go and whom to log in as, and serves until stopped.
+    """Start a whole country on this machine: trust services, central server, two security servers, thirteen registers,
+    an identity provider and a portal. Checks one exchange, says where to go and whom to log in as, and serves until stopped.
     With --once it checks the journeys, too, through the pages that people use."""
     configure_logging(log_level)
     plan = replace(country_plan(load_country(country)), people=people)
