@@ -14,9 +14,10 @@ from sild.portal import CaseOptions
 from sild.processes.ai_gateway import AIGatewaySettings
 from sild.processes.asgi import ExchangeListen
 from sild.processes.central_server import CentralServerSettings
-from sild.processes.identity import IdentitySettings
+from sild.processes.identity import IdentitySettings, RightsSettings, RightsSource
 from sild.processes.op_monitor import OpMonitorSettings
-from sild.processes.portal import DecisionSettings, OwnServerTls, PortalProcessSettings, SigningSettings
+from sild.processes.own_server import OwnServerTls
+from sild.processes.portal import DecisionSettings, PortalProcessSettings, SigningSettings
 from sild.processes.registry import RegistrySettings
 from sild.processes.security_server import SecurityServerProcessSettings
 from sild.processes.trust import AcmeSettings, TrustSettings
@@ -39,6 +40,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
         ("portal.md", OwnServerTls),
         ("portal.md", ExchangeListen),
         ("identity_provider.md", IdentitySettings),
+        ("identity_provider.md", RightsSettings),
+        ("identity_provider.md", RightsSource),
         ("acme.md", AcmeClientSettings),
         ("acme.md", AcmeSettings),
         ("ai_gateway.md", AIGatewaySettings),

@@ -10,6 +10,7 @@ from authlib.integrations.base_client.errors import OAuthError
 
 from sild.errors import CallerError, Unavailable
 from sild.identity_provider import NotAllowed
+from sild.identity_provider.rights import _knows_nobody
 from sild.openid import Party
 from support.identity_world import (
     CHILD,
@@ -92,6 +93,38 @@ def test_a_power_of_attorney_counts_while_whoever_gave_it_stands(world: World) -
     assert world.get("/userinfo", headers=bearer).status_code == 401
     assert mandates.chains_of(MARI_PARTY.identifier) == []
     assert mandates.given_by(FIRM.identifier), "it is there to be withdrawn"
+
+
+def test_what_a_parent_gave_in_a_childs_name_counts_while_they_are_the_parent(world: World) -> None:
+    mandates = world.provider.mandates
+    world.register.rights.append(parent_of(JAAN, CHILD))
+    mandates.add(CHILD, MARI_PARTY, "EMTA:ACCOUNTANT", actor=JAAN.identifier)
+    assert mandates.representees_of(MARI_PARTY.identifier) == [CHILD]
+    world.register.rights.clear()  # a court took custody away, or the child came of age
+    assert mandates.representees_of(MARI_PARTY.identifier) == []
+    assert mandates.representation(MARI_PARTY.identifier, CHILD.identifier) is None
+    world.register.rights.append(parent_of(JAAN, CHILD))
+    assert mandates.representees_of(MARI_PARTY.identifier) == [CHILD]
+    world.register.rights.clear()
+    world.register.rights.append(board_of(JAAN, FIRM))
+    mandates.add(FIRM, MARI_PARTY, "EMTA:ACCOUNTANT", actor=JAAN.identifier)
+    world.register.rights.clear()
+    assert mandates.representees_of(MARI_PARTY.identifier) == [FIRM], "a company's is the company's own"
+
+
+@pytest.mark.parametrize(
+    ("problem", "known"),
+    [
+        ({"type": "urn:sild:registers:unknown_person"}, True),
+        ({"type": "urn:sild:registers:unknown_company"}, True),
+        ({"detail": "Not Found"}, False),
+        ({"type": "urn:sild:registers:not_found"}, False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_a_404_of_anything_else_is_no_word_about_anybody(problem: object, known: bool) -> None:
+    assert _knows_nobody(problem) is known
 
 
 def test_for_oneself(world: World) -> None:

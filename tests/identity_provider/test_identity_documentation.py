@@ -26,8 +26,9 @@ def test_the_programs_run(page: str) -> None:
 
 
 def test_the_settings_are_right() -> None:
-    (settings,) = blocks("identity_provider.md", "toml")
-    read = IdentitySettings.model_validate(tomllib.loads(settings))
+    settings, rights = map(tomllib.loads, blocks("identity_provider.md", "toml"))
+    read = IdentitySettings.model_validate(settings | rights)
+    assert read.rights is not None and read.rights.business is not None
     assert read.clients[0].client.authentication == "client_secret_basic"
 
 

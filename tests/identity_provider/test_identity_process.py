@@ -6,13 +6,20 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from sild.errors import CallerError
-from sild.processes.identity import IdentitySettings
+from sild.identity_provider import IdentityProvider
+from sild.processes.identity import IdentitySettings, command
 from sild.settings import read_settings
 
 SETTINGS = """
@@ -71,3 +78,49 @@ def test_settings_that_are_refused(tmp_path: Path, change: str, why: str) -> Non
     (tmp_path / "identity.toml").write_text("\n".join([*kept, change]))
     with pytest.raises(CallerError, match=why):
         read_settings(IdentitySettings, tmp_path / "identity.toml")
+
+
+def test_officials_and_devices_by_command(tmp_path: Path) -> None:
+    config = tmp_path / "identity.toml"
+    config.write_text(SETTINGS)
+
+    def run(*words: str, status: int = 0) -> str:
+        done = CliRunner().invoke(command, ["--config", str(config), *words])
+        assert done.exit_code == status, (words, done.output, done.exception)
+        return done.output.strip()
+
+    role = run("officials", "add", "EE60001019906", "birth@0793", "70000005", "--until", "2030-12-31")
+    (listed,) = run("officials", "list", "--json").splitlines()
+    assert json.loads(listed) == {
+        "id": role,
+        "subject": "EE60001019906",
+        "role": "birth@0793",
+        "organisation": "70000005",
+        "valid_through": "2030-12-31",
+    }
+    assert role in run("officials", "list")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "counter 1")])
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    certificate = x509.CertificateBuilder(name, name, key.public_key(), 1, day, day.replace(year=2036)).sign(
+        key, SHA256()
+    )
+    file = tmp_path / "device.pem"
+    file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    device = run("devices", "add", "70000005", "counter 1", "--certificate", str(file))
+    assert json.loads(run("devices", "list", "--json"))["id"] == device
+    run("devices", "add", "70000005", "both", status=1)
+    provider = IdentityProvider(
+        read_settings(IdentitySettings, config).model_copy(update={"directory": tmp_path / "state"})
+    )
+    try:
+        with provider._store.change() as change:
+            digest = certificate.fingerprint(SHA256()).hex()
+            found = provider.people.find_device(change.connection, "certificate", digest, change.at)
+        assert found is not None and found.organisation == "70000005"
+    finally:
+        provider.close()
+    run("officials", "withdraw", role)
+    run("devices", "withdraw", device)
+    assert run("officials", "list") == run("devices", "list") == ""
+    run("officials", "withdraw", "nobody's", status=1)

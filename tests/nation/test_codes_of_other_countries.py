@@ -10,7 +10,7 @@ import pytest
 from sild.adapter import AsyncXRoadClient, Retries
 from sild.cases import register_code
 from sild.errors import CallerError, Unavailable
-from sild.nation.identity import BoardRights, FamilyRelations
+from sild.identity_provider import BoardRights, FamilyRelations
 from sild.xroad import ClientId, ServiceId
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sild.cases.actor import AUTOMATIC, Actor
-from sild.errors import CallerError
+from sild.openid import COMPANY_LENGTHS, register_code
 
 __all__ = ["as_known", "is_company", "plain", "register_code", "with_country"]
-
-COMPANY_LENGTHS = {"EE": 8, "VN": 10}
-"""Digits of a company's registry code; a person's has 11 or 12, so neither passes for the other."""
-PERSON_LENGTHS = {"EE": 11, "VN": 12}
 
 
 def is_company(code: str) -> bool:
@@ -19,19 +15,6 @@ def is_company(code: str) -> bool:
     country, digits = (code[:2], code[2:]) if code[:2].isalpha() else ("", code)
     lengths = COMPANY_LENGTHS.values() if not country else (COMPANY_LENGTHS.get(country),)
     return digits.isascii() and digits.isdigit() and len(digits) in lengths
-
-
-def register_code(code: str) -> str:
-    """As registers of these countries write it, without the country: `EE38001085718` -> `38001085718`. Of another country the digits
-    alone would be somebody else's: Lithuania's codes have the form of Estonia's.
-
-    Raises CallerError (`not_found`).
-    """
-    country, digits = code[:2], code[2:]
-    lengths = (PERSON_LENGTHS.get(country), COMPANY_LENGTHS.get(country))
-    if not (digits.isascii() and digits.isdigit() and len(digits) in lengths):
-        raise CallerError("no code that a register here could know", code="not_found")
-    return digits
 
 
 def plain(code: str, country: str) -> str:

@@ -9,7 +9,7 @@ request.py (what a handler gets) and back; opening.py and client.py the other wa
 heads.py writes heads, tls.py makes contexts and tls_layer.py puts them between TCP and HTTP.
 """
 
-from sild.http1.addresses import subscriber_of
+from sild.http1.addresses import ensure_guarded, subscriber_of
 from sild.http1.client import ClientResponse, Connection
 from sild.http1.errors import BodyTooLarge, BrokenMessage, ConnectionLost, TimedOut, TlsFailed, UnknownHost
 from sild.http1.fetch import Answered, Fetch, Fetched, fetch
@@ -56,6 +56,7 @@ __all__ = [
     "TlsFailed",
     "TlsPeer",
     "UnknownHost",
+    "ensure_guarded",
     "fetch",
     "information_system_server_context",
     "open_connection",

@@ -13,6 +13,7 @@ passkeys.py   WebAuthn               cards.py     Web eID, mutual TLS      peopl
 clients.py    the client registry    keys.py      signing keys             notices.py  back-channel logout
 mandates.py   who acts for whom      mandate_api.py  Pääsuke's interface   limits.py   failures and rates
 signing.py    remote signing: the API and the page that asks
+rights.py     what registers say of whom somebody represents
 exchange_door.py  what an auditor may look at, for other bodies
 store.py, tables.py, migrations      the database   pruning.py   what is over goes
 
@@ -25,6 +26,7 @@ from sild.identity_provider.exchange_door import mandates_door
 from sild.identity_provider.limits import TooMany
 from sild.identity_provider.mandates import MandateSource, NotAllowed
 from sild.identity_provider.provider import ROUTES, IdentityProvider
+from sild.identity_provider.rights import BoardRights, FamilyRelations, RegisteredRights
 from sild.identity_provider.settings import (
     ClientSettings,
     IdentityProviderSettings,
@@ -34,14 +36,17 @@ from sild.identity_provider.settings import (
 
 __all__ = [
     "ROUTES",
+    "BoardRights",
     "CertificateStatusSource",
     "ClientSettings",
+    "FamilyRelations",
     "IdentityProvider",
     "IdentityProviderSettings",
     "MandateRole",
     "MandateSource",
     "NotAllowed",
     "OCSPStatus",
+    "RegisteredRights",
     "TestPerson",
     "TooMany",
     "client_cert_header",

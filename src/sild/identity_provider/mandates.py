@@ -8,7 +8,7 @@ under it are revoked in the same transaction. It counts while whoever gave it st
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Protocol
@@ -99,12 +99,12 @@ class Mandates:
         held = [chain for chain in found if self._counts(chain, delegate, representee, at)]
         given = [chain for chain in given if self._counts(chain, delegate, representee, at)]
         standing: dict[str, bool] = {}
-        for party in {chain[-1].representee.identifier: chain[-1].representee for chain in given}.values():
+        for chain in given:
             try:
-                standing[party.identifier] = self._stands(party, delegate, at)
+                standing[chain[0].id] = self._stands(chain[0], delegate, at)
             except Unavailable as error:
                 silent.append(error)
-        return held + [one for one in given if standing.get(one[-1].representee.identifier)], silent
+        return held + [one for one in given if standing.get(one[0].id)], silent
 
     def representees_of(self, delegate: str) -> list[Party]:
         parties = {
@@ -146,10 +146,41 @@ class Mandates:
     ) -> bool:
         return representee in (None, chain[-1].representee.identifier) and self._holds(chain, delegate, at)
 
-    def _stands(self, party: Party, delegate: str, at: datetime) -> bool:
-        """Of whom no register here knows, of another country say, nobody hears that they ended."""
+    def _stands(self, root: Mandate, delegate: str, at: datetime) -> bool:
+        """Whether the party lives, or acts; of whom no register here knows, of another country say, nobody hears that they ended.
+
+        What a parent or guardian gave in somebody's name counts while they represent them; a company's is the company's own (ADR 0046).
+        """
+        party = root.representee
         asked = (source.stands(party, delegate=delegate, at=at) for source in self._sources.values())
-        return all(answer is not False for answer in asked)
+        if not all(answer is not False for answer in asked):
+            return False
+        giver = self._given_by(root.id)
+        return (
+            giver == party.identifier
+            or party.type == "LEGAL_PERSON"
+            or self._by_law(giver, (party.identifier,), at)
+        )
+
+    def _given_by(self, mandate_id: str) -> str:
+        with self._store.change() as change:
+            return str(change.connection.scalar(select(mandate.c.added_by).where(mandate.c.id == mandate_id)))
+
+    def _by_law(self, person: str, principals: Collection[str], at: datetime) -> bool:
+        """Whether a register says that the person represents one of them. Raises Unavailable: none does, and another does not answer."""
+        silent = None
+        for source in self._sources.values():
+            try:
+                rights = source.mandates_of(person, at)
+            except Unavailable as error:
+                silent = error
+                continue
+            for right in rights:
+                if right.representee.identifier in principals and self._holds((right,), person, at):
+                    return True
+        if silent is not None:
+            raise silent
+        return False
 
     def _holds(self, chain: tuple[Mandate, ...], delegate: str, at: datetime) -> bool:
         try:
@@ -311,19 +342,8 @@ class Mandates:
         """The actor is one of the principals, or a register says they represent one by law."""
         if actor in principals:
             return
-        at, silent = self._store.clock(), None
-        for source in self._sources.values():
-            try:
-                rights = source.mandates_of(actor, at)
-            except Unavailable as error:
-                silent = error
-                continue
-            for right in rights:
-                if right.representee.identifier in principals and self._holds((right,), actor, at):
-                    return
-        if silent is not None:
-            raise silent
-        raise NotAllowed("the person may not do this for the representee")
+        if not self._by_law(actor, principals, self._store.clock()):
+            raise NotAllowed("the person may not do this for the representee")
 
     def _check_role(self, role: str, depth: int) -> None:
         known = next((found for found in self._settings.mandate_roles if found.code == role), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, or_, select, update
 
@@ -103,6 +103,27 @@ class People:
             "withdraw_official_role", actor="administrator", subject=subject, detail={"role_id": role_id}
         )
         return str(subject)
+
+    def list_roles(self) -> list[dict[str, Any]]:
+        """All that were not withdrawn, for whoever administers: id, subject, role, organisation, valid_through."""
+        columns = [
+            official_role.c[name] for name in ("id", "subject", "role", "organisation", "valid_through")
+        ]
+        order = official_role.c.organisation, official_role.c.role, official_role.c.subject
+        query = select(*columns).where(official_role.c.withdrawn_at.is_(None)).order_by(*order)
+        with self._store.change() as change:
+            return [dict(row) for row in change.connection.execute(query).mappings()]
+
+    def list_devices(self) -> list[dict[str, Any]]:
+        """All that were not withdrawn: id, organisation, label, key_kind, expires_at."""
+        columns = [device.c[name] for name in ("id", "organisation", "label", "key_kind", "expires_at")]
+        query = (
+            select(*columns)
+            .where(device.c.withdrawn_at.is_(None))
+            .order_by(device.c.organisation, device.c.label)
+        )
+        with self._store.change() as change:
+            return [dict(row) for row in change.connection.execute(query).mappings()]
 
     def roles(self, connection: Connection, subject: str, at: datetime) -> tuple[tuple[str, str], ...]:
         """(role, organisation), as of `at`."""

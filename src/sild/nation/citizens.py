@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from sild.ai_gateway import gateway_app
 from sild.cases import CaseSystem
 from sild.clock import Clock
-from sild.identity_provider import IdentityProvider, mandates_door
+from sild.identity_provider import BoardRights, FamilyRelations, IdentityProvider, mandates_door
 from sild.nation.ai_gateway import CountryGateway, open_gateway, tell_of_fields
 from sild.nation.canaries import plant_canaries, rotate_canaries
 from sild.nation.country import NEEDS
 from sild.nation.grounds import accepted_grounds
-from sild.nation.identity import BoardRights, FamilyRelations, IdentityAddresses, open_identity_provider
+from sild.nation.identity import IdentityAddresses, open_identity_provider
 from sild.nation.layout import Secrets
 from sild.nation.portal import case_options, portal_settings
 from sild.portal import Signing, open_portal

@@ -9,7 +9,7 @@ clients.py         registered clients         claims.py       what tokens say   
 authorization.py   requests, PKCE             tokens.py       JWS, JWK              certificates.py   whom a certificate names
 levels.py          acr                        mandates.py     chains of mandates    discovery.py      the provider's document
 errors.py          refusals in OAuth's words         audit_scope.py    what an auditor may look at
-acting.py          who acts in a case, for registers
+acting.py          who acts in a case, for registers        codes.py   of people and companies
 """
 
 from sild.openid.acting import (
@@ -50,6 +50,7 @@ from sild.openid.claims import (
     userinfo_claims,
 )
 from sild.openid.clients import SIGNING_SCOPE, Client, ClientAuthentication, SigningAlgorithm, check_client
+from sild.openid.codes import COMPANY_LENGTHS, register_code
 from sild.openid.discovery import discovery_document
 from sild.openid.errors import OpenIDError, error_redirect, with_query
 from sild.openid.levels import LevelOfAssurance
@@ -79,6 +80,7 @@ __all__ = [
     "ACTING_TOKEN",
     "AUDITOR",
     "CASE_ACCESS",
+    "COMPANY_LENGTHS",
     "MAX_DEPTH",
     "RECORDED",
     "SIGNING_SCOPE",
@@ -127,6 +129,7 @@ __all__ = [
     "parse_scope",
     "parse_web_eid_token",
     "person_of",
+    "register_code",
     "render_jwks",
     "sign_token",
     "userinfo_claims",

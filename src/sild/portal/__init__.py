@@ -32,7 +32,6 @@ from sild.portal.settings import (
     PaperSource,
     PortalOptions,
     PortalSettings,
-    ensure_guarded,
 )
 from sild.portal.statement import completeness_statement
 from sild.portal.visit import Access
@@ -63,7 +62,6 @@ __all__ = [
     "Usage",
     "WebPush",
     "completeness_statement",
-    "ensure_guarded",
     "events_app",
     "open_portal",
     "packs_of",

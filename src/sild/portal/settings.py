@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from sild.errors import CallerError
+from sild.http1 import ensure_guarded
 from sild.settings import Settings
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "PaperSource",
     "PortalOptions",
     "PortalSettings",
-    "ensure_guarded",
 ]
 
 Subsystem = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[^/]+$")]  # GOV/70000002/population
@@ -183,21 +182,3 @@ class CaseOptions(Settings):
     def decided_by(self) -> str:
         """The member: `SILD/GOV/70000005`."""
         return self.decisions.rpartition("/")[0]
-
-
-def ensure_guarded(url: str) -> str:
-    """What people say travels there: in the clear over no network that is not ours. Raises ValueError."""
-    parts = urlsplit(url)
-    if not parts.hostname or not (
-        parts.scheme == "https" or (parts.scheme == "http" and _is_near(parts.hostname))
-    ):
-        raise ValueError("must be https, or http to an address of this machine or a private network")
-    return url
-
-
-def _is_near(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address.is_private and not address.is_unspecified

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import click
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from sild.adapter import AsyncXRoadClient, ClientId, SecurityServerTls
+from sild.adapter import AsyncXRoadClient, ClientId
 from sild.cases import CASE_DATABASE
 from sild.clock import system_clock
 from sild.database import sqlite_url
@@ -23,13 +23,13 @@ from sild.portal import (
     PortalOptions,
     PortalSettings,
     Signing,
-    ensure_guarded,
     open_portal,
     packs_of,
 )
 from sild.processes.asgi import ExchangeListen, Listen, Listener, serve_asgi
 from sild.processes.health import Health
-from sild.processes.registry import OfficialSettings, ServiceName, service_named
+from sild.processes.own_server import OwnServer, OwnServerTls, ServiceName, service_named
+from sild.processes.registry import OfficialSettings
 from sild.processes.sealing import SealSettings, TimeStampSettings, certificates_of, certify_by, stamp_by
 from sild.registries import (
     CaseDecisions,
@@ -47,29 +47,6 @@ from sild.telemetry import configure_logging
 __all__ = ["PortalProcessSettings", "command"]
 
 MINUTE = timedelta(minutes=1)
-OwnServer = Annotated[str, AfterValidator(ensure_guarded)]
-
-
-class OwnServerTls(Settings):
-    """How this information system and its security server know each other on port 8443. PEM files."""
-
-    server_certificate: Path | None = (
-        None  # the server's own, for information systems; none: the system's authorities
-    )
-    certificate: Path | None = None  # ours, for the connection type HTTPS
-    key: Path | None = None
-
-    def at(self, base: Path) -> SecurityServerTls:
-        files = {
-            name: base / file for name in type(self).model_fields if (file := getattr(self, name)) is not None
-        }
-        return SecurityServerTls(**files)
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> OwnServerTls:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together")
-        return self
 
 
 class DecisionSettings(Settings):

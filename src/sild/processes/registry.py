@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import click
 from pydantic import Field
 
-from sild.adapter import AsyncXRoadClient, ClientId, ServiceId
+from sild.adapter import AsyncXRoadClient, ClientId
 from sild.processes.asgi import Listen, Listener, serve_asgi
+from sild.processes.own_server import ServiceName, service_named
 from sild.processes.sealing import SealSettings, TimeStampSettings, certify_by, stamp_by
 from sild.registries import (
     DUTIES,
@@ -60,11 +61,10 @@ if TYPE_CHECKING:
     from sild.registries import HasKernel
     from sild.registries.kernel.proving import Keys
 
-__all__ = ["OfficialSettings", "RegistrySettings", "ServiceName", "command", "service_named"]
+__all__ = ["OfficialSettings", "RegistrySettings", "command"]
 
 
 MINUTE = timedelta(minutes=1)
-ServiceName = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+/[^/]+$")]
 
 
 class SubscriptionSettings(Settings):
@@ -353,8 +353,3 @@ def _keys_of(identity: IdentitySettings, base: Path) -> Keys:
     authorities = identity.certificate_authorities
     tls = None if authorities is None else ssl.create_default_context(cafile=str(base / authorities))
     return published_keys(identity.jwks_url or f"{identity.issuer}/jwks", tls=tls)
-
-
-def service_named(text: str) -> ServiceId:
-    *subsystem, service = text.split("/")
-    return ServiceId(ClientId(*subsystem), service)
