@@ -10,6 +10,7 @@ import pytest
 import sild.portal
 from sild.i18n import Texts
 from sild.registries.kernel.container_paths import ACTION as CONTAINER
+from sild.registries.kernel.http import FIND_USAGE_ACTION
 from sild.registries.kernel.telling import TOLD
 
 REGISTERS = ("population", "residence", "social", "education", "insurance", "treasury", "archive", "business")
@@ -17,7 +18,7 @@ REGISTERS = ("population", "residence", "social", "education", "insurance", "tre
 
 def test_every_telling_has_words() -> None:
     texts = Texts.load(Path(str(sild.portal.__file__)).parent / "texts")
-    for said in (*(said for _, said in TOLD), CONTAINER):
+    for said in (*(said for _, said in TOLD), CONTAINER, FIND_USAGE_ACTION):
         spoken = [texts.speaker(language)(f"use.{said}") for language in ("en", "et", "vi")]
         assert spoken[0] == said and len(set(spoken)) == 3
 

@@ -55,6 +55,30 @@ def test_nobody_abroad_asks_without_an_assessment(register: PopulationRegister) 
     assert {one.usage.client for one in tried} >= {"FI/GOV/1/asker", "VN/GOV/1/asker"}
 
 
+def test_who_used_the_data_is_told_to_nobody_abroad_without_one(register: PopulationRegister) -> None:
+    """It names bodies, cases and grounds of a person's life; the try stands in the very list."""
+    kernel, today = register.kernel, register.kernel.today
+
+    def uses(client: str) -> tuple[int, dict[str, Any]]:
+        headers = {"X-Road-Client": client, "X-Road-Id": "m-1", "X-Road-UserId": f"EE{PERSON}"}
+        answer = site.request("GET", f"/findUsage?userCode=EE{PERSON}", headers=headers)
+        return answer.status, answer.json()
+
+    with serving(population_app(register)) as site:
+        ask(site, "SILD/GOV/70000001/portal")
+        for stranger in ("FI/GOV/1/asker", "sild/GOV/70000001/portal"):
+            status, said = uses(stranger)
+            assert (status, said["type"].rpartition(":")[2]) == REFUSED and "usages" not in said
+        kernel.transfers = [Transfer("FI", "GDPR 1(3), within the EEA", today, ("getFacts",))]
+        assert uses("FI/GOV/1/asker")[0] == 403, "of facts alone"
+        kernel.transfers = [Transfer("FI", "GDPR 1(3), within the EEA", today, ("findUsage",))]
+        assert uses("FI/GOV/1/asker")[0] == 200
+        status, own = uses("SILD/GOV/70000001/portal")
+        assert status == 200
+    tried = [one for one in own["usages"] if one["action"] == "Who used the data was asked"]
+    assert [one["extension"]["outcome"] for one in tried] == ["transfer_not_assessed"] * 3
+
+
 def test_nobody_abroad_is_told_without_one(register: PopulationRegister) -> None:
     kernel, person = register.kernel, register.some_people(1)[0]["code"]
     event = Event("e-1", kernel.system, "civil.death.registered", person, kernel.now)

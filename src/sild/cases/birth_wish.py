@@ -100,7 +100,10 @@ class BirthWish:
             )
         except CallerError as refusal:
             await act(work, "refused", "REFUSE_WISH", {"reason": refusal.code, "person": whose})
-            answer = await work.call("queue", EDUCATION, "GET", f"/children/{child}/queue", basis=basis)
+            try:
+                answer = await work.call("queue", EDUCATION, "GET", f"/children/{child}/queue", basis=basis)
+            except CallerError:  # no longer in the queue, or kept from machines: the child is protected
+                return
         await act(work, "queued", "QUEUE", standing_of(answer.json))
 
 

@@ -267,7 +267,7 @@ def test_education(asking: Asking, clock: SetClock) -> None:
     assert asking.post(f"/children/{CHILD}/place", {"accept": True}, FATHER).json()["state"] == "attending"
     refused(asking.post(wish, {"kindergarten": 1}), 409, "already_attending")
     assert asking.post(f"/children/{CHILD}/leave", {}).json()["state"] == "left"
-    order = event("civil.protection.ordered", CHILD, reason="protection_order")
+    order = event("civil.protection.ordered", CHILD, against=FATHER, valid_from="2026-03-01")
     asking.register.apply_event(order, "m-order")
     for who, also in ((CHILD, ""), (FATHER, ""), (FATHER, "?history=true")):
         shown = asking.get(f"/persons/{who}/facts{also}").json()["items"]
@@ -276,6 +276,74 @@ def test_education(asking: Asking, clock: SetClock) -> None:
         )
     hidden = asking.post(f"/facts/{school['fact']}/dispute", {"reason": "where is it?"}, FATHER)
     refused(hidden, 404, "unknown_fact")
+
+
+OFFICIAL = "38001085718"
+ACCEPT, WISH = {"accept": True}, {"kindergarten": "any"}
+
+
+@pytest.mark.parametrize("asking", ["education"], indirect=True)
+def test_which_kindergarten_a_protected_child_is_at_is_kept_from_whom_the_order_is_against(
+    asking: Asking,
+) -> None:
+    """And from who acts for them, from a friend with a power of attorney for the child, from machines; now, in what was, in decisions."""
+    wish, place, leave = (f"/children/{CHILD}/{said}" for said in ("wish", "place", "leave"))
+    decision = asking.post(wish, {"kindergarten": 1}).json()["decision"]
+    fact = asking.get(f"/persons/{CHILD}/facts").json()["items"][0]["fact"]
+    known = quote("2026-03-02T12:00:00+02:00")
+    reads = [
+        *(f"/persons/{who}/facts{also}" for who in (CHILD, FATHER) for also in ("", "?history=true", f"?known_at={known}")),
+        f"/children/{CHILD}/queue",
+        f"/children/{CHILD}/wishes",
+        f"/decisions/{decision}",
+        f"/decisions/{decision}/bundle",
+    ]  # fmt: skip
+
+    def told(user: str, party: str | None, path: str) -> bool:
+        headers = {
+            **asking.headers(user),
+            **({} if party is None else {"X-Road-Represented-Party": f"EE{party}"}),
+        }
+        if user == "automatic":
+            headers["X-Road-UserId"] = user
+        answer = asking.site.request("GET", path, headers=headers)
+        assert answer.status in (200, 403, 404), answer.text
+        return '"K"' in answer.text or "2027-09-01" in answer.text
+
+    assert all(told(FATHER, None, path) for path in reads if f"{CHILD}/wishes" not in path)
+    order = event("civil.protection.ordered", CHILD, against=FATHER, valid_from="2026-03-01")
+    asking.register.apply_event(order, "m-order")
+    for user, party in (
+        (FATHER, None),
+        (FATHER, CHILD),
+        (SISTER, FATHER),
+        (SISTER, CHILD),
+        ("automatic", None),
+    ):
+        for path in reads:
+            assert not told(user, party, path), (user, party, path)
+    for path, body in ((place, ACCEPT), (wish, WISH), (leave, {})):
+        refused(asking.post(path, body, FATHER), 404, "not_in_queue")
+    refused(asking.post(f"/facts/{fact}/dispute", {"reason": "where?"}, FATHER), 404, "unknown_fact")
+    for user, party in ((MOTHER, None), (MOTHER, CHILD), (CHILD, None)):
+        assert told(user, party, f"/persons/{CHILD}/facts") and told(user, party, f"/children/{CHILD}/queue")
+        assert told(user, party, f"/decisions/{decision}")
+    assert told(OFFICIAL, None, f"/persons/{CHILD}/facts?history=true")
+    assert asking.post(place, ACCEPT).json()["state"] == "attending", "she decides as before"
+    asking.register.apply_event(event("civil.death.registered", CHILD), "m-death")
+    assert not told(FATHER, None, f"/persons/{FATHER}/facts?history=true"), "a death lifts no order"
+
+
+@pytest.mark.parametrize("asking", ["education"], indirect=True)
+@pytest.mark.parametrize("against", [None, "x", 7])
+def test_when_nobody_said_against_whom_no_parent_is_told(asking: Asking, against: Any) -> None:
+    asking.post(f"/children/{CHILD}/wish", {"kindergarten": 1})
+    asking.register.apply_event(event("civil.protection.ordered", CHILD, against=against), "m-order")
+    path = f"/persons/{CHILD}/facts?history=true"
+    for user in (MOTHER, FATHER):
+        assert '"K"' not in asking.site.request("GET", path, headers=asking.headers(user)).text
+    for user in (CHILD, OFFICIAL):
+        assert '"K"' in asking.site.request("GET", path, headers=asking.headers(user)).text
 
 
 def _facts_of_a_place(asking: Asking, before: dict[str, Any]) -> None:

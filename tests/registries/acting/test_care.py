@@ -12,11 +12,14 @@ import pytest
 from sqlalchemy import insert
 
 from sild.errors import CallerError
-from sild.registries import CareRegister
+from sild.registries import CareRegister, care_app
 from sild.registries.care.practices import practices_in
 from sild.registries.care.tables import practices
 from sild.registries.kernel import Usage
+from sild.registries.kernel.usage import Spoken
+from support.acting import serving
 
+from ..asking import Asker
 from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, Others, SetClock, event
 from .test_home_changed import home, outcomes, settle
 
@@ -73,6 +76,43 @@ async def test_a_child_joins_its_mothers_list_also_beyond_its_size(
     assert listed(care) == {ONE: 1, TWO: 2}
     told = [d.event.type for d in care.kernel.outbox.deliveries_about(CHILD)]
     assert told == ["care.practice.joined"]
+
+
+async def test_a_protected_childs_practice_is_kept_from_whom_the_order_is_against(
+    care: CareRegister, others: Others
+) -> None:
+    """Nor is it found by trying: who is not told does not choose."""
+    chosen(care, MOTHER, TWO)
+    await born(care, others)
+    order = event("civil.protection.ordered", CHILD, against=FATHER, valid_from="2026-03-01")
+    care.apply_event(order, "m-order")
+    care.apply_event(event("civil.death.registered", SISTER), "m-death")
+    friend = SISTER  # by a power of attorney that he gave in the child's name
+    with serving(care_app(care)) as site:
+        for user, party, is_told in (
+            (f"EE{FATHER}", None, False), (f"EE{FATHER}", CHILD, False), (f"EE{friend}", CHILD, False),
+            (f"EE{friend}", FATHER, False), ("automatic", None, False), (f"EE{CHILD}", None, True),
+            (f"EE{MOTHER}", None, True),  # whom no order is against, in her own name
+        ):  # fmt: skip
+            for path in ("facts", "facts?history=true", "practice"):
+                headers = Asker(site).headers(user=user)
+                if party is not None:
+                    headers["X_Road_Represented_Party"] = f"EE{party}"
+                answer = site.get(f"/persons/{CHILD}/{path}", **headers)
+                assert answer.status == 200 and (TWO in answer.text) is is_told, (user, party, path)
+    for number, person in enumerate((FATHER, friend)):
+        for practice in (TWO, ONE):
+            with pytest.raises(CallerError) as refusal:
+                care.choose(CHILD, practice, by(person, f"m-{number}-{practice}", CHILD))
+            assert refusal.value.code == "not_yours"
+    spoken = Spoken(MOTHER, CHILD, "m", "0" * 64, "PARENT", "p")
+    for basis, code in (("POWER_OF_ATTORNEY", "not_yours"), ("PARENT", None)):
+        usage = replace(by(MOTHER, f"m-{basis}", CHILD), spoken=replace(spoken, basis=basis))
+        if code is None:
+            assert care.choose(CHILD, ONE, usage).later is not None
+        else:
+            with pytest.raises(CallerError):
+                care.choose(CHILD, ONE, usage)
 
 
 async def test_without_a_mother_in_a_list_the_fathers(care: CareRegister, others: Others) -> None:

@@ -160,6 +160,31 @@ async def test_the_dead_stand_in_it_until_their_day_and_the_stillborn_never(
     assert school(register, CHILD) is None
 
 
+@pytest.mark.parametrize(
+    ("fell", "is_told"),
+    [(("death",), True), (("order", "death"), False), (("death", "order"), False), (("stillbirth",), False),
+     (("death", "stillbirth"), False), (("stillbirth", "order"), False)],
+)  # fmt: skip
+async def test_every_silence_counts_for_who_is_told(
+    register: EducationRegister, others: Others, fell: tuple[str, ...], is_told: bool
+) -> None:
+    """A death lifts no order, and what was superseded says as much as what holds."""
+    kinds = {"death": "civil.death.registered", "stillbirth": "civil.stillbirth.recorded", "order": "civil.protection.ordered"}  # fmt: skip
+    lives(others, SISTER, TARTU, "Lai")
+    await moved(register, others, SISTER, "first")
+    lives(others, SISTER, TARTU, "Kase")
+    await moved(register, others, SISTER, "second")
+    for kind in fell:
+        data = {"against": FATHER} if kind == "order" else {}
+        register.apply_event(event(kinds[kind], SISTER, **data), f"m-{kind}")
+    others.people[SISTER]["died"] = register.kernel.today.isoformat()
+    await settle(register, others)
+    with register.kernel.used("getFacts", replace(USAGE, user_id=f"EE{FATHER}")) as use:
+        known = [one for one in use.facts.history(SISTER) if one.name == "school_district"]
+        assert len(known) >= 2 and any(one.known_to is not None for one in known)
+        assert bool(register.shown(use, known)) is is_told
+
+
 async def test_while_the_residence_register_is_down_it_waits(
     register: EducationRegister, others: Others, clock: SetClock
 ) -> None:

@@ -18,6 +18,7 @@ from sild.registries.synthetic import synthetic_people
 from ..asking import Asker, refused
 from ..conftest import SetClock
 from ..families import couple, dead, man, single, young_family
+from .test_moves_decided import a_home, notice
 
 POPULATION = "/SILD/GOV/70000002/population"
 
@@ -161,6 +162,47 @@ def test_a_protected_address_is_nowhere_told_to_whom_the_order_is_against(
     fact = secret["fact"]
     answer = residence.post(f"/facts/{fact}/dispute", {"reason": "x"}, user=f"EE{against}")
     refused(answer, 404, "unknown_fact")
+
+
+def test_who_acts_for_a_protected_child_does_not_learn_where_it_lives(
+    residence: Asker, homes: ResidenceRegister
+) -> None:
+    """Whom the order is against has custody still, and gives a friend a power of attorney in the child's name."""
+    parent, child = young_family()
+    against, friend = man().code, "EE38001085718"
+    dwelling, owner = a_home(homes, residence)
+    body = notice([parent.code, child.code], dwelling, owner, custodians={child.code: [parent.code]})
+    decision = residence.done("/moves", body, user="automatic")["decision"]
+    secret = residence.value(f"/persons/{child.code}/residence")
+    for number, person in enumerate((parent.code, child.code)):
+        data = {"against": against, "valid_from": "2026-03-01", "valid_to": None}
+        homes.apply_event(event("civil.protection.ordered", person, number, **data), f"m{number}")
+    readers = [(friend, child.code), (friend, against), (friend, parent.code), (f"EE{against}", child.code)]
+    for user, party in readers:
+        for person in (parent.code, child.code):
+            for path in (
+                f"/persons/{person}/residence",
+                f"/persons/{person}/residence?on=2025-01-01",
+                f"/persons/{person}/residences",
+                f"/persons/{person}/facts?history=true",
+                f"/households/{person}",
+                f"/decisions/{decision}",
+                f"/decisions/{decision}/bundle",
+            ):
+                answer = residence.get(path, user=user, X_Road_Represented_Party=f"PERSON/EE{party}")
+                assert answer.status == 200
+                for word in (secret["dwelling"], secret["address"]["street"], secret["household"]):
+                    assert word not in answer.text, (user, party, path)
+    for user, more in (
+        (friend, {}),  # an official
+        (f"EE{parent.code}", {"X_Road_Represented_Party": f"EE{child.code}"}),  # they live together
+        (f"EE{child.code}", {}),
+    ):
+        assert residence.value(f"/persons/{child.code}/residence", user=user, **more) == secret
+    own = residence.value(
+        f"/decisions/{decision}", user=f"EE{parent.code}", X_Road_Represented_Party=f"EE{child.code}"
+    )
+    assert own["opened"] and own["values"]
 
 
 def test_a_household_hides_who_is_protected_from_the_reader(

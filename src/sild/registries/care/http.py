@@ -108,7 +108,9 @@ def make_app(register: CareRegister, *, url: str | None = None) -> FastAPI:
         apply_event=register.apply_event,
         url=url,
     )
-    add_fact_paths(app, register.kernel, KINDS, ensure_person=ensure_code, worded=_worded)
+    add_fact_paths(
+        app, register.kernel, KINDS, ensure_person=ensure_code, shown=register.shown, worded=_worded
+    )
 
     @app.get("/practices", operation_id="getPractices")
     def get_practices(

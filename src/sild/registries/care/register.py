@@ -39,6 +39,8 @@ from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handl
 __all__ = ["PRACTICE", "CareRegister", "Listing"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+BY_LAW = ("PARENT", "GUARDIAN")
+"""Mandates that nobody gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,21 @@ class CareRegister(ActingRegister):
         parse_identity_code(person)
         with self.kernel.used("getPractice", usage) as use:
             use.concerns(person)
-            return _listing(use, person)
+            return Listing(person, None, None) if self._is_kept(use, person) else _listing(use, person)
+
+    def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """Without the practice of a protected person, where this reader is not told of it: it is a door they go through."""
+        of = {fact.entity for fact in facts if fact.name == PRACTICE}
+        kept = {person for person in of if self._is_kept(use, person)}
+        return [fact for fact in facts if fact.name != PRACTICE or fact.entity not in kept]
+
+    def _is_kept(self, use: Use, person: str) -> bool:
+        """Who acts for a child by law, and says so with proof, is of its family; of who only looks that is not known here."""
+        said = use.usage.spoken
+        family = (
+            [] if said is None or said.basis not in BY_LAW or said.representee != person else [said.delegate]
+        )
+        return self.silence.is_kept_from(use, person, family)
 
     def choose(self, person: str, practice: str, usage: Usage) -> Listing:
         """By the person, or whoever represents them; the same message again changes nothing.
@@ -184,6 +200,8 @@ class CareRegister(ActingRegister):
             use.alone(f"person/{person}")
             if self.silence.known(use, person) in ("death", "stillbirth"):
                 raise CallerError("the person is dead", code="person_is_dead")
+            if self._is_kept(use, person):
+                raise CallerError("the person chooses, or who represents them by law", code="not_yours")
             if not repeated:
                 self._choose(use, person, find_practice(use, practice))
                 use.answer({})

@@ -86,6 +86,9 @@ IsWorse = Callable[[DecisionRecord, str, Any, Any], bool | None]
 PeopleOf = Callable[[Use, str], Sequence[str]]
 """Codes of whom a decision in force is about, as far as the register knows them by it: none of them nor their kin sees to it."""
 
+IsKeptFrom = Callable[[Use, DecisionRecord], bool]
+"""Whether this reader is not told what a decision says, though it is about them or whom they act for: another is protected from them."""
+
 Effect = Literal["offer", "grant", "partial", "refuse", "demand", "hold", "correct"]
 
 
@@ -140,6 +143,7 @@ class Deciding:
     whose messages those are.
     supervision: how auditors may look; None: not at all.  decides_again: None of it by rule, unless the register says how.
     decides_by_hand: nothing, unless it says so.  is_worse: as lines compare in general, unless it says how.  people_of: nobody by name, unless it says so.
+    is_kept_from: what a decision holds from one whom it is about: nothing, unless it says so.
     officials: who decides for the body; nobody is listed, unless somebody says who.
     """
 
@@ -168,6 +172,7 @@ class Deciding:
         self.decides_by_hand: DecidesByHand = lambda _use, _old, _hand: None
         self.is_worse: IsWorse = lambda _old, _name, _before, _now: None
         self.people_of: PeopleOf = lambda _use, _decision: ()
+        self.is_kept_from: IsKeptFrom = lambda _use, _record: False
 
     @classmethod
     def open(

@@ -401,7 +401,9 @@ def _add_contests(app: FastAPI, deciding: Deciding) -> None:
 
 
 def _may_open(deciding: Deciding, use: Use, found: Stored) -> bool:
-    """Those it is about, and whoever works in the case that contests it: whom it is about see that they looked. No machine does."""
+    """Those it is about, and whoever works in the case that contests it: whom it is about see that they looked. No machine does. Not one from whom the register keeps it."""
+    if deciding.is_kept_from(use, found.record):
+        return False
     if _is_subject(deciding, use, found.record):
         return True
     issue = use.usage.issue

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
-from sild.decisions import DECISION_MIGRATIONS
+from sild.decisions import DECISION_MIGRATIONS, DecisionRecord
 from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding
@@ -23,6 +23,7 @@ from sild.registries.education.held import children_of, deciders_of, in_line
 from sild.registries.education.joining import Joining
 from sild.registries.education.places import Places, Standing
 from sild.registries.education.queue import Child, Group, child_row, groups_in, require_child
+from sild.registries.education.rules import QUEUE
 from sild.registries.education.schooling import Schooling
 from sild.registries.education.statistics import CommuneYear, statistics_of
 from sild.registries.education.synthetic import fill
@@ -51,6 +52,7 @@ class EducationRegister(ActingRegister):
         self._joining = Joining(deciding, self.tasks, self.silence, self._places, self._schooling)
         self._again = Again(deciding, self.tasks, self.silence, self._places)
         Anew(deciding, self.tasks, self.silence, self._places)
+        deciding.is_kept_from = self._is_decision_kept
 
     @classmethod
     def open(
@@ -125,6 +127,7 @@ class EducationRegister(ActingRegister):
         parse_identity_code(child)
         with self.kernel.used("getQueue", usage) as use:
             use.concerns(child)
+            self._ensure_told(use, child)
             return self._places.standing(use, child)
 
     def children_of(self, use: Use, person: str) -> Mapping[str, frozenset[str]]:
@@ -132,8 +135,10 @@ class EducationRegister(ActingRegister):
         return children_of(use, person)
 
     def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
-        """Of what is asked for, that which readers may see."""
-        return self._schooling.shown(use, facts)
+        """Of what is asked for, that which readers may see: from some of them it is kept which door a protected child is at."""
+        kept = {child for child in {fact.entity for fact in facts} if self._is_kept(use, child)}
+        told = [fact for fact in facts if fact.name != QUEUE or fact.entity not in kept]
+        return self._schooling.shown(use, told)
 
     def deciders_of(self, use: Use, child: str) -> Collection[str]:
         """Who speaks for the child here."""
@@ -148,6 +153,7 @@ class EducationRegister(ActingRegister):
         parse_identity_code(child)
         with self.kernel.used("getWishes", usage) as use:
             use.concerns(child)
+            self._ensure_told(use, child)
             held = require_child(use, child)
             if usage.principal not in held.deciders(use.today):
                 raise CallerError("a parent or guardian decides this", code="not_a_parent")
@@ -186,6 +192,22 @@ class EducationRegister(ActingRegister):
 
         return self._once("leaveQueue", child, usage, change)
 
+    def _is_kept(self, use: Use, child: str) -> bool:
+        return self.silence.is_kept_from(use, child, deciders_of(use, child))
+
+    def _ensure_told(self, use: Use, child: str) -> None:
+        """From whom it is kept where a protected child is, the child is in no queue: nothing is decided without knowing what."""
+        if self._is_kept(use, child):
+            raise CallerError("the child is not in the queue", code="not_in_queue")
+
+    def _is_decision_kept(self, use: Use, record: DecisionRecord) -> bool:
+        """Of a child that is kept from this reader: which kindergarten stands in it."""
+        about = {one.ref for one in record.subjects if one.role == "child"}
+        return any(
+            self.deciding.store.pseudonym(child) in about and self._is_kept(use, child)
+            for child in self.silence.kept_from(use)
+        )
+
     def _once(
         self, operation: str, child: str, usage: Usage, change: Callable[[Use, Child], None]
     ) -> Standing:
@@ -200,6 +222,7 @@ class EducationRegister(ActingRegister):
                 raise CallerError("a parent or guardian decides this", code="not_a_parent")
             if self.silence.known(use, child) in ("death", "stillbirth"):
                 raise CallerError("the child is dead", code="person_is_dead")
+            self._ensure_told(use, child)
             if not repeated:
                 change(use, held)
                 use.answer({})

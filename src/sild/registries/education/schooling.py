@@ -73,12 +73,13 @@ class Schooling:
             self._tasks.add(use, "school_end", event.subject, cause=event.id)
 
     def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
-        """Without the school of a child under a protection order: it says in which streets the child lives, to the other parent, too."""
-        return [
-            fact
-            for fact in facts
-            if fact.name != SCHOOL or self._silence.reason(use, fact.entity) != "protection_order"
-        ]
+        """Without the school of a child under a protection order: it says in which streets the child lives, to the other parent, too.
+
+        Nor of one that never lived: in neither case what was superseded.
+        """
+        of = {fact.entity for fact in facts if fact.name == SCHOOL}
+        kept = {child for child in of if self._silence.is_protected(use, child)}
+        return [fact for fact in facts if fact.name != SCHOOL or fact.entity not in kept]
 
     def say(self, use: Use, child: str, home: HomeTold) -> str:
         """What follows from a home, from its day on; the word for what came of it. Under any silence what was known stays."""

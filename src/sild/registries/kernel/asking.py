@@ -19,7 +19,7 @@ from sild.telemetry import get_logger
 if TYPE_CHECKING:
     from sild.registries.kernel.kernel import Kernel
 
-__all__ = ["AnyUsage", "AtDesk", "PersonalUsage", "SaidByPerson", "grounds_are_asked"]
+__all__ = ["AnyUsage", "AtDesk", "PersonalUsage", "SaidByPerson", "ensure_stays", "grounds_are_asked"]
 
 log = get_logger("register")
 
@@ -153,6 +153,14 @@ def _record(
         use.concerns(*(value for name, value in path.items() if name in PERSONS))
         use.concerns(*(one for one in named if one is not None))
         raise refusal
+
+
+def ensure_stays(kernel: Kernel, operation: str, usage: Usage, person: str) -> None:
+    """What an operation tells of a person that wants no ground stays in the country, too. Raises CallerError (`transfer_not_assessed`)."""
+    try:
+        ensure_assessed(kernel.transfers, kernel.system, usage.client, operation, kernel.today)
+    except CallerError as refusal:
+        _record(kernel, operation, usage, {}, refusal, person)
 
 
 def grounds_are_asked(route: APIRoute) -> bool:

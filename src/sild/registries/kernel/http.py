@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sild.errors import CallerError
 from sild.events import Event, parse_event
-from sild.registries.kernel.asking import AnyUsage, PersonalUsage, grounds_are_asked
+from sild.registries.kernel.asking import AnyUsage, PersonalUsage, ensure_stays, grounds_are_asked
 from sild.registries.kernel.container_paths import ACTION as CONTAINER_ACTION
 from sild.registries.kernel.container_paths import OPERATION as CONTAINER
 from sild.registries.kernel.container_paths import add_containers
@@ -140,7 +140,13 @@ def register_app(
     app.router.route_class = PlainTextRoute
     app.state.concepts = tuple(concept.name for concept in description.concepts)
     _add_operations(app, kernel, description, url)
-    _add_usage(app, kernel, {CONTAINER: CONTAINER_ACTION, **(actions or {})}, kinds or {}, member_name)
+    _add_usage(
+        app,
+        kernel,
+        {CONTAINER: CONTAINER_ACTION, FIND_USAGE: FIND_USAGE_ACTION, **(actions or {})},
+        kinds or {},
+        member_name,
+    )
     add_containers(app, kernel)
     _add_deliveries(app, kernel)
     if apply_event is not None:
@@ -182,6 +188,9 @@ def _add_operations(app: FastAPI, kernel: Kernel, description: SelfDescription, 
         return JSONResponse(dcat(description, kernel, url), media_type="application/ld+json")
 
 
+FIND_USAGE = "findUsage"
+FIND_USAGE_ACTION = "Who used the data was asked"
+"""As people read it, in the list itself: of who asked in vain."""
 EVERYTHING = ("person.everything",)
 """The kind of data of a look at all facts."""
 
@@ -216,7 +225,7 @@ def _add_usage(
             receiverSystem=system,
         )
 
-    @app.get("/findUsage", operation_id="findUsage", response_model_exclude_none=True)
+    @app.get("/findUsage", operation_id=FIND_USAGE, response_model_exclude_none=True)
     def find_usage(
         usage: AnyUsage,
         userCode: Annotated[str, Query(max_length=100, examples=["EE38001085718"])],
@@ -229,6 +238,7 @@ def _add_usage(
         if not usage.user_id:
             raise CallerError("X-Road-UserId names the person who asks", code="missing_x_road_header")
         person = code_of(userCode)
+        ensure_stays(kernel, FIND_USAGE, usage, person)
         begin, end = (kernel.aware(time) if time else None for time in (periodStart, periodEnd))
         page = kernel.usage_of(person, begin=begin, end=end, limit=limit, offset=offset)
         listed = [found(entry, person) for entry in page.entries]

@@ -4,7 +4,8 @@
     level   dwelling: in a dwelling     commune: somewhere in a municipality or commune     abroad: in another country
 
 An address is told to nobody against whom an order protects the person, nor to a machine while there is one: what it decided
-could tell. A sealed address is told to nobody. Those it is about, and those who live with them, see it.
+could tell. A sealed address is told to nobody. Those it is about, and those who live with them, see it; under either, nobody else does
+who acts for another: whom the order is against may have sent them.
 """
 
 from __future__ import annotations
@@ -110,12 +111,12 @@ def is_sealed(use: Use, code: str) -> bool:
     seals = use.facts.current(code, SEALS, on=use.today)
     if not seals:
         return False
-    actor = use.usage.actor
-    if actor is None or any(seal.key == actor for seal in seals):
+    actor, principal = use.usage.actor, use.usage.principal
+    if actor is None or any(seal.key in (actor, principal) for seal in seals):
         return True
     if actor == code or _live_together(use, actor, code):
         return False
-    return any(seal.name == "sealed" for seal in seals)
+    return principal != actor or any(seal.name == "sealed" for seal in seals)
 
 
 def household_of(use: Use, code: str) -> tuple[Home, tuple[Fact, ...], bool]:

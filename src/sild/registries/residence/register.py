@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
-from sild.decisions import DECISION_MIGRATIONS
+from sild.decisions import DECISION_MIGRATIONS, DecisionRecord
 from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import Certify, Deciding
@@ -18,7 +18,7 @@ from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel, Use, provenance
 from sild.registries.residence.anew import Anew
 from sild.registries.residence.filling import fill
-from sild.registries.residence.homes import RESIDENCE, know_person
+from sild.registries.residence.homes import RESIDENCE, is_sealed, know_person
 from sild.registries.residence.tables import dwellings, residents
 from sild.registries.synthetic import synthetic_homes, synthetic_people
 from sild.rule_engine import RuleEngine
@@ -35,6 +35,7 @@ class ResidenceRegister:
         self.kernel = kernel
         self.deciding = deciding
         self.anew = Anew(deciding)
+        deciding.is_kept_from = self._is_decision_kept
 
     @classmethod
     def open(
@@ -67,6 +68,17 @@ class ResidenceRegister:
 
     def close(self) -> None:
         self.kernel.close()
+
+    def _is_decision_kept(self, use: Use, record: DecisionRecord) -> bool:
+        """From who acts for somebody whose address is sealed from them, unless it is about them, too: then they live in it."""
+        actor, principal = use.usage.actor, use.usage.principal
+        if principal is None or principal == actor:
+            return False
+        reader, whose = (
+            None if one is None else self.deciding.store.pseudonym(one) for one in (actor, principal)
+        )
+        about = {one.ref for one in record.subjects}
+        return whose in about and reader not in about and is_sealed(use, principal)
 
     def empty_dwellings(self, country: str, number: int) -> list[str]:
         """Some nobody has ever lived in, for demonstrations; always the same ones."""

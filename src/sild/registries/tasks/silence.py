@@ -3,16 +3,20 @@
 It may come before, between or after the events it silences, so it is remembered as a fact, and looked at in the same transaction
 in which anything about the person is written. Two such transactions about one person never overlap (`Use.alone`): else a notice
 could be written beside the silence that does not see it.
+
+Whom an order protects is met by nobody whom it is against: what a register knows of doors they go through (a school, a kindergarten,
+a doctor) is kept from readers as `is_kept_from` says. There may be several silences at once, a death and an order: each counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from sild.errors import PeerError
 from sild.events import Event, Outbox
+from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
 from sild.registries.kernel import Provenance, Use
 from sild.registries.tasks.queue import Tasks
 
@@ -26,6 +30,8 @@ SILENCING = {
 """Event -> why there is silence. After a protection order people go on by hand; after the others nobody does."""
 
 FACT = "silence"
+ORDER = "protection_order"
+"""Of an order whose event names nobody it is against, the fact's key as well; of others there stands `/` and whom behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,9 @@ class Silence:
         if end is None or begin < end:
             said = Provenance(event.source, event.type, use.usage.message_id)
             use.facts.record(
-                event.subject, FACT, reason, valid_from=begin, valid_to=end, key=reason, provenance=said
+                event.subject, FACT, reason, valid_from=begin, valid_to=end, key=_key(event), provenance=said
             )
-        hold = reason == "protection_order"
+        hold = reason == ORDER
         self.tasks.cancel(use.connection, event.subject, self.kinds, use.at, reason, hold=hold)
         self.outbox.cancel(use.connection, event.subject, self.types)
         return reason
@@ -68,9 +74,58 @@ class Silence:
                     return str(fact.value)
         return None
 
+    def is_protected(self, use: Use, person: str) -> bool:
+        """Whether an order protects them now, or they never lived: whatever else is true of them."""
+        found = use.facts.current(person, [FACT], on=use.today)
+        return any(fact.value in (ORDER, "stillbirth") for fact in found)
+
+    def is_kept_from(self, use: Use, person: str, family: Collection[str] = ()) -> bool:
+        """Whether this reader is not told through which doors a protected person goes. family: who may decide for them, as far as is known.
+
+        Of the stillborn nobody is told. Under an order: no machine; not whom it is against, nor who acts for them, nor, when nobody said
+        whom, anybody of the family; of those who act for another only the family, for a power of attorney may be of anybody.
+        """
+        found = use.facts.current(person, [FACT], on=use.today)
+        if any(fact.value == "stillbirth" for fact in found):
+            return True
+        orders = [fact.key for fact in found if fact.value == ORDER]
+        if not orders:
+            return False
+        actor, principal = use.usage.actor, use.usage.principal
+        if actor is None or any(key in (_against(actor), _against(principal)) for key in orders):
+            return True
+        if actor == person:
+            return False
+        return (ORDER in orders and actor in family) or (principal != actor and actor not in family)
+
+    def kept_from(self, use: Use) -> Sequence[str]:
+        """Who may be kept from this reader: protected against them or whom they act for, against somebody unknown, or whom they act for."""
+        whose = [code for code in dict.fromkeys((use.usage.actor, use.usage.principal)) if code is not None]
+        named = [
+            fact
+            for key in (ORDER, *map(_against, whose))
+            for fact in use.facts.entities_with(FACT, key, on=use.today)
+        ]
+        return list(dict.fromkeys([*(fact.entity for fact in named), *whose]))
+
 
 def silence_key(subject: str) -> str:
     return f"silence/{subject}"
+
+
+def _key(event: Event) -> str:
+    """One silence of each reason; of orders, one for each whom they are against."""
+    reason, against = SILENCING[event.type], event.data.get("against")
+    if reason != ORDER or not isinstance(against, str):
+        return reason
+    try:
+        return _against(parse_identity_code(against).text)
+    except InvalidIdentityCode:  # kept from the more readers
+        return reason
+
+
+def _against(person: str | None) -> str:
+    return f"{ORDER}/{person}"
 
 
 def _days(event: Event, today: date) -> tuple[date, date | None]:
