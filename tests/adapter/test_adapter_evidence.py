@@ -19,6 +19,7 @@ from sild.adapter import (
     Evidence,
     EvidenceContainer,
     EvidenceHandle,
+    PeerError,
     PlatformError,
     ServiceId,
     TrustError,
@@ -103,6 +104,25 @@ async def test_a_repeated_call_has_several_records_under_one_id(
         evidence.verify(globalconf)
         with pytest.raises(PlatformError):
             replace(evidence, handle=answers[answer.json() - 1].evidence_handle()).verify(globalconf)
+
+
+async def test_more_under_one_id_than_can_be_taken_in(
+    pair: Pair, xroad: AsyncXRoadClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their number, by their size: told as what it is, and the exchange that is looked for is found all the same."""
+    honest = await xroad.post(ECHO, json="honest", query_id="filled")
+    for _ in range(2):
+        await xroad.post(ECHO, body=b"z" * 200_000, query_id="filled")
+    alone = [honest.request_id or ""]
+    async with AsyncXRoadClient(pair.consumer.url, CLIENT, max_answer_bytes=100_000) as small:
+        with pytest.raises(PeerError) as huge:
+            await small.logged("filled", stamp_now=True)
+        assert len(await small.logged("filled", stamp_now=True, request_ids=alone)) == 2
+    monkeypatch.setattr("sild.adapter.evidence.MAX_CONTAINERS", 4)
+    with pytest.raises(PeerError) as many:
+        await xroad.logged("filled", stamp_now=True)
+    assert huge.value.code == many.value.code == "too_many_messages"
+    assert len(await xroad.logged("filled", stamp_now=True, request_ids=alone)) == 2
 
 
 async def test_not_stamped_yet(pair: Pair, xroad: AsyncXRoadClient) -> None:

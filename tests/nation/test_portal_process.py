@@ -152,7 +152,7 @@ async def test_the_security_server_alone_brings_events(portal: PortalProcess, do
     for nobody in (None, door.own_pem):
         with pytest.raises(requests.exceptions.ConnectionError):
             await door.post(url, event(country), nobody, population)
-    unknown = event(country, type="made.up")
+    unknown = event(country, type="population.made_up")
     assert await door.post(url, unknown, door.server_pem, population) == 404  # heard; and nobody takes such
     assert await door.post(url, event(country), door.server_pem, social) == 400  # of somebody else
     assert await door.post(url, b"x" * 300_000, door.server_pem, population) == 413

@@ -157,6 +157,7 @@ def test_evidence_of_every_message_comes_from_the_register_or_the_page_says_why_
     for error, status, words in (
         (CallerError("-", code="names_others"), 403, "names somebody else"),
         (CallerError("-", code="not_in_log"), 410, "no longer holds it"),
+        (CallerError("-", code="too_many_messages"), 409, "Too much lies in the message log"),
         (CallerError("-", code="unknown_message"), 404, "does not show this message"),
         (Unavailable("-", code="timeout"), 503, "does not answer now"),
         (PeerError("-", code="invalid_message"), 503, "does not answer now"),
@@ -164,7 +165,7 @@ def test_evidence_of_every_message_comes_from_the_register_or_the_page_says_why_
         world.cases.containers_refused["m-1"] = error
         page = browser.open("/who-looked/evidence/1")
         assert page.status == status and words in page.text
-        assert ('action="/who-looked/why"' in page.text) == (status in (403, 410))
+        assert ('action="/who-looked/why"' in page.text) == (status in (403, 409, 410))
 
 
 LOG_KEY = new_signing_key("ES256")

@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 from pyshacl import validate
 from rdflib import RDF, Graph, URIRef
+from sqlalchemy import func, select
 
 import sild
 from sild.cases import AskWhy, Assistance, CaseSystem, ExchangeAnswer, OfflineConflict, load_packs
 from sild.cases.birth import Birth
 from sild.cases.move import Move
+from sild.cases.tables import silences
 from sild.catalogue.cpsv import CPSV, CV
 from sild.errors import Unavailable
 from sild.portal import PortalCases
+from sild.portal.events_door import events_app
+from support.asgi import Site, serving
 from support.identity_world import NOW
 from support.portal_world import OFFICE, PEETER, PortalWorld
 
@@ -136,3 +140,91 @@ def test_the_catalogue_that_is_served_fits_cpsv_ap(world: PortalWorld, system: C
     system._parts.published["birth"] = NOW
     again = Graph().parse(data=browser.request("GET", "/catalogue.ttl").text, format="turtle")
     assert len(set(again.subjects(RDF.type, CPSV.PublicService))) == 2
+
+
+# --- the door for events
+
+TELLERS = {
+    "population": "SILD/GOV/70000002/population",
+    "residence": "SILD/GOV/70000006/residence",
+    "parking": "SILD/GOV/70000005/parking",
+}
+TOLD = {"specversion": "1.0", "id": "1", "type": "civil.death.registered", "subject": "60001019906",
+        "time": "2026-11-23T12:00:00Z", "data": {}}  # fmt: skip
+
+
+@pytest.fixture
+def door(system: CaseSystem) -> Iterator[Site]:
+    with serving(events_app(system, TELLERS)) as site:
+        yield site
+
+
+def tell(door: Site, sender: str, message_id: str = "SILD-1", **other: object) -> int:
+    event = {**TOLD, "source": f"/{sender}", **other}
+    return door.post("/events", event, X_Road_Client=sender, X_Road_Id=message_id).status
+
+
+def silenced(system: CaseSystem) -> int | None:
+    with system._parts.store.engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(silences))
+
+
+def test_nobody_tells_what_is_anothers_to_tell(door: Site, system: CaseSystem) -> None:
+    """A register that may tell of its own work would have ended anybody's case by a death."""
+    parking, population, residence = TELLERS["parking"], TELLERS["population"], TELLERS["residence"]
+    for sender in (parking, residence, "SILD/GOV/9/population", "OTHER/GOV/70000002/population"):
+        for one in (
+            "civil.death.registered",
+            "civil.protection.ordered",
+            "civil.stillbirth.recorded",
+            "civil.birth.registered",
+        ):
+            assert tell(door, sender, type=one) == 400, (sender, one)
+    for sender, one in (
+        (parking, "residence.changed"),
+        (population, "residence.changed"),
+        (population, "parking.home.followed"),
+        (population, "made.up"),
+        ("SILD/GOV/9/tax", "matter.opened"),
+        (parking, "Civil.death.registered"),
+    ):
+        assert tell(door, sender, type=one) == 400, (sender, one)
+    assert silenced(system) == 0
+    for sender, one, status in (
+        (residence, "residence.changed", 204),
+        (population, "population.of_no_use", 404),
+        (parking, "person.known_to_nobody", 404),
+        (population, "civil.death.registered", 204),
+    ):
+        assert tell(door, sender, type=one) == status, one
+    assert silenced(system) == 1
+
+
+def test_what_no_database_keeps_is_refused_for_good_and_a_backslash_is_none_of_it(
+    door: Site, system: CaseSystem
+) -> None:
+    """As a failure of ours it would be sent again for ever."""
+    deep: object = "x"
+    for _ in range(40):
+        deep = [deep]
+    for number, bad in enumerate(
+        (
+            {"id": "\ud800"},
+            {"id": "x" * 900},
+            {"subject": "6000101990\udfff"},
+            {"subject": "6000101\x000"},
+            {"caseid": "a\ud83d"},
+            {"data": {"died": "\x00"}},
+            {"data": {"a": [{"b\udc00": 1}]}},
+            {"data": {"a": [{"b": "\x1b"}]}},
+            {"data": {"a": float("nan")}},
+            {"data": {"a": float("inf")}},
+            {"data": {"a": deep}},
+        )
+    ):
+        assert tell(door, TELLERS["population"], **{"id": f"b-{number}", **bad}) == 400, bad
+    assert tell(door, TELLERS["population"], "m" * 256) == 400
+    assert silenced(system) == 0
+    said = {"words": "C:\\u0000 and \\ud800, as it was written\n\U0001f600"}
+    assert tell(door, TELLERS["population"], data=said) == 204
+    assert silenced(system) == 1

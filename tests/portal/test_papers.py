@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -209,6 +210,12 @@ def offered(world: PortalWorld, **show: object) -> tuple[PlainBrowser, Page, str
     return browser, page, path
 
 
+def contents(world: PortalWorld) -> list[bool]:
+    """Whether there still is something to be shown, of each code."""
+    with world.portal._store.engine.connect() as connection:
+        return [one is not None for one in connection.scalars(select(shown_once.c.content))]
+
+
 @pytest.mark.parametrize(
     ("language", "words"), [("en", "It was looked at"), ("et", "Seda vaadati"), ("vi", "Đã được xem")]
 )
@@ -233,7 +240,14 @@ def test_a_code_that_nobody_used_in_time(world: PortalWorld, shown: str) -> None
     world.clock.forward(minutes=5, seconds=1)
     assert checker.submit(waits, path).status == 404
     assert "nobody looked" in browser.open(page.path).text
-    world.clock.forward(minutes=50)
+    assert contents(world) == [True], "nobody made another"
+    asyncio.run(world.portal._shown_once.clear())
+    assert contents(world) == [False], "and nothing of it lies there"
+    assert "nobody looked" in browser.open(page.path).text
+    world.clock.forward(minutes=31)
+    asyncio.run(world.portal._shown_once.clear())
+    assert contents(world) == []
+    world.clock.forward(minutes=19)
     browser, _page, _path = offered(world, show=["given_names"])
     assert browser.open(page.path).status == 404, "nothing is left of it"
 

@@ -150,6 +150,22 @@ async def test_another_clients_records_stay_hidden(pair: Pair) -> None:
     assert (await get(pair, target())).status == 401
 
 
+async def test_of_some_exchanges_of_an_id_alone(pair: Pair) -> None:
+    """Whoever sends under an id again and again does not stand in the way of the exchange that is looked for."""
+    for _ in range(4):
+        await exchanged(pair)
+    log = pair.consumer.server.message_log
+    wanted = (await log.find("q1", CLIENT))[0].x_request_id
+    answer = await get(pair, target(CLIENT, "q1", "force", f"requestId={wanted}"))
+    assert answer.status == 200, answer.body
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        messages = [read_asice(io.BytesIO(archive.read(name))).message for name in archive.namelist()]
+    assert len(messages) == 2 and all(str(wanted).encode() in one for one in messages)
+    stamped = [one.timestamp is not None for one in await log.find("q1", CLIENT)]
+    assert sum(stamped) == 2, "the others are not even stamped"
+    assert (await get(pair, target(CLIENT, "q1", "force", "requestId=none"))).status == 404
+
+
 async def test_names_made_of_a_hostile_query_id(pair: Pair) -> None:
     """The id is the client's own word: no path, no quote and no line break of it reaches a name."""
     query_id = '../"x\\y;\u00e4'

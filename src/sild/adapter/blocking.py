@@ -8,7 +8,7 @@ It is the asynchronous client (client.py) on a private loop (loop_thread.py): sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -224,9 +224,11 @@ class XRoadClient:
         """Both signed containers of an exchange from our security server's log; see `AsyncXRoadClient.evidence`."""
         return self._loop.run(self._async.evidence(handle, stamp_now=stamp_now))
 
-    def logged(self, query_id: str, *, stamp_now: bool = False) -> tuple[EvidenceContainer, ...]:
+    def logged(
+        self, query_id: str, *, stamp_now: bool = False, request_ids: Collection[str] = ()
+    ) -> tuple[EvidenceContainer, ...]:
         """Every container that our security server's log has of us under this id; see `AsyncXRoadClient.logged`."""
-        return self._loop.run(self._async.logged(query_id, stamp_now=stamp_now))
+        return self._loop.run(self._async.logged(query_id, stamp_now=stamp_now, request_ids=request_ids))
 
     def download_configuration(self, directory: Path) -> Path:
         """Our security server's global configuration, unpacked; see `AsyncXRoadClient.download_configuration`."""

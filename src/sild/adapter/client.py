@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -357,11 +357,16 @@ class AsyncXRoadClient:
         """
         return await self._downloads.request_container(self.client, query_id)
 
-    async def logged(self, query_id: str, *, stamp_now: bool = False) -> tuple[EvidenceContainer, ...]:
+    async def logged(
+        self, query_id: str, *, stamp_now: bool = False, request_ids: Collection[str] = ()
+    ) -> tuple[EvidenceContainer, ...]:
         """Every container that our security server's log has of us under this id, on whichever side we were; requests and answers, and
-        all of it where it was sent again. Raises as `evidence`.
+        all of it where it was sent again. request_ids: of these exchanges alone, where the server can choose (Sild's); X-Road's gives all.
+        Raises as `evidence`, and PeerError (`too_many_messages`).
         """
-        return await self._downloads.logged(self.client, query_id, stamp_now=stamp_now)
+        return await self._downloads.logged(
+            self.client, query_id, stamp_now=stamp_now, request_ids=request_ids
+        )
 
     async def download_configuration(self, directory: Path) -> Path:
         """Our security server's global configuration, unpacked below `directory`: what `load_globalconf` and `sild verify` take.

@@ -6,6 +6,7 @@ import asyncio
 import io
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from sild.adapter.evidence import (
@@ -18,12 +19,13 @@ from sild.adapter.evidence import (
     read_containers,
     read_evidence,
     request_target,
+    too_many_messages,
 )
 from sild.adapter.exchange import Call, Exchanges
 from sild.adapter.metaservices import ListedClient, list_clients_target, read_client_list
 from sild.adapter.rest import not_xroad
 from sild.errors import PeerError
-from sild.http1 import ClientResponse, Header
+from sild.http1 import BodyTooLarge, ClientResponse, Header
 from sild.xroad import ClientId
 
 __all__ = ["Downloads", "unpack_configuration"]
@@ -43,9 +45,10 @@ class Downloads:
         return read_evidence(archive, handle, max_bytes=self._max_bytes)
 
     async def logged(
-        self, client: ClientId, query_id: str, *, stamp_now: bool
+        self, client: ClientId, query_id: str, *, stamp_now: bool, request_ids: Collection[str]
     ) -> tuple[EvidenceContainer, ...]:
-        archive = await self._asic(logged_target(client, query_id, stamp_now=stamp_now), ())
+        target = logged_target(client, query_id, stamp_now=stamp_now, request_ids=request_ids)
+        archive = await self._asic(target, ())
         return await asyncio.to_thread(lambda: tuple(read_containers(archive, max_bytes=self._max_bytes)))
 
     async def request_container(self, client: ClientId, query_id: str) -> bytes:
@@ -54,7 +57,10 @@ class Downloads:
 
     async def _asic(self, target: bytes, headers: tuple[Header, ...]) -> bytes:
         async def judge(response: ClientResponse, _attempt: int) -> bytes:
-            body = await response.read(self._max_bytes)
+            try:
+                body = await response.read(self._max_bytes)
+            except BodyTooLarge:
+                raise too_many_messages() from None
             if response.status != 200:
                 raise asic_refusal(response.status, body)
             return body

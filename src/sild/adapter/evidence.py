@@ -16,7 +16,7 @@ import struct
 import zipfile
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha512
@@ -43,6 +43,7 @@ __all__ = [
     "read_containers",
     "read_evidence",
     "request_target",
+    "too_many_messages",
 ]
 
 MAX_CONTAINERS = 200
@@ -231,10 +232,16 @@ def asic_target(handle: EvidenceHandle, *, stamp_now: bool) -> bytes:
     return logged_target(handle.client, handle.query_id, stamp_now=stamp_now)
 
 
-def logged_target(client: ClientId, query_id: str, *, stamp_now: bool) -> bytes:
-    """All records of the id in one ZIP: after a repeated call there are several, and `unique` would be refused."""
+def logged_target(
+    client: ClientId, query_id: str, *, stamp_now: bool, request_ids: Collection[str] = ()
+) -> bytes:
+    """All records of the id in one ZIP: after a repeated call there are several, and `unique` would be refused.
+
+    request_ids: of these exchanges alone; our servers leave the others out, and X-Road's give them all the same.
+    """
     query = _asic_query(client, query_id)
-    return f"/asic?{query}{'&force' if stamp_now else ''}".encode("ascii")
+    narrowed = "".join(f"&requestId={quote(one, safe='')}" for one in sorted(request_ids))
+    return f"/asic?{query}{narrowed}{'&force' if stamp_now else ''}".encode("ascii")
 
 
 def request_target(client: ClientId, query_id: str) -> bytes:
@@ -263,7 +270,7 @@ def asic_refusal(status: int, body: bytes) -> PlatformError:
 def read_evidence(archive: bytes, handle: EvidenceHandle, *, max_bytes: int) -> Evidence:
     """Pick the two containers of this exchange out of the ZIP that `/asic` gave.
 
-    max_bytes: of all containers unpacked. Raises PeerError (`invalid_message`), CallerError (`not_found`).
+    max_bytes: of all containers unpacked. Raises PeerError (`invalid_message`, `too_many_messages`), CallerError (`not_found`).
     """
     found: dict[bool, EvidenceContainer] = {}
     for container in read_containers(archive, max_bytes=max_bytes):
@@ -276,17 +283,24 @@ def read_evidence(archive: bytes, handle: EvidenceHandle, *, max_bytes: int) -> 
     return Evidence(handle, found[False], found[True])
 
 
+def too_many_messages() -> PeerError:
+    """Whoever sends under one id again and again, or something huge, fills what is to be looked through."""
+    return PeerError(
+        "more lies in the log under this message's id than can be taken in", code="too_many_messages"
+    )
+
+
 # What zipfile raises for files that are none, or broken.
 _DAMAGE = (NotImplementedError, RuntimeError, OSError, EOFError, ValueError, OverflowError, struct.error)
 
 
 def read_containers(archive: bytes, *, max_bytes: int) -> Iterator[EvidenceContainer]:
-    """Each container of the ZIP that `/asic` gave. Raises PeerError (`invalid_message`)."""
+    """Each container of the ZIP that `/asic` gave. Raises PeerError (`invalid_message`, `too_many_messages`)."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             entries = opened.infolist()
             if len(entries) > MAX_CONTAINERS or sum(entry.file_size for entry in entries) > max_bytes:
-                raise PeerError("more evidence than can be taken in", code="invalid_message")
+                raise too_many_messages()
             for entry in entries:
                 with opened.open(entry) as file:
                     yield EvidenceContainer(entry.filename, file.read(entry.file_size))

@@ -20,6 +20,7 @@ from sild.events.event import CLOUDEVENTS_JSON, Event, parse_event, render_event
 from sild.events.inbox import Inbox
 from sild.events.outbox import Delivery, DeliveryState, Outbox, Subscription
 from sild.events.rounds import Rounds
+from sild.events.tellers import ensure_known_teller, ensure_not_anothers
 
 __all__ = [
     "CLOUDEVENTS_JSON",
@@ -34,6 +35,8 @@ __all__ = [
     "Rounds",
     "Sends",
     "Subscription",
+    "ensure_known_teller",
+    "ensure_not_anothers",
     "open_dispatcher",
     "parse_event",
     "render_event",

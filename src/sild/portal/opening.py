@@ -9,7 +9,7 @@ await opened.cases.stop(); opened.portal.close()
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,16 +57,17 @@ DEMAND = "kindergarten-demand"
 
 @dataclass(frozen=True)
 class OpenedPortal:
-    """cases: started by whoever opened it, stopped before the portal is closed."""
+    """cases: started by whoever opened it, stopped before the portal is closed. registers: whose events are taken, `INSTANCE/CLASS/CODE/SUBSYSTEM` by name."""
 
     cases: CaseSystem
     portal: Portal
     packs: Packs
+    registers: Mapping[str, str]
 
     @cached_property
     def events(self) -> Starlette:
         """What the portal's subsystem offers on the exchange."""
-        return events_app(self.cases)
+        return events_app(self.cases, self.registers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,9 @@ def open_portal(
         cases.close()
         raise
     voucher.portal = portal
-    return OpenedPortal(cases, portal, packs)
+    instance = told.system.partition("/")[0]
+    registers = {name: f"{instance}/{address}" for name, address in told.registers.items()}
+    return OpenedPortal(cases, portal, packs, registers)
 
 
 def packs_of(country: str) -> Packs:

@@ -273,6 +273,7 @@ class Portal:
         model_pages = ModelPages(pages, exchange, models, profile, clock)
         receipts = Receipts(store, pages, cases)
         papers = PaperPages(pages, exchange, settings, clock)
+        self._shown_once = ShownOncePages(pages, papers, store, settings)
         self._parts: dict[str, object] = {
             "public": Public(pages, cases, profile, statements, settings.url),
             "account": Account(
@@ -296,7 +297,7 @@ class Portal:
             "receipts": receipts,
             "my_data": MyData(pages, exchange, receipts, settings, self.voucher),
             "papers": papers,
-            "shown_once": ShownOncePages(pages, papers, store, settings),
+            "shown_once": self._shown_once,
             "decisions": DecisionPages(pages, cases, exchange, settings),
             "algorithms": AlgorithmPages(
                 pages, exchange, settings, clock, egress, entries, self.watch, model_pages
@@ -337,8 +338,13 @@ class Portal:
         return count
 
     async def run(self, *, interval: float = 15.0) -> None:
-        """`wake_for_news` every `interval` seconds until cancelled; a failure is logged and the next round tries again."""
+        """`wake_for_news` every `interval` seconds until cancelled, and what was to be shown in time and was not is cleared; a failure is
+        logged and the next round tries again."""
         while True:
+            try:
+                await self._shown_once.clear()
+            except Exception as error:  # noqa: BLE001  the next round must come
+                log.bug("portal.clearing_failed", error)
             try:
                 await self.wake_for_news()
             except Exception as error:  # noqa: BLE001  the next round must come

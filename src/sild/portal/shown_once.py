@@ -59,7 +59,6 @@ class ShownOncePages:
         secret, subject = new_secret(), visit.person.person
 
         def keep(connection: Connection, at: datetime) -> None:
-            connection.execute(delete(shown_once).where(shown_once.c.until < at - TOLD_FOR))
             connection.execute(
                 insert(shown_once).values(
                     secret_hash=hashed(secret),
@@ -125,6 +124,16 @@ class ShownOncePages:
             "over": False,
         }
         return self._pages.page(visit, "shown.html", values)
+
+    async def clear(self) -> None:
+        """Of what nobody looked at in time nothing is left, whether anybody makes another code or not."""
+
+        def forget(connection: Connection, at: datetime) -> None:
+            connection.execute(delete(shown_once).where(shown_once.c.until < at - TOLD_FOR))
+            unseen = (shown_once.c.until < at) & shown_once.c.content.is_not(None)
+            connection.execute(update(shown_once).where(unseen).values(content=None))
+
+        await self._store.change(forget)
 
     def _over(self, visit: Visit) -> Response:
         """Never, used, over: the same answer."""

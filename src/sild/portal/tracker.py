@@ -31,6 +31,7 @@ NOT_GIVEN = {
     "names_others": ("names_others", 403),
     "not_in_log": ("not_in_log", 410),
     "not_found": ("not_in_log", 410),
+    "too_many_messages": ("too_many_messages", 409),
     "unknown_message": ("not_shown", 404),
 }
 """Code of a refusal -> the reason as the page says it, and the status. Any other: somebody does not answer."""

@@ -70,7 +70,7 @@ async def act(
     keeper: ServiceId | None = None,
     askers: Collection[str] = (),
 ) -> None:
-    """Until cancelled. client: the register's own subsystem at its security server.  services: of the registers it asks, by name.
+    """Until cancelled. client: the register's own subsystem at its security server.  services: of the registers it asks, and of those whose events it takes, by name.
 
     events_url: see `sild.events.open_dispatcher`.  stamp: of the heads of its decisions, of its papers and receipts; None: they are sealed and not time-stamped.
     keeper: who knows what auditors may look at; None: none may.  askers: information systems through which they look.
@@ -80,6 +80,7 @@ async def act(
     deliver = event_delivery(client, kernel.telling)
     sender = open_dispatcher(kernel.outbox, deliver, system=kernel.system, events_url=events_url)
     kernel.logged = own_log(client, loop)
+    kernel.tellers = {name: service.client_id.encode() for name, service in (services or {}).items()}
     kernel.wake = lambda: _soon(loop, sender.wake)
     work: list[Coroutine[Any, Any, None]] = [sender.run()]
     if isinstance(register, Works):

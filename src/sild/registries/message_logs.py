@@ -8,7 +8,7 @@ kernel.logged = own_log(client, loop)                                       # co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import TimeoutError as Late
 from datetime import datetime
 from typing import Any
@@ -68,16 +68,18 @@ def from_threads(own: str, client: AsyncXRoadClient, loop: asyncio.AbstractEvent
 
 def own_log(
     client: AsyncXRoadClient, loop: asyncio.AbstractEventLoop
-) -> Callable[[str], Awaitable[Sequence[bytes]]]:
+) -> Callable[[str, Collection[str]], Awaitable[Sequence[bytes]]]:
     """What the own security server's log has under a message's id, each record as an ASiC-E container, time-stamped; from any event loop.
 
     Raises CallerError (`not_found`), PeerError, TrustError, Unavailable.
     """
 
-    async def logged(message_id: str) -> Sequence[bytes]:
+    async def logged(message_id: str, request_ids: Collection[str]) -> Sequence[bytes]:
         if loop.is_closed():
             raise Unavailable("the register is ending", code="message_log_down")
-        asking = asyncio.run_coroutine_threadsafe(client.logged(message_id, stamp_now=True), loop)
+        asking = asyncio.run_coroutine_threadsafe(
+            client.logged(message_id, stamp_now=True, request_ids=request_ids), loop
+        )
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 found = await asyncio.wrap_future(asking)

@@ -28,6 +28,7 @@ from sild.security_server.parts import Parts
 from sild.signatures import write_asice
 from sild.telemetry import get_logger
 from sild.xroad.identifiers import ClientId
+from sild.xroad.rest import parse_rest_request, parse_rest_response
 
 __all__ = ["Downloads"]
 
@@ -47,13 +48,15 @@ class _Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _AsicQuery:
-    """is_response: None asks for both.  unique: one container itself instead of an archive of them."""
+    """is_response: None asks for both.  unique: one container itself instead of an archive of them.  request_ids: of these exchanges
+    alone (ours; X-Road has no such parameter): whoever uses an id again does not stand in the way of others."""
 
     client: ClientId
     query_id: str
     is_response: bool | None
     unique: bool
     force: bool
+    request_ids: frozenset[str] = frozenset()
 
 
 class Downloads:
@@ -161,7 +164,7 @@ class Downloads:
 
     async def _stamped_records(self, wanted: _AsicQuery) -> Sequence[LoggedMessage]:
         parts = self._parts
-        records = await parts.message_log.find(wanted.query_id, wanted.client, is_response=wanted.is_response)
+        records = await self._records(wanted)
         if not records:
             raise _Refused(404, "No signed documents found")
         unstamped = [record for record in records if record.timestamp is None]
@@ -170,10 +173,18 @@ class Downloads:
         for record in unstamped:
             await parts.timestamper.stamp(record.id)
         if unstamped:
-            records = await parts.message_log.find(
-                wanted.query_id, wanted.client, is_response=wanted.is_response
-            )
+            records = await self._records(wanted)
         return records
+
+    async def _records(self, wanted: _AsicQuery) -> Sequence[LoggedMessage]:
+        found = await self._parts.message_log.find(
+            wanted.query_id, wanted.client, is_response=wanted.is_response
+        )
+        if not wanted.request_ids:
+            return found
+        return await asyncio.to_thread(
+            lambda: [record for record in found if _request_id(record) in wanted.request_ids]
+        )
 
     async def _write_container(self, record: LoggedMessage, file: IO[bytes]) -> None:
         container = await self._parts.message_log.as_asice(record)
@@ -213,7 +224,17 @@ def _asic_query(query: str) -> _AsicQuery:
     if unique and not (request_only or response_only):
         raise _Refused(400, 'Parameter "unique" not applicable without "requestOnly" or "responseOnly".')
     is_response = True if response_only else False if request_only else None
-    return _AsicQuery(client, query_id, is_response, unique, "force" in given)
+    request_ids = frozenset(given.get("requestId", ()))
+    return _AsicQuery(client, query_id, is_response, unique, "force" in given, request_ids)
+
+
+def _request_id(record: LoggedMessage) -> str | None:
+    """As it was signed, of REST; a server could say another beside it."""
+    read = parse_rest_response if record.is_response else parse_rest_request
+    try:
+        return read(record.message).request_id
+    except PeerError:
+        return record.x_request_id
 
 
 def _directory(parts: Parts) -> str | None:

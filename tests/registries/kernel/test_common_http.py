@@ -230,3 +230,15 @@ async def test_events_that_are_not_taken(register: Register, body: bytes, status
     answer = await register.ask("/events", body=body)
     assert (answer.status, problem(answer)["type"]) == (status, f"urn:sild:things:{code}")
     assert register.effects == []
+
+
+async def test_what_is_another_registers_to_tell_is_taken_of_it_alone(register: Register) -> None:
+    """Whoever may send something here would else register births and deaths."""
+    register.kernel.tellers = {"population": "SILD/GOV/70000002/population"}
+    answer = await register.ask("/events", body=birth())
+    assert (answer.status, problem(answer)["type"]) == (400, "urn:sild:things:invalid_event")
+    assert (await register.ask("/events", body=birth(type="fact.corrected"))).status == 404, "anybody's"
+    assert register.effects == []
+    register.kernel.tellers = {"population": CLIENT}
+    assert (await register.ask("/events", body=birth())).status == 204
+    assert register.effects == ["e1"]

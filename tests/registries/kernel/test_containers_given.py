@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sild.errors import CallerError, PlatformError, Unavailable
+from sild.errors import CallerError, PeerError, PlatformError, Unavailable
 from sild.events import Event
 from sild.openid import RecordedMandate
 from sild.registries.kernel import Kernel, Usage
@@ -91,8 +91,10 @@ class World:
     log: list[bytes] = field(default_factory=list)
     failure: PlatformError | None = None
     number: int = 0
+    request_ids: Collection[str] = ()
 
-    async def logged(self, _message_id: str) -> Sequence[bytes]:
+    async def logged(self, _message_id: str, request_ids: Collection[str]) -> Sequence[bytes]:
+        self.request_ids = request_ids
         if self.failure is not None:
             raise self.failure
         return self.log
@@ -355,6 +357,24 @@ def test_what_the_log_no_longer_has(world: World) -> None:
     world.kernel.logged = None
     refused(world.ask(), 503, "message_log_down")
     assert world.outcomes() == ["not_in_log"] * 3, "what did not answer is no use"
+
+
+def test_an_id_used_again_and_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever sends under the id of a use until the log cannot be looked through: of the use alone is asked, and what is refused is said."""
+    world.used(Sent())
+    given(world.ask())
+    assert world.request_ids == {"r-1"}, "others under the id do not count"
+    world.failure = PeerError("201 containers", code="too_many_messages")
+    with caplog.at_level("WARNING"):
+        refused(world.ask(), 409, "too_many_messages")
+    said = next(one for one in caplog.records if "too_many_messages" in one.getMessage())
+    assert said.levelname == "WARNING" and INSURANCE in str(vars(said))
+    assert world.outcomes() == ["too_many_messages", "done"]
+    assert any(one.operation == "getPerson" for one in world.kernel.usage_of(READER).entries)
+    world.failure = None
+    world.used(Sent(), request_id=None)
+    given(world.ask())
+    assert world.request_ids == frozenset(), "a line of which it is not known"
 
 
 def test_nobody_but_the_person_gets_it_by_anybodys_word(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import FastAPI, Path, Query, Response
@@ -13,7 +13,7 @@ from sild.errors import CallerError, PlatformError, Unavailable
 from sild.openid import RECORDED
 from sild.registries.kernel.asking import SaidByPerson
 from sild.registries.kernel.containers import Part, Reader, give
-from sild.registries.kernel.usage import Usage, code_of
+from sild.registries.kernel.usage import Line, Usage, code_of
 from sild.signatures import ASICE_TYPE
 from sild.telemetry import get_logger
 
@@ -51,7 +51,7 @@ def add_containers(app: FastAPI, kernel: Kernel) -> None:
         if not lines:
             raise _unknown()
         async with places:
-            containers = await _logged(kernel, message_id)
+            containers = await _logged(kernel, message_id, lines)
             return await asyncio.to_thread(
                 give,
                 containers,
@@ -91,19 +91,34 @@ def _unknown() -> CallerError:
     return CallerError("no message about the person that they may see has this id", code="unknown_message")
 
 
-async def _logged(kernel: Kernel, message_id: str) -> Sequence[bytes]:
-    """Raises CallerError (`not_in_log`), Unavailable (`message_log_down`)."""
+async def _logged(kernel: Kernel, message_id: str, lines: Collection[Line]) -> Sequence[bytes]:
+    """Of the exchanges by which the person's data were used, as far as they are known and the server can choose.
+
+    Raises CallerError (`not_in_log`, `too_many_messages`), Unavailable (`message_log_down`).
+    """
     if kernel.logged is None:
         raise Unavailable("no message log is known to this register", code="message_log_down")
     try:
-        return await kernel.logged(message_id)
+        return await kernel.logged(message_id, _request_ids(lines))
     except PlatformError as error:
         if isinstance(error, CallerError) and error.code == "not_found":
             raise CallerError("the message log no longer holds this message", code="not_in_log") from error
+        if error.code == "too_many_messages":
+            clients = " ".join(sorted({line.client for line in lines}))
+            log.warning("register.too_many_messages", message_id=message_id, clients=clients)
+            raise CallerError(
+                "too much lies in the log under this message's id: ask the body why", code="too_many_messages"
+            ) from error
         log.refusal("register.message_log_failed", error, message_id=message_id)
         raise Unavailable(
             "the message log does not answer", code="message_log_down", retry_after=30
         ) from error
+
+
+def _request_ids(lines: Collection[Line]) -> frozenset[str]:
+    """None: there is a line of which it is not known, an event that was told among them."""
+    known = [line.request_id for line in lines if line.request_id is not None]
+    return frozenset(known if len(known) == len(lines) else ())
 
 
 def _record(kernel: Kernel, usage: Usage, person: str, refusal: CallerError | None) -> None:

@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from sild.errors import CallerError
-from sild.events import Event, parse_event
+from sild.events import Event, ensure_not_anothers, parse_event
 from sild.registries.kernel.asking import AnyUsage, PersonalUsage, ensure_stays, grounds_are_asked
 from sild.registries.kernel.container_paths import ACTION as CONTAINER_ACTION
 from sild.registries.kernel.container_paths import OPERATION as CONTAINER
@@ -150,7 +150,7 @@ def register_app(
     add_containers(app, kernel)
     _add_deliveries(app, kernel)
     if apply_event is not None:
-        _add_events(app, apply_event)
+        _add_events(app, kernel, apply_event)
     Problems(description.name, titles or {}).install(app)
     plain = app.openapi
 
@@ -285,12 +285,13 @@ def _add_deliveries(app: FastAPI, kernel: Kernel) -> None:
         )
 
 
-def _add_events(app: FastAPI, apply_event: ApplyEvent) -> None:
+def _add_events(app: FastAPI, kernel: Kernel, apply_event: ApplyEvent) -> None:
     @app.post("/events", operation_id="takeEvent", status_code=204)
     async def take_event(usage: AnyUsage, request: Request) -> Response:
         """A CloudEvent, `application/cloudevents+json`. Taken before: 204 again. 4xx: it will never be taken."""
         event = parse_event(await request.body())
         if event.source.removeprefix("/") != usage.client:
             raise CallerError("an event comes from the system that sends it", code="invalid_event")
+        ensure_not_anothers(event, kernel.tellers)
         await asyncio.to_thread(apply_event, event, usage.message_id)
         return Response(status_code=204)

@@ -5,7 +5,7 @@ A use that is refused leaves its record, too, and nothing else: what it had chan
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -61,9 +61,12 @@ class Kernel:
         self.wake: Callable[[], None] = lambda: None  # told, in any thread, that there are events to send
         self.stamp: Callable[[bytes], Awaitable[bytes]] | None = None
         """Time-stamps of papers and receipts (`sild.decisions.Stamp`), from when the register acts; None: they have none."""
-        self.logged: Callable[[str], Awaitable[Sequence[bytes]]] | None = None
-        """ASiC-E containers that the own security server's log has under a message's id, from when the register acts; in any event loop.
-        None: they cannot be had. Raises CallerError (`not_found`), Unavailable and others."""
+        self.logged: Callable[[str, Collection[str]], Awaitable[Sequence[bytes]]] | None = None
+        """ASiC-E containers that the own security server's log has under a message's id, of these request ids (none: all), from when the
+        register acts; in any event loop.
+        None: they cannot be had. Raises CallerError (`not_found`), PeerError (`too_many_messages`), Unavailable and others."""
+        self.tellers: Mapping[str, str] = {}
+        """Other registers, `INSTANCE/CLASS/CODE/SUBSYSTEM` by name, from when the register acts: what is theirs to tell nobody else tells here."""
         self.also_known_as: Callable[[str], Sequence[str]] = lambda _code: ()
         """Names by which uses may have been recorded where nobody was to be named: pseudonyms of decisions."""
         self.proofs: Proofs | None = None

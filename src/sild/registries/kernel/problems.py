@@ -42,6 +42,7 @@ COMMON_TITLES: dict[str, tuple[int, str]] = {
     "unknown_message": (404, "No message about the person that they may see has this id"),
     "names_others": (403, "The message names somebody else"),
     "not_in_log": (410, "The message log no longer holds the message"),
+    "too_many_messages": (409, "Too much lies in the message log under the message's id"),
     "message_log_down": (503, "The message log does not answer now"),
     "unknown_person": (404, "Unknown person"),
     "person_is_dead": (409, "The person is dead"),
