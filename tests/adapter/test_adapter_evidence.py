@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -112,7 +113,7 @@ async def test_more_under_one_id_than_can_be_taken_in(
     """By their number, by their size: told as what it is, and the exchange that is looked for is found all the same."""
     honest = await xroad.post(ECHO, json="honest", query_id="filled")
     for _ in range(2):
-        await xroad.post(ECHO, body=b"z" * 200_000, query_id="filled")
+        await xroad.post(ECHO, body=os.urandom(200_000), query_id="filled")
     alone = [honest.request_id or ""]
     async with AsyncXRoadClient(pair.consumer.url, CLIENT, max_answer_bytes=100_000) as small:
         with pytest.raises(PeerError) as huge:
