@@ -43,7 +43,7 @@ crashes: .venv/ready
 bits: .venv/ready
 	SILD_BITS=every $(BIN)/pytest tests/decisions/test_verifier.py $(ARGS)
 
-# Every branch of both journeys and every screen of the packs in a browser, in three rounds: in every language (make test: in one).
+# Every branch of both journeys and every screen of the packs in a browser, in three rounds: in every language (make test: every second branch, each day the others, and every screen, in one).
 walks: .venv/ready system-packages
 	for round in 0 1 2; do SILD_WALKS=$$round $(BIN)/pytest -n auto --dist loadfile \
 	  tests/nation/test_births_in_a_browser.py tests/nation/test_moves_in_a_browser.py \

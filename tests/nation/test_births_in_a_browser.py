@@ -30,7 +30,7 @@ from support.chromium import chromium
 
 from .abroad import worked_abroad
 from .walker import LANGUAGES, PATIENCE, Walker
-from .walks import Branches, Crowd, Walks, inhabited, today
+from .walks import Branches, Crowd, Walks, inhabited, of_today, today
 
 pytestmark = pytest.mark.slow
 ACCOUNT = "EE382200221020145685"
@@ -512,6 +512,6 @@ def sent_and_gone_back(walks: Walks) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", branch)
+@pytest.mark.parametrize("name", of_today(branch))
 def test_branch(country: Nation, browser: Browser, name: str) -> None:
     branch.walk(name, country, browser)

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ async def administer(config: Path, *words: str) -> str:
 
 
 async def test_registers_say_whom_somebody_represents(tmp_path: Path) -> None:
-    async with await Nation.start(tmp_path / "nation", plan=COUNTRY) as country:
+    async with await Nation.start(tmp_path / "nation", plan=replace(COUNTRY, people=600)) as country:
         port, door = free_ports(2)
         config = tmp_path / "identity.toml"
         rows = (f"{name} = {toml(value)}" for name, value in settings(country, port, door).items())

@@ -15,7 +15,7 @@ from sild.nation import Nation
 from sild.registries.population.life_events import order_protection
 from support.chromium import chromium
 
-from .walks import ORDER, Branches, Crowd, Walks, inhabited, today
+from .walks import ORDER, Branches, Crowd, Walks, inhabited, of_today, today
 
 pytestmark = pytest.mark.slow
 branch = Branches()
@@ -308,7 +308,7 @@ def a_mandate_ends_while_a_form_is_open(walks: Walks) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", branch)
+@pytest.mark.parametrize("name", of_today(branch))
 def test_branch(country: Nation, browser: Browser, name: str) -> None:
     branch.walk(name, country, browser)
 

@@ -2,6 +2,7 @@
 
 Whoever takes part in a branch has a language of their own; which one goes round by branch and by SILD_WALKS (0, 1, 2), so that each
 language walks a third of everything in one round, and in three rounds (`make walks`) everybody walks every branch in all of them.
+Without SILD_WALKS (`make test`) every second branch is walked, each day the others.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -35,10 +36,17 @@ from sild.registries.synthetic import SyntheticPerson, synthetic_homes, syntheti
 from .walker import LANGUAGES, PHONE, Someone, Walker
 
 Result = TypeVar("Result")
-ORDER = int(os.environ.get("SILD_WALKS", "0"))
+ROUND = os.environ.get("SILD_WALKS")
+ORDER = int(ROUND or "0")
 PEOPLE = 4_000
 TARTU = "0793"  # where the desks are
 WALKS = {"et": "kõnnib läbi", "vi": "đi qua các trang", "en": "walks"}
+
+
+def of_today(branches: Iterable[str]) -> list[str]:
+    """Which of them are walked in this run."""
+    every = list(branches)
+    return every if ROUND is not None else every[datetime.now(UTC).toordinal() % 2 :: 2]
 
 
 class Crowd:
