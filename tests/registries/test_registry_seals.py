@@ -60,7 +60,7 @@ def registry(directory: Path, trust: str, *, key: str = KEY, kind: str = "popula
     (directory / "seal.key").write_text(f"{key}\n")
     config = directory / "registry.toml"
     config.write_text(
-        f'kind = "{kind}"\nsystem = "DEV/GOV/1/{kind}"\ndirectory = "state"\npeople = 400\nlisten = [{{ port = 0 }}]\n'
+        f'kind = "{kind}"\nsystem = "SILD/GOV/1/{kind}"\ndirectory = "state"\npeople = 400\nlisten = [{{ port = 0 }}]\n'
         f'seal = {{ url = "{trust}/certificates/sign", key_file = "seal.key", authority = "ca.pem" }}\n'
         f'time_stamps = {{ urls = ["{trust}/tsa"], certificates = "tsa.pem", interval_seconds = 1 }}\n'
     )
@@ -74,7 +74,7 @@ def trust(tmp_path: Path) -> Iterator[str]:
     config.write_text(
         f'directory = "trust"\npassword = "x"\nlisten = [{{ port = 0 }}]\n'
         f'api_keys = {{ population = "{digest}", other = "{other}" }}\n'
-        'seal_bodies = { population = "DEV/GOV/1", other = "DEV/GOV/2" }\n'
+        'seal_bodies = { population = "SILD/GOV/1", other = "SILD/GOV/2" }\n'
     )
     with running("trust", config) as address:
         certificates(address, tmp_path)
@@ -101,7 +101,7 @@ def test_a_register_outside_a_nation_seals_and_stamps(tmp_path: Path, trust: str
     assert {finding.verdict for finding in findings} == {"holds"}, findings
     seal = (tmp_path / "state" / "decisions-seal.pem").read_bytes()
     certificate = x509.load_pem_x509_certificates(seal)[0]
-    assert "DEV/GOV/1" in certificate.subject.rfc4514_string()
+    assert "SILD/GOV/1" in certificate.subject.rfc4514_string()
 
 
 def test_an_archive_outside_a_nation_believes_whom_its_authority_certified(
@@ -112,7 +112,7 @@ def test_an_archive_outside_a_nation_believes_whom_its_authority_certified(
         url=f"{trust}/certificates/sign", key_file=tmp_path / "other.key", authority=tmp_path / "ca.pem"
     )
     (tmp_path / "other.key").write_text(OTHER_KEY)
-    now, body = datetime.now(UTC), "DEV/GOV/2"
+    now, body = datetime.now(UTC), "SILD/GOV/2"
     sealed = {
         name: seal_statement(
             canonical_json(act()),
@@ -146,7 +146,7 @@ def test_an_archive_outside_a_nation_believes_whom_its_authority_certified(
         x509.load_pem_x509_certificate((tmp_path / f"{name}.pem").read_bytes()) for name in ("ca", "tsa")
     ]
     said, seal_bytes = receipt["receipt"].encode(), receipt["seal"].encode()
-    found = verify_statement(said, seal_bytes, named, body="DEV/GOV/1", at=now + timedelta(minutes=5))
+    found = verify_statement(said, seal_bytes, named, body="SILD/GOV/1", at=now + timedelta(minutes=5))
     assert (found.trusted, found.stamp_is_trusted) == (True, True)
 
 
