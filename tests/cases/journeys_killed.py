@@ -15,7 +15,7 @@ from .world import packs_of
 
 TESTS = Path(__file__).parent.parent
 WHICH = os.environ.get("SILD_CRASHES", "some")
-patient = pytest.mark.timeout(7_200 if WHICH == "every" else 400)
+patient = pytest.mark.timeout(7_200 if WHICH == "every" else 900)
 
 
 def ensure_the_end_is_the_same(directory: Path, program: str, stories: list[str], processes: list) -> None:
