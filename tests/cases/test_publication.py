@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import insert, select
 
 from sild.cases import Actor, OfflineRecord, Party, Refused
+from sild.cases.tables import actions, cases
 from sild.errors import CallerError, Unavailable
 
 from .world import CLERK, JUHAN, MARI, OFFICIAL, World
@@ -46,17 +48,96 @@ async def test_what_a_service_fetches_is_held_by_whom_it_says(tmp_path):
         await world.cases.stop()
 
 
+async def proof_of(world, service="permit"):
+    return next(proof for proof in await world.cases.proofs() if proof.service == service)
+
+
 async def test_the_catalogue_says_what_is_alive(world):
-    assert {proof.service: proof.last_case for proof in await world.cases.proofs()}["permit"] is None
+    assert (await proof_of(world)).last_case is None
     case = await world.sent()
     world.later(days=4)
     await world.act(case, "ACCEPT", OFFICIAL)
     await world.until(case, "CLOSED")
     await world.open()
-    proof = next(proof for proof in await world.cases.proofs() if proof.service == "permit")
+    proof = await proof_of(world)
     assert (proof.cases, proof.closed, proof.median_days) == (2, 1, 4.0)
-    assert proof.last_case == world.now and proof.published_at is not None
+    assert proof.last_case == world.now and proof.published_at is not None and proof.is_recent
     assert "permit" in await world.cases.catalogue("https://sild.example/catalogue/")
+
+
+async def test_working_days_not_those_of_the_calendar(world):
+    case = await world.sent()
+    world.later(days=7)  # a week with its Saturday and Sunday
+    await world.act(case, "ACCEPT", OFFICIAL)
+    await world.until(case, "CLOSED")
+    assert (await proof_of(world)).median_days == 5.0
+
+
+async def test_a_service_that_nobody_uses_and_an_owner_who_is_silent_are_marked(world):
+    await world.open()
+    assert (await proof_of(world)).is_owned, "who publishes is heard"
+    world.later(days=31)
+    proof = await proof_of(world)
+    assert proof.is_recent and not proof.is_owned and proof.owner_heard is not None
+    world.later(days=60)
+    assert not (await proof_of(world)).is_recent
+    case = await world.sent()
+    await world.act(case, "ACCEPT", OFFICIAL)
+    proof = await proof_of(world)
+    assert proof.is_recent and proof.is_owned, "an official acted"
+    assert proof.owner_heard == world.now
+
+
+async def test_an_answer_of_the_owner_s_register_is_a_sign_of_life(world):
+    world.later(days=40)
+    assert not (await proof_of(world)).is_owned
+    owner = world.cases.service("permit").owner
+    name = next(name for name, at in world.cases._parts.calls.registers.items() if at.startswith(owner))
+    world.registers.trouble[name] = "down"
+    with pytest.raises(Unavailable):
+        await world.cases.publish()
+    assert not (await proof_of(world)).is_owned, "who does not answer is not heard"
+    del world.registers.trouble[name]
+    await world.cases.publish()
+    assert (await proof_of(world)).owner_heard == world.now
+
+
+async def test_channels_are_told_of_from_five_cases_on(any_world):
+    """Two that a clerk helped with stay untold; the share of those that went online counts them."""
+    world = any_world
+    for number in range(5):
+        case = await world.sent()
+        await world.act(case, "ACCEPT", OFFICIAL)
+        await world.until(case, "CLOSED")
+        proof = await proof_of(world)
+        assert proof.closed == number + 1
+        assert (proof.channels == () and proof.online_least is None and proof.is_whole is None) == (
+            number < 4
+        )
+    (told,) = proof.channels
+    assert (told.channel, told.closed, told.returned) == ("portal", 5, 0)
+    assert proof.is_whole is False and 0.56 < proof.online_least < 0.57, "Wilson: 5 of 5 are 56.6 % at least"
+    with world.cases._parts.store.engine.begin() as connection:
+        ended = connection.execute(select(cases.c.id).limit(2)).scalars().all()
+        for case in ended:
+            connection.execute(
+                insert(actions).values(
+                    case=case,
+                    seq=900,
+                    name="NOTED",
+                    at=world.now,
+                    person="EE47001010002",
+                    role="applicant",
+                    acting_for=MARI.person,
+                    mandate="assist-1",
+                    acr="high",
+                    posture="managed",
+                    data={},
+                )
+            )
+    proof = await proof_of(world)
+    assert proof.channels == () and proof.closed == 5, "three online, two with a clerk: neither is told"
+    assert 0.22 < proof.online_least < 0.24
 
 
 def usages(*items):

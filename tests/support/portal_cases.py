@@ -46,7 +46,7 @@ from sild.cases.views import (
 )  # fmt: skip
 from sild.catalogue import Defect, Screen, parse_screen, parse_service, read_answers
 from sild.errors import CallerError, Unavailable
-from sild.portal import Proof, TrackerEntry, Usage
+from sild.portal import ChannelProof, Proof, TrackerEntry, Usage
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PACKS = Path(sild.__file__).parent / "packs"
@@ -426,7 +426,14 @@ class CasesDouble:
         return "why-1"
 
     async def proofs(self) -> Mapping[str, Proof]:
-        return {"birth": Proof(NOW - timedelta(hours=3), 214, 2.0)}
+        told = (ChannelProof("portal", 171, 12, 2.0), ChannelProof("assisted", 43, 9, 3.0))
+        lives = Proof(
+            NOW - timedelta(hours=3), 214, 2.0, NOW - timedelta(minutes=5), True, True, told, 0.738, False
+        )
+        left = Proof(
+            NOW - timedelta(days=140), 0, None, NOW - timedelta(days=55), False, False, (), None, None
+        )
+        return {"birth": lives, "move": left}
 
     async def catalogue(self, base: str) -> str:
         return f"<{base}service/birth> a <http://purl.org/vocab/cpsv#PublicService> ."

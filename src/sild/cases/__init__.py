@@ -11,7 +11,7 @@ are asked over the exchange alone, each message with case, ground and person act
 process.py  what a process is          acting.py   one action, check by check      showing.py   what people see
 system.py   the door's class           working.py  jobs                            store.py     all of a case in the database
 heard.py    events of registers        beginning.py  cases begun from a look, a dialogue, a decision
-calls.py, exchange.py, ledger.py       other bodies, and what was asked of them    tracker.py, publication.py, offline.py
+calls.py, exchange.py, ledger.py       other bodies, and what was asked of them    tracker.py, publication.py, offline.py, living.py
 assisted.py, helping.py      a clerk acts for a person            files.py, media.py    files of people
 signing.py   what people sign: statement.py (the text), pen.py (the service), signatures.py (kept)
 """
@@ -33,6 +33,7 @@ from sild.cases.decision_words import DecisionLine, worded, written
 from sild.cases.exchange import Exchange, XRoadExchange
 from sild.cases.finding import Finding, PublicFinding
 from sild.cases.ledger import SentMessage, Sighting
+from sild.cases.living import ChannelFigures, LiveProof
 from sild.cases.official_figures import OfficialFigures, OwnFigures
 from sild.cases.offline import Merged, NumberBlock, OfflineRecord
 from sild.cases.offline_conflict import OfflineConflict
@@ -56,7 +57,6 @@ from sild.cases.process import (
     Waiting,
     Work,
 )
-from sild.cases.publication import LiveProof
 from sild.cases.refusals import Refused
 from sild.cases.register_matter import RegisterMatter
 from sild.cases.signatures import Pending
@@ -110,6 +110,7 @@ __all__ = [
     "CaseLine",
     "CaseSystem",
     "CaseView",
+    "ChannelFigures",
     "ClockView",
     "Contest",
     "DecisionLine",

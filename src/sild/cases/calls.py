@@ -50,6 +50,7 @@ class Calls:
         self.profile = profile
         self._system = system
         self._instance = system.strip("/").split("/")[0]
+        self._heard: dict[str, datetime] = {}
         self.clock = clock
 
     def address(self, service: str) -> str:
@@ -58,6 +59,10 @@ class Calls:
         if found is None:
             raise CallerError(f"no register {service[:50]} is known here", code="unknown_service")
         return found
+
+    def heard_of(self, member: str) -> datetime | None:
+        """When a body (`GOV/70000002`) last answered this process; None: not since it started."""
+        return self._heard.get(member)
 
     def systems(self, *services: str) -> list[str]:
         """`INSTANCE/CLASS/CODE/SUBSYSTEM` of registers; of all that are known here when none is named."""
@@ -111,6 +116,7 @@ class Calls:
                     applied=applied,
                 )
             outcome = "done"
+            self._heard["/".join(address.split("/")[:2])] = self.clock()
             return answer
         except TimeoutError:
             outcome = "timeout"

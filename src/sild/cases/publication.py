@@ -1,39 +1,25 @@
-"""Publishing services: once only is checked against what registers say they hold; the catalogue as CPSV-AP, with live proof."""
+"""Publishing services: once only is checked against what registers say they hold; the catalogue as CPSV-AP."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 
 from sqlalchemy import Connection, select
 
 from sild.cases.actor import AUTOMATIC
 from sild.cases.parts import Parts
 from sild.cases.store import add_row
-from sild.cases.tables import cases, publications
+from sild.cases.tables import publications
 from sild.catalogue import PublicService, ensure_once_only
 from sild.errors import CallerError, PeerError, PlatformError
 from sild.telemetry import get_logger
 
-__all__ = ["LiveProof", "Publication"]
+__all__ = ["Publication"]
 
 log = get_logger("cases")
-
-
-@dataclass(frozen=True, slots=True)
-class LiveProof:
-    """last_case: when the newest case was opened; None: there was none.  median_days: from opening to end, of closed ones."""
-
-    service: str
-    published_at: datetime | None
-    last_case: datetime | None
-    cases: int
-    closed: int
-    median_days: float | None
 
 
 class Publication:
@@ -92,23 +78,6 @@ class Publication:
             except PlatformError as error:
                 log.refusal("cases.not_published", error)
             await asyncio.sleep(pause)
-
-    def proofs(self) -> tuple[LiveProof, ...]:
-        return tuple(self._proof(service_id) for service_id in self._parts.services)
-
-    def _proof(self, service_id: str) -> LiveProof:
-        query = select(cases.c.opened_at, cases.c.closed_at).where(cases.c.service == service_id)
-        with self._parts.store.reading() as connection:
-            rows = connection.execute(query.order_by(cases.c.opened_at.desc()).limit(10_000)).all()
-        days = [(row.closed_at - row.opened_at).total_seconds() / 86_400 for row in rows if row.closed_at]
-        return LiveProof(
-            service_id,
-            self._parts.published.get(service_id),
-            rows[0].opened_at if rows else None,
-            len(rows),
-            len(days),
-            round(median(days), 1) if days else None,
-        )
 
     def catalogue(self, base: str) -> str:
         """Turtle: CPSV-AP of what is published, written once for each state. base: URI of the catalogue, with `/` at its end."""

@@ -32,13 +32,14 @@ from sild.cases.finding import PublicFinding, public_findings
 from sild.cases.heard import Events
 from sild.cases.helping import Helping
 from sild.cases.ledger import Ledger, SentMessage, Sighting
+from sild.cases.living import LiveProof, live_proofs
 from sild.cases.official_figures import OwnFigures, own_figures
 from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
 from sild.cases.packs import Packs, ensure_whole
 from sild.cases.parts import MandateCheck, Parts
 from sild.cases.pen import Pen
 from sild.cases.process import Process
-from sild.cases.publication import LiveProof, Publication
+from sild.cases.publication import Publication
 from sild.cases.refusals import Refused
 from sild.cases.seen import SeenScreens
 from sild.cases.showing import Showing
@@ -236,7 +237,7 @@ class CaseSystem:
         await self._publication.publish()
 
     async def proofs(self) -> tuple[LiveProof, ...]:
-        return await asyncio.to_thread(self._publication.proofs)
+        return await asyncio.to_thread(live_proofs, self._parts)
 
     async def catalogue(self, base: str) -> str:
         """CPSV-AP in Turtle, of what is published. base: URI of the catalogue, with `/` at its end."""

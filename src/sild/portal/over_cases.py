@@ -19,6 +19,7 @@ from sild.cases import (
     ExchangeAnswer,
     HandedIn,
     Identified,
+    LiveProof,
     MatterOfAlgorithms,
     NumberBlock,
     OwnFigures,
@@ -36,7 +37,7 @@ from sild.catalogue import PublicService
 from sild.errors import CallerError
 from sild.i18n import format_day
 from sild.portal.portal import Portal
-from sild.portal.ports import Proof, TrackerEntry, Usage
+from sild.portal.ports import ChannelProof, Proof, TrackerEntry, Usage
 
 __all__ = ["PortalCases", "PortalExchange", "PortalVoucher"]
 
@@ -233,10 +234,7 @@ class PortalCases:
         return await self._cases.contest(actor, register, record)
 
     async def proofs(self) -> Mapping[str, Proof]:
-        return {
-            proof.service: Proof(proof.last_case, proof.closed, proof.median_days)
-            for proof in await self._cases.proofs()
-        }
+        return {proof.service: _proof(proof) for proof in await self._cases.proofs()}
 
     async def catalogue(self, base: str) -> str:
         return await self._cases.catalogue(base)
@@ -361,4 +359,18 @@ def _sent(message: SentMessage) -> TrackerEntry:
         kind=f"look.{_looked_at(message.path)}",
         message_id=message.message_id,
         register=message.register,
+    )
+
+
+def _proof(proof: LiveProof) -> Proof:
+    return Proof(
+        proof.last_case,
+        proof.closed,
+        proof.median_days,
+        proof.owner_heard,
+        proof.is_recent,
+        proof.is_owned,
+        tuple(ChannelProof(one.channel, one.closed, one.returned, one.median_days) for one in proof.channels),
+        proof.online_least,
+        proof.is_whole,
     )

@@ -33,7 +33,7 @@ from sild.cases import (
 )
 from sild.catalogue import PublicService
 
-__all__ = ["Cases", "Evidence", "Exchange", "Proof", "TrackerEntry", "Usage"]
+__all__ = ["Cases", "ChannelProof", "Evidence", "Exchange", "Proof", "TrackerEntry", "Usage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,31 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That a service lives. median_days: working days from valid receipt to result."""
+    """That a service lives. closed: in the last 90 days.  median_days: working days from a case's opening to its end, of those.
+
+    is_recent: there was a case in the last 90 days.  is_owned: its owner was heard in the last 30.  online_least: share of cases that went
+    online to their end, at its lower bound; None: too few to tell.  is_whole: whether that shows it is done so; None: not shown.
+    """
 
     last_case_at: datetime | None
     closed: int
     median_days: float | None
+    owner_heard_at: datetime | None
+    is_recent: bool
+    is_owned: bool
+    channels: tuple[ChannelProof, ...]
+    online_least: float | None
+    is_whole: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelProof:
+    """channel: `portal`, `desk`, `assisted`, `proactive`.  returned: cases sent back at least once."""
+
+    channel: str
+    closed: int
+    returned: int
+    median_days: float
 
 
 class Cases(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from sild.portal.visit import Visit
 
 __all__ = ["Public"]
 
+PROOFS_HOLD = 10.0
+"""Seconds."""
+
 
 class Public:
     def __init__(self, pages: Pages, cases: Cases, profile: Profile, key: SigningKey, url: str) -> None:
@@ -26,6 +30,8 @@ class Public:
         self._profile = profile
         self._key = key
         self._url = url
+        self._counting = asyncio.Lock()
+        self._counted: tuple[float, Mapping[str, Proof]] = (-PROOFS_HOLD, {})
 
     async def front(self, visit: Visit) -> Response:
         services = self._cases.services()
@@ -108,7 +114,12 @@ class Public:
         return found
 
     async def _proofs(self) -> Mapping[str, Proof]:
-        try:
-            return await self._cases.proofs()
-        except Unavailable:
-            return {}
+        """Counted from all cases: for everybody who looks in the next seconds, too."""
+        async with self._counting:
+            now = asyncio.get_running_loop().time()
+            if now >= self._counted[0] + PROOFS_HOLD:
+                try:
+                    self._counted = now, await self._cases.proofs()
+                except Unavailable:
+                    return {}
+            return self._counted[1]
