@@ -136,22 +136,25 @@ def test_before_ones_own_number_no_address_gives_the_models(
         page = official.request("GET", path)
         assert page.status in (200, 404), path
         assert not any(secret in page.text for secret in SECRETS), path
-    page = official.open(f"{root}/screens/kindergarten_plan.decide")
+    form = official.open(f"{root}/screens/kindergarten_plan.estimate").form("kindergarten_plan.estimate")[
+        "fields"
+    ]
+    forged = {
+        "form_token": form["form_token"],
+        "key": form["key"],
+        "f.decision": "confirm",
+        "f.reason": "agree",
+        "f.considerations": "x",
+    }
+    before = official.open(f"{root}/screens/kindergarten_plan.decide")
+    assert before.status == 200 and 'name="f.decision"' not in before.text, "not its turn: no form to fill in"
+    assert {"en": "not the turn", "et": "kord ei ole", "vi": "Chưa phải lúc"}[language] in before.text
     for do in ("DECIDE", "SAVE"):
-        answer = official.submit(
-            page,
-            "kindergarten_plan.decide",
-            do=do,
-            f__decision="confirm",
-            f__reason="agree",
-            f__considerations="x",
-        )
+        answer = official.open(f"{root}/screens/kindergarten_plan.decide", "POST", {**forged, "do": do})
         assert not any(secret in answer.text for secret in SECRETS), do
     script = {"X-Requested-With": "fetch", "Accept": "application/json"}
-    form = page.form("kindergarten_plan.decide")["fields"]
-    answer = official.request(
-        "POST", f"{root}/screens/kindergarten_plan.decide/draft", {**form, "f.decision": "confirm"}, script
-    )
+    answer = official.request("POST", f"{root}/screens/kindergarten_plan.decide/draft", forged, script)
+    assert answer.status != 400, "the form is one of theirs"
     assert not any(secret in answer.text for secret in SECRETS)
     stranger = desk.world.browser()
     stranger.log_in()

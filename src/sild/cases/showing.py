@@ -142,6 +142,8 @@ class Showing:
         ]
         possible = {screen for screen, why_not in mine if why_not is None}
         over = {screen for screen, why_not in mine if why_not in ("already_done", "case_closed")}
+        idle = {screen: "not_now" for screen, _ in mine}
+        idle |= dict.fromkeys(over, "case_closed" if self._is_closed(case) else "already_done")
         seen = {role for mine in roles for role in process.visible.get(mine, ())}
         everyone = bool(set(roles) & set(STAFF))
         shown = parts.seen.seqs(case.id)
@@ -174,7 +176,7 @@ class Showing:
             is_closed=self._is_closed(case),
             may=(*self.tasks(case, actor.acting_for, roles, optional=True), *self._asks(case, roles)),
             questions=questions_of(case) if everyone else (),
-            closed_screens=frozenset(over - possible),
+            idle_screens={screen: why for screen, why in idle.items() if screen not in possible},
             signed=self._signed(case, actor, roles),
         )
 

@@ -148,8 +148,8 @@ class SignedFile:
 class CaseView:
     """role: what the viewer is in it.  tasks: screens that wait for them; may: what they can do besides.  parties: those whom this viewer may see.  results: what came out, by the process.
 
-    seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.  closed_screens: of this
-    viewer's, on which all is done.  signed: that this viewer may have.
+    seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.  idle_screens: of this
+    viewer's, on which nothing can be done now: `already_done`, `case_closed`, or `not_now`.  signed: that this viewer may have.
     """
 
     id: str
@@ -168,7 +168,7 @@ class CaseView:
     assigned: str | None = None
     is_closed: bool = False
     may: tuple[Task, ...] = ()
-    closed_screens: frozenset[str] = frozenset()
+    idle_screens: Mapping[str, str] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
     signed: tuple[SignedFile, ...] = ()
 

@@ -50,11 +50,11 @@ class ScreenPages:
         self._root_pattern = root
 
     async def show(self, visit: Visit) -> Response:
-        """A screen on which nothing can be done any more, as after sending with the back button, says what came of it."""
+        """A screen on which nothing can be done now, as after sending with the back button or before its turn, says how the case stands."""
         case, screen = self._names(visit)
         view = await self._cases.view(case, visit.person)
-        if screen in view.closed_screens:
-            return self._over(visit, view, "case_closed" if view.is_closed else "already_done", 200)
+        if (why := view.idle_screens.get(screen)) is not None:
+            return self._over(visit, view, why, 200)
         filled = await self._cases.fill(case, screen, visit.person)
         return await self._page(visit, filled, filled.values, filled.defects)
 
