@@ -524,6 +524,28 @@ def said_for(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
 
 
+WORDS = {
+    "notice": "sent the notice",
+    "consent": "consented as an owner",
+    "refusal": "refused as an owner",
+    "joining": "said that they join",
+    "custody": "agreed as a child's custodian",
+}
+
+
+def said_by_people(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What people said that an official's message carried, each word with its own proof."""
+    people = {one["ref"]: one["role"] for one in record["subjects"]}
+    for one in record.get("words") or ():
+        who = people.get(one["by"], "somebody whom it is not about")
+        said = WORDS.get(one["says"], one["says"])
+        right = "" if one["mandate"] is None else f", {BY.get(one['basis'], 'by a mandate')}"
+        yield (
+            HOLDS,
+            f"{who} {said}{right} on {one['said_at']}: token {one['proof']}, statement SHA-256 {one['statement_sha256']}",
+        )
+
+
 def check_case(link: dict[str, Any], earlier: list[dict[str, Any]]) -> None:
     previous, at = None, datetime.min.replace(tzinfo=UTC)
     for number, one in enumerate([*earlier, link]):
@@ -719,6 +741,7 @@ def _findings(data: bytes, trusted_der: list[bytes], head: str | None) -> Iterat
         f"its facts are those it names; of {sealed} sealed values {opened} are open here and are what was sealed",
     )
     yield from said_for(record)
+    yield from said_by_people(record)
     if bundle["package"] is not None:
         check_package(record, bundle["package"])
         yield HOLDS, f"the rules are {record['rules']['package']} {record['rules']['version']}, file by file"

@@ -23,7 +23,7 @@ def ensure_the_end_is_the_same(directory: Path, program: str, stories: list[str]
     done = subprocess.run(
         [sys.executable, "-m", f"cases.{program}", str(directory), WHICH, *stories],
         cwd=TESTS,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((*sys.path, str(TESTS)))},
         stderr=subprocess.PIPE,
         text=True,
         check=False,

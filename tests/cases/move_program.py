@@ -137,13 +137,14 @@ async def twice(village: MoveProgram) -> dict:
 
 
 async def removal(village: MoveProgram) -> dict:
-    """Owners differ: a judgment counts; the notice is sent back all the same, and mended. Then 'this person does not live here', asked by
+    """Owners differ, when one takes back what she said: a judgment counts; the notice is sent back all the same, and mended. Then 'this person does not live here', asked by
     an owner; the resident objects; decided."""
     person = village.single()
     home, owners = await village.dwelling_of(2, but=[person.code])
     mari, (juhan, anna) = citizen(person), map(citizen, owners)
     case = await village.send(mari, home, [person.code])
     await village.act(case, "CONSENT", juhan)
+    await village.act(case, "CONSENT", anna)
     await village.act(case, "REFUSE", anna)
     official = await village.office(case)
     judgment = {"level": ["dwelling"], "document": ["2-26-100"], "words": ["A judgment."]}

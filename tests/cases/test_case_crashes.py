@@ -31,7 +31,7 @@ def told(directory, url, *stories):
     done = subprocess.run(
         [sys.executable, "-m", "cases.crash_program", directory, url, *stories],
         cwd=TESTS,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((*sys.path, str(TESTS)))},
         capture_output=True,
         text=True,
         timeout=100,

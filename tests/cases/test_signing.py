@@ -260,7 +260,7 @@ def test_a_profile_names_screens_that_there_are(tmp_path):
 @pytest.mark.parametrize("step", STEPS)
 async def test_killed_between_two_steps(step, tmp_path):
     """Kill -9 after each: whoever comes back, the person or the system by itself, it is done once, with one signature."""
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((*sys.path, str(TESTS)))}
     program = [sys.executable, "-m", "cases.signing_program", str(tmp_path), step]
     dead = await asyncio.to_thread(subprocess.run, program, cwd=TESTS, env=environment, capture_output=True)
     assert dead.returncode == -signal.SIGKILL, dead.stderr.decode()

@@ -50,6 +50,7 @@ from sild.registries.population.entering import enter_person
 from sild.registries.synthetic import synthetic_people
 from support.acting import Vouching, believing, operation_of, proved
 from support.pen import SIGNERS, VillagePen
+from support.words import words_of
 
 from .registers import REGISTERS as COMMON
 from .world import SYSTEM, Mandates, packs_of
@@ -422,6 +423,8 @@ class Village:
         """Somebody else asks a register."""
         headers = {"X-Road-Client": "SILD/COM/90000001/hospital", "X-Road-Id": self.key(), "X-Road-UserId": user, "Sild-Legal-Basis": "RRS 5", "X-Road-Issue": "elsewhere"}  # fmt: skip
         said = operation_of(self.wire.apps[register], method, path)
+        if path == "/moves" and "words" not in body:
+            body = {**body, "words": words_of(body, case="elsewhere", system=headers["X-Road-Client"])}
         return (
             await self.wire.send(
                 register,

@@ -121,6 +121,7 @@ def proof(
     acts: bool = True,
     operations: Sequence[str] = (),
     recorded: RecordedMandate | None = None,
+    statement: str | None = None,
     by_law: str | Sequence[str] | None = None,
     lifetime: timedelta = LIFETIME,
     key: SigningKey | None = None,
@@ -132,7 +133,7 @@ def proof(
     """
     action: Literal["act", "look"] = "act" if acts else "look"
     children = (by_law,) if isinstance(by_law, str) else tuple(by_law or ())
-    wanted = CaseAccess(case, tuple(registers), action, tuple(operations), children, recorded)
+    wanted = CaseAccess(case, tuple(registers), action, tuple(operations), children, recorded, statement)
     if children:
         first, *also = ({"sub": one, "mandates": [mandate_of(f"parent-{one}", "PARENT")]} for one in children)
         claims = {"speaks_for": first, **({"speaks_also_for": also} if also else {}), **claims}
@@ -221,6 +222,7 @@ class Vouching:
             acts=acts,
             operations=operations,
             recorded=recorded,
+            statement=actor.statement_sha256,
             by_law=actor.speaks_for,
             lifetime=SAYING if operations else LIFETIME,
         )

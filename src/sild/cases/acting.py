@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete
@@ -34,6 +34,7 @@ from sild.cases.views import Acted
 from sild.cases.waiting import STAFF, is_possible, waits_for_a_clerk
 from sild.catalogue import Defect, read_answers
 from sild.errors import Unavailable
+from sild.openid import new_salt, statement_hash
 
 __all__ = ["Acting", "digest_of_form"]
 
@@ -47,6 +48,14 @@ TAKE = Rule("TAKE", by=STAFF)
 RELEASE = Rule("RELEASE", by=STAFF)
 ENGINE_RULES = {rule.name: rule for rule in (TAKE, RELEASE)}
 """What an office may do in every case: take it, and give it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """The identity provider's token.  word: kind and salt of what was said, where somebody else's message is to carry it."""
+
+    token: str
+    word: tuple[str, str] | None = None
 
 
 class Acting:
@@ -110,7 +119,7 @@ class Acting:
             return _acted(case, before.action, before.seq, again=True)
         process = parts.processes[case.service]
         rule, role = await self._permitted(case, roles, action, actor)  # (3), (4), (5)
-        proof: str | None = None
+        proof: _Proof | None = None
         for _ in range(TRIES):
             _ensure_open(case, process, rule, actor)  # (6)
             data = await self._given(case, process, rule, role, actor, given)  # (7)
@@ -131,18 +140,24 @@ class Acting:
             return _acted(after, action, after.seq)
         raise Refused("the case changes too fast; try again", code="too_late")
 
-    async def _proof(self, case: Case, rule: Rule, actor: Actor, data: Mapping[str, Any]) -> str | None:
+    async def _proof(self, case: Case, rule: Rule, actor: Actor, data: Mapping[str, Any]) -> _Proof | None:
         """For the registers that are to do it, or are to decide later what was applied for by another. Raises Unavailable."""
-        parts = self._parts
+        parts, token, word = self._parts, None, None
         if not rule.says and actor.representee is not None:
-            return await parts.vouched_saying(actor, case.id, APPLIES)
-        if not rule.says:
-            return await parts.vouched(actor, case.id, acts=True)
-        speaks_for = parts.processes[case.service].speaks_for(case, rule, data)
-        proof = await parts.vouched_saying(actor, case.id, rule.says, speaks_for=speaks_for)
-        if proof is None and parts.voucher is not None:
-            raise Unavailable("nobody vouches for the log-in", code="identity_provider_down")
-        return proof
+            token = await parts.vouched_saying(actor, case.id, APPLIES)
+        elif not rule.says:
+            token = await parts.vouched(actor, case.id, acts=True)
+        else:
+            process = parts.processes[case.service]
+            speaks_for = process.speaks_for(case, rule, data)
+            statement = process.statement(case, rule, data)
+            if statement is not None:
+                word = statement.says, new_salt()
+                actor = replace(actor, statement_sha256=statement_hash(statement.content, word[1]))
+            token = await parts.vouched_saying(actor, case.id, rule.says, speaks_for=speaks_for)
+            if token is None and parts.voucher is not None:
+                raise Unavailable("nobody vouches for the log-in", code="identity_provider_down")
+        return None if token is None else _Proof(token, word)
 
     async def ready(self, case_id: str, action: str, actor: Actor, given: Submitted) -> tuple[Case, Rule]:
         """Everything that stands before a signature, and nothing done. Raises Refused."""
@@ -354,7 +369,7 @@ class Acting:
         key: str,
         fingerprint: str,
         given: Submitted,
-        proof: str | None,
+        proof: _Proof | None,
         signed: Signed | None,
     ) -> Case:
         parts = self._parts
@@ -365,7 +380,7 @@ class Acting:
             after = parts.store.act(connection, case, rule.name, data, actor, role, parts.clock())
             if proof is not None:
                 says = rule.says or (APPLIES if actor.representee is not None else ())
-                parts.store.prove(connection, case.id, case.seq + 1, actor, proof, says)
+                parts.store.prove(connection, case.id, case.seq + 1, actor, proof.token, says, proof.word)
             if signed is not None:
                 parts.signatures.acted(connection, signed, case.seq + 1)
             parts.store.remember(connection, actor.person, key, fingerprint, case.id, rule.name, case.seq + 1)

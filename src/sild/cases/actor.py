@@ -24,6 +24,7 @@ class Actor:
     posture: of the device.  roles: `official`, `clerk`, `supervisor`, `oversight`; nobody's is empty.
     authority: of an official, `birth@0793`, the matter and the division.  session: by which a `Voucher` knows the log-in.
     mandate_sha256: of a clerk's mandate, as it was recorded.  speaks_for: whom they represent by law in what they do, in their own name.
+    statement_sha256: of what exactly they say (`sild.openid.statement_hash`).
     """
 
     person: str
@@ -39,6 +40,7 @@ class Actor:
     session: str = field(default="", repr=False, compare=False)
     mandate_sha256: str | None = field(default=None, compare=False)
     speaks_for: tuple[str, ...] = field(default=(), compare=False)
+    statement_sha256: str | None = field(default=None, compare=False)
 
     @property
     def acting_for(self) -> str:

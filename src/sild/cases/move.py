@@ -6,9 +6,11 @@
 
 The day of sending is kept apart from the valid receipt, with which the clock begins (ACCEPT). Owners who refuse or say nothing leave
 an entry to the level of the commune; owners who differ stop the case for people. A home that another notice has registered already
-ends this one (MERGE). After a protection order people go on by hand; after the resident's death there is silence.
+ends this one (MERGE). Whose word the register does not believe says it again (UNSAID); who said yes can take it back until an
+official has decided. After a protection order people go on by hand; after the resident's death there is silence.
 
 move_facts.py  what the case knows     move_effects.py  what follows     move_jobs.py  what takes time
+move_words.py  what people say to the register
 move_screens.py, move_answers.py  what is shown, chosen from, and looked over     removal.py  "this person does not live here"
 """
 
@@ -40,8 +42,9 @@ from sild.cases.move_facts import (
 )
 from sild.cases.move_jobs import MoveJobs
 from sild.cases.move_screens import MoveScreens
+from sild.cases.move_words import statement_of
 from sild.cases.packs import Packs
-from sild.cases.process import OPENED, Asking, Effects, Given, JobFunction, Process, Rule, Waiting
+from sild.cases.process import OPENED, Asking, Effects, Given, JobFunction, Process, Rule, Statement, Waiting
 from sild.cases.refusals import Refused
 from sild.cases.views import FactLine, FailedBody, Options
 from sild.catalogue import Defect, Screen
@@ -50,6 +53,10 @@ from sild.i18n import Texts
 __all__ = ["Move"]
 
 OPEN_ANSWERS = ("ASKED", "DISPUTED")
+TO_TAKE_BACK = ("ASKED", *DESK)
+"""In which whoever said yes can say no, and nobody waits for it."""
+ANSWERABLE = (*OPEN_ANSWERS, *DESK)
+REGISTER, SETTLE, UNDO = "residence/registerMove", "residence/settleOwners", "residence/withdrawWord"
 SENT_AND_OPEN = ("SENT", *OPEN_ANSWERS, *DESK)
 """On its way, and nothing is entered yet: it can be taken back."""
 BEFORE_ENTRY = (OPENED, *TO_SEND, "SENT", "ASKED", "DISPUTED", *DESK)
@@ -61,15 +68,15 @@ class Move(Process):
     rules = (
         # the resident
         Rule("FIND", by=("resident",), when=(OPENED, *TO_SEND), screen="move.place"),
-        Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", resumes=True, says=("population/missPerson", "residence/missPerson")),
-        Rule("WITHDRAW", by=("resident",), when=(OPENED, *TO_SEND, *SENT_AND_OPEN), to="WITHDRAWN", screen="move.withdraw"),
+        Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", resumes=True, says=("population/missPerson", "residence/missPerson", REGISTER)),
+        Rule("WITHDRAW", by=("resident",), when=(OPENED, *TO_SEND, *SENT_AND_OPEN), to="WITHDRAWN", screen="move.withdraw", says=(UNDO,)),
         # whose word is needed
-        Rule("CONSENT", by=("owner",), when=OPEN_ANSWERS, screen="move.consent", acr="substantial"),
-        Rule("REFUSE", by=("owner",), when=OPEN_ANSWERS, screen="move.consent", acr="substantial"),
-        Rule("JOIN", by=("mover",), when=("ASKED",), screen="move.join", acr="substantial"),
-        Rule("DECLINE", by=("mover",), when=("ASKED",), screen="move.join", acr="substantial"),
-        Rule("ALLOW", by=("custodian",), when=("ASKED",), screen="move.custody", acr="substantial"),
-        Rule("FORBID", by=("custodian",), when=("ASKED",), screen="move.custody", acr="substantial"),
+        Rule("CONSENT", by=("owner",), when=ANSWERABLE, screen="move.consent", acr="substantial", says=(REGISTER, SETTLE)),
+        Rule("REFUSE", by=("owner",), when=ANSWERABLE, screen="move.consent", acr="substantial", says=(SETTLE, UNDO)),
+        Rule("JOIN", by=("mover",), when=TO_TAKE_BACK, screen="move.join", acr="substantial", says=(REGISTER,)),
+        Rule("DECLINE", by=("mover",), when=TO_TAKE_BACK, screen="move.join", acr="substantial", says=(UNDO,)),
+        Rule("ALLOW", by=("custodian",), when=TO_TAKE_BACK, screen="move.custody", acr="substantial", says=(REGISTER,)),
+        Rule("FORBID", by=("custodian",), when=TO_TAKE_BACK, screen="move.custody", acr="substantial", says=(UNDO,)),
         Rule("ASK", by=("state",), when=("SENT",)),
         Rule("MISS", by=("state",), when=("SENT", "REGISTERING"), to="MISSING"),
         Rule("REFER", by=("state",), when=("MISSING",)),
@@ -83,6 +90,7 @@ class Move(Process):
         Rule("DECIDE", by=("official",), when=("ACCEPTED",), to="REGISTERING", screen="move.decide", decides=True),
         # the registers
         Rule("HALT", by=("state",), when=("REGISTERING",), to="ACCEPTED"),
+        Rule("UNSAID", by=("state",), when=("REGISTERING",)),
         Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
         Rule("TELL", by=("state",), when=("REGISTERED",)),
         Rule("FOLLOW", by=("state",), reopens=True),
@@ -97,6 +105,9 @@ class Move(Process):
         Waiting("move.consent", "owner", OPEN_ANSWERS, deadline="move.owner_answer"),
         Waiting("move.join", "mover", ("ASKED",), deadline="move.owner_answer"),
         Waiting("move.custody", "custodian", ("ASKED",), deadline="move.owner_answer"),
+        Waiting("move.consent", "owner", TO_TAKE_BACK, optional=True),
+        Waiting("move.join", "mover", TO_TAKE_BACK, optional=True),
+        Waiting("move.custody", "custodian", TO_TAKE_BACK, optional=True),
         Waiting("move.dispute", "official", ("DISPUTED",)),
         Waiting("move.desk", "official", ("RECEIVED",)),
         Waiting("move.decide", "official", ("ACCEPTED",)),
@@ -141,6 +152,9 @@ class Move(Process):
                 return "PLACED"
             case name if name in (*ANSWERS, "ASK", "LAPSE", "SETTLE"):
                 return verdict(now)
+            case "UNSAID":
+                again = any(role == "resident" for role, _person in taken.data["who"])
+                return "RETURNED" if again else verdict(now)
             case "TELL":
                 last = len(now.all("TELL")) > len(PAUSES)
                 return "CLOSED" if last or not taken.data["failed"] else status
@@ -157,10 +171,12 @@ class Move(Process):
         return desk_status(now) if status in ("ASKED", "DISPUTED", "REGISTERING") else status
 
     def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
-        """Who has answered is asked no more; owners who differ may think again."""
+        """Who has answered is asked no more; owners who differ may think again, and whoever has answered can answer otherwise."""
         if waiting.role not in BY_ROLE:
             return True
         said = answers_of(case, *BY_ROLE[waiting.role])
+        if waiting.optional:
+            return is_asked(case, waiting.role, person) and person in said
         return is_asked(case, waiting.role, person) and (case.status == "DISPUTED" or person not in said)
 
     # --- what is given
@@ -191,6 +207,9 @@ class Move(Process):
     def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Sequence[str]:
         """A parent sends the notice for their children who move with them, too."""
         return given.get("represents", ()) if rule.name == "SEND" else ()
+
+    def statement(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Statement | None:
+        return statement_of(case, rule.name, given)
 
     def after(self, case: Case, taken: Taken) -> Effects:
         return effects_of(case, taken)
@@ -256,7 +275,8 @@ class Move(Process):
 def _ensure_asked(case: Case, answer: str, actor: Actor) -> None:
     """Nobody answers to a notice that was sent anew, about somebody else's dwelling or children. Raises Refused."""
     role = next(role for role, names in BY_ROLE.items() if answer in names)
-    if not is_asked(case, role, actor.acting_for):
+    has_answered = actor.acting_for in answers_of(case, *BY_ROLE[role])
+    if not is_asked(case, role, actor.acting_for) or (case.status in DESK and not has_answered):
         raise Refused("you are not asked any more", code="too_late")
 
 

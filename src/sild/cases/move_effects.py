@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sild.cases.case import Case, Party, Taken
@@ -20,6 +20,7 @@ from sild.cases.move_facts import (
     sent,
     waiting_for,
 )
+from sild.cases.move_words import taken_back
 from sild.cases.process import Effects, Job, NewNotice
 
 __all__ = ["PAUSES", "effects_of", "entered"]
@@ -52,12 +53,15 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "REMIND":
             waiting = waiting_for(case)
             return Effects(notices=tuple(NewNotice(person, ASKED_FOR[role]) for role, person in waiting))
+        case "UNSAID":
+            return _unsaid(case, taken)
         case "SETTLE":
             follows = _answered(case, taken)
             settle = Job("settle", _to_settle(case, taken), key=str(taken.seq))
             return replace(follows, jobs=(*follows.jobs, settle))
         case name if name in (*ANSWERS, "LAPSE"):
-            return _answered(case, taken)
+            follows = _answered(case, taken)
+            return replace(follows, jobs=(*follows.jobs, *_take_back(case, taken)))
         case "RETURN":
             values = {"defects": list(taken.data["defects"]), "words": taken.data.get("words") or ""}
             return Effects(
@@ -80,8 +84,28 @@ def effects_of(case: Case, taken: Taken) -> Effects:
                 notices=_to_resident(case, "move.notice.merged"), cancel_jobs=("prepare", "lapse", "remind")
             )
         case "WITHDRAW":
-            return _withdrawn(case)
+            follows = _withdrawn(case)
+            return replace(follows, jobs=(*follows.jobs, *_take_back(case, taken)))
     return Effects()
+
+
+def _take_back(case: Case, taken: Taken) -> tuple[Job, ...]:
+    """The register is told that a word of theirs counts no longer."""
+    earlier = taken_back(case, taken)
+    if earlier is None:
+        return ()
+    said = {"seq": earlier.seq, "acting": taken.person, "for": taken.acting_for}
+    return (Job("take_back", said, key=str(taken.seq)),)
+
+
+def _unsaid(case: Case, taken: Taken) -> Effects:
+    """Whoever the register does not believe hears of it, and says it again."""
+    people = dict.fromkeys(person for _role, person in taken.data["who"])
+    end = datetime.combine(
+        date.fromisoformat(taken.data["until"]) + timedelta(days=1), time(0), taken.at.tzinfo
+    )
+    jobs = (Job("lapse", at=end, key=str(taken.seq)),) if case.status == "ASKED" else ()
+    return Effects(jobs=jobs, notices=tuple(NewNotice(one, "move.notice.say_again") for one in people))
 
 
 def _to_send_back(case: Case, taken: Taken) -> dict[str, Any]:
@@ -105,6 +129,7 @@ def _to_settle(case: Case, taken: Taken) -> dict[str, Any]:
         "lets_live_there": lets,
         "document": taken.data.get("document") or None,
         "words": taken.data["words"],
+        "valid_from": now.valid_from.isoformat(),
         "official": taken.data.get("look") or {},
     }
     return {"acting": taken.person, "body": body}

@@ -24,6 +24,7 @@ __all__ = [
     "answers_of",
     "asked",
     "codes",
+    "consenting",
     "desk_status",
     "duty_of",
     "entry_of",
@@ -36,6 +37,7 @@ __all__ = [
     "movers_of",
     "office_of",
     "ours",
+    "own_of",
     "sent",
     "verdict",
     "waiting_for",
@@ -109,11 +111,17 @@ class Sent:
 
     def is_of(self, other: Sent) -> bool:
         """Whether who answered to the one has answered to the other."""
-        return (self.place.id, self.valid_from, set(self.people)) == (
-            other.place.id,
+        return (self.place.kind, self._where, self.valid_from, set(self.people)) == (
+            other.place.kind,
+            other._where,
             other.valid_from,
             set(other.people),
         )
+
+    @property
+    def _where(self) -> tuple[str, str]:
+        """Abroad the address, too: no register has it."""
+        return self.place.id, self.place.text if self.place.kind == "abroad" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +211,18 @@ def _round(case: Case) -> tuple[Taken, ...]:
 
 
 def answers_of(case: Case, *names: str) -> dict[str, Taken]:
-    """The newest answer of each person to this notice. names: of one role."""
+    """The newest answer of each person to this notice, unless the register does not believe it. names: of one role."""
     wanted = names or ANSWERS
-    return {taken.acting_for: taken for taken in _round(case) if taken.name in wanted}
+    newest = {taken.acting_for: taken for taken in _round(case) if taken.name in wanted}
+    return {person: taken for person, taken in newest.items() if not _is_void(case, taken)}
+
+
+def _is_void(case: Case, taken: Taken) -> bool:
+    """Whether it was not proved to the register: then they are asked again."""
+    role = next(role for role, names in BY_ROLE.items() if taken.name in names)
+    return any(
+        [role, taken.acting_for] in later.data["who"] for later in case.all("UNSAID") if later.seq > taken.seq
+    )
 
 
 def is_asked(case: Case, role: str, person: str) -> bool:
@@ -226,10 +243,10 @@ def waiting_for(case: Case) -> tuple[tuple[str, str], ...]:
 def verdict(case: Case) -> str:
     """The status that the answers make."""
     owners = {taken.name for taken in answers_of(case, *BY_ROLE["owner"]).values()}
-    done = {taken.name for taken in _round(case)}
+    done = {taken.name: taken.seq for taken in _round(case)}
     if len(owners) == 2 and "SETTLE" not in done:
         return "DISPUTED"
-    if waiting_for(case) and "LAPSE" not in done:
+    if waiting_for(case) and done.get("LAPSE", 0) <= done.get("UNSAID", 0):
         return "ASKED"
     return desk_status(case)
 
@@ -245,13 +262,26 @@ def level_of(case: Case) -> str:
     assert now is not None and questions is not None
     if now.place.kind != "dwelling":
         return "abroad" if now.place.kind == "abroad" else "commune"
-    if now.basis == "lease" or questions.own:
+    if now.basis == "lease" or own_of(case):
         return "dwelling"
     settled = next((taken for taken in reversed(_round(case)) if taken.name == "SETTLE"), None)
     if settled is not None:
         return str(settled.data["level"])
     said = {taken.name for taken in answers_of(case, *BY_ROLE["owner"]).values()}
     return "dwelling" if said == {"CONSENT"} else "commune"
+
+
+def own_of(case: Case) -> tuple[str, ...]:
+    """Owners who move themselves, or send the notice: one who stays where they are has let nobody in."""
+    now, questions = sent(case), asked(case)
+    assert now is not None and questions is not None
+    return tuple(one for one in questions.own if one in (now.resident, *movers_of(case)))
+
+
+def consenting(case: Case) -> tuple[str, ...]:
+    """Owners whose word lets them live there."""
+    said = answers_of(case, *BY_ROLE["owner"])
+    return (*own_of(case), *(code for code, taken in said.items() if taken.name == "CONSENT"))
 
 
 def movers_of(case: Case) -> tuple[str, ...]:
@@ -327,16 +357,13 @@ def entry_of(case: Case) -> dict[str, Any]:
     if level == "commune" and now.place.kind == "dwelling":
         body["wanted"] = now.place.id
     if level == "dwelling":
-        consented = [
-            code for code, taken in answers_of(case, "CONSENT", "REFUSE").items() if taken.name == "CONSENT"
-        ]
         settled = case.given("SETTLE").get("document")
-        if now.basis == "lease" and not questions.own:
+        if now.basis == "lease" and not own_of(case):
             body["consent"] = {"kind": "lease", "document": now.document or f"sha256:{_digest(now)}"}
-        elif settled and not consented:
+        elif settled and not consenting(case):
             body["consent"] = {"kind": "court", "document": settled}
         else:
-            body["consent"] = {"kind": "owner", "owners": codes((*questions.own, *consented))}
+            body["consent"] = {"kind": "owner", "owners": codes(consenting(case))}
     return body
 
 

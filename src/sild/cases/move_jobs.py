@@ -19,6 +19,7 @@ from sild.cases.move_facts import (
     ours,
     sent,
 )
+from sild.cases.move_words import TO_REGISTER, TO_SETTLE, carried, said_in, unsaid
 from sild.cases.process import JobFunction, Work
 from sild.cases.refusals import UNPROVEN
 from sild.errors import CallerError
@@ -44,6 +45,7 @@ class MoveJobs:
             "remind": self.remind,
             "lapse": self.lapse,
             "register": self.register,
+            "take_back": self.take_back,
             "send_back": self.send_back,
             "settle": self.settle,
             "deliveries": self.deliveries,
@@ -198,21 +200,27 @@ class MoveJobs:
     # --- registration
 
     async def register(self, work: Work) -> None:
-        """The entry itself, said by the official who decided."""
+        """The entry itself, said by the official who decided; what people said to it goes with it, each word with its proof."""
         case, now = _sent_in(work)
+        words, sent_along = await carried(work, said_in(case, TO_REGISTER))
         try:
             answer = await work.call(
                 "move",
                 RESIDENCE,
                 "POST",
                 "/moves",
-                {**entry_of(case), "official": work.arguments.get("look") or {}},
+                {**entry_of(case), "words": words, "official": work.arguments.get("look") or {}},
                 basis=self._grounds.household,
                 acting=str(work.arguments["acting"]),
             )
         except CallerError as refusal:
             defects = [code for code in str(refusal.detail.get("errors") or "").split(",") if code]
-            if absent := _unknown(refusal, movers_of(case)):
+            places = [place for place in str(refusal.detail.get("pointers") or "").split(",") if place]
+            if refusal.code in UNPROVEN and places:
+                until = work.profile.deadline("move.owner_answer", work.profile.day(work.at)).isoformat()
+                who = unsaid(case, places, sent_along)
+                await act(work, "unsaid", "UNSAID", {"who": who, "until": until, "reason": refusal.code})
+            elif absent := _unknown(refusal, movers_of(case)):
                 await act(work, "missing", "MISS", {"absent": absent})
             else:
                 await act(work, "halt", "HALT", {"defects": defects or [refusal.code]})
@@ -231,20 +239,45 @@ class MoveJobs:
 
     async def send_back(self, work: Work) -> None:
         """The return is the register's decision, too: it keeps the record. Of who is in no register there is none."""
-        await self._recorded(work, "return", "/moves/return")
+        assert work.case is not None
+        words, _ = await carried(work, said_in(work.case, TO_REGISTER))
+        await self._recorded(work, "return", "/moves/return", {"words": words})
 
     async def settle(self, work: Work) -> None:
         """What the official found about owners who differ is the register's decision."""
-        await self._recorded(work, "settled", "/owner-disputes")
+        assert work.case is not None
+        words, _ = await carried(work, said_in(work.case, TO_SETTLE))
+        await self._recorded(work, "settled", "/owner-disputes", {"carried": words})
 
-    async def _recorded(self, work: Work, name: str, path: str) -> None:
+    async def take_back(self, work: Work) -> None:
+        """So that nothing is done on what somebody said before they thought otherwise; what had its effect before has it."""
+        said = work.arguments
+        word = (await work.words([said["seq"]])).get(said["seq"])
+        if word is None:
+            return
+        try:
+            await work.call(
+                "taken_back",
+                RESIDENCE,
+                "POST",
+                "/words/withdrawal",
+                {"word": word},
+                basis=self._grounds.household,
+                acting=str(said["acting"]),
+                acting_for=str(said["for"]),
+                says="withdrawWord",
+            )
+        except CallerError as refusal:
+            log.refusal("move.word_not_taken_back", refusal)
+
+    async def _recorded(self, work: Work, name: str, path: str, words: Mapping[str, Any]) -> None:
         try:
             await work.call(
                 name,
                 RESIDENCE,
                 "POST",
                 path,
-                work.arguments["body"],
+                {**work.arguments["body"], **words},
                 basis=self._grounds.household,
                 acting=str(work.arguments["acting"]),
             )

@@ -44,6 +44,7 @@ __all__ = [
     "Opening",
     "Process",
     "Rule",
+    "Statement",
     "Waiting",
     "Work",
 ]
@@ -84,6 +85,15 @@ class Rule:
     in_person: bool = False
     numbered: str | None = None
     says: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What exactly somebody says whose word another's message carries. says: its kind, as the register knows it.  content: JSON, as the
+    register makes it again of what it is asked to do."""
+
+    says: str
+    content: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +232,10 @@ class Work(Protocol):
         """
         ...
 
+    async def words(self, seqs: Sequence[int]) -> Mapping[int, Mapping[str, str]]:
+        """What was said in these actions of the job's case, with its proof: {says, salt, token}; of what was never proved nothing."""
+        ...
+
     async def act(
         self, step: str, action: str, data: Mapping[str, Any] | None = None, *, case: str | None = None
     ) -> str:
@@ -320,6 +334,13 @@ class Process(ABC):
         given: as `check` left it. Pure.
         """
         return ()
+
+    def statement(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Statement | None:
+        """What the person says in this action that a register is to believe though somebody else's message carries it; None: nothing.
+
+        given: as `check` left it. Pure.
+        """
+        return None
 
     def near(self, case: Case) -> Sequence[str]:
         """Whom it is about: of these, and of whoever is close to them, nobody decides. Pure."""

@@ -259,8 +259,10 @@ class Store:
         actor: Actor,
         proof: str,
         says: Sequence[str] = (),
+        word: tuple[str, str] | None = None,
     ) -> None:
-        """Who did an action, as the identity provider vouched for it. says: `Rule.says`."""
+        """Who did an action, as the identity provider vouched for it. says: `Rule.says`.  word: its kind, and the salt of its hash."""
+        kind, salt = word or (None, None)
         operations = [one.rpartition("/")[2] for one in says] or None
         values = {
             "case": case_id,
@@ -268,6 +270,8 @@ class Store:
             "person": actor.person,
             "proof": proof,
             "operations": operations,
+            "says": kind,
+            "salt": salt,
         }
         connection.execute(insert(proofs).values(values))
 
@@ -280,6 +284,13 @@ class Store:
         """The newest up to this action in which the person said what the operation carries. Blocks."""
         found = self._proofs(case_id, person, upto)
         return next((row.proof for row in found if operation in (row.operations or ())), None)
+
+    def words(self, case_id: str, seqs: Sequence[int]) -> dict[int, dict[str, str]]:
+        """What people said in these actions: {says, salt, token}. Blocks."""
+        wanted = proofs.c.case == case_id, proofs.c.seq.in_(list(seqs)), proofs.c.says.is_not(None)
+        with self.reading() as connection:
+            rows = connection.execute(select(proofs).where(*wanted)).all()
+        return {row.seq: {"says": row.says, "salt": row.salt, "token": row.proof} for row in rows}
 
     def applied(self, case: Case, upto: int) -> str | None:
         """The newest proof, up to this action, of somebody who acted for whoever opened the case; where the state did, for any party; or

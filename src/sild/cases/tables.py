@@ -155,6 +155,8 @@ proofs = Table(
     Column("person", _PERSON, nullable=False),
     Column("proof", Text, nullable=False),  # signed by the identity provider
     Column("operations", JSON),  # of registers, for which alone it is; none: of an official
+    Column("says", String(30)),  # the kind of thing that was said, where somebody else's message carries it
+    Column("salt", String(32)),  # of the hash in the token of what exactly was said
 )
 """Who acted, of those whose acts registers do."""
 

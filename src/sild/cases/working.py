@@ -290,6 +290,11 @@ class JobWork:
         upto = self.case.seq if self.case is not None and self.case.id == case_id else MAX_SEQ
         return self._store.said(case_id, person, says, upto)
 
+    async def words(self, seqs: Sequence[int]) -> Mapping[int, Mapping[str, str]]:
+        if self.case is None:
+            return {}
+        return await asyncio.to_thread(self._store.words, self.case.id, seqs)
+
     def _hold(
         self, case_id: str | None, step: str, address: str, reason: str | None, next_try: datetime | None
     ) -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "OutcomeItem",
     "Parameter",
     "Part",
+    "ProvedWord",
     "Reason",
     "Remedy",
     "Representation",
@@ -71,7 +72,7 @@ class Part(BaseModel):
     )
 
 
-class _Grown(Part):
+class Grown(Part):
     """A part that got fields after there were records: nothing is written where there is nothing of them, so that the hash of every
     older record is what it was."""
 
@@ -137,7 +138,7 @@ class AlsoRepresented(Part):
     basis: str
 
 
-class Representation(_Grown):
+class Representation(Grown):
     """Who acted for whom. mandate: its id; of a parent's right by law the entry that gives it.  chain_sha256: of the whole chain of mandates.
 
     delegate, representee: pseudonyms.  basis: of the mandate, `PARENT`, `GUARDIAN`, `BOARD`, `POWER_OF_ATTORNEY`; `RECORDED`: a clerk's, for
@@ -153,6 +154,23 @@ class Representation(_Grown):
     basis: str | None = None
     proof: str | None = None
     further: tuple[AlsoRepresented, ...] | None = None
+
+
+class ProvedWord(Part):
+    """What somebody said that the decision rests on, and another's message carried. says: `notice`, `consent`, `refusal`, `joining`, `custody`.
+
+    by: pseudonym of whose word it is.  proof: `jti` of the identity provider's token, which lies in the message.  statement_sha256: of what
+    exactly was said, with a salt that lies there, too.  mandate, chain_sha256, basis: as `Representation`, if somebody said it for them.
+    """
+
+    says: str
+    by: str
+    said_at: Instant
+    proof: str
+    statement_sha256: Hash
+    mandate: str | None = None
+    chain_sha256: Hash | None = None
+    basis: str | None = None
 
 
 class LegalBasis(Part):
@@ -172,7 +190,7 @@ class FurtherMessage(Part):
     fetched_at: Instant | None = None
 
 
-class Input(_Grown):
+class Input(Grown):
     """One fact the decision rests on.
 
     name: in the situation of the rules its path, `persons/mother/income/2025-01`; a role of a group `families/f1/children`.
@@ -205,7 +223,7 @@ class Input(_Grown):
         return (*own, *((one.register_, one.message_id, one.fetched_at) for one in further))
 
 
-class Unknown(_Grown):
+class Unknown(Grown):
     """A fact that was not there. asked_of: who should have it.  blocking: the outcome waited for it.
 
     why: code of a contradiction of the rule package: it was told, and cannot be so together with others; None: nobody has it.
@@ -293,7 +311,7 @@ class Consideration(Part):
     text: Mapping[str, str] | Held
 
 
-class Hearing(_Grown):
+class Hearing(Grown):
     """notice_id: of what asked the person.  answer_id: of what they said.  waiver_ground: the law by which nobody had to be asked.
 
     heard_at: when they said it.  how: `case`, `counter`, `message`.
@@ -369,7 +387,7 @@ class Within(Part):
     calendar: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
-class Remedy(_Grown):
+class Remedy(Grown):
     """body: who hears it, by language.  deadline: the last day.  form: a link.  suspends: the effect waits for the answer.
 
     runs_from: what the time runs from, for each person: `opened`, `delivered`; `deadline` is then the last day for whom that was the

@@ -21,6 +21,7 @@ from sild.decisions.fields import (
     Consideration,
     Counterfactual,
     Delivery,
+    Grown,
     Hearing,
     HumanStep,
     Input,
@@ -29,7 +30,7 @@ from sild.decisions.fields import (
     ModelCall,
     Outcome,
     Parameter,
-    Part,
+    ProvedWord,
     Reason,
     Remedy,
     Representation,
@@ -46,7 +47,8 @@ from sild.decisions.identifiers import uuid7_time
 __all__ = ["DecisionRecord", "Draft"]
 
 
-class _Body(Part):
+class _Body(Grown):
+    _added = frozenset({"words"})
     kind: Literal["rule", "model_assisted", "human"]
     automation: Annotated[int, Field(ge=0, le=4)]
     effect: Literal["offer", "grant", "partial", "refuse", "demand", "hold", "correct"]
@@ -59,6 +61,7 @@ class _Body(Part):
     algorithm: Algorithm | None = None
     subjects: Annotated[tuple[Subject, ...], Field(min_length=1)]
     representation: Representation | None = None
+    words: tuple[ProvedWord, ...] | None = None
     legal_basis: Annotated[tuple[LegalBasis, ...], Field(min_length=1)]
     purpose: str
     inputs: tuple[Input, ...] = ()

@@ -143,6 +143,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "POST /moves",
         "POST /moves/return",
         "POST /owner-disputes",
+        "POST /words/withdrawal",
         "POST /unknown-persons",
         "GET /events/*/deliveries",
         "POST /removals",

@@ -9,7 +9,7 @@ clients.py         registered clients         claims.py       what tokens say   
 authorization.py   requests, PKCE             tokens.py       JWS, JWK              certificates.py   whom a certificate names
 levels.py          acr                        mandates.py     chains of mandates    discovery.py      the provider's document
 errors.py          refusals in OAuth's words         audit_scope.py    what an auditor may look at
-acting.py          who acts in a case, for registers        codes.py   of people and companies
+acting.py          who acts in a case, for registers        codes.py   of people and companies        statements.py   what was said, as a hash
 """
 
 from sild.openid.acting import (
@@ -26,6 +26,7 @@ from sild.openid.acting import (
     parse_case_access,
     verify_acting,
     verify_applied,
+    verify_word,
 )
 from sild.openid.audit_scope import AUDITOR, AuditScope, OutOfScope, parse_audit_scope
 from sild.openid.authorization import (
@@ -63,6 +64,7 @@ from sild.openid.mandates import (
     chain_hash,
     verify_chain,
 )
+from sild.openid.statements import new_salt, statement_hash
 from sild.openid.tokens import (
     SigningKey,
     VerificationKeys,
@@ -120,6 +122,7 @@ __all__ = [
     "id_token_claims",
     "load_signing_key",
     "logout_token_claims",
+    "new_salt",
     "new_signing_key",
     "parse_audit_scope",
     "parse_authorization_request",
@@ -132,6 +135,7 @@ __all__ = [
     "register_code",
     "render_jwks",
     "sign_token",
+    "statement_hash",
     "userinfo_claims",
     "verify_acting",
     "verify_applied",
@@ -140,5 +144,6 @@ __all__ = [
     "verify_person_certificate",
     "verify_token",
     "verify_web_eid_token",
+    "verify_word",
     "with_query",
 ]

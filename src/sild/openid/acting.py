@@ -10,7 +10,8 @@ provider looks up at that moment (a parent speaks for a child without another lo
 the provider knows: the client says its id and hash, the provider that whoever acts on it is a clerk.
 
 People who say something for themselves say one thing: then the detail names the operations (OpenAPI's `operationId`) that carry
-their word to a register, as `privileges` (RFC 9396 2.2), and it counts for no other.
+their word to a register, as `privileges` (RFC 9396 2.2), and it counts for no other. What is carried by somebody else's message
+(a consent, by that of the official who decides) is also bound to what was said, by its hash (`statement_hash`, statements.py).
 
 A look lives as long as an access token. An act is said now and done when the register can be reached, perhaps days later:
 its token lives as long as the provider's settings let it, and says when the person acted (`iat`).
@@ -43,6 +44,7 @@ __all__ = [
     "parse_case_access",
     "verify_acting",
     "verify_applied",
+    "verify_word",
 ]
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  a name
@@ -105,6 +107,7 @@ class CaseAccess:
     registers, for which alone it is; none: not said, as of officials.
 
     representees: whom the person speaks for by law without having chosen them at log-in.  mandate: on which a clerk acts.
+    statement: hash of what exactly is said; None: whatever the message says.
     """
 
     case: str
@@ -113,6 +116,7 @@ class CaseAccess:
     operations: tuple[str, ...] = ()
     representees: tuple[str, ...] = ()
     mandate: RecordedMandate | None = None
+    statement: str | None = None
 
     def to_json(self) -> list[dict[str, object]]:
         """An `authorization_details` (RFC 9396 2)."""
@@ -131,6 +135,8 @@ class CaseAccess:
         if self.mandate is not None:
             one = self.mandate
             detail["mandate"] = {"id": one.id, "representee": one.representee, "chain_hash": one.sha256}
+        if self.statement is not None:
+            detail["statement_hash"] = self.statement
         return [detail]
 
 
@@ -138,7 +144,7 @@ class CaseAccess:
 class ActingPerson:
     """subject: `EE38001085718`.  level: acr.  roles: (role, organisation).  acted_at: when the provider vouched for them.  token: its `jti`.
     operations: as in `CaseAccess`.  acted_for: the representee with the mandate, or whom a clerk helps; None: the token names no mandate.
-    also_for: the others whom they represent by law in this.
+    also_for: the others whom they represent by law in this.  statement: as in `CaseAccess`.
     """
 
     subject: str
@@ -152,6 +158,14 @@ class ActingPerson:
     operations: tuple[str, ...] = ()
     acted_for: ActedFor | None = None
     also_for: tuple[ActedFor, ...] = ()
+    statement: str | None = None
+
+    @property
+    def principal(self) -> str:
+        """Whose word it is: of whom they acted for, by the provider's word or at a counter; or else their own. With the country."""
+        if self.is_at_a_counter and self.acted_for is not None:
+            return self.acted_for.representee
+        return self.representee or self.subject
 
     @property
     def is_official(self) -> bool:
@@ -197,7 +211,10 @@ def _case_access(details: Any) -> CaseAccess:
         raise ValueError("names of operations")
     recorded = None if details[0].get("mandate") is None else _recorded(details[0]["mandate"])
     whom = _representees(details[0])
-    return CaseAccess(case, tuple(registers), actions[0], tuple(operations), whom, recorded)
+    statement = details[0].get("statement_hash")
+    if statement is not None:
+        _ensure(_HASH, statement)
+    return CaseAccess(case, tuple(registers), actions[0], tuple(operations), whom, recorded, statement)
 
 
 def _representees(detail: Any) -> tuple[str, ...]:
@@ -287,6 +304,29 @@ def verify_acting(
     return found
 
 
+def verify_word(
+    token: str,
+    keys: VerificationKeys,
+    *,
+    issuer: str,
+    register: str,
+    system: str,
+    case: str | None,
+    at: datetime,
+) -> ActingPerson:
+    """Of a word that somebody else's message carries along: whose it is, the token alone says. Raises as `verify_acting`.
+
+    Who speaks on a clerk's mandate is at a counter; another who names one proves nothing.
+    """
+    found, ends = _verified(token, keys, issuer, register, system, None, case, at)
+    said = found.acted_for
+    if said is not None and said.basis == RECORDED and not found.is_at_a_counter:
+        raise CallerError("the proof of who acts is of another representee", code="acting_not_proven")
+    if ends <= at.timestamp():
+        raise CallerError("the person acted too long ago, and has to act again", code="acting_expired")
+    return found
+
+
 def verify_applied(
     token: str,
     keys: VerificationKeys,
@@ -346,6 +386,7 @@ def _acting(claims: Claims, access: CaseAccess) -> ActingPerson:
             representee=str(representee["sub"]) if isinstance(representee, dict) else None,
             action=access.action,
             operations=access.operations,
+            statement=access.statement,
             acted_at=datetime.fromtimestamp(float(str(claims["iat"])), UTC),
             token=str(claims["jti"]),
             acted_for=acted_for or _recorded_for(access, roles),

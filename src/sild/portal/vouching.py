@@ -35,6 +35,7 @@ class SessionVoucher:
             tuple(operations),
             representees=actor.speaks_for,
             mandate=mandate,
+            statement=actor.statement_sha256,
         )
         try:
             return await self._provider.exchange(access_token, wanted)

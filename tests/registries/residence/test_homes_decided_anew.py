@@ -8,6 +8,7 @@ import pytest
 
 from sild.decisions import list_ripples
 from sild.registries import ResidenceRegister
+from support.words import whole, word
 
 from ..asking import Asker, refused
 from ..conftest import SetClock
@@ -222,7 +223,12 @@ def test_a_dispute_of_owners_is_a_decision_and_what_rests_on_it_follows(
         "lets_live_there": lets,
         "document": "2-26-1",
         "words": "Kohtuotsus lubab.",
+        "valid_from": DAY["valid_from"],
     }
+    refusal = word("refusal", whole(owner), said, operations=["settleOwners", "withdrawWord"])
+    unproved = refused(residence.post("/owner-disputes", said), 403, "acting_not_proven")
+    assert [one["pointer"] for one in unproved["errors"]] == ["/refused/0"]
+    said["carried"] = {"people": [person], "said": [refusal]}
     settled = residence.done("/owner-disputes", said, 200, id="settled")
     assert residence.done("/owner-disputes", said, 200, id="settled") == settled
     assert settled["level"] == ("dwelling" if lets else "commune")

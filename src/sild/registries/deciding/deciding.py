@@ -26,6 +26,7 @@ from sild.decisions import (
     LegalBasis,
     Outcome,
     OutcomeItem,
+    ProvedWord,
     Reason,
     ReplayReport,
     Representation,
@@ -114,6 +115,7 @@ class Ruling:
     hearing: how those it is about were heard; None: they were not, or only in the contest of what it takes the place of.
     division: code of the unit whose office decides; None: that of the official who acts, if any.  in_force: None: from the day it is decided.
     representation: who acted for one of the subjects, and by which mandate; None: as the message of the use proves it.
+    words: what people said that it rests on, as the message proves it; None: nothing that another's message carries.
     """
 
     country: Country
@@ -134,6 +136,7 @@ class Ruling:
     division: str | None = None
     in_force: date | None = None
     representation: Representation | None = None
+    words: tuple[ProvedWord, ...] | None = None
 
 
 class Deciding:
@@ -338,6 +341,7 @@ class Deciding:
             considerations=ruling.considerations,
             representation=ruling.representation
             or representation_of(self.store, use.usage, [code for code, _ in ruling.subjects]),
+            words=ruling.words,
             hearing=ruling.hearing or self._hearing(use, country, ruling),
             outcome=Outcome(type=ruling.outcome, items=(*outcome_items(package, evaluation), *ruling.items)),
             counterfactual=() if ruling.human else tuple(counterfactuals_of(self._nearest(judged))),

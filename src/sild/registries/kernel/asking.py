@@ -11,15 +11,31 @@ from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute
 
 from sild.errors import CallerError, PlatformError, Unavailable
-from sild.registries.kernel.proving import ACTING_HEADER, APPLIED_HEADER, Desk, Proofs, ensure_said
+from sild.registries.kernel.proving import (
+    ACTING_HEADER,
+    APPLIED_HEADER,
+    NO_PROVIDER,
+    Desk,
+    Proofs,
+    ensure_said,
+)
 from sild.registries.kernel.transfers import ensure_assessed
 from sild.registries.kernel.usage import Spoken, Usage
+from sild.registries.kernel.words import Words
 from sild.telemetry import get_logger
 
 if TYPE_CHECKING:
     from sild.registries.kernel.kernel import Kernel
 
-__all__ = ["AnyUsage", "AtDesk", "PersonalUsage", "SaidByPerson", "ensure_stays", "grounds_are_asked"]
+__all__ = [
+    "AnyUsage",
+    "AtDesk",
+    "CarriedWords",
+    "PersonalUsage",
+    "SaidByPerson",
+    "ensure_stays",
+    "grounds_are_asked",
+]
 
 log = get_logger("register")
 
@@ -189,7 +205,6 @@ Token = Annotated[
         description="The identity provider's word that the person acts in this case",
     ),
 ]
-NO_PROVIDER = "no identity provider is known to this register"
 
 
 async def _desk(request: Request, usage: PersonalUsage, token: Token = None) -> Desk:
@@ -209,8 +224,17 @@ async def _desk(request: Request, usage: PersonalUsage, token: Token = None) -> 
 AtDesk = Annotated[Desk, Depends(_desk)]
 """Of whatever officials alone do."""
 
+
+async def _words(request: Request, usage: PersonalUsage) -> Words:
+    return Words(request.app.state.kernel.proofs, usage, LEVEL)
+
+
+CarriedWords = Annotated[Words, Depends(_words)]
+"""Of messages that carry what people other than who acts have said."""
+
 LEVEL = "substantial"
 OTHER_LEVELS = {
+    "withdrawWord": "low",
     "answerPaternity": "high",
     "contestDecision": "low",
     "disputeFact": "low",

@@ -106,16 +106,8 @@ class Kernel:
 
         Raises CallerError (`acting_not_proven`), Unavailable (`database_error`).
         """
-        row = {"token": token, "operation": operation, "message_id": message_id, "at": self.now}
-        same = (spent_proofs.c.token == token, spent_proofs.c.operation == operation)
         with _database_errors(), self.engine.begin() as connection:
-            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-            connection.execute(insert(spent_proofs).values(row).on_conflict_do_nothing())
-            first = connection.scalar(select(spent_proofs.c.message_id).where(*same))
-        if first != message_id:
-            raise CallerError(
-                "the proof of who acts was used before, for something else", code="acting_not_proven"
-            )
+            spend(connection, token, operation, message_id, self.now)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -330,6 +322,13 @@ class Use:
         """Let what still waits to be told about `subject` never be sent; how many deliveries. types: patterns with `*`."""
         return self._kernel.outbox.cancel(self.connection, subject, types)
 
+    def spend(self, token: str, operation: str | None = None) -> None:
+        """As `Kernel.spend`, of a word that this message carries: it is spent with what is done on it. operation: None: this one.
+
+        Raises CallerError (`acting_not_proven`).
+        """
+        spend(self.connection, token, operation or self._operation, self.usage.message_id, self.at)
+
     def answered(self) -> Json | None:
         """What this very message was answered before, if it has been here; then nothing is to be done again.
 
@@ -365,6 +364,18 @@ class Use:
         if self.connection.scalar(adding) is None:
             raise Unavailable("the message came twice at once", code="message_in_progress", retry_after=1)
         return answer
+
+
+def spend(connection: Connection, token: str, operation: str, message_id: str, at: datetime) -> None:
+    """Raises CallerError (`acting_not_proven`): another message was faster."""
+    row = {"token": token, "operation": operation, "message_id": message_id, "at": at}
+    same = (spent_proofs.c.token == token, spent_proofs.c.operation == operation)
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(insert(spent_proofs).values(row).on_conflict_do_nothing())
+    if connection.scalar(select(spent_proofs.c.message_id).where(*same)) != message_id:
+        raise CallerError(
+            "the proof of who acts was used before, for something else", code="acting_not_proven"
+        )
 
 
 @contextmanager

@@ -20,14 +20,25 @@ from datetime import UTC, datetime, timedelta
 from sild.clock import Clock
 from sild.errors import CallerError, PlatformError, TrustError, Unavailable
 from sild.http1 import fetch
-from sild.openid import ActingPerson, VerificationKeys, parse_jwks, verify_acting, verify_applied
+from sild.openid import ActingPerson, VerificationKeys, parse_jwks, verify_acting, verify_applied, verify_word
 from sild.registries.kernel.usage import Usage
 
-__all__ = ["ACTING_HEADER", "APPLIED_HEADER", "Desk", "Keys", "Proofs", "ensure_said", "published_keys"]
+__all__ = [
+    "ACTING_HEADER",
+    "APPLIED_HEADER",
+    "NO_PROVIDER",
+    "Desk",
+    "Keys",
+    "Proofs",
+    "ensure_said",
+    "ensure_word",
+    "published_keys",
+]
 
 ACTING_HEADER = "Sild-Acting"
 APPLIED_HEADER = "Sild-Applied"
 """Who applied for another in the case, when somebody else acts now: the same word, of then."""
+NO_PROVIDER = "no identity provider is known to this register"
 ANSWER_SECONDS = 10.0
 MAX_ANSWER = 256 * 1024
 FRESH = timedelta(minutes=10)
@@ -101,6 +112,24 @@ class Proofs:
                 break
         return None
 
+    async def word(self, token: str, usage: Usage) -> ActingPerson:
+        """Of what somebody said in the case, and another's message carries along: whoever it was. Raises as `check`."""
+        now = self._clock()
+        for anew in (False, True):  # its keys may have changed
+            try:
+                return verify_word(
+                    token,
+                    await self._keys(now, anew),
+                    issuer=self._issuer,
+                    register=self._register,
+                    system=usage.client,
+                    case=usage.issue,
+                    at=now,
+                )
+            except TrustError as error:
+                refusal = CallerError(f"who acts is not proved: {error.message}", code="acting_not_proven")
+        raise refusal
+
     async def check(self, token: str | None, usage: Usage, *, at_counter: bool = False) -> ActingPerson:
         """at_counter: as `verify_acting`. Raises CallerError (`acting_not_proven`, `acting_expired`), Unavailable (`identity_provider_down`)."""
         if not token:
@@ -170,12 +199,17 @@ def ensure_said(person: ActingPerson, operation: str, usage: Usage, level: str) 
 
     Raises CallerError (`acting_not_proven`, `level_too_low`).
     """
-    _ensure_acts(person)
-    _ensure_for(person, operation)
+    ensure_word(person, operation, level)
     if person.representee is not None and usage.represented_party is None:
         raise CallerError(
             "the person acts for another, and the message does not say so", code="acting_not_proven"
         )
+
+
+def ensure_word(person: ActingPerson, operation: str, level: str) -> None:
+    """As `ensure_said`, of a word that another's message carries: for whom, it says itself. Raises as it."""
+    _ensure_acts(person)
+    _ensure_for(person, operation)
     if person.level not in LEVELS[LEVELS.index(level) :]:
         raise CallerError(f"this wants a log-in of level {level}", code="level_too_low")
 

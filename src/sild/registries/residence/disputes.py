@@ -6,7 +6,8 @@ Their agreement or a judgment counts (`ee-residence-dispute`); without one the h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 from sild.decisions import Consideration, Hearing, OutcomeItem, Secret
 from sild.errors import CallerError, Unavailable
@@ -18,6 +19,7 @@ from sild.registries.residence.addresses import Dwelling, dwelling
 from sild.registries.residence.entries import decided, feared_by
 from sild.registries.residence.homes import owners_of
 from sild.registries.residence.judging import PACK, article_of
+from sild.registries.residence.words import SaidOfMove, ensure_owners_said, proved_words
 
 __all__ = ["ALGORITHM", "PACKAGES", "TO_DWELLING", "Dispute", "settle_owners", "settled_in"]
 
@@ -42,12 +44,15 @@ class Dispute:
     lets_live_there: bool
     document: str | None
     words: str
+    valid_from: date
 
 
-def settle_owners(use: Use, deciding: Deciding, said: Dispute, look: Look) -> tuple[str, str]:
-    """Id of the record, and the level to which the home is entered: `dwelling` or `commune`.
+def settle_owners(
+    use: Use, deciding: Deciding, said: Dispute, heard: SaidOfMove, look: Look
+) -> tuple[str, str]:
+    """Id of the record, and the level to which the home is entered: `dwelling` or `commune`. heard: what each owner said, proved.
 
-    Raises CallerError (`needs_a_person`, `unknown_dwelling`, `not_an_owner`), Unavailable (`rules_failed`).
+    Raises CallerError (`needs_a_person`, `unknown_dwelling`, `not_an_owner`), Defects (`acting_not_proven`), Unavailable (`rules_failed`).
     """
     if use.usage.actor is None:
         raise CallerError("an official decides this", code="needs_a_person")
@@ -55,9 +60,12 @@ def settle_owners(use: Use, deciding: Deciding, said: Dispute, look: Look) -> tu
     owners = {fact.key for fact in owners_of(use, home.id, on=use.today)}
     if not owners.issuperset((*said.consented, *said.refused)):
         raise CallerError("somebody who is no owner of it", code="not_an_owner")
+    answers = {"consented": said.consented, "refused": said.refused}
+    ensure_owners_said(heard, home.id, **answers, valid_from=said.valid_from.isoformat())
     use.alone(*(f"home/{one}" for one in (*said.people, home.id)))
     judged = _judge(use, deciding, home, said)
-    record = deciding.record(use, judged, _ruling(use, deciding, home, said, look))
+    ruling = _ruling(use, deciding, home, said, look)
+    record = deciding.record(use, judged, replace(ruling, words=proved_words(use, deciding, heard)))
     people = [*said.people, *said.consented, *said.refused]
     what = {"of": "dispute", "people": people, "dwelling": home.id}
     decided(use, str(record.id), what, dwelling=home.id)

@@ -13,8 +13,9 @@ from sild.errors import CallerError
 from sild.registries.deciding import Deciding
 from sild.registries.deciding.http import OfficialLook
 from sild.registries.kernel import Kernel
-from sild.registries.kernel.asking import AtDesk, SaidByPerson
+from sild.registries.kernel.asking import AtDesk, CarriedWords, SaidByPerson
 from sild.registries.kernel.http import Model, PersonalUsage
+from sild.registries.kernel.words import Word, Words
 from sild.registries.residence.disputes import Dispute, settle_owners
 from sild.registries.residence.homes import is_sealed
 from sild.registries.residence.judging import Destination, NewMove
@@ -26,6 +27,7 @@ from sild.registries.residence.removals import (
     request_removal,
     seal,
 )
+from sild.registries.residence.words import SaidOfMove, take_back
 
 __all__ = ["MOVE_TITLES", "add_move_paths"]
 
@@ -42,6 +44,7 @@ MOVE_TITLES: dict[str, tuple[int, str]] = {
     "not_a_resident": (409, "The person is not registered there"),
     "needs_a_person": (403, "An official decides this"),
     "unknown_reason": (400, "No such reason for a return"),
+    "word_is_used": (409, "What was said has had its effect"),
     "rules_failed": (503, "The rules do not run now"),
 }
 """Codes of these paths, for the register's own titles."""
@@ -76,6 +79,16 @@ class Consent(Model):
     document: str | None = Field(default=None, min_length=1, max_length=200)
 
 
+class CarriedBy(Model):
+    """What the people said, whom the message names, each word with the proof that it is theirs (docs/registries.md)."""
+
+    people: list[PersonCode] = Field(default=[], max_length=20, description="Whom the notice named")
+    said: list[Word] = Field(default=[], max_length=120)
+
+    def heard(self, words: Words, operation: str) -> SaidOfMove:
+        return SaidOfMove(tuple(self.people), words.hear(self.said, operation))
+
+
 class MoveNotice(Model):
     people: list[PersonCode] = Field(min_length=1, max_length=20)
     to: To
@@ -89,6 +102,7 @@ class MoveNotice(Model):
     wanted: str | None = Field(
         default=None, max_length=20, description="The dwelling that was asked for, without an owner's word"
     )
+    words: CarriedBy = CarriedBy()
     official: OfficialLook = OfficialLook()
 
 
@@ -159,7 +173,13 @@ class OwnersDispute(Model):
     lets_live_there: bool = Field(description="An agreement or a judgment says so")
     document: str | None = Field(default=None, min_length=1, max_length=200, description="Its number")
     words: Text
+    valid_from: date = Field(description="From when, as the owners were asked")
+    carried: CarriedBy = CarriedBy()
     official: OfficialLook = OfficialLook()
+
+
+class TakenBack(Model):
+    word: Word
 
 
 class Settled(Model):
@@ -194,30 +214,47 @@ def _add_moves(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
         response_model_exclude_none=True,
         responses={200: {"model": MoveState, "description": "Filed before: the first entry holds"}},
     )
-    def post_move(body: MoveNotice, usage: PersonalUsage, desk: AtDesk, response: Response) -> MoveState:
-        """Several people at once, from a day on; all defects in one refusal: by rule, or by the official who acts. Event for each: residence.changed."""
+    def post_move(
+        body: MoveNotice, usage: PersonalUsage, desk: AtDesk, words: CarriedWords, response: Response
+    ) -> MoveState:
+        """Several people at once, from a day on; all defects in one refusal: by rule, or by the official who acts. Event for each: residence.changed.
+
+        Whose word it takes is proved; a child's first home takes nobody's.
+        """
+        said = body.words.heard(words, "registerMove")
         with kernel.used("registerMove", usage) as use:
             desk.ensure_if(usage.actor is not None)
             use.concerns(*body.people)
             answer, is_new = use.answered(), False
             if answer is None:
-                entered = move(use, deciding, _new_move(body), body.official.look())
+                entered = move(use, deciding, _new_move(body), said, body.official.look())
                 is_new = not entered.merged
                 answer = use.answer(to_json(entered))
             response.status_code = 201 if is_new else 200
             return MoveState(**answer)
 
     @app.post("/moves/return", operation_id="returnMove")
-    def send_back(body: Return, usage: PersonalUsage, desk: AtDesk) -> Returned:
-        """The official who acts sends the notice back to who sent it, with reasons: a decision with its record."""
+    def send_back(body: Return, usage: PersonalUsage, desk: AtDesk, words: CarriedWords) -> Returned:
+        """The official who acts sends the notice back to who sent it, with reasons: a decision with its record. What is not proved nobody has said."""
+        said = body.words.heard(words, "registerMove")
         with kernel.used("returnMove", usage) as use:
             desk.ensure()
             use.concerns(*body.people)
             answer = use.answered()
             if answer is None:
-                made = return_move(use, deciding, _new_move(body), body.reasons, body.official.look())
+                made = return_move(use, deciding, _new_move(body), said, body.reasons, body.official.look())
                 answer = use.answer({"decision": made})
             return Returned(**answer)
+
+    @app.post("/words/withdrawal", operation_id="withdrawWord", status_code=204)
+    def withdraw_word(body: TakenBack, usage: SaidByPerson, words: CarriedWords) -> None:
+        """Whoever said it takes it back, before anything was done on it: nothing is done on it any more."""
+        said = words.hear([body.word], "registerMove", "settleOwners")
+        with kernel.used("withdrawWord", usage) as use:
+            answer = use.answered()
+            if answer is None:
+                take_back(use, said)
+                use.answer({})
 
     @app.get("/moves/{move_id}", operation_id="getMove", response_model_exclude_none=True)
     def get_move(move_id: Id, usage: PersonalUsage) -> MoveState:
@@ -288,15 +325,16 @@ def _add_removals(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
 
 def _add_disputes(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
     @app.post("/owner-disputes", operation_id="settleOwners")
-    def settle(body: OwnersDispute, usage: PersonalUsage, desk: AtDesk) -> Settled:
+    def settle(body: OwnersDispute, usage: PersonalUsage, desk: AtDesk, words: CarriedWords) -> Settled:
         """The official who acts says what counts, owners of a dwelling being of two minds about who may live there: a decision with its record."""
+        heard = body.carried.heard(words, "settleOwners")
         with kernel.used("settleOwners", usage) as use:
             desk.ensure()
             use.concerns(*body.people, *body.consented, *body.refused)
             answer = use.answered()
             if answer is None:
-                said = body.model_dump(exclude={"official"})
-                decision, level = settle_owners(use, deciding, Dispute(**said), body.official.look())
+                said = body.model_dump(exclude={"official", "carried"})
+                decision, level = settle_owners(use, deciding, Dispute(**said), heard, body.official.look())
                 answer = use.answer({"decision": decision, "level": level})
             return Settled(**answer)
 

@@ -7,7 +7,7 @@ twice is one move; two moves of one person from one day to two places are a case
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import uuid4
 
@@ -31,6 +31,7 @@ from sild.registries.residence.judging import (
     registered,
     returned,
 )
+from sild.registries.residence.words import SaidOfMove, ensure_said, proved_words, without_unproved
 
 __all__ = ["Move", "move", "read_move", "return_move", "to_json"]
 
@@ -60,20 +61,23 @@ class Move:
     decision: str | None = None
 
 
-def move(use: Use, deciding: Deciding, asked: NewMove, look: Look) -> Move:
-    """Whoever acts decides; nobody: the rule. The record of the decision is made in this transaction.
+def move(use: Use, deciding: Deciding, asked: NewMove, said: SaidOfMove, look: Look) -> Move:
+    """Whoever acts decides; nobody: the rule. The record of the decision is made in this transaction. said: by whoever it takes, proved.
 
-    Raises Defects (`move_not_registrable`), InvalidIdentityCode, Unavailable (`rules_failed`).
+    Raises Defects (`move_not_registrable`; `acting_not_proven`, ... of what nobody is proved to have said), InvalidIdentityCode,
+    Unavailable (`rules_failed`).
     """
-    return _begin(use, asked).register(deciding, look)
+    return _begin(use, asked).register(deciding, said, look)
 
 
-def return_move(use: Use, deciding: Deciding, asked: NewMove, reasons: Sequence[str], look: Look) -> str:
+def return_move(
+    use: Use, deciding: Deciding, asked: NewMove, said: SaidOfMove, reasons: Sequence[str], look: Look
+) -> str:
     """An official sends the notice back, and why; the id of the record.
 
     Raises CallerError (`needs_a_person`, `unknown_reason`), InvalidIdentityCode, Unavailable (`rules_failed`).
     """
-    return _begin(use, asked).send_back(deciding, reasons, look)
+    return _begin(use, without_unproved(asked, said)).send_back(deciding, reasons, look)
 
 
 def _begin(use: Use, asked: NewMove) -> _Moving:
@@ -122,7 +126,9 @@ class _Moving:
         self._country = law_of(asked, self._known_division())
         self._found = Found(self._people, self._of_move, self._wrongs, self._told_by)
 
-    def register(self, deciding: Deciding, look: Look) -> Move:
+    def register(self, deciding: Deciding, said: SaidOfMove, look: Look) -> Move:
+        if not self._is_first_home():
+            ensure_said(self._use, self._asked, said, minors=self._minors())
         judged = judge(deciding, self._use, self._country, self._found)
         defects = forbidden(judged, self._found)
         refuse_defects("the move cannot be registered", code="move_not_registrable", defects=defects)
@@ -138,8 +144,20 @@ class _Moving:
             level=self._level,
             text=self._text,
         )
+        ruling = replace(ruling, words=proved_words(self._use, deciding, said))
         record = deciding.record(self._use, judged, ruling)
         return self._enter(str(record.id))
+
+    def _minors(self) -> list[str]:
+        return [
+            one for one in self._asked.people if _is_minor(parse_identity_code(one), self._asked.valid_from)
+        ]
+
+    def _is_first_home(self) -> bool:
+        """Of children alone, who have had none: it is registered with their birth, or after it by hand."""
+        asked = self._asked
+        new = not any(self._before[person] for person in asked.people)
+        return new and not asked.consent_owners and len(self._minors()) == len(asked.people)
 
     def send_back(self, deciding: Deciding, reasons: Sequence[str], look: Look) -> str:
         judged = judge(deciding, self._use, self._country, self._found)

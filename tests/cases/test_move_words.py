@@ -1,0 +1,201 @@
+"""What people say to a move reaches the register as their own word: what it does not believe they say again, what they take back is void."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from sild.errors import CallerError
+from support.acting import EARLY, LogIn, proof
+
+from .movers import MovingVillage
+from .village import citizen
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PERSON = LogIn(posture=None, roles=())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def village(tmp_path_factory):
+    MovingVillage.used.clear()
+    async with MovingVillage(tmp_path_factory.mktemp("village")) as made:
+        yield made
+
+
+class Forging:
+    """The identity provider's word of one act comes out otherwise than it ought to."""
+
+    def __init__(self, village, **changes):
+        self._voucher, self._village, self._changes = village.cases._parts.voucher, village, changes
+
+    def __enter__(self):
+        self._honest = self._voucher.vouch
+
+        async def vouch(actor, case, registers, *, acts, operations=()):
+            said = {
+                "subject": actor.person,
+                "case": case,
+                "at": self._village.now,
+                "login": PERSON,
+                "acts": acts,
+            }
+            said |= {"registers": registers, "operations": operations, "statement": actor.statement_sha256}
+            return "forged" if not self._changes else proof(**{**said, **self._changes})
+
+        self._voucher.vouch = vouch
+
+    def __exit__(self, *raised):
+        self._voucher.vouch = self._honest
+
+
+FORGED = {
+    "no token at all": {},
+    "another's": {"subject": "EE36805280109"},
+    "of another case": {"case": "case-of-somebody"},
+    "for another register": {"registers": ["SILD/GOV/70000002/population"]},
+    "of something else": {"statement": "0" * 64},
+    "of nothing in particular": {"statement": None},
+    "for something else": {"operations": ["requestRemoval"]},
+    "of a log-in of low level": {"login": LogIn(acr="low", posture=None, roles=())},
+    "long ago": {"at": EARLY},
+}
+
+
+async def asked(village, **more):
+    """A notice that an owner is asked about: the case, resident, owner, dwelling."""
+    person = village.single()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.sent(citizen(person), home, [person.code], **more)
+    return case, citizen(person), citizen(owner), home
+
+
+async def test_what_the_register_does_not_believe_the_owner_says_again_and_nothing_is_lost(village):
+    case, mari, juhan, home = await asked(village)
+    for number, (attack, changes) in enumerate(FORGED.items(), start=1):
+        with Forging(village, **changes):
+            await village.act(case, "CONSENT", juhan)
+        official = await village.office(case)
+        if number == 1:
+            await village.act(case, "ACCEPT", official)
+        await village.act(case, "DECIDE", official)
+        told = (await village.told(juhan)).count("say_again")
+        assert (await village.status(case, mari), told) == ("ASKED", number), attack
+        assert [task.screen for task in (await village.cases.view(case, juhan)).tasks] == ["move.consent"]
+        assert (await village.home(mari.person[2:])).get("dwelling") != home
+    await village.act(case, "CONSENT", juhan)
+    assert await village.status(case, mari) == "ACCEPTED", "the office took it as valid before"
+    await village.act(case, "DECIDE", await village.office(case))
+    assert (await village.home(mari.person[2:]))["dwelling"] == home
+    _steps, (record, *_) = await village.decisions(mari.person[2:])
+    assert [one["says"] for one in record["record"]["words"]] == ["notice", "consent"]
+
+
+async def test_an_owner_who_does_not_say_it_again_has_said_nothing(village):
+    case, mari, juhan, _home = await asked(village)
+    with Forging(village):
+        await village.act(case, "CONSENT", juhan)
+    await village.decided(case)
+    assert await village.status(case, mari) == "ASKED"
+    village.later(days=15)
+    await village.settle()
+    assert await village.status(case, mari) == "ACCEPTED"
+    await village.act(case, "DECIDE", await village.office(case))
+    assert (await village.home(mari.person[2:]))["level"] == "commune"
+
+
+async def test_a_notice_that_is_not_believed_is_sent_again_and_the_answers_stand(village):
+    with Forging(village, statement="0" * 64):
+        case, mari, juhan, home = await asked(village)
+    await village.act(case, "CONSENT", juhan)
+    await village.decided(case)
+    assert await village.status(case, mari) == "RETURNED"
+    assert "say_again" in await village.told(mari)
+    filled = await village.cases.fill(case, "move.notice", mari)
+    assert filled.values["place"] == [f"dwelling:{home}"], "the form stands there as it was sent"
+    await village.act(case, "SEND", mari, village.notice(f"dwelling:{home}", [mari.person[2:]]))
+    assert await village.status(case, mari) == "ACCEPTED"
+    await village.act(case, "DECIDE", await village.office(case))
+    assert (await village.home(mari.person[2:]))["dwelling"] == home
+
+
+async def test_who_said_yes_takes_it_back_until_it_is_decided_and_the_register_knows(village):
+    case, mari, juhan, _home = await asked(village)
+    await village.act(case, "CONSENT", juhan)
+    official = await village.office(case)
+    await village.act(case, "ACCEPT", official)
+    view = await village.cases.view(case, juhan)
+    assert view.tasks == () and [one.screen for one in view.may] == ["move.consent"]
+    before = len(village.wire.heard)
+    await village.act(case, "REFUSE", juhan)
+    assert ("residence", "POST", "/words/withdrawal") in [one[:3] for one in village.wire.heard[before:]]
+    await village.act(case, "DECIDE", official)
+    assert (await village.home(mari.person[2:]))["level"] == "commune"
+
+
+async def test_an_official_cannot_use_what_was_taken_back(village):
+    """Past the case system: the words as they were, in the official's own message of this case."""
+    case, mari, juhan, home = await asked(village)
+    await village.act(case, "CONSENT", juhan)
+    store, read = village.cases._parts.store, village.cases._parts.read
+    seqs = [one.seq for one in read(case).all("SEND", "CONSENT")]
+    carried = {"people": [mari.person[2:]], "said": list(store.words(case, seqs).values())}
+    official = await village.office(case)
+    await village.act(case, "ACCEPT", official)
+    await village.act(case, "REFUSE", juhan)
+    day = village.today().isoformat()
+    body = {
+        "people": [mari.person[2:]], "to": {"dwelling": home}, "valid_from": day, "sent_on": day, "words": carried,
+        "consent": {"kind": "owner", "owners": [juhan.person[2:]]},
+    }  # fmt: skip
+    token = proof(official.person, case, village.now)
+    headers = {"X-Road-Client": "SILD/GOV/70000001/portal", "X-Road-Id": village.key(), "X-Road-UserId": official.person,
+               "X-Road-Issue": case, "Sild-Legal-Basis": "RRS § 68", "Sild-Acting": token}  # fmt: skip
+    with pytest.raises(CallerError) as refused:
+        await village.wire.send("residence", "POST", "/moves", headers=headers, body=body)
+    assert refused.value.code == "acting_not_proven"
+    with pytest.raises(CallerError) as refused:  # nor in another case of theirs
+        other = {
+            **headers,
+            "X-Road-Issue": "case-2",
+            "X-Road-Id": village.key(),
+            "Sild-Acting": proof(official.person, "case-2", village.now),
+        }
+        await village.wire.send("residence", "POST", "/moves", headers=other, body=body)
+    assert refused.value.code == "acting_not_proven"
+
+
+async def test_a_family_each_by_their_own_word(village):
+    """A parent sends the notice for a child, the other parent agrees and joins; whose word is missing is asked for it."""
+    child, mother, father = village.family()
+    home, (owner,) = await village.dwelling_of(1, but=[mother.code, father.code])
+    mari, jaan = citizen(mother), citizen(father)
+    case = await village.sent(mari, home, [mother.code, father.code, child.code])
+    await village.act(case, "CONSENT", citizen(owner))
+    with Forging(village, case="case-of-somebody"):
+        await village.act(case, "ALLOW", jaan)
+    await village.act(case, "JOIN", jaan)
+    await village.decided(case)
+    view = await village.cases.view(case, jaan)
+    assert view.status == "ASKED"
+    assert [task.screen for task in view.tasks] == ["move.custody"], "what was believed is not asked again"
+    await village.act(case, "ALLOW", jaan)
+    await village.act(case, "DECIDE", await village.office(case))
+    assert [(await village.home(one.code))["dwelling"] for one in (mother, father, child)] == [home] * 3
+    _steps, (record, *_) = await village.decisions(mother.code)
+    says = {one["says"] for one in record["record"]["words"]}
+    assert says == {"notice", "consent", "joining", "custody"}
+
+
+async def test_owners_of_two_minds_are_believed_each_by_their_own_word(village):
+    person = village.single()
+    home, owners = await village.dwelling_of(2, but=[person.code])
+    case = await village.sent(citizen(person), home, [person.code])
+    for owner, answer in zip(owners, ("CONSENT", "REFUSE"), strict=True):
+        await village.act(case, answer, citizen(owner))
+    official = await village.office(case)
+    judgment = {"level": ["commune"], "words": ["Nothing was agreed."]}
+    await village.act(case, "SETTLE", replace(official, language="et"), judgment)
+    _steps, (record, *_) = await village.decisions(owners[0])
+    assert [one["says"] for one in record["record"]["words"]] == ["consent", "refusal"]
