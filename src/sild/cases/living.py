@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from math import sqrt
 from statistics import median
 from typing import Any, Literal
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, or_, select
 
 from sild.cases.actor import ASSIST
 from sild.cases.parts import Parts
@@ -86,18 +87,11 @@ def live_proofs(parts: Parts) -> tuple[LiveProof, ...]:
     now = parts.clock()
     since = now - WINDOW
     with parts.store.reading() as connection:
-        counted = connection.execute(
-            select(
-                cases.c.service,
-                func.max(cases.c.opened_at).label("newest"),
-                func.sum(case((cases.c.opened_at >= since, 1), else_=0)).label("opened"),
-            ).group_by(cases.c.service)
-        )
-        seen: dict[str, Any] = {row.service: row for row in counted}
-        acted = _acted(connection)
+        acted = _acted(connection, since)
         ended = _ended(parts, connection, since)
+        opened = {service: _opened(connection, service, since) for service in parts.services}
     return tuple(
-        _proof(parts, service, now, seen.get(service.id), acted, ended.get(service.id, []))
+        _proof(parts, service, now, opened[service.id], acted, ended.get(service.id, []))
         for service in parts.services.values()
     )
 
@@ -106,21 +100,21 @@ def _proof(
     parts: Parts,
     service: PublicService,
     now: datetime,
-    seen: Any,  # a row, or None
+    opened: tuple[datetime | None, int],
     acted: Mapping[str, datetime],
     ended: Sequence[_Ended],
 ) -> LiveProof:
     published = parts.published.get(service.id)
     heard = (published, parts.calls.heard_of(service.owner), acted.get(service.id))
     owner_heard = max((at for at in heard if at is not None), default=None)
-    newest = None if seen is None else seen.newest
+    newest, count = opened
     channels = [(channel, [one for one in ended if one.channel == channel]) for channel in CHANNELS]
     online = sum(one.channel in ("proactive", "portal") for one in ended)
     return LiveProof(
         service.id,
         published,
         newest,
-        0 if seen is None else seen.opened,
+        count,
         len(ended),
         _days(ended) if ended else None,
         owner_heard,
@@ -146,12 +140,24 @@ def _least(online: int, of: int) -> float:
     return (middle - spread) / (1 + square / of)
 
 
-def _acted(connection: Connection) -> Mapping[str, datetime]:
-    """When an official last acted in a case of each service."""
+def _opened(connection: Connection, service: str, since: datetime) -> tuple[datetime | None, int]:
+    """When the newest case was, and how many there were since then."""
+    newest: datetime | None = connection.scalar(
+        select(cases.c.opened_at)
+        .where(cases.c.service == service)
+        .order_by(cases.c.opened_at.desc())
+        .limit(1)
+    )
+    late = (cases.c.service == service, cases.c.opened_at >= since)
+    return newest, int(connection.scalar(select(func.count()).select_from(cases).where(*late)) or 0)
+
+
+def _acted(connection: Connection, since: datetime) -> Mapping[str, datetime]:
+    """When an official last acted in a case of each service that lives, or ended since then."""
     newest = (
         select(cases.c.service, func.max(actions.c.at).label("at"))
         .join_from(actions, cases, cases.c.id == actions.c.case)
-        .where(actions.c.role.in_(STAFF))
+        .where(actions.c.role.in_(STAFF), or_(cases.c.closed_at.is_(None), cases.c.closed_at >= since))
         .group_by(cases.c.service)
     )
     return {row.service: row.at for row in connection.execute(newest)}
@@ -176,9 +182,9 @@ def _ended(parts: Parts, connection: Connection, since: datetime) -> Mapping[str
         .group_by(cases.c.id, cases.c.service, cases.c.opened_at, cases.c.closed_at)
     )
     found: dict[str, list[_Ended]] = {}
-    day, calendar = parts.store.today, parts.profile.working_days
+    day, between = parts.store.today, cache(parts.profile.working_days.between)
     for row in connection.execute(query):
-        days = calendar.between(day(row.opened_at), day(row.closed_at))
+        days = between(day(row.opened_at), day(row.closed_at))
         found.setdefault(row.service, []).append(_Ended(_channel(row), bool(row.returned), days))
     return found
 

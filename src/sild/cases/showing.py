@@ -433,7 +433,11 @@ class Showing:
         parts = self._parts
         with parts.store.reading() as connection:
             found = parts.store.of_office(connection, actor.authority or "")
-            holding = {case.id: parts.jobs.failed_bodies(connection, case.id) for case in found}
+            failed = parts.jobs.failed_bodies(connection, *(case.id for case in found))
+        holding: dict[str, list[str]] = {}
+        for row in failed:
+            if row.body:
+                holding.setdefault(row.case, []).append(row.body)
         items = []
         for case in found:
             promise = next_promise(parts.clocks(case))
@@ -450,7 +454,7 @@ class Showing:
                     waiting_for=self._waiting_for(
                         case,
                         [
-                            *(row.body for row in holding[case.id] if row.body),
+                            *holding.get(case.id, ()),
                             *(one.register for one in questions_of(case) if one.state in ("sent", "asked")),
                         ],
                         tasks,

@@ -105,7 +105,7 @@ class Store:
     def find(self, connection: Connection, case_id: str, *, upto: int = MAX_SEQ) -> Case | None:
         """upto: as it was after that action."""
         row = connection.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
-        return None if row is None else self._case(connection, row, upto)
+        return None if row is None else self._cases(connection, [row], upto)[0]
 
     def numbered(self, connection: Connection, number: str) -> str | None:
         """Id of the case with this number, `S-2026-000123`."""
@@ -130,36 +130,48 @@ class Store:
         """All their cases, newest first."""
         mine = select(parties.c.case).where(parties.c.person == person)
         query = select(cases).where(cases.c.id.in_(mine)).order_by(cases.c.opened_at.desc()).limit(limit)
-        return tuple(self._case(connection, row) for row in connection.execute(query).all())
+        return self._cases(connection, connection.execute(query).all())
 
     def of_office(self, connection: Connection, office: str, limit: int = 500) -> tuple[Case, ...]:
         """Live cases of an office, oldest first."""
         live = and_(cases.c.office == office, cases.c.closed_at.is_(None))
         query = select(cases).where(live).order_by(cases.c.opened_at).limit(limit)
-        return tuple(self._case(connection, row) for row in connection.execute(query).all())
+        return self._cases(connection, connection.execute(query).all())
 
-    def _case(self, connection: Connection, row: Row[Any], upto: int = MAX_SEQ) -> Case:
-        members = connection.execute(
-            select(parties.c.role, parties.c.person)
-            .where(parties.c.case == row.id, parties.c.since <= upto)
-            .order_by(parties.c.since, parties.c.position)
-        )
-        taken = connection.execute(
-            select(actions).where(actions.c.case == row.id, actions.c.seq <= upto).order_by(actions.c.seq)
-        )
+    def _cases(
+        self, connection: Connection, rows: Sequence[Row[Any]], upto: int = MAX_SEQ
+    ) -> tuple[Case, ...]:
+        """In two questions, however many there are."""
+        members: dict[str, list[Party]] = {row.id: [] for row in rows}
+        taken: dict[str, list[Taken]] = {row.id: [] for row in rows}
+        for member in connection.execute(
+            select(parties.c.case, parties.c.role, parties.c.person)
+            .where(parties.c.case.in_(members), parties.c.since <= upto)
+            .order_by(parties.c.case, parties.c.since, parties.c.position)
+        ):
+            members[member.case].append(Party(member.role, member.person))
+        for action in connection.execute(
+            select(actions)
+            .where(actions.c.case.in_(taken), actions.c.seq <= upto)
+            .order_by(actions.c.case, actions.c.seq)
+        ):
+            taken[action.case].append(_taken(action))
+        return tuple(self._folded(row, members[row.id], taken[row.id]) for row in rows)
+
+    def _folded(self, row: Row[Any], members: Sequence[Party], taken: Sequence[Taken]) -> Case:
         case = Case(
             id=row.id,
             number=row.number,
             service=row.service,
             opened_at=row.opened_at,
-            parties=tuple(Party(member.role, member.person) for member in members),
+            parties=tuple(members),
             actions=(),
             status=OPENED,
             office=row.office,
             data=row.data,
         )
         for action in taken:
-            case = self.fold(case, _taken(action))
+            case = self.fold(case, action)
         return case
 
     def fold(self, case: Case, taken: Taken) -> Case:

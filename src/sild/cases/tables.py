@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
 )
 
 from sild.database import UtcDateTime
@@ -59,7 +60,8 @@ cases = Table(
     Column("data", JSON, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("seq", Integer, nullable=False),  # of the newest action
-    Column("closed_at", UtcDateTime),
+    Column("closed_at", UtcDateTime, index=True),
+    Index("cases_service_opened", "service", "opened_at"),
 )
 
 actions = Table(
@@ -107,7 +109,7 @@ drafts = Table(
     metadata,
     Column("case", ForeignKey("cases.id"), primary_key=True),
     Column("screen", String(100), primary_key=True),
-    Column("person", _PERSON, primary_key=True),
+    Column("person", _PERSON, primary_key=True, index=True),
     Column("given", JSON, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("digest", String(64)),  # of the screen it was written into
@@ -173,6 +175,14 @@ notices = Table(
     Column("pushed_at", UtcDateTime),
     Column("cancelled_for", String(100)),
 )
+_WAKING = (notices.c.pushed_at.is_(None), notices.c.read_at.is_(None), notices.c.cancelled_for.is_(None))
+Index(
+    "case_notices_waking",
+    notices.c.not_before,
+    sqlite_where=and_(*_WAKING),
+    postgresql_where=and_(*_WAKING),
+)
+"""Of the few that nobody was woken for yet."""
 
 deliveries = Table(
     "case_deliveries",

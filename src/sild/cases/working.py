@@ -151,10 +151,10 @@ class Jobs(Rounds):
         change = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED))
         connection.execute(change.values(body=body, reason=reason, next_try=next_try))
 
-    def failed_bodies(self, connection: Connection, case_id: str) -> Sequence[Row[Any]]:
+    def failed_bodies(self, connection: Connection, *case_ids: str) -> Sequence[Row[Any]]:
         """Rows of jobs that wait for a body, or failed."""
-        of_case = and_(jobs.c.case == case_id, jobs.c.state.in_(("running", "failed")))
-        query = select(jobs).where(of_case, jobs.c.reason.is_not(None))
+        of_cases = and_(jobs.c.case.in_(case_ids), jobs.c.state.in_(("running", "failed")))
+        query = select(jobs).where(of_cases, jobs.c.reason.is_not(None))
         return connection.execute(query.order_by(jobs.c.id)).all()
 
     async def try_again(self, case_id: str) -> None:

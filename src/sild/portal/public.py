@@ -19,7 +19,9 @@ from sild.portal.visit import Visit
 __all__ = ["Public"]
 
 PROOFS_HOLD = 10.0
-"""Seconds."""
+"""Seconds, at the least."""
+COUNTING = 100
+"""How many times longer they hold than counting took."""
 
 
 class Public:
@@ -31,7 +33,8 @@ class Public:
         self._key = key
         self._url = url
         self._counting = asyncio.Lock()
-        self._counted: tuple[float, Mapping[str, Proof]] = (-PROOFS_HOLD, {})
+        self._counted_until = 0.0
+        self._proven: Mapping[str, Proof] = {}
 
     async def front(self, visit: Visit) -> Response:
         services = self._cases.services()
@@ -116,10 +119,11 @@ class Public:
     async def _proofs(self) -> Mapping[str, Proof]:
         """Counted from all cases: for everybody who looks in the next seconds, too."""
         async with self._counting:
-            now = asyncio.get_running_loop().time()
-            if now >= self._counted[0] + PROOFS_HOLD:
+            now = asyncio.get_running_loop().time
+            if (began := now()) >= self._counted_until:
                 try:
-                    self._counted = now, await self._cases.proofs()
+                    self._proven = await self._cases.proofs()
                 except Unavailable:
                     return {}
-            return self._counted[1]
+                self._counted_until = now() + max(PROOFS_HOLD, COUNTING * (now() - began))
+            return self._proven
