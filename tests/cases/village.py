@@ -247,6 +247,7 @@ class Offices:
             made = register.open(directory / name, system=system, clock=lambda: self.clock(), **people)
             self.registers[name] = made
             self.apps[name] = app(believing(made))
+            made.kernel.tellers = {one: f"SILD/{address}" for one, address in REGISTERS.items()}
         known = Usage(client="SILD/GOV/70000002/population", message_id="known", user_id="automatic")
         with self.registers["population"].kernel.used("settleMissing", known) as use:
             enter_person(use, OFFICIAL, NewPerson(given_names="Aino", family_name="Ametnik"))

@@ -14,6 +14,7 @@ from sild.decisions import (
     ask_release,
     end_finding,
     end_ripple,
+    ensure_same_keys,
     keep_finding,
     keep_replay,
     open_ripple,
@@ -49,6 +50,7 @@ async def test_no_row_is_changed_or_removed(store: DecisionStore, root: Root, cl
                 package="b" * 64, record=str(first.id), found="same", names=[], at=START
             )
         )
+    ensure_same_keys(store.engine, store.keys, clock=clock)
     store.delivered(first.id, channel="portal", language="et")
     publish_sample(store, "s", begins=START, ends=START, size=1)
     keep_replay(store, ReplayReport(str(first.id), "match", ()), sample="s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sild.decisions import (
     DecisionStore,
     Sealed,
     bundle_of,
+    ensure_same_keys,
     expired_values,
     open_values,
     render_bundle,
@@ -64,6 +66,37 @@ def test_another_secret_opens_nothing(store: DecisionStore) -> None:
     assert refused.value.code == "sealed_value_altered"
     with pytest.raises(ValueError):
         BodyKeys(b"short")
+
+
+def test_a_process_with_another_secret_is_refused_before_it_does_anything(
+    store: DecisionStore, keys: BodyKeys
+) -> None:
+    other = BodyKeys(b"j" * 32)
+    with store.engine.begin() as connection:
+        store.decide(connection, draft(store))
+    for _ in range(2):  # in a database older than the fingerprint: by what is sealed there
+        with pytest.raises(CallerError) as refused:
+            ensure_same_keys(store.engine, other, clock=store.clock)
+        assert refused.value.code == "other_keys"
+    for _ in range(2):
+        ensure_same_keys(store.engine, keys, clock=store.clock)
+    with pytest.raises(CallerError):
+        ensure_same_keys(store.engine, other, clock=store.clock)
+
+
+def test_of_two_that_begin_an_empty_database_at_once_one_is_refused(store: DecisionStore) -> None:
+    barrier = threading.Barrier(2)
+
+    def begin(secret: bytes) -> bool:
+        barrier.wait()
+        try:
+            ensure_same_keys(store.engine, BodyKeys(secret), clock=store.clock)
+        except CallerError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(begin, (b"j" * 32, b"k" * 32))) == [False, True]
 
 
 def test_a_shredded_value_is_gone_and_all_else_holds(store: DecisionStore, root: Root) -> None:

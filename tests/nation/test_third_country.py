@@ -13,11 +13,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 import sild
 from sild.cases import Packs, load_packs
+from sild.database import sqlite_url
+from sild.decisions import office_by_law
 from sild.errors import CallerError
 from sild.nation import CountryDescription, country_plan, parse_country
+from sild.processes.registry import RegistrySettings
+from sild.registries import CaseDecisions, Official, appoint, profile_named
 from sild.rule_engine import RuleEngine
 from sild.rules import RulePackage, load_packages
 from sild.rules.package_tests import failures_of_tests
@@ -129,6 +134,36 @@ def test_a_birth_is_registered_by_its_own_rule_at_its_own_office_in_time(third: 
             third.package, lambda facts, outputs, at: engine.evaluate(third.package, facts, outputs, at=at)
         )
     assert failures == [] and compared > 5
+
+
+def test_its_officials_decide_as_its_own_offices(third: Third, tmp_path: Path) -> None:
+    """In a register's process, in the portal's, and in a composed country: by the profile, whichever it is."""
+    official = Official("38001085718", "birth@LV-A")
+    system = "/SILD-LV/GOV/1/population"
+    decided = CaseDecisions.open(tmp_path, sqlite_url(tmp_path / "d"), system=system, exchanged_by="x")
+    try:
+        appoint(decided, [official], third.packs.profile)
+        office = decided.deciding.officials.office_of(official.person, date(2026, 3, 2))
+        assert office is not None and (office.division, office.qualification) == (
+            "LV-A",
+            "Civil registry office",
+        )
+        assert office_by_law(third.packs.profile, official.desk, date(2026, 3, 2)) == office
+        appoint(decided, [official], load_packs("EE").profile)
+        of_another = decided.deciding.officials.office_of(official.person, date(2026, 3, 2))
+        assert of_another is not None and of_another.division is None, "no office of Estonia's"
+    finally:
+        decided.close()
+
+
+def test_a_register_is_of_any_country_that_has_a_profile(tmp_path: Path) -> None:
+    settings = {"system": "SILD-LV/GOV/1/population", "directory": tmp_path}
+    assert RegistrySettings(**settings, country="LV").country == "LV"
+    with pytest.raises(CallerError, match="no country LV ships") as refused:
+        profile_named("LV")
+    assert refused.value.code == "unknown_country"
+    with pytest.raises(ValidationError):
+        RegistrySettings(**settings, country="../etc")
 
 
 def test_a_ground_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ from sild.decisions.ripples import (
     list_ripples,
     open_ripple,
 )
+from sild.decisions.same_keys import ensure_same_keys
 from sild.decisions.samples import (
     MatchRate,
     Sample,
@@ -219,6 +220,7 @@ __all__ = [
     "draw",
     "end_finding",
     "end_ripple",
+    "ensure_same_keys",
     "expired_values",
     "exported",
     "fields_of",

@@ -24,6 +24,7 @@ from sild.database import UtcDateTime
 
 __all__ = [
     "APPEND_ONLY",
+    "body_keys",
     "cases",
     "certificates",
     "checkpoints",
@@ -121,6 +122,14 @@ inputs = Table(
     Index("decision_inputs_message", "message_id"),
     Index("decision_inputs_fact", "register", "name"),
     Index("decision_inputs_hash", "sha256"),
+)
+
+body_keys = Table(
+    "decision_keys",
+    metadata,
+    Column("one", Integer, primary_key=True),  # 1: there is one row
+    Column("fingerprint", HASH, nullable=False),  # of the body's secret
+    Column("since", UtcDateTime, nullable=False),
 )
 
 values = Table(

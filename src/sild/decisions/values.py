@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sild.decisions.canonical import canonical_json
 from sild.errors import TrustError
 
-__all__ = ["BodyKeys", "Opened", "SealedRow", "commitment", "open_value", "seal_value"]
+__all__ = ["BodyKeys", "Opened", "SealedRow", "can_unwrap", "commitment", "open_value", "seal_value"]
 
 SALT_BYTES = 32
 KEY_BYTES = 32
@@ -44,10 +44,21 @@ class BodyKeys:
             raise ValueError("the secret of a deciding body has 32 bytes or more")
         self.subjects = self._derive(secret, b"sild.decisions.subjects")
         self.values = self._derive(secret, b"sild.decisions.values")
+        self.fingerprint = self._derive(secret, b"sild.decisions.fingerprint").hex()
+        """By which the same secret is known, and nothing else."""
 
     @staticmethod
     def _derive(secret: bytes, purpose: bytes) -> bytes:
         return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=purpose).derive(secret)
+
+
+def can_unwrap(wrapped: bytes, *, record: str, ref: str, keys: BodyKeys) -> bool:
+    """Whether the key of a value was wrapped by these."""
+    try:
+        AESGCM(keys.values).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], f"{record}/{ref}".encode())
+    except (InvalidTag, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

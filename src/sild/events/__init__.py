@@ -2,6 +2,7 @@
 
 outbox.add(connection, event)              # in the transaction of the change it tells of
 await open_dispatcher(outbox, deliver, system="/SILD/...").run()    # to every subscriber, in order of each subject, until it has taken it
+event = await event_from(...)               # at the subscriber's door
 inbox.apply(connection, event)             # at the subscriber, in the transaction of the effect: False if it was applied before
 
 An event crosses the border of an information system only as a message through its security server: `deliver` sends it. What
@@ -20,7 +21,7 @@ from sild.events.event import CLOUDEVENTS_JSON, Event, parse_event, render_event
 from sild.events.inbox import Inbox
 from sild.events.outbox import Delivery, DeliveryState, Outbox, Subscription
 from sild.events.rounds import Rounds
-from sild.events.tellers import ensure_known_teller, ensure_not_anothers
+from sild.events.taking import event_from
 
 __all__ = [
     "CLOUDEVENTS_JSON",
@@ -35,8 +36,7 @@ __all__ = [
     "Rounds",
     "Sends",
     "Subscription",
-    "ensure_known_teller",
-    "ensure_not_anothers",
+    "event_from",
     "open_dispatcher",
     "parse_event",
     "render_event",

@@ -6,6 +6,8 @@ The library reads and writes the format; this module adds what it leaves open: l
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,11 +20,16 @@ from cloudevents.core.v1.event import CloudEvent
 
 from sild.errors import PeerError
 
-__all__ = ["CLOUDEVENTS_JSON", "Event", "parse_event", "render_event"]
+__all__ = ["CLOUDEVENTS_JSON", "MAX_EVENT_BYTES", "MAX_ID", "Event", "is_text", "parse_event", "render_event"]
 
 CLOUDEVENTS_JSON = "application/cloudevents+json"
 MAX_EVENT_BYTES = 64 * 1024
 MAX_ATTRIBUTE = 1_000  # characters
+MAX_ID, MAX_SUBJECT = 255, 100
+"""Characters, as the tables of whoever takes it hold them."""
+MAX_DEPTH = 30
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""No text of a database holds them all: NUL, other control characters, half a surrogate pair."""
 _CONTEXT = ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema")
 _FORMAT = JSONFormat()
 
@@ -61,7 +68,8 @@ def render_event(event: Event) -> bytes:
 
 
 def parse_event(content: bytes) -> Event:
-    """Raises PeerError (`invalid_event`) for what is no CloudEvent in JSON, has no subject or time, or is too large."""
+    """Raises PeerError (`invalid_event`) for what is no CloudEvent in JSON, has no subject or time, is too large, or is what no database
+    keeps: as an outage it would be sent again for ever."""
     if len(content) > MAX_EVENT_BYTES:
         raise _invalid(f"larger than {MAX_EVENT_BYTES} bytes")
     try:
@@ -86,6 +94,11 @@ def parse_event(content: bytes) -> Event:
     texts = (read.get_id(), read.get_source(), read.get_type(), subject, *extensions.values())
     if not all(isinstance(text, str) and len(text) <= MAX_ATTRIBUTE for text in texts):
         raise _invalid("an attribute is not a text, or too long")
+    short = is_text(read.get_id(), MAX_ID) and is_text(subject, MAX_SUBJECT)
+    if not short or not all(is_text(text, MAX_ATTRIBUTE) for text in (*texts, *extensions)):
+        raise _invalid("an attribute that no database keeps")
+    if not _is_kept_json(data or {}):
+        raise _invalid("data that no database keeps")
     return Event(
         id=read.get_id(),
         source=read.get_source(),
@@ -99,3 +112,28 @@ def parse_event(content: bytes) -> Event:
 
 def _invalid(reason: str) -> PeerError:
     return PeerError(f"Not an event: {reason}", code="invalid_event")
+
+
+def is_text(text: str, most: int) -> bool:
+    """Of at most so many characters, none of which a database refuses."""
+    return len(text) <= most and UNPRINTABLE.search(text) is None
+
+
+def _is_kept_json(
+    content: Any,
+) -> bool:  # as json.loads gives it: half a surrogate pair, NaN and any depth among it
+    waiting: list[tuple[int, Any]] = [(0, content)]
+    while waiting:
+        depth, each = waiting.pop()
+        if isinstance(each, str):
+            if UNPRINTABLE.search(each):
+                return False
+        elif isinstance(each, float):
+            if not math.isfinite(each):
+                return False
+        elif isinstance(each, list | dict):
+            if depth >= MAX_DEPTH:
+                return False
+            inside = [*each, *each.values()] if isinstance(each, dict) else each
+            waiting.extend((depth + 1, one) for one in inside)
+    return True

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sild.errors import CallerError
 from sild.events.event import Event
 
-__all__ = ["ensure_known_teller", "ensure_not_anothers", "teller_of"]
+__all__ = ["ensure_known_teller", "teller_of"]
 
 TELLERS = {"civil": "population"}
 """Where a type begins otherwise than with the name of the register that tells it."""
@@ -32,10 +32,3 @@ def ensure_known_teller(event: Event, registers: Mapping[str, str]) -> None:
             f"the event's type is not its sender's: {event.type[:100]} of {sender[:200]}",
             code="invalid_event",
         )
-
-
-def ensure_not_anothers(event: Event, registers: Mapping[str, str]) -> None:
-    """The same where some registers may be unknown: the word of one that is known is its own alone. Raises CallerError (`invalid_event`)."""
-    name = teller_of(event.type)
-    if name is not None and name in registers:
-        ensure_known_teller(event, registers)

@@ -228,7 +228,7 @@ class Systems:
         listed = [
             registries.Official(one.code, one.official.authority) for one in people.values() if one.official
         ]
-        registries.appoint(register, listed, "VN" if self._plan.profile.country == "VN" else "EE")
+        registries.appoint(register, listed, self._plan.profile)
 
     @property
     def case_decisions(self) -> DecisionStore:

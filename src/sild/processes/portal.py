@@ -219,7 +219,7 @@ def _open_decisions(settings: PortalProcessSettings, placed: PortalSettings, bas
     appoint(
         decided,
         [Official(**one.model_dump()) for one in told.officials],
-        "VN" if settings.cases.country == "VN" else "EE",
+        packs_of(settings.cases.country).profile,
     )
     decided.kernel.take_word_of(
         placed.issuer, published_keys(f"{placed.issuer}/jwks", tls=placed.issuer_tls())

@@ -45,6 +45,7 @@ from sild.registries import (
     hospital_app,
     insurance_app,
     population_app,
+    profile_named,
     published_keys,
     residence_app,
     social_app,
@@ -148,7 +149,7 @@ class RegistrySettings(Settings):
     identity: IdentitySettings | None = (
         None  # whose word about who acts is taken; none: no official acts here
     )
-    country: Literal["EE", "VN"] = "EE"  # whose offices its officials' are
+    country: str = Field(default="EE", pattern=r"^[A-Z]{2}$")  # whose offices its officials' are
     officials: tuple[OfficialSettings, ...] = ()  # who decides in it, by name
     events_url: str | None = None  # nats://, when several processes send events; none: the database alone
     ward_listen: tuple[Listen, ...] = ()  # hospital: the midwife's page, on the ward's own network
@@ -304,6 +305,7 @@ def command(config: Path) -> None:
 async def run(settings: RegistrySettings, *, base: Path) -> None:
     """Open the register, serve it and let it act until the process is asked to end."""
     certify = None if settings.seal is None else certify_by(settings.seal, base)
+    offices = profile_named(settings.country)
     opened = await asyncio.to_thread(KINDS[settings.kind], settings, base / settings.directory, certify)
     if settings.grounds is not None:
         opened.register.kernel.grounds = Grounds(settings.grounds)
@@ -311,9 +313,12 @@ async def run(settings: RegistrySettings, *, base: Path) -> None:
     opened.register.kernel.without_case = Grounds(duties)
     opened.register.kernel.transfers = [Transfer(**one.model_dump()) for one in settings.transfers]
     listed = [Official(**one.model_dump()) for one in settings.officials]
-    appoint(opened.register, listed, settings.country)
+    appoint(opened.register, listed, offices)
     if settings.identity is not None:
         opened.register.kernel.take_word_of(settings.identity.issuer, _keys_of(settings.identity, base))
+    opened.register.kernel.tellers = {
+        name: service_named(text).client_id.encode() for name, text in settings.services.items()
+    }
     at_work = asyncio.create_task(_act(settings, opened.register, base))
     try:
         listeners = [Listener(opened.application, listen.at(base)) for listen in settings.listen]

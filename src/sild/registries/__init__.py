@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from sild.registries.message_logs import from_threads, over_the_exchange
     from sild.registries.planting import plant
     from sild.registries.population.register import PopulationRegister
+    from sild.registries.profiles import profile_named
     from sild.registries.residence.register import ResidenceRegister
     from sild.registries.social.register import SocialRegister
     from sild.registries.treasury.register import TreasuryRegister
@@ -89,6 +90,7 @@ __all__ = [
     "parse_identity_code",
     "plant",
     "population_app",
+    "profile_named",
     "published_keys",
     "residence_app",
     "social_app",
@@ -226,6 +228,7 @@ _LATE = {
     "Transfer": "kernel.transfers",
     "asking_grounds": "laws",
     "duties_without_case": "laws",
+    "profile_named": "profiles",
     "published_keys": "kernel.proving",
 }
 """Imported when somebody asks for them: a process of one register need not know the others."""

@@ -94,6 +94,7 @@ def asking(
             with register.kernel.engine.begin() as connection:
                 connection.execute(insert(kindergartens).values(id=1, name="K", division="0784"))
                 connection.execute(insert(groups).values(kindergarten=1, age_from=0, age_to=3, capacity=1))
+        register.kernel.tellers = {"population": POPULATION}
         site = opened.enter_context(serving(app(register)))
         asking = Asking(register, site, others)
         told = site.request(
@@ -139,7 +140,7 @@ def test_what_all_have_in_common(asking: Asking, request: pytest.FixtureRequest)
     again = asking.site.request(
         "POST",
         "/events",
-        body=render_event(event("tax.paid", CHILD)),
+        body=render_event(event("civil.tax.paid", CHILD)),
         headers={**asking.headers(MOTHER), "X-Road-Client": POPULATION, "Content-Type": CLOUDEVENTS_JSON},
     )
     refused(again, 404, "event_not_taken")

@@ -65,6 +65,7 @@ def audited(
         declare(register, MOTHER, "2000")
         declare(register, FATHER, "1500.50")
         asking = Audited(register, opened.enter_context(serving(social_app(register))), others)
+        register.kernel.tellers = {"population": POPULATION}
         asking.keeper, asking.clock = Keeper(provider), clock
         register.deciding.supervision = Supervision(frozenset({PORTAL}), asking.keeper)
         asking.site.request(

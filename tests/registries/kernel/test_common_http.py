@@ -37,6 +37,7 @@ class Register:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        kernel.tellers = {"population": CLIENT}
         self.effects: list[str] = []
         description = SelfDescription(
             "things", {"en": "Things"}, "Office of Things", [Concept("person.thing", "What one has")]
@@ -211,6 +212,29 @@ def birth(number: int = 1, **changes: str) -> bytes:
     return render_event(Event(**{**values, **changes}))
 
 
+HOSTILE: dict[str, dict[str, Any]] = {
+    "an id that is too long": {"id": "x" * 256},
+    "half a letter in an id": {"id": "\ud800"},
+    "a subject that is too long": {"subject": "x" * 101},
+    "a subject with NUL": {"subject": "6000101\x000"},
+    "NUL in a value": {"data": {"a": "\x00"}},
+    "half a letter in a name": {"data": {"a": [{"b\udc00": 1}]}},
+    "no number": {"data": {"a": float("nan")}},
+    "a number without end": {"data": {"a": [float("inf")]}},
+    "too deep": {"data": {"a": json.loads("[" * 40 + "]" * 40)}},
+    "too large": {"data": {"a": "x" * 70_000}},
+}
+
+
+@pytest.mark.parametrize("attack", HOSTILE)
+async def test_an_event_that_no_database_keeps_is_refused_for_good(register: Register, attack: str) -> None:
+    """As a failure of ours it would be sent again for ever."""
+    sent = json.dumps({**json.loads(birth()), **HOSTILE[attack]}).encode()
+    answer = await register.ask("/events", body=sent, Content_Type=CLOUDEVENTS_JSON)
+    assert answer.status in (400, 413), attack
+    assert register.effects == []
+
+
 async def test_an_event_delivered_twice_is_applied_once(register: Register) -> None:
     for message in ("m-1", "m-2"):
         answer = await register.ask("/events", body=birth(), Content_Type=CLOUDEVENTS_JSON, X_Road_Id=message)
@@ -223,7 +247,8 @@ async def test_an_event_delivered_twice_is_applied_once(register: Register) -> N
     [
         (b"nonsense", 400, "invalid_event"),
         (birth(source="/SILD/GOV/9/other"), 400, "invalid_event"),
-        (birth(type="tax.paid"), 404, "event_not_taken"),
+        (birth(type="tax.paid"), 400, "invalid_event"),
+        (birth(type="civil.tax.paid"), 404, "event_not_taken"),
     ],
 )
 async def test_events_that_are_not_taken(register: Register, body: bytes, status: int, code: str) -> None:
@@ -234,10 +259,20 @@ async def test_events_that_are_not_taken(register: Register, body: bytes, status
 
 async def test_what_is_another_registers_to_tell_is_taken_of_it_alone(register: Register) -> None:
     """Whoever may send something here would else register births and deaths."""
-    register.kernel.tellers = {"population": "SILD/GOV/70000002/population"}
-    answer = await register.ask("/events", body=birth())
-    assert (answer.status, problem(answer)["type"]) == (400, "urn:sild:things:invalid_event")
-    assert (await register.ask("/events", body=birth(type="fact.corrected"))).status == 404, "anybody's"
+    tellers: tuple[dict[str, str], ...] = (
+        {},
+        {"population": "SILD/GOV/70000002/population"},
+        {"tax": CLIENT},
+    )
+    for register.kernel.tellers in tellers:
+        answer = await register.ask("/events", body=birth())
+        assert (answer.status, problem(answer)["type"]) == (400, "urn:sild:things:invalid_event")
+    assert (await register.ask("/events", body=birth(type="fact.corrected"))).status == 404, "any register's"
+    assert (
+        await register.ask("/events", body=birth(type="fact.corrected"), X_Road_Client="SILD/GOV/9/x")
+    ).status == 400
+    register.kernel.tellers = None
+    assert (await register.ask("/events", body=birth())).status == 503, "before it is at work: come again"
     assert register.effects == []
     register.kernel.tellers = {"population": CLIENT}
     assert (await register.ask("/events", body=birth())).status == 204

@@ -304,6 +304,11 @@ def test_an_owner_has_somebody_removed_after_notice_and_hearing(
     home = residence.value(f"/persons/{person}/residence")
     assert (home["level"], home["valid_from"]) == ("commune", "2026-04-01")
     assert told(listening, person)[1:] == [{"type": "residence.removed", "valid_from": "2026-04-01"}]
+    assert residence.value(path)["dwelling"] == dwelling
+    residence.done("/sealings", {"person": person, "valid_from": "2026-04-01", "order": "police 7"})
+    for user in ("EE38001085718", "automatic", f"EE{owner}"):
+        refused(residence.get(path, user=user), 404, "unknown_removal")
+    assert residence.value(path, user=f"EE{person}")["dwelling"] == dwelling
 
 
 def test_removals_that_cannot_be(residence: Asker, homes: ResidenceRegister) -> None:

@@ -34,6 +34,7 @@ from sild.decisions import (
     Subject,
     bundle_of,
     counterfactuals_of,
+    ensure_same_keys,
     fields_of,
     hearing_of,
     open_values,
@@ -189,10 +190,15 @@ class Deciding:
     ) -> Self:
         """With the body's keys in `directory`; the body is the member whose information system the register is.
 
-        Raises Unavailable (`key_not_found`).
+        Raises Unavailable (`key_not_found`), CallerError (`other_keys`): the decisions in the database were made with others.
         """
         authority = "/".join(kernel.system.strip("/").split("/")[:3])
         body = open_body(directory, authority, name=authority, at=kernel.now, certify=certify)
+        try:
+            ensure_same_keys(kernel.engine, body.keys, clock=clock)
+        except CallerError:
+            kernel.close()
+            raise
         return cls(kernel, body, authority, clock=clock, engine=engine)
 
     @property

@@ -12,8 +12,6 @@ from datetime import date
 
 from sild.catalogue import Profile
 from sild.decisions import Office, office_by_law
-from sild.registries.identity_codes import Country
-from sild.registries.profiles import profile
 
 __all__ = ["Official", "Officials", "appoint"]
 
@@ -59,10 +57,13 @@ class Officials:
         )
 
 
-def appoint(register: object, officials: Iterable[Official], country: Country) -> None:
-    """Say who decides for the body in a register that keeps records of decisions; of another it says nothing."""
+def appoint(register: object, officials: Iterable[Official], profile: Profile) -> None:
+    """Say who decides for the body in a register that keeps records of decisions; of another it says nothing.
+
+    profile: of the country whose offices theirs are.
+    """
     from sild.registries.deciding.deciding import Deciding  # which needs these itself
 
     deciding = getattr(register, "deciding", None)
     if isinstance(deciding, Deciding):
-        deciding.officials = Officials(officials, profile(country))
+        deciding.officials = Officials(officials, profile)

@@ -18,8 +18,8 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
-from sild.errors import CallerError
-from sild.events import Event, ensure_not_anothers, parse_event
+from sild.errors import CallerError, Unavailable
+from sild.events import Event, event_from
 from sild.registries.kernel.asking import AnyUsage, PersonalUsage, ensure_stays, grounds_are_asked
 from sild.registries.kernel.container_paths import ACTION as CONTAINER_ACTION
 from sild.registries.kernel.container_paths import OPERATION as CONTAINER
@@ -289,9 +289,10 @@ def _add_events(app: FastAPI, kernel: Kernel, apply_event: ApplyEvent) -> None:
     @app.post("/events", operation_id="takeEvent", status_code=204)
     async def take_event(usage: AnyUsage, request: Request) -> Response:
         """A CloudEvent, `application/cloudevents+json`. Taken before: 204 again. 4xx: it will never be taken."""
-        event = parse_event(await request.body())
-        if event.source.removeprefix("/") != usage.client:
-            raise CallerError("an event comes from the system that sends it", code="invalid_event")
-        ensure_not_anothers(event, kernel.tellers)
+        if kernel.tellers is None:
+            raise Unavailable("whose events are taken is not known yet", code="not_at_work", retry_after=1)
+        event = await event_from(
+            request.stream(), sender=usage.client, message_id=usage.message_id, registers=kernel.tellers
+        )
         await asyncio.to_thread(apply_event, event, usage.message_id)
         return Response(status_code=204)

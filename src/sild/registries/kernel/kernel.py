@@ -65,8 +65,9 @@ class Kernel:
         """ASiC-E containers that the own security server's log has under a message's id, of these request ids (none: all), from when the
         register acts; in any event loop.
         None: they cannot be had. Raises CallerError (`not_found`), PeerError (`too_many_messages`), Unavailable and others."""
-        self.tellers: Mapping[str, str] = {}
-        """Other registers, `INSTANCE/CLASS/CODE/SUBSYSTEM` by name, from when the register acts: what is theirs to tell nobody else tells here."""
+        self.tellers: Mapping[str, str] | None = None
+        """Registers whose events are taken here, `INSTANCE/CLASS/CODE/SUBSYSTEM` by name, each for what is its own to tell; None: nobody
+        has said yet, and whoever tells something is to come again."""
         self.also_known_as: Callable[[str], Sequence[str]] = lambda _code: ()
         """Names by which uses may have been recorded where nobody was to be named: pseudonyms of decisions."""
         self.proofs: Proofs | None = None

@@ -38,6 +38,7 @@ COMMON_TITLES: dict[str, tuple[int, str]] = {
     "message_id_reused": (409, "The message id was used for something else"),
     "invalid_identity_code": (400, "Not an identity code"),
     "invalid_event": (400, "Not an event"),
+    "too_large": (413, "The event is too large"),
     "event_not_taken": (404, "This register takes no such events"),
     "unknown_message": (404, "No message about the person that they may see has this id"),
     "names_others": (403, "The message names somebody else"),
@@ -49,6 +50,7 @@ COMMON_TITLES: dict[str, tuple[int, str]] = {
     "date_out_of_range": (400, "The date is out of range"),
     "message_in_progress": (503, "The same message is being answered"),
     "identity_provider_down": (503, "Who acts cannot be checked now"),
+    "not_at_work": (503, "The register is not at work yet"),
     "database_error": (503, "The register cannot answer now"),
     "internal_error": (500, "Internal error"),
 }

@@ -282,8 +282,12 @@ def _add_removals(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
 
     @app.get("/removals/{removal_id}", operation_id="getRemoval", response_model_exclude_none=True)
     def get_removal(removal_id: Id, usage: PersonalUsage) -> RemovalState:
+        """Where somebody's address is sealed there is none, but for them and whoever lives with them."""
         with kernel.used("getRemoval", usage) as use:
-            return RemovalState(**asdict(read_removal(use, removal_id)))
+            found = read_removal(use, removal_id)
+            if is_sealed(use, found.person):
+                raise CallerError("no such request", code="unknown_removal")
+            return RemovalState(**asdict(found))
 
     @app.post(
         "/removals/{removal_id}/objection", operation_id="objectToRemoval", response_model_exclude_none=True
