@@ -30,6 +30,7 @@ from sild.pki import der
 from sild.registries.hospital.register import HospitalRegister, NewBirth
 from sild.xroad import ServiceId
 from support.acting import proof
+from support.wallet import Wallet
 
 SMALL = replace(COUNTRY, people=600)
 T = TypeVar("T")
@@ -286,6 +287,33 @@ async def test_a_birth_goes_from_the_ward_to_the_registers(country: Nation) -> N
     assert (await soon(lambda: has("insurance", "persons", child, "card")))["state"] == "valid"
     assert len((await soon(offered))["choices"]) >= 2
     assert (await soon(queued))["child"] == child
+
+
+async def test_a_childs_card_goes_into_a_wallet(country: Nation) -> None:
+    """One of others' making, for a parent, through log-in, portal, exchange and register; and its copy is known to the status list."""
+    portal = country.portal_url
+    people = {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
+    mother = Browser("en")
+    await log_in(mother, portal, people["married_mother"])
+    hospital, child = country.systems.registers["hospital"].register, ""  # type: ignore[union-attr]
+    assert isinstance(hospital, HospitalRegister)
+    for notice in await asyncio.to_thread(hospital.notices):
+        child = child or str(notice.answer["child"])
+    page = await mother.open(f"{portal}/settings")
+    page = await page.submit(page.form("/acting"), {"whom": "choose"})
+    await page.submit(page.form("/representee"), {"representee": f"EE{child}"})
+    page = await mother.open(f"{portal}/papers/insurance-card")
+    page = await page.submit(page.form("/papers/insurance-card/wallet"))
+    link, wallet = page.link("openid-credential-offer:"), Wallet()
+    number = re.search(r"Show the number\s*(\d{3}) (\d{3})", page.text)
+    assert link is not None and number is not None, page.text
+    credential = await asyncio.to_thread(wallet.take, link, number[1] + number[2])
+    issuer = f"{portal}/papers/insurance-card"
+    _payload, claims = await asyncio.to_thread(wallet.read, credential, issuer)
+    assert claims["personal_administrative_number"] == child
+    assert not await asyncio.to_thread(wallet.is_revoked, credential, issuer)
+    looked = await mother.open(f"{portal}/who-looked")
+    assert "The health insurance card was put in a wallet" in looked.text
 
 
 async def a_birth(country: Nation, hospital: HospitalRegister, mother: str) -> str:

@@ -20,7 +20,7 @@ import sild
 from sild.catalogue import Profile, parse_profile
 from sild.identity_provider import IdentityProvider, IdentityProviderSettings, MandateRole, TestPerson
 from sild.openid import Client, Mandate, Party
-from sild.portal import Cases, FactSource, Office, PaperSource, Portal, PortalSettings
+from sild.portal import Cases, FactSource, Office, PaperSource, Portal, PortalSettings, WalletSource
 from support.asgi import serving
 from support.identity_world import Clock, Register
 from support.portal_cases import CasesDouble, EvidenceDouble, ExchangeDouble
@@ -53,6 +53,12 @@ PAPER = PaperSource(
     subsystem="GOV/70000003/insurance",
     title={"et": "Ravikindlustuskaart", "vi": "Thẻ bảo hiểm y tế", "en": "Health insurance card"},
     path="/persons/{person}/card",
+    wallet=WalletSource(
+        vct="urn:sild:health-insurance-card:1",
+        path="/persons/{person}/card/wallet",
+        operation="bindCard",
+        claims=("card_number", "given_names", "family_name", "birthdate", "cover_from"),
+    ),
 )
 CERTIFICATES = PaperSource(
     name="birth-certificate",
@@ -69,10 +75,17 @@ def _estonia() -> Profile:
 
 
 class PortalWorld:
-    def __init__(self, directory: Path, cases: Cases | None = None, **settings: Any) -> None:
-        """cases: instead of the double."""
+    def __init__(
+        self,
+        directory: Path,
+        cases: Cases | None = None,
+        *,
+        exchange: ExchangeDouble | None = None,
+        **settings: Any,
+    ) -> None:
+        """cases, exchange: instead of the doubles."""
         self.clock = Clock()
-        self.cases, self.exchange = CasesDouble(), ExchangeDouble()
+        self.cases, self.exchange = CasesDouble(), exchange or ExchangeDouble()
         self.register = Register()
         self._identity, self._portal = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
         self.issuer = f"http://localhost:{self._identity.getsockname()[1]}"
@@ -100,7 +113,7 @@ class PortalWorld:
                 refresh_tokens=True,
                 mandate_namespaces=("*", "SILD"),
                 system="SILD/GOV/70000001/portal",
-                registers=("SILD/GOV/70000002/population",),
+                registers=("SILD/GOV/70000002/population", "SILD/GOV/70000003/insurance"),
             ),
             secret=SECRET,
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -33,12 +35,14 @@ from sild.nation.journeys import (
     verified_offline,
 )
 from sild.nation.story import Step, verification_conf
+from sild.nation.wallet import take_offer
 from sild.pki import SealedBy
 
 __all__ = ["tell_birth"]
 
 OTHERS_DECIDE = ("population", "insurance", "education")
 """Beside the social register, in the first journey."""
+_NUMBER = re.compile(r"Show the number\s*(\d{3}) (\d{3})", re.ASCII)
 
 
 async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
@@ -248,10 +252,25 @@ class _Birth:
         child = f"{self._mother['country']}{self._child}"
         await page.submit(page.form("/representee"), {"representee": child})
         page = await browser.open(f"{self._portal}/papers/insurance-card")
+        checked = await self._checked(page, "insurance-card", CARD_KIND)
+        in_wallet = await self._in_a_wallet(page)
         return (
-            "The child's card is a code on the phone and a sealed PDF; what the code shows is checked without asking anybody",
-            {"card": page.url, **await self._checked(page, "insurance-card", CARD_KIND)},
+            "The child's card is a code on the phone, a sealed PDF, and in a wallet; what the code shows is checked without asking anybody",
+            {"card": page.url, **checked, "in a wallet": in_wallet},
         )
+
+    async def _in_a_wallet(self, page: Page) -> str:
+        """The address of the page on which it was offered, once it says that a wallet has it."""
+        page = await page.submit(page.form("/papers/insurance-card/wallet"))
+        link, number = page.link("openid-credential-offer:"), _NUMBER.search(page.text)
+        if link is None or number is None:
+            raise PeerError(f"no offer for a wallet: {page.text[:300]}")
+        credential, jwk = await take_offer(link, number[1] + number[2])
+        payload = json.loads(urlsafe_b64decode(credential.split(".")[1] + "=="))
+        after = await page.go(urlsplit(page.url).path)
+        if payload["cnf"]["jwk"] != jwk or "It was put in a wallet" not in after.text:
+            raise PeerError(f"no card in the wallet: {after.text[:300]}")
+        return page.url
 
     async def father_has_the_certificate(self) -> Seen:
         """By the link in the case; checked as an embassy would."""

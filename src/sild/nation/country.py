@@ -161,6 +161,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /persons/*/cover",
         "GET /persons/*/card",
         "GET /persons/*/card/pdf",
+        "POST /persons/*/card/wallet",
         "GET /issuer",
         "GET /status-list",
     ),

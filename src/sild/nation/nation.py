@@ -272,6 +272,7 @@ class Nation:
             self.client_url,
             certify=self._certify,
             stamp=TimeStampClient([f"{self.trust_url}/tsa"], [self.trust.tsa_certificate], fetch),
+            portal_url=self.portal_url,
         )
         self.people = await asyncio.to_thread(find_test_people, self.plan.people, self.plan.about)
         await self.systems.open(self.register, self._population, self.layout.system, self._clock, self.people)

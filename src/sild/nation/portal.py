@@ -7,11 +7,20 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from sild.documents import CARD_CLAIMS, CARD_KIND
 from sild.nation.countries import languages_of
 from sild.nation.identity import IdentityAddresses
 from sild.nation.people import TestPerson, desk_title
 from sild.nation.plan import NationPlan
-from sild.portal import CaseOptions, DecisionSource, FactSource, Office, PaperSource, PortalSettings
+from sild.portal import (
+    CaseOptions,
+    DecisionSource,
+    FactSource,
+    Office,
+    PaperSource,
+    PortalSettings,
+    WalletSource,
+)
 
 __all__ = ["case_options", "portal_settings"]
 
@@ -113,6 +122,12 @@ def portal_settings(
                 subsystem=addressed["insurance"],
                 title=CARD,
                 path="/persons/{person}/card",
+                wallet=WalletSource(
+                    vct=CARD_KIND,
+                    path="/persons/{person}/card/wallet",
+                    operation="bindCard",
+                    claims=(*CARD_CLAIMS, "personal_administrative_number"),
+                ),
             ),
             PaperSource(
                 name="birth-certificate",

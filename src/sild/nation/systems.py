@@ -75,8 +75,10 @@ def open_register(
     rules: RuleEngine,
     certify: Certify,
     case_database: Path,
+    portal_url: str,
 ) -> OpenRegister:
-    """A register other than population's, filled when it is new. system: `/INSTANCE/CLASS/CODE/SUBSYSTEM`. Blocks."""
+    """A register other than population's, filled when it is new. system: `/INSTANCE/CLASS/CODE/SUBSYSTEM`.  portal_url: where wallets
+    find who issued a card. Blocks."""
     people, zone = plan.people, ZoneInfo(plan.profile.zone)
     match kind:
         case "residence":
@@ -95,6 +97,7 @@ def open_register(
                 directory,
                 system=system,
                 people=people,
+                issuer=f"{portal_url}/papers/insurance-card",
                 zone=zone,
                 clock=clock,
                 rules=rules,
@@ -182,12 +185,14 @@ class Systems:
         client_url: Callable[[SystemPlan], str],
         certify: Certify,
         stamp: Stamp,
+        portal_url: str,
     ) -> None:
         self._plan = plan
         self._running = running
         self._client_url = client_url
         self._certify = certify
         self.stamp = stamp
+        self._portal_url = portal_url
         self.registers: dict[SystemKind, OpenRegister] = {}
         self.clients: dict[SystemKind, AsyncXRoadClient] = {}
 
@@ -218,6 +223,7 @@ class Systems:
                     rules=rules,
                     certify=self._certify,
                     case_database=directory("portal") / CASE_DATABASE,
+                    portal_url=self._portal_url,
                 )
                 self.registers[plan.kind] = found
                 self._appoint(found.register, people)

@@ -10,6 +10,7 @@ authorization.py   requests, PKCE             tokens.py       JWS, JWK          
 levels.py          acr                        mandates.py     chains of mandates    discovery.py      the provider's document
 errors.py          refusals in OAuth's words         audit_scope.py    what an auditor may look at
 acting.py          who acts in a case, for registers        codes.py   of people and companies        statements.py   what was said, as a hash
+issuance.py        credentials for wallets (OpenID4VCI)     key_proofs.py   who has a key: wallets' proofs, DPoP
 """
 
 from sild.openid.acting import (
@@ -54,6 +55,18 @@ from sild.openid.clients import SIGNING_SCOPE, Client, ClientAuthentication, Sig
 from sild.openid.codes import COMPANY_LENGTHS, register_code
 from sild.openid.discovery import discovery_document
 from sild.openid.errors import OpenIDError, error_redirect, with_query
+from sild.openid.issuance import (
+    CredentialKind,
+    TokenRequest,
+    credential_offer,
+    issuance_server_metadata,
+    issuer_metadata,
+    offer_link,
+    parse_credential_request,
+    parse_notification,
+    parse_token_request,
+)
+from sild.openid.key_proofs import HolderKey, verify_dpop, verify_key_proof
 from sild.openid.levels import LevelOfAssurance
 from sild.openid.mandates import (
     MAX_DEPTH,
@@ -96,7 +109,9 @@ __all__ = [
     "Claims",
     "Client",
     "ClientAuthentication",
+    "CredentialKind",
     "DevicePosture",
+    "HolderKey",
     "LevelOfAssurance",
     "Mandate",
     "MandateBasis",
@@ -109,27 +124,35 @@ __all__ = [
     "Representation",
     "SigningAlgorithm",
     "SigningKey",
+    "TokenRequest",
     "VerificationKeys",
     "WebEidToken",
     "access_token_claims",
     "acting_claims",
     "chain_hash",
     "check_client",
+    "credential_offer",
     "date_of_birth",
     "discovery_document",
     "error_redirect",
     "find_redirect_uri",
     "id_token_claims",
+    "issuance_server_metadata",
+    "issuer_metadata",
     "load_signing_key",
     "logout_token_claims",
     "new_salt",
     "new_signing_key",
+    "offer_link",
     "parse_audit_scope",
     "parse_authorization_request",
     "parse_case_access",
+    "parse_credential_request",
     "parse_jwks",
+    "parse_notification",
     "parse_parameters",
     "parse_scope",
+    "parse_token_request",
     "parse_web_eid_token",
     "person_of",
     "register_code",
@@ -141,6 +164,8 @@ __all__ = [
     "verify_applied",
     "verify_chain",
     "verify_code_verifier",
+    "verify_dpop",
+    "verify_key_proof",
     "verify_person_certificate",
     "verify_token",
     "verify_web_eid_token",

@@ -32,6 +32,7 @@ from sild.portal.settings import (
     PaperSource,
     PortalOptions,
     PortalSettings,
+    WalletSource,
 )
 from sild.portal.statement import completeness_statement
 from sild.portal.visit import Access
@@ -61,6 +62,7 @@ __all__ = [
     "Signing",
     "TrackerEntry",
     "Usage",
+    "WalletSource",
     "WebPush",
     "completeness_statement",
     "events_app",

@@ -44,6 +44,7 @@ from sild.portal.mandate_keeper import MandateKeeper
 from sild.portal.mandates import MandatePages
 from sild.portal.model_cards import ModelPages
 from sild.portal.my_data import MyData
+from sild.portal.nonces import Nonces
 from sild.portal.pages import Pages
 from sild.portal.paper_desk import PaperDesk
 from sild.portal.papers import PaperPages
@@ -63,6 +64,9 @@ from sild.portal.tracker import Tracker
 from sild.portal.uploads import Room, Waiting
 from sild.portal.visit import Access, ForgedForm, LoginNeeded, NotAllowed, Visit, Visits
 from sild.portal.vouching import SessionVoucher
+from sild.portal.wallet_issuing import WalletIssuing
+from sild.portal.wallet_offers import WalletOffers
+from sild.portal.wallet_pages import WalletPages
 from sild.telemetry import get_logger
 
 __all__ = ["ROUTES", "Portal", "PortalRoute", "portal_app"]
@@ -85,7 +89,7 @@ class PortalRoute:
 
 
 _E, _P, _A, _O = Access.EVERYBODY, Access.PERSON, Access.AUDITOR, Access.OFFICIAL
-_C = Access.CLERK
+_C, _W = Access.CLERK, Access.WALLET
 _FILES = True
 ROUTES: Sequence[PortalRoute] = tuple(
     PortalRoute(*row)
@@ -143,6 +147,15 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/papers/{paper}/once/{secret}", _P, "shown_once.mine"),
         ("GET", "/shown/{secret}", _E, "shown_once.look"),
         ("POST", "/shown/{secret}", _E, "shown_once.open"),
+        ("POST", "/papers/{paper}/wallet", _P, "wallet.offer"),
+        ("GET", "/papers/{paper}/wallet/{offer}", _P, "wallet.mine"),
+        ("GET", "/.well-known/openid-credential-issuer/papers/{paper}", _E, "issuing.issuer"),
+        ("GET", "/.well-known/oauth-authorization-server/papers/{paper}", _E, "issuing.server"),
+        ("GET", "/.well-known/jwt-vc-issuer/papers/{paper}", _E, "papers.issuer"),
+        ("POST", "/papers/{paper}/wallet/token", _W, "issuing.token"),
+        ("POST", "/papers/{paper}/wallet/nonce", _W, "issuing.nonce"),
+        ("POST", "/papers/{paper}/wallet/credential", _W, "issuing.credential"),
+        ("POST", "/papers/{paper}/wallet/notification", _W, "issuing.notification"),
         ("GET", "/papers/{paper}/issuer.json", _E, "papers.issuer"),
         ("GET", "/papers/{paper}/status-list", _E, "papers.status_list"),
         ("GET", "/decisions", _P, "decisions.listed"),
@@ -245,6 +258,7 @@ class Portal:
             self.push = WebPush(settings, store, store.signing_key("push"), tls=push_tls)
             provider = RelyingParty(settings, clock)
             self._pages = pages = Pages(settings, cases, clock, shelf=store.secret("drafts"))
+            self._nonces = nonces = Nonces(store, store.secret("nonces"))
         except BaseException:
             store.close()
             raise
@@ -274,6 +288,7 @@ class Portal:
         receipts = Receipts(store, pages, cases)
         papers = PaperPages(pages, exchange, settings, clock)
         self._shown_once = ShownOncePages(pages, papers, store, settings)
+        self._offers = offers = WalletOffers(store)
         self._parts: dict[str, object] = {
             "public": Public(pages, cases, profile, statements, settings.url),
             "account": Account(
@@ -298,6 +313,10 @@ class Portal:
             "my_data": MyData(pages, exchange, receipts, settings, self.voucher),
             "papers": papers,
             "shown_once": self._shown_once,
+            "wallet": WalletPages(pages, papers, sessions, offers, settings),
+            "issuing": WalletIssuing(
+                pages, papers, offers, nonces, sessions, provider, exchange, settings, clock
+            ),
             "decisions": DecisionPages(pages, cases, exchange, settings),
             "algorithms": AlgorithmPages(
                 pages, exchange, settings, clock, egress, entries, self.watch, model_pages
@@ -343,6 +362,8 @@ class Portal:
         while True:
             try:
                 await self._shown_once.clear()
+                await self._offers.clear()
+                await self._nonces.clear()
             except Exception as error:  # noqa: BLE001  the next round must come
                 log.bug("portal.clearing_failed", error)
             try:
@@ -442,7 +463,7 @@ class Portal:
     def _refused(self, visit: Visit, error: PlatformError, route: PortalRoute) -> Response:
         log.refusal("portal.refused", error, route=route.path)
         status, reason = _status(error)
-        if visit.call.is_script or route.access == Access.PROVIDER:
+        if visit.call.is_script or route.access in (Access.PROVIDER, Access.WALLET):
             return JSONResponse({"error": reason}, status)
         register = error.register if isinstance(error, Refused) else ""
         return self._error_page(visit, reason, status, register=register)
@@ -466,7 +487,7 @@ def portal_app(
 
 
 _STATUS = {
-    "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413, "too_many": 429,
+    "not_found": 404, "not_yours": 404, "forged_form": 403, "not_allowed": 403, "bad_form": 400, "too_large": 413, "too_many": 429, "too_many_offers": 429,
     "already_done": 409, "too_late": 409, "case_closed": 409, "place_accepted": 409, "no_custody": 403, "key_reused": 409, "mandate_ended": 403,
     "contest_too_late": 409, "contested_already": 409, "contest_from_decision": 409, "level_too_low": 403, "read_only_device": 403, "conflict_of_interest": 403, "no_mandate": 403, "not_a_supervisor": 403, "out_of_scope": 403, "four_eyes": 403, "not_in_scope": 403, "sample_exists": 409, "sample_open": 409, "no_live_case": 403,
     "only_in_person": 403, "not_for_companies": 403, "not_for_oneself": 403, "second_return_needs_supervisor": 403, "reason_missing": 422, "bad_push_address": 422, "login_expired": 400, "mandate_refused": 403, "signature_refused": 400, "no_signatures": 409,

@@ -47,16 +47,22 @@ class LoginRefused(CallerError):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """claims: of the verified identity token."""
+    """claims: of the verified identity token.  seconds: how long the access token is good; 0: the provider does not say."""
 
     claims: Claims
     access_token: str
     refresh_token: str | None
     id_token: str
+    seconds: int
 
     @property
-    def sealed(self) -> dict[str, str | None]:
-        return {"access": self.access_token, "refresh": self.refresh_token, "id": self.id_token}
+    def sealed(self) -> dict[str, str | int | None]:
+        return {
+            "access": self.access_token,
+            "refresh": self.refresh_token,
+            "id": self.id_token,
+            "seconds": self.seconds,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +172,13 @@ class RelyingParty:
             raise TrustError("the two tokens do not belong together", code="invalid_token")
         if not isinstance(claims.get("sub"), str) or not isinstance(claims.get("sid"), str):
             raise TrustError("the token names nobody", code="invalid_token")
-        refresh_token = content.get("refresh_token")
+        refresh_token, seconds = content.get("refresh_token"), content.get("expires_in")
         return Tokens(
-            claims, access_token, refresh_token if isinstance(refresh_token, str) else None, id_token
+            claims,
+            access_token,
+            refresh_token if isinstance(refresh_token, str) else None,
+            id_token,
+            seconds if isinstance(seconds, int) else 0,
         )
 
     def _granted(self, answer: Fetched) -> dict[str, Any]:

@@ -204,15 +204,45 @@ class Sessions:
         if age < timedelta(seconds=2 if must else self._settings.check_seconds):
             return found
         try:
+            return await self._asked(found)
+        except Unavailable:
+            if must:
+                raise
+            return found  # to read, the last word is good enough while the session lives
+
+    async def fresh_token(self, found: Session) -> tuple[str, int] | None:
+        """An access token by the provider's word of this moment, and how many seconds it is good; None: the session has ended there.
+
+        Raises Unavailable.
+        """
+        if await self._asked(found) is None:
+            return None
+
+        def look(connection: Connection, at: datetime) -> bytes | None:
+            query = select(session.c.tokens).where(*self._alive(found.cookie, at))
+            return connection.execute(query).scalar_one_or_none()
+
+        sealed = await self._store.change(look)
+        tokens = None if sealed is None else unseal(found.cookie, sealed)
+        return None if tokens is None else (str(tokens["access"]), int(tokens.get("seconds", 0)))
+
+    async def lives(self, cookie_hash: str) -> bool:
+        """Whether a session has not ended here, by log-out or time."""
+
+        def look(connection: Connection, at: datetime) -> bool:
+            alive = select(session.c.cookie_hash).where(*self._lives(cookie_hash, at))
+            return connection.execute(alive).one_or_none() is not None
+
+        return await self._store.change(look)
+
+    async def _asked(self, found: Session) -> Session | None:
+        """None: it has ended there, and so here. Raises Unavailable."""
+        try:
             return await self._ask(found)
         except (LoginRefused, TrustError) as error:
             log.refusal("portal.session_refused", error)
             await self.end(found.cookie, "ended_there" if found.acts_for is None else "mandate_ended")
             return None
-        except Unavailable:
-            if must:
-                raise
-            return found  # to read, the last word is good enough while the session lives
 
     async def end(self, cookie: str, reason: str) -> str | None:
         """Gives the identity token, for the provider's logout."""
@@ -233,8 +263,11 @@ class Sessions:
         await self._store.change(lambda c, at: _end(c, at, where, "logged_out_there"))
 
     def _alive(self, cookie: str, at: datetime) -> tuple[Any, ...]:  # SQL conditions
+        return self._lives(hashed(cookie), at)
+
+    def _lives(self, cookie_hash: str, at: datetime) -> tuple[Any, ...]:  # SQL conditions
         return (
-            session.c.cookie_hash == hashed(cookie),
+            session.c.cookie_hash == cookie_hash,
             session.c.ended_at.is_(None),
             session.c.began_at > at - timedelta(seconds=self._settings.session_seconds),
             session.c.seen_at > at - timedelta(seconds=self._settings.session_idle_seconds),

@@ -56,6 +56,16 @@ class DecisionSource(Settings):
         return self.subsystem.rpartition("/")[2]
 
 
+class WalletSource(Settings):
+    """A paper that people can put in a wallet (OpenID4VCI). The register's `credential_issuer` is the paper's address here,
+    `https://portal.example/papers/insurance-card`."""
+
+    vct: str  # of the credential
+    path: str  # `{person}` is their code; takes `proof` and `nonce`, answers `credential`
+    operation: str  # of the register, as a person's word names it: bindCard
+    claims: tuple[str, ...]  # of the credential, in the order in which wallets show them
+
+
 class PaperSource(Settings):
     """A register that gives people a paper with a code. path: `{person}` is their code; answers `presentation` and `state`, and
     below it at `/pdf?language=` the paper; the issuer's keys and status list at `/issuer` and `/status-list`.
@@ -67,6 +77,7 @@ class PaperSource(Settings):
     title: dict[str, str]  # by language
     path: str
     several: bool = False
+    wallet: WalletSource | None = None  # of papers of which people have one
 
 
 class Office(Settings):

@@ -1,4 +1,5 @@
-"""The portal's schema: who is logged in, what awaits them after log-in, dialogues, receipts, push addresses, keys.
+"""The portal's schema: who is logged in, what awaits them after log-in, dialogues, receipts, push addresses, offers to
+wallets, keys.
 
 Cookies and one-use values stand here as SHA-256 alone; tokens, kept forms and dialogues are sealed with a key only the browser's cookie
 makes. Cases, drafts and notices are the case system's.
@@ -6,7 +7,7 @@ makes. Cases, drafts and notices are the case system's.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 from sild.database import UtcDateTime
 
@@ -20,6 +21,8 @@ __all__ = [
     "receipt",
     "session",
     "shown_once",
+    "wallet_offer",
+    "wallet_spent",
 ]
 
 metadata = MetaData()
@@ -107,6 +110,33 @@ shown_once = Table(
     Column("content", LargeBinary, comment="sealed with the code's secret; none once it was looked at"),
     Column("until", UtcDateTime, nullable=False, index=True),
     Column("opened_at", UtcDateTime),
+)
+wallet_offer = Table(
+    "portal_wallet_offer",
+    metadata,
+    Column("id", String(64), primary_key=True, comment="in addresses; opens nothing"),
+    Column("subject", String(256), nullable=False, index=True),
+    Column("acting_for", String(256), nullable=False),
+    Column("paper", String(100), nullable=False),
+    Column("session_hash", String(64), nullable=False, comment="ends with it"),
+    Column("shown", LargeBinary, comment="code and transaction code, sealed with the session's cookie"),
+    Column("code_hash", String(64), nullable=False, unique=True),
+    Column("content", LargeBinary, comment="sealed with the code, then with the access token; none: over"),
+    Column("tries", Integer, nullable=False, comment="transaction codes that were tried"),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False, index=True),
+    Column("token_hash", String(64), unique=True),
+    Column("token_key", String(43), comment="thumbprint of the key that the access token is bound to (DPoP)"),
+    Column("with_details", Boolean, nullable=False, comment="asked for by authorization_details"),
+    Column("used_at", UtcDateTime, comment="the access token is being used, or was"),
+    Column("issued_at", UtcDateTime),
+    Column("event", String(30), comment="what the wallet told of it"),
+)
+wallet_spent = Table(
+    "portal_wallet_spent",
+    metadata,
+    Column("once_hash", String(64), primary_key=True, comment="a nonce, or a proof's jti, that was used"),
+    Column("until", UtcDateTime, nullable=False, index=True),
 )
 key = Table(
     "portal_key",

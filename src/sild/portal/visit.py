@@ -34,6 +34,7 @@ class Access:
     OFFICIAL = "a logged-in official of an office; a form of ours where something changes"
     CLERK = "a logged-in clerk, who acts for people at a counter; a form of ours where something changes"
     PROVIDER = "the identity provider, with a token it signed"
+    WALLET = "a wallet, with what a person's page gave it, and what came of that"
 
 
 class LoginNeeded(CallerError):
@@ -120,7 +121,7 @@ class Visits:
         browser = call.cookies.get(BROWSER_COOKIE) or call.set_cookies.setdefault(
             BROWSER_COOKIE, new_secret()
         )
-        if access == Access.PROVIDER:
+        if access in (Access.PROVIDER, Access.WALLET):
             return Visit(call, browser, language)
         cookie = call.cookies.get(SESSION_COOKIE)
         session = await self._sessions.find(cookie)

@@ -146,6 +146,9 @@ class RegistrySettings(Settings):
         None  # operation -> grounds on which machines need no case; none: the duties of registers
     )
     transfers: tuple[TransferSettings, ...] = ()  # what may leave the country; none: nothing
+    credential_issuer: str | None = Field(
+        default=None, pattern=r"^https?://[^?#]*[^/?#]$"
+    )  # population, insurance: URL of the issuer of its papers, https://portal.example/papers/insurance-card
     identity: IdentitySettings | None = (
         None  # whose word about who acts is taken; none: no official acts here
     )
@@ -174,6 +177,7 @@ def _population(settings: RegistrySettings, directory: Path, certify: Certify | 
         system=f"/{settings.system}",
         people=settings.people,
         certify=certify,
+        issuer=_issuer(settings),
     )
     return Opened(register, population_app(register, url=settings.url), register.close)
 
@@ -196,6 +200,7 @@ def _insurance(settings: RegistrySettings, directory: Path, certify: Certify | N
         system=f"/{settings.system}",
         people=settings.people,
         certify=certify,
+        issuer=_issuer(settings),
     )
     return Opened(register, insurance_app(register, url=settings.url), register.close)
 
@@ -263,6 +268,11 @@ def _following(settings: RegistrySettings, directory: Path, _certify: Certify | 
         people=settings.people,
     )
     return Opened(register, following_app(register, url=settings.url), register.close)
+
+
+def _issuer(settings: RegistrySettings) -> str:
+    """None given: a name that no wallet can look up."""
+    return settings.credential_issuer or f"https://{settings.kind}.sild.example"
 
 
 class Opening(Protocol):

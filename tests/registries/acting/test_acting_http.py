@@ -183,7 +183,9 @@ def test_insurance(asking: Asking) -> None:
     uses = asking.get(f"/findUsage?userCode=EE{CHILD}").text
     assert uses.count("The health insurance card was printed") == 3
     refused(asking.get(f"/persons/{MOTHER}/card"), 404, "no_card")
-    refused(asking.post(f"/persons/{CHILD}/card/wallet", {"jwk": {}}), 403, "not_yours")
+    none = {"proof": "x.y.z", "nonce": "n"}
+    refused(asking.post(f"/persons/{CHILD}/card/wallet", none), 403, "not_yours")
+    refused(asking.post(f"/persons/{CHILD}/card/wallet", none, CHILD), 400, "proof_not_valid")
     refused(asking.post(f"/persons/{CHILD}/card/wallet", {"jwk": {}}, CHILD), 400, "bad_request")
     assert asking.get("/status-list").headers["Content-Type"] == "application/statuslist+jwt"
     assert asking.get("/issuer").json()["jwks"]["keys"]

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from joserfc import jwt
@@ -27,11 +28,13 @@ from sild.registries.deciding import KnownFact
 from sild.registries.insurance.register import MIGRATIONS, InsuranceRegister
 from sild.registries.insurance.rules import CARD
 from sild.registries.insurance.tables import cards
+from sild.registries.kernel import Usage
 from sild.registries.kernel.facts import Fact, Facts
 from sild.registries.kernel.kernel import KERNEL_MIGRATIONS
 from sild.registries.tasks import TASK_MIGRATIONS, TaskState
+from support.wallet import Wallet, public
 
-from .conftest import CHILD, MOTHER, USAGE, VN_CHILD, Others, SetClock, day, event
+from .conftest import CHILD, MOTHER, USAGE, VN_CHILD, VN_FATHER, VN_MOTHER, Others, SetClock, day, event
 
 FOR_CHILD = replace(USAGE, represented_party=f"EE{CHILD}")
 
@@ -175,7 +178,7 @@ async def test_death_ends_it_in_any_order(
             "as it was known then, and is now"
         )
         with pytest.raises(CallerError) as refused:
-            register.bind_card(CHILD, {}, FOR_CHILD)
+            taken(register, clock, Wallet())
         assert refused.value.code == "card_revoked"
     else:
         with pytest.raises(CallerError):
@@ -236,38 +239,113 @@ async def test_the_card_is_a_credential_each_claim_of_which_is_shown_alone(
     register.apply_event(event("civil.birth.registered", CHILD), "m-1")
     await settle(register, others, clock)
     card = register.card(CHILD, USAGE)
-    (public,) = register.issuer.metadata()["jwks"]["keys"]
-    assert "d" not in public
-    key = ECKey.import_key(public)
+    (issuers,) = register.issuer.metadata()["jwks"]["keys"]
+    assert "d" not in issuers
+    key = ECKey.import_key(issuers)
     payload, claims = unpacked(card.credential, key)
     assert claims["personal_administrative_number"] == CHILD and claims["card_number"] == card.number
     assert CHILD not in json.dumps(payload)
     assert payload["status"]["status_list"]["idx"] == card.status_index
-    wallet = ECKey.generate_key("P-256")
-    bound, _ = unpacked(register.bind_card(CHILD, wallet.as_dict(private=True), FOR_CHILD), key)
-    assert bound["cnf"]["jwk"] == wallet.as_dict(private=False)
+    wallet = Wallet()
+    bound, claims = unpacked(taken(register, clock, wallet), key)
+    assert bound["cnf"]["jwk"] == public(wallet.key) and claims["card_number"] == card.number
+    assert bound["status"]["status_list"]["idx"] != card.status_index
+
+
+def taken(
+    register: InsuranceRegister,
+    clock: SetClock,
+    wallet: Wallet,
+    usage: Usage = FOR_CHILD,
+    nonce: str = "",
+    child: str = CHILD,
+) -> str:
+    """The child's card in a wallet. nonce: each time another."""
+    wallet.clock = lambda: clock().timestamp()
+    nonce = nonce or uuid4().hex
+    proof = wallet.key_proof(register.issuer.issuer, nonce)
+    return register.bind_card(child, proof, nonce, usage)
+
+
+async def test_a_wallet_proves_its_key_to_the_register_itself(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    register.apply_event(event("civil.birth.registered", CHILD), "m-1")
+    await settle(register, others, clock)
+    key = ECKey.import_key(register.issuer.metadata()["jwks"]["keys"][0])
+    wallet = Wallet()
+    for aud, said in (("https://elsewhere.example", "n"), (None, "other")):
+        wallet.clock = lambda: clock().timestamp()
+        proof = wallet.key_proof(aud or register.issuer.issuer, "n")
+        with pytest.raises(CallerError) as refused:
+            register.bind_card(CHILD, proof, said, FOR_CHILD)
+        assert refused.value.code == "proof_not_valid"
+    first, again = (unpacked(taken(register, clock, wallet, nonce="n-1"), key)[0] for _ in range(2))
+    assert first["status"] == again["status"], "the same message is the same copy"
+    for usage in (replace(FOR_CHILD, message_id="m-2"), replace(FOR_CHILD, message_id="m-3")):
+        with pytest.raises(CallerError) as refused:
+            taken(register, clock, Wallet(), usage, nonce="n-1")
+        assert refused.value.code == "proof_used"
+    clock.forward(minutes=7)
     with pytest.raises(CallerError) as refused:
-        register.bind_card(CHILD, {"kty": "oct", "k": "AA"}, FOR_CHILD)
-    assert refused.value.code == "bad_request"
+        register.bind_card(CHILD, proof, "n", FOR_CHILD)
+    assert refused.value.code == "proof_not_valid", "it was made long ago"
+    somebody = replace(FOR_CHILD, represented_party=None)
+    with pytest.raises(CallerError) as refused:
+        taken(register, clock, wallet, somebody)
+    assert refused.value.code == "not_yours"
+
+
+async def test_each_copy_has_its_place_in_the_status_list(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    """A new wallet of the same person ends the old copy; a card that says something else ends all, on paper, too."""
+    register.apply_event(event("civil.birth.registered", VN_CHILD), "m-1")
+    await settle(register, others, clock)
+    key = ECKey.import_key(register.issuer.metadata()["jwks"]["keys"][0])
+    mothers, fathers = (
+        replace(USAGE, user_id=f"VN{one}", represented_party=f"VN{VN_CHILD}")
+        for one in (VN_MOTHER, VN_FATHER)
+    )
+
+    def place(credential: str) -> int:
+        return int(unpacked(credential, key)[0]["status"]["status_list"]["idx"])
+
+    def given(usage: Usage) -> int:
+        return place(taken(register, clock, Wallet(), usage, child=VN_CHILD))
+
+    paper = place(register.card(VN_CHILD, USAGE).credential)
+    hers, his = given(mothers), given(fathers)
+    assert not any(bit(register, one) for one in (paper, hers, his))
+    new = given(mothers)
+    assert [bit(register, one) for one in (paper, hers, his, new)] == [0, 1, 0, 0]
+    others.people[VN_CHILD]["born"] = "2026-02-20"
+    told = {"fact": 7, "name": "born", "concept": "person.date_of_birth"}
+    register.apply_event(event("fact.corrected", VN_CHILD, **told), "m-9")
+    await settle(register, others, clock)
+    assert register.card(VN_CHILD, USAGE).claims["birthdate"] == "2026-02-20"
+    after = place(register.card(VN_CHILD, USAGE).credential)
+    assert [bit(register, one) for one in (paper, hers, his, new, after)] == [1, 1, 1, 1, 0]
+    assert len({paper, hers, his, new, after}) == 5
+
+
+def bit(register: InsuranceRegister, place: int) -> int:
+    key = ECKey.import_key(register.issuer.metadata()["jwks"]["keys"][0])
+    token = jwt.decode(register.status_list(), key, algorithms=["ES256"])
+    assert token.header["typ"] == "statuslist+jwt"
+    content = zlib.decompress(base64.urlsafe_b64decode(token.claims["status_list"]["lst"] + "=="))
+    return content[place // 8] >> place % 8 & 1 if place // 8 < len(content) else 0
 
 
 async def test_the_status_list_tells_a_revoked_card(
     register: InsuranceRegister, others: Others, clock: SetClock
 ) -> None:
-    key = ECKey.import_key(register.issuer.metadata()["jwks"]["keys"][0])
-
-    def bit(place: int) -> int:
-        token = jwt.decode(register.status_list(), key, algorithms=["ES256"])
-        assert token.header["typ"] == "statuslist+jwt"
-        content = zlib.decompress(base64.urlsafe_b64decode(token.claims["status_list"]["lst"] + "=="))
-        return content[place // 8] >> place % 8 & 1 if place // 8 < len(content) else 0
-
     register.apply_event(event("civil.birth.registered", CHILD), "m-1")
     await settle(register, others, clock)
     place = register.card(CHILD, USAGE).status_index
-    assert bit(place) == 0
+    assert bit(register, place) == 0
     register.apply_event(event("civil.death.registered", CHILD), "m-2")
-    assert bit(place) == 1
+    assert bit(register, place) == 1
 
 
 def test_the_issuers_key_is_kept_and_private(directory: Path, clock: SetClock) -> None:
@@ -343,5 +421,6 @@ def test_a_card_of_before_there_were_facts_of_cards_is_one_from_now_on(
     try:
         (fact,) = card_facts(register)
         assert (fact.value["number"], fact.valid_from) == ("8023", clock().date())
+        assert register.card(CHILD, USAGE).status_index == 1, "its place in the status list is the one it had"
     finally:
         register.close()

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, insert, select, update
 
 from sild.documents import CardFace, Sealer, TimeStamper, card_pdf, card_presentation, seal_pdf
 from sild.errors import CallerError
 from sild.events import Event
+from sild.openid import HolderKey
 from sild.registries.credentials import CredentialIssuer
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.insurance.rules import CARD, COVER, card_number, ground
-from sild.registries.insurance.tables import cards
+from sild.registries.insurance.tables import cards, credentials
 from sild.registries.kernel import Use
 from sild.registries.kernel.facts import Provenance
 from sild.registries.moving import HOME_CHANGED, NOTHING_HERE, followed, looks
@@ -34,7 +36,7 @@ CARD_YEARS = 5
 class Card:
     """number: none yet while the card is in the making.  office: competent on the day of issue.
 
-    decision: record of the cover it proves; None: there was none, or the cover has ended.
+    decision: record of the cover it proves; None: there was none, or the cover has ended.  status_index: of the bearer's credential.
     """
 
     person: str
@@ -67,7 +69,8 @@ class Card:
 class Cards:
     """Works within the register's transactions. seal: of cards on paper.  system: the register, which says what its cards are.
 
-    `insurance_cards` has what a card is made of, the fact `insurance_card` what it is and was on each day, written with every change.
+    `insurance_cards` has what a card is made of, the fact `insurance_card` what it is and was on each day, written with every change;
+    `insurance_credentials` each credential that went out, with its place in the status list.
     """
 
     def __init__(
@@ -119,7 +122,7 @@ class Cards:
             office=row.office,
             credential=row.credential,
             issued_at=row.issued_at,
-            status_index=row.id,
+            status_index=use.connection.execute(_place(row.id)).scalar_one(),
             decision=None if cover is None else cover.value.get("decision"),
         )
 
@@ -138,12 +141,49 @@ class Cards:
         )
         return seal_pdf(card_pdf(face, language, at=at), self._seal, stamp)
 
-    def bound(self, card: Card, holder: Mapping[str, Any], *, at: datetime) -> str:
-        """The credential again, bound to a key. Raises CallerError (`card_revoked`, `bad_request`)."""
+    def bound(self, use: Use, person: str, holder: HolderKey, *, by: str) -> str:
+        """The card for the wallet of whoever takes it: what they had in a wallet before is revoked; others' is not.
+
+        by: their code.  holder: the wallet's key, as it was proved, once; the same message again has the same answer. Raises CallerError (`no_card`, `card_revoked`, `proof_used`).
+        """
+        use.alone(f"card/{person}")
+        card = use.connection.execute(select(cards).where(cards.c.person == person)).one_or_none()
+        if card is None:
+            raise CallerError("this person has no card", code="no_card")
         _ensure_valid(card)
-        return self._issuer.issue(
-            card.claims, at=at, until=_until(at), status_index=card.status_index, holder=holder
-        )
+        proof, message = sha256(holder.once.encode()).hexdigest(), use.usage.message_id
+        use.alone(f"card-proof/{proof}")
+        made = use.connection.execute(select(credentials).where(credentials.c.proof == proof)).one_or_none()
+        if made is not None:
+            if (made.message, made.card, made.revoked_at) != (message, card.id, None):
+                raise CallerError("the key proof was used before", code="proof_used")
+            return self._signed(card.claims, made.id, made.issued_at, holder.jwk)
+        self._revoke(use, card.id, credentials.c.taken_by == by)
+        taken = {"holder": holder.thumbprint, "taken_by": by, "proof": proof, "message": message}
+        return self._credential(use, card.id, card.claims, jwk=holder.jwk, **taken)
+
+    def _credential(
+        self,
+        use: Use,
+        card: int,
+        claims: Mapping[str, Any],
+        jwk: Mapping[str, str] | None = None,
+        **made: str,
+    ) -> str:
+        """With a place of its own in the status list. jwk: of a wallet; None: a bearer's."""
+        added = insert(credentials).values(card=card, issued_at=use.at, **made).returning(credentials.c.id)
+        place = use.connection.execute(added).scalar_one()
+        return self._signed(claims, place, use.at, jwk)
+
+    def _signed(
+        self, claims: Mapping[str, Any], place: int, at: datetime, jwk: Mapping[str, str] | None
+    ) -> str:
+        return self._issuer.issue(claims, at=at, until=_until(at), status_index=place, holder=jwk)
+
+    def _revoke(self, use: Use, card: int, *which: ColumnElement[bool]) -> None:
+        """Of the credentials of a card those that still hold; none said: all."""
+        valid = (credentials.c.card == card, credentials.c.revoked_at.is_(None), *which)
+        use.connection.execute(update(credentials).where(*valid).values(revoked_at=use.at))
 
     def _give(self, use: Use, child: PersonTold, division: str | None) -> None:
         use.alone(f"card/{child.code}")
@@ -171,7 +211,7 @@ class Cards:
         )
         assert key is not None
         claims["card_number"] = card_number(country, key)
-        credential = self._issuer.issue(claims, at=use.at, until=_until(use.at), status_index=key)
+        credential = self._credential(use, key, claims)
         use.connection.execute(
             update(cards)
             .where(cards.c.id == key)
@@ -187,11 +227,7 @@ class Cards:
         born = child.born.isoformat()
         if card is None or card.claims["birthdate"] == born:
             return
-        claims = {**card.claims, "birthdate": born, "cover_from": born}
-        credential = self._issuer.issue(claims, at=use.at, until=_until(use.at), status_index=card.id)
-        use.connection.execute(update(cards).where(mine).values(claims=claims, credential=credential))
-        self._say(use, child.code)
-        use.publish("insurance.card.issued", child.code)
+        self._anew(use, card, {**card.claims, "birthdate": born, "cover_from": born})
 
     def covers_from(self, use: Use, person: str, begins: date) -> None:
         """A card that says another first day of cover, as an official decided it."""
@@ -199,15 +235,22 @@ class Cards:
         card = use.connection.execute(select(cards).where(mine)).one_or_none()
         if card is None or card.claims["cover_from"] == begins.isoformat():
             return
-        claims = {**card.claims, "cover_from": begins.isoformat()}
-        credential = self._issuer.issue(claims, at=use.at, until=_until(use.at), status_index=card.id)
+        self._anew(use, card, {**card.claims, "cover_from": begins.isoformat()})
+
+    def _anew(self, use: Use, card: Row[Any], claims: Mapping[str, Any]) -> None:
+        """Under its number: what the old one says, on paper or in wallets, is revoked."""
+        self._revoke(use, card.id)
+        credential = self._credential(use, card.id, claims)
+        mine = _valid_of(card.person)
         use.connection.execute(update(cards).where(mine).values(claims=claims, credential=credential))
-        self._say(use, person)
-        use.publish("insurance.card.issued", person)
+        self._say(use, card.person)
+        use.publish("insurance.card.issued", card.person)
 
     def revoke(self, use: Use, person: str) -> None:
-        revoking = update(cards).where(_valid_of(person))
-        use.connection.execute(revoking.values(state="revoked", revoked_at=use.at))
+        revoking = update(cards).where(_valid_of(person)).returning(cards.c.id)
+        values = revoking.values(state="revoked", revoked_at=use.at)
+        for card in use.connection.scalars(values).all():
+            self._revoke(use, card)
         self._say(use, person)
 
     def _say(self, use: Use, person: str) -> None:
@@ -266,7 +309,13 @@ def _valid_of(person: str) -> ColumnElement[bool]:
     return (cards.c.person == person) & (cards.c.state == "valid")
 
 
-def _ensure_valid(card: Card) -> None:
+def _place(card: int) -> Select[int]:
+    """In the status list, of the card's newest credential for its bearer."""
+    places = select(credentials.c.id).where(credentials.c.card == card, credentials.c.holder.is_(None))
+    return places.order_by(credentials.c.id.desc()).limit(1)
+
+
+def _ensure_valid(card: Card | Row[Any]) -> None:
     if card.state != "valid":
         raise CallerError("the card was revoked", code="card_revoked")
 

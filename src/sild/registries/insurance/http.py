@@ -49,6 +49,8 @@ TITLES = {
     "no_card": (404, "This person has no card"),
     "not_yours": (403, "The person has their card, or whoever represents them"),
     "card_revoked": (409, "The card was revoked"),
+    "proof_not_valid": (400, "The wallet does not prove its key to this issuer"),
+    "proof_used": (409, "The key proof was used before"),
 }
 ACTIONS = {
     "getFacts": "All data with their sources were looked up",
@@ -107,9 +109,11 @@ class Card(Model):
 
 
 class Holder(Model):
-    """jwk: public key of the wallet (P-256)."""
-
-    jwk: dict[str, Any]
+    proof: str = Field(
+        max_length=8_192,
+        description="Key proof of the wallet, `openid4vci-proof+jwt`, for this issuer (ES256)",
+    )
+    nonce: str = Field(max_length=512, description="That the wallet was given to answer")
 
 
 class Bound(Model):
@@ -177,8 +181,8 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
 
     @app.post("/persons/{code}/card/wallet", operation_id="bindCard")
     def bind_card(code: Code, holder: Holder, usage: SaidByPerson) -> Bound:
-        """The card bound to the key of the holder's wallet."""
-        return Bound(credential=register.bind_card(code, holder.jwk, usage))
+        """The card for the wallet of whoever says so: what they had in one before is revoked."""
+        return Bound(credential=register.bind_card(code, holder.proof, holder.nonce, usage))
 
     @app.get(
         "/persons/{code}/card/pdf",

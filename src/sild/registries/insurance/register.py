@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -20,6 +20,7 @@ from sild.decisions import DECISION_MIGRATIONS
 from sild.documents import CARD_KIND, Sealer
 from sild.errors import CallerError
 from sild.events import Event
+from sild.openid import OpenIDError, verify_key_proof
 from sild.registries.credentials import CredentialIssuer
 from sild.registries.deciding import DECIDED_AGAIN, Certify, Deciding
 from sild.registries.deciding.body import open_seal
@@ -29,7 +30,7 @@ from sild.registries.insurance.cards import Card, Cards
 from sild.registries.insurance.covering import Covering
 from sild.registries.insurance.rules import COVER
 from sild.registries.insurance.synthetic import insured_people
-from sild.registries.insurance.tables import cards
+from sild.registries.insurance.tables import credentials
 from sild.registries.kernel import Fact, Kernel, Usage, Use
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler
 from sild.rule_engine import RuleEngine
@@ -118,17 +119,27 @@ class InsuranceRegister(ActingRegister):
         card = self.card(person, usage, operation="printCard")
         return self._cards.paper(card, language, at=self.kernel.now, stamp=self.kernel.stamp)
 
-    def bind_card(self, person: str, holder: Mapping[str, Any], usage: Usage) -> str:
-        """The card again, bound to the key of a wallet. Raises as `card` does; CallerError (`not_yours`, `card_revoked`, `bad_request`)."""
+    def bind_card(self, person: str, proof: str, nonce: str, usage: Usage) -> str:
+        """The card for the wallet that proves its key to this issuer. proof: OpenID4VCI 1.0 F.1.  nonce: that it was given to answer.
+
+        Raises as `card` does; CallerError (`not_yours`, `card_revoked`, `proof_not_valid`, `proof_used`).
+        """
         parse_identity_code(person)
         with self.kernel.used("bindCard", usage) as use:
             use.concerns(person)
-            if person not in usage.own:
+            if person not in usage.own or usage.actor is None:
                 raise CallerError("the person has their card, or who represents them", code="not_yours")
-            return self._cards.bound(self._cards.card(use, person), holder, at=use.at)
+            try:
+                holder = verify_key_proof(proof, audience=self.issuer.issuer, at=use.at)
+            except OpenIDError as error:
+                raise CallerError(error.message, code="proof_not_valid") from error
+            if holder.once != nonce:
+                raise CallerError("the key proof answers another nonce", code="proof_not_valid")
+            return self._cards.bound(use, person, holder, by=usage.actor)
 
     def status_list(self) -> str:
         """JWT; tells nothing about anybody who does not show a card."""
         with self.kernel.engine.connect() as connection:
-            revoked = connection.scalars(select(cards.c.id).where(cards.c.state == "revoked")).all()
+            places = select(credentials.c.id).where(credentials.c.revoked_at.is_not(None))
+            revoked = connection.scalars(places).all()
         return self.issuer.status_list(revoked, at=self.kernel.now)
