@@ -66,7 +66,7 @@ class AppFiles:
 
     async def worker(self, _visit: Visit) -> Response:
         """The service worker, with the files it keeps and the words of a push in every language."""
-        files = [self._pages.static_url(name) for name in ("portal.css", "portal.js", "icon.svg")]
+        files = [self._pages.static_url(name) for name in ("portal.css", "portal.js", "kept.js", "icon.svg")]
         words = {
             language: self._pages.texts.speaker(language)("push.news")
             for language in self._pages.texts.languages

@@ -52,6 +52,7 @@ class Pages:
             "portal.css": (stylesheet(_HERE / "static" / "portal.css"), "text/css"),
             "slips.css": ((_HERE / "static" / "slips.css").read_bytes(), "text/css"),
             "portal.js": (script, "text/javascript"),
+            "kept.js": ((_HERE / "static" / "kept.js").read_bytes(), "text/javascript"),
             "icon.svg": ((_HERE / "static" / "icon.svg").read_bytes(), "image/svg+xml"),
             "icon-192.png": ((_HERE / "static" / "icon-192.png").read_bytes(), "image/png"),
             "icon-512.png": ((_HERE / "static" / "icon-512.png").read_bytes(), "image/png"),

@@ -69,7 +69,10 @@ const shelf = (() => {
 for (const name of Object.keys(localStorage)) if (name.startsWith("draft:")) localStorage.removeItem(name); // unsealed ones of before
 document.querySelector("form[action='/logout']")?.addEventListener("submit", (event) => {
   event.preventDefault();
-  Promise.race([shelf.wipe(), new Promise((late) => setTimeout(late, 1000))]).then(() => event.target.submit());
+  const papers = new Promise((done) => { // those kept to be shown without a connection, see kept.js
+    try { const gone = indexedDB.deleteDatabase("papers"); gone.onsuccess = gone.onerror = done; } catch { done(); }
+  });
+  Promise.race([Promise.all([shelf.wipe(), papers]), new Promise((late) => setTimeout(late, 1000))]).then(() => event.target.submit());
 });
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/worker.js").catch(() => {});

@@ -1,5 +1,5 @@
 // What is needed without a network: the look, the script and one page that says so. Nothing personal is kept here.
-const CACHE = "sild-" + SETTINGS.files.join("|").replace(/[^a-z0-9]/g, "").slice(-60);
+const CACHE = "sild-" + SETTINGS.files.join("|").replace(/[^a-z0-9]/g, "").slice(-200);
 addEventListener("install", (event) => {
   event.waitUntil((async () => {
     const cache = await caches.open(CACHE);
@@ -26,7 +26,7 @@ addEventListener("push", (event) => {
   let language = "en";
   try { language = event.data.json().language; } catch {}
   const body = SETTINGS.words[language] || SETTINGS.words.en;
-  event.waitUntil(registration.showNotification(SETTINGS.name, { body, icon: SETTINGS.files[2], tag: "news", data: "/inbox" }));
+  event.waitUntil(registration.showNotification(SETTINGS.name, { body, icon: SETTINGS.files[3], tag: "news", data: "/inbox" }));
 });
 addEventListener("notificationclick", (event) => {
   event.notification.close();
