@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sild.documents import card_pdf, card_presentation, seal_pdf
 from sild.processes.documents import command
 from sild.registries.deciding.body import open_seal
+from support.wallet import Wallet, public
 
 from .papers import AT, FUND, Issued, face, issued
 
@@ -36,11 +37,13 @@ class Desk:
         for name, content in self.files.items():
             (directory / name).write_bytes(content)
 
-    def verify(self, *words: str, text: str | None = None) -> tuple[int, dict[str, Any]]:
+    def verify(
+        self, *words: str, text: str | None = None, at: tuple[str, ...] = NOW
+    ) -> tuple[int, dict[str, Any]]:
         paths = [str(self.directory / word) if word in self.files else word for word in words]
         issuer = str(self.directory / "issuer.json")
         result = CliRunner().invoke(
-            command, ["verify", "--issuer", issuer, *paths, *NOW, "--json"], input=text
+            command, ["verify", "--issuer", issuer, *paths, *at, "--json"], input=text
         )
         return result.exit_code, json.loads(result.stdout)
 
@@ -84,6 +87,19 @@ def test_a_code_from_a_reader(desk: Desk) -> None:
     text = desk.files["code.txt"].decode()
     assert desk.verify("-", "--status-list", "statuses", text=text)[0] == 0
     assert desk.verify("code.txt", "--status-list", "statuses")[1]["card_number"] == "TE1010000000001"
+
+
+def test_what_a_wallet_shows(tmp_path: Path) -> None:
+    wallet = Wallet(clock=AT.timestamp)
+    desk = Desk(tmp_path)
+    bound = issued(tmp_path, holder=public(wallet.key)).credential
+    shown = wallet.show(bound, {"card_number"}, "https://chemist.example", "c-1")
+    asked = ("--status-list", "statuses", "--audience", "https://chemist.example", "--nonce")
+    at = ("--at", "2026-03-02T09:01:00Z")
+    status, told = desk.verify("-", *asked, "c-1", text=shown, at=at)
+    assert (status, told["shown_by"], told["card_number"]) == (0, "the wallet whose it is", "TE1010000000001")
+    assert desk.verify("-", *asked, "c-2", text=shown, at=at)[1]["code"] == "bad_key_binding"
+    assert desk.verify("-", text=shown, at=at)[1]["code"] == "bound_to_a_wallet"
 
 
 def test_what_it_cannot_tell(desk: Desk) -> None:

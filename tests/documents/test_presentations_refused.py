@@ -14,9 +14,17 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from sild.documents import CARD_KIND, card_presentation, present, shown_claims, verify_presentation
+from sild.documents import (
+    CARD_KIND,
+    KeyBinding,
+    card_presentation,
+    present,
+    shown_claims,
+    verify_presentation,
+)
 from sild.errors import CallerError, PeerError, PlatformError, TrustError
 from sild.registries.credentials import CredentialIssuer
+from support.wallet import Wallet, public
 
 from .papers import AT, CLAIMS, FUND, Issued, issued
 
@@ -100,6 +108,46 @@ def test_a_wallets_card_is_no_paper(tmp_path: Path) -> None:
     holder = ECKey.generate_key("P-256").as_dict(private=False)
     bound = issued(tmp_path, holder=holder)
     assert check(bound, card_presentation(bound.credential)) == "bound_to_a_wallet"
+
+
+VERIFIER = KeyBinding("https://chemist.example", "challenge-1")
+
+
+def test_a_wallet_shows_its_card(tmp_path: Path) -> None:
+    """As a wallet of others' making signs it, for us and now; anything else is refused."""
+    wallet, stranger = Wallet(clock=AT.timestamp), Wallet(clock=AT.timestamp)
+    bound = issued(tmp_path, holder=public(wallet.key))
+    said = (VERIFIER.audience, VERIFIER.nonce)
+    shown = wallet.show(bound.credential, {"card_number", "cover_from"}, *said)
+    found = verify_presentation(shown, bound.keys, at=AT, kinds=[CARD_KIND], asked=VERIFIER)
+    assert found.by_wallet and set(found.claims) == {"card_number", "cover_from"}
+    assert check(bound, shown) == "bound_to_a_wallet", "nobody asked it"
+    assert check(bound, shown.rpartition("~")[0] + "~", asked=VERIFIER) == "bound_to_a_wallet"
+    more = present(bound.credential, ["card_number", "cover_from", "given_names"])
+    less = present(bound.credential, ["card_number"])
+    signature = shown.rpartition("~")[2]
+    wrong = {
+        "another's key": stranger.show(bound.credential, {"card_number"}, *said),
+        "for another": wallet.show(bound.credential, {"card_number"}, "https://else.example", VERIFIER.nonce),
+        "of another time": wallet.show(bound.credential, {"card_number"}, VERIFIER.audience, "challenge-0"),
+        "another type": wallet.show(bound.credential, {"card_number"}, *said, typ="JWT"),
+        "old": wallet.show(bound.credential, {"card_number"}, *said, iat=int(AT.timestamp()) - 3_600),
+        "of no time": wallet.show(bound.credential, {"card_number"}, *said, iat=None),
+        "of something else": wallet.show(bound.credential, {"card_number"}, *said, sd_hash="x"),
+        "with a claim more": more + signature,
+        "with a claim less": less + signature,
+        "unsigned": less + "e30.e30.",
+    }
+    for name, text in wrong.items():
+        assert check(bound, text, asked=VERIFIER) == "bad_key_binding", name
+
+
+def test_a_paper_has_no_wallet(card: Issued) -> None:
+    """Nobody makes a bearer's code look as if its holder had shown it."""
+    shown = Wallet(clock=AT.timestamp).show(card.credential, {"card_number"}, "a", "b")
+    assert check(card, shown, asked=KeyBinding("a", "b")) == "credential_malformed"
+    with pytest.raises(PeerError):
+        shown_claims(shown)
 
 
 def test_other_kinds_and_other_algorithms(card: Issued) -> None:

@@ -145,6 +145,20 @@ class Wallet:
         assert self.notify(offer, token.json(), **told).status_code == 204
         return credential
 
+    def show(self, credential: str, names: set[str], audience: str, nonce: str, **other: Any) -> str:
+        """SD-JWT+KB (RFC 9901 4.3) with these claims. other: of the key binding's header or claims."""
+        token, *disclosures, _end = credential.split("~")
+        shown = [one for one in disclosures if json.loads(decoded(one))[1] in names]
+        text = "~".join((token, *shown, ""))
+        header = {"alg": "ES256", "typ": other.pop("typ", "kb+jwt")}
+        claims = {
+            "iat": int(self.clock()),
+            "aud": audience,
+            "nonce": nonce,
+            "sd_hash": encoded(hashlib.sha256(text.encode()).digest()),
+        }
+        return text + signed(header, claims | other, self.key)
+
     def read(self, credential: str, issuer: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Payload and claims of an SD-JWT VC, by the keys that its issuer publishes (RFC 9901 7.1, SD-JWT VC 3.5)."""
         text, *disclosures, last = credential.split("~")

@@ -33,7 +33,7 @@ from sild.documents.packages import (
     package_of,
     read_package,
 )
-from sild.documents.presentation import Presented, present, shown_claims, verify_presentation
+from sild.documents.presentation import KeyBinding, Presented, present, shown_claims, verify_presentation
 from sild.documents.sealing import Sealer, TimeStamper, credential_in, seal_pdf, verify_sealed_pdf
 from sild.documents.statements import (
     canonical_json,
@@ -59,6 +59,7 @@ __all__ = [
     "CardFace",
     "Described",
     "Happened",
+    "KeyBinding",
     "PackageDefect",
     "Presented",
     "ReadPackage",

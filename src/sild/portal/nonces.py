@@ -54,7 +54,8 @@ class Nonces:
         def take(connection: Connection, _at: datetime) -> bool:
             insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
             row = insert(wallet_spent).values(once_hash=hashed(once), until=ends)
-            return connection.execute(row.on_conflict_do_nothing()).rowcount == 1
+            first = row.on_conflict_do_nothing().returning(wallet_spent.c.once_hash)
+            return connection.execute(first).one_or_none() is not None
 
         return await self._store.change(take)
 

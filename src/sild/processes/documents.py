@@ -15,7 +15,14 @@ from typing import Any
 import click
 from cryptography import x509
 
-from sild.documents import BIRTH_KIND, CARD_KIND, credential_in, verify_presentation, verify_sealed_pdf
+from sild.documents import (
+    BIRTH_KIND,
+    CARD_KIND,
+    KeyBinding,
+    credential_in,
+    verify_presentation,
+    verify_sealed_pdf,
+)
 from sild.errors import CallerError, PlatformError
 from sild.processes.sealing import time_stamp_words
 
@@ -38,16 +45,28 @@ def command() -> None:
 @click.option(
     "--trust", type=_FILE, help="Certificates (PEM) of authorities of seals and time-stamps, for a PDF."
 )
+@click.option("--audience", help="Of a wallet's answer: whom it was asked to show it to; with --nonce.")
+@click.option("--nonce", help="Of a wallet's answer: the challenge it was given.")
 @click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Instead of now (UTC).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def verify(
-    file: Path, issuer: Path, status_list: Path | None, trust: Path | None, at: datetime | None, as_json: bool
+    file: Path,
+    issuer: Path,
+    status_list: Path | None,
+    trust: Path | None,
+    audience: str | None,
+    nonce: str | None,
+    at: datetime | None,
+    as_json: bool,
 ) -> None:
-    """Judge FILE: a PDF, or the text a reader of QR codes gives (`-`: from standard input)."""
+    """Judge FILE: a PDF, the text a reader of QR codes gives, or what a wallet shows (SD-JWT+KB) (`-`: from standard input)."""
+    if (audience is None) is not (nonce is None):
+        raise click.UsageError("--audience and --nonce go together")
     content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     moment = (at or datetime.now(UTC)).replace(tzinfo=UTC)
     try:
-        told, status = _judge(content, _metadata(issuer), status_list, trust, moment)
+        asked = None if audience is None or nonce is None else KeyBinding(audience, nonce)
+        told, status = _judge(content, _metadata(issuer), status_list, trust, asked, moment)
     except PlatformError as refusal:
         told, status = {"verdict": "broken", "code": refusal.code, "reason": refusal.message}, BROKEN
     if as_json:
@@ -59,12 +78,17 @@ def verify(
 
 
 def _judge(
-    content: bytes, issuer: Mapping[str, Any], status_list: Path | None, trust: Path | None, at: datetime
+    content: bytes,
+    issuer: Mapping[str, Any],
+    status_list: Path | None,
+    trust: Path | None,
+    asked: KeyBinding | None,
+    at: datetime,
 ) -> tuple[dict[str, Any], int]:
     is_paper = content.startswith(b"%PDF-")
     text = credential_in(content) if is_paper else content.decode("ascii", "replace")
     listed = status_list.read_text("ascii", "replace").strip() if status_list else None
-    shown = verify_presentation(text, issuer, at=at, kinds=KINDS, status_list=listed)
+    shown = verify_presentation(text, issuer, at=at, kinds=KINDS, status_list=listed, asked=asked)
     told: dict[str, Any] = {
         "verdict": "holds",
         **shown.claims,
@@ -73,6 +97,8 @@ def _judge(
         "expires_at": shown.expires_at.isoformat(),
         "status": shown.status,
     }
+    if shown.by_wallet:
+        told["shown_by"] = "the wallet whose it is"
     sure = shown.status == "valid"
     if is_paper:
         trusted = x509.load_pem_x509_certificates(trust.read_bytes()) if trust else []

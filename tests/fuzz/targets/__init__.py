@@ -10,6 +10,7 @@ from fuzz.targets import (
     identity,
     information_systems,
     management,
+    wallets,
 )
 
 __all__ = ["TARGETS"]
@@ -25,6 +26,7 @@ TARGETS: dict[str, Target] = {
         descriptions,
         identity,
         information_systems,
+        wallets,
     )
     for target in module.TARGETS
 }
