@@ -41,6 +41,37 @@ async def test_a_foreign_case_and_one_that_is_not_there_are_the_same(world):
         assert (await refused(world.cases.sightings(nobody))).code == "not_yours"
 
 
+async def test_people_see_what_others_were_refused_of_them(world):
+    case, others = await world.sent(), await world.open(JUHAN)
+    assert await world.cases.refused_looks(MARI) == []
+    await refused(world.cases.view(case, STRANGER))
+    await refused(world.cases.look_up(OFFICIAL, MARI.person, case=others))
+    await refused(world.cases.look_up(OFFICIAL, "EE49001010000", case=case))  # her case, somebody else
+    await refused(world.cases.view(others, MARI))  # her own try is the other's to see
+    found = [(one.code, one.person) for one in await world.cases.refused_looks(MARI)]
+    assert found == [("no_live_case", OFFICIAL.person[2:]), ("not_yours", STRANGER.person[2:])]
+    of_juhan = [one.person for one in await world.cases.refused_looks(JUHAN)]
+    assert of_juhan == [MARI.person[2:], STRANGER.person[2:]], "he owns the shed, too"
+    assert await world.cases.refused_looks(STRANGER) == []
+    world.later(days=366)
+    assert await world.cases.refused_looks(MARI) == []
+
+
+async def test_a_draft_is_written_by_whom_the_screen_is_for_on_a_device_that_may_write(world):
+    case = await world.sent()
+    words = {"defects": ["missing_plan"]}
+    for nobody, code in (
+        (replace(OFFICIAL, posture="unmanaged"), "read_only_device"),
+        (replace(OFFICIAL, acr="substantial"), "level_too_low"),
+        (MARI, "not_yours"),
+    ):
+        assert (await refused(world.cases.save_draft(case, "permit.return", nobody, words))).code == code
+    filled = await world.cases.fill(case, "permit.return", OFFICIAL)
+    assert not filled.values, "nothing of theirs stands there"
+    await world.cases.save_draft(case, "permit.return", OFFICIAL, words)
+    assert (await world.cases.fill(case, "permit.return", OFFICIAL)).values == words
+
+
 async def test_every_defect_is_named_at_once(world):
     case = await world.open()
     error = await refused(world.act(case, "SEND", MARI, {"colour": ["x" * 300]}))

@@ -382,6 +382,10 @@ class CasesDouble:
             )
         ]
 
+    async def refused_looks(self, actor: Actor) -> Sequence[Sighting]:
+        at = NOW - timedelta(days=2)
+        return (Sighting(at, "EE47101010033", "no_live_case", None, actor.acting_for),)
+
     async def sightings(self, actor: Actor) -> Sequence[Sighting]:
         about = actor.person.removeprefix("EE")
         return [Sighting(datetime(2026, 11, 20, 9, tzinfo=UTC), actor.person, "no_live_case", None, about)]

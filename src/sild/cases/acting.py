@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete
 
-from sild.cases.actor import STATE, Actor, reaches
+from sild.cases.actor import STATE, Actor, ensure_may_write
 from sild.cases.assigning import is_assigned, unchecked
 from sild.cases.calls import PeopleAsking
 from sild.cases.case import Case, Party
@@ -74,7 +74,7 @@ class Acting:
         if is_company(actor.acting_for) and not service.business_events:
             raise Refused("this is for people, not for companies", code="not_for_companies")
         case_id = derived_id("open", actor.person, actor.acting_for, service_id, key)
-        self._ensure_device(actor, Rule("OPEN", by=()))
+        ensure_may_write(actor)
         await self._ensure_mandate(actor, service_id, case_id)
         asking = parts.asking(case_id, actor, process.opener)
         found = await asyncio.to_thread(parts.read, case_id)
@@ -187,7 +187,7 @@ class Acting:
             raise Refused("this is not for you to do", code="not_yours")
         if rule.in_person and actor.is_assisting:
             raise Refused("nobody says this for another", code="only_in_person")
-        self._ensure_device(actor, rule)
+        ensure_may_write(actor, rule.acr)
         await self._ensure_mandate(actor, case.service, case.id)
         return rule, role
 
@@ -206,19 +206,12 @@ class Acting:
     async def ensure_may_write(self, case_id: str, actor: Actor) -> None:
         """The case is theirs, the device may write, the mandate stands. Raises Refused."""
         case, _ = await asyncio.to_thread(self._parts.case_for, case_id, actor)
-        self._ensure_device(actor, Rule("WRITE", by=()))
+        ensure_may_write(actor)
         await self._ensure_mandate(actor, case.service, case_id)
 
     def _done_before(self, actor: Actor, key: str, fingerprint: str) -> Row[Any] | None:
         with self._parts.store.reading() as connection:
             return self._parts.store.done_before(connection, actor.person, key, fingerprint)
-
-    def _ensure_device(self, actor: Actor, rule: Rule) -> None:
-        if actor.is_staff and actor.posture != "managed":
-            raise Refused("this device may only read", code="read_only_device")
-        needed = "high" if actor.is_staff else rule.acr
-        if not reaches(actor.acr, needed):
-            raise Refused(f"this needs a log-in of level {needed}", code="level_too_low")
 
     async def _ensure_mandate(self, actor: Actor, service: str, case_id: str) -> None:
         if actor.representee is None:

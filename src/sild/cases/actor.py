@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "Voucher", "reaches"]
+from sild.cases.refusals import Refused
+
+__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "Voucher", "ensure_may_write", "reaches"]
 
 Acr = Literal["low", "substantial", "high"]
 _LEVELS = ("low", "substantial", "high")
@@ -79,3 +81,14 @@ class Voucher(Protocol):
 
 def reaches(level: Acr, needed: Acr) -> bool:
     return _LEVELS.index(level) >= _LEVELS.index(needed)
+
+
+def ensure_may_write(actor: Actor, needed: Acr = "low") -> None:
+    """An official writes at level high, on a device of theirs; people at the level that is needed.
+
+    Raises Refused (`read_only_device`, `level_too_low`).
+    """
+    if actor.is_staff and actor.posture != "managed":
+        raise Refused("this device may only read", code="read_only_device")
+    if not reaches(actor.acr, level := "high" if actor.is_staff else needed):
+        raise Refused(f"this needs a log-in of level {level}", code="level_too_low")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, and_, insert, or_, select, update
 
 from sild.cases.store import Store
-from sild.cases.tables import messages, oversight
+from sild.cases.tables import messages, oversight, parties
 
 __all__ = ["Ledger", "SentMessage", "Sighting"]
 
@@ -97,11 +98,25 @@ class Ledger:
         columns = {name: getattr(sighting, name) for name in Sighting.__slots__}
         self._store.write(lambda connection: connection.execute(insert(oversight).values(columns)))
 
+    def sightings_about(self, person: str, since: datetime, limit: int = 20) -> Sequence[Sighting]:
+        """What others were refused of the person: a look that named them, a case of theirs. Newest first."""
+        mine = select(parties.c.case).where(parties.c.person == person)
+        of_case = and_(oversight.c.about.is_(None), oversight.c.case.in_(mine))
+        theirs = (
+            oversight.c.person != person,
+            oversight.c.at >= since,
+            or_(oversight.c.about == person, of_case),
+        )
+        return self._seen(select(oversight).where(*theirs), limit)
+
     def sightings(self, limit: int = 100) -> Sequence[Sighting]:
         """Newest first."""
-        query = select(oversight).order_by(oversight.c.position.desc()).limit(limit)
+        return self._seen(select(oversight), limit)
+
+    def _seen(self, query: Select[Any], limit: int) -> Sequence[Sighting]:
+        newest = query.order_by(oversight.c.position.desc()).limit(limit)
         with self._store.reading() as connection:
             return [
                 Sighting(row.at, row.person, row.code, row.case, row.about)
-                for row in connection.execute(query)
+                for row in connection.execute(newest)
             ]

@@ -7,12 +7,12 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from sild.cases.actor import AUTOMATIC
 from sild.cases.parts import Parts
 from sild.cases.store import add_row
-from sild.cases.tables import publications
+from sild.cases.tables import holdings, publications
 from sild.catalogue import PublicService, ensure_once_only
 from sild.errors import CallerError, PeerError, PlatformError
 from sild.telemetry import get_logger
@@ -28,26 +28,64 @@ class Publication:
         self._written: tuple[tuple[str, ...], str] | None = None
 
     async def holdings(self, registers: Sequence[str]) -> Mapping[str, str]:
-        """Which register holds a concept, from their own descriptions. Raises Unavailable or PeerError naming the register."""
-        holdings: dict[str, str] = {}
+        """Which register holds a concept, from their own descriptions; of one that does not answer, from its last one.
+
+        Raises Unavailable or PeerError naming a register that never said it.
+        """
+        known = await asyncio.to_thread(self._known)
+        held: dict[str, str] = {}
         for name in registers:
-            answer = await self._parts.calls.call(
-                name, "GET", "/description", case=None, basis=None, acting=AUTOMATIC, role="state"
-            )
-            for concept in _concepts(answer.json, name):
-                holdings.setdefault(concept, name)
-        return holdings
+            try:
+                concepts = await self._described(name)
+            except PlatformError as error:
+                if name not in known:
+                    raise
+                log.refusal("cases.holdings_from_before", error, register=name)
+                concepts = known[name]
+            else:
+                if concepts != known.get(name):
+                    await asyncio.to_thread(self._keep, name, concepts)
+            for concept in concepts:
+                held.setdefault(concept, name)
+        return held
+
+    async def _described(self, register: str) -> list[str]:
+        answer = await self._parts.calls.call(
+            register, "GET", "/description", case=None, basis=None, acting=AUTOMATIC, role="state"
+        )
+        return _concepts(answer.json, register)
+
+    def _known(self) -> Mapping[str, list[str]]:
+        with self._parts.store.reading() as connection:
+            return {row.register: row.concepts for row in connection.execute(select(holdings))}
+
+    def _keep(self, register: str, concepts: list[str]) -> None:
+        at = self._parts.clock()
+
+        def write(connection: Connection) -> None:
+            add_row(connection, holdings, {"register": register, "concepts": concepts, "at": at})
+            of_it = update(holdings).where(holdings.c.register == register)
+            connection.execute(of_it.values(concepts=concepts, at=at))
+
+        self._parts.store.write(write)
 
     async def publish(self) -> None:
         """Let people open what passes. Raises CallerError (`once_only_breach`, `concept_not_held`) for the first that does not."""
         parts = self._parts
-        holdings = await self.holdings(tuple(parts.calls.registers))
+        found = await self.holdings(tuple(parts.calls.registers))
+        breach: CallerError | None = None
         for service in parts.services.values():
-            self._ensure_fit(service, holdings)
+            try:
+                self._ensure_fit(service, found)
+            except CallerError as error:
+                breach = breach or error
+                continue
             at = await asyncio.to_thread(
                 parts.store.write, _published(service.id, self._digest(service), parts.clock())
             )
             parts.published[service.id] = at
+        if breach is not None:
+            raise breach
 
     def _ensure_fit(self, service: PublicService, holdings: Mapping[str, str]) -> None:
         for screen_id in service.screens:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, update
 
-from sild.cases.actor import ASSIST, AUTOMATIC, Actor
+from sild.cases.actor import ASSIST, AUTOMATIC, Actor, ensure_may_write
 from sild.cases.assigning import ASSIGN_SCREEN, unchecked
 from sild.cases.calls import PeopleAsking
 from sild.cases.case import Case, Taken
@@ -342,14 +342,18 @@ class Showing:
     async def save_draft(
         self, case_id: str, screen_id: str, actor: Actor, values: Mapping[str, Sequence[str]]
     ) -> None:
+        """Raises Refused (`not_yours`, `case_closed`, `read_only_device`, `level_too_low`)."""
         parts = self._parts
-        case, _ = await asyncio.to_thread(parts.case_for, case_id, actor)
+        case, roles = await asyncio.to_thread(parts.case_for, case_id, actor)
+        ensure_may_write(actor)
         screen = parts.screen(screen_id)
+        rules = [rule for rule in parts.of_screen(case, screen_id).rules if rule.screen == screen_id]
+        if not any(set(rule.by) & set(roles) for rule in rules):
+            raise Refused("this screen is not for you", code="not_yours")
+        if self._is_closed(case) and not any(rule.reopens for rule in rules):
+            raise Refused("the case is closed", code="case_closed")
         names = {field.name for field in screen.fields()}
         kept = {name: [*map(str, given)][:100] for name, given in values.items() if name in names}
-        rules = parts.processes[case.service].rules
-        if self._is_closed(case) and not any(one.reopens and one.screen == screen_id for one in rules):
-            raise Refused("the case is closed", code="case_closed")
         await asyncio.to_thread(
             parts.store.write,
             lambda connection: parts.store.save_draft(

@@ -453,6 +453,12 @@ class CaseSystem:
             raise Refused("this is for oversight", code="not_yours")
         return await asyncio.to_thread(self._parts.ledger.sightings)
 
+    async def refused_looks(self, actor: Actor) -> Sequence[Sighting]:
+        """What others were refused of the actor, or whom they act for, in a year: their cases, and looks that named them. Newest first."""
+        parts, person = self._parts, self.known(actor).acting_for
+        since = parts.clock() - timedelta(days=365)
+        return await asyncio.to_thread(parts.ledger.sightings_about, person, since)
+
     async def messages(self, case_id: str, actor: Actor) -> tuple[SentMessage, ...]:
         """Every message of a case. Raises Refused (`not_yours`)."""
         await asyncio.to_thread(self._parts.case_for, case_id, self.known(actor))

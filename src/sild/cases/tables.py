@@ -32,6 +32,7 @@ __all__ = [
     "drafts",
     "file_parts",
     "files",
+    "holdings",
     "jobs",
     "keys",
     "mandates",
@@ -259,8 +260,8 @@ oversight = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("person", _PERSON, nullable=False, index=True),
     Column("code", String(100), nullable=False),
-    Column("case", _CASE),
-    Column("about", _PERSON),
+    Column("case", _CASE, index=True),
+    Column("about", _PERSON, index=True),
 )
 
 mandates = Table(
@@ -375,3 +376,12 @@ publications = Table(
     Column("digest", String(64), primary_key=True),
     Column("at", UtcDateTime, nullable=False),
 )
+
+holdings = Table(
+    "case_holdings",
+    metadata,
+    Column("register", String(100), primary_key=True),  # `population`
+    Column("concepts", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""What each register said last that it holds."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import quote
 
 from sild.adapter import is_case_of_look
-from sild.cases.actor import Actor
+from sild.cases.actor import AUTOMATIC, Actor
 from sild.cases.calls import own_look
 from sild.cases.codes import is_company, with_country
 from sild.cases.ledger import SentMessage
@@ -75,13 +75,14 @@ class BodyUsage:
 class TrackerUsage:
     """totals: of each register, all records about the person.  withheld: of those, what the law keeps back.
 
-    failed: register -> why it did not answer. What they hold is missing here.
+    failed: register -> why it did not answer. What they hold is missing here.  since: from when on each register counts, of those that say it.
     """
 
     bodies: tuple[BodyUsage, ...]
     totals: Mapping[str, int]
     withheld: Mapping[str, int]
     failed: Mapping[str, str]
+    since: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -105,10 +106,15 @@ class Tracker:
         self._parts = parts
         self._basis = basis
         _, _, self._member, self._subsystem = system.strip("/").split("/")
+        self._since: dict[str, tuple[date, datetime]] = {}
 
     async def usage(self, actor: Actor) -> TrackerUsage:
         """Of the person themselves, or whom they act for."""
-        told = await asyncio.gather(*(self._of_register(name, actor) for name in self._parts.calls.registers))
+        registers = tuple(self._parts.calls.registers)
+        told = await asyncio.gather(*(self._of_register(name, actor) for name in registers))
+        since = await asyncio.gather(
+            *(self._counts_since(one.register) for one in told if one.failed is None)
+        )
         entries = [entry for one in told for entry in one.entries]
         by_body: dict[str, list[TrackerEntry]] = {}
         for entry in sorted(entries, key=lambda entry: entry.at, reverse=True):
@@ -120,7 +126,26 @@ class Tracker:
             totals={one.register: one.shown + one.withheld for one in answered},
             withheld={one.register: one.withheld for one in answered},
             failed={one.register: one.failed for one in told if one.failed is not None},
+            since={name: at for name, at in since if at is not None},
         )
+
+    async def _counts_since(self, register: str) -> tuple[str, datetime | None]:
+        """`usagePeriod` of the register, asked once a day; None: it does not say."""
+        today = self._parts.today()
+        if (known := self._since.get(register)) is not None and known[0] == today:
+            return register, known[1]
+        try:
+            answer = await self._parts.calls.call(
+                register, "GET", "/usagePeriod", case=None, basis=None, acting=AUTOMATIC, role="state"
+            )
+            at = datetime.fromisoformat(answer.json["periodStart"])
+        except PlatformError as error:
+            log.refusal("tracker.period_unknown", error, register=register)
+            return register, None
+        except (KeyError, TypeError, ValueError):
+            return register, None
+        self._since[register] = today, at
+        return register, at
 
     async def container(
         self, actor: Actor, register: str, message_id: str, part: Literal["request", "response"]

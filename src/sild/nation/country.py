@@ -46,7 +46,13 @@ DECISIONS = (
 """Of people about themselves, of contests, and of auditors by their mandate."""
 MANDATES = ("GET /auditors/*",)
 """A register that is about to show a decision asks what the auditor may look at."""
-COMMON = ("GET /findUsage", "GET /persons/*/usage-container", "GET /description")
+COMMON = (
+    "GET /findUsage",
+    "GET /usagePeriod",
+    "GET /heartbeat",
+    "GET /persons/*/usage-container",
+    "GET /description",
+)
 """For the tracker and its evidence, and for once-only: what a register holds, no screen may ask."""
 OWN_DATA = ("GET /persons/*/facts", "POST /facts/*/dispute", "GET /disputes/*")
 """Shown to people, and disputed by them: there, or in a contest of what was decided from it."""

@@ -192,6 +192,9 @@ class PortalCases:
     async def findings(self) -> Sequence[PublicFinding]:
         return await self._cases.findings()
 
+    async def refused_looks(self, actor: Actor) -> Sequence[Sighting]:
+        return await self._cases.refused_looks(actor)
+
     async def sightings(self, actor: Actor) -> Sequence[Sighting]:
         return await self._cases.sightings(actor)
 
@@ -212,6 +215,7 @@ class PortalCases:
             failed_registers=tuple(found.failed),
             total=dict(found.totals),
             withheld={register: count for register, count in found.withheld.items() if count},
+            since=dict(found.since),
         )
 
     async def usage_container(

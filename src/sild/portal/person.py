@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sild.cases import CaseView, Notice
+from sild.cases import CaseView, Notice, Refused
 from sild.portal.auditing import Auditing
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
@@ -78,8 +78,13 @@ class PersonPages:
 
     async def inbox(self, visit: Visit) -> Response:
         notices = []
+        cases: dict[str, CaseView] = {}
         for notice in await self._cases.inbox(visit.person):
-            case = await self._cases.view(notice.case, visit.person)
+            try:
+                case = cases.get(notice.case) or await self._cases.view(notice.case, visit.person)
+            except Refused:  # whose it is no more: the others are read all the same
+                continue
+            cases[notice.case] = case
             notices.append(
                 {
                     "id": notice.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any, Literal, Protocol
 
@@ -59,12 +59,13 @@ class TrackerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """total, withheld: by register: all records that concern the person, and those the law keeps back."""
+    """total, withheld: by register: all records that concern the person, and those the law keeps back.  since: from when on it counts."""
 
     entries: tuple[TrackerEntry, ...]
     failed_registers: tuple[str, ...]
     total: Mapping[str, int]
     withheld: Mapping[str, int]
+    since: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,10 @@ class Cases(Protocol):
         ...
 
     async def sightings(self, actor: Actor) -> Sequence[Sighting]: ...
+
+    async def refused_looks(self, actor: Actor) -> Sequence[Sighting]:
+        """What others were refused of the person, the newest first."""
+        ...
 
     async def own_figures(self, actor: Actor) -> OwnFigures: ...
 

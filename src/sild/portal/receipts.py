@@ -1,7 +1,10 @@
-"""Receipts: after each action one page that stays, found by the key its form had. The same form again shows the same receipt."""
+"""Receipts: after each action one page that stays, found by the key its form had. The same form again shows the same receipt; with
+other answers in it, it is another form, which takes a key of its own (a page that a browser brought back whole).
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,6 +26,19 @@ from sild.portal.visit import Visit
 __all__ = ["Receipts", "form_key"]
 
 
+SIGNED = ""
+"""The form waited while its person signed; what it held the case system knows by its key."""
+_APART = ("form_token", "key")
+
+
+def _fingerprint(visit: Visit) -> str:
+    """Of all that was filled in: SHA-256, in hexadecimal."""
+    call = visit.call
+    answers = sorted((name, values) for name, values in call.form.items() if name not in _APART)
+    uploads = [(one.field, one.name) for one in call.uploads]
+    return hashlib.sha256(json.dumps([call.path, answers, uploads]).encode()).hexdigest()
+
+
 def form_key(visit: Visit) -> str:
     """The idempotency key of the form. Raises CallerError (`bad_form`): none, or not one of ours."""
     key = visit.call.form.get("key", [""])[-1]
@@ -38,20 +54,29 @@ class Receipts:
         self._cases = cases
 
     async def seen(self, visit: Visit, key: str) -> Response | None:
-        """The receipt of a form that was sent before. Raises CallerError (`not_yours`) when another sent it."""
+        """The receipt of a form that was sent before.
+
+        Raises CallerError (`not_found`) when another sent it, Refused (`key_reused`) when it had other answers.
+        """
         row = await self._row(key)
         if row is None:
             return None
         _check_owner(row, visit)
+        sent = json.loads(row.content).get("form")
+        if sent == SIGNED:
+            return None
+        if sent not in (None, _fingerprint(visit)):  # none: of a receipt before there were fingerprints
+            raise Refused("this form was sent before with other answers", code="key_reused")
         return redirect(f"/receipts/{key}")
 
     async def give(self, visit: Visit, key: str, content: Mapping[str, Any]) -> Response:
         """content: service, case, number, status, label (by language), back. Two at once: the first one's stands."""
+        form = _fingerprint(visit) if visit.call.method == "POST" else SIGNED
         values = {
             "key_hash": hashed(key),
             "subject": visit.person.person,
             "acting_for": visit.person.acting_for,
-            "content": json.dumps(content, ensure_ascii=False),
+            "content": json.dumps({**content, "form": form}, ensure_ascii=False),
         }
 
         def write(connection: Connection, at: datetime) -> None:

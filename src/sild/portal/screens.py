@@ -65,8 +65,12 @@ class ScreenPages:
         answers = answers_of(form)
         action = form.get("do", [""])[-1]
         key = form_key(visit)
-        if (receipt := await self._receipts.seen(visit, key)) is not None:
-            return receipt
+        if action not in ("SAVE", "SEARCH"):
+            try:
+                if (receipt := await self._receipts.seen(visit, key)) is not None:
+                    return receipt
+            except Refused:
+                return await self._other_answers(visit, answers)
         wrong = await self._take_files(visit, answers)
         if wrong:
             await self._keep(case, screen, visit, answers)
@@ -82,6 +86,8 @@ class ScreenPages:
         except Refused as error:
             if error.code == "signature_needed":
                 return await self._to_sign(visit, action, answers, key)
+            if error.code == "key_reused":
+                return await self._other_answers(visit, answers)
             if error.code == "mandate_ended" and visit.representee is not None and not visit.is_assisted:
                 raise LoginNeeded(
                     "mandate_ended"
@@ -270,6 +276,16 @@ class ScreenPages:
             await self._cases.save_draft(case, screen, visit.person, answers)
         except (Refused, Unavailable):
             pass  # the answer the person gets is the first refusal
+
+    async def _other_answers(self, visit: Visit, answers: Mapping[str, Sequence[str]]) -> Response:
+        """A form sent before came again with other answers: they are kept, in a form of its own where the screen still takes one."""
+        case, screen = self._names(visit)
+        view = await self._cases.view(case, visit.person)
+        if (why := view.idle_screens.get(screen)) is not None:
+            return self._over(visit, view, why, 409)
+        await self._keep(case, screen, visit, answers)
+        refusal = Refused("the form was sent before with other answers", code="other_answers")
+        return await self._refused(visit, answers, refusal, new_secret())
 
     async def _refused(
         self, visit: Visit, answers: Mapping[str, Sequence[str]], error: Refused, key: str

@@ -88,6 +88,7 @@ class Tracker:
             "last": min(first + ON_A_PAGE, len(entries)),
             "count": len(entries),
             "step": ON_A_PAGE,
+            "tried": () if case or register or first else await self._cases.refused_looks(visit.person),
             "shown": shown,
             "withheld": withheld,
             "total": total,
