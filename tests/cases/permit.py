@@ -24,7 +24,6 @@ class Permit(Process):
             to="SENT",
             screen="permit.form",
             acr="substantial",
-            resumes=True,
         ),
         Rule("COSIGN", by=("owner",), when=("SENT",), once="person"),
         Rule("ACCEPT", by=("official", "supervisor"), when=("SENT",), to="ACCEPTED", decides=True),

@@ -122,6 +122,23 @@ async def test_a_return_names_every_reason_and_both_are_asked_again(village, cas
     assert (await village.cases.view(case, MARI)).results["given_names"] == "Leelo"
 
 
+async def test_a_return_is_over_however_the_case_goes_on(village, case):
+    """An office registers it on paper meanwhile: nobody waits for corrections any more, and what follows runs."""
+    await village.act(case, "DECLARE", MARI, FORM)
+    await village.act(case, "PROPOSE", JAAN, {"given_names": ["Leelo"], "family_name": FORM["family_name"]})
+    await village.act(case, "RETURN", DESK, {"defects": ["parents_disagree"]})
+    village.later(days=1)
+    block = await village.cases.reserve_numbers("birth", 1, DESK)
+    names = {"given_names": ["Liis"], "family_name": FORM["family_name"], "registered_on": ["2026-03-02"]}
+    await village.act(case, "ENTER_OFFLINE", DESK, {"reserved_number": [block.numbers[0]], **names})
+    clocks = (await village.cases.view(case, MARI)).clocks
+    assert [clock.standing_for for clock in clocks] == [None] * len(clocks)
+    registered = clocks[0].promise
+    village.later(days=60)
+    clocks = (await village.cases.view(case, MARI)).clocks
+    assert clocks[0].promise == registered, "the day does not slide for what is over"
+
+
 async def test_a_parent_alone_agrees_with_themselves(village):
     woman = single()
     await village.born(woman.code)

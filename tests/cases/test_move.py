@@ -44,13 +44,16 @@ async def test_from_the_address_to_everybody_who_knows(village):
     await village.act(case, "CONSENT", juhan)
     view = await village.cases.view(case, mari)
     assert view.status == "RECEIVED"
-    assert view.clocks[0].promise is None  # what was sent is not yet received
+    read, registered = view.clocks
+    assert read.promise == village.packs.profile.deadline("move.read", village.today())
+    assert registered.promise is None  # what was sent is not yet received
 
     official = await village.office(case)
     assert case in [item.case for item in await village.cases.desk(official)]
     await village.act(case, "ACCEPT", official)
-    view = await village.cases.view(case, mari)
-    assert view.clocks[0].promise == village.packs.profile.deadline("move.register", village.today())
+    read, registered = (await village.cases.view(case, mari)).clocks
+    assert read.kept_on == village.today() and not read.late
+    assert registered.promise == village.packs.profile.deadline("move.register", village.today())
     await village.act(case, "DECIDE", official)
     assert (await village.home(person.code))["dwelling"] == home
 
@@ -59,9 +62,64 @@ async def test_from_the_address_to_everybody_who_knows(village):
     view = await village.cases.view(case, mari)
     assert view.status == "CLOSED"
     assert view.results["bodies_know"] == ["GOV/70000001/portal", "GOV/70000005/education"]
-    assert view.clocks[0].kept_on is not None
+    assert all(clock.kept_on is not None for clock in view.clocks)
     assert {"told", "registered", "accepted"} <= set(await village.told(mari))
     assert "owner_told" in await village.told(juhan)
+
+
+async def test_a_notice_that_the_office_does_not_open_is_late_and_stands_before_fresh_work(village):
+    """The office owes an answer from the day the notice is with it, and each time anew; none is owed once it is taken back."""
+    person, _spouse = village.couple()
+    mari = citizen(person)
+    home, _owners = await village.dwelling_of(1, but=[person.code])
+    case = await village.searched(mari, home)
+    notice = {**village.notice(f"dwelling:{home}", [person.code]), "basis": ["lease"], "document": ["1"]}
+    await village.act(case, "SEND", mari, notice)
+    official, deadline = await village.office(case), village.packs.profile.deadline
+    (read, _registered) = (await village.cases.view(case, mari)).clocks
+    assert read.promise == deadline("move.read", village.today()) and not read.late
+    assert (await village.cases.home(mari)).cases[0].promise == read.promise, "a person is told a day at once"
+    village.later(days=100)
+
+    async def stands() -> tuple:
+        return next((one.late, one.promise) for one in await village.cases.desk(official) if one.case == case)
+
+    assert await stands() == (True, read.promise)
+    first = (await village.cases.desk(official))[0]
+    assert first.late and first.tasks == ("move.desk",), "beneath nothing that came later"
+    await village.act(case, "RETURN", official, {"defects": ["date_out_of_range"]})
+    read, _registered = (await village.cases.view(case, mari)).clocks
+    assert read.kept_on == village.today() and read.late
+    village.later(days=30)
+    day = village.today()
+    again = village.notice(f"dwelling:{home}", [person.code], valid_from=day)
+    await village.act(case, "SEND", mari, {**again, "basis": ["lease"], "document": ["1"]})
+    read, registered = (await village.cases.view(case, mari)).clocks
+    assert read.promise == deadline("move.read", day) and not read.late, "it came anew"
+    assert {read.standing_for, registered.standing_for} == {None}, "the return is over"
+    await village.act(case, "WITHDRAW", mari)
+    (registered,) = (await village.cases.view(case, mari)).clocks
+    assert registered.standing_for is None and registered.expected is None
+
+
+async def test_what_has_no_promise_stands_by_its_age(village):
+    """Owners who differ: an official's turn, which no clock counts; it stands before what came later, and what waits for others last."""
+    (person, other), (third, _) = village.couple(), village.couple()
+    home, owners = await village.dwelling_of(2, but=[person.code, other.code])
+    case = await village.sent(citizen(person), home, [person.code])
+    await village.act(case, "CONSENT", citizen(owners[0]))
+    await village.act(case, "REFUSE", citizen(owners[1]))
+    assert await village.status(case, citizen(person)) == "DISPUTED"
+    official = await village.office(case)
+    village.later(days=40)
+    asked = await village.sent(citizen(other), home, [other.code])
+    assert await village.status(asked, citizen(other)) == "ASKED"
+    fresh = await village.searched(citizen(third), home)
+    lease = {**village.notice(f"dwelling:{home}", [third.code]), "basis": ["lease"], "document": ["1"]}
+    await village.act(fresh, "SEND", citizen(third), lease)
+    mine = [one for one in await village.cases.desk(official) if one.case in (case, asked, fresh)]
+    assert [one.case for one in mine if not one.late] == [case, fresh, asked]
+    assert [one.promise is None for one in mine] == [True, False, True]
 
 
 async def test_the_owner_is_shown_names_and_their_own_dwelling_and_no_more(village):
@@ -408,7 +466,7 @@ async def test_a_child_moves_when_both_custodians_agree(village):
     assert [one.reason for one in refused.value.defects] == ["custodian_missing"]
     await village.act(case, "RETURN", official, {"defects": ["custodian_missing", "date_out_of_range"]})
     view = await village.cases.view(case, mari)
-    assert (view.status, view.clocks[0].standing_for) == ("RETURNED", "returned")
+    assert (view.status, view.clocks[-1].standing_for) == ("RETURNED", "returned")
     steps, (returned,) = await village.decisions(mother.code)
     assert steps == [("return", "demand")]
     codes = {one["code"] for one in returned["record"]["reasons"]}
@@ -426,7 +484,7 @@ async def test_a_child_moves_when_both_custodians_agree(village):
         case, "SEND", mari, notice
     )  # mended in the same screen: another day, so all are asked again
     assert await village.status(case, mari) == "ASKED"
-    assert (await village.cases.view(case, mari)).clocks[0].standing_for is None
+    assert [clock.standing_for for clock in (await village.cases.view(case, mari)).clocks] == [None, None]
     await village.act(case, "CONSENT", citizen(owner))
     await village.act(case, "ALLOW", citizen(father))
     assert await village.status(case, mari) == "ACCEPTED"  # received before: its clock went on

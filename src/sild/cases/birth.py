@@ -77,7 +77,7 @@ class Birth(Process):
         Rule("BEREAVE", by=("state",)),
         Rule("ENTRUST", by=("state",)),
         # the parents
-        Rule("DECLARE", by=("parent",), when=BEFORE_NAME, screen="birth.check_and_name", acr="substantial", resumes=True, says=("education/wishPlace",)),
+        Rule("DECLARE", by=("parent",), when=BEFORE_NAME, screen="birth.check_and_name", acr="substantial", says=("education/wishPlace",)),
         Rule("COSIGN", by=("parent",), when=("DECLARED",), to="AGREED", screen="birth.cosign", acr="substantial"),
         Rule("PROPOSE", by=("parent",), when=("DECLARED",), to="DIFFERED", screen="birth.cosign", acr="substantial"),
         Rule("ACKNOWLEDGE", by=("named",), screen="birth.paternity", acr="high", in_person=True, says=("population/answerPaternity",)),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from sild.cases.case import Case, Taken
 from sild.cases.consulting import questions_of
-from sild.cases.process import Process
+from sild.cases.process import OPENED, Process
 from sild.cases.views import ClockView
-from sild.catalogue import Clock, ClockStop, Profile, PublicService
+from sild.catalogue import Clock, ClockStop, Clockwork, Profile, PublicService
 
 __all__ = ["HOLD", "RESUME", "clocks_of", "next_promise"]
 
@@ -22,25 +23,27 @@ DayOf = Callable[[datetime], date]
 def clocks_of(
     case: Case, service: PublicService, process: Process, profile: Profile, day_of: DayOf, today: date
 ) -> tuple[ClockView, ...]:
-    """One for each clock of the service, in its order."""
-    stops = _stops(case, process, day_of)
-    views: list[ClockView] = []
+    """One for each clock of the service that every case has, in its order, and those of a status (`Clockwork.during`) that came."""
+    path = _path(case, process)
+    stops = _stops(path, case, process, day_of)
+    views: dict[str, ClockView] = {}
     for clockwork in service.clocks:
-        begun, kept = _first(case, clockwork.begins), _first(case, clockwork.ends)
+        span = _span(clockwork, case, path)
+        if span is None:
+            continue
+        begun, kept = span
         kept_on = day_of(kept.at) if kept is not None else None
         if begun is None:
-            waits = kept_on is None and case.status not in process.closed and _will_begin(service, len(views))
-            expected = _expected(profile, service, views, today) if waits else None
-            is_next = waits and clockwork.begins not in {one.ends for one in service.clocks}
-            views.append(
-                ClockView(
-                    clockwork.id,
-                    clockwork.title,
-                    None,
-                    _standing(stops) if is_next else None,
-                    kept_on,
-                    expected=expected,
-                )
+            waits = kept_on is None and case.status not in process.closed and _will_begin(service, clockwork)
+            expected = _expected(profile, service, clockwork, views, today) if waits else None
+            is_next = waits and not any(clockwork.begins in one.ends for one in _of_every_case(service))
+            views[clockwork.id] = ClockView(
+                clockwork.id,
+                clockwork.title,
+                None,
+                _standing(stops) if is_next else None,
+                kept_on,
+                expected=expected,
             )
             continue
         ended = process.ended(case, clockwork.id)
@@ -50,19 +53,17 @@ def clocks_of(
         promise = _promise(
             profile, process.deadline(case, clockwork.deadline), day_of(case.opened_at), valid_at, stops, on
         )
-        views.append(
-            ClockView(
-                clockwork.id,
-                clockwork.title,
-                promise,
-                _standing(stops) if kept is None and ended is None else None,
-                kept_on,
-                on > promise,
-                ended_on=ended_on if kept is None else None,
-                ended_for=ended[1] if ended is not None and kept is None else None,
-            )
+        views[clockwork.id] = ClockView(
+            clockwork.id,
+            clockwork.title,
+            promise,
+            _standing(stops) if kept is None and ended is None else None,
+            kept_on,
+            on > promise,
+            ended_on=ended_on if kept is None else None,
+            ended_for=ended[1] if ended is not None and kept is None else None,
         )
-    return tuple(views)
+    return tuple(views.values())
 
 
 def next_promise(clocks: tuple[ClockView, ...]) -> ClockView | None:
@@ -78,26 +79,31 @@ def _standing(stops: Sequence[ClockStop]) -> str | None:
     return next((stop.reason for stop in stops if stop.end is None), None)
 
 
-def _will_begin(service: PublicService, number: int) -> bool:
+def _of_every_case(service: PublicService) -> list[Clockwork]:
+    return [one for one in service.clocks if not one.during]
+
+
+def _will_begin(service: PublicService, clock: Clockwork) -> bool:
     """Not a promise that only some cases make: it is the only one, or one of a chain."""
-    clocks = service.clocks
-    begins, ends = {one.begins for one in clocks}, {one.ends for one in clocks}
-    return len(clocks) == 1 or clocks[number].begins in ends or clocks[number].ends in begins
+    clocks = _of_every_case(service)
+    begins, ends = {one.begins for one in clocks}, {end for one in clocks for end in one.ends}
+    return len(clocks) == 1 or clock.begins in ends or bool(begins & set(clock.ends))
 
 
-def _expected(profile: Profile, service: PublicService, views: Sequence[ClockView], today: date) -> date:
-    """Of the clock after those of `views`: its promise if whatever it waits for came today, or when the clock before it ends.
+def _expected(
+    profile: Profile, service: PublicService, clock: Clockwork, views: Mapping[str, ClockView], today: date
+) -> date:
+    """Its promise if whatever it waits for came today, or when the clock before it ends. views: of the clocks before it.
 
     Before it is the one whose end is its beginning.
     """
-    waiting = service.clocks[len(views)]
     before = next(
-        (view for one, view in zip(service.clocks, views, strict=False) if one.ends == waiting.begins), None
+        (views[one.id] for one in service.clocks if clock.begins in one.ends and one.id in views), None
     )
     begin = today
     if before is not None:
         begin = before.kept_on or max(before.promise or before.expected or today, today)
-    return _promise(profile, waiting.deadline, begin, begin, (), begin)
+    return _promise(profile, clock.deadline, begin, begin, (), begin)
 
 
 def _promise(
@@ -122,22 +128,54 @@ def _days(begin: date, end: date) -> list[date]:
     return [begin + timedelta(days=number) for number in range((end - begin).days)]
 
 
-def _stops(case: Case, process: Process, day_of: DayOf) -> tuple[ClockStop, ...]:
-    stops: list[ClockStop] = []
-    returned: tuple[date, str] | None = None
-    held: dict[str, date] = {}
+def _path(case: Case, process: Process) -> list[tuple[Taken, str]]:
+    """Each action with the status it made."""
+    before, path = replace(case, actions=(), status=OPENED), []
     for taken in case.actions:
+        before = before.with_action(taken, process.status(before.status, taken, before))
+        path.append((taken, before.status))
+    return path
+
+
+def _span(
+    clock: Clockwork, case: Case, path: Sequence[tuple[Taken, str]]
+) -> tuple[Taken | None, Taken | None] | None:
+    """What began it, and what kept it. None: it is of a status in which the case never was, or which it left for something else."""
+    if not clock.during:
+        return next((one for one in case.actions if one.name == clock.begins), None), next(
+            (one for one in case.actions if one.name in clock.ends), None
+        )
+    begun: Taken | None = None
+    left: Taken | None = None
+    for taken, status in path:
+        if status in clock.during:
+            begun, left = (taken, None) if begun is None or left is not None else (begun, None)
+        elif begun is not None and left is None:
+            left = taken
+    if begun is None or (left is not None and left.name not in clock.ends):
+        return None
+    return begun, left
+
+
+def _stops(
+    path: Sequence[tuple[Taken, str]], case: Case, process: Process, day_of: DayOf
+) -> tuple[ClockStop, ...]:
+    """A return lasts until the case leaves the status it made, by whatever action."""
+    stops: list[ClockStop] = []
+    returned: tuple[date, str, str] | None = None
+    held: dict[str, date] = {}
+    for taken, status in path:
         day = day_of(taken.at)
+        if returned is not None and status != returned[2]:
+            stops.append(ClockStop(returned[0], day, returned[1]))
+            returned = None
         rule = process.rule(taken.name)
         if taken.name == HOLD:
             held.setdefault(taken.data["body"], day)
         elif taken.name == RESUME and taken.data["body"] in held:
             stops.append(ClockStop(held.pop(taken.data["body"]), day, "register_down"))
         elif rule is not None and rule.stops is not None and returned is None:
-            returned = day, rule.stops
-        elif rule is not None and rule.resumes and returned is not None:
-            stops.append(ClockStop(returned[0], day, returned[1]))
-            returned = None
+            returned = day, rule.stops, status
     if returned is not None:
         stops.append(ClockStop(returned[0], None, returned[1]))
     stops.extend(ClockStop(day, None, "register_down") for day in held.values())
@@ -147,7 +185,3 @@ def _stops(case: Case, process: Process, day_of: DayOf) -> tuple[ClockStop, ...]
         if one.stops
     )
     return tuple(stops)
-
-
-def _first(case: Case, name: str) -> Taken | None:
-    return next((taken for taken in case.actions if taken.name == name), None)

@@ -68,7 +68,7 @@ class Move(Process):
     rules = (
         # the resident
         Rule("FIND", by=("resident",), when=(OPENED, *TO_SEND), screen="move.place"),
-        Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", resumes=True, says=("population/missPerson", "residence/missPerson", REGISTER)),
+        Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", says=("population/missPerson", "residence/missPerson", REGISTER)),
         Rule("WITHDRAW", by=("resident",), when=(OPENED, *TO_SEND, *SENT_AND_OPEN), to="WITHDRAWN", screen="move.withdraw", says=(UNDO,)),
         # whose word is needed
         Rule("CONSENT", by=("owner",), when=ANSWERABLE, screen="move.consent", acr="substantial", says=(REGISTER, SETTLE)),

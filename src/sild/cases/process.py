@@ -60,7 +60,7 @@ class Rule:
     when: statuses in which it may be done; empty: any but the closed ones.  to: the status after; None: as it was.
     screen: whose fields are read.  acr: least level of log-in; an official always needs `high`.
     once: one effect in the case (`case`), for each person (`person`), or as often as they like (None).
-    decides: conflict of interest is checked before.  stops, resumes: clocks stand from here with this reason, or run again.
+    decides: conflict of interest is checked before.  stops: clocks stand with this reason as long as the case has the status this makes.
     reopens: it may be done in a closed case, which lives on by it.
     in_person: no clerk says it for somebody at a counter.
     says: registers' operations that carry the person's own word, `social/acceptOffer` (`*/...`: of whichever register): for these, and
@@ -79,7 +79,6 @@ class Rule:
     once: str | None = None
     decides: bool = False
     stops: str | None = None
-    resumes: bool = False
     is_return: bool = False
     reopens: bool = False
     in_person: bool = False

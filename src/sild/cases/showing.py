@@ -428,7 +428,9 @@ class Showing:
     # --- the desk
 
     async def desk(self, actor: Actor) -> tuple[DeskItem, ...]:
-        """Live cases of the official's office: late ones first, then by promise. Raises Refused (`not_yours`)."""
+        """Live cases of the official's office: late ones first, then by promise, or by the day they came where none runs; last those that
+        wait for others. Raises Refused (`not_yours`).
+        """
         if not actor.roles & set(STAFF) or actor.authority is None:
             raise Refused("this is an office's desk", code="not_yours")
         return await asyncio.to_thread(self._desk, actor)
@@ -467,7 +469,8 @@ class Showing:
                     tasks=tasks,
                 )
             )
-        return tuple(sorted(items, key=lambda item: (not item.late, item.promise or date.max, item.number)))
+        came = {case.id: parts.store.today(case.opened_at) for case in found}
+        return tuple(sorted(items, key=lambda item: _urgency(item, came[item.case])))
 
     def _waiting_for(self, case: Case, bodies: Sequence[str], tasks: Sequence[str]) -> str | None:
         """The body that does not answer, else the role whose turn it is, when it is not the office's."""
@@ -537,6 +540,12 @@ class Showing:
             parts.ledger.saw(Sighting(parts.clock(), actor.person, "no_live_case", known, person))
             raise Refused("a look at a person cites a live case of theirs", code="no_live_case")
         return case
+
+
+def _urgency(item: DeskItem, came: date) -> tuple[object, ...]:
+    """Sorts. Of what is the office's turn and has no promise the oldest stands before any day that is to come."""
+    is_others = item.promise is None and item.waiting_for is not None
+    return not item.late, is_others, item.promise or came, item.number
 
 
 def assigned_to(case: Case) -> str | None:

@@ -36,7 +36,7 @@ from sild.catalogue.screens import (
     parse_screen,
     screen_schema,
 )
-from sild.catalogue.services import Evidence, PublicService, parse_service
+from sild.catalogue.services import Clockwork, Evidence, PublicService, parse_service
 
 __all__ = [
     "Action",
@@ -44,6 +44,7 @@ __all__ = [
     "Certificate",
     "Clock",
     "ClockStop",
+    "Clockwork",
     "Competence",
     "Component",
     "Deadline",

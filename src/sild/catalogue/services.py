@@ -7,11 +7,29 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from sild.errors import CallerError
 
-__all__ = ["Channel", "Cost", "Evidence", "LegalResource", "Output", "PublicService", "Rule", "parse_service"]
+__all__ = [
+    "Channel",
+    "Clockwork",
+    "Cost",
+    "Evidence",
+    "LegalResource",
+    "Output",
+    "PublicService",
+    "Rule",
+    "parse_service",
+]
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
 Text = Mapping[str, str]
@@ -79,14 +97,29 @@ class Cost(_Part):
     description: Text
 
 
+def _several(said: object) -> object:
+    return (said,) if isinstance(said, str) else said
+
+
 class Clockwork(_Part):
-    """A promise the case makes. deadline: its name in the profile.  begins: the action that starts it.  ends: that keeps it."""
+    """A promise the case makes. deadline: its name in the profile.  begins: the action that starts it.  ends: any that keeps it.
+
+    during: statuses instead of `begins`: it runs while the case has one of them, anew each time, and is of no case that has not; left
+    otherwise than by `ends` nothing is promised any more.
+    """
 
     id: Identifier
     title: Text
     deadline: str
-    begins: str
-    ends: str
+    begins: str | None = None
+    during: tuple[str, ...] = ()
+    ends: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _begins_somehow(self) -> Clockwork:
+        if (self.begins is None) != bool(self.during):
+            raise ValueError("a clock has either `begins` or `during`")
+        return self
 
 
 class PublicService(Described):
