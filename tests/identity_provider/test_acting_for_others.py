@@ -200,7 +200,6 @@ def test_a_right_that_ends_in_its_register(world: World) -> None:
     assert world.get("/userinfo", headers=bearer).status_code == 200
     world.register.rights.clear()  # the court took it away
     assert world.get("/userinfo", headers=bearer).status_code == 401
-    assert world.provider.mandates.ended_elsewhere("parent-1") == 0  # ended already, by the question
 
 
 def test_a_last_day_ends_at_midnight_in_the_country(world: World) -> None:

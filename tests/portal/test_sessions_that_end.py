@@ -124,6 +124,14 @@ def test_a_mandate_withdrawn_in_the_middle_of_a_form(world: PortalWorld) -> None
     assert browser.request("GET", "/home").status == 303
 
 
+def test_a_right_that_its_register_ends_is_gone_for_reading_too(world: PortalWorld) -> None:
+    browser, _page = act_for_child(world)
+    world.register.rights.clear()
+    world.clock.forward(seconds=31)
+    assert browser.request("GET", "/home").status == 303
+    assert "the mandate has ended" in browser.open("/home").text
+
+
 def test_the_provider_is_down(world: PortalWorld) -> None:
     """To read, its last word is good enough; for an act in somebody's name it is not."""
     browser, _page = act_for_child(world)

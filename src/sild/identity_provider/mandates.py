@@ -324,12 +324,6 @@ class Mandates:
             )
             return self.end_grants(change, gone)
 
-    def ended_elsewhere(self, mandate_id: str) -> int:
-        """A register says that a right of its own has ended (an event): the grants acting under it end now."""
-        with self._store.change() as change:
-            change.audit("mandate_ended", actor="register", detail={"mandate": mandate_id})
-            return self.end_grants(change, [mandate_id])
-
     def end_grants(self, change: Change, mandate_ids: Sequence[str]) -> int:
         under = select(token_grant_mandate.c.grant_id).where(
             token_grant_mandate.c.mandate_id.in_(mandate_ids)

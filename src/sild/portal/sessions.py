@@ -200,8 +200,10 @@ class Sessions:
         Raises Unavailable when the provider does not answer and the person is about to act as or for somebody.
         """
         must = acts and found.is_delicate
+        settings = self._settings
+        holds = settings.check_seconds if found.acts_for is None else settings.check_mandate_seconds
         age = self._store.clock() - found.checked_at
-        if age < timedelta(seconds=2 if must else self._settings.check_seconds):
+        if age < timedelta(seconds=2 if must else holds):
             return found
         try:
             return await self._asked(found)

@@ -127,6 +127,7 @@ class PortalOptions(Settings):
     check_seconds: int = Field(
         default=240, gt=0
     )  # how long the identity provider's last word holds for reading
+    check_mandate_seconds: int = Field(default=30, gt=0)  # the same, of who reads for somebody else
     push_contact: str = "mailto:portal@example.org"  # for the push services (RFC 8292 2.1)
     private_push_services: bool = False  # push to addresses inside the own network; tests alone
     certificate_authorities: Path | None = None  # PEM, for the issuer's TLS; none: the system's
