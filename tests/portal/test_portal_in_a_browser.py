@@ -24,7 +24,7 @@ SCREEN = "/cases/case-1/screens/birth.check_and_name"
 OPEN = {"front": "/", "service": "/services/birth", "service-begin": "/services/move", "life": "/life/having_a_child",
         "login": "/login?reason=ended_there", "offline": "/offline", "assistant": "/assistant", "help": "/help", "law": "/law/RRS"}  # fmt: skip
 OWN = {"home": "/home", "case": "/cases/case-1", "case-closed": "/cases/case-2", "screen": SCREEN, "inbox": "/inbox", "my-data": "/my-data",
-       "who-looked": "/who-looked", "settings": "/settings", "mandates": "/mandates", "pass-on": "/mandates/{mandate}/pass-on", "no-case": "/cases/none"}  # fmt: skip
+       "who-looked": "/who-looked", "settings": "/settings", "consents": "/consents", "mandates": "/mandates", "pass-on": "/mandates/{mandate}/pass-on", "no-case": "/cases/none"}  # fmt: skip
 DESK = {"desk": "/desk", "desk-case": "/desk/cases/case-1", "desk-screen": "/desk/cases/case-1/screens/birth.register",
         "look-up": "/desk/look-up", "own-access": "/desk/own-access",
         "sightings": "/desk/sightings", "numbers": "/desk/numbers", "number-block": "/desk/numbers/block-1",

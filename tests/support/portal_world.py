@@ -70,7 +70,7 @@ CERTIFICATES = PaperSource(
 
 
 @cache
-def _estonia() -> Profile:
+def estonia() -> Profile:
     return parse_profile(yaml.safe_load((Path(sild.__file__).parent / "profiles" / "ee.yaml").read_text()))
 
 
@@ -81,9 +81,10 @@ class PortalWorld:
         cases: Cases | None = None,
         *,
         exchange: ExchangeDouble | None = None,
+        profile: Profile | None = None,
         **settings: Any,
     ) -> None:
-        """cases, exchange: instead of the doubles."""
+        """cases, exchange: instead of the doubles.  profile: instead of Estonia's."""
         self.clock = Clock()
         self.cases, self.exchange = CasesDouble(), exchange or ExchangeDouble()
         self.register = Register()
@@ -138,7 +139,7 @@ class PortalWorld:
             PortalSettings(**{**values, **settings}),
             cases or self.cases,
             self.exchange,
-            _estonia(),
+            profile or estonia(),
             self.clock,
             evidence=EvidenceDouble(),
         )

@@ -44,6 +44,7 @@ from sild.clock import Clock
 from sild.decisions import DecisionStore, Stamp
 from sild.errors import CallerError, Unavailable
 from sild.pki import Certificate
+from sild.portal.consents import sealed_by_body
 from sild.portal.events_door import events_app
 from sild.portal.mandate_keeper import MandateKeeper
 from sild.portal.over_cases import PortalCases, PortalExchange, PortalVoucher
@@ -142,6 +143,8 @@ def open_portal(
             packs.profile,
             clock,
             evidence=OwnMessages(client),
+            controlled_by=told.decisions.rpartition("/")[0],
+            seal=sealed_by_body(records.sealer),
             assistant=Assistant(
                 load_passages(packs.profile, cases.services(), packs.screens, at=clock().date())
             ),

@@ -33,6 +33,7 @@ from sild.portal.audit import AuditPages
 from sild.portal.audit_algorithm import AuditAlgorithm
 from sild.portal.audit_decision import AuditDecision
 from sild.portal.auditing import Auditing
+from sild.portal.consents import ConsentPages, Consents, Controller, Seal, sealed_by_key
 from sild.portal.decisions import DecisionPages
 from sild.portal.desk import DeskPages
 from sild.portal.dialogues import Dialogues
@@ -190,6 +191,9 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/settings", _P, "account.settings"),
         ("POST", "/settings/push", _P, "account.push_on"),
         ("POST", "/settings/push/off", _P, "account.push_off"),
+        ("GET", "/consents", _P, "consents.show"),
+        ("GET", "/consents/{consent}/receipt", _P, "consents.receipt"),
+        ("POST", "/consents/{consent}/withdraw", _P, "consents.withdraw"),
         ("GET", "/mandates", _P, "mandates.show"),
         ("POST", "/mandates", _P, "mandates.give"),
         ("POST", "/mandates/withdraw", _P, "mandates.withdraw"),
@@ -232,6 +236,7 @@ class Portal:
     exchange: to registers, for people's own data.  evidence: containers of messages, if the own security server gives them.
     push_tls: for push services; None: the system's authorities.  assistant: None: one over the services alone, without their
     screens.  watch: holds the register of algorithms against what runs; whoever opens a portal runs it.  model: says quotes again; None: the one behind the settings' AI gateway, if they name one.
+    controlled_by: the body that runs it, `INSTANCE/CLASS/CODE`, and its seal, for receipts of consent; None: the key among /keys.
     Raises CallerError (settings, the gateway's key), Unavailable (database), TrustError (`key_unreadable`).
     """
 
@@ -247,6 +252,8 @@ class Portal:
         push_tls: AnyTls | None = None,
         assistant: Assistant | None = None,
         model: Model | None = None,
+        controlled_by: str = "",
+        seal: Seal | None = None,
     ) -> None:
         self.settings = settings
         self._cases = cases
@@ -255,7 +262,9 @@ class Portal:
         self._store = store = Store(settings, clock)
         try:
             statements = store.signing_key("statements")
-            self.push = WebPush(settings, store, store.signing_key("push"), tls=push_tls)
+            controller = Controller(controlled_by, settings.name, settings.url)
+            consents = Consents(controller, profile, seal or sealed_by_key(statements))
+            self.push = WebPush(settings, store, store.signing_key("push"), consents, tls=push_tls)
             provider = RelyingParty(settings, clock)
             self._pages = pages = Pages(settings, cases, clock, shelf=store.secret("drafts"))
             self._nonces = nonces = Nonces(store, store.secret("nonces"))
@@ -301,6 +310,7 @@ class Portal:
                 dialogues,
                 has_mandates=settings.mandates,
             ),
+            "consents": ConsentPages(pages, store, consents),
             "mandates": MandatePages(pages, receipts, keeper),
             "assistant": AssistantPages(pages, cases, dialogues, sessions, profile, assistant, model),
             "models": model_pages,

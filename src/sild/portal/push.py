@@ -28,6 +28,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sild.errors import CallerError, PlatformError
 from sild.http1 import AnyTls, fetch
 from sild.openid import SigningKey
+from sild.portal.consents import Consents
 from sild.portal.settings import PortalSettings
 from sild.portal.store import Store, hashed
 from sild.portal.tables import push_address
@@ -55,20 +56,27 @@ class PushAddress:
 
 
 class WebPush:
-    """tls: for push services; None: the system's authorities."""
+    """consents: what wake-ups rest on.  tls: for push services; None: the system's authorities."""
 
     def __init__(
-        self, settings: PortalSettings, store: Store, key: SigningKey, *, tls: AnyTls | None = None
+        self,
+        settings: PortalSettings,
+        store: Store,
+        key: SigningKey,
+        consents: Consents,
+        *,
+        tls: AnyTls | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
         self._key = key
+        self._consents = consents
         self._tls = tls
         point = _point(key)
         self.public_key = _base64url(point)
 
     async def add(self, subject: str, address: PushAddress) -> None:
-        """Raises CallerError (`bad_push_address`)."""
+        """The person consents, and has a receipt. Raises CallerError (`bad_push_address`; `no_legal_ground`: not in this country)."""
         _check(address, private=self._settings.private_push_services)
         endpoint_hash = hashed(address.endpoint)
 
@@ -90,6 +98,13 @@ class WebPush:
                     woken_for=at,
                     at=at,
                 )
+            )
+            self._consents.given(
+                connection,
+                at,
+                subject=subject,
+                device=endpoint_hash,
+                recipient=str(urlsplit(address.endpoint).hostname)[:255],
             )
 
         await self._store.change(write)
@@ -115,9 +130,20 @@ class WebPush:
         return changed > 0
 
     async def remove_all(self, subject: str) -> None:
-        await self._store.change(
-            lambda c, _at: c.execute(delete(push_address).where(push_address.c.subject == subject))
-        )
+        """Every consent of theirs is withdrawn with it."""
+
+        def write(connection: Connection, at: datetime) -> None:
+            connection.execute(delete(push_address).where(push_address.c.subject == subject))
+            self._consents.ended(connection, at, "ConsentWithdrawn", subject=subject)
+
+        await self._store.change(write)
+
+    async def _forget(self, endpoint_hash: str) -> None:
+        def write(connection: Connection, at: datetime) -> None:
+            connection.execute(delete(push_address).where(push_address.c.endpoint_hash == endpoint_hash))
+            self._consents.ended(connection, at, "ConsentExpired", device=endpoint_hash)
+
+        await self._store.change(write)
 
     async def wake(self, subject: str) -> int:
         """Tell every device of a person that there is news; gives how many took it. An address that is gone is forgotten."""
@@ -145,8 +171,7 @@ class WebPush:
             log.warning("portal.push_not_sent", reason=type(error).__name__)
             return False
         if answer.status in (404, 410):
-            where = push_address.c.endpoint_hash == hashed(address.endpoint)
-            await self._store.change(lambda c, _at: c.execute(delete(push_address).where(where)))
+            await self._forget(hashed(address.endpoint))
         return answer.status in (200, 201, 202, 204)
 
     def _headers(self, endpoint: str) -> list[tuple[bytes, bytes]]:

@@ -12,6 +12,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, S
 from sild.database import UtcDateTime
 
 __all__ = [
+    "consent",
     "dialogue",
     "kept_form",
     "key",
@@ -101,6 +102,18 @@ push_address = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 Index("portal_push_address_subject", push_address.c.subject)
+consent = Table(
+    "portal_consent",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("subject", String(256), nullable=False, index=True),
+    Column("device", String(64), nullable=False, index=True, comment="hash of the push address"),
+    Column("recipient", String(255), nullable=False, comment="host of the push service"),
+    Column("given_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("status", String(20), nullable=False, comment="of DPV"),
+    Column("receipt", Text, nullable=False, comment="JSON-LD, sealed"),
+)
 shown_once = Table(
     "portal_shown_once",
     metadata,
