@@ -503,6 +503,37 @@ def test_the_copy_of_a_former_wallet_is_revoked(cards: Cards) -> None:
     assert all(first.is_revoked(one, cards.issuer) for one in (old, new, paper))
 
 
+@pytest.mark.parametrize(
+    ("language", "has", "ended"),
+    [
+        ("en", "You have it in a wallet since", "The copy in the wallet has ended"),
+        ("et", "Sul on see digikukrus alates", "Koopia digikukrus enam ei kehti"),
+        ("vi", "Bạn có bản này trong ví từ", "Bản trong ví đã bị hủy"),
+    ],
+)
+def test_a_lost_phone(cards: Cards, language: str, has: str, ended: str) -> None:
+    """Its copy is ended by a button; she takes another; nobody else's button ends hers."""
+    browser, wallet = cards.browser(), cards.wallet()
+    _page, link, number = cards.offered(browser)
+    lost = wallet.take(link, number)
+    browser.language = language
+    page = browser.open(PAPER)
+    assert has in page.text
+    cards.is_parent(MARI)
+    child = cards.browser()
+    child.act_for(CHILD.identifier)
+    token = child.open("/settings").form("/logout")["fields"]["form_token"]
+    after = child.open(f"{PAPER}/wallet/end", "POST", {"form_token": token})
+    assert "The copy in the wallet has ended" in after.text
+    assert has in browser.open(PAPER).text, "another's card, another's copy"
+    after = browser.submit(page, "/wallet/end")
+    assert after.path == PAPER and ended in after.text and has not in after.text
+    cards.world.clock.forward(minutes=2)
+    assert wallet.is_revoked(lost, cards.issuer)
+    _page, link, number = cards.offered(browser)
+    assert not wallet.is_revoked(cards.wallet().take(link, number), cards.issuer)
+
+
 def test_each_parent_has_a_copy_of_their_own(cards: Cards) -> None:
     wallets = []
     for person in (MARI, JAAN):

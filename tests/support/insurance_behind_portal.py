@@ -56,7 +56,7 @@ class BehindPortal(ExchangeDouble):
         if answer.status >= 400:
             code = str(answer.json()["type"]).rpartition(":")[2]
             raise CallerError("refused", code=code, status=answer.status)
-        if answer.headers["Content-Type"] == "application/json":
+        if answer.body and answer.headers["Content-Type"] == "application/json":
             return ExchangeAnswer(answer.status, answer.json(), sent["X-Road-Id"])
         return ExchangeAnswer(answer.status, None, sent["X-Road-Id"], answer.body)
 

@@ -57,6 +57,7 @@ PAPER = PaperSource(
         vct="urn:sild:health-insurance-card:1",
         path="/persons/{person}/card/wallet",
         operation="bindCard",
+        end_operation="unbindCard",
         claims=("card_number", "given_names", "family_name", "birthdate", "cover_from"),
     ),
 )

@@ -168,6 +168,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /persons/*/card",
         "GET /persons/*/card/pdf",
         "POST /persons/*/card/wallet",
+        "POST /persons/*/card/wallet/end",
         "GET /issuer",
         "GET /status-list",
     ),

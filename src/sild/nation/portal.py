@@ -126,6 +126,7 @@ def portal_settings(
                     vct=CARD_KIND,
                     path="/persons/{person}/card/wallet",
                     operation="bindCard",
+                    end_operation="unbindCard",
                     claims=(*CARD_CLAIMS, "personal_administrative_number"),
                 ),
             ),

@@ -75,6 +75,7 @@ class PaperPages:
             "claims": shown_claims(paper["presentation"]),
             "decision": self._decision(source, paper),
             "place_is_kept": paper.get("place_is_kept") is True,
+            "in_wallet_since": _moment(paper.get("in_wallet_since")),
             "code": Markup(qr_svg(paper["presentation"]).decode()),  # noqa: S704  our own drawing, no text in it
         }
         return self._pages.page(visit, "paper.html", values | shown)
@@ -207,3 +208,12 @@ class PaperPages:
         if source is None:
             raise CallerError("no such paper", code="not_found")
         return source
+
+
+def _moment(said: object) -> datetime | None:
+    """With its zone; None: nothing of the kind."""
+    try:
+        moment = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None

@@ -149,6 +149,7 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("GET", "/shown/{secret}", _E, "shown_once.look"),
         ("POST", "/shown/{secret}", _E, "shown_once.open"),
         ("POST", "/papers/{paper}/wallet", _P, "wallet.offer"),
+        ("POST", "/papers/{paper}/wallet/end", _P, "wallet.end"),
         ("GET", "/papers/{paper}/wallet/{offer}", _P, "wallet.mine"),
         ("GET", "/.well-known/openid-credential-issuer/papers/{paper}", _E, "issuing.issuer"),
         ("GET", "/.well-known/oauth-authorization-server/papers/{paper}", _E, "issuing.server"),
@@ -323,7 +324,7 @@ class Portal:
             "my_data": MyData(pages, exchange, receipts, settings, self.voucher),
             "papers": papers,
             "shown_once": self._shown_once,
-            "wallet": WalletPages(pages, papers, sessions, offers, settings),
+            "wallet": WalletPages(pages, papers, sessions, offers, exchange, self.voucher, settings),
             "issuing": WalletIssuing(
                 pages, papers, offers, nonces, sessions, provider, exchange, settings, clock
             ),

@@ -61,8 +61,9 @@ class WalletSource(Settings):
     `https://portal.example/papers/insurance-card`."""
 
     vct: str  # of the credential
-    path: str  # `{person}` is their code; takes `proof` and `nonce`, answers `credential`
+    path: str  # `{person}` is their code; takes `proof` and `nonce`, answers `credential`; below it at `/end` what ends it
     operation: str  # of the register, as a person's word names it: bindCard
+    end_operation: str  # unbindCard
     claims: tuple[str, ...]  # of the credential, in the order in which wallets show them
 
 

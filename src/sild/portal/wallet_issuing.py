@@ -24,6 +24,7 @@ from sild.errors import CallerError, PeerError, PlatformError, Unavailable
 from sild.openid import (
     CaseAccess,
     CredentialKind,
+    HolderKey,
     OpenIDError,
     issuance_server_metadata,
     issuer_metadata,
@@ -139,7 +140,10 @@ class WalletIssuing:
     async def token(self, visit: Visit) -> Response:
         kind = self._kind(visit)
         asked = parse_token_request(_form(visit), kind)
-        key = await self._dpop(visit, f"{kind.issuer}/wallet/token")
+        proof = self._dpop(
+            visit, f"{kind.issuer}/wallet/token"
+        )  # the code works once, so what came with it is of no use again
+        key = None if proof is None else proof.thumbprint
         found = await self._offers.redeem(
             kind.name, asked.code, asked.tx_code, key=key, with_details=asked.with_details
         )
@@ -198,19 +202,20 @@ class WalletIssuing:
             raise NoToken("the access token is not good, or no longer")
         if (found.key is None) is (scheme.lower() == "dpop"):
             raise NoToken("the access token is of another kind", scheme=_scheme(found))
-        if found.key is not None and await self._dpop(visit, url, text) != found.key:
-            raise NoToken("the access token is another key's")
+        if found.key is not None:
+            proof = self._dpop(visit, url, text)
+            if proof is None or proof.thumbprint != found.key:
+                raise NoToken("the access token is another key's")
+            if not await self._nonces.spend(f"dpop {proof.thumbprint} {proof.once}", until=proof.ends):
+                raise OpenIDError("the DPoP proof was used before", code="invalid_dpop_proof")
         return found
 
-    async def _dpop(self, visit: Visit, url: str, access_token: str | None = None) -> str | None:
-        """Thumbprint of the key that the request proves; None: it proves none. Raises OpenIDError (`invalid_dpop_proof`)."""
+    def _dpop(self, visit: Visit, url: str, access_token: str | None = None) -> HolderKey | None:
+        """The key that the request proves; None: it proves none. Raises OpenIDError (`invalid_dpop_proof`)."""
         given = visit.call.headers.get("dpop")
         if given is None:
             return None
-        proof = verify_dpop(given, method="POST", url=url, at=self._clock(), access_token=access_token)
-        if not await self._nonces.spend(f"dpop {proof.thumbprint} {proof.once}", until=proof.ends):
-            raise OpenIDError("the DPoP proof was used before", code="invalid_dpop_proof")
-        return proof.thumbprint
+        return verify_dpop(given, method="POST", url=url, at=self._clock(), access_token=access_token)
 
     async def _issued(
         self, source: PaperSource, token: Token, said: Any, proof: str, nonce: str

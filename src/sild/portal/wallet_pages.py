@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -15,9 +16,11 @@ from sild.openid import CredentialKind, credential_offer, offer_link
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.papers import PaperPages
+from sild.portal.ports import Exchange
 from sild.portal.sessions import Sessions
 from sild.portal.settings import PaperSource, PortalSettings, WalletSource
 from sild.portal.visit import LoginNeeded, Visit
+from sild.portal.vouching import SessionVoucher
 from sild.portal.wallet_offers import DIGITS, WalletOffers
 
 __all__ = ["WalletPages", "kind_of"]
@@ -32,12 +35,16 @@ class WalletPages:
         papers: PaperPages,
         sessions: Sessions,
         offers: WalletOffers,
+        exchange: Exchange,
+        voucher: SessionVoucher,
         settings: PortalSettings,
     ) -> None:
         self._pages = pages
         self._papers = papers
         self._sessions = sessions
         self._offers = offers
+        self._exchange = exchange
+        self._voucher = voucher
         self._settings = settings
 
     async def offer(self, visit: Visit) -> Response:
@@ -67,6 +74,26 @@ class WalletPages:
             seconds=fresh[1],
         )
         return redirect(f"/papers/{source.name}/wallet/{made}")
+
+    async def end(self, visit: Visit) -> Response:
+        """What the person has of it in a wallet holds no longer: the phone is lost, say. The register says so in its status list."""
+        source, wallet = self._for_wallets(visit)
+        actor, case = visit.person, self._pages.own_look(visit)
+        register = self._exchange.system(source.subsystem)
+        await self._exchange.call(
+            source.subsystem,
+            "POST",
+            wallet.path.format(person=quote(register_code(actor.acting_for), safe="")) + "/end",
+            case=case,
+            basis=self._settings.own_data_basis,
+            acting=actor.person,
+            represented=actor.acting_for if actor.acting_for != actor.person else None,
+            proof=await self._voucher.vouch(
+                actor, case, [register], acts=True, operations=[wallet.end_operation]
+            ),
+            message_id=str(uuid4()),
+        )
+        return redirect(f"/papers/{source.name}?ended=1#wallet")
 
     async def mine(self, visit: Visit) -> Response:
         """Raises CallerError (`not_found`): another's, or long over."""

@@ -296,6 +296,28 @@ async def test_a_wallet_proves_its_key_to_the_register_itself(
     assert refused.value.code == "not_yours"
 
 
+async def test_a_copy_lasts_as_long_as_the_card(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    register.apply_event(event("civil.birth.registered", CHILD), "m-1")
+    await settle(register, others, clock)
+    key = ECKey.import_key(register.issuer.metadata()["jwks"]["keys"][0])
+    paper = unpacked(register.card(CHILD, USAGE).credential, key)[0]["exp"]
+    clock.forward(days=1_000)
+    assert unpacked(taken(register, clock, Wallet()), key)[0]["exp"] == paper
+    assert register.card(CHILD, FOR_CHILD).in_wallet_since == clock()
+    assert register.card(CHILD, replace(USAGE, user_id="automatic")).in_wallet_since is None
+    register.unbind_card(CHILD, FOR_CHILD)
+    assert register.card(CHILD, FOR_CHILD).in_wallet_since is None
+    with pytest.raises(CallerError) as refused:
+        register.unbind_card(CHILD, replace(FOR_CHILD, represented_party=None))
+    assert refused.value.code == "not_yours"
+    clock.forward(days=1_000)
+    with pytest.raises(CallerError) as refused:
+        taken(register, clock, Wallet())
+    assert refused.value.code == "card_expired"
+
+
 async def test_each_copy_has_its_place_in_the_status_list(
     register: InsuranceRegister, others: Others, clock: SetClock
 ) -> None:

@@ -37,6 +37,7 @@ class Card:
     """number: none yet while the card is in the making.  office: competent on the day of issue.
 
     decision: record of the cover it proves; None: there was none, or the cover has ended.  status_index: of the bearer's credential.
+    in_wallet_since: of whoever asks; None: they have it in none, or nobody asks.
     """
 
     person: str
@@ -48,6 +49,7 @@ class Card:
     issued_at: datetime
     status_index: int
     decision: str | None
+    in_wallet_since: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -142,43 +144,69 @@ class Cards:
         return seal_pdf(card_pdf(face, language, at=at), self._seal, stamp)
 
     def bound(self, use: Use, person: str, holder: HolderKey, *, by: str) -> str:
-        """The card for the wallet of whoever takes it: what they had in a wallet before is revoked; others' is not.
+        """The card for the wallet of whoever takes it, as long as the card: what they had in a wallet before is revoked; others' is not.
 
-        by: their code.  holder: the wallet's key, as it was proved, once; the same message again has the same answer. Raises CallerError (`no_card`, `card_revoked`, `proof_used`).
+        by: their code.  holder: the wallet's key, as it was proved, once; the same message again has the same answer. Raises CallerError (`no_card`, `card_revoked`, `card_expired`, `proof_used`).
         """
-        use.alone(f"card/{person}")
-        card = use.connection.execute(select(cards).where(cards.c.person == person)).one_or_none()
-        if card is None:
-            raise CallerError("this person has no card", code="no_card")
+        card = self._row(use, person)
         _ensure_valid(card)
+        if use.at >= _until(card.issued_at):
+            raise CallerError("the card is over", code="card_expired")
         proof, message = sha256(holder.once.encode()).hexdigest(), use.usage.message_id
         use.alone(f"card-proof/{proof}")
         made = use.connection.execute(select(credentials).where(credentials.c.proof == proof)).one_or_none()
         if made is not None:
             if (made.message, made.card, made.revoked_at) != (message, card.id, None):
                 raise CallerError("the key proof was used before", code="proof_used")
-            return self._signed(card.claims, made.id, made.issued_at, holder.jwk)
+            return self._signed(card, card.claims, made.id, made.issued_at, holder.jwk)
         self._revoke(use, card.id, credentials.c.taken_by == by)
         taken = {"holder": holder.thumbprint, "taken_by": by, "proof": proof, "message": message}
-        return self._credential(use, card.id, card.claims, jwk=holder.jwk, **taken)
+        return self._credential(use, card, card.claims, jwk=holder.jwk, **taken)
+
+    def unbind(self, use: Use, person: str, *, by: str) -> None:
+        """What they have of it in a wallet is revoked. by: their code. Raises CallerError (`no_card`)."""
+        self._revoke(use, self._row(use, person).id, credentials.c.taken_by == by)
+
+    def taken_at(self, use: Use, person: str, by: str | None) -> datetime | None:
+        """Since when somebody has the card in a wallet; None: they do not, or nobody asks."""
+        if by is None:
+            return None
+        mine = (cards.c.person == person, credentials.c.taken_by == by, credentials.c.revoked_at.is_(None))
+        taken = select(credentials.c.issued_at).join(cards, cards.c.id == credentials.c.card).where(*mine)
+        return use.connection.scalar(taken)
+
+    def _row(self, use: Use, person: str) -> Row[Any]:
+        """Of the card, for whoever changes it. Raises CallerError (`no_card`)."""
+        use.alone(f"card/{person}")
+        card = use.connection.execute(select(cards).where(cards.c.person == person)).one_or_none()
+        if card is None:
+            raise CallerError("this person has no card", code="no_card")
+        return card
 
     def _credential(
         self,
         use: Use,
-        card: int,
+        card: Row[Any],
         claims: Mapping[str, Any],
         jwk: Mapping[str, str] | None = None,
         **made: str,
     ) -> str:
         """With a place of its own in the status list. jwk: of a wallet; None: a bearer's."""
-        added = insert(credentials).values(card=card, issued_at=use.at, **made).returning(credentials.c.id)
+        added = insert(credentials).values(card=card.id, issued_at=use.at, **made).returning(credentials.c.id)
         place = use.connection.execute(added).scalar_one()
-        return self._signed(claims, place, use.at, jwk)
+        return self._signed(card, claims, place, use.at, jwk)
 
     def _signed(
-        self, claims: Mapping[str, Any], place: int, at: datetime, jwk: Mapping[str, str] | None
+        self,
+        card: Row[Any],
+        claims: Mapping[str, Any],
+        place: int,
+        at: datetime,
+        jwk: Mapping[str, str] | None,
     ) -> str:
-        return self._issuer.issue(claims, at=at, until=_until(at), status_index=place, holder=jwk)
+        """As long as the card."""
+        until = _until(card.issued_at)
+        return self._issuer.issue(claims, at=at, until=until, status_index=place, holder=jwk)
 
     def _revoke(self, use: Use, card: int, *which: ColumnElement[bool]) -> None:
         """Of the credentials of a card those that still hold; none said: all."""
@@ -198,7 +226,7 @@ class Cards:
             "birthdate": child.born.isoformat(),
             "cover_from": child.born.isoformat(),
         }
-        key = use.connection.scalar(
+        card = use.connection.execute(
             insert(cards)
             .values(
                 person=child.code,
@@ -207,14 +235,13 @@ class Cards:
                 office=_office(country, division, use.today),
                 issued_at=use.at,
             )
-            .returning(cards.c.id)
-        )
-        assert key is not None
-        claims["card_number"] = card_number(country, key)
-        credential = self._credential(use, key, claims)
+            .returning(cards)
+        ).one()
+        claims["card_number"] = card_number(country, card.id)
+        credential = self._credential(use, card, claims)
         use.connection.execute(
             update(cards)
-            .where(cards.c.id == key)
+            .where(cards.c.id == card.id)
             .values(number=claims["card_number"], claims=claims, credential=credential)
         )
         self._say(use, child.code)
@@ -240,7 +267,7 @@ class Cards:
     def _anew(self, use: Use, card: Row[Any], claims: Mapping[str, Any]) -> None:
         """Under its number: what the old one says, on paper or in wallets, is revoked."""
         self._revoke(use, card.id)
-        credential = self._credential(use, card.id, claims)
+        credential = self._credential(use, card, claims)
         mine = _valid_of(card.person)
         use.connection.execute(update(cards).where(mine).values(claims=claims, credential=credential))
         self._say(use, card.person)

@@ -49,6 +49,7 @@ TITLES = {
     "no_card": (404, "This person has no card"),
     "not_yours": (403, "The person has their card, or whoever represents them"),
     "card_revoked": (409, "The card was revoked"),
+    "card_expired": (409, "The card is over"),
     "proof_not_valid": (400, "The wallet does not prove its key to this issuer"),
     "proof_used": (409, "The key proof was used before"),
 }
@@ -57,12 +58,14 @@ ACTIONS = {
     "getCover": "Health insurance cover was looked up",
     "getCard": "The health insurance card was looked up",
     "bindCard": "The health insurance card was put in a wallet",
+    "unbindCard": "The health insurance card in a wallet was ended",
     "printCard": "The health insurance card was printed",
 }
 ABOUT = {
     "getCover": ("person.insurance_cover",),
     "getCard": ("person.insurance_card",),
     "bindCard": ("person.insurance_card",),
+    "unbindCard": ("person.insurance_card",),
     "printCard": ("person.insurance_card",),
 }
 Language = Literal["et", "vi", "en"]
@@ -106,6 +109,9 @@ class Card(Model):
     credential: str = Field(description="SD-JWT VC, `application/dc+sd-jwt`, in compact form")
     presentation: str = Field(description="What the card's QR code shows of it")
     decision: str | None = Field(default=None, description="Record of the cover it proves: `/decisions/{id}`")
+    in_wallet_since: datetime | None = Field(
+        default=None, description="Since when whoever asks has it in a wallet"
+    )
 
 
 class Holder(Model):
@@ -177,12 +183,18 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
             credential=held.credential,
             presentation=held.presentation,
             decision=held.decision,
+            in_wallet_since=held.in_wallet_since,
         )
 
     @app.post("/persons/{code}/card/wallet", operation_id="bindCard")
     def bind_card(code: Code, holder: Holder, usage: SaidByPerson) -> Bound:
         """The card for the wallet of whoever says so: what they had in one before is revoked."""
         return Bound(credential=register.bind_card(code, holder.proof, holder.nonce, usage))
+
+    @app.post("/persons/{code}/card/wallet/end", operation_id="unbindCard", status_code=204)
+    def unbind_card(code: Code, usage: SaidByPerson) -> None:
+        """What whoever says so has of the card in a wallet is revoked: a lost phone's, say."""
+        register.unbind_card(code, usage)
 
     @app.get(
         "/persons/{code}/card/pdf",

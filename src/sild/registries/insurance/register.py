@@ -7,6 +7,7 @@ moment later. A death ends both.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Self
@@ -112,7 +113,8 @@ class InsuranceRegister(ActingRegister):
         parse_identity_code(person)
         with self.kernel.used(operation, usage) as use:
             use.concerns(person)
-            return self._cards.card(use, person)
+            card = self._cards.card(use, person)
+            return replace(card, in_wallet_since=self._cards.taken_at(use, person, usage.actor))
 
     def paper(self, person: str, language: str, usage: Usage) -> bytes:
         """The card as a sealed PDF. Raises as `card` does; CallerError (`card_revoked`)."""
@@ -122,20 +124,26 @@ class InsuranceRegister(ActingRegister):
     def bind_card(self, person: str, proof: str, nonce: str, usage: Usage) -> str:
         """The card for the wallet that proves its key to this issuer. proof: OpenID4VCI 1.0 F.1.  nonce: that it was given to answer.
 
-        Raises as `card` does; CallerError (`not_yours`, `card_revoked`, `proof_not_valid`, `proof_used`).
+        Raises as `card` does; CallerError (`not_yours`, `card_revoked`, `card_expired`, `proof_not_valid`, `proof_used`).
         """
         parse_identity_code(person)
         with self.kernel.used("bindCard", usage) as use:
             use.concerns(person)
-            if person not in usage.own or usage.actor is None:
-                raise CallerError("the person has their card, or who represents them", code="not_yours")
+            by = _speaker(person, usage)
             try:
                 holder = verify_key_proof(proof, audience=self.issuer.issuer, at=use.at)
             except OpenIDError as error:
                 raise CallerError(error.message, code="proof_not_valid") from error
             if holder.once != nonce:
                 raise CallerError("the key proof answers another nonce", code="proof_not_valid")
-            return self._cards.bound(use, person, holder, by=usage.actor)
+            return self._cards.bound(use, person, holder, by=by)
+
+    def unbind_card(self, person: str, usage: Usage) -> None:
+        """What they have of the card in a wallet holds no longer. Raises as `card` does; CallerError (`not_yours`)."""
+        parse_identity_code(person)
+        with self.kernel.used("unbindCard", usage) as use:
+            use.concerns(person)
+            self._cards.unbind(use, person, by=_speaker(person, usage))
 
     def status_list(self) -> str:
         """JWT; tells nothing about anybody who does not show a card."""
@@ -143,3 +151,10 @@ class InsuranceRegister(ActingRegister):
             places = select(credentials.c.id).where(credentials.c.revoked_at.is_not(None))
             revoked = connection.scalars(places).all()
         return self.issuer.status_list(revoked, at=self.kernel.now)
+
+
+def _speaker(person: str, usage: Usage) -> str:
+    """Whose word it is, theirs or that of who represents them: their code. Raises CallerError (`not_yours`)."""
+    if person not in usage.own or usage.actor is None:
+        raise CallerError("the person has their card, or who represents them", code="not_yours")
+    return usage.actor

@@ -240,6 +240,7 @@ OTHER_LEVELS = {
     "disputeFact": "low",
     "missPerson": "low",
     "getUsageContainer": "low",
+    "unbindCard": "low",
 }
 """The least level of log-in (acr) at which people say something to a register, by operation; `LEVEL` of all others."""
 SEVERAL = ("missPerson",)
