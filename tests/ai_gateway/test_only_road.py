@@ -169,7 +169,9 @@ def test_a_register_can_be_told_no_address_of_a_model() -> None:
         "database",
         "url",  # its own, in its description
         "listen.host",
-        "ward_listen.host",
+        "ward.listen.host",
+        "ward.url",  # its own
+        "ward.issuer",  # where midwives log in and sign
         "security_server",  # X-Road
         "seal.url",  # certification
         "time_stamps.urls",  # RFC 3161

@@ -49,6 +49,7 @@ from sild.registries.kernel.dispute_paths import NewPerson
 from sild.registries.population.entering import enter_person
 from sild.registries.synthetic import synthetic_people
 from support.acting import Vouching, believing, operation_of, proved
+from support.notices import notifying, signed_bundle
 from support.pen import SIGNERS, VillagePen
 from support.words import words_of
 
@@ -246,6 +247,8 @@ class Offices:
             people = {} if name == "treasury" else {"people": self.PEOPLE}
             made = register.open(directory / name, system=system, clock=lambda: self.clock(), **people)
             self.registers[name] = made
+            if name == "population":
+                made.notifying = notifying()
             self.apps[name] = app(believing(made))
             made.kernel.tellers = {one: f"SILD/{address}" for one, address in REGISTERS.items()}
         known = Usage(client="SILD/GOV/70000002/population", message_id="known", user_id="automatic")
@@ -448,7 +451,7 @@ class Village:
 
     async def born(self, mother, father=None, *, settle=True, **said):
         """The hospital's notice; the child's code."""
-        sent = json.dumps(bundle(mother, father, **said)).encode()
+        sent = json.dumps(signed_bundle(bundle(mother, father, **said), at=self.now)).encode()
         answer = await self.ask(
             "population", "POST", "/birth-notices", sent, content_type="application/fhir+json"
         )

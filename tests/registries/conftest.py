@@ -11,6 +11,7 @@ import pytest
 from sild.registries import PopulationRegister, population_app
 from support.acting import serving
 from support.clock import SetClock as SetClock
+from support.notices import notifying
 from support.postgres import either_url as either_url
 from support.postgres import postgresql as postgresql
 
@@ -28,6 +29,7 @@ def hand_clock() -> SetClock:
 @pytest.fixture
 def register(tmp_path: Path, hand_clock: SetClock) -> Iterator[PopulationRegister]:
     register = PopulationRegister.open(tmp_path, system=SYSTEM, people=400, clock=hand_clock)
+    register.notifying = notifying()
     yield register
     register.close()
 
@@ -35,6 +37,7 @@ def register(tmp_path: Path, hand_clock: SetClock) -> Iterator[PopulationRegiste
 @pytest.fixture
 def either_register(tmp_path: Path, hand_clock: SetClock, either_url: str) -> Iterator[PopulationRegister]:
     register = PopulationRegister.open(tmp_path, either_url, system=SYSTEM, people=400, clock=hand_clock)
+    register.notifying = notifying()
     yield register
     register.close()
 

@@ -177,12 +177,12 @@ class ProvedSite(Site):
 
     def __init__(self, host: str, port: int, app: FastAPI) -> None:
         super().__init__(host, port)
-        self._app = app
+        self.app = app
 
     def request(
         self, method: str, target: str, *, body: bytes | None = None, headers: Mapping[str, str] = {}
     ) -> Answer:
-        operations = operation_of(self._app, method, target)
+        operations = operation_of(self.app, method, target)
         return super().request(method, target, body=body, headers=proved(headers, operations=operations))
 
 

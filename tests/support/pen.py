@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sild.cases import Statement
-from sild.cases.pen import Asked, PenRefused
+from sild.identity_client import Asked, PenRefused
 from sild.pki import DigestAlgorithm, SignatureAlgorithm, sign_bytes
 from sild.signatures import (
     DocumentPart,

@@ -39,7 +39,6 @@ from sild.cases.offline import Merged, NumberBlock, OfflineRecord
 from sild.cases.offline_conflict import OfflineConflict
 from sild.cases.packs import Packs, load_packs
 from sild.cases.parts import MandateCheck
-from sild.cases.pen import Pen, RemotePen
 from sild.cases.plan_models import HeldModel, load_models, shipped_models
 from sild.cases.practice import Practice
 from sild.cases.process import (
@@ -147,14 +146,12 @@ __all__ = [
     "OwnFigures",
     "Packs",
     "Party",
-    "Pen",
     "Pending",
     "Practice",
     "Process",
     "PublicFinding",
     "Refused",
     "RegisterMatter",
-    "RemotePen",
     "ReservedBlock",
     "Rule",
     "ScreenChange",

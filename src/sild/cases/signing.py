@@ -20,13 +20,13 @@ from sild.cases.acting import Acting, digest_of_form
 from sild.cases.actor import Actor
 from sild.cases.codes import with_country
 from sild.cases.parts import Parts
-from sild.cases.pen import Pen, PenRefused
 from sild.cases.refusals import Refused
 from sild.cases.seen import digest_of
 from sild.cases.signatures import Pending, Signed
 from sild.cases.statement import Words, statement_of
 from sild.cases.views import Acted
 from sild.errors import PeerError, PlatformError, TrustError
+from sild.identity_client import Pen, PenRefused
 from sild.pki import Certificate
 from sild.signatures import verify_signed_document
 from sild.telemetry import get_logger

@@ -34,6 +34,15 @@ class Statement:
     language: str
 
     @property
+    def media_type(self) -> str:
+        return "text/plain"
+
+    @property
+    def commitment(self) -> None:
+        """A person's own words: the text says what they are for."""
+        return None
+
+    @property
     def content(self) -> bytes:
         return self.text.encode()
 

@@ -37,7 +37,6 @@ from sild.cases.official_figures import OwnFigures, own_figures
 from sild.cases.offline import Merged, NumberBlock, Offline, OfflineRecord
 from sild.cases.packs import Packs, ensure_whole
 from sild.cases.parts import MandateCheck, Parts
-from sild.cases.pen import Pen
 from sild.cases.process import Process
 from sild.cases.publication import Publication
 from sild.cases.refusals import Refused
@@ -66,6 +65,7 @@ from sild.database import ensure_answers, open_database, sqlite_url
 from sild.decisions import DECISION_MIGRATIONS, DecisionStore
 from sild.errors import CallerError
 from sild.events import EVENT_MIGRATIONS, Event, Inbox
+from sild.identity_client import Pen
 from sild.pki import Certificate
 from sild.workflow import Workflows
 

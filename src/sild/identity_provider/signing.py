@@ -47,6 +47,7 @@ from sild.remote_signing import (
     SigningRequest,
     parse_pushed,
     parse_sign_hash,
+    shown,
 )
 
 __all__ = ["BASE", "NoSigning", "SigningApi", "SigningPage"]
@@ -91,7 +92,7 @@ class SigningPage:
         """Raises OpenIDError: it is over."""
         found = self._signing.find(request_id)
         digest = hashlib.sha256(found.document.encode()).hexdigest()
-        return Asked(found.subject, found.name, found.document, digest)
+        return Asked(found.subject, found.name, shown(found.media_type, found.document), digest)
 
     def authorise(self, request_id: str, done: LogIn) -> str:
         """The client's address with the code. Raises TrustError (`another_person`), OpenIDError."""

@@ -36,6 +36,7 @@ from sild.nation.journeys import (
 )
 from sild.nation.story import Step, verification_conf
 from sild.nation.wallet import take_offer
+from sild.nation.ward_walk import Ward
 from sild.pki import SealedBy
 
 __all__ = ["tell_birth"]
@@ -92,7 +93,6 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
 class _Birth:
     def __init__(self, description: Mapping[str, Any]) -> None:
         self._portal = str(description["portal"]["address"])
-        self._ward = str(description["ward"]["address"])
         self._server = str(description["security_servers"][0]["addresses"]["client_http"])
         country = description["country"]
         self.is_bound = "birth.register" in country["bound"]  # else an official looks, and registers
@@ -106,6 +106,7 @@ class _Birth:
         )
         people = {one["id"]: one for one in description["test_people"] if "id" in one}
         self._mother, self._father = people["check_mother"], people["check_father"]
+        self._ward = Ward(str(description["ward"]["address"]), people["midwife"])
         self._official = people["birth_official"]
         self._fresh = people["social_contest_official"]
         self._decision = ""
@@ -118,7 +119,7 @@ class _Birth:
 
     async def was_told(self) -> bool:
         """Whether the ward has written a notice for this mother before."""
-        return self._mother["code"] in (await Browser().open(self._ward)).text
+        return self._mother["code"] in (await self._ward.open()).text
 
     async def what_was_is_still_there(self) -> Seen:
         page = await log_in(self._mothers, self._portal, self._mother)
@@ -135,11 +136,7 @@ class _Birth:
 
     async def ward_gives_notice(self) -> Seen:
         before = await self._children()
-        page = await Browser().open(self._ward)
-        form = page.form("births")
-        page = await page.submit(form, {"mother": self._mother["code"], "sex": "female"})
-        if page.status != 200:
-            raise PeerError(page.text[:300])
+        await self._ward.give_notice({"mother": self._mother["code"], "sex": "female"})
 
         async def arrived() -> str | None:
             new = await self._children() - before
@@ -147,13 +144,18 @@ class _Birth:
 
         child = self._child = await soon("the population register takes the notice", arrived)
         return (
-            "The midwife gives notice of a birth; the population register opens a record without a name",
-            {"ward": self._ward, "mother": self._mother["name"], "child": child},
+            "The midwife logs in, writes the notice of a birth and signs it; the population register opens a record without a name",
+            {
+                "ward": self._ward.address,
+                "midwife": self._ward.name,
+                "mother": self._mother["name"],
+                "child": child,
+            },
         )
 
     async def _children(self) -> set[str]:
         """Codes the ward's page shows for notices that arrived."""
-        page = await Browser().open(self._ward)
+        page = await self._ward.open()
         words = [word.strip(",.()") for word in page.text.split()]
         return {word for word in words if word.isdigit() and len(word) == len(self._mother["code"])} - {
             self._mother["code"]

@@ -60,11 +60,13 @@ async def _start_identity_provider(
     provider = await asyncio.to_thread(
         open_identity_provider,
         nation.layout.system("identity"),
-        IdentityAddresses(nation.issuer, nation.portal_url),
+        IdentityAddresses(nation.issuer, nation.portal_url, nation.ward_url),
         tuple(nation.people.values()),
         sources,
         key_password=secrets.identity,
         client_secret=secrets.portal_client,
+        ward_secret=secrets.ward_client,
+        hospital=nation.plan.system_id("hospital").member_code,
         profile=nation.plan.profile,
         oversight=nation.plan.about.oversight,
         is_new=is_new,
@@ -107,7 +109,7 @@ async def _start_portal(
     settings = portal_settings(
         nation.plan,
         nation.layout.system("portal"),
-        IdentityAddresses(nation.issuer, nation.portal_url),
+        IdentityAddresses(nation.issuer, nation.portal_url, nation.ward_url),
         nation.people.values(),
         key_password=secrets.portal,
         client_secret=secrets.portal_client,

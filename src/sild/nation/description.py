@@ -162,7 +162,7 @@ def _citizens_side(nation: Nation) -> dict[str, object]:
     return {
         "portal": {"address": nation.portal_url},
         "openid": {"issuer": nation.issuer, "client_id": "portal"},
-        "ward": {"address": f"http://127.0.0.1:{nation.ports.systems['ward']}/ward/"},
+        "ward": {"address": f"{nation.ward_url}/ward/"},
         **_ai_gateway(nation),
     }
 

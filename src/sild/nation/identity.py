@@ -22,6 +22,7 @@ from sild.identity_provider import (
 )
 from sild.nation.countries import Oversight, languages_of
 from sild.nation.people import TestPerson as Someone
+from sild.nation.ward import MIDWIFE, WARD_ROLE, ward_client
 from sild.openid import SIGNING_SCOPE, AuditScope, Party
 from sild.remote_signing import Certify, RemoteSigning
 
@@ -51,6 +52,7 @@ class IdentityAddresses:
 
     issuer: str
     portal: str
+    ward: str
 
 
 def open_identity_provider(
@@ -61,6 +63,8 @@ def open_identity_provider(
     *,
     key_password: str,
     client_secret: str,
+    ward_secret: str,
+    hospital: str,
     is_new: bool,
     profile: Profile,
     oversight: Oversight,
@@ -69,7 +73,7 @@ def open_identity_provider(
     certify: Certify,
     clock: Clock,
 ) -> IdentityProvider:
-    """Blocks. certify: people's signing keys. system, registers: the portal's information system, and those to which it may prove who acts. profile: of the country.  is_new: officials get their roles now. Raises CallerError, Unavailable."""
+    """Blocks. hospital: member code, of whose ward `ward_secret` is.  certify: people's signing keys. system, registers: the portal's information system, and those to which it may prove who acts. profile: of the country.  is_new: officials get their roles now. Raises CallerError, Unavailable."""
     portal = ClientSettings(
         client_id="portal",
         name="Sild",
@@ -88,9 +92,9 @@ def open_identity_provider(
         issuer=addresses.issuer,
         key_password=SecretStr(key_password),
         certificate_status="off",
-        clients=(portal,),
+        clients=(portal, ward_client(addresses.ward, ward_secret)),
         mandate_roles=ROLES_GIVEN,
-        test_people=tuple(_test_person(one) for one in people if one.id != "midwife"),
+        test_people=tuple(_test_person(one, hospital) for one in people),
         languages=languages_of(profile),
         time_zone=profile.zone,
         requests_per_minute=1_000,  # everybody here has one address
@@ -106,6 +110,8 @@ def open_identity_provider(
     for one in people if is_new else ():
         if one.official is not None:
             provider.add_official_role(one.subject, one.official.role, one.official.organisation)
+        if one.id == MIDWIFE:
+            provider.add_official_role(one.subject, WARD_ROLE, hospital)
         if one.id in AUDITORS:
             _appoint(provider, one, oversight)
     return provider
@@ -126,11 +132,11 @@ def _appoint(provider: IdentityProvider, one: Someone, oversight: Oversight) -> 
     provider.mandates.appoint(body, who, scope, actor="founding")
 
 
-def _test_person(one: Someone) -> TestPerson:
+def _test_person(one: Someone, hospital: str) -> TestPerson:
     return TestPerson(
         subject=one.subject,
         given_name=one.given_names,
         family_name=one.family_name,
         note=dict(one.good_for),
-        device_of=one.official.organisation if one.official else "",
+        device_of=hospital if one.id == MIDWIFE else one.official.organisation if one.official else "",
     )

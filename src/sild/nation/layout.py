@@ -64,7 +64,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """PINs and passwords of the nation's keys; what its portal proves itself with to its identity provider."""
+    """PINs and passwords of the nation's keys; what its portal and its ward prove themselves with to its identity provider."""
 
     trust_services: str
     central_server: str
@@ -72,6 +72,7 @@ class Secrets:
     identity: str = ""
     portal: str = ""
     portal_client: str = ""
+    ward_client: str = ""
 
 
 class Layout:
@@ -189,7 +190,13 @@ class Layout:
         _write(self._ports, asdict(ports))
 
     def read_secrets(self) -> Secrets:
-        return Secrets(**_read(self._secrets))
+        """Raises CallerError: the nation here is of another version."""
+        found = _read(self._secrets)
+        if found.keys() != Secrets.__dataclass_fields__.keys():
+            raise CallerError(
+                f"the nation in {self.directory} was founded by another version: remove it or give another --dir"
+            )
+        return Secrets(**found)
 
     def make_secrets(self) -> Secrets:
         made = Secrets(**{name: secrets.token_urlsafe(24) for name in Secrets.__dataclass_fields__})

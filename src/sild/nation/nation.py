@@ -265,6 +265,7 @@ class Nation:
         from sild.decisions import TimeStampClient
         from sild.nation.people import find_test_people  # late: a nation of one register does without
         from sild.nation.systems import Systems
+        from sild.nation.ward import notifying, ward_settings
 
         self.systems = Systems(
             self.plan,
@@ -275,7 +276,18 @@ class Nation:
             portal_url=self.portal_url,
         )
         self.people = await asyncio.to_thread(find_test_people, self.plan.people, self.plan.about)
-        await self.systems.open(self.register, self._population, self.layout.system, self._clock, self.people)
+        ward = ward_settings(
+            self.plan,
+            url=self.ward_url,
+            issuer=self.issuer,
+            secret=self._secrets.ward_client,
+            stamp=self.systems.stamp,
+        )
+        await self.systems.open(
+            self.register, self._population, self.layout.system, self._clock, self.people, ward
+        )
+        authorities = (self.trust.ca_certificate, self.trust.tsa_certificate)
+        self.register.notifying = notifying(self.plan, self.people, authorities)
         for opened in self.systems.registers.values():
             opened.register.kernel.without_case = Grounds({"*": duties_without_case()})
         await self.systems.serve(lambda kind: self.ports.systems[kind])
@@ -293,6 +305,10 @@ class Nation:
     @property
     def portal_url(self) -> str:
         return f"http://localhost:{self.ports.systems['portal screens']}"
+
+    @property
+    def ward_url(self) -> str:
+        return f"http://localhost:{self.ports.systems['ward']}"
 
     @property
     def ai_gateway_url(self) -> str:

@@ -156,7 +156,7 @@ GOOD_FOR: Mapping[str, Words] = {
     "board_member": {"et": "üürifirma juhatuse liige: logi sisse ja vali ettevõte", "vi": "đại diện theo pháp luật của một công ty cho thuê nhà: đăng nhập rồi chọn công ty", "en": "on the board of a company that owns homes: log in, choose the company"},
     "check_resident": {"et": "enesekontrollist: kolib teise majja (J2)", "vi": "của phần tự kiểm tra: chuyển đến nhà người khác (J2)", "en": "of the self-check: moves to another's house (J2)"},
     "check_owner": {"et": "enesekontrollist: maja omanik, nõustub", "vi": "của phần tự kiểm tra: chủ nhà, đồng ý", "en": "of the self-check: owns the house, and consents"},
-    "midwife": {"et": "kirjutab sünniosakonnas sünniteate; ei logi kuhugi", "vi": "lập giấy chứng sinh tại khoa sản; không đăng nhập ở đâu", "en": "writes the notice of birth in the ward; logs in nowhere"},
+    "midwife": {"et": "haigla ämmaemand: kirjutab ja allkirjastab sünnitusosakonnas sünniteate", "vi": "nữ hộ sinh của bệnh viện: lập và ký giấy chứng sinh tại khoa sản", "en": "the hospital's midwife: writes and signs the notice of birth in the ward"},
     "birth_official": {"et": "registreerib sünde, töölaud: {town}", "vi": "đăng ký khai sinh tại {town}", "en": "registers births at the desk of {town}"},
     "residence_official": {"et": "registreerib elukohti, töölaud: {town}", "vi": "đăng ký cư trú tại {town}", "en": "registers residences at the desk of {town}"},
     "assistance_official": {"et": "vastab, millele abiline ei osanud", "vi": "trả lời điều trợ lý không trả lời được", "en": "answers what the assistant could not"},

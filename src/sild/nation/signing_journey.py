@@ -13,6 +13,7 @@ from sild.errors import PeerError
 from sild.nation.browser import Browser, Page
 from sild.nation.journeys import Seen, log_in, soon, steps_of
 from sild.nation.story import Step
+from sild.nation.ward_walk import Ward
 from sild.signatures import verify_signed_document
 
 __all__ = ["sign", "tell_signing"]
@@ -32,26 +33,23 @@ async def tell_signing(description: Mapping[str, Any]) -> AsyncIterator[Step]:
 class _Signing:
     def __init__(self, description: Mapping[str, Any]) -> None:
         self._portal = str(description["portal"]["address"])
-        self._ward = str(description["ward"]["address"])
         self._issuer = str(description["openid"]["issuer"])
         authorities = Path(description["authorities_file"]).read_bytes()
         self._named = x509.load_pem_x509_certificates(authorities)
         people = {one["id"]: one for one in description["test_people"] if "id" in one}
         self._mother, self._man = people["check_unmarried_mother"], people["check_unmarried_father"]
+        self._ward = Ward(str(description["ward"]["address"]), people["midwife"])
         self._browsers = {who["code"]: Browser() for who in (self._mother, self._man)}
 
     async def was_told(self) -> bool:
-        return self._mother["code"] in (await Browser().open(self._ward)).text
+        return self._mother["code"] in (await self._ward.open()).text
 
     async def ward_names_a_man(self) -> Seen:
-        page = await Browser().open(self._ward)
         said = {"mother": self._mother["code"], "father": self._man["code"], "sex": "male"}
-        page = await page.submit(page.form("births"), said)
-        if page.status != 200:
-            raise PeerError(page.text[:300])
+        await self._ward.give_notice(said)
         return (
             "A mother who is not married names the child's father in the ward",
-            {"ward": self._ward, "mother": self._mother["name"], "named": self._man["name"]},
+            {"ward": self._ward.address, "mother": self._mother["name"], "named": self._man["name"]},
         )
 
     async def he_signs(self) -> Seen:

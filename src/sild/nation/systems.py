@@ -21,7 +21,6 @@ from sild.clock import Clock
 from sild.database import sqlite_url
 from sild.decisions import DecisionStore, Stamp
 from sild.nation.bank import run_bank
-from sild.nation.countries import languages_of
 from sild.nation.people import TestPerson
 from sild.nation.plan import NationPlan, SystemKind, SystemPlan
 from sild.nation.running import Running
@@ -71,7 +70,7 @@ def open_register(
     *,
     system: str,
     clock: Clock,
-    midwife: str,
+    ward: registries.WardSettings,
     rules: RuleEngine,
     certify: Certify,
     case_database: Path,
@@ -131,8 +130,9 @@ def open_register(
             hospital = registries.HospitalRegister.open(
                 directory, system=system, name=town.hospital, place=town.place, zone=zone, clock=clock
             )
-            ward = registries.ward_app(hospital, author=midwife, languages=languages_of(plan.profile))
-            return OpenRegister(hospital, registries.hospital_app(hospital), ward)
+            return OpenRegister(
+                hospital, registries.hospital_app(hospital), registries.ward_app(hospital, ward)
+            )
         case "treasury":
             pays_on = plan.profile.ground("treasury")
             treasury = registries.TreasuryRegister.open(
@@ -203,10 +203,10 @@ class Systems:
         directory: Callable[[SystemKind], Path],
         clock: Clock,
         people: Mapping[str, TestPerson],
+        ward: registries.WardSettings,
     ) -> None:
         """Open what the plan has, the population register being open already; nothing serves yet."""
         rules = self._running.opened.enter_context(RuleEngine())
-        midwife = people["midwife"].code if "midwife" in people else next(iter(people.values())).code
         for plan in self._plan.systems:
             if plan.kind == "population":
                 self.registers[plan.kind] = OpenRegister(population, application)
@@ -219,7 +219,7 @@ class Systems:
                     self._plan,
                     system=self.source_of(plan.kind),
                     clock=clock,
-                    midwife=midwife,
+                    ward=ward,
                     rules=rules,
                     certify=self._certify,
                     case_database=directory("portal") / CASE_DATABASE,

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from sild.errors import CallerError, Unavailable
+from sild.identity_client import LoginRefused, RelyingParty
 from sild.openid import parse_parameters
 from sild.portal.dialogues import Dialogues
 from sild.portal.edge import (
@@ -22,7 +23,6 @@ from sild.portal.edge import (
 from sild.portal.kept_forms import KeptForms
 from sild.portal.pages import Pages
 from sild.portal.push import PushAddress, WebPush
-from sild.portal.relying_party import LoginRefused, RelyingParty
 from sild.portal.sessions import Sessions
 from sild.portal.visit import Visit, actor_of
 

@@ -14,13 +14,13 @@ from sild.cases import DecisionLine, worded, written
 from sild.decisions import canonical_json, shipped_algorithms, verify_bundle
 from sild.errors import CallerError, PeerError
 from sild.i18n import format_month
+from sild.identity_client import new_secret
 from sild.portal.auditing import Auditing, body_of, chosen, part
 from sild.portal.edge import redirect
 from sild.portal.model_cards import ModelPages
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases
 from sild.portal.receipts import form_key
-from sild.portal.store import new_secret
 from sild.portal.visit import Visit
 from sild.rules import RulePackage, shipped_packages
 

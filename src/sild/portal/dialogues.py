@@ -14,8 +14,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from sild.cases import Actor
 from sild.errors import CallerError
+from sild.identity_client import hashed, seal, unseal
 from sild.portal.edge import BROWSER_COOKIE
-from sild.portal.store import Store, hashed, seal, unseal
+from sild.portal.store import Store
 from sild.portal.tables import dialogue
 from sild.portal.visit import Visit
 

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, insert, select
 
 from sild.errors import CallerError, Unavailable
+from sild.identity_client import hashed, seal, unseal
 from sild.portal.edge import BROWSER_COOKIE, SESSION_COOKIE
 from sild.portal.ports import Cases
 from sild.portal.sessions import Session, Sessions
-from sild.portal.store import Store, hashed, seal, unseal
+from sild.portal.store import Store
 from sild.portal.tables import kept_form
 from sild.portal.visit import Visit, actor_of
 

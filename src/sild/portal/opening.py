@@ -31,7 +31,6 @@ from sild.cases import (
     Practice,
     Process,
     RegisterMatter,
-    RemotePen,
     XRoadExchange,
     load_packs,
     shipped_models,
@@ -43,6 +42,7 @@ from sild.cases.removal import Removal
 from sild.clock import Clock
 from sild.decisions import DecisionStore, Stamp
 from sild.errors import CallerError, Unavailable
+from sild.identity_client import RemotePen
 from sild.pki import Certificate
 from sild.portal.consents import sealed_by_body
 from sild.portal.events_door import events_app

@@ -20,10 +20,10 @@ from sild.catalogue import Text
 from sild.clock import Clock
 from sild.design import stylesheet
 from sild.i18n import format_day, format_moment, format_money, parse_accept_language, shipped_texts
+from sild.identity_client import new_secret
 from sild.portal.edge import BROWSER_COOKIE, LANGUAGE_COOKIE, Call, set_cookie
 from sild.portal.ports import Cases
 from sild.portal.settings import PortalSettings
-from sild.portal.store import new_secret
 from sild.portal.visit import Visit
 
 __all__ = ["LANGUAGE_NAMES", "Pages"]

@@ -23,6 +23,7 @@ from sild.database import ensure_answers
 from sild.decisions import shipped_algorithms
 from sild.errors import CallerError, PlatformError, Unavailable
 from sild.http1 import AnyTls
+from sild.identity_client import LoginRefused, RelyingParty
 from sild.portal.account import Account, to_login
 from sild.portal.algorithm_watch import AlgorithmWatch
 from sild.portal.algorithms import AlgorithmPages
@@ -55,7 +56,6 @@ from sild.portal.public import Public
 from sild.portal.push import WebPush
 from sild.portal.reality import Published
 from sild.portal.receipts import Receipts
-from sild.portal.relying_party import LoginRefused, RelyingParty
 from sild.portal.screens import ScreenPages
 from sild.portal.sessions import Sessions
 from sild.portal.settings import PortalSettings
@@ -266,7 +266,7 @@ class Portal:
             controller = Controller(controlled_by, settings.name, settings.url)
             consents = Consents(controller, profile, seal or sealed_by_key(statements))
             self.push = WebPush(settings, store, store.signing_key("push"), consents, tls=push_tls)
-            provider = RelyingParty(settings, clock)
+            provider = RelyingParty(settings.provider_client(), clock)
             self._pages = pages = Pages(settings, cases, clock, shelf=store.secret("drafts"))
             self._nonces = nonces = Nonces(store, store.secret("nonces"))
         except BaseException:

@@ -27,10 +27,11 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from sild.errors import CallerError, PlatformError
 from sild.http1 import AnyTls, fetch
+from sild.identity_client import hashed
 from sild.openid import SigningKey
 from sild.portal.consents import Consents
 from sild.portal.settings import PortalSettings
-from sild.portal.store import Store, hashed
+from sild.portal.store import Store
 from sild.portal.tables import push_address
 from sild.telemetry import get_logger
 

@@ -16,10 +16,11 @@ from starlette.responses import Response
 
 from sild.cases import Refused
 from sild.errors import CallerError, Unavailable
+from sild.identity_client import hashed
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases
-from sild.portal.store import Store, hashed
+from sild.portal.store import Store
 from sild.portal.tables import receipt
 from sild.portal.visit import Visit
 

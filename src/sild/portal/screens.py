@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from sild.cases import Acted, CaseView, FactLine, Filled, Refused
 from sild.catalogue import Defect, Facts, Field
 from sild.errors import CallerError, Unavailable
+from sild.identity_client import new_secret
 from sild.portal.charts import bars_of, tenths
 from sild.portal.edge import redirect
 from sild.portal.kept_forms import answers_of
@@ -21,7 +22,6 @@ from sild.portal.pages import Pages
 from sild.portal.ports import Cases
 from sild.portal.receipts import Receipts, form_key
 from sild.portal.settings import PortalSettings
-from sild.portal.store import new_secret
 from sild.portal.uploads import Upload
 from sild.portal.visit import LoginNeeded, Visit
 

@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from sild.errors import TrustError, Unavailable
-from sild.portal.relying_party import LoginRefused, RelyingParty, Tokens
+from sild.identity_client import LoginRefused, RelyingParty, Tokens, hashed, new_secret, seal, unseal
 from sild.portal.settings import PortalSettings
-from sild.portal.store import Store, hashed, new_secret, seal, unseal
+from sild.portal.store import Store
 from sild.portal.tables import login, session
 from sild.telemetry import get_logger
 

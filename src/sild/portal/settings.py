@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from sild.errors import CallerError
 from sild.http1 import ensure_guarded
+from sild.identity_client import ProviderClient
 from sild.settings import Settings
 
 __all__ = [
@@ -177,6 +178,17 @@ class PortalSettings(PortalOptions):
 
     client_secret: SecretStr
     key_password: SecretStr
+
+    def provider_client(self) -> ProviderClient:
+        """Raises CallerError: `certificate_authorities` holds none."""
+        return ProviderClient(
+            issuer=self.issuer,
+            client_id=self.client_id,
+            client_secret=self.client_secret.get_secret_value(),
+            redirect_uri=self.url + "/callback",
+            logged_out_uri=self.url + "/logged-out",
+            tls=self.issuer_tls(),
+        )
 
 
 class CaseOptions(Settings):

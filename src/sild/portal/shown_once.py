@@ -17,11 +17,12 @@ from starlette.responses import Response
 
 from sild.documents import qr_svg
 from sild.errors import CallerError
+from sild.identity_client import hashed, new_secret, seal, unseal
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.papers import PaperPages
 from sild.portal.settings import PortalSettings
-from sild.portal.store import Store, hashed, new_secret, seal, unseal
+from sild.portal.store import Store
 from sild.portal.tables import shown_once
 from sild.portal.visit import Visit
 

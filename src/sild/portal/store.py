@@ -1,18 +1,13 @@
-"""The portal's database behind one class: transactions in threads, secrets kept as hashes, values sealed with a cookie."""
+"""The portal's database behind one class: transactions in threads, and keys."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import json
-import secrets
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection, insert, select
@@ -25,7 +20,7 @@ from sild.openid import SigningKey, load_signing_key, new_signing_key
 from sild.portal.settings import PortalSettings
 from sild.portal.tables import key
 
-__all__ = ["Store", "hashed", "new_secret", "seal", "unseal"]
+__all__ = ["Store"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 Result = TypeVar("Result")
@@ -73,31 +68,3 @@ class Store:
         """256 bits that only this portal knows, the same for ever: made of a key that is kept as the others are. Raises as `signing_key`."""
         private = str(self.signing_key(name).key.as_dict(private=True)["d"])
         return HKDF(SHA256(), 32, salt=None, info=f"sild portal {name}".encode()).derive(private.encode())
-
-
-def hashed(secret: str) -> str:
-    """SHA-256, hexadecimal: enough for secrets of 256 random bits."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def new_secret() -> str:
-    """256 random bits, base64url."""
-    return secrets.token_urlsafe(32)
-
-
-def seal(cookie: str, value: Any) -> bytes:  # any JSON
-    """Readable only with the cookie: the database alone gives nobody a token or what somebody wrote."""
-    return _box(cookie).encrypt(json.dumps(value).encode())
-
-
-def unseal(cookie: str, sealed: bytes) -> Any:
-    """None when the cookie is another."""
-    try:
-        return json.loads(_box(cookie).decrypt(sealed))
-    except InvalidToken:
-        return None
-
-
-def _box(cookie: str) -> Fernet:
-    derived = HKDF(SHA256(), 32, salt=None, info=b"sild portal").derive(cookie.encode())
-    return Fernet(base64.urlsafe_b64encode(derived))

@@ -14,10 +14,10 @@ from typing import Any
 from sild.cases import Actor, is_company
 from sild.errors import CallerError
 from sild.i18n import whole_name
+from sild.identity_client import new_secret
 from sild.portal.edge import BROWSER_COOKIE, SESSION_COOKIE, Call
 from sild.portal.sessions import Session, Sessions
 from sild.portal.settings import Office, PortalSettings
-from sild.portal.store import new_secret
 
 __all__ = ["Access", "ForgedForm", "LoginNeeded", "NotAllowed", "Visit", "Visits", "actor_of"]
 

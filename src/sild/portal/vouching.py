@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sild.cases import Actor
 from sild.errors import Unavailable
+from sild.identity_client import LoginRefused, RelyingParty
 from sild.openid import CaseAccess, RecordedMandate
-from sild.portal.relying_party import LoginRefused, RelyingParty
 from sild.portal.sessions import Sessions
 
 __all__ = ["SessionVoucher"]

@@ -17,6 +17,7 @@ from sild.adapter import AsyncXRoadClient, ClientId
 from sild.processes.asgi import Listen, Listener, serve_asgi
 from sild.processes.own_server import ServiceName, service_named
 from sild.processes.sealing import SealSettings, TimeStampSettings, certify_by, stamp_by
+from sild.processes.ward import NotifierSettings, WardProcessSettings, notifying_of, ward_of
 from sild.registries import (
     DUTIES,
     ArchiveRegister,
@@ -155,19 +156,19 @@ class RegistrySettings(Settings):
     country: str = Field(default="EE", pattern=r"^[A-Z]{2}$")  # whose offices its officials' are
     officials: tuple[OfficialSettings, ...] = ()  # who decides in it, by name
     events_url: str | None = None  # nats://, when several processes send events; none: the database alone
-    ward_listen: tuple[Listen, ...] = ()  # hospital: the midwife's page, on the ward's own network
-    ward_author: str | None = None  # hospital: code of the midwife who signs there
+    ward: WardProcessSettings | None = None  # hospital: the midwives' pages; none: they write elsewhere
+    notifiers: tuple[NotifierSettings, ...] = ()  # population: who may sign notices of birth; none: nobody
+    signers: Path | None = None  # population, PEM: who certifies people's signing keys and time-stamps
     log_level: LogLevel = "INFO"
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A register and its application; `ward`: the hospital's other one."""
+    """A register and its application."""
 
     register: HasKernel
     application: FastAPI
     close: Callable[[], None]
-    ward: FastAPI | None = None
 
 
 def _population(settings: RegistrySettings, directory: Path, certify: Certify | None = None) -> Opened:
@@ -229,8 +230,7 @@ def _education(settings: RegistrySettings, directory: Path, certify: Certify | N
 
 def _hospital(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
     register = HospitalRegister.open(directory, settings.database, system=f"/{settings.system}")
-    ward = ward_app(register, author=settings.ward_author) if settings.ward_author else None
-    return Opened(register, hospital_app(register, url=settings.url), register.close, ward)
+    return Opened(register, hospital_app(register, url=settings.url), register.close)
 
 
 def _treasury(settings: RegistrySettings, directory: Path, _certify: Certify | None = None) -> Opened:
@@ -329,11 +329,16 @@ async def run(settings: RegistrySettings, *, base: Path) -> None:
     opened.register.kernel.tellers = {
         name: service_named(text).client_id.encode() for name, text in settings.services.items()
     }
+    if isinstance(opened.register, PopulationRegister):
+        opened.register.notifying = notifying_of(settings.notifiers, settings.signers, base)
     at_work = asyncio.create_task(_act(settings, opened.register, base))
     try:
         listeners = [Listener(opened.application, listen.at(base)) for listen in settings.listen]
-        if opened.ward is not None:
-            listeners += [Listener(opened.ward, listen.at(base)) for listen in settings.ward_listen]
+        if settings.ward is not None and isinstance(opened.register, HospitalRegister):
+            ward = ward_app(
+                opened.register, ward_of(settings.ward, settings.time_stamps, settings.system, base)
+            )
+            listeners += [Listener(ward, listen.at(base)) for listen in settings.ward.listen]
         await serve_asgi(listeners, name="registry")
     finally:
         at_work.cancel()

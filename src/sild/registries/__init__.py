@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sild.registries.following.duties import DUTIES
     from sild.registries.following.register import FollowingRegister
     from sild.registries.hospital.register import HospitalRegister
+    from sild.registries.hospital.settings import WardSettings
     from sild.registries.insurance.register import InsuranceRegister
     from sild.registries.kernel.grounds import Grounds
     from sild.registries.kernel.proving import published_keys
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from sild.registries.laws import asking_grounds, duties_without_case
     from sild.registries.message_logs import from_threads, over_the_exchange
     from sild.registries.planting import plant
+    from sild.registries.population.notifying import Notifier, Notifying
     from sild.registries.population.register import PopulationRegister
     from sild.registries.profiles import profile_named
     from sild.registries.residence.register import ResidenceRegister
@@ -66,12 +68,15 @@ __all__ = [
     "IdentityCode",
     "InsuranceRegister",
     "InvalidIdentityCode",
+    "Notifier",
+    "Notifying",
     "Official",
     "PopulationRegister",
     "ResidenceRegister",
     "SocialRegister",
     "Transfer",
     "TreasuryRegister",
+    "WardSettings",
     "act",
     "appoint",
     "archive_app",
@@ -187,16 +192,11 @@ def case_decisions_app(register: CaseDecisions, *, url: str | None = None) -> Fa
     return make_app(register, url=url)
 
 
-def ward_app(
-    register: HospitalRegister, *, author: str, languages: tuple[str, ...] = ("et", "vi", "en")
-) -> FastAPI:
-    """The midwife's page, at `/ward/`. author: code of the midwife, who signs; the page asks nobody to log in.
-
-    languages: the first for those who speak none of them.
-    """
+def ward_app(register: HospitalRegister, settings: WardSettings) -> FastAPI:
+    """The midwife's pages, at `/ward/`: a client of the identity provider, for the hospital's own network."""
     from sild.registries.hospital.ward import make_ward
 
-    return make_ward(register, author=author, languages=languages)
+    return make_ward(register, settings)
 
 
 _LATE = {
@@ -211,6 +211,9 @@ _LATE = {
     "FollowingRegister": "following.register",
     "HasKernel": "acting",
     "HospitalRegister": "hospital.register",
+    "Notifier": "population.notifying",
+    "Notifying": "population.notifying",
+    "WardSettings": "hospital.settings",
     "Official": "deciding",
     "appoint": "deciding",
     "InsuranceRegister": "insurance.register",

@@ -12,7 +12,7 @@ identity provider puts the API and the page before it: who logs in there, freshl
     signing.sign(token.value, SignHash(...))                       # the same word twice: the same signature
 
 service.py         RemoteSigning: the door's class               credentials.py  keys and certificates
-authorisations.py  from the pushed request to the signature      pushed.py       what a request says, and whether it is so
+authorisations.py  from the pushed request to the signature      pushed.py, shown.py  what a request says, whether it is so, and how it is read
 store.py, tables.py, migrations                                  the database
 """
 
@@ -20,6 +20,7 @@ from sild.remote_signing.authorisations import SigningRequest, SigningToken
 from sild.remote_signing.credentials import Certify, Credential
 from sild.remote_signing.pushed import PushedSignature, SignHash, parse_pushed, parse_sign_hash
 from sild.remote_signing.service import RemoteSigning
+from sild.remote_signing.shown import shown
 
 __all__ = [
     "Certify",
@@ -31,4 +32,5 @@ __all__ = [
     "SigningToken",
     "parse_pushed",
     "parse_sign_hash",
+    "shown",
 ]

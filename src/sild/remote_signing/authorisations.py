@@ -44,6 +44,7 @@ class SigningRequest:
     state: str | None
     language: str
     name: str
+    media_type: str
     document: str
     hash: str
 
@@ -79,6 +80,7 @@ class Authorisations:
                 "language": pushed.language,
                 "hash": pushed.hash,
                 "name": pushed.name,
+                "media_type": pushed.media_type,
                 "document": pushed.document,
                 "pushed_at": change.at,
                 "expires_at": change.at + TO_BEGIN,
@@ -214,6 +216,7 @@ class Authorisations:
             state=row.state,
             language=row.language,
             name=row.name,
+            media_type=row.media_type,
             document=row.document,
             hash=base64.b16encode(row.hash).decode().lower(),
         )

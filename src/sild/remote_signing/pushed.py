@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
-import unicodedata
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from typing import Any
 from sild.clock import parse_xml_datetime
 from sild.openid import OpenIDError
 from sild.pki import Certificate
+from sild.remote_signing.shown import shown
 from sild.signatures import DocumentPart, prepare_baseline
 
 __all__ = [
@@ -31,21 +32,22 @@ __all__ = [
     "verify_shown",
 ]
 
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,9})){2,15}", re.ASCII)
 SHA256 = "2.16.840.1.101.3.4.2.1"
 ECDSA_SHA256 = "1.2.840.10045.4.3.2"
-TEXT = "text/plain"
-MOST_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class PushedSignature:
-    """hash: SHA-256 of the SignedInfo.  document: text that is shown, UTF-8 when it is signed.  signing_time: in the signature."""
+    """hash: SHA-256 of the SignedInfo.  document: text that is shown, or JSON, UTF-8 when it is signed.  commitment: OID, what the signature is for.  signing_time: in the signature."""
 
     credential_id: str
     hash: bytes
     name: str
+    media_type: str
     document: str
     signing_time: datetime
+    commitment: str | None
     code_challenge: str
     state: str | None
     language: str
@@ -68,13 +70,15 @@ def parse_pushed(form: Mapping[str, str]) -> PushedSignature:
         raise OpenIDError("one signature at a time: each document is shown by itself")
     if form.get("hashAlgorithmOID", SHA256) != SHA256:
         raise OpenIDError("hashAlgorithmOID must be SHA-256")
-    name, text, signing_time = _document(form.get("documents", ""))
+    document = _document(form.get("documents", ""))
     return PushedSignature(
         credential_id=form.get("credentialID", ""),
         hash=_base64(form.get("hashes", ""), url_safe=True),
-        name=name,
-        document=text,
-        signing_time=signing_time,
+        name=document.name,
+        media_type=document.media_type,
+        document=document.text,
+        signing_time=document.signing_time,
+        commitment=document.commitment,
         code_challenge=challenge,
         state=form.get("state"),
         language=form.get("lang", "")[:20],
@@ -85,10 +89,13 @@ def verify_shown(pushed: PushedSignature, certificate: Certificate) -> None:
     """That the hash is of the document. Raises OpenIDError (`invalid_request`)."""
     digest = hashlib.sha256(pushed.document.encode()).digest()
     try:
-        part = DocumentPart(pushed.name, TEXT, digest)
+        part = DocumentPart(pushed.name, pushed.media_type, digest)
     except ValueError as error:
         raise OpenIDError("a document's name is one plain word") from error
-    if prepare_baseline(certificate, part, signing_time=pushed.signing_time).digest != pushed.hash:
+    prepared = prepare_baseline(
+        certificate, part, signing_time=pushed.signing_time, commitment=pushed.commitment
+    )
+    if prepared.digest != pushed.hash:
         raise OpenIDError("the hash is not of the document that is shown")
 
 
@@ -106,33 +113,36 @@ def parse_sign_hash(body: object) -> SignHash:
     return SignHash(str(credential), tuple(_base64(str(one)) for one in hashes))
 
 
-def _document(text: str) -> tuple[str, str, datetime]:
+@dataclass(frozen=True, slots=True)
+class _Document:
+    name: str
+    media_type: str
+    text: str
+    signing_time: datetime
+    commitment: str | None
+
+
+def _document(text: str) -> _Document:
     try:
         (said,) = json.loads(text)
         name, media_type, content = said["name"], said["mediaType"], said["content"]
         signing_time = parse_xml_datetime(said["signingTime"])
+        commitment = said.get("commitmentType")
         if not all(isinstance(one, str) for one in (name, media_type, content)):
             raise TypeError
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        if commitment is not None and not _OID.fullmatch(commitment):
+            raise ValueError
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OpenIDError("documents: one, with name, mediaType, content (base64) and signingTime") from error
-    if media_type != TEXT or not content:
-        raise OpenIDError("only plain text can be shown")
     try:
-        shown = _base64(content).decode()
+        document = _base64(content).decode()
     except UnicodeDecodeError as error:
         raise OpenIDError("the document is not UTF-8") from error
-    if not _is_plain(shown):
-        raise OpenIDError("the document is too long, or has signs that are not seen or mislead")
-    return name, shown, signing_time
-
-
-def _is_plain(text: str) -> bool:
-    """Nothing that a page would show otherwise than it is: no control signs, no signs of direction, no private ones; composed."""
-    strange = (
-        sign != "\n" and unicodedata.category(sign) in ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
-        for sign in text
-    )
-    return len(text) <= MOST_CHARACTERS and unicodedata.is_normalized("NFC", text) and not any(strange)
+    try:
+        shown(media_type, document)
+    except ValueError as error:
+        raise OpenIDError(f"the document cannot be shown: {error}") from error
+    return _Document(name, media_type, document, signing_time, commitment)
 
 
 def _base64(text: str, *, url_safe: bool = False) -> bytes:

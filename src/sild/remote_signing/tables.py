@@ -36,6 +36,7 @@ authorisation = Table(
     Column("language", String(20), nullable=False),
     Column("hash", LargeBinary, nullable=False, comment="SHA-256 that may be signed"),
     Column("name", String(100), nullable=False),
+    Column("media_type", String(100), nullable=False),
     Column("document", Text, nullable=False, comment="what is shown"),
     Column("pushed_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),

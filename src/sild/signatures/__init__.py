@@ -34,6 +34,7 @@ from sild.signatures.signed_document import (
     SignedDocument,
     VerifiedDocument,
     read_signed_document,
+    verify_beside,
     verify_signed_document,
     write_signed_document,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "read_signed_document",
     "signature_value_bytes",
     "stamped_bytes",
+    "verify_beside",
     "verify_hash_chain",
     "verify_signature",
     "verify_signed_document",

@@ -86,9 +86,12 @@ class PreparedBaseline:
 
 
 def prepare_baseline(
-    certificate: Certificate, part: DocumentPart, *, signing_time: datetime
+    certificate: Certificate, part: DocumentPart, *, signing_time: datetime, commitment: str | None = None
 ) -> PreparedBaseline:
-    """What the holder of the certificate's key (P-256) is to sign. Two who know these values know the bytes. Raises ValueError."""
+    """What the holder of the certificate's key (P-256) is to sign. Two who know these values know the bytes.
+
+    commitment: OID of what the signature is for (EN 319 132-1 5.2.3). Raises ValueError.
+    """
     if not isinstance(certificate.public_key(), EllipticCurvePublicKey):
         raise ValueError("the key is not on an elliptic curve")
     method = f'<ds:DigestMethod Algorithm="{SHA256.uri}"></ds:DigestMethod>'
@@ -98,7 +101,7 @@ def prepare_baseline(
         f"{_base64(certificate_hash(certificate, SHA256))}</ds:DigestValue></xades:CertDigest></xades:Cert>"
         "</xades:SigningCertificateV2></xades:SignedSignatureProperties><xades:SignedDataObjectProperties>"
         f'<xades:DataObjectFormat ObjectReference="#signature-reference-0"><xades:MimeType>{part.media_type}'
-        "</xades:MimeType></xades:DataObjectFormat></xades:SignedDataObjectProperties>"
+        f"</xades:MimeType></xades:DataObjectFormat>{_commitment(commitment)}</xades:SignedDataObjectProperties>"
     )
     canonical = (
         f'<xades:SignedProperties {NAMESPACES} Id="signed-properties">{properties}</xades:SignedProperties>'
@@ -113,6 +116,16 @@ def prepare_baseline(
     )
     to_be_signed = f"<ds:SignedInfo {NAMESPACES}>{info}</ds:SignedInfo>".encode()
     return PreparedBaseline(to_be_signed, certificate, info, properties)
+
+
+def _commitment(oid: str | None) -> str:
+    if oid is None:
+        return ""
+    return (
+        '<xades:CommitmentTypeIndication><xades:CommitmentTypeId><xades:Identifier Qualifier="OIDAsURN">'
+        f"urn:oid:{oid}</xades:Identifier></xades:CommitmentTypeId>"
+        "<xades:AllSignedDataObjects></xades:AllSignedDataObjects></xades:CommitmentTypeIndication>"
+    )
 
 
 def stamped_bytes(xml: bytes) -> bytes:

@@ -31,6 +31,7 @@ __all__ = [
     "SignedDocument",
     "VerifiedDocument",
     "read_signed_document",
+    "verify_beside",
     "verify_signed_document",
     "write_signed_document",
 ]
@@ -120,7 +121,11 @@ def verify_signed_document(container: bytes, *, named: Sequence[Certificate]) ->
     with SHA-256  (4) its time-stamp is over it, of an authority that was named  (5) the certificate is a natural person's for
     signatures, leads to an authority that was named, and was good then. Raises PeerError, TrustError.
     """
-    signed = read_signed_document(container)  # (1)
+    return verify_beside(read_signed_document(container), named=named)  # (1)
+
+
+def verify_beside(signed: SignedDocument, *, named: Sequence[Certificate]) -> VerifiedDocument:
+    """The same of a document and its signature that came in no container: (2) to (5). Raises PeerError, TrustError."""
     signature = parse_signature(signed.signature)
     if signature.algorithm is not SignatureAlgorithm.ECDSA_SHA256:
         raise TrustError("signed otherwise than with ECDSA and SHA-256", code="invalid_signature_value")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sild.registries import PopulationRegister, parse_identity_code
 from sild.registries.identity_codes import estonia
+from support.notices import SENT_BY
 
 from ..asking import Asker, refused
 from ..conftest import SetClock
@@ -61,7 +62,9 @@ def test_the_same_message_again(population: Asker) -> None:
     again = notify(population, notice, id="birth-1")
     assert (again.status, again.json()) == (200, {"outcome": "REPEATED", "child": child})
     refused(
-        population.post("/deaths", {"person": child, "died": "2026-03-01"}, id="birth-1"),
+        population.post(
+            "/deaths", {"person": child, "died": "2026-03-01"}, id="birth-1", X_Road_Client=SENT_BY
+        ),
         409,
         "message_id_reused",
     )

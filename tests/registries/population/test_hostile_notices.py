@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from sild.errors import CallerError
 from sild.registries import PopulationRegister, population_app
 from sild.registries.population.birth_notice import MAX_NOTICE_BYTES, parse_birth_notice, read_notice
-from support.asgi import serving
+from support.acting import serving
+from support.notices import signed_bundle
 
 from ..asking import Asker, defects, refused
+from ..conftest import NOW
 from ..families import couple
 from ..notices import bundle, notify, related
 
@@ -40,6 +42,11 @@ def changed(*path: Any, to: Any) -> dict[str, Any]:
     else:
         place[path[-1]] = to
     return notice
+
+
+def unsigned(content: object) -> object:
+    """What is no notice is refused before its signature is looked at."""
+    return json.dumps(content).encode() if isinstance(content, dict) else content
 
 
 HOSTILE: list[object] = [
@@ -101,7 +108,7 @@ def test_what_is_no_notice_is_refused_and_nothing_is_recorded(
 ) -> None:
     people, codes = register.count(), []
     for content in HOSTILE:
-        answer = notify(asker, content)
+        answer = notify(asker, unsigned(content))
         problem = json.loads(answer.body)
         codes.append((answer.status, problem["type"].rpartition(":")[2]))
         assert "<script" not in json.dumps(problem)
@@ -114,7 +121,7 @@ def test_what_is_no_notice_is_refused_and_nothing_is_recorded(
 
 def test_a_notice_that_is_too_long(asker: Asker) -> None:
     refused(notify(asker, b" " * (MAX_NOTICE_BYTES + 1)), 400, "invalid_birth_notice")
-    padded = json.dumps(bundle(MOTHER)).encode().ljust(MAX_NOTICE_BYTES)
+    padded = json.dumps(signed_bundle(bundle(MOTHER), at=NOW)).encode().ljust(MAX_NOTICE_BYTES)
     assert notify(asker, padded).status == 201
 
 
@@ -132,16 +139,16 @@ def test_all_that_is_wrong_is_named_at_once(asker: Asker) -> None:
     notice = changed("entry", 0, "resource", "gender", to="x")
     notice["entry"][2]["resource"]["status"] = "x"
     del notice["timestamp"]
-    problem = refused(notify(asker, notice), 400, "invalid_birth_notice")
+    problem = refused(notify(asker, unsigned(notice)), 400, "invalid_birth_notice")
     assert len(problem["errors"]) == 3
     notice = changed("entry", 1, "resource", "patient", "reference", to="urn:uuid:x")
     notice["entry"][2]["resource"]["subject"]["reference"] = "urn:uuid:y"
-    problem = refused(notify(asker, notice), 400, "invalid_birth_notice")
+    problem = refused(notify(asker, unsigned(notice)), 400, "invalid_birth_notice")
     assert sorted(defects(problem)) == ["another_patient", "another_subject"]
 
 
 def test_what_is_read_is_written_and_read_the_same() -> None:
-    notice = parse_birth_notice(json.dumps(bundle(MOTHER, couple()[1].code, order=2)).encode())
+    notice = parse_birth_notice(json.dumps(bundle(MOTHER, couple()[1].code, order=2)).encode()).notice
     assert read_notice(json.loads(json.dumps(notice.to_json()))) == notice
 
 

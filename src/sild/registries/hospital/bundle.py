@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
 from sild.errors import CallerError
+from sild.registries.fhir import (
+    AUTHORS_SIGNATURE,
+    FHIR_JSON,
+    IDENTITY_SYSTEMS,
+    PURPOSES,
+    XML_SIGNATURE,
+)
 from sild.registries.identity_codes import parse_identity_code
 
-__all__ = ["FHIR_JSON", "Birth", "birth_bundle"]
+__all__ = ["Birth", "birth_bundle", "bundle_signature"]
 
-FHIR_JSON = "application/fhir+json"
 ROLES = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
-IDENTITY_SYSTEMS = {"EE": "https://fhir.ee/sid/pid/est/ni", "VN": "urn:sild:sid:VN:ni"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,20 @@ def birth_bundle(birth: Birth, *, hospital: str, name: str, at: datetime) -> dic
         "identifier": {"system": f"urn:sild:hospital:{hospital}:birth-notices", "value": birth.number},
         "timestamp": at.isoformat(),
         "entry": [{"fullUrl": url, "resource": resource} for url, resource in resources],
+    }
+
+
+def bundle_signature(xades: bytes, *, author: str, hospital: str, at: datetime) -> dict[str, Any]:
+    """`Bundle.signature`. xades: over `canonical_bundle`.  author: identity code.  hospital: its name."""
+    country = parse_identity_code(author).country
+    return {
+        "type": [{"system": PURPOSES, "code": AUTHORS_SIGNATURE, "display": "Author's Signature"}],
+        "when": at.isoformat(),
+        "who": {"identifier": {"system": IDENTITY_SYSTEMS[country], "value": author}},
+        "onBehalfOf": {"display": hospital},
+        "targetFormat": FHIR_JSON,
+        "sigFormat": XML_SIGNATURE,
+        "data": base64.b64encode(xades).decode(),
     }
 
 

@@ -18,7 +18,11 @@ DESCRIPTION = SelfDescription(
 
 
 def make_app(register: HospitalRegister, *, url: str | None = None) -> FastAPI:
-    actions = {"writeNotice": "The ward wrote a notice of a birth or a death"}
+    actions = {
+        "writeNotice": "The ward wrote a notice of a birth or a death",
+        "signNotice": "Who wrote the notice of a birth signed it",
+        "withdrawNotice": "A notice that was not signed was withdrawn",
+    }
     return register_app(
         register.kernel, DESCRIPTION, actions=actions, apply_event=register.apply_event, url=url
     )

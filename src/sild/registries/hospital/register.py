@@ -1,4 +1,4 @@
-"""Notices of birth, stillbirth and death: written down first, then sent until the population register has taken them.
+"""Notices of birth, stillbirth and death: written down, signed by who wrote them, then sent until the population register has taken them.
 
 Sent again it is the same message, so the register opens one record, however often the line breaks. What it refuses (an unknown
 mother, a date that cannot be) stays in the ward's list with the reason, for people to set right.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, insert, select, update
@@ -20,16 +21,20 @@ from sild.database import sqlite_url
 from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.exchange import Ask, Because
-from sild.registries.hospital.bundle import FHIR_JSON, Birth, birth_bundle
+from sild.registries.fhir import FHIR_JSON, canonical_bundle
+from sild.registries.hospital.bundle import Birth, birth_bundle, bundle_signature
 from sild.registries.hospital.tables import notices
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Kernel, Usage, Use
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
+from sild.signatures import read_signed_document
 
 __all__ = ["HospitalRegister", "NewBirth", "Notice"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SYSTEM = "/SILD/COM/90000001/hospital"
+SIGNED_ANEW = ("notice_too_old", "invalid_signature", "may_not_notify")
+"""Refusals after which the same notice may be signed once more."""
 GROUNDS = {"EE": "PKTS § 22", "VN": "Luật Hộ tịch 2014, Điều 16"}
 
 
@@ -47,7 +52,10 @@ class NewBirth:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """state: waiting, arrived, review (people at the register look at it), refused.  answer: of the register, or its refusal."""
+    """state: unsigned, withdrawn, waiting, arrived, review (people at the register look at it), refused.
+
+    answer: of the register, or its refusal.  content: what is sent.
+    """
 
     id: int
     number: str
@@ -56,8 +64,16 @@ class Notice:
     author: str
     state: str
     answer: Mapping[str, Any]
+    content: Mapping[str, Any]
+    was_signed: bool
     written_at: datetime
     arrived_at: datetime | None
+
+    @property
+    def is_to_be_signed(self) -> bool:
+        """A birth that its author has not signed, or may sign anew."""
+        anew = self.state == "refused" and self.answer.get("code") in SIGNED_ANEW
+        return self.kind != "death" and (self.state == "unsigned" or anew)
 
 
 class HospitalRegister(ActingRegister):
@@ -92,7 +108,7 @@ class HospitalRegister(ActingRegister):
     # --- the ward
 
     def note_birth(self, birth: NewBirth, *, author: str, token: str) -> Notice:
-        """author: code of the midwife, who signs.  token: of the form; the same again is the same notice.
+        """Nothing is sent before `signed`. author: code of the midwife, who signs.  token: of the form; the same again is the same notice.
 
         Raises InvalidIdentityCode, CallerError (`date_out_of_range`, `bad_request`).
         """
@@ -144,8 +160,7 @@ class HospitalRegister(ActingRegister):
         parse_identity_code(author)
         if not 8 <= len(token) <= 100:
             raise CallerError("the form has no token", code="bad_request")
-        usage = Usage(self.kernel.system.removeprefix("/"), f"ward-{token}", user_id=author, basis="ward")
-        with self.kernel.used("writeNotice", usage) as use:
+        with self.kernel.used("writeNotice", self._usage(f"ward-{token}", author)) as use:
             use.alone("notices")
             use.concerns(person)
             known = use.connection.execute(select(notices).where(notices.c.token == token)).one_or_none()
@@ -159,7 +174,7 @@ class HospitalRegister(ActingRegister):
                     person=person,
                     content={},
                     author=author,
-                    state="waiting",
+                    state="waiting" if kind == "death" else "unsigned",
                     answer={},
                     written_at=use.at,
                 )
@@ -170,8 +185,70 @@ class HospitalRegister(ActingRegister):
             row = use.connection.execute(
                 changing.values(number=number, content=content(number, use.at))
             ).one()
-            self.tasks.add(use, "notice", str(key), cause=f"notice/{number}")
+            if kind == "death":
+                self.tasks.add(use, "notice", str(key), cause=f"notice/{number}")
             return _notice(row)
+
+    def ensure_to_be_signed(self, key: int, author: str) -> Notice:
+        """Raises CallerError (`not_to_be_signed`): another's, or not waiting for a signature."""
+        notice = self.notice(key)
+        if notice.author != author or not notice.is_to_be_signed:
+            raise CallerError("whoever wrote a notice signs it, once", code="not_to_be_signed")
+        return notice
+
+    def signed(self, key: int, author: str, container: bytes) -> Notice:
+        """The author's signature over the notice, as ASiC-E: it goes out now. The same again changes nothing.
+
+        Raises CallerError (`not_to_be_signed`, `signature_refused`), PeerError.
+        """
+        signed = read_signed_document(container)
+        with self.kernel.used("signNotice", self._usage(f"sign-{uuid4()}", author)) as use:
+            use.alone(f"notice/{key}")
+            row = use.connection.execute(select(notices).where(notices.c.id == key)).one()
+            use.concerns(row.person)
+            notice = _notice(row)
+            if notice.author == author and notice.was_signed and not notice.is_to_be_signed:
+                return notice
+            if notice.author != author or not notice.is_to_be_signed:
+                raise CallerError("whoever wrote a notice signs it, once", code="not_to_be_signed")
+            if signed.document != canonical_bundle(row.content):
+                raise CallerError("the signature is of another notice", code="signature_refused")
+            mark = bundle_signature(signed.signature, author=author, hospital=self.name, at=use.at)
+            count = row.signatures + 1
+            values = {
+                "content": {**row.content, "signature": mark},
+                "state": "waiting",
+                "answer": {},
+                "signed_at": use.at,
+                "signatures": count,
+            }
+            changed = update(notices).where(notices.c.id == key).values(**values).returning(notices)
+            row = use.connection.execute(changed).one()
+            anew = f"/{count}" if count > 1 else ""
+            self.tasks.add(use, "notice", f"{key}{anew}", cause=f"notice/{row.number}{anew}")
+            return _notice(row)
+
+    def withdraw(self, key: int, author: str) -> Notice:
+        """What was not signed is not to be sent. Raises CallerError (`not_to_be_signed`)."""
+        with self.kernel.used("withdrawNotice", self._usage(f"withdraw-{uuid4()}", author)) as use:
+            use.alone(f"notice/{key}")
+            row = use.connection.execute(select(notices).where(notices.c.id == key)).one_or_none()
+            if row is None or row.author != author or row.state not in ("unsigned", "withdrawn"):
+                raise CallerError("only what one wrote and did not sign", code="not_to_be_signed")
+            use.concerns(row.person)
+            changed = update(notices).where(notices.c.id == key).values(state="withdrawn").returning(notices)
+            return _notice(use.connection.execute(changed).one())
+
+    def notice(self, key: int) -> Notice:
+        """Raises CallerError (`not_found`)."""
+        with self.kernel.engine.connect() as connection:
+            row = connection.execute(select(notices).where(notices.c.id == key)).one_or_none()
+        if row is None:
+            raise CallerError("no such notice", code="not_found")
+        return _notice(row)
+
+    def _usage(self, message_id: str, author: str) -> Usage:
+        return Usage(self.kernel.system.removeprefix("/"), message_id, user_id=author, basis="ward")
 
     @property
     def _member_code(self) -> str:
@@ -181,7 +258,7 @@ class HospitalRegister(ActingRegister):
 
     def handlers(self, ask: Ask) -> Mapping[str, Handler]:
         async def notice(task: Task) -> Callable[[Use], None]:
-            row = self._row(int(task.subject))
+            row = self._row(int(task.subject.partition("/")[0]))
             basis = GROUNDS[parse_identity_code(row.person).country]
             country = parse_identity_code(row.author).country
             because = Because(basis, key=task.cause, user_id=f"{country}{row.author}")
@@ -218,6 +295,8 @@ def _notice(row: Row[Any]) -> Notice:
         author=row.author,
         state=row.state,
         answer=row.answer,
+        content=row.content,
+        was_signed=row.signatures > 0,
         written_at=row.written_at,
         arrived_at=row.arrived_at,
     )

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/bundle.html
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -24,16 +26,28 @@ from pydantic import (
 )
 
 from sild.errors import CallerError
+from sild.registries.fhir import (
+    AUTHORS_SIGNATURE,
+    IDENTITY_SYSTEMS,
+    PURPOSES,
+    canonical_bundle,
+)
 from sild.registries.identity_codes import Sex, parse_identity_code
 from sild.registries.kernel import Defect, Defects, refuse_defects
 
-__all__ = ["MAX_NOTICE_BYTES", "BirthNotice", "RelatedName", "parse_birth_notice", "read_notice"]
+__all__ = [
+    "MAX_NOTICE_BYTES",
+    "BirthNotice",
+    "NoticeSignature",
+    "Notified",
+    "RelatedName",
+    "SignedNotice",
+    "parse_birth_notice",
+    "read_notice",
+]
 
 MAX_NOTICE_BYTES = 64 * 1024
-IDENTITY_SYSTEMS: Mapping[str, str] = {
-    "https://fhir.ee/sid/pid/est/ni": "EE",
-    "urn:sild:sid:VN:ni": "VN",
-}
+COUNTRIES = {system: country for country, system in IDENTITY_SYSTEMS.items()}
 BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
 ROLES = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 ACTS = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -49,8 +63,21 @@ class RelatedName:
 
 
 @dataclass(frozen=True, slots=True)
+class Notified:
+    """Who gave the notice, as people are told: by name and profession, not by identity code."""
+
+    name: str
+    profession: str
+    licence: str | None
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BirthNotice:
-    """system, value: the hospital's own number of the notice.  order: of a twin, from 1.  digest: of everything said but the time of sending."""
+    """system, value: the hospital's own number of the notice.  order: of a twin, from 1.  digest: of everything said but the time of sending.
+
+    notified: None: of before notices were signed.
+    """
 
     system: str
     value: str
@@ -65,23 +92,48 @@ class BirthNotice:
     hospital: str | None
     place: str | None
     digest: str
+    notified: Notified | None = None
 
     @property
     def key(self) -> str:
         """The notice among all hospitals' notices: 40 hexadecimal digits."""
         return hashlib.sha256(f"{self.system}|{self.value}".encode()).hexdigest()[:40]
 
+    @property
+    def told_of(self) -> tuple[str, ...]:
+        """Parents whose codes it has."""
+        parents = (self.mother, self.father)
+        return tuple(one.code for one in parents if one is not None and one.code is not None)
+
     def to_json(self) -> dict[str, Any]:
         said: dict[str, Any] = json.loads(json.dumps(asdict(self), default=lambda value: value.isoformat()))
         return said
 
 
-def parse_birth_notice(content: bytes) -> BirthNotice:
+@dataclass(frozen=True, slots=True)
+class NoticeSignature:
+    """who: identity code.  data: XAdES, not verified."""
+
+    who: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedNotice:
+    """content: what is signed.  signature: None: the Bundle bears none."""
+
+    notice: BirthNotice
+    content: bytes
+    signature: NoticeSignature | None
+
+
+def parse_birth_notice(content: bytes) -> SignedNotice:
     """content: `application/fhir+json`. Raises CallerError (`invalid_birth_notice`), with every place that does not fit."""
     if len(content) > MAX_NOTICE_BYTES:
         raise CallerError(f"a notice has at most {MAX_NOTICE_BYTES} bytes", code="invalid_birth_notice")
     try:
-        bundle = _Bundle.model_validate(json.loads(content, object_pairs_hook=_no_name_twice))
+        said = json.loads(content, object_pairs_hook=_no_name_twice)
+        bundle = _Bundle.model_validate(said)
     except ValidationError as error:
         raise _refused(
             Defect("not_described", str(fault["msg"]), "/" + "/".join(str(step) for step in fault["loc"]))
@@ -89,7 +141,8 @@ def parse_birth_notice(content: bytes) -> BirthNotice:
         ) from None
     except (ValueError, RecursionError):
         raise CallerError("not a FHIR Bundle in JSON", code="invalid_birth_notice") from None
-    return _Reading(bundle).notice()
+    reading = _Reading(bundle)
+    return SignedNotice(reading.notice(), canonical_bundle(said), reading.signature())
 
 
 def read_notice(said: Mapping[str, Any]) -> BirthNotice:
@@ -208,6 +261,29 @@ class _Entry(_Part):
     resource: Annotated[_Patient | _RelatedPerson | _Encounter, Field(discriminator="resourceType")]
 
 
+def _base64(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError("base64")
+    return base64.b64decode(text, validate=True)
+
+
+class _Who(_Part):
+    identifier: _Identifier
+    display: Text | None = None
+
+
+class _Signature(_Part):
+    """https://hl7.org/fhir/R4/datatypes.html#Signature; of an XML signature over JSON, which is beside it."""
+
+    type: list[_Coding] = Field(min_length=1, max_length=5)
+    when: AwareDatetime
+    who: _Who
+    onBehalfOf: _Display | None = None
+    targetFormat: Literal["application/fhir+json"]
+    sigFormat: Literal["application/signature+xml"]
+    data: Annotated[bytes, BeforeValidator(_base64)]
+
+
 class _Bundle(_Part):
     resourceType: Literal["Bundle"]
     id: Text | None = None
@@ -216,6 +292,7 @@ class _Bundle(_Part):
     type: Literal["message", "collection"]
     timestamp: AwareDatetime
     entry: list[_Entry] = Field(min_length=3, max_length=4)
+    signature: _Signature | None = None
 
 
 # --- what the parts say together
@@ -242,7 +319,7 @@ class _Reading:
         if patient.multipleBirthBoolean and patient.multipleBirthInteger is None:
             self._wrong("no_birth_order", "of twins each has its number: multipleBirthInteger", "/entry")
         refuse_defects("not a notice of birth", code="invalid_birth_notice", defects=self._defects)
-        said = bundle.model_dump(mode="json", exclude={"timestamp"})
+        said = bundle.model_dump(mode="json", exclude={"timestamp", "signature"})
         return BirthNotice(
             system=bundle.identifier.system,
             value=bundle.identifier.value,
@@ -258,6 +335,27 @@ class _Reading:
             place=encounter.location[0].location.display if encounter.location else None,
             digest=hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest(),
         )
+
+    def signature(self) -> NoticeSignature | None:
+        """Raises Defects (`invalid_birth_notice`)."""
+        signed = self._bundle.signature
+        if signed is None:
+            return None
+        if (PURPOSES, AUTHORS_SIGNATURE) not in {(one.system, one.code) for one in signed.type}:
+            self._wrong("signature", "not an author's signature", "/signature/type")
+        who = self._who(signed.who.identifier)
+        refuse_defects("not a notice of birth", code="invalid_birth_notice", defects=self._defects)
+        return NoticeSignature(who, signed.data)
+
+    def _who(self, identifier: _Identifier) -> str:
+        try:
+            code = parse_identity_code(identifier.value)
+        except CallerError as error:
+            self._wrong("identity_code", error.message, "/signature/who")
+            return ""
+        if COUNTRIES.get(identifier.system) != code.country:
+            self._wrong("identity_code", "the code is of another country", "/signature/who")
+        return code.text
 
     def _ensure_one_of_each(self) -> None:
         """One child, one encounter, no address twice: nothing may be said of two."""
@@ -297,7 +395,7 @@ class _Reading:
         return found
 
     def _code(self, related: _RelatedPerson, role: str, place: str) -> str | None:
-        codes = [i for i in related.identifier if i.system in IDENTITY_SYSTEMS]
+        codes = [i for i in related.identifier if i.system in COUNTRIES]
         if len(codes) > 1:
             self._wrong("identity_code", "more than one identity code", f"{place}/identifier")
         if not codes:
@@ -307,7 +405,7 @@ class _Reading:
         except CallerError as error:
             self._wrong("identity_code", error.message, f"{place}/identifier")
             return None
-        if code.country != IDENTITY_SYSTEMS[codes[0].system]:
+        if code.country != COUNTRIES[codes[0].system]:
             self._wrong("identity_code", "the code is of another country", f"{place}/identifier")
         if code.sex != ("F" if role == "MTH" else "M"):
             self._wrong("identity_code", "the code is of the other sex", f"{place}/identifier")

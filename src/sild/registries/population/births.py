@@ -22,6 +22,7 @@ from sild.registries.identity_codes import estonia, parse_identity_code, vietnam
 from sild.registries.kernel import Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.population.birth_notice import BirthNotice
+from sild.registries.population.notifying import ensure_fresh
 from sild.registries.population.persons import add_person
 from sild.registries.population.reviews import open_review, review_of_notice
 from sild.registries.population.tables import persons
@@ -40,15 +41,17 @@ LATEST_NOTICE = timedelta(days=366)
 
 
 def take_notice(use: Use, notice: BirthNotice) -> dict[str, Json]:
-    """{outcome, child?, review?, reasons?}. Raises CallerError (`date_out_of_range`)."""
+    """{outcome, child?, review?, reasons?}. Raises CallerError (`date_out_of_range`, `notice_too_old`)."""
     if not use.today - LATEST_NOTICE <= notice.born <= use.today:
         raise CallerError("a birth of the last year, not of the future", code="date_out_of_range")
     mother = notice.mother.code
-    use.concerns(*(code for code in (mother, notice.father.code if notice.father else None) if code))
+    use.concerns(*notice.told_of)
     use.alone(f"notice/{notice.key}", *([f"births/{mother}"] if mother else []))
     known = _notice_seen(use, notice)
     if known is not None:
         return known
+    if notice.notified is not None:
+        ensure_fresh(notice.notified, use.at)
     if notice.stillborn:
         return _stillborn(use, notice)
     reasons, candidates = _doubts(use, notice)

@@ -250,7 +250,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
     _add_people(app, register)
     _add_relations(app, register)
     _add_life_events(app, register)
-    add_birth_paths(app, kernel, register.deciding, register.archiving)
+    add_birth_paths(app, register)
     add_certificate_paths(app, register.certificates)
     add_decision_paths(app, register.deciding)
     add_fact_paths(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import FastAPI, Path, Query, Request, Response
 from pydantic import Field
@@ -22,7 +22,7 @@ from sild.registries.kernel.matters import ensure_official
 from sild.registries.population.archiving import Archiving
 from sild.registries.population.birth_notice import (
     MAX_NOTICE_BYTES,
-    BirthNotice,
+    SignedNotice,
     parse_birth_notice,
     read_notice,
 )
@@ -39,11 +39,18 @@ from sild.registries.population.registration import (
 )
 from sild.registries.population.reviews import Review, about, close_review, open_reviews, read_review
 
+if TYPE_CHECKING:
+    from sild.registries.population.register import PopulationRegister
+
 __all__ = ["BIRTH_TITLES", "add_birth_paths"]
 
 FHIR_JSON = "application/fhir+json"
 BIRTH_TITLES: dict[str, tuple[int, str]] = {
     "invalid_birth_notice": (400, "Not a notice of birth"),
+    "signature_missing": (403, "The notice is not signed"),
+    "invalid_signature": (403, "The signature does not hold"),
+    "may_not_notify": (403, "Who signed may not give notice for this hospital"),
+    "notice_too_old": (409, "The notice was signed too long ago"),
     "unknown_birth": (404, "Unknown birth"),
     "unknown_review": (404, "Unknown review"),
     "review_is_closed": (409, "The review was decided before"),
@@ -89,6 +96,15 @@ class Fault(Model):
     detail: str
 
 
+class NotifiedBy(Model):
+    """Of the hospital's notice; nothing of before notices were signed."""
+
+    name: str
+    profession: str
+    licence: str | None = None
+    signed_at: datetime
+
+
 class BirthState(Model):
     child: str
     born: date
@@ -96,6 +112,7 @@ class BirthState(Model):
     sex: Sex
     birth_place: str | None = None
     hospital: str | None = None
+    notified: NotifiedBy | None = Field(default=None, description="Who signed the notice")
     multiple_birth: int | None = Field(default=None, description="Which of the twins")
     status: Literal["UNNAMED", "REGISTERED", "DEAD", "STILLBORN"]
     mother: str | None = None
@@ -183,14 +200,15 @@ class Decision(Model):
     words: Annotated[str, Field(max_length=2_000)] = ""
 
 
-def add_birth_paths(app: FastAPI, kernel: Kernel, deciding: Deciding, archiving: Archiving) -> None:
-    _add_notices(app, kernel)
+def add_birth_paths(app: FastAPI, register: PopulationRegister) -> None:
+    kernel = register.kernel
+    _add_notices(app, register)
     _add_births(app, kernel)
-    _add_registration(app, kernel, deciding, archiving)
+    _add_registration(app, kernel, register.deciding, register.archiving)
     _add_reviews(app, kernel)
 
 
-def _add_notices(app: FastAPI, kernel: Kernel) -> None:
+def _add_notices(app: FastAPI, register: PopulationRegister) -> None:
     body = {"content": {FHIR_JSON: {"schema": {"type": "object", "description": "FHIR R4 Bundle"}}}}
 
     @app.post(
@@ -206,9 +224,9 @@ def _add_notices(app: FastAPI, kernel: Kernel) -> None:
         },
     )
     async def take(request: Request, response: Response, usage: PersonalUsage) -> NoticeTaken:
-        """A hospital's notice: Bundle of Patient, RelatedPerson, Encounter. Event: civil.child.recorded."""
-        notice = parse_birth_notice(await _read(request))
-        taken = await run_in_threadpool(_take, kernel, notice, usage)
+        """A hospital's notice: Bundle of Patient, RelatedPerson, Encounter, signed by who gives it. Event: civil.child.recorded."""
+        signed = parse_birth_notice(await _read(request))
+        taken = await run_in_threadpool(_take, register, signed, usage)
         response.status_code = {"REPEATED": 200, "REFUSED": 200, "REVIEW": 202}.get(taken.outcome, 201)
         return taken
 
@@ -226,11 +244,16 @@ async def _read(request: Request) -> bytes:
     return bytes(read)
 
 
-def _take(kernel: Kernel, notice: BirthNotice, usage: Usage) -> NoticeTaken:
+def _take(register: PopulationRegister, signed: SignedNotice, usage: Usage) -> NoticeTaken:
+    kernel = register.kernel
     with kernel.used("takeBirthNotice", usage) as use:
+        use.concerns(*signed.notice.told_of)  # of a refusal, too
+        notified = register.notifying.notified(
+            signed, usage, at=use.at, day=lambda at: at.astimezone(kernel.zone).date()
+        )
         answer = use.answered()
         if answer is None:
-            answer = use.answer(take_notice(use, notice))
+            answer = use.answer(take_notice(use, replace(signed.notice, notified=notified)))
         elif answer["outcome"] == "RECORDED":
             answer = {**answer, "outcome": "REPEATED"}
         return NoticeTaken(**answer)
@@ -362,6 +385,7 @@ def _birth(birth: Birth) -> BirthState:
         sex=child.sex,
         birth_place=child.birth_place,
         hospital=notice.get("hospital"),
+        notified=notice.get("notified"),
         multiple_birth=notice.get("order"),
         status=birth.status,  # type: ignore[arg-type]  # the closed set of `Birth`
         mother=child.mother,

@@ -26,6 +26,7 @@ from sild.registries.population.anew import Anew
 from sild.registries.population.archiving import Archiving
 from sild.registries.population.certificates import BirthCertificates
 from sild.registries.population.filling import fill
+from sild.registries.population.notifying import Notifying
 from sild.registries.population.registration import people_of_registration
 from sild.registries.population.tables import persons
 from sild.registries.synthetic import synthetic_people
@@ -38,7 +39,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class PopulationRegister:
-    """Thread-safe. What it does stands in persons.py, births.py, registration.py, life_events.py; all through `kernel`."""
+    """Thread-safe. What it does stands in persons.py, births.py, registration.py, life_events.py; all through `kernel`.
+
+    notifying: who may give notice of births; nobody until whoever opens the register says.
+    """
 
     def __init__(
         self, kernel: Kernel, deciding: Deciding, seal: Sealer, certificates: BirthCertificates
@@ -49,6 +53,7 @@ class PopulationRegister:
         self.tasks = Tasks(kernel.engine)
         self.archiving = Archiving(kernel, self.tasks, deciding, seal)
         self.certificates = certificates
+        self.notifying = Notifying()
         Anew(deciding, self.archiving)
 
     def worker(self, ask: Ask) -> Worker:

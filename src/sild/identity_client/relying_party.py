@@ -1,4 +1,4 @@
-"""The portal as a client of the identity provider: authorization code with PKCE, identity tokens checked, refresh, logout.
+"""A service of people as a client of the identity provider: authorization code with PKCE, identity tokens checked, refresh, logout.
 
 OpenID Connect Core 3.1, RFC 7636, RFC 9207 (`iss` in the answer against mix-up), RFC 9700. Keys and addresses come from the
 provider's discovery document and are asked for again after an hour, or at once when a token bears an unknown key.
@@ -10,8 +10,9 @@ import asyncio
 import base64
 import hashlib
 import json
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, urlencode
@@ -30,9 +31,8 @@ from sild.openid import (
     verify_token,
     with_query,
 )
-from sild.portal.settings import PortalSettings
 
-__all__ = ["LoginRefused", "RelyingParty", "Tokens"]
+__all__ = ["LoginRefused", "ProviderClient", "RelyingParty", "Tokens"]
 
 ANSWER_SECONDS = 10.0
 MAX_ANSWER = 256 * 1024
@@ -72,17 +72,26 @@ class _Provider:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderClient:
+    """As which a service is registered. issuer: an origin.  redirect_uri, logged_out_uri: of the service.  tls: of https; None: the system's."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_uri: str
+    logged_out_uri: str
+    tls: ssl.SSLContext | None = None
+
+
 class RelyingParty:
-    def __init__(self, settings: PortalSettings, clock: Clock) -> None:
+    def __init__(self, settings: ProviderClient, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._known: _Provider | None = None
         self._asking = asyncio.Lock()
-        self._tls = settings.issuer_tls()
-        secret = settings.client_secret.get_secret_value()
-        pair = f"{quote_plus(settings.client_id)}:{quote_plus(secret)}"
+        pair = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
         self._authorization = b"Basic " + base64.b64encode(pair.encode())
-        self.redirect_uri = settings.url + "/callback"
 
     async def authorize_url(
         self, *, state: str, nonce: str, code_verifier: str, scope: str, language: str, fresh: bool = False
@@ -93,7 +102,7 @@ class RelyingParty:
         parameters: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self._settings.client_id,
-            "redirect_uri": self.redirect_uri,
+            "redirect_uri": self._settings.redirect_uri,
             "scope": scope,
             "state": state,
             "nonce": nonce,
@@ -110,7 +119,7 @@ class RelyingParty:
         form = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": self.redirect_uri,
+            "redirect_uri": self._settings.redirect_uri,
             "code_verifier": code_verifier,
         }
         return await self._tokens(form, nonce=nonce)
@@ -144,7 +153,7 @@ class RelyingParty:
         parameters: dict[str, str | None] = {
             "id_token_hint": id_token,
             "client_id": self._settings.client_id,
-            "post_logout_redirect_uri": self._settings.url + "/logged-out",
+            "post_logout_redirect_uri": self._settings.logged_out_uri,
         }
         return with_query(provider.document["end_session_endpoint"], parameters)
 
@@ -239,7 +248,7 @@ class RelyingParty:
                 headers=headers,
                 timeout=ANSWER_SECONDS,
                 max_bytes=MAX_ANSWER,
-                tls=self._tls,
+                tls=self._settings.tls,
             )
         except (Unavailable, PeerError, TrustError) as error:
             raise Unavailable(

@@ -1,7 +1,7 @@
 """How people sign: the port to a remote signing service, and its client over the Cloud Signature Consortium's API (v2).
 
 The service holds the key and asks the person; what is signed, when it was, and that the certificate was good then, is put together here,
-to XAdES baseline B-LT in a container. Whether to believe the result is decided elsewhere (signing.py), as of anybody's.
+to XAdES baseline B-LT in a container. Whether to believe the result is decided elsewhere, as of anybody's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote_plus, urlencode
 
-from sild.cases.statement import Statement
 from sild.clock import Clock, parse_xml_datetime, system_clock, xml_datetime
 from sild.errors import CallerError, PeerError, PlatformError, TrustError, Unavailable
 from sild.http1 import AnyTls, Fetched, fetch
@@ -37,12 +36,11 @@ from sild.signatures import (
     write_signed_document,
 )
 
-__all__ = ["Asked", "Pen", "PenRefused", "RemotePen"]
+__all__ = ["Asked", "Pen", "PenRefused", "RemotePen", "Signable"]
 
 Stamp = Callable[[bytes], Awaitable[bytes]]
 """A time-stamp token (DER) over these bytes, its authority's certificate in it. Raises Unavailable."""
 
-TEXT = "text/plain"
 SHA256, ECDSA_SHA256 = "2.16.840.1.101.3.4.2.1", "1.2.840.10045.4.3.2"
 ANSWER_SECONDS = 15.0
 MAX_ANSWER = 256 * 1024
@@ -62,8 +60,30 @@ class Asked:
     kept: Mapping[str, Any]
 
 
+class Signable(Protocol):
+    """A document. name: of the file.  media_type: `text/plain`, or JSON that a page can show.  language: of whoever signs.
+
+    commitment: OID of what the signature is for, or nothing.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def media_type(self) -> str: ...
+
+    @property
+    def content(self) -> bytes: ...
+
+    @property
+    def language(self) -> str: ...
+
+    @property
+    def commitment(self) -> str | None: ...
+
+
 class Pen(Protocol):
-    async def ask(self, person: str, statement: Statement, *, state: str, code_verifier: str) -> Asked:
+    async def ask(self, person: str, document: Signable, *, state: str, code_verifier: str) -> Asked:
         """Ask for a person's signature. person: with country. Raises PenRefused, Unavailable."""
         ...
 
@@ -71,13 +91,13 @@ class Pen(Protocol):
         """The token of a code the person brought back. Raises PenRefused, Unavailable."""
         ...
 
-    async def sign(self, statement: Statement, kept: Mapping[str, Any], token: str) -> bytes:
+    async def sign(self, document: Signable, kept: Mapping[str, Any], token: str) -> bytes:
         """The container; done again with the same token, with the same signature in it. Raises PenRefused, TrustError, Unavailable."""
         ...
 
 
 class RemotePen:
-    """base: `https://login.example/csc/v2`.  redirect_uri: of the portal, `/signed`.  stamp: of an authority that is believed."""
+    """base: `https://login.example/csc/v2`.  redirect_uri: where the person comes back to.  stamp: of an authority that is believed."""
 
     def __init__(
         self,
@@ -99,7 +119,7 @@ class RemotePen:
         pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
         self._basic = b"Basic " + base64.b64encode(pair.encode())
 
-    async def ask(self, person: str, statement: Statement, *, state: str, code_verifier: str) -> Asked:
+    async def ask(self, person: str, document: Signable, *, state: str, code_verifier: str) -> Asked:
         listed = await self._post_json("/credentials/list", {"userID": person, "credentialInfo": True})
         try:
             (info,) = listed["credentialInfos"]
@@ -112,14 +132,16 @@ class RemotePen:
             "certificates": chain,
             "signing_time": xml_datetime(self._clock(), milliseconds=True),
         }
-        prepared, _certificates = _prepared(statement, kept)
+        prepared, _certificates = _prepared(document, kept)
         challenge = hashlib.sha256(code_verifier.encode()).digest()
-        document = {
-            "name": statement.name,
-            "mediaType": TEXT,
-            "content": base64.b64encode(statement.content).decode(),
+        pushed_document = {
+            "name": document.name,
+            "mediaType": document.media_type,
+            "content": base64.b64encode(document.content).decode(),
             "signingTime": kept["signing_time"],
         }
+        if document.commitment is not None:
+            pushed_document["commitmentType"] = document.commitment
         form = {
             "response_type": "code",
             "client_id": self._client_id,
@@ -132,8 +154,8 @@ class RemotePen:
             "numSignatures": "1",
             "hashes": _url_safe(prepared.digest),
             "hashAlgorithmOID": SHA256,
-            "lang": statement.language,
-            "documents": json.dumps([document]),
+            "lang": document.language,
+            "documents": json.dumps([pushed_document]),
         }
         pushed = await self._post_form("/oauth2/pushed_authorize", form)
         query = urlencode({"client_id": self._client_id, "request_uri": str(pushed.get("request_uri"))})
@@ -151,8 +173,8 @@ class RemotePen:
             raise _nonsense()
         return token
 
-    async def sign(self, statement: Statement, kept: Mapping[str, Any], token: str) -> bytes:
-        prepared, certificates = _prepared(statement, kept)
+    async def sign(self, document: Signable, kept: Mapping[str, Any], token: str) -> bytes:
+        prepared, certificates = _prepared(document, kept)
         said = await self._post_json(
             "/signatures/signHash",
             {
@@ -175,7 +197,7 @@ class RemotePen:
         stamp = await self._stamp(stamped_bytes(xml))
         status = await self._status(own, certificates[1])  # after the stamp: good then, too
         whole = add_evidence(xml, time_stamp=stamp, certificates=certificates[1:], ocsp_responses=[status])
-        signed = SignedDocument(statement.name, TEXT, statement.content, whole)
+        signed = SignedDocument(document.name, document.media_type, document.content, whole)
         return write_signed_document(signed, at=_signing_time(kept))
 
     async def _status(self, certificate: Certificate, issuer: Certificate) -> bytes:
@@ -217,12 +239,14 @@ class RemotePen:
             raise Unavailable("the signing service does not answer", code="signing_down") from error
 
 
-def _prepared(statement: Statement, kept: Mapping[str, Any]) -> tuple[PreparedBaseline, list[Certificate]]:
+def _prepared(document: Signable, kept: Mapping[str, Any]) -> tuple[PreparedBaseline, list[Certificate]]:
     """The same for the same values, whenever. Raises Unavailable (`signing_down`): certificates that are none."""
     try:
         certificates = [read_certificate(base64.b64decode(one)) for one in kept["certificates"]]
-        part = DocumentPart(statement.name, TEXT, hashlib.sha256(statement.content).digest())
-        prepared = prepare_baseline(certificates[0], part, signing_time=_signing_time(kept))
+        part = DocumentPart(document.name, document.media_type, hashlib.sha256(document.content).digest())
+        prepared = prepare_baseline(
+            certificates[0], part, signing_time=_signing_time(kept), commitment=document.commitment
+        )
         _ = certificates[1]
     except (PeerError, TrustError, ValueError, IndexError) as error:
         raise _nonsense() from error

@@ -1,0 +1,72 @@
+"""Notices of birth as professionals sign them: a Bundle's signature with real keys, certificates and time-stamps, and who may notify."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sild.pki import DigestAlgorithm, SignatureAlgorithm, sign_bytes
+from sild.registries.fhir import (
+    AUTHORS_SIGNATURE,
+    FHIR_JSON,
+    IDENTITY_SYSTEMS,
+    PURPOSES,
+    SIGNED_NAME,
+    XML_SIGNATURE,
+    canonical_bundle,
+)
+from sild.registries.population.notifying import Notifier, Notifying
+from sild.signatures import DocumentPart, add_evidence, prepare_baseline, stamped_bytes
+from support.personal import person_credential
+from support.pki import Pki
+
+MIDWIFE = "48901010015"
+STRANGER = "49001010012"
+HOSPITAL = "SILD/COM/90000001"
+OTHER_HOSPITAL = "SILD/COM/90000002"
+SENT_BY = f"{HOSPITAL}/hospital"
+PKI = Pki(common_name="People's CA")
+NAMED = (PKI.ca.certificate, PKI.tsa.certificate)
+LISTED = (
+    Notifier(MIDWIFE, "Tiina Ämm", HOSPITAL, licence="N04512"),
+    Notifier(MIDWIFE, "Tiina Ämm", OTHER_HOSPITAL, licence="N04512"),
+)
+
+
+def notifying() -> Notifying:
+    return Notifying(LISTED, NAMED)
+
+
+def signed_bundle(
+    bundle: Mapping[str, Any],
+    *,
+    at: datetime,
+    person: str = MIDWIFE,
+    who: str | None = None,
+    over: Mapping[str, Any] | None = None,
+    name: str = SIGNED_NAME,
+    pki: Pki = PKI,
+    status: str = "good",
+) -> dict[str, Any]:
+    """at: of the time-stamp.  who: named in the Bundle instead of who signs.  over: another Bundle, which is signed instead."""
+    signer = person_credential(pki, f"PNOEE-{person}")
+    content = canonical_bundle(over or bundle)
+    part = DocumentPart(name, FHIR_JSON, DigestAlgorithm.SHA256.digest(content))
+    prepared = prepare_baseline(signer.certificate, part, signing_time=at, commitment=AUTHORS_SIGNATURE)
+    xml = prepared.complete(sign_bytes(signer.key, SignatureAlgorithm.ECDSA_SHA256, prepared.to_be_signed))
+    stamp = pki.timestamp(stamped_bytes(xml), at=at, algorithm=DigestAlgorithm.SHA256)
+    answer = pki.ocsp_response(signer.certificate, status=status, at=at + timedelta(seconds=1))  # type: ignore[arg-type]
+    whole = add_evidence(xml, time_stamp=stamp, certificates=signer.chain, ocsp_responses=[answer])
+    return {
+        **bundle,
+        "signature": {
+            "type": [{"system": PURPOSES, "code": AUTHORS_SIGNATURE}],
+            "when": at.isoformat(),
+            "who": {"identifier": {"system": IDENTITY_SYSTEMS["EE"], "value": who or person}},
+            "targetFormat": FHIR_JSON,
+            "sigFormat": XML_SIGNATURE,
+            "data": base64.b64encode(whole).decode(),
+        },
+    }
