@@ -249,21 +249,30 @@ def both_acknowledge(walks: Walks) -> None:
 @branch()
 def the_ward(walks: Walks) -> None:
     """The midwife's page: what is wrong is said, what was written stays, and a notice is signed, in each language."""
+    stranger = walks.stranger()
+    for language in LANGUAGES:
+        stranger.goto(walks.ward + f"?lang={language}")
+        check(stranger, f"walk-ward-log-in-{language}")
+    stranger.context.close()
     page = walks.midwife()
     code = walks.people["woman3"]["code"]
     for language in LANGUAGES:
         page.goto(walks.ward + f"?lang={language}")
         check(page, f"walk-ward-{language}")
         page.locator("#mother").fill("123")
-        page.locator("form[action^='births'] button").click()
+        page.locator("form[action*='/births'] button").click()
         page.locator(".note.bad").wait_for()
         assert page.locator("#mother").input_value() == "123", "what was written stays"
         check(page, f"walk-ward-refused-{language}")
     page.locator("#mother").fill(code)
-    page.locator("form[action^='births'] button").click()
-    page.get_by_text(code).wait_for()
+    page.locator("form[action*='/births'] button").click()
+    page.wait_for_load_state()
+    check(page, "walk-ward-sign")
+    page.goto(walks.ward + "?lang=en")  # she leaves the signing service
+    check(page, "walk-ward-unsigned")
+    page.locator("form[action*='/sign'] button").click()
+    walks.midwife_signs(page, code)
     check(page, "walk-ward-written")
-    page.context.close()
     walks["woman3"].task("birth.check_and_name")
 
 

@@ -26,8 +26,9 @@ from sild.message_log import Search
 from sild.nation import COUNTRY, DEMO, Nation
 from sild.nation.browser import Browser
 from sild.nation.journeys import log_in, screen_sent
+from sild.nation.ward_walk import Ward
 from sild.pki import der
-from sild.registries.hospital.register import HospitalRegister, NewBirth
+from sild.registries.hospital.register import HospitalRegister
 from sild.xroad import ServiceId
 from support.acting import proof
 from support.wallet import Wallet
@@ -318,9 +319,11 @@ async def test_a_childs_card_goes_into_a_wallet(country: Nation) -> None:
 
 async def a_birth(country: Nation, hospital: HospitalRegister, mother: str) -> str:
     """The child's code, once the population register has taken the notice."""
-    birth = NewBirth(mother, None, "female", hospital.kernel.local_now - timedelta(hours=2))
-    author = country.people["midwife"].code
-    written = await asyncio.to_thread(hospital.note_birth, birth, author=author, token=uuid4().hex)
+    people = {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
+    ward = Ward(country.description["ward"]["address"], people["midwife"])  # type: ignore[index]
+    born = f"{hospital.kernel.local_now - timedelta(hours=2):%Y-%m-%dT%H:%M}"
+    await ward.give_notice({"mother": mother, "sex": "female", "born": born})
+    written = (await asyncio.to_thread(hospital.notices))[0]
 
     async def arrived() -> str | None:
         notices = await asyncio.to_thread(hospital.notices)
@@ -462,10 +465,8 @@ async def test_killed_and_started_again(tmp_path: Path) -> None:
         before = json.loads((directory / "nation.json").read_text())
     people = {one["id"]: one for one in before["test_people"]}
     hospital = HospitalRegister.open(directory / "hospital")
-    birth = NewBirth(
-        people["married_mother"]["code"], None, "male", hospital.kernel.local_now - timedelta(hours=1)
-    )
-    hospital.note_birth(birth, author=people["midwife"]["code"], token=uuid4().hex)
+    died = hospital.kernel.today
+    hospital.note_death(people["owner"]["code"], died, author=people["midwife"]["code"], token=uuid4().hex)
 
     async def arrived() -> str | None:
         (notice,) = await asyncio.to_thread(hospital.notices)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import create_engine, update
 
 import sild.nation.people as people_of_the_country
@@ -186,6 +186,7 @@ class Walks:
         people = country.description["test_people"]
         self.people: dict[str, Someone] = {one["id"]: one for one in people}  # type: ignore[attr-defined]
         self._walkers: dict[str, Walker] = {}
+        self._at_ward: BrowserContext | None = None
 
     def __getitem__(self, role: str) -> Walker:
         if role not in self._walkers:
@@ -198,26 +199,54 @@ class Walks:
     def done(self) -> None:
         for walker in self._walkers.values():
             walker.done()
+        if self._at_ward is not None:
+            self._at_ward.close()
 
     # --- what is done alike in many branches
 
     def born(self, mother: str, father: str | None = None) -> None:
-        """The midwife's notice, in the ward."""
+        """The midwife's notice, in the ward, which she signs."""
         page = self.midwife()
         page.goto(self.ward + "?lang=et")
         code = self.people[mother]["code"]
         page.locator("#mother").fill(code)
         page.locator("#father").fill(self.people[father]["code"] if father else "")
-        page.locator("form[action^='births'] button").click()
-        page.get_by_text(code).wait_for()
-        page.context.close()
+        page.locator("form[action*='/births'] button").click()
+        self.midwife_signs(page, code)
+        page.close()
 
     @property
     def ward(self) -> str:
         return self.country.description["ward"]["address"]  # type: ignore[index,no-any-return]
 
     def midwife(self) -> Page:
+        """At the ward's page, logged in."""
+        if self._at_ward is None:
+            self._at_ward = self._browser.new_context(viewport=PHONE)  # type: ignore[arg-type]
+        page = self._at_ward.new_page()
+        page.goto(self.ward + "?lang=et")
+        log_in = page.locator("form[action*='/ward/login'] button")
+        if log_in.count():
+            log_in.click()
+            self._is_midwife(page)
+            page.wait_for_url(f"{self.ward}**")
+        return page
+
+    def stranger(self) -> Page:
+        """Nobody who is logged in."""
         return self._browser.new_page(viewport=PHONE)  # type: ignore[arg-type]
+
+    def midwife_signs(self, page: Page, code: str) -> None:
+        """At the signing service, which shows the notice; back at the ward it is on its way."""
+        page.wait_for_load_state()
+        assert code in page.locator("pre").inner_text()
+        self._is_midwife(page)
+        page.wait_for_url(f"{self.ward}**")
+        page.get_by_text(code).first.wait_for()
+
+    def _is_midwife(self, page: Page) -> None:
+        who = self.people["midwife"]
+        page.locator(f"button[value='{who['country']}{who['code']}']").click()
 
     def named(self, mother: str, name: str = "Mari") -> str:
         return self[mother].do(

@@ -18,7 +18,14 @@ from sild.registries.fhir import (
     canonical_bundle,
 )
 from sild.registries.population.notifying import Notifier, Notifying
-from sild.signatures import DocumentPart, add_evidence, prepare_baseline, stamped_bytes
+from sild.signatures import (
+    DocumentPart,
+    SignedDocument,
+    add_evidence,
+    prepare_baseline,
+    stamped_bytes,
+    write_signed_document,
+)
 from support.personal import person_credential
 from support.pki import Pki
 
@@ -51,14 +58,7 @@ def signed_bundle(
     status: str = "good",
 ) -> dict[str, Any]:
     """at: of the time-stamp.  who: named in the Bundle instead of who signs.  over: another Bundle, which is signed instead."""
-    signer = person_credential(pki, f"PNOEE-{person}")
-    content = canonical_bundle(over or bundle)
-    part = DocumentPart(name, FHIR_JSON, DigestAlgorithm.SHA256.digest(content))
-    prepared = prepare_baseline(signer.certificate, part, signing_time=at, commitment=AUTHORS_SIGNATURE)
-    xml = prepared.complete(sign_bytes(signer.key, SignatureAlgorithm.ECDSA_SHA256, prepared.to_be_signed))
-    stamp = pki.timestamp(stamped_bytes(xml), at=at, algorithm=DigestAlgorithm.SHA256)
-    answer = pki.ocsp_response(signer.certificate, status=status, at=at + timedelta(seconds=1))  # type: ignore[arg-type]
-    whole = add_evidence(xml, time_stamp=stamp, certificates=signer.chain, ocsp_responses=[answer])
+    xades = _signed(canonical_bundle(over or bundle), at, person, name, pki, status).signature
     return {
         **bundle,
         "signature": {
@@ -67,6 +67,24 @@ def signed_bundle(
             "who": {"identifier": {"system": IDENTITY_SYSTEMS["EE"], "value": who or person}},
             "targetFormat": FHIR_JSON,
             "sigFormat": XML_SIGNATURE,
-            "data": base64.b64encode(whole).decode(),
+            "data": base64.b64encode(xades).decode(),
         },
     }
+
+
+def container(bundle: Mapping[str, Any], *, at: datetime, person: str = MIDWIFE) -> bytes:
+    """What the signing service's client makes of her yes: ASiC-E."""
+    return write_signed_document(
+        _signed(canonical_bundle(bundle), at, person, SIGNED_NAME, PKI, "good"), at=at
+    )
+
+
+def _signed(content: bytes, at: datetime, person: str, name: str, pki: Pki, status: str) -> SignedDocument:
+    signer = person_credential(pki, f"PNOEE-{person}")
+    part = DocumentPart(name, FHIR_JSON, DigestAlgorithm.SHA256.digest(content))
+    prepared = prepare_baseline(signer.certificate, part, signing_time=at, commitment=AUTHORS_SIGNATURE)
+    xml = prepared.complete(sign_bytes(signer.key, SignatureAlgorithm.ECDSA_SHA256, prepared.to_be_signed))
+    stamp = pki.timestamp(stamped_bytes(xml), at=at, algorithm=DigestAlgorithm.SHA256)
+    answer = pki.ocsp_response(signer.certificate, status=status, at=at + timedelta(seconds=1))  # type: ignore[arg-type]
+    whole = add_evidence(xml, time_stamp=stamp, certificates=signer.chain, ocsp_responses=[answer])
+    return SignedDocument(name, FHIR_JSON, content, whole)

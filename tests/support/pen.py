@@ -1,4 +1,4 @@
-"""A pen for villages: real keys, certificates, time-stamps and containers, without a signing service between. `Pen` of the cases room.
+"""A pen for villages: real keys, certificates, time-stamps and containers, without a signing service between. A `Pen`.
 
 The person says yes at once: the address leads nowhere, the code is there to be brought back.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sild.cases import Statement
-from sild.identity_client import Asked, PenRefused
+from sild.identity_client import Asked, PenRefused, Signable
 from sild.pki import DigestAlgorithm, SignatureAlgorithm, sign_bytes
 from sild.signatures import (
     DocumentPart,
@@ -31,13 +30,13 @@ class VillagePen:
     def __init__(self, clock) -> None:
         self.clock = clock
         self.signs_as: str | None = None
-        self.instead: Statement | None = None
+        self.instead: Signable | None = None
         self.down = False
         self.signatures = 0
         self.codes: dict[str, str] = {}
         self.made: dict[str, bytes] = {}
 
-    async def ask(self, person: str, statement: Statement, *, state: str, code_verifier: str) -> Asked:
+    async def ask(self, person: str, statement: Signable, *, state: str, code_verifier: str) -> Asked:
         code = f"code-{state}"
         self.codes[code] = code_verifier
         return Asked(
@@ -50,7 +49,7 @@ class VillagePen:
             raise PenRefused("no such code")
         return f"token-{code}"
 
-    async def sign(self, statement: Statement, kept, token: str) -> bytes:
+    async def sign(self, statement: Signable, kept, token: str) -> bytes:
         if self.down:
             from sild.errors import Unavailable
 
@@ -60,12 +59,16 @@ class VillagePen:
             self.made[token] = self._signed(self.instead or statement, kept)
         return self.made[token]
 
-    def _signed(self, statement: Statement, kept) -> bytes:
+    def _signed(self, statement: Signable, kept) -> bytes:
         person = self.signs_as or kept["person"]
         signer = person_credential(PKI, number=f"PNO{person[:2]}-{person[2:]}")
         at = datetime.fromisoformat(kept["at"])
-        part = DocumentPart(statement.name, "text/plain", DigestAlgorithm.SHA256.digest(statement.content))
-        prepared = prepare_baseline(signer.certificate, part, signing_time=at)
+        part = DocumentPart(
+            statement.name, statement.media_type, DigestAlgorithm.SHA256.digest(statement.content)
+        )
+        prepared = prepare_baseline(
+            signer.certificate, part, signing_time=at, commitment=statement.commitment
+        )
         xml = prepared.complete(
             sign_bytes(signer.key, SignatureAlgorithm.ECDSA_SHA256, prepared.to_be_signed)
         )
@@ -73,5 +76,5 @@ class VillagePen:
         status = PKI.ocsp_response(signer.certificate, at=self.clock())
         whole = add_evidence(xml, time_stamp=token, certificates=signer.chain, ocsp_responses=[status])
         return write_signed_document(
-            SignedDocument(statement.name, "text/plain", statement.content, whole), at=at
+            SignedDocument(statement.name, statement.media_type, statement.content, whole), at=at
         )

@@ -1,20 +1,18 @@
-"""A birth written down once reaches the population register once, however often the line breaks; the midwife's page."""
+"""A birth written down once reaches the population register once, however often the line breaks."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from urllib.parse import urlencode, urljoin
 
 import pytest
 
 from sild.errors import CallerError
-from sild.registries.hospital.register import HospitalRegister, NewBirth
-from sild.registries.hospital.ward import make_ward
-from support.asgi import Site, serving
+from sild.registries.hospital.register import HospitalRegister, NewBirth, Notice
+from sild.registries.population.birth_notice import parse_birth_notice
+from support.notices import STRANGER, container
 
 from .conftest import CHILD, FATHER, MOTHER, VN_MOTHER, Others, SetClock
 
@@ -29,17 +27,15 @@ def register(directory: Path, database_url: str | None, clock: SetClock) -> Iter
     register.close()
 
 
-@pytest.fixture
-def ward(directory: Path, clock: SetClock) -> Iterator[tuple[Site, HospitalRegister]]:
-    register = HospitalRegister.open(directory, clock=clock)
-    with serving(make_ward(register, author=MIDWIFE)) as site:
-        yield site, register
-    register.close()
-
-
 def birth(**changes: object) -> NewBirth:
     values: dict[str, object] = {"mother": MOTHER, "father": FATHER, "sex": "female", "born": BORN, **changes}
     return NewBirth(**values)  # type: ignore[arg-type]  # one test after another changes one field
+
+
+def write(register: HospitalRegister, clock: SetClock, token: str, **changes: object) -> Notice:
+    """Written, and signed by who wrote it."""
+    notice = register.note_birth(birth(**changes), author=MIDWIFE, token=token)
+    return register.signed(notice.id, MIDWIFE, container(notice.content, at=clock()))
 
 
 async def settle(register: HospitalRegister, others: Others, clock: SetClock) -> None:
@@ -52,7 +48,7 @@ async def test_a_birth_goes_out_as_a_fhir_bundle(
     register: HospitalRegister, others: Others, clock: SetClock
 ) -> None:
     others.answers = [{"notice": 1, "outcome": "RECORDED", "child": CHILD}]
-    written = register.note_birth(birth(), author=MIDWIFE, token="form-0001")
+    written = write(register, clock, "form-0001")
     assert (written.state, written.number) == ("waiting", "2026-000001")
     await settle(register, others, clock)
     ((where, path, bundle, because),) = others.sent
@@ -65,14 +61,18 @@ async def test_a_birth_goes_out_as_a_fhir_bundle(
     assert patient["_birthDate"]["extension"][0]["valueDateTime"] == "2026-03-02T08:15:00+02:00"
     (notice,) = register.notices()
     assert (notice.state, notice.answer["child"]) == ("arrived", CHILD)
-    assert register.kernel.usage_of(MOTHER).total == 1
+    assert parse_birth_notice(json.dumps(bundle).encode()).signature.who == MIDWIFE  # type: ignore[union-attr]
+    assert [one.operation for one in register.kernel.usage_of(MOTHER).entries] == [
+        "signNotice",
+        "writeNotice",
+    ]
 
 
 async def test_sent_again_it_is_the_same_message_with_the_same_content(
     register: HospitalRegister, others: Others, clock: SetClock
 ) -> None:
     others.down = {"population"}
-    register.note_birth(birth(), author=MIDWIFE, token="form-0001")
+    write(register, clock, "form-0001")
     for _ in range(3):
         await settle(register, others, clock)
         clock.forward(minutes=20)
@@ -89,11 +89,9 @@ async def test_stillbirth_twins_and_death(
     register: HospitalRegister, others: Others, clock: SetClock
 ) -> None:
     others.answers = [{"outcome": "STILLBORN"}, {"outcome": "REVIEW", "review": 3}, {"died": "2026-03-02"}]
-    register.note_birth(
-        birth(stillborn=True, multiple=1, mother=VN_MOTHER, father=None), author=MIDWIFE, token="form-0001"
-    )
+    write(register, clock, "form-0001", stillborn=True, multiple=1, mother=VN_MOTHER, father=None)
     await settle(register, others, clock)
-    register.note_birth(birth(multiple=2), author=MIDWIFE, token="form-0002")
+    write(register, clock, "form-0002", multiple=2)
     await settle(register, others, clock)
     register.note_death(MOTHER, date(2026, 3, 2), author=MIDWIFE, token="form-0003")
     await settle(register, others, clock)
@@ -112,7 +110,7 @@ async def test_what_the_register_refuses_is_shown_with_the_reason_and_not_sent_a
     register: HospitalRegister, others: Others, clock: SetClock
 ) -> None:
     others.answers = [CallerError("Unknown person: nobody has this code", code="http_error")]
-    register.note_birth(birth(), author=MIDWIFE, token="form-0001")
+    write(register, clock, "form-0001")
     await settle(register, others, clock)
     clock.forward(days=1)
     await settle(register, others, clock)
@@ -140,61 +138,59 @@ def test_what_cannot_be_is_not_written(
     assert register.notices() == []
 
 
-# --- the page
-
-FORM = {"mother": MOTHER, "father": "", "sex": "male", "born": "2026-03-02T08:15", "multiple": ""}
-FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+# --- signing
 
 
-def post(site: Site, path: str, fields: dict[str, str], **headers: str) -> tuple[int, str]:
-    """As a browser does: a redirect is followed."""
-    answer = site.request("POST", path, body=urlencode(fields).encode(), headers={**FORM_HEADERS, **headers})
-    if answer.status == 303:
-        answer = site.get(urljoin(path, answer.headers["Location"]))
-    return answer.status, answer.text
+async def test_nothing_goes_out_unsigned(register: HospitalRegister, others: Others, clock: SetClock) -> None:
+    notice = register.note_birth(birth(), author=MIDWIFE, token="form-0001")
+    assert notice.state == "unsigned" and notice.is_to_be_signed
+    await settle(register, others, clock)
+    assert others.sent == []
 
 
-def token_of(page: str) -> str:
-    found = re.search(r'name="token" value="([^"]+)"', page)
-    assert found is not None
-    return found[1]
-
-
-def test_the_form_sent_twice_is_one_notice(ward: tuple[Site, HospitalRegister]) -> None:
-    site, register = ward
-    token = token_of(site.get("/ward/?lang=en").text)
+async def test_signed_twice_it_goes_out_once(
+    register: HospitalRegister, others: Others, clock: SetClock
+) -> None:
+    notice = register.note_birth(birth(), author=MIDWIFE, token="form-0001")
     for _ in range(2):
-        status, page = post(site, "/ward/births?lang=en", {**FORM, "token": token})
-        assert status == 200 and "On its way to the population register" in page
-    assert [(n.kind, n.person) for n in register.notices()] == [("birth", MOTHER)]
+        signed = register.signed(notice.id, MIDWIFE, container(notice.content, at=clock()))
+        assert signed.state == "waiting"
+    others.answers = [{"outcome": "RECORDED", "child": CHILD}]
+    await settle(register, others, clock)
+    assert len(others.sent) == 1
+    again = register.signed(notice.id, MIDWIFE, container(notice.content, at=clock()))
+    assert again.state == "arrived"
 
 
-def test_a_refused_form_keeps_what_was_written(ward: tuple[Site, HospitalRegister]) -> None:
-    site, register = ward
-    status, page = post(site, "/ward/births", {**FORM, "mother": "<b>1", "token": "form-0001"})
-    assert status == 422 and "Teadet ei kirjutatud" in page
-    assert "<b>1" not in page and "&lt;b&gt;1" in page
-    for wrong in ({"born": "yesterday"}, {"multiple": "two"}, {"token": ""}):
-        assert post(site, "/ward/births", {**FORM, "token": "form-0001", **wrong})[0] == 422
-    assert register.notices() == []
+def test_only_who_wrote_it_signs_or_withdraws_it(register: HospitalRegister, clock: SetClock) -> None:
+    notice = register.note_birth(birth(), author=MIDWIFE, token="form-0001")
+    other = register.note_birth(birth(sex="male"), author=MIDWIFE, token="form-0002")
+    for attempt in (
+        lambda: register.signed(notice.id, STRANGER, container(notice.content, at=clock(), person=STRANGER)),
+        lambda: register.withdraw(notice.id, STRANGER),
+        lambda: register.signed(notice.id, MIDWIFE, container(other.content, at=clock())),
+    ):
+        with pytest.raises(CallerError) as refused:
+            attempt()
+        assert refused.value.code in ("not_to_be_signed", "signature_refused")
+    assert register.notice(notice.id).state == "unsigned"
+    assert register.withdraw(notice.id, MIDWIFE).state == "withdrawn"
+    with pytest.raises(CallerError):
+        register.signed(notice.id, MIDWIFE, container(notice.content, at=clock()))
+    write(register, clock, "form-0003")
+    with pytest.raises(CallerError):
+        register.withdraw(register.notices()[0].id, MIDWIFE)
 
 
-def test_a_death_and_three_languages(ward: tuple[Site, HospitalRegister]) -> None:
-    site, register = ward
-    fields = {"person": MOTHER, "died": "2026-03-02", "token": "form-0001"}
-    assert post(site, "/ward/deaths?lang=vi", fields)[0] == 200
-    assert register.notices()[0].kind == "death"
-    for language, title in (("et", "Sünnitusosakond"), ("vi", "Khoa sản"), ("en", "Maternity ward")):
-        page = site.get("/ward/", accept_language=language).text
-        assert title in page and f'lang="{language}"' in page
-    assert site.get("/ward/ward.css").headers["Content-Type"].startswith("text/css")
-
-
-def test_another_site_cannot_send_it(ward: tuple[Site, HospitalRegister]) -> None:
-    site, register = ward
-    assert (
-        post(site, "/ward/births", {**FORM, "token": "form-0001"}, **{"Sec-Fetch-Site": "cross-site"})[0]
-        == 403
-    )
-    assert post(site, "/ward/births", {**FORM, "token": "form-0001", "x": "y" * 9_000})[0] == 413
-    assert register.notices() == []
+async def test_what_came_too_late_is_signed_anew_in_another_message(
+    register: HospitalRegister, others: Others, clock: SetClock
+) -> None:
+    others.answers = [CallerError("too old", code="notice_too_old")]
+    notice = write(register, clock, "form-0001")
+    await settle(register, others, clock)
+    assert register.notice(notice.id).is_to_be_signed
+    register.signed(notice.id, MIDWIFE, container(notice.content, at=clock()))
+    others.answers = [{"outcome": "RECORDED", "child": CHILD}]
+    await settle(register, others, clock)
+    assert [because.key for *_, because in others.sent] == ["notice/2026-000001", "notice/2026-000001/2"]
+    assert register.notice(notice.id).state == "arrived"

@@ -50,9 +50,9 @@ class Signing:
             raise CallerError("nobody signs here", code="no_signatures")
         return self._offered
 
-    async def ask(self, notice: Notice, subject: str, language: str) -> str:
-        """Where the author signs. subject: with the country. Raises CallerError (`not_to_be_signed`), PenRefused, Unavailable."""
-        await asyncio.to_thread(self._register.ensure_to_be_signed, notice.id, notice.author)
+    async def ask(self, notice: Notice, author: str, subject: str, language: str) -> str:
+        """Where the author signs. subject: the same, with the country. Raises CallerError (`not_to_be_signed`), PenRefused, Unavailable."""
+        await asyncio.to_thread(self._register.ensure_to_be_signed, notice.id, author)
         state, verifier = new_secret(), new_secret() + new_secret()
         text = NoticeText(canonical_bundle(notice.content), language)
         asked = await self._pen.ask(subject, text, state=state, code_verifier=verifier)

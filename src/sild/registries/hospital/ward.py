@@ -230,7 +230,8 @@ class _Ward:
         if not notice.is_to_be_signed and notice.author == midwife.code:
             return self._home(request)  # the form again, of a notice that is on its way
         try:
-            address = await self._signing.ask(notice, midwife.subject, self._pages.language(request))
+            language = self._pages.language(request)
+            address = await self._signing.ask(notice, midwife.code, midwife.subject, language)
         except Unavailable as error:
             log.refusal("ward.sign", error)
             return await self._page(request, midwife, said="signing_down", status=503)
