@@ -191,6 +191,8 @@ class Screens:
         request = found.request
         level = LevelOfAssurance.LOW if request is None else request.level
         people = [one for one in self._settings.test_people if TEST_LEVELS[one.level] >= level]
+        if request is not None:
+            people.sort(key=lambda one: one.works_at != request.client_id)
         asked = None
         if found.signing is not None and self._signing is not None:
             asked = self._signing.shown(found.signing)

@@ -71,6 +71,7 @@ class TestPerson(Settings):
     level: Level = "high"
     note: str | dict[str, str] = ""  # shown beside the name: who this is in the story; or by language
     device_of: str = ""  # an organisation's member code: they log in from a device it has registered
+    works_at: str = ""  # client_id of a service whose log-in lists them first
 
 
 class MandateRole(Settings):

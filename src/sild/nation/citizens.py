@@ -67,6 +67,7 @@ async def _start_identity_provider(
         client_secret=secrets.portal_client,
         ward_secret=secrets.ward_client,
         hospital=nation.plan.system_id("hospital").member_code,
+        hospital_name=nation.plan.about.town.hospital,
         profile=nation.plan.profile,
         oversight=nation.plan.about.oversight,
         is_new=is_new,

@@ -22,7 +22,7 @@ from sild.identity_provider import (
 )
 from sild.nation.countries import Oversight, languages_of
 from sild.nation.people import TestPerson as Someone
-from sild.nation.ward import MIDWIFE, WARD_ROLE, ward_client
+from sild.nation.ward import CLIENT_ID, MIDWIFE, WARD_ROLE, ward_client
 from sild.openid import SIGNING_SCOPE, AuditScope, Party
 from sild.remote_signing import Certify, RemoteSigning
 
@@ -65,6 +65,7 @@ def open_identity_provider(
     client_secret: str,
     ward_secret: str,
     hospital: str,
+    hospital_name: str,
     is_new: bool,
     profile: Profile,
     oversight: Oversight,
@@ -92,7 +93,7 @@ def open_identity_provider(
         issuer=addresses.issuer,
         key_password=SecretStr(key_password),
         certificate_status="off",
-        clients=(portal, ward_client(addresses.ward, ward_secret)),
+        clients=(portal, ward_client(addresses.ward, ward_secret, hospital_name)),
         mandate_roles=ROLES_GIVEN,
         test_people=tuple(_test_person(one, hospital) for one in people),
         languages=languages_of(profile),
@@ -138,5 +139,6 @@ def _test_person(one: Someone, hospital: str) -> TestPerson:
         given_name=one.given_names,
         family_name=one.family_name,
         note=dict(one.good_for),
+        works_at=CLIENT_ID if one.id == MIDWIFE else "",
         device_of=hospital if one.id == MIDWIFE else one.official.organisation if one.official else "",
     )

@@ -16,7 +16,7 @@ from sild.openid import SIGNING_SCOPE
 from sild.pki import Certificate
 from sild.registries import Notifier, Notifying, WardSettings
 
-__all__ = ["MIDWIFE", "WARD_ROLE", "notifying", "ward_client", "ward_settings"]
+__all__ = ["CLIENT_ID", "MIDWIFE", "WARD_ROLE", "notifying", "ward_client", "ward_settings"]
 
 CLIENT_ID = "ward"
 MIDWIFE = "midwife"
@@ -25,11 +25,11 @@ WARD_ROLE = "midwife"
 """What she is to the identity provider, of the hospital."""
 
 
-def ward_client(url: str, secret: str) -> ClientSettings:
-    """url: `http://localhost:PORT`."""
+def ward_client(url: str, secret: str, hospital: str) -> ClientSettings:
+    """url: `http://localhost:PORT`.  hospital: its name."""
     return ClientSettings(
         client_id=CLIENT_ID,
-        name="Ward",
+        name=hospital,
         redirect_uris=(f"{url}/ward/callback", f"{url}/ward/signed"),
         secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
         post_logout_redirect_uris=(f"{url}/ward/logged-out",),

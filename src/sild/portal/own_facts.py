@@ -170,7 +170,8 @@ def _worded(line: OwnLine, item: Mapping[str, Any], sayer: Sayer, person: str) -
     if line.concept in CODED:
         return replace(line, value=sayer.word(line.concept, str(said.get(CODED[line.concept]))), decision=own)
     if line.concept == BIRTH_NOTICE:
-        return replace(line, value=[str(said[name]) for name in ("hospital", "value") if said.get(name)])
+        told = [str(said[name]) for name in ("hospital", "value") if said.get(name)]
+        return replace(line, value=[*told, *_notified(said.get("notified"), sayer)])
     if line.concept in BEGINS:
         return replace(line, value=_begins(line, item, said, sayer, person))
     if line.concept == CARD:
@@ -178,6 +179,13 @@ def _worded(line: OwnLine, item: Mapping[str, Any], sayer: Sayer, person: str) -
     if line.concept == QUEUE:
         return replace(line, value=_queue(item, said, sayer, person), decision=own)
     return line
+
+
+def _notified(said: object, sayer: Sayer) -> list[str]:
+    """Who signed the hospital's notice, by name and profession; of an earlier one nobody."""
+    if not isinstance(said, Mapping):
+        return []
+    return [f"{said.get('name')}, {sayer.word(BIRTH_NOTICE, str(said.get('profession')))}"]
 
 
 def _begins(

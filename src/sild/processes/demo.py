@@ -222,7 +222,7 @@ class _TextReport:
         desk = f"Log in as an official, {official}, from the log-in page's second button: "
         bound = "birth.register" in description["country"]["bound"]
         steps = [
-            f"In the ward, {description['ward']['address']}, write the notice of a birth: mother {people['married_mother']['code']}",
+            f"In the ward, {description['ward']['address']}, log in as {people['midwife']['name']} (first in the list), write the notice of a birth: mother {people['married_mother']['code']}, and sign it",
             f"Log in to the portal as {mother}: the case is there already. Look over what the state knows, choose a name",
             f"Log in as {father} (another browser or a private window) and confirm",
             *([] if bound else [desk + "the case is at the desk; register the birth"]),

@@ -33,7 +33,7 @@ __all__ = ["HospitalRegister", "NewBirth", "Notice"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SYSTEM = "/SILD/COM/90000001/hospital"
-SIGNED_ANEW = ("notice_too_old", "invalid_signature", "may_not_notify")
+SIGNED_ANEW = ("notice_too_old", "invalid_signature", "may_not_notify", "signature_missing")
 """Refusals after which the same notice may be signed once more."""
 GROUNDS = {"EE": "PKTS § 22", "VN": "Luật Hộ tịch 2014, Điều 16"}
 
