@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, delete
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sild.portal.store import Store, hashed
+from sild.identity_client import hashed
+from sild.portal.store import Store
 from sild.portal.tables import wallet_spent
 
 __all__ = ["Nonces"]

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from sild.cases import ExchangeAnswer
 from sild.clock import Clock
 from sild.errors import CallerError, PeerError, PlatformError, Unavailable
+from sild.identity_client import LoginRefused, RelyingParty
 from sild.openid import (
     CaseAccess,
     CredentialKind,
@@ -39,7 +40,6 @@ from sild.portal.nonces import Nonces
 from sild.portal.pages import Pages
 from sild.portal.papers import PaperPages
 from sild.portal.ports import Exchange
-from sild.portal.relying_party import LoginRefused, RelyingParty
 from sild.portal.sessions import Sessions
 from sild.portal.settings import PaperSource, PortalSettings
 from sild.portal.visit import Visit

@@ -17,8 +17,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from sild.errors import CallerError
+from sild.identity_client import hashed, new_secret, seal, unseal
 from sild.openid import OpenIDError
-from sild.portal.store import Store, hashed, new_secret, seal, unseal
+from sild.portal.store import Store
 from sild.portal.tables import wallet_offer
 
 __all__ = ["Offered", "Redeemed", "Token", "WalletOffers"]
