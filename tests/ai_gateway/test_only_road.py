@@ -175,6 +175,7 @@ def test_a_register_can_be_told_no_address_of_a_model() -> None:
         "security_server",  # X-Road
         "seal.url",  # certification
         "time_stamps.urls",  # RFC 3161
+        "credential_issuer",  # its own papers'
         "identity.issuer",
         "identity.jwks_url",  # public keys
         "events_url",  # NATS
