@@ -72,7 +72,7 @@ async def married(village: BirthProgram) -> dict:
 
 
 async def unmarried(village: BirthProgram) -> dict:
-    """Reminded; paternity acknowledged; another name proposed; the office returns, then approves."""
+    """Reminded; paternity acknowledged by her, by him before an official, which he contests; another name proposed; the office returns, then approves."""
     woman, father = single(), man()
     eva, peeter = citizen(woman), citizen(father)
     child = await village.child(woman, father)
@@ -81,10 +81,12 @@ async def unmarried(village: BirthProgram) -> dict:
     form = {**FORM, "family_name": [woman.family_name]}
     await village.act(case, "DECLARE", eva, form)
     await village.act(case, "ACKNOWLEDGE", eva, {"custody": ["joint"]}, key="ACKNOWLEDGE-mother")
-    await village.act(case, "ACKNOWLEDGE", peeter, key="ACKNOWLEDGE-father")
+    desk = official(await village.office(case))
+    here = {"present": ["father"], "answer": ["acknowledge"], "document": ["passport"], "document_number": ["K1"], "words": ["Mine."]}  # fmt: skip
+    await village.act(case, "TAKE_PATERNITY", desk, here)
+    await village.act(case, "CONTEST_PATERNITY", peeter, {"words": ["Not I."]})
     other = {"given_names": ["Liis"], "family_name": [woman.family_name]}
     await village.act(case, "PROPOSE", peeter, other)
-    desk = official(await village.office(case))
     defects = {"defects": ["parents_disagree"], "words": ["?"]}
     await village.act(case, "RETURN", desk, defects)
     await village.act(case, "DECLARE", eva, {**form, "given_names": ["Liis"]}, key="DECLARE-again")

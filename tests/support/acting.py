@@ -36,7 +36,7 @@ from sild.openid import (
     sign_token,
 )
 from sild.registries import HasKernel
-from sild.registries.kernel.asking import _said
+from sild.registries.kernel.asking import _said, _witness
 from support.asgi import Answer, Site
 from support.asgi import serving as serve
 
@@ -162,14 +162,14 @@ def proved(headers: Mapping[str, str], login: LogIn = DESK, operations: Sequence
 
 
 def operation_of(app: FastAPI, method: str, path: str) -> list[str]:
-    """Of the application's, by OpenAPI's `operationId`, where people say something for themselves; none: officials act there, or nobody."""
+    """Of the application's, by OpenAPI's `operationId`, where people say something for themselves, or before an official; none: officials act there, or nobody."""
     scope = {"type": "http", "method": method, "path": path.partition("?")[0], "root_path": "", "headers": []}
     fitting = [route for route in app.routes if route.matches(scope)[0] is Match.FULL][:1]
     return [str(one.operation_id) for one in fitting if isinstance(one, APIRoute) and _is_said(one.dependant)]
 
 
 def _is_said(asked: Dependant) -> bool:
-    return any(one.call is _said or _is_said(one) for one in asked.dependencies)
+    return any(one.call in (_said, _witness) or _is_said(one) for one in asked.dependencies)
 
 
 class ProvedSite(Site):

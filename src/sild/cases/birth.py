@@ -13,6 +13,7 @@ death or a stillbirth the case falls silent; after a protection order people go 
 without them: who acts is whom the population register names (ENTRUST), and while that is nobody the office names the child (NAME_FOR).
 
 birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
+birth_paternity.py  paternity, said by the two or before an official
 birth_wish.py  another kindergarten wish     birth_bereaved.py  without a parent who died
 birth_payments.py  what was paid, what came back
 birth_screens.py, birth_answers.py  what is shown, chosen from, and looked over
@@ -27,7 +28,6 @@ from sild.cases.actor import Actor
 from sild.cases.birth_answers import check_acceptance, check_offline, check_return, look_of, name_defects
 from sild.cases.birth_bereaved import (
     BirthBereaved,
-    is_asked_in_vain,
     is_for_nobody,
     is_left_agreed,
     living,
@@ -48,6 +48,17 @@ from sild.cases.birth_facts import (
     same_names,
 )
 from sild.cases.birth_jobs import BirthJobs
+from sild.cases.birth_paternity import (
+    HERE,
+    BirthPaternity,
+    check_answer,
+    check_contest,
+    check_here,
+    contests,
+    has_answered,
+    is_open,
+    left_to_answer,
+)
 from sild.cases.birth_payments import BirthPayments, payment_results
 from sild.cases.birth_screens import BirthScreens
 from sild.cases.birth_wish import BirthWish, may_wish
@@ -66,6 +77,10 @@ WITH_A_PLACE = ("REGISTERED", "OFFERED", "ACCEPTED", "GRANTED")
 """The birth is registered, so the child stands in the queue, and a place may be offered."""
 
 
+PATERNITY_OPEN = ("OPENED", "DECLARED", *AT_THE_DESK, "RETURNED")
+CONTESTABLE = (*PATERNITY_OPEN, "REGISTERING", *WITH_A_PLACE, "CLOSED")
+
+
 class Birth(Process):
     service = "birth"
     rules = (
@@ -82,7 +97,10 @@ class Birth(Process):
         Rule("PROPOSE", by=("parent",), when=("DECLARED",), to="DIFFERED", screen="birth.cosign", acr="substantial"),
         Rule("ACKNOWLEDGE", by=("named",), screen="birth.paternity", acr="high", in_person=True, says=("population/answerPaternity",)),
         Rule("DENY", by=("named",), screen="birth.paternity", acr="high", in_person=True, says=("population/answerPaternity",)),
+        Rule("TAKE_PATERNITY", by=("official", "supervisor"), when=PATERNITY_OPEN, screen=HERE, decides=True, says=("population/recordPaternity",)),
         Rule("PATERNITY", by=("state",)),
+        Rule("CONTEST_PATERNITY", by=("named",), screen="birth.paternity_contest", says=("population/disputeFact",), reopens=True),
+        Rule("PATERNITY_CONTESTED", by=("state",), reopens=True),
         # the official, or a rule where nothing is left to discretion
         Rule("EXAMINE", by=("state",), when=AT_THE_DESK),
         Rule("APPROVE", by=("official", "state"), when=(*AT_THE_DESK, "REGISTERING"), to="REGISTERING", screen="birth.desk", decides=True),
@@ -119,7 +137,9 @@ class Birth(Process):
     waiting = (
         Waiting("birth.check_and_name", "parent", ("OPENED", "RETURNED")),
         Waiting("birth.cosign", "parent", ("DECLARED",)),
-        Waiting("birth.paternity", "named", ("OPENED", "DECLARED", *AT_THE_DESK, "RETURNED")),
+        Waiting("birth.paternity", "named", PATERNITY_OPEN),
+        Waiting(HERE, "official", PATERNITY_OPEN, optional=True),
+        Waiting("birth.paternity_contest", "named", CONTESTABLE, optional=True),
         Waiting("birth.desk", "official", AT_THE_DESK),
         Waiting("birth.by_office", "official", BEFORE_NAME),
         Waiting("birth.offline", "official", (*BEFORE_NAME, *AT_THE_DESK), optional=True),
@@ -163,6 +183,7 @@ class Birth(Process):
         self._payments = BirthPayments(self.service, grounds)
         self._wish = BirthWish(grounds)
         self._bereaved = BirthBereaved(self.service, grounds)
+        self._paternity = BirthPaternity(grounds)
         self._screens = BirthScreens(grounds, Texts(packs.profile.languages, packs.texts), self._wish)
 
     # --- the fold
@@ -204,12 +225,13 @@ class Birth(Process):
         if waiting.screen == "birth.by_office":
             return is_for_nobody(case)
         if waiting.screen == "birth.paternity":
-            if is_asked_in_vain(case):
-                return False
-            settled = case.given("PATERNITY").get("status") in ("ACKNOWLEDGED", "DENIED")
-            return not settled and not _has_answered(case.actions, person, "ACKNOWLEDGE", "DENY")
+            return is_open(case) and not has_answered(case.actions, person, "ACKNOWLEDGE", "DENY")
+        if waiting.screen == HERE:
+            return bool(left_to_answer(case))
+        if waiting.screen == "birth.paternity_contest":
+            return contests(case, person)
         if waiting.screen == "birth.cosign":
-            return not _has_answered(case.since("RETURN"), person, "DECLARE", "COSIGN", "PROPOSE")
+            return not has_answered(case.since("RETURN"), person, "DECLARE", "COSIGN", "PROPOSE")
         if waiting.screen in ("birth.check_and_name", "birth.offline"):
             return recorded(case) is not None
         if waiting.screen == "birth.place":
@@ -245,7 +267,13 @@ class Birth(Process):
             case "COSIGN":
                 return Given({})
             case "ACKNOWLEDGE" | "DENY":
-                return self._check_paternity(case, rule, values, actor)
+                return check_answer(case, rule, values, actor.acting_for)
+            case "TAKE_PATERNITY":
+                return check_here(
+                    case, values, asking.profile.country, look_of(case, HERE, actor, asking.now)
+                )
+            case "CONTEST_PATERNITY":
+                return check_contest(case, values, actor.acting_for)
             case "APPROVE":
                 look = look_of(case, str(rule.screen), actor, asking.now)
                 without = bool(values.get("without_father"))
@@ -282,20 +310,10 @@ class Birth(Process):
                 code="register_down",
                 register="population",
             )
-        if case.status == "DECLARED" and _has_answered(case.since("RETURN"), actor.acting_for, "DECLARE"):
+        if case.status == "DECLARED" and has_answered(case.since("RETURN"), actor.acting_for, "DECLARE"):
             raise Refused("you have sent this; the other parent is asked", code="already_done")
         others = [person for person in living(case) if person != actor.acting_for]
         return Given({**values, "alone": not others}, name_defects(case, values))
-
-    def _check_paternity(self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor) -> Given:
-        if _has_answered(case.actions, actor.acting_for, "ACKNOWLEDGE", "DENY"):
-            raise Refused("you have answered this before", code="already_done")
-        if case.given("PATERNITY").get("status") in ("ACKNOWLEDGED", "DENIED") or is_asked_in_vain(case):
-            raise Refused("paternity was settled before", code="too_late")
-        said = recorded(case)
-        is_mother = said is not None and said.mother == actor.acting_for
-        custody = values.get("custody") or "joint"
-        return Given({"custody": custody} if is_mother and rule.name == "ACKNOWLEDGE" else {})
 
     def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Sequence[str]:
         """A kindergarten is the child's matter, said by who represents it."""
@@ -313,6 +331,7 @@ class Birth(Process):
             **self._payments.by_kind(),
             **self._wish.by_kind(),
             **self._bereaved.by_kind(),
+            **self._paternity.by_kind(),
         }
 
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
@@ -355,17 +374,6 @@ _ON_TIMELINE = frozenset(
 def _may_know(case: Case, role: str) -> bool:
     """Whether what came out is for this role: a man who is only asked about paternity sees his question, and nothing else."""
     return role != "named" or set(case.persons("named")) <= set(case.persons("parent"))
-
-
-def _has_answered(actions: Sequence[Taken], person: str, *names: str) -> bool:
-    """What was not proved to the register was not answered."""
-    answered = False
-    for taken in actions:
-        if taken.name in names and taken.acting_for == person:
-            answered = True
-        elif taken.name == "PATERNITY" and taken.data.get("unproven") == person:
-            answered = False
-    return answered
 
 
 def _benefits(before: Case, status: str) -> str:

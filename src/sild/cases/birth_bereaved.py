@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sild.cases.birth_facts import POPULATION, Grounds, known, recorded
+from sild.cases.birth_facts import POPULATION, Grounds, known, named_father, recorded
 from sild.cases.birth_work import act, case_of, child_in
 from sild.cases.case import Case, Taken
 from sild.cases.process import Asking, JobFunction, Work
@@ -53,7 +53,7 @@ def is_for_nobody(case: Case) -> bool:
 def is_asked_in_vain(case: Case) -> bool:
     """Whether the mother or the man she named has died: one alone settles no paternity here."""
     said, gone = recorded(case), case.departed()
-    return said is not None and bool({said.mother, said.claimed_father} & gone)
+    return said is not None and bool({said.mother, named_father(case)} & gone)
 
 
 def is_left_agreed(before: Case, died: Taken) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sild.cases.actor import AUTOMATIC
 from sild.cases.birth_bereaved import living
 from sild.cases.birth_facts import declared, is_done, is_refused, recorded, same_names, signed_by
+from sild.cases.birth_paternity import taken_here
 from sild.cases.case import Case, Party, Taken
 from sild.cases.process import Effects, Job, NewNotice
 from sild.cases.refusals import UNPROVEN
@@ -39,6 +41,13 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             return Effects(jobs=(Job("paternity", arguments),))
         case "PATERNITY":
             return _paternity(case, taken)
+        case "TAKE_PATERNITY":
+            return taken_here(case, taken)
+        case "CONTEST_PATERNITY":
+            arguments = {"words": taken.data["words"], "acting": taken.person, "for": taken.acting_for}
+            return Effects(jobs=(Job("contest_paternity", arguments, key=str(taken.seq)),))
+        case "PATERNITY_CONTESTED":
+            return _contested(taken)
         case "EXAMINE":
             return _examined(case, taken)
         case "REMIND":
@@ -184,7 +193,40 @@ def _answered(case: Case, taken: Taken) -> Effects:
     return Effects(jobs=(Job("examine", key=str(taken.seq)),), notices=notices)
 
 
+def _contested(taken: Taken) -> Effects:
+    reason = taken.data["reason"]
+    if reason is None:
+        return Effects()
+    text = "birth.notice.say_again" if reason in UNPROVEN else "birth.notice.contest_refused"
+    return Effects(notices=(NewNotice(taken.data["person"], text, {"reason": reason}),))
+
+
 def _paternity(case: Case, taken: Taken) -> Effects:
+    effects = _settled(case, taken)
+    if "here" not in taken.data:
+        return effects
+    return replace(effects, notices=(*_said_here(case, taken), *effects.notices))
+
+
+def _said_here(case: Case, taken: Taken) -> tuple[NewNotice, ...]:
+    """Both of them hear whose word it was, and that it can be contested."""
+    here = taken.data["here"]
+    own, other = _HERE[here["answer"]]
+    return tuple(
+        NewNotice(person, own if person == here["parent"] else other) for person in case.persons("named")
+    )
+
+
+_HERE = {
+    "ACKNOWLEDGE": (
+        "birth.notice.paternity_here_acknowledged",
+        "birth.notice.paternity_here_other_acknowledged",
+    ),
+    "DENY": ("birth.notice.paternity_here_denied", "birth.notice.paternity_here_other_denied"),
+}
+
+
+def _settled(case: Case, taken: Taken) -> Effects:
     status, father = taken.data["status"], taken.data.get("father")
     again = (Job("examine", key=str(taken.seq)),) if case.status in AT_THE_DESK else ()
     if status == "ACKNOWLEDGED" and father:

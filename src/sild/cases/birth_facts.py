@@ -31,6 +31,7 @@ __all__ = [
     "is_offered_a_place",
     "is_refused",
     "known",
+    "named_father",
     "needs_account",
     "office_for",
     "recorded",
@@ -131,6 +132,15 @@ def recorded(case: Case) -> Recorded | None:
         foreign=said["foreign"],
         is_late=said["is_late"],
     )
+
+
+def named_father(case: Case) -> str | None:
+    """The man named: by the notice of the birth, or before an official."""
+    said = recorded(case)
+    if said is None:
+        return None
+    here = next((one.data["father"] for one in case.all("TAKE_PATERNITY") if one.data.get("father")), None)
+    return said.claimed_father or here
 
 
 def child_of(case: Case) -> str:

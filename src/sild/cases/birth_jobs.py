@@ -24,7 +24,6 @@ from sild.cases.birth_follow import BirthFollow
 from sild.cases.birth_work import act, case_of, child_in, known_in
 from sild.cases.case import Case, Party
 from sild.cases.process import OPENED, JobFunction, Opening, Work
-from sild.cases.refusals import UNPROVEN
 from sild.errors import CallerError, Unavailable
 from sild.telemetry import get_logger
 
@@ -46,7 +45,6 @@ class BirthJobs:
         return {
             "begin": self.begin,
             "bring_in": self.bring_in,
-            "paternity": self.paternity,
             "examine": self.examine,
             "register": self.register,
             "send_back": self.send_back,
@@ -169,50 +167,6 @@ class BirthJobs:
             return None  # the examination asks again
         unit = office_for(work.profile, "birth", answer.json, work.profile.day(work.at))
         return None if unit is None else f"birth@{unit}"
-
-    # --- paternity
-
-    async def paternity(self, work: Work) -> None:
-        """One parent's answer, to the register; what it says about both comes back."""
-        case, said = known_in(work)
-        body = {
-            "parent": bare(work.arguments["parent"]),
-            "father": bare(said.claimed_father or ""),
-            "answer": "ACKNOWLEDGED" if work.arguments["answer"] == "ACKNOWLEDGE" else "DENIED",
-            "custody": work.arguments["custody"],
-        }
-        acting = str(work.arguments["acting"])
-        if bare(acting) != body["parent"]:
-            body["mandate"] = case.id  # the case keeps by which mandate somebody else said it
-        path = f"/births/{bare(said.child)}/paternity"
-        try:
-            answer = await work.call(
-                "answer",
-                POPULATION,
-                "POST",
-                path,
-                body,
-                basis=self._grounds.relations,
-                acting=acting,
-                acting_for=str(work.arguments["parent"]),
-                says="answerPaternity",
-            )
-            state = answer.json
-        except CallerError as refusal:
-            birth = await self._birth(work, said.child)
-            state = {**birth["paternity"], "refused": refusal.code}
-        said_in_vain = {"unproven": work.arguments["parent"]} if state.get("refused") in UNPROVEN else {}
-        await act(
-            work,
-            "paternity",
-            "PATERNITY",
-            {
-                "status": state["status"],
-                "father": said.claimed_father,
-                "reason": state.get("refused"),
-                **said_in_vain,
-            },
-        )
 
     # --- registration
 

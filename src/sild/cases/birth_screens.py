@@ -27,6 +27,7 @@ from sild.cases.birth_facts import (
     office_for,
     recorded,
 )
+from sild.cases.birth_paternity import people_here
 from sild.cases.birth_payments import returned_lines
 from sild.cases.birth_wish import SCREEN as WISH
 from sild.cases.birth_wish import BirthWish, standing_lines, wished
@@ -78,6 +79,8 @@ class BirthScreens:
                     found[name] = await self._kindergartens(actor, homes, asking)
                 case "wishes":
                     found[name] = await self._wish.options(case, asking, self._say(actor))
+                case "present":
+                    found[name] = people_here(case, self._say(actor))
                 case "benefit_choices":
                     found[name] = await self._benefit_choices(case, actor, asking)
         return found

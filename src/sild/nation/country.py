@@ -120,6 +120,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /issuer",
         "GET /status-list",
         "POST /births/*/paternity",
+        "POST /births/*/paternity/before-official",
         "POST /births/*/registration",
         "POST /births/*/return",
         "POST /unknown-persons",

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from sild.registries import PopulationRegister
+from support.acting import EARLY, EVER, LogIn, proof
 
-from ..asking import Asker, defects, refused
+from ..asking import OFFICIAL, Asker, defects, refused
 from ..families import couple, dead, man, single
 from ..notices import bundle, recorded
 
@@ -176,3 +177,61 @@ def test_somebody_who_was_not_born_here(population: Asker) -> None:
     refused(population.get(f"/births/{couple()[0].code}"), 404, "unknown_birth")
     body = {"given_names": "Mari", "family_name": "Tamm"}
     refused(population.post(f"/births/{couple()[0].code}/registration", body), 404, "unknown_birth")
+
+
+def before(population: Asker, child: str, parent: str, father: str, **more: Any) -> Any:
+    said = {name: more.pop(name) for name in ("answer", "document", "custody") if name in more}
+    body = {"parent": parent, "father": father, "answer": "ACKNOWLEDGED", "document": "passport", **said}
+    return population.post(f"/births/{child}/paternity/before-official", body, **more)
+
+
+def test_said_before_an_official_it_counts_on_the_officials_proof_alone(population: Asker, told: Any) -> None:
+    """For this operation, in this case, once; by no clerk, no parent, no machine, nobody of the family, from no other device."""
+    mother, father = single(), man()
+    child = recorded(population, bundle(mother.code, father.code))
+    other = recorded(population, bundle(mother.code, born="2025-06-01"))
+    at, ours = EARLY, {"X_Road_Issue": "case-7"}
+
+    def token(user: str = OFFICIAL, **how: Any) -> str:
+        return proof(user, "case-7", at, **{"operations": ["recordPaternity"], "lifetime": EVER, **how})
+
+    for wrong, status, code in (
+        (token(operations=[]), 403, "acting_not_proven"),
+        (token(operations=["answerPaternity"]), 403, "acting_not_proven"),
+        (token(acts=False), 403, "acting_not_proven"),
+        (
+            proof(OFFICIAL, "case-8", at, operations=["recordPaternity"], lifetime=EVER),
+            403,
+            "acting_not_proven",
+        ),
+        (token(login=LogIn(posture="unmanaged")), 403, "officials_only"),
+        (token(login=LogIn(acr="substantial")), 403, "officials_only"),
+        (token(login=LogIn(roles=())), 403, "officials_only"),
+        (token(login=LogIn(representee=f"EE{mother.code}", mandate="m-1")), 403, "acting_not_proven"),
+        ("", 403, "acting_not_proven"),
+    ):
+        refused(before(population, child, father.code, father.code, Sild_Acting=wrong, **ours), status, code)
+    refused(
+        before(population, child, father.code, father.code, user=f"EE{mother.code}"), 403, "officials_only"
+    )
+    refused(before(population, child, father.code, father.code, user="automatic"), 403, "officials_only")
+    refused(before(population, child, father.code, mother.code), 403, "not_the_parent")
+    good = token()
+    state = before(population, child, father.code, father.code, Sild_Acting=good, id="m-once").json()
+    assert state["answers"][0]["before"] == {"official": OFFICIAL, "document": "passport"}
+    again = before(population, child, father.code, father.code, Sild_Acting=good, id="m-once").json()
+    assert again == state
+    refused(before(population, other, father.code, father.code, Sild_Acting=good), 403, "acting_not_proven")
+    done = say(population, child, mother.code, father.code).json()
+    assert done["status"] == "ACKNOWLEDGED" and told(child)[-1] == "civil.paternity.acknowledged"
+
+
+def test_before_an_official_nobody_says_other_than_was_said(population: Asker) -> None:
+    mother, father = single(), man()
+    child = recorded(population, bundle(mother.code, father.code))
+    say(population, child, mother.code, father.code, "DENIED")
+    refused(before(population, child, father.code, father.code), 409, "paternity_settled")
+    refused(before(population, child, mother.code, father.code), 409, "paternity_settled")
+    one, other = couple(), man()
+    theirs = recorded(population, bundle(one[0].code))
+    refused(before(population, theirs, other.code, other.code), 409, "paternity_not_needed")

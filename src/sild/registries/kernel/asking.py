@@ -225,6 +225,23 @@ AtDesk = Annotated[Desk, Depends(_desk)]
 """Of whatever officials alone do."""
 
 
+async def _witness(request: Request, usage: PersonalUsage, token: Token = None) -> Desk:
+    """The proof is spent: each thing that is said before an official is proved for itself."""
+    desk = await _desk(request, usage, token)
+    operation, kernel = str(request.scope["route"].operation_id), request.app.state.kernel
+    try:
+        desk.ensure_for(operation)
+        if desk.person is not None:
+            await asyncio.to_thread(kernel.spend, desk.person.token, operation, usage.message_id)
+    except PlatformError as refusal:
+        return Desk(None, refusal)
+    return desk
+
+
+BeforeOfficial = Annotated[Desk, Depends(_witness)]
+"""Of what people say before an official, who writes it down: proved for this operation and this message alone. `ensure_for` in the transaction."""
+
+
 async def _words(request: Request, usage: PersonalUsage) -> Words:
     return Words(request.app.state.kernel.proofs, usage, LEVEL)
 

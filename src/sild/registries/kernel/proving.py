@@ -176,22 +176,34 @@ class Desk:
         if is_needed:
             self.ensure()
 
+    def ensure_for(self, operation: str) -> None:
+        """As `ensure`, where the official writes down what others said before them: proved for this operation alone. Raises as it."""
+        person = self._official()
+        if person.representee is not None:
+            raise CallerError("the proof is of what somebody says for another", code="acting_not_proven")
+        _ensure_acts(person)
+        _ensure_for(person, operation)
+
     def ensure(self, *, acts: bool = True) -> None:
         """acts: the person decides, and does not only look. What people say for themselves, or for another, proves no official's act.
 
         Raises CallerError (`acting_not_proven`, `acting_expired`; `officials_only`: no official's log-in, or not on their device),
         Unavailable. What the matter is about is another question.
         """
-        if self.refusal is not None:
-            raise self.refusal
-        if self.person is None or not self.person.is_official:
-            raise CallerError("an official at level high, on a managed device", code="officials_only")
-        if self.person.operations or self.person.representee is not None:
+        person = self._official()
+        if person.operations or person.representee is not None:
             raise CallerError(
                 "the proof is of what somebody says for themselves or another", code="acting_not_proven"
             )
         if acts:
-            _ensure_acts(self.person)
+            _ensure_acts(person)
+
+    def _official(self) -> ActingPerson:
+        if self.refusal is not None:
+            raise self.refusal
+        if self.person is None or not self.person.is_official:
+            raise CallerError("an official at level high, on a managed device", code="officials_only")
+        return self.person
 
 
 def ensure_said(person: ActingPerson, operation: str, usage: Usage, level: str) -> None:

@@ -16,7 +16,7 @@ from sild.registries.deciding import Deciding
 from sild.registries.deciding.http import OfficialLook
 from sild.registries.identity_codes import Sex
 from sild.registries.kernel import Kernel, Usage, Use
-from sild.registries.kernel.asking import AtDesk, SaidByPerson
+from sild.registries.kernel.asking import AtDesk, BeforeOfficial, SaidByPerson
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.matters import ensure_official
 from sild.registries.population.archiving import Archiving
@@ -29,7 +29,7 @@ from sild.registries.population.birth_notice import (
 from sild.registries.population.births import record_child, take_notice
 from sild.registries.population.judging import NewName
 from sild.registries.population.persons import require_person
-from sild.registries.population.records import Birth, Paternity
+from sild.registries.population.records import Birth, Paternity, Presence
 from sild.registries.population.registration import (
     acknowledge,
     births_of,
@@ -69,6 +69,7 @@ BIRTH_TITLES: dict[str, tuple[int, str]] = {
 Code = Annotated[str, Path(max_length=20, description="Identity code")]
 PersonCode = Annotated[str, Field(max_length=20, examples=["38001085718"])]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
+Document = Literal["id_card", "passport", "residence_card", "driving_licence"]
 
 
 class NoticeTaken(Model):
@@ -82,6 +83,16 @@ class ParentSaid(Model):
     parent: str
     answer: Literal["ACKNOWLEDGED", "DENIED"]
     at: datetime
+    before: Before | None = Field(
+        default=None, description="The official who wrote it down; none: they said it themselves"
+    )
+
+
+class Before(Model):
+    """What was said before an official."""
+
+    official: str
+    document: Document
 
 
 class PaternityState(Model):
@@ -137,6 +148,16 @@ class PaternityAnswer(Model):
     answer: Literal["ACKNOWLEDGED", "DENIED"]
     custody: Literal["joint", "mother"] = "joint"
     mandate: str | None = Field(default=None, max_length=100, description="By which somebody else says it")
+
+
+class PaternityBefore(Model):
+    """What a parent said before the official who acts."""
+
+    parent: PersonCode = Field(description="Who stood before the official: the mother, or the man himself")
+    father: PersonCode
+    answer: Literal["ACKNOWLEDGED", "DENIED"]
+    custody: Literal["joint", "mother"] = "joint"
+    document: Document = Field(description="What they were known by; its number stays with the office")
 
 
 class Registration(Model):
@@ -284,6 +305,30 @@ def _add_births(app: FastAPI, kernel: Kernel) -> None:
                 answer = use.answer(_paternity(said).model_dump(mode="json"))
             return PaternityState(**answer)
 
+    @app.post(
+        "/births/{child}/paternity/before-official",
+        operation_id="recordPaternity",
+        response_model_exclude_none=True,
+    )
+    def record_paternity(
+        child: Code, body: PaternityBefore, usage: PersonalUsage, desk: BeforeOfficial
+    ) -> PaternityState:
+        """What a parent said before the official who acts, and is none of the family. Event when both have acknowledged: civil.paternity.acknowledged."""
+        with kernel.used("recordPaternity", usage) as use:
+            use.concerns(child, body.parent, body.father)
+            desk.ensure_for("recordPaternity")
+            require_person(use, child)
+            mother = read_birth(use, child).child.mother or body.parent
+            use.concerns(mother)
+            ensure_official(usage, (child, body.parent, body.father, mother))
+            answer = use.answered()
+            if answer is None:
+                before = Presence(usage.user_id or "", body.document)
+                said = body.model_dump(exclude={"document"})
+                state = acknowledge(use, child, **said, before=before)
+                answer = use.answer(_paternity(state).model_dump(mode="json"))
+            return PaternityState(**answer)
+
 
 def _add_registration(app: FastAPI, kernel: Kernel, deciding: Deciding, archiving: Archiving) -> None:
     @app.post(
@@ -406,7 +451,7 @@ def _paternity(paternity: Paternity) -> PaternityState:
         status=paternity.status,  # type: ignore[arg-type]  # the closed set of `Paternity`
         father=paternity.father,
         answers=[
-            ParentSaid(parent=said["parent"], answer=said["answer"], at=said["at"])
+            ParentSaid.model_validate({name: said.get(name) for name in ParentSaid.model_fields})
             for said in paternity.answers
         ],
         waiting_for=list(paternity.waiting_for),

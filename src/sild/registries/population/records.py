@@ -9,7 +9,7 @@ from sild.registries.identity_codes import Country, Sex
 from sild.registries.kernel import Defect
 from sild.registries.kernel.facts import Json
 
-__all__ = ["Birth", "Page", "Paternity", "Person", "Related"]
+__all__ = ["Birth", "Page", "Paternity", "Person", "Presence", "Related"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """Before whom something was said. official: who wrote it down.  document: the kind of what they were known by; its number stays with the office."""
+
+    official: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paternity:
-    """status: NOT_NEEDED (married), NONE_NAMED, WAITING, ACKNOWLEDGED, DENIED.  answers: {parent, answer, at} each."""
+    """status: NOT_NEEDED (married), NONE_NAMED, WAITING, ACKNOWLEDGED, DENIED.  answers: {parent, answer, at} each, and `before` (Presence)."""
 
     status: str
     father: str | None

@@ -8,7 +8,7 @@ An entry that was taken back (anew.py) is made again the same way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from sild.errors import CallerError
 from sild.registries.deciding import DECIDED_AGAIN, Deciding, Look
@@ -31,7 +31,7 @@ from sild.registries.population.persons import (
     require_living,
     require_person,
 )
-from sild.registries.population.records import Birth, Paternity, Person
+from sild.registries.population.records import Birth, Paternity, Person, Presence
 
 __all__ = [
     "acknowledge",
@@ -85,29 +85,38 @@ def births_of(use: Use, parent: str) -> tuple[Birth, ...]:
 
 
 def acknowledge(
-    use: Use, child: str, *, parent: str, father: str, answer: str, custody: str, mandate: str | None
+    use: Use,
+    child: str,
+    *,
+    parent: str,
+    father: str,
+    answer: str,
+    custody: str,
+    mandate: str | None = None,
+    before: Presence | None = None,
 ) -> Paternity:
     """What one parent says, once. answer: ACKNOWLEDGED or DENIED.  custody: `joint` or `mother`, as the mother wants it.
 
-    Raises CallerError (`unknown_birth`, `not_the_parent`, `paternity_not_needed`, `paternity_settled`, `fathers_differ`,
+    before: the official they said it before, who acts; None: they say it themselves.  Raises CallerError (`unknown_birth`, `not_the_parent`, `paternity_not_needed`, `paternity_settled`, `fathers_differ`,
     `unknown_person`, `person_is_dead`).
     """
     use.alone(f"birth/{child}")
     birth = read_birth(use, child)
-    before = birth.paternity
-    _ensure_acting(use, parent)
+    so_far = birth.paternity
+    if before is None:
+        _ensure_acting(use, parent)
     if birth.status in ("DEAD", "STILLBORN"):
         raise CallerError("the child is dead", code="person_is_dead")
-    if before.status == "NOT_NEEDED":
+    if so_far.status == "NOT_NEEDED":
         raise CallerError("the mother's husband is the father", code="paternity_not_needed")
     if parent not in (birth.child.mother, father):
         raise CallerError("neither the mother nor the man named", code="not_the_parent")
-    said_before = next((said for said in before.answers if said["parent"] == parent), None)
+    said_before = next((said for said in so_far.answers if said["parent"] == parent), None)
     if said_before is not None and (said_before["answer"], said_before["father"]) == (answer, father):
-        return before
-    if before.status in ("ACKNOWLEDGED", "DENIED") or said_before is not None:
+        return so_far
+    if so_far.status in ("ACKNOWLEDGED", "DENIED") or said_before is not None:
         raise CallerError("this was answered before; a court can change it", code="paternity_settled")
-    if before.father not in (None, father):
+    if so_far.father not in (None, father):
         raise CallerError("another man was named", code="fathers_differ")
     man = require_living(use, father)
     if man.sex != "M":
@@ -120,6 +129,7 @@ def acknowledge(
         "at": use.at.isoformat(),
         "by": use.usage.user_id,
         "mandate": mandate,
+        **({} if before is None else {"before": asdict(before)}),
     }
     born = birth.child.born
     use.facts.record(child, PATERNITY, value, key=parent, valid_from=born, provenance=provenance(use))
