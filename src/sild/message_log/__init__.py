@@ -3,7 +3,8 @@
 Follows PR-MESSLOG and UG-SYSPAR, digested in WIRE 8, 9 and 17. Called by the security server: `append` before a message
 is acted on or an answer handed over; `find` and `as_asice` for evidence afterwards.
 A message's way: `log.py` -> `writer.py` (group commit) -> `sqlite.py` or `postgresql.py`; later `timestamper.py`,
-`archiver.py`, `containers.py`. What the log itself says about a person: `witness.py`.
+`archiver.py`, `containers.py`. What the log itself says about a person: `witness.py`,
+from `mention_index.py`, which `mentions.py` reads out of requests.
 """
 
 from sild.message_log.archiver import Archiver, ArchivingRules
@@ -13,12 +14,13 @@ from sild.message_log.encryption import BodyEncryption
 from sild.message_log.keystore import add_secret, read_keystore
 from sild.message_log.linking import ArchiveReport, verify_archive
 from sild.message_log.log import MessageLog
+from sild.message_log.mention_index import MentionIndex
 from sild.message_log.openpgp import ArchiveEncryption
 from sild.message_log.records import Body, LoggedMessage, MessageRecord, TimestampRecord
 from sild.message_log.store import Search
 from sild.message_log.timestamper import Timestamper, TimestampingRules
 from sild.message_log.transfer import ArchiveTransfer
-from sild.message_log.witness import named_register, seal_witness, witness
+from sild.message_log.witness import WitnessQuestion, listed_digest, scan, seal_witness, witness
 
 __all__ = [
     "ArchiveEncryption",
@@ -30,16 +32,19 @@ __all__ = [
     "BodyEncryption",
     "BodyLogging",
     "LoggedMessage",
+    "MentionIndex",
     "MessageLog",
     "MessageRecord",
     "Search",
     "TimestampRecord",
     "Timestamper",
     "TimestampingRules",
+    "WitnessQuestion",
     "add_secret",
     "container_name",
-    "named_register",
+    "listed_digest",
     "read_keystore",
+    "scan",
     "seal_witness",
     "verify_archive",
     "witness",

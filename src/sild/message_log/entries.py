@@ -9,9 +9,11 @@ from typing import Protocol
 
 from sild.message_log.records import Attachment
 
-__all__ = ["PIECE_SIZE", "RECORD_COLUMNS", "Appender", "BrokenRow", "Entry", "attachment_pieces"]
+__all__ = ["ID_BLOCK", "PIECE_SIZE", "RECORD_COLUMNS", "Appender", "BrokenRow", "Entry", "attachment_pieces"]
 
 PIECE_SIZE = 256 * 1024
+ID_BLOCK = 1_000
+"""Numbers of records that a process takes at once: more than a batch has."""
 
 # Without `id`, which the writer puts in front.
 RECORD_COLUMNS = (

@@ -8,12 +8,11 @@ import psycopg
 from psycopg import errors
 
 from sild.errors import Unavailable
-from sild.message_log.entries import RECORD_COLUMNS, BrokenRow, Entry, Value
+from sild.message_log.entries import ID_BLOCK, RECORD_COLUMNS, BrokenRow, Entry, Value
 from sild.message_log.rows import Rows
 
 __all__ = ["PostgreSQLAppender"]
 
-ID_BLOCK = 1_000
 CONNECT_SECONDS = 5
 LOCK_MILLISECONDS = 5_000
 STATEMENT_MILLISECONDS = 30_000

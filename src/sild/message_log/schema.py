@@ -4,6 +4,7 @@
 and only cleaning removes them. What still has to be done stands in small tables of its own (`pending_timestamp`,
 `pending_archive`), so that no evidence row is ever rewritten: an SQLite update of a 10 KB row costs a 10 KB write.
 `key_id` and `cipher_message` are X-Road's columns for encryption at rest. `signature_block` holds what recurs in signatures.
+`mention` and the tables beside it are made from the records (`mention_index`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ __all__ = [
     "archive_file",
     "cluster_state",
     "id_block",
+    "mention",
+    "mention_block",
+    "mention_key",
     "message_attachment",
     "message_record",
     "metadata",
@@ -143,4 +147,35 @@ id_block = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("next_id", BigInteger, nullable=False, comment="first identifier nobody has taken"),
+)
+
+mention = Table(
+    "mention",
+    metadata,
+    Column(
+        "person", LargeBinary, primary_key=True, comment="digest of a code; empty: what could not be read"
+    ),
+    Column("record_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False, comment="of the record"),
+    Column("query_hash", BigInteger, nullable=False),
+    Column("query_sha256", LargeBinary, nullable=False, comment="of the query id"),
+    Column("provider", Text, nullable=False, comment="CLASS/CODE/SUBSYSTEM"),
+    sqlite_with_rowid=False,
+)
+
+mention_block = Table(
+    "mention_block",
+    metadata,
+    Column("first_id", _Id, primary_key=True, autoincrement=False, comment="of those a process took at once"),
+    Column("last_id", BigInteger, nullable=False, comment="up to which they are read"),
+    Column("is_over", Boolean, nullable=False),
+)
+
+mention_key = Table(
+    "mention_key",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True, comment="by which a wrong key is noticed"),
+    Column(
+        "since", BigInteger, nullable=False, comment="from when on no record was missed; 0: none ever was"
+    ),
 )

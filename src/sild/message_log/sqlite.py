@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 
 from sild.errors import Unavailable
-from sild.message_log.entries import RECORD_COLUMNS, BrokenRow, Entry, Value
+from sild.message_log.entries import ID_BLOCK, RECORD_COLUMNS, BrokenRow, Entry, Value
 from sild.message_log.rows import Rows
 from sild.telemetry import get_logger
 
@@ -24,7 +24,6 @@ __all__ = ["SQLiteAppender", "SQLiteCheckpointer", "leave_checkpoints_to_their_t
 BUSY_MILLISECONDS = 5_000
 ROWS_PER_STATEMENT = 32  # a power of two; the statements for 1, 2, 4 .. rows stay prepared
 PIECES_BYTES = 256 * 1024
-ID_BLOCK = 1_000
 CHECKPOINT_SECONDS = 1.0
 RESTART_PAGES = 16_384  # 64 MiB of WAL
 

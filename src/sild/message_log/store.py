@@ -13,11 +13,14 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sild.errors import Unavailable
 from sild.message_log.encryption import BodyEncryption
+from sild.message_log.entries import ID_BLOCK
 from sild.message_log.records import LoggedMessage, TimestampRecord, query_hash
 from sild.message_log.schema import (
     archive_digest,
     archive_file,
     cluster_state,
+    mention_block,
+    mention_key,
     message_attachment,
     message_record,
     pending_archive,
@@ -353,11 +356,27 @@ class Store:
                 waiting = set(connection.scalars(select(pending).where(pending.c.record_id.in_(old))))
                 old = [record_id for record_id in old if record_id not in waiting]
             if old:
+                removed = set(old)
+                _note_unread(connection, [(row.time, row.id) for row in rows if row.id in removed])
                 _remove(connection, old)
             is_last = len(rows) < limit
             if is_last:
                 _remove_blocks(connection, before)
         return Cleaned(len(old), (rows[-1][0], rows[-1][1]) if rows else after, is_last)
+
+
+def _note_unread(connection: Connection, records: Sequence[tuple[int, int]]) -> None:
+    """records: (time, id) of those about to be removed. If the index of mentions has not read all of them, it is whole from after them on."""
+    key, block = mention_key.c, mention_block.c
+    if connection.scalar(select(key.since)) is None:
+        return  # nobody keeps one
+    firsts = {record_id: (record_id - 1) // ID_BLOCK * ID_BLOCK + 1 for _, record_id in records}
+    query = select(block.first_id, block.last_id).where(block.first_id.in_(set(firsts.values())))
+    read = {row.first_id: row.last_id for row in connection.execute(query)}
+    missed = [time for time, record_id in records if record_id > read.get(firsts[record_id], 0)]
+    if missed:
+        after = max(missed) + 1
+        connection.execute(update(mention_key).where(key.since < after).values(since=after))
 
 
 def _remove(connection: Connection, ids: Sequence[int]) -> None:

@@ -1,81 +1,117 @@
-"""What a message log itself says about a person: which requests to registers named them, sealed by whoever keeps the log.
+"""What a message log itself says about a person: which requests concern them, sealed by whoever keeps the log.
 
-The register's own list of uses is the register's word. The log of its security server holds every request that reached it, before its
-effect; a count of those that name the person, signed beside the register, shows whether the list leaves one out
-(`examples/verify_completeness.py --log`). A request names a person in its address, or as whom it represents; what stands in a body
-alone is not seen here. The person's own questions to the tracker are not counted: they say nothing of anybody's use.
+A register's list of uses is the register's word. The log of its security server holds every request that reached it, before its effect:
+what it says, signed beside the register, shows whether the list leaves one out, and whether it has one that never was
+(`examples/verify_completeness.py`). How a request names a person: `mentions`. What people ask a tracker about themselves is not counted.
 Identifiers leave the log as SHA-256 alone: who has the person's list can find them, and nobody else learns of them.
+
+`witness` answers from the index (`mention_index`), whoever asks over the exchange; `scan` reads the whole log instead, and needs no index.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from joserfc import jws
 
 from sild.errors import CallerError
 from sild.message_log.log import MessageLog
+from sild.message_log.mention_index import Concerning, MentionIndex, body_of
+from sild.message_log.mentions import codes_asked_for, mentions_of
 from sild.message_log.store import Search
 from sild.openid import SigningKey
 
-__all__ = ["named_register", "seal_witness", "witness"]
+__all__ = ["WitnessQuestion", "listed_digest", "scan", "seal_witness", "witness"]
 
 TYPE = "sild-log-witness+jws"
-TRACKER = ("findUsage", "usagePeriod", "heartbeat")
-_ADDRESS = re.compile(rb"\A[A-Z]+\r\n/r1/[^/\s]+/([^/\s]+/[^/\s]+/[^/\s]+)/([^\s?]*)(\?[^\r\n]*)?\r\n")
-_PARTY = re.compile(rb"^x-road-represented-party:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_PERSON = re.compile(r"[A-Z]{2}[A-Za-z0-9]{5,50}")
 
 
-def named_register(message: bytes, person: str) -> str | None:
-    """`GOV/70000002/population`, if the request goes there and names the person; else None.
+@dataclass(frozen=True, slots=True)
+class WitnessQuestion:
+    """person: with the country, `EE38001085718`.  until: of requests answered before.  asker: information system, `INSTANCE/CLASS/CODE/SUBSYSTEM`.
 
-    message: a REST request as its signature covers it (PR-REST 4.5): method, address, headers, a line each.  person: with the country, `EE38001085718`.
+    nonce: of the asker's own making.  listed: ids of messages that registers list, to be looked for.
     """
-    address = _ADDRESS.match(message)
-    if address is None:
-        return None
-    register, path, query = (
-        unquote_to_bytes(part or b"") for part in address.groups()
-    )  # as it is read there
-    if path.rpartition(b"/")[2].decode("latin-1") in TRACKER:
-        return None
-    code = re.escape(person[2:].encode())
-    named = re.compile(rb"(?<![0-9A-Za-z])(?:%s)?%s(?![0-9A-Za-z])" % (re.escape(person[:2].encode()), code))
-    party = _PARTY.search(message)
-    places = (path, query, b"" if party is None else party[1])
-    return register.decode("latin-1") if any(named.search(place) for place in places) else None
+
+    person: str
+    until: datetime
+    asker: str
+    nonce: str
+    listed: Sequence[str] = ()
 
 
 async def witness(
-    log: MessageLog, name: str, person: str, *, at: datetime, registers: Collection[str] = ()
+    log: MessageLog, index: MentionIndex, question: WitnessQuestion, *, name: str, hosts: Collection[str]
 ) -> dict[str, Any]:  # JSON
-    """Of everything logged before `at`. name: of the log, its security server.  registers: only these; none: all.
+    """name: of the log, its security server.  hosts: whose every message passes through it: clients of the server, `CLASS/CODE/SUBSYSTEM`.
 
     Raises CallerError (`bad_request`): not a person; Unavailable (`database_error`).
     """
-    if not _PERSON.fullmatch(person):
+    found = await index.find(question.person, until=question.until)
+    lacking = await index.lacking(question.person, question.listed)
+    return {
+        **await _said(log, name, question.person, question.until, found),
+        "asker": question.asker,
+        "nonce": question.nonce,
+        "hosts": sorted(hosts),
+        "listed_sha256": listed_digest(question.listed),
+        "lacking": sorted(lacking),
+    }
+
+
+async def scan(
+    log: MessageLog, name: str, person: str, *, at: datetime, registers: Collection[str] = ()
+) -> dict[str, Any]:  # JSON
+    """Of all requests that lie in the log and came before `at`, read one by one.  registers: only to these, `GOV/70000002/population`; none: to all.
+
+    Raises CallerError (`bad_request`): not a person; Unavailable (`database_error`).
+    """
+    codes = codes_asked_for(person)
+    if codes is None:
         raise CallerError("a person is named with the country in front: EE38001085718")
     found: dict[str, set[str]] = {}
+    unread: Counter[str] = Counter()
     async for record in log.search(Search(until=at, is_response=False)):
-        register = named_register(record.message, person)
-        if register is not None and (not registers or register in registers):
-            found.setdefault(register, set()).add(hashlib.sha256(record.query_id.encode()).hexdigest())
+        body, is_whole = await body_of(log, record)
+        named = mentions_of(record.message, body, is_whole=is_whole)
+        if named is None or (registers and named.provider not in registers):
+            continue
+        if not named.codes.isdisjoint(codes):
+            found.setdefault(named.provider, set()).add(sha256(record.query_id))
+        unread[named.provider] += named.unread
+    told = Concerning({name: frozenset(ids) for name, ids in found.items()}, +unread, await log.kept_since())
+    return await _said(log, name, person, at, told)
+
+
+async def _said(
+    log: MessageLog, name: str, person: str, until: datetime, found: Concerning
+) -> dict[str, Any]:  # JSON
     kept_since = await log.kept_since()
     return {
-        "version": 1,
+        "version": 2,
         "log": name,
         "person": person,
+        "since": None if found.since is None else found.since.isoformat(),
         "kept_since": None if kept_since is None else kept_since.isoformat(),
-        "until": at.isoformat(timespec="milliseconds"),
-        "registers": {register: sorted(ids) for register, ids in sorted(found.items())},
+        "until": until.isoformat(timespec="milliseconds"),
+        "registers": {register: sorted(ids) for register, ids in sorted(found.registers.items())},
+        "unread": dict(sorted(found.unread.items())),
     }
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def listed_digest(ids: Collection[str]) -> str:
+    """Of what was to be looked for: SHA-256 over the SHA-256 of each id in hex, in order, each once, a line each."""
+    return sha256("".join(f"{one}\n" for one in sorted({sha256(one) for one in ids})))
 
 
 def seal_witness(said: dict[str, Any], key: SigningKey) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from sild.errors import Unavailable
-from sild.message_log import MessageLog, seal_witness, witness
+from sild.message_log import MessageLog, scan, seal_witness
 from sild.openid import SigningKey, load_signing_key, new_signing_key, render_jwks
 from sild.private_files import write_private
 from sild.settings import read_secret
@@ -49,7 +49,7 @@ def command(
 async def _look(database: str, name: str, person: str, registers: tuple[str, ...]) -> dict[str, Any]:
     log = MessageLog(database)
     try:
-        return await witness(log, name, person, at=datetime.now(UTC), registers=registers)
+        return await scan(log, name, person, at=datetime.now(UTC), registers=registers)
     finally:
         await log.close()
 
