@@ -52,7 +52,7 @@ def named(request: bytes, body: bytes | None = None) -> str | None:
     found = mentions_of(request, body)
     codes = codes_asked_for(PERSON)
     assert codes is not None
-    return None if found is None or found.codes.isdisjoint(codes) else found.provider
+    return None if found is None or found.about.isdisjoint(codes) else found.provider
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,19 @@ def test_a_request_that_names_the_person(request_: bytes, register: str | None) 
     ],
 )
 def test_a_body_that_names_the_person(body: bytes) -> None:
-    assert named(head(f"{ROOT}/moves", method="POST"), body) == POPULATION
+    found = mentions_of(head(f"{ROOT}/moves", method="POST"), body)
+    assert found is not None and not found.named.isdisjoint(codes_asked_for(PERSON) or ())
+    assert (found.provider, found.path, found.about) == (POPULATION, "population/moves", frozenset())
+
+
+def test_an_event_is_about_its_subject_alone() -> None:
+    """Whom its data names may be the one from whom somebody is protected."""
+    event = b'{"specversion": "1.0", "subject": "38001085718", "data": {"against": "49001010005"}}'
+    found = mentions_of(head(ROOT, "content-type:application/cloudevents+json", method="POST"), event)
+    assert found is not None and (found.about, found.named) == ({"38001085718"}, frozenset())
+    for broken in (b"[", b"{}", b"[1]", b'{"subject": null}'):
+        found = mentions_of(head(ROOT, "content-type:application/cloudevents+json", method="POST"), broken)
+        assert found is not None and (found.about, found.named) == (frozenset(), frozenset())
 
 
 @pytest.mark.parametrize(
@@ -105,7 +117,8 @@ def test_a_body_that_names_the_person(body: bytes) -> None:
 )  # fmt: skip
 def test_a_body_that_does_not(body: bytes) -> None:
     found = mentions_of(head(f"{ROOT}/moves", method="POST"), body)
-    assert found is not None and found.codes.isdisjoint(codes_asked_for(PERSON) or ()) and not found.unread
+    assert found is not None and (found.about, found.unread) == (frozenset(), False)
+    assert found.named.isdisjoint(codes_asked_for(PERSON) or ())
 
 
 @pytest.mark.parametrize(
@@ -126,11 +139,9 @@ def test_another_countrys_code_and_a_companys() -> None:
     assert codes_asked_for("LT38001085718") == ("LT38001085718",)
     assert codes_asked_for("EE10001012") == ("10001012", "EE10001012")
     found = mentions_of(head(f"{ROOT}/persons/FI131052-308T/facts"), None)
-    assert found is not None and "FI131052-308T" in found.codes
-    found = mentions_of(head(f"{ROOT}/companies/10001012"), b'{"dated": 10001012}')
-    assert found is not None and found.codes == {"10001012"}
-    assert mentions_of(head(f"{ROOT}/x"), b'{"dated": 10001012}') is not None
-    assert mentions_of(head(f"{ROOT}/x"), b'{"dated": 10001012}').codes == frozenset()  # type: ignore[union-attr]
+    assert found is not None and "FI131052-308T" in found.about
+    found = mentions_of(head(f"{ROOT}/companies/10001012"), b'{"dated": 10001013}')
+    assert found is not None and (found.about, found.named) == ({"10001012"}, frozenset())
 
 
 async def log_one(
@@ -163,9 +174,10 @@ async def test_what_a_log_says(log: MessageLog) -> None:
     await filled(log)
     await log_one(log, 3, "/birth-notices", b'{"mother": {"code": "EE38001085718"}}')
     said = await said_by(log, "m-0", "m-7")
-    assert said["registers"] == {POPULATION: digests("m-0", "m-2", "m-3")}, (
+    assert said["registers"] == {POPULATION: digests("m-0", "m-2")}, (
         "requests alone, in no order that tells their time"
     )
+    assert said["in_passing"] == {POPULATION: digests("m-3")}
     assert (said["kept_since"], said["since"], said["person"], said["unread"]) == (None, None, PERSON, {})
     assert (said["asker"], said["nonce"], said["hosts"], said["log"]) == (ASKER, "n-1", [POPULATION], LOG)
     assert said["lacking"] == digests("m-7") and said["listed_sha256"] == listed_digest(["m-7", "m-0", "m-0"])
@@ -195,7 +207,7 @@ async def test_the_index_follows_the_log(log: MessageLog, log_url: str) -> None:
     assert await index.catch_up() == 2 and await index.catch_up() == 0
     await second.close()
     found = await index.find(PERSON, until=LATER)
-    assert found.registers == {POPULATION: frozenset(digests("m-0", "m-1", "m-2"))}
+    assert found.about == {POPULATION: frozenset(digests("m-0", "m-1", "m-2"))}
     await asyncio.gather(*(MentionIndex(log, KEY).catch_up() for _ in range(3)))
 
 
@@ -217,7 +229,7 @@ async def test_what_was_removed_is_still_known(log: MessageLog) -> None:
     await removed(log)
     assert [one async for one in log.search(Search())] == []
     found = await index.find(PERSON, until=LATER)
-    assert found.registers == {POPULATION: frozenset(digests("m-0", "m-2"))} and found.since is None
+    assert found.about == {POPULATION: frozenset(digests("m-0", "m-2"))} and found.since is None
     assert await index.lacking(PERSON, ["m-0", "m-1"]) == frozenset(digests("m-1"))
 
 
@@ -228,7 +240,7 @@ async def test_what_was_removed_unread_is_said(log: MessageLog) -> None:
     await filled(log)
     await removed(log)
     found = await index.find(PERSON, until=LATER)
-    assert found.registers == {}
+    assert found.about == {}
     assert found.since == NOW + timedelta(minutes=2, milliseconds=1), "just after the last that was missed"
 
 
@@ -237,6 +249,13 @@ async def removed(log: MessageLog) -> None:
         for pending in (pending_timestamp, pending_archive):
             connection.execute(pending.delete())
     log.store.clean(LATER, (-1, -1), 50)
+
+
+async def test_who_is_not_to_learn_of_it_is_not_kept(log: MessageLog) -> None:
+    await log_one(log, 0, "/protection-orders", b'{"against": "38001085718"}')
+    index = MentionIndex(log, KEY, untold=[f"{POPULATION}/population/protection-orders"])
+    found = await index.find(PERSON, until=LATER)
+    assert (found.about, found.in_passing, found.unread) == ({}, {}, {})
 
 
 async def test_bodies_that_are_not_logged_are_counted(log: MessageLog) -> None:

@@ -18,7 +18,7 @@ import asyncio
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,7 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sild.errors import CallerError, PlatformError
 from sild.message_log.entries import ID_BLOCK
 from sild.message_log.log import MessageLog
-from sild.message_log.mentions import MOST_BODY, codes_asked_for, mentions_of
+from sild.message_log.mentions import MOST_BODY, Mentions, codes_asked_for, mentions_of
 from sild.message_log.records import LoggedMessage, query_hash
 from sild.message_log.schema import (
     id_block,
@@ -60,20 +60,24 @@ HASHES_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Concerning:
-    """registers: provider -> SHA-256 of the ids of requests that name the person.  unread: provider -> requests, by whomever they are, in which
-    something could not be read.  since: nothing later than this was missed; None: nothing ever was.
+    """about: provider -> SHA-256 of the ids of requests that are about the person.  in_passing: the same of those whose body alone names them.
+    unread: provider -> requests, about whomever they are, in which something could not be read.  since: nothing later than this was
+    missed; None: nothing ever was.
     """
 
-    registers: Mapping[str, frozenset[str]]
+    about: Mapping[str, frozenset[str]]
+    in_passing: Mapping[str, frozenset[str]]
     unread: Mapping[str, int]
     since: datetime | None
 
 
 class MentionIndex:
-    """key: 32 bytes, the same for all processes on the log. Raises CallerError (`bad_request`): another key made what is there; Unavailable."""
+    """key: 32 bytes, the same for all processes on the log.  untold: requests, `GOV/70000002/population/population/protection-orders`, whom
+    whose body names is not kept of: they are not to learn of it. Raises CallerError (`bad_request`): another key made what is there; Unavailable."""
 
-    def __init__(self, message_log: MessageLog, key: bytes) -> None:
+    def __init__(self, message_log: MessageLog, key: bytes, *, untold: Collection[str] = ()) -> None:
         self._log = message_log
+        self._untold = frozenset(untold)
         self._key = key
         self._reading = asyncio.Lock()
         self._is_begun = False
@@ -179,9 +183,11 @@ class MentionIndex:
         found = mentions_of(record.message, body, is_whole=is_whole)
         if found is None:
             return []
-        digests = {self._digest(code) for code in found.codes}
+        digests = {self._digest(code): False for code in found.about}
+        if not is_untold(found, self._untold):
+            digests = {self._digest(code): True for code in found.named} | digests
         if found.unread:
-            digests.add(UNREAD)
+            digests[UNREAD] = False
         about = {
             "record_id": record.id,
             "time": milliseconds(record.time),
@@ -189,7 +195,7 @@ class MentionIndex:
             "query_sha256": hashlib.sha256(record.query_id.encode()).digest(),
             "provider": found.provider,
         }
-        return [{"person": digest, **about} for digest in digests]
+        return [{"person": one, "in_passing": passing, **about} for one, passing in digests.items()]
 
     def _keep(self, rows: Sequence[Mapping[str, Any]], last: int) -> None:
         b, first = mention_block.c, _first_of(last)
@@ -203,7 +209,7 @@ class MentionIndex:
     def _find(self, codes: Sequence[str], until: datetime) -> Concerning:
         c = mention.c
         digests = [self._digest(code) for code in codes]
-        query = select(c.provider, c.query_sha256, c.query_hash, c.time).where(
+        query = select(c.provider, c.query_sha256, c.query_hash, c.time, c.in_passing).where(
             c.person.in_(digests), c.time < milliseconds(until)
         )
         unread = select(c.provider).where(c.person == UNREAD, c.time < milliseconds(until))
@@ -213,12 +219,15 @@ class MentionIndex:
             answered = self._answered(connection, fresh, until)
             cannot = Counter(connection.scalars(unread))
             since = connection.scalar(select(mention_key.c.since)) or 0
-        found: dict[str, set[str]] = {}
+        told: dict[bool, dict[str, set[str]]] = {False: {}, True: {}}
         for row in rows:
             if row.time < milliseconds(until - UNANSWERED) or row.query_hash in answered:
-                found.setdefault(row.provider, set()).add(bytes(row.query_sha256).hex())
-        registers = {provider: frozenset(ids) for provider, ids in found.items()}
-        return Concerning(registers, dict(cannot), from_milliseconds(since) if since else None)
+                of_kind = told[bool(row.in_passing)]
+                of_kind.setdefault(row.provider, set()).add(bytes(row.query_sha256).hex())
+        about, passing = (
+            {name: frozenset(ids) for name, ids in kind.items()} for kind in (told[False], told[True])
+        )
+        return Concerning(about, passing, dict(cannot), from_milliseconds(since) if since else None)
 
     def _answered(self, connection: Connection, hashes: Sequence[int], until: datetime) -> set[int]:
         r = message_record.c
@@ -262,6 +271,10 @@ def _body(message_log: MessageLog, record: LoggedMessage) -> tuple[bytes | None,
         pieces.append(piece)
     is_cut = limit.truncated_allowed and sizes[1] >= limit.max_body_size
     return b"".join(pieces), not is_cut
+
+
+def is_untold(found: Mentions, untold: Collection[str]) -> bool:
+    return f"{found.provider}/{found.path.rstrip('/')}" in untold
 
 
 def _insert(connection: Connection, table: Any) -> Any:  # of either engine

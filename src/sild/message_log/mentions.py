@@ -1,4 +1,7 @@
-"""Whom a request concerns: the codes of people that stand in its address, in `X-Road-Represented-Party`, and in its body. Pure.
+"""Whom a request concerns: whose code stands in its address or in `X-Road-Represented-Party`; and whom its body names besides. Pure.
+
+The first it is about, and so is an event (CloudEvents) about its subject. Whom a body names it may be about, or tell of in passing: the
+father in a notice of birth, the other side of a quarrel. The two are kept apart.
 
 A code is digits that nothing else touches, with the country before them or without (`EE38001085718`, `38001085718`); in an address and as
 whom somebody acts for, a company's too, and any code with its country before it. In a body people's alone: eleven digits (Estonia) or twelve
@@ -30,6 +33,7 @@ MOST_CODES = 5_000
 OWN_QUESTIONS = frozenset(("/findUsage", "/usagePeriod", "/heartbeat"))
 """To a data tracker (e-gov/AJ), below the service: asked by the person, they are nobody's use of their data."""
 WITNESS = "getWitness"
+EVENT = "application/cloudevents+json"
 BARE = {"EE": (8, 11), "VN": (10, 12, 13)}
 """Countries whose codes may stand without the country: digits of companies' and people's."""
 PLAIN_TEXT = re.compile(r"(?:text/|application/(?:[\w.-]+\+)?(?:json|xml)|application/x-www-form-urlencoded)", re.IGNORECASE)  # fmt: skip
@@ -42,13 +46,14 @@ _PERSON = re.compile(r"[A-Z]{2}[A-Za-z0-9:._+-]{5,50}")
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Of one request. provider: `GOV/70000002/population`, to which it went.  codes: `38001085718`, `LT38001085718`, as they stood.
-
-    unread: whether there is something in it that may name people and could not be read.
+    """Of one request. provider: `GOV/70000002/population`, to which it went.  path: below the service code.  about, named: `38001085718`,
+    `LT38001085718`, as they stood; named: in the body alone.  unread: whether something in it may name people and could not be read.
     """
 
     provider: str
-    codes: frozenset[str]
+    path: str
+    about: frozenset[str]
+    named: frozenset[str] = frozenset()
     unread: bool = False
 
 
@@ -73,15 +78,19 @@ def mentions_of(message: bytes, body: bytes | None, *, is_whole: bool = True) ->
     provider = f"{client_id.member_class}/{client_id.member_code}/{client_id.subsystem_code}"
     said = dict(_headers(rest))
     unread = not is_whole or _has_lost_its_address(rest)
-    codes = _of_address(rest)
+    about = _of_address(rest)
+    named: frozenset[str] = frozenset()
     if body:
         readable = len(body) <= MOST_BODY and _is_text(said)
-        named = _codes_in_body(body) if readable else frozenset[str]()
+        if readable and said.get("content-type", "").lower().startswith(EVENT):
+            about |= _subject_of(body)
+        elif readable:
+            named = _codes_in_body(body)
         unread = unread or not readable or len(named) > MOST_CODES
-        codes |= named
     if _is_tracker(rest):
-        codes -= _askers(said)
-    return Mentions(provider, codes, unread)
+        about -= _askers(said)
+    path = f"{rest.service.service_code}{rest.service_path}"
+    return Mentions(provider, path, about, named - about, unread)
 
 
 def _of_soap(message: bytes, body: bytes | None) -> Mentions | None:
@@ -93,8 +102,9 @@ def _of_soap(message: bytes, body: bytes | None) -> Mentions | None:
         return None
     client_id = read.service.client_id
     parts = (client_id.member_class, client_id.member_code, client_id.subsystem_code)
-    codes = _codes_in_body(_SOAP_USER.sub(b"", message))
-    return Mentions("/".join(part for part in parts if part), codes, unread=body is not None)
+    named = _codes_in_body(_SOAP_USER.sub(b"", message))
+    provider = "/".join(part for part in parts if part)
+    return Mentions(provider, read.service.service_code, frozenset(), named, unread=body is not None)
 
 
 def _headers(request: RestRequest) -> Iterator[tuple[str, str]]:
@@ -134,6 +144,14 @@ def _codes_in_body(body: bytes) -> frozenset[str]:
     for text in _texts(said):
         codes |= set(_codes(_IN_BODY, text.encode("utf-8", "replace")))
     return frozenset(codes)
+
+
+def _subject_of(event: bytes) -> frozenset[str]:
+    try:
+        subject = json.loads(event)["subject"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return frozenset()
+    return frozenset(_codes(_IN_BODY, str(subject).encode()))
 
 
 def _texts(value: Any) -> Iterator[str]:  # any JSON

@@ -160,6 +160,7 @@ mention = Table(
     Column("query_hash", BigInteger, nullable=False),
     Column("query_sha256", LargeBinary, nullable=False, comment="of the query id"),
     Column("provider", Text, nullable=False, comment="CLASS/CODE/SUBSYSTEM"),
+    Column("in_passing", Boolean, nullable=False, comment="its body alone names them"),
     sqlite_with_rowid=False,
 )
 

@@ -2,7 +2,7 @@
 
 A register's list of uses is the register's word. The log of its security server holds every request that reached it, before its effect:
 what it says, signed beside the register, shows whether the list leaves one out, and whether it has one that never was
-(`examples/verify_completeness.py`). How a request names a person: `mentions`. What people ask a tracker about themselves is not counted.
+(`examples/verify_completeness.py`). Which requests are about a person, and which only name them in passing: `mentions`. What people ask a tracker about themselves is not counted.
 Identifiers leave the log as SHA-256 alone: who has the person's list can find them, and nobody else learns of them.
 
 `witness` answers from the index (`mention_index`), whoever asks over the exchange; `scan` reads the whole log instead, and needs no index.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,17 +75,20 @@ async def scan(
     codes = codes_asked_for(person)
     if codes is None:
         raise CallerError("a person is named with the country in front: EE38001085718")
-    found: dict[str, set[str]] = {}
+    about: dict[str, set[str]] = {}
+    passing: dict[str, set[str]] = {}
     unread: Counter[str] = Counter()
     async for record in log.search(Search(until=at, is_response=False)):
         body, is_whole = await body_of(log, record)
         named = mentions_of(record.message, body, is_whole=is_whole)
         if named is None or (registers and named.provider not in registers):
             continue
-        if not named.codes.isdisjoint(codes):
-            found.setdefault(named.provider, set()).add(sha256(record.query_id))
+        for kind, those in ((about, named.about), (passing, named.named)):
+            if not those.isdisjoint(codes):
+                kind.setdefault(named.provider, set()).add(sha256(record.query_id))
+                break
         unread[named.provider] += named.unread
-    told = Concerning({name: frozenset(ids) for name, ids in found.items()}, +unread, await log.kept_since())
+    told = Concerning(_frozen(about), _frozen(passing), +unread, await log.kept_since())
     return await _said(log, name, person, at, told)
 
 
@@ -100,9 +103,14 @@ async def _said(
         "since": None if found.since is None else found.since.isoformat(),
         "kept_since": None if kept_since is None else kept_since.isoformat(),
         "until": until.isoformat(timespec="milliseconds"),
-        "registers": {register: sorted(ids) for register, ids in sorted(found.registers.items())},
+        "registers": {register: sorted(ids) for register, ids in sorted(found.about.items())},
+        "in_passing": {register: sorted(ids) for register, ids in sorted(found.in_passing.items())},
         "unread": dict(sorted(found.unread.items())),
     }
+
+
+def _frozen(found: Mapping[str, set[str]]) -> Mapping[str, frozenset[str]]:
+    return {name: frozenset(ids) for name, ids in found.items()}
 
 
 def sha256(text: str) -> str:

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("query_hash", sa.BigInteger, nullable=False),
         sa.Column("query_sha256", sa.LargeBinary, nullable=False),
         sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("in_passing", sa.Boolean, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
