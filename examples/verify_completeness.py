@@ -1,14 +1,16 @@
 """Check a completeness statement of the portal's tracker without trusting the portal: standard library alone.
 
-    python verify_completeness.py completeness.json keys.json [--log witness.jws --log-keys log.jwks] [--log message-ids.txt]
+    python verify_completeness.py completeness.json keys.json [log-keys.json ...] [--log witness.jws] [--log message-ids.txt]
 
 completeness.json: what "Download the signed statement" gave.  keys.json: the portal's /keys, fetched on another day or by
-another person.  --log: what a message log itself says about the person, sealed by whoever keeps it (`sild message-log-witness`),
-with their keys; or identifiers of messages, one a line, as somebody took them from a log. Both may be given again and again.
+another person.  log-keys.json: keys of whoever keeps the message logs (`witness.jwks` of each, or "Download the keys" of the portal
+for all), by which the witnesses in the statement are checked.  --log: what a message log says besides, as its keeper gave it by hand
+(`sild message-log-witness`); or identifiers of messages, one a line, as somebody took them from a log. Both may be given again and again.
 
 It says whether the signature holds (ES256), whether every entry is the one that was signed, whether none is missing or added,
-whether shown + withheld = all for every register, and whether a register has kept a use from its list: a request that lies in the
-log, names the person and is neither shown nor withheld. Ends with 0: all of it holds; 1: it does not; 2: cannot tell.
+whether shown + withheld = all for every register, whether a register has kept a use from its list (a request that lies in a log, is
+about the person and is neither shown nor withheld), and whether it lists one that its own log does not have.
+Ends with 0: all of it holds; 1: it does not; 2: cannot tell.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import base64
 import hashlib
 import json
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,8 @@ def signed_payload(
         if key.get("kid") == fields.get("kid") and key.get("crv") == "P-256":
             point = int.from_bytes(decode(key["x"])), int.from_bytes(decode(key["y"]))
             if is_signed(f"{header}.{payload}".encode(), decode(signature), point):
-                return json.loads(decode(payload))
+                said: dict[str, Any] = json.loads(decode(payload))
+                return said
     raise ValueError("the signature does not fit any of the keys")
 
 
@@ -108,7 +111,7 @@ def faults(statement: dict[str, Any], keys: list[dict[str, str]], log: set[str] 
         if shown != count["shown"] or shown + count["withheld"] != count["total"]:
             found.append(f"{register}: {shown} shown + {count['withheld']} withheld is not {count['total']}")
     found += [f"{register}: did not answer" for register in payload["not_answered"]]
-    if not payload["complete"] and not found:
+    if not payload["complete"] and not found and not payload.get("witnesses"):
         found.append("the portal itself says that it is not complete")
     if log is not None:
         unlisted = log - {entry["message_id"] for entry in statement["entries"]}
@@ -120,30 +123,140 @@ def faults(statement: dict[str, Any], keys: list[dict[str, str]], log: set[str] 
     return found
 
 
-def witnessed(statement: dict[str, Any], witness: str, keys: list[dict[str, str]]) -> list[str]:
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def opened(witness: str, keepers: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a log's keeper said. keepers: `{"log", "keys"}`: a key speaks for the log that it is of alone. Raises ValueError."""
+    said: dict[str, Any] = json.loads(decode(witness.split(".")[1]))
+    keys = [key for one in keepers if one.get("log", said["log"]) == said["log"] for key in one["keys"]]
+    return signed_payload(witness, keys, "sild-log-witness+jws")
+
+
+def witnessed(statement: dict[str, Any], witness: str, keepers: list[dict[str, Any]]) -> list[str]:
     """What a log's witness says against the statement. Raises ValueError: it cannot say anything about it."""
-    said = signed_payload(witness, keys, "sild-log-witness+jws")
+    said = opened(witness, keepers)
     payload = statement["payload"]
     if said["person"] != payload["person"]:
         raise ValueError("the witness is about somebody else")
     until = datetime.fromisoformat(said["until"]).replace(microsecond=0)  # a statement names its second
     if until > datetime.fromisoformat(payload["made_at"]):
         raise ValueError("the witness tells of messages later than the statement: ask for a newer statement")
-    shown = {hashlib.sha256(entry["message_id"].encode()).hexdigest() for entry in statement["entries"]}
-    counts = {register.rpartition("/")[2]: count for register, count in payload["registers"].items()}
+    return [*hidden(statement, [said]), *lacking(statement, said)]
+
+
+def registers_of(payload: dict[str, Any]) -> dict[str, str]:
+    """Address, `GOV/70000002/population`, to the name in the statement."""
+    named = {name: payload.get("addresses", {}).get(name, name) for name in payload["registers"]}
+    return {address: name for name, address in named.items()}
+
+
+def hidden(statement: dict[str, Any], witnesses: list[dict[str, Any]]) -> list[str]:
+    """Requests about the person that lie in logs and no register lists. A register that is silent lists what it told others: then nobody can say."""
+    payload = statement["payload"]
+    if payload["not_answered"]:
+        return []
+    shown = {sha256(entry["message_id"]) for entry in statement["entries"]}
+    names = registers_of(payload)
+    names |= {address.rpartition("/")[2]: name for address, name in names.items()}
     found = []
-    for register, ids in said["registers"].items():
-        hidden = set(ids) - shown
-        count = counts.get(register.rpartition("/")[2])
-        withheld = 0 if count is None else count["withheld"]
-        if count is None and register.rpartition("/")[2] in {
-            one.rpartition("/")[2] for one in payload["not_answered"]
-        }:
+    about: dict[str, set[str]] = {}
+    for said in witnesses:
+        for register, ids in said["registers"].items():
+            about.setdefault(register, set()).update(ids)
+    logs = ", ".join(said["log"] for said in witnesses)
+    for register, ids in about.items():
+        missing = ids - shown
+        name = names.get(register) or names.get(register.rpartition("/")[2])
+        withheld = payload["registers"][name]["withheld"] if name is not None else 0
+        if len(missing) <= withheld:
             continue
-        if len(hidden) > withheld:
-            found.append(
-                f"{register}: {len(hidden)} of {len(ids)} messages in the log of {said['log']} are not shown, {withheld} are said to be withheld"
+        if name is None and payload.get("witnesses"):
+            print(
+                f"note: {register} keeps no list here; the logs have {len(missing)} requests about the person to it"
             )
+            continue
+        found.append(
+            f"{register}: {len(missing)} of {len(ids)} messages in the log of {logs} are not shown, {withheld} are said to be withheld"
+        )
+    return found
+
+
+def lacking(statement: dict[str, Any], said: dict[str, Any]) -> list[str]:
+    """What a register lists, and the log of its own security server has not, as far back as it keeps messages."""
+    missing, kept_since = set(said.get("lacking", ())), said.get("kept_since")
+    addresses = {name: address for address, name in registers_of(statement["payload"]).items()}
+    found = []
+    for entry in statement["entries"]:
+        register = addresses.get(entry["register"], entry["register"])
+        is_kept = kept_since is None or datetime.fromisoformat(entry["at"]) >= datetime.fromisoformat(
+            kept_since
+        )
+        by_itself = register.endswith(f"/{entry['body'].rpartition('/')[2]}/{entry['system']}")
+        if (
+            register in said.get("hosts", ())
+            and is_kept
+            and not by_itself
+            and sha256(entry["message_id"]) in missing
+        ):
+            found.append(
+                f"{register}: lists the message {entry['message_id']}, which is not in the log of {said['log']}"
+            )
+    return found
+
+
+def logs_agree(statement: dict[str, Any], keepers: list[dict[str, Any]]) -> list[str]:
+    """What the witnesses in the statement say against it, and which could not be had. Raises ValueError: one is not its keeper's."""
+    payload = statement["payload"]
+    found, witnesses = [], []
+    listed = "".join(
+        f"{one}\n"
+        for one in sorted({sha256(e["message_id"]) for e in statement["entries"] if e["message_id"]})
+    )
+    made_at = datetime.fromisoformat(payload["made_at"])
+    asker = None
+    for one in payload.get("witnesses", ()):
+        if "witness" not in one:
+            found.append(
+                f"{one['keeper']}: the keeper of the message log could not be asked ({one['failed']})"
+            )
+            continue
+        said = opened(one["witness"], keepers)
+        until = datetime.fromisoformat(said["until"]).replace(microsecond=0)
+        fits = {
+            "somebody else": said["person"] == payload["person"],
+            "another question": said.get("nonce") == payload["nonce"] and bool(payload["nonce"]),
+            "other messages": said.get("listed_sha256") == sha256(listed),
+            "another time": timedelta() <= made_at - until <= timedelta(minutes=10),
+            "another asker": asker in (None, said.get("asker")),
+        }
+        asker = said.get("asker")
+        wrong = [name for name, is_so in fits.items() if not is_so]
+        if wrong:
+            found.append(f"{one['keeper']}: the witness of {said['log']} is about {', '.join(wrong)}")
+            continue
+        witnesses.append(said)
+        found += lacking(statement, said)
+    if not payload.get("witnesses"):
+        return found
+    hosted = {host for said in witnesses for host in said["hosts"]}
+    for address, name in registers_of(payload).items():
+        if address not in hosted and name not in payload["not_answered"]:
+            found.append(f"{name}: nobody says what the message log of its security server holds")
+    for said in witnesses:
+        for register, count in said["unread"].items():
+            print(
+                f"note: {said['log']}: {count} requests to {register} could not be read whole, about whomever they are"
+            )
+        if said["since"]:
+            print(f"note: {said['log']}: whole since {said['since']}")
+    return found + hidden(statement, witnesses)
+
+
+def keepers_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of one keeper, or of several."""
+    found: list[dict[str, Any]] = document.get("keepers", [document])
     return found
 
 
@@ -161,18 +274,22 @@ def main(arguments: list[str]) -> int:
     log: set[str] | None = None
     try:
         logs, log_keys = options(arguments, "--log"), options(arguments, "--log-keys")
+        log_keys += arguments[2:]
         texts = [Path(name).read_text().strip() for name in logs]
         witnesses = [text for text in texts if text.startswith("eyJ") and text.count(".") == 2]
         for text in texts:
             if text not in witnesses:
                 log = (log or set()) | set(text.split())
-        statement, keys = (json.loads(Path(name).read_text()) for name in arguments)
+        statement, keys = (json.loads(Path(name).read_text()) for name in arguments[:2])
         if not isinstance(statement, dict):
             raise ValueError("not a statement")
         found = faults(statement, keys["keys"], log)
-        their_keys = [key for name in log_keys for key in json.loads(Path(name).read_text())["keys"]]
+        keepers = [one for name in log_keys for one in keepers_of(json.loads(Path(name).read_text()))]
+        found += logs_agree(statement, keepers)
+        if not statement["payload"]["complete"] and not found:
+            found.append("the portal itself says that it is not complete")
         for witness in witnesses:
-            found += witnessed(statement, witness, their_keys)
+            found += witnessed(statement, witness, keepers)
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         print(f"cannot tell: {type(error).__name__}: {error}")
         return 2
@@ -182,8 +299,10 @@ def main(arguments: list[str]) -> int:
         return 1
     payload = statement["payload"]
     total = sum(count["total"] for count in payload["registers"].values())
+    logs_asked = len(payload.get("witnesses", ()))
+    by = f"; {logs_asked} message logs agree" if logs_asked else ""
     print(
-        f"holds: {len(statement['entries'])} shown + the withheld = {total}, of {payload['person']} at {payload['made_at']}"
+        f"holds: {len(statement['entries'])} shown + the withheld = {total}, of {payload['person']} at {payload['made_at']}{by}"
     )
     return 0
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,19 +18,24 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner
+from sqlalchemy import delete, select, text
 
 from sild.adapter import CallContext
 from sild.cases import Actor, Identified, load_packs
 from sild.cli import cli
 from sild.clock import system_clock
 from sild.http1 import fetch
-from sild.message_log import Search, seal_witness, witness
+from sild.message_log import Search
 from sild.nation import COUNTRY, Nation
 from sild.nation.birth_journey import _Birth
-from sild.nation.browser import Browser
+from sild.nation.browser import Browser, Page
 from sild.nation.journeys import log_in, soon
 from sild.openid import new_signing_key, render_jwks
-from sild.portal import PortalCases, Usage, completeness_statement
+from sild.portal import PortalCases, completeness_statement
+from sild.registries.kernel.tables import usage_persons, usage_records
+from sild.registries.kernel.usage import Usage as RegisterUsage
+from sild.registries.kernel.usage import record_usage
+from sild.xroad import ServiceId
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "verify_completeness.py"
@@ -197,46 +205,97 @@ async def test_who_was_told_without_asking_is_shown_with_the_message_that_told(c
     assert all(one.register.endswith("population") for one in telling)
 
 
-async def test_a_register_that_leaves_out_a_use_is_found(country: Nation) -> None:
-    """Its own sums fit; the log of its security server, sealed by whoever keeps it, has one more."""
+async def statement_of(country: Nation, who: str) -> tuple[dict[str, Any], dict[str, Any], Page]:
+    """As the person downloads it, with the keepers' keys, and the page that says whether the logs agree."""
+    description: dict[str, Any] = country.description
+    people = {one["id"]: one for one in description["test_people"]}
+    page = await log_in(Browser(), description["portal"]["address"], people[who])
+    shown = await page.go("/who-looked/check")
+    statement = json.loads((await page.go("/who-looked/statement")).text)
+    return statement, json.loads((await page.go("/who-looked/log-keys")).text), shown
+
+
+async def checked(country: Nation, statement: dict[str, Any], keys: dict[str, Any], tmp_path: Path) -> tuple[int, str]:  # fmt: skip
+    """By the script alone, with the portal's keys and the keepers'."""
+    portal_keys = (await fetch(f"{country.portal_url}/keys")).body
+    files = [tmp_path / name for name in ("completeness.json", "keys.json", "log-keys.json")]
+    for file, content in zip(files, (json.dumps(statement), portal_keys.decode(), json.dumps(keys)), strict=True):  # fmt: skip
+        file.write_text(content)
+    script = [sys.executable, "-I", "-S", str(SCRIPT), *map(str, files)]
+    ran = await asyncio.to_thread(subprocess.run, script, capture_output=True, text=True)
+    return ran.returncode, ran.stdout
+
+
+async def test_the_message_logs_agree_and_anybody_can_check_it(country: Nation, tmp_path: Path) -> None:
     someone = country.people["check_resident"]
     await looks(country, someone.code)
-    key, log_key = new_signing_key("ES256"), new_signing_key("ES256")
-    sealed, named = [], set()
-    for server in (country.provider, country.consumer):
-        said = await witness(server.message_log, "SILD/GOV/70000001/ss", someone.subject, at=system_clock())
-        named |= set(said["registers"].get("GOV/70000002/population", ()))
-        sealed.append(seal_witness(said, log_key))
-    assert len(named) >= 3, "each looked"
-    usage = await PortalCases(country.cases, load_packs("EE")).usage(
-        Actor(person=someone.subject, acr="high")
+    statement, keys, shown = await statement_of(country, "check_resident")
+    assert "Nothing is missing" in shown.text, shown.text
+    assert len(statement["payload"]["witnesses"]) == 2 and statement["payload"]["complete"]
+    code, said = await checked(country, statement, keys, tmp_path)
+    assert code == 0 and "2 message logs agree" in said, said
+    published = [
+        json.loads(Path(str(one["log_keys"])).read_text()) for one in country.description["security_servers"]
+    ]  # type: ignore[attr-defined]
+    assert keys["keepers"] == published, "the keepers' own files say the same"
+    assert (await checked(country, statement, {"keepers": []}, tmp_path))[0] == 2, (
+        "nobody's key: nobody's word"
     )
+    swapped = {"keepers": [{**keys["keepers"][0], "log": keys["keepers"][1]["log"]}]}
+    assert (await checked(country, statement, swapped, tmp_path))[0] == 2, "another keeper's key"
 
-    def told(usage: Usage) -> tuple[bool, list[str]]:
-        statement = completeness_statement(
-            usage,
-            person=someone.subject,
-            issuer="https://portal.example",
-            at=system_clock() + timedelta(seconds=1),
-            key=key,
-        )
-        script = verifier()
-        keys = render_jwks([log_key])["keys"]
-        found = [
-            *faults(statement, key, set()),
-            *(fault for one in sealed for fault in script.witnessed(statement, one, keys)),
-        ]
-        return statement["payload"]["complete"], found
 
-    assert told(usage) == (True, [])
-    hidden = next(
-        one for one in usage.entries if one.system == "insurance" and one.register.endswith("population")
-    )
-    entries = tuple(one for one in usage.entries if one.id != hidden.id)
-    total = {**usage.total, hidden.register: usage.total[hidden.register] - 1}
-    is_complete, found = told(replace(usage, entries=entries, total=total))
-    assert is_complete, "the register's word"
-    assert found and all("population" in fault and "not shown" in fault for fault in found)
+async def test_a_register_that_leaves_out_a_use_is_found(country: Nation, tmp_path: Path) -> None:
+    """By whoever has its database. Its own sums fit; the logs of both security servers have one more, and the page says what to do."""
+    someone = country.people["check_mother"]
+    await looks(country, someone.code)
+    with country.register.kernel.engine.connect() as connection:
+        of_person = select(usage_records).join(usage_persons).where(usage_persons.c.person == someone.code)
+        lines = connection.execute(of_person.where(usage_records.c.issue == "case-9")).all()
+        hidden = next(row for row in lines if row.client.endswith("/insurance"))
+        guards = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'usage_persons'"
+        for guard in connection.scalars(text(guards)).all():
+            connection.execute(text(f"DROP TRIGGER {guard}"))
+        of_record = usage_persons.c.usage_record == hidden.id
+        connection.execute(delete(usage_persons).where(of_record))
+        connection.commit()
+    statement, keys, shown = await statement_of(country, "check_mother")
+    payload = statement["payload"]
+    population = payload["registers"]["population"]
+    assert population["shown"] == population["total"], "the register's word"
+    assert not payload["complete"] and "do not agree" in shown.text
+    code, said = await checked(country, statement, keys, tmp_path)
+    assert code == 1 and "GOV/70000002/population: 1 of" in said, said
+    asked = await shown.submit(shown.form("/who-looked/unlisted"))
+    case = country.cases._parts.read(asked.url.split("/cases/")[1].split("/")[0])
+    assert asked.status == 200 and case is not None
+    assert case.data["message_id"] == f"sha256:{hashlib.sha256(hidden.message_id.encode()).hexdigest()}"
+    assert (case.data["body"], case.data["register"]) == ("70000002", "GOV/70000002/population")
+
+
+async def test_a_use_that_no_log_has_is_found(country: Nation, tmp_path: Path) -> None:
+    someone = country.people["check_father"]
+    with country.register.kernel.engine.connect() as connection:
+        usage = RegisterUsage(client=POLICE, message_id="SILD-made-up", user_id="automatic", basis="HMS § 6")
+        record_usage(connection, system_clock(), "getPerson", "done", usage, [someone.code])
+        connection.commit()
+    statement, keys, shown = await statement_of(country, "check_father")
+    assert "do not agree" in shown.text and "Listed, and not in the log" in shown.text
+    code, said = await checked(country, statement, keys, tmp_path)
+    assert code == 1 and "SILD-made-up, which is not in the log of SILD/GOV/70000002/ss1" in said, said
+
+
+async def test_a_keeper_that_cannot_be_asked_is_named(country: Nation, tmp_path: Path) -> None:
+    conf = country.provider.serverconf
+    service = ServiceId(country.plan.log_keepers[0], "getWitness")
+    conf.disable_service(service, "being repaired")
+    try:
+        statement, keys, shown = await statement_of(country, "owner")
+    finally:
+        conf.enable_service(service)
+    assert "could not be asked" in shown.text and "Nothing is missing" not in shown.text
+    assert not statement["payload"]["complete"]
+    assert (await checked(country, statement, keys, tmp_path))[0] == 1
 
 
 async def test_what_a_clerk_asked_for_somebody_bears_both_and_is_shown_to_them(country: Nation) -> None:

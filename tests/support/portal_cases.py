@@ -18,6 +18,7 @@ from sild.cases import (
     CaseFile,
     ExchangeAnswer,
     HandedIn,
+    LogWitness,
     NumberBlock,
     OfficialFigures,
     OwnFigures,
@@ -46,7 +47,7 @@ from sild.cases.views import (
 )  # fmt: skip
 from sild.catalogue import Defect, Screen, parse_screen, parse_service, read_answers
 from sild.errors import CallerError, Unavailable
-from sild.portal import ChannelProof, Proof, TrackerEntry, Usage
+from sild.portal import ChannelProof, Proof, TrackerEntry, Usage, Witnessed
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PACKS = Path(sild.__file__).parent / "packs"
@@ -128,6 +129,8 @@ class CasesDouble:
     found: list[tuple[str, Mapping[str, Any], dict[str, str]]] = field(default_factory=list)
     public: list[PublicFinding] = field(default_factory=list)
     containers_refused: dict[str, Exception] = field(default_factory=dict)
+    witnesses: tuple[LogWitness, ...] = ()
+    asked_unlisted: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     def services(self) -> list[Any]:
         return [parse_service(yaml.safe_load(file.read_text())) for file in sorted(PACKS.glob("*/*.yaml"))
@@ -419,6 +422,13 @@ class CasesDouble:
 
     async def findings(self) -> Sequence[PublicFinding]:
         return self.public
+
+    async def witnessed_usage(self, actor: Actor) -> Witnessed:
+        return Witnessed(await self.usage(actor), "n" * 20, self.witnesses)
+
+    async def ask_unlisted(self, actor: Actor, register: str, messages: Sequence[str]) -> str:
+        self.asked_unlisted.append((register, tuple(messages)))
+        return "why-1"
 
     async def usage_container(self, actor: Actor, register: str, message_id: str, part: str) -> bytes:
         refused = self.containers_refused.get(message_id)

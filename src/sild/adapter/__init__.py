@@ -7,7 +7,7 @@ the rooms behind. Programs use it; so may the rooms above that call services of 
 client.py, blocking.py, loop_thread.py  the two clients      rest.py, context.py, answers.py    a REST call, written and read
 exchange.py, retries.py, connections.py  on the wire         soap.py, soap_call.py, multipart.py  a SOAP call
 faults.py   errors by whose fault they are                   evidence.py, downloads.py, metaservices.py
-caller.py, soap_service.py, provider.py  the other side
+caller.py, soap_service.py, provider.py  the other side            issuer_keys.py   whose word about people is taken
 """
 
 from sild.adapter.blocking import Answer, BlockingSoapAnswer, BlockingStreamedAnswer, XRoadClient
@@ -16,6 +16,7 @@ from sild.adapter.connections import SecurityServerTls, Timeouts
 from sild.adapter.context import AUTOMATIC, OWN_DATA, CallContext, case_of_look, is_case_of_look
 from sild.adapter.evidence import Evidence, EvidenceContainer, EvidenceHandle, VerifiedEvidence
 from sild.adapter.faults import ServiceError, XRoadFault
+from sild.adapter.issuer_keys import IssuerKeys, published_keys
 from sild.adapter.metaservices import Endpoint, ListedClient, ListedService, OpenAPIDescription
 from sild.adapter.multipart import ReceivedAttachment, SoapAttachment
 from sild.adapter.retries import Retries
@@ -40,6 +41,7 @@ __all__ = [
     "Evidence",
     "EvidenceContainer",
     "EvidenceHandle",
+    "IssuerKeys",
     "ListedClient",
     "ListedService",
     "OpenAPIDescription",
@@ -62,5 +64,6 @@ __all__ = [
     "XRoadFault",
     "case_of_look",
     "is_case_of_look",
+    "published_keys",
     "security_token",
 ]

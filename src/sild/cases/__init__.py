@@ -84,6 +84,7 @@ from sild.cases.views import (
     SignedFile,
     Task,
 )
+from sild.cases.witnesses import LogWitness
 
 __all__ = [
     "ALGORITHM_OFFICE",
@@ -133,6 +134,7 @@ __all__ = [
     "Job",
     "JobFunction",
     "LiveProof",
+    "LogWitness",
     "MandateCheck",
     "MatterOfAlgorithms",
     "Merged",

@@ -123,6 +123,12 @@ class Parts:
         operations = sorted({one.partition("/")[2] for one in says})
         return await self._vouch(actor, case_id, systems, acts=True, operations=operations)
 
+    async def vouched_to(self, actor: Actor, case_id: str, address: str, operation: str) -> str | None:
+        """As `vouched_saying`, to a system that is no register here, `GOV/70000002/messagelog`. Raises Unavailable."""
+        return await self._vouch(
+            actor, case_id, self.calls.systems(address), acts=True, operations=[operation]
+        )
+
     async def _vouch(
         self,
         actor: Actor,

@@ -58,6 +58,7 @@ from sild.cases.views import (
     Notice,
     Seen,
 )
+from sild.cases.witnesses import LogWitness, Witnesses, new_nonce
 from sild.cases.working import Jobs
 from sild.catalogue import PublicService, Screen
 from sild.clock import Clock, system_clock
@@ -74,6 +75,9 @@ __all__ = ["CASE_DATABASE", "MIGRATIONS", "CaseSystem"]
 MIGRATIONS = Path(__file__).parent / "migrations"
 CASE_DATABASE = "cases.sqlite"
 PUBLISH_PAUSE = 2.0  # seconds
+UNLISTED = "A message about the person is not in the list"
+MOST_UNLISTED = 5
+"""Named in one case."""
 
 
 class CaseSystem:
@@ -89,6 +93,7 @@ class CaseSystem:
         inbox: Inbox,
         signing: Callable[[Parts, Acting], Signing],
         own_data_basis: str,
+        log_keepers: Sequence[str] = (),
     ) -> None:
         self._parts = parts
         self._acting = Acting(parts)
@@ -96,6 +101,7 @@ class CaseSystem:
         self._signing = signing(parts, self._acting)
         self._publication = Publication(parts)
         self._tracker = Tracker(parts, system, own_data_basis)
+        self._witnesses = Witnesses(parts, system, own_data_basis, log_keepers)
         self._oversight = office_of(system.strip("/").split("/")[2])
         self._offline = Offline(parts)
         self._papers = BirthPapers(parts, self._acting, self._offline)
@@ -127,6 +133,7 @@ class CaseSystem:
         pen: Pen | None = None,
         signers: Sequence[Certificate] = (),
         own_data_basis: str = "GDPR 15",
+        log_keepers: Sequence[str] = (),
     ) -> CaseSystem:
         """database_url: of cases and workflows; without one two SQLite files in `directory`.
 
@@ -134,7 +141,7 @@ class CaseSystem:
         is to be offered.  voucher: proves to registers which official acts; without one they do nothing that officials alone may.  decisions: makes the store of decision records on the cases' own database.  first_pause: before a silent register is asked again; it doubles.
         waiting_bytes: of one person's files that were not sent.  pen: with which people sign; without one, what needs a signature
         cannot be done.  signers: authorities of people's certificates and of time-stamps that are believed.  own_data_basis: on which
-        people see who used their data.
+        people see who used their data.  log_keepers: who says what message logs say about them, `GOV/70000002/messagelog`.
         Raises Unavailable (`database_error`), CallerError for a process whose service or screens the packs do not have.
         """
         by_service = {process.service: process for process in processes}
@@ -178,6 +185,7 @@ class CaseSystem:
             inbox=Inbox(clock=clock),
             signing=lambda parts, acting: Signing(parts, acting, pen, signers, packs.texts),
             own_data_basis=own_data_basis,
+            log_keepers=log_keepers,
         )
 
     async def start(self) -> None:
@@ -476,6 +484,38 @@ class CaseSystem:
 
     async def usage(self, actor: Actor) -> TrackerUsage:
         return await self._tracker.usage(self._themselves(actor))
+
+    @property
+    def register_addresses(self) -> Mapping[str, str]:
+        """`GOV/70000002/population` of each register that is asked, by its name in the tracker."""
+        return self._parts.calls.registers
+
+    async def witnessed_usage(self, actor: Actor) -> tuple[TrackerUsage, str, tuple[LogWitness, ...]]:
+        """Who used the person's data, and what the message logs say of it; between them the nonce that each log was to say again."""
+        themselves, nonce = self._themselves(actor), new_nonce()
+        until = self._parts.clock()
+        usage = await self._tracker.usage(themselves)
+        named = (one.message_id for body in usage.bodies for one in body.entries)
+        listed = sorted({one for one in named if one is not None})
+        return usage, nonce, await self._witnesses.ask(themselves, listed, until, nonce)
+
+    async def ask_unlisted(self, actor: Actor, register: str, messages: Sequence[str]) -> str:
+        """A case about requests that a message log has and a register, `GOV/70000002/population`, does not list; its id.
+
+        messages: SHA-256 of their ids. Raises Refused.
+        """
+        body, _, system = register.rpartition("/")
+        entry = TrackerEntry(
+            at=self._parts.clock(),
+            body=body.rpartition("/")[2],
+            body_name=None,
+            system=system,
+            operation=UNLISTED,
+            register=register,
+            message_id=f"sha256:{','.join(sorted(messages)[:MOST_UNLISTED])}",
+        )
+        key = f"unlisted {entry.register} {entry.message_id}"
+        return await self._beginning.ask_why(self.known(actor), entry, key=key)
 
     async def usage_container(
         self, actor: Actor, register: str, message_id: str, part: Literal["request", "response"]

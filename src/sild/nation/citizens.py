@@ -73,7 +73,10 @@ async def _start_identity_provider(
         is_new=is_new,
         certify=nation.certify_person,
         system=nation.plan.system_id("portal").encode(),
-        registers=[nation.plan.system_id(kind).encode() for kind in nation.systems.registers],
+        registers=[
+            *(nation.plan.system_id(kind).encode() for kind in nation.systems.registers),
+            *(keeper.encode() for keeper in nation.plan.log_keepers),
+        ],
         clock=clock,
     )
     for opened in nation.systems.registers.values():

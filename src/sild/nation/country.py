@@ -214,7 +214,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /companies/*/facts",
         "GET /persons/*/companies",
     ),
-    ("portal", "cases"): DECISIONS,
+    ("portal", "cases"): (*COMMON, *DECISIONS),
     ("portal", "archive"): COMMON,
     ("portal", "education"): (
         *COMMON,
@@ -390,6 +390,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
             for need in needs
         ),
         subscriptions=SUBSCRIPTIONS,
+        witness_asker="portal",
         evidence_rights=tuple((asker, whose) for asker, logs in EVIDENCE.items() for whose in logs),
     )
 

@@ -223,5 +223,10 @@ def _server(server: SecurityServer, member: MemberPlan) -> dict[str, object]:
         "addresses": addresses,
         "directory": str(server.settings.directory),
         "configuration_directory": str(server.configuration.directory),
+        **(
+            {"log_keys": str(server.settings.directory / "witness" / "witness.jwks")}
+            if server.witness
+            else {}
+        ),
         "settings_file": str(server.settings.directory / "server.toml"),
     }

@@ -33,6 +33,7 @@ __all__ = [
     "offer_management_services",
     "offer_register",
     "offer_system",
+    "offer_witness",
     "published_address",
     "register_server",
 ]
@@ -41,6 +42,7 @@ SERVICE_CODE = "persons"
 EVENTS = "events"
 MANDATES = "mandates"
 EVIDENCE_SERVICE = "getEvidence"
+WITNESS_SERVICE = "getWitness"
 OWNERS_GROUP = "security-server-owners"
 PROFILE = "ee.ria.xroad.common.certificateprofile.impl.BasicCertificateProfileInfoProvider"
 
@@ -175,6 +177,22 @@ def offer_evidence(server: SecurityServer, plan: NationPlan, system: SystemPlan,
             owner, EVIDENCE_SERVICE, f"{url}/evidence/{owner.encode()}"
         )
         server.serverconf.grant_all(service, [(plan.system_id(asker), "GET", "/records") for asker in askers])
+
+
+def offer_witness(
+    server: SecurityServer, central: CentralServer, plan: NationPlan, member: MemberPlan, url: str
+) -> None:
+    """What the server's message log says about a person, as a subsystem of its owner. url: of its own client port."""
+    if plan.witness_asker is None:
+        return
+    keeper, asker = plan.log_keeper(member), plan.system_id(plan.witness_asker)
+    with central.transaction("founding"):
+        central.add_subsystem(keeper, "Message log")
+        central.register_client(plan.server_id(member), keeper)
+    conf = server.serverconf
+    conf.add_client(keeper, status=ClientStatus.REGISTERED, connection_type=ConnectionType.HTTP)
+    service = conf.add_rest_service(keeper, WITNESS_SERVICE, f"{url}/witness/{keeper.encode()}")
+    conf.grant_all(service, [(asker, "POST", "/statement"), (asker, "GET", "/keys")])
 
 
 async def _give_sign_key(

@@ -40,6 +40,7 @@ from sild.nation.founding import (
     offer_management_services,
     offer_register,
     offer_system,
+    offer_witness,
     published_address,
     register_server,
 )
@@ -49,7 +50,7 @@ from sild.nation.running import HOST, Running
 from sild.nation.server_process import write_settings
 from sild.pki import Certificate, CertificateProfile
 from sild.registries import Grounds, PopulationRegister, duties_without_case, population_app
-from sild.security_server import PeerRoute, SecurityServer, SecurityServerSettings
+from sild.security_server import PeerRoute, SecurityServer, SecurityServerSettings, WitnessSettings
 from sild.trust_services import TrustOptions, TrustServices
 from sild.xroad.globalconf import parse_anchor
 
@@ -365,6 +366,7 @@ class Nation:
             ocsp_responder_port=ports.ocsp_responder,
             server_configuration_interval=CONFIGURATION_INTERVAL,
             configuration_interval=CONFIGURATION_INTERVAL,
+            witness=self._witness_settings(),
             peer_routes={
                 published_address(other): PeerRoute(
                     host=HOST, port=other_ports.server_proxy, ocsp_port=other_ports.ocsp_responder
@@ -374,6 +376,17 @@ class Nation:
                     (self.plan.consumer, self.ports.consumer),
                 )
             },
+        )
+
+    def _witness_settings(self) -> WitnessSettings | None:
+        if self.plan.witness_asker is None:
+            return None
+        population = self.plan.system_id("population")
+        told = f"{population.member_class}/{population.member_code}/{population.subsystem_code}"
+        return WitnessSettings(
+            issuer=self.issuer,
+            password=SecretStr(self._secrets.security_server),
+            untold=(f"{told}/{self.plan.system('population').services[0]}/protection-orders",),
         )
 
     async def _equip(self, register_url: str) -> None:
@@ -388,6 +401,8 @@ class Nation:
         servers = ((self.provider, self.plan.provider), (self.consumer, self.plan.consumer))
         for server, member in servers if self.plan.systems else ():
             await host_systems(server, member, self.central, self.plan, self.trust)
+            url = f"http://{HOST}:{self._server_ports(member).client_http}"
+            offer_witness(server, self.central, self.plan, member, url)
             for system in self.plan.systems:
                 if system.host is member:
                     offer_system(

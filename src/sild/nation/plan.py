@@ -12,6 +12,7 @@ from sild.xroad.identifiers import ClientId, SecurityServerId
 
 __all__ = ["DEMO", "MemberPlan", "NationPlan", "Right", "SubscriptionPlan", "SystemKind", "SystemPlan"]
 
+LOG_KEEPER = "messagelog"
 SystemKind = Literal[
     "population",
     "residence",
@@ -86,6 +87,7 @@ class NationPlan:
 
     about: the country it is, Estonia without more.  guests: members without a security server.  systems: what else there is, the
     population register among them if it offers more than `persons`.  evidence_rights: who may ask whose message log (`getEvidence`).
+    witness_asker: who may ask each server's log what it says about a person (`getWitness`).
     """
 
     instance_identifier: str
@@ -104,6 +106,7 @@ class NationPlan:
     system_rights: tuple[Right, ...] = ()
     subscriptions: tuple[SubscriptionPlan, ...] = ()
     evidence_rights: tuple[tuple[SystemKind, SystemKind], ...] = ()
+    witness_asker: SystemKind | None = None
 
     def member_id(self, member: MemberPlan) -> ClientId:
         return ClientId(self.instance_identifier, member.member_class, member.member_code)
@@ -124,6 +127,16 @@ class NationPlan:
     def system_id(self, kind: SystemKind) -> ClientId:
         system = self.system(kind)
         return self.member_id(system.member).with_subsystem(system.subsystem)
+
+    @property
+    def log_keepers(self) -> tuple[ClientId, ...]:
+        """As whom the owners of the servers say what their message logs hold."""
+        if self.witness_asker is None:
+            return ()
+        return tuple(self.log_keeper(member) for member in self.servers)
+
+    def log_keeper(self, member: MemberPlan) -> ClientId:
+        return self.member_id(member).with_subsystem(LOG_KEEPER)
 
     @property
     def profile(self) -> Profile:

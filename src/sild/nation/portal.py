@@ -37,6 +37,7 @@ ASKED = (
     "parking",
     "care",
     "business",
+    "cases",
 )
 KNOWING = (
     "population",
@@ -69,6 +70,9 @@ def case_options(plan: NationPlan) -> CaseOptions:
         registers={name: _subsystem(plan, name) for name in ASKED},
         decisions=plan.system_id("cases").encode(),
         communes=(plan.about.town.code,),
+        log_keepers=tuple(
+            f"{one.member_class}/{one.member_code}/{one.subsystem_code}" for one in plan.log_keepers
+        ),
     )
 
 

@@ -120,18 +120,22 @@ def write_settings(settings: SecurityServerSettings) -> Path:
         if isinstance(value, dict):
             tables += _tables(name, value)
             continue
-        if isinstance(value, SecretStr):
-            value = value.get_secret_value()
-        lines.append(f"{name} = {json.dumps(str(value) if isinstance(value, Path) else value)}")
+        lines.append(f"{name} = {_plain(value)}")
     file.touch(mode=0o600)
     file.write_text("\n".join((*lines, *tables, "")))
     return file
 
 
+def _plain(value: object) -> str:
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return json.dumps(str(value) if isinstance(value, Path) else value)
+
+
 def _tables(name: str, table: Mapping[str, object]) -> list[str]:
     """The rows of a table and of the tables in it."""
     rows = [
-        f"{json.dumps(key)} = {json.dumps(value)}"
+        f"{json.dumps(key)} = {_plain(value)}"
         for key, value in table.items()
         if value is not None and not isinstance(value, dict)
     ]

@@ -22,7 +22,7 @@ from sild.portal.mandate_keeper import MandateKeeper
 from sild.portal.opening import OpenedPortal, Signing, open_portal, packs_of
 from sild.portal.over_cases import PortalCases, PortalExchange, PortalVoucher
 from sild.portal.portal import ROUTES, Portal, PortalRoute, portal_app
-from sild.portal.ports import Cases, ChannelProof, Evidence, Exchange, Proof, TrackerEntry, Usage
+from sild.portal.ports import Cases, ChannelProof, Evidence, Exchange, Proof, TrackerEntry, Usage, Witnessed
 from sild.portal.push import WebPush
 from sild.portal.settings import (
     CaseOptions,
@@ -64,6 +64,7 @@ __all__ = [
     "Usage",
     "WalletSource",
     "WebPush",
+    "Witnessed",
     "completeness_statement",
     "events_app",
     "open_portal",

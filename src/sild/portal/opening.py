@@ -134,6 +134,7 @@ def open_portal(
         pen=None if signing is None else _pen(settings, signing, clock),
         signers=() if signing is None else signing.signers,
         own_data_basis=settings.own_data_basis,
+        log_keepers=told.log_keepers,
     )
     try:
         portal = Portal(

@@ -29,6 +29,7 @@ from sild.cases import (
     ReservedBlock,
     SentMessage,
     Sighting,
+    TrackerUsage,
     XRoadExchange,
 )
 from sild.cases import TrackerEntry as CaseEntry
@@ -37,7 +38,7 @@ from sild.catalogue import PublicService
 from sild.errors import CallerError
 from sild.i18n import format_day
 from sild.portal.portal import Portal
-from sild.portal.ports import ChannelProof, Proof, TrackerEntry, Usage
+from sild.portal.ports import ChannelProof, Proof, TrackerEntry, Usage, Witnessed
 
 __all__ = ["PortalCases", "PortalExchange", "PortalVoucher"]
 
@@ -208,7 +209,9 @@ class PortalCases:
 
     async def usage(self, actor: Actor) -> Usage:
         """Sums are the registers' own: when they list less than they count, they do not fit."""
-        found = await self._cases.usage(actor)
+        return self._usage(await self._cases.usage(actor))
+
+    def _usage(self, found: TrackerUsage) -> Usage:
         entries = tuple(_entry(one) for body in found.bodies for one in body.entries)
         return Usage(
             entries=tuple(sorted(entries, key=lambda entry: entry.at, reverse=True)),
@@ -216,7 +219,15 @@ class PortalCases:
             total=dict(found.totals),
             withheld={register: count for register, count in found.withheld.items() if count},
             since=dict(found.since),
+            addresses=dict(self._cases.register_addresses),
         )
+
+    async def witnessed_usage(self, actor: Actor) -> Witnessed:
+        found, nonce, witnesses = await self._cases.witnessed_usage(actor)
+        return Witnessed(self._usage(found), nonce, witnesses)
+
+    async def ask_unlisted(self, actor: Actor, register: str, messages: Sequence[str]) -> str:
+        return await self._cases.ask_unlisted(actor, register, messages)
 
     async def usage_container(
         self, actor: Actor, register: str, message_id: str, part: Literal["request", "response"]

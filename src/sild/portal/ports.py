@@ -21,6 +21,7 @@ from sild.cases import (
     HandedIn,
     Home,
     Identified,
+    LogWitness,
     MatterOfAlgorithms,
     Notice,
     NumberBlock,
@@ -33,7 +34,19 @@ from sild.cases import (
 )
 from sild.catalogue import PublicService
 
-__all__ = ["Cases", "ChannelProof", "Evidence", "Exchange", "Proof", "TrackerEntry", "Usage"]
+__all__ = [
+    "Cases",
+    "ChannelProof",
+    "Evidence",
+    "Exchange",
+    "Proof",
+    "TrackerEntry",
+    "Usage",
+    "Witness",
+    "Witnessed",
+]
+
+Witness = LogWitness
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +72,26 @@ class TrackerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """total, withheld: by register: all records that concern the person, and those the law keeps back.  since: from when on it counts."""
+    """total, withheld: by register: all records that concern the person, and those the law keeps back.
+
+    since: from when on each counts.  addresses: of registers that are asked, `GOV/70000002/population`, by the names they have here.
+    """
 
     entries: tuple[TrackerEntry, ...]
     failed_registers: tuple[str, ...]
     total: Mapping[str, int]
     withheld: Mapping[str, int]
     since: Mapping[str, datetime] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """What registers list, and what message logs say of it. nonce: which each log says again."""
+
+    usage: Usage
+    nonce: str
+    witnesses: tuple[Witness, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +235,12 @@ class Cases(Protocol):
         ...
 
     async def usage(self, actor: Actor) -> Usage: ...
+
+    async def witnessed_usage(self, actor: Actor) -> Witnessed: ...
+
+    async def ask_unlisted(self, actor: Actor, register: str, messages: Sequence[str]) -> str:
+        """A case about requests of a message log, by SHA-256 of their ids, that a register, `GOV/70000002/population`, does not list."""
+        ...
 
     async def usage_container(
         self, actor: Actor, register: str, message_id: str, part: Literal["request", "response"]

@@ -198,6 +198,9 @@ class CaseOptions(Settings):
     system: System  # as which it sends
     registers: dict[str, Subsystem] = Field(min_length=1)  # by name: population, residence ...
     decisions: System  # of the body that decides in cases: under which others read what it decided
+    log_keepers: tuple[
+        Subsystem, ...
+    ] = ()  # who says what message logs say about a person: GOV/70000002/messagelog
     communes: tuple[str, ...] = ()  # codes of divisions whose kindergarten places it plans
     database: str | None = (
         None  # SQLAlchemy URL, of cases and workflows; none: SQLite in the portal's `directory`

@@ -1,8 +1,9 @@
 """The completeness statement: shown + lawfully withheld = all records that concern a person, signed; checked by
 examples/verify_completeness.py without us.
 
-A file of three parts: `entries` as the person reads them, `payload` with the counts of each register and a digest of every
-entry, `signature`: the payload as a JWS (RFC 7515, ES256) under a key of the portal's /keys.
+A file of three parts: `entries` as the person reads them, `payload` with the counts of each register, a digest of every entry and what
+each message log says (`witnesses`, sealed by whoever keeps it), `signature`: the payload as a JWS (RFC 7515, ES256) under a key of the
+portal's /keys.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from joserfc import jws
 
 from sild.openid import SigningKey
-from sild.portal.ports import TrackerEntry, Usage
+from sild.portal.agreement import agreement
+from sild.portal.ports import TrackerEntry, Usage, Witness
 
 __all__ = ["completeness_statement", "counts"]
 
@@ -39,20 +41,39 @@ def counts(usage: Usage) -> dict[str, dict[str, int]]:
 
 
 def completeness_statement(
-    usage: Usage, *, person: str, issuer: str, at: datetime, key: SigningKey
+    usage: Usage,
+    *,
+    person: str,
+    issuer: str,
+    at: datetime,
+    key: SigningKey,
+    nonce: str = "",
+    witnesses: Sequence[Witness] = (),
 ) -> dict[str, Any]:  # JSON
-    """person: whose data.  issuer: the portal's address.  It says `complete` itself: no register missing, every sum right."""
+    """person: whose data.  issuer: the portal's address.  nonce: which the witnesses say again.
+
+    It says `complete` itself: no register missing, every sum right, and no log asked that says otherwise or could not be asked.
+    """
+    agreed = agreement(usage, witnesses)
     entries = [_entry(one) for one in usage.entries]
     registers = counts(usage)
     sums_fit = all(one["shown"] + one["withheld"] == one["total"] for one in registers.values())
     payload = {
-        "version": 1,
+        "version": 2,
         "issuer": issuer,
         "person": person,
         "made_at": at.isoformat(timespec="seconds"),
         "registers": registers,
         "not_answered": sorted(usage.failed_registers),
-        "complete": sums_fit and not usage.failed_registers,
+        "addresses": {name: usage.addresses[name] for name in registers if name in usage.addresses},
+        "nonce": nonce,
+        "witnesses": [
+            {"keeper": one.keeper, "failed": one.failed}
+            if one.failed is not None
+            else {"keeper": one.keeper, "witness": one.sealed}
+            for one in witnesses
+        ],
+        "complete": sums_fit and not usage.failed_registers and (agreed.holds or not witnesses),
         "entries_sha256": [digest(entry) for entry in entries],
     }
     header = {"alg": key.algorithm, "kid": key.key_id, "typ": TYPE}

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from sild.clock import Clock
 from sild.errors import CallerError, PlatformError
 from sild.openid import SigningKey
+from sild.portal.agreement import agreement
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases, Evidence, TrackerEntry
@@ -100,10 +101,47 @@ class Tracker:
         }
         return self._pages.page(visit, "tracker.html", values)
 
+    async def check(self, visit: Visit) -> Response:
+        """What the registers list, held against the message logs: do they agree, who hides what, who could not be asked."""
+        found = await self._cases.witnessed_usage(visit.person)
+        agreed = agreement(found.usage, found.witnesses)
+        sums = counts(found.usage).values()
+        values = {
+            "usage": found.usage,
+            "agreed": agreed,
+            "asked": found.witnesses,
+            "sums_fit": all(one["shown"] + one["withheld"] == one["total"] for one in sums),
+            "use_of": lambda operation: self._pages.use(operation, visit.language),
+        }
+        return self._pages.page(visit, "log_check.html", values)
+
+    async def log_keys(self, visit: Visit) -> Response:
+        """Of whoever keeps the logs, as they give them over the exchange: for everybody who wants to hold them against the keepers' own."""
+        found = await self._cases.witnessed_usage(visit.person)
+        keepers = [one.keys for one in found.witnesses if one.failed is None]
+        return _download(json.dumps({"keepers": keepers}).encode(), "log-keys.json", "application/json")
+
+    async def ask_unlisted(self, visit: Visit) -> Response:
+        """Of requests that a log has and the register does not list: asked of the body that keeps it, as a case. Twice, it is one case."""
+        register = visit.call.form.get("register", [""])[-1]
+        found = await self._cases.witnessed_usage(visit.person)
+        hidden = agreement(found.usage, found.witnesses).unlisted
+        messages = next((one.messages for one in hidden if one.register == register), None)
+        if messages is None:
+            return redirect("/who-looked/check")
+        case = await self._cases.ask_unlisted(visit.person, register, messages)
+        return await self._first_task(visit, case)
+
     async def statement(self, visit: Visit) -> Response:
-        usage = await self._cases.usage(visit.person)
+        found = await self._cases.witnessed_usage(visit.person)
         statement = completeness_statement(
-            usage, person=visit.person.acting_for, issuer=self._url, at=self._clock(), key=self._key
+            found.usage,
+            person=visit.person.acting_for,
+            issuer=self._url,
+            at=self._clock(),
+            key=self._key,
+            nonce=found.nonce,
+            witnesses=found.witnesses,
         )
         return _download(
             json.dumps(statement, ensure_ascii=False, indent=1).encode(),
@@ -143,7 +181,10 @@ class Tracker:
     async def ask_why(self, visit: Visit) -> Response:
         """Asked twice, it is one case; its first screen asks what the person would like to know."""
         entry = await self._entry(visit, visit.call.form.get("entry", [""])[-1])
-        case = await self._cases.view(await self._cases.ask_why(visit.person, entry.id), visit.person)
+        return await self._first_task(visit, await self._cases.ask_why(visit.person, entry.id))
+
+    async def _first_task(self, visit: Visit, case_id: str) -> Response:
+        case = await self._cases.view(case_id, visit.person)
         first = f"/screens/{quote(case.tasks[0].screen)}" if case.tasks else ""
         return redirect(f"/cases/{quote(case.id)}{first}")
 

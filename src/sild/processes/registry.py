@@ -60,8 +60,8 @@ from sild.telemetry import configure_logging
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from sild.adapter import IssuerKeys
     from sild.registries import HasKernel
-    from sild.registries.kernel.proving import Keys
 
 __all__ = ["OfficialSettings", "RegistrySettings", "command"]
 
@@ -369,7 +369,7 @@ async def _act(settings: RegistrySettings, register: HasKernel, base: Path) -> N
         )
 
 
-def _keys_of(identity: IdentitySettings, base: Path) -> Keys:
+def _keys_of(identity: IdentitySettings, base: Path) -> IssuerKeys:
     authorities = identity.certificate_authorities
     tls = None if authorities is None else ssl.create_default_context(cafile=str(base / authorities))
     return published_keys(identity.jwks_url or f"{identity.issuer}/jwks", tls=tls)

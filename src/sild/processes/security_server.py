@@ -59,6 +59,8 @@ class SecurityServerProcessSettings(SecurityServerSettings):
                 values[name] = base / value
         if self.acme is not None:
             values["acme"] = self.acme.at(base)
+        if self.witness is not None:
+            values["witness"] = self.witness.at(base)
         if self.pin_file is not None:
             values["pin"] = SecretStr(read_secret(None, base / self.pin_file))
         if self.message_log_keystore_password_file is not None:

@@ -11,6 +11,7 @@ client_soap.py    the same of SOAP                  provider_choice.py, connecti
 provider_port.py  5500                              peer_authentication.py, peer_ocsp.py   is it that server
 provider_rest.py  a request on its way in           tls_contexts.py, internal_tls.py       keys of the connections
 provider_soap.py  the same of SOAP                  downloads.py, ocsp_responder.py        evidence, port 5577
+log_witness.py    what the log says of a person
 service_call.py   the service behind                metaservices.py, soap_metaservices.py  listClients, listMethods, ...
 health.py         for load balancers            sharing.py                             several processes of one server
 registration.py   of itself and its clients     registration_follow.py, _states, _messages, _sending, _journal
@@ -25,6 +26,7 @@ from sild.security_server.server import SecurityServer
 from sild.security_server.serverconf import ServerConf
 from sild.security_server.settings import PeerRoute, SecurityServerSettings
 from sild.security_server.snapshot import ClientStatus, ConnectionType, ServiceType
+from sild.security_server.witness_settings import WitnessSettings
 
 __all__ = [
     "CRASH_POINTS",
@@ -39,4 +41,5 @@ __all__ = [
     "SecurityServerSettings",
     "ServerConf",
     "ServiceType",
+    "WitnessSettings",
 ]

@@ -1,6 +1,7 @@
 """Ports 8080 and 8443: requests of information systems (WIRE 5, 8.4, 11.4, 14).
 
     GET /asic, /verificationconf, /evidence/...    evidence (downloads)
+    /witness/...                    what the log says about a person (log_witness)
     GET /listClients                members and subsystems of an instance (metaservices)
     /r1/...                         REST messages
     anything else                   SOAP messages, in X-Road's order of handlers
@@ -18,6 +19,7 @@ from sild.security_server.client_authentication import Channel
 from sild.security_server.client_rest import ClientRest
 from sild.security_server.client_soap import ClientSoap
 from sild.security_server.downloads import Downloads
+from sild.security_server.log_witness import WITNESS_PATH
 from sild.security_server.measurement import CLIENT, Measurement
 from sild.security_server.metaservices import render_client_list
 from sild.security_server.parts import Parts
@@ -53,6 +55,9 @@ class ClientPort:
             return
         if request.method == "GET" and self._downloads.serves(target):
             await self._downloads.handle(target, responder, channel)
+            return
+        if target.startswith(WITNESS_PATH):
+            await self._downloads.witness(request, responder, channel)
             return
         if request.method == "GET" and target.partition(b"?")[0] == b"/listClients":
             await self._list_clients(request, target, responder)

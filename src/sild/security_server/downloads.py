@@ -1,5 +1,5 @@
 """Evidence for information systems: `GET /asic` and `GET /verificationconf` on the client ports (WIRE 8.4), and `GET /evidence/...`,
-what others are told of messages (message_evidence).
+what others are told of messages (message_evidence), `/witness/...`, and of whom they are about (log_witness).
 
 Errors are plain text with an HTTP status, as X-Road answers here. A record is only found together with the client it
 belongs to, and that client has to authenticate like for a message.
@@ -20,9 +20,10 @@ from urllib.parse import parse_qs, quote
 
 from sild.configuration_client import read_published
 from sild.errors import PeerError, PlatformError
-from sild.http1 import Responder
+from sild.http1 import Request, Responder
 from sild.message_log import LoggedMessage, container_name
 from sild.security_server.client_authentication import Channel
+from sild.security_server.log_witness import WITNESS_PATH, problem_of
 from sild.security_server.message_evidence import MOST_IDS, Judgements, look_up
 from sild.security_server.parts import Parts
 from sild.signatures import write_asice
@@ -141,6 +142,34 @@ class Downloads:
                 await self._send_containers(asked, responder)
             case _:
                 raise _Refused(404, "records or container")
+
+    # /witness
+
+    async def witness(self, request: Request, responder: Responder, channel: Channel) -> None:
+        """What the log says about a person: `log_witness`."""
+        path = request.origin_form.partition(b"?")[0].removeprefix(WITNESS_PATH).decode("latin-1")
+        client_path, _, wanted = path.rpartition("/")
+        found = self._parts.witness
+        try:
+            if found is None or client_path != found.keeper.encode():
+                raise _Refused(404, "No such client")
+            self._authenticate(found.keeper, channel)
+            match request.method, wanted:
+                case "POST", "statement":
+                    said = await found.statement(request)
+                case "GET", "keys":
+                    said = found.keys()
+                case _:
+                    raise _Refused(404, "POST statement, or GET keys")
+        except _Refused as refused:
+            await _plain(responder, refused.status, refused.text)
+        except PlatformError as error:
+            log.refusal("witness.refused", error)
+            status, problem = problem_of(error)
+            headers = [(b"Content-Type", b"application/problem+json")]
+            await responder.send(status, headers, json.dumps(problem).encode())
+        else:
+            await responder.send(200, [(b"Content-Type", b"application/json")], json.dumps(said).encode())
 
     async def _send_containers(self, wanted: _AsicQuery, responder: Responder) -> None:
         parts = self._parts

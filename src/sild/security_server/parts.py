@@ -13,6 +13,7 @@ from sild.message_log import MessageLog, Timestamper
 from sild.security_server.client_authentication import Channel, authenticate_client
 from sild.security_server.connections import PeerConnections
 from sild.security_server.crash_points import CrashPoints
+from sild.security_server.log_witness import LogWitness
 from sild.security_server.monitoring import Monitoring, ServerAddresses
 from sild.security_server.monitoring_services import MonitoringServices
 from sild.security_server.peer_authentication import PeerAuthentication
@@ -58,6 +59,7 @@ class Parts:
     monitoring: Monitoring
     addresses: ServerAddresses
     monitoring_services: MonitoringServices
+    witness: LogWitness | None = None
 
     @property
     def conf(self) -> ServerConfSnapshot:

@@ -42,6 +42,7 @@ from sild.security_server.crash_points import CrashPoints
 from sild.security_server.descriptions import Descriptions
 from sild.security_server.health import Check, Health, Maintenance
 from sild.security_server.internal_tls import InternalTls
+from sild.security_server.log_witness import LogWitness
 from sild.security_server.monitoring import ServerAddresses
 from sild.security_server.ocsp_responder import OCSPPort
 from sild.security_server.parts import Parts
@@ -56,6 +57,7 @@ from sild.security_server.settings import SecurityServerSettings
 from sild.security_server.sharing import ConfigurationDownload, take_up_changes
 from sild.security_server.tls_contexts import TlsContexts
 from sild.security_server.watch import Watch
+from sild.security_server.witness_settings import WitnessSettings
 from sild.signer import (
     AutoLogin,
     CertificateInfo,
@@ -170,6 +172,7 @@ class SecurityServer:
             timestamper=self.timestamper,
             internal_tls=self.internal_tls,
         )
+        self.witness = None if settings.witness is None else self._log_witness(settings.witness)
         self._parts = self._compose()
         wiring = self._registration_wiring()
         self.registration = Registration(wiring)
@@ -199,6 +202,15 @@ class SecurityServer:
             tls=self._parts.tls.services,
             internal_certificate=self.internal_tls.certificate_der,
             crash=self._crash,
+        )
+
+    def _log_witness(self, settings: WitnessSettings) -> LogWitness:
+        return LogWitness(
+            settings,
+            settings.directory or self.settings.directory / "witness",
+            message_log=self.message_log,
+            serverconf=self.serverconf,
+            clock=self._clock,
         )
 
     def _acme_client(self, settings: AcmeClientSettings) -> AcmeClient:
@@ -266,6 +278,7 @@ class SecurityServer:
             monitoring=self.watch.monitoring,
             addresses=ServerAddresses(lambda: self.serverconf.snapshot),
             monitoring_services=self.watch.services,
+            witness=self.witness,
         )
 
     # life
@@ -301,6 +314,8 @@ class SecurityServer:
         self._run(self.timestamper.run())
         self._run(self.archiver.run())
         self._run(self.registration_follower.run())
+        if self.witness is not None:
+            self._run(self.witness.index.run())
         if self.acme is not None:
             self._run(self.acme.renewal.run())
         self._run(self._watch_changes())

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from sild.acme_client import AcmeClientSettings
 from sild.database import sqlite_url
 from sild.op_monitor import MonitoringRules
+from sild.security_server.witness_settings import WitnessSettings
 from sild.settings import Settings
 from sild.signer import Pkcs11Device
 from sild.xroad.fault_codes import Spelling
@@ -117,6 +118,9 @@ class SecurityServerSettings(Settings):
     archive_interval: float = 6 * 3600.0
     keep_records: float = 30 * 86_400.0  # after archiving
     clean_interval: float = 12 * 3600.0
+
+    # what the message log says about a person (docs/security_server.md, getWitness); None: nobody is told
+    witness: WitnessSettings | None = None
 
     # monitoring (docs/monitoring.md)
     op_monitoring: str = "embedded"  # or "off", or a daemon's address: http://host:2080

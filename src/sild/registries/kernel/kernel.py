@@ -18,13 +18,14 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from sild.adapter import IssuerKeys
 from sild.clock import Clock, system_clock
 from sild.database import open_database
 from sild.errors import CallerError, Unavailable
 from sild.events import EVENT_MIGRATIONS, Event, Inbox, Outbox
 from sild.registries.kernel.facts import Facts, Json
 from sild.registries.kernel.grounds import Grounds
-from sild.registries.kernel.proving import Keys, Proofs
+from sild.registries.kernel.proving import Proofs
 from sild.registries.kernel.tables import answers, facts, spent_proofs
 from sild.registries.kernel.telling import is_of_person, record_telling
 from sild.registries.kernel.transfers import TELLING, Transfer, ensure_assessed
@@ -98,7 +99,7 @@ class Kernel:
     def close(self) -> None:
         self.engine.dispose()
 
-    def take_word_of(self, issuer: str, keys: Keys) -> None:
+    def take_word_of(self, issuer: str, keys: IssuerKeys) -> None:
         """Who acts is known by this identity provider. keys: as `published_keys`."""
         self.proofs = Proofs(issuer, keys, register=self.system, clock=self._clock)
 

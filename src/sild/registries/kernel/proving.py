@@ -11,16 +11,13 @@ message, so the message log keeps it with what was done on it.
 
 from __future__ import annotations
 
-import json
-import ssl
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
+from sild.adapter import IssuerKeys, published_keys
 from sild.clock import Clock
-from sild.errors import CallerError, PlatformError, TrustError, Unavailable
-from sild.http1 import fetch
-from sild.openid import ActingPerson, VerificationKeys, parse_jwks, verify_acting, verify_applied, verify_word
+from sild.errors import CallerError, PlatformError, TrustError
+from sild.openid import ActingPerson, VerificationKeys, verify_acting, verify_applied, verify_word
 from sild.registries.kernel.usage import Usage
 
 __all__ = [
@@ -28,7 +25,7 @@ __all__ = [
     "APPLIED_HEADER",
     "NO_PROVIDER",
     "Desk",
-    "Keys",
+    "IssuerKeys",
     "Proofs",
     "ensure_said",
     "ensure_word",
@@ -39,51 +36,14 @@ ACTING_HEADER = "Sild-Acting"
 APPLIED_HEADER = "Sild-Applied"
 """Who applied for another in the case, when somebody else acts now: the same word, of then."""
 NO_PROVIDER = "no identity provider is known to this register"
-ANSWER_SECONDS = 10.0
-MAX_ANSWER = 256 * 1024
-FRESH = timedelta(minutes=10)
-"""How long keys are good without asking: as long as the provider says (`Cache-Control`), so a withdrawn one counts no longer."""
-PAUSE = timedelta(seconds=10)
-"""Between two questions that tokens with unknown keys cause."""
-STALE = timedelta(days=1)
-"""How long they are good when the provider does not answer."""
-
 LEVELS = ("low", "substantial", "high")
 """Of log-ins (eIDAS), the least first."""
-
-Keys = Callable[[datetime, bool], Awaitable[VerificationKeys]]
-"""The provider's published keys. Arguments: now; whether a token has named a key that is not among them. Raises Unavailable."""
-
-
-def published_keys(url: str, *, tls: ssl.SSLContext | None = None) -> Keys:
-    """From the provider's address (`jwks_uri`), remembered."""
-    known: VerificationKeys | None = None
-    fetched = datetime.min.replace(tzinfo=UTC)
-
-    async def keys(now: datetime, anew: bool) -> VerificationKeys:
-        nonlocal known, fetched
-        if known is not None and now - fetched < (PAUSE if anew else FRESH):
-            return known
-        try:
-            answer = await fetch(url, timeout=ANSWER_SECONDS, max_bytes=MAX_ANSWER, tls=tls)
-            if answer.status != 200:
-                raise Unavailable(f"the identity provider answered {answer.status}", code="http_error")
-            found = parse_jwks(json.loads(answer.body))
-        except (PlatformError, ValueError) as error:
-            if known is not None and now - fetched < STALE:
-                return known
-            message = "the identity provider's keys cannot be had"
-            raise Unavailable(message, code="identity_provider_down", retry_after=5) from error
-        known, fetched = found, now
-        return known
-
-    return keys
 
 
 class Proofs:
     """issuer: whose word is taken.  register: this information system, `INSTANCE/CLASS/CODE/SUBSYSTEM`."""
 
-    def __init__(self, issuer: str, keys: Keys, *, register: str, clock: Clock) -> None:
+    def __init__(self, issuer: str, keys: IssuerKeys, *, register: str, clock: Clock) -> None:
         self._issuer = issuer
         self._keys = keys
         self._register = register.strip("/")
