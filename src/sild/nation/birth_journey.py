@@ -30,6 +30,7 @@ from sild.nation.journeys import (
     log_in,
     screen_sent,
     soon,
+    statement_verified,
     steps_of,
     verified_message,
     verified_offline,
@@ -55,6 +56,7 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
     again = (
         journey.what_was_is_still_there,
         journey.everyone_sees_who_looked,
+        journey.nothing_is_missing,
         journey.official_sees_the_desk,
     )
     steps = (
@@ -83,6 +85,7 @@ async def tell_birth(description: Mapping[str, Any]) -> AsyncIterator[Step]:
             journey.it_is_decided_anew,
             journey.new_decision_is_paid,
             journey.everyone_sees_who_looked,
+            journey.nothing_is_missing,
             journey.official_sees_the_desk,
         )
     )
@@ -520,6 +523,18 @@ class _Birth:
                 "signed by": signer,
                 "time-stamped": stamped,
             },
+        )
+
+    async def nothing_is_missing(self) -> Seen:
+        """By the message logs of both security servers, which no register keeps."""
+        page = await self._mothers.open(f"{self._portal}/who-looked/check")
+        if page.status != 200 or "Nothing is missing" not in page.text:
+            raise PeerError(f"the logs do not agree with the registers: {page.text[:1000]}")
+        said = await statement_verified(page)
+        return (
+            "The keepers of the message logs say the same as the registers; the mother's signed statement is checked by one small "
+            "program, by the portal's and the keepers' keys",
+            {"the logs": page.url, "the program says": said},
         )
 
     async def official_sees_the_desk(self) -> Seen:

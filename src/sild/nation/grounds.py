@@ -34,10 +34,11 @@ def accepted_grounds(
     archives = {kept.basis for kept in profile.kept.values()} if register == "archive" else set()
     boards = {about.boards} if register == "business" else set()
     laws |= {law for name, law in profile.grounds.items() if name != "telling"}  # by which nobody asks
+    inquiries = {about.inquiries} if register == "population" and about.inquiries else set()
     everywhere = {about.own_data, about.representation}
     example = {"getPerson": [about.example.legal_basis]} if register == "population" else {}
     return {
         **example,
-        "*": sorted(evidence | laws | archives | boards | everywhere),
+        "*": sorted(evidence | laws | archives | boards | inquiries | everywhere),
         **{operation: [about.oversight.basis] for operation in SUPERVISION},
     }

@@ -124,7 +124,7 @@ def _appoint(provider: IdentityProvider, one: Someone, oversight: Oversight) -> 
         bodies=("*",),
         algorithms=("*",),
         services=("*",),
-        classes=("personal", "income", "identifier", "health"),
+        classes=("personal", "income", "identifier", "health", "withheld"),
         basis=oversight.basis,
         matter=MATTER,
     )

@@ -25,7 +25,16 @@ from sild.signatures import read_asice
 from sild.xroad.evidence import verify_container
 from sild.xroad.globalconf import GlobalConf
 
-__all__ = ["Seen", "log_in", "screen_sent", "soon", "steps_of", "verified_message", "verified_offline"]
+__all__ = [
+    "Seen",
+    "log_in",
+    "screen_sent",
+    "soon",
+    "statement_verified",
+    "steps_of",
+    "verified_message",
+    "verified_offline",
+]
 
 T = TypeVar("T")
 CANNOT_TELL_ALL = 2
@@ -107,6 +116,26 @@ async def verified_offline(page: Page, decision: str) -> tuple[str, int]:
     if process.returncode not in (0, CANNOT_TELL_ALL):
         raise PeerError(f"the evidence does not hold: {said.decode()[-500:]}")
     return program.url, len(bundle.body)
+
+
+async def statement_verified(page: Page) -> str:
+    """The completeness statement of whoever is logged in, checked by the program that the portal gives away, in a process of its own, by the
+    keys of the portal and of the message logs' keepers. What it says.
+
+    Raises PeerError when it does not hold.
+    """
+    names = ("who-looked/verify_completeness.py", "who-looked/statement", "keys", "who-looked/log-keys")
+    with tempfile.TemporaryDirectory() as directory:
+        paths = [Path(directory) / f"{number}.json" for number in range(len(names))]
+        for path, name in zip(paths, names, strict=True):
+            path.write_bytes((await page.go(f"/{name}")).body)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", *map(str, paths), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        said, _ = await process.communicate()
+    if process.returncode != 0:
+        raise PeerError(f"the statement does not hold: {said.decode()[-500:]}")
+    return said.decode().strip()
 
 
 def verified_message(downloaded: bytes, conf: GlobalConf) -> tuple[str, str]:

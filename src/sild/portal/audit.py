@@ -53,6 +53,7 @@ class AuditPages:
         own = [one for one in (await self._cases.home(visit.person)).cases if one.service == "finding"]
         values = {
             "mandates": mandates, "registers": registers, "own": own, "missing": missing, "refusal": refusal,
+            "may_open": any("withheld" in one.scope.classes for one in mandates),
             "today": self._pages.today().isoformat(),
             "algorithms": {name: words.in_language(visit.language) for name, words in self._algorithms.items()},
             "services": {one.id: self._pages.text(one.title, visit.language) for one in self._cases.services()},
@@ -79,6 +80,24 @@ class AuditPages:
         except (PlatformError, KeyError, TypeError) as error:
             log.warning("portal.register_failed", register=source.subsystem, reason=type(error).__name__)
             return found | {"reason": "register_down"}
+
+    async def withheld(self, visit: Visit) -> Response:
+        """The tally of reads that the law keeps from people, opened now: the register writes down who looked, and tells everybody."""
+        form_key(visit)
+        source = self._auditing.source(visit)
+        told = await self._auditing.ask(visit, source, "GET", "/supervision/withheld")
+        values = {"source": source, "told": told, "total": sum(int(one["reads"]) for one in told["items"])}
+        return self._pages.page(visit, "audit_withheld.html", values)
+
+    async def openings(self, _visit: Visit) -> Response:
+        """Open data: when each register's tally of withheld reads was opened, for which body that supervises, in which file."""
+        answers = await asyncio.gather(
+            *(self._public(source, "/tally-openings") for source in self._auditing.sources)
+        )
+        told = {
+            source.subsystem: answer for source, answer in zip(self._auditing.sources, answers, strict=True)
+        }
+        return JSONResponse(told, headers={"Cross-Origin-Resource-Policy": "cross-origin"})
 
     async def find(self, visit: Visit) -> Response:
         """By its number, in whichever register has it. Only registers whose answer is yes or a refusal are told apart."""
@@ -139,16 +158,18 @@ class AuditPages:
 
     async def samples(self, _visit: Visit) -> Response:
         """Open data: all samples with their seeds, of every register; whoever has the hashes can draw them again."""
-        answers = await asyncio.gather(*(self._public_samples(source) for source in self._auditing.sources))
+        answers = await asyncio.gather(
+            *(self._public(source, "/samples") for source in self._auditing.sources)
+        )
         told = {
             source.subsystem: answer for source, answer in zip(self._auditing.sources, answers, strict=True)
         }
         return JSONResponse(told, headers={"Cross-Origin-Resource-Policy": "cross-origin"})
 
-    async def _public_samples(self, source: DecisionSource) -> list[Any] | None:
+    async def _public(self, source: DecisionSource, path: str) -> list[Any] | None:
         try:
             answer = await self._exchange.call(
-                source.subsystem, "GET", "/samples", case=None, basis=BASIS, acting=AUTOMATIC
+                source.subsystem, "GET", path, case=None, basis=BASIS, acting=AUTOMATIC
             )
             return list(answer.json["items"])
         except (PlatformError, KeyError, TypeError):

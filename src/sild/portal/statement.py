@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from joserfc import jws
@@ -21,7 +22,7 @@ from sild.openid import SigningKey
 from sild.portal.agreement import agreement
 from sild.portal.ports import TrackerEntry, Usage, Witness
 
-__all__ = ["completeness_statement", "counts"]
+__all__ = ["completeness_statement", "counts", "verifier_file"]
 
 TYPE = "sild-completeness+jws"
 
@@ -79,6 +80,13 @@ def completeness_statement(
     header = {"alg": key.algorithm, "kid": key.key_id, "typ": TYPE}
     signature = jws.serialize_compact(header, canonical(payload), key.key, algorithms=[key.algorithm])
     return {"entries": entries, "payload": payload, "signature": signature}
+
+
+def verifier_file() -> Path:
+    """The program that checks a statement: beside this module when installed, in `examples` of a checkout."""
+    name = "verify_completeness.py"
+    places = Path(__file__).with_name(name), Path(__file__).resolve().parents[3] / "examples" / name
+    return next(place for place in places if place.is_file())
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -16,7 +17,7 @@ from sild.portal.agreement import agreement
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases, Evidence, TrackerEntry
-from sild.portal.statement import completeness_statement, counts
+from sild.portal.statement import completeness_statement, counts, verifier_file
 from sild.portal.visit import Visit
 from sild.telemetry import get_logger
 
@@ -120,6 +121,11 @@ class Tracker:
         found = await self._cases.witnessed_usage(visit.person)
         keepers = [one.keys for one in found.witnesses if one.failed is None]
         return _download(json.dumps({"keepers": keepers}).encode(), "log-keys.json", "application/json")
+
+    async def verifier(self, _visit: Visit) -> Response:
+        """The program that checks a statement, for whoever wants to do it without us."""
+        content = await asyncio.to_thread(verifier_file().read_bytes)
+        return _download(content, "verify_completeness.py", "text/x-python")
 
     async def ask_unlisted(self, visit: Visit) -> Response:
         """Of requests that a log has and the register does not list: asked of the body that keeps it, as a case. Twice, it is one case."""

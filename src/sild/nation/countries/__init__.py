@@ -109,6 +109,7 @@ class CountryDescription(_Part):
     """bodies, systems: names by what they are.  registered_in: the language in which members stand in the configuration.
 
     representation: the provision by which parents represent their child.  boards: by which the board of a company represents it.  own_data: by which people see what is kept of them.
+    inquiries: by which reads of an inquiry are kept from people for a time.
     """
 
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -120,6 +121,7 @@ class CountryDescription(_Part):
     representation: str
     boards: str
     own_data: str
+    inquiries: str | None = None
     oversight: Oversight
     example: Example
     story: Story

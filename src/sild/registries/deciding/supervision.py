@@ -49,6 +49,8 @@ DELICATE = frozenset(
 OPEN = frozenset(("public", "statistics"))
 """Classes that everybody may read."""
 EVERY = "*"
+WITHHELD = "withheld"
+"""Class of a mandate: the tally of reads that the law keeps from people."""
 SMALLEST = 5
 """Of groups that are told of."""
 PATIENCE_SECONDS = 10.0
@@ -135,6 +137,14 @@ class Auditor:
         found = next((one for one in self.mandates if one.scope.covers_algorithm(algorithm)), None)
         if found is None:
             raise CallerError("the mandate is for other algorithms", code="out_of_scope")
+        return found
+
+    def ensure_withheld(self) -> Appointment:
+        """The mandate by which the tally of withheld reads is opened. Raises as `ensure` does, and CallerError (`not_in_scope`)."""
+        self.ensure()
+        found = next((one for one in self.mandates if WITHHELD in one.scope.classes), None)
+        if found is None:
+            raise CallerError("the mandate does not have the tally of withheld reads", code="not_in_scope")
         return found
 
     def ensure_may_sample(self, first_day: date, last_day: date) -> None:

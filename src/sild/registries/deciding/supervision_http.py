@@ -41,6 +41,7 @@ from sild.decisions import (
 from sild.errors import CallerError
 from sild.registries.deciding.deciding import Deciding
 from sild.registries.deciding.supervision import Appointment, Auditor, Supervision, classes_of
+from sild.registries.deciding.withheld_http import add_withheld_paths
 from sild.registries.kernel import Usage, Use
 from sild.registries.kernel.http import AnyUsage, Model, PersonalUsage
 from sild.rules import RulePackage, parse_package
@@ -123,6 +124,7 @@ def add_supervision_paths(app: FastAPI, deciding: Deciding) -> None:
     _add_patterns(app, desk)
     _add_releases(app, desk)
     _add_findings(app, desk)
+    add_withheld_paths(app, desk.kernel, desk.auditor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,15 @@ from sqlalchemy import (
 
 from sild.database import UtcDateTime
 
-__all__ = ["answers", "facts", "spent_proofs", "usage_persons", "usage_records", "withholdings"]
+__all__ = [
+    "answers",
+    "facts",
+    "spent_proofs",
+    "tally_openings",
+    "usage_persons",
+    "usage_records",
+    "withholdings",
+]
 
 metadata = MetaData()
 
@@ -80,6 +88,20 @@ withholdings = Table(
     Column("ends", UtcDateTime, nullable=False),
 )
 """Whose reads for which case the law keeps from the person, until when."""
+
+tally_openings = Table(
+    "tally_openings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("body", String(255), nullable=False),
+    Column("person", String(100), nullable=False),
+    Column("matter", String(255), nullable=False),
+    Column("basis", String(255), nullable=False),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+)
+"""Who looked at the tally of withheld reads, for which body that supervises, in which file."""
 
 answers = Table(
     "answers",
