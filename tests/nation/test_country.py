@@ -77,6 +77,10 @@ async def test_rights_are_the_plans_and_no_more(country: Nation) -> None:
     for each in SMALL.subscriptions:
         source, subscriber = SMALL.system_id(each.source), SMALL.system_id(each.subscriber)
         planned.add((str(source), f"{subscriber}:events", "POST", "**"))
+    for keeper in SMALL.log_keepers:
+        service = f"{keeper}:getWitness"
+        planned |= {(str(SMALL.system_id("portal")), service, "POST", "/statement")}
+        planned |= {(str(SMALL.system_id("portal")), service, "GET", "/keys")}
     for asker, whose in SMALL.evidence_rights:
         log = f"{SMALL.system_id(whose)}:getEvidence"
         planned.add((str(SMALL.system_id(asker)), log, "GET", "/records"))

@@ -24,6 +24,7 @@ from sild.adapter import CallContext
 from sild.cases import Actor, Identified, load_packs
 from sild.cli import cli
 from sild.clock import system_clock
+from sild.errors import CallerError
 from sild.http1 import fetch
 from sild.message_log import Search
 from sild.nation import COUNTRY, Nation
@@ -283,6 +284,49 @@ async def test_a_use_that_no_log_has_is_found(country: Nation, tmp_path: Path) -
     assert "do not agree" in shown.text and "Listed, and not in the log" in shown.text
     code, said = await checked(country, statement, keys, tmp_path)
     assert code == 1 and "SILD-made-up, which is not in the log of SILD/GOV/70000002/ss1" in said, said
+
+
+async def test_reads_are_withheld_and_a_supervisor_opens_their_tally(country: Nation) -> None:
+    """By the one body that may; the logs agree with what is said to be withheld; who opens the tally is known to everybody."""
+    assert country.systems is not None
+    someone, basis = country.people["board_member"], country.plan.about.inquiries
+    population = country.systems.service_of("population")
+    officer = CallContext(user_id="EE36805280109", legal_ground=basis, issue="KRIM-7")
+    ends = (system_clock() + timedelta(days=3)).isoformat()
+    mark = {
+        "body": json.dumps({"person": someone.code, "ends": ends, "order": "2-26/77"}).encode(),
+        "content_type": "application/json",
+    }
+    tax, insurance = country.systems.clients["tax"], country.systems.clients["insurance"]
+    with pytest.raises(CallerError, match="access_denied"):
+        await insurance.request("POST", population, ["withholdings"], context=officer, **mark)
+    assert (await tax.request("POST", population, ["withholdings"], context=officer, **mark)).status == 201
+    assert (await tax.get(population, ["persons", someone.code], context=officer)).status == 200
+    statement, _, shown = await statement_of(country, "board_member")
+    assert statement["payload"]["registers"]["population"]["withheld"] == 2
+    assert statement["payload"]["complete"] and "Nothing is missing" in shown.text
+    assert not [one for one in statement["entries"] if one["case"] == "KRIM-7"]
+
+    description: dict[str, Any] = country.description
+    people = {one["id"]: one for one in description["test_people"]}
+    audit = await (await log_in(Browser(), description["portal"]["address"], people["auditor"])).go("/audit")
+    tally = await audit.submit(audit.form("/audit/withheld/population"))
+    assert tally.status == 200 and "Reads altogether: 2" in tally.text, tally.text
+    assert someone.code not in tally.text and "2-26/77" not in tally.text and "KRIM-7" not in tally.text
+    public = json.loads((await audit.go("/open-data/tally-openings.json")).text)
+    (opening,) = public["GOV/70000002/population"]
+    assert opening["body"] == country.plan.about.oversight.identifier and "person" not in opening
+    stranger = await log_in(Browser(), description["portal"]["address"], people["owner"])
+    assert (await stranger.go("/audit")).status == 403
+    asking = CallContext(user_id=someone.subject, legal_ground=country.plan.about.oversight.basis, issue="x")
+    denied = await country.systems.clients["portal"].get(
+        population, ["supervision", "withheld"], context=asking
+    )
+    assert denied.status == 403 and b"no_mandate" in denied.body
+    assert (
+        len(json.loads((await audit.go("/open-data/tally-openings.json")).text)["GOV/70000002/population"])
+        == 1
+    )
 
 
 async def test_a_keeper_that_cannot_be_asked_is_named(country: Nation, tmp_path: Path) -> None:
