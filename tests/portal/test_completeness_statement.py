@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import io
@@ -10,11 +11,14 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sild.cases import Actor, LogWitness
 from sild.errors import CallerError, PeerError, Unavailable
 from sild.message_log import seal_witness
 from sild.openid import new_signing_key, render_jwks
@@ -220,3 +224,151 @@ def test_a_witness_that_is_none_decides_nothing(tmp_path: Path) -> None:
     ):
         code, told = held_against(tmp_path, usage(), log, log_keys=keys)
         assert code == 2 and told.startswith("cannot tell"), told
+
+
+PORTAL = "SILD/GOV/70000001/portal"
+NONCE = "n" * 20
+ADDRESSES = {"population": REGISTER}
+KEEPER = "GOV/70000002/messagelog"
+KEEPERS = {"keepers": [{"log": "SILD/GOV/70000002/ss1", **render_jwks([LOG_KEY])}]}
+
+
+def listed(found: Usage) -> str:
+    ids = sorted({sha256(one.message_id) for one in found.entries})
+    return sha256("".join(f"{one}\n" for one in ids))
+
+
+def sha256(one: str) -> str:
+    return hashlib.sha256(one.encode()).hexdigest()
+
+
+def asked(found: Usage, *about: str, key: Any = LOG_KEY, **other: Any) -> LogWitness:
+    """What a keeper answers about MARI, whose log has these requests about her."""
+    said: dict[str, Any] = {
+        "version": 2, "log": "SILD/GOV/70000002/ss1", "person": MARI, "asker": PORTAL, "nonce": NONCE,
+        "until": NOW.isoformat(timespec="milliseconds"), "since": None, "kept_since": None, "hosts": [REGISTER],
+        "registers": {REGISTER: [sha256(one) for one in about]}, "in_passing": {}, "unread": {},
+        "listed_sha256": listed(found), "lacking": [], **other,
+    }  # fmt: skip
+    return LogWitness(KEEPER, seal_witness(said, key), said, KEEPERS["keepers"][0])
+
+
+def stated(found: Usage, *witnesses: LogWitness, at: datetime = NOW) -> dict[str, Any]:
+    return completeness_statement(
+        found, person=MARI, issuer="https://portal.example", at=at, key=KEY, nonce=NONCE, witnesses=witnesses
+    )
+
+
+def judged(tmp_path: Path, statement: dict[str, Any], keepers: Any = KEEPERS) -> tuple[int, str]:
+    files = {"statement.json": statement, "keys.json": render_jwks([KEY]), "log-keys.json": keepers}
+    for name, content in files.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        code = runpy.run_path(str(SCRIPT))["main"]([str(tmp_path / name) for name in files])
+    return code, told.getvalue()
+
+
+def test_the_logs_agree(tmp_path: Path) -> None:
+    for about in (("m-0", "m-1"), ("m-0", "m-1", "withheld"), ()):
+        statement = stated(usage(), asked(usage(), *about))
+        assert statement["payload"]["complete"]
+        code, told = judged(tmp_path, statement)
+        assert code == 0 and "1 message logs agree" in told, told
+
+
+def test_a_log_says_otherwise(tmp_path: Path) -> None:
+    hidden = stated(usage(), asked(usage(), "m-0", "m-1", "withheld", "hidden"))
+    never = stated(usage(), asked(usage(), "m-0", lacking=[sha256("m-1")]))
+    for statement, words in (
+        (hidden, "2 of 4 messages"),
+        (never, "lists the message m-1, which is not in the log"),
+    ):
+        assert not statement["payload"]["complete"]
+        code, told = judged(tmp_path, statement)
+        assert code == 1 and words in told, told
+        statement["payload"]["complete"] = True  # it is not believed
+        assert judged(tmp_path, statement)[0] == 1
+
+
+def test_what_a_log_cannot_say_is_nothing_against_a_register(tmp_path: Path) -> None:
+    """Older than what is kept; a register's own work; a register that the log is not of; a body that names her in passing."""
+    later = (NOW + timedelta(minutes=1)).isoformat()
+    own = replace(usage().entries[1], body="GOV/70000002", system="population")
+    by_itself = replace(usage(), entries=(usage().entries[0], own))
+    for found, said in (
+        (usage(), asked(usage(), "m-0", lacking=[sha256("m-1")], kept_since=later)),
+        (by_itself, asked(by_itself, "m-0", lacking=[sha256("m-1")])),
+        (usage(), asked(usage(), "m-0", in_passing={REGISTER: [sha256("notice")]})),
+        (usage(), asked(usage(), "m-0", registers={"GOV/70000009/police": [sha256("x")]})),
+    ):
+        assert judged(tmp_path, stated(found, said))[0] == 0
+
+
+def test_a_keeper_that_could_not_be_asked_and_a_register_of_no_log(tmp_path: Path) -> None:
+    silent = LogWitness(KEEPER, failed="timeout")
+    for witnesses, words in (
+        ((silent,), "could not be asked (timeout)"),
+        ((asked(usage(), "m-0", hosts=[]),), "nobody says what the message log"),
+        ((silent, asked(usage(), "m-0")), "could not be asked"),
+    ):
+        statement = stated(usage(), *witnesses)
+        assert not statement["payload"]["complete"]
+        code, told = judged(tmp_path, statement)
+        assert code == 1 and words in told, told
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"person": "EE38001085718"}, "somebody else"),
+        ({"nonce": "m" * 20}, "another question"),
+        ({"listed_sha256": "0" * 64}, "other messages"),
+        ({"until": (NOW - timedelta(hours=1)).isoformat()}, "another time"),
+        ({"until": (NOW + timedelta(hours=1)).isoformat()}, "another time"),
+    ],
+)
+def test_another_witness_in_its_place(tmp_path: Path, other: dict[str, Any], words: str) -> None:
+    """An earlier one, another person's: as a portal would put it there that wants to hide something."""
+    code, told = judged(tmp_path, stated(usage(), asked(usage(), "m-0", **other)))
+    assert code == 1 and words in told, told
+
+
+def test_a_witness_that_no_keeper_sealed(tmp_path: Path) -> None:
+    stranger = new_signing_key("ES256")
+    of_another_log = asked(usage(), "m-0", log="SILD/GOV/70000003/ss2")
+    for said in (asked(usage(), "m-0", key=KEY), asked(usage(), "m-0", key=stranger), of_another_log):
+        code, told = judged(tmp_path, stated(usage(), said))
+        assert code == 2 and "does not fit any of the keys" in told, told
+    assert judged(tmp_path, stated(usage(), asked(usage(), "m-0")), {"keepers": []})[0] == 2
+
+
+def test_the_page_says_whether_the_logs_agree(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    assert "own word" in browser.open("/who-looked/check").text
+    found = asyncio.run(world.cases.usage(Actor(person=MARI)))
+    hosts = [REGISTER, "GOV/70000006/residence"]
+    shown = [asked(found, "m-1", "m-2", hosts=hosts)]
+    world.cases.witnesses = tuple(shown)
+    page = browser.open("/who-looked/check").text
+    assert "Nothing is missing" in page and "cannot be said" not in page
+    world.cases.witnesses = (asked(found, "m-1", hosts=[REGISTER]),)
+    assert "cannot be said for all registers" in browser.open("/who-looked/check").text, (
+        "residence has no log"
+    )
+    hidden = [f"hidden-{number}" for number in range(3)]
+    world.cases.witnesses = (asked(found, "m-1", *hidden, hosts=hosts, lacking=[sha256("m-1")]),)
+    page = browser.open("/who-looked/check")
+    assert (
+        "do not agree" in page.text
+        and sha256("hidden-0") in page.text
+        and "Listed, and not in the log" in page.text
+    )
+    browser.submit(page, "/who-looked/unlisted", register="GOV/70000009/police")
+    assert world.cases.asked_unlisted == []
+    browser.submit(page, "/who-looked/unlisted")
+    assert world.cases.asked_unlisted == [(REGISTER, tuple(sorted(sha256(one) for one in hidden)))]
+    world.cases.witnesses = (LogWitness(KEEPER, failed="timeout"),)
+    page = browser.open("/who-looked/check").text
+    assert "could not be asked" in page and "Nothing is missing" not in page

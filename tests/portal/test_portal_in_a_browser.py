@@ -4,12 +4,14 @@ weight; the application offline.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import date
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from sild.cases import LogWitness
 from sild.documents import card_presentation
 from sild.errors import CallerError
 from sild.openid import Party
@@ -24,7 +26,7 @@ SCREEN = "/cases/case-1/screens/birth.check_and_name"
 OPEN = {"front": "/", "service": "/services/birth", "service-begin": "/services/move", "life": "/life/having_a_child",
         "login": "/login?reason=ended_there", "offline": "/offline", "assistant": "/assistant", "help": "/help", "law": "/law/RRS"}  # fmt: skip
 OWN = {"home": "/home", "case": "/cases/case-1", "case-closed": "/cases/case-2", "screen": SCREEN, "inbox": "/inbox", "my-data": "/my-data",
-       "who-looked": "/who-looked", "settings": "/settings", "consents": "/consents", "mandates": "/mandates", "pass-on": "/mandates/{mandate}/pass-on", "no-case": "/cases/none"}  # fmt: skip
+       "who-looked": "/who-looked", "log-check": "/who-looked/check", "settings": "/settings", "consents": "/consents", "mandates": "/mandates", "pass-on": "/mandates/{mandate}/pass-on", "no-case": "/cases/none"}  # fmt: skip
 DESK = {"desk": "/desk", "desk-case": "/desk/cases/case-1", "desk-screen": "/desk/cases/case-1/screens/birth.register",
         "look-up": "/desk/look-up", "own-access": "/desk/own-access",
         "sightings": "/desk/sightings", "numbers": "/desk/numbers", "number-block": "/desk/numbers/block-1",
@@ -43,6 +45,20 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalWo
         world.exchange.papers[f"/persons/{MARI.subject[2:]}/card"] = card
         OWN["pass-on"] = OWN["pass-on"].format(mandate=passed_on_by_mari(world))
         yield world, browser
+
+
+def log_witnesses() -> tuple[LogWitness, ...]:
+    """One log that has more than population lists and less than residence does, and a keeper who does not answer."""
+    residence, mark = "GOV/70000006/residence", "ab" * 32
+    said = {
+        "log": "SILD/GOV/70000002/ss1", "since": "2026-02-03T00:00:00+00:00", "kept_since": None,
+        "hosts": ["GOV/70000002/population", residence], "unread": {residence: 2},
+        "registers": {"GOV/70000002/population": [mark, "cd" * 32], "GOV/70000009/police": ["ef" * 32]},
+        "in_passing": {residence: ["01" * 32]}, "lacking": [hashlib.sha256(b"m-2").hexdigest()],
+    }  # fmt: skip
+    return LogWitness("GOV/70000002/messagelog", "-", said), LogWitness(
+        "GOV/70000003/messagelog", failed="timeout"
+    )
 
 
 def passed_on_by_mari(world: PortalWorld) -> str:
@@ -128,6 +144,11 @@ def test_every_screen(world: PortalWorld, browser: Browser, size: str, language:
     page.goto(world.url + "/who-looked")
     page.locator("summary").first.click()
     check(page, f"who-looked-open-{size}-{language}", judged=judged)
+    world.cases.witnesses = log_witnesses()
+    page.goto(world.url + "/who-looked/check")
+    page.locator("summary").first.click()
+    check(page, f"log-check-differs-{size}-{language}", judged=judged)
+    world.cases.witnesses = ()
     page.goto(world.url + "/papers/insurance-card")
     check(page, f"paper-{size}-{language}", judged=judged)
     page.locator("form[action$='/once'] button").click()
