@@ -70,7 +70,7 @@ class Registers:
         proof=None,
         applied=None,
     ):
-        name = next(name for name, address in REGISTERS.items() if address == service)
+        name = next((name for name, address in REGISTERS.items() if address == service), service)
         call = Call(
             name,
             method,

@@ -23,6 +23,7 @@ from support.pen import SIGNERS, VillagePen
 from .permit import FORM, RETURN, SERVICE, Permit
 from .registers import REGISTERS, Registers
 
+KEEPER = "GOV/70000002/messagelog"
 SYSTEM = "/SILD/GOV/70000001/portal"
 MARI = Actor(person="EE38001085718", name="Mari", acr="high")
 JUHAN = Actor(person="EE47101010033", name="Juhan", acr="substantial")
@@ -121,6 +122,7 @@ class World:
             first_pause=timedelta(milliseconds=20),
             pen=self.pen,
             signers=SIGNERS,
+            log_keepers=(KEEPER,),
         )
 
     async def open(self, actor=MARI) -> str:
