@@ -400,17 +400,32 @@ def test_an_offer_ends_with_the_log_in(cards: Cards) -> None:
     assert not [call for call in cards.world.exchange.calls if call[1] == "POST"]
 
 
-def test_an_offer_ends_with_the_log_in_at_the_provider(cards: Cards) -> None:
-    """Which has not told the portal yet."""
-    browser, wallet = cards.browser(), cards.wallet()
-    _page, link, number = cards.offered(browser)
-    offer = wallet.offer(link)
-    token = wallet.ask_token(offer, number).json()
+def log_out_there(cards: Cards, browser: PlainBrowser) -> None:
+    """At the provider, which has not told the portal yet."""
     provider = cards.world.provider
     with provider._store.change() as change:
         found = provider.sessions.find(change, browser.cookies["__Host-session"])
         assert found is not None
         provider.sessions.end(change, found.id, "logged_out")
+
+
+def test_no_offer_without_a_log_in_that_holds_now(cards: Cards) -> None:
+    """The portal asks the provider again at the press of the button, and makes none."""
+    browser = cards.browser()
+    page = browser.open(PAPER)
+    log_out_there(cards, browser)
+    after = browser.submit(page, "/wallet")
+    assert after.status == 401 and "openid-credential-offer" not in after.text
+    with cards.world.portal._store.engine.connect() as connection:
+        assert connection.execute(select(wallet_offer)).all() == []
+
+
+def test_an_offer_ends_with_the_log_in_at_the_provider(cards: Cards) -> None:
+    browser, wallet = cards.browser(), cards.wallet()
+    _page, link, number = cards.offered(browser)
+    offer = wallet.offer(link)
+    token = wallet.ask_token(offer, number).json()
+    log_out_there(cards, browser)
     answer = wallet.ask_credential(offer, token)
     assert (answer.status_code, answer.json()["error"]) == (400, "credential_request_denied")
     assert not [call for call in cards.world.exchange.calls if call[1] == "POST"]

@@ -12,8 +12,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from sild.errors import CallerError
 from sild.processes.registry import KINDS, RegistrySettings
 from sild.settings import read_settings
+from support.asgi import serving
 
 
 @pytest.mark.parametrize("kind", ["population", "residence"])
@@ -55,3 +57,22 @@ def test_every_kind_of_the_settings_can_be_opened(tmp_path: Path) -> None:
             assert "/usagePeriod" in opened.application.openapi()["paths"]
         finally:
             opened.close()
+
+
+@pytest.mark.parametrize("kind", ["population", "insurance"])
+def test_papers_name_the_issuer_of_the_settings(tmp_path: Path, kind: str) -> None:
+    """Where wallets look for its keys; an address no wallet could make one of is refused."""
+    config, url = tmp_path / "registry.toml", "https://portal.example/papers/card"
+    text = f'kind = "{kind}"\nsystem = "DEV/GOV/1/{kind}"\ndirectory = "state"\npeople = 100\n'
+    for given, issuer in ((f'credential_issuer = "{url}"\n', url), ("", f"https://{kind}.sild.example")):
+        config.write_text(text + given)
+        opened = KINDS[kind](read_settings(RegistrySettings, config), tmp_path / kind)
+        try:
+            with serving(opened.application) as site:
+                assert site.get("/issuer").json()["issuer"] == issuer
+        finally:
+            opened.close()
+    for wrong in ("portal.example", url + "/", url + "?a=b", "ftp://portal.example/card"):
+        config.write_text(f'{text}credential_issuer = "{wrong}"\n')
+        with pytest.raises(CallerError):
+            read_settings(RegistrySettings, config)

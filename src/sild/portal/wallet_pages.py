@@ -25,8 +25,6 @@ from sild.portal.wallet_offers import DIGITS, WalletOffers
 
 __all__ = ["WalletPages", "kind_of"]
 
-LEVEL = "level_too_low"
-
 
 class WalletPages:
     def __init__(
@@ -48,10 +46,8 @@ class WalletPages:
         self._settings = settings
 
     async def offer(self, visit: Visit) -> Response:
-        """Of the paper, which its register says holds now. Raises CallerError (`level_too_low`, `not_found`, `too_many_offers`)."""
+        """Of the paper, which its register says holds now. Raises CallerError (`not_found`, `too_many_offers`)."""
         source, wallet = self._for_wallets(visit)
-        if visit.person.acr == "low":
-            raise CallerError("the register wants a surer log-in for this", code=LEVEL)
         await self._papers.valid(visit)
         assert visit.session is not None, "the route's access is for logged-in people"
         fresh = await self._sessions.fresh_token(visit.session)
