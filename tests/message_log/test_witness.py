@@ -101,6 +101,22 @@ def test_a_body_that_names_the_person(body: bytes) -> None:
     assert (found.provider, found.path, found.about) == (POPULATION, "population/moves", frozenset())
 
 
+def test_a_soap_message_names_people_but_for_who_asks() -> None:
+    """Nothing tells what in its body it is about."""
+    soap = f"""<?xml version="1.0"?><e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:x="http://x-road.eu/xsd/xroad.xsd"
+    xmlns:i="http://x-road.eu/xsd/identifiers"><e:Header><x:client i:objectType="SUBSYSTEM"><i:xRoadInstance>SILD</i:xRoadInstance>
+    <i:memberClass>GOV</i:memberClass><i:memberCode>70000001</i:memberCode><i:subsystemCode>portal</i:subsystemCode></x:client>
+    <x:service i:objectType="SERVICE"><i:xRoadInstance>SILD</i:xRoadInstance><i:memberClass>GOV</i:memberClass>
+    <i:memberCode>70000002</i:memberCode><i:subsystemCode>population</i:subsystemCode><i:serviceCode>getPerson</i:serviceCode></x:service>
+    <x:userId>EE49001010005</x:userId><x:id>m-1</x:id><x:protocolVersion>4.0</x:protocolVersion></e:Header>
+    <e:Body><p:getPerson xmlns:p="urn:p"><p:code>{PERSON}</p:code></p:getPerson></e:Body></e:Envelope>""".encode()
+    found = mentions_of(soap, None)
+    assert found is not None and (found.provider, found.path) == (POPULATION, "getPerson")
+    assert (found.about, found.named, found.unread) == (frozenset(), {PERSON}, False)
+    found = mentions_of(soap, None, is_whole=False)
+    assert found is not None and found.unread, "its attachments are not read"
+
+
 def test_an_event_is_about_its_subject_alone() -> None:
     """Whom its data names may be the one from whom somebody is protected."""
     event = b'{"specversion": "1.0", "subject": "38001085718", "data": {"against": "49001010005"}}'

@@ -28,7 +28,7 @@ from sqlalchemy import Connection, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sild.errors import CallerError, PlatformError
-from sild.message_log.entries import ID_BLOCK
+from sild.message_log.entries import ID_BLOCK, PIECE_SIZE
 from sild.message_log.log import MessageLog
 from sild.message_log.mentions import MOST_BODY, Mentions, codes_asked_for, mentions_of
 from sild.message_log.records import LoggedMessage, query_hash
@@ -155,14 +155,11 @@ class MentionIndex:
             block = connection.execute(_NEXT_BLOCK).one_or_none()
             if block is None:
                 return [], ()
-            query = select(r.id).where(r.id > block.last_id, r.id < block.first_id + ID_BLOCK)
-            ids = list(connection.scalars(query.order_by(r.id).limit(PAGE)))
-        rows: list[dict[str, Any]] = []
-        for record_id in ids:
-            record = self._log.store.get(record_id)
-            if record is not None and not record.is_response:
-                rows += self._rows(record)
-        return rows, ids
+            query = select(r.id, r.is_response).where(r.id > block.last_id, r.id < block.first_id + ID_BLOCK)
+            found = connection.execute(query.order_by(r.id).limit(PAGE)).all()
+        requests = [record_id for record_id, is_response in found if not is_response]
+        rows = [row for record in self._log.store.get_all(requests) for row in self._rows(record)]
+        return rows, [record_id for record_id, _ in found]
 
     def _see_blocks(self) -> None:
         """Blocks that were taken since."""
@@ -259,17 +256,22 @@ async def body_of(message_log: MessageLog, record: LoggedMessage) -> tuple[bytes
 
 
 def _body(message_log: MessageLog, record: LoggedMessage) -> tuple[bytes | None, bool]:
-    """Of more than one attachment, or a long one, only that it is there."""
+    """Of SOAP attachments, or a long body, only that they are there."""
     store, limit = message_log.store, message_log.body_logging
-    sizes = store.attachment_sizes(record.id)
-    if not sizes:
-        return None, b"/attachment" not in (record.hash_chain or b"")
-    if len(sizes) > 1 or sizes[1] > MOST_BODY:
-        return None, False
+    if record.message[:1].isspace() or record.message[:1] in (b"<", b"\xef"):
+        return None, not store.attachment_sizes(record.id)
+    size = 0
     pieces: list[bytes] = []
     while piece := store.attachment_piece(record.id, 1, len(pieces)):
         pieces.append(piece)
-    is_cut = limit.truncated_allowed and sizes[1] >= limit.max_body_size
+        size += len(piece)
+        if size > MOST_BODY:
+            return None, False
+        if len(piece) < PIECE_SIZE:
+            break
+    if not pieces:
+        return None, b"/attachment" not in (record.hash_chain or b"")
+    is_cut = limit.truncated_allowed and size >= limit.max_body_size
     return b"".join(pieces), not is_cut
 
 

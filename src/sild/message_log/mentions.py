@@ -67,13 +67,13 @@ def codes_asked_for(person: str) -> tuple[str, ...] | None:
 
 
 def mentions_of(message: bytes, body: bytes | None, *, is_whole: bool = True) -> Mentions | None:
-    """message: the request as its signature covers it, REST (PR-REST 4.5) or SOAP.  body: what was logged of a REST body, or of a SOAP
-    message's attachments, if anything.  is_whole: whether that is all of it. None: no request that this reads.
+    """message: the request as its signature covers it, REST (PR-REST 4.5) or SOAP.  body: what was logged of a REST body, if anything.
+    is_whole: whether that is all that came with it. None: no request that this reads.
     """
     try:
         rest = parse_rest_request(message)
     except PlatformError:
-        return _of_soap(message, body)
+        return _of_soap(message, is_whole)
     client_id = rest.service.client_id
     provider = f"{client_id.member_class}/{client_id.member_code}/{client_id.subsystem_code}"
     said = dict(_headers(rest))
@@ -93,7 +93,7 @@ def mentions_of(message: bytes, body: bytes | None, *, is_whole: bool = True) ->
     return Mentions(provider, path, about, named - about, unread)
 
 
-def _of_soap(message: bytes, body: bytes | None) -> Mentions | None:
+def _of_soap(message: bytes, is_whole: bool) -> Mentions | None:
     try:
         read = parse_soap(message)
     except PlatformError:
@@ -104,7 +104,7 @@ def _of_soap(message: bytes, body: bytes | None) -> Mentions | None:
     parts = (client_id.member_class, client_id.member_code, client_id.subsystem_code)
     named = _codes_in_body(_SOAP_USER.sub(b"", message))
     provider = "/".join(part for part in parts if part)
-    return Mentions(provider, read.service.service_code, frozenset(), named, unread=body is not None)
+    return Mentions(provider, read.service.service_code, frozenset(), named, unread=not is_whole)
 
 
 def _headers(request: RestRequest) -> Iterator[tuple[str, str]]:
@@ -141,9 +141,8 @@ def _codes_in_body(body: bytes) -> frozenset[str]:
     except (ValueError, RecursionError):
         plain = "&".join(f"{name}&{value}" for name, value in parse_qsl(body.decode("latin-1")))
         return frozenset(codes | set(_codes(_IN_BODY, plain.encode())))
-    for text in _texts(said):
-        codes |= set(_codes(_IN_BODY, text.encode("utf-8", "replace")))
-    return frozenset(codes)
+    whole = "\n".join(_texts(said)).encode("utf-8", "replace")
+    return frozenset(codes | set(_codes(_IN_BODY, whole)))
 
 
 def _subject_of(event: bytes) -> frozenset[str]:

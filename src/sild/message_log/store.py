@@ -100,6 +100,12 @@ class Store:
             row = connection.execute(_RECORDS.where(message_record.c.id == record_id)).one_or_none()
         return None if row is None else self._logged(row)
 
+    def get_all(self, ids: Sequence[int]) -> list[LoggedMessage]:
+        """Those that are there, in the order of their numbers. ids: some hundreds at most."""
+        query = _RECORDS.where(message_record.c.id.in_(ids)).order_by(message_record.c.id)
+        with self.transaction() as connection:
+            return [self._logged(row) for row in connection.execute(query)]
+
     def find(
         self, query_id: str, client_id: ClientId | None, is_response: bool | None
     ) -> tuple[LoggedMessage, ...]:
