@@ -469,6 +469,30 @@ def test_a_register_that_is_down_costs_a_moment(cards: Cards) -> None:
     assert wallet.ask_credential(offer, token).status_code == 200
 
 
+def test_an_answer_that_nobody_got(cards: Cards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The portal dies when the register has issued: the token stays used, and the next offer ends the copy that nobody has."""
+    browser, wallet, exchange = cards.browser(), cards.wallet(), cards.world.exchange
+    _page, link, number = cards.offered(browser)
+    offer = wallet.offer(link)
+    token = wallet.ask_token(offer, number).json()
+    call, issued = exchange.call, []
+
+    async def dies(service: str, method: str, path: str, **said: Any) -> Any:
+        answer = await call(service, method, path, **said)
+        issued.append(answer.json["credential"])
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(exchange, "call", dies)
+    assert wallet.ask_credential(offer, token).status_code == 500
+    monkeypatch.undo()
+    assert wallet.ask_credential(offer, token).status_code == 401
+    _page, link, number = cards.offered(browser)
+    held = wallet.take(link, number)
+    cards.world.clock.forward(minutes=2)
+    revoked = [wallet.is_revoked(one, cards.issuer) for one in (*issued, held)]
+    assert revoked == [True, False]
+
+
 def test_offers_are_not_made_without_end(cards: Cards) -> None:
     browser = cards.browser()
     first, *_ = cards.offered(browser)
