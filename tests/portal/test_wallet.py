@@ -376,6 +376,7 @@ def test_what_is_told_of_it(cards: Cards) -> None:
     page, link, number = cards.offered(browser)
     offer = wallet.offer(link)
     token = wallet.ask_token(offer, number).json()
+    assert "A wallet has asked for it" in browser.open(page.path).text
     early = wallet.notify(offer, token, notification_id="x", event="credential_accepted")
     assert early.json()["error"] == "invalid_notification_id"
     told = {"notification_id": wallet.ask_credential(offer, token).json()["notification_id"]}

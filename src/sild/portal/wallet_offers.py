@@ -36,7 +36,7 @@ DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """For the person's page. code, number: of one that can still be used from this session."""
+    """For the person's page. code, number: of one that can still be used from this session.  is_taken: a wallet has a token for it."""
 
     paper: str
     until: datetime
@@ -45,6 +45,7 @@ class Offered:
     issued_at: datetime | None
     event: str | None
     is_locked: bool
+    is_taken: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +124,12 @@ class WalletOffers:
             ).one_or_none()
             if row is None:
                 return None
-            is_open = row.content is not None and row.token_hash is None and row.until > at
+            lives = row.content is not None and row.until > at
+            is_open, is_taken = lives and row.token_hash is None, lives and row.token_hash is not None
             said = unseal(cookie, row.shown) if is_open and row.shown is not None else None
             code, number = (said["code"], said["number"]) if said is not None else (None, None)
             is_locked = row.tries >= MOST_TRIES and row.token_hash is None
-            return Offered(row.paper, row.until, code, number, row.issued_at, row.event, is_locked)
+            return Offered(row.paper, row.until, code, number, row.issued_at, row.event, is_locked, is_taken)
 
         return await self._store.change(read)
 
