@@ -4,7 +4,7 @@ A paper is set from a template of ours (PDF/A-3a, PDF/UA-1) and plain values, ca
 a QR code and as an attachment, and is sealed by the body that issues it (PAdES). Bytes and values in, bytes and values out: no
 sockets, files of others, clock or database. Called by registers, which hold the facts and keys, and by the portal, which shows codes.
 
-insurance_card.py  the card          birth_certificate.py  the certificate
+insurance_card.py  the card          birth_certificate.py  the certificate     birth_extract.py  evidence of a birth for another country
 presentation.py  what is shown of a credential, and the verifier   codes.py  QR codes
 typesetting.py     templates -> PDF  sealing.py       seals; what a reader finds in a paper
 packages.py        submission information packages (E-ARK SIP): built, and read as from strangers
@@ -20,6 +20,12 @@ from sild.documents.birth_certificate import (
     Born,
     birth_certificate_pdf,
     birth_presentation,
+)
+from sild.documents.birth_extract import (
+    EXTRACT_LINES,
+    BirthExtract,
+    birth_extract_pdf,
+    read_birth_extract,
 )
 from sild.documents.codes import qr_svg
 from sild.documents.insurance_card import CARD_CLAIMS, CARD_KIND, CardFace, card_pdf, card_presentation
@@ -51,10 +57,12 @@ __all__ = [
     "CARD_CLAIMS",
     "CARD_KIND",
     "DECISION_FILE",
+    "EXTRACT_LINES",
     "MAX_PACKAGE_BYTES",
     "SEAL_FILE",
     "BadPackage",
     "BirthEntry",
+    "BirthExtract",
     "Born",
     "CardFace",
     "Described",
@@ -68,6 +76,7 @@ __all__ = [
     "TimeStamper",
     "act_package",
     "birth_certificate_pdf",
+    "birth_extract_pdf",
     "birth_presentation",
     "canonical_json",
     "card_pdf",
@@ -77,6 +86,7 @@ __all__ = [
     "parse_statement",
     "present",
     "qr_svg",
+    "read_birth_extract",
     "read_package",
     "seal_pdf",
     "seal_statement",

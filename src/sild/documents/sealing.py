@@ -22,12 +22,20 @@ if TYPE_CHECKING:
     from pyhanko.pdf_utils.reader import PdfFileReader
     from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-__all__ = ["MAX_PDF_BYTES", "Sealer", "TimeStamper", "credential_in", "seal_pdf", "verify_sealed_pdf"]
+__all__ = [
+    "MAX_PDF_BYTES",
+    "Sealer",
+    "TimeStamper",
+    "credential_in",
+    "seal_pdf",
+    "structured_in",
+    "verify_sealed_pdf",
+]
 
 MAX_PDF_BYTES = 4 << 20
 FIELD = "Seal"
 STAMP = "signature_time_stamp_token"
-ATTACHMENT = "credential.sd-jwt"  # as in templates/look.typ
+ATTACHMENT, STRUCTURED = "credential.sd-jwt", "evidence.xml"  # as in templates/look.typ
 SEAL_BYTES, STAMP_BYTES = 12_288, 24_576
 """Room for the signature and its certificates, and for a time-stamp with those of its authority, in hexadecimal digits: known before
 they are made, so that nothing is signed twice."""
@@ -156,9 +164,19 @@ def _contents(pdf: bytes, found: EmbeddedPdfSignature) -> bytes:
 def credential_in(pdf: bytes) -> str:
     """The presentation a paper holds beside its code. Raises PeerError (`not_a_paper`)."""
     with _foreign_errors():
-        names = _reader(pdf).root["/Names"]["/EmbeddedFiles"]["/Names"]
-        held = {str(names[at]): names[at + 1] for at in range(0, len(names), 2)}
-        return bytes(held[ATTACHMENT]["/EF"]["/F"].data).decode("ascii")
+        return _attached(pdf, ATTACHMENT).decode("ascii")
+
+
+def structured_in(pdf: bytes) -> bytes:
+    """What a piece of evidence says, for machines: XML. Raises PeerError (`not_a_paper`)."""
+    with _foreign_errors():
+        return _attached(pdf, STRUCTURED)
+
+
+def _attached(pdf: bytes, name: str) -> bytes:
+    names = _reader(pdf).root["/Names"]["/EmbeddedFiles"]["/Names"]
+    held = {str(names[at]): names[at + 1] for at in range(0, len(names), 2)}
+    return bytes(held[name]["/EF"]["/F"].data)
 
 
 def _reader(pdf: bytes) -> PdfFileReader:

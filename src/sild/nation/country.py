@@ -126,6 +126,9 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "POST /births/*/registration",
         "POST /births/*/return",
         "POST /unknown-persons",
+        "GET /evidence-requests/*",
+        "GET /evidence-requests/*/document",
+        "POST /evidence-requests/*/answer",
     ),
     ("portal", "residence"): (
         *COMMON,

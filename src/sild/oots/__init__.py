@@ -31,7 +31,7 @@ from sild.oots.model import (
     Subject,
 )
 from sild.oots.packages import EDM_TYPE, package_media_type, read_package, write_package
-from sild.oots.previews import preview_address, return_address
+from sild.oots.previews import origin_of, preview_address, return_address
 from sild.oots.request import parse_request, request_xml
 from sild.oots.response import error_xml, parse_answer, response_xml
 
@@ -52,6 +52,7 @@ __all__ = [
     "RequirementEntry",
     "Subject",
     "error_xml",
+    "origin_of",
     "package_media_type",
     "parse_answer",
     "parse_request",

@@ -52,6 +52,7 @@ from sild.portal.paper_desk import PaperDesk
 from sild.portal.papers import PaperPages
 from sild.portal.person import PersonPages
 from sild.portal.ports import Cases, Evidence, Exchange
+from sild.portal.previews import PreviewPages
 from sild.portal.public import Public
 from sild.portal.push import WebPush
 from sild.portal.reality import Published
@@ -146,6 +147,9 @@ ROUTES: Sequence[PortalRoute] = tuple(
         ("POST", "/papers/{paper}/once", _P, "shown_once.offer"),
         ("POST", "/papers/{paper}/of/{id}/once", _P, "shown_once.offer"),
         ("GET", "/papers/{paper}/once/{secret}", _P, "shown_once.mine"),
+        ("GET", "/preview/{look}", _P, "previews.show"),
+        ("GET", "/preview/{look}/document.pdf", _P, "previews.document"),
+        ("POST", "/preview/{look}", _P, "previews.answer"),
         ("GET", "/shown/{secret}", _E, "shown_once.look"),
         ("POST", "/shown/{secret}", _E, "shown_once.open"),
         ("POST", "/papers/{paper}/wallet", _P, "wallet.offer"),
@@ -329,6 +333,7 @@ class Portal:
             "receipts": receipts,
             "my_data": MyData(pages, exchange, receipts, settings, self.voucher),
             "papers": papers,
+            "previews": PreviewPages(pages, exchange, settings, self.voucher),
             "shown_once": self._shown_once,
             "wallet": WalletPages(pages, papers, sessions, offers, exchange, self.voucher, settings),
             "issuing": WalletIssuing(

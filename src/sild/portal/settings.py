@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from sild.errors import CallerError
 from sild.http1 import ensure_guarded
 from sild.identity_client import ProviderClient
+from sild.oots import origin_of
 from sild.settings import Settings
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "PaperSource",
     "PortalOptions",
     "PortalSettings",
+    "PreviewOptions",
 ]
 
 Subsystem = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[^/]+$")]  # GOV/70000002/population
@@ -94,6 +96,21 @@ class Office(Settings):
     )
 
 
+class PreviewOptions(Settings):
+    """People look here at evidence that another country asks of a register, before it is given. returns: origins that they are sent back
+    to: of portals of other countries, and of nobody else."""
+
+    subsystem: Subsystem
+    returns: tuple[str, ...] = ()  # https://portal.example
+
+    @field_validator("returns")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(origin_of(one) != one for one in value):
+            raise ValueError("must be origins: https://host, and port if any")
+        return value
+
+
 class PortalOptions(Settings):
     """All but the secrets. `directory` holds, without `database`, an SQLite file."""
 
@@ -112,6 +129,7 @@ class PortalOptions(Settings):
     bodies: dict[str, dict[str, str]] = Field(
         default={}
     )  # names by language: of a member `GOV/70000002`, or a subsystem
+    previews: PreviewOptions | None = None  # none: nobody looks at evidence for other countries here
     mandates: bool = (
         False  # people give one another mandates here: the client has namespaces of them at the provider
     )

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import click
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sild.adapter import AsyncXRoadClient, ClientId
+from sild.oots import origin_of
 from sild.processes.asgi import Listen, Listener, serve_asgi
 from sild.processes.own_server import ServiceName, service_named
 from sild.processes.sealing import SealSettings, TimeStampSettings, certify_by, stamp_by
@@ -25,6 +26,7 @@ from sild.registries import (
     CareRegister,
     Certify,
     EducationRegister,
+    EvidenceOffer,
     FollowingRegister,
     Grounds,
     HospitalRegister,
@@ -105,6 +107,22 @@ class TransferSettings(Settings):
     operations: tuple[str, ...] = Field(min_length=1)  # operationId, or `tell ` and an event's type; with `*`
 
 
+class EvidenceSettings(Settings):
+    """Population: evidence for procedures of other countries (OOTS), which people look at first in this country's portal."""
+
+    preview: str  # https://portal.example/preview
+    name: Mapping[Literal["et", "vi", "en"], str]  # of the body that gives it
+    minutes: int = Field(default=60, ge=5, le=1_440)  # how long a request waits for the person
+
+    @model_validator(mode="after")
+    def _address(self) -> EvidenceSettings:
+        if origin_of(self.preview) is None or self.preview.endswith("/") or "?" in self.preview:
+            raise ValueError("preview: must be https, or http://localhost, without / at its end")
+        if set(self.name) != {"et", "vi", "en"}:
+            raise ValueError("name: in et, vi and en")
+        return self
+
+
 class RegistrySettings(Settings):
     """`directory` holds, without `database`, an SQLite file; relative paths start at the TOML file."""
 
@@ -150,6 +168,7 @@ class RegistrySettings(Settings):
     credential_issuer: str | None = Field(
         default=None, pattern=r"^https?://[^?#]*[^/?#]$"
     )  # population, insurance: URL of the issuer of its papers, https://portal.example/papers/insurance-card
+    evidence: EvidenceSettings | None = None  # population: for other countries; none: gives none
     identity: IdentitySettings | None = (
         None  # whose word about who acts is taken; none: no official acts here
     )
@@ -180,6 +199,13 @@ def _population(settings: RegistrySettings, directory: Path, certify: Certify | 
         certify=certify,
         issuer=_issuer(settings),
     )
+    if settings.evidence is not None:
+        register.evidence.offer = EvidenceOffer(
+            settings.country,
+            {language: words for language, words in settings.evidence.name.items()},
+            settings.evidence.preview,
+            timedelta(minutes=settings.evidence.minutes),
+        )
     return Opened(register, population_app(register, url=settings.url), register.close)
 
 

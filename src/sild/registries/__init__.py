@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sild.registries.message_logs import from_threads, over_the_exchange
     from sild.registries.planting import plant
     from sild.registries.population.notifying import Notifier, Notifying
+    from sild.registries.population.evidence import EvidenceOffer
     from sild.registries.population.register import PopulationRegister
     from sild.registries.profiles import profile_named
     from sild.registries.residence.register import ResidenceRegister
@@ -61,6 +62,7 @@ __all__ = [
     "CaseDecisions",
     "Certify",
     "EducationRegister",
+    "EvidenceOffer",
     "FollowingRegister",
     "Grounds",
     "HasKernel",
@@ -208,6 +210,7 @@ _LATE = {
     "CaseDecisions": "case_decisions.register",
     "Certify": "deciding",
     "EducationRegister": "education.register",
+    "EvidenceOffer": "population.evidence",
     "FollowingRegister": "following.register",
     "HasKernel": "acting",
     "HospitalRegister": "hospital.register",

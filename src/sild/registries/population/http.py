@@ -26,6 +26,12 @@ from sild.registries.population.http_certificates import (
     CERTIFICATE_TITLES,
     add_certificate_paths,
 )
+from sild.registries.population.http_evidence import (
+    EVIDENCE_ABOUT,
+    EVIDENCE_ACTIONS,
+    EVIDENCE_TITLES,
+    add_evidence_paths,
+)
 from sild.registries.population.kinds import KINDS
 from sild.registries.population.life_events import (
     order_protection,
@@ -54,6 +60,7 @@ TITLES = {
     **FACT_TITLES,
     **BIRTH_TITLES,
     **CERTIFICATE_TITLES,
+    **EVIDENCE_TITLES,
     "too_broad": (400, "The search is too broad"),
     "already_dead": (409, "Another day of death is recorded"),
     "not_a_child": (409, "Not a child of the protected person"),
@@ -61,6 +68,7 @@ TITLES = {
 }
 ACTIONS = {
     **CERTIFICATE_ACTIONS,
+    **EVIDENCE_ACTIONS,
     "getPerson": "A person was looked up",
     "getStatus": "Whether the person lives was looked up",
     "findPersons": "A search by name or date of birth found the person",
@@ -91,6 +99,7 @@ ACTIONS = {
 _NAMED = ("person.given_names", "person.family_name", "person.date_of_birth", "person.citizenship")
 ABOUT = {
     **CERTIFICATE_ABOUT,
+    **EVIDENCE_ABOUT,
     "getPerson": (*_NAMED, "person.parents"),
     "getStatus": ("person.date_of_death",),
     "findPersons": _NAMED,
@@ -254,6 +263,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
     _add_life_events(app, register)
     add_birth_paths(app, register)
     add_certificate_paths(app, register.certificates)
+    add_evidence_paths(app, register.evidence)
     add_decision_paths(app, register.deciding)
     add_fact_paths(
         app,

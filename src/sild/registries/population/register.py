@@ -25,6 +25,7 @@ from sild.registries.kernel.tables import facts
 from sild.registries.population.anew import Anew
 from sild.registries.population.archiving import Archiving
 from sild.registries.population.certificates import BirthCertificates
+from sild.registries.population.evidence import CrossBorderEvidence
 from sild.registries.population.filling import fill
 from sild.registries.population.notifying import Notifying
 from sild.registries.population.registration import people_of_registration
@@ -45,7 +46,12 @@ class PopulationRegister:
     """
 
     def __init__(
-        self, kernel: Kernel, deciding: Deciding, seal: Sealer, certificates: BirthCertificates
+        self,
+        kernel: Kernel,
+        deciding: Deciding,
+        seal: Sealer,
+        certificates: BirthCertificates,
+        evidence: CrossBorderEvidence,
     ) -> None:
         self.kernel = kernel
         self.deciding = deciding
@@ -54,6 +60,7 @@ class PopulationRegister:
         self.archiving = Archiving(kernel, self.tasks, deciding, seal)
         self.certificates = certificates
         self.notifying = Notifying()
+        self.evidence = evidence
         Anew(deciding, self.archiving)
 
     def worker(self, ask: Ask) -> Worker:
@@ -96,7 +103,8 @@ class PopulationRegister:
             for of in ("acts", "papers")
         )
         keys = CredentialIssuer.open(directory / "issuer-key.jwk", issuer, BIRTH_KIND, body=body)
-        return cls(kernel, deciding, acts, BirthCertificates(kernel, keys, papers))
+        certificates = BirthCertificates(kernel, keys, papers)
+        return cls(kernel, deciding, acts, certificates, CrossBorderEvidence(kernel, papers))
 
     def close(self) -> None:
         self.kernel.close()

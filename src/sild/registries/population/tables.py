@@ -6,7 +6,7 @@ from sqlalchemy import JSON, Column, Date, Index, Integer, LargeBinary, MetaData
 
 from sild.database import UtcDateTime
 
-__all__ = ["archived_acts", "birth_certificates", "metadata", "persons"]
+__all__ = ["archived_acts", "birth_certificates", "evidence_requests", "metadata", "persons"]
 
 metadata = MetaData()
 
@@ -44,4 +44,22 @@ birth_certificates = Table(
     Column("state", String(10), nullable=False),  # valid, revoked
     Column("issued_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+)
+
+evidence_requests = Table(
+    "evidence_requests",
+    metadata,
+    Column(
+        "token", String(43), primary_key=True
+    ),  # of the preview's address: known to the person who was sent there
+    Column("client", String(1_100), nullable=False),
+    Column("asked", JSON, nullable=False),  # what both requests have in common
+    Column("person", String(12), nullable=False),
+    Column("state", String(10), nullable=False),  # waiting, approved, declined, given
+    Column("at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False, index=True),
+    Column("content", LargeBinary),  # sealed PDF, from the first look until `until`
+    Column("sha256", String(64)),
+    Column("answered_at", UtcDateTime),
+    Column("given_to", String(45)),  # the second request
 )
