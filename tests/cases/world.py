@@ -58,6 +58,8 @@ class Mandates:
 
 class World:
     permit = Permit
+    evidence = ()
+    """Who gives evidence in other countries."""
 
     def __init__(self, directory, url=None, signatures=()) -> None:
         """signatures: as the country's profile names actions that people sign."""
@@ -123,6 +125,8 @@ class World:
             pen=self.pen,
             signers=SIGNERS,
             log_keepers=(KEEPER,),
+            evidence=self.evidence,
+            name={"et": "Portaal", "vi": "Cổng", "en": "Portal"},
         )
 
     async def open(self, actor=MARI) -> str:

@@ -17,7 +17,7 @@ VALUES = {
           "screen": "birth.check_and_name", "mandate": "assist-1", "key": "k" * 43, "seq": "1", "register": "social",
           "decision": "019cadc6-9a80-7e40-9a35-f0ec7c361cc9", "algorithm": "family-benefits",
           "sample": "march", "signature": "signature-1", "package": "ee-family-benefits", "release": "release-1", "check": "replay", "id": "1",
-          "block": "block-1", "consent": "consent-1", "offer": "o" * 43, "number": "S-2026-000101"}  # fmt: skip
+          "block": "block-1", "consent": "consent-1", "offer": "o" * 43, "number": "S-2026-000101", "look": "l" * 43, "way": "w" * 43}  # fmt: skip
 
 
 def address(route: PortalRoute) -> str:

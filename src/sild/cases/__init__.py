@@ -18,6 +18,7 @@ signing.py   what people sign: statement.py (the text), pen.py (the service), si
 
 from __future__ import annotations
 
+from sild.cases.abroad import EvidenceSource
 from sild.cases.actor import AUTOMATIC, STATE, Actor, Voucher
 from sild.cases.algorithm_matter import ALGORITHM_OFFICE, AlgorithmMatter, MatterOfAlgorithms
 from sild.cases.ask_why import AskWhy
@@ -77,6 +78,7 @@ from sild.cases.views import (
     FactLine,
     FailedBody,
     Filled,
+    GatheredEvidence,
     Home,
     Notice,
     ScreenChange,
@@ -118,6 +120,7 @@ __all__ = [
     "DraftLine",
     "Effects",
     "Entry",
+    "EvidenceSource",
     "Exchange",
     "ExchangeAnswer",
     "Explained",
@@ -126,6 +129,7 @@ __all__ = [
     "FailedBody",
     "Filled",
     "Finding",
+    "GatheredEvidence",
     "Given",
     "HandedIn",
     "HeldModel",

@@ -25,7 +25,7 @@ from sild.cases.codes import is_company, plain, with_country
 from sild.cases.ledger import Sighting
 from sild.cases.offline import number_defect, take_number
 from sild.cases.parts import Parts
-from sild.cases.process import Given, Opening, Process, Rule
+from sild.cases.process import PARTY, Given, Opening, Process, Rule
 from sild.cases.refusals import Refused
 from sild.cases.signatures import Signed
 from sild.cases.store import Changed, derived_id
@@ -182,7 +182,7 @@ class Acting:
         parts = self._parts
         process = parts.processes[case.service]
         rule = process.rule(action) or ENGINE_RULES.get(action) or parts.rule_everywhere(action)
-        role = next((role for role in roles if rule is not None and role in rule.by), None)
+        role = next((role for role in roles if rule is not None and _is_by(rule, role)), None)
         if rule is None or role is None:
             raise Refused("this is not for you to do", code="not_yours")
         if rule.in_person and actor.is_assisting:
@@ -401,6 +401,10 @@ class Acting:
     def _bind(self, connection: Connection, actor: Actor, case: Case) -> None:
         if actor.is_assisting:
             self._parts.assisted.bind(connection, actor, case, self._parts.clock())
+
+
+def _is_by(rule: Rule, role: str) -> bool:
+    return role in rule.by or (PARTY in rule.by and role not in STAFF)
 
 
 def _acted(case: Case, action: str, seq: int, *, again: bool = False) -> Acted:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sild.cases.actor import Actor
 from sild.cases.case import Case
-from sild.cases.process import Asking, Given, Process, Rule
+from sild.cases.process import Asking, Given, Part, Rule
 from sild.cases.refusals import Refused
 from sild.cases.views import Options
 
@@ -39,7 +39,7 @@ def is_assigned(case: Case, official: str) -> bool:
     return any(taken.data["official"] == official for taken in case.all("ASSIGN"))
 
 
-class Assigning(Process):
+class Assigning(Part):
     service = "assigning"
     rules = (Rule("ASSIGN", by=("supervisor",), screen=ASSIGN_SCREEN),)
 

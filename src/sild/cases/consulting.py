@@ -22,7 +22,7 @@ from sild.cases.actor import Actor
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
 from sild.cases.packs import Packs
-from sild.cases.process import Asking, Effects, Given, Job, JobFunction, Process, Rule, Work
+from sild.cases.process import Asking, Effects, Given, Job, JobFunction, Part, Rule, Work
 from sild.cases.refusals import Refused
 from sild.cases.views import FactLine, Options, Question
 from sild.catalogue import Screen
@@ -103,7 +103,7 @@ def _after(one: Question, taken: Taken) -> Question:
     )
 
 
-class Consulting(Process):
+class Consulting(Part):
     """Not a service of its own: the case system lets it act in the cases of all (`follow`, `jobs`, `options`, `check`)."""
 
     service = "consultation"

@@ -26,7 +26,13 @@ BASIS_HEADER = "Sild-Legal-Basis"
 ACTING_HEADER = "Sild-Acting"
 APPLIED_HEADER = "Sild-Applied"
 JSON = "application/json"
-FILES = ("application/pdf", "application/statuslist+jwt", "application/vnd.etsi.asic-e+zip")
+FILES = (
+    "application/pdf",
+    "application/statuslist+jwt",
+    "application/vnd.etsi.asic-e+zip",
+    "application/x-ebrs+xml",
+    "multipart/related",
+)
 
 
 class Exchange(Protocol):
@@ -48,7 +54,7 @@ class Exchange(Protocol):
         proof: str | None = None,
         applied: str | None = None,
     ) -> ExchangeAnswer:
-        """service: `GOV/70000002/population`.  path: with its query.  body: what json.dumps takes, or None.  acting: with country.
+        """service: `GOV/70000002/population`; of another instance `/VN/GOV/70000002/population`.  path: with its query.  body: what json.dumps takes, bytes as they are, or None.  acting: with country.
         represented: whose word it is, with country, when the person acting says it for them (X-Road-Represented-Party).
         proof: the identity provider's word about who acts (Sild-Acting).  applied: the same of who applied for another, when somebody
         else acts now (Sild-Applied).
@@ -81,6 +87,8 @@ class XRoadExchange:
         applied: str | None = None,
     ) -> ExchangeAnswer:
         instance = self._client.client.instance_identifier
+        if service.startswith("/"):
+            instance, _, service = service[1:].partition("/")
         member_class, member, subsystem, *code = service.split("/")
         address = ServiceId(ClientId(instance, member_class, member, subsystem), *(code or [subsystem]))
         parts = urlsplit(path)
@@ -100,7 +108,8 @@ class XRoadExchange:
             "idempotent": True,  # registers keep their answers by message id
         }
         if body is not None:
-            options["body"] = json.dumps(body, ensure_ascii=False).encode()
+            is_raw = isinstance(body, bytes)
+            options["body"] = body if is_raw else json.dumps(body, ensure_ascii=False).encode()
             options["content_type"] = content_type
         try:
             answer = await self._client.request(
@@ -120,7 +129,8 @@ class XRoadExchange:
             ):  # a right may be granted, a service added: no fault of the person's
                 raise Unavailable(f"the exchange refused: {fault.message}", code=fault.code) from fault
             raise
-        return ExchangeAnswer(answer.status, read, message_id, answer.body if is_file else b"")
+        file, kind = (answer.body, answer.content_type) if is_file else (b"", "")
+        return ExchangeAnswer(answer.status, read, message_id, file, kind)
 
 
 def _refusal(error: ServiceError) -> Exception:

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
-from sild.cases.actor import Actor
+from sild.cases.actor import AUTOMATIC, Actor
 from sild.cases.media import JPEG, PDF, PNG, NotTaken, pieces_of
 from sild.cases.refusals import Refused
 from sild.cases.store import Store, add_row, derived_id
@@ -157,6 +157,36 @@ class CaseFiles:
                     raise _defect(name, "file_gone")
                 connection.execute(update(files).where(one, files.c.seq.is_(None)).values(seq=seq))
         _drop(connection, and_(mine, files.c.seq.is_(None)))
+
+    def receive(
+        self, case: str, screen: str, person: str, content: bytes, name: str, seq: int, at: datetime
+    ) -> CaseFile:
+        """A document that another body gave for the person, with the action `seq` that asked for it: theirs and the office's. PDF."""
+        digest = hashlib.sha256(content).hexdigest()
+        file_id = derived_id("file", case, screen, "received", person, digest, str(seq))
+        row = {
+            "id": file_id,
+            "case": case,
+            "screen": screen,
+            "field": "received",
+            "person": person,
+            "uploaded_by": AUTOMATIC,
+            "name": plain_name(name, PDF),
+            "media_type": PDF,
+            "size": len(content),
+            "sha256": digest,
+            "at": at,
+            "seq": seq,
+        }
+
+        def write(connection: Connection) -> CaseFile:
+            if add_row(connection, files, row):
+                for position, begin in enumerate(range(0, len(content), PART)):
+                    part = {"file": file_id, "position": position, "content": content[begin : begin + PART]}
+                    connection.execute(insert(file_parts).values(part))
+            return _file(connection.execute(select(files).where(files.c.id == file_id)).one())
+
+        return self._store.write(write)
 
     def of_ids(self, case: str, ids: Sequence[str]) -> Mapping[str, CaseFile]:
         with self._store.reading() as connection:

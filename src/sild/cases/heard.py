@@ -32,7 +32,7 @@ class Events:
 
     async def take(self, event: Event, message_id: str) -> None:
         """Raises CallerError (`event_not_taken`) for a type no process wants."""
-        processes = (*self._parts.processes.values(), self._parts.consulting)
+        processes = (*self._parts.processes.values(), *self._parts.everywhere)
         takers = [process for process in processes if event.type in process.events]
         if not takers and event.type not in SILENCING:
             raise CallerError("no process takes such events", code="event_not_taken")

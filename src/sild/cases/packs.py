@@ -15,18 +15,20 @@ import yaml
 from sild.cases.process import Process
 from sild.catalogue import Profile, PublicService, Screen, parse_profile, parse_screen, parse_service
 from sild.errors import CallerError
+from sild.oots import RequirementEntry, parse_requirements
 
 __all__ = ["Packs", "ensure_whole", "load_packs"]
 
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """services, screens: by id, of one country.  texts: language -> key -> text, of notices, statuses and refusals."""
+    """services, screens: by id, of one country.  texts: language -> key -> text, of notices, statuses and refusals.  requirements: what evidence of other countries proves."""
 
     profile: Profile
     services: Mapping[str, PublicService]
     screens: Mapping[str, Screen]
     texts: Mapping[str, Mapping[str, str]]
+    requirements: tuple[RequirementEntry, ...] = ()
 
 
 def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
@@ -40,6 +42,7 @@ def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
     )
     services: dict[str, PublicService] = {}
     screens: dict[str, Screen] = {}
+    requirements: list[RequirementEntry] = []
     texts: dict[str, dict[str, str]] = {language: {} for language in profile.languages}
     for pack in sorted((root / "packs").iterdir(), key=lambda entry: entry.name):
         for file in _files(pack, ".yaml"):
@@ -49,10 +52,17 @@ def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
         for file in _files(pack / "screens", ".json"):
             screen = parse_screen(json.loads(file.read_text("utf-8")))
             screens[screen.id] = screen
+        for file in _files(pack / "evidence", ".yaml"):
+            requirements += parse_requirements(yaml.safe_load(file.read_text("utf-8")))
         for language, known in texts.items():
             for file in _files(pack / "texts", f"{language}.toml"):
                 known.update(_flat(tomllib.loads(file.read_text("utf-8"))))
-    return Packs(profile, services, screens, texts)
+    names = {one.id for one in requirements}
+    for service in services.values():
+        for need in service.needs:
+            if need.requirement not in names:
+                raise CallerError(f"{service.id}: no requirement {need.requirement}", code="invalid_service")
+    return Packs(profile, services, screens, texts, tuple(requirements))
 
 
 def ensure_whole(processes: Mapping[str, Process], packs: Packs) -> None:

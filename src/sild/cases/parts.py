@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
 
+from sild.cases.abroad import EvidenceAbroad
 from sild.cases.actor import Actor, Voucher
 from sild.cases.assigning import Assigning
 from sild.cases.assisted import AssistedMandates, ensure_no_party
@@ -19,7 +20,7 @@ from sild.cases.consulting import Consulting
 from sild.cases.deliveries import Deliveries
 from sild.cases.files import CaseFiles
 from sild.cases.ledger import Ledger, Sighting
-from sild.cases.process import Asking, Process, Rule
+from sild.cases.process import Asking, Part, Process, Rule
 from sild.cases.refusals import Refused
 from sild.cases.seen import SeenScreens
 from sild.cases.signatures import Signatures
@@ -56,6 +57,7 @@ class Parts:
     processes: Mapping[str, Process]
     consulting: Consulting
     assigning: Assigning
+    abroad: EvidenceAbroad
     profile: Profile
     clock: Clock
     mandates: MandateCheck | None
@@ -70,9 +72,9 @@ class Parts:
         return clocks_of(case, service, process, self.profile, self.store.today, self.today())
 
     @property
-    def everywhere(self) -> tuple[Process, ...]:
-        """Parts of every case on a desk, beside its own process."""
-        return self.consulting, self.assigning
+    def everywhere(self) -> tuple[Part, ...]:
+        """Parts of every case, beside its own process."""
+        return self.consulting, self.assigning, self.abroad
 
     def rule_everywhere(self, action: str) -> Rule | None:
         return next((rule for part in self.everywhere if (rule := part.rule(action)) is not None), None)
@@ -88,6 +90,8 @@ class Parts:
         process = self.of_screen(case, screen.id)
         if process is self.assigning:
             return self.assigning.choices(case)
+        if process is self.abroad:
+            return self.abroad.choices(case, actor)
         if process is not self.consulting:
             return await process.options(case, screen, actor, asking)
         seen = await asyncio.to_thread(self.seen.last, case.id, actor.acting_for)

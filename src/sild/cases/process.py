@@ -34,6 +34,7 @@ from sild.decisions import DecisionStore, Draft
 
 __all__ = [
     "OPENED",
+    "PARTY",
     "Asking",
     "Effects",
     "ExchangeAnswer",
@@ -42,6 +43,7 @@ __all__ = [
     "JobFunction",
     "NewNotice",
     "Opening",
+    "Part",
     "Process",
     "Rule",
     "Statement",
@@ -51,6 +53,8 @@ __all__ = [
 
 OPENED = "OPENED"
 """The status every case begins with; its first action is `OPEN`."""
+PARTY = "party"
+"""Whoever is one, in whichever role: of rules that are part of every case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +175,13 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeAnswer:
-    """status: of HTTP.  json: the body; None when it has none.  file: the body when it is a PDF, a token or a container of evidence, which are no JSON."""
+    """status: of HTTP.  json: the body; None when it has none.  file: the body when it is a PDF, a token, a container of evidence or a message of another data model, which are no JSON.  media_type: then what it is."""
 
     status: int
     json: Any  # of the service's shape; who asked reads it
     message_id: str
     file: bytes = b""
+    media_type: str = ""
 
 
 class Asking(Protocol):
@@ -221,8 +226,10 @@ class Work(Protocol):
         within: timedelta | None = None,
         case: str | None = None,
         says: str | None = None,
+        read: Callable[[ExchangeAnswer], Awaitable[Any]] | None = None,
     ) -> ExchangeAnswer:
-        """One message. service: a register's name, `population`, or `GOV/70000002/population`.  acting: the person; None: `automatic`.  acting_for: whose word it is, if not their own.  case: when the job has none.
+        """One message. service: a register's name, `population`, or `GOV/70000002/population`; of another instance `/VN/GOV/70000002/population`.  body: JSON; bytes go as they are.  acting: the person; None: `automatic`.  acting_for: whose word it is, if not their own.  case: when the job has none.
+        read: makes of an answer that is no JSON what is remembered of it (`json`); done again if it dies, so with one effect.
         says: the operation, where it is the person's own word (`Rule.says`): the proof of the act in which they said it goes with it.
 
         A register that is down is asked again until it answers, and the case shows its name and the next try; `within`: for so
@@ -395,3 +402,11 @@ class Process(ABC):
     def untold(self, case: Case, role: str) -> Sequence[FailedBody]:
         """Bodies that do not know yet what came out of it, besides those a job waits for. Pure."""
         return ()
+
+
+class Part(Process):
+    """Part of every case, beside its own process: what follows of any action there, from what it adds."""
+
+    def follow(self, case: Case, taken: Taken, *, is_closed: bool) -> Effects:
+        """Pure."""
+        return Effects()

@@ -120,11 +120,14 @@ class Publication:
     def catalogue(self, base: str) -> str:
         """Turtle: CPSV-AP of what is published, written once for each state. base: URI of the catalogue, with `/` at its end."""
         from sild.catalogue.cpsv import services_graph  # rdflib takes its time
+        from sild.oots.cccev import add_directory
 
         state = (base, *self._parts.published)
         if self._written is None or self._written[0] != state:
             published = [self._parts.services[name] for name in state[1:]]
             graph = services_graph(published, self._parts.profile, base)
+            needed = {one.id: [need.requirement for need in one.needs] for one in published}
+            add_directory(graph, self._parts.abroad.directory, base, needed)
             self._written = state, graph.serialize(format="turtle")
         return self._written[1]
 

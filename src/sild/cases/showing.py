@@ -19,7 +19,7 @@ from sild.cases.consulting import ASK_SCREEN, DROP_SCREEN, questions_of
 from sild.cases.ledger import Sighting
 from sild.cases.overtaken import with_overtaken
 from sild.cases.parts import Parts, roles_in
-from sild.cases.process import Waiting
+from sild.cases.process import PARTY, Waiting
 from sild.cases.refusals import Refused
 from sild.cases.tables import drafts, notices
 from sild.cases.views import (
@@ -174,11 +174,24 @@ class Showing:
             ),
             assigned=assigned_to(case),
             is_closed=self._is_closed(case),
-            may=(*self.tasks(case, actor.acting_for, roles, optional=True), *self._asks(case, roles)),
+            may=(
+                *self.tasks(case, actor.acting_for, roles, optional=True),
+                *self._asks(case, roles),
+                *(
+                    ()
+                    if everyone or self._is_closed(case) or actor.representee
+                    else self._abroad(case, actor)
+                ),
+            ),
             questions=questions_of(case) if everyone else (),
             idle_screens={screen: why for screen, why in idle.items() if screen not in possible},
             signed=self._signed(case, actor, roles),
+            evidence=parts.abroad.shown_to(case, None if everyone else actor.acting_for),
         )
+
+    def _abroad(self, case: Case, actor: Actor) -> tuple[Task, ...]:
+        """What the person can have brought from another country."""
+        return self._parts.abroad.tasks(case, actor.person, self._parts.screens)
 
     def _signed(self, case: Case, actor: Actor, roles: Sequence[str]) -> tuple[SignedFile, ...]:
         """One's own, the office's, and those of parties one may see."""
@@ -219,6 +232,8 @@ class Showing:
         data: Mapping[str, Any] = {}
         if mine:
             data = taken.data
+        elif taken.name in self._parts.abroad.names:
+            data = {}  # the way there and back is theirs alone
         elif role is None:
             data = self._parts.processes[case.service].seen_by_office(case, taken, actor)
         elif taken.person == AUTOMATIC and self._parts.rule_everywhere(taken.name) is None:
@@ -235,6 +250,8 @@ class Showing:
         screen = parts.screen(screen_id)
         process = parts.of_screen(case, screen_id)
         role = screen.role if screen.role in roles else next((r for r in roles if r in STAFF), None)
+        if process is parts.abroad:
+            role = next((r for r in roles if r not in STAFF), None)
         is_asking = process in parts.everywhere
         if role is None or not (is_asking or screen_id in parts.services[case.service].screens):
             raise Refused("this screen is not for you", code="not_yours")
@@ -298,8 +315,9 @@ class Showing:
         """The screen waits for the actor, and asks for a file there. Raises Refused (`not_yours`, `too_late` and the like)."""
         case, roles = self._parts.case_for(case_id, actor)
         screen = self._parts.screen(screen_id)
-        process = self._parts.processes[case.service]
-        rules = [rule for rule in process.rules if rule.screen == screen_id and set(rule.by) & set(roles)]
+        process = self._parts.of_screen(case, screen_id)
+        may = {*roles, PARTY} if not set(roles) & set(STAFF) else set(roles)
+        rules = [rule for rule in process.rules if rule.screen == screen_id and set(rule.by) & may]
         fields = {one.name for one in screen.fields() if one.kind == "file"}
         if not rules or field not in fields:
             raise Refused("this screen is not for you", code="not_yours")

@@ -16,9 +16,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sild.cases.actor import STATE, Actor
 from sild.cases.case import Case, Party, Taken
-from sild.cases.consulting import Consulting
 from sild.cases.delivery_plan import plan_deliveries
-from sild.cases.process import OPENED, Effects, Job, NewNotice, Opening, Process
+from sild.cases.process import OPENED, Effects, Job, NewNotice, Opening, Part, Process
 from sild.cases.refusals import Refused
 from sild.cases.rows import add_row, derived_id
 from sild.cases.tables import (
@@ -50,7 +49,7 @@ class Changed(Exception):
 
 
 class Store:
-    """Blocks. processes: by service.  consulting: questions to other bodies, from any case.  decisions: keeps the records of what is decided; None: nothing is sealed here."""
+    """Blocks. processes: by service.  everywhere: parts of every case, beside its own process.  decisions: keeps the records of what is decided; None: nothing is sealed here."""
 
     def __init__(
         self,
@@ -58,19 +57,18 @@ class Store:
         processes: Mapping[str, Process],
         zone: ZoneInfo,
         decisions: DecisionStore | None = None,
-        consulting: Consulting | None = None,
+        everywhere: Sequence[Part] = (),
     ) -> None:
         self.engine = engine
-        self.consulting = consulting
+        self.everywhere = tuple(everywhere)
         self.told: Callable[[], None] = lambda: None  # in any thread: a notice brings a decision to somebody
         self._decisions = decisions
         self._zone = zone
         self._processes = dict(processes)
 
     def process(self, service: str) -> Process:
-        if self.consulting is not None and service == self.consulting.service:
-            return self.consulting
-        return self._processes[service]
+        part = next((one for one in self.everywhere if one.service == service), None)
+        return self._processes[service] if part is None else part
 
     def offers(self, service: str) -> bool:
         return service in self._processes
@@ -348,9 +346,7 @@ class Store:
         if effects.decision is not None and self._decisions is not None:
             self._decisions.decide(connection, effects.decision(self._decisions))
         silent = case.has("SILENCE")
-        asked: tuple[Job, ...] = ()
-        if self.consulting is not None:
-            asked = self.consulting.follow(case, taken, is_closed=closed).jobs
+        asked = [job for one in self.everywhere for job in one.follow(case, taken, is_closed=closed).jobs]
         for job in (*effects.jobs, *asked):
             self.ask(connection, case, taken, job)
         for notice in effects.notices:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from sild.cases.abroad import EvidenceAbroad, EvidenceSource
 from sild.cases.acting import Acting
 from sild.cases.actor import Actor, Voucher, reaches
 from sild.cases.algorithm_matter import AlgorithmMatters, MatterOfAlgorithms
@@ -134,6 +135,8 @@ class CaseSystem:
         signers: Sequence[Certificate] = (),
         own_data_basis: str = "GDPR 15",
         log_keepers: Sequence[str] = (),
+        evidence: Sequence[EvidenceSource] = (),
+        name: Mapping[str, str] | None = None,
     ) -> CaseSystem:
         """database_url: of cases and workflows; without one two SQLite files in `directory`.
 
@@ -142,6 +145,7 @@ class CaseSystem:
         waiting_bytes: of one person's files that were not sent.  pen: with which people sign; without one, what needs a signature
         cannot be done.  signers: authorities of people's certificates and of time-stamps that are believed.  own_data_basis: on which
         people see who used their data.  log_keepers: who says what message logs say about them, `GOV/70000002/messagelog`.
+        evidence: who gives evidence in other countries; nobody: none is asked for.  name: under which it is, by language.
         Raises Unavailable (`database_error`), CallerError for a process whose service or screens the packs do not have.
         """
         by_service = {process.service: process for process in processes}
@@ -150,12 +154,15 @@ class CaseSystem:
         engine = open_database(url, EVENT_MIGRATIONS, DECISION_MIGRATIONS, MIGRATIONS)
         records = decisions(engine) if decisions is not None else None
         consulting, assigning = Consulting(packs, registers), Assigning()
-        everywhere = {rule.name for part in (consulting, assigning) for rule in part.rules}
+        abroad = EvidenceAbroad(packs, evidence, system=system, name=name or {"en": system.strip("/")})
+        parts_of_all = (consulting, assigning, abroad)
+        everywhere = {rule.name for part in parts_of_all for rule in part.rules}
         for process in by_service.values():
             if everywhere & {rule.name for rule in process.rules}:
                 raise CallerError(f"{process.service} names an action of every case", code="invalid_process")
-        store = Store(engine, by_service, ZoneInfo(packs.profile.zone), records, consulting)
-        ledger = Ledger(store)
+        store = Store(engine, by_service, ZoneInfo(packs.profile.zone), records, parts_of_all)
+        ledger, files = Ledger(store), CaseFiles(store, waiting_bytes)
+        abroad.keep_in(files)
         calls = Calls(exchange, ledger, registers, packs.profile, system, clock)
         parts = Parts(
             store=store,
@@ -165,13 +172,14 @@ class CaseSystem:
             deliveries=Deliveries(store, calls),
             assisted=AssistedMandates(store),
             seen=SeenScreens(store),
-            files=CaseFiles(store, waiting_bytes),
+            files=files,
             signatures=Signatures(store),
             services={name: packs.services[name] for name in by_service},
             screens=packs.screens,
             processes=by_service,
             consulting=consulting,
             assigning=assigning,
+            abroad=abroad,
             profile=packs.profile,
             clock=clock,
             mandates=mandates,

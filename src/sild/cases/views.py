@@ -25,6 +25,7 @@ __all__ = [
     "FactLine",
     "FailedBody",
     "Filled",
+    "GatheredEvidence",
     "Home",
     "Notice",
     "Question",
@@ -134,6 +135,30 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class GatheredEvidence:
+    """What a person brought of what the service requires, or is about to bring, from another country. seq: of the action that began it.
+
+    state: `asked`, `preview` (they are to look at `location` and come back by `way`), `fetching`, `received`, `missed` for a `reason`;
+    `uploaded` by themselves, `without`.  file: of the case.  lines: what a sealed document says.  provenance: who issued it, when, by which messages.
+    """
+
+    seq: int
+    person: str
+    requirement: str
+    state: str
+    at: datetime
+    title: Text = field(default_factory=dict)
+    country: str | None = None
+    provider: Text = field(default_factory=dict)
+    location: str | None = None
+    way: str | None = field(default=None, repr=False)
+    reason: str | None = None
+    file: str | None = None
+    lines: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SignedFile:
     """What a person signed in the case. id: by which the container is had.  person: who, as in `Party`."""
 
@@ -150,6 +175,7 @@ class CaseView:
 
     seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.  idle_screens: of this
     viewer's, on which nothing can be done now: `already_done`, `case_closed`, or `not_now`.  signed: that this viewer may have.
+    evidence: their own from abroad, or to the office what was brought.
     """
 
     id: str
@@ -171,6 +197,7 @@ class CaseView:
     idle_screens: Mapping[str, str] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
     signed: tuple[SignedFile, ...] = ()
+    evidence: tuple[GatheredEvidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -102,7 +102,7 @@ class Jobs(Rounds):
         work = JobWork(self._store, self._calls, self, run, job_id, row, process)
         state, reason = "done", None
         try:
-            asked = {} if self._store.consulting is None else self._store.consulting.jobs()
+            asked = {name: job for part in self._store.everywhere for name, job in part.jobs().items()}
             await {**asked, **process.jobs()}[row["kind"]](work)
         except PlatformError as error:
             if error.code == CANCELLED:
@@ -235,6 +235,7 @@ class JobWork:
         within: timedelta | None = None,
         case: str | None = None,
         says: str | None = None,
+        read: Callable[[ExchangeAnswer], Awaitable[Any]] | None = None,
     ) -> ExchangeAnswer:
         case_id = case or (self.case.id if self.case else None)
         address = self._calls.address(service)
@@ -263,7 +264,8 @@ class JobWork:
                 proof=proof,
                 applied=applied,
             )
-            return {"status": answer.status, "json": answer.json, "message_id": answer.message_id}
+            said = answer.json if read is None else await read(answer)
+            return {"status": answer.status, "json": said, "message_id": answer.message_id}
 
         async def waits(error: PlatformError, at: datetime) -> None:
             noted = case_id if within is None else None
@@ -318,7 +320,9 @@ class JobWork:
 
     def _asked(self, action: str) -> Rule | None:
         """Of what another body was asked, in any case."""
-        return None if self._store.consulting is None else self._store.consulting.rule(action)
+        return next(
+            (rule for part in self._store.everywhere if (rule := part.rule(action)) is not None), None
+        )
 
     def _process_of(self, case: Case) -> Process:
         return self._store.process(case.service)

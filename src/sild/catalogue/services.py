@@ -77,6 +77,17 @@ class Evidence(Described):
     ground: str | None = None
 
 
+class Need(_Part):
+    """What a party has to prove, and may have asked of another country. requirement: its name in the directory (CCCEV).  of: roles.
+
+    procedure: code of Annex II of Regulation (EU) 2018/1724, `V1`.
+    """
+
+    requirement: Identifier
+    of: tuple[str, ...] = Field(min_length=1)
+    procedure: str = Field(pattern=r"^[A-Z][0-9]$")
+
+
 class Output(Described):
     pass
 
@@ -140,6 +151,7 @@ class PublicService(Described):
     legal_resources: tuple[LegalResource, ...] = Field(min_length=1)
     rules: tuple[Rule, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    needs: tuple[Need, ...] = ()
     outputs: tuple[Output, ...] = Field(min_length=1)
     channels: tuple[Channel, ...] = Field(min_length=1)
     costs: tuple[Cost, ...] = ()

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from cryptography import x509
 from sqlalchemy import Engine
 from starlette.applications import Starlette
 
@@ -25,6 +26,7 @@ from sild.cases import (
     Assisted,
     CaseSystem,
     Contest,
+    EvidenceSource,
     Finding,
     OfflineConflict,
     Packs,
@@ -43,17 +45,19 @@ from sild.clock import Clock
 from sild.decisions import DecisionStore, Stamp
 from sild.errors import CallerError, Unavailable
 from sild.identity_client import RemotePen
+from sild.oots import Agent, DataService, Directory
 from sild.pki import Certificate
 from sild.portal.consents import sealed_by_body
 from sild.portal.events_door import events_app
 from sild.portal.mandate_keeper import MandateKeeper
 from sild.portal.over_cases import PortalCases, PortalExchange, PortalVoucher
 from sild.portal.portal import Portal
-from sild.portal.settings import CaseOptions, PortalSettings
+from sild.portal.settings import CaseOptions, EvidenceService, PortalSettings
 
 __all__ = ["OpenedPortal", "Signing", "open_portal", "packs_of"]
 
 DEMAND = "kindergarten-demand"
+UNREGISTERED = "urn:oasis:names:tc:ebcore:partyid-type:unregistered"
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,8 @@ def open_portal(
         signers=() if signing is None else signing.signers,
         own_data_basis=settings.own_data_basis,
         log_keepers=told.log_keepers,
+        evidence=evidence_sources(packs, told.evidence_services),
+        name=dict.fromkeys(packs.profile.languages, settings.name),
     )
     try:
         portal = Portal(
@@ -157,6 +163,23 @@ def open_portal(
     instance = told.system.partition("/")[0]
     registers = {name: f"{instance}/{address}" for name, address in told.registers.items()}
     return OpenedPortal(cases, portal, packs, registers)
+
+
+def evidence_sources(packs: Packs, services: Sequence[EvidenceService]) -> list[EvidenceSource]:
+    """Entries of the directory, with whose seals are believed. Raises CallerError (`unknown_evidence_type`; no certificate in a file)."""
+    types = Directory(packs.requirements)
+    found = []
+    for one in services:
+        kind = types.type_of(one.country, one.evidence_type)
+        member = one.system.split("/")[2]
+        agent = Agent(member, f"{UNREGISTERED}:{one.country}", one.name)
+        entry = DataService(kind.classification, one.country, one.system, agent, one.preview)
+        try:
+            named = x509.load_pem_x509_certificates(one.authority.read_bytes())
+        except (OSError, ValueError) as error:
+            raise CallerError(f"evidence_services: {one.authority} holds no certificates in PEM") from error
+        found.append(EvidenceSource(entry, named))
+    return found
 
 
 def packs_of(country: str) -> Packs:

@@ -361,7 +361,7 @@ def _looked_at(path: str) -> str:
 
 
 def _sent(message: SentMessage) -> TrackerEntry:
-    _, body, system = message.register.split("/")
+    body, system = message.register.split("/")[-2:]
     return TrackerEntry(
         id=message.message_id,
         at=message.sent_at,

@@ -19,7 +19,14 @@ from sild.cases import own_look
 from sild.catalogue import Text
 from sild.clock import Clock
 from sild.design import stylesheet
-from sild.i18n import format_day, format_moment, format_money, parse_accept_language, shipped_texts
+from sild.i18n import (
+    country_name,
+    format_day,
+    format_moment,
+    format_money,
+    parse_accept_language,
+    shipped_texts,
+)
 from sild.identity_client import new_secret
 from sild.portal.edge import BROWSER_COOKIE, LANGUAGE_COOKIE, Call, set_cookie
 from sild.portal.ports import Cases
@@ -99,6 +106,7 @@ class Pages:
             day=lambda at: self.day(at, language),
             moment=lambda at: format_moment(at.astimezone(self._settings.zone), language),
             ago=lambda at: self._ago(at, language),
+            land=lambda code: country_name(code, language),
             money=lambda value, currency: format_money(value, currency, language),
             words=lambda service, key, **more: self._cases.words(service, key, language, **more),
             spoken=lambda prefix, code: self.spoken(prefix, code, language),

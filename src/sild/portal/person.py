@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hmac
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from sild.cases import CaseView, Notice, Refused
+from sild.errors import CallerError
+from sild.oots import preview_address
 from sild.portal.auditing import Auditing
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
@@ -19,7 +22,9 @@ __all__ = ["PersonPages"]
 
 
 class PersonPages:
-    def __init__(self, pages: Pages, cases: Cases, receipts: Receipts, auditing: Auditing) -> None:
+    def __init__(self, pages: Pages, cases: Cases, receipts: Receipts, auditing: Auditing, url: str) -> None:
+        """url: the portal's own origin."""
+        self._url = url
         self._pages = pages
         self._cases = cases
         self._receipts = receipts
@@ -48,8 +53,33 @@ class PersonPages:
         return self._pages.page(
             visit,
             "case.html",
-            {"case": case, "news": news, "own": {visit.person.acting_for, visit.person.acting_for[2:]}},
+            {
+                "case": case,
+                "news": news,
+                "own": {visit.person.acting_for, visit.person.acting_for[2:]},
+                "ways": self._ways(case),
+            },
         )
+
+    def _ways(self, case: CaseView) -> Mapping[int, str]:
+        """To where evidence is looked at in another country, with the way back to here that this person alone was given."""
+        return {
+            one.seq: preview_address(
+                one.location, f"{self._url}/evidence/{quote(case.id)}/{one.seq}/{one.way}"
+            )
+            for one in case.evidence
+            if one.state == "preview" and one.location is not None and one.way is not None
+        }
+
+    async def came_back(self, visit: Visit) -> Response:
+        """From the preview: whoever was sent there, by the way they were given, and nobody else."""
+        names = visit.call.parameters
+        case = await self._cases.view(names["case"], visit.person)
+        one = next((one for one in case.evidence if str(one.seq) == names["seq"]), None)
+        if one is None or one.way is None or not hmac.compare_digest(one.way, names["way"]):
+            raise CallerError("this is no way back of yours", code="not_found")
+        root = f"/cases/{quote(case.id)}"
+        return redirect(f"{root}/screens/evidence.fetch" if one.state == "preview" else root)
 
     async def read(self, visit: Visit) -> Response:
         """What is told of the case, all that is on its page, was read."""

@@ -19,6 +19,7 @@ from sild.settings import Settings
 __all__ = [
     "CaseOptions",
     "DecisionSource",
+    "EvidenceService",
     "FactSource",
     "Office",
     "PaperSource",
@@ -209,6 +210,25 @@ class PortalSettings(PortalOptions):
         )
 
 
+class EvidenceService(Settings):
+    """Who gives evidence in another country: an entry of the Data Service Directory (docs/oots.md). It is asked as `system`, whose service
+    has the subsystem's code."""
+
+    country: str = Field(pattern=r"^[A-Z]{2}$")
+    evidence_type: str = "birth_extract"  # of the packs' requirements
+    system: System  # VN/GOV/70000002/population
+    name: dict[str, str]  # of the body, by language
+    preview: str  # origin of the portal where people look first: https://portal.example
+    authority: Path  # PEM: who certifies the body's seal, or its own certificate
+
+    @field_validator("preview")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        if origin_of(value) != value:
+            raise ValueError("must be an origin: https://host, and port if any")
+        return value
+
+
 class CaseOptions(Settings):
     """The case system behind a portal: whose law and services it has, as whom it sends, and where its registers are."""
 
@@ -220,6 +240,7 @@ class CaseOptions(Settings):
         Subsystem, ...
     ] = ()  # who says what message logs say about a person: GOV/70000002/messagelog
     communes: tuple[str, ...] = ()  # codes of divisions whose kindergarten places it plans
+    evidence_services: tuple[EvidenceService, ...] = ()  # none: nobody is asked in other countries
     database: str | None = (
         None  # SQLAlchemy URL, of cases and workflows; none: SQLite in the portal's `directory`
     )

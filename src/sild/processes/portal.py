@@ -107,6 +107,13 @@ class PortalProcessSettings(PortalOptions):
             raise ValueError("signing needs time_stamps: what people sign is time-stamped")
         return self
 
+    def placed_cases(self, base: Path) -> CaseOptions:
+        """With paths that start at `base`."""
+        services = tuple(
+            one.model_copy(update={"authority": base / one.authority}) for one in self.cases.evidence_services
+        )
+        return self.cases.model_copy(update={"evidence_services": services})
+
     def placed(self, base: Path) -> PortalSettings:
         """With secrets read and paths that start at `base`. Raises CallerError."""
         of_files = ("certificate_authorities", "assistant_gateway_key_file")
@@ -152,7 +159,7 @@ async def run(settings: PortalProcessSettings, *, base: Path) -> None:
         opened = await asyncio.to_thread(
             open_portal,
             placed,
-            settings.cases,
+            settings.placed_cases(base),
             client,
             records=decided.deciding.store,
             signing=_signing(settings, base),

@@ -111,7 +111,7 @@ class EvidenceSettings(Settings):
     """Population: evidence for procedures of other countries (OOTS), which people look at first in this country's portal."""
 
     preview: str  # https://portal.example/preview
-    name: Mapping[Literal["et", "vi", "en"], str]  # of the body that gives it
+    name: Mapping[str, str]  # of the body that gives it
     minutes: int = Field(default=60, ge=5, le=1_440)  # how long a request waits for the person
 
     @model_validator(mode="after")
@@ -202,7 +202,7 @@ def _population(settings: RegistrySettings, directory: Path, certify: Certify | 
     if settings.evidence is not None:
         register.evidence.offer = EvidenceOffer(
             settings.country,
-            {language: words for language, words in settings.evidence.name.items()},
+            settings.evidence.name,
             settings.evidence.preview,
             timedelta(minutes=settings.evidence.minutes),
         )
