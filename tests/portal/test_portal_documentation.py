@@ -5,14 +5,30 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sild.portal import DecisionSource, FactSource, Office, PaperSource, PortalSettings
+from sild.portal import (
+    DecisionSource,
+    EvidenceService,
+    FactSource,
+    Office,
+    PaperSource,
+    PortalSettings,
+    PreviewOptions,
+)
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "portal.md").read_text()
 
 
 def test_every_setting_is_documented() -> None:
-    for kind in (PortalSettings, Office, FactSource, DecisionSource, PaperSource):
+    for kind in (
+        PortalSettings,
+        Office,
+        FactSource,
+        DecisionSource,
+        PaperSource,
+        PreviewOptions,
+        EvidenceService,
+    ):
         for name in kind.model_fields:
             assert f"`{name}`" in PAGE, name
 

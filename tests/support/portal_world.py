@@ -81,15 +81,21 @@ class PortalWorld:
         directory: Path,
         cases: Cases | None = None,
         *,
-        exchange: ExchangeDouble | None = None,
+        exchange: Any = None,
         profile: Profile | None = None,
+        system: str = "SILD/GOV/70000001/portal",
+        registers: tuple[str, ...] = ("SILD/GOV/70000002/population", "SILD/GOV/70000003/insurance"),
+        people: tuple[TestPerson, ...] = (MARI, JAAN, PEETER),
+        clock: Any = None,
+        listening: socket.socket | None = None,
         **settings: Any,
     ) -> None:
-        """cases, exchange: instead of the doubles.  profile: instead of Estonia's."""
-        self.clock = Clock()
+        """cases, exchange: instead of the doubles.  profile: instead of Estonia's.  system, registers: as which the portal asks, and whom.  listening: at which it serves."""
+        self.clock = clock or Clock()
         self.cases, self.exchange = CasesDouble(), exchange or ExchangeDouble()
         self.register = Register()
-        self._identity, self._portal = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+        self._identity = socket.create_server(("127.0.0.1", 0))
+        self._portal = listening or socket.create_server(("127.0.0.1", 0))
         self.issuer = f"http://localhost:{self._identity.getsockname()[1]}"
         self.url = f"http://localhost:{self._portal.getsockname()[1]}"
         self.provider = IdentityProvider(
@@ -97,7 +103,7 @@ class PortalWorld:
                 directory=directory / "identity",
                 issuer=self.issuer,
                 key_password=SecretStr("secret"),
-                test_people=(MARI, JAAN, PEETER),
+                test_people=people,
                 mandate_roles=(REPRESENTATIVE,),
             ),
             self.clock,
@@ -114,8 +120,8 @@ class PortalWorld:
                 scopes=("openid", "representee", "official"),
                 refresh_tokens=True,
                 mandate_namespaces=("*", "SILD"),
-                system="SILD/GOV/70000001/portal",
-                registers=("SILD/GOV/70000002/population", "SILD/GOV/70000003/insurance"),
+                system=system,
+                registers=registers,
             ),
             secret=SECRET,
         )

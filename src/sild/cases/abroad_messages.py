@@ -79,7 +79,7 @@ class AtSource:
     def body(self) -> str:
         """The member: `VN/GOV/70000002`."""
         assert self.service is not None
-        return self.service.system.rpartition("/")[0]
+        return "/".join(self.service.system.split("/")[:3])
 
 
 @dataclass(frozen=True, slots=True)

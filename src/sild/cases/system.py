@@ -484,6 +484,15 @@ class CaseSystem:
         """Of an official's own work at this desk in a year, and of the others' together. Raises Refused (`not_yours`)."""
         return await own_figures(self._parts, self.known(actor))
 
+    async def asked_abroad(self, actor: Actor) -> Sequence[SentMessage]:
+        """What was asked of registers of other countries in the person's name, the newest first."""
+        known = self._themselves(actor)
+        if known.representee is not None:
+            return ()
+        code = with_country(known.person, self._parts.profile.country)
+        sent = await asyncio.to_thread(self._parts.ledger.of_actor, code)
+        return [one for one in sent if one.register.startswith("/")]
+
     async def own_messages(self, actor: Actor) -> tuple[SentMessage, ...]:
         """What the actor's own work asked of registers, newest first: an official's access log."""
         return await asyncio.to_thread(self._parts.ledger.of_actor, actor.person)

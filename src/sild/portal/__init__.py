@@ -27,11 +27,13 @@ from sild.portal.push import WebPush
 from sild.portal.settings import (
     CaseOptions,
     DecisionSource,
+    EvidenceService,
     FactSource,
     Office,
     PaperSource,
     PortalOptions,
     PortalSettings,
+    PreviewOptions,
     WalletSource,
 )
 from sild.portal.statement import completeness_statement
@@ -45,6 +47,7 @@ __all__ = [
     "ChannelProof",
     "DecisionSource",
     "Evidence",
+    "EvidenceService",
     "Exchange",
     "FactSource",
     "MandateKeeper",
@@ -58,6 +61,7 @@ __all__ = [
     "PortalRoute",
     "PortalSettings",
     "PortalVoucher",
+    "PreviewOptions",
     "Proof",
     "Signing",
     "TrackerEntry",

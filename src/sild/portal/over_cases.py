@@ -220,6 +220,7 @@ class PortalCases:
             withheld={register: count for register, count in found.withheld.items() if count},
             since=dict(found.since),
             addresses=dict(self._cases.register_addresses),
+            abroad=tuple(_sent(one) for one in await self._cases.asked_abroad(actor)),
         )
 
     async def witnessed_usage(self, actor: Actor) -> Witnessed:

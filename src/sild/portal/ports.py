@@ -75,6 +75,7 @@ class Usage:
     """total, withheld: by register: all records that concern the person, and those the law keeps back.
 
     since: from when on each counts.  addresses: of registers that are asked, `GOV/70000002/population`, by the names they have here.
+    abroad: what was asked of registers of other countries for them, by our own record: those keep records of their own.
     """
 
     entries: tuple[TrackerEntry, ...]
@@ -83,6 +84,7 @@ class Usage:
     withheld: Mapping[str, int]
     since: Mapping[str, datetime] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
+    abroad: tuple[TrackerEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
