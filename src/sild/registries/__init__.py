@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from sild.registries.laws import asking_grounds, duties_without_case
     from sild.registries.message_logs import from_threads, over_the_exchange
     from sild.registries.planting import plant
-    from sild.registries.population.notifying import Notifier, Notifying
     from sild.registries.population.evidence import EvidenceOffer
+    from sild.registries.population.notifying import Notifier, Notifying
     from sild.registries.population.register import PopulationRegister
     from sild.registries.profiles import profile_named
     from sild.registries.residence.register import ResidenceRegister
