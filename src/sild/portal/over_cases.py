@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import IO, Any, Literal
 from uuid import uuid4
@@ -209,7 +210,8 @@ class PortalCases:
 
     async def usage(self, actor: Actor) -> Usage:
         """Sums are the registers' own: when they list less than they count, they do not fit."""
-        return self._usage(await self._cases.usage(actor))
+        asked = tuple(_sent(one) for one in await self._cases.asked_abroad(actor))
+        return replace(self._usage(await self._cases.usage(actor)), abroad=asked)
 
     def _usage(self, found: TrackerUsage) -> Usage:
         entries = tuple(_entry(one) for body in found.bodies for one in body.entries)
@@ -220,7 +222,6 @@ class PortalCases:
             withheld={register: count for register, count in found.withheld.items() if count},
             since=dict(found.since),
             addresses=dict(self._cases.register_addresses),
-            abroad=tuple(_sent(one) for one in await self._cases.asked_abroad(actor)),
         )
 
     async def witnessed_usage(self, actor: Actor) -> Witnessed:
