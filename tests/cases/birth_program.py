@@ -1,6 +1,6 @@
 """J1 told by processes that are killed (killing.py): a couple; parents who are not married; a birth entered on paper; one registered
 elsewhere; a day of birth that was wrong; benefits that were refused; a
-mother who died."""
+mother who died; a parent who said nothing."""
 
 from __future__ import annotations
 
@@ -174,6 +174,24 @@ async def bereaved(village: BirthProgram) -> dict:
     return await village.end(case, child, MARI, citizen(woman))
 
 
+async def silent(village: BirthProgram) -> dict:
+    """One parent says nothing: reminded, told that the office takes it up; a return on the last day, silence again, and the office
+    names the child."""
+    child = await village.child(MOTHER)
+    case = await village.case_of(MARI)
+    desk = official("birth@0784")
+    await village.act(case, "DECLARE", MARI, FORM)
+    await village.wait("reminded", 25)
+    await village.wait("lapsed", 6)
+    await village.act(case, "RETURN", desk, {"defects": ["name_unclear"]})
+    await village.wait("again", 11)
+    said = {"words": ["The time was over."], "hearing": ["Called twice."]}
+    await village.act(
+        case, "NAME_FOR", desk, {"given_names": ["Liis"], "family_name": [MOTHER.family_name], **said}
+    )
+    return await village.end(case, child, MARI, JAAN)
+
+
 async def unpaid(village: BirthProgram) -> dict:
     """The board's official refuses the benefits, the case is closed; overturned, they are offered in it again, and accepted."""
     await village.once("abroad", lambda: earned_abroad(village))
@@ -198,6 +216,7 @@ STORIES = {
     "corrected": (VietNam, corrected),
     "unpaid": (BirthProgram, unpaid),
     "bereaved": (BirthProgram, bereaved),
+    "silent": (BirthProgram, silent),
 }
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ it stops, the others go on. COVER, CARD and QUEUE come when other bodies say so,
 place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPENs a case that was closed before; so does a parent's
 other WISH while the child waits. An offer that was
 refused (HOLD_OFFER) has nothing to be paid: REGISTERED then goes to CLOSED; overturned, it is an OFFER again, and REOPENs. After a
-death or a stillbirth the case falls silent; after a protection order people go on by hand. When a parent dies (BEREAVE) it goes on
+death or a stillbirth the case falls silent; after a protection order people go on by hand. Parents who say nothing until the last day
+leave the name to the office (LAPSE), and may answer until it has decided. When a parent dies (BEREAVE) it goes on
 without them: who acts is whom the population register names (ENTRUST), and while that is nobody the office names the child (NAME_FOR).
 
 birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
 birth_paternity.py  paternity, said by the two or before an official
-birth_wish.py  another kindergarten wish     birth_bereaved.py  without a parent who died
+birth_wish.py  another kindergarten wish     birth_bereaved.py  without a parent who died     birth_silent.py  without an answer
 birth_payments.py  what was paid, what came back
 birth_screens.py, birth_answers.py  what is shown, chosen from, and looked over
 """
@@ -61,6 +62,16 @@ from sild.cases.birth_paternity import (
 )
 from sild.cases.birth_payments import BirthPayments, payment_results
 from sild.cases.birth_screens import BirthScreens
+from sild.cases.birth_silent import (
+    GROUND,
+    LAPSED,
+    SILENT,
+    BirthSilent,
+    is_left_signed,
+    is_left_unnamed,
+    still_lapsed,
+    unheard,
+)
 from sild.cases.birth_wish import BirthWish, may_wish
 from sild.cases.case import Case, Taken
 from sild.cases.packs import Packs
@@ -77,7 +88,10 @@ WITH_A_PLACE = ("REGISTERED", "OFFERED", "ACCEPTED", "GRANTED")
 """The birth is registered, so the child stands in the queue, and a place may be offered."""
 
 
-PATERNITY_OPEN = ("OPENED", "DECLARED", *AT_THE_DESK, "RETURNED")
+TO_NAME = (*BEFORE_NAME, LAPSED)
+"""A name can be given."""
+TO_DECIDE = (*AT_THE_DESK, LAPSED)
+PATERNITY_OPEN = (*TO_NAME, *AT_THE_DESK)
 CONTESTABLE = (*PATERNITY_OPEN, "REGISTERING", *WITH_A_PLACE, "CLOSED")
 
 
@@ -87,14 +101,15 @@ class Birth(Process):
         Rule("OPEN", by=("state",)),
         Rule("RECORD", by=("state",), once="case"),
         Rule("REMIND", by=("state",), when=("OPENED", "DECLARED"), once="case"),
+        Rule("LAPSE", by=("state",), when=BEFORE_NAME, to=LAPSED),
         Rule("REST", by=("state",), to="SILENCED"),
         Rule("SILENCE", by=("state",)),
         Rule("BEREAVE", by=("state",)),
         Rule("ENTRUST", by=("state",)),
         # the parents
-        Rule("DECLARE", by=("parent",), when=BEFORE_NAME, screen="birth.check_and_name", acr="substantial", says=("education/wishPlace",)),
-        Rule("COSIGN", by=("parent",), when=("DECLARED",), to="AGREED", screen="birth.cosign", acr="substantial"),
-        Rule("PROPOSE", by=("parent",), when=("DECLARED",), to="DIFFERED", screen="birth.cosign", acr="substantial"),
+        Rule("DECLARE", by=("parent",), when=TO_NAME, screen="birth.check_and_name", acr="substantial", says=("education/wishPlace",)),
+        Rule("COSIGN", by=("parent",), when=("DECLARED", LAPSED), to="AGREED", screen="birth.cosign", acr="substantial"),
+        Rule("PROPOSE", by=("parent",), when=("DECLARED", LAPSED), to="DIFFERED", screen="birth.cosign", acr="substantial"),
         Rule("ACKNOWLEDGE", by=("named",), screen="birth.paternity", acr="high", in_person=True, says=("population/answerPaternity",)),
         Rule("DENY", by=("named",), screen="birth.paternity", acr="high", in_person=True, says=("population/answerPaternity",)),
         Rule("TAKE_PATERNITY", by=("official", "supervisor"), when=PATERNITY_OPEN, screen=HERE, decides=True, says=("population/recordPaternity",)),
@@ -102,11 +117,11 @@ class Birth(Process):
         Rule("CONTEST_PATERNITY", by=("named",), screen="birth.paternity_contest", says=("population/disputeFact",), reopens=True),
         Rule("PATERNITY_CONTESTED", by=("state",), reopens=True),
         # the official, or a rule where nothing is left to discretion
-        Rule("EXAMINE", by=("state",), when=AT_THE_DESK),
-        Rule("APPROVE", by=("official", "state"), when=(*AT_THE_DESK, "REGISTERING"), to="REGISTERING", screen="birth.desk", decides=True),
-        Rule("RETURN", by=("official", "supervisor"), when=AT_THE_DESK, to="RETURNED", screen="birth.desk", decides=True, stops="returned", is_return=True),
-        Rule("ENTER_OFFLINE", by=("official", "state"), when=(*BEFORE_NAME, *AT_THE_DESK), to="REGISTERING", screen="birth.offline", decides=True, numbered="reserved_number"),
-        Rule("NAME_FOR", by=("official", "supervisor"), when=BEFORE_NAME, to="REGISTERING", screen="birth.by_office", decides=True),
+        Rule("EXAMINE", by=("state",), when=TO_DECIDE),
+        Rule("APPROVE", by=("official", "state"), when=(*TO_DECIDE, "REGISTERING"), to="REGISTERING", screen="birth.desk", decides=True),
+        Rule("RETURN", by=("official", "supervisor"), when=TO_DECIDE, to="RETURNED", screen="birth.desk", decides=True, stops="returned", is_return=True),
+        Rule("ENTER_OFFLINE", by=("official", "state"), when=(*TO_NAME, *AT_THE_DESK), to="REGISTERING", screen="birth.offline", decides=True, numbered="reserved_number"),
+        Rule("NAME_FOR", by=("official", "supervisor"), when=TO_NAME, to="REGISTERING", screen="birth.by_office", decides=True),
         Rule("HALT", by=("state",), when=("REGISTERING",)),
         Rule("REGISTER", by=("state",), to="REGISTERED", once="case"),
         # what other bodies do
@@ -135,14 +150,14 @@ class Birth(Process):
         Rule("CLOSE", by=("state",), when=("REGISTERED", "GRANTED"), to="CLOSED"),
     )  # fmt: skip
     waiting = (
-        Waiting("birth.check_and_name", "parent", ("OPENED", "RETURNED")),
-        Waiting("birth.cosign", "parent", ("DECLARED",)),
+        Waiting("birth.check_and_name", "parent", ("OPENED", "RETURNED", LAPSED)),
+        Waiting("birth.cosign", "parent", ("DECLARED", LAPSED)),
         Waiting("birth.paternity", "named", PATERNITY_OPEN),
         Waiting(HERE, "official", PATERNITY_OPEN, optional=True),
         Waiting("birth.paternity_contest", "named", CONTESTABLE, optional=True),
-        Waiting("birth.desk", "official", AT_THE_DESK),
-        Waiting("birth.by_office", "official", BEFORE_NAME),
-        Waiting("birth.offline", "official", (*BEFORE_NAME, *AT_THE_DESK), optional=True),
+        Waiting("birth.desk", "official", TO_DECIDE),
+        Waiting("birth.by_office", "official", TO_NAME),
+        Waiting("birth.offline", "official", (*TO_NAME, *AT_THE_DESK), optional=True),
         Waiting("birth.place", "parent", WITH_A_PLACE),
         Waiting("birth.wish", "parent", (*WITH_A_PLACE, "CLOSED"), optional=True),
         Waiting("birth.offer", "parent", ("OFFERED",)),
@@ -177,8 +192,12 @@ class Birth(Process):
     closed = ("CLOSED", "SILENCED")
 
     def __init__(self, packs: Packs) -> None:
-        """packs: with the service, whose grounds every message cites, and its texts. Raises CallerError (`no_legal_ground`)."""
+        """packs: with the service, whose grounds every message cites, and its texts.
+
+        Raises CallerError (`no_legal_ground`), also where no law says that an office may name a child.
+        """
         grounds = Grounds.of(packs.services[self.service])
+        packs.profile.ground(GROUND)
         self._jobs = BirthJobs(self.service, grounds)
         self._payments = BirthPayments(self.service, grounds)
         self._wish = BirthWish(grounds)
@@ -194,8 +213,10 @@ class Birth(Process):
                 return self._declared(status, taken, before)
             case "PATERNITY" if taken.data["status"] == "ACKNOWLEDGED" and status == "AGREED":
                 return "DECLARED"  # who has become a parent chooses the name, too
-            case "BEREAVE" if status == "DECLARED" and is_left_agreed(before, taken):
+            case "BEREAVE" if status in ("DECLARED", LAPSED) and is_left_agreed(before, taken):
                 return "AGREED"  # nobody is left who would agree: an official looks
+            case "HALT" if still_lapsed(before):
+                return LAPSED
             case "HALT":
                 return "AGREED" if declared(before) is not None else "OPENED"
             case "SILENCE":
@@ -211,19 +232,22 @@ class Birth(Process):
         return super().status(status, taken, before)
 
     def _declared(self, status: str, taken: Taken, before: Case) -> str:
-        """A declaration while another's waits is an answer to it."""
-        if status == "DECLARED":
-            first = declared(before)
-            assert first is not None
+        """A declaration while another's waits is an answer to it. One that comes late the office has, with or without the other's word."""
+        first = declared(before)
+        if first is not None:
             return "AGREED" if same_names(first.data, taken.data) else "DIFFERED"
-        return "AGREED" if taken.data["alone"] else "DECLARED"
+        if taken.data["alone"]:
+            return "AGREED"
+        return LAPSED if status == LAPSED else "DECLARED"
 
     def asks(self, case: Case, waiting: Waiting, person: str) -> bool:
         """Who has answered in this round is not asked again, nor anybody about a paternity that was settled."""
         if waiting.role == "parent" and not may_act(case, person):
             return False
         if waiting.screen == "birth.by_office":
-            return is_for_nobody(case)
+            return is_for_nobody(case) or is_left_unnamed(case)
+        if waiting.screen == "birth.desk":
+            return case.status != LAPSED or is_left_signed(case)
         if waiting.screen == "birth.paternity":
             return is_open(case) and not has_answered(case.actions, person, "ACKNOWLEDGE", "DENY")
         if waiting.screen == HERE:
@@ -231,7 +255,9 @@ class Birth(Process):
         if waiting.screen == "birth.paternity_contest":
             return contests(case, person)
         if waiting.screen == "birth.cosign":
-            return not has_answered(case.since("RETURN"), person, "DECLARE", "COSIGN", "PROPOSE")
+            return declared(case) is not None and not _has_chosen(case, person)
+        if waiting.screen == "birth.check_and_name" and is_left_signed(case):
+            return False
         if waiting.screen in ("birth.check_and_name", "birth.offline"):
             return recorded(case) is not None
         if waiting.screen == "birth.place":
@@ -251,21 +277,15 @@ class Birth(Process):
             raise Refused("who has custody acts for the child", code="no_custody")
         match rule.name:
             case "DECLARE":
-                return self._check_declaration(case, values, actor)
+                return self._check_declaration(case, values, actor, asking)
             case "NAME_FOR":
-                if not is_for_nobody(case):
+                if not (is_for_nobody(case) or is_left_unnamed(case)):
                     raise Refused("somebody acts for the child", code="too_late")
-                kept = {name: values.get(name) for name in ("given_names", "family_name", "words")}
-                look = look_of(case, str(rule.screen), actor, asking.now)
-                without = bool(values.get("without_father"))
-                return Given({**kept, "without_father": without, "look": look}, name_defects(case, values))
-            case "PROPOSE":
-                return Given(
-                    {"given_names": values.get("given_names"), "family_name": values.get("family_name")},
-                    name_defects(case, values),
-                )
-            case "COSIGN":
-                return Given({})
+                kept = {name: values.get(name) for name in ("given_names", "family_name")}
+                given = self._decided(case, rule, values, actor, asking)
+                return Given({**kept, **given.data}, (*name_defects(case, values), *given.defects))
+            case "COSIGN" | "PROPOSE":
+                return self._check_answer(case, rule, values, actor)
             case "ACKNOWLEDGE" | "DENY":
                 return check_answer(case, rule, values, actor.acting_for)
             case "TAKE_PATERNITY":
@@ -275,13 +295,18 @@ class Birth(Process):
             case "CONTEST_PATERNITY":
                 return check_contest(case, values, actor.acting_for)
             case "APPROVE":
+                _ensure_named(case)
+                return self._decided(case, rule, values, actor, asking)
+            case "RETURN":
+                _ensure_named(case)
+                found = check_return(values)
                 look = look_of(case, str(rule.screen), actor, asking.now)
-                without = bool(values.get("without_father"))
-                return Given({"without_father": without, "words": values.get("words"), "look": look})
-            case "RETURN" | "ENTER_OFFLINE":
-                found = check_return(values) if rule.name == "RETURN" else check_offline(case, values)
-                look = look_of(case, str(rule.screen), actor, asking.now)
-                return Given({**found.data, "look": look}, found.defects)
+                return Given({**found.data, "look": look, "answer_by": _answer_by(asking)}, found.defects)
+            case "ENTER_OFFLINE":
+                found = check_offline(case, values)
+                return Given(
+                    {**found.data, "look": look_of(case, str(rule.screen), actor, asking.now)}, found.defects
+                )
             case "TAKE_PLACE" | "DECLINE_PLACE":
                 if not is_offered_a_place(case):
                     raise Refused("no place is offered, or it was answered", code="too_late")
@@ -303,22 +328,50 @@ class Birth(Process):
                 )
         return Given(values)
 
-    def _check_declaration(self, case: Case, values: Mapping[str, Any], actor: Actor) -> Given:
+    def _decided(
+        self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> Given:
+        """An official registers: what they found and saw, and in the parents' place how these were heard."""
+        kept = {name: values[name] for name in ("words", "hearing") if values.get(name)}
+        left = {"left_to_office": True} if case.status == LAPSED else {}
+        look = look_of(case, str(rule.screen), actor, asking.now)
+        without = bool(values.get("without_father"))
+        return Given({**kept, **left, "without_father": without, "look": look}, unheard(case, values))
+
+    def _check_answer(self, case: Case, rule: Rule, values: Mapping[str, Any], actor: Actor) -> Given:
+        _ensure_named(case)
+        if _has_chosen(case, actor.acting_for):
+            raise Refused("you have answered this; the other parent is asked", code="already_done")
+        if rule.name == "COSIGN":
+            return Given({})
+        names = {name: values.get(name) for name in ("given_names", "family_name")}
+        return Given(names, name_defects(case, values))
+
+    def _check_declaration(
+        self, case: Case, values: Mapping[str, Any], actor: Actor, asking: Asking
+    ) -> Given:
         if recorded(case) is None:
             raise Refused(
                 "the population register has not told us of the child yet",
                 code="register_down",
                 register="population",
             )
-        if case.status == "DECLARED" and has_answered(case.since("RETURN"), actor.acting_for, "DECLARE"):
+        if case.status in ("DECLARED", LAPSED) and _has_chosen(case, actor.acting_for):
             raise Refused("you have sent this; the other parent is asked", code="already_done")
         others = [person for person in living(case) if person != actor.acting_for]
-        return Given({**values, "alone": not others}, name_defects(case, values))
+        given = {**values, "alone": not others, "answer_by": _answer_by(asking)}
+        return Given(given, name_defects(case, values))
 
     def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Sequence[str]:
         """A kindergarten is the child's matter, said by who represents it."""
         is_childs = any(one.startswith("education/") for one in rule.says)
         return (child_of(case),) if is_childs and case.persons("child") else ()
+
+    def deadline(self, case: Case, promised: str) -> str:
+        """What is left to the office has another time than what parents agree on."""
+        first = next((one for one in case.actions if one.name == "EXAMINE"), None)
+        is_left = first is not None and SILENT in first.data["defects"]
+        return "birth.by_office" if promised == "birth.register" and is_left else promised
 
     def after(self, case: Case, taken: Taken) -> Effects:
         return effects_of(case, taken)
@@ -332,6 +385,7 @@ class Birth(Process):
             **self._wish.by_kind(),
             **self._bereaved.by_kind(),
             **self._paternity.by_kind(),
+            **BirthSilent().by_kind(),
         }
 
     async def options(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> Options:
@@ -374,6 +428,21 @@ _ON_TIMELINE = frozenset(
 def _may_know(case: Case, role: str) -> bool:
     """Whether what came out is for this role: a man who is only asked about paternity sees his question, and nothing else."""
     return role != "named" or set(case.persons("named")) <= set(case.persons("parent"))
+
+
+def _answer_by(asking: Asking) -> str:
+    """Until when whoever is asked from now on is waited for, at least."""
+    return asking.profile.deadline("birth.answer", asking.profile.day(asking.now)).isoformat()
+
+
+def _ensure_named(case: Case) -> None:
+    """Raises Refused."""
+    if declared(case) is None:
+        raise Refused("nobody has chosen a name", code="too_late")
+
+
+def _has_chosen(case: Case, person: str) -> bool:
+    return has_answered(case.since("RETURN"), person, "DECLARE", "COSIGN", "PROPOSE")
 
 
 def _benefits(before: Case, status: str) -> str:

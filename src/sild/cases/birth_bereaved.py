@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sild.cases.birth_facts import POPULATION, Grounds, known, named_father, recorded
+from sild.cases.birth_facts import POPULATION, Grounds, declared, known, named_father, recorded
 from sild.cases.birth_work import act, case_of, child_in
 from sild.cases.case import Case, Taken
 from sild.cases.process import Asking, JobFunction, Work
@@ -58,6 +58,8 @@ def is_asked_in_vain(case: Case) -> bool:
 
 def is_left_agreed(before: Case, died: Taken) -> bool:
     """Of a name that waited for the other parent's word: whether all who live have signed it."""
+    if declared(before) is None:
+        return False
     alive = {person for person in living(before) if person != died.data["person"]}
     said = {one.acting_for for one in before.since("RETURN") if one.name in ("DECLARE", "COSIGN")}
     return alive <= said

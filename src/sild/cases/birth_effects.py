@@ -11,6 +11,7 @@ from sild.cases.actor import AUTOMATIC
 from sild.cases.birth_bereaved import living
 from sild.cases.birth_facts import declared, is_done, is_refused, recorded, same_names, signed_by
 from sild.cases.birth_paternity import taken_here
+from sild.cases.birth_silent import LAPSED, is_left_signed, lapse_of
 from sild.cases.case import Case, Party, Taken
 from sild.cases.process import Effects, Job, NewNotice
 from sild.cases.refusals import UNPROVEN
@@ -56,6 +57,12 @@ def effects_of(case: Case, taken: Taken) -> Effects:
                 notice for notice in _to_parents(case, "birth.notice.choose_by") if notice.person not in idle
             ]
             return Effects(notices=tuple(waited_for))
+        case "LAPSE":
+            return _lapsed(case, taken)
+        case "SILENCE" if case.status in BEFORE_NAME:
+            return Effects(jobs=lapse_of(case, taken))  # people go on by hand; the office has to know
+        case "HALT" if case.status in BEFORE_NAME:
+            return Effects(jobs=lapse_of(case, taken))
         case "BEREAVE":
             return _bereaved(case, taken)
         case "ENTRUST" if case.departed():
@@ -64,15 +71,17 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             return Effects(jobs=(Job("register", _names_to_register(case, taken)),))
         case "RETURN":
             defects = list(taken.data["defects"])
+            back = Job("send_back", {**_names_to_register(case, taken), "reasons": defects})
             return Effects(
-                jobs=(Job("send_back", {**_names_to_register(case, taken), "reasons": defects}),),
+                jobs=(back, *lapse_of(case, taken)),
+                cancel_jobs=("lapse",),
                 notices=_to_parents(
                     case, "birth.notice.returned", defects=defects, words=taken.data.get("words") or ""
                 ),
             )
         case "REGISTER":
             return _registered(case, taken)
-        case "COVER" | "CARD" | "ADDRESS":
+        case "COVER" | "CARD" | "ADDRESS" | "ENTER_HOME":
             return Effects(jobs=_closing(case), notices=_news(case, taken))
         case "QUEUE":
             wish = (Job("wish"),) if _has_a_wish(case, taken) else ()
@@ -157,8 +166,8 @@ def _recorded(case: Case) -> Effects:
         told += [
             NewNotice(person, "birth.notice.paternity_asked") for person in asked if person not in parents
         ]
-    remind = Job("remind", at=day)
-    return Effects(parties=tuple(parties), office=office, jobs=(remind,), notices=tuple(told))
+    waits = (Job("remind", at=day), *lapse_of(case, case.actions[-1]))
+    return Effects(parties=tuple(parties), office=office, jobs=waits, notices=tuple(told))
 
 
 def _so_far(case: Case) -> list[tuple[str, dict[str, Any]]]:
@@ -178,9 +187,11 @@ def _so_far(case: Case) -> list[tuple[str, dict[str, Any]]]:
 def _answered(case: Case, taken: Taken) -> Effects:
     """A declaration, or the other parent's word to it."""
     others = [person for person in living(case) if person != taken.acting_for]
-    if case.status == "DECLARED":
+    if case.status in ("DECLARED", LAPSED):
         asked = tuple(NewNotice(person, "birth.notice.cosign_asked", _names(taken.data)) for person in others)
-        return Effects(notices=asked)
+        if case.status == LAPSED:
+            return Effects(jobs=(Job("examine", key=str(taken.seq)),), notices=asked)
+        return Effects(jobs=lapse_of(case, taken), notices=asked, cancel_jobs=("lapse",))
     notices: tuple[NewNotice, ...] = ()
     if case.status == "DIFFERED":
         first = declared(case)
@@ -228,13 +239,18 @@ _HERE = {
 
 def _settled(case: Case, taken: Taken) -> Effects:
     status, father = taken.data["status"], taken.data.get("father")
-    again = (Job("examine", key=str(taken.seq)),) if case.status in AT_THE_DESK else ()
+    is_at_desk = case.status in AT_THE_DESK or is_left_signed(case)
+    again = (Job("examine", key=str(taken.seq)),) if is_at_desk else ()
     if status == "ACKNOWLEDGED" and father:
         joins = (Party("parent", father),)
         first = declared(case)
         text = "birth.notice.paternity_acknowledged" if first is None else "birth.notice.cosign_asked"
         values = _names(first.data) if first is not None else {}
-        return Effects(parties=joins, jobs=again, notices=(NewNotice(father, text, values),))
+        anew = case.status == "DECLARED"  # asked of him from now on
+        told = (NewNotice(father, text, values),)
+        if anew:
+            return Effects(parties=joins, jobs=lapse_of(case, taken), notices=told, cancel_jobs=("lapse",))
+        return Effects(parties=joins, jobs=again, notices=told)
     if status == "DENIED":
         return Effects(jobs=again, notices=_to_parents(case, "birth.notice.paternity_denied"))
     if taken.data.get("unproven"):
@@ -242,10 +258,19 @@ def _settled(case: Case, taken: Taken) -> Effects:
     return Effects(jobs=again)
 
 
+def _lapsed(case: Case, taken: Taken) -> Effects:
+    """Both hear what comes next, and that they can still answer."""
+    first = declared(case)
+    if first is None:
+        return Effects(notices=_to_parents(case, "birth.notice.lapsed_unnamed"))
+    told = _to_parents(case, "birth.notice.lapsed_signed", **_names(first.data))
+    return Effects(jobs=(Job("examine", key=str(taken.seq)),), notices=told)
+
+
 def _bereaved(case: Case, taken: Taken) -> Effects:
     """One quiet word to who lives; what was left unsaid is for an official, who acts for the register to say."""
     jobs = [Job("entrust", key=str(taken.seq))]
-    if case.status in AT_THE_DESK:
+    if case.status in AT_THE_DESK or is_left_signed(case):
         jobs.append(Job("examine", key=str(taken.seq)))
     return Effects(jobs=tuple(jobs), notices=_to_parents(case, "birth.notice.bereaved"))
 
@@ -272,7 +297,9 @@ def _registered(case: Case, taken: Taken) -> Effects:
     if case.status == "OFFERED":  # the offer was here before
         notices += _to_parents(case, "birth.notice.offer_ready")
     return Effects(
-        jobs=(Job("address"), *_closing(case)), notices=tuple(notices), cancel_jobs=("examine", "remind")
+        jobs=(Job("address"), *_closing(case)),
+        notices=tuple(notices),
+        cancel_jobs=("examine", "remind", "lapse"),
     )
 
 
@@ -353,9 +380,16 @@ def _names_to_register(case: Case, taken: Taken) -> dict[str, Any]:
         acting = case.data.get(
             "decided_by", acting
         )  # a conflict before: who said that it is a birth of its own
-    look = {"words": str(taken.data.get("words") or ""), **taken.data.get("look", {})}
-    without = bool(taken.data.get("without_father"))
-    return {**_names(said), "without_father": without, "signed_by": signed, "look": look, "acting": acting}
+    words = [str(taken.data[name]) for name in ("words", "hearing") if taken.data.get(name)]
+    look = {"words": " ".join(words), **taken.data.get("look", {})}
+    return {
+        **_names(said),
+        "without_father": bool(taken.data.get("without_father")),
+        "left_to_office": bool(taken.data.get("left_to_office")),
+        "signed_by": signed,
+        "look": look,
+        "acting": acting,
+    }
 
 
 def _closing(case: Case) -> tuple[Job, ...]:

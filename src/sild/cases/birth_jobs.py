@@ -21,6 +21,7 @@ from sild.cases.birth_facts import (
     office_for,
 )
 from sild.cases.birth_follow import BirthFollow
+from sild.cases.birth_silent import LAPSED, SILENT
 from sild.cases.birth_work import act, case_of, child_in, known_in
 from sild.cases.case import Case, Party
 from sild.cases.process import OPENED, JobFunction, Opening, Work
@@ -178,6 +179,8 @@ class BirthJobs:
         defects = [found["code"] for found in (*birth["defects"], *birth["notes"])]
         if case.status == "DIFFERED":
             defects.append("names_differ")
+        if case.status == LAPSED:
+            defects.append(SILENT)
         if said.foreign:
             defects.append("foreign_parent")
         if said.protected or case.has("SILENCE"):
@@ -250,7 +253,8 @@ class BirthJobs:
 def _named(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The name as the register is sent it; of a job of an earlier version without who signed and what was seen."""
     names = {name: arguments[name] for name in ("given_names", "family_name", "without_father")}
-    return {**names, "signed_by": arguments.get("signed_by"), "official": arguments.get("look", {})}
+    left = {"left_to_office": True} if arguments.get("left_to_office") else {}
+    return {**names, **left, "signed_by": arguments.get("signed_by"), "official": arguments.get("look", {})}
 
 
 def _registered(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 from sild.cases.assisted import DOCUMENTS
 from sild.cases.birth_bereaved import is_asked_in_vain
 from sild.cases.birth_facts import POPULATION, Grounds, bare, known, named_father, recorded
+from sild.cases.birth_silent import asked_in
 from sild.cases.birth_work import act, known_in
 from sild.cases.case import Case, Party, Taken
 from sild.cases.codes import plain
@@ -221,7 +222,7 @@ class BirthPaternity:
             state = {**await self._stands(work, said.child), "refused": refusal.code}
         in_vain = {"unproven": work.arguments["parent"]} if state.get("refused") in UNPROVEN else {}
         now = {"status": state["status"], "father": father, "reason": state.get("refused"), **in_vain}
-        await act(work, "paternity", "PATERNITY", now)
+        await act(work, "paternity", "PATERNITY", {**now, **asked_in(work)})
 
     async def here(self, work: Work) -> None:
         """What was said before the official, to the register, on the official's own proof; what it does not take can be written anew."""
@@ -253,9 +254,8 @@ class BirthPaternity:
             refused = {"reason": refusal.code, "not_taken": given["parent"]}
         father = known(state["father"], work.profile.country) if state.get("father") else given["father"]
         here = {} if refused else {"here": {name: given[name] for name in ("parent", "answer", "role")}}
-        await act(
-            work, "paternity", "PATERNITY", {"status": state["status"], "father": father, **refused, **here}
-        )
+        now = {"status": state["status"], "father": father, **refused, **here}
+        await act(work, "paternity", "PATERNITY", {**now, **asked_in(work)})
 
     async def contest(self, work: Work) -> None:
         """Who is said to have said it, disputes that at the register, whose people look; the register's word stands until then."""

@@ -29,6 +29,7 @@ from sild.cases.birth_facts import (
 )
 from sild.cases.birth_paternity import people_here
 from sild.cases.birth_payments import returned_lines
+from sild.cases.birth_silent import SILENT
 from sild.cases.birth_wish import SCREEN as WISH
 from sild.cases.birth_wish import BirthWish, standing_lines, wished
 from sild.cases.case import Case
@@ -41,6 +42,7 @@ __all__ = ["BirthScreens"]
 
 CHECKS = {
     "names_differ": "check.names_agree",
+    SILENT: "check.parents_answered",
     "paternity_open": "check.paternity_settled",
     "another_father_named": "check.one_father_named",
     "foreign_parent": "check.one_country",

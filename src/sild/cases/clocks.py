@@ -95,12 +95,13 @@ def _expected(
 ) -> date:
     """Its promise if whatever it waits for came today, or when the clock before it ends. views: of the clocks before it.
 
-    Before it is the one whose end is its beginning.
+    Before it is the one whose end is its beginning, or that of a status in which the case still is.
     """
     before = next(
         (views[one.id] for one in service.clocks if clock.begins in one.ends and one.id in views), None
     )
-    begin = today
+    owed = [views[one.id] for one in service.clocks if one.during and one.id in views]
+    begin = max([today, *(one.promise for one in owed if one.promise and one.kept_on is None)])
     if before is not None:
         begin = before.kept_on or max(before.promise or before.expected or today, today)
     return _promise(profile, clock.deadline, begin, begin, (), begin)

@@ -182,7 +182,7 @@ class Days(_Part):
 class Profile(_Part):
     """country: ISO 3166-1.  languages: the official one first.  zone: of the IANA database.  currency: ISO 4217.
 
-    deciding: registers in which officials decide.  grounds: provisions on which any service rests, by what they are for: `conflict`, `consultation`, `figures`, `contest`, `discretion`, `treasury`, `telling`.
+    deciding: registers in which officials decide.  grounds: provisions on which any service rests, by what they are for: `conflict`, `consultation`, `figures`, `contest`, `discretion`, `treasury`, `telling`, `name_by_office`.
 
     pays_from: the treasury's account; none: nothing is paid in its currency.
 

@@ -168,11 +168,14 @@ class Registration(Model):
         default=None,
         description="Parents who signed the name; a rule alone enters what all living parents signed",
     )
+    left_to_office: bool = Field(
+        default=False, description="The parents did not settle the name in time; they were heard in the case"
+    )
     official: OfficialLook = OfficialLook()
 
     def name(self) -> NewName:
         signed = None if self.signed_by is None else tuple(self.signed_by)
-        return NewName(self.given_names, self.family_name, self.without_father, signed)
+        return NewName(self.given_names, self.family_name, self.without_father, signed, self.left_to_office)
 
 
 class Return(Registration):

@@ -7,9 +7,9 @@ Else an official does, who sees what stands against it; what the law forbids nob
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sild.decisions import HumanStep, OutcomeItem, Reason, Secret
+from sild.decisions import Hearing, HumanStep, OutcomeItem, Reason, Secret
 from sild.errors import CallerError, Unavailable
 from sild.registries.deciding import Deciding, Judged, KnownFact, Look, Ruling, brought, human_step, reason_of
 from sild.registries.folding import folded
@@ -69,12 +69,16 @@ NEEDS_AN_OFFICIAL = Defect("needs_an_official", "an official makes this entry")
 
 @dataclass(frozen=True, slots=True)
 class NewName:
-    """signed_by: parents whose signatures under it the case has; None: it does not say."""
+    """signed_by: parents whose signatures under it the case has; None: it does not say.
+
+    left_to_office: they did not settle it in time.
+    """
 
     given_names: str
     family_name: str
     without_father: bool = False
     signed_by: tuple[str, ...] | None = None
+    left_to_office: bool = False
 
 
 def judge(deciding: Deciding, use: Use, birth: Birth, name: NewName) -> Judged:
@@ -203,7 +207,14 @@ def registered(deciding: Deciding, use: Use, birth: Birth, name: NewName, look: 
     human = (
         () if official is None else (human_step(deciding, official, look, "confirm", shown=_shown(birth)),)
     )
-    return _ruling(use, birth, "grant", "registration", items, human, (why,) if official else ())
+    if official is None:
+        return _ruling(use, birth, "grant", "registration", items, human, ())
+    if not name.left_to_office:
+        return _ruling(use, birth, "grant", "registration", items, human, (why,))
+    ground = profile(birth.child.country).ground("name_by_office")
+    left = reason_of(PACK, "left_to_office", ground, origin="official")
+    ruling = _ruling(use, birth, "grant", "registration", items, human, (left, why))
+    return replace(ruling, hearing=Hearing(required=True, notice_id=use.usage.issue, how="case"))
 
 
 def returned(
