@@ -12,5 +12,5 @@ from .journeys_killed import ensure_the_end_is_the_same, patient
 @patient
 @pytest.mark.slow
 def test_killed_at_every_step(tmp_path):
-    stories = ["married", "unmarried", "paper", "elsewhere", "corrected", "unpaid", "bereaved"]
+    stories = ["married", "unmarried", "paper", "elsewhere", "corrected", "unpaid", "bereaved", "silent"]
     ensure_the_end_is_the_same(tmp_path, "birth_program", stories, [Birth])
