@@ -293,6 +293,8 @@ def test_declined_is_declined(here: Asker) -> None:
     one = waiting(here)
     assert one.says(use=False).json() == {"state": "declined"}
     refused(one.says(sha256="0" * 64), 409, "evidence_answered")
+    assert one.look().json()["state"] == "declined"
+    refused(here.get(f"{one.path}/document", user=f"EE{one.person.code}"), 410, "evidence_request_over")
     assert exception(ask(here, one.second)) == EdmException.OBJECT_NOT_FOUND
 
 

@@ -71,7 +71,7 @@ class EvidenceOffer:
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """What the person is shown. requester: who asks, by language, and of which country.  lines: by `EXTRACT_LINES`.  sha256: of `content`."""
+    """What the person is shown. requester: who asks, by language, and of which country.  lines: by `EXTRACT_LINES`.  sha256: of `content`, which is empty once they declined."""
 
     requester: Mapping[str, str]
     country: str | None
@@ -238,8 +238,8 @@ class CrossBorderEvidence:
             place_is_kept = _is_kept(use, person)
         extract = self._extract(row, person, parents, place_is_kept)
         content = row.content
-        if content is None:
-            content = self._made(row, extract)
+        if content is None:  # of what was declined nothing is kept, and nothing made again
+            content = b"" if row.state == "declined" else self._made(row, extract)
         return Previewed(
             row.asked["requester"]["name"],
             row.asked["requester"]["country"],

@@ -111,7 +111,10 @@ def add_evidence_paths(app: FastAPI, evidence: CrossBorderEvidence) -> None:
     )
     def get_document(look: Token, usage: PersonalUsage) -> Response:
         """The sealed PDF, as it would be given."""
-        return Response(evidence.preview(look, usage).content, media_type="application/pdf")
+        found = evidence.preview(look, usage)
+        if not found.content:
+            raise CallerError("the person declined it", code="evidence_request_over")
+        return Response(found.content, media_type="application/pdf")
 
     @app.post("/evidence-requests/{look}/answer", operation_id="answerEvidenceRequest")
     def answer_request(look: Token, body: EvidenceAnswer, usage: SaidByPerson) -> EvidenceAnswered:
