@@ -73,7 +73,7 @@ SILENCING = ["civil.death.registered", "civil.stillbirth.recorded", "civil.prote
 ACTING = ["civil.birth.registered", *SILENCING]
 TOLD = [*ACTING, "fact.corrected"]
 SUBSCRIPTIONS = {
-    "population": {"portal": ["civil.child.recorded", "civil.guardian.recorded", *ACTING], "residence": ["civil.child.recorded", "civil.birth.registered", *SILENCING], "insurance": TOLD, "social": TOLD, "education": [*TOLD, "civil.guardian.recorded"]},
+    "population": {"portal": ["civil.child.recorded", "civil.paper.settled", "civil.guardian.recorded", *ACTING], "residence": ["civil.child.recorded", "civil.birth.registered", *SILENCING], "insurance": TOLD, "social": TOLD, "education": [*TOLD, "civil.guardian.recorded"]},
     "residence": {"education": ["residence.*"]},
     "insurance": {"portal": ["insurance.*", "decision.corrected"]},
     "social": {"portal": ["social.offer.*", "social.benefit.*", "social.payment.executed", "social.payment.returned"]},

@@ -14,6 +14,7 @@ leave the name to the office (LAPSE), and may answer until it has decided. When 
 without them: who acts is whom the population register names (ENTRUST), and while that is nobody the office names the child (NAME_FOR).
 
 birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
+birth_on_paper.py  written by an office, with the child's code or before there is one
 birth_paternity.py  paternity, said by the two or before an official
 birth_wish.py  another kindergarten wish     birth_bereaved.py  without a parent who died     birth_silent.py  without an answer
 birth_payments.py  what was paid, what came back
@@ -99,6 +100,11 @@ class Birth(Process):
     service = "birth"
     rules = (
         Rule("OPEN", by=("state",)),
+        Rule("KNOW", by=("state",), once="case"),
+        Rule("AWAIT", by=("state",)),
+        Rule("SETTLED", by=("state",)),
+        Rule("TURN_DOWN", by=("state",), to="CLOSED"),
+        Rule("JOIN", by=("state",), to="CLOSED", once="case"),
         Rule("RECORD", by=("state",), once="case"),
         Rule("REMIND", by=("state",), when=("OPENED", "DECLARED"), once="case"),
         Rule("LAPSE", by=("state",), when=BEFORE_NAME, to=LAPSED),
@@ -165,6 +171,7 @@ class Birth(Process):
     )
     events: ClassVar[Mapping[str, str]] = {
         "civil.child.recorded": "begin",
+        "civil.paper.settled": "paper_settled",
         "civil.birth.registered": "registered",
         "civil.guardian.recorded": "entrust",
         "insurance.cover.began": "cover",

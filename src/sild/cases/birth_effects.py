@@ -9,7 +9,8 @@ from typing import Any
 
 from sild.cases.actor import AUTOMATIC
 from sild.cases.birth_bereaved import living
-from sild.cases.birth_facts import declared, is_done, is_refused, recorded, same_names, signed_by
+from sild.cases.birth_facts import Recorded, declared, is_done, is_refused, recorded, same_names, signed_by
+from sild.cases.birth_on_paper import handed_in_by
 from sild.cases.birth_paternity import taken_here
 from sild.cases.birth_silent import LAPSED, is_left_signed, lapse_of
 from sild.cases.case import Case, Party, Taken
@@ -28,6 +29,10 @@ def effects_of(case: Case, taken: Taken) -> Effects:
     match taken.name:
         case "OPEN" if "offline" in case.data:
             return Effects(jobs=(Job("bring_in"),))
+        case "KNOW":
+            return Effects(parties=(Party("child", taken.data["child"]),))
+        case "SETTLED":
+            return Effects(jobs=(Job("bring_in", key=str(taken.seq)),))
         case "RECORD":
             return _recorded(case)
         case "DECLARE" | "COSIGN" | "PROPOSE":
@@ -151,7 +156,10 @@ def _recorded(case: Case) -> Effects:
     parents = said.parents()
     parties = [Party("parent", person) for person in parents]
     if "offline" in case.data:
-        return Effects(parties=tuple(parties), office=office)
+        asked = _asked_about_paternity(said)
+        told = [NewNotice(person, "birth.notice.paternity_asked") for person in asked]
+        parties += [Party("named", person) for person in asked]
+        return Effects(parties=tuple(parties), office=office, notices=tuple(told))
     if said.is_late or case.has("REGISTER"):
         known = [NewNotice(person, *news) for person in parents for news in _so_far(case)]
         jobs = (Job("registered"), Job("catch_up"))
@@ -160,14 +168,18 @@ def _recorded(case: Case) -> Effects:
     told = [NewNotice(person, "birth.notice.child_recorded", values) for person in parents]
     day = datetime.combine(said.choose_by, time(7), UTC) - REMINDER
     if said.needs_paternity:
-        named = [said.mother, said.claimed_father]
-        asked = [code for code in named if code is not None and not said.is_feared(code)]
+        asked = _asked_about_paternity(said)
         parties += [Party("named", person) for person in asked]
         told += [
             NewNotice(person, "birth.notice.paternity_asked") for person in asked if person not in parents
         ]
     waits = (Job("remind", at=day), *lapse_of(case, case.actions[-1]))
     return Effects(parties=tuple(parties), office=office, jobs=waits, notices=tuple(told))
+
+
+def _asked_about_paternity(said: Recorded) -> list[str]:
+    named = [said.mother, said.claimed_father] if said.needs_paternity else []
+    return [code for code in named if code is not None and not said.is_feared(code)]
 
 
 def _so_far(case: Case) -> list[tuple[str, dict[str, Any]]]:
@@ -241,6 +253,8 @@ def _settled(case: Case, taken: Taken) -> Effects:
     status, father = taken.data["status"], taken.data.get("father")
     is_at_desk = case.status in AT_THE_DESK or is_left_signed(case)
     again = (Job("examine", key=str(taken.seq)),) if is_at_desk else ()
+    if "offline" in case.data and status in ("ACKNOWLEDGED", "DENIED") and declared(case) is None:
+        again = (Job("bring_in", key=str(taken.seq)),)  # the names on the paper waited for it
     if status == "ACKNOWLEDGED" and father:
         joins = (Party("parent", father),)
         first = declared(case)
@@ -375,13 +389,10 @@ def _names_to_register(case: Case, taken: Taken) -> dict[str, Any]:
         assert first is not None
         said, signed = first.data, signed_by(case, first)
     elif acting == AUTOMATIC and taken.name == "ENTER_OFFLINE":
-        opened = case.last("OPEN")
-        acting = opened.person if opened is not None else acting
-        acting = case.data.get(
-            "decided_by", acting
-        )  # a conflict before: who said that it is a birth of its own
+        acting = taken.data.get("handed_in_by") or handed_in_by(case)
     words = [str(taken.data[name]) for name in ("words", "hearing") if taken.data.get(name)]
     look = {"words": " ".join(words), **taken.data.get("look", {})}
+    decided_in = taken.data.get("decided_in")  # another case, whose paper it was
     return {
         **_names(said),
         "without_father": bool(taken.data.get("without_father")),
@@ -389,6 +400,7 @@ def _names_to_register(case: Case, taken: Taken) -> dict[str, Any]:
         "signed_by": signed,
         "look": look,
         "acting": acting,
+        **({} if decided_in is None else {"decided_in": decided_in}),
     }
 
 

@@ -21,6 +21,7 @@ from sild.cases.birth_facts import (
     office_for,
 )
 from sild.cases.birth_follow import BirthFollow
+from sild.cases.birth_on_paper import BirthOnPaper, is_waited_for
 from sild.cases.birth_silent import LAPSED, SILENT
 from sild.cases.birth_work import act, case_of, child_in, known_in
 from sild.cases.case import Case, Party
@@ -41,11 +42,12 @@ class BirthJobs:
         self._service = service
         self._grounds = grounds
         self._follow = BirthFollow(service, grounds)
+        self._on_paper = BirthOnPaper(service, grounds, self.what_is_known, self.birth)
 
     def by_kind(self) -> Mapping[str, JobFunction]:
         return {
             "begin": self.begin,
-            "bring_in": self.bring_in,
+            **self._on_paper.by_kind(),
             "examine": self.examine,
             "register": self.register,
             "send_back": self.send_back,
@@ -59,7 +61,7 @@ class BirthJobs:
         """Open the case, then ask what is known: every question carries the case."""
         child = child_in(work)
         person = known(child, work.profile.country)
-        if await work.cases("known", self._service, person):
+        if await work.cases("known", self._service, person) or await is_waited_for(work):
             return
         opening = Opening(parties=(Party("child", person),), only_of=person)
         try:
@@ -71,7 +73,7 @@ class BirthJobs:
         if await work.current("status", case) != OPENED:
             return  # silence fell before the news came
         try:
-            birth = await self._birth(work, child, case)
+            birth = await self.birth(work, child, case)
         except CallerError:  # the record was taken back
             await act(work, "no_birth", "REST", {"reason": "no_birth"}, case)
             return
@@ -79,21 +81,9 @@ class BirthJobs:
             reason = "stillbirth" if birth["status"] == "STILLBORN" else "death"
             await act(work, "rest", "REST", {"reason": reason}, case)
             return
-        await act(work, "record", "RECORD", await self._what_is_known(work, case, birth), case)
+        await act(work, "record", "RECORD", await self.what_is_known(work, case, birth), case)
 
-    async def bring_in(self, work: Work) -> None:
-        """A birth entered on paper where there was no network: under its reserved number it is a case, and is registered now."""
-        assert work.case is not None
-        written = work.case.data["content"]
-        child = child_in(work)
-        birth = await self._birth(work, child)
-        known_now = await self._what_is_known(work, work.case.id, birth)
-        await act(work, "record", "RECORD", known_now)
-        names = {name: written.get(name) for name in ("given_names", "family_name")}
-        given = {"reserved_number": work.case.data["number"], "registered_on": written.get("registered_on")}
-        await act(work, "entered", "ENTER_OFFLINE", {**names, **given})
-
-    async def _what_is_known(self, work: Work, case: str, birth: Mapping[str, Any]) -> dict[str, Any]:
+    async def what_is_known(self, work: Work, case: str, birth: Mapping[str, Any]) -> dict[str, Any]:
         country = work.profile.country
         named = [birth.get(role) for role in ("mother", "father", "claimed_father")]
         mother, father, claimed = (known(code, country) if code else None for code in named)
@@ -174,7 +164,7 @@ class BirthJobs:
     async def examine(self, work: Work) -> None:
         """Every check at once. All green and nothing left to discretion: the rule decides, where the profile has one."""
         case, said = known_in(work)
-        birth = await self._birth(work, said.child)
+        birth = await self.birth(work, said.child)
         office = case.office or await self._any_office(work, case, said)
         defects = [found["code"] for found in (*birth["defects"], *birth["notes"])]
         if case.status == "DIFFERED":
@@ -201,13 +191,14 @@ class BirthJobs:
         case, said = known_in(work)
         names, acting = _named(work.arguments), work.arguments["acting"]
         path, basis = f"/births/{bare(said.child)}/registration", self._grounds.notice
-        decided_in = case.data.get("conflict")  # where the official acted
+        # where the official acted
+        decided_in = work.arguments.get("decided_in") or case.data.get("conflict")
         try:
             answer = await work.call(
                 "registration", POPULATION, "POST", path, names, basis=basis, acting=acting, case=decided_in
             )
         except CallerError as refusal:
-            birth = await self._birth(work, said.child)
+            birth = await self.birth(work, said.child)
             if birth["status"] == "REGISTERED":
                 await act(work, "registered", "REGISTER", _registered(birth))
             else:
@@ -239,11 +230,11 @@ class BirthJobs:
         case = await case_of(work, self._service)
         if case is None:
             return
-        birth = await self._birth(work, child_in(work), case)
+        birth = await self.birth(work, child_in(work), case)
         if birth["status"] == "REGISTERED":
             await act(work, "registered", "REGISTER", _registered(birth), case)
 
-    async def _birth(self, work: Work, child: str, case: str | None = None) -> Mapping[str, Any]:
+    async def birth(self, work: Work, child: str, case: str | None = None) -> Mapping[str, Any]:
         path = f"/births/{bare(child)}"
         answer = await work.call("birth", POPULATION, "GET", path, basis=self._grounds.notice, case=case)
         found: Mapping[str, Any] = answer.json

@@ -1,15 +1,17 @@
 """Papers of births at the desk of the office that gave out their numbers: blocks, what of them is used, one paper handed in.
 
-A paper of a child who has a case here that still waits for a name is brought into that case, as `birth.offline` does; any other is
+A paper with no code of the child (no hospital, or one without a line) says what the population register needs to open the record:
+mother, day, sex, place, and on which ground of the law. A paper of a child who has a case here that still waits for a name is brought into that case, as `birth.offline` does; any other is
 merged (`offline.py`). The same paper again gives the same answer, whoever hands it in.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -32,23 +34,43 @@ __all__ = ["BirthPaper", "BirthPapers", "HandedIn", "ReservedBlock"]
 BIRTH = "birth"
 ENTER = "ENTER_OFFLINE"
 CODE_LENGTHS = {"EE": 11, "VN": 12}
+LATEST = timedelta(days=366)
+"""So long ago the population register takes word of a birth."""
+_HOUR = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 @dataclass(frozen=True, slots=True)
 class BirthPaper:
-    """child: the identity code, our own country's with or without it.  registered_on: `2026-03-02`."""
+    """child: the identity code, our own country's with or without it; empty: the rest tells of the birth.  Days: `2026-03-02`.
+
+    mother, father: codes.  hour: `06:30`.  order: of twins, from 1.  ground: of the profile's `birth_grounds`.  attended_by: or testifies.
+    """
 
     number: str
     child: str
     given_names: str
     family_name: str
     registered_on: str
+    mother: str = ""
+    mother_given_names: str = ""
+    mother_family_name: str = ""
+    father: str = ""
+    father_given_names: str = ""
+    father_family_name: str = ""
+    born: str = ""
+    hour: str = ""
+    sex: str = ""
+    order: str = ""
+    place: str = ""
+    ground: str = ""
+    attended_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HandedIn:
     """outcome: `registered`, a case of its own under the paper's number; `joined` to the case there was; `conflict`, which waits for an
-    official for the `reasons` of `Merged`.  case: its id, with its `case_number`.
+    official for the `reasons` of `Merged`; of a paper without the child's code also `asked`, the register has not answered, `review`, its
+    people look for the `reasons`, `turned_down`, it did not take it, and why.  case: its id, with its `case_number`.
     """
 
     number: str
@@ -124,10 +146,13 @@ class BirthPapers:
         if case is not None:
             await self._join(case, paper, child, actor)
         else:
-            content = {name: getattr(paper, name) for name in ("given_names", "family_name", "registered_on")}
+            content = _content(paper)
             at = datetime.combine(date.fromisoformat(paper.registered_on), time(), UTC)
-            parties = (Party("child", child),)
-            record = OfflineRecord(_record_id(paper), paper.number, child, parties, content, at, actor.person)
+            parties = (Party("child", child),) if child else ()
+            subject = child or paper.number
+            record = OfflineRecord(
+                _record_id(paper), paper.number, subject, parties, content, at, actor.person
+            )
             await self._offline.merge(block, [record], actor)
         return await self.paper(paper.number, actor)
 
@@ -143,17 +168,21 @@ class BirthPapers:
                 defects.insert(0, Defect("number", "unknown_number"))
             elif (same := next((row for row in rows if _is_same(row, paper, child)), None)) is not None:
                 return block, self._handed_in(connection, same), None
+            elif rows and self._is_turned_down(connection, rows[0]):
+                pass  # written anew
             elif rows or self._parts.store.numbered(connection, paper.number) is not None:
                 defects.insert(0, Defect("number", "number_used"))
             if defects or block is None:
                 raise Refused("not everything is right yet", code="defects", defects=defects)
-            return block, None, self._waiting_case(connection, child, actor)
+            return block, None, self._waiting_case(connection, child, actor) if child else None
 
     def _defects(self, paper: BirthPaper, child: str) -> tuple[Defect, ...]:
-        country = country_of(child)
-        digits = child.removeprefix(country)
-        is_code = digits.isascii() and digits.isdecimal() and len(digits) == CODE_LENGTHS.get(country)
-        found = [] if is_code else [Defect("child", "not_a_code")]
+        profile = self._parts.profile
+        country = country_of(child) if child else profile.country
+        if child:
+            found = [] if is_code(child) else [Defect("child", "not_a_code")]
+        else:
+            found = birth_defects(paper, self._parts.today(), {one.code for one in profile.birth_grounds})
         names = {"given_names": paper.given_names or None, "family_name": paper.family_name or None}
         found += name_defects_in(country, names)
         try:
@@ -218,10 +247,80 @@ class BirthPapers:
 
     def _handed_in(self, connection: Connection, row: Row[Any]) -> HandedIn:
         number = connection.scalar(select(cases.c.number).where(cases.c.id == row.case))
+        if row.subject == row.number and row.outcome == "merged":
+            return self._told_of(connection, row, str(number))
         outcome = {"merged": "registered", "entered": "joined"}.get(row.outcome, row.outcome)
         if outcome == "joined" and number == row.number:
             outcome = "registered"
         return HandedIn(row.number, outcome, tuple(row.reasons), row.case, str(number))
+
+    def _told_of(self, connection: Connection, row: Row[Any], number: str) -> HandedIn:
+        """Of a paper without the child's code: as far as the register has come with it."""
+        case = self._parts.store.find(connection, row.case)
+        assert case is not None
+        if case.has("JOIN"):
+            other = str(case.given("JOIN")["case"])
+            found = connection.scalar(select(cases.c.number).where(cases.c.id == other))
+            return HandedIn(row.number, "joined", (), other, str(found))
+        if case.has("KNOW"):
+            return HandedIn(row.number, "registered", (), case.id, number)
+        if case.has("TURN_DOWN"):
+            return HandedIn(row.number, "turned_down", (case.given("TURN_DOWN")["reason"],), case.id, number)
+        if case.has("AWAIT"):
+            return HandedIn(row.number, "review", tuple(case.given("AWAIT")["reasons"]), case.id, number)
+        return HandedIn(row.number, "asked", (), case.id, number)
+
+    def _is_turned_down(self, connection: Connection, row: Row[Any]) -> bool:
+        case = self._parts.store.find(connection, row.case)
+        return case is not None and case.has("TURN_DOWN")
+
+
+def is_code(code: str) -> bool:
+    country = country_of(code)
+    digits = code.removeprefix(country)
+    return digits.isascii() and digits.isdecimal() and len(digits) == CODE_LENGTHS.get(country)
+
+
+def birth_defects(paper: BirthPaper, today: date, grounds: Collection[str]) -> list[Defect]:
+    """Of what tells of a birth, every one. The mother's code, or her name where she has none with her."""
+    needed = ("born", "sex", "place", "ground", "attended_by")
+    found = [Defect(name, "missing") for name in needed if not getattr(paper, name)]
+    if not paper.mother and not (paper.mother_given_names and paper.mother_family_name):
+        found.append(Defect("mother", "missing"))
+    found += [
+        Defect(name, "not_a_code")
+        for name in ("mother", "father")
+        if (code := getattr(paper, name)) and not is_code(code.upper())
+    ]
+    try:
+        born = date.fromisoformat(paper.born) if paper.born else today
+        if born > today:
+            found.append(Defect("born", "day_to_come"))
+        elif today - born > LATEST:
+            found.append(Defect("born", "born_too_long_ago"))
+        if paper.registered_on and date.fromisoformat(paper.registered_on) < born:
+            found.append(Defect("registered_on", "before_birth"))
+    except ValueError:
+        found.append(Defect("born", "not_a_date"))
+    if paper.hour and _HOUR.fullmatch(paper.hour) is None:
+        found.append(Defect("hour", "not_an_hour"))
+    if paper.order and paper.order not in "123456789":
+        found.append(Defect("order", "not_an_order"))
+    if paper.sex not in ("", "F", "M"):
+        found.append(Defect("sex", "missing"))
+    if paper.ground and paper.ground not in grounds:
+        found.append(Defect("ground", "missing"))
+    return found
+
+
+def _content(paper: BirthPaper) -> dict[str, str]:
+    """As it was written; what is empty is left out, but for the names."""
+    written = asdict(paper)
+    kept = ("given_names", "family_name", "registered_on")
+    left_out = ("number", "child")
+    return {
+        name: value for name, value in written.items() if name not in left_out and (value or name in kept)
+    }
 
 
 def _record_id(paper: BirthPaper) -> str:
@@ -231,5 +330,7 @@ def _record_id(paper: BirthPaper) -> str:
 def _is_same(row: Row[Any], paper: BirthPaper, child: str) -> bool:
     content: Mapping[str, Any] = row.content
     written: Mapping[str, Any] = content if row.outcome == "entered" else content.get("content", {})
-    names = ("given_names", "family_name", "registered_on")
-    return row.subject == child and all(written.get(name) == getattr(paper, name) for name in names)
+    if row.outcome == "entered":
+        names = ("given_names", "family_name", "registered_on")
+        return row.subject == child and all(written.get(name) == getattr(paper, name) for name in names)
+    return row.subject == (child or paper.number) and written == _content(paper)

@@ -39,10 +39,18 @@ def spoken_by(work: Work) -> tuple[str, str]:
     return acting, str(work.arguments.get("for", acting))
 
 
-async def act(work: Work, step: str, action: str, data: Mapping[str, Any], case: str | None = None) -> bool:
+async def act(
+    work: Work,
+    step: str,
+    action: str,
+    data: Mapping[str, Any],
+    case: str | None = None,
+    *,
+    only_of: str | None = None,
+) -> bool:
     """Whether the process took it. What was done before, or has become idle, is no failure."""
     try:
-        await work.act(step, action, data, case=case)
+        await work.act(step, action, data, case=case, only_of=only_of)
     except CallerError as refusal:
         if refusal.code == "job_cancelled":
             raise  # silence fell: the job does nothing more

@@ -243,9 +243,18 @@ class Work(Protocol):
         ...
 
     async def act(
-        self, step: str, action: str, data: Mapping[str, Any] | None = None, *, case: str | None = None
+        self,
+        step: str,
+        action: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        case: str | None = None,
+        only_of: str | None = None,
     ) -> str:
-        """Do an action as the state. The case's status afterwards. Raises CallerError when the process refuses it now."""
+        """Do an action as the state. The case's status afterwards. Raises CallerError when the process refuses it now.
+
+        only_of: who becomes a party by it, and has no other live case of the service (`has_case`), as of `Opening`.
+        """
         ...
 
     async def open(
@@ -274,6 +283,10 @@ class Work(Protocol):
 
     def address(self, register: str) -> str:
         """`GOV/70000006/residence` of a register's name. Raises CallerError (`unknown_service`)."""
+        ...
+
+    async def numbered(self, step: str, number: str) -> str | None:
+        """Id of the case with this number, at that moment."""
         ...
 
     async def on_desk(self, step: str, office: str, data: Mapping[str, Any]) -> Sequence[str]:

@@ -341,7 +341,13 @@ class JobWork:
                 raise _cancelled()
 
     async def act(
-        self, step: str, action: str, data: Mapping[str, Any] | None = None, *, case: str | None = None
+        self,
+        step: str,
+        action: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        case: str | None = None,
+        only_of: str | None = None,
     ) -> str:
         case_id = case or (self.case.id if self.case else None)
         if case_id is None:
@@ -349,6 +355,8 @@ class JobWork:
         key = f"{self._cause}/{step}"
 
         def write(connection: Connection) -> str:
+            if only_of is not None:
+                self._store.alone(connection, [f"person/{only_of}"])
             found = self._store.find(connection, case_id)
             if found is None:
                 raise CallerError("no such case", code="unknown_case")
@@ -366,6 +374,8 @@ class JobWork:
                 raise Refused(f"{action} is not done when {found.status}", code="too_late")
             if rule.once == "case" and found.has(action):
                 raise Refused(f"{action} was done", code="already_done")
+            if only_of is not None and {*self._store.live(connection, found.service, only_of)} - {case_id}:
+                raise CallerError("there is a live case of this person", code="has_case")
             after = self._store.act(
                 connection, found, action, data or {}, STATE, "state", self._calls.clock()
             )
@@ -430,6 +440,14 @@ class JobWork:
                 return list(self._store.live(connection, service, person, closed=closed))
 
         found: list[str] = await self._run.insist(step, lambda: asyncio.to_thread(read))
+        return found
+
+    async def numbered(self, step: str, number: str) -> str | None:
+        def read() -> str | None:
+            with self._store.reading() as connection:
+                return self._store.numbered(connection, number)
+
+        found: str | None = await self._run.insist(step, lambda: asyncio.to_thread(read))
         return found
 
     def address(self, register: str) -> str:

@@ -18,7 +18,16 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 from sild.catalogue.calendar import WorkingDays
 from sild.errors import CallerError
 
-__all__ = ["Certificate", "Competence", "Deadline", "Division", "Profile", "Remedy", "parse_profile"]
+__all__ = [
+    "BirthGround",
+    "Certificate",
+    "Competence",
+    "Deadline",
+    "Division",
+    "Profile",
+    "Remedy",
+    "parse_profile",
+]
 
 Signing = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]*\.[A-Z][A-Z_]*$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
@@ -71,6 +80,14 @@ class Fee(_Part):
 
     amount: Annotated[str, StringConstraints(pattern=r"^(0|[1-9]\d*)(\.\d+)?$")] = "0"
     basis: str
+
+
+class BirthGround(_Part):
+    """What a birth outside a hospital, or not told of by one, is registered on. basis: where the law says so.  title: by language."""
+
+    code: Word
+    basis: str
+    title: Mapping[str, str]
 
 
 class Remedy(_Part):
@@ -186,6 +203,8 @@ class Profile(_Part):
 
     pays_from: the treasury's account; none: nothing is paid in its currency.
 
+    birth_grounds: on what a birth is entered of which no hospital gave notice.
+
     kept: in the archive, by kind of record (`birth-registration`).  certificates: by what they are about (`birth`).
 
     signatures: actions of screens that people sign with a key of their own, beside those whose screens say so: `birth.cosign.COSIGN`.
@@ -208,6 +227,7 @@ class Profile(_Part):
     deciding: tuple[Word, ...] = ()
     kept: Mapping[str, Keeping] = {}
     certificates: Mapping[Word, Certificate] = {}
+    birth_grounds: tuple[BirthGround, ...] = ()
     pays_from: Payer | None = None
     grounds: Mapping[Word, str] = {}
     divisions: tuple[Division, ...] = ()

@@ -116,6 +116,8 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         "GET /persons/*/guardians",
         "GET /persons/*/relations",
         "GET /births/*",
+        "POST /birth-papers",
+        "GET /birth-papers/*",
         "GET /persons/*/birth-certificates",
         "GET /persons/*/birth-certificates/*",
         "GET /persons/*/birth-certificates/*/pdf",
@@ -265,6 +267,7 @@ SUBSCRIPTIONS = (
         "portal",
         (
             "civil.child.recorded",
+            "civil.paper.settled",
             "civil.guardian.recorded",
             "person.known",
             "decision.corrected",

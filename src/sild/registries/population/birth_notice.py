@@ -37,6 +37,7 @@ from sild.registries.kernel import Defect, Defects, refuse_defects
 
 __all__ = [
     "MAX_NOTICE_BYTES",
+    "PAPER",
     "BirthNotice",
     "NoticeSignature",
     "Notified",
@@ -48,6 +49,8 @@ __all__ = [
 
 MAX_NOTICE_BYTES = 64 * 1024
 COUNTRIES = {system: country for country, system in IDENTITY_SYSTEMS.items()}
+PAPER = "urn:sild:paper"
+"""Whose number of a notice is one that an office reserved."""
 BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
 ROLES = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 ACTS = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -76,7 +79,8 @@ class Notified:
 class BirthNotice:
     """system, value: the hospital's own number of the notice.  order: of a twin, from 1.  digest: of everything said but the time of sending.
 
-    notified: None: of before notices were signed.
+    notified: None: of before notices were signed, or an office's paper (`paper_births.py`): then on which ground of the law, who attended
+    or testifies, and the names written down.
     """
 
     system: str
@@ -93,6 +97,14 @@ class BirthNotice:
     place: str | None
     digest: str
     notified: Notified | None = None
+    ground: str | None = None
+    attended_by: str | None = None
+    given_names: str | None = None
+    family_name: str | None = None
+
+    @property
+    def is_paper(self) -> bool:
+        return self.system == PAPER
 
     @property
     def key(self) -> str:

@@ -5,6 +5,7 @@ What a machine cannot tell is not guessed: it becomes a review, a case for peopl
     notice seen before, unchanged                          REPEATED: the same child
     the mother is not known, or dead, or too young ...     REVIEW
     another child of hers born within 200 days:
+        told of by the other of hospital and office, same day, sex and number of a multiple birth: JOINED, the same child
         both of a multiple birth, other number, same hospital system   RECORDED: a twin
         else                                               REVIEW: duplicate_suspected
     born dead                                              STILLBORN: no code, and silence
@@ -23,11 +24,21 @@ from sild.registries.kernel import Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.population.birth_notice import BirthNotice
 from sild.registries.population.notifying import ensure_fresh
+from sild.registries.population.one_child import bears_name, by_names, same_child
 from sild.registries.population.persons import add_person
 from sild.registries.population.reviews import open_review, review_of_notice
 from sild.registries.population.tables import persons
 
-__all__ = ["BIRTH_NOTICE", "REGISTRATION", "grown_up", "husband_at_birth", "record_child", "take_notice"]
+__all__ = [
+    "BIRTH_NOTICE",
+    "REGISTRATION",
+    "grown_up",
+    "husband_at_birth",
+    "join_notice",
+    "notice_outcome",
+    "record_child",
+    "take_notice",
+]
 
 BIRTH_NOTICE = "birth_notice"
 REGISTRATION = "registration"
@@ -55,6 +66,9 @@ def take_notice(use: Use, notice: BirthNotice) -> dict[str, Json]:
     if notice.stillborn:
         return _stillborn(use, notice)
     reasons, candidates = _doubts(use, notice)
+    if reasons == ["duplicate_suspected"] and (child := same_child(use, notice, candidates)) is not None:
+        join_notice(use, child, notice)
+        return {"outcome": "JOINED", "child": child}
     if reasons:
         review = open_review(use, notice, reasons, candidates)
         return {"outcome": "REVIEW", "review": review.id, "reasons": reasons}
@@ -70,8 +84,20 @@ def record_child(use: Use, notice: BirthNotice) -> str:
     use.concerns(child)
     _say_born(use, child, notice)
     _say_parents(use, child, mother, notice.born)
-    use.publish("civil.child.recorded", child)
+    use.publish("civil.child.recorded", child, {"paper": notice.value} if notice.is_paper else None)
     return child
+
+
+def join_notice(use: Use, child: str, notice: BirthNotice) -> None:
+    """The child's second notice: kept beside the first; a man named by it alone is named from now on."""
+    said = provenance(use)
+    use.facts.record(
+        child, BIRTH_NOTICE, notice.to_json(), key=notice.key, valid_from=notice.born, provenance=said
+    )
+    named = use.facts.current(child, ["claimed_father", "parent"], on=use.today)
+    father = notice.father.code if notice.father is not None else None
+    if father is not None and not any(one.name == "claimed_father" or one.value == "father" for one in named):
+        use.facts.record(child, "claimed_father", True, key=father, valid_from=notice.born, provenance=said)
 
 
 def husband_at_birth(use: Use, mother: str, born: date) -> str | None:
@@ -109,10 +135,10 @@ def _doubts(use: Use, notice: BirthNotice) -> tuple[list[str], list[str]]:
     """Why people must look, and the children it may be about."""
     mother = notice.mother.code
     if mother is None:
-        return ["mother_without_code"], []
+        return ["mother_without_code"], by_names(use, notice)
     if use.connection.scalar(select(persons.c.code).where(persons.c.code == mother)) is None:
         return ["unknown_mother"], []
-    reasons = []
+    reasons = ["mother_name_differs"] if not bears_name(use, mother, notice.mother) else []
     values = use.facts.values_of([mother], ["born", "died"], on=use.today)[mother]
     age = (notice.born - date.fromisoformat(values["born"])).days / 365.25
     if not 12 <= age <= 60:
@@ -146,6 +172,19 @@ def _is_another_twin(use: Use, notice: BirthNotice, siblings: list[str]) -> bool
             if fact.value["system"] != notice.system or fact.value["order"] in (None, notice.order):
                 return False
     return True
+
+
+def notice_outcome(use: Use, key: str) -> dict[str, Json] | None:
+    """Of a notice that came before, whatever it said: as `take_notice` answers; None: none came."""
+    review = review_of_notice(use, key)
+    if review is not None and review.state == "OPEN":
+        return {"outcome": "REVIEW", "review": review.id, "reasons": list(review.reasons)}
+    seen = use.facts.entities_with(BIRTH_NOTICE, key, on=use.today)
+    child = review.child if review is not None else seen[0].entity if seen else None
+    if review is None and child is None:
+        return None
+    use.concerns(*([child] if child else []))
+    return {"outcome": "REPEATED" if child else "REFUSED", "child": child}
 
 
 # --- what becomes known

@@ -26,8 +26,9 @@ from sild.registries.population.birth_notice import (
     parse_birth_notice,
     read_notice,
 )
-from sild.registries.population.births import record_child, take_notice
+from sild.registries.population.births import join_notice, record_child, take_notice
 from sild.registries.population.judging import NewName
+from sild.registries.population.paper_births import PAPER_TITLES, add_paper_paths, settle_paper
 from sild.registries.population.persons import require_person
 from sild.registries.population.records import Birth, Paternity, Presence
 from sild.registries.population.registration import (
@@ -46,6 +47,7 @@ __all__ = ["BIRTH_TITLES", "add_birth_paths"]
 
 FHIR_JSON = "application/fhir+json"
 BIRTH_TITLES: dict[str, tuple[int, str]] = {
+    **PAPER_TITLES,
     "invalid_birth_notice": (400, "Not a notice of birth"),
     "signature_missing": (403, "The notice is not signed"),
     "invalid_signature": (403, "The signature does not hold"),
@@ -73,7 +75,7 @@ Document = Literal["id_card", "passport", "residence_card", "driving_licence"]
 
 
 class NoticeTaken(Model):
-    outcome: Literal["RECORDED", "REPEATED", "REVIEW", "REFUSED", "STILLBORN"]
+    outcome: Literal["RECORDED", "JOINED", "REPEATED", "REVIEW", "REFUSED", "STILLBORN"]
     child: str | None = Field(default=None, description="The child's identity code")
     review: str | None = Field(default=None, description="The case people have to decide")
     reasons: list[str] | None = None
@@ -227,6 +229,7 @@ class Decision(Model):
 def add_birth_paths(app: FastAPI, register: PopulationRegister) -> None:
     kernel = register.kernel
     _add_notices(app, register)
+    add_paper_paths(app, kernel)
     _add_births(app, kernel)
     _add_registration(app, kernel, register.deciding, register.archiving)
     _add_reviews(app, kernel)
@@ -251,7 +254,9 @@ def _add_notices(app: FastAPI, register: PopulationRegister) -> None:
         """A hospital's notice: Bundle of Patient, RelatedPerson, Encounter, signed by who gives it. Event: civil.child.recorded."""
         signed = parse_birth_notice(await _read(request))
         taken = await run_in_threadpool(_take, register, signed, usage)
-        response.status_code = {"REPEATED": 200, "REFUSED": 200, "REVIEW": 202}.get(taken.outcome, 201)
+        response.status_code = {"REPEATED": 200, "JOINED": 200, "REFUSED": 200, "REVIEW": 202}.get(
+            taken.outcome, 201
+        )
         return taken
 
 
@@ -406,14 +411,17 @@ def _decide(use: Use, review_id: str, body: Decision) -> ReviewState:
         if child not in review.candidates:
             raise CallerError("one of the candidates", code="bad_request")
     elif body.decision == "DISTINCT":
-        notice = read_notice(review.notice)
-        mother = notice.mother.code
+        mother = read_notice(review.notice).mother.code
         if mother is None:
             raise CallerError("without the mother's code no child is recorded", code="unknown_person")
         require_person(use, mother)
         use.alone(f"births/{mother}")
-        child = record_child(use, notice)
+        child = record_child(use, read_notice(review.notice))
     child = child if body.decision != "REFUSED" else None
+    notice = read_notice(review.notice)
+    if body.decision == "SAME" and child is not None and notice.is_paper:
+        join_notice(use, child, notice)
+    settle_paper(use, notice, child)
     return _review(close_review(use, review, body.decision, child, words=body.words))
 
 

@@ -13,7 +13,7 @@ from sild.registries.population.reviews import Review, about, open_reviews, read
 
 __all__ = ["reviews_that_wait"]
 
-SAID = ("born", "sex", "order", "hospital", "place")
+SAID = ("born", "sex", "order", "hospital", "place", "attended_by", "given_names", "family_name")
 """What of a notice its official has before them, besides the parents."""
 
 

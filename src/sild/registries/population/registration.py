@@ -14,6 +14,7 @@ from sild.errors import CallerError
 from sild.registries.deciding import DECIDED_AGAIN, Deciding, Look
 from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
 from sild.registries.kernel.facts import Json
+from sild.registries.population.birth_notice import PAPER
 from sild.registries.population.births import BIRTH_NOTICE, REGISTRATION, grown_up
 from sild.registries.population.judging import (
     NewName,
@@ -54,7 +55,7 @@ def read_birth(use: Use, child: str) -> Birth:
     registration = next((fact.value for fact in facts if fact.name == REGISTRATION), None)
     if registration is None:
         raise CallerError("no birth of this person was notified here", code="unknown_birth")
-    notice = notices[0] if notices else {}
+    notice = _said_together(notices)
     paternity = _paternity(person, notice, [fact for fact in facts if fact.name == PATERNITY])
     status = registration["status"]
     if person.died is not None and status != "STILLBORN":
@@ -79,6 +80,12 @@ def births_of(use: Use, parent: str) -> tuple[Birth, ...]:
     known = use.facts.current_of(sorted(found), [REGISTRATION], on=use.today)
     births = [read_birth(use, child) for child, facts in known.items() if facts]
     return tuple(sorted(births, key=lambda birth: (birth.child.born, birth.child.code), reverse=True))
+
+
+def _said_together(notices: Sequence[dict[str, Json]]) -> dict[str, Json]:
+    """What a hospital and an office's paper say of one child; where both do, the hospital's holds."""
+    ordered = sorted(notices, key=lambda notice: notice["system"] != PAPER)
+    return {name: value for notice in ordered for name, value in notice.items() if value is not None}
 
 
 # --- paternity
