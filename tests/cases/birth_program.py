@@ -1,5 +1,5 @@
-"""J1 told by processes that are killed (killing.py): a couple; parents who are not married; a birth entered on paper; one registered
-elsewhere; a day of birth that was wrong; benefits that were refused; a
+"""J1 told by processes that are killed (killing.py): a couple; parents who are not married; a birth entered on paper, and one
+nobody told of; one registered elsewhere; a day of birth that was wrong; benefits that were refused; a
 mother who died; a parent who said nothing."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from registries.families import man, single
-from sild.cases import OfflineRecord, Party
+from sild.cases import BirthPaper, OfflineRecord, Party
 from sild.errors import Unavailable
 
 from .killing import Killed, main
@@ -112,6 +112,45 @@ async def paper(village: BirthProgram) -> dict:
     return await village.end(merged.case, child, MARI, JAAN)
 
 
+async def unheard_of(village: BirthProgram) -> dict:
+    """Born outside a hospital: two offices hand in a paper of the birth, and people say that it is one child."""
+    desk, other = official("birth@0784"), official("birth@0793")
+
+    async def numbered(name, who) -> str:
+        if not (village.directory / f"kept.{name}").exists():
+            block = await village.cases.reserve_numbers("birth", 1, who)
+            village.kept(name, lambda: block.numbers[0])
+        return village.kept(name, str)
+
+    said = {
+        "given_names": "Liis", "family_name": MOTHER.family_name, "registered_on": "2026-03-02", "mother": MOTHER.code,
+        "born": "2026-03-01", "sex": "F", "place": "Prangli", "ground": "medical", "attended_by": "Mai Saar",
+    }  # fmt: skip
+    first = BirthPaper(await numbered("first", desk), "", **said)
+    second = BirthPaper(await numbered("second", other), "", **{**said, "born": "2026-03-02"})
+    await village.cases.hand_in(first, desk)
+    await village.acted("first")
+    await village.cases.hand_in(second, other)
+    await village.acted("second")
+    case = await village.case_of(MARI)
+    children = (await village.ask("population", "GET", f"/persons/{MOTHER.code}/children"))["items"]
+    (child,) = [one["code"] for one in children if one["born"] == "2026-03-01"]
+
+    async def one_child() -> None:
+        for review in (await village.ask("population", "GET", "/reviews"))["items"]:
+            decision = {"decision": "SAME", "child": child}
+            await village.ask(
+                "population", "POST", f"/reviews/{review['id']}/decision", decision, user=desk.person
+            )
+        await village.settle()
+
+    await village.once("looked", one_child)
+    await village.acted("joined")
+    end = await village.end(case, child, MARI, JAAN)
+    papers = [await village.cases.paper(one.number, who) for one, who in ((first, desk), (second, other))]
+    return {**end, "papers": [one.outcome for one in papers]}
+
+
 async def elsewhere(village: BirthProgram) -> dict:
     """An office registers it before the news of the birth comes: what the bodies told meanwhile is caught up with."""
     child = await village.child(MOTHER, deaf=True)
@@ -212,6 +251,7 @@ STORIES = {
     "married": (BirthProgram, married),
     "unmarried": (BirthProgram, unmarried),
     "paper": (BirthProgram, paper),
+    "unheard_of": (BirthProgram, unheard_of),
     "elsewhere": (BirthProgram, elsewhere),
     "corrected": (VietNam, corrected),
     "unpaid": (BirthProgram, unpaid),

@@ -12,5 +12,7 @@ from .journeys_killed import ensure_the_end_is_the_same, patient
 @patient
 @pytest.mark.slow
 def test_killed_at_every_step(tmp_path):
-    stories = ["married", "unmarried", "paper", "elsewhere", "corrected", "unpaid", "bereaved", "silent"]
+    stories = [
+        "married", "unmarried", "paper", "unheard_of", "elsewhere", "corrected", "unpaid", "bereaved", "silent",
+    ]  # fmt: skip
     ensure_the_end_is_the_same(tmp_path, "birth_program", stories, [Birth])

@@ -10,16 +10,17 @@ import pytest
 from registries.families import man, single
 from registries.notices import bundle
 from sild.cases import BirthPaper, Refused
+from support.notices import signed_bundle
 
 from .village import OFFICIAL_VN, Village, citizen, couples, official
 
 DESK = official("birth@0784")
 
 
-def paper(number, mother, **more) -> BirthPaper:
+def paper(number, woman, /, **more) -> BirthPaper:
     said = {
-        "given_names": "Liis", "family_name": mother.family_name, "registered_on": "2026-03-02", "mother": f"EE{mother.code}",
-        "mother_given_names": mother.given_names, "mother_family_name": mother.family_name, "born": "2026-03-01", "hour": "06:30",
+        "given_names": "Liis", "family_name": woman.family_name, "registered_on": "2026-03-02", "mother": f"EE{woman.code}",
+        "mother_given_names": woman.given_names, "mother_family_name": woman.family_name, "born": "2026-03-01", "hour": "06:30",
         "sex": "F", "place": "Prangli saar", "ground": "medical", "attended_by": "Ämmaemand Mai Saar", **more,
     }  # fmt: skip
     return BirthPaper(number, "", **said)
@@ -48,7 +49,7 @@ async def born_now(village, mother):
 
 
 async def notified(village, mother, **said):
-    sent = json.dumps(bundle(mother.code, **said)).encode()
+    sent = json.dumps(signed_bundle(bundle(mother.code, **said), at=village.now)).encode()
     answer = await village.ask(
         "population", "POST", "/birth-notices", sent, content_type="application/fhir+json"
     )
@@ -163,6 +164,9 @@ async def test_a_mother_who_is_not_whom_the_code_says_is_looked_at(village, how)
     await handed_in(village, paper(number, one))
     conflict = await village.cases.paper(number, DESK)
     assert conflict.outcome == "conflict" and {"record_changed"} <= set(conflict.reasons)
+    given = {"decision": ["distinct"], "reason": ["The code was misread."]}
+    await village.act(conflict.case, "DECIDE", DESK, given)
+    assert [birth["given_names"] for birth in (await born_now(village, one)).values()] == ["Liis"]
 
 
 async def test_a_man_the_paper_names_is_asked_before_the_names_are_entered(village):

@@ -241,9 +241,13 @@ class BirthPapers:
         return connection.scalar(ours)
 
     def _of_number(self, connection: Connection, number: str) -> list[Row[Any]]:
-        """The newest first."""
+        """The newest first; of one moment the conflict, which is what the other led to."""
         records = select(offline_records).where(offline_records.c.number == number)
-        return list(connection.execute(records.order_by(offline_records.c.merged_at.desc())).all())
+        return list(
+            connection.execute(
+                records.order_by(offline_records.c.merged_at.desc(), offline_records.c.outcome)
+            ).all()
+        )
 
     def _handed_in(self, connection: Connection, row: Row[Any]) -> HandedIn:
         number = connection.scalar(select(cases.c.number).where(cases.c.id == row.case))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from sild.cases import BirthPaper, HandedIn, Refused
+from sild.catalogue import Profile
 from sild.errors import CallerError, Unavailable
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
@@ -19,13 +21,16 @@ __all__ = ["MOST_NUMBERS", "PaperDesk", "has_papers"]
 
 MOST_NUMBERS = 50
 """Of one block: two sheets of paper."""
-FIELDS = ("number", "child", "given_names", "family_name", "registered_on")
+FIELDS = tuple(field.name for field in fields(BirthPaper))
+CAPITALS = ("number", "child", "mother", "father")
 
 
 class PaperDesk:
-    def __init__(self, pages: Pages, cases: Cases) -> None:
+    def __init__(self, pages: Pages, cases: Cases, profile: Profile) -> None:
+        """profile: whose law says on what a birth is entered of which no hospital told."""
         self._pages = pages
         self._cases = cases
+        self._grounds = profile.birth_grounds
 
     # --- numbers
 
@@ -79,8 +84,7 @@ class PaperDesk:
             for name, values in visit.call.form.items()
             if name in FIELDS and values
         }
-        form["number"] = form.get("number", "").upper()
-        form["child"] = form.get("child", "").upper()
+        form |= {name: form.get(name, "").upper() for name in CAPITALS}
         paper = BirthPaper(*(form.get(name, "")[:100] for name in FIELDS))
         try:
             handed_in = await self._cases.hand_in(paper, visit.person)
@@ -126,6 +130,7 @@ class PaperDesk:
             "wrong": {name: wrong[name] for name in FIELDS if name in wrong} if wrong else {},
             "refusal": refusal,
             "today": self._pages.today().isoformat(),
+            "grounds": self._grounds,
         }
         return self._pages.page(visit, "hand_in.html", values, status=status)
 

@@ -352,7 +352,7 @@ class Portal:
                 pages, cases, evidence=evidence, key=statements, url=settings.url, clock=clock
             ),
             "desk": DeskPages(pages, cases),
-            "paper_desk": PaperDesk(pages, cases),
+            "paper_desk": PaperDesk(pages, cases, profile),
         }
 
     def close(self) -> None:
