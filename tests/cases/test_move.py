@@ -139,6 +139,39 @@ async def test_the_owner_is_shown_names_and_their_own_dwelling_and_no_more(villa
             await village.cases.fill(case, screen, juhan)
 
 
+async def test_a_registered_lease_is_known_and_no_paper_and_nobodys_word_is_asked_for(village):
+    person = village.single()
+    mari = citizen(person)
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    today = village.today()
+    lease = {
+        "number": "L-2026-17",
+        "dwelling": home,
+        "lessor": owner,
+        "lessee": person.code,
+        "valid_from": str(today),
+    }
+    with pytest.raises(CallerError, match="official"):
+        await village.ask("residence", "POST", "/leases", lease)
+    case = await village.searched(mari, home)
+    notice = village.notice(f"dwelling:{home}", [person.code], basis="lease")
+    with pytest.raises(Refused) as refused:
+        await village.act(case, "SEND", mari, notice)
+    assert [one.reason for one in refused.value.defects] == ["lease_missing"]
+    await village.ask("residence", "POST", "/leases", lease, user="EE36805280109")
+    filled = await village.cases.fill(case, "move.notice", mari)
+    (line,) = [
+        line for line in filled.facts if line.concept == "move.registered_lease" and "L-2026-17" in line.value
+    ]
+    assert line.ref is not None and line.source
+    await village.act(case, "SEND", mari, notice)
+    assert await village.status(case, mari) == "RECEIVED", "no owner is asked"
+    await village.decided(case)
+    assert (await village.home(person.code))["dwelling"] == home
+    _steps, (record, *_) = await village.decisions(person.code)
+    assert [one["says"] for one in record["record"]["words"]] == ["notice"]
+
+
 async def test_an_owner_who_refuses_leaves_the_commune(village):
     """(a)"""
     person = village.single()

@@ -207,6 +207,8 @@ async def test_nobody_acts_in_anothers_name_while_the_keeper_is_silent(country: 
 
 
 LANDLORD = "EE10001012"
+HOLDING = "10001029"
+"""Of which one who decides holds a share, and it of the landlord."""
 
 
 class Landlord:
@@ -358,11 +360,24 @@ async def test_a_company_consents_as_owner_and_who_is_struck_off_does_not(countr
         await country.cases.act(case, "ACCEPT", desk, {}, key=str(uuid4()))
     assert refused.value.code == "conflict_of_interest"
     landlord.register.strike_off(LANDLORD[2:], official["code"], landlord._usage())
+    holder = people["social_contest_official"]
+    for company, owner, name in (
+        (LANDLORD[2:], HOLDING, "Üürikorter AS"),
+        (HOLDING, holder["code"], holder["name"]),
+    ):
+        seller = landlord.register.shareholders_of(company, landlord._usage())[0]
+        for who, share in ((seller.entity, None), (owner, "1/9")):
+            landlord.register.enter_share(company, who, name, share, landlord._usage())
+    shareholder = replace(desk, person=code(holder))
+    await country.cases.take(case, shareholder, key=str(uuid4()))
+    with pytest.raises(Refused) as refused:  # of a company that holds a share of a party
+        await country.cases.act(case, "ACCEPT", shareholder, {}, key=str(uuid4()))
+    assert refused.value.code == "conflict_of_interest"
     other = replace(desk, person=code(people["superior_official"]))
     await country.cases.take(case, other, key=str(uuid4()))
     await country.cases.act(case, "ACCEPT", other, {}, key=str(uuid4()))
     accepted = next(one for one in _case(country, case).actions if one.name == "ACCEPT")
-    assert accepted.data["conflict"] == {"kinship": "checked", "boards": "checked", "holdings": "not_checked"}
+    assert accepted.data["conflict"] == {"kinship": "checked", "boards": "checked", "holdings": "checked"}
 
 
 async def _received(country: Nation, case: str, resident: Actor) -> bool | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,8 +80,13 @@ def test_an_entry_has_everything_with_source_and_day(business_in_either: Asker) 
     assert {fact["concept"] for fact in facts} >= {"company.name", "company.board"}
 
 
+def seats(business: Asker, person: str, query: str = "") -> list[dict[str, Any]]:
+    items = business.value(f"/persons/{person}/facts{query}", user=f"EE{person}")["items"]
+    return [one for one in items if one["concept"] == "person.board_membership"]
+
+
 def test_a_person_sees_their_seats_and_the_company_who_looked(business: Asker) -> None:
-    (seat,) = business.value(f"/persons/{MEMBER}/facts", user=f"EE{MEMBER}")["items"]
+    (seat,) = seats(business, MEMBER)
     assert (seat["concept"], seat["text"]) == ("person.board_membership", "Kodumaja OÜ (10001012)")
     business.value(f"/persons/{MEMBER}/companies", user=MACHINE)
     for whose in (f"EE{MEMBER}", f"EE{LANDLORD.code}"):
@@ -114,8 +120,8 @@ def test_struck_off_at_once_and_known_as_it_was(register: BusinessRegister, busi
     refused(business.post(path, {}, **REGISTRARS), 409, "not_a_member")
     yesterday = register.kernel.today - timedelta(days=1)
     assert MEMBER in board(business.value(f"/companies/{LANDLORD.code}?on={yesterday}", user=MACHINE))
-    assert not business.value(f"/persons/{MEMBER}/facts", user=f"EE{MEMBER}")["items"]
-    history = business.value(f"/persons/{MEMBER}/facts?history=true", user=f"EE{MEMBER}")["items"]
+    assert not seats(business, MEMBER)
+    history = seats(business, MEMBER, "?history=true")
     assert [one["valid_to"] for one in history if "valid_to" in one] == [register.kernel.today.isoformat()]
     body = {"person": MEMBER, "name": "Kes Tuli Tagasi"}
     again = business.done(f"/companies/{LANDLORD.code}/board-members", body, **REGISTRARS)
@@ -144,7 +150,7 @@ def test_by_the_registrars_official_proved_and_not_about_themselves(business: As
 def test_a_seat_is_disputed_and_an_official_says_there_is_none(
     register: BusinessRegister, business: Asker
 ) -> None:
-    (seat,) = business.value(f"/persons/{MEMBER}/facts", user=f"EE{MEMBER}")["items"]
+    (seat,) = seats(business, MEMBER)
     opened = business.done(f"/facts/{seat['fact']}/dispute", {"reason": "ei ole"}, user=f"EE{MEMBER}")
     answer = {"text": "0", "reason": "Kohtumäärus 2-26-1"}
     business.done(f"/disputes/{opened['id']}/correction", answer, user="EE49001010005")
@@ -203,3 +209,72 @@ def test_a_deleted_company_gets_no_board(register: BusinessRegister) -> None:
     with pytest.raises(CallerError) as caught:
         register.enter(LANDLORD.code, SOMEBODY, "Uus Liige", USAGE)
     assert caught.value.code == "company_is_deleted"
+
+
+# --- shares
+
+OTHER = COMPANIES[1]
+SHARE = {"holder": SOMEBODY, "name": "Jaan Tamm"}
+
+
+def test_shares_are_facts_with_days_and_never_more_than_the_whole(business_in_either: Asker) -> None:
+    business, path = business_in_either, f"/companies/{LANDLORD.code}/shareholders"
+    held = business.value(path)["items"]
+    assert {one["code"] for one in held} == {person.code for person, _since in LANDLORD.board}
+    assert {one["share"] for one in held} == {f"1/{len(held)}"} and held[0]["source"] == SYSTEM.strip("/")
+    refused(business.post(path, {**SHARE, "share": "1/2"}, **REGISTRARS), 409, "too_many_shares")
+    for one in held:
+        gone = {"holder": one["code"], "name": one["name"], "share": None}
+        business.done(path, gone, **REGISTRARS)
+    entered = business.done(path, {**SHARE, "share": "2/3"}, id="share-1", **REGISTRARS)["items"]
+    assert [(one["code"], one["share"]) for one in entered] == [(SOMEBODY, "2/3")]
+    again = business.done(path, {**SHARE, "share": "2/3"}, id="share-1", **REGISTRARS)["items"]
+    assert again == entered, "the same message"
+    before = business.value(f"{path}?on=2026-01-01")["items"]
+    assert len(before) == len(held), "who held it then"
+    facts = business.value(f"/persons/{SOMEBODY}/facts", user=f"EE{SOMEBODY}")["items"]
+    assert any(fact["concept"] == "person.shareholding" and "2/3" in fact["text"] for fact in facts)
+
+
+def test_what_somebody_holds_through_companies_is_followed_and_a_ring_ends(business: Asker) -> None:
+    third = next(one for one in COMPANIES[2:] if one.country == "EE" and one.status == "registered")
+    for company in (LANDLORD, OTHER, third):
+        for person, _since in company.board:
+            gone = {"holder": person.code, "name": "x", "share": None}
+            business.done(f"/companies/{company.code}/shareholders", gone, **REGISTRARS)
+    chain = ((SOMEBODY, LANDLORD), (LANDLORD.code, OTHER), (OTHER.code, third), (third.code, LANDLORD))
+    for holder, company in chain:
+        share = {"holder": holder, "name": "x", "share": "1/2"}
+        business.done(f"/companies/{company.code}/shareholders", share, **REGISTRARS)
+    found = business.value(f"/persons/{SOMEBODY}/holdings")["items"]
+    assert [(one["company"], one.get("through")) for one in found] == [
+        (LANDLORD.code, None), (OTHER.code, LANDLORD.code), (third.code, OTHER.code),
+    ]  # fmt: skip
+    own = {"holder": LANDLORD.code, "name": "x", "share": "1/2"}
+    refused(business.post(f"/companies/{LANDLORD.code}/shareholders", own, **REGISTRARS), 409, "holds_itself")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ({"share": "3/2"}, 400, "not_a_share"),
+        ({"share": "0/1"}, 400, "bad_request"),
+        ({"share": "1/0"}, 400, "bad_request"),
+        ({"share": "0.5"}, 400, "bad_request"),
+        ({"share": "1/2", "holder": "nobody"}, 400, "invalid_identity_code"),
+    ],
+)
+def test_shares_that_are_none(business: Asker, said: dict[str, str], status: int, code: str) -> None:
+    path = f"/companies/{LANDLORD.code}/shareholders"
+    refused(business.post(path, {**SHARE, **said}, **REGISTRARS), status, code)
+
+
+def test_nobody_but_the_registrar_enters_shares_and_no_official_their_own(business: Asker) -> None:
+    path, share = f"/companies/{LANDLORD.code}/shareholders", {**SHARE, "share": "1/9"}
+    for said in (
+        {"user": MACHINE},
+        {"user": OFFICIAL},
+        {"user": OFFICIAL, "login": None},
+        {"user": f"EE{MEMBER}"},
+    ):
+        assert business.post(path, share, **said).status == 403, said

@@ -299,7 +299,7 @@ class Acting:
         the population register does not know, until a superior assigns them.
 
         What was looked at: `kinship` (`checked`, `assigned`: not checked, a superior answers for it); `boards` (`checked`, where a company
-        is a party, and there is a business register); `holdings` (`not_checked`: there is no register of who owns which company).
+        is a party, and there is a business register); `holdings` (likewise; `not_checked`: there is no such register).
         """
         parts = self._parts
         asking = parts.asking(case.id, actor, role)
@@ -315,12 +315,13 @@ class Acting:
         is_known = answer is not None and isinstance(answer.json, dict)
         near = process.near(case)
         has_boards = "business" in parts.calls.registers
-        looked = {"boards": "checked"} if has_boards and any(map(is_company, near)) else {}
-        if looked:
+        looked = {} if has_boards else {"holdings": "not_checked"}
+        if has_boards and any(map(is_company, near)):
+            looked = {"boards": "checked", "holdings": "checked"}
             kin |= await self._companies_of(actor, asking)
         is_close = bool(kin.intersection(near))
         if not is_close and (is_known or is_assigned(case, actor.person)):
-            return {"kinship": "checked" if is_known else "assigned", **looked, "holdings": "not_checked"}
+            return {"kinship": "checked" if is_known else "assigned", **looked}
         code = "conflict_of_interest" if is_close else "conflict_not_checked"
         why = {"conflict": True} if is_close else {"unchecked": True}
 
@@ -343,14 +344,18 @@ class Acting:
         raise Refused("whether you are close to a party cannot be checked: a superior assigns", code=code)
 
     async def _companies_of(self, actor: Actor, asking: PeopleAsking) -> set[str]:
-        """On whose boards the official sits, as cases write them. Raises Refused (`register_down`)."""
-        parts = self._parts
-        country = parts.profile.country
-        path = f"/persons/{actor.person}/companies"
-        answer = await asking.get("business", path, basis=parts.profile.ground("conflict"))
-        _ensure_known(asking.failures, True)
-        items = answer.json.get("items", ()) if answer is not None and isinstance(answer.json, dict) else ()
-        return {plain(f"{one['country']}{one['company']}", country) for one in items}
+        """On whose boards the official sits, and of which they hold a share, also through others; as cases write them.
+
+        Raises Refused (`register_down`).
+        """
+        parts, found = self._parts, set()
+        for what in ("companies", "holdings"):
+            path = f"/persons/{actor.person}/{what}"
+            answer = await asking.get("business", path, basis=parts.profile.ground("conflict"))
+            _ensure_known(asking.failures, True)
+            told = answer.json if answer is not None and isinstance(answer.json, dict) else {}
+            found |= {f"{one['country']}{one['company']}" for one in told.get("items", ())}
+        return {plain(one, parts.profile.country) for one in found}
 
     def _write(
         self,

@@ -20,7 +20,7 @@ from sild.decisions import sha256_of
 from sild.errors import CallerError
 from sild.i18n import Speaker
 
-__all__ = ["check_notice", "check_place", "check_return", "look_of", "places_of"]
+__all__ = ["check_notice", "check_place", "check_return", "leases_of", "look_of", "places_of"]
 
 MOST_HOUSES = 5
 MOST_PLACES = 60
@@ -82,7 +82,10 @@ async def check_notice(
         defects.append(Defect("valid_from", "duty_is_over"))
     if kind == "dwelling" and basis is None:
         defects.append(Defect("basis", "missing"))
-    if basis == "lease" and not values.get("document") and not values.get("lease"):
+    registered = (
+        await _lease_of(place_id, actor.acting_for, day, asking, grounds) if basis == "lease" else None
+    )
+    if basis == "lease" and registered is None and not values.get("document") and not values.get("lease"):
         defects.append(Defect("lease", "lease_missing"))
     if basis == "owner" and not await _owns(place_id, (actor.acting_for, *values["people"]), asking, grounds):
         defects.append(Defect("basis", "not_an_owner"))
@@ -96,8 +99,8 @@ async def check_notice(
         "sent_on": today.isoformat(),
         "duty_until": duty_until.isoformat(),
         "basis": basis,
-        "document": values.get("document") if basis == "lease" else None,
-        "lease": values.get("lease") if basis == "lease" else None,
+        "document": (registered or values.get("document")) if basis == "lease" else None,
+        "lease": values.get("lease") if basis == "lease" and registered is None else None,
     }
     return Given(given, tuple(defects))
 
@@ -121,6 +124,24 @@ async def _owns(dwelling: str, people: tuple[str, ...], asking: Asking, grounds:
         raise Refused("the residence register does not answer", code="register_down", register=RESIDENCE)
     owners = {one["code"] for one in answer.json["items"]}
     return any(bare(person) in owners for person in people)
+
+
+async def leases_of(person: str, asking: Asking, grounds: Grounds) -> list[Mapping[str, Any]]:
+    """That the residence register knows: nobody is asked for a paper of these."""
+    answer = await asking.get(RESIDENCE, f"/persons/{bare(person)}/leases", basis=grounds.leases)
+    return list(answer.json["items"]) if answer is not None else []
+
+
+async def _lease_of(dwelling: str, person: str, day: date, asking: Asking, grounds: Grounds) -> str | None:
+    """Its number, if they rent the dwelling on that day."""
+    for lease in await leases_of(person, asking, grounds):
+        ends = lease.get("valid_to")
+        holds = date.fromisoformat(lease["valid_from"]) <= day and (
+            ends is None or day < date.fromisoformat(ends)
+        )
+        if lease["dwelling"] == dwelling and holds:
+            return str(lease["number"])
+    return None
 
 
 async def _represented(

@@ -62,6 +62,7 @@ class Grounds:
     relations: str
     protection: str
     owners: str
+    leases: str
 
     @classmethod
     def of(cls, service: PublicService) -> Grounds:
@@ -71,6 +72,7 @@ class Grounds:
             relations=service.ground_of("person.family_relations"),
             protection=service.ground_of("person.protection"),
             owners=service.ground_of("dwelling.owners"),
+            leases=service.ground_of("person.leases"),
         )
 
 

@@ -14,7 +14,7 @@ from babel import Locale
 from sild.cases.actor import Actor
 from sild.cases.birth_facts import POPULATION, RESIDENCE, bare, known
 from sild.cases.case import Case
-from sild.cases.move_answers import places_of
+from sild.cases.move_answers import leases_of, places_of
 from sild.cases.move_facts import (
     DESK,
     Grounds,
@@ -134,6 +134,8 @@ class MoveScreens:
         match of:
             case "me":
                 return [await self._home_line(actor.acting_for, asking)]
+            case "leases":
+                return await self._leases(actor, asking)
             case "search":
                 return list(self._search(case, actor, asking))
             case "notice":
@@ -165,6 +167,25 @@ class MoveScreens:
         return FactLine(
             "person.residence", "me", home["text"], register=RESIDENCE, ref=home.get("fact"), **said
         )
+
+    async def _leases(self, actor: Actor, asking: Asking) -> list[FactLine]:
+        """Of which nothing is to be uploaded."""
+        say, lines = self._say(actor), []
+        for lease in await leases_of(actor.acting_for, asking, self._grounds):
+            value = say("option.registered_lease", text=lease["text"], number=lease["number"])
+            lines.append(
+                FactLine(
+                    "move.registered_lease",
+                    "leases",
+                    value,
+                    register=RESIDENCE,
+                    source=lease.get("source"),
+                    valid_from=lease.get("valid_from"),
+                    basis=lease.get("basis"),
+                    ref=lease["fact"],
+                )
+            )
+        return lines
 
     def _search(self, case: Case, actor: Actor, asking: Asking) -> Iterator[FactLine]:
         """What was searched for, and the duty that the law lays on who moves so."""

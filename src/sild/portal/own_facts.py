@@ -30,7 +30,7 @@ CODED = {COVER: "kind", HOME_CHANGE: "outcome", REGISTRATION: "status", PATERNIT
 ORDER = (
     "person.given_names", "person.family_name", "person.date_of_birth", "person.place_of_birth", "person.sex",
     "person.citizenship", "person.residence", "person.marriage", "person.parents", "person.guardians", "person.custody",
-    COVER, CARD, *NEWEST_FIRST[:2], QUEUE, SCHOOL, PAYMENTS, "person.practice", "person.tax_residence", VOTES, "person.parking_permit", "person.board_membership", HOME_CHANGE,
+    COVER, CARD, *NEWEST_FIRST[:2], QUEUE, SCHOOL, PAYMENTS, "person.practice", "person.tax_residence", VOTES, "person.parking_permit", "person.leases", "person.board_membership", "person.shareholding", HOME_CHANGE,
     "company.name", "company.legal_form", "company.registered_office", "company.status", "company.representation", "company.board", OWNED,
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
     of a company   name, legal_form, registered_office, status, representation (`sole`, `joint`): the entity is its registry code
     of a person    board_member {role, person, company}, key the company's code: a seat on its board, since when
+    of a holder    shareholding {share, holder, company}, key the company's code (holdings.py)
 
 A seat is the person's own fact, so that they see and dispute it as any other; the company's entry lists it, too. A value of None says
 that somebody of whom it was said has none.
@@ -115,7 +116,7 @@ def _right(_entity: str, value: Json) -> None:
 def _seat(_entity: str, value: Json) -> None:
     """What an official answers a dispute of it with: that there is none. Who sits there is entered, not corrected."""
     if value is not None:
-        raise CallerError("0: the person is not on this board", code="invalid_value")
+        raise CallerError("0: the person is not on this board, or holds nothing of it", code="invalid_value")
 
 
 def _read_seat(text: str, before: Json) -> Json:
@@ -133,6 +134,7 @@ KINDS = (
         "Whether every member of the board represents the company alone, or all of them together",
         _right,
     ),
+    FactKind("shareholding", "person.shareholding", "A share of a company, since when", _seat, _read_seat),
     FactKind(
         BOARD_MEMBER, "person.board_membership", "A seat on a company's board, since when", _seat, _read_seat
     ),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sild.registries.business.entries import BASIS, BOARD_MEMBER, ROLES
+from sild.registries.business.holdings import SHAREHOLDING
 from sild.registries.synthetic import SyntheticCompany, synthetic_companies, synthetic_people
 
 __all__ = ["rows"]
@@ -29,6 +30,21 @@ def _facts(company: SyntheticCompany) -> Iterator[dict[str, Any]]:
     }
     for name, value in values.items():
         yield {"entity": company.code, "name": name, "value": value, "valid_from": company.founded}
+    size = len(company.board)
+    for person, since in company.board:
+        names = (person.given_names, person.family_name)
+        held = {
+            "share": f"1/{size}",
+            "holder": " ".join(reversed(names) if person.country == "VN" else names),
+            "company": company.name,
+        }
+        yield {
+            "entity": person.code,
+            "name": SHAREHOLDING,
+            "key": company.code,
+            "value": held,
+            "valid_from": since,
+        }
     for person, since in company.board:
         names = (person.given_names, person.family_name)
         seat = {

@@ -12,8 +12,10 @@ from pydantic import Field
 
 from sild.errors import CallerError
 from sild.registries.business.entries import BOARD_MEMBER, KINDS, Right, require_company
+from sild.registries.business.holdings import SHAREHOLDING, Holding
 from sild.registries.business.register import BusinessRegister
 from sild.registries.business.register import Company as HeldCompany
+from sild.registries.identity_codes import parse_company_code
 from sild.registries.kernel import Fact, Use
 from sild.registries.kernel.asking import AtDesk
 from sild.registries.kernel.corrections import disputed_origins
@@ -42,6 +44,7 @@ DESCRIPTION = SelfDescription(
     (
         *(Concept(kind.concept, kind.description) for kind in KINDS),
         Concept(BOARD, "Who is on the board of a company, and since when"),
+        Concept("company.shareholders", "Who holds which share of a company, since when"),
         Concept("person.companies", "Companies that the person represents, alone or with others"),
     ),
 )
@@ -52,12 +55,18 @@ TITLES = {
     "company_is_deleted": (409, "The company was deleted"),
     "already_a_member": (409, "The person is on this board"),
     "not_a_member": (409, "The person is not on this board"),
+    "not_a_share": (400, "Not a share"),
+    "too_many_shares": (409, "More than the whole company"),
+    "holds_itself": (409, "A company holds no share of its own here"),
 }
 ACTIONS = {
     "getFacts": "All data with their sources were looked up",
     "getCompany": "The entry of a company was looked up",
     "getCompanyFacts": "All data of a company with their sources were looked up",
     "getCompaniesOf": "Which companies the person represents was looked up",
+    "getHoldings": "Shares in companies were looked up",
+    "getShareholders": "Shareholders of a company were looked up",
+    "enterShare": "A share of a company was entered",
     "enterBoardMember": "A member of a board was entered",
     "strikeOffBoardMember": "A member of a board was struck off",
 }
@@ -66,6 +75,9 @@ ABOUT = {
     "getCompany": ENTRY,
     "getCompanyFacts": ENTRY,
     "getCompaniesOf": ("person.companies",),
+    "getHoldings": ("person.shareholding",),
+    "getShareholders": ("company.shareholders",),
+    "enterShare": ("company.shareholders",),
     "enterBoardMember": (BOARD,),
     "strikeOffBoardMember": (BOARD,),
 }
@@ -121,6 +133,42 @@ class Represented(Model):
 
 class Companies(Model):
     items: list[Represented]
+
+
+class Held(Model):
+    company: str
+    country: str
+    name: str
+    share: str = Field(examples=["1/3"])
+    through: str | None = Field(default=None, description="The company by which it is held")
+    since: date
+    fact: int
+
+
+class HeldShares(Model):
+    items: list[Held]
+
+
+class Shareholder(Model):
+    code: str
+    name: str
+    share: str = Field(examples=["1/3"])
+    since: date
+    source: str
+    fact: int
+
+
+class Shareholders(Model):
+    items: list[Shareholder]
+
+
+class NewShare(Model):
+    holder: str = Field(max_length=20, description="Code of a person or company")
+    name: Name
+    share: str | None = Field(
+        pattern=r"^[1-9][0-9]{0,5}/[1-9][0-9]{0,5}$", description="Of the whole; none: nothing any more"
+    )
+    since: date | None = Field(default=None, description="None: today")
 
 
 class NewMember(Model):
@@ -180,6 +228,30 @@ def make_app(register: BusinessRegister, *, url: str | None = None) -> FastAPI:
     def get_companies_of(code: PersonPath, usage: PersonalUsage) -> Companies:
         """On whose boards the person is today, and whether they represent the company alone (ÄS § 181; Luật Doanh nghiệp 2020, Điều 12)."""
         return Companies(items=[_represented(one) for one in register.rights_of(code, usage)])
+
+    @app.get("/persons/{code}/holdings", operation_id="getHoldings", response_model_exclude_none=True)
+    def get_holdings(code: PersonPath, usage: PersonalUsage) -> HeldShares:
+        """Of what companies the person, or company, holds a share today, also through companies it holds a share of."""
+        return HeldShares(items=[_held(one) for one in register.holdings_of(code, usage)])
+
+    @app.get("/companies/{code}/shareholders", operation_id="getShareholders")
+    def get_shareholders(
+        code: CompanyPath,
+        usage: PersonalUsage,
+        on: Annotated[date | None, Query(description="None: today")] = None,
+    ) -> Shareholders:
+        """Who holds which share of it."""
+        return _shareholders(register.shareholders_of(code, usage, on=on))
+
+    @app.post("/companies/{code}/shareholders", operation_id="enterShare", status_code=201)
+    def enter_share(code: CompanyPath, body: NewShare, usage: PersonalUsage, desk: AtDesk) -> Shareholders:
+        """By an official of the registrar's, or a system of its own: from that day they hold so much, or nothing."""
+        ensure = partial(_ensure_registrar, kernel.system, usage, desk, body.holder)
+        return _shareholders(
+            register.enter_share(
+                code, body.holder, body.name, body.share, usage, since=body.since, ensure=ensure
+            )
+        )
 
     @app.post("/companies/{code}/board-members", operation_id="enterBoardMember", status_code=201)
     def enter(code: CompanyPath, body: NewMember, usage: PersonalUsage, desk: AtDesk) -> Company:
@@ -260,8 +332,39 @@ def _represented(one: Right) -> Represented:
     )
 
 
+def _held(one: Holding) -> Held:
+    fact = one.fact
+    return Held(
+        company=one.company,
+        country=parse_company_code(one.company).country,
+        name=fact.value["company"],
+        share=fact.value["share"],
+        through=one.through,
+        since=fact.valid_from,
+        fact=fact.id,
+    )
+
+
+def _shareholders(found: Sequence[Fact]) -> Shareholders:
+    return Shareholders(
+        items=[
+            Shareholder(
+                code=fact.entity,
+                name=fact.value["holder"],
+                share=fact.value["share"],
+                since=fact.valid_from,
+                source=fact.provenance.source,
+                fact=fact.id,
+            )
+            for fact in found
+        ]
+    )
+
+
 def _as_persons(_use: Use, fact: Fact) -> str | None:
-    """Of a seat on a board, whose."""
+    """Of a seat on a board, whose; of a share, how much of what."""
+    if fact.name == SHAREHOLDING and fact.value is not None:
+        return f"{fact.value['share']}, {fact.value['company']} ({fact.key})"
     seated = fact.name == BOARD_MEMBER and fact.value is not None
     return f"{fact.value['company']} ({fact.key})" if seated else None
 

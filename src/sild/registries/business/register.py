@@ -22,6 +22,7 @@ from sild.registries.business.entries import (
     require_company,
 )
 from sild.registries.business.filling import rows
+from sild.registries.business.holdings import Holding, ensure_holder, enter_share, holders_of, holdings_of
 from sild.registries.identity_codes import Country, parse_company_code, parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Usage, Use, provenance
 
@@ -155,6 +156,42 @@ class BusinessRegister:
                 )
                 use.answer({})
             return _company(use, company, use.today)
+
+    def holdings_of(self, holder: str, usage: Usage) -> Sequence[Holding]:
+        """What a person or a company holds of companies, also through companies. Raises InvalidIdentityCode."""
+        ensure_holder(holder)
+        with self.kernel.used("getHoldings", usage) as use:
+            use.concerns(holder)
+            return holdings_of(use, holder)
+
+    def shareholders_of(self, company: str, usage: Usage, *, on: date | None = None) -> Sequence[Fact]:
+        """Raises InvalidCompanyCode, CallerError (`unknown_company`)."""
+        with self.kernel.used("getShareholders", usage) as use:
+            require_company(use, company)
+            found = holders_of(use, company, on=on or use.today)
+            use.concerns(*(fact.entity for fact in found))
+            return found
+
+    def enter_share(
+        self,
+        company: str,
+        holder: str,
+        name: str,
+        share: str | None,
+        usage: Usage,
+        *,
+        since: date | None = None,
+        ensure: Callable[[], None] = lambda: None,
+    ) -> Sequence[Fact]:
+        """As `holdings.enter_share`; the same message again changes nothing. ensure: as `enter`. Who holds it then."""
+        ensure_holder(holder)
+        with self.kernel.used("enterShare", usage) as use:
+            use.concerns(holder)
+            ensure()
+            if use.answered() is None:
+                enter_share(use, company, holder, name, share, since=since)
+                use.answer({})
+            return holders_of(use, company, on=use.today)
 
 
 def _changing(use: Use, company: str, person: str, ensure: Callable[[], None]) -> Country:

@@ -11,6 +11,7 @@ from sild.registries.kernel import Fact, Provenance, Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.residence.homes import RESIDENCE, owners_of
 from sild.registries.residence.judging import Destination, NewMove
+from sild.registries.residence.leases import has_lease
 from sild.registries.residence.tables import residents
 
 __all__ = [
@@ -52,6 +53,8 @@ def consent_of(use: Use, asked: NewMove, *, first_home: bool) -> tuple[str, bool
         return "own", strangers
     if owners & set(asked.consent_owners):
         return "owner", strangers
+    if has_lease(use, asked.people, asked.to.dwelling, on=asked.valid_from):
+        return "lease", strangers
     if asked.consent_kind in ("lease", "court") and asked.document is not None:
         return asked.consent_kind, strangers
     return "joins" if first_home else "none", strangers

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, insert
 
 from sild.registries.kernel import Facts
 from sild.registries.residence.addresses import search_words
+from sild.registries.residence.leases import LEASE, lease_number
 from sild.registries.residence.tables import addresses, dwellings, persons, residents
-from sild.registries.synthetic import SyntheticHome, SyntheticPerson
+from sild.registries.synthetic import SyntheticHome, SyntheticLease, SyntheticPerson, synthetic_leases
 
 __all__ = ["fill"]
 
@@ -47,6 +48,19 @@ def fill(
     said = {"source": source, "basis": "synthetic"}
     facts.record_many(row | said for home in homes for row in _dwelling_facts(home))
     facts.record_many(row | said for person in people for row in _person_facts(person))
+    facts.record_many(_lease(one) | said for one in synthetic_leases(people, homes))
+
+
+def _lease(lease: SyntheticLease) -> dict[str, Any]:
+    home = _dwelling_id(lease.home)
+    value = {"number": lease_number(home), "lessor": lease.lessor}
+    return {
+        "entity": lease.lessee.code,
+        "name": LEASE,
+        "key": home,
+        "value": value,
+        "valid_from": lease.since,
+    }
 
 
 def _address_id(home: SyntheticHome) -> str:

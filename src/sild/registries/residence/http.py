@@ -42,8 +42,10 @@ from sild.registries.residence.homes import (
     require_person,
     residents_of,
 )
+from sild.registries.residence.http_leases import add_lease_paths
 from sild.registries.residence.http_moves import MOVE_TITLES, add_move_paths
 from sild.registries.residence.http_places import PLACE_TITLES, AddressState, Unit, add_place_paths, unit
+from sild.registries.residence.leases import LEASE, check_lease, read_lease, said_of_lease
 from sild.registries.residence.register import ResidenceRegister
 
 __all__ = ["make_app"]
@@ -68,6 +70,8 @@ ACTIONS = {
     "registerMove": "A move was registered",
     "returnMove": "A notice of moving was sent back",
     "getMove": "A move was looked up",
+    "getLeases": "Leases were looked up",
+    "enterLease": "A lease was entered",
     "withdrawWord": "Somebody took back what they had said of a move",
     "requestRemoval": "An owner asked for a removal",
     "getRemoval": "A request for removal was looked up",
@@ -94,6 +98,8 @@ ABOUT = {
     "registerMove": ("person.residence",),
     "returnMove": ("person.residence",),
     "getMove": ("person.residence",),
+    "getLeases": ("person.leases",),
+    "enterLease": ("person.leases",),
     "withdrawWord": ("person.residence",),
     "requestRemoval": ("person.residence",),
     "getRemoval": ("person.residence",),
@@ -137,6 +143,9 @@ KINDS = (
         "Owners of a dwelling with their shares; key: code of a person or company",
         _owner,
         _read_share,
+    ),
+    FactKind(
+        LEASE, "person.leases", "A dwelling the person rents, from and to when", check_lease, read_lease
     ),
     FactKind("floor_area", "dwelling.floor_area", "Floor area in m²", _area),
 )
@@ -252,6 +261,7 @@ def make_app(register: ResidenceRegister, *, url: str | None = None) -> FastAPI:
     _add_dwellings(app, kernel)
     _add_companies(app, kernel)
     add_move_paths(app, kernel, register.deciding)
+    add_lease_paths(app, kernel)
     add_decision_paths(app, register.deciding)
     add_fact_paths(
         app,
@@ -278,7 +288,11 @@ def _shown(use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
     sealed = {fact.entity: is_sealed(use, fact.entity) for fact in facts}
     own = use.usage.actor
     return [
-        fact for fact in facts if not sealed[fact.entity] and (fact.name != "sealed" or fact.entity == own)
+        fact
+        for fact in facts
+        if not sealed[fact.entity]
+        and (fact.name != "sealed" or fact.entity == own)
+        and (fact.name != LEASE or fact.value is not None)
     ]
 
 
@@ -288,8 +302,10 @@ def _corrected(register: ResidenceRegister, use: Use, fact: Fact) -> None:
 
 
 def _worded(use: Use, fact: Fact) -> str | None:
-    """A home by its address or its commune."""
-    return _residence(home_said(use, fact), use.today).text if fact.name == RESIDENCE else None
+    """A home by its address or its commune; a lease by its dwelling."""
+    if fact.name == RESIDENCE:
+        return _residence(home_said(use, fact), use.today).text
+    return said_of_lease(use, fact)
 
 
 def _add_homes(app: FastAPI, kernel: Kernel) -> None:
