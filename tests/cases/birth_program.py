@@ -51,15 +51,19 @@ class BirthProgram(Killed, Village):
             **self.shown(await self.cases.view(case, people[0])),
             "notices": [sorted(await self.notices(person)) for person in people],
             "benefits": sorted(item["benefit"] for item in benefits["items"]),
+            "doctor": (await self.ask("care", "GET", f"/persons/{child}/practice"))
+            .get("now", {})
+            .get("practice"),
             "names": [fact["value"] for fact in facts["items"] if fact["name"] == "given_names"],
         }
 
 
 async def married(village: BirthProgram) -> dict:
-    """From the notice to the money, the card and the place; another wish before it; the first account was closed."""
+    """From the notice to the money, the card and the place; another wish before it; a family doctor; the first account was closed."""
     child = await village.child(MOTHER)
     case = await village.case_of(MARI)
-    await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["1"]})
+    wish = {"wants_place": ["yes"], "kindergarten": ["1"], "doctor": ["EE-0784-2"]}
+    await village.act(case, "DECLARE", MARI, {**FORM, **wish})
     await village.act(case, "COSIGN", JAAN)
     await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [closed()]})
     await village.act(case, "WISH", JAAN, {"kindergarten": ["any"]})

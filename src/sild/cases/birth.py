@@ -7,7 +7,7 @@
 A parent alone is agreed with themselves. Of two names the first valid signature holds. Paternity is a branch of its own: denied,
 it stops, the others go on. COVER, CARD and QUEUE come when other bodies say so, in any order, and move no status. A kindergarten
 place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPENs a case that was closed before; so does a parent's
-other WISH while the child waits. An offer that was
+other WISH while the child waits, and another choice of a family doctor (CHOOSE_DOCTOR) where the register refused one (REFUSE_DOCTOR). An offer that was
 refused (HOLD_OFFER) has nothing to be paid: REGISTERED then goes to CLOSED; overturned, it is an OFFER again, and REOPENs. After a
 death or a stillbirth the case falls silent; after a protection order people go on by hand. Parents who say nothing until the last day
 leave the name to the office (LAPSE), and may answer until it has decided. When a parent dies (BEREAVE) it goes on
@@ -16,7 +16,8 @@ without them: who acts is whom the population register names (ENTRUST), and whil
 birth_facts.py  what the case knows     birth_effects.py  what follows     birth_jobs.py, birth_follow.py  what takes time
 birth_on_paper.py  written by an office, with the child's code or before there is one
 birth_paternity.py  paternity, said by the two or before an official
-birth_wish.py  another kindergarten wish     birth_bereaved.py  without a parent who died     birth_silent.py  without an answer
+birth_wish.py  another kindergarten wish     birth_doctor.py  the family doctor
+birth_bereaved.py  without a parent who died     birth_silent.py  without an answer
 birth_payments.py  what was paid, what came back
 birth_screens.py, birth_answers.py  what is shown, chosen from, and looked over
 """
@@ -35,6 +36,7 @@ from sild.cases.birth_bereaved import (
     living,
     may_act,
 )
+from sild.cases.birth_doctor import BirthDoctor, may_choose_doctor
 from sild.cases.birth_effects import AT_THE_DESK, BEFORE_NAME, effects_of
 from sild.cases.birth_facts import (
     Grounds,
@@ -113,7 +115,7 @@ class Birth(Process):
         Rule("BEREAVE", by=("state",)),
         Rule("ENTRUST", by=("state",)),
         # the parents
-        Rule("DECLARE", by=("parent",), when=TO_NAME, screen="birth.check_and_name", acr="substantial", says=("education/wishPlace",)),
+        Rule("DECLARE", by=("parent",), when=TO_NAME, screen="birth.check_and_name", acr="substantial", says=("education/wishPlace", "care/choosePractice")),
         Rule("COSIGN", by=("parent",), when=("DECLARED", LAPSED), to="AGREED", screen="birth.cosign", acr="substantial"),
         Rule("PROPOSE", by=("parent",), when=("DECLARED", LAPSED), to="DIFFERED", screen="birth.cosign", acr="substantial"),
         Rule("ACKNOWLEDGE", by=("named",), screen="birth.paternity", acr="high", in_person=True, says=("population/answerPaternity",)),
@@ -141,6 +143,9 @@ class Birth(Process):
         Rule("REFUSE_PLACE", by=("state",)),
         Rule("WISH", by=("parent",), when=(*WITH_A_PLACE, "CLOSED"), screen="birth.wish", acr="substantial", reopens=True, says=("education/wishPlace",)),
         Rule("REFUSE_WISH", by=("state",)),
+        Rule("DOCTOR", by=("state",)),
+        Rule("REFUSE_DOCTOR", by=("state",)),
+        Rule("CHOOSE_DOCTOR", by=("parent",), when=(*WITH_A_PLACE, "CLOSED"), screen="birth.doctor", acr="substantial", reopens=True, says=("care/choosePractice",)),
         Rule("CORRECT", by=("state",), reopens=True),
         Rule("REOPEN", by=("state",), when=("CLOSED",), reopens=True),
         Rule("HOLD_OFFER", by=("state",)),
@@ -166,6 +171,7 @@ class Birth(Process):
         Waiting("birth.offline", "official", (*TO_NAME, *AT_THE_DESK), optional=True),
         Waiting("birth.place", "parent", WITH_A_PLACE),
         Waiting("birth.wish", "parent", (*WITH_A_PLACE, "CLOSED"), optional=True),
+        Waiting("birth.doctor", "parent", (*WITH_A_PLACE, "CLOSED"), optional=True),
         Waiting("birth.offer", "parent", ("OFFERED",)),
         Waiting("birth.account", "parent", ("GRANTED",)),
     )
@@ -208,9 +214,11 @@ class Birth(Process):
         self._jobs = BirthJobs(self.service, grounds)
         self._payments = BirthPayments(self.service, grounds)
         self._wish = BirthWish(grounds)
+        self._doctor = BirthDoctor(grounds)
         self._bereaved = BirthBereaved(self.service, grounds)
         self._paternity = BirthPaternity(grounds)
-        self._screens = BirthScreens(grounds, Texts(packs.profile.languages, packs.texts), self._wish)
+        texts = Texts(packs.profile.languages, packs.texts)
+        self._screens = BirthScreens(grounds, texts, self._wish, self._doctor)
 
     # --- the fold
 
@@ -234,7 +242,7 @@ class Birth(Process):
                 return _benefits(before, "OFFERED") if before.has("REGISTER") else status
             case "HOLD_OFFER" if status == "OFFERED":
                 return "REGISTERED"  # nothing to be accepted, for now or for good
-            case "REOPEN" | "WISH" if status == "CLOSED":
+            case "REOPEN" | "WISH" | "CHOOSE_DOCTOR" if status == "CLOSED":
                 return "GRANTED" if before.has("GRANT") else "REGISTERED"
         return super().status(status, taken, before)
 
@@ -271,6 +279,8 @@ class Birth(Process):
             return is_offered_a_place(case)
         if waiting.screen == "birth.wish":
             return may_wish(case) is None
+        if waiting.screen == "birth.doctor":
+            return may_choose_doctor(case) is None
         if waiting.screen == "birth.account":
             return needs_account(case)
         return True
@@ -284,7 +294,7 @@ class Birth(Process):
             raise Refused("who has custody acts for the child", code="no_custody")
         match rule.name:
             case "DECLARE":
-                return self._check_declaration(case, values, actor, asking)
+                return await self._check_declaration(case, values, actor, asking)
             case "NAME_FOR":
                 if not (is_for_nobody(case) or is_left_unnamed(case)):
                     raise Refused("somebody acts for the child", code="too_late")
@@ -318,6 +328,8 @@ class Birth(Process):
                 if not is_offered_a_place(case):
                     raise Refused("no place is offered, or it was answered", code="too_late")
                 return Given({})
+            case "CHOOSE_DOCTOR":
+                return await self._doctor.check_anew(case, values, asking)
             case "WISH":
                 return await self._wish.check(case, values, actor, asking)
             case "GIVE_ACCOUNT":
@@ -354,7 +366,7 @@ class Birth(Process):
         names = {name: values.get(name) for name in ("given_names", "family_name")}
         return Given(names, name_defects(case, values))
 
-    def _check_declaration(
+    async def _check_declaration(
         self, case: Case, values: Mapping[str, Any], actor: Actor, asking: Asking
     ) -> Given:
         if recorded(case) is None:
@@ -366,12 +378,13 @@ class Birth(Process):
         if case.status in ("DECLARED", LAPSED) and _has_chosen(case, actor.acting_for):
             raise Refused("you have sent this; the other parent is asked", code="already_done")
         others = [person for person in living(case) if person != actor.acting_for]
-        given = {**values, "alone": not others, "answer_by": _answer_by(asking)}
-        return Given(given, name_defects(case, values))
+        doctor = await self._doctor.kept_with(values, asking)
+        given = {**values, **doctor.data, "alone": not others, "answer_by": _answer_by(asking)}
+        return Given(given, (*name_defects(case, values), *doctor.defects))
 
     def speaks_for(self, case: Case, rule: Rule, given: Mapping[str, Any]) -> Sequence[str]:
-        """A kindergarten is the child's matter, said by who represents it."""
-        is_childs = any(one.startswith("education/") for one in rule.says)
+        """A kindergarten and a doctor are the child's matter, said by who represents it."""
+        is_childs = any(one.startswith(("education/", "care/")) for one in rule.says)
         return (child_of(case),) if is_childs and case.persons("child") else ()
 
     def deadline(self, case: Case, promised: str) -> str:
@@ -390,6 +403,7 @@ class Birth(Process):
             **self._jobs.by_kind(),
             **self._payments.by_kind(),
             **self._wish.by_kind(),
+            **self._doctor.by_kind(),
             **self._bereaved.by_kind(),
             **self._paternity.by_kind(),
             **BirthSilent().by_kind(),

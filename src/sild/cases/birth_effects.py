@@ -9,6 +9,7 @@ from typing import Any
 
 from sild.cases.actor import AUTOMATIC
 from sild.cases.birth_bereaved import living
+from sild.cases.birth_doctor import entering_doctor
 from sild.cases.birth_facts import Recorded, declared, is_done, is_refused, recorded, same_names, signed_by
 from sild.cases.birth_on_paper import handed_in_by
 from sild.cases.birth_paternity import taken_here
@@ -109,6 +110,13 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             return Effects(jobs=(job,), notices=others, cancel_jobs=_not_closing(case))
         case "REFUSE_WISH":
             return _not_taken(taken, "birth.notice.wish_refused")
+        case "CHOOSE_DOCTOR":
+            return Effects(jobs=entering_doctor(case, taken), cancel_jobs=_not_closing(case))
+        case "DOCTOR":
+            return Effects(jobs=_closing(case))
+        case "REFUSE_DOCTOR":
+            refused = _not_taken(taken, "birth.notice.doctor_refused")
+            return Effects(jobs=_closing(case), notices=refused.notices)
         case "HOLD_OFFER":
             return _held(case, taken)
         case "OFFER":
@@ -311,7 +319,7 @@ def _registered(case: Case, taken: Taken) -> Effects:
     if case.status == "OFFERED":  # the offer was here before
         notices += _to_parents(case, "birth.notice.offer_ready")
     return Effects(
-        jobs=(Job("address"), *_closing(case)),
+        jobs=(Job("address"), *entering_doctor(case, first), *_closing(case)),
         notices=tuple(notices),
         cancel_jobs=("examine", "remind", "lapse"),
     )

@@ -12,8 +12,11 @@ from sild.catalogue import Profile, PublicService
 from sild.errors import CallerError
 
 __all__ = [
+    "BY_LAW",
+    "CARE",
     "EDUCATION",
     "INSURANCE",
+    "LATER",
     "POPULATION",
     "RESIDENCE",
     "SOCIAL",
@@ -24,6 +27,7 @@ __all__ = [
     "child_of",
     "country_of",
     "declared",
+    "doctor_wished",
     "homes_of",
     "is_done",
     "is_kept_from",
@@ -47,6 +51,9 @@ RESIDENCE = "GOV/70000006/residence"
 INSURANCE = "GOV/70000003/insurance"
 SOCIAL = "GOV/70000004/social"
 EDUCATION = "GOV/70000005/education"
+CARE = "GOV/70000003/care"
+BY_LAW, LATER = "by_law", "later"
+"""Of a family doctor: the list the law gives; to be chosen later, until when it is the same."""
 
 VIETNAMESE_LENGTHS = (12, 10)
 """An identity number of Viet Nam; Estonia's has 11 digits."""
@@ -63,6 +70,7 @@ class Grounds:
     cover: str
     benefits: str
     places: str
+    practice: str
 
     @classmethod
     def of(cls, service: PublicService) -> Grounds:
@@ -75,6 +83,7 @@ class Grounds:
             cover=service.ground_of("child.insurance_cover"),
             benefits=service.ground_of("child.benefit_offer"),
             places=service.ground_of("commune.kindergarten_places"),
+            practice=service.ground_of("person.practice"),
         )
 
 
@@ -205,6 +214,7 @@ def is_done(case: Case) -> bool:
     """Everything that was promised has come, or was refused, and nothing waits for a parent's word."""
     come = all(case.has(name) for name in ("REGISTER", "COVER", "CARD", "QUEUE"))
     waits = case.given("QUEUE").get("state") == "offered" or needs_account(case) or _wishes_anew(case)
+    waits = waits or _awaits_doctor(case)
     paid_or_not = case.status == "GRANTED" or (case.status == "REGISTERED" and is_refused(case))
     return paid_or_not and come and not waits
 
@@ -253,6 +263,35 @@ def _wishes_anew(case: Case) -> bool:
     return bool(said) and said[-1].name != "QUEUE"
 
 
+def doctor_wished(said: Taken | None) -> str | None:
+    """The practice that somebody wants the register to enter; None: the law's, or later."""
+    wanted = None if said is None else said.data.get("doctor")
+    return None if wanted in (None, "", BY_LAW, LATER) else str(wanted)
+
+
+def _awaits_doctor(case: Case) -> bool:
+    """A practice was chosen, and the register has not answered yet."""
+    said = case.all("CHOOSE_DOCTOR", "DOCTOR", "REFUSE_DOCTOR")
+    if case.has("SILENCE") or (said and said[-1].name != "CHOOSE_DOCTOR"):
+        return False
+    newest = said[-1] if said else declared(case)
+    return (
+        newest is not None and doctor_wished(newest) is not None and newest.acting_for not in case.departed()
+    )
+
+
+def _doctor_of(case: Case) -> dict[str, Any]:
+    """What the register made of the choice; no name where a protection order keeps one parent's doors from the other."""
+    said = case.all("CHOOSE_DOCTOR", "DOCTOR", "REFUSE_DOCTOR")
+    if not said or said[-1].name == "CHOOSE_DOCTOR":
+        return {}
+    if said[-1].name == "REFUSE_DOCTOR":
+        return {"doctor_refused": said[-1].data["reason"]}
+    known_of = recorded(case)
+    is_open = known_of is not None and not known_of.protected and not case.has("SILENCE")
+    return {"doctor_since": said[-1].data["since"], **({"doctor": said[-1].data["name"]} if is_open else {})}
+
+
 def standing_of(queue: Mapping[str, Any]) -> dict[str, Any]:
     """Of the education register's answer what people see."""
     group = queue.get("group") or {}
@@ -271,6 +310,7 @@ def results_of(case: Case) -> dict[str, Any]:
         del found["offer_held"]
     if is_refused(case):
         found["offer_refused"] = found.pop("offer_held")
+    found |= _doctor_of(case)
     decisions = list(_decisions(case))
     if decisions:
         found["decisions"] = decisions

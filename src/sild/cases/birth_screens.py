@@ -12,7 +12,10 @@ from datetime import date
 from typing import Any
 
 from sild.cases.actor import Actor
+from sild.cases.birth_doctor import SCREEN as DOCTOR
+from sild.cases.birth_doctor import BirthDoctor
 from sild.cases.birth_facts import (
+    BY_LAW,
     EDUCATION,
     POPULATION,
     RESIDENCE,
@@ -60,9 +63,10 @@ Home = Mapping[str, Any] | None
 
 
 class BirthScreens:
-    def __init__(self, grounds: Grounds, texts: Texts, wish: BirthWish) -> None:
+    def __init__(self, grounds: Grounds, texts: Texts, wish: BirthWish, doctor: BirthDoctor) -> None:
         self._grounds = grounds
         self._wish = wish
+        self._doctor = doctor
         self._texts = texts
 
     # --- choices
@@ -79,6 +83,12 @@ class BirthScreens:
                     found[name] = self._homes(case, actor, homes)
                 case "kindergartens":
                     found[name] = await self._kindergartens(actor, homes, asking)
+                case "doctors":
+                    lives, say = homes.get(actor.acting_for), self._say(actor)
+                    anew = screen.id == DOCTOR
+                    found[name] = await self._doctor.options(
+                        case, actor, _division(lives), asking, say, anew=anew
+                    )
                 case "wishes":
                     found[name] = await self._wish.options(case, asking, self._say(actor))
                 case "present":
@@ -98,10 +108,11 @@ class BirthScreens:
 
     async def _all_homes(self, case: Case, screen: Screen, actor: Actor, asking: Asking) -> dict[str, Home]:
         """By person, of those whose home this reader may see; each asked for once."""
-        if not {"homes", "kindergartens"} & {field.options_from for field in screen.fields()}:
+        wanted = {"homes", "kindergartens", "doctors"} & {field.options_from for field in screen.fields()}
+        if not wanted:
             return {}
-        kept = is_kept_from(case, actor.acting_for)
-        seen = [person for _role, person in homes_of(case) if person == actor.acting_for or not kept]
+        only_own = is_kept_from(case, actor.acting_for) or "homes" not in wanted
+        seen = [person for _role, person in homes_of(case) if person == actor.acting_for or not only_own]
         return {person: await self._residence(person, asking) for person in seen}
 
     def _homes(self, case: Case, actor: Actor, homes: Mapping[str, Home]) -> list[tuple[str, str]]:
@@ -185,13 +196,14 @@ class BirthScreens:
         if screen.id == WISH:
             stands = wished(case)
             return {} if stands is None else {"kindergarten": [stands]}
-        if screen.id == "birth.desk" or not case.has("DECLARE"):
-            return {}
+        by_law = {"doctor": [BY_LAW]} if screen.id == "birth.check_and_name" else {}
+        if screen.id in ("birth.desk", DOCTOR) or not case.has("DECLARE"):
+            return by_law
         first = case.last("DECLARE") if case.status == "RETURNED" else declared(case)
         if first is None:
-            return {}
+            return by_law
         values = {name: first.data.get(name) for name in (field.name for field in screen.fields())}
-        return {
+        return by_law | {
             name: ["yes" if value is True else "no" if value is False else str(value)]
             for name, value in values.items()
             if value is not None
@@ -265,6 +277,11 @@ class BirthScreens:
                 yield FactLine(concept, "declaration", None, "sealed", register=RESIDENCE)
             else:
                 yield await self._home_line(home, "declaration", concept, asking)
+        doctor = first.data.get("doctor_name")
+        if doctor is not None and (
+            actor.acting_for == first.acting_for or not is_kept_from(case, actor.acting_for)
+        ):
+            yield FactLine("child.chosen_doctor", "declaration", doctor, source="parent", valid_from=at)
         if first.data.get("wants_place"):
             wanted = first.data.get("wanted_from")
             yield FactLine("child.kindergarten_wish", "declaration", True, source="parent", valid_from=wanted)
@@ -299,6 +316,14 @@ class BirthScreens:
             basis=lives.get("basis"),
             ref=lives.get("fact"),
         )
+
+
+def _division(lives: Home) -> str | None:
+    """Where a home is, as practices and their lists are; None: nobody may know, or nobody does."""
+    if lives is None or lives.get("level") not in ("dwelling", "commune"):
+        return None
+    units = lives.get("now") or [lives["division"]]
+    return str(units[0]["code"])
 
 
 def _register_key(holder: str) -> str:

@@ -109,7 +109,8 @@ async def test_a_protected_childs_practice_is_kept_from_whom_the_order_is_agains
     for basis, code in (("POWER_OF_ATTORNEY", "not_yours"), ("PARENT", None)):
         usage = replace(by(MOTHER, f"m-{basis}", CHILD), spoken=replace(spoken, basis=basis))
         if code is None:
-            assert care.choose(CHILD, ONE, usage).later is not None
+            listing = care.choose(CHILD, ONE, usage)  # at once: the child came into the first by itself
+            assert listing.now is not None and listing.now.value["practice"] == ONE and listing.later is None
         else:
             with pytest.raises(CallerError):
                 care.choose(CHILD, ONE, usage)

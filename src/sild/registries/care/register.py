@@ -2,7 +2,7 @@
 
 A child joins the mother's list by itself when its birth is registered, the father's when she has none, also beyond the size of the
 list. Who moves stays where they are, and is told that there are practices near the new home; to change is one choice, by the person
-or whoever represents them, and holds from the first day of the next month.
+or whoever represents them, and holds from the first day of the next month; a first choice for who came into a list by itself, at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sild.registries.care.practices import (
     listed_in,
     practices_in,
 )
-from sild.registries.care.synthetic import fill
+from sild.registries.care.synthetic import SOURCE, fill
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Fact, Kernel, Provenance, Usage, Use
@@ -193,7 +193,7 @@ class CareRegister(ActingRegister):
         parse_identity_code(person)
         with self.kernel.used("choosePractice", usage) as use:
             use.concerns(person)
-            if usage.principal != person:
+            if person not in usage.own:
                 raise CallerError("the person chooses, or who represents them", code="not_yours")
             repeated = use.answered() is not None
             use.alone(f"practice/{practice}")
@@ -214,7 +214,8 @@ class CareRegister(ActingRegister):
             raise CallerError("the person is in this list", code="already_listed")
         if not wanted.free:
             raise CallerError("the list of this practice is full", code="list_is_full")
-        since = use.today if before.now is None else _next_month(use.today)
+        at_once = before.now is None or _came_by_itself(before.now, self.kernel.system)
+        since = use.today if at_once else _next_month(use.today)
         provenance = Provenance(self.kernel.system, ground(person), use.usage.message_id)
         enter(use, person, wanted, since=since, provenance=provenance)
         use.publish("care.practice.chosen", person, {"name": wanted.name, "since": since.isoformat()})
@@ -225,6 +226,11 @@ def _listing(use: Use, person: str) -> Listing:
     now = next((held for held in known if held.is_true_on(use.today)), None)
     later = next((held for held in known if held.valid_from > use.today), None)
     return Listing(person, now, later)
+
+
+def _came_by_itself(held: Fact, system: str) -> bool:
+    """Into a parent's list when the birth was registered: nobody has chosen yet."""
+    return held.provenance.source not in (system, SOURCE)
 
 
 def _next_month(day: date) -> date:

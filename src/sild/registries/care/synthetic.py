@@ -15,7 +15,7 @@ from sild.registries.kernel import Kernel
 from sild.registries.profiles import profile
 from sild.registries.synthetic import AS_OF, SyntheticPerson, synthetic_people
 
-__all__ = ["fill"]
+__all__ = ["SOURCE", "fill"]
 
 SOURCE = "the register of before"
 NAMES: dict[Country, tuple[str, ...]] = {
