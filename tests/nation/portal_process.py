@@ -64,7 +64,7 @@ class PortalProcess:
         made = portal_settings(
             plan,
             Path("state"),
-            IdentityAddresses(nation.issuer, self.url),
+            IdentityAddresses(nation.issuer, self.url, nation.ward_url),
             nation.people.values(),
             key_password="",
             client_secret="",
