@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser
@@ -43,7 +44,7 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nation]:
     for number in range(12):
         crowd.couple(f"wife{number}", f"husband{number}")
     crowd.couple("poor_wife", "poor_husband", pay_known=False)
-    for number in range(4):
+    for number in range(5):
         crowd.single(f"woman{number}", "F")
         crowd.single(f"man{number}", "M")
     with inhabited(tmp_path_factory.mktemp("births") / "nation", crowd) as nation:
@@ -347,6 +348,48 @@ def entered_on_paper(walks: Walks) -> None:
         plain=("Liis",),
         name="birth-registered",
     )
+
+
+@branch()
+def born_at_home_and_said_before_the_office(walks: Walks) -> None:
+    """(g) No hospital told of it: the paper opens the record. Neither has a log-in of their own: both say before the official that he is the father, and the name on the paper is entered."""
+    official, mother = walks["birth_official"], walks["woman4"]
+    number, page = walks.reserved(official.office), official.page
+    page.goto(f"{official.portal}/desk/hand-in?office={quote(official.office)}&number={number}")
+    page.locator("form[action^='/desk/hand-in'] button").click()
+    page.locator("#errors").wait_for()
+    official.see("desk-hand-in-refused")
+    written = {
+        "mother": walks.people["woman4"]["code"], "father": walks.people["man4"]["code"], "born": today(), "hour": "04:15",
+        "place": "Prangli", "attended_by": "Ämmaemand Mai Saar", "given_names": "Liis", "family_name": walks.people["woman4"]["family_name"],
+        "registered_on": today(),
+    }  # fmt: skip
+    for name, value in written.items():
+        page.locator(f"#f-{name}").fill(value)
+    page.locator("#f-sex").select_option("F")
+    page.locator("#f-ground").select_option("medical")
+    official.see("desk-hand-in")
+    page.locator("form[action^='/desk/hand-in'] button").click()
+    page.wait_for_url(f"**/desk/hand-in/{number}**")
+    official.see("desk-handed-in")
+    mother.task("birth.paternity")
+    case = mother.case
+    here = {
+        "answer": "acknowledge",
+        "document": "id_card",
+        "document_number": "AB7654321",
+        "words": "Nii on.",
+    }
+    for role in ("mother", "father"):
+        official.do("birth.paternity_here", "TAKE_PATERNITY", case, present=role, **here)
+    mother.reads(
+        f"/cases/{case}",
+        "birth.action.TAKE_PATERNITY",
+        "birth.action.REGISTER",
+        plain=("Liis",),
+        name="birth-registered",
+    )
+    walks["man4"].reads("/inbox", "birth.notice.paternity_here_acknowledged", name="inbox")
 
 
 @branch(without_script=True)
