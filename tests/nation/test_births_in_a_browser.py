@@ -23,7 +23,7 @@ from sild.registries.education.tables import groups
 from sild.registries.kernel import Usage
 from sild.registries.kernel.corrections import disputes, refuse_dispute
 from sild.registries.population.life_events import order_protection, record_death, record_stillbirth
-from sild.registries.population.persons import children_of
+from sild.registries.population.persons import children_of, read_person
 from sild.registries.social.orders import orders_in
 from sild.registries.social.tables import payment_orders
 from support.accessible import check
@@ -359,9 +359,11 @@ def born_at_home_and_said_before_the_office(walks: Walks) -> None:
     page.locator("form[action^='/desk/hand-in'] button").click()
     page.locator("#errors").wait_for()
     official.see("desk-hand-in-refused")
+    with walks.population("getPerson") as use:
+        hers = str(read_person(use, walks.people["woman4"]["code"]).family_name)
     written = {
         "mother": walks.people["woman4"]["code"], "father": walks.people["man4"]["code"], "born": today(), "hour": "04:15",
-        "place": "Prangli", "attended_by": "Ämmaemand Mai Saar", "given_names": "Liis", "family_name": walks.people["woman4"]["family_name"],
+        "place": "Prangli", "attended_by": "Ämmaemand Mai Saar", "given_names": "Liis", "family_name": hers,
         "registered_on": today(),
     }  # fmt: skip
     for name, value in written.items():
