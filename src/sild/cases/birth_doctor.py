@@ -66,7 +66,8 @@ class BirthDoctor:
     async def _by_law(self, case: Case, actor: Actor, asking: Asking, say: Speaker) -> tuple[str, str | None]:
         """In words, and its number where this reader may know it."""
         kept = is_kept_from(case, actor.acting_for)
-        for role, person in homes_of(case):  # the mother first, as the register has it
+        parents = [(role, person) for role, person in homes_of(case) if role in ("mother", "father")]
+        for role, person in parents:  # the mother first, as the register has it
             if kept and person != actor.acting_for:
                 return say("option.doctor_kept"), None
             path = f"/persons/{bare(person)}/practice"
