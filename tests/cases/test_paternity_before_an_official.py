@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 
 import pytest
 
 from registries.families import man, single
 from sild.cases import Refused
+from sild.cases.birth_paternity import HERE
 from sild.errors import Unavailable
+from support.pictures import PDF
 
-from .village import FORM, OFFICIAL_VN, Village, citizen, official
+from .village import FORM, OFFICIAL_VN, SUPERIOR, Village, citizen, official
 
 WOMAN, MAN = single(), man()
 EVA, PEETER = citizen(WOMAN), citizen(MAN)
@@ -179,6 +182,38 @@ async def test_who_never_said_it_contests_it_and_the_registers_people_look(villa
     facts = (await village.ask("population", "GET", f"/persons/{village.child}/facts"))["items"]
     (his,) = [one for one in facts if one["name"] == "paternity"]
     assert his["key"] == MAN.code and his["value"]["answer"] == "ACKNOWLEDGED"  # it stands until they have
+
+
+async def test_the_paper_they_signed_is_kept_for_the_office_alone(village, case):
+    desk = await desk_of(village, case)
+    with tempfile.TemporaryFile() as signed:
+        signed.write(PDF)
+        signed.seek(0)
+        file = await village.cases.add_file(case, HERE, "paper", desk, signed, "signed.pdf")
+    await village.act(case, "TAKE_PATERNITY", desk, {**SAID, "paper": [file.id]})
+    colleague = official(desk.authority, SUPERIOR)
+    kept = b"".join([part async for part in await village.cases.read_file(case, file.id, colleague)])
+    assert kept == PDF
+    for person in (EVA, PEETER):
+        with pytest.raises(Refused):
+            await village.cases.read_file(case, file.id, person)
+
+
+async def test_from_whom_she_is_protected_his_word_is_not_taken_beside_hers(village):
+    """An order from before the birth: the desk takes hers, people go on by hand with his."""
+    order = {"protected": WOMAN.code, "against": MAN.code, "children": [], "valid_from": "2026-03-01", "order": "2-26-1"}  # fmt: skip
+    await village.ask("population", "POST", "/protection-orders", order)
+    child = await village.born(WOMAN.code, MAN.code)
+    case = await village.case_of(EVA)
+    await village.act(case, "DECLARE", EVA, {**FORM, "family_name": [WOMAN.family_name]})
+    desk = await desk_of(village, case)
+    filled = await village.cases.fill(case, HERE, desk)
+    assert [value for value, _ in filled.options["present"]] == ["mother"]
+    with pytest.raises(Refused):
+        await village.act(case, "TAKE_PATERNITY", desk, SAID)
+    await village.act(case, "TAKE_PATERNITY", desk, HERS)
+    assert not await village.notices(PEETER)
+    assert (await paternity(village, child))["waiting_for"] == [MAN.code]
 
 
 async def test_silence_ends_what_was_to_be_told(village, case):

@@ -141,6 +141,7 @@ def test_a_birth_nobody_told_of_is_handed_in_without_a_code(world: PortalWorld, 
     page = hand_in(official, number=first, **WITHOUT_CODE)
     kept = {"et": "Paber on alles", "vi": "Tờ giấy đã được lưu", "en": "The paper is kept"}[language]
     assert page.path == f"/desk/hand-in/{first}" and kept in page.text
+    assert all(one in page.text for one in ("Prangli", "06:30", "Mai Saar", WITHOUT_CODE["mother"]))
     assert hand_in(official, number=first, **WITHOUT_CODE).url == page.url
     assert defects(hand_in(official, number=first, **{**WITHOUT_CODE, "place": "Naissaar"})).keys() == {
         "number"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -70,7 +70,8 @@ class BirthPaper:
 class HandedIn:
     """outcome: `registered`, a case of its own under the paper's number; `joined` to the case there was; `conflict`, which waits for an
     official for the `reasons` of `Merged`; of a paper without the child's code also `asked`, the register has not answered, `review`, its
-    people look for the `reasons`, `turned_down`, it did not take it, and why.  case: its id, with its `case_number`.
+    people look for the `reasons`, `turned_down`, it did not take it, and why.  case: its id, with its `case_number`.  written: what stands on
+    it, by the names of `BirthPaper`.
     """
 
     number: str
@@ -78,6 +79,7 @@ class HandedIn:
     reasons: tuple[str, ...]
     case: str
     case_number: str
+    written: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +254,11 @@ class BirthPapers:
     def _handed_in(self, connection: Connection, row: Row[Any]) -> HandedIn:
         number = connection.scalar(select(cases.c.number).where(cases.c.id == row.case))
         if row.subject == row.number and row.outcome == "merged":
-            return self._told_of(connection, row, str(number))
+            return replace(self._told_of(connection, row, str(number)), written=_written(row))
         outcome = {"merged": "registered", "entered": "joined"}.get(row.outcome, row.outcome)
         if outcome == "joined" and number == row.number:
             outcome = "registered"
-        return HandedIn(row.number, outcome, tuple(row.reasons), row.case, str(number))
+        return HandedIn(row.number, outcome, tuple(row.reasons), row.case, str(number), _written(row))
 
     def _told_of(self, connection: Connection, row: Row[Any], number: str) -> HandedIn:
         """Of a paper without the child's code: as far as the register has come with it."""
@@ -325,6 +327,13 @@ def _content(paper: BirthPaper) -> dict[str, str]:
     return {
         name: value for name, value in written.items() if name not in left_out and (value or name in kept)
     }
+
+
+def _written(row: Row[Any]) -> dict[str, str]:
+    """Of a paper without the child's code the subject is its number."""
+    content = row.content if row.outcome == "entered" else row.content.get("content", {})
+    said = {one.name: str(content[one.name]) for one in fields(BirthPaper) if content.get(one.name)}
+    return said if row.subject == row.number else {"child": row.subject, **said}
 
 
 def _record_id(paper: BirthPaper) -> str:

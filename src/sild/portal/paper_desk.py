@@ -21,7 +21,10 @@ __all__ = ["MOST_NUMBERS", "PaperDesk", "has_papers"]
 
 MOST_NUMBERS = 50
 """Of one block: two sheets of paper."""
-FIELDS = tuple(field.name for field in fields(BirthPaper))
+NAME = ("given_names", "family_name", "registered_on")
+OF_BIRTH = [field.name for field in fields(BirthPaper) if field.name not in ("number", "child", *NAME)]
+FIELDS = ("number", "child", *OF_BIRTH, *NAME)
+"""In the order of the form."""
 CAPITALS = ("number", "child", "mother", "father")
 
 
@@ -85,7 +88,7 @@ class PaperDesk:
             if name in FIELDS and values
         }
         form |= {name: form.get(name, "").upper() for name in CAPITALS}
-        paper = BirthPaper(*(form.get(name, "")[:100] for name in FIELDS))
+        paper = BirthPaper(**{name: form.get(name, "")[:100] for name in FIELDS})
         try:
             handed_in = await self._cases.hand_in(paper, visit.person)
         except Refused as refused:
@@ -101,7 +104,14 @@ class PaperDesk:
         """What came of a paper, with the way to its case while it is at this office."""
         _ensure_office(visit)
         paper = await self._cases.paper(visit.call.parameters["number"], visit.person)
-        values = {"paper": paper, "is_here": await self._is_here(visit, paper)}
+        grounds = {one.code: one.title for one in self._grounds}
+        written = [(name, paper.written[name]) for name in FIELDS if paper.written.get(name)]
+        values = {
+            "paper": paper,
+            "is_here": await self._is_here(visit, paper),
+            "written": written,
+            "grounds": grounds,
+        }
         return self._pages.page(visit, "handed_in.html", values)
 
     async def _is_here(self, visit: Visit, paper: HandedIn) -> bool:
