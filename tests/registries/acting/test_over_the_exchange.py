@@ -243,10 +243,13 @@ async def test_from_the_ward_to_the_money(state: State) -> None:
     (offer,) = await until(lambda: state.registers["social"].offers_of(child, USAGE))
     assert (offer.state, set(offer.parties)) == ("open", {mother.code, father.code})
     account = {"choice": "shared", "account": "EE382200221020145685"}
-    accepted = await state.say("social", ["offers", offer.id, "acceptance"], account, user=f"EE{mother.code}")
-    assert accepted["acceptance"]["person"] == mother.code
+    path = ["offers", offer.id, "acceptance"]
+    named = await state.say("social", path, account, user=f"EE{mother.code}")
+    assert (named["state"], named["acceptance"]) == ("open", None), "it needs the father's word, too"
+    accepted = await state.say("social", path, account, user=f"EE{father.code}")
+    assert (accepted["state"], accepted["acceptance"]["person"]) == ("accepted", father.code)
     with pytest.raises(CallerError) as second:
-        await state.say("social", ["offers", offer.id, "acceptance"], account, user=f"EE{father.code}")
+        await state.say("social", path, account, user=f"EE{mother.code}")
     assert "accepted before: shared" in second.value.message
 
     standing = await until(lambda: state.registers["education"].standing(child, USAGE))

@@ -1,4 +1,4 @@
-"""What a choice gives: a parent takes it, each of its items that is known is granted and paid, and it stops when the offer is withdrawn."""
+"""What a choice gives: the parents take it, each of its items that is known is granted and paid, and it stops when the offer is withdrawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 from sild.decisions import DecisionRecord, Reason
 from sild.errors import CallerError
@@ -16,10 +16,20 @@ from sild.registries.accounts import parse_account
 from sild.registries.deciding import Deciding, Judged, KnownFact, LeftToPeople
 from sild.registries.kernel import Fact, Provenance, Use
 from sild.registries.social.judging import grant_ruling, judge_again, outputs_of
-from sild.registries.social.offers import Acceptance, Offer, choice_of, read_items, set_offer
+from sild.registries.social.offers import (
+    Acceptance,
+    Offer,
+    choice_of,
+    read_items,
+    require_offer,
+    set_offer,
+)
+from sild.registries.social.orders import NO_ACCOUNT
 from sild.registries.social.payments import BENEFIT, Payments
 from sild.registries.social.rules import Item, Unknown
-from sild.registries.social.tables import acceptances, payment_orders
+from sild.registries.social.tables import acceptances, accounts, payment_orders
+from sild.registries.social.words import Word, give_account, receivers, say
+from sild.registries.tasks import Silence
 
 __all__ = ["Granting", "granted_by"]
 
@@ -27,35 +37,62 @@ __all__ = ["Granting", "granted_by"]
 class Granting:
     """Works within the register's transactions."""
 
-    def __init__(self, deciding: Deciding, payments: Payments) -> None:
+    def __init__(self, deciding: Deciding, payments: Payments, silence: Silence) -> None:
         self._deciding = deciding
         self._payments = payments
+        self._silence = silence
 
-    def accept(self, use: Use, offer: Offer, choice_id: str, account: str, version: int | None) -> None:
-        """Whoever's word it is takes it. version: of the offer, as the person saw it.
+    def accept(
+        self, use: Use, offer: Offer, choice_id: str, account: str | None, version: int | None
+    ) -> None:
+        """A parent names it, and it is taken once everybody has whose word it needs (words.py). version: of the offer, as they saw it.
 
-        Raises CallerError: `not_a_party`, `unknown_choice`, `invalid_account`, `offer_changed`, `offer_held`, `offer_withdrawn`,
-        `already_accepted`.
+        account: where the parent who speaks is paid; nobody else is, and who receives nothing by it gives none.
+
+        Raises CallerError: `not_a_party`, `unknown_choice`, `missing_account`, `invalid_account`, `offer_changed`, `offer_held`,
+        `offer_withdrawn`, `already_accepted`.
         """
         person = _party(use, offer)
         choice = choice_of(offer.choices, choice_id)
         if choice is None:
             raise CallerError("the offer has no such choice", code="unknown_choice")
-        plain = parse_account(account, offer.country)
+        plain = None if account is None else parse_account(account, offer.country)
+        receives = person in receivers(choice)
+        if receives and plain is None:
+            raise CallerError("whoever receives says where", code="missing_account")
         _ensure_open(offer, version)
-        acceptance = Acceptance(person, choice_id, plain, use.at, use.usage.message_id)
+        say(use, offer.id, Word(person, choice_id, offer.version, use.at, use.usage.message_id))
+        if receives and plain is not None:
+            give_account(use, offer.id, person, plain)
+        offer = require_offer(use, offer.id)
+        if self._waits_for(use, offer, choice):
+            set_offer(use, offer)
+            return
+        acceptance = Acceptance(person, choice_id, use.at, use.usage.message_id)
         row = {"offer": offer.id, "version": offer.version, **asdict(acceptance)}
         use.connection.execute(insert(acceptances).values(row))
+        nobodys = accounts.c.person.not_in(receivers(choice))  # given with another choice
+        use.connection.execute(delete(accounts).where(accounts.c.offer == offer.id, nobodys))
         set_offer(use, offer, state="accepted")
         self.grant(use, replace(offer, acceptance=acceptance), choice)
 
+    def _waits_for(self, use: Use, offer: Offer, choice: Mapping[str, Any]) -> list[str]:
+        """Who has not named it yet, of those who must. Nobody waits for the dead."""
+        said = {word.person for word in offer.named(choice["id"])}
+        return [
+            one for one in offer.needs(choice) if one not in said and not self._silence.has_died(use, one)
+        ]
+
     def change_account(self, use: Use, offer: Offer, account: str) -> None:
-        """Raises CallerError: `not_a_party`, `invalid_account`, `not_accepted`."""
-        _party(use, offer)
+        """Their own. Raises CallerError: `not_a_party`, `invalid_account`, `not_accepted`, `not_a_receiver`."""
+        person = _party(use, offer)
         plain = parse_account(account, offer.country)
         if offer.acceptance is None:
             raise CallerError("nothing of the offer is paid yet", code="not_accepted")
-        self._payments.change_account(use, offer, plain)
+        chosen = choice_of(offer.choices, offer.acceptance.choice)
+        if chosen is None or person not in receivers(chosen):
+            raise CallerError("nothing of it is paid to this person", code="not_a_receiver")
+        self._payments.change_account(use, offer, person, plain)
 
     def grant(self, use: Use, offer: Offer, choice: Mapping[str, Any]) -> None:
         """Every item of the choice that is known and not granted yet, for whatever days."""
@@ -173,13 +210,20 @@ class Granting:
             message_id=accepted.message_id,
             fetched_at=accepted.at,
             asserted_by="person",
+            further_messages=tuple(
+                (self._deciding.kernel.system, word.message_id, word.at)
+                for word in offer.named(accepted.choice)
+                if word.message_id != accepted.message_id
+            ),
         )
         return replace(judged, facts=(*judged.facts, chosen))
 
     def stop(self, use: Use, offer: Offer, reason: str) -> None:
         """What has not been paid is not paid; what was paid by right stays."""
         waiting = (payment_orders.c.offer == offer.id) & (
-            payment_orders.c.reference.is_not(None) | (payment_orders.c.due > use.today)
+            payment_orders.c.reference.is_not(None)
+            | (payment_orders.c.due > use.today)
+            | (payment_orders.c.reason == NO_ACCOUNT)
         )
         self._payments.cancel(use, waiting, offer.child, reason)
         for party in offer.parties:

@@ -66,6 +66,8 @@ TITLES = {
     "needs_a_person": (403, "An official decides this"),
     "unknown_choice": (400, "The offer has no such choice"),
     "invalid_account": (400, "Not a bank account"),
+    "missing_account": (400, "Whoever receives says where"),
+    "not_a_receiver": (403, "Nothing of it is paid to this person"),
     "invalid_amount": (400, "Not an amount of money"),
     "empty_period": (400, "A period has at least one month"),
     "offer_changed": (409, "The offer has changed since it was seen"),
@@ -176,15 +178,32 @@ class Item(Model):
 
 
 class Choice(Model):
+    """needs: the parents without whose word it does not hold: who receives by it, or loses by it what the first choice gives them."""
+
     id: str
     items: list[Item]
+    needs: list[str]
 
 
 class Accepted(Model):
+    """person: whose word made it whole."""
+
     person: str
     choice: str
-    account: str
     at: datetime
+
+
+class Word(Model):
+    person: str
+    choice: str
+    at: datetime
+
+
+class Account(Model):
+    """Where a parent is paid, by what they said themselves. ends: its last four digits; the rest is told to the treasury alone."""
+
+    person: str
+    ends: str
 
 
 class Offer(Model):
@@ -199,6 +218,8 @@ class Offer(Model):
     choices: list[Choice]
     made_at: datetime
     acceptance: Accepted | None
+    words: list[Word] = Field(description="What each parent named, of this version")
+    accounts: list[Account]
     decision: str | None = Field(
         default=None, description="Record of the offer as it stands: `/decisions/{id}`"
     )
@@ -209,10 +230,10 @@ class Offers(Model):
 
 
 class Acceptance(Model):
-    """version: of the offer as the person saw it; another one refuses."""
+    """version: of the offer as the person saw it; another one refuses.  account: their own; none, where they receive nothing."""
 
     choice: str = Field(max_length=50)
-    account: str = Field(max_length=60)
+    account: str | None = Field(default=None, max_length=60)
     version: int | None = None
 
 
@@ -225,7 +246,9 @@ class PaymentOrder(Model):
     offer: str
     benefit: str
     person: str
-    account: str
+    account: str | None = Field(
+        default=None, description="The last four digits; none: its person has given none"
+    )
     amount: str
     currency: str
     period: date
@@ -328,7 +351,7 @@ def _add_offers(app: FastAPI, register: SocialRegister) -> None:
 
     @app.post("/offers/{offer_id}/acceptance", operation_id="acceptOffer")
     def accept_offer(offer_id: OfferId, acceptance: Acceptance, usage: SaidByPerson) -> Offer:
-        """The person acting, a parent, takes one of the choices. The first valid acceptance holds."""
+        """The person acting, a parent, names one of the choices. Accepted once everybody has whom it needs; open until then."""
         accepted = register.accept(
             offer_id, acceptance.choice, acceptance.account, usage, version=acceptance.version
         )
@@ -336,7 +359,7 @@ def _add_offers(app: FastAPI, register: SocialRegister) -> None:
 
     @app.post("/offers/{offer_id}/account", operation_id="changeAccount")
     def change_account(offer_id: OfferId, new: NewAccount, usage: SaidByPerson) -> Offer:
-        """The person acting, a parent, says where the money goes from now on; what came back is sent there."""
+        """The person acting, a parent, says where their own money goes from now on; what of it came back is sent there."""
         return _offer(register.change_account(offer_id, new.account, usage))
 
     @app.post("/offers/{offer_id}/release", operation_id="releaseOffer")
@@ -375,13 +398,15 @@ def _offer(offer: held.Offer) -> Offer:
         reason=offer.reason,
         version=offer.version,
         parties=list(offer.parties),
-        choices=[Choice.model_validate(dict(choice)) for choice in offer.choices],
+        choices=[Choice.model_validate({**choice, "needs": offer.needs(choice)}) for choice in offer.choices],
         made_at=offer.made_at,
-        acceptance=Accepted(
-            person=accepted.person, choice=accepted.choice, account=accepted.account, at=accepted.at
-        )
+        acceptance=Accepted(person=accepted.person, choice=accepted.choice, at=accepted.at)
         if accepted
         else None,
+        words=[Word(person=word.person, choice=word.choice, at=word.at) for word in offer.words],
+        accounts=[
+            Account(person=person, ends=account[-4:]) for person, account in sorted(offer.accounts.items())
+        ],
         decision=offer.decision,
     )
 
@@ -392,7 +417,7 @@ def _order(order: HeldOrder) -> PaymentOrder:
         offer=order.offer,
         benefit=order.benefit,
         person=order.person,
-        account=order.account,
+        account=order.account and order.account[-4:],
         amount=str(order.amount),
         currency=order.currency,
         period=order.period,

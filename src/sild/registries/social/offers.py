@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.social.rules import Item, Unknown
 from sild.registries.social.tables import acceptances, offer_parties, offers
+from sild.registries.social.words import Word, accounts_of, needed, words_of
 
 __all__ = [
     "Acceptance",
@@ -32,18 +33,20 @@ OfferState = Literal["open", "accepted", "held", "withdrawn"]
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """message_id: of the message by which the person took the choice."""
+    """person: whose word made it whole, by the message `message_id`."""
 
     person: str
     choice: str
-    account: str
     at: datetime
     message_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """decision: id of the record that made it, or brought it up to date.  choices: as `render_choices` writes them.  state: open, accepted, held, withdrawn; reason: why the last two."""
+    """decision: id of the record that made it, or brought it up to date.  choices: as `render_choices` writes them.  state: open, accepted, held, withdrawn; reason: why the last two.
+
+    words: what its parents named, of this version.  accounts: by who gave it.
+    """
 
     id: str
     child: str
@@ -57,6 +60,15 @@ class Offer:
     made_at: datetime
     acceptance: Acceptance | None
     decision: str | None
+    words: tuple[Word, ...] = ()
+    accounts: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def needs(self, choice: Mapping[str, Any]) -> list[str]:
+        """Whose word it holds with."""
+        return needed(self.choices, choice, self.parties)
+
+    def named(self, choice: str) -> list[Word]:
+        return [word for word in self.words if word.choice == choice]
 
     @property
     def is_refused(self) -> bool:
@@ -126,10 +138,10 @@ def _offer(use: Use, row: Row[Any]) -> Offer:
         choices=row.choices,
         parties=tuple(parties),
         made_at=row.made_at,
-        acceptance=Acceptance(
-            accepted.person, accepted.choice, accepted.account, accepted.at, accepted.message_id
-        )
+        acceptance=Acceptance(accepted.person, accepted.choice, accepted.at, accepted.message_id)
         if accepted
         else None,
         decision=row.decision,
+        words=words_of(use.connection, row.id, accepted.version if accepted else row.version),
+        accounts=accounts_of(use.connection, row.id),
     )

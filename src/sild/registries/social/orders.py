@@ -13,6 +13,7 @@ from sild.registries.kernel import Use
 from sild.registries.social.tables import offers, payment_orders
 
 __all__ = [
+    "NO_ACCOUNT",
     "TOO_LATE",
     "Payment",
     "PaymentOrder",
@@ -25,6 +26,8 @@ __all__ = [
     "set_orders",
 ]
 
+NO_ACCOUNT = "no_account"
+"""Reason of an order that was sent nowhere: its receiver has given no account."""
 TOO_LATE = "too_late"
 """Reason of an order that was to be stopped when the bank had been told."""
 
@@ -32,6 +35,8 @@ TOO_LATE = "too_late"
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
     """period: the first day it is paid for.  due: not later than this.  reason: why it came back, or was cancelled.
+
+    account: of the newest attempt, its person's own; None: there was none, and it waits as one that came back (`NO_ACCOUNT`).
 
     state: ordered, executed, returned, cancelled.  reference: what the treasury knows it by.  part: 0, or how many orders of the same
     payment were there before: by an earlier decision.  once: it is not paid by the month.
@@ -41,7 +46,7 @@ class PaymentOrder:
     offer: str
     benefit: str
     person: str
-    account: str
+    account: str | None
     amount: Decimal
     currency: str
     period: date

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select
 
 from sild.decisions import DecisionStanding
 from sild.registries.deciding import Deciding
@@ -36,7 +36,8 @@ from sild.registries.social.orders import (
 )
 from sild.registries.social.rules import Item
 from sild.registries.social.sending import ANOTHER_ACCOUNT, Sending
-from sild.registries.social.tables import acceptances, offers, payment_orders
+from sild.registries.social.tables import offers, payment_orders
+from sild.registries.social.words import give_account
 from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks
 
 __all__ = ["BENEFIT", "Payments"]
@@ -184,7 +185,6 @@ class Payments:
 
     def _make(self, use: Use, child: str, payment: Payment, amount: Decimal, decision: str | None) -> int:
         country = parse_identity_code(child).country
-        account = select(acceptances.c.account).where(acceptances.c.offer == payment.offer)
         before = select(func.count()).select_from(payment_orders).where(payment.rows())
         key: int | None = use.connection.scalar(
             insert(payment_orders)
@@ -193,7 +193,6 @@ class Payments:
                 part=use.connection.scalar(before),
                 once=payment.once,
                 amount=str(amount),
-                account=use.connection.scalar(account),
                 decision=decision,
                 due=profile(country).working_days.add(use.today, DAYS_TO_PAY),
                 state="ordered",
@@ -204,22 +203,17 @@ class Payments:
         assert key is not None
         return key
 
-    def change_account(self, use: Use, offer: Offer, account: str) -> int:
-        """The money goes there: of what waits for the answer to a contest, of what came back for want of it, and of all that is
-        ordered from now on. How many payments are sent anew.
+    def change_account(self, use: Use, offer: Offer, person: str, account: str) -> int:
+        """The person's money goes there: what waits for the answer to a contest, what came back for want of it or never left, and
+        all that is ordered from now on. How many payments are sent anew.
 
         What the treasury has already is paid to the account it was ordered for; should it come back, it is sent here.
         """
-        use.connection.execute(
-            update(acceptances).where(acceptances.c.offer == offer.id).values(account=account)
-        )
-        here = payment_orders.c.offer == offer.id
-        waits = (payment_orders.c.state == "cancelled") & (payment_orders.c.reason == "contested")
-        set_orders(use, here & waits, account=account)
-        here &= payment_orders.c.state == "returned"
-        back = orders_of(use, here & payment_orders.c.reason.in_(ANOTHER_ACCOUNT))
+        give_account(use, offer.id, person, account)
+        theirs = (payment_orders.c.offer == offer.id) & (payment_orders.c.person == person)
+        theirs &= payment_orders.c.state == "returned"
+        back = orders_of(use, theirs & payment_orders.c.reason.in_(ANOTHER_ACCOUNT))
         for order in back:
-            set_orders(use, payment_orders.c.id == order.id, account=account)
             self._sending.attempt(use, order.id, offer.child)
         return len(back)
 

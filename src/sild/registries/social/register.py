@@ -66,7 +66,7 @@ class SocialRegister(ActingRegister):
         )
         self.deciding = deciding
         self._payments = Payments(kernel, self.tasks, self.silence, deciding)
-        self._granting = Granting(deciding, self._payments)
+        self._granting = Granting(deciding, self._payments, self.silence)
         self._offering = Offering(deciding, self.tasks, self.silence, self._granting)
         self._moved = Moved(deciding, self.tasks, self.silence, self._offering)
         anew = Anew(deciding, self._offering, self._granting)
@@ -196,12 +196,19 @@ class SocialRegister(ActingRegister):
             return found
 
     def accept(
-        self, offer_id: str, choice_id: str, account: str, usage: Usage, *, version: int | None = None
+        self,
+        offer_id: str,
+        choice_id: str,
+        account: str | None,
+        usage: Usage,
+        *,
+        version: int | None = None,
     ) -> Offer:
-        """A parent takes one of the choices. The first valid acceptance holds, whichever parent's it is.
+        """A parent names one of the choices. The first holds that everybody has named whose word it needs (words.py); until then the
+        offer stays open, and each may name another.
 
-        Raises CallerError: `unknown_offer`, `not_a_party`, `unknown_choice`, `invalid_account`, `offer_changed` (since the person
-        saw it), `offer_held`, `offer_withdrawn`, `already_accepted`.
+        account: the parent's own.  Raises CallerError: `unknown_offer`, `not_a_party`, `unknown_choice`, `missing_account`,
+        `invalid_account`, `offer_changed` (since the person saw it), `offer_held`, `offer_withdrawn`, `already_accepted`.
         """
 
         def change(use: Use, offer: Offer) -> None:
@@ -210,9 +217,9 @@ class SocialRegister(ActingRegister):
         return self._once("acceptOffer", offer_id, usage, change)
 
     def change_account(self, offer_id: str, account: str, usage: Usage) -> Offer:
-        """A parent says where the money goes from now on; what came back is sent there.
+        """A parent says where their own money goes from now on; what of it came back, or waited, is sent there.
 
-        Raises CallerError: `unknown_offer`, `not_a_party`, `invalid_account`, `not_accepted`.
+        Raises CallerError: `unknown_offer`, `not_a_party`, `invalid_account`, `not_accepted`, `not_a_receiver`.
         """
 
         def change(use: Use, offer: Offer) -> None:

@@ -21,6 +21,7 @@ from sild.registries.exchange import Ask, Because, refusal_codes
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Kernel, Use
 from sild.registries.social.orders import (
+    NO_ACCOUNT,
     TOO_LATE,
     PaymentOrder,
     child_of,
@@ -33,15 +34,16 @@ from sild.registries.social.orders import (
 )
 from sild.registries.social.rules import ground
 from sild.registries.social.tables import payment_attempts, payment_orders
+from sild.registries.social.words import account_of
 from sild.registries.sources import Sources
 from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks, silence_key
 
 __all__ = ["ANOTHER_ACCOUNT", "Sending"]
 
 ANOTHER_ACCOUNT = frozenset(
-    ("AC01", "AC03", "AC04", "AC06", "AC07", "AC14", "invalid_account", "currency_mismatch")
+    ("AC01", "AC03", "AC04", "AC06", "AC07", "AC14", "invalid_account", "currency_mismatch", NO_ACCOUNT)
 )
-"""Why a payment came back (ISO 20022's codes, and the treasury's own), when another account mends it."""
+"""Why a payment came back (ISO 20022's codes, and the treasury's own), or never left, when an account of its receiver mends it."""
 TRIES = 3
 """Of a payment that came back for any other reason, a day apart; then people look at it."""
 
@@ -80,10 +82,18 @@ class Sending:
         return {"send": send, "stop": stop}
 
     def attempt(self, use: Use, order: int, child: str, *, at: datetime | None = None) -> None:
-        """Another try of a payment, the first one too, under an id of its own. at: not before."""
+        """Another try of a payment, the first one too, under an id of its own, to its receiver's own account. at: not before.
+
+        Without one it waits, and the parents are asked.
+        """
+        (row,) = orders_of(use, payment_orders.c.id == order)
+        account = account_of(use.connection, row.offer, row.person)
+        if account is None:
+            set_orders(use, payment_orders.c.id == order, state="returned", reason=NO_ACCOUNT, reference=None)
+            self._tell(use, "social.payment.returned", row, {"reason": NO_ACCOUNT})
+            return
         made = select(func.count()).select_from(payment_attempts).where(payment_attempts.c.order == order)
         number = (use.connection.scalar(made) or 0) + 1
-        (row,) = orders_of(use, payment_orders.c.id == order)
         what = f"urn:sild:payment-order:{self._kernel.system}|{row.offer}|{row.benefit}|{row.person}|{row.period}|{number}"
         if row.part:
             what = f"{what}|{row.part}"
@@ -92,7 +102,7 @@ class Sending:
             insert(payment_attempts).values(reference=reference, order=order, number=number, made_at=use.at)
         )
         fresh = {"state": "ordered", "reason": None, "executed_on": None, "reference": reference}
-        set_orders(use, payment_orders.c.id == order, **fresh)
+        set_orders(use, payment_orders.c.id == order, account=account, **fresh)
         about = {"order": order, "reference": reference}
         self._tasks.add(use, "send", child, cause=f"send/{reference}", about=about, at=at)
 

@@ -18,7 +18,15 @@ from sqlalchemy import (
 
 from sild.database import UtcDateTime
 
-__all__ = ["acceptances", "offer_parties", "offers", "payment_attempts", "payment_orders"]
+__all__ = [
+    "acceptances",
+    "accounts",
+    "offer_parties",
+    "offers",
+    "payment_attempts",
+    "payment_orders",
+    "words",
+]
 
 metadata = MetaData()
 
@@ -49,9 +57,29 @@ acceptances = Table(
     "social_acceptances",
     metadata,
     Column("offer", ForeignKey("social_offers.id"), primary_key=True),  # the first valid one wins
-    Column("person", String(100), nullable=False),
+    Column("person", String(100), nullable=False),  # whose word made it whole
     Column("choice", String(50), nullable=False),
     Column("version", Integer, nullable=False),  # of the offer, as the person saw it
+    Column("at", UtcDateTime, nullable=False),
+    Column("message_id", String(255), nullable=False),
+)
+
+words = Table(
+    "social_words",
+    metadata,
+    Column("offer", ForeignKey("social_offers.id"), primary_key=True),
+    Column("person", String(100), primary_key=True),
+    Column("choice", String(50), nullable=False),  # the newest this parent named
+    Column("version", Integer, nullable=False),  # of the offer, when they named it
+    Column("at", UtcDateTime, nullable=False),
+    Column("message_id", String(255), nullable=False),
+)
+
+accounts = Table(
+    "social_accounts",
+    metadata,
+    Column("offer", ForeignKey("social_offers.id"), primary_key=True),
+    Column("person", String(100), primary_key=True),  # who gave it, and alone is paid to it
     Column("account", String(50), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("message_id", String(255), nullable=False),
@@ -64,7 +92,7 @@ payment_orders = Table(
     Column("offer", ForeignKey("social_offers.id"), nullable=False, index=True),
     Column("benefit", String(50), nullable=False),
     Column("person", String(100), nullable=False, index=True),
-    Column("account", String(50), nullable=False),
+    Column("account", String(50)),  # of its newest attempt; none: its person has given none
     Column("amount", String(30), nullable=False),  # a decimal number
     Column("currency", String(3), nullable=False),
     Column("period", Date, nullable=False),  # the first day it is paid for

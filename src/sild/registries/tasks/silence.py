@@ -74,6 +74,9 @@ class Silence:
                     return str(fact.value)
         return None
 
+    def has_died(self, use: Use, person: str) -> bool:
+        return any(fact.value == "death" for fact in use.facts.current(person, [FACT], on=use.today))
+
     def is_protected(self, use: Use, person: str) -> bool:
         """Whether an order protects them now, or they never lived: whatever else is true of them."""
         found = use.facts.current(person, [FACT], on=use.today)

@@ -1,0 +1,263 @@
+"""Whose money goes where: to each parent's own account, by a choice that everybody has named whose word it needs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from sild.database import open_database, sqlite_url
+from sild.errors import CallerError
+from sild.registries.social.offers import Offer
+from sild.registries.social.orders import NO_ACCOUNT, orders_in
+from sild.registries.social.register import SocialRegister
+from sild.registries.social.tables import payment_orders
+from sild.registries.social.words import accounts_of, needed, words_of
+
+from .conftest import CHILD, FATHER, MOTHER, USAGE, VN_CHILD, VN_FATHER, VN_MOTHER, Others, SetClock, event
+from .paying import Paying, news, opened_paying
+from .test_social import IBAN, by, offered, settle
+
+HIS = "EE471000001020145685"
+HERS = "EE382200221020145685"
+
+
+@pytest.fixture
+def paying(
+    tmp_path: Path, database_url: str | None, clock: SetClock, others: Others, request: pytest.FixtureRequest
+) -> Iterator[Paying]:
+    with opened_paying(tmp_path, database_url, clock, others, request) as paying:
+        yield paying
+
+
+def accounts(paying: Paying, offer: Offer) -> set[tuple[str, str | None]]:
+    return {(order.person, order.account) for order in paying.orders(offer)}
+
+
+async def test_a_father_has_nothing_of_the_mothers_paid_to_his_account(paying: Paying) -> None:
+    """He names the choice by which all is hers, with his account: it waits for her, and his account is kept nowhere."""
+    social = paying.social
+    offer = await offered(social, paying.others)
+    named = social.accept(offer.id, "mother", HIS, by(FATHER, "his"))
+    assert (named.state, named.accounts, [word.person for word in named.words]) == ("open", {}, [FATHER])
+    await paying.work()
+    assert paying.orders(offer) == [] and "social.benefit.granted" not in news(paying)
+    taken = social.accept(offer.id, "mother", IBAN, by(MOTHER, "hers"))
+    assert (taken.state, taken.accounts) == ("accepted", {MOTHER: HERS})
+    await paying.work()
+    assert accounts(paying, offer) == {(MOTHER, HERS)}
+    for account in (HIS, IBAN):
+        with pytest.raises(CallerError) as refused:
+            social.change_account(offer.id, account, by(FATHER, f"change-{account}"))
+        assert refused.value.code == "not_a_receiver"
+    assert accounts(paying, offer) == {(MOTHER, HERS)}
+    assert paying.settle_with_bank() == 3 and set(paying.bank.paid) == {HERS}
+
+
+@pytest.mark.parametrize("first", [MOTHER, FATHER])
+async def test_what_both_receive_needs_both_and_each_is_paid_to_their_own(paying: Paying, first: str) -> None:
+    social, own = paying.social, {MOTHER: HERS, FATHER: HIS}
+    offer = await offered(social, paying.others)
+    second = FATHER if first == MOTHER else MOTHER
+    assert social.accept(offer.id, "father", own[first], by(first, "one")).state == "open"
+    assert social.accept(offer.id, "father", own[second], by(second, "two")).accounts == own
+    await paying.work()
+    assert accounts(paying, offer) == {(MOTHER, HERS), (FATHER, HIS)}
+    (decision,) = {order.decision for order in paying.orders(offer)}
+    with social.kernel.engine.connect() as connection:
+        record = social.deciding.store.find(connection, str(decision)).record
+    (chosen,) = (fact for fact in record.inputs.facts if fact.name == "choice")
+    assert chosen.message_id == "two" and [one.message_id for one in chosen.further_messages or ()] == ["one"]
+    # his money comes back; another account of his mends it, and none of hers
+    paying.bank.refuses = {HIS: "AC04"}
+    paying.settle_with_bank()
+    social.change_account(offer.id, "EE021000001102079000", by(MOTHER, "not hers to give"))
+    await paying.work()
+    assert {o.person for o in paying.orders(offer) if o.state == "returned"} == {FATHER}
+    social.change_account(offer.id, "EE021000001102079000", by(FATHER, "another of his"))
+    await paying.work()
+    assert paying.settle_with_bank() == 2
+    assert set(paying.bank.paid) == {HERS, "EE021000001102079000"}
+
+
+async def test_a_word_is_taken_back_by_another_and_nothing_is_taken_for_one(paying: Paying) -> None:
+    social, offer = paying.social, await offered(paying.social, paying.others)
+    for number, (who, choice) in enumerate(
+        ((FATHER, "father"), (FATHER, "shared"), (MOTHER, "father"), (MOTHER, "father"))
+    ):
+        held = social.accept(offer.id, choice, HIS if who == FATHER else HERS, by(who, f"w-{number}"))
+        assert held.state == "open", (who, choice)
+    assert {(word.person, word.choice) for word in held.words} == {(FATHER, "shared"), (MOTHER, "father")}
+    paying.clock.forward(days=365)
+    await paying.work()
+    assert paying.orders(offer) == []
+    taken = social.accept(offer.id, "mother", HERS, by(MOTHER, "alone"))
+    assert taken.acceptance is not None and taken.acceptance.choice == "mother"
+    assert taken.accounts == {MOTHER: HERS}, "his, given with another choice, is kept no longer"
+    with pytest.raises(CallerError) as refused:
+        social.accept(offer.id, "shared", HIS, by(FATHER, "too late"))
+    assert refused.value.code == "already_accepted"
+
+
+async def test_a_word_is_of_the_offer_as_it_was_seen(register: SocialRegister, others: Others) -> None:
+    offer = await offered(register, others)
+    register.accept(offer.id, "shared", HIS, by(FATHER, "old"))
+    with register.kernel.used("correct", USAGE) as use:
+        use.connection.execute(text("UPDATE social_offers SET version = version + 1"))
+    again = register.accept(offer.id, "shared", HERS, by(MOTHER, "new"))
+    assert (again.state, [word.person for word in again.words]) == ("open", [MOTHER])
+    assert register.accept(offer.id, "shared", HIS, by(FATHER, "newer")).state == "accepted"
+
+
+async def test_who_receives_says_where(register: SocialRegister, others: Others) -> None:
+    offer = await offered(register, others)
+    for choice, who, account, code in (
+        ("mother", MOTHER, None, "missing_account"),
+        ("shared", FATHER, None, "missing_account"),
+        ("mother", FATHER, "EE00", "invalid_account"),
+    ):
+        with pytest.raises(CallerError) as refused:
+            register.accept(offer.id, choice, account, by(who, f"{choice}-{who}"))
+        assert refused.value.code == code
+    assert register.accept(offer.id, "mother", None, by(FATHER, "his word alone")).words
+
+
+async def test_nobody_waits_for_the_dead(register: SocialRegister, others: Others) -> None:
+    """An official lets the offer go on; the one who lives takes it alone."""
+    offer = await offered(register, others)
+    register.apply_event(event("civil.death.registered", FATHER), "m-death")
+    register.release(offer.id, by("36805280109", "release"))
+    assert register.accept(offer.id, "shared", HERS, by(MOTHER, "alone")).state == "accepted"
+
+
+async def test_in_viet_nam_what_is_the_fathers_needs_his_word(
+    register: SocialRegister, others: Others
+) -> None:
+    offer = await offered(register, others, VN_CHILD)
+    hers, his = "970436 0011001234567", "970415 0011009876543"
+    assert {choice["id"]: set(offer.needs(choice)) for choice in offer.choices} == {
+        "mother": {VN_MOTHER},
+        "mother_returns_early": {VN_MOTHER},
+        "both": {VN_MOTHER, VN_FATHER},
+    }
+
+    vn = {one: replace(USAGE, user_id=f"VN{one}", message_id=one) for one in (VN_MOTHER, VN_FATHER)}
+    assert register.accept(offer.id, "both", his, vn[VN_FATHER]).state == "open"
+    done = register.accept(offer.id, "both", hers, vn[VN_MOTHER])
+    assert done.accounts == {VN_MOTHER: "970436-0011001234567", VN_FATHER: "970415-0011009876543"}
+    await settle(register, others)
+    assert {(o.person, o.account) for o in register.payment_orders(USAGE, offer=offer.id)} == set(
+        done.accounts.items()
+    )
+
+
+def test_whoever_would_lose_by_a_choice_has_a_word() -> None:
+    item = {"benefit": "b", "valid_from": "2026-03-01"}
+    default = {"id": "a", "items": [{**item, "person": "m"}]}
+    other = {"id": "b", "items": [{**item, "person": "f"}]}
+    assert needed([default, other], default, ("f", "m")) == ["m"]
+    assert needed([default, other], other, ("f", "m")) == ["f", "m"]
+
+
+async def test_money_of_who_gave_no_account_waits_for_it(paying: Paying) -> None:
+    """As after an upgrade, where one parent's account held for both."""
+    social = paying.social
+    offer = await offered(social, paying.others)
+    for who, account in ((MOTHER, HERS), (FATHER, HIS)):
+        social.accept(offer.id, "father", account, by(who, f"a-{who}"))
+    with social.kernel.engine.begin() as connection:
+        connection.execute(text(f"DELETE FROM social_accounts WHERE person = '{FATHER}'"))
+    await paying.work()
+    assert paying.settle_with_bank() == 1 and set(paying.bank.paid) == {HERS}
+    waits = [order for order in paying.orders(offer) if order.person == FATHER]
+    assert {(o.state, o.reason, o.account, o.reference) for o in waits} == {
+        ("returned", NO_ACCOUNT, None, None)
+    }
+    assert news(paying).count("social.payment.returned") == len(waits) == 2
+    social.change_account(offer.id, HIS, by(FATHER, "given"))
+    await paying.work()
+    assert paying.settle_with_bank() == 2 and set(paying.bank.paid) == {HERS, HIS}
+
+
+async def test_what_waits_for_an_account_ends_with_the_offer(paying: Paying) -> None:
+    social = paying.social
+    offer = await offered(social, paying.others)
+    social.accept(offer.id, "mother", HERS, by(MOTHER, "a"))
+    with social.kernel.engine.begin() as connection:
+        connection.execute(text("DELETE FROM social_accounts"))
+    await paying.work()
+    paying.clock.forward(days=10)
+    social.apply_event(event("civil.death.registered", CHILD), "m-death")
+    assert {state for state, _ in paying.states(offer)} == {"cancelled"}
+
+
+def test_an_older_databases_accounts_are_of_who_gave_them(tmp_path: Path) -> None:
+    here = Path(str(files("sild.registries.social"))) / "migrations"
+    older = tmp_path / "social" / "migrations"
+    shutil.copytree(here, older, ignore=shutil.ignore_patterns("r0006*", "__pycache__"))
+    url, at = sqlite_url(tmp_path / "social.db"), "2026-03-01 00:00:00"
+    orders = (  # person, state, reason, whether it was sent
+        ("m", "ordered", None, True),
+        ("f", "ordered", None, True),
+        ("f", "ordered", None, False),
+        ("f", "returned", "AC04", True),
+        ("f", "executed", None, True),
+        ("m", "ordered", None, False),
+    )
+    with open_database(url, older).begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO social_offers (id, child, country, state, version, choices, made_at, changed_at)"
+                f" VALUES ('o', 'c', 'EE', 'accepted', 1, '[]', '{at}', '{at}')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO social_acceptances (offer, person, choice, version, account, at, message_id)"
+                f" VALUES ('o', 'm', 'father', 1, 'hers', '{at}', 'x')"
+            )
+        )
+        for number, (person, state, reason, sent) in enumerate(orders, start=1):
+            connection.execute(
+                text(
+                    "INSERT INTO social_payment_orders (offer, benefit, person, account, amount, currency, period, due, state,"
+                    " ordered_at, reason, reference) VALUES ('o', :benefit, :person, 'hers', '1', 'EUR', '2026-03-01',"
+                    " '2026-03-04', :state, :at, :reason, :reference)"
+                ),
+                {
+                    "benefit": f"b{number}",
+                    "person": person,
+                    "state": state,
+                    "reason": reason,
+                    "at": at,
+                    "reference": f"r{number}",
+                },
+            )
+            connection.execute(
+                text(
+                    'INSERT INTO social_payment_attempts (reference, "order", number, body, made_at)'
+                    " VALUES (:reference, :number, 1, :body, :at)"
+                ),
+                {"reference": f"r{number}", "number": number, "body": "{}" if sent else None, "at": at},
+            )
+    with open_database(url, here).connect() as connection:
+        found = [
+            (one.person, one.state, one.reason, one.account)
+            for one in orders_in(connection, payment_orders.c.offer == "o")
+        ]
+        assert accounts_of(connection, "o") == {"m": "hers"}
+        assert [(word.person, word.choice) for word in words_of(connection, "o", 1)] == [("m", "father")]
+        assert connection.scalar(text("SELECT count(*) FROM social_payment_attempts")) == len(orders)
+    assert found == [
+        ("m", "ordered", None, "hers"),
+        ("f", "ordered", None, "hers"),  # at the treasury already
+        ("f", "returned", NO_ACCOUNT, None),
+        ("f", "returned", NO_ACCOUNT, None),
+        ("f", "executed", None, "hers"),
+        ("m", "ordered", None, "hers"),
+    ]
