@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from sild.cases.refusals import Refused
 
-__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "Voucher", "ensure_may_write", "reaches"]
+__all__ = ["ASSIST", "AUTOMATIC", "STATE", "Acr", "Actor", "Reader", "Voucher", "ensure_may_write", "reaches"]
 
 Acr = Literal["low", "substantial", "high"]
 _LEVELS = ("low", "substantial", "high")
@@ -17,6 +17,14 @@ ASSIST = "assist-"
 """How the id of a clerk's one-off mandate begins."""
 AUTOMATIC = "automatic"
 """The person acting when nobody does: a rule, or another body's event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who looks, and whose view it is: what is kept from either is not shown."""
+
+    person: str
+    acting_for: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,10 @@ class Actor:
     def acting_for(self) -> str:
         """Whose case it is: the representee's, or their own."""
         return self.representee or self.person
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.person, self.acting_for)
 
     @property
     def is_assisting(self) -> bool:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from sild.cases.actor import STATE, Actor
+from sild.cases.actor import STATE, Actor, Reader
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.case import Case, Taken
 from sild.cases.packs import Packs
@@ -115,7 +115,7 @@ class AlgorithmMatter(AnsweredByADay):
         key = f"algorithm_matter.{name}.{value}"
         return self._texts.speaker(language)(key) if key in self._texts else value
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         found: dict[str, Any] = {"kind": case.data["kind"], "algorithm": case.data["lines"].get("algorithm")}
         seen_to = case.last("SEE_TO")
         if seen_to is not None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.case import Case, Taken
 from sild.cases.process import OPENED, Asking, Effects, Given, NewNotice, Rule, Waiting
@@ -118,7 +118,7 @@ class AskWhy(AnsweredByADay):
             if value and f"ask_why.{name}" in concepts
         ]
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         return {
             "answer": case.given("ANSWER").get("answer"),
             "resolution": case.given("RESOLVE").get("answer"),

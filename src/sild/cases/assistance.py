@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.case import Case, Taken
 from sild.cases.process import OPENED, Asking, Effects, NewNotice, Rule, Waiting
@@ -72,6 +72,6 @@ class Assistance(AnsweredByADay):
         lines.append(("dialogue.reply", case.given("ANSWER").get("answer")))
         return [FactLine(concept, of, value) for concept, value in lines if value and concept in concepts]
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         answer = case.given("ANSWER").get("answer")
         return {} if answer is None else {"answer": answer}

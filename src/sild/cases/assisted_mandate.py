@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.assisted import ASSISTED
 from sild.cases.case import Case, Taken
 from sild.cases.packs import Packs
@@ -90,7 +90,7 @@ class Assisted(Process):
         }
         return [FactLine(concept, of, value) for concept, value in lines.items() if value]
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         """Who helped with what, still there when the mandate has ended."""
         if role != "person":
             return {}

@@ -18,6 +18,7 @@ birth_on_paper.py  written by an office, with the child's code or before there i
 birth_paternity.py  paternity, said by the two or before an official
 birth_wish.py  another kindergarten wish     birth_doctor.py  the family doctor
 birth_bereaved.py  without a parent who died     birth_silent.py  without an answer
+birth_kept.py  under a protection order
 birth_payments.py  what was paid, what came back
 birth_screens.py, birth_answers.py  what is shown, chosen from, and looked over
 """
@@ -27,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.birth_answers import check_acceptance, check_offline, check_return, look_of, name_defects
 from sild.cases.birth_bereaved import (
     BirthBereaved,
@@ -42,7 +43,9 @@ from sild.cases.birth_facts import (
     Grounds,
     certificate_of,
     child_of,
+    choices_named,
     declared,
+    is_kept_from,
     is_offered,
     is_offered_a_place,
     needs_account,
@@ -50,8 +53,12 @@ from sild.cases.birth_facts import (
     refused_first,
     results_of,
     same_names,
+    word_awaited,
 )
 from sild.cases.birth_jobs import BirthJobs
+from sild.cases.birth_kept import ACTIONS as OPEN_ACTIONS
+from sild.cases.birth_kept import SCREENS as OPEN_SCREENS
+from sild.cases.birth_kept import is_kept, open_results
 from sild.cases.birth_paternity import (
     HERE,
     BirthPaternity,
@@ -151,6 +158,7 @@ class Birth(Process):
         Rule("HOLD_OFFER", by=("state",)),
         Rule("OFFER", by=("state",)),
         Rule("ACCEPT", by=("parent",), when=("OFFERED",), to="ACCEPTED", screen="birth.offer", acr="substantial", says=("social/acceptOffer",)),
+        Rule("AWAIT_WORD", by=("state",), when=("ACCEPTED",), to="OFFERED"),
         Rule("REFUSE_ACCEPTANCE", by=("state",), when=("ACCEPTED",), to="OFFERED"),
         Rule("GRANT", by=("state",), to="GRANTED", once="case"),
         Rule("PAID", by=("state",), reopens=True),
@@ -173,6 +181,7 @@ class Birth(Process):
         Waiting("birth.wish", "parent", (*WITH_A_PLACE, "CLOSED"), optional=True),
         Waiting("birth.doctor", "parent", (*WITH_A_PLACE, "CLOSED"), optional=True),
         Waiting("birth.offer", "parent", ("OFFERED",)),
+        Waiting("birth.offer", "parent", ("OFFERED",), optional=True),
         Waiting("birth.account", "parent", ("GRANTED",)),
     )
     events: ClassVar[Mapping[str, str]] = {
@@ -259,6 +268,8 @@ class Birth(Process):
         """Who has answered in this round is not asked again, nor anybody about a paternity that was settled."""
         if waiting.role == "parent" and not may_act(case, person):
             return False
+        if waiting.screen not in OPEN_SCREENS and waiting.role == "parent" and is_kept_from(case, person):
+            return False
         if waiting.screen == "birth.by_office":
             return is_for_nobody(case) or is_left_unnamed(case)
         if waiting.screen == "birth.desk":
@@ -281,8 +292,11 @@ class Birth(Process):
             return may_wish(case) is None
         if waiting.screen == "birth.doctor":
             return may_choose_doctor(case) is None
+        if waiting.screen == "birth.offer":
+            awaited = word_awaited(case) or {"waits_for": ()}
+            return (person in choices_named(case) and person not in awaited["waits_for"]) == waiting.optional
         if waiting.screen == "birth.account":
-            return needs_account(case)
+            return needs_account(case, person)
         return True
 
     # --- what is given
@@ -292,6 +306,8 @@ class Birth(Process):
     ) -> Given:
         if "parent" in rule.by and not may_act(case, actor.acting_for):
             raise Refused("who has custody acts for the child", code="no_custody")
+        if "parent" in rule.by and rule.screen not in OPEN_SCREENS and is_kept(case, actor):
+            raise Refused("nothing of this kind waits", code="too_late")  # as if nothing did
         match rule.name:
             case "DECLARE":
                 return await self._check_declaration(case, values, actor, asking)
@@ -333,14 +349,14 @@ class Birth(Process):
             case "WISH":
                 return await self._wish.check(case, values, actor, asking)
             case "GIVE_ACCOUNT":
-                if not needs_account(case):
-                    raise Refused("another account was given", code="too_late")
+                if not needs_account(case, actor.acting_for):
+                    raise Refused("no money of theirs waits for an account", code="too_late")
                 offer = case.given("PAYMENT_RETURNED")["offer"]
                 return Given({"account": values.get("account"), "offer": offer})
             case "ACCEPT":
                 if not is_offered(case):
                     raise Refused("nothing is offered just now", code="too_late")
-                given = check_acceptance(values, await self._screens.offer(case, asking))
+                given = check_acceptance(values, await self._screens.offer(case, asking), actor)
                 made = case.given("OFFER")
                 return Given(
                     {**given.data, "offer": made["offer"], "version": made["version"]}, given.defects
@@ -413,31 +429,45 @@ class Birth(Process):
         return await self._screens.options(case, screen, actor, asking)
 
     async def suggested(self, case: Case, screen: Screen, actor: Actor) -> Mapping[str, Sequence[str]]:
-        return self._screens.suggested(case, screen)
+        return self._screens.suggested(case, screen, actor)
 
     async def facts(
         self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
     ) -> Sequence[FactLine] | None:
         return await self._screens.facts(case, of, concepts, actor, asking)
 
-    def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
+    def shown(self, case: Case, taken: Taken, role: str, reader: Reader) -> Mapping[str, Any]:
         """On the timeline: no account, no address, no code of another person; and who only was asked about paternity sees no more."""
         if not _may_know(case, role):
             return {}
         return {name: value for name, value in taken.data.items() if name in _ON_TIMELINE}
 
+    def tells(self, case: Case, taken: Taken, reader: Reader) -> bool:
+        """From whom somebody is protected, every step is kept that is about a door."""
+        return taken.name in OPEN_ACTIONS or not is_kept(case, reader)
+
+    def seen_by_office(self, case: Case, taken: Taken, actor: Actor) -> Mapping[str, Any]:
+        """An account is its owner's and the treasury's; the office sees its end."""
+        account = taken.data.get("account")
+        return {**taken.data, "account": f"… {account[-4:]}"} if account else taken.data
+
     def ended(self, case: Case, clock: str) -> tuple[Taken, str] | None:
         refused = refused_first(case) if clock == "birth.offer_clock" else None
         return None if refused is None else (refused, "offer_refused")
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         if not _may_know(case, role):
             return {}
         found, paid = results_of(case), payment_results(case)
+        awaited = word_awaited(case) if case.status in ("OFFERED", "ACCEPTED") else None
+        if awaited is not None:
+            mine = reader.acting_for in awaited["waits_for"]
+            found |= {"offer_named": awaited["choice"], "offer_waits": "you" if mine else "other"}
         if role == "parent" and (entry := certificate_of(case)) is not None:
             found["certificate"] = entry
         decisions = [*found.get("decisions", ()), *paid.get("decisions", ())]
-        return {**found, **paid, **({"decisions": decisions} if decisions else {})}
+        whole = {**found, **paid, **({"decisions": decisions} if decisions else {})}
+        return open_results(whole) if is_kept(case, reader) else whole
 
 
 _ON_TIMELINE = frozenset(

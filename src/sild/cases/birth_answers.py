@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sild.cases.actor import Actor
-from sild.cases.birth_facts import declared, recorded
+from sild.cases.birth_facts import bare, declared, recorded
 from sild.cases.case import Case
 from sild.cases.process import Given
 from sild.cases.store import PREFIX
@@ -84,10 +84,22 @@ def look_of(case: Case, screen: str, actor: Actor, now: datetime) -> dict[str, A
     return {"view_sha256": sha256_of(shown), "posture": actor.posture, "seconds": seconds}
 
 
-def check_acceptance(values: Mapping[str, Any], offer: Mapping[str, Any] | None) -> Given:
-    """offer: as the board holds it now; None: it does not answer, and the choice waits with the acceptance until it does."""
-    found = []
-    if offer is not None and values.get("choice") not in [choice["id"] for choice in offer["choices"]]:
-        found.append(Defect("choice", "not_an_option"))
-    kept = {name: values.get(name) for name in ("choice", "account")}
-    return Given(kept, tuple(found))
+def check_acceptance(values: Mapping[str, Any], offer: Mapping[str, Any] | None, actor: Actor) -> Given:
+    """offer: as the board holds it now; None: it does not answer, and the choice waits with the acceptance until it does.
+
+    An account is the actor's own: who receives gives one, from who does not none is kept. `waits`: for whose word it will wait.
+    """
+    kept: dict[str, Any] = {name: values.get(name) for name in ("choice", "account")}
+    if offer is None:
+        return Given({**kept, "waits": []})
+    chosen = next((one for one in offer["choices"] if one["id"] == kept["choice"]), None)
+    if chosen is None:
+        return Given(kept, (Defect("choice", "not_an_option"),))
+    me = bare(actor.acting_for)
+    said = {word["person"] for word in offer["words"] if word["choice"] == chosen["id"]}
+    kept["waits"] = [one for one in chosen["needs"] if one not in said and one != me]
+    if all(item["person"] != me for item in chosen["items"]):
+        kept["account"] = None
+    elif not kept["account"]:
+        return Given(kept, (Defect("account", "missing"),))
+    return Given(kept)

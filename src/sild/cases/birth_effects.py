@@ -99,15 +99,16 @@ def effects_of(case: Case, taken: Taken) -> Effects:
                 "acting": taken.person,
                 "for": taken.acting_for,
             }
-            return Effects(jobs=(Job("answer_place", arguments, key=str(taken.seq)),))
+            said = "taken" if taken.name == "TAKE_PLACE" else "declined"
+            told = _to_other(case, taken, f"birth.notice.place_{said}_by_other")
+            return Effects(jobs=(Job("answer_place", arguments, key=str(taken.seq)),), notices=told)
         case "REFUSE_PLACE":
             return _not_taken(taken, "birth.notice.place_refused")
         case "WISH":
             arguments = {**taken.data, "acting": taken.person, "for": taken.acting_for}
             job = Job("wish_anew", arguments, key=str(taken.seq))
-            heard = _to_parents(case, "birth.notice.wish_changed", kindergarten=taken.data["name"])
-            others = tuple(notice for notice in heard if notice.person != taken.acting_for)
-            return Effects(jobs=(job,), notices=others, cancel_jobs=_not_closing(case))
+            told = _to_other(case, taken, "birth.notice.wish_changed", kindergarten=taken.data["name"])
+            return Effects(jobs=(job,), notices=told, cancel_jobs=_not_closing(case))
         case "REFUSE_WISH":
             return _not_taken(taken, "birth.notice.wish_refused")
         case "CHOOSE_DOCTOR":
@@ -122,17 +123,19 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case "OFFER":
             return _offered(case, taken)
         case "ACCEPT":
-            return Effects(
-                jobs=(Job("accept", {**taken.data, "acting": taken.person, "for": taken.acting_for}),)
-            )
+            job = Job("accept", {**taken.data, "acting": taken.person, "for": taken.acting_for})
+            told = () if taken.data.get("waits") else _to_other(case, taken, "birth.notice.chosen_by_other")
+            return Effects(jobs=(job,), notices=told)  # or AWAIT_WORD tells
+        case "AWAIT_WORD":
+            return Effects(notices=_awaited(case, taken))
         case "REFUSE_ACCEPTANCE":
             return _not_taken(taken, "birth.notice.acceptance_refused")
         case "PAYMENT_RETURNED":
-            news = () if _was_asked(case, taken) else _to_parents(case, "birth.notice.payment_returned")
-            return Effects(notices=news, cancel_jobs=_not_closing(case))
+            return Effects(notices=_returned(case, taken), cancel_jobs=_not_closing(case))
         case "GIVE_ACCOUNT":
             arguments = {**taken.data, "acting": taken.person, "for": taken.acting_for}
-            return Effects(jobs=(Job("account", arguments, key=str(taken.seq)),))
+            told = _to_other(case, taken, "birth.notice.account_given_by_other")
+            return Effects(jobs=(Job("account", arguments, key=str(taken.seq)),), notices=told)
         case "REFUSE_ACCOUNT":
             return _not_taken(taken, "birth.notice.account_refused")
         case "TAKE_ACCOUNT":
@@ -151,10 +154,33 @@ def _not_taken(taken: Taken, text: str) -> Effects:
     return Effects(notices=(NewNotice(taken.data["person"], told, {"reason": reason}),))
 
 
-def _was_asked(case: Case, taken: Taken) -> bool:
-    """Of several payments that come back one after the other the parents hear once."""
-    before = [one for one in case.all("PAYMENT_RETURNED", "GIVE_ACCOUNT") if one.seq < taken.seq]
-    return bool(before) and before[-1].name == "PAYMENT_RETURNED"
+def _returned(case: Case, taken: Taken) -> tuple[NewNotice, ...]:
+    """Whose money it is hears of it; of several payments that come back one after the other, once."""
+    person = taken.data["person"]
+    before = [
+        one
+        for one in case.all("PAYMENT_RETURNED", "GIVE_ACCOUNT")
+        if one.seq < taken.seq and person in (one.acting_for, one.data.get("person"))
+    ]
+    if person not in living(case) or (before and before[-1].name == "PAYMENT_RETURNED"):
+        return ()
+    wanted = taken.data["reason"] == "no_account"
+    text = "birth.notice.account_wanted" if wanted else "birth.notice.payment_returned"
+    return (NewNotice(person, text),)
+
+
+def _awaited(case: Case, taken: Taken) -> tuple[NewNotice, ...]:
+    """A choice moves money to the other parent, or takes it from them: both hear for whose word it waits."""
+    told = {taken.data["person"]: "word_awaited"} | dict.fromkeys(taken.data["waits_for"], "word_asked")
+    return tuple(
+        NewNotice(person, f"birth.notice.{told[person]}") for person in living(case) if person in told
+    )
+
+
+def _to_other(case: Case, taken: Taken, text: str, **values: Any) -> tuple[NewNotice, ...]:
+    """To the parents who did not do it."""
+    heard = _to_parents(case, text, **values)
+    return tuple(notice for notice in heard if notice.person != taken.acting_for)
 
 
 def _recorded(case: Case) -> Effects:

@@ -25,6 +25,7 @@ __all__ = [
     "bare",
     "certificate_of",
     "child_of",
+    "choices_named",
     "country_of",
     "declared",
     "doctor_wished",
@@ -44,6 +45,7 @@ __all__ = [
     "same_names",
     "signed_by",
     "standing_of",
+    "word_awaited",
 ]
 
 POPULATION = "GOV/70000002/population"
@@ -183,13 +185,20 @@ def same_names(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one.get(name) == other.get(name) for name in ("given_names", "family_name"))
 
 
-def is_kept_from(case: Case, reader: str) -> bool:
-    """Whether somebody in the case is protected, perhaps from the reader: then they see no address but their own."""
+def is_kept_from(case: Case, *readers: str) -> bool:
+    """Whether somebody in the case is protected from one of these: then they see no address but their own, and no door of the child's.
+
+    Of an order of which nobody said whom it is against, everybody but the protected is kept away.
+    """
     said = recorded(case)
-    if said is not None and said.is_feared(reader):
+    if said is not None and any(said.is_feared(reader) for reader in readers):
         return True
     orders = [taken.data for taken in case.all("SILENCE") if taken.data["reason"] == "protection_order"]
-    return any(order["person"] != reader for order in orders)
+    return any(
+        reader == order["against"] if order.get("against") else reader != order["person"]
+        for order in orders
+        for reader in readers
+    )
 
 
 def office_for(profile: Profile, matter: str, lives: Mapping[str, Any], on: date) -> str | None:
@@ -243,10 +252,41 @@ def _refuses(taken: Taken) -> bool:
     return taken.name == "HOLD_OFFER" and taken.data["reason"] == "refused"
 
 
-def needs_account(case: Case) -> bool:
-    """Money came back, and no parent has given another account since; or the board did not take it."""
-    said = case.all("PAYMENT_RETURNED", "GIVE_ACCOUNT", "REFUSE_ACCOUNT")
-    return bool(said) and said[-1].name != "GIVE_ACCOUNT"
+def needs_account(case: Case, person: str | None = None) -> bool:
+    """Money of a parent who lives (of this person) came back, or never left for want of an account, and they gave none since that the
+    board took."""
+    back: dict[int, str] = {}
+    given: dict[str, dict[int, str]] = {}
+    for taken in case.all("PAYMENT_RETURNED", "PAID", "GIVE_ACCOUNT", "REFUSE_ACCOUNT"):
+        if taken.name == "PAYMENT_RETURNED":
+            back[taken.data["order"]] = taken.data["person"]
+        elif taken.name == "PAID":
+            back.pop(taken.data["order"], None)
+        elif taken.name == "GIVE_ACCOUNT":
+            mine = {order: whose for order, whose in back.items() if whose == taken.acting_for}
+            given[taken.acting_for] = mine
+            back = {order: whose for order, whose in back.items() if order not in mine}
+        else:
+            back |= given.pop(taken.data["person"], {})
+    alive = set(case.persons("parent")) - case.departed()
+    return any(whose in alive and person in (None, whose) for whose in back.values())
+
+
+def choices_named(case: Case) -> dict[str, str]:
+    """Who named which choice of the offer as it stands, where the other parent's word is waited for."""
+    version = case.given("OFFER").get("version")
+    waits = [one.data for one in case.all("AWAIT_WORD") if one.data["version"] == version]
+    return {one["person"]: one["choice"] for one in waits}
+
+
+def word_awaited(case: Case) -> Mapping[str, Any] | None:
+    """The newest choice of the offer as it stands that waits for a parent's word: `choice`, `person`, `waits_for`; None: none does."""
+    said = case.all("OFFER", "HOLD_OFFER", "AWAIT_WORD", "GRANT")
+    newest = next((one for one in reversed(said) if one.name != "OFFER"), None)
+    version = case.given("OFFER").get("version")
+    if newest is None or newest.name != "AWAIT_WORD" or newest.data["version"] != version:
+        return None
+    return newest.data
 
 
 def is_offered_a_place(case: Case) -> bool:

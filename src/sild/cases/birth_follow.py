@@ -211,14 +211,14 @@ class BirthFollow:
             await work.brought("brought", SOCIAL, str(decision), case=found[-1])
 
     async def accept(self, work: Work) -> None:
-        """The parent's acceptance, said by the parent. The first valid one holds."""
+        """The parent's word for a choice, said by the parent. Granted once everybody has said it whose word it needs."""
         accepted = work.arguments
         body = {"choice": accepted["choice"], "account": accepted["account"], "version": accepted["version"]}
         path = f"/offers/{accepted['offer']}/acceptance"
         acting, whose = spoken_by(work)
         basis = self._grounds.benefits
         try:
-            await work.call(
+            answer = await work.call(
                 "accept",
                 SOCIAL,
                 "POST",
@@ -232,6 +232,14 @@ class BirthFollow:
         except CallerError as refusal:
             await act(work, "refused", "REFUSE_ACCEPTANCE", {"reason": refusal.code, "person": whose})
             await self.offer(work)  # changed, or accepted by the other parent: as it stands now
+            return
+        now = answer.json
+        if now["state"] != "accepted":
+            said = {word["person"] for word in now["words"] if word["choice"] == accepted["choice"]}
+            needs = next(one["needs"] for one in now["choices"] if one["id"] == accepted["choice"])
+            waits = [known(one, work.profile.country) for one in needs if one not in said]
+            word = {name: accepted[name] for name in ("offer", "version", "choice")}
+            await act(work, "awaits", "AWAIT_WORD", {**word, "person": whose, "waits_for": waits})
             return
         await act(work, "granted", "GRANT", {"offer": accepted["offer"], "choice": accepted["choice"]})
 

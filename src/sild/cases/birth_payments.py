@@ -31,10 +31,10 @@ def payment_results(case: Case) -> dict[str, Any]:
     }
 
 
-def returned_lines(case: Case, language: str) -> Iterator[FactLine]:
-    """What came back: shown where another account is asked for."""
+def returned_lines(case: Case, language: str, person: str) -> Iterator[FactLine]:
+    """What of this person's came back: shown where another account is asked for."""
     for one in payment_results(case).get("payments", ()):
-        if not one["paid"]:
+        if not one["paid"] and one["person"] == person:
             value = format_money(one["amount"], one["currency"], language)
             yield FactLine(f"benefit.{one['benefit']}", "returned", value, register=SOCIAL)
 

@@ -26,10 +26,10 @@ from sild.cases.birth_facts import (
     country_of,
     declared,
     homes_of,
-    is_kept_from,
     office_for,
     recorded,
 )
+from sild.cases.birth_kept import FACTS, OPTIONS, SUGGESTED, is_kept
 from sild.cases.birth_paternity import people_here
 from sild.cases.birth_payments import returned_lines
 from sild.cases.birth_silent import SILENT
@@ -75,7 +75,10 @@ class BirthScreens:
         """Only of what this screen lets choose from: nothing is asked that nobody is shown."""
         found: dict[str, Sequence[tuple[str, str]]] = {}
         homes = await self._all_homes(case, screen, actor, asking)
+        kept = is_kept(case, actor)
         for name in {field.options_from for field in screen.fields()}:
+            if kept and name not in OPTIONS:
+                continue
             match name:
                 case "family_names":
                     found[name] = await self._family_names(case, asking)
@@ -111,7 +114,7 @@ class BirthScreens:
         wanted = {"homes", "kindergartens", "doctors"} & {field.options_from for field in screen.fields()}
         if not wanted:
             return {}
-        only_own = is_kept_from(case, actor.acting_for) or "homes" not in wanted
+        only_own = is_kept(case, actor) or "homes" not in wanted
         seen = [person for _role, person in homes_of(case) if person == actor.acting_for or not only_own]
         return {person: await self._residence(person, asking) for person in seen}
 
@@ -164,7 +167,9 @@ class BirthScreens:
         say, found = self._say(actor), []
         for choice in (offer or {"choices": []})["choices"]:
             items = (self._item(item, case, actor) for item in choice["items"])
-            lines = (say(f"choice.{choice['id']}"), *(item[:1].upper() + item[1:] for item in items))
+            lines = [say(f"choice.{choice['id']}"), *(item[:1].upper() + item[1:] for item in items)]
+            if set(choice["needs"]) - {bare(actor.acting_for)}:
+                lines.append(say("offer.needs_the_other"))
             found.append((choice["id"], "\n".join(lines)))
         return found
 
@@ -191,8 +196,13 @@ class BirthScreens:
         answer = await asking.get(SOCIAL, f"/offers/{made['offer']}", basis=self._grounds.benefits)
         return answer.json if answer is not None else None
 
-    def suggested(self, case: Case, screen: Screen) -> Mapping[str, Sequence[str]]:
+    def suggested(self, case: Case, screen: Screen, actor: Actor) -> Mapping[str, Sequence[str]]:
         """What was sent before a return stands there again; an answer to a name begins with that name."""
+        found = self._suggested(case, screen)
+        kept = is_kept(case, actor)
+        return {name: value for name, value in found.items() if name in SUGGESTED or not kept}
+
+    def _suggested(self, case: Case, screen: Screen) -> Mapping[str, Sequence[str]]:
         if screen.id == WISH:
             stands = wished(case)
             return {} if stands is None else {"kindergarten": [stands]}
@@ -214,6 +224,8 @@ class BirthScreens:
     async def facts(
         self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
     ) -> Sequence[FactLine] | None:
+        if of not in FACTS and is_kept(case, actor):
+            return [FactLine(concept, of, None, "sealed") for concept in concepts]
         match of:
             case "child" | "parent":
                 people = [await self._person(person, of, concepts, asking) for person in case.persons(of)]
@@ -238,12 +250,33 @@ class BirthScreens:
                 queue = await asking.get(EDUCATION, path, basis=self._grounds.places)
                 return list(standing_lines(queue.json if queue else None, self._say(actor)))
             case "returned":
-                return list(returned_lines(case, self._texts.choose([actor.language])))
+                language = self._texts.choose([actor.language])
+                lines = list(returned_lines(case, language, actor.acting_for))
+                return [*lines, *self._own_account(await self.offer(case, asking), actor)]
             case "offer":
                 offer = await self.offer(case, asking)
                 language = self._texts.choose([actor.language])
-                return list(_offer_lines(case, offer, actor, asking, self._say(actor), language))
+                lines = list(_offer_lines(case, offer, actor, asking, self._say(actor), language))
+                return [*lines, *self._words(case, offer, actor), *self._own_account(offer, actor)]
         return None
+
+    def _words(self, case: Case, offer: Mapping[str, Any] | None, actor: Actor) -> Iterator[FactLine]:
+        """What each parent has named, where it waits for the other's word."""
+        say = self._say(actor)
+        for word in offer["words"] if offer is not None and offer["acceptance"] is None else ():
+            role = "you" if word["person"] == bare(actor.acting_for) else _role_of(case, word["person"])
+            at, label = date.fromisoformat(word["at"][:10]).isoformat(), say(f"offer.named_by_{role}")
+            chosen = say(f"choice.{word['choice']}")
+            yield FactLine(
+                "child.chosen_benefits", "offer", chosen, register=SOCIAL, valid_from=at, label=label
+            )
+
+    def _own_account(self, offer: Mapping[str, Any] | None, actor: Actor) -> Iterator[FactLine]:
+        """Where the reader is paid, by its last digits; another's account is nobody's to see."""
+        for one in offer["accounts"] if offer is not None else ():
+            if one["person"] == bare(actor.acting_for):
+                value = self._say(actor)("offer.account_ends", ends=one["ends"])
+                yield FactLine("person.chosen_account", "offer", value, register=SOCIAL, source="parent")
 
     async def _person(self, person: str, of: str, concepts: Sequence[str], asking: Asking) -> list[FactLine]:
         """One look for all that the screen shows of somebody."""
@@ -271,18 +304,16 @@ class BirthScreens:
         yield FactLine("child.chosen_names", "declaration", names, source="parent", valid_from=at)
         home = dict(homes_of(case)).get(first.data.get("address", ""))
         if home is not None:
-            kept = is_kept_from(case, actor.acting_for) and home != actor.acting_for
+            kept = is_kept(case, actor) and home != actor.acting_for
             concept = "child.chosen_address"
             if kept:
                 yield FactLine(concept, "declaration", None, "sealed", register=RESIDENCE)
             else:
                 yield await self._home_line(home, "declaration", concept, asking)
         doctor = first.data.get("doctor_name")
-        if doctor is not None and (
-            actor.acting_for == first.acting_for or not is_kept_from(case, actor.acting_for)
-        ):
+        if doctor is not None and (actor.acting_for == first.acting_for or not is_kept(case, actor)):
             yield FactLine("child.chosen_doctor", "declaration", doctor, source="parent", valid_from=at)
-        if first.data.get("wants_place"):
+        if first.data.get("wants_place") and not is_kept(case, actor):
             wanted = first.data.get("wanted_from")
             yield FactLine("child.kindergarten_wish", "declaration", True, source="parent", valid_from=wanted)
         for other in case.since("RETURN"):

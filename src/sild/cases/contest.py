@@ -20,7 +20,7 @@ from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.answered import when_late
 from sild.cases.birth_facts import bare
 from sild.cases.birth_work import act
@@ -542,7 +542,7 @@ class Contest(Process):
         ]  # fmt: skip
         return [line for line in lines if line is not None]
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         answer = case.last("UPHOLD") or case.last("OVERTURN")
         register = case.data["register"].rpartition("/")[2]
         decisions = [[register, case.data["decision"], _standing(case)]]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from sild.cases.actor import Reader
 from sild.cases.case import Case
 from sild.cases.process import Process
 from sild.cases.rows import add_row, derived_id
@@ -27,7 +28,9 @@ def plan_deliveries(
     """
     decisions: dict[tuple[str, str], None] = {}
     for role in case.roles_of(person):
-        for register, decision, *_ in process.results(case, role).get("decisions", ()):
+        for register, decision, *_ in process.results(case, role, Reader(person, person)).get(
+            "decisions", ()
+        ):
             decisions[str(register), str(decision)] = None
     planned = [
         plan_delivery(connection, case.id, person, register, decision, PORTAL, "delivered", at, notice=notice)

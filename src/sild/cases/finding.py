@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Taken
@@ -310,7 +310,7 @@ class Finding(AnsweredByADay):
             )
         return [FactLine(f"finding.{name}", of, str(answer.json[name])) for name in BECAME]
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         """decisions_affected: their ids, for the auditor's list."""
         found: dict[str, Any] = {}
         if case.has("COUNT"):

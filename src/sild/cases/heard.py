@@ -50,7 +50,11 @@ class Events:
                 begins, ends = _days(event, store.today(at))
                 cause = f"{event.source}|{event.id}"[:300]
                 person = plain(event.subject, self._parts.profile.country)
-                store.silence_falls(connection, person, SILENCING[event.type], begins, ends, cause, at)
+                against = event.data.get("against")
+                feared = plain(against, self._parts.profile.country) if isinstance(against, str) else None
+                store.silence_falls(
+                    connection, person, SILENCING[event.type], begins, ends, cause, at, against=feared
+                )
             told = {
                 "id": event.id,
                 "source": event.source,

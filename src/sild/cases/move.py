@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.case import Case, Taken
 from sild.cases.move_answers import check_notice, check_place, check_return, look_of
 from sild.cases.move_effects import PAUSES, effects_of, entered
@@ -230,11 +230,11 @@ class Move(Process):
     ) -> Sequence[FactLine] | None:
         return await self._screens.facts(case, of, actor, asking)
 
-    def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
+    def shown(self, case: Case, taken: Taken, role: str, reader: Reader) -> Mapping[str, Any]:
         """The resident reads who knows; nobody but the office, what was found out about people."""
         return dict(taken.data) if role == "resident" and taken.name in ("TELL", "HALT", "REFER") else {}
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         """Where they live now, who knows, and who could not be told yet."""
         found = case.given("REGISTER")
         if not found or role in ("owner", "missing"):

@@ -312,7 +312,7 @@ def is_kept_from(case: Case, reader: str) -> bool:
     if now is not None and reader == now.resident:
         return False
     if case.has("SILENCE"):
-        return bool(reader != case.given("SILENCE")["person"])
+        return all(reader != one.data["person"] for one in case.all("SILENCE"))
     if questions is None or not questions.is_protected:
         return False
     return now is None or reader in questions.feared or reader not in now.people

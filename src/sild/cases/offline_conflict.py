@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.case import Case, Party, Taken
 from sild.cases.codes import plain
 from sild.cases.process import (
@@ -79,7 +79,7 @@ class OfflineConflict(Process):
     def jobs(self) -> Mapping[str, JobFunction]:
         return {"open_anew": _open_anew}
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         shown = {name: case.data[name] for name in ("number", "subject")}
         return {**shown, "decision": case.given("DECIDE").get("decision")}
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from babel.numbers import format_decimal
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.case import Case, Taken
 from sild.cases.packs import Packs
 from sild.cases.plan_models import HeldModel
@@ -273,7 +273,7 @@ class KindergartenPlan(Process):
         }
         return lines + [line(name, values[name]) for name in names]
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         decided = case.given("DECIDE")
         if not decided or case.status not in self.closed:
             return {}

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.birth_facts import RESIDENCE, bare
 from sild.cases.birth_work import act, spoken_by
 from sild.cases.case import Case, Taken
@@ -175,7 +175,7 @@ class Practice(Process):
         say = self._texts.speaker(self._texts.choose([actor.language]))
         return lambda key, **values: say(f"practice.{key}", **values)
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         return dict(case.given("LIST"))
 
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
-from sild.cases.actor import Acr, Actor
+from sild.cases.actor import Acr, Actor, Reader
 from sild.cases.case import Case, Party, Taken
 from sild.cases.views import Explained, FactLine, FailedBody, Options
 from sild.catalogue import Defect, Profile, Screen
@@ -369,7 +369,11 @@ class Process(ABC):
         """Which of the profile's deadlines a clock of the case has. promised: as its service says. Pure."""
         return promised
 
-    def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
+    def tells(self, case: Case, taken: Taken, reader: Reader) -> bool:
+        """Whether an action of somebody else's stands in a party's timeline at all. Pure."""
+        return True
+
+    def shown(self, case: Case, taken: Taken, role: str, reader: Reader) -> Mapping[str, Any]:
         """Of an automatic action's data what a party of this role reads in the timeline. Pure."""
         return taken.data
 
@@ -408,8 +412,8 @@ class Process(ABC):
         """The action by which a clock of the service (its id) ended without what it promised, first, and why, a code; None: it runs, or was kept. Pure."""
         return None
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
-        """What came out of it, for this role."""
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
+        """What came out of it, for this role and whoever looks. Pure."""
         return {}
 
     def untold(self, case: Case, role: str) -> Sequence[FailedBody]:

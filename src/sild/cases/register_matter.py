@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.answered import AnsweredByADay, when_late
 from sild.cases.birth_facts import known
 from sild.cases.birth_work import act
@@ -402,7 +402,7 @@ class RegisterMatter(AnsweredByADay):
 
     # --- what people see
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         found: dict[str, Any] = {}
         settled = case.last("SETTLE")
         if settled is not None:

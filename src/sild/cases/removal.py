@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, ClassVar
 
-from sild.cases.actor import Actor
+from sild.cases.actor import Actor, Reader
 from sild.cases.birth_facts import POPULATION, RESIDENCE, bare
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Party, Taken
@@ -271,7 +271,7 @@ class Removal(Process):
         say = self._texts.speaker(self._texts.choose([actor.language]))
         return lambda key, **values: say(f"removal.{key}", **values)
 
-    def shown(self, case: Case, taken: Taken, role: str) -> Mapping[str, Any]:
+    def shown(self, case: Case, taken: Taken, role: str, reader: Reader) -> Mapping[str, Any]:
         """Each party reads the reasons of the decision, and the day; what the other said, the office alone."""
         wanted = {
             "CLOSE": ("state", "reason"),
@@ -280,7 +280,7 @@ class Removal(Process):
         }
         return {name: taken.data[name] for name in wanted.get(taken.name, ()) if name in taken.data}
 
-    def results(self, case: Case, role: str) -> Mapping[str, Any]:
+    def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         return {name: value for name, value in case.given("CLOSE").items() if name != "decision"}
 
 

@@ -158,7 +158,11 @@ class Showing:
             timeline=tuple(
                 self._entry(case, taken, actor, None if everyone else roles[0], shown)
                 for taken in case.actions
-                if everyone or taken.name not in HIDDEN
+                if everyone
+                or (
+                    taken.name not in HIDDEN
+                    and (taken.acting_for == actor.acting_for or process.tells(case, taken, actor.reader))
+                )
             ),
             clocks=parts.clocks(case),
             tasks=self.tasks(case, actor.acting_for, roles),
@@ -167,7 +171,7 @@ class Showing:
                 for party in case.parties
                 if everyone or party.person == actor.acting_for or party.role in seen
             ),
-            results=process.results(case, roles[0]),
+            results=process.results(case, roles[0], actor.reader),
             failed_bodies=(
                 *(FailedBody(row.body or "", row.reason or "", row.next_try) for row in failed),
                 *process.untold(case, roles[0]),
@@ -237,7 +241,7 @@ class Showing:
         elif role is None:
             data = self._parts.processes[case.service].seen_by_office(case, taken, actor)
         elif taken.person == AUTOMATIC and self._parts.rule_everywhere(taken.name) is None:
-            data = self._parts.processes[case.service].shown(case, taken, role)
+            data = self._parts.processes[case.service].shown(case, taken, role, actor.reader)
         seen = taken.seq if taken.seq in shown and (role is None or mine) else None
         return Entry(taken.at, taken.name, by, data, seen, helped)
 

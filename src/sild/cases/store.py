@@ -40,6 +40,7 @@ __all__ = ["Changed", "Store", "add_row", "derived_id"]
 T = TypeVar("T")
 TRIES = 5
 MAX_SEQ = 1_000_000
+ORDER = "protection_order"
 PREFIX = "S"
 """Of case numbers that this system gives: `S-2026-000017`."""
 
@@ -486,42 +487,66 @@ class Store:
         ends: date | None,
         event: str,
         at: datetime,
+        *,
+        against: str | None = None,
     ) -> list[str]:
-        """Remember it, and end what waits in every live case it silences, or leaves without somebody; their ids."""
+        """Remember it, and end what waits in every live case it silences, or leaves without somebody; their ids.
+
+        against: whom an order is against. Cases that have come to their end hear of an order, too: people look into them.
+        """
         self.alone(connection, [f"person/{person}"])
         row = {"person": person, "event": event, "reason": reason, "begins": begins, "ends": ends}
+        row |= {"against": against}
         add_row(connection, silences, row)
         today = self.today(at)
         if begins > today or (ends is not None and ends <= today):
             return []
         mine = select(parties.c.case).where(parties.c.person == person)
-        live = (
-            select(cases.c.id).where(cases.c.id.in_(mine), cases.c.closed_at.is_(None)).order_by(cases.c.id)
-        )
+        of_person = select(cases.c.id).where(cases.c.id.in_(mine)).order_by(cases.c.id)
+        heard = of_person if reason == ORDER else of_person.where(cases.c.closed_at.is_(None))
         silenced = []
-        for case_id in connection.scalars(live).all():
+        for case_id in connection.scalars(heard).all():
             connection.execute(select(cases.c.seq).where(cases.c.id == case_id).with_for_update())
             case = self.find(connection, case_id)
-            if case is not None and self._quietened(connection, case, reason, person, at).seq > case.seq:
+            if (
+                case is not None
+                and self._quietened(connection, case, reason, person, at, against).seq > case.seq
+            ):
                 silenced.append(case_id)
         return silenced
 
-    def _quietened(self, connection: Connection, case: Case, reason: str, person: str, at: datetime) -> Case:
+    def _quietened(
+        self,
+        connection: Connection,
+        case: Case,
+        reason: str,
+        person: str,
+        at: datetime,
+        against: str | None = None,
+    ) -> Case:
         """The case after what befell one of its parties: silent, bereaved, or as it was."""
         process = self._processes[case.service]
-        if _is_about(process.silenced, case, person, reason) and not case.has("SILENCE"):
-            return self.silence(connection, case, reason, person, at)
+        if _is_about(process.silenced, case, person, reason):
+            said = {"reason": reason, "person": person} | ({"against": against} if against else {})
+            if not case.has("SILENCE"):
+                return self.silence(connection, case, said, at)
+            feared = {one.data.get("against") for one in case.all("SILENCE")}
+            if (
+                reason == ORDER and against not in feared
+            ):  # it is silent already, and learns whom this one is against
+                return self.act(connection, case, "SILENCE", said, STATE, "state", at)
+            return case
         if _is_about(process.mourned, case, person, reason) and person not in case.departed():
             self.cancel_notices(connection, case.id, reason)
             said = {"reason": reason, "person": person}
             return self.act(connection, case, "BEREAVE", said, STATE, "state", at)
         return case
 
-    def silence(self, connection: Connection, case: Case, reason: str, person: str, at: datetime) -> Case:
-        """The switch: nothing that waits in this case is sent or done."""
+    def silence(self, connection: Connection, case: Case, said: Mapping[str, Any], at: datetime) -> Case:
+        """The switch: nothing that waits in this case is sent or done. said: reason, person, and whom an order is against."""
         self.cancel_jobs(connection, case.id, None)
-        case = self.act(connection, case, "SILENCE", {"reason": reason, "person": person}, STATE, "state", at)
-        self.cancel_notices(connection, case.id, reason)
+        case = self.act(connection, case, "SILENCE", said, STATE, "state", at)
+        self.cancel_notices(connection, case.id, said["reason"])
         return case
 
     def _silenced_already(self, connection: Connection, case: Case, at: datetime) -> Case:
@@ -535,7 +560,7 @@ class Store:
             )
         )
         for row in rows.all():
-            case = self._quietened(connection, case, row.reason, row.person, at)
+            case = self._quietened(connection, case, row.reason, row.person, at, row.against)
         return case
 
     # --- drafts

@@ -251,6 +251,7 @@ silences = Table(
     Column("reason", String(50), nullable=False),
     Column("begins", Date, nullable=False),
     Column("ends", Date),
+    Column("against", _PERSON),  # of a protection order; none: nobody said, or it was before we kept it
 )
 
 oversight = Table(
