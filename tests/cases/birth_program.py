@@ -65,12 +65,15 @@ async def married(village: BirthProgram) -> dict:
     wish = {"wants_place": ["yes"], "kindergarten": ["1"], "doctor": ["EE-0784-2"]}
     await village.act(case, "DECLARE", MARI, {**FORM, **wish})
     await village.act(case, "COSIGN", JAAN)
-    await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [closed()]})
+    await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [ACCOUNT]})
+    await village.act(
+        case, "ACCEPT", MARI, {"choice": ["shared"], "account": [closed()]}, key="ACCEPT-mother"
+    )
     await village.act(case, "WISH", JAAN, {"kindergarten": ["any"]})
     await village.act(case, "TAKE_PLACE", MARI)
     await village.wait("all", 1)
     await village.once("closed", village.bank)
-    await village.act(case, "GIVE_ACCOUNT", JAAN, {"account": [ACCOUNT]})
+    await village.act(case, "GIVE_ACCOUNT", MARI, {"account": [ACCOUNT]})
     await village.once("paid", village.bank)
     return await village.end(case, child, MARI, JAAN)
 
@@ -247,7 +250,7 @@ async def unpaid(village: BirthProgram) -> dict:
     await village.acted("refusal")
     await village.once("contested", lambda: overturned(village, refusal))
     await village.acted("overturned")
-    await village.act(case, "ACCEPT", JAAN, {"choice": ["mother"], "account": [ACCOUNT]})
+    await village.act(case, "ACCEPT", MARI, {"choice": ["mother"], "account": [ACCOUNT]})
     return await village.end(case, child, MARI, JAAN)
 
 

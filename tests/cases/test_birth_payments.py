@@ -62,18 +62,28 @@ async def test_a_payment_that_came_back_asks_for_another_account(village):
     read = village.cases._parts.read(case)
     follows = village.cases._parts.processes["birth"].after(read, read.last("PAYMENT_RETURNED"))
     assert follows.cancel_jobs == ("close",), "nor does it close for what came before"
-    filled = await village.cases.fill(case, "birth.account", JAAN)
-    assert len(filled.facts) == count and "€80.00" in {line.value for line in filled.facts}
+    filled = await village.cases.fill(case, "birth.account", MARI)
+    assert len(filled.facts) == count + 1 and filled.facts[-1].value.endswith(closed()[-4:])
+    others = await village.cases.fill(case, "birth.account", JAAN)
+    assert not others.facts and "birth.account" not in [
+        t.screen for t in (await village.cases.home(JAAN)).tasks
+    ]
+    assert "payment_returned" not in await village.notices(JAAN), "it is not his to mend"
+    assert "€80.00" in {line.value for line in filled.facts}
 
     with pytest.raises(Refused) as refused:
-        await village.act(case, "GIVE_ACCOUNT", JAAN, {"account": ["EE47 1000 0010 2014 5686"]})
+        await village.act(case, "GIVE_ACCOUNT", MARI, {"account": ["EE47 1000 0010 2014 5686"]})
     assert [defect.field for defect in refused.value.defects] == ["account"]
-    await village.act(case, "GIVE_ACCOUNT", JAAN, {"account": ["9704360011001234567"]})
-    assert "account_refused" in await village.notices(JAAN)
-    view = await village.cases.view(case, JAAN)
+    await village.act(case, "GIVE_ACCOUNT", MARI, {"account": ["9704360011001234567"]})
+    assert "account_refused" in await village.notices(MARI)
+    view = await village.cases.view(case, MARI)
     assert "birth.account" in [task.screen for task in view.tasks], "asked again"
 
-    await village.act(case, "GIVE_ACCOUNT", JAAN, {"account": ["EE47 1000 0010 2014 5685"]})
+    with pytest.raises(Refused) as refused:
+        await village.act(case, "GIVE_ACCOUNT", JAAN, {"account": [ACCOUNT]})
+    assert refused.value.code == "too_late", "none of it is his"
+    await village.act(case, "GIVE_ACCOUNT", MARI, {"account": ["EE47 1000 0010 2014 5685"]})
+    assert "account_given_by_other" in await village.notices(JAAN)
     with pytest.raises(Refused) as refused:
         await village.act(case, "GIVE_ACCOUNT", MARI, {"account": [ACCOUNT]})
     assert refused.value.code in ("too_late", "case_closed")

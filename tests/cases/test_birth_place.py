@@ -38,6 +38,8 @@ async def test_taken_by_one_for_both(village):
     assert line.value and line.register == "GOV/70000005/education"
     await village.act(case, "TAKE_PLACE", JAAN)
     assert await state(village, case) == "attending"
+    assert "place_taken_by_other" in await village.notices(MARI)
+    assert "place_taken_by_other" not in await village.notices(JAAN)
     assert "birth.place" not in [task.screen for task in (await village.cases.home(MARI)).tasks]
     with pytest.raises(Refused) as refused:
         await village.act(case, "DECLINE_PLACE", MARI)
@@ -107,7 +109,8 @@ async def test_nobody_else_answers(village):
 async def test_offered_when_all_else_was_done_the_case_goes_on(village, monkeypatch, closes):
     case = await offered(village)
     await village.act(case, "DECLINE_PLACE", MARI)
-    await village.act(case, "ACCEPT", JAAN, {"choice": ["mother"], "account": [ACCOUNT]})
+    assert "place_declined_by_other" in await village.notices(JAAN)
+    await village.act(case, "ACCEPT", MARI, {"choice": ["mother"], "account": [ACCOUNT]})
     view = await village.cases.view(case, MARI)
     assert view.status == "CLOSED"
     code = next(party.person for party in view.parties if party.role == "child")
@@ -167,7 +170,7 @@ async def test_a_clerk_declares_the_birth_and_the_mothers_word_reaches_every_reg
     await helped(MARI, "DECLARE", {**FORM, "wants_place": ["yes"], "kindergarten": [place]})
     await helped(JAAN, "COSIGN")
     await helped(MARI, "TAKE_PLACE")
-    await helped(JAAN, "ACCEPT", {"choice": ["mother"], "account": [ACCOUNT]})
+    await helped(MARI, "ACCEPT", {"choice": ["mother"], "account": [ACCOUNT]})
     view = await village.cases.view(case, MARI)
     assert (view.status, view.results["kindergarten_state"]) == ("CLOSED", "attending")
     said = {
@@ -177,7 +180,7 @@ async def test_a_clerk_declares_the_birth_and_the_mothers_word_reaches_every_reg
     }
     assert said == {
         (what, clerk.person, whom.person)
-        for what, whom in (("wish", MARI), ("place", MARI), ("acceptance", JAAN))
+        for what, whom in (("wish", MARI), ("place", MARI), ("acceptance", MARI))
     }
     helped_lines = [entry for entry in view.timeline if entry.helped]
     assert [entry.name for entry in helped_lines] == ["DECLARE", "COSIGN", "TAKE_PLACE", "ACCEPT"]

@@ -97,7 +97,7 @@ async def test_overturned_the_offer_comes_back_and_the_case_with_it(village):
     for told in await events_of(village, child, "social.offer.held"):  # late
         await village.cases.take_event(told, "m-late")
     await village.settle()
-    await village.act(case, "ACCEPT", JAAN, ACCEPTANCE)
+    await village.act(case, "ACCEPT", MARI, ACCEPTANCE)
     view = await village.cases.view(case, MARI)
     assert (view.status, view.results["benefits"]) == ("CLOSED", "mother")
     for told in await events_of(village, child, "social.offer.made"):

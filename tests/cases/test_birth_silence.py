@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
-from .village import FATHER, FORM, JAAN, MARI, MOTHER, citizen, couples, official
+import pytest
+
+from sild.cases import Refused
+
+from .village import ACCOUNT, FATHER, FORM, JAAN, MARI, MOTHER, citizen, couples, official
 
 STEPS = ("notified", "opened", "declared", "agreed", "registered")
 HOW = ("death", "stillbirth", "protection")
@@ -173,3 +177,124 @@ async def test_an_order_from_before_the_birth_tells_the_other_parent_nothing(vil
     await village.act(case, "APPROVE", desk)
     assert (await village.cases.view(case, MARI)).results["given_names"] == "Linda"
     assert (await village.cases.home(JAAN)).cases == ()
+
+
+DOORS = ("birth.place", "birth.wish")
+SHOWN = ("birth.check_and_name", "birth.cosign", "birth.offer", "birth.account", *DOORS)
+
+
+async def _pages(village, case, reader):
+    """Everything that a parent can be shown of the case, as one text."""
+    home = await village.cases.home(reader)
+    found = [home.tasks, home.drafts, await village.cases.view(case, reader)]
+    for screen in SHOWN:
+        try:
+            filled = await village.cases.fill(case, screen, reader)
+        except Refused:
+            continue
+        found.append(
+            [filled.facts, filled.values, {k: v for k, v in filled.options.items() if k != "kindergartens"}]
+        )
+    return str(found)
+
+
+@pytest.mark.parametrize("children", [True, False], ids=["child and mother", "mother"])
+@pytest.mark.parametrize("when", ["offered", "attending", "closed"])
+async def test_no_page_tells_whom_an_order_is_against_of_a_door(village, when, children):
+    """Results, timeline, tasks, screens, decisions: before the order he is told like her; after it she alone is, and acts."""
+    child = await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    place, label = (await village.cases.fill(case, "birth.check_and_name", MARI)).options["kindergartens"][1]
+    kindergarten = label.partition(" (")[0]
+    form = {**FORM, "wants_place": ["yes"], "kindergarten": [place]}
+    await village.act(case, "DECLARE", MARI, form)
+    await village.act(case, "COSIGN", JAAN)
+    if when != "offered":
+        await village.act(case, "TAKE_PLACE", MARI)
+    if when == "closed":
+        await village.act(case, "ACCEPT", MARI, {"choice": ["mother"], "account": [ACCOUNT]})
+    before = await village.cases.view(case, MARI)
+    assert before.is_closed == (when == "closed")
+    assert kindergarten in await _pages(village, case, JAAN), "as things are without an order"
+    await _protects(village, [child] if children else [])
+    await village.settle()
+
+    told = await _pages(village, case, JAAN)
+    assert kindergarten not in told and "kindergarten_state" not in told
+    view = await village.cases.view(case, JAAN)
+    screens = {task.screen for task in (*(await village.cases.home(JAAN)).tasks, *view.tasks, *view.may)}
+    assert not screens & set(DOORS)
+    assert not {"QUEUE", "TAKE_PLACE", "WISH", "ADDRESS", "CARD"} & {entry.name for entry in view.timeline}
+    assert "education" not in {register for register, *_ in view.results["decisions"]}
+    for action, given in (("TAKE_PLACE", {}), ("DECLINE_PLACE", {}), ("WISH", {"kindergarten": ["any"]})):
+        with pytest.raises(Refused) as refused:
+            await village.act(case, action, JAAN, given)
+        assert refused.value.code in ("too_late", "already_done", "case_closed", "defects"), action
+    assert not [
+        line
+        for line in village.wire.heard
+        if line[0] == "education" and line[3].get("X-Road-UserId") == JAAN.person and line[1] == "POST"
+    ]
+
+    hers = await village.cases.view(case, MARI)
+    assert kindergarten in str(hers.results) and hers.results == before.results | {
+        "silence": "protection_order"
+    }
+    if when == "offered":
+        assert "birth.place" in [task.screen for task in hers.tasks]
+        await village.act(case, "TAKE_PLACE", MARI)
+        assert (await village.cases.view(case, MARI)).results["kindergarten_state"] == "attending"
+        assert kindergarten not in await _pages(village, case, JAAN)
+
+
+async def test_who_acts_for_whom_an_order_is_against_sees_no_more_nor_do_they_for_another(village):
+    child = await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["any"]})
+    await village.act(case, "COSIGN", JAAN)
+    await _protects(village, [child])
+    await village.settle()
+    for person, whose in ((MARI.person, JAAN.person), (JAAN.person, MARI.person)):
+        reader = citizen(person.removeprefix("EE"), representee=whose, mandate_id="m-1")
+        view = await village.cases.view(case, reader)
+        assert not [name for name in view.results if name.startswith("kindergarten")], (person, whose)
+
+
+async def test_of_two_orders_each_is_heard_of(village):
+    """The mother is protected from somebody else first; the second order is against the father."""
+    stranger = couples(4)[3][1]
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["any"]})
+    await village.act(case, "COSIGN", JAAN)
+    await _protects(village, [], MOTHER, stranger)
+    await village.settle()
+    assert "kindergarten" in (await village.cases.view(case, JAAN)).results
+    await _protects(village, [])
+    await village.settle()
+    assert "kindergarten" not in (await village.cases.view(case, JAAN)).results
+
+
+async def test_the_population_register_keeps_the_hospital_from_whom_an_order_is_against(village):
+    """Facts now and before, the person, relatives, the birth: one rule for all."""
+    child = await village.born(MOTHER.code)
+    born = (await village.ask("population", "GET", f"/births/{child}"))["hospital"]
+    paths = (
+        f"/persons/{child}/facts", f"/persons/{child}/facts?history=true", f"/persons/{child}", f"/births/{child}",
+        f"/births?parent={MOTHER.code}", f"/persons/{MOTHER.code}/children",
+    )  # fmt: skip
+
+    async def told(path, user):
+        return str(await village.ask("population", "GET", path, user=user))
+
+    place = (await village.ask("population", "GET", f"/persons/{child}"))["birth_place"]
+    assert place and born
+    for path in paths:
+        assert place in await told(path, JAAN.person) or born in await told(path, JAAN.person), path
+    await _protects(village, [child])
+    for path in paths:
+        answer = await told(path, JAAN.person)
+        assert place not in answer and born not in answer, path
+        for reader in (MARI.person, "automatic"):
+            answer = await told(path, reader)
+            assert place in answer or born in answer, (path, reader)

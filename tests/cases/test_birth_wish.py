@@ -56,7 +56,7 @@ async def queued(village, wants="any", closed=False) -> tuple[str, str]:
     await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": [wants]})
     await village.act(case, "COSIGN", JAAN)
     if closed:
-        await village.act(case, "ACCEPT", JAAN, {"choice": ["mother"], "account": [ACCOUNT]})
+        await village.act(case, "ACCEPT", MARI, {"choice": ["mother"], "account": [ACCOUNT]})
     return child, case
 
 

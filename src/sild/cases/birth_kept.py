@@ -23,7 +23,8 @@ OPTIONS = frozenset(("family_names", "homes", "kindergartens", "benefit_choices"
 """Their own home and the kindergartens near it."""
 SUGGESTED = frozenset(("given_names", "family_name"))
 ACTIONS = frozenset(
-    ("RECORD", "DECLARE", "COSIGN", "PROPOSE", "ACKNOWLEDGE", "DENY", "PATERNITY", "REMIND", "EXAMINE", "APPROVE", "RETURN",
+    ("RECORD", "DECLARE", "COSIGN", "PROPOSE", "ACKNOWLEDGE", "DENY", "TAKE_PATERNITY", "CONTEST_PATERNITY",
+     "PATERNITY_CONTESTED", "PATERNITY", "REMIND", "LAPSE", "EXAMINE", "APPROVE", "RETURN",
      "ENTER_OFFLINE", "NAME_FOR", "HALT", "REGISTER", "COVER", "OFFER", "HOLD_OFFER", "ACCEPT", "AWAIT_WORD", "REFUSE_ACCEPTANCE",
      "GRANT", "PAID", "PAYMENT_RETURNED", "GIVE_ACCOUNT", "TAKE_ACCOUNT", "REFUSE_ACCOUNT", "CLOSE", "REOPEN", "ENTRUST", "REST")
 )  # fmt: skip

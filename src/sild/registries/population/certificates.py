@@ -21,6 +21,7 @@ from sild.registries.credentials import CredentialIssuer
 from sild.registries.kernel import Fact, Kernel, Usage, Use
 from sild.registries.population.births import REGISTRATION
 from sild.registries.population.persons import read_persons, require_person
+from sild.registries.population.protection import is_kept
 from sild.registries.population.records import Birth, Person
 from sild.registries.population.registration import read_birth
 from sild.registries.population.tables import birth_certificates
@@ -110,7 +111,9 @@ class BirthCertificates:
             registered_on=registered,
             issued_on=row.issued_at.astimezone(self._kernel.zone).date(),
             credential=row.credential,
-            place_is_kept=_is_kept(use, [one.code for one in (child, mother, father) if one], person),
+            place_is_kept=is_kept(
+                use, [one.code for one in (child, mother, father) if one], person, use.usage.actor
+            ),
         )
         return Issued(face, layout, found.entry)
 
@@ -184,13 +187,6 @@ def _can_be_had(birth: Birth) -> bool:
 
 def _layout(birth: Birth) -> Certificate | None:
     return profile(birth.child.country).certificates.get(LAYOUT)
-
-
-def _is_kept(use: Use, about: Collection[str], person: str) -> bool:
-    """Whether a protection order of somebody in the entry is against whoever asks, or acts."""
-    against = {person, use.usage.actor}
-    orders = use.facts.current_of(list(about), ["protection"], on=use.today).values()
-    return any(order.key in against for of_one in orders for order in of_one)
 
 
 # --- what it says

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -51,6 +51,7 @@ from sild.registries.population.persons import (
     representatives_of,
     require_person,
 )
+from sild.registries.population.protection import kept_persons, open_facts
 from sild.registries.population.register import PopulationRegister
 from sild.registries.population.ripple import corrected_under_births
 
@@ -274,7 +275,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         kernel,
         KINDS,
         ensure_person=require_person,
-        shown=_shown,
+        shown=open_facts,
         corrected=lambda use, fact: _corrected(register, use, fact),
         worded=_worded,
         speaking_for=representatives_of,
@@ -282,15 +283,6 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         enter=enter_person,
     )
     return app
-
-
-def _shown(use: Use, facts: Any) -> list[Fact]:
-    """Whom an order is against does not learn of it here, nor who acts for them."""
-    return [
-        fact
-        for fact in facts
-        if not (fact.name == "protection" and fact.key in (use.usage.actor, use.usage.principal))
-    ]
 
 
 def _worded(use: Use, fact: Fact) -> str | None:
@@ -318,7 +310,7 @@ def _add_people(app: FastAPI, register: PopulationRegister) -> None:
     def get_person(code: Code, usage: PersonalUsage) -> Person:
         """One person, by identity code."""
         with kernel.used("getPerson", usage) as use:
-            return _person(read_person(use, code))
+            return _person(*kept_persons(use, [read_person(use, code)]))
 
     @app.get("/persons/{code}/status", operation_id="getStatus")
     def get_status(code: Code, usage: PersonalUsage) -> Standing:
@@ -350,7 +342,7 @@ def _add_people(app: FastAPI, register: PopulationRegister) -> None:
                 limit=limit,
                 offset=offset,
             )
-            return Persons(items=[_person(person) for person in page.persons], total=page.total)
+            return Persons(items=[_person(one) for one in kept_persons(use, page.persons)], total=page.total)
 
 
 def _add_relations(app: FastAPI, register: PopulationRegister) -> None:
@@ -360,7 +352,13 @@ def _add_relations(app: FastAPI, register: PopulationRegister) -> None:
         with kernel.used(operation, usage) as use:
             require_person(use, code)
             found = find(use, code)
-            return RelatedPersons(items=[_related(one) for one in found], total=len(found))
+            people = kept_persons(use, [one.person for one in found])
+            return RelatedPersons(
+                items=[
+                    _related(replace(one, person=person)) for one, person in zip(found, people, strict=True)
+                ],
+                total=len(found),
+            )
 
     @app.get("/persons/{code}/children", operation_id="getChildren", response_model_exclude_none=True)
     def get_children(code: Code, usage: PersonalUsage) -> RelatedPersons:

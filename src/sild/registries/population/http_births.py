@@ -30,6 +30,7 @@ from sild.registries.population.births import join_notice, record_child, take_no
 from sild.registries.population.judging import NewName
 from sild.registries.population.paper_births import PAPER_TITLES, add_paper_paths, settle_paper
 from sild.registries.population.persons import require_person
+from sild.registries.population.protection import kept_birth
 from sild.registries.population.records import Birth, Paternity, Presence
 from sild.registries.population.registration import (
     acknowledge,
@@ -293,13 +294,13 @@ def _add_births(app: FastAPI, kernel: Kernel) -> None:
     def get_birth(child: Code, usage: PersonalUsage) -> BirthState:
         """What is known of a birth, and everything that stands against its registration."""
         with kernel.used("getBirth", usage) as use:
-            return _birth(read_birth(use, child))
+            return _birth(kept_birth(use, read_birth(use, child)))
 
     @app.get("/births", operation_id="getBirths", response_model_exclude_none=True)
     def get_births(usage: PersonalUsage, parent: Annotated[str, Query(max_length=20)]) -> Births:
         """Births that were notified, of a mother, a father, or a man a notice names."""
         with kernel.used("getBirths", usage) as use:
-            return Births(items=[_birth(birth) for birth in births_of(use, parent)])
+            return Births(items=[_birth(kept_birth(use, birth)) for birth in births_of(use, parent)])
 
     @app.post("/births/{child}/paternity", operation_id="answerPaternity", response_model_exclude_none=True)
     def answer_paternity(child: Code, body: PaternityAnswer, usage: SaidByPerson) -> PaternityState:
