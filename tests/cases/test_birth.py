@@ -66,12 +66,12 @@ async def test_from_the_notice_to_the_money(village):
     assert (view.status, view.is_closed, view.results["kindergarten_state"]) == ("CLOSED", True, "attending")
     texts = await village.notices(MARI)
     assert sorted(texts) == sorted(
-        ["child_recorded", "registered", "card", "offer_ready", "place_offered", "granted"]
+        ["child_recorded", "registered", "card", "offer_ready", "word_asked", "place_offered", "granted"]
     )
     benefits = await village.ask("social", "GET", f"/persons/{MOTHER.code}/benefits")
     assert {item["benefit"] for item in benefits["items"]} >= {"parental_benefit", "child_allowance"}
     accepted = [line for name, *line in village.wire.heard if name == "social" and "/acceptance" in line[1]]
-    assert [line[2]["X-Road-UserId"] for line in accepted] == [JAAN.person]
+    assert [line[2]["X-Road-UserId"] for line in accepted] == [JAAN.person, MARI.person]
 
 
 async def test_the_office_is_not_late_while_the_other_parent_thinks(village):

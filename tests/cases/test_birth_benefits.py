@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from sild.cases import Refused
-from sild.errors import CallerError
+from sild.errors import CallerError, Unavailable
 
 from .village import ACCOUNT, FATHER, FORM, JAAN, MARI, MOTHER, Village, citizen, couples, official
 
@@ -99,20 +99,22 @@ async def test_who_receives_gives_an_account(village):
         with pytest.raises(Refused) as refused:
             await village.act(case, "ACCEPT", who, {"choice": [choice]})
         assert [(one.field, one.reason) for one in refused.value.defects] == [("account", "missing")]
-    await village.act(case, "ACCEPT", JAAN, {"choice": ["mother"]})
-    assert (await village.cases.view(case, MARI)).results["offer_waits"] == "you", (
-        "his word is good without one"
-    )
 
 
-async def test_the_board_is_away_while_it_is_chosen(village):
-    """What it would need is not known then: the other hears at once, and it waits for their word all the same."""
+async def test_the_board_is_away_when_it_is_said(village):
+    """It waits with the case, and then for the other's word all the same."""
     case = await offered(village)
-    village.wire.down.add("social")
+    send = village.wire.send
+
+    async def takes_nothing(register, method, path, **more):
+        if path.endswith("/acceptance"):
+            raise Unavailable("down", code="network_error")
+        return await send(register, method, path, **more)
+
+    village.wire.send = takes_nothing
     await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [HIS]})
-    assert "chosen_by_other" in await village.notices(MARI)
     assert (await village.cases.view(case, MARI)).status == "ACCEPTED"
-    village.wire.down.clear()
+    village.wire.send = send
     village.later(minutes=20)
     await village.settle()
     assert (await village.cases.view(case, MARI)).results["offer_waits"] == "you" and orders(village) == set()

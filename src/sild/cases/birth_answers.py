@@ -87,7 +87,7 @@ def look_of(case: Case, screen: str, actor: Actor, now: datetime) -> dict[str, A
 def check_acceptance(values: Mapping[str, Any], offer: Mapping[str, Any] | None, actor: Actor) -> Given:
     """offer: as the board holds it now; None: it does not answer, and the choice waits with the acceptance until it does.
 
-    An account is the actor's own: who receives gives one, from who does not none is kept. `waits`: for whose word it will wait.
+    An account is the actor's own: of who receives nothing none is kept. `waits`: for whose word it will wait.
     """
     kept: dict[str, Any] = {name: values.get(name) for name in ("choice", "account")}
     if offer is None:
@@ -100,6 +100,4 @@ def check_acceptance(values: Mapping[str, Any], offer: Mapping[str, Any] | None,
     kept["waits"] = [one for one in chosen["needs"] if one not in said and one != me]
     if all(item["person"] != me for item in chosen["items"]):
         kept["account"] = None
-    elif not kept["account"]:
-        return Given(kept, (Defect("account", "missing"),))
     return Given(kept)

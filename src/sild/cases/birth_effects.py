@@ -99,8 +99,8 @@ def effects_of(case: Case, taken: Taken) -> Effects:
                 "acting": taken.person,
                 "for": taken.acting_for,
             }
-            said = "taken" if taken.name == "TAKE_PLACE" else "declined"
-            told = _to_other(case, taken, f"birth.notice.place_{said}_by_other")
+            accepted, declined = "birth.notice.place_taken_by_other", "birth.notice.place_declined_by_other"
+            told = _to_other(case, taken, accepted if arguments["accept"] else declined)
             return Effects(jobs=(Job("answer_place", arguments, key=str(taken.seq)),), notices=told)
         case "REFUSE_PLACE":
             return _not_taken(taken, "birth.notice.place_refused")
@@ -171,10 +171,9 @@ def _returned(case: Case, taken: Taken) -> tuple[NewNotice, ...]:
 
 def _awaited(case: Case, taken: Taken) -> tuple[NewNotice, ...]:
     """A choice moves money to the other parent, or takes it from them: both hear for whose word it waits."""
-    told = {taken.data["person"]: "word_awaited"} | dict.fromkeys(taken.data["waits_for"], "word_asked")
-    return tuple(
-        NewNotice(person, f"birth.notice.{told[person]}") for person in living(case) if person in told
-    )
+    told = {taken.data["person"]: "birth.notice.word_awaited"}
+    told |= dict.fromkeys(taken.data["waits_for"], "birth.notice.word_asked")
+    return tuple(NewNotice(person, told[person]) for person in living(case) if person in told)
 
 
 def _to_other(case: Case, taken: Taken, text: str, **values: Any) -> tuple[NewNotice, ...]:
