@@ -237,9 +237,8 @@ async def test_no_page_tells_whom_an_order_is_against_of_a_door(village, when, c
     ]
 
     hers = await village.cases.view(case, MARI)
-    assert kindergarten in str(hers.results) and hers.results == before.results | {
-        "silence": "protection_order"
-    }
+    assert kindergarten in str(hers.results)
+    assert {name: hers.results.get(name) for name in before.results} == before.results
     if when == "offered":
         assert "birth.place" in [task.screen for task in hers.tasks]
         await village.act(case, "TAKE_PLACE", MARI)

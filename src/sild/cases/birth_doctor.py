@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sild.cases.actor import Actor
-from sild.cases.birth_facts import BY_LAW, CARE, LATER, Grounds, bare, doctor_wished, homes_of, is_kept_from
+from sild.cases.birth_facts import BY_LAW, CARE, LATER, Grounds, bare, doctor_wished, homes_of
+from sild.cases.birth_kept import is_kept
 from sild.cases.birth_work import act, child_in, spoken_by
 from sild.cases.case import Case, Taken
 from sild.cases.process import Asking, Given, Job, JobFunction, Work
@@ -65,7 +66,7 @@ class BirthDoctor:
 
     async def _by_law(self, case: Case, actor: Actor, asking: Asking, say: Speaker) -> tuple[str, str | None]:
         """In words, and its number where this reader may know it."""
-        kept = is_kept_from(case, actor.acting_for)
+        kept = is_kept(case, actor)
         parents = [(role, person) for role, person in homes_of(case) if role in ("mother", "father")]
         for role, person in parents:  # the mother first, as the register has it
             if kept and person != actor.acting_for:

@@ -19,8 +19,8 @@ SCREENS = frozenset(
 )
 """Screens that ask nothing about a door."""
 FACTS = frozenset(("child", "parent", "me", "declaration", "paternity", "offer", "returned"))
-OPTIONS = frozenset(("family_names", "homes", "kindergartens", "benefit_choices"))
-"""Their own home and the kindergartens near it."""
+OPTIONS = frozenset(("family_names", "homes", "kindergartens", "doctors", "benefit_choices"))
+"""Of homes their own, with the kindergartens and doctors near it."""
 SUGGESTED = frozenset(("given_names", "family_name"))
 ACTIONS = frozenset(
     ("RECORD", "DECLARE", "COSIGN", "PROPOSE", "ACKNOWLEDGE", "DENY", "TAKE_PATERNITY", "CONTEST_PATERNITY",

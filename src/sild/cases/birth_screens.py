@@ -199,8 +199,10 @@ class BirthScreens:
     def suggested(self, case: Case, screen: Screen, actor: Actor) -> Mapping[str, Sequence[str]]:
         """What was sent before a return stands there again; an answer to a name begins with that name."""
         found = self._suggested(case, screen)
-        kept = is_kept(case, actor)
-        return {name: value for name, value in found.items() if name in SUGGESTED or not kept}
+        if not is_kept(case, actor):
+            return found
+        by_law = {"doctor": [BY_LAW]} if "doctor" in found else {}
+        return {name: value for name, value in found.items() if name in SUGGESTED} | by_law
 
     def _suggested(self, case: Case, screen: Screen) -> Mapping[str, Sequence[str]]:
         if screen.id == WISH:
