@@ -179,7 +179,7 @@ async def test_an_order_from_before_the_birth_tells_the_other_parent_nothing(vil
     assert (await village.cases.home(JAAN)).cases == ()
 
 
-DOORS = ("birth.place", "birth.wish")
+DOORS = ("birth.place", "birth.wish", "birth.doctor")
 SHOWN = ("birth.check_and_name", "birth.cosign", "birth.offer", "birth.account", *DOORS)
 
 
@@ -225,6 +225,8 @@ async def test_no_page_tells_whom_an_order_is_against_of_a_door(village, when, c
     screens = {task.screen for task in (*(await village.cases.home(JAAN)).tasks, *view.tasks, *view.may)}
     assert not screens & set(DOORS)
     assert not {"QUEUE", "TAKE_PLACE", "WISH", "ADDRESS", "CARD"} & {entry.name for entry in view.timeline}
+    assert not [name for name in view.results if name.startswith(("kindergarten", "doctor", "address"))]
+    assert "DOCTOR" in {entry.name for entry in before.timeline} - {entry.name for entry in view.timeline}
     assert "education" not in {register for register, *_ in view.results["decisions"]}
     for action, given in (("TAKE_PLACE", {}), ("DECLINE_PLACE", {}), ("WISH", {"kindergarten": ["any"]})):
         with pytest.raises(Refused) as refused:
