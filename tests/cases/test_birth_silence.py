@@ -226,7 +226,6 @@ async def test_no_page_tells_whom_an_order_is_against_of_a_door(village, when, c
     assert not screens & set(DOORS)
     assert not {"QUEUE", "TAKE_PLACE", "WISH", "ADDRESS", "CARD"} & {entry.name for entry in view.timeline}
     assert not [name for name in view.results if name.startswith(("kindergarten", "doctor", "address"))]
-    assert "DOCTOR" in {entry.name for entry in before.timeline} - {entry.name for entry in view.timeline}
     assert "education" not in {register for register, *_ in view.results["decisions"]}
     for action, given in (("TAKE_PLACE", {}), ("DECLINE_PLACE", {}), ("WISH", {"kindergarten": ["any"]})):
         with pytest.raises(Refused) as refused:
