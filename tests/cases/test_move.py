@@ -637,6 +637,37 @@ async def test_an_own_home_and_a_lease_need_nobody_asked(village):
     assert (await village.home(owner))["dwelling"] == home
 
 
+async def test_owners_hear_of_a_lease_that_no_register_has_and_can_say_that_there_is_none(village):
+    """A number that somebody made up lets nobody in behind the owner's back; a good lease waits for nobody."""
+    person = village.single()
+    mari = citizen(person)
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    case = await village.sent(mari, home, [person.code], basis="lease", document="made-up 1")
+    assert await village.status(case, mari) == "RECEIVED", "nobody is waited for"
+    assert "move.notice.lease_said" in await village.notices(citizen(owner))
+    view = await village.cases.view(case, citizen(owner))
+    assert view.tasks == () and [task.screen for task in view.may] == ["move.no_lease"]
+    filled = await village.cases.fill(case, "move.no_lease", citizen(owner))
+    assert {line.concept for line in filled.facts} == {"move.dwelling", "move.valid_from", "move.mover"}, (
+        "the name only"
+    )
+    with pytest.raises(CallerError) as nobodys:
+        await village.act(case, "DENY_LEASE", citizen(village.single()))
+    assert nobodys.value.code == "not_yours"
+    with pytest.raises(CallerError) as no_consent:
+        await village.act(case, "CONSENT", citizen(owner))
+    assert no_consent.value.code == "too_late", "they are not asked for consent"
+
+    await village.act(case, "DENY_LEASE", citizen(owner))
+    assert "move.notice.lease_denied" in await village.notices(mari)
+    desk = await village.cases.fill(case, "move.desk", await village.office(case))
+    assert [line.value for line in desk.facts if line.concept == "move.lease_denied"] == [
+        "There is no such lease"
+    ]
+    await village.decided(case)  # the official has seen a lease, and says so
+    assert "move.notice.landlord_told" in await village.notices(citizen(owner))
+
+
 async def test_who_moves_to_the_commune_alone_needs_nobody(village):
     person = village.single()
     mari = citizen(person)

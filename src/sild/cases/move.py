@@ -35,6 +35,7 @@ from sild.cases.move_facts import (
     followed_lines,
     is_asked,
     is_kept_from,
+    is_landlord,
     left_out,
     level_of,
     movers_of,
@@ -73,6 +74,7 @@ class Move(Process):
         # whose word is needed
         Rule("CONSENT", by=("owner",), when=ANSWERABLE, screen="move.consent", acr="substantial", says=(REGISTER, SETTLE)),
         Rule("REFUSE", by=("owner",), when=ANSWERABLE, screen="move.consent", acr="substantial", says=(SETTLE, UNDO)),
+        Rule("DENY_LEASE", by=("owner",), when=TO_TAKE_BACK, screen="move.no_lease", acr="substantial", once="person"),
         Rule("JOIN", by=("mover",), when=TO_TAKE_BACK, screen="move.join", acr="substantial", says=(REGISTER,)),
         Rule("DECLINE", by=("mover",), when=TO_TAKE_BACK, screen="move.join", acr="substantial", says=(UNDO,)),
         Rule("ALLOW", by=("custodian",), when=TO_TAKE_BACK, screen="move.custody", acr="substantial", says=(REGISTER,)),
@@ -106,6 +108,7 @@ class Move(Process):
         Waiting("move.join", "mover", ("ASKED",), deadline="move.owner_answer"),
         Waiting("move.custody", "custodian", ("ASKED",), deadline="move.owner_answer"),
         Waiting("move.consent", "owner", TO_TAKE_BACK, optional=True),
+        Waiting("move.no_lease", "owner", TO_TAKE_BACK, until=("DENY_LEASE",), optional=True),
         Waiting("move.join", "mover", TO_TAKE_BACK, optional=True),
         Waiting("move.custody", "custodian", TO_TAKE_BACK, optional=True),
         Waiting("move.dispute", "official", ("DISPUTED",)),
@@ -174,6 +177,8 @@ class Move(Process):
         """Who has answered is asked no more; owners who differ may think again, and whoever has answered can answer otherwise."""
         if waiting.role not in BY_ROLE:
             return True
+        if waiting.screen == "move.no_lease":
+            return is_landlord(case, person)
         said = answers_of(case, *BY_ROLE[waiting.role])
         if waiting.optional:
             return is_asked(case, waiting.role, person) and person in said
@@ -200,6 +205,8 @@ class Move(Process):
                 nobody = (Defect("", "nobody_moves"),) if not movers_of(case) else ()
                 given = {"level": level_of(case), "look": _look(case, rule, actor, asking)}
                 return Given(given, (*missing, *nobody))
+            case "DENY_LEASE" if not is_landlord(case, actor.acting_for):
+                raise Refused("no lease with you is spoken of here", code="too_late")
             case name if name in ANSWERS:
                 _ensure_asked(case, name, actor)
         return Given({})

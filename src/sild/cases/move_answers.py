@@ -101,6 +101,7 @@ async def check_notice(
         "basis": basis,
         "document": (registered or values.get("document")) if basis == "lease" else None,
         "lease": values.get("lease") if basis == "lease" and registered is None else None,
+        "is_registered": registered is not None,
     }
     return Given(given, tuple(defects))
 

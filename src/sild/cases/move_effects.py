@@ -15,6 +15,7 @@ from sild.cases.move_facts import (
     codes,
     entry_of,
     is_asked,
+    is_landlord,
     level_of,
     movers_of,
     sent,
@@ -62,6 +63,8 @@ def effects_of(case: Case, taken: Taken) -> Effects:
         case name if name in (*ANSWERS, "LAPSE"):
             follows = _answered(case, taken)
             return replace(follows, jobs=(*follows.jobs, *_take_back(case, taken)))
+        case "DENY_LEASE":
+            return Effects(notices=_to_resident(case, "move.notice.lease_denied"))
         case "RETURN":
             values = {"defects": list(taken.data["defects"]), "words": taken.data.get("words") or ""}
             return Effects(
@@ -155,8 +158,10 @@ def _asked(case: Case, taken: Taken) -> Effects:
     waiting = waiting_for(case)
     parties = [Party("minor", child) for child in questions.custodians]
     parties += [Party(role, person) for role, person in waiting]
+    parties += [Party("owner", landlord) for landlord in questions.landlords]
     until = questions.until.isoformat()
     notices = [NewNotice(person, ASKED_FOR[role], {"until": until}) for role, person in waiting]
+    notices += [NewNotice(landlord, "move.notice.lease_said") for landlord in questions.landlords]
     jobs: list[Job] = []
     if case.status == "ASKED":
         end = datetime.combine(questions.until + timedelta(days=1), time(0), taken.at.tzinfo)
@@ -201,6 +206,8 @@ def _registered(case: Case, taken: Taken) -> Effects:
     if taken.data["level"] == "dwelling" and not taken.data["merged"]:
         owners = [owner for owner in case.persons("owner") if is_asked(case, "owner", owner)]
         told += [NewNotice(owner, "move.notice.owner_told") for owner in owners]
+        landlords = [owner for owner in case.persons("owner") if is_landlord(case, owner)]
+        told += [NewNotice(owner, "move.notice.landlord_told") for owner in landlords]
     return Effects(jobs=(Job("deliveries", key=str(taken.seq)),), notices=tuple(told))
 
 
@@ -235,6 +242,7 @@ def _withdrawn(case: Case) -> Effects:
         people += [
             person for role in BY_ROLE for person in case.persons(role) if is_asked(case, role, person)
         ]
+        people += questions.landlords
     told = [NewNotice(person, "move.notice.withdrawn") for person in dict.fromkeys(people)]
     return Effects(notices=tuple(told), cancel_jobs=("prepare", "lapse", "remind", "correction"))
 

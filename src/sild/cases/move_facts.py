@@ -25,6 +25,7 @@ __all__ = [
     "asked",
     "codes",
     "consenting",
+    "denied",
     "desk_status",
     "duty_of",
     "entry_of",
@@ -32,6 +33,7 @@ __all__ = [
     "found",
     "is_asked",
     "is_kept_from",
+    "is_landlord",
     "left_out",
     "level_of",
     "movers_of",
@@ -95,7 +97,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The notice as it stands. people: codes as cases write them.  basis: `owner`, `lease`, `consent`, or none is needed.
-    document: number of a lease; lease: it as a file.  sender: who sent it, if not the resident themselves.
+    document: number of a lease; lease: it as a file; is_registered: the register has it.  sender: who sent it, if not the resident themselves.
 
     sent_on: when it was first sent, whatever was mended since; a valid receipt is something else (`ACCEPT`).
     """
@@ -110,6 +112,7 @@ class Sent:
     document: str | None
     lease: Mapping[str, Any] | None
     sender: str
+    is_registered: bool = False
 
     def is_of(self, other: Sent) -> bool:
         """Whether who answered to the one has answered to the other."""
@@ -131,6 +134,7 @@ class Asked:
     """What registers said of the notice, and who was asked. Codes as cases write them.
 
     owners: asked for consent; none when a mover owns, or there is a lease.  own: owners who move, or have a lease made out.
+    landlords: owners with whom a lease is said to be, that no register has: told of it, and not waited for.
     joining: adults of the household.  custodians: of each minor, all who have custody.  feared: from whom a mover is protected: asked
     nothing, told nothing.  until: last day for an answer.  capacity: how many the law lets live there.
     """
@@ -144,6 +148,7 @@ class Asked:
     until: date
     capacity: int | None
     count: int
+    landlords: tuple[str, ...] = ()
 
     def all(self, resident: str) -> tuple[tuple[str, str], ...]:
         """(role, person) of everybody asked."""
@@ -177,6 +182,7 @@ def _sent(case: Case, taken: Taken) -> Sent:
         document=data["document"],
         lease=data.get("lease"),
         sender=taken.person,
+        is_registered=bool(data.get("is_registered")),
     )
 
 
@@ -196,6 +202,7 @@ def asked(case: Case) -> Asked | None:
         until=date.fromisoformat(data["until"]),
         capacity=data["capacity"],
         count=data["count"],
+        landlords=tuple(one for one in data.get("landlords", ()) if one not in data["feared"]),
     )
 
 
@@ -231,6 +238,17 @@ def is_asked(case: Case, role: str, person: str) -> bool:
     """Whether this notice asks them; an earlier one may have, about another dwelling."""
     questions, now = asked(case), sent(case)
     return questions is not None and now is not None and (role, person) in questions.all(now.resident)
+
+
+def is_landlord(case: Case, person: str) -> bool:
+    """Whether this notice says that there is a lease with them."""
+    questions = asked(case)
+    return questions is not None and person in questions.landlords
+
+
+def denied(case: Case) -> tuple[Taken, ...]:
+    """Owners' words that there is no such lease, of this notice."""
+    return tuple(taken for taken in _round(case) if taken.name == "DENY_LEASE")
 
 
 def waiting_for(case: Case) -> tuple[tuple[str, str], ...]:

@@ -20,9 +20,11 @@ from sild.cases.move_facts import (
     Grounds,
     answers_of,
     asked,
+    denied,
     duty_of,
     found,
     is_kept_from,
+    is_landlord,
     left_out,
     level_of,
     movers_of,
@@ -129,7 +131,8 @@ class MoveScreens:
 
     async def facts(self, case: Case, of: str, actor: Actor, asking: Asking) -> Sequence[FactLine] | None:
         parties = (*case.persons("resident"), *_asked_now(case))
-        if of in CONFIDENTIAL and not actor.is_staff and actor.acting_for not in parties:
+        is_party = actor.acting_for in parties or is_landlord(case, actor.acting_for)
+        if of in CONFIDENTIAL and not actor.is_staff and not is_party:
             return []  # an earlier notice asked them, about another dwelling
         match of:
             case "me":
@@ -221,6 +224,14 @@ class MoveScreens:
         if now.lease is not None and (actor.is_staff or actor.acting_for == now.resident):
             name, file_id = now.lease["name"], now.lease["id"]
             yield FactLine("move.lease_file", "notice", name, source="resident", file=file_id)
+        if actor.is_staff:
+            for said in denied(case):
+                yield FactLine(
+                    "move.lease_denied",
+                    "notice",
+                    self._say(actor)("option.lease_denied"),
+                    known_from=said.at.isoformat(),
+                )
         if now.place.division is not None:
             rule, unit = asking.profile.competent(
                 "residence", now.place.division, asking.profile.day(asking.now)
