@@ -121,6 +121,10 @@ async def test_the_provider_is_asked_once_for_each_act_and_for_nothing_of_those_
     case = await offered(village)
     await village.act(case, "ACCEPT", MARI, OFFER)
     assert asked == [
-        (MARI.person, ("SILD/GOV/70000005/education",), ["wishPlace"]),
+        (
+            MARI.person,
+            ("SILD/GOV/70000003/care", "SILD/GOV/70000005/education"),
+            ["choosePractice", "wishPlace"],
+        ),
         (MARI.person, ("SILD/GOV/70000004/social",), ["acceptOffer"]),
     ]
