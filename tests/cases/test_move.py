@@ -652,7 +652,7 @@ async def test_owners_hear_of_a_lease_that_no_register_has_and_can_say_that_ther
         "the name only"
     )
     with pytest.raises(CallerError) as nobodys:
-        await village.act(case, "DENY_LEASE", citizen(village.single()))
+        await village.act(case, "DENY_LEASE", mari)
     assert nobodys.value.code == "not_yours"
     with pytest.raises(CallerError) as no_consent:
         await village.act(case, "CONSENT", citizen(owner))
