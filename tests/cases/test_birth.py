@@ -25,8 +25,8 @@ async def test_from_the_notice_to_the_money(village):
     assert [value for value, _label in filled.options["homes"]] == ["mother", "later"]  # they share it
     deadline, today = village.packs.profile.deadline, village.clock().date()
     registered = deadline("birth.register", today)
-    named = ("birth.cover", "birth.card", "birth.offer", "birth.kindergarten")
-    assert [clock.promise for clock in filled.clocks] == [None] * 5, "nothing was sent yet"
+    named = ("birth.home", "birth.cover", "birth.card", "birth.offer", "birth.kindergarten")
+    assert [clock.promise for clock in filled.clocks] == [None] * 6, "nothing was sent yet"
     expected = [registered, *(deadline(one, registered) for one in named)]
     assert [clock.expected for clock in filled.clocks] == expected
 
@@ -42,7 +42,7 @@ async def test_from_the_notice_to_the_money(village):
 
     view = await village.cases.view(case, MARI)
     assert view.status == "OFFERED"
-    assert [clock.kept_on for clock in view.clocks] == [date(2026, 3, 2)] * 5 and not any(
+    assert [clock.kept_on for clock in view.clocks] == [date(2026, 3, 2)] * 6 and not any(
         clock.late for clock in view.clocks
     )
     assert view.results["cover_from"] == "2026-03-01" and view.results["card_number"]

@@ -35,7 +35,7 @@ async def test_a_register_that_is_down_in_the_middle_is_waited_for_and_named(vil
     assert view.status == "AGREED" and view.failed_bodies[0].body == "GOV/70000002/population"
     assert view.failed_bodies[0].next_try is not None
     assert view.clocks[0].promise is None, "the office's clock begins when it can look"
-    assert [clock.standing_for for clock in view.clocks] == ["register_down", None, None, None, None]
+    assert [clock.standing_for for clock in view.clocks] == ["register_down", *[None] * 5]
     village.wire.down.clear()
     await village.try_again(case)
     assert (await village.cases.view(case, MARI)).status == "OFFERED"

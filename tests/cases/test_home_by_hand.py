@@ -6,7 +6,7 @@ import pytest
 
 from sild.cases import Refused, RegisterMatter
 
-from .village import FORM, JAAN, MARI, MOTHER, Village, official
+from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village, official
 
 OFFICE = official("matter@70000006")
 
@@ -65,7 +65,32 @@ async def test_no_home_is_entered_and_why(handed):
     assert (view.status, view.results["outcome"], view.results["reasons"]) == (
         "CLOSED", "no_home", "They live abroad from now on.",
     )  # fmt: skip
-    assert (await handed.cases.view(case, MARI)).results["address"] == "by_hand"
+    view = await handed.cases.view(case, MARI)
+    clock = next(one for one in view.clocks if one.id == "birth.home_clock")
+    assert view.results["address"] == "none" and clock.ended_for == "no_home" and clock.kept_on is None
+
+
+async def test_a_home_that_nobody_chose_is_asked_for_and_the_case_waits(handed):
+    """`We decide later`: an official asks; the child is registered somewhere before the case comes to its end, or it is late."""
+    await handed.born(MOTHER.code)
+    case = await handed.case_of(MARI)
+    await handed.act(case, "DECLARE", MARI, {**FORM, "address": ["later"]})
+    await handed.act(case, "COSIGN", JAAN)
+    (item,) = await handed.cases.desk(OFFICE)
+    lines = {
+        line.label: line.value
+        for line in (await handed.cases.fill(item.case, "register_matter.home", OFFICE)).facts
+    }
+    assert lines["Why by hand"] == "The parents decide later"
+    await handed.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [ACCOUNT]})
+    view = await handed.cases.view(case, MARI)
+    assert (view.status, view.results["address"]) == ("GRANTED", "by_hand"), "not closed without a home"
+    handed.later(days=40)
+    clock = next(one for one in (await handed.cases.view(case, MARI)).clocks if one.id == "birth.home_clock")
+    assert clock.late and clock.kept_on is None
+    await handed.act(item.case, "ENTER_HOME", OFFICE, {"home": ["mother"], "words": ["They said so."]})
+    view = await handed.cases.view(case, MARI)
+    assert (view.status, view.results["address"]) == ("CLOSED", "entered")
 
 
 async def test_an_offer_that_an_official_refuses(handed):

@@ -45,6 +45,7 @@ from sild.cases.birth_facts import (
     child_of,
     choices_named,
     declared,
+    is_entered,
     is_kept_from,
     is_offered,
     is_offered_a_place,
@@ -452,8 +453,15 @@ class Birth(Process):
         return {**taken.data, "account": f"… {account[-4:]}"} if account else taken.data
 
     def ended(self, case: Case, clock: str) -> tuple[Taken, str] | None:
+        if clock == "birth.home_clock":
+            entered = case.last("ENTER_HOME")
+            return None if entered is None or is_entered(entered) else (entered, "no_home")
         refused = refused_first(case) if clock == "birth.offer_clock" else None
         return None if refused is None else (refused, "offer_refused")
+
+    def keeps(self, case: Case, clock: str, taken: Taken) -> bool:
+        """A home that an official is asked to enter is none yet."""
+        return clock != "birth.home_clock" or is_entered(taken)
 
     def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         if not _may_know(case, role):

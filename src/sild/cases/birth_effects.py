@@ -195,7 +195,8 @@ def _recorded(case: Case) -> Effects:
         return Effects(parties=tuple(parties), office=office, notices=tuple(told))
     if said.is_late or case.has("REGISTER"):
         known = [NewNotice(person, *news) for person in parents for news in _so_far(case)]
-        jobs = (Job("registered"), Job("catch_up"))
+        late = (Job("address"),) if case.has("REGISTER") else ()
+        jobs = (Job("registered"), Job("catch_up"), *late)
         return Effects(parties=tuple(parties), office=office, jobs=jobs, notices=tuple(known))
     values = {"born": said.born.isoformat(), "choose_by": said.choose_by.isoformat()}
     told = [NewNotice(person, "birth.notice.child_recorded", values) for person in parents]

@@ -29,8 +29,10 @@ __all__ = [
     "country_of",
     "declared",
     "doctor_wished",
+    "has_home",
     "homes_of",
     "is_done",
+    "is_entered",
     "is_kept_from",
     "is_offered",
     "is_offered_a_place",
@@ -222,10 +224,20 @@ def homes_of(case: Case) -> Iterator[tuple[str, str]]:
 def is_done(case: Case) -> bool:
     """Everything that was promised has come, or was refused, and nothing waits for a parent's word."""
     come = all(case.has(name) for name in ("REGISTER", "COVER", "CARD", "QUEUE"))
+    come = come and has_home(case)
     waits = case.given("QUEUE").get("state") == "offered" or needs_account(case) or _wishes_anew(case)
     waits = waits or _awaits_doctor(case)
     paid_or_not = case.status == "GRANTED" or (case.status == "REGISTERED" and is_refused(case))
     return paid_or_not and come and not waits
+
+
+def has_home(case: Case) -> bool:
+    """The child's home is entered, or an official has decided that none is."""
+    return case.has("ENTER_HOME") or is_entered(case.last("ADDRESS"))
+
+
+def is_entered(taken: Taken | None) -> bool:
+    return taken is not None and taken.data["state"] == "entered"
 
 
 def is_offered(case: Case) -> bool:

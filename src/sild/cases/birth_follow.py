@@ -19,6 +19,7 @@ from sild.cases.birth_facts import (
     declared,
     homes_of,
     known,
+    recorded,
     standing_of,
 )
 from sild.cases.birth_work import act, case_of, child_in, known_in, spoken_by
@@ -57,19 +58,20 @@ class BirthFollow:
 
     async def address(self, work: Work) -> None:
         """The child lives with the parent whose home was chosen; what cannot be entered, an office enters by hand."""
-        case = work.case
-        first = declared(case) if case is not None else None
-        if case is None or (first is None and not case.departed()):  # registered by an office without us
+        if work.case is None or recorded(work.case) is None:  # RECORD asks again
             return
         case, said = known_in(work)
+        first = declared(case)
         homes = {role: one for role, one in homes_of(case) if one not in case.departed()}
-        chosen = first.data["address"] if first is not None else None
+        chosen = str(first.data["address"]) if first is not None else None
         sent_on = work.profile.day(first.at if first is not None else work.at)
-        home = homes.get(str(chosen))
-        if home is None and case.departed() and chosen != "later":
-            await self._by_hand(work, homes, sent_on, "parent_died")
+        home = homes.get(chosen or "")
+        if home is None and chosen is None and await self._lives_already(work, bare(said.child)):
+            await act(work, "lives", "ADDRESS", {"state": "entered"})
             return
         if home is None:
+            why = "parent_died" if case.departed() else "home_not_chosen"
+            await self._by_hand(work, homes, sent_on, "home_later" if chosen == "later" else why)
             return
         try:
             path = f"/persons/{bare(home)}/residence"
@@ -90,6 +92,15 @@ class BirthFollow:
             await self._by_hand(work, homes, sent_on, refusal.code)
             return
         await act(work, "entered", "ADDRESS", {"state": "entered"})
+
+    async def _lives_already(self, work: Work, child: str) -> bool:
+        """An office that registered the birth without us may have entered the home, too."""
+        path = f"/persons/{child}/residence"
+        try:
+            lives = (await work.call("lives", RESIDENCE, "GET", path, basis=self._grounds.residence)).json
+        except CallerError:
+            return False
+        return lives["level"] in ("dwelling", "commune", "abroad")
 
     async def _by_hand(self, work: Work, homes: Mapping[str, str], sent_on: date, why: str) -> None:
         """homes: of those who live, by role."""

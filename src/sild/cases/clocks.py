@@ -12,7 +12,7 @@ from sild.cases.process import OPENED, Process
 from sild.cases.views import ClockView
 from sild.catalogue import Clock, ClockStop, Clockwork, Profile, PublicService
 
-__all__ = ["HOLD", "RESUME", "clocks_of", "next_promise"]
+__all__ = ["HOLD", "RESUME", "clocks_of", "next_promise", "together"]
 
 HOLD, RESUME = "HOLD", "RESUME"
 """Actions of the engine: a register does not answer, `{body, reason}`, and answers again."""
@@ -27,8 +27,11 @@ def clocks_of(
     path = _path(case, process)
     stops = _stops(path, case, process, day_of)
     views: dict[str, ClockView] = {}
+    linked = profile.linked.get(service.id)
     for clockwork in service.clocks:
-        span = _span(clockwork, case, path)
+        if linked is not None and clockwork.id in linked.clocks and _first(case, linked.begins) is not None:
+            clockwork = clockwork.model_copy(update={"begins": linked.begins})
+        span = _span(clockwork, case, path, process)
         if span is None:
             continue
         begun, kept = span
@@ -66,6 +69,30 @@ def clocks_of(
     return tuple(views.values())
 
 
+def together(
+    clocks: Sequence[ClockView], service: PublicService, profile: Profile, today: date
+) -> ClockView | None:
+    """The one promise for what the profile links: the latest. None: it links nothing of the service."""
+    linked = profile.linked.get(service.id)
+    views = [view for view in clocks if linked is not None and view.id in linked.clocks]
+    if linked is None or not views:
+        return None
+    promises = [view.promise for view in views if view.promise is not None]
+    promise = max(promises) if len(promises) == len(views) else None
+    kept = [day for view in views if (day := view.kept_on or view.ended_on) is not None]
+    kept_on = max(kept) if len(kept) == len(views) else None
+    expected = [day for view in views if (day := view.kept_on or view.promise or view.expected) is not None]
+    return ClockView(
+        f"{service.id}.linked",
+        linked.title,
+        promise,
+        next((view.standing_for for view in views if view.standing_for is not None), None),
+        kept_on,
+        promise is not None and (kept_on or today) > promise,
+        expected=max(expected) if promise is None and len(expected) == len(views) else None,
+    )
+
+
 def next_promise(clocks: tuple[ClockView, ...]) -> ClockView | None:
     """Of those that run, the one whose day comes first."""
     running = [
@@ -100,6 +127,9 @@ def _expected(
     before = next(
         (views[one.id] for one in service.clocks if clock.begins in one.ends and one.id in views), None
     )
+    linked = profile.linked.get(service.id)
+    if linked is not None and clock.id in linked.clocks:
+        before = None
     owed = [views[one.id] for one in service.clocks if one.during and one.id in views]
     begin = max([today, *(one.promise for one in owed if one.promise and one.kept_on is None)])
     if before is not None:
@@ -138,13 +168,18 @@ def _path(case: Case, process: Process) -> list[tuple[Taken, str]]:
     return path
 
 
+def _first(case: Case, name: str | None) -> Taken | None:
+    return next((one for one in case.actions if one.name == name), None)
+
+
 def _span(
-    clock: Clockwork, case: Case, path: Sequence[tuple[Taken, str]]
+    clock: Clockwork, case: Case, path: Sequence[tuple[Taken, str]], process: Process
 ) -> tuple[Taken | None, Taken | None] | None:
     """What began it, and what kept it. None: it is of a status in which the case never was, or which it left for something else."""
     if not clock.during:
-        return next((one for one in case.actions if one.name == clock.begins), None), next(
-            (one for one in case.actions if one.name in clock.ends), None
+        ends = (one for one in case.actions if one.name in clock.ends)
+        return _first(case, clock.begins), next(
+            (one for one in ends if process.keeps(case, clock.id, one)), None
         )
     begun: Taken | None = None
     left: Taken | None = None

@@ -76,9 +76,9 @@ def entry_of(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**entry, "to": {"dwelling": given["dwelling"]}, "joins": given["joins"]}
 
 
-async def tell_the_birth(work: Work, case: Case) -> None:
-    """The case of the birth no longer says that somebody will."""
-    await act(work, "told", "ENTER_HOME", {"state": "entered", "defects": None}, str(case.data["arose_in"]))
+async def tell_the_birth(work: Work, case: Case, state: str) -> None:
+    """The case of the birth no longer says that somebody will. state: `entered`, or `none`."""
+    await act(work, "told", "ENTER_HOME", {"state": state, "defects": None}, str(case.data["arose_in"]))
 
 
 def _fact(name: str, value: Any) -> dict[str, Any]:

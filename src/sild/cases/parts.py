@@ -14,7 +14,7 @@ from sild.cases.assigning import Assigning
 from sild.cases.assisted import AssistedMandates, ensure_no_party
 from sild.cases.calls import Calls, PeopleAsking
 from sild.cases.case import Case
-from sild.cases.clocks import clocks_of
+from sild.cases.clocks import clocks_of, together
 from sild.cases.codes import with_country
 from sild.cases.consulting import Consulting
 from sild.cases.deliveries import Deliveries
@@ -70,6 +70,9 @@ class Parts:
     def clocks(self, case: Case) -> tuple[ClockView, ...]:
         service, process = self.services[case.service], self.processes[case.service]
         return clocks_of(case, service, process, self.profile, self.store.today, self.today())
+
+    def together(self, case: Case, clocks: Sequence[ClockView]) -> ClockView | None:
+        return together(clocks, self.services[case.service], self.profile, self.today())
 
     @property
     def everywhere(self) -> tuple[Part, ...]:

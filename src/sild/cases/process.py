@@ -412,6 +412,10 @@ class Process(ABC):
         """The action by which a clock of the service (its id) ended without what it promised, first, and why, a code; None: it runs, or was kept. Pure."""
         return None
 
+    def keeps(self, case: Case, clock: str, taken: Taken) -> bool:
+        """Whether an action that ends a clock of the service (its id) brings what it promised. Pure."""
+        return True
+
     def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
         """What came out of it, for this role and whoever looks. Pure."""
         return {}

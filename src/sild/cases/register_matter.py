@@ -371,6 +371,8 @@ class RegisterMatter(AnsweredByADay):
         one, given = ACTS[name], case.given(name)
         if not one.path:
             await act(work, "settled", "SETTLE", {"action": name, "decision": None})
+            if name == "NO_HOME":
+                await tell_the_birth(work, case, "none")
             return
         path = one.path.format(key=quote(str(case.data["key"]), safe=""))
         try:
@@ -389,7 +391,7 @@ class RegisterMatter(AnsweredByADay):
         decision = said.get("newer" if name == "DECIDE_ANEW" else "decision")
         await act(work, "settled", "SETTLE", {"action": name, "decision": decision})
         if name == "ENTER_HOME":
-            await tell_the_birth(work, case)
+            await tell_the_birth(work, case, "entered")
 
     def deadline(self, case: Case, promised: str) -> str:
         return CONSULTED if case.data["kind"] == CONSULTED else promised

@@ -82,7 +82,10 @@ class Showing:
         )
 
     def line(self, case: Case) -> CaseLine:
-        promise = next_promise(self._parts.clocks(case))
+        clocks = self._parts.clocks(case)
+        linked = self._parts.together(case, clocks)
+        is_one = linked is not None and linked.promise is not None and linked.kept_on is None
+        promise = linked if is_one else next_promise(clocks)
         service = self._parts.services[case.service]
         return CaseLine(
             case.id,
@@ -146,6 +149,7 @@ class Showing:
         idle |= dict.fromkeys(over, "case_closed" if self._is_closed(case) else "already_done")
         seen = {role for mine in roles for role in process.visible.get(mine, ())}
         everyone = bool(set(roles) & set(STAFF))
+        clocks = parts.clocks(case)
         shown = parts.seen.seqs(case.id)
         return CaseView(
             id=case.id,
@@ -164,7 +168,8 @@ class Showing:
                     and (taken.acting_for == actor.acting_for or process.tells(case, taken, actor.reader))
                 )
             ),
-            clocks=parts.clocks(case),
+            clocks=clocks,
+            together=parts.together(case, clocks),
             tasks=self.tasks(case, actor.acting_for, roles),
             parties=tuple(
                 party

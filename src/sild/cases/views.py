@@ -175,7 +175,7 @@ class CaseView:
 
     seq: of the newest action; a form gives it back nowhere: two answers at once are told apart inside.  idle_screens: of this
     viewer's, on which nothing can be done now: `already_done`, `case_closed`, or `not_now`.  signed: that this viewer may have.
-    evidence: their own from abroad, or to the office what was brought.
+    evidence: their own from abroad, or to the office what was brought.  together: the one promise of what the country links.
     """
 
     id: str
@@ -198,6 +198,7 @@ class CaseView:
     questions: tuple[Question, ...] = ()
     signed: tuple[SignedFile, ...] = ()
     evidence: tuple[GatheredEvidence, ...] = ()
+    together: ClockView | None = None
 
 
 @dataclass(frozen=True, slots=True)

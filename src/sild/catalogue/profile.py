@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from sild.catalogue.calendar import WorkingDays
 from sild.errors import CallerError
@@ -140,6 +140,18 @@ class Consultation(_Part):
     stops_basis: str = "profile"
 
 
+class Linked(_Part):
+    """What one submission sets going at several bodies, and one day is promised for: the latest of these clocks.
+
+    begins: the action from which all of them count, whoever is first.  clocks: of the service.  basis: where it is said.
+    """
+
+    title: Mapping[str, str]
+    begins: str
+    clocks: Annotated[tuple[str, ...], Field(min_length=2)]
+    basis: str
+
+
 class Keeping(_Part):
     """How long an archive keeps records of a kind. years: None: for ever.  basis: where the law says so."""
 
@@ -201,6 +213,8 @@ class Profile(_Part):
 
     deciding: registers in which officials decide.  grounds: provisions on which any service rests, by what they are for: `conflict`, `consultation`, `figures`, `contest`, `discretion`, `treasury`, `telling`, `name_by_office`.
 
+    linked: by service.
+
     pays_from: the treasury's account; none: nothing is paid in its currency.
 
     birth_grounds: on what a birth is entered of which no hospital gave notice.
@@ -219,6 +233,7 @@ class Profile(_Part):
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     days: Days = Days()
     deadlines: Mapping[Word, Deadline] = {}
+    linked: Mapping[Word, Linked] = {}
     bound: tuple[Word, ...] = ()
     signatures: tuple[Signing, ...] = ()
     remedies: Mapping[Word, Remedy] = {}

@@ -332,6 +332,7 @@ class ScreenPages:
             "kept": visit.call.query.get("kept") == "1",
             "failed_bodies": filled.failed_bodies,
             "clocks": filled.clocks,
+            "together": view.together,
             "options": filled.options,
             "has_fields": first < len(components),
             "signed": any(action.signed for action in filled.screen.actions),
