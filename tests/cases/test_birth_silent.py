@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from dataclasses import replace
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import delete, func, select
 
 from registries.families import man, single
 from sild.cases import Refused
+from sild.cases.tables import jobs
 
 from .village import ACCOUNT, FORM, JAAN, MARI, MOTHER, Village, citizen, couples, official
 
@@ -233,6 +238,33 @@ async def test_a_man_who_was_named_and_says_nothing(village):
     )
     await village.act(case, "NAME_FOR", desk, {**given, "without_father": ["yes"]})
     assert (await village.cases.view(case, citizen(woman))).results["given_names"] == "Liis"
+
+
+async def test_births_that_waited_since_before_are_taken_up(village, case):
+    """As an earlier version left them: nobody was going to ask the office. One revision does; where all is well it does nothing."""
+    await village.act(case, "DECLARE", MARI, FORM)
+    parts = village.cases._parts
+    revision = importlib.import_module("sild.cases.migrations.r0012_waiting_births")
+
+    def upgrade(forget: bool) -> int:
+        def write(connection) -> int:
+            if forget:
+                connection.execute(delete(jobs).where(jobs.c.kind == "lapse"))
+            with Operations.context(MigrationContext.configure(connection)):
+                revision.upgrade()
+            count = select(func.count()).select_from(jobs).where(jobs.c.kind == "lapse")
+            return connection.scalar(count.where(jobs.c.state == "waiting"))
+
+        return parts.store.write(write)
+
+    assert upgrade(forget=False) == 1, "it has one"
+    assert upgrade(forget=True) == 1
+    await over(village, 120)
+    assert (await village.cases.view(case, MARI)).status == "LAPSED"
+    await village.act(case, "APPROVE", DESK, SAID)
+    await asyncio.to_thread(upgrade, False)
+    await village.settle()
+    assert (await village.cases.view(case, MARI)).results["address"] == "entered"
 
 
 async def test_viet_nam_by_its_own_days(tmp_path):

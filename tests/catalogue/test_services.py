@@ -83,6 +83,8 @@ def test_each_service_has_a_profile_deadline_for_each_clock() -> None:
         profile = parse_profile(content(ROOT / "profiles" / f"{country}.yaml"))
         for service in services():
             assert {clock.deadline for clock in service.clocks} <= profile.deadlines.keys()
+            linked = profile.linked.get(service.id)
+            assert linked is None or set(linked.clocks) <= {clock.id for clock in service.clocks}
             assert any(rule.matter == service.authority for rule in profile.competence)
 
 

@@ -110,6 +110,13 @@ DECISION = parse_screen(
 )  # fmt: skip
 
 
+LINKED = {
+    "et": "Sünnikanne, elukoht, ravikindlustus ja kaart",
+    "vi": "Khai sinh, thường trú, bảo hiểm y tế và thẻ",
+    "en": "Birth, home, health insurance and card",
+}
+
+
 @dataclass
 class CasesDouble:
     """given_names: of the parent, in every text that shows one: a test puts markup there."""
@@ -213,6 +220,7 @@ class CasesDouble:
             case, "S-2026-000123", service.id, service.title, "DECLARED" if done else "OPENED",
             "official" if actor.is_staff else "parent", 2, tuple(timeline), self._clocks(), self._task(case, actor),
             (Party("parent", actor.acting_for), Party("child", "EE62611200011")), results, failed, self.taken.get(case), case == "case-2",
+            together=ClockView("birth.linked", LINKED, date(2026, 12, 1), None, None),
         )  # fmt: skip
 
     async def fill(self, case: str, screen: str, actor: Actor) -> Filled:
