@@ -84,8 +84,8 @@ async def test_one_signed_name_goes_to_the_office_and_everything_follows(village
     record = (await village.ask("population", "GET", f"/decisions/{decision}", user=DESK.person))["record"]
     assert [reason["code"] for reason in record["reasons"]][-2:] == ["left_to_office", "by_official"]
     assert record["hearing"] | {"required": True, "notice_id": case, "how": "case"} == record["hearing"]
-    await village.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [ACCOUNT]})
-    assert (await village.cases.view(case, MARI)).results["benefits"] == "shared"
+    await village.act(case, "ACCEPT", MARI, {"choice": ["mother"], "account": [ACCOUNT]})
+    assert (await village.cases.view(case, MARI)).results["benefits"] == "mother"
 
 
 async def test_nobody_chose_and_the_office_names_the_child(village, case):

@@ -82,7 +82,7 @@ async def test_a_home_that_nobody_chose_is_asked_for_and_the_case_waits(handed):
         for line in (await handed.cases.fill(item.case, "register_matter.home", OFFICE)).facts
     }
     assert lines["Why by hand"] == "The parents decide later"
-    await handed.act(case, "ACCEPT", JAAN, {"choice": ["shared"], "account": [ACCOUNT]})
+    await handed.act(case, "ACCEPT", MARI, {"choice": ["mother"], "account": [ACCOUNT]})
     view = await handed.cases.view(case, MARI)
     assert (view.status, view.results["address"]) == ("GRANTED", "by_hand"), "not closed without a home"
     handed.later(days=40)
