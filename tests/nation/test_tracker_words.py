@@ -13,7 +13,9 @@ from sild.registries.kernel.container_paths import ACTION as CONTAINER
 from sild.registries.kernel.http import FIND_USAGE_ACTION
 from sild.registries.kernel.telling import TOLD
 
-REGISTERS = ("population", "residence", "social", "education", "insurance", "treasury", "archive", "business")
+REGISTERS = (
+    "population", "residence", "social", "education", "insurance", "treasury", "archive", "business", "care", "following",
+)  # fmt: skip
 
 
 def test_every_telling_has_words() -> None:

@@ -8,12 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from sild.adapter.faults import service_error
 from sild.errors import CallerError
 from sild.registries.exchange import refusal_codes
 from sild.registries.profiles import profile
 from sild.registries.tasks import TaskState
+from sild.registries.tasks.tables import tasks
 
 from ..treasury.bank import report
 from .conftest import CHILD, MOTHER, SISTER, USAGE, Others, SetClock, event
@@ -59,6 +61,17 @@ async def test_each_month_is_an_order_of_its_own(paying: Paying) -> None:
         assert paying.settle_with_bank() == expected
         paying.clock.forward(days=31)
     assert len({order.reference for order in paying.orders(offer)}) == 7
+
+
+async def test_a_month_begins_with_the_countrys_day(paying: Paying) -> None:
+    """Not with that of Greenwich: in Ha Noi money of today would wait seven hours."""
+    await paying.granted()
+    await paying.work()
+    kernel = paying.social.kernel
+    with kernel.engine.connect() as connection:
+        waiting = select(tasks.c.next_attempt_at).where(tasks.c.kind == "pay", tasks.c.state == "waiting")
+        begins = {at.astimezone(kernel.zone) for at in connection.scalars(waiting)}
+    assert len(begins) == 1 and {(at.day, at.hour) for at in begins} == {(1, 0)}
 
 
 async def test_answers_that_get_lost_pay_nothing_twice(paying: Paying) -> None:

@@ -11,7 +11,7 @@ paid the difference, as a payment of its own; what was paid too much people see 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -95,7 +95,7 @@ class Payments:
         """A task for the day on which the period begins: at once, when that is past."""
         named = ("offer", "benefit", "person", "period", *(("decision",) if about.get("decision") else ()))
         cause = "/".join(str(about[name]) for name in named)
-        at = datetime.combine(date.fromisoformat(about["period"]), time(), UTC)
+        at = use.morning_of(date.fromisoformat(about["period"]))
         self._tasks.add(use, "pay", child, cause=cause, about=about, at=max(at, use.at))
 
     def _pay(self, use: Use, task: Task) -> None:
