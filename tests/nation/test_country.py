@@ -346,7 +346,7 @@ async def test_whom_parents_act_for_is_asked_of_the_register(country: Nation) ->
 
 
 NOBODYS = (
-    r"/description",  # what a register holds
+    r"/description|/usagePeriod",  # what a register holds, and since when it counts
     r"/practices|/places(/.+)?|/addresses(/.+)?|/divisions(/.+)?|/competence",  # places
     r"/algorithms/[^/]+/(figures|running)|/rules/[^/]+/specimen|/samples|/findings(/.+)?",  # the algorithm register
     r"/issuer|/status-list",  # what codes on papers are checked with

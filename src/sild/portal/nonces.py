@@ -43,6 +43,8 @@ class Nonces:
             content = base64.b64decode(nonce + "=" * (-len(nonce) % 4), altchars=b"-_", validate=True)
         except ValueError:
             return False
+        if base64.urlsafe_b64encode(content).rstrip(b"=").decode() != nonce:
+            return False  # one challenge, one text: by it its first use is known
         said, tag = content[: _TIME + _RANDOM], content[_TIME + _RANDOM :]
         if len(said) != _TIME + _RANDOM or not hmac.compare_digest(tag, self._tag(said)):
             return False

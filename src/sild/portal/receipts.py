@@ -36,7 +36,7 @@ def _fingerprint(visit: Visit) -> str:
     """Of all that was filled in: SHA-256, in hexadecimal."""
     call = visit.call
     answers = sorted((name, values) for name, values in call.form.items() if name not in _APART)
-    uploads = [(one.field, one.name) for one in call.uploads]
+    uploads = [(one.field, one.name, one.size) for one in call.uploads]
     return hashlib.sha256(json.dumps([call.path, answers, uploads]).encode()).hexdigest()
 
 

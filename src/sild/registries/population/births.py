@@ -42,6 +42,8 @@ __all__ = [
 
 BIRTH_NOTICE = "birth_notice"
 REGISTRATION = "registration"
+ONE_BIRTH = timedelta(days=3)
+"""Within which one hospital's twins are told of."""
 ONE_PREGNANCY = timedelta(
     days=200
 )  # two children of one mother closer together are twins, or one child told of twice
@@ -162,8 +164,12 @@ def _born_close(use: Use, mother: str, born: date) -> list[str]:
 
 
 def _is_another_twin(use: Use, notice: BirthNotice, siblings: list[str]) -> bool:
-    """Both say they are of a multiple birth, with other numbers, and one hospital says so of both."""
-    if notice.order is None:
+    """Both say they are of a multiple birth of these days, with other numbers, and one hospital says so of both: of papers people judge."""
+    if notice.order is None or notice.is_paper:
+        return False
+    births = use.facts.values_of(siblings, ["born"], on=use.today)
+    days = [date.fromisoformat(births[one]["born"]) for one in siblings]
+    if any(abs(day - notice.born) > ONE_BIRTH for day in days):
         return False
     for said in use.facts.current_of(siblings, [BIRTH_NOTICE], on=use.today).values():
         if not said:

@@ -75,6 +75,7 @@ def children_of(use: Use, code: str) -> tuple[Related, ...]:
     """Eldest first."""
     links = use.facts.entities_with("parent", code, on=use.today)
     in_custody = {fact.entity for fact in use.facts.entities_with("custody", code, on=use.today)}
+    in_custody -= {child for child in in_custody if code in feared_by_family(use, child)}
     children = _related(use, [(link.entity, "child", link, link.entity in in_custody) for link in links])
     return tuple(sorted(children, key=lambda child: (child.person.born, child.person.code)))
 
@@ -93,8 +94,16 @@ def guardians_of(use: Use, code: str) -> tuple[Related, ...]:
 
 
 def representatives_of(use: Use, code: str) -> frozenset[str]:
-    """Who speaks for the person by law today: with custody, or as guardian."""
-    return frozenset(fact.key for fact in use.facts.current(code, ["custody", "guardian"], on=use.today))
+    """Who speaks for the person by law today: with custody, or as guardian; nobody whom an order keeps from them or from a parent of theirs."""
+    holders = {fact.key for fact in use.facts.current(code, ["custody", "guardian"], on=use.today)}
+    return frozenset(holders - feared_by_family(use, code))
+
+
+def feared_by_family(use: Use, code: str) -> set[str]:
+    """Against whom an order in force protects the person, or a parent of theirs: whoever speaks for a child is told where it lives."""
+    parents = [fact.key for fact in use.facts.current(code, ["parent"], on=use.today)]
+    orders = use.facts.current_of([code, *parents], ["protection"], on=use.today)
+    return {order.key for those in orders.values() for order in those}
 
 
 def relations_of(use: Use, code: str) -> tuple[Related, ...]:

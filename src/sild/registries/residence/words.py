@@ -96,21 +96,23 @@ def without_unproved(asked: NewMove, said: SaidOfMove) -> NewMove:
 
 
 def take_back(use: Use, heard: Sequence[Heard]) -> None:
-    """Nothing is done on it any more. Raises CallerError (`not_yours`; `word_is_used`: it has had its effect; or why it is no word)."""
+    """Nothing is done on it any more, though something was. Raises CallerError (`not_yours`; `word_is_used`: all that it is for was done; or why it is no word)."""
     for one in heard:
         if one.refusal is not None or one.person is None:
             raise one.refusal or CallerError("nobody said it", code=UNPROVEN)
         if one.code != use.usage.principal:
             raise CallerError("whoever said it takes it back", code="not_yours")
-        for operation in one.person.operations:
-            _spend(use, one.person.token, operation)
+        if not [True for operation in one.person.operations if _spends(use, one.person.token, operation)]:
+            raise CallerError("all that it is for was done", code="word_is_used")
 
 
-def _spend(use: Use, token: str, operation: str) -> None:
+def _spends(use: Use, token: str, operation: str) -> bool:
+    """Whether that had not been done on it before."""
     try:
         use.spend(token, operation)
-    except CallerError as error:
-        raise CallerError("something was done on it before", code="word_is_used") from error
+    except CallerError:
+        return False
+    return True
 
 
 def _proved(use: Use, deciding: Deciding, heard: Sequence[Heard]) -> Iterator[ProvedWord]:

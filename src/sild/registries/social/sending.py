@@ -142,7 +142,9 @@ class Sending:
         return order if wanted else None
 
     def _written_down(self, order: PaymentOrder, name: str) -> Mapping[str, Any]:
-        """What is sent, as it was decided the first time: a name may change between two tries, and the order must not."""
+        """What is sent, to the receiver's account of that moment, as it was decided the first time: a name or an account may change
+        between two tries, and the order must not.
+        """
         mine = payment_attempts.c.reference == order.reference
         end = next_month(order.period).isoformat()
         body = {
@@ -160,6 +162,7 @@ class Sending:
             "due": max(order.due, self._kernel.today).isoformat(),
         }
         with self._kernel.engine.begin() as connection:
+            body["account"] = account_of(connection, order.offer, order.person) or order.account
             others = [one for one in live_orders(connection, payment_of(order)) if one.id != order.id]
             if others:
                 # the treasury pays a matter once: while another order of it may still be stopped, this one is refused; what is
@@ -168,7 +171,9 @@ class Sending:
             if any(one.decision == order.decision for one in others):
                 body["matter"] = f"{order.offer}/{order.decision}/{order.part}"
             fixing = update(payment_attempts).where(mine, payment_attempts.c.body.is_(None))
-            connection.execute(fixing.values(body=body))
+            if connection.execute(fixing.values(body=body)).rowcount:
+                same = payment_orders.c.id == order.id
+                connection.execute(update(payment_orders).where(same).values(account=body["account"]))
             kept: Mapping[str, Any] = connection.scalars(select(payment_attempts.c.body).where(mine)).one()
         return kept
 
