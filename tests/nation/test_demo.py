@@ -17,7 +17,7 @@ Value = Any  # JSON
 STEPS = (
     6 + 23 + 4 + 8 + 6
 )  # one exchange, the birth of a child with its decision contested, paternity signed, a move, an audit
-AGAIN = 6 + 3 + 1 + 2 + 5  # of births and move, what an earlier start left; the audit anew
+AGAIN = 6 + 4 + 1 + 2 + 5  # of births and move, what an earlier start left; the audit anew
 MEMORY_BOUND = 450 * 2**20
 pytestmark = pytest.mark.timeout(300)  # two countries begin, on machines that do other things, too
 

@@ -41,15 +41,17 @@ from sild.registries import (
 )
 from sild.registries.hospital.register import NewBirth
 from sild.registries.kernel import Usage
+from sild.registries.population.notifying import Notifier, Notifying
 from sild.registries.synthetic import SyntheticPerson, synthetic_people
 from sild.signatures import read_asice
 from sild.xroad.evidence import EvidenceReport, verify_container
 from support.acting import LogIn, believing, proof
+from support.notices import MIDWIFE, NAMED, container
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PEOPLE = 400
-MIDWIFE = "48901010015"
+WARD = "SILD/GOV/90000001"
 MEMBERS = {
     "population": "70000002",
     "residence": "70000006",
@@ -154,11 +156,15 @@ async def state(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[State
         first = await world.add_server("ss1", MEMBERS["portal"], [subsystem("hospital"), subsystem("portal")])
         second = await world.add_server("ss2", MEMBERS["population"], [subsystem(name) for name in inside])
         for name, (kind, app) in OPENERS.items():
-            options = {} if name == "hospital" else {"people": PEOPLE}
+            options: dict[str, Any] = {} if name == "hospital" else {"people": PEOPLE}
             system = f"/SILD/GOV/{MEMBERS[name]}/{name}"
             register = believing(
                 await asyncio.to_thread(kind.open, tmp_path / name, system=system, **options)
             )
+            if name == "population":
+                register.notifying = Notifying(
+                    (Notifier(MIDWIFE, "Tiina Ämm", WARD, licence="N04512"),), NAMED
+                )
             opened.callback(register.close)
             running = await serve_application(app(register), "127.0.0.1", 0)
             opened.push_async_callback(running.close)
@@ -200,6 +206,11 @@ async def state(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[State
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def signed(hospital: HospitalRegister, birth: NewBirth, token: str) -> None:
+    notice = hospital.note_birth(birth, author=MIDWIFE, token=token)
+    hospital.signed(notice.id, MIDWIFE, container(notice.content, at=datetime.now(UTC)))
+
+
 def a_couple(number: int) -> tuple[SyntheticPerson, SyntheticPerson]:
     """Estonian, married, young enough; each time another."""
     found = []
@@ -229,7 +240,7 @@ async def test_from_the_ward_to_the_money(state: State) -> None:
     mother, father = a_couple(0)
     hospital: HospitalRegister = state.registers["hospital"]
     born = datetime.now(UTC) - timedelta(hours=2)
-    hospital.note_birth(NewBirth(mother.code, father.code, "female", born), author=MIDWIFE, token="form-0001")
+    signed(hospital, NewBirth(mother.code, father.code, "female", born), "form-0001")
     child = await until(lambda: hospital.notices()[0].answer.get("child"))
     names = {"given_names": "Lumi", "family_name": father.family_name}
     await state.say("population", ["births", child, "registration"], names)
@@ -320,7 +331,7 @@ async def test_an_event_to_a_service_that_is_not_there_yet_waits(state: State) -
     born = datetime.now(UTC) - timedelta(hours=2)
     population = state.registers["population"]
     population.kernel.outbox.subscribe(f"SILD/GOV/{MEMBERS['portal']}/portal", "events", ["civil.*"])
-    hospital.note_birth(NewBirth(mother.code, father.code, "male", born), author=MIDWIFE, token="form-0002")
+    signed(hospital, NewBirth(mother.code, father.code, "male", born), "form-0002")
     child = await until(lambda: hospital.notices()[0].answer.get("child"))
     (waiting,) = await until(lambda: population.kernel.outbox.undelivered())
     assert waiting.subscription.subscriber.endswith("/portal")
