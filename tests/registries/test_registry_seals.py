@@ -25,6 +25,7 @@ from sild.documents import seal_statement, verify_statement
 from sild.processes.sealing import SealSettings, certify_by
 from sild.registries.deciding.body import open_seal
 from support.asgi import Site
+from support.notices import HOSPITAL, MIDWIFE, NAMED, signed_bundle
 
 from .archive.parcels import act, package
 from .asking import Asker
@@ -58,10 +59,14 @@ def certificates(trust: str, directory: Path) -> None:
 
 def registry(directory: Path, trust: str, *, key: str = KEY, kind: str = "population") -> Path:
     (directory / "seal.key").write_text(f"{key}\n")
+    pems = [one.public_bytes(Encoding.PEM) for one in NAMED]
+    (directory / "signers.pem").write_bytes(b"".join(pems))
+    may_notify = f'notifiers = [{{ person = "{MIDWIFE}", name = "Tiina Ämm", hospital = "{HOSPITAL}", since = 2020-01-01 }}]\nsigners = "signers.pem"\n'
     config = directory / "registry.toml"
     config.write_text(
         f'kind = "{kind}"\nsystem = "SILD/GOV/1/{kind}"\ndirectory = "state"\npeople = 400\nlisten = [{{ port = 0 }}]\n'
-        f'seal = {{ url = "{trust}/certificates/sign", key_file = "seal.key", authority = "ca.pem" }}\n'
+        + (may_notify if kind == "population" else "")
+        + f'seal = {{ url = "{trust}/certificates/sign", key_file = "seal.key", authority = "ca.pem" }}\n'
         f'time_stamps = {{ urls = ["{trust}/tsa"], certificates = "tsa.pem", interval_seconds = 1 }}\n'
     )
     return config
@@ -86,9 +91,8 @@ def test_a_register_outside_a_nation_seals_and_stamps(tmp_path: Path, trust: str
         address = urlsplit(opened.enter_context(running("registry", registry(tmp_path, trust))))
         population = Asker(Site(str(address.hostname), int(address.port or 0)))
         wife, husband = couple()
-        child = recorded(
-            population, bundle(wife.code, born=(datetime.now(UTC) - timedelta(days=2)).date().isoformat())
-        )
+        told = bundle(wife.code, born=(datetime.now(UTC) - timedelta(days=2)).date().isoformat())
+        child = recorded(population, signed_bundle(told, at=datetime.now(UTC)))
         agreed = {"signed_by": [wife.code, husband.code]}
         body = {"given_names": "Mari", "family_name": wife.family_name, **agreed}
         decision = population.done(f"/births/{child}/registration", body, user="automatic")["decision"]

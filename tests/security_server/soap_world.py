@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from world import Handler, Site, World
 
 from sild.http1 import Fetched, Header, Request, Responder, fetch
@@ -25,6 +26,8 @@ SERVICES = ("getState", "test", "testQuery", "generateMtom", "invalidServiceAddr
 
 
 def query(name: str) -> bytes:
+    if not SHARED.is_dir():
+        pytest.skip(f"X-Road's SOAP messages are not on this machine (looked in {SHARED})")
     return (SHARED / "queries" / name).read_bytes()
 
 
