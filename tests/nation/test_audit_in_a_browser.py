@@ -84,7 +84,7 @@ def test_an_audit_from_the_number_to_the_end(
     auditor.page.wait_for_url("**/audit")
     auditor.see("audit")
     auditor.page.locator("#number").fill(decision)
-    auditor.page.get_by_role("button", name=auditor.say("audit.find_button")).click()
+    auditor.page.get_by_role("button", name=auditor.say("audit.find_button"), exact=True).click()
     auditor.page.wait_for_url(f"**/audit/decisions/social/{decision}")
     auditor.see("audit-decision")
     assert auditor.say("audit.verify_good") in checked(auditor, "verify")
