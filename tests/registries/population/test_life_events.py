@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sild.registries import PopulationRegister
+from sild.registries.synthetic import synthetic_people
 
 from ..asking import Asker, defects, refused
 from ..families import couple, dead, man, single, young_family
@@ -112,6 +113,26 @@ def test_whom_an_order_is_against_does_not_learn_of_it_here(population: Asker, w
         assert "protection" not in {fact["name"] for fact in facts}
     refused(population.post("/protection-orders", {**order, "children": [single().code]}), 409, "not_a_child")
     refused(population.post("/protection-orders", {**order, "against": parent.code}), 400, "bad_request")
+
+
+def test_whom_an_order_keeps_from_a_parent_speaks_for_their_child_no_longer(population: Asker) -> None:
+    """Though the order names no child: whoever speaks for one is told where it lives."""
+    child = next(
+        one
+        for one in synthetic_people(400)
+        if one.country == "EE" and one.born.year > 2012 and one.mother and one.father
+        if one.died is one.mother.died is one.father.died is None
+    )
+    assert child.mother is not None and child.father is not None
+
+    def custody(of: str) -> list[bool]:
+        items = population.value(f"/persons/{of}/relations", user=f"EE{of}")["items"]
+        return [one["custody"] for one in items if one["code"] == child.code]
+
+    assert custody(child.father.code) == custody(child.mother.code) == [True]
+    order = {"protected": child.mother.code, "against": child.father.code, "children": [], "valid_from": "2026-03-01", "order": "2-26-7"}  # fmt: skip
+    population.done("/protection-orders", order)
+    assert custody(child.father.code) == [False] and custody(child.mother.code) == [True]
 
 
 def test_a_guardian(population: Asker) -> None:

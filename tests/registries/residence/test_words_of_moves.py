@@ -203,6 +203,21 @@ def test_a_word_that_was_taken_back_is_of_no_use(residence: Asker, homes: Reside
     assert entered["level"] == "dwelling"
 
 
+def test_what_settled_a_dispute_is_taken_back_all_the_same(
+    residence: Asker, homes: ResidenceRegister
+) -> None:
+    body, person, owner = moving(homes, residence)
+    dispute = {
+        "dwelling": body["to"]["dwelling"], "people": [person], "valid_from": body["valid_from"], "consented": [owner],
+        "refused": [], "lets_live_there": True, "document": None, "words": "Kokku lepitud.",
+    }  # fmt: skip
+    consent = word("consent", whole(owner), body, operations=["registerMove", "settleOwners"])
+    residence.done("/owner-disputes", {**dispute, "carried": {"people": [person], "said": [consent]}}, 200)
+    assert residence.post("/words/withdrawal", {"word": consent}, user=whole(owner)).status == 204
+    words = {"people": [person], "said": [word("notice", whole(person), body), consent]}
+    refused(residence.post("/moves", {**body, "words": words}), 403, "acting_not_proven")
+
+
 def test_what_was_registered_cannot_be_taken_back(residence: Asker, homes: ResidenceRegister) -> None:
     body, _person, owner = moving(homes, residence)
     words = words_of(body)
