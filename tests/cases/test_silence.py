@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import select
 
 from sild.cases import Refused, Rule
+from sild.cases.by_calendar import Calendar
 from sild.cases.tables import cases, jobs, notices
 from sild.errors import CallerError
 from sild.events import Event
@@ -67,6 +68,28 @@ async def test_a_job_under_way_stops_before_its_next_step(world):
 async def test_only_what_the_process_names_silences(world):
     case = await world.sent()
     await world.cases.take_event(event("civil.stillbirth.recorded"), "m-1")
+    assert (await world.cases.view(case, OFFICIAL)).status == "SENT"
+
+
+async def test_an_order_that_begins_later_falls_on_its_day(any_world):
+    world = any_world
+    case = await world.sent()
+    later = event("civil.protection.ordered", valid_from="2026-03-05", against="39901012239")
+    await world.cases.take_event(later, "m-1")
+    calendar = Calendar(world.cases._parts)
+    assert calendar.fall_silent() == []
+    assert (await world.cases.view(case, OFFICIAL)).status == "SENT", "not yet"
+    world.later(days=3)
+    assert calendar.fall_silent() == [case] and calendar.fall_silent() == [], "once"
+    assert (await world.cases.view(case, OFFICIAL)).status == "SILENCED"
+
+
+async def test_an_order_that_was_over_before_it_was_looked_for_silences_nobody(world):
+    case = await world.sent()
+    short = event("civil.protection.ordered", valid_from="2026-03-04", valid_to="2026-03-05")
+    await world.cases.take_event(short, "m-1")
+    world.later(days=4)
+    assert Calendar(world.cases._parts).fall_silent() == []
     assert (await world.cases.view(case, OFFICIAL)).status == "SENT"
 
 

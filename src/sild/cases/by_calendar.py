@@ -1,4 +1,6 @@
-"""What the calendar does: cases that nobody asks for and no event begins are opened, each once; files nobody sent expire."""
+"""What the calendar does: cases that nobody asks for and no event begins are opened, each once; orders of
+protection that begin today fall silent; files nobody sent expire.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,18 @@ class Calendar:
         self._parts = parts
 
     async def run(self) -> None:
-        """Looks every hour until cancelled; a database that is away is asked again."""
+        """Looks every hour, and when a day begins, until cancelled; a database that is away is asked again."""
         while True:
             try:
                 if await asyncio.to_thread(self.open_due):
                     self._parts.jobs.wake()
+                await asyncio.to_thread(self.fall_silent)
                 await asyncio.to_thread(self._parts.files.expire, self._parts.clock())
                 await asyncio.to_thread(self._parts.signatures.expire, self._parts.clock())
             except PlatformError as error:
                 log.refusal("cases.calendar_failed", error)
-            await asyncio.sleep(PAUSE)
+            tomorrow = self._parts.store.until_tomorrow(self._parts.clock()).total_seconds()
+            await asyncio.sleep(min(PAUSE, tomorrow + 1.0))
 
     def open_due(self) -> int:
         """Open what is due and not open yet; gives how many are due. Raises Unavailable."""
@@ -46,6 +50,11 @@ class Calendar:
                 self._open(service, key, opening)
                 count += 1
         return count
+
+    def fall_silent(self) -> list[str]:
+        """Orders that begin today are heard by the cases; their ids. Raises Unavailable."""
+        parts = self._parts
+        return parts.store.write(lambda connection: parts.store.silences_begun(connection, parts.clock()))
 
     def _open(self, service: str, key: str, opening: Opening) -> None:
         parts = self._parts

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -41,6 +41,8 @@ T = TypeVar("T")
 TRIES = 5
 MAX_SEQ = 1_000_000
 ORDER = "protection_order"
+LATE = timedelta(days=14)
+"""So long after its day a silence still falls by itself: the process may not have run."""
 PREFIX = "S"
 """Of case numbers that this system gives: `S-2026-000017`."""
 
@@ -493,6 +495,7 @@ class Store:
         """Remember it, and end what waits in every live case it silences, or leaves without somebody; their ids.
 
         against: whom an order is against. Cases that have come to their end hear of an order, too: people look into them.
+        What begins later falls on its day (`silences_begun`).
         """
         self.alone(connection, [f"person/{person}"])
         row = {"person": person, "event": event, "reason": reason, "begins": begins, "ends": ends}
@@ -501,6 +504,29 @@ class Store:
         today = self.today(at)
         if begins > today or (ends is not None and ends <= today):
             return []
+        return self._fall(connection, person, reason, against, at)
+
+    def silences_begun(self, connection: Connection, at: datetime) -> list[str]:
+        """What was heard of before its day, and has begun in the last days: it falls now, if it has not; ids of the cases it changed."""
+        today = self.today(at)
+        late = (silences.c.begins > today - LATE, silences.c.begins <= today)
+        lasting = or_(silences.c.ends.is_(None), silences.c.ends > today)
+        silenced = []
+        for row in connection.execute(
+            select(silences).where(*late, lasting).order_by(silences.c.person)
+        ).all():
+            self.alone(connection, [f"person/{row.person}"])
+            silenced += self._fall(connection, row.person, row.reason, row.against, at)
+        return silenced
+
+    def until_tomorrow(self, at: datetime) -> timedelta:
+        """How long it is still today in the country."""
+        morning = datetime.combine(self.today(at) + timedelta(days=1), time(0), self._zone)
+        return morning - at
+
+    def _fall(
+        self, connection: Connection, person: str, reason: str, against: str | None, at: datetime
+    ) -> list[str]:
         mine = select(parties.c.case).where(parties.c.person == person)
         of_person = select(cases.c.id).where(cases.c.id.in_(mine)).order_by(cases.c.id)
         heard = of_person if reason == ORDER else of_person.where(cases.c.closed_at.is_(None))
