@@ -16,7 +16,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 from sqlalchemy import select, text
 
-from sild.errors import CallerError
+from sild.errors import CallerError, Unavailable
 from sild.message_log import (
     BodyLogging,
     MentionIndex,
@@ -225,6 +225,17 @@ async def test_the_index_follows_the_log(log: MessageLog, log_url: str) -> None:
     found = await index.find(PERSON, until=LATER)
     assert found.about == {POPULATION: frozenset(digests("m-0", "m-1", "m-2"))}
     await asyncio.gather(*(MentionIndex(log, KEY).catch_up() for _ in range(3)))
+
+
+async def test_who_asks_has_no_whole_log_read(log: MessageLog) -> None:
+    for number in range(3):
+        await log_one(log, number, "/persons/38001085718")
+    index = MentionIndex(log, KEY)
+    with pytest.raises(Unavailable) as behind:
+        await index.catch_up(at_most=2)
+    assert behind.value.code == "index_behind"
+    await index.catch_up()
+    assert await index.catch_up(at_most=2) == 0, "what was read stays read"
 
 
 async def test_no_code_stands_in_the_index(log: MessageLog) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sild.errors import CallerError, PlatformError
+from sild.errors import CallerError, PlatformError, Unavailable
 from sild.message_log.entries import ID_BLOCK, PIECE_SIZE
 from sild.message_log.log import MessageLog
 from sild.message_log.mentions import MOST_BODY, Mentions, codes_asked_for, mentions_of
@@ -52,6 +52,8 @@ INTERVAL = 5.0
 """Seconds between two looks at the log."""
 REST = 3.0
 """How much longer than reading a page the work in the background pauses after it."""
+WAITED_FOR = 2_000
+"""Records that are read while somebody waits for an answer; with more to read they are told to ask later."""
 UNANSWERED = timedelta(minutes=1)
 """After which a request counts that got no answer: before that whoever got it may still be about to write down what it was for."""
 UNREAD = b""
@@ -93,8 +95,11 @@ class MentionIndex:
                 log.bug("mention_index.failed", error)
             await asyncio.sleep(INTERVAL)
 
-    async def catch_up(self, *, gently: bool = False) -> int:
-        """Read what is new; how many records. gently: with pauses, for messages have the right of way."""
+    async def catch_up(self, *, gently: bool = False, at_most: int | None = None) -> int:
+        """Read what is new; how many records. gently: with pauses, for messages have the right of way.
+
+        at_most: records; Unavailable (`index_behind`) when there are more.
+        """
         passed = asyncio.get_running_loop().time
         count = 0
         await self._begin()
@@ -106,17 +111,19 @@ class MentionIndex:
                     return count
                 await self._log.write(partial(self._keep, rows, ids[-1]))
             count += len(ids)
+            if at_most is not None and count >= at_most:
+                raise Unavailable("the index of the message log is behind: ask later", code="index_behind")
             await asyncio.sleep((passed() - begun) * REST if gently else 0.0)
 
     async def find(self, person: str, *, until: datetime) -> Concerning:
         """Requests that were answered before `until`, and those that nobody answered for `UNANSWERED`. person: `EE38001085718`.
 
-        Raises CallerError (`bad_request`): nobody is called so; Unavailable.
+        Raises CallerError (`bad_request`): nobody is called so; Unavailable, also when much is not read yet (`index_behind`).
         """
         codes = codes_asked_for(person)
         if codes is None:
             raise CallerError("a person is named with the country in front: EE38001085718")
-        await self.catch_up()
+        await self.catch_up(at_most=WAITED_FOR)
         return await asyncio.to_thread(self._find, codes, until)
 
     async def lacking(self, person: str, query_ids: Sequence[str]) -> frozenset[str]:
