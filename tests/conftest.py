@@ -35,6 +35,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path, len(LONG)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ports_of_this_worker() -> None:
+    """Several workers choose ports at once, and some give them up for a moment: each chooses among its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker:
+        from sild.nation import layout  # here: a single test need not wait for all of a nation
+
+        share = (layout.PAST_LAST_PORT - layout.FIRST_PORT) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        layout.FIRST_PORT += share * int(worker.removeprefix("gw"))
+        layout.PAST_LAST_PORT = layout.FIRST_PORT + share
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """X-Road's own schemas, vectors and recorded exchanges. They are not part of this repository."""

@@ -11,7 +11,7 @@ import pytest
 
 from sild.errors import CallerError
 from sild.nation import DEMO, Layout, Nation
-from sild.nation.layout import Ports, ServerPorts, free_ports
+from sild.nation.layout import Ports, ServerPorts, free_ports, take_ports
 
 SERVERS = ("ss1", "ss2")
 SMALL = replace(DEMO, people=100)
@@ -41,6 +41,19 @@ async def test_a_port_taken_meanwhile_is_named(tmp_path: Path, index: int, name:
         await Nation.start(tmp_path)
     assert f"port {port} (this nation's {name})" in caught.value.message
     assert not layout.trust_services.exists()
+
+
+def test_ports_of_a_founding_are_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another nation may choose while this one makes its keys; this one's servers listen there all the same."""
+    monkeypatch.setattr("sild.nation.layout.FIRST_PORT", 31_000)
+    monkeypatch.setattr("sild.nation.layout.PAST_LAST_PORT", 31_030)
+    ports, held = take_ports(["tax"])
+    mine = set(ports.named().values())
+    with held:
+        for _ in range(20):
+            assert not mine & set(free_ports(2))
+        with socket.create_server(("127.0.0.1", ports.trust_services)):
+            pass
 
 
 async def test_a_founding_broken_off_is_begun_anew(tmp_path: Path) -> None:

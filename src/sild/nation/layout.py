@@ -245,21 +245,17 @@ def _is_free(port: int) -> bool:
 def free_ports(count: int) -> tuple[int, ...]:
     """Ports of 127.0.0.1 side by side that are free now, below those the system hands out to outgoing connections.
 
-    Side by side: two nations that choose at once seldom choose the same, and ports strewn about would meet often.
+    Side by side: two that choose at once seldom choose the same, and ports strewn about would meet often.
     """
-    while True:
-        first = FIRST_PORT + secrets.randbelow(PAST_LAST_PORT - FIRST_PORT - count)
-        block = range(first, first + count)
-        with ExitStack() as stack, suppress(OSError):
-            for port in block:
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            return tuple(block)
+    ports, held = _hold_free(count)
+    held.close()
+    return ports
 
 
-def take_ports(systems: Sequence[str]) -> Ports:
-    """Of a new nation; `systems` by name."""
-    trust, central, registration, management, register, *rest = free_ports(13 + len(systems))
-    return Ports(
+def take_ports(systems: Sequence[str]) -> tuple[Ports, ExitStack]:
+    """Of a new nation, and what holds them against others who choose until it is closed: a founding lasts. `systems` by name."""
+    (trust, central, registration, management, register, *rest), held = _hold_free(13 + len(systems))
+    ports = Ports(
         trust,
         central,
         registration,
@@ -269,3 +265,19 @@ def take_ports(systems: Sequence[str]) -> Ports:
         ServerPorts(*rest[4:8]),
         dict(zip(systems, rest[8:], strict=True)),
     )
+    return ports, held
+
+
+def _hold_free(count: int) -> tuple[tuple[int, ...], ExitStack]:
+    """Bound so that nobody who asks for a port of their own has them, and a server that names one may still listen there."""
+    while True:
+        first = FIRST_PORT + secrets.randbelow(PAST_LAST_PORT - FIRST_PORT - count)
+        block = tuple(range(first, first + count))
+        with ExitStack() as stack, suppress(OSError):
+            for port in block:
+                held = stack.enter_context(socket.socket())
+                held.bind(("127.0.0.1", port))
+                held.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+                )  # after bind: others who set it share the port
+            return block, stack.pop_all()

@@ -121,7 +121,11 @@ class Nation:
             if is_new:
                 layout.clear_unfinished()
             secrets = layout.make_secrets() if is_new else layout.read_secrets()
-            ports = take_ports(plan.system_ports) if is_new else layout.read_ports()
+            if is_new:
+                ports, held = take_ports(plan.system_ports)
+                opened.enter_context(held)
+            else:
+                ports = layout.read_ports()
             if not is_new and layout.anchor.exists():
                 _ensure_same_country(layout, plan)
             if not is_new:
