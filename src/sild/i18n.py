@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import string
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,6 +30,7 @@ __all__ = [
     "Speaker",
     "Texts",
     "country_name",
+    "folded",
     "format_day",
     "format_moment",
     "format_money",
@@ -106,6 +108,12 @@ def whole_name(given_names: str, family_name: str, country: str) -> str:
     if country[:2] in FAMILY_NAME_FIRST:
         names.reverse()
     return " ".join(filter(None, names))
+
+
+def folded(text: str) -> str:
+    """Text as people type it, without case and accents: Nguyễn and nguyen, Õunapuu and ounapuu, Đỗ and do are the same."""
+    decomposed = unicodedata.normalize("NFKD", text.strip().casefold().replace("đ", "d"))
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
 def parse_accept_language(header: str) -> list[str]:

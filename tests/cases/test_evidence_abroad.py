@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import func, select
 
 from sild.cases import Actor, EvidenceSource, ExchangeAnswer, Refused
+from sild.cases.tables import files
 from sild.catalogue.services import Need
-from sild.documents import read_birth_extract
+from sild.documents import BirthExtract, birth_extract_pdf, read_birth_extract, seal_pdf
 from sild.errors import CallerError, Unavailable
+from sild.i18n import folded
 from sild.oots import Agent, DataService, EdmException, ErrorResponse, error_xml, parse_request
 from sild.registries import EvidenceOffer, PopulationRegister, Transfer, population_app
 from support.acting import serving
@@ -401,6 +405,75 @@ async def test_an_altered_response_is_not_used(world: Country) -> None:
         assert (missed.state, missed.reason, missed.file) == ("missed", "altered", None)
         world.registers.spoil = lambda body: body  # type: ignore[method-assign]
         abroad._sources = dict.fromkeys(abroad._sources, source)
+
+
+def sealed_of(world: Country, **other: Any) -> Callable[[bytes], bytes]:
+    """The same response, in order, with another extract that the very register has sealed."""
+    kernel = world.register.kernel
+    known = {
+        "number": "166155eb-d7a7-4cac-9086-8a85f0116462",
+        "issuer": NAME,
+        "code": "001199000001",
+        "born": date.fromisoformat(world.born["born"]),
+        "sex": "F",
+        "citizenships": ("VN",),
+        "birth_place": "Hà Nội",
+        "mother": None,
+        "father": None,
+        "issued_on": world.now.date(),
+    }
+    extract = BirthExtract(**{**known, **world.names, **other})
+    pdf = birth_extract_pdf(extract, "vi", at=world.now)
+    sealed = seal_pdf(pdf, world.register.certificates._seal, kernel.stamp)
+
+    def swapped(body: bytes) -> bytes:
+        start, end = body.index(b"%PDF-"), body.rindex(b"\r\n--")
+        return body[:start] + sealed + body[end:]
+
+    return swapped
+
+
+async def test_a_true_paper_of_somebody_else_is_not_used(world: Country) -> None:
+    """A twin, a namesake, a name that changed: sealed by the right body, in an answer that is in order. What only people can tell apart is theirs."""
+    given, family = world.names["given_names"], world.names["family_name"]
+    for other, came in (
+        ({"given_names": f"{given} Ngoc"}, False),  # a twin, or one more given name
+        ({"given_names": "Thúy"}, False),  # a twin
+        ({"family_name": "Tamm"}, False),  # a twin who married, or they themselves
+        ({"given_names": ""}, False),
+        ({"born": date(1901, 1, 1)}, False),  # a namesake
+        ({"given_names": folded(given).upper(), "family_name": folded(family)}, True),
+        ({"given_names": family, "family_name": given}, True),
+    ):
+        case = await world.asked()
+        one = await world.one(case, "preview")
+        world.says(one.location)
+        world.registers.spoil = await asyncio.to_thread(partial(sealed_of, world, **other))  # type: ignore[method-assign]
+        await world.act(case, "FETCH_EVIDENCE", MARI)
+        one = await world.one(case, "missed", "received")
+        world.registers.spoil = lambda body: body  # type: ignore[method-assign]
+        if came:
+            assert one.state == "received", other
+            continue
+        assert (one.state, one.reason, one.file, dict(one.lines)) == ("missed", "another_person", None, {}), (
+            other
+        )
+        tasks = [task.screen for task in (await world.cases.view(case, MARI)).may]
+        assert tasks == ["evidence.ask"], "they bring it themselves, and the office looks"
+    with world.cases._parts.store.reading() as connection:
+        kept = connection.scalar(select(func.count()).select_from(files))
+    assert kept == 2, "nothing of somebody else's is kept"
+
+
+async def test_an_answer_in_anothers_name_is_not_used(world: Country) -> None:
+    case = await world.asked()
+    one = await world.one(case, "preview")
+    world.says(one.location)
+    family = world.names["family_name"].encode()
+    world.registers.spoil = lambda body: body.replace(b">" + family + b"<", b">Tamm<", 1)  # type: ignore[method-assign]
+    await world.act(case, "FETCH_EVIDENCE", MARI)
+    one = await world.one(case, "missed", "received")
+    assert (one.state, one.reason, one.file) == ("missed", "another_person", None)
 
 
 async def test_nobody_is_asked_unless_the_directory_says_so(tmp_path: Any) -> None:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from sild.cases.abroad_names import is_same_name
 from sild.cases.process import ExchangeAnswer
 from sild.documents import read_birth_extract, verify_sealed_pdf
 from sild.errors import PeerError, PlatformError
@@ -45,6 +46,12 @@ FIRST: Mapping[EdmException, str] = {
 }
 SECOND: Mapping[EdmException, str] = {**FIRST, EdmException.OBJECT_NOT_FOUND: "declined"}
 """Reasons by exception; any other is `refused`. After a preview the one whose evidence it is has released nothing."""
+
+
+class AnotherPerson(PeerError):
+    """In order, but of somebody else, or of the person under another name: which of both, no machine decides."""
+
+    code = "another_evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,8 @@ class Messages:
             return await self._taken(found, documents, sent, source, at)
         except PlatformError as error:
             log.refusal("cases.evidence_refused", error, register=source.body)
-            return {"outcome": "missed", "reason": "altered"}, None
+            reason = "another_person" if isinstance(error, AnotherPerson) else "altered"
+            return {"outcome": "missed", "reason": reason}, None
 
     async def _taken(
         self,
@@ -157,8 +165,7 @@ class Messages:
         if not sealed.trusted:
             raise PeerError("nobody we know answers for the seal", code="untrusted_seal")
         lines = await asyncio.to_thread(read_birth_extract, document)
-        if lines.get("born") != sent.request.subject.born.isoformat():
-            raise PeerError("the document is about somebody else", code="another_evidence")
+        _ensure_about(lines, sent.request.subject)
         provenance = {
             "provider": dict(found.provider.name),
             "issued_by": dict(one.authority.name),
@@ -193,3 +200,17 @@ def _ensure_fits(one: Evidence, request: EvidenceRequest, found: EvidenceRespons
     )
     if not same:
         raise PeerError("the evidence is not what was asked for", code="another_evidence")
+    _ensure_named((about.family_name, about.given_name), wanted)
+
+
+def _ensure_about(lines: Mapping[str, str], subject: Subject) -> None:
+    """The document itself is of the person asked for: born that day, and called so. Raises AnotherPerson."""
+    if lines.get("born") != subject.born.isoformat():
+        raise AnotherPerson("the document is of somebody born on another day")
+    _ensure_named((lines.get("family_name", ""), lines.get("given_names", "")), subject)
+
+
+def _ensure_named(names: tuple[str, str], subject: Subject) -> None:
+    """names: family name, given names. Raises AnotherPerson."""
+    if not is_same_name((subject.family_name, subject.given_name), names):
+        raise AnotherPerson("another name than the one asked for")

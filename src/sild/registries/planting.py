@@ -11,8 +11,8 @@ from datetime import date
 
 from sqlalchemy import insert, select
 
+from sild.i18n import folded
 from sild.registries.acting import HasKernel
-from sild.registries.folding import folded
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Provenance
 from sild.registries.population.register import PopulationRegister

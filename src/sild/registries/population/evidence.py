@@ -25,6 +25,7 @@ from sqlalchemy import Row, insert, select, update
 
 from sild.documents import BirthExtract, Sealer, birth_extract_pdf, seal_pdf
 from sild.errors import CallerError, PeerError
+from sild.i18n import folded
 from sild.oots import (
     EDM_TYPE,
     Agent,
@@ -42,7 +43,6 @@ from sild.oots import (
     response_xml,
     write_package,
 )
-from sild.registries.folding import folded
 from sild.registries.kernel import Kernel, Usage, Use
 from sild.registries.population.persons import read_person, read_persons
 from sild.registries.population.records import Person

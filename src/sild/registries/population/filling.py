@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from sild.registries.folding import folded
+from sild.i18n import folded
 from sild.registries.kernel import Facts
 from sild.registries.population.tables import persons
 from sild.registries.synthetic import AS_OF, SyntheticPerson

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from sild.decisions import Hearing, HumanStep, OutcomeItem, Reason, Secret
 from sild.errors import CallerError, Unavailable
+from sild.i18n import folded
 from sild.registries.deciding import Deciding, Judged, KnownFact, Look, Ruling, brought, human_step, reason_of
-from sild.registries.folding import folded
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Defect, Fact, Use
 from sild.registries.kernel.facts import Json

@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 
 from sqlalchemy import select
 
-from sild.registries.folding import folded
+from sild.i18n import folded
 from sild.registries.kernel import Use
 from sild.registries.population.birth_notice import BirthNotice, RelatedName, read_notice
 from sild.registries.population.tables import persons

@@ -8,7 +8,7 @@ from datetime import date
 from sqlalchemy import and_, func, insert, select, update
 
 from sild.errors import CallerError
-from sild.registries.folding import folded
+from sild.i18n import folded
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Fact, Use
 from sild.registries.population.records import Page, Person, Related

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select
 
 from sild.errors import CallerError
-from sild.registries.folding import folded
+from sild.i18n import folded
 from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.residence.tables import addresses, dwellings

@@ -8,7 +8,7 @@ from datetime import date
 
 from sild.catalogue import Competence, Division, Profile
 from sild.errors import CallerError
-from sild.registries.folding import folded
+from sild.i18n import folded
 from sild.registries.identity_codes import Country
 from sild.registries.profiles import profile
 
