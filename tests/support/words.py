@@ -33,7 +33,8 @@ def said_of(says: str, body: Mapping[str, Any], people: Sequence[str] = ()) -> d
     if abroad:
         place = {"country": abroad["country"], "address": abroad.get("address") or ""}
     named = sorted(people or body["people"])
-    return {"of": "move", "says": says, "to": place, "people": named, "valid_from": body["valid_from"]}
+    about = {"of": "move", "notice": 1, "to": place, "people": named, "valid_from": body["valid_from"]}
+    return {**about, "says": says}
 
 
 def word(

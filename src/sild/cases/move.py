@@ -69,15 +69,15 @@ class Move(Process):
     rules = (
         # the resident
         Rule("FIND", by=("resident",), when=(OPENED, *TO_SEND), screen="move.place"),
-        Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", says=("population/missPerson", "residence/missPerson", REGISTER)),
+        Rule("SEND", by=("resident",), when=TO_SEND, to="SENT", screen="move.notice", acr="substantial", says=("population/missPerson", "residence/missPerson", REGISTER, UNDO)),
         Rule("WITHDRAW", by=("resident",), when=(OPENED, *TO_SEND, *SENT_AND_OPEN), to="WITHDRAWN", screen="move.withdraw", says=(UNDO,)),
         # whose word is needed
-        Rule("CONSENT", by=("owner",), when=ANSWERABLE, screen="move.consent", acr="substantial", says=(REGISTER, SETTLE)),
+        Rule("CONSENT", by=("owner",), when=ANSWERABLE, screen="move.consent", acr="substantial", says=(REGISTER, SETTLE, UNDO)),
         Rule("REFUSE", by=("owner",), when=ANSWERABLE, screen="move.consent", acr="substantial", says=(SETTLE, UNDO)),
         Rule("DENY_LEASE", by=("owner",), when=TO_TAKE_BACK, screen="move.no_lease", acr="substantial", once="person"),
-        Rule("JOIN", by=("mover",), when=TO_TAKE_BACK, screen="move.join", acr="substantial", says=(REGISTER,)),
+        Rule("JOIN", by=("mover",), when=TO_TAKE_BACK, screen="move.join", acr="substantial", says=(REGISTER, UNDO)),
         Rule("DECLINE", by=("mover",), when=TO_TAKE_BACK, screen="move.join", acr="substantial", says=(UNDO,)),
-        Rule("ALLOW", by=("custodian",), when=TO_TAKE_BACK, screen="move.custody", acr="substantial", says=(REGISTER,)),
+        Rule("ALLOW", by=("custodian",), when=TO_TAKE_BACK, screen="move.custody", acr="substantial", says=(REGISTER, UNDO)),
         Rule("FORBID", by=("custodian",), when=TO_TAKE_BACK, screen="move.custody", acr="substantial", says=(UNDO,)),
         Rule("ASK", by=("state",), when=("SENT",)),
         Rule("MISS", by=("state",), when=("SENT", "REGISTERING"), to="MISSING"),

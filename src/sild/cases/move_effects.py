@@ -44,7 +44,8 @@ ASKED_FOR = {
 def effects_of(case: Case, taken: Taken) -> Effects:
     match taken.name:
         case "SEND" | "FOUND":
-            return Effects(jobs=(Job("prepare", key=str(taken.seq)),), cancel_jobs=("prepare", "lapse"))
+            jobs = (Job("prepare", key=str(taken.seq)), *_take_back(case, taken))
+            return Effects(jobs=jobs, cancel_jobs=("prepare", "lapse"))
         case "MISS":
             return _missing(case, taken)
         case "REFER" if taken.data.get("refused"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = [
     "asked",
     "codes",
     "consenting",
+    "content_of",
     "denied",
     "desk_status",
     "duty_of",
@@ -37,6 +38,7 @@ __all__ = [
     "left_out",
     "level_of",
     "movers_of",
+    "notice_number",
     "office_of",
     "ours",
     "own_of",
@@ -114,19 +116,23 @@ class Sent:
     sender: str
     is_registered: bool = False
 
+    @property
+    def content(self) -> Content:
+        return content_of(self.place, self.valid_from.isoformat(), self.people)
+
     def is_of(self, other: Sent) -> bool:
         """Whether who answered to the one has answered to the other."""
-        return (self.place.kind, self._where, self.valid_from, set(self.people)) == (
-            other.place.kind,
-            other._where,
-            other.valid_from,
-            set(other.people),
-        )
+        return self.content == other.content
 
-    @property
-    def _where(self) -> tuple[str, str]:
-        """Abroad the address, too: no register has it."""
-        return self.place.id, self.place.text if self.place.kind == "abroad" else ""
+
+Content = tuple[str, str, str, str, frozenset[str]]
+"""What of a notice people answer to."""
+
+
+def content_of(place: Place, valid_from: str, people: Iterable[str]) -> Content:
+    """Abroad with the address, too: no register has it. valid_from: `2026-03-01`."""
+    address = place.text if place.kind == "abroad" else ""
+    return place.kind, place.id, address, valid_from, frozenset(people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +223,15 @@ def _round(case: Case) -> tuple[Taken, ...]:
         elif begin == 0:
             begin = taken.seq
     return tuple(taken for taken in case.actions if taken.seq > begin)
+
+
+def notice_number(case: Case, content: Content) -> int:
+    """Which notice of the case says this, from 1, the newest or one that is about to be sent: unchanged it is the same again."""
+    number, before = 0, None
+    for taken in case.all("SEND"):
+        now = _sent(case, taken).content
+        number, before = number + (now != before), now
+    return number + (content != before)
 
 
 def answers_of(case: Case, *names: str) -> dict[str, Taken]:

@@ -1,7 +1,7 @@
 """What people say in a case of moving home that the residence register is to believe: what exactly, in which action, and who says it anew.
 
 The official's message carries each word with the proof that it is theirs (docs/adr/0054); what the register does not believe is void here,
-and whoever said it is asked again.
+and whoever said it is asked again. A word is good for one notice, and whatever somebody says takes back what they had said before.
 """
 
 from __future__ import annotations
@@ -10,14 +10,39 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sild.cases.case import Case, Taken
-from sild.cases.move_facts import BY_ROLE, Place, answers_of, asked, codes, consenting, movers_of, sent
+from sild.cases.move_facts import (
+    BY_ROLE,
+    Place,
+    answers_of,
+    asked,
+    codes,
+    consenting,
+    content_of,
+    movers_of,
+    notice_number,
+    sent,
+)
 from sild.cases.process import Statement, Work
 
-__all__ = ["TO_REGISTER", "TO_SETTLE", "carried", "said_in", "statement_of", "taken_back", "unsaid"]
+__all__ = [
+    "SAYS",
+    "TAKES_BACK",
+    "TO_REGISTER",
+    "TO_SETTLE",
+    "carried",
+    "said_in",
+    "statement_of",
+    "taken_back",
+    "unsaid",
+]
 
 SAYS = {"SEND": "notice", "CONSENT": "consent", "REFUSE": "refusal", "JOIN": "joining", "ALLOW": "custody"}
 """By action the kind of word, as the register knows it."""
-TAKES_BACK = {"REFUSE": "CONSENT", "DECLINE": "JOIN", "FORBID": "ALLOW", "WITHDRAW": "SEND"}
+TAKES_BACK = {
+    "SEND": ("SEND",), "WITHDRAW": ("SEND",), "JOIN": ("JOIN",), "DECLINE": ("JOIN",), "ALLOW": ("ALLOW",), "FORBID": ("ALLOW",),
+    "CONSENT": ("CONSENT", "REFUSE"), "REFUSE": ("CONSENT", "REFUSE"),
+}  # fmt: skip
+"""By action the words that are of no use after it."""
 TO_REGISTER = ("SEND", "CONSENT", "JOIN", "ALLOW")
 TO_SETTLE = ("CONSENT", "REFUSE")
 
@@ -32,7 +57,9 @@ def statement_of(case: Case, action: str, given: Mapping[str, Any]) -> Statement
     else:
         return None
     says, named = SAYS[action], sorted(codes(people))
-    return Statement(says, {"of": "move", "says": says, "to": _to(place), "people": named, "valid_from": day})
+    notice = notice_number(case, content_of(place, day, people))
+    about = {"of": "move", "notice": notice, "to": _to(place), "people": named, "valid_from": day}
+    return Statement(says, {**about, "says": says})
 
 
 def _to(place: Place) -> dict[str, str]:
@@ -55,12 +82,13 @@ async def carried(work: Work, said: Sequence[Taken]) -> tuple[dict[str, Any], li
     assert now is not None
     words = await work.words([taken.seq for taken in said])
     proved = [taken for taken in said if taken.seq in words]
-    return {"people": codes(now.people), "said": [words[taken.seq] for taken in proved]}, proved
+    said_to = {"people": codes(now.people), "notice": notice_number(work.case, now.content)}
+    return {**said_to, "said": [words[taken.seq] for taken in proved]}, proved
 
 
 def taken_back(case: Case, taken: Taken) -> Taken | None:
     """The word that this action takes back; None: they had said nothing of the kind."""
-    earlier = case.all(TAKES_BACK[taken.name]) if taken.name in TAKES_BACK else ()
+    earlier = case.all(*TAKES_BACK[taken.name]) if taken.name in TAKES_BACK else ()
     theirs = [one for one in earlier if one.acting_for == taken.acting_for and one.seq < taken.seq]
     return theirs[-1] if theirs else None
 

@@ -23,6 +23,6 @@ def new_salt() -> str:
 
 
 def statement_hash(statement: Mapping[str, Any], salt: str) -> str:
-    """SHA-256 in hexadecimal. statement: JSON of strings, lists and objects; the order of an object's names does not matter."""
+    """SHA-256 in hexadecimal. statement: JSON of strings, whole numbers, lists and objects; the order of an object's names does not matter."""
     text = json.dumps([salt, statement], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return sha256(text.encode()).hexdigest()

@@ -47,6 +47,7 @@ def elsewhere(body: dict[str, Any], **other: Any) -> dict[str, Any]:
     return {
         "of": "move",
         "says": "consent",
+        "notice": 1,
         "to": body["to"],
         "people": body["people"],
         "valid_from": "2026-02-25",
@@ -89,6 +90,10 @@ ATTACKS: dict[str, tuple[Said, str, str]] = {
     ),
     "from another day": (
         lambda body, person, owner: consent_by(said=elsewhere(body, valid_from="2026-02-20"))(body, person, owner),
+        "acting_not_proven", "/words/said/1",
+    ),
+    "to an earlier notice": (
+        lambda body, person, owner: consent_by(said=elsewhere(body, notice=2))(body, person, owner),
         "acting_not_proven", "/words/said/1",
     ),
     "of other people": (
@@ -223,6 +228,31 @@ def test_what_was_registered_cannot_be_taken_back(residence: Asker, homes: Resid
     words = words_of(body)
     residence.done("/moves", {**body, "words": words})
     answer = residence.post("/words/withdrawal", {"word": words["said"][-1]}, user=whole(owner))
+    refused(answer, 409, "word_is_used")
+
+
+def test_a_notice_that_went_back_is_sent_anew_or_nothing_is_registered(
+    residence: Asker, homes: ResidenceRegister
+) -> None:
+    body, person, _owner = moving(homes, residence)
+    words = words_of(body)
+    sent = {**body, "reasons": ["consent_missing"], "words": words}
+    residence.done("/moves/return", sent, 200, login=DESK)
+    refused(residence.post("/moves", {**body, "words": words}), 403, "acting_not_proven")
+    anew = [word("notice", whole(person), body), *words["said"][1:]]
+    residence.done("/moves", {**body, "words": {**words, "said": anew}})  # what the owner said to it stands
+
+
+def test_a_word_that_can_take_back_another_is_itself_used_once(
+    residence: Asker, homes: ResidenceRegister
+) -> None:
+    body, person, _owner = moving(homes, residence)
+    words = words_of(body)
+    words["said"][0] = notice = word(
+        "notice", whole(person), body, operations=["registerMove", "withdrawWord"]
+    )
+    residence.done("/moves", {**body, "words": words})
+    answer = residence.post("/words/withdrawal", {"word": notice}, user=whole(person))
     refused(answer, 409, "word_is_used")
 
 

@@ -27,7 +27,7 @@ from sild.registries.residence.removals import (
     request_removal,
     seal,
 )
-from sild.registries.residence.words import SaidOfMove, take_back
+from sild.registries.residence.words import CARRIED, SaidOfMove, take_back
 
 __all__ = ["MOVE_TITLES", "add_move_paths"]
 
@@ -83,10 +83,16 @@ class CarriedBy(Model):
     """What the people said, whom the message names, each word with the proof that it is theirs (docs/registries.md)."""
 
     people: list[PersonCode] = Field(default=[], max_length=20, description="Whom the notice named")
+    notice: int = Field(
+        default=1,
+        ge=1,
+        le=10_000,
+        description="Which notice of the case; one sent again unchanged is the same",
+    )
     said: list[Word] = Field(default=[], max_length=120)
 
     def heard(self, words: Words, operation: str) -> SaidOfMove:
-        return SaidOfMove(tuple(self.people), words.hear(self.said, operation))
+        return SaidOfMove(tuple(self.people), words.hear(self.said, operation), self.notice)
 
 
 class MoveNotice(Model):
@@ -249,7 +255,7 @@ def _add_moves(app: FastAPI, kernel: Kernel, deciding: Deciding) -> None:
     @app.post("/words/withdrawal", operation_id="withdrawWord", status_code=204)
     def withdraw_word(body: TakenBack, usage: SaidByPerson, words: CarriedWords) -> None:
         """Whoever said it takes it back, before anything was done on it: nothing is done on it any more."""
-        said = words.hear([body.word], "registerMove", "settleOwners")
+        said = words.hear([body.word], *CARRIED)
         with kernel.used("withdrawWord", usage) as use:
             answer = use.answered()
             if answer is None:

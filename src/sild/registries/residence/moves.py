@@ -31,7 +31,13 @@ from sild.registries.residence.judging import (
     registered,
     returned,
 )
-from sild.registries.residence.words import SaidOfMove, ensure_said, proved_words, without_unproved
+from sild.registries.residence.words import (
+    SaidOfMove,
+    ensure_said,
+    proved_words,
+    spend_notice,
+    without_unproved,
+)
 
 __all__ = ["Move", "move", "read_move", "return_move", "to_json"]
 
@@ -73,11 +79,13 @@ def move(use: Use, deciding: Deciding, asked: NewMove, said: SaidOfMove, look: L
 def return_move(
     use: Use, deciding: Deciding, asked: NewMove, said: SaidOfMove, reasons: Sequence[str], look: Look
 ) -> str:
-    """An official sends the notice back, and why; the id of the record.
+    """An official sends the notice back, and why; the id of the record. Nothing is registered on that notice any more.
 
     Raises CallerError (`needs_a_person`, `unknown_reason`), InvalidIdentityCode, Unavailable (`rules_failed`).
     """
-    return _begin(use, without_unproved(asked, said)).send_back(deciding, reasons, look)
+    made = _begin(use, without_unproved(asked, said)).send_back(deciding, reasons, look)
+    spend_notice(use, said)
+    return made
 
 
 def _begin(use: Use, asked: NewMove) -> _Moving:

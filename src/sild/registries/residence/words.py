@@ -3,7 +3,8 @@
     notice    who sent it, for themselves and their children        joining   an adult who moves along
     consent   an owner: they may live there    refusal  they may not        custody   somebody else with custody of a child
 
-What was said is the place, everybody whom the notice named, and the day; of a move that differs in any of them nobody has said a word.
+What was said is the place, everybody whom the notice named, the day, and which notice of the case it was said to; of a move that differs
+in any of them nobody has said a word. A notice that was returned, taken back or sent anew is spent: without one nothing is registered.
 """
 
 from __future__ import annotations
@@ -22,24 +23,30 @@ from sild.registries.residence.addresses import dwelling
 from sild.registries.residence.judging import NewMove
 
 __all__ = [
+    "CARRIED",
+    "KINDS",
     "SaidOfMove",
     "ensure_owners_said",
     "ensure_said",
     "proved_words",
+    "spend_notice",
     "take_back",
     "without_unproved",
 ]
 
 KINDS = NOTICE, CONSENT, REFUSAL, JOINING, CUSTODY = "notice", "consent", "refusal", "joining", "custody"
 UNPROVEN = "acting_not_proven"
+CARRIED = REGISTERS, SETTLES = "registerMove", "settleOwners"
+"""Operations that are done on words."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaidOfMove:
-    """people: whom the notice named, also who does not move after all.  heard: what they and others said."""
+    """people: whom the notice named, also who does not move after all.  heard: what they and others said.  notice: to which of the case."""
 
     people: tuple[str, ...] = ()
     heard: tuple[Heard, ...] = ()
+    notice: int = 1
 
     def by(self, *kinds: str) -> frozenset[str]:
         """Who said it."""
@@ -48,10 +55,11 @@ class SaidOfMove:
 
 
 def statement_of(
-    says: str, *, place: dict[str, Any], people: Sequence[str], valid_from: str
+    says: str, *, place: dict[str, Any], people: Sequence[str], valid_from: str, notice: int
 ) -> dict[str, Any]:
-    """What the token's hash is of. place: {dwelling}, {division} or {country, address}.  people: codes."""
-    return {"of": "move", "says": says, "to": place, "people": sorted(people), "valid_from": valid_from}
+    """What the token's hash is of. place: {dwelling}, {division} or {country, address}.  people: codes.  notice: number in the case, from 1."""
+    to = {"of": "move", "notice": notice, "to": place, "people": sorted(people), "valid_from": valid_from}
+    return {**to, "says": says}
 
 
 def ensure_said(use: Use, asked: NewMove, said: SaidOfMove, *, minors: Collection[str]) -> None:
@@ -87,8 +95,8 @@ def proved_words(use: Use, deciding: Deciding, said: SaidOfMove) -> tuple[Proved
 def without_unproved(asked: NewMove, said: SaidOfMove) -> NewMove:
     """Of a notice that goes back: whose word is not proved has said nothing. Raises Unavailable."""
     place, day = _place_of(asked), asked.valid_from.isoformat()
-    proved = tuple(one for one in said.heard if _refusal(one, said.people, place, day) is None)
-    heard = SaidOfMove(said.people, proved)
+    proved = tuple(one for one in said.heard if _refusal(one, said, place, day) is None)
+    heard = SaidOfMove(said.people, proved, said.notice)
     owners, custodians = heard.by(NOTICE, JOINING, CONSENT), heard.by(NOTICE, CUSTODY)
     agreed = {child: [one for one in codes if one in custodians] for child, codes in asked.custodians.items()}
     consented = tuple(one for one in asked.consent_owners if one in owners)
@@ -102,8 +110,16 @@ def take_back(use: Use, heard: Sequence[Heard]) -> None:
             raise one.refusal or CallerError("nobody said it", code=UNPROVEN)
         if one.code != use.usage.principal:
             raise CallerError("whoever said it takes it back", code="not_yours")
-        if not [True for operation in one.person.operations if _spends(use, one.person.token, operation)]:
+        left = [name for name in CARRIED if name in one.person.operations]
+        if not [True for name in left if _spends(use, one.person.token, name)]:
             raise CallerError("all that it is for was done", code="word_is_used")
+
+
+def spend_notice(use: Use, said: SaidOfMove) -> None:
+    """Of a notice that goes back to who sent it: what is registered then is what they send next."""
+    for one in said.heard:
+        if one.word.says == NOTICE and one.person is not None:
+            _spends(use, one.person.token, REGISTERS)
 
 
 def _spends(use: Use, token: str, operation: str) -> bool:
@@ -143,21 +159,21 @@ def _place_of(asked: NewMove) -> dict[str, Any]:
 
 def _unproved(said: SaidOfMove, place: dict[str, Any], valid_from: str) -> Iterator[Defect]:
     for number, one in enumerate(said.heard):
-        refusal = _refusal(one, said.people, place, valid_from)
+        refusal = _refusal(one, said, place, valid_from)
         if refusal is not None:
             yield Defect(refusal.code, refusal.message, f"/words/said/{number}")
 
 
-def _refusal(
-    one: Heard, people: Sequence[str], place: dict[str, Any], valid_from: str
-) -> PlatformError | None:
+def _refusal(one: Heard, said: SaidOfMove, place: dict[str, Any], valid_from: str) -> PlatformError | None:
     """Raises Unavailable: whether it is so cannot be told now."""
     if one.refusal is not None:
         if not isinstance(one.refusal, CallerError):
             raise one.refusal
         return one.refusal
     assert one.person is not None
-    statement = statement_of(one.word.says, place=place, people=people, valid_from=valid_from)
+    statement = statement_of(
+        one.word.says, place=place, people=said.people, valid_from=valid_from, notice=said.notice
+    )
     if one.word.says in KINDS and one.person.statement == statement_hash(statement, one.word.salt):
         return None
     return CallerError("something else was said than what is to be done", code=UNPROVEN)
