@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from sild.cases import Actor
+from sild.cases.lease import Lease
 from sild.cases.move import Move
 from sild.cases.removal import Removal
 from sild.errors import Unavailable
@@ -22,10 +23,10 @@ __all__ = ["ActingVillage", "MovingVillage", "clerk", "everybody"]
 
 
 class MovingVillage(Village):
-    """What `Village` is, with the two services of J2."""
+    """What `Village` is, with the services of J2."""
 
     def processes(self):
-        return [*super().processes(), Move(self.packs), Removal(self.packs)]
+        return [*super().processes(), Move(self.packs), Removal(self.packs), Lease(self.packs)]
 
     subscriptions: ClassVar[dict] = {
         "residence": {"education": ["residence.*"], "portal": ["residence.changed", "person.known"]},

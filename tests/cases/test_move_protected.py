@@ -1,8 +1,9 @@
-"""J2 beside the straight way: protected people, deaths, registers that do not answer, bodies not told yet, another country, removals."""
+"""J2 beside the straight way: protected people, deaths, registers that do not answer, bodies not told yet, another country, removals, leases."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import date, timedelta
 
 import pytest
 import pytest_asyncio
@@ -182,3 +183,73 @@ async def test_this_person_does_not_live_here(village):
     assert (view.status, view.results["state"]) == ("CLOSED", "REMOVED")
     assert (await village.home(person.code))["level"] == "commune"
     assert "resident_removed" in await village.told(mari)
+
+
+async def test_an_owner_leases_out_and_who_rents_moves_in_unasked(village):
+    person, stranger = village.single(), village.single()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code, stranger.code])
+    mari, juhan = citizen(person), citizen(owner)
+    case = await village.cases.open_case("lease", juhan, key=village.key())
+    filled = await village.cases.fill(case, "lease.say", juhan)
+    assert home in dict(filled.options["dwellings"])
+    today = village.today().isoformat()
+    new = {"which": ["new"], "dwelling": [home], "number": ["2026/14"], "valid_from": [today]}
+    with pytest.raises(Refused) as refused:
+        said = {**new, "person": ["Mari Maasikas"], "number": ["üks kaks"], "last_day": ["2020-01-01"]}
+        await village.act(case, "SAY", juhan, said)
+    assert {one.reason for one in refused.value.defects} == {
+        "not_a_code",
+        "not_a_number",
+        "ends_before_it_begins",
+    }
+    other, _owners = await village.dwelling_of(1, but=[owner])
+    with pytest.raises(Refused):
+        await village.act(case, "SAY", juhan, {**new, "person": [person.code], "dwelling": [other]})
+    await village.act(case, "SAY", juhan, {**new, "person": [owner]})
+    assert await village.status(case, juhan) == "OPENED"
+    filled = await village.cases.fill(case, "lease.say", juhan)
+    assert filled.values["number"] == ["2026/14"], "what was refused stands there again"
+    await village.act(case, "SAY", juhan, {**new, "person": [person.code]})
+    view = await village.cases.view(case, mari)
+    assert view.status == "CLOSED" and view.results["number"] == "2026/14"
+    assert "entered" in await village.told(mari)
+
+    move = await village.sent(mari, home, [person.code], basis="lease")
+    await village.decided(move)
+    assert (await village.home(person.code))["dwelling"] == home
+    assert "consent_asked" not in await village.told(juhan)
+
+    end = await village.cases.open_case("lease", juhan, key=village.key())
+    options = dict((await village.cases.fill(end, "lease.say", juhan)).options["leases"])
+    (lease,) = [value for value, words in options.items() if "2026/14" in words]
+    with pytest.raises(Refused):
+        await village.act(end, "SAY", juhan, {"which": ["1"], "last_day": [today]})
+    with pytest.raises(Refused):
+        await village.act(end, "SAY", juhan, {"which": [lease], "last_day": ["2020-01-01"]})
+    await village.act(end, "SAY", juhan, {"which": [lease], "last_day": [today]})
+    assert (await village.cases.view(end, juhan)).results["last_day"] == today
+    assert "ends" in await village.told(mari)
+    village.later(days=1)
+    again = await village.cases.open_case("lease", juhan, key=village.key())
+    options = (await village.cases.fill(again, "lease.say", juhan)).options["leases"]
+    assert not [words for _value, words in options if "2026/14" in words]
+
+
+async def test_what_a_lease_lets_in_is_asked_of_the_register_again(village):
+    """The notice was sent on a lease that is said to have ended before the office decided."""
+    person = village.single()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    mari, juhan = citizen(person), citizen(owner)
+    case = await village.cases.open_case("lease", juhan, key=village.key())
+    today = village.today()
+    new = {"which": ["new"], "dwelling": [home], "number": ["15"], "person": [person.code]}
+    await village.act(case, "SAY", juhan, {**new, "valid_from": [today.isoformat()]})
+    later = (today + timedelta(days=10)).isoformat()
+    move = await village.sent(mari, home, [person.code], basis="lease", valid_from=date.fromisoformat(later))
+    end = await village.cases.open_case("lease", juhan, key=village.key())
+    options = (await village.cases.fill(end, "lease.say", juhan)).options["leases"]
+    (lease,) = [value for value, words in options if "15" in words and value != "new"]
+    await village.act(end, "SAY", juhan, {"which": [lease], "last_day": [today.isoformat()]})
+    await village.decided(move)
+    assert await village.status(move, mari) == "ACCEPTED", "the register did not take it"
+    assert (await village.home(person.code)).get("dwelling") != home

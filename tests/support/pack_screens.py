@@ -70,6 +70,10 @@ OPTIONS: Mapping[str, Sequence[Mapping[str, str]]] = {
               _three("Isaga: Vabaduse puiestee 1117-3, Tallinn", "Với cha: Vabaduse puiestee 1117-3, Tallinn", "With the father: Vabaduse puiestee 1117-3, Tallinn")],
     "wishes": [VALUES["kindergarten_queue"], _three("Lasteaed Ristikhein: pakutaks kohta kohe, vabu kohti 3", "Mẫu giáo Ristikhein: có chỗ ngay, còn 3 chỗ", "Ristikhein kindergarten: a place would be offered at once, 3 free")],  # type: ignore[list-item]
     "practices": [_three("Perearst Kadri Kask, 120 vaba kohta", "Bác sĩ gia đình Kadri Kask, còn 120 chỗ", "Family doctor Kadri Kask, room for 120")],
+    "dwellings": [_three(*["Kastani 118b-42, 50410 Tartu linn, Tartu maakond"] * 3)],
+    "leases": [{language: PACKS.texts[language]["lease.option.new"] for language in ("et", "vi", "en")},
+               _three(*(PACKS.texts[language]["lease.option.lease"].format(dwelling="Kastani 118b-42, 50410 Tartu linn, Tartu maakond", number="2026/14", last_day=day)
+                        for language, day in (("et", "31. detsember 2026"), ("vi", "31 tháng 12, 2026"), ("en", "31 December 2026"))))],
     "bodies": [{language: PACKS.texts[language][f"consultation.body.{name}"] for language in ("et", "vi", "en")} for name in ("population", "residence")],
     "seen": [_three("Perekonnanimi: Nguyễn-Kuusemäe", "Họ: Nguyễn-Kuusemäe", "Family name: Nguyễn-Kuusemäe"), _three("Elukoht: Kastani 118b-42, 50410 Tartu linn", "Nơi cư trú: Kastani 118b-42, 50410 Tartu linn", "Home: Kastani 118b-42, 50410 Tartu linn")],
     "questions": [_three("Rahvastikuregister, 7. detsember 2026: Kas lapse isa hooldusõigus on peatatud?", "Cơ sở dữ liệu dân cư, 7/12/2026: Quyền nuôi con của cha có bị đình chỉ không?", "Population register, 7 December 2026: Is the father's custody suspended?")],

@@ -35,6 +35,7 @@ _NOT_STREETS = frozenset(
         "next",
     )
 )
+_ON_ONE_SCREEN = {"removal": "removal.request", "lease": "lease.say"}
 _ABROAD = re.compile(r"\b(abroad|another country|emigrat\w*|valismaale|teise riiki|nuoc ngoai|nuoc khac)\b")
 
 
@@ -51,8 +52,8 @@ def step_for(service: str, said: Sequence[str]) -> Step | None:
     """said: the person's questions, the newest last. None: the service is not begun on a screen of its own."""
     if service == "move":
         return Step(service, "move.place", _place(said))
-    if service == "removal":
-        return Step(service, "removal.request", {})
+    if service in _ON_ONE_SCREEN:
+        return Step(service, _ON_ONE_SCREEN[service], {})
     return None
 
 

@@ -393,6 +393,8 @@ def entry_of(case: Case) -> dict[str, Any]:
         body["wanted"] = now.place.id
     if level == "dwelling":
         settled = case.given("SETTLE").get("document")
+        if now.is_registered and not own_of(case):
+            return body  # the register has the lease, and looks whom it lets in
         if now.basis == "lease" and not own_of(case):
             body["consent"] = {"kind": "lease", "document": now.document or f"sha256:{_digest(now)}"}
         elif settled and not consenting(case):

@@ -38,6 +38,7 @@ from sild.cases import (
     shipped_models,
 )
 from sild.cases.birth import Birth
+from sild.cases.lease import Lease
 from sild.cases.move import Move
 from sild.cases.plan import KindergartenPlan
 from sild.cases.removal import Removal
@@ -197,6 +198,7 @@ def _processes(packs: Packs, told: CaseOptions) -> list[Process]:
         Birth(packs),
         Move(packs),
         Removal(packs),
+        Lease(packs),
         Practice(packs),
         AskWhy(),
         Assistance(),

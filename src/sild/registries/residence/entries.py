@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -11,7 +11,7 @@ from sild.registries.kernel import Fact, Provenance, Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.residence.homes import RESIDENCE, owners_of
 from sild.registries.residence.judging import Destination, NewMove
-from sild.registries.residence.leases import has_lease
+from sild.registries.residence.leases import lessees_of
 from sild.registries.residence.tables import residents
 
 __all__ = [
@@ -53,11 +53,25 @@ def consent_of(use: Use, asked: NewMove, *, first_home: bool) -> tuple[str, bool
         return "own", strangers
     if owners & set(asked.consent_owners):
         return "owner", strangers
-    if has_lease(use, asked.people, asked.to.dwelling, on=asked.valid_from):
+    if _come_with_lessees(use, asked, asked.to.dwelling):
         return "lease", strangers
     if asked.consent_kind in ("lease", "court") and asked.document is not None:
         return asked.consent_kind, strangers
     return "joins" if first_home else "none", strangers
+
+
+def _come_with_lessees(use: Use, asked: NewMove, dwelling_id: str) -> bool:
+    """Whether each who moves rents it, lives in one household with a lessee who moves, or is in the custody of one: a lease brings no others."""
+    lessees = lessees_of(use, asked.people, dwelling_id, on=asked.valid_from)
+    if not lessees:
+        return False
+    homes = use.facts.values_of(asked.people, [RESIDENCE], on=asked.valid_from - timedelta(days=1))
+    household = {person: (homes[person].get(RESIDENCE) or {}).get("household") for person in asked.people}
+    theirs = {household[lessee] for lessee in lessees} - {None}
+    return all(
+        person in lessees or household[person] in theirs or lessees & set(asked.custodians.get(person, ()))
+        for person in asked.people
+    )
 
 
 def feared_by(use: Use, people: Sequence[str]) -> frozenset[str]:

@@ -42,7 +42,7 @@ from sild.registries.residence.homes import (
     require_person,
     residents_of,
 )
-from sild.registries.residence.http_leases import add_lease_paths
+from sild.registries.residence.http_leases import LEASE_TITLES, add_lease_paths
 from sild.registries.residence.http_moves import MOVE_TITLES, add_move_paths
 from sild.registries.residence.http_places import PLACE_TITLES, AddressState, Unit, add_place_paths, unit
 from sild.registries.residence.leases import LEASE, check_lease, read_lease, said_of_lease
@@ -54,6 +54,7 @@ TITLES = {
     **FACT_TITLES,
     **PLACE_TITLES,
     **MOVE_TITLES,
+    **LEASE_TITLES,
     **DECISION_TITLES,
     "invalid_company_code": (400, "Not a registry code"),
 }
@@ -72,6 +73,10 @@ ACTIONS = {
     "getMove": "A move was looked up",
     "getLeases": "Leases were looked up",
     "enterLease": "A lease was entered",
+    "leaseOut": "A lease was entered",
+    "endLease": "The end of a lease was changed",
+    "getLeasesGiven": "Leases of dwellings owned were looked up",
+    "getCompanysLeasesGiven": "Leases of dwellings owned were looked up",
     "withdrawWord": "Somebody took back what they had said of a move",
     "requestRemoval": "An owner asked for a removal",
     "getRemoval": "A request for removal was looked up",
@@ -86,6 +91,7 @@ ACTIONS = {
     "correctFact": "A fact was corrected",
 }
 COMPANYS = "company.dwellings"
+GIVEN = "dwelling.leases"
 ABOUT = {
     "getResidence": ("person.residence",),
     "getResidences": ("person.residence",),
@@ -100,6 +106,10 @@ ABOUT = {
     "getMove": ("person.residence",),
     "getLeases": ("person.leases",),
     "enterLease": ("person.leases",),
+    "leaseOut": ("person.leases",),
+    "endLease": ("person.leases",),
+    "getLeasesGiven": (GIVEN,),
+    "getCompanysLeasesGiven": (GIVEN,),
     "withdrawWord": ("person.residence",),
     "requestRemoval": ("person.residence",),
     "getRemoval": ("person.residence",),
@@ -153,6 +163,7 @@ HELD_BESIDES = {
     "person.household": "Those who live together as one household",
     "person.dwellings": "Dwellings the person owns",
     COMPANYS: "Dwellings the company owns",
+    GIVEN: "Leases of a dwelling, for who owns it",
     "dwelling.address": "National address data",
     "dwelling.residents": "How many live in a dwelling",
     "division.name": "Divisions with their dates, and what they became",

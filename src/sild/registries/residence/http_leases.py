@@ -1,4 +1,4 @@
-"""Leases: what somebody rents, and how one is entered."""
+"""Leases: what somebody rents and leases out, and how one is entered, by who owns the dwelling or by an official."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from typing import Annotated
 from fastapi import FastAPI, Path
 from pydantic import Field
 
+from sild.registries.identity_codes import parse_company_code
 from sild.registries.kernel import Fact, Kernel, Use
-from sild.registries.kernel.asking import AtDesk
+from sild.registries.kernel.asking import AtDesk, SaidByPerson
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.matters import ensure_official
 from sild.registries.residence.addresses import dwelling
 from sild.registries.residence.homes import is_sealed, require_person
-from sild.registries.residence.leases import enter_lease, leases_of
+from sild.registries.residence.leases import end_lease, enter_lease, leases_given, leases_of
 
-__all__ = ["add_lease_paths"]
+__all__ = ["LEASE_TITLES", "add_lease_paths"]
+
+LEASE_TITLES: dict[str, tuple[int, str]] = {
+    "unknown_lease": (404, "Unknown lease"),
+    "ends_in_the_past": (409, "A lease ends today at the earliest"),
+}
 
 Code = Annotated[str, Path(max_length=20, description="Identity code")]
+CompanyCode = Annotated[str, Path(max_length=20, description="Registry code")]
 SomeCode = Annotated[str, Field(max_length=20)]
 
 
@@ -38,16 +45,37 @@ class Leases(Model):
     items: list[Lease]
 
 
-class NewLease(Model):
+class GivenLease(Lease):
+    lessee: str
+
+
+class GivenLeases(Model):
+    items: list[GivenLease]
+
+
+class SaidLease(Model):
     number: str = Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9./_-]+$")
-    dwelling: str = Field(max_length=20)
-    lessor: SomeCode
     lessee: SomeCode
     valid_from: date
-    valid_to: date | None = None
+    valid_to: date | None = Field(default=None, description="The first day on which it is over")
+
+
+class NewLease(SaidLease):
+    dwelling: str = Field(max_length=20)
+    lessor: SomeCode
+
+
+class End(Model):
+    valid_to: date | None = Field(description="The first day on which it is over; null: no end is agreed")
 
 
 def add_lease_paths(app: FastAPI, kernel: Kernel) -> None:
+    _add_rented(app, kernel)
+    _add_given(app, kernel)
+    _add_said(app, kernel)
+
+
+def _add_rented(app: FastAPI, kernel: Kernel) -> None:
     @app.get("/persons/{code}/leases", operation_id="getLeases", response_model_exclude_none=True)
     def get_leases(code: Code, usage: PersonalUsage) -> Leases:
         """What the person rents today or later; of whom the address is sealed, nothing."""
@@ -76,6 +104,62 @@ def add_lease_paths(app: FastAPI, kernel: Kernel) -> None:
                 )
                 answer = use.answer(_lease(use, fact).model_dump(mode="json"))
             return Lease(**answer)
+
+
+def _add_given(app: FastAPI, kernel: Kernel) -> None:
+    @app.get("/persons/{code}/leases-given", operation_id="getLeasesGiven", response_model_exclude_none=True)
+    def get_given(code: Code, usage: PersonalUsage) -> GivenLeases:
+        """What is leased of the dwellings the person owns, today or later; nothing of a lessee whose address is sealed."""
+        with kernel.used("getLeasesGiven", usage) as use:
+            require_person(use, code)
+            return GivenLeases(items=[_given(use, fact) for fact in leases_given(use, code)])
+
+    @app.get(
+        "/companies/{code}/leases-given",
+        operation_id="getCompanysLeasesGiven",
+        response_model_exclude_none=True,
+    )
+    def get_companys_given(code: CompanyCode, usage: PersonalUsage) -> GivenLeases:
+        """As `/persons/{code}/leases-given`."""
+        with kernel.used("getCompanysLeasesGiven", usage) as use:
+            use.concerns(parse_company_code(code).text)
+            return GivenLeases(items=[_given(use, fact) for fact in leases_given(use, code)])
+
+
+def _add_said(app: FastAPI, kernel: Kernel) -> None:
+    @app.post(
+        "/dwellings/{dwelling_id}/leases",
+        operation_id="leaseOut",
+        status_code=201,
+        response_model_exclude_none=True,
+    )
+    def post_said(
+        dwelling_id: Annotated[str, Path(max_length=20)], body: SaidLease, usage: SaidByPerson
+    ) -> GivenLease:
+        """By who owns the dwelling, for themselves or for the company they represent. Said again of the same lessee it is corrected."""
+        with kernel.used("leaseOut", usage) as use:
+            use.concerns(body.lessee)
+            answer = use.answered()
+            if answer is None:
+                fact = enter_lease(
+                    use, lessor=usage.principal or "", dwelling_id=dwelling_id, **body.model_dump()
+                )
+                answer = use.answer(_given(use, fact).model_dump(mode="json"))
+            return GivenLease(**answer)
+
+    @app.post("/leases/{fact}/end", operation_id="endLease", response_model_exclude_none=True)
+    def post_end(fact: int, body: End, usage: SaidByPerson) -> GivenLease:
+        """By who owns the dwelling now: another end, or none; today at the earliest."""
+        with kernel.used("endLease", usage) as use:
+            answer = use.answered()
+            if answer is None:
+                said = end_lease(use, fact, valid_to=body.valid_to)
+                answer = use.answer(_given(use, said).model_dump(mode="json"))
+            return GivenLease(**answer)
+
+
+def _given(use: Use, fact: Fact) -> GivenLease:
+    return GivenLease(**_lease(use, fact).model_dump(), lessee=fact.entity)
 
 
 def _lease(use: Use, fact: Fact) -> Lease:

@@ -4,6 +4,8 @@
 
 Who owns the dwelling leases it out, on the day it is entered; a new owner takes its leases over. What a lease says besides stays between
 the two. A value of None says that somebody of whom it was said rents nothing there.
+
+An owner says it for themselves, or an official enters it. No lease ends in the past: what rested on it stands.
 """
 
 from __future__ import annotations
@@ -15,26 +17,40 @@ from sild.errors import CallerError
 from sild.registries.kernel import Fact, Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.residence.addresses import dwelling
-from sild.registries.residence.homes import owners_of, require_person
+from sild.registries.residence.homes import is_sealed, owned_by, owners_of, require_person
 
-__all__ = ["LEASE", "enter_lease", "has_lease", "lease_number", "leases_of", "said_of_lease"]
+__all__ = [
+    "LEASE",
+    "end_lease",
+    "enter_lease",
+    "lease_number",
+    "leases_given",
+    "leases_of",
+    "lessees_of",
+    "said_of_lease",
+]
 
 LEASE = "lease"
 
 
 def leases_of(use: Use, person: str) -> tuple[Fact, ...]:
     """That hold today or later. Key: the dwelling."""
-    known = (fact for fact in use.facts.history(person, LEASE) if fact.known_to is None)
-    return tuple(
-        fact
-        for fact in known
-        if fact.value is not None and (fact.valid_to is None or fact.valid_to > use.today)
+    return _held(use, use.facts.history(person, LEASE))
+
+
+def leases_given(use: Use, owner: str) -> tuple[Fact, ...]:
+    """Of dwellings they own, that hold today or later; none of a lessee of whom this reader is not told where they live."""
+    homes = [owned.entity for owned in owned_by(use, owner)]
+    found = [fact for home in homes for fact in _held(use, use.facts.history_with(LEASE, home))]
+    use.concerns(*(fact.entity for fact in found))
+    return tuple(fact for fact in found if not is_sealed(use, fact.entity))
+
+
+def lessees_of(use: Use, people: Sequence[str], dwelling_id: str, *, on: date) -> frozenset[str]:
+    """Those of them who rent it on that day."""
+    return frozenset(
+        person for person in people if use.facts.value(person, LEASE, key=dwelling_id, on=on) is not None
     )
-
-
-def has_lease(use: Use, people: Sequence[str], dwelling_id: str, *, on: date) -> bool:
-    """Whether one of them rents it on that day."""
-    return any(use.facts.value(person, LEASE, key=dwelling_id, on=on) is not None for person in people)
 
 
 def enter_lease(
@@ -49,14 +65,19 @@ def enter_lease(
 ) -> Fact:
     """Said again for the same dwelling it takes the place of what was known of those days.
 
-    Raises CallerError (`unknown_person`, `unknown_dwelling`, `not_an_owner`, `empty_period`).
+    Raises CallerError (`unknown_dwelling`, `not_an_owner`, `unknown_person`, `is_an_owner`, `person_is_dead`, `empty_period`).
     """
-    require_person(use, lessee)
     use.concerns(lessor)
     use.alone(f"home/{dwelling_id}")
     home = dwelling(use, dwelling_id)
-    if lessor not in {owner.key for owner in owners_of(use, home.id, on=use.today)}:
+    owners = {owner.key for owner in owners_of(use, home.id, on=use.today)}
+    if lessor not in owners:  # before anything of the lessee: nobody else learns who is known here
         raise CallerError("who owns it leases it out", code="not_an_owner")
+    require_person(use, lessee)
+    if lessee in owners:
+        raise CallerError("who owns it rents nothing there", code="is_an_owner")
+    if use.facts.value(lessee, "died", on=use.today) is not None:
+        raise CallerError("the person is dead", code="person_is_dead")
     value = {"number": number, "lessor": lessor}
     return use.facts.record(
         lessee,
@@ -67,6 +88,37 @@ def enter_lease(
         valid_to=valid_to,
         provenance=provenance(use),
     )
+
+
+def end_lease(use: Use, fact_id: int, *, valid_to: date | None) -> Fact:
+    """By who owns the dwelling now. valid_to: the first day on which it is over; None: no end is agreed.
+
+    Raises CallerError (`unknown_lease`: there is none, it was said anew since, or who asks may not know of it; `not_an_owner`,
+    `ends_in_the_past`, `empty_period`).
+    """
+    fact = use.facts.by_id(fact_id)
+    if fact is None or fact.name != LEASE:
+        raise CallerError("no such lease", code="unknown_lease")
+    use.alone(f"home/{fact.key}")
+    use.concerns(fact.entity)
+    if is_sealed(use, fact.entity) or fact not in leases_of(use, fact.entity):
+        raise CallerError("no such lease", code="unknown_lease")
+    if use.usage.principal not in {owner.key for owner in owners_of(use, str(fact.key), on=use.today)}:
+        raise CallerError("who owns it leases it out", code="not_an_owner")
+    if valid_to is not None and valid_to <= use.today:
+        raise CallerError("a lease ends today at the earliest", code="ends_in_the_past")
+    said = use.facts.record(
+        fact.entity,
+        LEASE,
+        fact.value,
+        key=fact.key,
+        valid_from=fact.valid_from,
+        valid_to=valid_to,
+        provenance=provenance(use),
+    )
+    if valid_to is not None and (fact.valid_to is None or fact.valid_to > valid_to):
+        use.facts.retract(fact.entity, LEASE, key=fact.key, valid_from=valid_to, valid_to=fact.valid_to)
+    return said
 
 
 def lease_number(dwelling_id: str) -> str:
@@ -89,3 +141,13 @@ def check_lease(_entity: str, value: Json) -> None:
 
 def read_lease(text: str, before: Json) -> Json:
     return None if text.strip() == "0" else before
+
+
+def _held(use: Use, said: Sequence[Fact]) -> tuple[Fact, ...]:
+    return tuple(
+        fact
+        for fact in said
+        if fact.known_to is None
+        and fact.value is not None
+        and (fact.valid_to is None or fact.valid_to > use.today)
+    )
