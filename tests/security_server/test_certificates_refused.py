@@ -183,7 +183,7 @@ async def test_own_certificate_from_an_unknown_authority(
 @pytest.mark.parametrize(
     ("whose", "code"),
     [
-        ("auth", "server.clientproxy.network_error"),  # it has nothing to shake hands with
+        ("auth", "server.clientproxy.ssl_authentication_failed"),  # it has no key to show
         ("sign", "server.serverproxy.service_failed.cannot_create_signature"),
     ],
 )

@@ -22,6 +22,7 @@ from sild.http1 import (
 from sild.nation.layout import free_ports
 from sild.pki import CertificateProfile, Revoked, der
 from sild.security_server import ConnectionType, PeerRoute
+from sild.security_server.tls_contexts import TlsContexts
 from sild.xroad.identifiers import SecurityServerId
 from support.pki import Credential, Pki
 
@@ -50,9 +51,14 @@ SSL = "server.clientproxy.ssl_authentication_failed"
 @pytest.fixture
 def soap(module_soap: SoapWorld) -> SoapWorld:
     module_soap.service.begin()
-    module_soap.consumer.server._parts.authentication._ocsp._kept.clear()
-    module_soap.consumer.forget_connections()
+    forget_the_provider(module_soap)
     return module_soap
+
+
+def forget_the_provider(soap: SoapWorld) -> None:
+    """The consumer's server meets it for the first time."""
+    soap.consumer.server._parts.authentication._ocsp._kept.clear()
+    soap.consumer.forget_connections()
 
 
 async def ask(soap: SoapWorld) -> Fetched:
@@ -85,7 +91,18 @@ async def test_certificate_of_another_server(soap: SoapWorld) -> None:
         await world.publish()
 
 
-async def test_revoked_certificate(soap: SoapWorld) -> None:
+@pytest.mark.parametrize("connected", ["before", "never"])
+async def test_revoked_certificate(soap: SoapWorld, monkeypatch: pytest.MonkeyPatch, connected: str) -> None:
+    """never: as after a start, when the provider has no certificate to show, and says so in the handshake."""
+    if connected == "before":
+        assert is_normal(await ask(soap))
+    else:
+        server = soap.provider.server
+        contexts = server._parts.tls
+        fresh = TlsContexts(server.signer, contexts._globalconf, server._clock, server.internal_tls)
+        for made in ("_server", "_server_made_of", "_credentials"):
+            monkeypatch.setattr(contexts, made, getattr(fresh, made))
+    forget_the_provider(soap)
     serial = soap.provider.auth_certificate.serial_number
     status = soap.world.trust.certificate_status
     status[serial] = Revoked(soap.provider.server._clock() - STALE)
@@ -127,7 +144,7 @@ async def test_certificate_nobody_knows(soap: SoapWorld) -> None:
 
 async def test_no_common_cipher_suite(soap: SoapWorld) -> None:
     """Whoever has no key at all has no suite in common with anybody."""
-    assert (await rerouted(soap, peer_server_context())).startswith("server.clientproxy.")
+    assert await rerouted(soap, peer_server_context()) == SSL
 
 
 async def test_no_address_answers(soap: SoapWorld) -> None:

@@ -50,6 +50,24 @@ async def test_a_revoked_certificate_signs_no_more(signer: Signer, world: Signer
     await refused(signer, "REVOKED")
 
 
+async def test_an_answer_that_comes_late_does_not_hide_a_newer_one(
+    signer: Signer, world: SignerWorld
+) -> None:
+    info = signer.sign_certificate_for(MEMBER)
+    held = world.trust.ocsp_held = asyncio.Event()
+    late = asyncio.create_task(signer.ocsp.refresh())
+    while world.trust.ocsp_held is not None:
+        await asyncio.sleep(0)
+    world.trust.certificate_status[info.certificate.serial_number] = Revoked(datetime(2026, 1, 1, tzinfo=UTC))
+    assert await signer.ocsp.refresh()
+    held.set()
+    assert await late
+    await refused(signer, "REVOKED")
+    again = world.open_signer()
+    await refused(again, "REVOKED")
+    again.close()
+
+
 async def test_an_unbelievable_answer_does_not_replace_a_good_one(signer: Signer, world: SignerWorld) -> None:
     stranger = type(world.trust.pki)(common_name="Stranger")
     info = signer.sign_certificate_for(MEMBER)

@@ -7,6 +7,7 @@ async with TrustServices.running() as trust:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,7 @@ class TrustServices:
         self.ocsp_validity: timedelta | None = timedelta(hours=1)
         self.ocsp_answer: bytes | None = None
         self.ocsp_requests = 0
+        self.ocsp_held: asyncio.Event | None = None  # the next answer is made, and waits for it
         self.tsa_up = True
         self.tsa_answer: bytes | None = None
         self.tsa_requests: list[str] = []
@@ -74,6 +76,9 @@ class TrustServices:
         up, answer = (
             (self.ocsp_up, self._ocsp(body)) if path == "/ocsp" else (self.tsa_up, self._tsa(path, body))
         )
+        if path == "/ocsp" and (held := self.ocsp_held) is not None:
+            self.ocsp_held = None
+            await held.wait()
         if up:
             await responder.send(200, [], answer)
         else:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sild.clock import Clock
-from sild.errors import PlatformError, Unavailable
+from sild.errors import PlatformError
 from sild.http1 import (
     TlsContext,
     information_system_server_context,
@@ -53,7 +53,7 @@ class TlsContexts:
         self._checked = 0.0
         self._checked_with: GlobalConf | None = None
         self._server_made_of: tuple[object, ...] = ()
-        self._server: TlsContext | None = None
+        self._server = peer_server_context()  # without a key
         self._client_made_of: str | None = None
         self._client: TlsContext | None = None
         self._identity: PeerIdentity | None = None
@@ -83,15 +83,15 @@ class TlsContexts:
         return self._credentials
 
     def peer_server(self) -> TlsContext:
-        """Of port 5500. While the certificate's status cannot be shown, the last context goes on."""
+        """Of port 5500. While the certificate's status cannot be shown, the last context goes on.
+
+        Before there was one it has no key, and the handshake fails: a peer is told `ssl_authentication_failed`, as it is when it sees
+        the status for itself, and does not take us for a server that is down.
+        """
         try:
             self._renew_server(self.credentials())
         except PlatformError as error:
             log.refusal("tls.no_credentials", error)
-        if self._server is None:
-            raise Unavailable(
-                "Security server has no authentication certificate", code="ssl_authentication_failed"
-            )
         return self._server
 
     def peer_identity(self) -> PeerIdentity:

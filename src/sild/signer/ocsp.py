@@ -10,6 +10,7 @@ same they ask about themselves.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,6 +67,9 @@ class OcspCache:
         self._clock = clock
         self._lock = ClusterLock(store.engine, "signer_ocsp")
         self._responses = store.ocsp_responses()
+        self._turns = itertools.count()
+        self._turn_of: dict[str, int] = {}  # the question a response answers
+        self._writing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
 
@@ -96,8 +100,11 @@ class OcspCache:
     async def fetch(self, info: CertificateInfo) -> bytes:
         """Ask the responders in the configuration's order, then the certificate's own; keep and return the answer.
 
-        An answer that says revoked is kept too: it is what must be shown. Raises Unavailable (`network_error`).
+        An answer that says revoked is kept too: it is what must be shown. Of several questions at once the one asked last counts,
+        whichever is answered last: a status that was good a moment ago does not take the place of "revoked".
+        Raises Unavailable (`network_error`).
         """
+        turn = next(self._turns)
         globalconf, at = self._globalconf(), self._clock()
         if globalconf is None:
             raise Unavailable("there is no global configuration yet", code="global_conf_outdated")
@@ -110,11 +117,16 @@ class OcspCache:
             except PlatformError as error:
                 log.refusal("ocsp.failed", error, url=url, certificate=info.sha1)
                 continue
+            if turn < self._turn_of.get(info.sha1, turn):
+                return self._responses.get(info.sha1, response)
+            self._turn_of[info.sha1] = turn
             if response != self._responses.get(info.sha1):
                 self._responses[info.sha1] = response
                 for listener in self._listeners:
                     listener()
-                await asyncio.to_thread(self._store.set_ocsp_response, info.sha1, response)
+                async with self._writing:
+                    newest = self._responses.get(info.sha1, response)
+                    await asyncio.to_thread(self._store.set_ocsp_response, info.sha1, newest)
             return response
         raise Unavailable(
             f"no OCSP responder gave a usable answer about the certificate {info.sha1}", code="network_error"
