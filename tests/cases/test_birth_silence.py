@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import product
 
 import pytest
 
 from sild.cases import Refused
+from sild.cases.by_calendar import Calendar
 
 from .village import ACCOUNT, FATHER, FORM, JAAN, MARI, MOTHER, citizen, couples, official
 
@@ -298,3 +300,87 @@ async def test_the_population_register_keeps_the_hospital_from_whom_an_order_is_
         for reader in (MARI.person, "automatic"):
             answer = await told(path, reader)
             assert place in answer or born in answer, (path, reader)
+
+
+async def _ordered(village, begins, ends=None, children=()):
+    order = {
+        "protected": MOTHER.code, "against": FATHER.code, "children": list(children), "order": "2-26-7",
+        "valid_from": begins.isoformat(), "valid_to": ends and ends.isoformat(),
+    }  # fmt: skip
+    await village.ask("population", "POST", "/protection-orders", order)
+    await village.settle()
+
+
+async def _morning(village, days):
+    """So many days later, when the calendar has looked."""
+    village.later(days=days)
+    Calendar(village.cases._parts).fall_silent()
+    await village.settle()
+
+
+@pytest.mark.parametrize("children", [True, False], ids=["child and mother", "mother"])
+async def test_from_the_day_after_an_order_the_parent_takes_part_again(village, children):
+    child = await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["any"]})
+    await village.act(case, "COSIGN", JAAN)
+    today = village.cases._parts.today()
+    named = [child] if children else []
+    await _ordered(village, today, today + timedelta(days=3), named)
+
+    async def kept():
+        view = await village.cases.view(case, JAAN)
+        timeline = {one.name for one in view.timeline}
+        assert ("QUEUE" in timeline) == ("kindergarten_state" in view.results)
+        assert "LIFT" not in timeline
+        return "kindergarten_state" not in view.results
+
+    assert await kept()
+    await _morning(village, 2)
+    assert await kept(), "its last day"
+    await _morning(village, 1)
+    assert not await kept(), "the day after"
+    assert "silence" not in (await village.cases.view(case, JAAN)).results
+    seq = village.cases._parts.read(case).seq
+    await _morning(village, 1)
+    assert village.cases._parts.read(case).seq == seq, "lifted once"
+
+    await _ordered(village, today + timedelta(days=6), today + timedelta(days=8), named)
+    assert not await kept(), "another that has not begun"
+    await _morning(village, 2)
+    assert await kept(), "it begins"
+    await _ordered(village, today + timedelta(days=6), today + timedelta(days=10), named)
+    await _morning(village, 2)
+    assert await kept(), "a longer one holds"
+    await _morning(village, 2)
+    assert not await kept()
+
+
+async def test_an_order_of_the_mothers_outlasts_one_of_the_childs(village):
+    child = await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["any"]})
+    await village.act(case, "COSIGN", JAAN)
+    today = village.cases._parts.today()
+    await _ordered(village, today, today + timedelta(days=2), [child])
+    await _ordered(village, today, today + timedelta(days=5))
+    await _morning(village, 3)
+    assert "kindergarten_state" not in (await village.cases.view(case, JAAN)).results
+    await _morning(village, 2)
+    assert "kindergarten_state" in (await village.cases.view(case, JAAN)).results
+
+
+async def test_who_was_left_out_from_the_beginning_comes_in_when_the_order_is_over(village):
+    today = village.cases._parts.today()
+    await _ordered(village, today - timedelta(days=20), today + timedelta(days=2))
+    await village.born(MOTHER.code)
+    assert (await village.cases.home(JAAN)).cases == ()
+    await _morning(village, 1)
+    assert (await village.cases.home(JAAN)).cases == ()
+    await _morning(village, 1)
+    (case,) = (await village.cases.home(JAAN)).cases
+    assert "birth.check_and_name" in [one.screen for one in (await village.cases.view(case.id, JAAN)).tasks]
+    await village.act(case.id, "DECLARE", MARI, FORM)
+    assert (await village.cases.view(case.id, MARI)).status == "DECLARED", "both choose the name"
+    await village.act(case.id, "COSIGN", JAAN)
+    assert (await village.cases.view(case.id, MARI)).results["given_names"] == "Linda", "and the rule decides"

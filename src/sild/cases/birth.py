@@ -9,7 +9,8 @@ it stops, the others go on. COVER, CARD and QUEUE come when other bodies say so,
 place that is offered waits for a parent (TAKE_PLACE, DECLINE_PLACE), and REOPENs a case that was closed before; so does a parent's
 other WISH while the child waits, and another choice of a family doctor (CHOOSE_DOCTOR) where the register refused one (REFUSE_DOCTOR). An offer that was
 refused (HOLD_OFFER) has nothing to be paid: REGISTERED then goes to CLOSED; overturned, it is an OFFER again, and REOPENs. After a
-death or a stillbirth the case falls silent; after a protection order people go on by hand. Parents who say nothing until the last day
+death or a stillbirth the case falls silent; after a protection order people go on by hand, and when it is over whom it was against takes
+part again (LIFT). Parents who say nothing until the last day
 leave the name to the office (LAPSE), and may answer until it has decided. When a parent dies (BEREAVE) it goes on
 without them: who acts is whom the population register names (ENTRUST), and while that is nobody the office names the child (NAME_FOR).
 
@@ -120,6 +121,7 @@ class Birth(Process):
         Rule("LAPSE", by=("state",), when=BEFORE_NAME, to=LAPSED),
         Rule("REST", by=("state",), to="SILENCED"),
         Rule("SILENCE", by=("state",)),
+        Rule("LIFT", by=("state",)),
         Rule("BEREAVE", by=("state",)),
         Rule("ENTRUST", by=("state",)),
         # the parents

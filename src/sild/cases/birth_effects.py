@@ -67,6 +67,8 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             return _lapsed(case, taken)
         case "SILENCE" if case.status in BEFORE_NAME:
             return Effects(jobs=lapse_of(case, taken))  # people go on by hand; the office has to know
+        case "LIFT" if case.status != "SILENCED":
+            return _lifted(case)
         case "HALT" if case.status in BEFORE_NAME:
             return Effects(jobs=lapse_of(case, taken))
         case "BEREAVE":
@@ -209,6 +211,18 @@ def _recorded(case: Case) -> Effects:
         ]
     waits = (Job("remind", at=day), *lapse_of(case, case.actions[-1]))
     return Effects(parties=tuple(parties), office=office, jobs=waits, notices=tuple(told))
+
+
+def _lifted(case: Case) -> Effects:
+    """Who was left out because of an order that is over comes in, and is asked what is still asked."""
+    said = recorded(case)
+    if said is None:
+        return Effects()
+    joins = [("parent", person) for person in said.parents()]
+    joins += [("named", person) for person in _asked_about_paternity(said)]
+    gone = case.departed()
+    new = [(role, one) for role, one in joins if one not in case.persons(role) and one not in gone]
+    return Effects(parties=tuple(Party(role, person) for role, person in new))
 
 
 def _asked_about_paternity(said: Recorded) -> list[str]:

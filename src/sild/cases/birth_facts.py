@@ -95,7 +95,7 @@ class Grounds:
 class Recorded:
     """What the population register said of the birth. Codes as cases write them (`known`).
 
-    claimed_father: the man the notice names, until he and the mother have answered.  protected: (who, from whom).
+    claimed_father: the man the notice names, until he and the mother have answered.  protected: (who, from whom), as far as it holds.
     foreign: a parent of another country.  is_late: the birth was registered before we heard of it.
     """
 
@@ -133,6 +133,7 @@ def recorded(case: Case) -> Recorded | None:
     said = case.given("RECORD")
     if not said:
         return None
+    lifted = {taken.data["against"] for taken in case.all("LIFT")}
     return Recorded(
         child=said["child"],
         born=date.fromisoformat(said["born"]),
@@ -141,7 +142,7 @@ def recorded(case: Case) -> Recorded | None:
         claimed_father=said["claimed_father"],
         paternity=said["paternity"],
         choose_by=date.fromisoformat(said["choose_by"]),
-        protected=tuple((protected, against) for protected, against in said["protected"]),
+        protected=tuple((who, against) for who, against in said["protected"] if against not in lifted),
         foreign=said["foreign"],
         is_late=said["is_late"],
     )
@@ -190,12 +191,13 @@ def same_names(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def is_kept_from(case: Case, *readers: str) -> bool:
     """Whether somebody in the case is protected from one of these: then they see no address but their own, and no door of the child's.
 
-    Of an order of which nobody said whom it is against, everybody but the protected is kept away.
+    Of an order of which nobody said whom it is against, everybody but the protected is kept away. From the day after an order's last
+    nobody is kept away by it.
     """
     said = recorded(case)
     if said is not None and any(said.is_feared(reader) for reader in readers):
         return True
-    orders = [taken.data for taken in case.all("SILENCE") if taken.data["reason"] == "protection_order"]
+    orders = [taken.data for taken in case.silences() if taken.data["reason"] == "protection_order"]
     return any(
         reader == order["against"] if order.get("against") else reader != order["person"]
         for order in orders
@@ -324,7 +326,7 @@ def doctor_wished(said: Taken | None) -> str | None:
 def _awaits_doctor(case: Case) -> bool:
     """A practice was chosen, and the register has not answered yet."""
     said = case.all("CHOOSE_DOCTOR", "DOCTOR", "REFUSE_DOCTOR")
-    if case.has("SILENCE") or (said and said[-1].name != "CHOOSE_DOCTOR"):
+    if case.silences() or (said and said[-1].name != "CHOOSE_DOCTOR"):
         return False
     newest = said[-1] if said else declared(case)
     return (
@@ -340,7 +342,7 @@ def _doctor_of(case: Case) -> dict[str, Any]:
     if said[-1].name == "REFUSE_DOCTOR":
         return {"doctor_refused": said[-1].data["reason"]}
     known_of = recorded(case)
-    is_open = known_of is not None and not known_of.protected and not case.has("SILENCE")
+    is_open = known_of is not None and not known_of.protected and not case.silences()
     return {"doctor_since": said[-1].data["since"], **({"doctor": said[-1].data["name"]} if is_open else {})}
 
 
@@ -366,7 +368,8 @@ def results_of(case: Case) -> dict[str, Any]:
     decisions = list(_decisions(case))
     if decisions:
         found["decisions"] = decisions
-    silence = case.given("SILENCE") or case.given("REST")
+    silenced = [taken.data for taken in case.silences()]
+    silence = silenced[-1] if silenced else case.given("REST")
     return {**found, "silence": silence["reason"]} if silence else found
 
 

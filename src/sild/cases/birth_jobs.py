@@ -173,7 +173,7 @@ class BirthJobs:
             defects.append(SILENT)
         if said.foreign:
             defects.append("foreign_parent")
-        if said.protected or case.has("SILENCE"):
+        if said.protected or case.silences():
             defects.append("protection")
         if case.departed():
             defects.append("parent_died")

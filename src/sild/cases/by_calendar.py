@@ -52,9 +52,13 @@ class Calendar:
         return count
 
     def fall_silent(self) -> list[str]:
-        """Orders that begin today are heard by the cases; their ids. Raises Unavailable."""
-        parts = self._parts
-        return parts.store.write(lambda connection: parts.store.silences_begun(connection, parts.clock()))
+        """Orders that begin today are heard by the cases, and those that are over lifted; ids of the cases. Raises Unavailable."""
+        store, at = self._parts.store, self._parts.clock()
+
+        def write(connection: Connection) -> list[str]:
+            return [*store.silences_begun(connection, at), *store.silences_ended(connection, at)]
+
+        return store.write(write)
 
     def _open(self, service: str, key: str, opening: Opening) -> None:
         parts = self._parts

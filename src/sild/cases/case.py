@@ -85,6 +85,16 @@ class Case:
         """Parties without whom the case lives on (`Process.mourned`)."""
         return frozenset(taken.data["person"] for taken in self.all("BEREAVE"))
 
+    def silences(self) -> tuple[Taken, ...]:
+        """What silences the case now: an order against somebody holds until it is lifted (`LIFT` {against}), everything else for good."""
+        lifted = {taken.data.get("against"): taken.seq for taken in self.all("LIFT")}
+        return tuple(
+            taken
+            for taken in self.all("SILENCE")
+            if taken.data["reason"] != "protection_order"
+            or taken.seq > lifted.get(taken.data.get("against"), 0)
+        )
+
     def given(self, name: str) -> Mapping[str, Any]:
         """The data of the newest action of that name; empty when there is none."""
         newest = self.last(name)

@@ -43,6 +43,8 @@ MAX_SEQ = 1_000_000
 ORDER = "protection_order"
 LATE = timedelta(days=14)
 """So long after its day a silence still falls by itself: the process may not have run."""
+LOOKED_BACK = timedelta(days=92)
+"""So long after its last day an order is still lifted by itself."""
 PREFIX = "S"
 """Of case numbers that this system gives: `S-2026-000017`."""
 
@@ -519,6 +521,43 @@ class Store:
             silenced += self._fall(connection, row.person, row.reason, row.against, at)
         return silenced
 
+    def silences_ended(self, connection: Connection, at: datetime) -> list[str]:
+        """Orders whose last day is over are lifted, where no other against the same person protects a party; ids of the cases it changed.
+
+        Only of processes with a rule for `LIFT` {against}: in the others whoever an order was against stays away.
+        """
+        today, lifted = self.today(at), []
+        over = (silences.c.reason == ORDER, silences.c.ends > today - LOOKED_BACK, silences.c.ends <= today)
+        rows = select(silences.c.person, silences.c.against, silences.c.ends).where(*over)
+        for row in connection.execute(rows.order_by(silences.c.person, silences.c.ends)).all():
+            self.alone(connection, [f"person/{row.person}"])
+            mine = select(parties.c.case).where(parties.c.person == row.person)
+            of_person = select(cases.c.id).where(cases.c.id.in_(mine)).order_by(cases.c.id)
+            for case_id in connection.scalars(of_person).all():
+                connection.execute(select(cases.c.seq).where(cases.c.id == case_id).with_for_update())
+                case = self.find(connection, case_id)
+                if case is not None and self._is_to_lift(connection, case, row.against, row.ends, today):
+                    self.act(connection, case, "LIFT", {"against": row.against}, STATE, "state", at)
+                    lifted.append(case_id)
+        return lifted
+
+    def _is_to_lift(
+        self, connection: Connection, case: Case, against: str | None, ends: date, today: date
+    ) -> bool:
+        if self._processes[case.service].rule("LIFT") is None or self.today(case.opened_at) >= ends:
+            return False
+        before = [one for one in case.all("LIFT") if one.data.get("against") == against]
+        if before and self.today(before[-1].at) >= ends:
+            return False
+        lasting = select(silences.c.person).where(
+            silences.c.person.in_([party.person for party in case.parties]),
+            silences.c.reason == ORDER,
+            silences.c.against.is_not_distinct_from(against),
+            silences.c.begins <= today,
+            or_(silences.c.ends.is_(None), silences.c.ends > today),
+        )
+        return connection.scalar(lasting.limit(1)) is None
+
     def until_tomorrow(self, at: datetime) -> timedelta:
         """How long it is still today in the country."""
         morning = datetime.combine(self.today(at) + timedelta(days=1), time(0), self._zone)
@@ -554,9 +593,9 @@ class Store:
         process = self._processes[case.service]
         if _is_about(process.silenced, case, person, reason):
             said = {"reason": reason, "person": person} | ({"against": against} if against else {})
-            if not case.has("SILENCE"):
+            if not case.silences():
                 return self.silence(connection, case, said, at)
-            feared = {one.data.get("against") for one in case.all("SILENCE")}
+            feared = {one.data.get("against") for one in case.silences()}
             if (
                 reason == ORDER and against not in feared
             ):  # it is silent already, and learns whom this one is against
