@@ -35,9 +35,9 @@ fuzz: .venv/ready
 properties: .venv/ready
 	$(BIN)/pytest --hypothesis-profile=long -m hypothesis --timeout=0 $(ARGS)
 
-# Both journeys, clerks' mandates and what people have with offices killed at every boundary of every step (make test: at one boundary of every second step, each day of the others): some ten minutes.
+# Both journeys, clerks' mandates, what people have with offices and evidence from abroad killed at every boundary of every step (make test: at one boundary of every second step, each day of the others): some ten minutes.
 crashes: .venv/ready
-	SILD_CRASHES=every $(BIN)/pytest -n auto --dist loadfile tests/cases/test_birth_killed.py tests/cases/test_move_killed.py tests/cases/test_desks_killed.py $(ARGS)
+	SILD_CRASHES=every $(BIN)/pytest -n auto --dist loadfile tests/cases/test_birth_killed.py tests/cases/test_move_killed.py tests/cases/test_desks_killed.py tests/cases/test_evidence_abroad_killed.py $(ARGS)
 
 # Every single bit of a compact bundle, changed (make test: a quarter, each day another).
 bits: .venv/ready

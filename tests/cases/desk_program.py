@@ -63,7 +63,28 @@ def processes(packs):
     return [Contest(), Finding(), AskWhy(), Assistance(), RegisterMatter(packs), plan]
 
 
-class Desks(World):
+class Quiet:
+    """Of a world: when nothing is left to do in it."""
+
+    async def say(self, case, action, actor, given, *, key):
+        return await self.cases.act(case, action, actor, given, key=key)
+
+    async def settle(self, quiet=0.03) -> None:
+        """Until no job has anything to do, and had not for a while."""
+        rests = 0
+        async with asyncio.timeout(60):
+            while rests < 2:
+                self.cases._parts.jobs.wake()
+                await asyncio.sleep(quiet / 3)
+                rests = 0 if self.busy() else rests + 1
+
+    def busy(self) -> int:
+        due = jobs.c.state.in_(("waiting", "running")) & (jobs.c.due_at <= self.now)
+        with self.cases._parts.store.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(jobs).where(due))
+
+
+class Desks(Quiet, World):
     def __init__(self, directory, country, offices) -> None:
         super().__init__(directory)
         answers = self.registers.answers
@@ -118,23 +139,6 @@ class Desks(World):
         self.cases = self.opened()
         await self.cases.start()
 
-    async def say(self, case, action, actor, given, *, key):
-        return await self.cases.act(case, action, actor, given, key=key)
-
-    async def settle(self, quiet=0.03) -> None:
-        """Until no job has anything to do, and had not for a while."""
-        rests = 0
-        async with asyncio.timeout(60):
-            while rests < 2:
-                self.cases._parts.jobs.wake()
-                await asyncio.sleep(quiet / 3)
-                rests = 0 if self.busy() else rests + 1
-
-    def busy(self) -> int:
-        due = jobs.c.state.in_(("waiting", "running")) & (jobs.c.due_at <= self.now)
-        with self.cases._parts.store.reading() as connection:
-            return connection.scalar(select(func.count()).select_from(jobs).where(due))
-
 
 class DeskProgram(Killed, Desks):
     async def __aenter__(self):
@@ -157,13 +161,6 @@ class DeskProgram(Killed, Desks):
         await self.cases.take_event(told, f"m-{event}-{key}")
         self.deaths.boundary(f"taken/matter.{event}", "", "effect")
         await self.once(f"heard.{event}.{key}", self.settle)
-
-    async def begun(self, name, begin) -> str:
-        """The case, by the first process: its days pass."""
-        if not (self.directory / f"kept.{name}").exists():
-            case = await begin()
-            self.kept(name, lambda: case)
-        return (self.directory / f"kept.{name}").read_text()
 
     async def end(self, case, *people) -> dict:
         seen = self.shown(await self.cases.view(case, people[0]))

@@ -167,6 +167,13 @@ class Killed:
             file.write_text(made())
         return file.read_text()
 
+    async def begun(self, name, begin) -> str:
+        """The case, by the first process: its days pass."""
+        if not (self.directory / f"kept.{name}").exists():
+            case = await begin()
+            self.kept(name, lambda: case)
+        return (self.directory / f"kept.{name}").read_text()
+
     def key(self):
         """Another than any of the processes before this one used."""
         return f"{len(self.deaths.died)}/{super().key()}"

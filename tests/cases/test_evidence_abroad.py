@@ -85,7 +85,7 @@ class Country(World):
 
     offers = True
 
-    def __init__(self, directory: Any) -> None:
+    def __init__(self, directory: Any, **_of_a_program: Any) -> None:
         super().__init__(directory / "ee")
         old, self.registers = self.registers, Abroad()
         self.registers.answers = old.answers
@@ -96,7 +96,7 @@ class Country(World):
         self.register = PopulationRegister.open(
             directory / "vn",
             system=f"/{SYSTEM}",
-            people=400,
+            people=100,
             clock=self.clock,
             zone=ZoneInfo("Asia/Ho_Chi_Minh"),
         )
