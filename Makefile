@@ -35,7 +35,7 @@ fuzz: .venv/ready
 properties: .venv/ready
 	$(BIN)/pytest --hypothesis-profile=long -m hypothesis --timeout=0 $(ARGS)
 
-# Both journeys, clerks' mandates, what people have with offices and evidence from abroad killed at every boundary of every step (make test: at one boundary of every second step, each day of the others): some ten minutes.
+# Both journeys, clerks' mandates, what people have with offices and evidence from abroad killed at every boundary of every step (make test: at one boundary of every third step, each day of others): some ten minutes.
 crashes: .venv/ready
 	SILD_CRASHES=every $(BIN)/pytest -n auto --dist loadfile tests/cases/test_birth_killed.py tests/cases/test_move_killed.py tests/cases/test_desks_killed.py tests/cases/test_evidence_abroad_killed.py $(ARGS)
 
@@ -43,7 +43,7 @@ crashes: .venv/ready
 bits: .venv/ready
 	SILD_BITS=every $(BIN)/pytest tests/decisions/test_verifier.py $(ARGS)
 
-# Every branch of both journeys and every screen of the packs in a browser, in three rounds: in every language (make test: every second branch, each day the others, and every screen, in one).
+# Every branch of both journeys and every screen of the packs in a browser, in three rounds: in every language (make test: every third branch, each day others, and every screen, in one).
 walks: .venv/ready system-packages
 	for round in 0 1 2; do SILD_WALKS=$$round $(BIN)/pytest -n auto --dist loadfile \
 	  tests/nation/test_births_in_a_browser.py tests/nation/test_moves_in_a_browser.py \

@@ -39,7 +39,7 @@ from sild.workflow.run import Run
 from .village import Offices
 from .world import SYSTEM
 
-SEED = 20261122  # of `some`: one boundary of every second step
+SEED = 20261122  # of `some`: one boundary of every third step
 HEARD = (
     "HOLD",
     "RESUME",
@@ -55,13 +55,13 @@ _offices: list[Offices] = []  # made by the parent, for each of its processes
 
 
 def of_today(step: str) -> bool:
-    """Whether `some` dies at it: at half of all, each day at the others."""
-    return (crc32(step.encode()) + datetime.now(UTC).toordinal()) % 2 == 0
+    """Whether `some` dies at it: at a third of all, each day at others."""
+    return (crc32(step.encode()) + datetime.now(UTC).toordinal()) % 3 == 0
 
 
 @dataclass
 class Deaths:
-    """Of one directory. which: every, some (of every second step, each day the others, one boundary, by SEED, in the first of the stories alone), never."""
+    """Of one directory. which: every, some (of every third step, each day others, one boundary, by SEED, in the first of the stories alone), never."""
 
     directory: Path
     which: str

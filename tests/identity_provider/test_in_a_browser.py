@@ -131,5 +131,5 @@ def test_a_demonstration_without_tls_on_this_machine(tmp_path: Path) -> None:
         page.goto(settings.issuer + "/account")
         page.get_by_role("button", name="Mari Maasikas").click()
         page.get_by_role("heading", name="Mari Maasikas").wait_for()
-        assert page.get_by_role("button", name="Add a passkey").is_visible()
+        page.get_by_role("button", name="Add a passkey").wait_for()
     provider.close()

@@ -173,7 +173,30 @@ class Walker:
         self.case = self.page.url.partition("/cases/")[2].split("/")[0]
         self.see(screen_id)
         assert screen(screen_id)["title"][self.language] in self.page.locator("h1").inner_text()
+        self._same_as_json(screen_id)
         return self.page.locator("main")
+
+    def _same_as_json(self, screen_id: str) -> None:
+        """What another renderer of the screen gets has the page's fields, what can be chosen, and buttons."""
+        answer = self.page.context.request.get(self.page.url, headers={"Accept": "application/json"})
+        assert answer.status == 200, answer.text()
+        told = answer.json()
+        asked = {one["name"] for one in told["screen"]["components"] if "name" in one}
+        names = "(all) => [...new Set(all.map((one) => one.name.slice(2)))]"
+        shown = self.page.locator("[name^='f.'], [name^='u.']").evaluate_all(names)
+        assert (
+            told["screen"]["id"] == screen_id and {one.removesuffix("_search") for one in shown} == asked
+        ), screen_id
+        for field, choices in told["choices"].items():
+            offered = self.page.locator(f"[name='f.{field}'] option, input[name='f.{field}']")
+            values = offered.evaluate_all("(all) => all.map((one) => one.value)")
+            assert [one["value"] for one in choices] == [value for value in values if value], (
+                screen_id,
+                field,
+            )
+        buttons = self.page.locator("button[name='do']").evaluate_all("(all) => all.map((one) => one.value)")
+        acts = [one["name"] for one in told["screen"]["actions"]]
+        assert acts == [one for one in buttons if one not in ("SAVE", "SEARCH")], screen_id
 
     def on_desk(self, status: str) -> str:
         """The newest case of the desk that stands so (a text by key), once there is one."""

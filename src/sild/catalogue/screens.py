@@ -1,7 +1,8 @@
 """The Screen JSON contract: one screen as data, the same fields, checks and outcome on every channel.
 
 A screen shows what the state knows (`facts`) and asks only for what it cannot know (`field`s, each with the concept it is
-about). Texts stand in it by language. Web page, app, kiosk and clerk's desk render the same file. JSON Schema: `screen_schema`.
+about). Texts stand in it by language. The web page, the clerk's desk and the paper brought in render the same file, and whoever
+renders it otherwise, an app or a kiosk, gets it as it is. JSON Schema: `screen_schema`.
 """
 
 from __future__ import annotations

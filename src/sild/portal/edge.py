@@ -69,8 +69,14 @@ class Call:
 
     @property
     def is_script(self) -> bool:
-        """Our script asks: JSON comes back."""
-        return self.headers.get("x-requested-by", "") == "portal"
+        """Our script asks, or a program that wants no page: JSON comes back."""
+        return self.headers.get("x-requested-by", "") == "portal" or self.wants_json
+
+    @property
+    def wants_json(self) -> bool:
+        """Before anything else (RFC 9110 12.5.1)."""
+        wanted = self.headers.get("accept", "").partition(",")[0].partition(";")[0]
+        return wanted.strip().lower() == "application/json"
 
     @property
     def form(self) -> dict[str, list[str]]:

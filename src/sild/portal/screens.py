@@ -21,6 +21,7 @@ from sild.portal.kept_forms import answers_of
 from sild.portal.pages import Pages
 from sild.portal.ports import Cases
 from sild.portal.receipts import Receipts, form_key
+from sild.portal.screen_json import as_told, over_json, screen_json
 from sild.portal.settings import PortalSettings
 from sild.portal.uploads import Upload
 from sild.portal.visit import LoginNeeded, Visit
@@ -60,6 +61,10 @@ class ScreenPages:
 
     async def submit(self, visit: Visit) -> Response:
         """An action of the screen, a draft, or a search among addresses."""
+        response = await self._submitted(visit)
+        return as_told(response) if visit.call.wants_json else response
+
+    async def _submitted(self, visit: Visit) -> Response:
         case, screen = self._names(visit)
         form = visit.call.form
         answers = answers_of(form)
@@ -226,12 +231,15 @@ class ScreenPages:
     ) -> Response:
         """What happened, how it stands, what comes next, and the way to the case."""
         root = root or self._root(visit)
+        back = root + self._office(visit, "?")
+        if visit.call.wants_json:
+            return over_json(view, reason, back, status)
         done = [entry for entry in view.timeline if entry.by == "you"] or list(view.timeline)
         values = {
             "case": view,
             "reason": reason,
             "done": done[-1:],
-            "back": root + self._office(visit, "?"),
+            "back": back,
             "screens": f"{root}/screens",
         }
         return self._pages.page(visit, "over.html", values, status=status)
@@ -306,6 +314,11 @@ class ScreenPages:
         view = await self._cases.view(filled.case, visit.person)
         shown = _Shown(self._pages, self._cases, visit, filled, view.service)
         described = [shown.defect(defect) for defect in defects]
+        key = key or new_secret()
+        if visit.call.wants_json:
+            address = visit.call.path + self._office(visit, "?")
+            form = {"action": address, "form_token": visit.form_token, "key": key}
+            return screen_json(filled, view, form, values, described, refused, shown.choices_of)
         components = filled.screen.components
         first = next((n for n, part in enumerate(components) if isinstance(part, Field)), len(components))
         content = {
@@ -320,7 +333,7 @@ class ScreenPages:
             "has_files": any(one.kind == "file" for one in filled.screen.fields()),
             "upload_size": self._pages.size(self._upload_bytes, visit.language),
             "size": lambda count: self._pages.size(count, visit.language),
-            "key": key or new_secret(),
+            "key": key,
             "before": components[:first],
             "within": components[first:],
             "values": values,
