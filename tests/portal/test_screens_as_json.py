@@ -49,7 +49,11 @@ def test_fields_choices_and_buttons_are_those_of_the_page(world: PortalWorld) ->
         assert {"choice": True, "choices": True, "yes_no": True}.get(field.kind, False) == bool(offered)
         for one in offered:
             assert f'value="{one["value"]}"' in page and one["label"] in page
-    assert all(line["label"] or line["concept"] for line in seen["facts"])
+    parts = [one for one in seen["screen"]["components"] if one["kind"] == "facts"]
+    assert seen["facts"] and all(
+        any(line["of"] == part["of"] and line["concept"] in part["concepts"] for part in parts)
+        for line in seen["facts"]
+    )
 
 
 def test_every_defect_is_that_of_the_page_and_the_outcome_the_same(world: PortalWorld) -> None:

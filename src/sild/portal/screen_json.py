@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from sild.cases import CaseView, ClockView, FactLine, Filled, Refused
-from sild.catalogue import Field
+from sild.catalogue import Facts, Field
 
 __all__ = ["as_told", "over_json", "screen_json"]
 
@@ -23,16 +23,22 @@ def screen_json(
     values: Mapping[str, Sequence[str]],
     defects: Sequence[Mapping[str, str]],
     refused: Refused | None,
+    facts_of: Callable[[Facts], Sequence[FactLine]],
     choices_of: Callable[[Field], Sequence[tuple[str, str, str]]],
 ) -> Response:
-    """form: where it is sent, with its token and key.  defects: in words.  choices_of: of a field, value, label and hint.  422 where something is wrong."""
+    """What the page shows, and nothing it does not. form: where it is sent, with its token and key.  defects: in words.  facts_of: lines of a part of the screen.  choices_of: of a field, value, label and hint.  422 where something is wrong."""
     content = {
         "screen": filled.screen.model_dump(mode="json", exclude_none=True),
         "case": filled.case,
         "number": view.number,
         "service": view.service,
         "form": form,
-        "facts": [_fact(line) for line in filled.facts],
+        "facts": [
+            _fact(line)
+            for part in filled.screen.components
+            if isinstance(part, Facts)
+            for line in facts_of(part)
+        ],
         "choices": {
             field.name: [
                 {"value": value, "label": label, "hint": hint} for value, label, hint in choices_of(field)

@@ -318,7 +318,9 @@ class ScreenPages:
         if visit.call.wants_json:
             address = visit.call.path + self._office(visit, "?")
             form = {"action": address, "form_token": visit.form_token, "key": key}
-            return screen_json(filled, view, form, values, described, refused, shown.choices_of)
+            return screen_json(
+                filled, view, form, values, described, refused, shown.facts_of, shown.choices_of
+            )
         components = filled.screen.components
         first = next((n for n, part in enumerate(components) if isinstance(part, Field)), len(components))
         content = {
