@@ -143,7 +143,8 @@ def format_day(day: date, language: str) -> str:
 
 def format_moment(at: datetime, language: str) -> str:
     """Date and time, to the minute, in the zone `at` is in."""
-    pattern = "d. MMMM y HH:mm" if language == "et" else "d MMMM y, HH:mm"
+    patterns = {"et": "d. MMMM y HH:mm", "vi": "HH:mm, d MMMM, y"}
+    pattern = patterns.get(language, "d MMMM y, HH:mm")
     return format_datetime(at, format=pattern, locale=Locale.parse(language))
 
 

@@ -39,3 +39,4 @@ def test_days_and_moments() -> None:
     at = datetime(2026, 11, 22, 21, 5, tzinfo=UTC)
     assert format_moment(at, "en") == "22 November 2026, 21:05"
     assert format_moment(at, "et") == "22. november 2026 21:05"
+    assert format_moment(at, "vi") == "21:05, 22 tháng 11, 2026"

@@ -33,6 +33,8 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nation]:
         crowd.single(f"mover{number}")
     for number in range(2):
         crowd.family(f"child{number}", f"mother{number}", f"father{number}")
+    crowd.house("landlord")
+    crowd.single("tenant")
     crowd.nobody("nobody")
     with inhabited(tmp_path_factory.mktemp("moves") / "nation", crowd) as nation:
         yield nation
@@ -88,6 +90,32 @@ def this_person_does_not_live_here(walks: Walks) -> None:
     lodger.do("removal.answer", "OBJECT", begun, text="Ma elan siin.")
     lodger.reads(f"/cases/{begun}", "removal.action.OBJECT", name="removal-objected")
     owner.reads(f"/cases/{begun}", "removal.action.NOTIFY", name="removal-noticed")
+
+
+@branch()
+def a_dwelling_is_leased_out(walks: Walks) -> None:
+    """The owner enters a lease and is asked nothing when who rents moves in; that it ends, the lessee hears."""
+    landlord, tenant = walks["landlord"], walks["tenant"]
+    walks.begun("landlord", "lease", "lease.say")
+    landlord.give(which="new", person=walks.people["tenant"]["code"], number="2026/14", valid_from=today())
+    landlord.page.get_by_label(walks.people["landlord"]["address"].split(",")[0]).check()
+    landlord.send("lease.say", "SAY")
+    tenant.reads("/inbox", plain=(walks.people["landlord"]["address"].split(",")[0],), name="inbox")
+    tenant.page.locator("form[action^='/inbox/'] button").first.click()
+    tenant.see("lease-case")
+    tenant.reads("/my-data", plain=("2026/14",), name="my-data")
+    tenant.open("/who-looked", "who-looked")
+    assert tenant.say("use.A lease was entered") in tenant.page.content()
+    case = walks.sent("tenant", "landlord", basis="lease")
+    walks.decided(case)
+    tenant.reads(f"/cases/{case}", "move.action.REGISTER", name="move-registered")
+    landlord.open("/home", "home")
+    assert "move.consent" not in landlord.page.content()
+    ended = walks.begun("landlord", "lease", "lease.say")
+    landlord.page.get_by_label("2026/14").check()
+    landlord.give(last_day=today())
+    landlord.send("lease.say", "SAY")
+    landlord.reads(f"/cases/{ended}", "lease.action.RECORD", name="lease-recorded")
 
 
 # --- (a) to (f)
@@ -198,7 +226,11 @@ def in_no_register(walks: Walks) -> None:
     for role, given in entered.items():
         official = walks[role]
         matter = official.on_desk("register_matter.status.MISSING_PERSON")
-        official.do("register_matter.missing", "KNOWN", matter, **given)
+        official.task("register_matter.missing", matter)
+        asked = official.page.locator("[name='f.given_names']").count()
+        assert bool(asked) == ("given_names" in given), "names are asked for where they are kept"
+        official.give(**given)
+        official.send("register_matter.missing", "KNOWN")
         resident.reads(f"/cases/{matter}", "register_matter.result.outcome_is_known", name="matter")
     resident.reads(f"/cases/{case}", "move.action.FOUND", name="move-found")
 

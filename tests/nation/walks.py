@@ -294,7 +294,7 @@ class Walks:
         asked = self.country.cases.reserve_numbers("birth", 1, clerk)
         return self.awaited(asked).numbers[0]
 
-    def sent(self, mover: str, owner: str, people: tuple[str, ...] = ()) -> str:
+    def sent(self, mover: str, owner: str, people: tuple[str, ...] = (), *, basis: str = "consent") -> str:
         """A notice of moving to the owner's house; its case."""
         walker, page = self[mover], self[mover].page
         case = self.begun(mover)
@@ -302,7 +302,7 @@ class Walks:
         walker.send("move.place", "FIND")
         walker.find(f"/cases/{case}", "/screens/move.notice")
         walker.see("move.notice")
-        walker.give(place="dwelling:", valid_from=today(), basis="consent")
+        walker.give(place="dwelling:", valid_from=today(), basis=basis)
         for one in page.locator("input[name='f.people']").all():
             one.set_checked(
                 one.get_attribute("value") in {self.people[role]["code"] for role in (mover, *people)}

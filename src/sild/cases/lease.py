@@ -169,10 +169,10 @@ class Lease(Process):
         }
 
     async def suggested(self, case: Case, screen: Screen, actor: Actor) -> Mapping[str, Sequence[str]]:
-        """What the register refused stands there again."""
+        """What the register refused stands there again; at first, a new lease."""
         said = case.given("SAY")
         if not said:
-            return {}
+            return {"which": [NEW]}
         last = date.fromisoformat(said["valid_to"]) - DAY if said["valid_to"] else None
         values = {"which": str(said.get("lease", NEW)), "last_day": last.isoformat() if last else ""}
         values |= {name: str(said[name]) for name in OF_NEW if name in said}

@@ -396,6 +396,10 @@ class Process(ABC):
         """For every `options_from` of the screen: (value, label)."""
         return {}
 
+    def fitted(self, case: Case, screen: Screen) -> Screen:
+        """The screen without questions whose answers this case has no use for; none that must be answered. By default all of it."""
+        return screen
+
     async def suggested(self, case: Case, screen: Screen, actor: Actor) -> Mapping[str, Sequence[str]]:
         """What stands in the fields at first."""
         return {}

@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from sild.cases.actor import Actor, Reader
 from sild.cases.answered import AnsweredByADay, when_late
-from sild.cases.birth_facts import known
+from sild.cases.birth_facts import POPULATION, known
 from sild.cases.birth_work import act
 from sild.cases.case import Case, Party, Taken
 from sild.cases.contest_anew import given_by_hand
@@ -65,6 +65,8 @@ __all__ = ["RegisterMatter"]
 
 STAFF = ("official", "supervisor")
 GROUND = "register_matter"
+NAMES = ("given_names", "family_name", "born")
+"""Of somebody missing: the population register keeps them, and no other does."""
 DECIDE, CONSULTED = "register_matter.decide", "consultation"
 REVIEW = "/reviews/{key}/decision"
 OVER = (
@@ -103,7 +105,7 @@ def _reason(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entered(given: Mapping[str, Any]) -> dict[str, str]:
-    return {name: given[name] for name in ("given_names", "family_name", "born", "words") if given.get(name)}
+    return {name: given[name] for name in (*NAMES, "words") if given.get(name)}
 
 
 def _review(decision: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -209,6 +211,12 @@ class RegisterMatter(AnsweredByADay):
         return super().status(status, taken, before)
 
     # --- the official
+
+    def fitted(self, case: Case, screen: Screen) -> Screen:
+        if screen.id != SCREENS["missing_person"] or case.data["register"] == POPULATION:
+            return screen
+        parts = tuple(one for one in screen.components if getattr(one, "name", None) not in NAMES)
+        return screen.model_copy(update={"components": parts, "lead": None})
 
     async def facts(
         self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking

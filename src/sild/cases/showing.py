@@ -258,6 +258,7 @@ class Showing:
         case, roles = await asyncio.to_thread(parts.case_for, case_id, actor)
         screen = parts.screen(screen_id)
         process = parts.of_screen(case, screen_id)
+        screen = process.fitted(case, screen)
         role = screen.role if screen.role in roles else next((r for r in roles if r in STAFF), None)
         if process is parts.abroad:
             role = next((r for r in roles if r not in STAFF), None)
