@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from starlette.responses import JSONResponse, Response
 
 from sild.cases import AUTOMATIC, worded, written
@@ -87,7 +87,7 @@ class AlgorithmPages:
             "silent": silent,
             "sections": ("purpose_and_impact", "considerations", "human_intervention", "rights", "appeals", "data",
                          "technical_operation", "risk_management", "oversight"),
-            "percent": lambda text: f"{format_decimal(Decimal(text), '0.0', locale=visit.language)} %",
+            "percent": lambda text: format_percent(Decimal(text) / 100, "0.0%", locale=visit.language),
             "in_language": lambda words: words.in_language(visit.language),
             "model": await self._models.state(entry.id, visit.language),
             "number": lambda value, digits: _number(value, digits, visit.language),

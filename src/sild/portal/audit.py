@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from sild.cases import AUTOMATIC
 from sild.decisions import shipped_algorithms
 from sild.errors import CallerError, PlatformError
+from sild.i18n import format_month
 from sild.portal.auditing import Auditing, body_of, chosen, part
 from sild.portal.edge import redirect
 from sild.portal.pages import Pages
@@ -86,7 +87,12 @@ class AuditPages:
         form_key(visit)
         source = self._auditing.source(visit)
         told = await self._auditing.ask(visit, source, "GET", "/supervision/withheld")
-        values = {"source": source, "told": told, "total": sum(int(one["reads"]) for one in told["items"])}
+        values = {
+            "source": source,
+            "told": told,
+            "total": sum(int(one["reads"]) for one in told["items"]),
+            "month": lambda period: format_month(period, visit.language),
+        }
         return self._pages.page(visit, "audit_withheld.html", values)
 
     async def openings(self, _visit: Visit) -> Response:
