@@ -202,8 +202,7 @@ async def bereaved(village: BirthProgram) -> dict:
     woman, guardian = single(), MOTHER
     child = await village.child(woman)
     case = await village.case_of(citizen(woman))
-    died = {"person": woman.code, "died": "2026-03-02"}
-    await village.once("died", lambda: village.ask("population", "POST", "/deaths", died))
+    await village.once("died", lambda: village.dies(woman.code, "2026-03-02"))
     await village.acted("death")
     court = {
         "ward": child,

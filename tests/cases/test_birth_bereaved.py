@@ -22,7 +22,7 @@ QUIET = {
 
 
 async def dies(village, person, settle=True) -> None:
-    await village.ask("population", "POST", "/deaths", {"person": person.code, "died": "2026-03-02"})
+    await village.dies(person.code, "2026-03-02")
     if settle:
         await village.settle()
 

@@ -216,9 +216,7 @@ async def test_ordered_before_the_choice_the_other_parents_list_is_not_looked_up
 async def test_the_word_of_a_parent_who_died_is_not_said_for_them(village):
     _child, case, filled = await opened(village)
     await village.act(case, "DECLARE", MARI, {**FORM, "doctor": [await chosen(filled)]})
-    await village.ask(
-        "population", "POST", "/deaths", {"person": MOTHER.code, "died": "2026-03-02", "place": "Tartu"}
-    )
+    await village.dies(MOTHER.code, "2026-03-02", place="Tartu")
     await village.settle()
     await village.act(case, "COSIGN", JAAN)
     await village.act(case, "APPROVE", official(await village.office(case)))
@@ -232,9 +230,7 @@ async def test_the_word_of_a_parent_who_died_is_not_said_for_them(village):
 async def test_after_a_death_nothing_is_sent(village):
     child, case, filled = await opened(village)
     await village.act(case, "DECLARE", MARI, {**FORM, "doctor": [await chosen(filled)]})
-    await village.ask(
-        "population", "POST", "/deaths", {"person": child, "died": "2026-03-02", "place": "Tartu"}
-    )
+    await village.dies(child, "2026-03-02", place="Tartu")
     await village.settle()
     assert (await village.cases.view(case, MARI)).status == "SILENCED"
     assert not [

@@ -112,7 +112,7 @@ async def test_what_is_held_again_cannot_be_accepted(village):
     case = await village.case_of(MARI)
     await village.act(case, "DECLARE", MARI, FORM)
     await village.act(case, "COSIGN", JAAN)
-    await village.ask("population", "POST", "/deaths", {"person": FATHER.code, "died": "2026-03-02"})
+    await village.dies(FATHER.code, "2026-03-02")
     await village.settle()
     view = await village.cases.view(case, MARI)
     assert view.status == "REGISTERED" and view.results["offer_held"] == "parent_death" and not view.tasks

@@ -38,10 +38,9 @@ async def _go(village, upto, mother, father):
 
 async def _ends(village, child, how, mother=MOTHER, father=FATHER):
     if how == "death":
-        await village.ask("population", "POST", "/deaths", {"person": child, "died": "2026-03-02"})
+        await village.dies(child, "2026-03-02")
     elif how == "stillbirth":
-        body = {"mother": mother.code, "on": "2026-03-01", "child": child}
-        await village.ask("population", "POST", "/stillbirths", body)
+        await village.was_stillborn(mother.code, child)
     else:
         await _protects(village, [child], mother, father)
 
@@ -87,8 +86,7 @@ async def test_of_a_parent_who_died_nothing_is_said_wherever_the_case_is(village
         family = next(families)
         await _go(village, upto, *family)
         dead, lives = family[who], family[1 - who]
-        body = {"person": dead.code, "died": "2026-03-02"}
-        await village.ask("population", "POST", "/deaths", body)
+        await village.dies(dead.code, "2026-03-02")
         await village.settle()
         told.append((upto, citizen(dead), citizen(lives)))
     for wait in (0, 30):  # reminders, promises
@@ -116,7 +114,7 @@ async def test_the_news_of_a_death_overtakes_the_news_of_the_birth(village):
     events = [
         delivery.event for delivery in village.registers["population"].kernel.outbox.deliveries_about(child)
     ]
-    await village.ask("population", "POST", "/deaths", {"person": child, "died": "2026-03-02"})
+    await village.dies(child, "2026-03-02")
     await village.settle()
     recorded = next(event for event in events if event.type == "civil.child.recorded")
     await village.cases.take_event(recorded, "m-late")  # it was on its way

@@ -206,7 +206,7 @@ async def test_a_child_who_dies_is_named_by_nobody(village, case):
     child = next(
         party.person for party in (await village.cases.view(case, MARI)).parties if party.role == "child"
     )
-    await village.ask("population", "POST", "/deaths", {"person": child, "died": "2026-03-02"})
+    await village.dies(child, "2026-03-02")
     await over(village)
     view = await village.cases.view(case, MARI)
     assert view.status == "SILENCED" and "lapsed_unnamed" not in await village.notices(MARI)
@@ -216,7 +216,7 @@ async def test_a_parent_dies_after_the_time_is_over(village, case):
     """The name they did not answer is the official's all the same, by itself; who lives is told quietly."""
     await village.act(case, "DECLARE", MARI, FORM)
     await over(village)
-    await village.ask("population", "POST", "/deaths", {"person": JAAN.person[2:], "died": "2026-03-20"})
+    await village.dies(JAAN.person[2:], "2026-03-20")
     await village.settle()
     view = await village.cases.view(case, MARI)
     assert view.status == "AGREED" and (await on_desk(village, case)).tasks == ("birth.desk",)

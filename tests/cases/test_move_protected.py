@@ -79,7 +79,7 @@ async def test_after_the_movers_death_there_is_silence(village):
     home, (owner,) = await village.dwelling_of(1, but=[person.code])
     case = await village.sent(citizen(person), home, [person.code])
     died = village.today().isoformat()
-    await village.ask("population", "POST", "/deaths", {"person": person.code, "died": died})
+    await village.dies(person.code, died)
     await village.settle()
     assert await village.status(case, citizen(owner)) == "SILENCED"
     village.later(days=12)

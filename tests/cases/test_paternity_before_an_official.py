@@ -221,7 +221,7 @@ async def test_silence_ends_what_was_to_be_told(village, case):
     desk = await desk_of(village, case)
     hears = deaf(village)
     await village.say(case, "TAKE_PATERNITY", desk, SAID, key="his")
-    await village.ask("population", "POST", "/deaths", {"person": village.child, "died": "2026-03-02"})
+    await village.dies(village.child, "2026-03-02")
     await village.settle()
     hears()
     await village.settle()

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 from stdnum import iban
 
 from registries.families import couple
-from registries.notices import bundle
+from registries.notices import bundle, death_bundle
 from sild.cases import Actor, AskWhy, Assisted, CaseSystem, ExchangeAnswer, OfflineConflict, Refused
 from sild.cases.birth import Birth
 from sild.errors import CallerError, Unavailable
@@ -49,7 +49,7 @@ from sild.registries.kernel.dispute_paths import NewPerson
 from sild.registries.population.entering import enter_person
 from sild.registries.synthetic import synthetic_people
 from support.acting import Vouching, believing, operation_of, proved
-from support.notices import notifying, signed_bundle
+from support.notices import notifying, signed_bundle, signed_death
 from support.pen import SIGNERS, VillagePen
 from support.words import words_of
 
@@ -459,6 +459,20 @@ class Village:
         if settle:
             await self.settle()
         return answer["child"]
+
+    async def dies(self, person, died, **said):
+        """The hospital's notice, signed by its doctor."""
+        notice = signed_death(death_bundle(person, died, **said), at=self.now)
+        await self._noted("/deaths", notice)
+
+    async def was_stillborn(self, mother, child, born="2026-03-01"):
+        """The hospital's notice that a child recorded as living was not."""
+        told = bundle(mother, born=born, stillborn=True, child=child)
+        await self._noted("/stillbirths", signed_bundle(told, at=self.now))
+
+    async def _noted(self, path, notice):
+        body = json.dumps(notice).encode()
+        await self.ask("population", "POST", path, body, content_type="application/fhir+json")
 
     async def case_of(self, actor):
         """Their newest live case."""

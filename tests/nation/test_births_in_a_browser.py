@@ -22,7 +22,7 @@ from sild.nation import Nation
 from sild.registries.education.tables import groups
 from sild.registries.kernel import Usage
 from sild.registries.kernel.corrections import disputes, refuse_dispute
-from sild.registries.population.life_events import order_protection, record_death, record_stillbirth
+from sild.registries.population.life_events import order_protection
 from sild.registries.population.persons import children_of, read_person
 from sild.registries.social.orders import orders_in
 from sild.registries.social.tables import payment_orders
@@ -255,7 +255,7 @@ def the_ward(walks: Walks) -> None:
         stranger.goto(walks.ward + f"?lang={language}")
         check(stranger, f"walk-ward-log-in-{language}")
     stranger.context.close()
-    page = walks.midwife()
+    page = walks.at_ward()
     code = walks.people["woman3"]["code"]
     for language in LANGUAGES:
         page.goto(walks.ward + f"?lang={language}")
@@ -272,8 +272,14 @@ def the_ward(walks: Walks) -> None:
     page.goto(walks.ward + "?lang=en")  # she leaves the signing service
     check(page, "walk-ward-unsigned")
     page.locator("form[action*='/sign'] button").click()
-    walks.midwife_signs(page, code)
+    walks.signed_at_ward(page, code)
     check(page, "walk-ward-written")
+    page.close()
+    page = walks.at_ward("physician")
+    for language in LANGUAGES:
+        page.goto(walks.ward + f"?lang={language}")
+        check(page, f"walk-ward-doctor-{language}")
+    page.close()
     walks["woman3"].task("birth.check_and_name")
 
 
@@ -319,8 +325,9 @@ def a_child_born_dead(walks: Walks) -> None:
     mother.task("birth.check_and_name")
     case = mother.case
     child = youngest(walks, "wife7")
-    with walks.population("recordStillbirth") as use:
-        record_stillbirth(use, walks.people["wife7"]["code"], date.fromisoformat(today()), child)
+    with walks.population("readChildren") as use:
+        born = f"{read_person(use, child).born}T00:01"
+    walks.was_stillborn("wife7", child, born)
     mother.reads(f"/cases/{case}", "birth.status.SILENCED", name="birth-silenced")
     mother.open("/home", "home")
     assert not mother.page.locator("main a[href*='/screens/']").count()
@@ -446,8 +453,7 @@ def a_death_while_a_form_is_open(walks: Walks) -> None:
     case = mother.case
     mother.give(given_names="Mari", family_name="*", address="*", wants_place="no")
     child = youngest(walks, "wife8")
-    with walks.population("recordDeath") as use:
-        record_death(use, child, date.fromisoformat(today()), None)
+    walks.died(child, walks.people["wife8"]["name"])
     father.reads(
         f"/cases/{case}", "birth.status.SILENCED", "birth.result.silence_is_death", name="birth-silenced"
     )

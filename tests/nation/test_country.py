@@ -463,14 +463,19 @@ async def running(directory: Path) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def test_killed_and_started_again(tmp_path: Path) -> None:
-    """A notice written when nothing ran arrives afterwards; nothing is founded twice."""
+    """A notice that a doctor signed just before arrives afterwards; nothing is founded twice."""
     directory = tmp_path / "n"
     async with running(directory):
         before = json.loads((directory / "nation.json").read_text())
-    people = {one["id"]: one for one in before["test_people"]}
-    hospital = HospitalRegister.open(directory / "hospital")
-    died = hospital.kernel.today
-    hospital.note_death(people["owner"]["code"], died, author=people["midwife"]["code"], token=uuid4().hex)
+        people = {one["id"]: one for one in before["test_people"]}
+        hospital = HospitalRegister.open(directory / "hospital")
+        owner, ward = people["owner"], Ward(before["ward"]["address"], people["physician"])
+        said = {
+            "person": owner["code"],
+            "full_name": owner["name"],
+            "died": hospital.kernel.today.isoformat(),
+        }
+        await ward.give_notice_of_death(said)
 
     async def arrived() -> str | None:
         (notice,) = await asyncio.to_thread(hospital.notices)

@@ -186,7 +186,7 @@ class Walks:
         people = country.description["test_people"]
         self.people: dict[str, Someone] = {one["id"]: one for one in people}  # type: ignore[attr-defined]
         self._walkers: dict[str, Walker] = {}
-        self._at_ward: BrowserContext | None = None
+        self._at_ward: dict[str, BrowserContext] = {}
 
     def __getitem__(self, role: str) -> Walker:
         if role not in self._walkers:
@@ -199,36 +199,67 @@ class Walks:
     def done(self) -> None:
         for walker in self._walkers.values():
             walker.done()
-        if self._at_ward is not None:
-            self._at_ward.close()
+        for context in self._at_ward.values():
+            context.close()
 
     # --- what is done alike in many branches
 
     def born(self, mother: str, father: str | None = None) -> None:
         """The midwife's notice, in the ward, which she signs."""
-        page = self.midwife()
+        page = self.at_ward()
         page.goto(self.ward + "?lang=et")
         code = self.people[mother]["code"]
         page.locator("#mother").fill(code)
         page.locator("#father").fill(self.people[father]["code"] if father else "")
         page.locator("form[action*='/births'] button").click()
-        self.midwife_signs(page, code)
+        self.signed_at_ward(page, code)
+        page.close()
+
+    def was_stillborn(self, mother: str, child: str, born: str) -> None:
+        """The midwife's notice of a child that had been recorded as living. born: `2026-03-02T08:15`."""
+        page = self.at_ward()
+        for name, value in (("mother", self.people[mother]["code"]), ("child", child), ("born", born)):
+            page.locator(f"#{name}").fill(value)
+        page.locator("#stillborn").check()
+        page.locator("form[action*='/births'] button").click()
+        self.signed_at_ward(page, child)
+        self._arrived_from_ward(page)
+
+    def died(self, person: str, name: str) -> None:
+        """The doctor's notice, in the ward, of today, which they sign. person: identity code."""
+        page = self.at_ward("physician")
+        page.locator("#person").fill(person)
+        page.locator("#full_name").fill(name)
+        page.locator("form[action*='/deaths'] button").click()
+        self.signed_at_ward(page, person, "physician")
+        self._arrived_from_ward(page)
+
+    def _arrived_from_ward(self, page: Page) -> None:
+        """Once the population register has taken it."""
+        for _ in range(100):
+            newest = page.locator("[aria-labelledby=written] li").first.inner_text()
+            if "Kohal" in newest:
+                break
+            page.wait_for_timeout(100)
+            page.reload()
+        else:
+            raise AssertionError(newest)
         page.close()
 
     @property
     def ward(self) -> str:
         return self.country.description["ward"]["address"]  # type: ignore[index,no-any-return]
 
-    def midwife(self) -> Page:
+    def at_ward(self, who: str = "midwife") -> Page:
         """At the ward's page, logged in."""
-        if self._at_ward is None:
-            self._at_ward = self._browser.new_context(viewport=PHONE)  # type: ignore[arg-type]
-        page = self._at_ward.new_page()
+        if who not in self._at_ward:
+            self._at_ward[who] = self._browser.new_context(viewport=PHONE)  # type: ignore[arg-type]
+        page = self._at_ward[who].new_page()
         page.goto(self.ward + "?lang=et")
         log_in = page.locator("form[action*='/ward/login'] button")
         if log_in.count():
             log_in.click()
-            self._is_midwife(page)
+            self._is(page, who)
             page.wait_for_url(f"{self.ward}**")
         return page
 
@@ -236,16 +267,16 @@ class Walks:
         """Nobody who is logged in."""
         return self._browser.new_page(viewport=PHONE)  # type: ignore[arg-type]
 
-    def midwife_signs(self, page: Page, code: str) -> None:
+    def signed_at_ward(self, page: Page, code: str, who: str = "midwife") -> None:
         """At the signing service, which shows the notice; back at the ward it is on its way."""
         page.wait_for_load_state()
         assert code in page.locator("pre").inner_text()
-        self._is_midwife(page)
+        self._is(page, who)
         page.wait_for_url(f"{self.ward}**")
         page.get_by_text(code).first.wait_for()
 
-    def _is_midwife(self, page: Page) -> None:
-        who = self.people["midwife"]
+    def _is(self, page: Page, role: str) -> None:
+        who = self.people[role]
         page.locator(f"button[value='{who['country']}{who['code']}']").click()
 
     def named(self, mother: str, name: str = "Mari") -> str:

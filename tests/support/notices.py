@@ -1,4 +1,4 @@
-"""Notices of birth as professionals sign them: a Bundle's signature with real keys, certificates and time-stamps, and who may notify."""
+"""Notices of births and deaths as professionals sign them: a Bundle's signature with real keys, certificates and time-stamps, and who may notify."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from sild.pki import DigestAlgorithm, SignatureAlgorithm, sign_bytes
 from sild.registries.fhir import (
     AUTHORS_SIGNATURE,
+    DEATH_NAME,
     FHIR_JSON,
     IDENTITY_SYSTEMS,
     PURPOSES,
@@ -30,6 +31,7 @@ from support.personal import person_credential
 from support.pki import Pki
 
 MIDWIFE = "48901010015"
+DOCTOR = "37203030015"
 STRANGER = "49001010012"
 HOSPITAL = "SILD/COM/90000001"
 OTHER_HOSPITAL = "SILD/COM/90000002"
@@ -39,6 +41,7 @@ NAMED = (PKI.ca.certificate, PKI.tsa.certificate)
 LISTED = (
     Notifier(MIDWIFE, "Tiina Ämm", HOSPITAL, licence="N04512"),
     Notifier(MIDWIFE, "Tiina Ämm", OTHER_HOSPITAL, licence="N04512"),
+    Notifier(DOCTOR, "Rein Arst", HOSPITAL, "doctor", licence="D02211"),
 )
 
 
@@ -72,11 +75,16 @@ def signed_bundle(
     }
 
 
-def container(bundle: Mapping[str, Any], *, at: datetime, person: str = MIDWIFE) -> bytes:
+def signed_death(notice: Mapping[str, Any], *, at: datetime, **said: Any) -> dict[str, Any]:
+    """As `signed_bundle`, by the doctor."""
+    return signed_bundle(notice, at=at, **{"person": DOCTOR, "name": DEATH_NAME, **said})
+
+
+def container(
+    bundle: Mapping[str, Any], *, at: datetime, person: str = MIDWIFE, name: str = SIGNED_NAME
+) -> bytes:
     """What the signing service's client makes of her yes: ASiC-E."""
-    return write_signed_document(
-        _signed(canonical_bundle(bundle), at, person, SIGNED_NAME, PKI, "good"), at=at
-    )
+    return write_signed_document(_signed(canonical_bundle(bundle), at, person, name, PKI, "good"), at=at)
 
 
 def _signed(content: bytes, at: datetime, person: str, name: str, pki: Pki, status: str) -> SignedDocument:

@@ -208,6 +208,13 @@ class Days(_Part):
     working: tuple[date, ...] = ()
 
 
+class NoticeLaw(_Part):
+    """Who signs a hospital's notice of a birth, a stillbirth or a death, and where the law says so. professions: `midwife`, `doctor`."""
+
+    professions: Annotated[tuple[Word, ...], Field(min_length=1)]
+    basis: str
+
+
 class Profile(_Part):
     """country: ISO 3166-1.  languages: the official one first.  zone: of the IANA database.  currency: ISO 4217.
 
@@ -218,6 +225,8 @@ class Profile(_Part):
     pays_from: the treasury's account; none: nothing is paid in its currency.
 
     birth_grounds: on what a birth is entered of which no hospital gave notice.
+
+    notices: of hospitals: `birth`, `stillbirth`, `death`; of what is not here nobody gives notice.
 
     kept: in the archive, by kind of record (`birth-registration`).  certificates: by what they are about (`birth`).
 
@@ -243,6 +252,7 @@ class Profile(_Part):
     kept: Mapping[str, Keeping] = {}
     certificates: Mapping[Word, Certificate] = {}
     birth_grounds: tuple[BirthGround, ...] = ()
+    notices: Mapping[Literal["birth", "stillbirth", "death"], NoticeLaw] = {}
     pays_from: Payer | None = None
     grounds: Mapping[Word, str] = {}
     divisions: tuple[Division, ...] = ()

@@ -71,7 +71,7 @@ DISPUTES = ("POST /disputes/*/refusal", "POST /disputes/*/correction")
 RIPPLES = ("POST /ripples/*/end",)
 
 NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
-    ("hospital", "population"): ("POST /birth-notices", "POST /deaths"),
+    ("hospital", "population"): ("POST /birth-notices", "POST /stillbirths", "POST /deaths"),
     ("identity", "population"): ("GET /persons/*/relations", "GET /persons/*/status"),
     ("identity", "business"): ("GET /persons/*/companies", "GET /companies/*"),
     ("population", "identity"): MANDATES,

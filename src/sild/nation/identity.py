@@ -22,7 +22,7 @@ from sild.identity_provider import (
 )
 from sild.nation.countries import Oversight, languages_of
 from sild.nation.people import TestPerson as Someone
-from sild.nation.ward import CLIENT_ID, MIDWIFE, WARD_ROLE, ward_client
+from sild.nation.ward import CLIENT_ID, WARD_ROLES, ward_client
 from sild.openid import SIGNING_SCOPE, AuditScope, Party
 from sild.remote_signing import Certify, RemoteSigning
 
@@ -111,8 +111,8 @@ def open_identity_provider(
     for one in people if is_new else ():
         if one.official is not None:
             provider.add_official_role(one.subject, one.official.role, one.official.organisation)
-        if one.id == MIDWIFE:
-            provider.add_official_role(one.subject, WARD_ROLE, hospital)
+        if one.id in WARD_ROLES:
+            provider.add_official_role(one.subject, WARD_ROLES[one.id], hospital)
         if one.id in AUDITORS:
             _appoint(provider, one, oversight)
     return provider
@@ -139,6 +139,6 @@ def _test_person(one: Someone, hospital: str) -> TestPerson:
         given_name=one.given_names,
         family_name=one.family_name,
         note=dict(one.good_for),
-        works_at=CLIENT_ID if one.id == MIDWIFE else "",
-        device_of=hospital if one.id == MIDWIFE else one.official.organisation if one.official else "",
+        works_at=CLIENT_ID if one.id in WARD_ROLES else "",
+        device_of=hospital if one.id in WARD_ROLES else one.official.organisation if one.official else "",
     )

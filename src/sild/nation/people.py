@@ -157,6 +157,7 @@ GOOD_FOR: Mapping[str, Words] = {
     "check_resident": {"et": "enesekontrollist: kolib teise majja (J2)", "vi": "của phần tự kiểm tra: chuyển đến nhà người khác (J2)", "en": "of the self-check: moves to another's house (J2)"},
     "check_owner": {"et": "enesekontrollist: maja omanik, nõustub", "vi": "của phần tự kiểm tra: chủ nhà, đồng ý", "en": "of the self-check: owns the house, and consents"},
     "midwife": {"et": "haigla ämmaemand: kirjutab ja allkirjastab sünnitusosakonnas sünniteate", "vi": "nữ hộ sinh của bệnh viện: lập và ký giấy chứng sinh tại khoa sản", "en": "the hospital's midwife: writes and signs the notice of birth in the ward"},
+    "physician": {"et": "haigla arst: kirjutab ja allkirjastab surmateate", "vi": "bác sĩ của bệnh viện: lập và ký giấy báo tử", "en": "the hospital's doctor: writes and signs the notice of a death"},
     "birth_official": {"et": "registreerib sünde, töölaud: {town}", "vi": "đăng ký khai sinh tại {town}", "en": "registers births at the desk of {town}"},
     "residence_official": {"et": "registreerib elukohti, töölaud: {town}", "vi": "đăng ký cư trú tại {town}", "en": "registers residences at the desk of {town}"},
     "assistance_official": {"et": "vastab, millele abiline ei osanud", "vi": "trả lời điều trợ lý không trả lời được", "en": "answers what the assistant could not"},
@@ -256,6 +257,7 @@ class _Search:
             ("check_unmarried_father", self._unmarried_father),
             ("board_member", self._board_member),
             ("business_register_official", self._servant),
+            ("physician", self._servant),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:

@@ -16,13 +16,11 @@ from sild.openid import SIGNING_SCOPE
 from sild.pki import Certificate
 from sild.registries import Notifier, Notifying, WardSettings
 
-__all__ = ["CLIENT_ID", "MIDWIFE", "WARD_ROLE", "notifying", "ward_client", "ward_settings"]
+__all__ = ["CLIENT_ID", "WARD_ROLES", "notifying", "ward_client", "ward_settings"]
 
 CLIENT_ID = "ward"
-MIDWIFE = "midwife"
-"""The test person."""
-WARD_ROLE = "midwife"
-"""What she is to the identity provider, of the hospital."""
+WARD_ROLES: Mapping[str, str] = {"midwife": "midwife", "physician": "doctor"}
+"""What test people are to the identity provider, of the hospital, and to the register of health professionals."""
 
 
 def ward_client(url: str, secret: str, hospital: str) -> ClientSettings:
@@ -57,16 +55,16 @@ def ward_settings(plan: NationPlan, *, url: str, issuer: str, secret: str, stamp
             redirect_uri=f"{url}/ward/signed",
             stamp=stamp,
         ),
-        roles=(WARD_ROLE,),
         languages=languages_of(plan.profile),
     )
 
 
 def notifying(plan: NationPlan, people: Mapping[str, TestPerson], named: Sequence[Certificate]) -> Notifying:
-    """Of the population register: the hospital's midwife, as a register of health professionals would have her."""
-    midwife = people.get(MIDWIFE)
-    if midwife is None:
-        return Notifying()
+    """Of the population register: the hospital's midwife and doctor, as a register of health professionals would have them."""
     hospital = plan.system_id("hospital").encode().rpartition("/")[0]
-    listed = Notifier(midwife.code, midwife.name, hospital, WARD_ROLE, since=date(2020, 1, 1))
-    return Notifying([listed], named)
+    listed = [
+        Notifier(people[one].code, people[one].name, hospital, profession, since=date(2020, 1, 1))
+        for one, profession in WARD_ROLES.items()
+        if one in people
+    ]
+    return Notifying(listed, named)

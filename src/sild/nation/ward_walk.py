@@ -1,4 +1,4 @@
-"""What a midwife does in the ward, as the self-check's browser does it: she logs in, writes a notice, signs it."""
+"""What a midwife or a doctor does in the ward, as a browser does it: they log in, write a notice, sign it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["Ward"]
 
 
 class Ward:
-    """midwife: the test person of nation.json."""
+    """who: the test person of nation.json, a midwife or a doctor."""
 
-    def __init__(self, address: str, midwife: Mapping[str, str]) -> None:
+    def __init__(self, address: str, who: Mapping[str, str]) -> None:
         self.address = address
-        self.name = midwife["name"]
-        self._subject = f"{midwife['country']}{midwife['code']}"
+        self.name = who["name"]
+        self._subject = f"{who['country']}{who['code']}"
         self._browser = Browser()
 
     async def open(self) -> Page:
-        """Her page, logged in. Raises PeerError."""
+        """Their page, logged in. Raises PeerError."""
         page = await self._browser.open(self.address)
         login = next((form for form in page.forms if "/ward/login" in form.action), None)
         if login is not None:
@@ -33,9 +33,16 @@ class Ward:
 
     async def give_notice(self, said: Mapping[str, str]) -> Page:
         """Written and signed; the page that lists it. Raises PeerError."""
+        return await self._write("/ward/births", said, said["mother"])
+
+    async def give_notice_of_death(self, said: Mapping[str, str]) -> Page:
+        """The same, of `person`, who `died`, with their `full_name`. Raises PeerError."""
+        return await self._write("/ward/deaths", said, said["person"])
+
+    async def _write(self, form: str, said: Mapping[str, str], shown: str) -> Page:
         page = await self.open()
-        page = await page.submit(page.form("/ward/births"), said)
-        if "/login/" not in page.url or said["mother"] not in page.text:
+        page = await page.submit(page.form(form), said)
+        if "/login/" not in page.url or shown not in page.text:
             raise PeerError(f"nothing to sign at {page.url} ({page.status}): {page.text[:500]}")
         page = await page.submit(page.form("/test"), {"subject": self._subject})
         if not page.url.startswith(self.address) or page.status != 200:

@@ -175,8 +175,10 @@ class RegistrySettings(Settings):
     country: str = Field(default="EE", pattern=r"^[A-Z]{2}$")  # whose offices its officials' are
     officials: tuple[OfficialSettings, ...] = ()  # who decides in it, by name
     events_url: str | None = None  # nats://, when several processes send events; none: the database alone
-    ward: WardProcessSettings | None = None  # hospital: the midwives' pages; none: they write elsewhere
-    notifiers: tuple[NotifierSettings, ...] = ()  # population: who may sign notices of birth; none: nobody
+    ward: WardProcessSettings | None = None  # hospital: the ward's pages; none: they write elsewhere
+    notifiers: tuple[
+        NotifierSettings, ...
+    ] = ()  # population: who may sign notices of births and deaths; none: nobody
     signers: Path | None = None  # population, PEM: who certifies people's signing keys and time-stamps
     log_level: LogLevel = "INFO"
 

@@ -20,13 +20,16 @@ __all__ = ["NotifierSettings", "WardProcessSettings", "notifying_of", "ward_of"]
 
 
 class WardProcessSettings(Settings):
-    """The ward's pages: a client of an identity provider at which midwives log in and sign."""
+    """The ward's pages: a client of an identity provider at which midwives and doctors log in and sign."""
 
     url: str  # the origin at which midwives open it: https://ward.hospital.example
     issuer: str  # of the identity provider
     client_id: str = "ward"
     client_secret_file: Path  # its first line
-    roles: tuple[str, ...] = Field(default=("midwife",), min_length=1)  # of the hospital, at the provider
+    roles: tuple[str, ...] = Field(
+        default=("midwife", "doctor"), min_length=1
+    )  # of the hospital, at the provider
+    death_roles: tuple[str, ...] = ("doctor",)  # of them, who may write notices of death
     certificate_authorities: Path | None = None  # PEM, for the issuer's TLS; none: the system's
     listen: tuple[Listen, ...] = (Listen(port=8001),)  # on the ward's own network
 
@@ -41,12 +44,12 @@ class WardProcessSettings(Settings):
 
 
 class NotifierSettings(Settings):
-    """Somebody who may sign notices of birth for a hospital, as the register of health professionals has them."""
+    """Somebody who may sign notices for a hospital, as the register of health professionals has them."""
 
     person: str = Field(max_length=20)  # identity code
     name: str = Field(max_length=200)
     hospital: str = Field(pattern=r"^[^/]+/[^/]+/[^/]+$")  # its member: INSTANCE/CLASS/CODE
-    profession: str = Field(default="midwife", max_length=50)
+    profession: str = Field(default="midwife", max_length=50)  # as the country's profile names it
     licence: str | None = Field(default=None, max_length=50)
     since: date = date.min
     until: date | None = None  # the last day
@@ -79,7 +82,9 @@ def ward_of(
         tls=tls,
     )
     _instance, _member_class, organisation, _subsystem = system.split("/")
-    return WardSettings(settings.url, provider, organisation, pen, roles=settings.roles)
+    return WardSettings(
+        settings.url, provider, organisation, pen, roles=settings.roles, death_roles=settings.death_roles
+    )
 
 
 def notifying_of(listed: tuple[NotifierSettings, ...], signers: Path | None, base: Path) -> Notifying:

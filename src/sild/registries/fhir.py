@@ -1,4 +1,4 @@
-"""What a notice of birth in FHIR R4 is signed as: one form for whoever signs it and whoever checks. Pure.
+"""What a notice in FHIR R4 is signed as: one form for whoever signs it and whoever checks. Pure.
 
 https://hl7.org/fhir/R4/datatypes.html#Signature, https://hl7.org/fhir/R4/json.html#canonical
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "AUTHORS_SIGNATURE",
+    "DEATH_NAME",
     "FHIR_JSON",
     "IDENTITY_SYSTEMS",
     "PURPOSES",
@@ -25,7 +26,9 @@ PURPOSES = "urn:iso-astm:E1762-95:2013"
 AUTHORS_SIGNATURE = "1.2.840.10065.1.12.1.1"
 """Of `PURPOSES`: what the signature of whoever wrote the notice is for; in Signature.type, and as CommitmentTypeIndication."""
 SIGNED_NAME = "birth-notice.json"
-"""By which the signature refers to the Bundle."""
+"""By which the signature refers to the Bundle of a birth, or a stillbirth."""
+DEATH_NAME = "death-notice.json"
+"""And of a death: what was signed as the one is never taken as the other."""
 IDENTITY_SYSTEMS: Mapping[str, str] = {
     "EE": "https://fhir.ee/sid/pid/est/ni",
     "VN": "urn:sild:sid:VN:ni",

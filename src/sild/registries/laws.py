@@ -11,7 +11,7 @@ from sild.registries.education.schools import SCHOOL_GROUNDS
 from sild.registries.following.duties import DUTIES
 from sild.registries.identity_codes import Country
 from sild.registries.insurance.rules import GROUNDS as INSURANCE
-from sild.registries.profiles import profile
+from sild.registries.profiles import notice_grounds, profile
 from sild.registries.social.rules import GROUNDS as SOCIAL
 
 __all__ = ["asking_grounds", "duties_without_case"]
@@ -27,6 +27,7 @@ def asking_grounds(register: str) -> frozenset[str]:
         "education": [EDUCATION, SCHOOL_GROUNDS],
         "insurance": [INSURANCE],
         "social": [SOCIAL],
+        "hospital": [notice_grounds(kind) for kind in ("birth", "stillbirth", "death")],
         **{kind: [duty.grounds] for kind, duty in DUTIES.items()},
     }
     return frozenset(ground for grounds in known.get(register, ()) for ground in grounds.values())

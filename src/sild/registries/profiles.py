@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import get_args
 
 import yaml
 
@@ -11,7 +13,7 @@ from sild.catalogue import Profile, parse_profile
 from sild.errors import CallerError
 from sild.registries.identity_codes import Country
 
-__all__ = ["profile", "profile_named"]
+__all__ = ["notice_grounds", "profile", "profile_named"]
 
 
 @cache
@@ -26,3 +28,10 @@ def profile_named(country: str) -> Profile:
     except FileNotFoundError as error:
         raise CallerError(f"no country {country} ships: it has no profile", code="unknown_country") from error
     return parse_profile(yaml.safe_load(text))
+
+
+def notice_grounds(kind: str) -> Mapping[Country, str]:
+    """By which law a hospital gives notice. kind: birth, stillbirth, death."""
+    countries: tuple[Country, ...] = get_args(Country)
+    laws = {country: profile(country).notices.get(kind) for country in countries}
+    return {country: law.basis for country, law in laws.items() if law is not None}

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from sild.errors import CallerError
+from sild.registries.fhir import DEATH_NAME
 from sild.registries.hospital.register import HospitalRegister, NewBirth, Notice
 from sild.registries.population.birth_notice import parse_birth_notice
-from support.notices import STRANGER, container
+from sild.registries.population.death_notice import parse_death_notice
+from support.notices import DOCTOR, STRANGER, container
 
 from .conftest import CHILD, FATHER, MOTHER, VN_MOTHER, Others, SetClock
 
@@ -93,17 +95,41 @@ async def test_stillbirth_twins_and_death(
     await settle(register, others, clock)
     write(register, clock, "form-0002", multiple=2)
     await settle(register, others, clock)
-    register.note_death(MOTHER, date(2026, 3, 2), author=MIDWIFE, token="form-0003")
+    death = register.note_death(
+        MOTHER, date(2026, 3, 2), author=DOCTOR, token="form-0003", full_name="Mari Maasikas"
+    )
+    await settle(register, others, clock)
+    assert len(others.sent) == 2, "nothing goes out unsigned"
+    register.signed(death.id, DOCTOR, container(death.content, at=clock(), person=DOCTOR, name=DEATH_NAME))
     await settle(register, others, clock)
     patient = others.sent[0][2]["entry"][0]["resource"]
     assert patient["deceasedBoolean"] is True and patient["multipleBirthInteger"] == 1
     assert others.sent[0][2]["entry"][1]["resource"]["identifier"][0]["system"] == "urn:sild:sid:VN:ni"
-    assert others.sent[2][1:3] == ("deaths", {"person": MOTHER, "died": "2026-03-02", "place": register.name})
+    _, path, bundle, because = others.sent[2]
+    told = parse_death_notice(json.dumps(bundle).encode())
+    assert (path, because.user_id, because.basis) == ("deaths", f"EE{DOCTOR}", "PKTS § 28")
+    assert (told.notice.person, told.notice.died, told.notice.place) == (
+        MOTHER,
+        date(2026, 3, 2),
+        register.name,
+    )
+    assert told.notice.named.family_name == "Mari Maasikas" and told.signature.who == DOCTOR  # type: ignore[union-attr]
     assert [(n.kind, n.state) for n in register.notices()] == [
         ("death", "arrived"),
         ("birth", "review"),
         ("stillbirth", "arrived"),
     ]
+
+
+async def test_a_stillborn_child_that_was_recorded_as_living(
+    register: HospitalRegister, others: Others, clock: SetClock
+) -> None:
+    others.answers = [{"mother": MOTHER, "child": CHILD}]
+    write(register, clock, "form-0001", stillborn=True, child=CHILD)
+    await settle(register, others, clock)
+    ((_, path, bundle, _),) = others.sent
+    told = parse_birth_notice(json.dumps(bundle).encode())
+    assert (path, told.child, told.notice.stillborn) == ("stillbirths", CHILD, True)
 
 
 async def test_what_the_register_refuses_is_shown_with_the_reason_and_not_sent_again(
@@ -126,6 +152,7 @@ async def test_what_the_register_refuses_is_shown_with_the_reason_and_not_sent_a
         ({"father": "48901010016"}, "invalid_identity_code"),
         ({"sex": "other"}, "bad_request"),
         ({"multiple": 0}, "bad_request"),
+        ({"child": CHILD}, "child_is_living"),
         ({"born": datetime.fromisoformat("2026-03-02T11:01")}, "date_out_of_range"),
     ],
 )

@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -18,7 +17,7 @@ from sild.identity_provider import TestPerson
 from sild.registries import WardSettings, ward_app
 from sild.registries.hospital.register import HospitalRegister
 from support.identity_world import SECRET, Browser, Page, World, bind, serving_tls
-from support.notices import MIDWIFE, STRANGER
+from support.notices import DOCTOR, MIDWIFE, STRANGER
 from support.pen import VillagePen
 
 from .conftest import MOTHER
@@ -27,6 +26,7 @@ ORGANISATION = "90000001"
 TIINA = TestPerson(subject=f"EE{MIDWIFE}", given_name="Tiina", family_name="Ämm", device_of=ORGANISATION)
 OTHER = TestPerson(subject=f"EE{STRANGER}", given_name="Eva", family_name="Tamm", device_of=ORGANISATION)
 AT_HOME = TestPerson(subject="EE60001019906", given_name="Mari", family_name="Maasikas")
+REIN = TestPerson(subject=f"EE{DOCTOR}", given_name="Rein", family_name="Arst", device_of=ORGANISATION)
 VISITOR = TestPerson(subject="EE38001085718", given_name="Jaan", family_name="Tamm")
 FORM = {"mother": MOTHER, "father": "", "sex": "male", "born": "2026-11-22T08:15", "multiple": ""}
 
@@ -82,7 +82,7 @@ class Ward:
 
 @pytest.fixture
 def ward(tmp_path: Path) -> Iterator[Ward]:
-    world = World(tmp_path, test_people=(TIINA, OTHER, AT_HOME, VISITOR), requests_per_minute=10_000)
+    world = World(tmp_path, test_people=(TIINA, REIN, OTHER, AT_HOME, VISITOR), requests_per_minute=10_000)
     bound = bind()
     url = f"https://localhost:{bound.getsockname()[1]}"
     world.add_client(
@@ -94,6 +94,7 @@ def ward(tmp_path: Path) -> Iterator[Ward]:
     )
     for person in (TIINA, OTHER, AT_HOME):
         world.provider.add_official_role(person.subject, "midwife", ORGANISATION)
+    world.provider.add_official_role(REIN.subject, "doctor", ORGANISATION)
     world.provider.add_official_role(VISITOR.subject, "midwife", "90000002")
     register = HospitalRegister.open(tmp_path / "hospital", clock=world.clock)
     pen = VillagePen(world.clock)
@@ -325,14 +326,31 @@ def test_a_refused_form_keeps_what_was_written(ward: Ward) -> None:
     assert ward.states() == []
 
 
-def test_a_death_and_three_languages(ward: Ward) -> None:
-    browser = ward.browser()
-    page = ward.log_in(browser)
-    page = browser.submit(page, "/deaths?lang=en", person=MOTHER, died="2026-11-21")
+def test_of_a_death_a_doctor_gives_notice_and_signs_it(ward: Ward) -> None:
+    midwife, doctor = ward.browser(), ward.browser()
+    page = ward.log_in(midwife)
+    assert "Of a death a doctor gives notice" in page.text
+    token = page.form("/ward/logout")["fields"]["form_token"]
+    said = {"person": MOTHER, "full_name": "Mari Maasikas", "died": "2026-11-21"}
+    url = f"{ward.url}/ward/deaths?lang=en"
+    answer = midwife.open(url, "POST", data={**said, "form_token": token, "token": "t" * 9})
+    assert answer.status == 403 and ward.states() == [], "a form that her page does not have"
+    page = ward.log_in(doctor, REIN)
+    assert "Rein Arst, doctor" in page.text
+    for wrong in ({"full_name": ""}, {"died": "2030-01-01"}, {"person": "1"}):
+        assert doctor.submit(page, "/deaths?lang=en", **{**said, **wrong}).status == 422
+    asked = doctor.submit(page, "/deaths?lang=en", **said)
+    assert ward.states() == [("death", "unsigned")], "nothing goes out before it is signed"
+    assert ward.signs(midwife, asked).status == 400
+    page = ward.signs(doctor, asked)
     assert page.path == "/ward/" and ward.states() == [("death", "waiting")]
+
+
+def test_three_languages(ward: Ward) -> None:
+    browser = ward.browser()
+    ward.log_in(browser)
     for language, title in (("et", "Sünnitusosakond"), ("vi", "Khoa sản"), ("en", "Maternity ward")):
         text = ward.home(browser, language).text
         assert title in text and f'lang="{language}"' in text
     css = ward.world.browser().session.get(f"{ward.url}/ward/ward.css", timeout=10)
     assert css.headers["Content-Type"].startswith("text/css")
-    assert ward.register.notices()[0].written_at <= datetime.now(UTC)

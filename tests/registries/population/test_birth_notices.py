@@ -9,12 +9,11 @@ from typing import Any
 
 from sild.registries import PopulationRegister, parse_identity_code
 from sild.registries.identity_codes import estonia
-from support.notices import SENT_BY
 
 from ..asking import Asker, refused
 from ..conftest import SetClock
 from ..families import couple, dead, girl, man, single
-from ..notices import bundle, notify, recorded
+from ..notices import bundle, notify, notify_death, recorded
 
 OTHER_HOSPITAL = "urn:sild:hospital:90000002:birth-notices"
 
@@ -62,9 +61,7 @@ def test_the_same_message_again(population: Asker) -> None:
     again = notify(population, notice, id="birth-1")
     assert (again.status, again.json()) == (200, {"outcome": "REPEATED", "child": child})
     refused(
-        population.post(
-            "/deaths", {"person": child, "died": "2026-03-01"}, id="birth-1", X_Road_Client=SENT_BY
-        ),
+        notify_death(population, child, "2026-03-01", id="birth-1"),
         409,
         "message_id_reused",
     )

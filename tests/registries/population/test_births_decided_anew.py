@@ -14,7 +14,7 @@ from sild.registries.population import anew as by_hand_module
 from ..asking import Asker, refused
 from ..conftest import SetClock
 from ..families import couple, man, single
-from ..notices import bundle, recorded
+from ..notices import bundle, died, recorded
 
 OTHER = "EE47101010033"
 """An official who had no part in it."""
@@ -211,7 +211,7 @@ def test_who_may_not_and_what_is_no_entry(population: Asker, either_register: Po
     refused(
         anew(population, back["decision"], mother.code, sent_back, {REGISTRABLE: True}), 409, "not_by_hand"
     )
-    population.done("/deaths", {"person": child, "died": "2026-03-01"}, id="died")
+    died(population, child, "2026-03-01", id="died")
     refused(anew(population, decision, wife.code, case, other), 409, "not_by_hand")
 
 

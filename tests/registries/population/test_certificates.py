@@ -19,7 +19,7 @@ from ...documents.papers import text_of
 from ..asking import Asker, refused
 from ..conftest import NOW
 from ..families import couple, man, single
-from ..notices import bundle, recorded
+from ..notices import bundle, died, notify_stillborn, recorded
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_none_before_registration_and_none_of_a_stillborn_child(here: Asker) -> 
     here.done(f"/births/{child}/registration", named(mother))
     entry = entry_of(here, child)
     issued = ask(here, mother.code, entry).json()["presentation"]
-    here.done("/stillbirths", {"mother": mother.code, "on": "2026-03-01", "child": child})
+    assert notify_stillborn(here, mother.code, child).status == 201
     assert papers(here, mother.code) == []
     refused(ask(here, mother.code, entry), 404, "no_certificate")
     assert checked(here, issued).status == "revoked"
@@ -152,7 +152,7 @@ def test_none_before_registration_and_none_of_a_stillborn_child(here: Asker) -> 
 def test_after_a_death_as_the_law_of_the_country_says(here: Asker, country: Any, can_be_had: bool) -> None:
     mother, father = couple(country)
     child = born(here, mother, father)
-    here.done("/deaths", {"person": child, "died": "2026-03-01"})
+    died(here, child, "2026-03-01")
     assert bool(papers(here, mother.code)) is can_be_had
 
 

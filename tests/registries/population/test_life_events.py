@@ -12,7 +12,7 @@ from sild.registries.synthetic import synthetic_people
 
 from ..asking import Asker, defects, refused
 from ..families import couple, dead, man, single, young_family
-from ..notices import bundle, recorded
+from ..notices import bundle, died, notify_death, notify_stillborn, recorded
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def waiting(either_register: PopulationRegister) -> Any:
 
 def test_a_death_ends_marriage_and_silences(population: Asker, waiting: Any) -> None:
     wife, husband = couple()
-    recordeds = population.done("/deaths", {"person": husband.code, "died": "2026-02-27", "place": "Tartu"})
-    assert recordeds["recorded"]
-    again = population.done("/deaths", {"person": husband.code, "died": "2026-02-27"})
-    assert not again["recorded"]
-    refused(population.post("/deaths", {"person": husband.code, "died": "2026-02-26"}), 409, "already_dead")
+    told = notify_death(population, husband.code, "2026-02-27")
+    assert (told.status, told.json()["recorded"]) == (201, True)
+    again = notify_death(population, husband.code, "2026-02-27")
+    assert (again.status, again.json()["recorded"]) == (200, False)
+    refused(notify_death(population, husband.code, "2026-02-26"), 409, "already_dead")
     assert population.value(f"/persons/{husband.code}")["died"] == "2026-02-27"
     assert "spouse" not in population.value(f"/persons/{wife.code}")
     past = population.value(f"/persons/{wife.code}/facts?on=2026-02-27")["items"]
@@ -43,7 +43,7 @@ def test_a_death_ends_marriage_and_silences(population: Asker, waiting: Any) -> 
 
 def test_a_child_of_a_husband_who_died_is_still_his(population: Asker) -> None:
     wife, husband = couple()
-    population.done("/deaths", {"person": husband.code, "died": "2026-01-10"})
+    died(population, husband.code, "2026-01-10")
     child = recorded(population, bundle(wife.code))
     assert population.value(f"/persons/{child}")["father"] == husband.code
     parents = population.value(f"/persons/{child}/parents")["items"]
@@ -54,7 +54,7 @@ def test_the_death_of_a_child_holds_back_the_news_of_its_birth(population: Asker
     mother, _ = couple()
     child = recorded(population, bundle(mother.code))
     assert waiting(child) == {"civil.child.recorded": "pending"}
-    population.done("/deaths", {"person": child, "died": "2026-03-01"})
+    died(population, child, "2026-03-01")
     assert waiting(child) == {"civil.child.recorded": "refused", "civil.death.registered": "pending"}
     assert population.value(f"/births/{child}")["status"] == "DEAD"
     body = {"given_names": "Mari", "family_name": mother.family_name}
@@ -72,12 +72,12 @@ def test_the_death_of_a_child_holds_back_the_news_of_its_birth(population: Asker
 def test_a_child_recorded_as_living_that_was_not(population: Asker, waiting: Any) -> None:
     mother, _ = couple()
     child = recorded(population, bundle(mother.code))
-    body = {"mother": mother.code, "on": "2026-03-01", "child": child}
     for _ in range(2):
-        population.done("/stillbirths", body)
+        assert notify_stillborn(population, mother.code, child).status == 201
     assert population.value(f"/births/{child}")["status"] == "STILLBORN"
     assert waiting(child) == {"civil.child.recorded": "refused", "civil.stillbirth.recorded": "pending"}
-    refused(population.post("/stillbirths", {**body, "mother": single().code}), 404, "unknown_birth")
+    refused(notify_stillborn(population, single().code, child), 404, "unknown_birth")
+    refused(notify_stillborn(population, mother.code, child, "2026-02-28"), 404, "unknown_birth")
 
 
 def test_deaths_that_cannot_be(population: Asker) -> None:
@@ -86,11 +86,11 @@ def test_deaths_that_cannot_be(population: Asker) -> None:
     for who, day, status, code in (
         (person.code, before, 400, "date_out_of_range"),
         (person.code, "2026-03-02", 400, "date_out_of_range"),
-        ("38001085717", "2026-02-01", 400, "invalid_identity_code"),
+        ("38001085717", "2026-02-01", 400, "invalid_death_notice"),
         ("38001085718", "2026-02-01", 404, "unknown_person"),
         (dead().code, "2026-02-01", 409, "already_dead"),
     ):
-        refused(population.post("/deaths", {"person": who, "died": day}), status, code)
+        refused(notify_death(population, who, day), status, code)
 
 
 def test_whom_an_order_is_against_does_not_learn_of_it_here(population: Asker, waiting: Any) -> None:
@@ -148,7 +148,7 @@ def test_a_guardian(population: Asker) -> None:
     )
     relations = population.value(f"/persons/{elder.code}/relations")["items"]
     assert (child.code, "ward") in [(one["code"], one["relation"]) for one in relations]
-    population.done("/deaths", {"person": elder.code, "died": "2026-02-20"})
+    died(population, elder.code, "2026-02-20")
     assert population.value(f"/persons/{child.code}/guardians")["total"] == 0
     refused(population.post("/guardianships", {**body, "guardian": dead().code}), 409, "person_is_dead")
     refused(population.post("/guardianships", {**body, "guardian": child.code}), 400, "bad_request")

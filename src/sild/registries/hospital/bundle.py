@@ -1,10 +1,11 @@
-"""The notice of birth as a FHIR R4 Bundle of Patient, RelatedPerson and Encounter. Pure."""
+"""Notices as FHIR R4 Bundles: of a birth, Patient, RelatedPerson and Encounter; of a death, Patient and Encounter. Pure."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
@@ -18,7 +19,7 @@ from sild.registries.fhir import (
 )
 from sild.registries.identity_codes import parse_identity_code
 
-__all__ = ["Birth", "birth_bundle", "bundle_signature"]
+__all__ = ["Birth", "Death", "birth_bundle", "bundle_signature", "death_bundle"]
 
 ROLES = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
@@ -26,7 +27,10 @@ BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """One child. born: with its zone.  multiple: which of twins, from 1; None: the only one.  father: as the mother names him."""
+    """One child. born: with its zone.  multiple: which of twins, from 1; None: the only one.  father: as the mother names him.
+
+    child: code of a stillborn one that was recorded as living.
+    """
 
     number: str
     mother: str
@@ -35,6 +39,18 @@ class Birth:
     born: datetime
     stillborn: bool
     multiple: int | None
+    place: str
+    child: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """full_name: of who died, in any order, as the hospital knows them; None: not known."""
+
+    number: str
+    person: str
+    full_name: str | None
+    died: date
     place: str
 
 
@@ -58,35 +74,37 @@ def birth_bundle(birth: Birth, *, hospital: str, name: str, at: datetime) -> dic
         patient["multipleBirthInteger"] = birth.multiple
     if birth.stillborn:
         patient["deceasedBoolean"] = True
-    stay = {
-        "resourceType": "Encounter",
-        "status": "finished",
-        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
-        "subject": {"reference": ids["child"]},
-        "period": {"start": birth.born.isoformat()},
-        "serviceProvider": {"display": name},
-        "location": [{"location": {"display": birth.place}}],
-    }
+    if birth.child is not None:
+        patient["identifier"] = [_identifier(birth.child)]
+    stay = _stay(ids["child"], birth.born, name, birth.place)
     resources = [(ids["child"], patient), (ids["mother"], _related(ids["child"], "MTH", birth.mother))]
     if birth.father:
         resources.append((ids["father"], _related(ids["child"], "FTH", birth.father)))
     resources.append((ids["stay"], stay))
-    return {
-        "resourceType": "Bundle",
-        "type": "message",
-        "identifier": {"system": f"urn:sild:hospital:{hospital}:birth-notices", "value": birth.number},
-        "timestamp": at.isoformat(),
-        "entry": [{"fullUrl": url, "resource": resource} for url, resource in resources],
+    return _bundle(f"urn:sild:hospital:{hospital}:birth-notices", birth.number, at, resources)
+
+
+def death_bundle(death: Death, *, hospital: str, name: str, at: datetime) -> dict[str, Any]:
+    """As `birth_bundle`. Raises InvalidIdentityCode."""
+    patient: dict[str, Any] = {
+        "resourceType": "Patient",
+        "identifier": [_identifier(death.person)],
+        "deceasedDateTime": death.died.isoformat(),
     }
+    if death.full_name:
+        patient["name"] = [{"text": death.full_name}]
+    ids = {part: _urn(hospital, f"death-{death.number}", part) for part in ("person", "stay")}
+    stay = _stay(ids["person"], at, name, death.place)
+    resources = [(ids["person"], patient), (ids["stay"], stay)]
+    return _bundle(f"urn:sild:hospital:{hospital}:death-notices", death.number, at, resources)
 
 
 def bundle_signature(xades: bytes, *, author: str, hospital: str, at: datetime) -> dict[str, Any]:
     """`Bundle.signature`. xades: over `canonical_bundle`.  author: identity code.  hospital: its name."""
-    country = parse_identity_code(author).country
     return {
         "type": [{"system": PURPOSES, "code": AUTHORS_SIGNATURE, "display": "Author's Signature"}],
         "when": at.isoformat(),
-        "who": {"identifier": {"system": IDENTITY_SYSTEMS[country], "value": author}},
+        "who": {"identifier": _identifier(author)},
         "onBehalfOf": {"display": hospital},
         "targetFormat": FHIR_JSON,
         "sigFormat": XML_SIGNATURE,
@@ -94,13 +112,40 @@ def bundle_signature(xades: bytes, *, author: str, hospital: str, at: datetime) 
     }
 
 
+def _bundle(
+    system: str, number: str, at: datetime, resources: Sequence[tuple[str, Mapping[str, Any]]]
+) -> dict[str, Any]:
+    return {
+        "resourceType": "Bundle",
+        "type": "message",
+        "identifier": {"system": system, "value": number},
+        "timestamp": at.isoformat(),
+        "entry": [{"fullUrl": url, "resource": resource} for url, resource in resources],
+    }
+
+
+def _stay(subject: str, since: datetime, name: str, place: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Encounter",
+        "status": "finished",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+        "subject": {"reference": subject},
+        "period": {"start": since.isoformat()},
+        "serviceProvider": {"display": name},
+        "location": [{"location": {"display": place}}],
+    }
+
+
+def _identifier(code: str) -> dict[str, str]:
+    return {"system": IDENTITY_SYSTEMS[parse_identity_code(code).country], "value": code}
+
+
 def _related(child: str, role: str, code: str) -> dict[str, Any]:
-    country = parse_identity_code(code).country
     return {
         "resourceType": "RelatedPerson",
         "patient": {"reference": child},
         "relationship": [{"coding": [{"system": ROLES, "code": role}]}],
-        "identifier": [{"system": IDENTITY_SYSTEMS[country], "value": code}],
+        "identifier": [_identifier(code)],
     }
 
 

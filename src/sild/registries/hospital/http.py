@@ -20,7 +20,7 @@ DESCRIPTION = SelfDescription(
 def make_app(register: HospitalRegister, *, url: str | None = None) -> FastAPI:
     actions = {
         "writeNotice": "The ward wrote a notice of a birth or a death",
-        "signNotice": "Who wrote the notice of a birth signed it",
+        "signNotice": "Who wrote the notice signed it",
         "withdrawNotice": "A notice that was not signed was withdrawn",
     }
     return register_app(

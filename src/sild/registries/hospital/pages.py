@@ -30,7 +30,19 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
-FIELDS = ("mother", "father", "sex", "born", "multiple", "stillborn", "person", "died", "token")
+FIELDS = (
+    "mother",
+    "father",
+    "sex",
+    "born",
+    "multiple",
+    "stillborn",
+    "child",
+    "person",
+    "full_name",
+    "died",
+    "token",
+)
 
 
 class WardPages:
@@ -67,6 +79,7 @@ class WardPages:
             hospital=self._register.name,
             midwife=midwife,
             role=role,
+            tells_of_deaths=midwife is not None and midwife.tells_of_deaths(self._settings),
             form_token=form_token,
             token=secrets.token_hex(16),
             now=self._register.kernel.local_now.strftime("%Y-%m-%dT%H:%M"),
@@ -102,12 +115,16 @@ def read_birth(form: Mapping[str, str]) -> NewBirth:
         born=_read(datetime.fromisoformat, form.get("born", "")),
         stillborn=form.get("stillborn") == "yes",
         multiple=_read(int, form["multiple"]) if form.get("multiple") else None,
+        child=form.get("child") or None,
     )
 
 
-def read_death(form: Mapping[str, str]) -> tuple[str, date]:
-    """Who, and when. Raises CallerError (`bad_request`)."""
-    return form.get("person", ""), _read(date.fromisoformat, form.get("died", ""))
+def read_death(form: Mapping[str, str]) -> tuple[str, str, date]:
+    """Who, their name, and when. Raises CallerError (`bad_request`)."""
+    name = form.get("full_name", "")
+    if not 1 <= len(name) <= 100 or not name.isprintable():
+        raise CallerError("the name of who died is missing", code="bad_request")
+    return form.get("person", ""), name, _read(date.fromisoformat, form.get("died", ""))
 
 
 def _read(parse: Callable[[str], T], text: str) -> T:

@@ -22,10 +22,11 @@ from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.exchange import Ask, Because
 from sild.registries.fhir import FHIR_JSON, canonical_bundle
-from sild.registries.hospital.bundle import Birth, birth_bundle, bundle_signature
+from sild.registries.hospital.bundle import Birth, Death, birth_bundle, bundle_signature, death_bundle
 from sild.registries.hospital.tables import notices
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Kernel, Usage, Use
+from sild.registries.profiles import notice_grounds
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
 from sild.signatures import read_signed_document
 
@@ -35,12 +36,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 SYSTEM = "/SILD/COM/90000001/hospital"
 SIGNED_ANEW = ("notice_too_old", "invalid_signature", "may_not_notify", "signature_missing")
 """Refusals after which the same notice may be signed once more."""
-GROUNDS = {"EE": "PKTS § 22", "VN": "Luật Hộ tịch 2014, Điều 16"}
 
 
 @dataclass(frozen=True, slots=True)
 class NewBirth:
-    """As the midwife writes it down. Fields as in `Birth`."""
+    """As it is written down in the ward. Fields as in `Birth`."""
 
     mother: str
     father: str | None
@@ -48,6 +48,7 @@ class NewBirth:
     born: datetime
     stillborn: bool = False
     multiple: int | None = None
+    child: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,9 @@ class Notice:
 
     @property
     def is_to_be_signed(self) -> bool:
-        """A birth that its author has not signed, or may sign anew."""
+        """Its author has not signed it, or may sign it anew."""
         anew = self.state == "refused" and self.answer.get("code") in SIGNED_ANEW
-        return self.kind != "death" and (self.state == "unsigned" or anew)
+        return self.state == "unsigned" or anew
 
 
 class HospitalRegister(ActingRegister):
@@ -108,14 +109,16 @@ class HospitalRegister(ActingRegister):
     # --- the ward
 
     def note_birth(self, birth: NewBirth, *, author: str, token: str) -> Notice:
-        """Nothing is sent before `signed`. author: code of the midwife, who signs.  token: of the form; the same again is the same notice.
+        """Nothing is sent before `signed`. author: code of who writes it, and signs.  token: of the form; the same again is the same notice.
 
         Raises InvalidIdentityCode, CallerError (`date_out_of_range`, `bad_request`).
         """
         if birth.sex not in ("female", "male") or not (birth.multiple is None or 1 <= birth.multiple <= 9):
             raise CallerError("sex is female or male; of twins the first is 1", code="bad_request")
+        if birth.child and not birth.stillborn:
+            raise CallerError("a living child gets its code from the register", code="child_is_living")
         kind = "stillbirth" if birth.stillborn else "birth"
-        for code in (birth.mother, birth.father):
+        for code in (birth.mother, birth.father, birth.child):
             if code:
                 parse_identity_code(code)
 
@@ -129,18 +132,25 @@ class HospitalRegister(ActingRegister):
                 stillborn=birth.stillborn,
                 multiple=birth.multiple,
                 place=self.place,
+                child=birth.child,
             )
             return birth_bundle(told, hospital=self._member_code, name=self.name, at=at)
 
         return self._note(kind, birth.mother, content, author=author, token=token)
 
-    def note_death(self, person: str, died: date, *, author: str, token: str) -> Notice:
-        """Raises InvalidIdentityCode, CallerError (`date_out_of_range`)."""
+    def note_death(
+        self, person: str, died: date, *, author: str, token: str, full_name: str | None = None
+    ) -> Notice:
+        """As `note_birth`, of whoever died. Raises InvalidIdentityCode, CallerError (`date_out_of_range`)."""
         parse_identity_code(person)
         if died > self.kernel.today:
             raise CallerError("a death is noted after it has happened", code="date_out_of_range")
-        content = {"person": person, "died": died.isoformat(), "place": self.name}
-        return self._note("death", person, lambda _number, _at: content, author=author, token=token)
+
+        def content(number: str, at: datetime) -> dict[str, Any]:
+            told = Death(number, person, full_name, died, self.name)
+            return death_bundle(told, hospital=self._member_code, name=self.name, at=at)
+
+        return self._note("death", person, content, author=author, token=token)
 
     def notices(self, limit: int = 20) -> list[Notice]:
         """The newest first."""
@@ -174,7 +184,7 @@ class HospitalRegister(ActingRegister):
                     person=person,
                     content={},
                     author=author,
-                    state="waiting" if kind == "death" else "unsigned",
+                    state="unsigned",
                     answer={},
                     written_at=use.at,
                 )
@@ -185,8 +195,6 @@ class HospitalRegister(ActingRegister):
             row = use.connection.execute(
                 changing.values(number=number, content=content(number, use.at))
             ).one()
-            if kind == "death":
-                self.tasks.add(use, "notice", str(key), cause=f"notice/{number}")
             return _notice(row)
 
     def ensure_to_be_signed(self, key: int, author: str) -> Notice:
@@ -259,15 +267,12 @@ class HospitalRegister(ActingRegister):
     def handlers(self, ask: Ask) -> Mapping[str, Handler]:
         async def notice(task: Task) -> Callable[[Use], None]:
             row = self._row(int(task.subject.partition("/")[0]))
-            basis = GROUNDS[parse_identity_code(row.person).country]
+            basis = notice_grounds(row.kind)[parse_identity_code(row.person).country]
             country = parse_identity_code(row.author).country
             because = Because(basis, key=task.cause, user_id=f"{country}{row.author}")
-            path, content_type = (["birth-notices"], FHIR_JSON)
-            if row.kind == "death":
-                path, content_type = (["deaths"], "application/json")
             try:
                 told = await ask.send(
-                    "population", path, row.content, because=because, content_type=content_type
+                    "population", [_path(row)], row.content, because=because, content_type=FHIR_JSON
                 )
             except CallerError as refusal:
                 reason = {"code": refusal.code, "detail": refusal.message}
@@ -284,6 +289,14 @@ class HospitalRegister(ActingRegister):
     def _arrived(self, use: Use, key: int, state: str, answer: Mapping[str, Any]) -> None:
         values = {"state": state, "answer": answer, "arrived_at": use.at}
         use.connection.execute(update(notices).where(notices.c.id == key).values(**values))
+
+
+def _path(row: Row[Any]) -> str:
+    """Of the population register: a stillborn child that was recorded as living has a code there."""
+    if row.kind == "death":
+        return "deaths"
+    patient = row.content["entry"][0]["resource"]
+    return "stillbirths" if "identifier" in patient else "birth-notices"
 
 
 def _notice(row: Row[Any]) -> Notice:

@@ -66,14 +66,17 @@ class Midwife:
 
     def role(self, settings: WardSettings) -> str | None:
         """By which they may write notices; None: they may not."""
+        return next((one for one in self._roles(settings) if one in settings.roles), None)
+
+    def tells_of_deaths(self, settings: WardSettings) -> bool:
+        """A role by which they may write notices of death, too."""
+        return any(one in settings.roles and one in settings.death_roles for one in self._roles(settings))
+
+    def _roles(self, settings: WardSettings) -> list[str]:
         if self.claims.get("acr") != "high":
-            return None
-        mine = (
-            str(one.get("role"))
-            for one in self.claims.get("roles", ())
-            if one.get("organisation") == settings.organisation
-        )
-        return next((one for one in mine if one in settings.roles), None)
+            return []
+        said = self.claims.get("roles", ())
+        return [str(one.get("role")) for one in said if one.get("organisation") == settings.organisation]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A midwife signs a notice: asked for, said yes to at the signing service, made whole, and only then on its way.
+"""A professional signs a notice: asked for, said yes to at the signing service, made whole, and only then on its way.
 
     ask ─▶ (the signing service, where she says yes) ─▶ finish: code ─▶ token ─▶ container ─▶ the Bundle bears it ─▶ sent
 
@@ -16,7 +16,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from sild.errors import CallerError
 from sild.identity_client import Pen, hashed, new_secret
-from sild.registries.fhir import AUTHORS_SIGNATURE, FHIR_JSON, SIGNED_NAME, canonical_bundle
+from sild.registries.fhir import AUTHORS_SIGNATURE, DEATH_NAME, FHIR_JSON, SIGNED_NAME, canonical_bundle
 from sild.registries.hospital.register import HospitalRegister, Notice
 from sild.registries.hospital.tables import signings
 
@@ -31,7 +31,7 @@ class NoticeText:
 
     content: bytes
     language: str
-    name: str = SIGNED_NAME
+    name: str
     media_type: str = FHIR_JSON
     commitment: str | None = AUTHORS_SIGNATURE
 
@@ -54,7 +54,7 @@ class Signing:
         """Where the author signs. subject: the same, with the country. Raises CallerError (`not_to_be_signed`), PenRefused, Unavailable."""
         await asyncio.to_thread(self._register.ensure_to_be_signed, notice.id, author)
         state, verifier = new_secret(), new_secret() + new_secret()
-        text = NoticeText(canonical_bundle(notice.content), language)
+        text = _text(notice, language)
         asked = await self._pen.ask(subject, text, state=state, code_verifier=verifier)
         now = self._register.kernel.now
         await asyncio.to_thread(self._do, delete(signings).where(signings.c.asked_at < now - FORGOTTEN))
@@ -83,7 +83,7 @@ class Signing:
             token = await self._pen.redeem(code, row.code_verifier)
             changed = update(signings).where(signings.c.state_hash == row.state_hash).values(token=token)
             await asyncio.to_thread(self._do, changed)
-        text = NoticeText(canonical_bundle(notice.content), row.language)
+        text = _text(notice, row.language)
         container = await self._pen.sign(text, row.kept, token)
         return await asyncio.to_thread(self._register.signed, notice.id, author, container)
 
@@ -95,3 +95,8 @@ class Signing:
     def _do(self, statement: Any) -> None:  # an SQL statement
         with self._engine.begin() as connection:
             connection.execute(statement)
+
+
+def _text(notice: Notice, language: str) -> NoticeText:
+    name = DEATH_NAME if notice.kind == "death" else SIGNED_NAME
+    return NoticeText(canonical_bundle(notice.content), language, name)

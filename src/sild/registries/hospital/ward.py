@@ -1,7 +1,7 @@
-"""The midwife's pages: log in, write a notice of a birth or a death, sign a birth, see what became of it. They work without JavaScript.
+"""The ward's pages: log in, write a notice of a birth or a death, sign it, see what became of it. They work without JavaScript.
 
 A service of the hospital's own: a client of the identity provider as the portal is, with its own session and log-out. Who has none of the
-hospital's roles (`WardSettings.roles`) sees no notices; from a device that is not the hospital's nothing is written.
+hospital's roles (`WardSettings.roles`) sees no notices; of deaths doctors alone write (`death_roles`); from a device that is not the hospital's nothing is written.
 """
 
 from __future__ import annotations
@@ -176,12 +176,19 @@ class _Ward:
 
     async def deaths(self, request: Request) -> Response:
         async def write(midwife: Midwife, form: dict[str, str]) -> Response:
-            person, died = read_death(form)
-            await asyncio.to_thread(
-                self._register.note_death, person, died, author=midwife.code, token=form.get("token", "")
+            if not midwife.tells_of_deaths(self._settings):
+                return await self._page(request, midwife, said="not_of_deaths", kept=form, status=403)
+            person, full_name, died = read_death(form)
+            notice = await asyncio.to_thread(
+                self._register.note_death,
+                person,
+                died,
+                author=midwife.code,
+                token=form.get("token", ""),
+                full_name=full_name,
             )
             await self._sessions.forget_kept(midwife.cookie)
-            return self._home(request)
+            return await self._to_sign(request, midwife, notice)
 
         return await self._written(request, write)
 

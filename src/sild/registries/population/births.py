@@ -243,9 +243,13 @@ def _stillborn(use: Use, notice: BirthNotice) -> dict[str, Json]:
     subject = notice.mother.code
     if subject is None:
         return {"outcome": "STILLBORN"}
-    said = {"digest": notice.digest, "system": notice.system, "order": notice.order, "sex": notice.sex}
     use.facts.record(
-        subject, "stillbirth", said, key=notice.key, valid_from=notice.born, provenance=provenance(use)
+        subject,
+        "stillbirth",
+        notice.stillbirth(),
+        key=notice.key,
+        valid_from=notice.born,
+        provenance=provenance(use),
     )
     use.publish("civil.stillbirth.recorded", subject)
     return {"outcome": "STILLBORN"}

@@ -1,4 +1,4 @@
-"""The register's REST interface: people and their families. Births are in http_births.py. OpenAPI at /openapi.json."""
+"""The register's REST interface: people and their families. Births are in http_births.py, deaths in http_notices.py. OpenAPI at /openapi.json."""
 
 from __future__ import annotations
 
@@ -32,13 +32,9 @@ from sild.registries.population.http_evidence import (
     EVIDENCE_TITLES,
     add_evidence_paths,
 )
+from sild.registries.population.http_notices import add_notice_paths
 from sild.registries.population.kinds import KINDS
-from sild.registries.population.life_events import (
-    order_protection,
-    record_death,
-    record_guardian,
-    record_stillbirth,
-)
+from sild.registries.population.life_events import order_protection, record_guardian
 from sild.registries.population.matters import reviews_that_wait
 from sild.registries.population.persons import (
     children_of,
@@ -63,7 +59,6 @@ TITLES = {
     **CERTIFICATE_TITLES,
     **EVIDENCE_TITLES,
     "too_broad": (400, "The search is too broad"),
-    "already_dead": (409, "Another day of death is recorded"),
     "not_a_child": (409, "Not a child of the protected person"),
     "end_out_of_range": (400, "The end is out of range"),
 }
@@ -119,7 +114,7 @@ ABOUT = {
     "recordPaternity": ("child.paternity",),
     "registerBirth": ("person.given_names", "person.family_name", "person.parents"),
     "returnBirth": ("person.given_names", "person.family_name"),
-    "recordDeath": ("person.date_of_death",),
+    "recordDeath": ("person.date_of_death", "person.death_notice"),
     "recordStillbirth": ("person.stillbirth",),
     "orderProtection": ("person.protection",),
     "recordGuardian": ("person.guardians",),
@@ -172,29 +167,6 @@ class RelatedPerson(Person):
 class RelatedPersons(Model):
     items: list[RelatedPerson]
     total: int
-
-
-class Death(Model):
-    person: PersonCode
-    died: date
-    place: str | None = Field(default=None, min_length=1, max_length=100)
-
-
-class RecordedDeath(Model):
-    person: str
-    died: date
-    recorded: bool = Field(description="Whether this message brought it; false: it was known")
-
-
-class Stillbirth(Model):
-    mother: PersonCode
-    on: date
-    child: PersonCode | None = Field(default=None, description="One that had been recorded as living")
-
-
-class RecordedStillbirth(Model):
-    mother: str
-    child: str | None = None
 
 
 class Withholding(Model):
@@ -266,6 +238,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
     _add_people(app, register)
     _add_relations(app, register)
     _add_life_events(app, register)
+    add_notice_paths(app, register)
     add_birth_paths(app, register)
     add_certificate_paths(app, register.certificates)
     add_evidence_paths(app, register.evidence)
@@ -383,26 +356,6 @@ def _add_relations(app: FastAPI, register: PopulationRegister) -> None:
 
 def _add_life_events(app: FastAPI, register: PopulationRegister) -> None:
     kernel = register.kernel
-
-    @app.post("/deaths", operation_id="recordDeath", status_code=201)
-    def post_death(body: Death, usage: PersonalUsage) -> RecordedDeath:
-        """A death; relations end, waiting news about the person is held back. Event: civil.death.registered."""
-        with kernel.used("recordDeath", usage) as use:
-            use.concerns(body.person)
-            answer = use.answered()
-            if answer is None:
-                answer = use.answer(record_death(use, body.person, body.died, body.place))
-            return RecordedDeath(**answer)
-
-    @app.post("/stillbirths", operation_id="recordStillbirth", status_code=201)
-    def post_stillbirth(body: Stillbirth, usage: PersonalUsage) -> RecordedStillbirth:
-        """A child born dead: silence. Event: civil.stillbirth.recorded."""
-        with kernel.used("recordStillbirth", usage) as use:
-            use.concerns(body.mother)
-            answer = use.answered()
-            if answer is None:
-                answer = use.answer(record_stillbirth(use, body.mother, body.on, body.child))
-            return RecordedStillbirth(**answer)
 
     @app.post("/protection-orders", operation_id="orderProtection", status_code=201)
     def post_protection(body: ProtectionOrder, usage: PersonalUsage) -> RecordedProtection:

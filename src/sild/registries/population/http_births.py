@@ -20,13 +20,9 @@ from sild.registries.kernel.asking import AtDesk, BeforeOfficial, SaidByPerson
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.matters import ensure_official
 from sild.registries.population.archiving import Archiving
-from sild.registries.population.birth_notice import (
-    MAX_NOTICE_BYTES,
-    SignedNotice,
-    parse_birth_notice,
-    read_notice,
-)
+from sild.registries.population.birth_notice import SignedNotice, parse_birth_notice, read_notice
 from sild.registries.population.births import join_notice, record_child, take_notice
+from sild.registries.population.http_notices import NOTICE_BODY, NOTICE_TITLES, read_notice_body
 from sild.registries.population.judging import NewName
 from sild.registries.population.paper_births import PAPER_TITLES, add_paper_paths, settle_paper
 from sild.registries.population.persons import require_person
@@ -46,14 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BIRTH_TITLES", "add_birth_paths"]
 
-FHIR_JSON = "application/fhir+json"
 BIRTH_TITLES: dict[str, tuple[int, str]] = {
     **PAPER_TITLES,
-    "invalid_birth_notice": (400, "Not a notice of birth"),
-    "signature_missing": (403, "The notice is not signed"),
-    "invalid_signature": (403, "The signature does not hold"),
-    "may_not_notify": (403, "Who signed may not give notice for this hospital"),
-    "notice_too_old": (409, "The notice was signed too long ago"),
+    **NOTICE_TITLES,
     "unknown_birth": (404, "Unknown birth"),
     "unknown_review": (404, "Unknown review"),
     "review_is_closed": (409, "The review was decided before"),
@@ -237,15 +228,13 @@ def add_birth_paths(app: FastAPI, register: PopulationRegister) -> None:
 
 
 def _add_notices(app: FastAPI, register: PopulationRegister) -> None:
-    body = {"content": {FHIR_JSON: {"schema": {"type": "object", "description": "FHIR R4 Bundle"}}}}
-
     @app.post(
         "/birth-notices",
         operation_id="takeBirthNotice",
         status_code=201,
         response_model=NoticeTaken,
         response_model_exclude_none=True,
-        openapi_extra={"requestBody": {"required": True, **body}},
+        openapi_extra=NOTICE_BODY,
         responses={
             200: {"model": NoticeTaken, "description": "The notice came before"},
             202: {"model": NoticeTaken, "description": "People decide"},
@@ -253,7 +242,7 @@ def _add_notices(app: FastAPI, register: PopulationRegister) -> None:
     )
     async def take(request: Request, response: Response, usage: PersonalUsage) -> NoticeTaken:
         """A hospital's notice: Bundle of Patient, RelatedPerson, Encounter, signed by who gives it. Event: civil.child.recorded."""
-        signed = parse_birth_notice(await _read(request))
+        signed = parse_birth_notice(await read_notice_body(request, "invalid_birth_notice"))
         taken = await run_in_threadpool(_take, register, signed, usage)
         response.status_code = {"REPEATED": 200, "JOINED": 200, "REFUSED": 200, "REVIEW": 202}.get(
             taken.outcome, 201
@@ -261,26 +250,13 @@ def _add_notices(app: FastAPI, register: PopulationRegister) -> None:
         return taken
 
 
-async def _read(request: Request) -> bytes:
-    """The body, of which no more is kept than a notice may have."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in (FHIR_JSON, "application/json"):
-        raise CallerError(f"a notice is {FHIR_JSON}", code="invalid_birth_notice")
-    read = bytearray()
-    async for chunk in request.stream():
-        read += chunk
-        if len(read) > MAX_NOTICE_BYTES:
-            raise CallerError(f"a notice has at most {MAX_NOTICE_BYTES} bytes", code="invalid_birth_notice")
-    return bytes(read)
-
-
 def _take(register: PopulationRegister, signed: SignedNotice, usage: Usage) -> NoticeTaken:
     kernel = register.kernel
     with kernel.used("takeBirthNotice", usage) as use:
         use.concerns(*signed.notice.told_of)  # of a refusal, too
-        notified = register.notifying.notified(
-            signed, usage, at=use.at, day=lambda at: at.astimezone(kernel.zone).date()
-        )
+        notified = register.notified(use, signed, "stillbirth" if signed.notice.stillborn else "birth")
+        if signed.notice.stillborn and signed.child is not None:
+            raise CallerError("of a child that was recorded as living: /stillbirths", code="another_notice")
         answer = use.answered()
         if answer is None:
             answer = use.answer(take_notice(use, replace(signed.notice, notified=notified)))

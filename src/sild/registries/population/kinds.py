@@ -65,6 +65,7 @@ KINDS = (
     FactKind("birth_place", "person.place_of_birth", "Where the person was born", _text),
     FactKind("died", "person.date_of_death", "Day of death", _died),
     FactKind("death_place", "person.place_of_death", "Where the person died", _text),
+    FactKind("death_notice", "person.death_notice", "A hospital's notice of the death, and who signed it"),
     FactKind("citizenship", "person.citizenship", "Citizenship; key: the country"),
     FactKind("parent", "person.parents", "A parent, mother or father; key: identity code"),
     FactKind("custody", "person.custody", "Who has custody of a child, joint or sole; key: identity code"),

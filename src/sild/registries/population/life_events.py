@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from sild.errors import CallerError
 from sild.registries.kernel import Use, provenance
 from sild.registries.kernel.facts import Json
+from sild.registries.population.birth_notice import BirthNotice, Notified
 from sild.registries.population.births import REGISTRATION
 from sild.registries.population.certificates import revoke_certificates
+from sild.registries.population.death_notice import DeathNotice
+from sild.registries.population.notifying import ensure_fresh
+from sild.registries.population.one_child import bears_name
 from sild.registries.population.persons import read_person, require_living, require_person
 
 __all__ = ["order_protection", "record_death", "record_guardian", "record_stillbirth"]
@@ -18,46 +23,46 @@ SILENCED = ("civil.child.recorded", "civil.paternity.*")
 """Events that would only be followed by a message to the family; what waits of them is never sent."""
 
 
-def record_death(use: Use, person: str, died: date, place: str | None) -> dict[str, Json]:
-    """Raises CallerError (`unknown_person`, `already_dead`, `date_out_of_range`)."""
+def record_death(use: Use, notice: DeathNotice, notified: Notified) -> dict[str, Json]:
+    """Raises CallerError (`unknown_person`, `already_dead`, `date_out_of_range`, `name_differs`, `notice_too_old`)."""
+    person, died = notice.person, notice.died
     use.alone(f"person/{person}", f"birth/{person}")
     known = read_person(use, person)
+    if not bears_name(use, person, notice.named):
+        raise CallerError("the code is of somebody with another name", code="name_differs")
     if known.died is not None:
         if known.died == died:
             return {"person": person, "died": died.isoformat(), "recorded": False}
         raise CallerError("another day of death is recorded; correct it", code="already_dead")
     if not known.born <= died <= use.today:
         raise CallerError("a death is after birth and not in the future", code="date_out_of_range")
+    ensure_fresh(notified, use.at)
     said = provenance(use)
+    told = {"system": notice.system, "hospital": notice.hospital, "notified": notified.to_json()}
     use.facts.record(person, "died", died.isoformat(), valid_from=died, provenance=said)
-    if place is not None:
-        use.facts.record(person, "death_place", place, valid_from=died, provenance=said)
+    use.facts.record(person, "death_notice", told, key=notice.key, valid_from=died, provenance=said)
+    if notice.place is not None:
+        use.facts.record(person, "death_place", notice.place, valid_from=died, provenance=said)
     _end_relations(use, person, died)
     _fall_silent(use, person)
     use.publish("civil.death.registered", person, {"died": died.isoformat()})
     return {"person": person, "died": died.isoformat(), "recorded": True}
 
 
-def record_stillbirth(use: Use, mother: str, on: date, child: str | None) -> dict[str, Json]:
-    """child: one that had been recorded as living, by mistake. Raises CallerError (`unknown_person`, `unknown_birth`)."""
-    require_person(use, mother)
-    if on > use.today:
-        raise CallerError("not in the future", code="date_out_of_range")
-    if child is None:
-        use.alone(f"births/{mother}")
-        if not use.facts.current(mother, ["stillbirth"], on=on):
-            value = {"digest": None, "system": use.usage.client, "order": None, "sex": None}
-            use.facts.record(mother, "stillbirth", value, key="", valid_from=on, provenance=provenance(use))
-            use.publish("civil.stillbirth.recorded", mother)
-        return {"mother": mother, "child": None}
+def record_stillbirth(use: Use, notice: BirthNotice, child: str, notified: Notified) -> dict[str, Json]:
+    """child: one that had been recorded as living, by mistake. Raises CallerError (`unknown_person`, `unknown_birth`, `notice_too_old`)."""
+    mother = notice.mother.code
     use.alone(f"person/{child}", f"birth/{child}")
     known = read_person(use, child)
     registration = use.facts.value(child, REGISTRATION, on=use.today)
-    if registration is None or known.mother != mother:
+    if registration is None or known.mother is None or (known.mother, known.born) != (mother, notice.born):
         raise CallerError("no such birth of hers was notified", code="unknown_birth")
     if registration["status"] != "STILLBORN":
+        ensure_fresh(notified, use.at)
         said, born = provenance(use), known.born
+        kept = replace(notice, notified=notified).stillbirth()
         use.facts.record(child, REGISTRATION, {"status": "STILLBORN"}, valid_from=born, provenance=said)
+        use.facts.record(child, "stillbirth", kept, key=notice.key, valid_from=born, provenance=said)
         if known.died is None:
             use.facts.record(child, "died", born.isoformat(), valid_from=born, provenance=said)
         revoke_certificates(use, [child])

@@ -1,8 +1,9 @@
-"""Who may give notice of a birth, and that the notice is theirs: two words, the hospital's seal and the professional's signature.
+"""Who may give notice of a birth, a stillbirth or a death, and that the notice is theirs: two words, the hospital's seal and the professional's signature.
 
 The seal is the exchange's: which member sent the message stands in `X-Road-Client`. The signature lies in the Bundle (FHIR R4,
 `Bundle.signature`: XAdES baseline B-LT over its canonical JSON). A hospital vouches for nobody: whoever keeps this register enters who
-may sign for which hospital, as the register of health professionals has it.
+may sign for which hospital, as the register of health professionals has it; which professions may sign which notice says the profile of
+their country (`notices`). A profile that says nothing lets nobody.
 """
 
 from __future__ import annotations
@@ -10,22 +11,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Literal, Protocol
 
 from sild.errors import CallerError, PeerError, TrustError
 from sild.pki import Certificate
-from sild.registries.fhir import FHIR_JSON, SIGNED_NAME
+from sild.registries.fhir import DEATH_NAME, FHIR_JSON, SIGNED_NAME
+from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel.usage import Usage, code_of
-from sild.registries.population.birth_notice import Notified, SignedNotice
+from sild.registries.population.birth_notice import Notified
+from sild.registries.population.fhir_notice import NoticeSignature
+from sild.registries.profiles import profile
 from sild.signatures import SignedDocument, VerifiedDocument, verify_beside
 from sild.telemetry import get_logger
 
-__all__ = ["Notifier", "Notifying", "ensure_fresh"]
+__all__ = ["NoticeKind", "Notifier", "Notifying", "Signed", "ensure_fresh"]
 
 log = get_logger("register")
 
 KEPT_WAITING = timedelta(days=7)
 """How long a signed notice may be on its way; a later one is signed anew, by somebody who still stands by it."""
 CLOCKS_APART = timedelta(minutes=5)
+NoticeKind = Literal["birth", "stillbirth", "death"]
+
+
+class Signed(Protocol):
+    """A notice as it came. content: what is signed.  signature: None: it bears none."""
+
+    @property
+    def content(self) -> bytes: ...
+
+    @property
+    def signature(self) -> NoticeSignature | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,10 @@ class Notifier:
     since: date = date.min
     until: date | None = None
 
-    def may(self, hospital: str, on: date) -> bool:
+    def may(self, kind: NoticeKind, hospital: str, on: date) -> bool:
+        law = profile(parse_identity_code(self.person).country).notices.get(kind)
+        if law is None or self.profession not in law.professions:
+            return False
         return self.hospital == hospital and self.since <= on and (self.until is None or on <= self.until)
 
 
@@ -54,17 +73,25 @@ class Notifying:
         self._named = tuple(named)
 
     def notified(
-        self, signed: SignedNotice, usage: Usage, *, at: datetime, day: Callable[[datetime], date]
+        self,
+        signed: Signed,
+        kind: NoticeKind,
+        usage: Usage,
+        *,
+        at: datetime,
+        day: Callable[[datetime], date],
     ) -> Notified:
         """Who gave this notice. at: now.  day: by the country's clock.
 
         (1) it is signed  (2) the signature holds, over all that is said  (3) by whoever it names, who is who sends it, or a machine is
-        (4) who may, on the day of the signature, for the hospital whose seal the message has.
+        (4) who may give such a notice, on the day of the signature, for the hospital whose seal the message has.
         Raises CallerError (`signature_missing`, `invalid_signature`, `may_not_notify`).
         """
         if signed.signature is None:
             raise CallerError("a notice bears the signature of who gives it", code="signature_missing")  # (1)
-        found = self._verified(signed, signed.signature.data)  # (2)
+        found = self._verified(
+            signed, signed.signature.data, DEATH_NAME if kind == "death" else SIGNED_NAME
+        )  # (2)
         person = code_of(found.person)
         if person != signed.signature.who:
             raise _invalid("it is not of the person whom the Bundle names")
@@ -74,16 +101,18 @@ class Notifying:
             raise _invalid("it is of a time to come")
         hospital = usage.client.rpartition("/")[0]
         listed = self._listed.get(person, ())
-        one = next((one for one in listed if one.may(hospital, day(found.signed_at))), None)  # (4)
+        one = next((one for one in listed if one.may(kind, hospital, day(found.signed_at))), None)  # (4)
         if one is None:
-            log.warning("register.may_not_notify", hospital=hospital)
-            raise CallerError("who signed may not give notice for this hospital", code="may_not_notify")
+            log.warning("register.may_not_notify", hospital=hospital, notice=kind)
+            raise CallerError(
+                f"who signed may not give notice of a {kind} for this hospital", code="may_not_notify"
+            )
         return Notified(one.name, one.profession, one.licence, found.signed_at)
 
-    def _verified(self, signed: SignedNotice, signature: bytes) -> VerifiedDocument:
+    def _verified(self, signed: Signed, signature: bytes, name: str) -> VerifiedDocument:
         try:
             return verify_beside(
-                SignedDocument(SIGNED_NAME, FHIR_JSON, signed.content, signature), named=self._named
+                SignedDocument(name, FHIR_JSON, signed.content, signature), named=self._named
             )
         except (PeerError, TrustError) as error:
             raise _invalid(error.message) from error

@@ -10,7 +10,7 @@ from sild.registries.population.records import Birth, Person
 
 __all__ = ["is_kept", "kept_birth", "kept_persons", "open_facts"]
 
-OF_A_PLACE = ("birth_place", "birth_notice", "death_place")
+OF_A_PLACE = ("birth_place", "birth_notice", "death_place", "death_notice")
 """Facts that say where somebody is, or was: a notice names the hospital, and who was asked there."""
 
 

@@ -20,14 +20,15 @@ from sild.registries.deciding import Certify, Deciding
 from sild.registries.deciding.body import open_seal
 from sild.registries.exchange import Ask
 from sild.registries.identity_codes import parse_identity_code
-from sild.registries.kernel import Facts, Kernel
+from sild.registries.kernel import Facts, Kernel, Use
 from sild.registries.kernel.tables import facts
 from sild.registries.population.anew import Anew
 from sild.registries.population.archiving import Archiving
+from sild.registries.population.birth_notice import Notified
 from sild.registries.population.certificates import BirthCertificates
 from sild.registries.population.evidence import CrossBorderEvidence
 from sild.registries.population.filling import fill
-from sild.registries.population.notifying import Notifying
+from sild.registries.population.notifying import NoticeKind, Notifying, Signed
 from sild.registries.population.registration import people_of_registration
 from sild.registries.population.tables import persons
 from sild.registries.synthetic import synthetic_people
@@ -42,7 +43,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class PopulationRegister:
     """Thread-safe. What it does stands in persons.py, births.py, registration.py, life_events.py; all through `kernel`.
 
-    notifying: who may give notice of births; nobody until whoever opens the register says.
+    notifying: who may give notice of births and deaths; nobody until whoever opens the register says.
     """
 
     def __init__(
@@ -62,6 +63,13 @@ class PopulationRegister:
         self.notifying = Notifying()
         self.evidence = evidence
         Anew(deciding, self.archiving)
+
+    def notified(self, use: Use, signed: Signed, kind: NoticeKind) -> Notified:
+        """Who gave the notice, by the country's clock. Raises CallerError (see `Notifying.notified`)."""
+        zone = self.kernel.zone
+        return self.notifying.notified(
+            signed, kind, use.usage, at=use.at, day=lambda at: at.astimezone(zone).date()
+        )
 
     def worker(self, ask: Ask) -> Worker:
         """What it does by itself: acts go to the archive."""
