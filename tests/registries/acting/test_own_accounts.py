@@ -12,11 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from sild.database import open_database, sqlite_url
+from sild.decisions import DECISION_MIGRATIONS
 from sild.errors import CallerError
+from sild.registries import SocialRegister
 from sild.registries.social.offers import Offer
 from sild.registries.social.orders import NO_ACCOUNT, orders_in
 from sild.registries.social.tables import payment_orders
 from sild.registries.social.words import accounts_of, needed, words_of
+from sild.registries.tasks import TASK_MIGRATIONS
 
 from .conftest import CHILD, FATHER, MOTHER, USAGE, VN_CHILD, VN_FATHER, VN_MOTHER, Others, SetClock, event
 from .paying import Paying, news, opened_paying
@@ -196,30 +199,31 @@ async def test_what_waits_for_an_account_ends_with_the_offer(paying: Paying) -> 
     assert {state for state, _ in paying.states(offer)} == {"cancelled"}
 
 
-def test_an_older_databases_accounts_are_of_who_gave_them(tmp_path: Path) -> None:
+def parked(url: str, older: Path) -> None:
+    """A database of before each parent had an account of their own: six orders, of both."""
     here = Path(str(files("sild.registries.social"))) / "migrations"
-    older = tmp_path / "social" / "migrations"
-    shutil.copytree(here, older, ignore=shutil.ignore_patterns("r0006*", "__pycache__"))
-    url, at = sqlite_url(tmp_path / "social.db"), "2026-03-01 00:00:00"
+    shutil.copytree(here, older, ignore=shutil.ignore_patterns("r0006*", "r0007*", "__pycache__"))
+    at = "2026-03-01 00:00:00"
     orders = (  # person, state, reason, whether it was sent
-        ("m", "ordered", None, True),
-        ("f", "ordered", None, True),
-        ("f", "ordered", None, False),
-        ("f", "returned", "AC04", True),
-        ("f", "executed", None, True),
-        ("m", "ordered", None, False),
+        (MOTHER, "ordered", None, True),
+        (FATHER, "ordered", None, True),
+        (FATHER, "ordered", None, False),
+        (FATHER, "returned", "AC04", True),
+        (FATHER, "executed", None, True),
+        (MOTHER, "ordered", None, False),
     )
-    with open_database(url, older).begin() as connection:
+    engine = open_database(url, TASK_MIGRATIONS, DECISION_MIGRATIONS, older)
+    with engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO social_offers (id, child, country, state, version, choices, made_at, changed_at)"
-                f" VALUES ('o', 'c', 'EE', 'accepted', 1, '[]', '{at}', '{at}')"
+                "INSERT INTO social_offers (id, child, country, issue, state, version, choices, made_at, changed_at)"
+                f" VALUES ('o', '{CHILD}', 'EE', 'case-7', 'accepted', 1, '[]', '{at}', '{at}')"
             )
         )
         connection.execute(
             text(
                 "INSERT INTO social_acceptances (offer, person, choice, version, account, at, message_id)"
-                f" VALUES ('o', 'm', 'father', 1, 'hers', '{at}', 'x')"
+                f" VALUES ('o', '{MOTHER}', 'father', 1, 'hers', '{at}', 'x')"
             )
         )
         for number, (person, state, reason, sent) in enumerate(orders, start=1):
@@ -245,19 +249,70 @@ def test_an_older_databases_accounts_are_of_who_gave_them(tmp_path: Path) -> Non
                 ),
                 {"reference": f"r{number}", "number": number, "body": "{}" if sent else None, "at": at},
             )
-    with open_database(url, here).connect() as connection:
+    engine.dispose()
+
+
+def upgraded(tmp_path: Path, url: str, clock: SetClock) -> SocialRegister:
+    return SocialRegister.open(tmp_path / "social", url, people=0, clock=clock)
+
+
+def test_an_older_databases_accounts_are_of_who_gave_them(
+    tmp_path: Path, database_url: str | None, clock: SetClock
+) -> None:
+    url = database_url or sqlite_url(tmp_path / "social.db")
+    parked(url, tmp_path / "older" / "social" / "migrations")
+    register = upgraded(tmp_path, url, clock)
+    with register.kernel.engine.connect() as connection:
         found = [
             (one.person, one.state, one.reason, one.account)
             for one in orders_in(connection, payment_orders.c.offer == "o")
         ]
-        assert accounts_of(connection, "o") == {"m": "hers"}
-        assert [(word.person, word.choice) for word in words_of(connection, "o", 1)] == [("m", "father")]
-        assert connection.scalar(text("SELECT count(*) FROM social_payment_attempts")) == len(orders)
+        assert accounts_of(connection, "o") == {MOTHER: "hers"}
+        assert [(word.person, word.choice) for word in words_of(connection, "o", 1)] == [(MOTHER, "father")]
+        assert connection.scalar(text("SELECT count(*) FROM social_payment_attempts")) == 6
+    register.close()
     assert found == [
-        ("m", "ordered", None, "hers"),
-        ("f", "ordered", None, "hers"),  # at the treasury already
-        ("f", "returned", NO_ACCOUNT, None),
-        ("f", "returned", NO_ACCOUNT, None),
-        ("f", "executed", None, "hers"),
-        ("m", "ordered", None, "hers"),
+        (MOTHER, "ordered", None, "hers"),
+        (FATHER, "ordered", None, "hers"),  # at the treasury already
+        (FATHER, "returned", NO_ACCOUNT, None),
+        (FATHER, "returned", NO_ACCOUNT, None),
+        (FATHER, "executed", None, "hers"),
+        (MOTHER, "ordered", None, "hers"),
     ]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_whoevers_money_an_upgrade_made_wait_hears_of_it_once(
+    tmp_path: Path, database_url: str | None, clock: SetClock, others: Others, killed: bool
+) -> None:
+    """killed: before anything was told. In two processes, and however often it starts; what the treasury has is nobody's to ask about."""
+    url = database_url or sqlite_url(tmp_path / "social.db")
+    parked(url, tmp_path / "older" / "social" / "migrations")
+    if killed:
+        upgraded(tmp_path, url, clock).close()
+    first, second = upgraded(tmp_path, url, clock), upgraded(tmp_path, url, clock)
+    for register in (first, second):
+        register.kernel.outbox.subscribe("SILD/GOV/70000001/portal", "events", ["social.payment.*"])
+        await settle(register, others)
+        register.close()
+    register = upgraded(tmp_path, url, clock)
+    await settle(register, others)
+    told = [one.event for one in register.kernel.outbox.deliveries_about(CHILD)]
+    assert sorted((one.type, one.data["order"], one.data["reason"]) for one in told) == [
+        ("social.payment.returned", order, NO_ACCOUNT) for order in (3, 4)
+    ]
+    assert {one.extensions.get("caseid") for one in told} == {"case-7"}
+    register.close()
+
+
+async def test_of_a_child_that_died_meanwhile_nothing_is_told(
+    tmp_path: Path, database_url: str | None, clock: SetClock, others: Others
+) -> None:
+    url = database_url or sqlite_url(tmp_path / "social.db")
+    parked(url, tmp_path / "older" / "social" / "migrations")
+    register = upgraded(tmp_path, url, clock)
+    register.kernel.outbox.subscribe("SILD/GOV/70000001/portal", "events", ["social.payment.*"])
+    register.apply_event(event("civil.death.registered", CHILD), "m-death")
+    await settle(register, others)
+    assert register.kernel.outbox.deliveries_about(CHILD) == ()
+    register.close()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sild.errors import CallerError
 from sild.registries import PopulationRegister, population_app
-from sild.registries.population.birth_notice import MAX_NOTICE_BYTES, parse_birth_notice, read_notice
+from sild.registries.population.birth_notice import parse_birth_notice, read_notice
+from sild.registries.population.fhir_notice import MAX_NOTICE_BYTES
 from support.acting import serving
 from support.notices import signed_bundle
 

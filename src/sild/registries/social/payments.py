@@ -75,6 +75,10 @@ class Payments:
 
         return {"pay": pay, "overpaid": overpaid, **self._sending.handlers(ask)}
 
+    def untold(self) -> None:
+        """See `Sending.untold`."""
+        self._sending.untold()
+
     # --- month by month
 
     def schedule(self, use: Use, offer: Offer, item: Item, amount: Decimal, decision: str) -> None:

@@ -99,7 +99,9 @@ class SocialRegister(ActingRegister):
         if people and not kernel.has_facts():
             with kernel.filling() as facts:
                 facts.record_many(contributions(people))
-        return cls(kernel, Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify))
+        register = cls(kernel, Deciding.open(kernel, directory, clock=clock, engine=rules, certify=certify))
+        register._payments.untold()
+        return register
 
     # --- what others tell, and what follows by itself
 

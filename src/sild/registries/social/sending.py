@@ -33,7 +33,7 @@ from sild.registries.social.orders import (
     set_orders,
 )
 from sild.registries.social.rules import ground
-from sild.registries.social.tables import payment_attempts, payment_orders
+from sild.registries.social.tables import offers, payment_attempts, payment_orders
 from sild.registries.social.words import account_of
 from sild.registries.sources import Sources
 from sild.registries.tasks import Effect, Handler, Held, Silence, Task, Tasks, silence_key
@@ -79,7 +79,31 @@ class Sending:
         async def stop(task: Task) -> Callable[[Use], None]:
             return await self._stop(ask, task)
 
-        return {"send": send, "stop": stop}
+        async def tell(task: Task) -> Callable[[Use], None]:
+            return lambda use: self._tell_late(use, task)
+
+        return {"send": send, "stop": stop, "tell": tell}
+
+    def untold(self) -> None:
+        """Of money that an upgrade made wait for an account its receivers are to hear: a task for each order, however often this is
+        called, and by however many processes. Blocks.
+        """
+        query = select(payment_orders.c.id, offers.c.child, offers.c.issue)
+        query = query.join(offers, offers.c.id == payment_orders.c.offer)
+        with self._kernel.engine.connect() as connection:
+            found = connection.execute(query.where(payment_orders.c.told.is_(False))).all()
+        for row in found:
+            cause = Event(
+                id=f"untold-{row.id}",
+                source=self._kernel.system,
+                type="social.payment.untold",
+                subject=row.child,
+                time=self._kernel.now,
+                extensions={"caseid": row.issue} if row.issue else {},
+            )
+            with self._kernel.applying(cause, cause.id) as use:
+                if use is not None:
+                    self._tasks.add(use, "tell", row.child, cause=cause.id, about={"order": row.id})
 
     def attempt(self, use: Use, order: int, child: str, *, at: datetime | None = None) -> None:
         """Another try of a payment, the first one too, under an id of its own, to its receiver's own account. at: not before.
@@ -236,6 +260,15 @@ class Sending:
         child = child_of(use, order)
         if self._silence.reason(use, child) is None:
             use.publish(event_type, child, {"offer": order.offer, "order": order.id, **said})
+
+    def _tell_late(self, use: Use, task: Task) -> None:
+        """Unless the account was given meanwhile, or nothing is owed any more."""
+        use.alone(f"offer/{task.subject}")
+        which = payment_orders.c.id == task.about["order"]
+        (order,) = orders_of(use, which)
+        if (order.state, order.reason) == ("returned", NO_ACCOUNT):
+            self._tell(use, "social.payment.returned", order, {"reason": NO_ACCOUNT})
+        set_orders(use, which, told=True)
 
     def _order_of(self, use: Use, event: Event) -> PaymentOrder | None:
         """None: an order of somebody else's."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     false,
+    true,
 )
 
 from sild.database import UtcDateTime
@@ -107,6 +108,9 @@ payment_orders = Table(
         "part", Integer, nullable=False, server_default="0"
     ),  # of one payment, the one a newer decision ordered anew or besides
     Column("once", Boolean, nullable=False, server_default=false()),  # paid once, not by the month
+    Column(
+        "told", Boolean, nullable=False, server_default=true()
+    ),  # no: an upgrade made it wait for an account, and nobody has heard of it
     UniqueConstraint("offer", "benefit", "person", "period", "part", name="social_payment_orders_once"),
 )
 
