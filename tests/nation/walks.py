@@ -237,11 +237,11 @@ class Walks:
     def _arrived_from_ward(self, page: Page) -> None:
         """Once the population register has taken it."""
         for _ in range(100):
+            page.goto(self.ward + "?lang=et")
             newest = page.locator("[aria-labelledby=written] li").first.inner_text()
             if "Kohal" in newest:
                 break
             page.wait_for_timeout(100)
-            page.reload()
         else:
             raise AssertionError(newest)
         page.close()

@@ -24,6 +24,7 @@ __all__ = [
     "Competence",
     "Deadline",
     "Division",
+    "NoticeKind",
     "Profile",
     "Remedy",
     "parse_profile",
@@ -208,6 +209,9 @@ class Days(_Part):
     working: tuple[date, ...] = ()
 
 
+NoticeKind = Literal["birth", "stillbirth", "death"]
+
+
 class NoticeLaw(_Part):
     """Who signs a hospital's notice of a birth, a stillbirth or a death, and where the law says so. professions: `midwife`, `doctor`."""
 
@@ -252,7 +256,7 @@ class Profile(_Part):
     kept: Mapping[str, Keeping] = {}
     certificates: Mapping[Word, Certificate] = {}
     birth_grounds: tuple[BirthGround, ...] = ()
-    notices: Mapping[Literal["birth", "stillbirth", "death"], NoticeLaw] = {}
+    notices: Mapping[NoticeKind, NoticeLaw] = {}
     pays_from: Payer | None = None
     grounds: Mapping[Word, str] = {}
     divisions: tuple[Division, ...] = ()

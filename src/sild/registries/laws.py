@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
+from sild.catalogue import NoticeKind
 from sild.registries.care.practices import GROUNDS as CARE
 from sild.registries.education.rules import GROUNDS as EDUCATION
 from sild.registries.education.schools import SCHOOL_GROUNDS
@@ -27,7 +28,7 @@ def asking_grounds(register: str) -> frozenset[str]:
         "education": [EDUCATION, SCHOOL_GROUNDS],
         "insurance": [INSURANCE],
         "social": [SOCIAL],
-        "hospital": [notice_grounds(kind) for kind in ("birth", "stillbirth", "death")],
+        "hospital": [notice_grounds(kind) for kind in get_args(NoticeKind)],
         **{kind: [duty.grounds] for kind, duty in DUTIES.items()},
     }
     return frozenset(ground for grounds in known.get(register, ()) for ground in grounds.values())

@@ -9,7 +9,7 @@ from typing import get_args
 
 import yaml
 
-from sild.catalogue import Profile, parse_profile
+from sild.catalogue import NoticeKind, Profile, parse_profile
 from sild.errors import CallerError
 from sild.registries.identity_codes import Country
 
@@ -30,8 +30,8 @@ def profile_named(country: str) -> Profile:
     return parse_profile(yaml.safe_load(text))
 
 
-def notice_grounds(kind: str) -> Mapping[Country, str]:
-    """By which law a hospital gives notice. kind: birth, stillbirth, death."""
+def notice_grounds(kind: NoticeKind) -> Mapping[Country, str]:
+    """By which law a hospital gives notice."""
     countries: tuple[Country, ...] = get_args(Country)
     laws = {country: profile(country).notices.get(kind) for country in countries}
     return {country: law.basis for country, law in laws.items() if law is not None}

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 
+from sild.catalogue import NoticeKind
 from sild.errors import CallerError, PeerError, TrustError
 from sild.pki import Certificate
 from sild.registries.fhir import DEATH_NAME, FHIR_JSON, SIGNED_NAME
@@ -24,14 +25,13 @@ from sild.registries.profiles import profile
 from sild.signatures import SignedDocument, VerifiedDocument, verify_beside
 from sild.telemetry import get_logger
 
-__all__ = ["NoticeKind", "Notifier", "Notifying", "Signed", "ensure_fresh"]
+__all__ = ["Notifier", "Notifying", "Signed", "ensure_fresh"]
 
 log = get_logger("register")
 
 KEPT_WAITING = timedelta(days=7)
 """How long a signed notice may be on its way; a later one is signed anew, by somebody who still stands by it."""
 CLOCKS_APART = timedelta(minutes=5)
-NoticeKind = Literal["birth", "stillbirth", "death"]
 
 
 class Signed(Protocol):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, create_engine, exists, func, inspect, make_url, select
 from sqlalchemy.exc import OperationalError
 
+from sild.catalogue import NoticeKind
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
 from sild.decisions import DECISION_MIGRATIONS
@@ -28,7 +29,7 @@ from sild.registries.population.birth_notice import Notified
 from sild.registries.population.certificates import BirthCertificates
 from sild.registries.population.evidence import CrossBorderEvidence
 from sild.registries.population.filling import fill
-from sild.registries.population.notifying import NoticeKind, Notifying, Signed
+from sild.registries.population.notifying import Notifying, Signed
 from sild.registries.population.registration import people_of_registration
 from sild.registries.population.tables import persons
 from sild.registries.synthetic import synthetic_people
