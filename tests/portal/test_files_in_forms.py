@@ -88,6 +88,14 @@ def test_the_very_form_again_is_one_action(world: CounterWorld, mari: PlainBrows
     assert "This step is done" in over.text and path.rpartition("/screens")[0] in over.parsed.links
 
 
+def test_another_file_of_that_name_is_another_form(world: CounterWorld, mari: PlainBrowser) -> None:
+    """A page that a browser brought back whole: the receipt of the first file would say that the second one was taken."""
+    path, page = form_of(world, mari)
+    assert send_form(mari, page, path, drawing(), **GOOD).path.startswith("/receipts/")
+    other = send_form(mari, page, path, drawing(jpeg()), **GOOD)
+    assert (other.status, other.path) == (409, path) and "This step is done" in other.text
+
+
 def test_taken_out_again(world: CounterWorld, mari: PlainBrowser) -> None:
     path, page = form_of(world, mari)
     page = send_form(mari, page, path, drawing(), do="SAVE")

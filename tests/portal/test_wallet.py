@@ -289,7 +289,11 @@ def test_a_nonce_is_ours_new_and_used_once(cards: Cards) -> None:
     offer = wallet.offer(link)
     token = wallet.ask_token(offer, number).json()
     used = wallet.nonce(cards.issuer)
-    for nonce in (old, "A" * 54, used[:-2] + "AA", "ä", " "):
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    assert len(used) == 54 and alphabet.index(used[-1]) % 16 == 0, "four bits of the last sign say nothing"
+    same = [used[:-1] + alphabet[alphabet.index(used[-1]) + bits] for bits in (1, 15)]
+    same += [f"{used}==", f"{used}=", f"{used}\n"]
+    for nonce in (old, "A" * 54, used[:-2] + "AA", "ä", " ", *same):
         answer = wallet.ask_credential(offer, token, wallet.key_proof(cards.issuer, nonce))
         assert answer.json()["error"] == "invalid_nonce", nonce
     assert wallet.ask_credential(offer, token, wallet.key_proof(cards.issuer, used)).status_code == 200

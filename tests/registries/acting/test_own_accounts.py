@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ from sild.database import open_database, sqlite_url
 from sild.decisions import DECISION_MIGRATIONS
 from sild.errors import CallerError
 from sild.registries import SocialRegister
+from sild.registries.exchange import Because, Told
 from sild.registries.social.offers import Offer
 from sild.registries.social.orders import NO_ACCOUNT, orders_in
 from sild.registries.social.tables import payment_orders
@@ -185,6 +187,28 @@ async def test_money_of_who_gave_no_account_waits_for_it(paying: Paying) -> None
     social.change_account(offer.id, HIS, by(FATHER, "given"))
     await paying.work()
     assert paying.settle_with_bank() == 2 and set(paying.bank.paid) == {HERS, HIS}
+
+
+async def test_another_account_while_money_is_about_to_leave(
+    paying: Paying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said after the board took the order up and before it wrote down what it sends: the money goes where its receiver says now."""
+    social, another = paying.social, "EE021000001102079000"
+    offer = await offered(social, paying.others)
+    social.accept(offer.id, "mother", HERS, by(MOTHER, "a"))
+    ask, said, one_by_one = paying.others.ask, [], asyncio.Lock()
+
+    async def asked(register: str, path: Sequence[str], *, because: Because) -> Told:
+        async with one_by_one:
+            if because.key.startswith("payment/") and not said:
+                said.append(because.key)
+                await asyncio.to_thread(social.change_account, offer.id, another, by(MOTHER, "in between"))
+        return await ask(register, path, because=because)
+
+    monkeypatch.setattr(paying.others, "ask", asked)
+    await paying.work()
+    assert said and accounts(paying, offer) == {(MOTHER, another)}, "what stands there is where it went"
+    assert paying.settle_with_bank() == 3 and set(paying.bank.paid) == {another}
 
 
 async def test_what_waits_for_an_account_ends_with_the_offer(paying: Paying) -> None:
