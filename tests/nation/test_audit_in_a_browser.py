@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
+from sild.adapter import CallContext
+from sild.clock import system_clock
 from sild.decisions import FINDING, list_ripples
+from sild.i18n import format_month
 from sild.nation import COUNTRY, Nation
 from support.audited import MOTHER, decide
 from support.chromium import chromium
 
 from .walker import LANGUAGES, PHONE, Walker
-from .walks import running
+from .walks import _loops, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 TITLES = {
@@ -44,6 +50,23 @@ def decision(country: Nation) -> str:
     assert country.systems is not None
     register: Any = country.systems.registers["social"].register
     return decide(register)
+
+
+@pytest.fixture(scope="module")
+def inquiry(country: Nation) -> None:
+    """A read of which its person is not told yet."""
+    assert country.systems is not None
+    population, tax = country.systems.service_of("population"), country.systems.clients["tax"]
+    asking = CallContext(user_id="EE36805280109", legal_ground=country.plan.about.inquiries, issue="KRIM-7")
+    someone, ends = person(country, "board_member")["code"], (system_clock() + timedelta(days=3)).isoformat()
+    mark = json.dumps({"person": someone, "ends": ends, "order": "2-26/77"}).encode()
+
+    async def read() -> None:
+        said = {"body": mark, "content_type": "application/json", "context": asking}
+        assert (await tax.request("POST", population, ["withholdings"], **said)).status == 201
+        assert (await tax.get(population, ["persons", someone], context=asking)).status == 200
+
+    asyncio.run_coroutine_threadsafe(read(), _loops[country]).result(30)
 
 
 def person(country: Nation, role: str, **more: str) -> dict[str, str]:
@@ -119,6 +142,23 @@ def test_an_audit_from_the_number_to_the_end(
     for walker in (auditor, official):
         assert not walker.faults
         walker.context.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_kept_from_people_is_counted(
+    country: Nation, browser: Browser, inquiry: None, language: str
+) -> None:
+    auditor = Walker(browser, country, person(country, "auditor"), language)
+    auditor.page.set_viewport_size(PHONE)
+    auditor.open("/audit", "audit")
+    auditor.page.locator("form[action='/audit/withheld/population'] button").click()
+    auditor.page.wait_for_load_state()
+    auditor.see("audit-withheld")
+    shown = auditor.page.locator("main").inner_text()
+    assert format_month(system_clock().date().isoformat()[:7], language).lower() in shown.lower()
+    assert "KRIM-7" not in shown
+    assert not auditor.faults
+    auditor.context.close()
 
 
 def test_two_pairs_of_eyes_and_nobody_else(country: Nation, browser: Browser, decision: str) -> None:

@@ -47,6 +47,7 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nation]:
     for number in range(5):
         crowd.single(f"woman{number}", "F")
         crowd.single(f"man{number}", "M")
+    crowd.couple("contesting_wife", "contesting_husband")
     with inhabited(tmp_path_factory.mktemp("births") / "nation", crowd) as nation:
         yield nation
 
@@ -172,6 +173,30 @@ def a_decision_is_contested(walks: Walks) -> None:
     answer = father.page.request.get(f"{father.portal}/open-data/contests.json")
     assert any(one["algorithm"] == "family-benefits" for one in answer.json()["algorithms"])
     cover_contested(walks, mother)
+
+
+@branch()
+def a_registration_is_contested(walks: Walks) -> None:
+    """The name is not as they meant it: a fresh official decides by hand, and the child is called so from then on."""
+    case = walks.agreed("contesting_wife", "contesting_husband")
+    mother, official = walks["contesting_wife"], walks["population_contest_official"]
+    mother.reads(f"/cases/{case}", "birth.action.REGISTER", name="birth-registered")
+    hers = contested(mother, "circumstances", decision="population/", title="decided.registration")
+    official.do("contest.look", "LOOK", hers, view="Nimi on teine.")
+    official.task("contest.desk", hers)
+    official.give(reasons="Nimi parandatakse.")
+    official.send("contest.desk", "OVERTURN")
+    official.task("contest.by_hand", hers)
+    official.give(line_one="given_names", value_one="Mari Liis", considerations="Vanemad tahtsid kahte nime.")
+    official.give(**{f"reasons_{language}": "Nimi on nüüd õige." for language in LANGUAGES})
+    official.send("contest.by_hand", "BY_HAND")
+    mother.reads(f"/cases/{hers}", "contest.result.decision_newer", name="contest-decided-anew")
+    mother.page.locator("main a[href*='/decisions/population/']").last.click()
+    mother.see("decision-of-birth-by-hand")
+    assert "Nimi on nüüd õige." in mother.page.locator("main").inner_text()
+    child = youngest(walks, "contesting_wife")
+    with walks.population("readPerson") as use:
+        assert read_person(use, child).given_names == "Mari Liis"
 
 
 def until_paid(walks: Walks, parent: Walker, decision: str) -> None:
