@@ -178,7 +178,9 @@ class Walker:
 
     def _same_as_json(self, screen_id: str) -> None:
         """What another renderer of the screen gets has the page's fields, what can be chosen, and buttons."""
-        answer = self.page.context.request.get(self.page.url, headers={"Accept": "application/json"})
+        answer = self.page.context.request.get(
+            self.page.url, headers={"Accept": "application/json", "Accept-Language": self.language}
+        )
         assert answer.status == 200, answer.text()
         told = answer.json()
         asked = {one["name"] for one in told["screen"]["components"] if "name" in one}
