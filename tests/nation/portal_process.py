@@ -45,6 +45,7 @@ class PortalProcess:
     database: str | None = None  # PostgreSQL, of the portal and of cases
     events: dict[str, Any] = field(default_factory=dict)  # TLS of the door for events
     leave_delay: float = 0.0
+    evidence: tuple[Mapping[str, Any], ...] = ()  # who gives evidence in other countries
     listen: dict[str, int] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
 
@@ -75,6 +76,7 @@ class PortalProcess:
             "client_id": "portal-process"
         }
         cases = case_options(plan).model_dump()
+        cases["evidence_services"] = self.evidence
         if self.database is not None:
             given["database"] = cases["database"] = self.database
         trust = nation.layout.authorities

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -22,12 +23,16 @@ from sild.http1 import fetch
 from sild.nation import COUNTRY, Nation
 from sild.nation.browser import Browser, Page
 from sild.nation.journeys import log_in, soon
+from sild.registries import EvidenceOffer, PopulationRegister
+from sild.registries.kernel import Usage
 from sild.security_server.internal_tls import InternalTls
 from sild.xroad import ServiceId
 from support.postgres import PostgreSQL, postgresql  # noqa: F401 - a fixture
 
 from .portal_process import PortalProcess, running
 
+ABROAD = {"et": "Rahvastikuamet", "vi": "Cục hộ tịch", "en": "Civil Status Office"}
+PREVIEW = "https://portal.vn.example"
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 
@@ -47,12 +52,33 @@ def door(country: Nation, tmp_path_factory: pytest.TempPathFactory) -> Door:
 async def portal(
     country: Nation, door: Door, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[PortalProcess]:
-    """On SQLite, with a door for events that is open to the network."""
+    """On SQLite, with a door for events that is open to the network, and a country that gives evidence."""
+    directory = tmp_path_factory.mktemp("process") / "portal"
+    directory.mkdir()
     one = PortalProcess(
-        country, tmp_path_factory.mktemp("process") / "portal", events=door.settings(), leave_delay=600.0
+        country,
+        directory,
+        events=door.settings(),
+        leave_delay=600.0,
+        evidence=(provider_of_evidence(country, directory),),
     )
     async with running(one):
         yield one
+
+
+def population(country: Nation) -> PopulationRegister:
+    assert country.systems is not None
+    register = country.systems.registers["population"].register
+    assert isinstance(register, PopulationRegister)
+    return register
+
+
+def provider_of_evidence(country: Nation, directory: Path) -> dict[str, Any]:
+    """The population register answers as another country's: there is one exchange here, and its seal lies beside the settings."""
+    seal = population(country).certificates._seal.chain[-1]
+    (directory / "seals.pem").write_bytes(seal.public_bytes(Encoding.PEM))
+    system = country.plan.system_id("population").encode()
+    return {"country": "VN", "system": system, "name": ABROAD, "preview": PREVIEW, "authority": "seals.pem"}
 
 
 def somebody(country: Nation, name: str) -> dict[str, Any]:
@@ -71,9 +97,9 @@ def without_the_right(country: Nation) -> Iterator[None]:
         conf.grant(*right, method="POST", path="/persons/*/practice")
 
 
-async def begun(browser: Browser, portal: PortalProcess) -> Page:
+async def begun(browser: Browser, portal: PortalProcess, name: str = "practice") -> Page:
     """A case in which they choose a family doctor, at its screen. The service is there once the registers have said what they hold."""
-    service = f"{portal.address}/services/practice"
+    service = f"{portal.address}/services/{name}"
 
     async def ask() -> Page | None:
         page = await browser.open(service)
@@ -182,6 +208,52 @@ async def test_what_a_register_tells_comes_over_the_exchange(portal: PortalProce
     finally:
         conf.update_service(service, url=f"http://127.0.0.1:{nation.ports.systems['portal']}/events")
     assert statuses == [204, 204, 400]
+
+
+async def test_evidence_from_another_country(country: Nation, portal: PortalProcess) -> None:
+    """By the entry of the settings file: offered, asked for, refused by who gives none; looked at there, and believed by its seal."""
+    person, register = somebody(country, "married_mother"), population(country)
+    conf, system = country.provider.serverconf, country.plan.system_id("population")
+    browser = Browser()
+    await log_in(browser, portal.url, person)
+    case = (await begun(browser, portal, "move")).url.partition("/screens/")[0]
+    source = f"proof_of_birth|{system.encode()}"
+
+    async def said(words: str) -> Page:
+        async def ask() -> Page | None:
+            page = await browser.open(case)
+            return page if words in page.text else None
+
+        return await soon(words, ask)
+
+    async def asked() -> None:
+        page = await browser.open(f"{case}/screens/evidence.ask")
+        assert page.form("/screens/").options("f.source") == [source]
+        page = await sent(portal, page, {"f.source": source, "do": "ASK_EVIDENCE"})
+        assert "/receipts/" in page.url, page.text
+
+    right = (ServiceId(system, "population"), country.plan.system_id("portal"))
+    conf.grant(*right, method="POST", path="/evidence-requests")
+    try:
+        await asked()
+        await said("Their register refused the question")
+        register.evidence.offer = EvidenceOffer("VN", ABROAD, f"{PREVIEW}/preview")
+        await asked()
+        page = await said("Waits for you to look")
+        link = next(link for link in page.links if link.startswith(f"{PREVIEW}/preview/"))
+        look = Usage("SILD/GOV/70000001/portal", "look", user_id=f"EE{person['code']}", issue="own", basis="GDPR 15")  # fmt: skip
+        token = urlsplit(link).path.rpartition("/")[2]
+        seen = await asyncio.to_thread(register.evidence.preview, token, look)
+        await asyncio.to_thread(
+            register.evidence.answer, token, seen.sha256, replace(look, message_id="answer")
+        )
+        page = await browser.open(f"{case}/screens/evidence.fetch")
+        page = await sent(portal, page, {"do": "FETCH_EVIDENCE"})
+        assert "/receipts/" in page.url, page.text
+        assert ABROAD["en"] in (await said("Received")).text
+    finally:
+        conf.revoke(*right, method="POST", path="/evidence-requests")
+        register.evidence.offer = None
 
 
 async def test_a_case_outlives_its_process(country: Nation, portal: PortalProcess) -> None:
