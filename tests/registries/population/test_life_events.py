@@ -103,7 +103,8 @@ def test_whom_an_order_is_against_does_not_learn_of_it_here(population: Asker, w
         "valid_from": "2026-03-01",
         "order": "2-26-123",
     }
-    assert population.done("/protection-orders", order)["protected"] == [parent.code, child.code]
+    covered = population.done("/protection-orders", order)["protected"]
+    assert covered[:2] == [parent.code, child.code] and len(covered) == len(set(covered))
     for person in (parent.code, child.code):
         assert waiting(person) == {"civil.protection.ordered": "pending"}
         path = f"/persons/{person}/facts"
@@ -133,6 +134,43 @@ def test_whom_an_order_keeps_from_a_parent_speaks_for_their_child_no_longer(popu
     order = {"protected": child.mother.code, "against": child.father.code, "children": [], "valid_from": "2026-03-01", "order": "2-26-7"}  # fmt: skip
     population.done("/protection-orders", order)
     assert custody(child.father.code) == [False] and custody(child.mother.code) == [True]
+
+
+@pytest.mark.parametrize("whose", ["mother", "father"])
+def test_a_child_born_under_an_order_is_covered_though_no_order_can_have_named_it(
+    population: Asker, waiting: Any, whose: str
+) -> None:
+    """And every register hears of it; of an order that is over, or of whom it names, it is not."""
+    mother, father = couple()
+    protected, other = (mother, father) if whose == "mother" else (father, mother)
+    against, over = man().code, single().code
+    order = {"protected": protected.code, "children": [], "valid_from": "2026-03-01", "order": "2-26-8"}
+    population.done("/protection-orders", {**order, "against": against, "valid_to": "2026-04-01"})
+    past = {**order, "valid_from": "2025-01-01", "valid_to": "2025-02-01"}
+    population.done("/protection-orders", {**past, "against": over})
+    population.done("/protection-orders", {**order, "protected": other.code, "against": over, "valid_from": "2026-05-01"})  # fmt: skip
+    child = recorded(population, bundle(mother.code))
+    assert waiting(child)["civil.protection.ordered"] == "pending"
+    facts = population.value(f"/persons/{child}/facts?history=true")["items"]
+    orders = {(one["key"], one["valid_from"], one.get("valid_to")) for one in facts if one["name"] == "protection"}  # fmt: skip
+    assert orders == {(against, "2026-03-01", "2026-04-01"), (over, "2026-05-01", None)}
+
+
+def test_a_grown_child_is_covered_only_if_it_is_named_and_nobody_from_themselves(population: Asker) -> None:
+    grown = next(
+        one
+        for one in synthetic_people(400)
+        if one.country == "EE" and one.born.year < 2000 and one.died is None
+        if one.mother is not None and one.mother.died is None
+    )
+    assert grown.mother is not None
+    order = {"protected": grown.mother.code, "against": man().code, "valid_from": "2026-03-01", "order": "2-26-9"}  # fmt: skip
+    assert grown.code not in population.done("/protection-orders", order)["protected"]
+    named = {**order, "children": [grown.code]}
+    assert grown.code in population.done("/protection-orders", named)["protected"]
+    parent, child = young_family()
+    feared = {**order, "protected": parent.code, "against": child.code}
+    assert child.code not in population.done("/protection-orders", feared)["protected"]
 
 
 def test_a_guardian(population: Asker) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from sild.registries import PopulationRegister
+from sild.registries.kernel import Usage
+from sild.registries.population import one_child
+from sild.registries.synthetic import synthetic_people
 from support.acting import LogIn
 
 from ..asking import Asker, refused
@@ -101,3 +106,17 @@ def test_a_code_of_a_woman_with_another_name_opens_nothing(population: Asker) ->
     named = {"code": other.code, "given_names": mother.given_names, "family_name": mother.family_name}
     told = population.done("/birth-papers", {**paper(mother), "mother": named}, status=200)
     assert told["reasons"] == ["mother_name_differs"] and children(population, other) == []
+
+
+def test_of_many_born_about_that_day_the_nearest_are_looked_at(
+    register: PopulationRegister, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_child, "NEAR", timedelta(days=200))
+    people = synthetic_people(400)
+    day = sorted(one.born for one in people)[len(people) // 2]
+    near = [(abs((day - one.born).days), one.code) for one in people if abs((day - one.born).days) <= 200]
+    assert len(near) > 2
+    for most in (500, 2):
+        monkeypatch.setattr(one_child, "MOST_LOOKED_AT", most)
+        with register.kernel.used("look", Usage("SILD/GOV/70000001/portal", f"m-{most}")) as use:
+            assert one_child._born_near(use, day) == [code for _days, code in sorted(near)][:most]

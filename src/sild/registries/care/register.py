@@ -7,7 +7,7 @@ or whoever represents them, and holds from the first day of the next month; a fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -173,17 +173,10 @@ class CareRegister(ActingRegister):
 
     def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
         """Without the practice of a protected person, where this reader is not told of it: it is a door they go through."""
-        of = {fact.entity for fact in facts if fact.name == PRACTICE}
-        kept = {person for person in of if self._is_kept(use, person)}
-        return [fact for fact in facts if fact.name != PRACTICE or fact.entity not in kept]
+        return self.silence.open_facts(use, facts, family=_family)
 
     def _is_kept(self, use: Use, person: str) -> bool:
-        """Who acts for a child by law, and says so with proof, is of its family; of who only looks that is not known here."""
-        said = use.usage.spoken
-        family = (
-            [] if said is None or said.basis not in BY_LAW or said.representee != person else [said.delegate]
-        )
-        return self.silence.is_kept_from(use, person, family)
+        return self.silence.is_kept_from(use, person, _family(use, person))
 
     def choose(self, person: str, practice: str, usage: Usage) -> Listing:
         """By the person, or whoever represents them; the same message again changes nothing.
@@ -219,6 +212,12 @@ class CareRegister(ActingRegister):
         provenance = Provenance(self.kernel.system, ground(person), use.usage.message_id)
         enter(use, person, wanted, since=since, provenance=provenance)
         use.publish("care.practice.chosen", person, {"name": wanted.name, "since": since.isoformat()})
+
+
+def _family(use: Use, person: str) -> Collection[str]:
+    """Who acts for a child by law, and says so with proof, is of its family; of who only looks that is not known here."""
+    said = use.usage.spoken
+    return [] if said is None or said.basis not in BY_LAW or said.representee != person else [said.delegate]
 
 
 def _listing(use: Use, person: str) -> Listing:

@@ -23,7 +23,6 @@ from sild.registries.education.held import children_of, deciders_of, in_line
 from sild.registries.education.joining import Joining
 from sild.registries.education.places import Places, Standing
 from sild.registries.education.queue import Child, Group, child_row, groups_in, require_child
-from sild.registries.education.rules import QUEUE
 from sild.registries.education.schooling import Schooling
 from sild.registries.education.statistics import CommuneYear, statistics_of
 from sild.registries.education.synthetic import fill
@@ -136,9 +135,7 @@ class EducationRegister(ActingRegister):
 
     def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
         """Of what is asked for, that which readers may see: from some of them it is kept which door a protected child is at."""
-        kept = {child for child in {fact.entity for fact in facts} if self._is_kept(use, child)}
-        told = [fact for fact in facts if fact.name != QUEUE or fact.entity not in kept]
-        return self._schooling.shown(use, told)
+        return self._schooling.shown(use, self.silence.open_facts(use, facts, family=deciders_of))
 
     def deciders_of(self, use: Use, child: str) -> Collection[str]:
         """Who speaks for the child here."""

@@ -143,6 +143,7 @@ def make_app(register: InsuranceRegister, *, url: str | None = None) -> FastAPI:
         register.kernel,
         KINDS,
         ensure_person=ensure_code,
+        shown=register.shown,
         matters=(ripples_that_wait(register.deciding),),
     )
 

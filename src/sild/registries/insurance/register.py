@@ -6,7 +6,7 @@ moment later. A death ends both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -113,8 +113,17 @@ class InsuranceRegister(ActingRegister):
         parse_identity_code(person)
         with self.kernel.used(operation, usage) as use:
             use.concerns(person)
+            if self._is_kept(use, person):  # the office that gave it is near their home
+                raise CallerError("this person has no card", code="no_card")
             card = self._cards.card(use, person)
             return replace(card, in_wallet_since=self._cards.taken_at(use, person, usage.actor))
+
+    def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """Of a protected person who is kept from this reader the cover, and nothing that says where they are."""
+        return self.silence.open_facts(use, facts, always=(COVER,), family=_whoever_acts)
+
+    def _is_kept(self, use: Use, person: str) -> bool:
+        return self.silence.is_kept_from(use, person, _whoever_acts(use, person))
 
     def paper(self, person: str, language: str, usage: Usage) -> bytes:
         """The card as a sealed PDF. Raises as `card` does; CallerError (`card_revoked`)."""
@@ -130,6 +139,8 @@ class InsuranceRegister(ActingRegister):
         with self.kernel.used("bindCard", usage) as use:
             use.concerns(person)
             by = _speaker(person, usage)
+            if self._is_kept(use, person):
+                raise CallerError("this person has no card", code="no_card")
             try:
                 holder = verify_key_proof(proof, audience=self.issuer.issuer, at=use.at)
             except OpenIDError as error:
@@ -151,6 +162,11 @@ class InsuranceRegister(ActingRegister):
             places = select(credentials.c.id).where(credentials.c.revoked_at.is_not(None))
             revoked = connection.scalars(places).all()
         return self.issuer.status_list(revoked, at=self.kernel.now)
+
+
+def _whoever_acts(use: Use, person: str) -> Collection[str]:
+    """This register knows no family: who acts for the person, and is not kept away, has shown elsewhere that they may."""
+    return [use.usage.actor] if use.usage.actor is not None and use.usage.principal == person else []
 
 
 def _speaker(person: str, usage: Usage) -> str:

@@ -11,6 +11,7 @@ A fact says when it is true, when we knew it, who said so, on which legal ground
 facts.py  bitemporal facts        usage.py  who used whose data        kernel.py  the transaction that holds it all together
 defects.py  a refusal that names everything        corrections.py, fact_paths.py, dispute_paths.py  disputes and corrections
 containers.py, container_paths.py  evidence of a use, for whom it is about
+protecting.py  whom an order keeps away, for every register
 matters.py, matters_told.py  what waits for a person, told and read
 http.py  what all registers have        asking.py, grounds.py, proving.py  who asks, on which grounds, who acts        transfers.py  what may leave the country        problems.py  refusals        description.py  self-description
 """
@@ -23,6 +24,7 @@ from sild.registries.kernel.facts import Fact, Facts, Provenance
 from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.kernel import KERNEL_MIGRATIONS, Kernel, Use
 from sild.registries.kernel.matters_told import matter_opened, matter_settled
+from sild.registries.kernel.protecting import is_kept_from
 from sild.registries.kernel.transfers import Transfer
 from sild.registries.kernel.usage import Usage, UsageEntry, UsagePage
 
@@ -41,6 +43,7 @@ __all__ = [
     "UsageEntry",
     "UsagePage",
     "Use",
+    "is_kept_from",
     "matter_opened",
     "matter_settled",
     "provenance",

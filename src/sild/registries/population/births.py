@@ -26,6 +26,7 @@ from sild.registries.population.birth_notice import BirthNotice
 from sild.registries.population.notifying import ensure_fresh
 from sild.registries.population.one_child import bears_name, by_names, same_child
 from sild.registries.population.persons import add_person
+from sild.registries.population.protection import cover_child
 from sild.registries.population.reviews import open_review, review_of_notice
 from sild.registries.population.tables import persons
 
@@ -87,6 +88,8 @@ def record_child(use: Use, notice: BirthNotice) -> str:
     _say_born(use, child, notice)
     _say_parents(use, child, mother, notice.born)
     use.publish("civil.child.recorded", child, {"paper": notice.value} if notice.is_paper else None)
+    for link in use.facts.current(child, ["parent"], on=use.today):
+        cover_child(use, child, link.key)
     return child
 
 

@@ -45,6 +45,7 @@ from sild.oots import (
 )
 from sild.registries.kernel import Kernel, Usage, Use
 from sild.registries.population.persons import read_person, read_persons
+from sild.registries.population.protection import is_kept
 from sild.registries.population.records import Person
 from sild.registries.population.tables import evidence_requests, persons
 
@@ -235,7 +236,7 @@ class CrossBorderEvidence:
             row = self._own(use, token)
             person = read_person(use, row.person)
             parents = {one.code: one.full_name for one in read_persons(use, [code for code in (person.mother, person.father) if code and _is_known(use, code)])}  # fmt: skip
-            place_is_kept = _is_kept(use, person)
+            place_is_kept = is_kept(use, [person.code], person.code)
         extract = self._extract(row, person, parents, place_is_kept)
         content = row.content
         if content is None:  # of what was declined nothing is kept, and nothing made again
@@ -372,13 +373,6 @@ def _language(wanted: str) -> str:
 
 def _is_known(use: Use, code: str) -> bool:
     return use.connection.scalar(select(persons.c.code).where(persons.c.code == code)) is not None
-
-
-def _is_kept(use: Use, person: Person) -> bool:
-    """Whether a protection order of a parent is against the person: then no place is told."""
-    about = [code for code in (person.mother, person.father) if code]
-    orders = use.facts.current_of(about, ["protection"], on=use.today).values() if about else ()
-    return any(order.key == person.code for of_one in orders for order in of_one)
 
 
 @cache

@@ -18,6 +18,7 @@ from sild.registries.kernel import Defect, Fact, Use
 from sild.registries.kernel.facts import Json
 from sild.registries.population.kinds import is_name
 from sild.registries.population.persons import read_persons
+from sild.registries.population.protection import feared_by_family
 from sild.registries.population.records import Birth, Person
 from sild.registries.population.reviews import open_reviews
 from sild.registries.profiles import profile
@@ -271,9 +272,7 @@ def _ruling(
 def subjects_of(use: Use, child: Person) -> Iterator[tuple[str, str]]:
     """Of a decision about a child, with their roles. Without a parent from whom another of the family is protected: they are told what the law says, not by this register."""
     yield child.code, "child"
-    family = [code for code in (child.code, child.mother, child.father) if code is not None]
-    orders = use.facts.current_of(family, ["protection"], on=use.today)
-    feared = {order.key for found in orders.values() for order in found}
+    feared = feared_by_family(use, child.code)
     for parent in (child.mother, child.father):
         if parent is not None and parent not in feared:
             yield parent, "parent"

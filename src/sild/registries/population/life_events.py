@@ -10,12 +10,18 @@ from sild.errors import CallerError
 from sild.registries.kernel import Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.population.birth_notice import BirthNotice, Notified
-from sild.registries.population.births import REGISTRATION
+from sild.registries.population.births import REGISTRATION, grown_up
 from sild.registries.population.certificates import revoke_certificates
 from sild.registries.population.death_notice import DeathNotice
 from sild.registries.population.notifying import ensure_fresh
 from sild.registries.population.one_child import bears_name
-from sild.registries.population.persons import read_person, require_living, require_person
+from sild.registries.population.persons import (
+    read_person,
+    read_persons,
+    require_living,
+    require_person,
+)
+from sild.registries.population.protection import protect
 
 __all__ = ["order_protection", "record_death", "record_guardian", "record_stillbirth"]
 
@@ -81,7 +87,10 @@ def order_protection(
     valid_to: date | None,
     order: str,
 ) -> dict[str, Json]:
-    """From now on nobody tells `against` where `protected` and `children` are. Raises CallerError (`unknown_person`, `not_a_child`)."""
+    """From now on nobody tells `against` where `protected` and their minor children are, `children` (of any age) among them.
+
+    Raises CallerError (`unknown_person`, `not_a_child`).
+    """
     if protected == against:
         raise CallerError("nobody is protected from themselves", code="bad_request")
     require_person(use, against)
@@ -89,26 +98,25 @@ def order_protection(
     for child in children:
         if read_person(use, child).mother != protected and read_person(use, child).father != protected:
             raise CallerError("a child of the protected person", code="not_a_child")
-    ends = valid_to.isoformat() if valid_to else None
-    for person in (protected, *children):
-        use.facts.record(
-            person,
-            "protection",
-            {"order": order, "protected": protected},
-            key=against,
-            valid_from=valid_from,
-            valid_to=valid_to,
-            provenance=provenance(use),
-        )
-        data = {"against": against, "valid_from": valid_from.isoformat(), "valid_to": ends}
-        use.publish("civil.protection.ordered", person, data)
+    young = [one for one in _young(use, protected, valid_from) if one != against]
+    covered = list(dict.fromkeys((protected, *children, *young)))
+    for person in covered:
+        about = {"order": order, "protected": protected}
+        protect(use, person, about, against=against, begins=valid_from, ends=valid_to)
     return {
         "order": order,
-        "protected": [protected, *children],
+        "protected": list(covered),
         "against": against,
         "valid_from": valid_from.isoformat(),
-        "valid_to": ends,
+        "valid_to": valid_to.isoformat() if valid_to else None,
     }
+
+
+def _young(use: Use, parent: str, on: date) -> list[str]:
+    """Their living children who are not of age on a day."""
+    links = use.facts.entities_with("parent", parent, on=use.today)
+    children = read_persons(use, sorted({link.entity for link in links}))
+    return [child.code for child in children if child.died is None and grown_up(child.born) > on]
 
 
 def record_guardian(

@@ -8,7 +8,7 @@ two offices wrote down without a connection is not missed for a letter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from difflib import SequenceMatcher
 
 from sqlalchemy import select
@@ -47,8 +47,7 @@ def by_names(use: Use, notice: BirthNotice) -> list[str]:
     written = _joined(notice.mother.given_names, notice.mother.family_name)
     if not written:
         return []
-    day = persons.c.born.between(notice.born - NEAR, notice.born + NEAR)
-    children = list(use.connection.scalars(select(persons.c.code).where(day).limit(MOST_LOOKED_AT)))
+    children = _born_near(use, notice.born)
     mothers = {
         fact.entity: fact.key
         for found in use.facts.current_of(children, ["parent"], on=use.today).values()
@@ -63,6 +62,16 @@ def by_names(use: Use, notice: BirthNotice) -> list[str]:
     ]
     use.concerns(*near)
     return near
+
+
+def _born_near(use: Use, day: date) -> list[str]:
+    """The nearest day first, so that of too many those that fit best are looked at, and always the same."""
+    found: list[str] = []
+    for away in range(NEAR.days + 1):
+        days = {day - timedelta(days=away), day + timedelta(days=away)}
+        query = select(persons.c.code).where(persons.c.born.in_(sorted(days))).order_by(persons.c.code)
+        found += use.connection.scalars(query.limit(MOST_LOOKED_AT - len(found)))
+    return found
 
 
 def _fits(use: Use, notice: BirthNotice, child: str) -> bool:

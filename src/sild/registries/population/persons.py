@@ -11,6 +11,7 @@ from sild.errors import CallerError
 from sild.i18n import folded
 from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel import Fact, Use
+from sild.registries.population.protection import feared_by_family
 from sild.registries.population.records import Page, Person, Related
 from sild.registries.population.tables import persons
 
@@ -97,13 +98,6 @@ def representatives_of(use: Use, code: str) -> frozenset[str]:
     """Who speaks for the person by law today: with custody, or as guardian; nobody whom an order keeps from them or from a parent of theirs."""
     holders = {fact.key for fact in use.facts.current(code, ["custody", "guardian"], on=use.today)}
     return frozenset(holders - feared_by_family(use, code))
-
-
-def feared_by_family(use: Use, code: str) -> set[str]:
-    """Against whom an order in force protects the person, or a parent of theirs: whoever speaks for a child is told where it lives."""
-    parents = [fact.key for fact in use.facts.current(code, ["parent"], on=use.today)]
-    orders = use.facts.current_of([code, *parents], ["protection"], on=use.today)
-    return {order.key for those in orders.values() for order in those}
 
 
 def relations_of(use: Use, code: str) -> tuple[Related, ...]:

@@ -1,14 +1,30 @@
-"""Whom a protection order is against does not learn here where the protected were born, or of the order: one rule for every answer."""
+"""Whom a protection order is against does not learn here where the protected were born, or of the order: one rule for every answer.
+
+An order that protects a parent covers their minor children, named in it or not, born before it or under it: where a child is, there the
+parent is. Every register hears of each (`civil.protection.ordered`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
-from sild.registries.kernel import Fact, Use
+from sild.registries.kernel import Fact, Use, provenance
+from sild.registries.kernel.facts import Json
 from sild.registries.population.records import Birth, Person
 
-__all__ = ["is_kept", "kept_birth", "kept_persons", "open_facts"]
+__all__ = [
+    "cover_child",
+    "feared_by_family",
+    "is_kept",
+    "kept_birth",
+    "kept_persons",
+    "open_facts",
+    "protect",
+]
+
+ORDER = "protection"
 
 OF_A_PLACE = ("birth_place", "birth_notice", "death_place", "death_notice")
 """Facts that say where somebody is, or was: a notice names the hospital, and who was asked there."""
@@ -23,8 +39,39 @@ def _kept(use: Use, about: Collection[str], *readers: str | None) -> set[str]:
     against = {reader for reader in (readers or (use.usage.actor, use.usage.principal)) if reader}
     if not against or not about:  # a body at its own work
         return set()
-    orders = use.facts.current_of(list(about), ["protection"], on=use.today)
-    return {person for person, those in orders.items() if any(order.key in against for order in those)}
+    return {person for person, feared in _feared(use, about).items() if feared & against}
+
+
+def feared_by_family(use: Use, code: str) -> set[str]:
+    """Against whom an order in force protects the person, or a parent of theirs: whoever speaks for a child is told where it lives."""
+    return _feared(use, [code])[code]
+
+
+def _feared(use: Use, about: Collection[str]) -> dict[str, set[str]]:
+    found = use.facts.current_of(list(about), ["parent"], on=use.today)
+    family = {person: {person, *(fact.key for fact in links)} for person, links in found.items()}
+    everybody = sorted({one for those in family.values() for one in those})
+    orders = use.facts.current_of(everybody, [ORDER], on=use.today)
+    return {person: {order.key for one in those for order in orders[one]} for person, those in family.items()}
+
+
+def protect(
+    use: Use, person: str, value: Mapping[str, Json], *, against: str, begins: date, ends: date | None
+) -> None:
+    """value: {order, protected}. Event: `civil.protection.ordered`."""
+    use.facts.record(
+        person, ORDER, dict(value), key=against, valid_from=begins, valid_to=ends, provenance=provenance(use)
+    )
+    data = {"against": against, "valid_from": begins.isoformat(), "valid_to": ends and ends.isoformat()}
+    use.publish("civil.protection.ordered", person, data)
+
+
+def cover_child(use: Use, child: str, parent: str) -> None:
+    """Of a child that has a parent since now: by the orders that protect the parent, or will."""
+    for order in use.facts.history(parent, ORDER):
+        lasts = order.valid_to is None or order.valid_to > use.today
+        if order.known_to is None and lasts and order.key != child:
+            protect(use, child, order.value, against=order.key, begins=order.valid_from, ends=order.valid_to)
 
 
 def open_facts(use: Use, facts: Iterable[Fact]) -> list[Fact]:

@@ -32,6 +32,7 @@ from sild.registries.population.persons import (
     require_living,
     require_person,
 )
+from sild.registries.population.protection import cover_child
 from sild.registries.population.records import Birth, Paternity, Person, Presence
 
 __all__ = [
@@ -163,6 +164,7 @@ def _become_father(use: Use, child: Person, father: str, paternity: Paternity) -
                 provenance=said,
             )
     use.publish("civil.paternity.acknowledged", child.code)
+    cover_child(use, child.code, father)
 
 
 def _ensure_acting(use: Use, parent: str) -> None:

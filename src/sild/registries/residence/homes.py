@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sild.errors import CallerError
 from sild.registries.identity_codes import parse_identity_code
-from sild.registries.kernel import Fact, Use
+from sild.registries.kernel import Fact, Use, is_kept_from
 from sild.registries.kernel.facts import Json
 from sild.registries.residence.addresses import Address, dwelling
 from sild.registries.residence.tables import persons, residents
@@ -111,12 +111,12 @@ def is_sealed(use: Use, code: str) -> bool:
     seals = use.facts.current(code, SEALS, on=use.today)
     if not seals:
         return False
-    actor, principal = use.usage.actor, use.usage.principal
-    if actor is None or any(seal.key in (actor, principal) for seal in seals):
+    actor = use.usage.actor
+    if actor is None:
         return True
-    if actor == code or _live_together(use, actor, code):
-        return False
-    return principal != actor or any(seal.name == "sealed" for seal in seals)
+    near = (actor,) if actor == code or _live_together(use, actor, code) else ()
+    orders = [seal.key for seal in seals if seal.name == "protection"]
+    return is_kept_from(use.usage, code, orders, near) or (not near and len(orders) < len(seals))
 
 
 def household_of(use: Use, code: str) -> tuple[Home, tuple[Fact, ...], bool]:

@@ -281,6 +281,7 @@ def make_app(register: SocialRegister, *, url: str | None = None) -> FastAPI:
         register.kernel,
         KINDS,
         ensure_person=ensure_code,
+        shown=register.shown,
         corrected=register.contribution_corrected,
         worded=_worded,
         matters=(held_offers(register.deciding), ripples_that_wait(register.deciding)),

@@ -6,7 +6,7 @@ where it is due.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Self
@@ -26,7 +26,7 @@ from sild.registries.social import ledger
 from sild.registries.social.again import Again
 from sild.registries.social.anew import Anew
 from sild.registries.social.granting import Granting
-from sild.registries.social.ledger import Declared, MonthPaid
+from sild.registries.social.ledger import CONTRIBUTION, Declared, MonthPaid
 from sild.registries.social.moved import Moved
 from sild.registries.social.offering import Offering
 from sild.registries.social.offers import (
@@ -137,6 +137,10 @@ class SocialRegister(ActingRegister):
         for offer in find_offers(use, of_party(person)):
             if reason != "stillbirth":
                 self._offering.hold(use, offer, f"parent_{reason}")
+
+    def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """Of a protected person who is kept from this reader the money, and nothing that says where they are."""
+        return self.silence.open_facts(use, facts, always=(CONTRIBUTION, BENEFIT))
 
     # --- contributions and benefits
 

@@ -10,14 +10,14 @@ a doctor) is kept from readers as `is_kept_from` says. There may be several sile
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from sild.errors import PeerError
 from sild.events import Event, Outbox
 from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
-from sild.registries.kernel import Provenance, Use
+from sild.registries.kernel import Fact, Provenance, Use, is_kept_from
 from sild.registries.tasks.queue import Tasks
 
 __all__ = ["SILENCING", "Silence", "silence_key"]
@@ -32,6 +32,14 @@ SILENCING = {
 FACT = "silence"
 ORDER = "protection_order"
 """Of an order whose event names nobody it is against, the fact's key as well; of others there stands `/` and whom behind it."""
+
+
+FamilyOf = Callable[[Use, str], Collection[str]]
+"""Who may decide for a person, as far as a register knows."""
+
+
+def _nobody(_use: Use, _person: str) -> Collection[str]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +93,21 @@ class Silence:
     def is_kept_from(self, use: Use, person: str, family: Collection[str] = ()) -> bool:
         """Whether this reader is not told through which doors a protected person goes. family: who may decide for them, as far as is known.
 
-        Of the stillborn nobody is told. Under an order: no machine; not whom it is against, nor who acts for them, nor, when nobody said
-        whom, anybody of the family; of those who act for another only the family, for a power of attorney may be of anybody.
+        Of the stillborn nobody is told; under an order as `sild.registries.kernel.is_kept_from` says.
         """
         found = use.facts.current(person, [FACT], on=use.today)
         if any(fact.value == "stillbirth" for fact in found):
             return True
-        orders = [fact.key for fact in found if fact.value == ORDER]
-        if not orders:
-            return False
-        actor, principal = use.usage.actor, use.usage.principal
-        if actor is None or any(key in (_against(actor), _against(principal)) for key in orders):
-            return True
-        if actor == person:
-            return False
-        return (ORDER in orders and actor in family) or (principal != actor and actor not in family)
+        orders = [fact.key.partition("/")[2] or None for fact in found if fact.value == ORDER]
+        return is_kept_from(use.usage, person, orders, family)
+
+    def open_facts(
+        self, use: Use, facts: Sequence[Fact], *, always: Collection[str] = (), family: FamilyOf = _nobody
+    ) -> list[Fact]:
+        """What this reader is told: of a protected person, where they are kept from the reader, the facts of these names alone."""
+        of = {fact.entity for fact in facts if fact.name not in always}
+        kept = {person for person in of if self.is_kept_from(use, person, family(use, person))}
+        return [fact for fact in facts if fact.name in always or fact.entity not in kept]
 
     def kept_from(self, use: Use) -> Sequence[str]:
         """Who may be kept from this reader: protected against them or whom they act for, against somebody unknown, or whom they act for."""
