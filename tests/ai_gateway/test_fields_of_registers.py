@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 from fastapi import FastAPI
 
 import sild.registries
@@ -43,6 +44,10 @@ def test_every_field_of_every_register_has_a_class_and_no_other_is_named(tmp_pat
         described = getattr(import_module(f"sild.registries.{name}.http"), "DESCRIPTION", None)
         concepts.update(one.name for one in (described.concepts if described else ()))
     assert TEMPLATES.differences(concepts) == ((), ()), "src/sild/packs/state/prompts/fields.yaml"
+    listed = yaml.safe_load(
+        (Path(sild.__file__).parent / "packs/state/concepts/registers.yaml").read_text("utf-8")
+    )
+    assert {*listed} == concepts, "src/sild/packs/state/concepts/registers.yaml"
     assert set(PLANTED) <= {*TEMPLATES.fields.values()}, "a canary stands where data of its class are"
 
 

@@ -126,6 +126,7 @@ SERVICE = parse_service(
         "screens": ["permit.form", "permit.return"],
     }
 )
+CONCEPTS = frozenset({"shed.colour", "shed.drawing", "shed.note", "case.defects"})
 FORM = parse_screen(
     {
         "id": "permit.form",

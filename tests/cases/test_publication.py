@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import pytest
+import yaml
 from sqlalchemy import insert, select
 
 from sild.cases import Actor, OfflineRecord, Party, Refused
@@ -30,6 +32,53 @@ async def test_a_screen_that_asks_for_what_a_register_holds_is_not_published(tmp
         assert unpublished.value.code == "not_published"
     finally:
         await world.cases.stop()
+
+
+async def test_a_concept_that_nobody_knows_is_said_and_not_passed_over(tmp_path):
+    """A slip of the pen in a form, or in what a register says it holds, would take the question out of once only."""
+    world = World(tmp_path)
+    world.packs = replace(world.packs, concepts=world.packs.concepts - {"shed.note"})
+    await world.start()
+    try:
+        with pytest.raises(CallerError) as refused:
+            await world.cases.publish()
+        assert refused.value.code == "unknown_concept"
+        assert "permit.form" in refused.value.message and "shed.note" in refused.value.message
+        with pytest.raises(Refused) as unpublished:
+            await world.open()
+        assert unpublished.value.code == "not_published"
+        assert (await proof_of(world, "assistance")).published_at is not None
+    finally:
+        await world.cases.stop()
+
+
+async def test_a_register_that_misspells_what_it_holds_is_named(tmp_path):
+    world = World(tmp_path)
+    world.registers.holds(population=["person.given_names"], social=["person.acount"])
+    await world.start()
+    try:
+        with pytest.raises(CallerError) as refused:
+            await world.cases.publish()
+        assert refused.value.code == "unknown_concept"
+        assert "social" in refused.value.message and "person.acount" in refused.value.message
+    finally:
+        await world.cases.stop()
+
+
+def test_every_concept_of_every_register_and_screen_is_named_and_no_other():
+    """The lists of the packs are those names, and nothing else."""
+    from sild.cases import load_packs
+
+    packs = load_packs("EE")
+    spoken = {name for screen in packs.screens.values() for name in screen.concepts()}
+    for country in ("EE", "VN"):
+        for service in load_packs(country).services.values():
+            spoken |= {one.concept for one in service.evidence}
+    registers = yaml.safe_load(
+        (files("sild") / "packs" / "state" / "concepts" / "registers.yaml").read_text("utf-8")
+    )
+    assert spoken - packs.concepts == set()
+    assert packs.concepts - spoken - set(registers) == set()
 
 
 async def test_what_a_service_fetches_is_held_by_whom_it_says(tmp_path):

@@ -20,7 +20,7 @@ from sild.cases import (
 from support.acting import Vouching
 from support.pen import SIGNERS, VillagePen
 
-from .permit import FORM, RETURN, SERVICE, Permit
+from .permit import CONCEPTS, FORM, RETURN, SERVICE, Permit
 from .registers import REGISTERS, Registers
 
 KEEPER = "GOV/70000002/messagelog"
@@ -87,6 +87,7 @@ class World:
             profile=packs.profile.model_copy(update={"signatures": signatures}),
             services={**packs.services, "permit": SERVICE},
             screens={**packs.screens, "permit.form": FORM, "permit.return": RETURN},
+            concepts=packs.concepts | CONCEPTS,
         )
         self.keys = iter(range(1_000_000))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -165,6 +167,29 @@ def test_once_only() -> None:
     ) as refused:
         ensure_once_only(parse_screen(SCREEN), {**HOLDINGS, "child.chosen_names": "civil"})
     assert refused.value.code == "once_only_breach"
+
+
+def test_an_account_that_is_held_may_be_changed_where_it_is_shown_and_not_asked_for() -> None:
+    """As the screens of benefits do, and as they must not."""
+    screens = files("sild") / "packs" / "civil" / "screens"
+    held = {
+        "person.account": "social",
+        "child.benefit_offer": "social",
+    }
+    for name in ("birth.offer", "birth.account"):
+        content = json.loads((screens / f"{name}.json").read_text("utf-8"))
+        ensure_once_only(parse_screen(content), held)
+        with pytest.raises(CallerError, match=r"changes person\.account, which no register holds"):
+            ensure_once_only(parse_screen(content), {"child.benefit_offer": "social"})
+        (field,) = [one for one in content["components"] if one["kind"] == "account"]
+        (facts,) = [one for one in content["components"] if one["kind"] == "facts"]
+        facts["concepts"].remove("person.account")
+        with pytest.raises(CallerError, match=r"changes person\.account, and does not show it"):
+            ensure_once_only(parse_screen(content), held)
+        field.pop("changes")
+        with pytest.raises(CallerError, match=r"asks for person\.account, which social holds") as refused:
+            ensure_once_only(parse_screen(content), held)
+        assert refused.value.code == "once_only_breach"
 
 
 def test_a_choice_from_known_things_needs_a_register_that_knows_them() -> None:

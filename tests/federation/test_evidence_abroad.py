@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import pytest
 import pytest_asyncio
 
-from cases.permit import FORM, RETURN, SERVICE, Permit
+from cases.permit import CONCEPTS, FORM, RETURN, SERVICE, Permit
 from federation.federated_nations import FederatedNation, Federation
 from sild.adapter import AsyncXRoadClient
 from sild.asgi import serve_application
@@ -170,7 +170,8 @@ def packs_of(country: str) -> Packs:
     needs = (Need(requirement="proof_of_birth", of=("owner",), procedure="V1"),)
     service = SERVICE.model_copy(update={"needs": needs, "life_events": ("moving",)})
     screens = {**packs.screens, "permit.form": FORM, "permit.return": RETURN}
-    return replace(packs, services={**packs.services, "permit": service}, screens=screens)
+    concepts = packs.concepts | CONCEPTS
+    return replace(packs, services={**packs.services, "permit": service}, screens=screens, concepts=concepts)
 
 
 def until(browser: PlainBrowser, path: str, words: str, tries: int = 60) -> Page:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-from cases.permit import FORM, RETURN, SERVICE, Permit
+from cases.permit import CONCEPTS, FORM, RETURN, SERVICE, Permit
 from cases.registers import REGISTERS, Registers
 from sild.cases import Assisted, CaseSystem, load_packs
 from sild.cases.move import Move
@@ -81,6 +81,7 @@ def counter_world(directory: Path, **settings: Any) -> Iterator[CounterWorld]:
         packs,
         services={**packs.services, "permit": service},
         screens={**packs.screens, "permit.form": FORM, "permit.return": RETURN},
+        concepts=packs.concepts | CONCEPTS,
     )
     registers = Registers()
     _residence(registers)

@@ -278,7 +278,7 @@ class BirthScreens:
         for one in offer["accounts"] if offer is not None else ():
             if one["person"] == bare(actor.acting_for):
                 value = self._say(actor)("offer.account_ends", ends=one["ends"])
-                yield FactLine("person.chosen_account", "offer", value, register=SOCIAL, source="parent")
+                yield FactLine("person.account", "offer", value, register=SOCIAL, source="parent")
 
     async def _person(self, person: str, of: str, concepts: Sequence[str], asking: Asking) -> list[FactLine]:
         """One look for all that the screen shows of somebody."""

@@ -22,13 +22,17 @@ __all__ = ["Packs", "ensure_whole", "load_packs"]
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """services, screens: by id, of one country.  texts: language -> key -> text, of notices, statuses and refusals.  requirements: what evidence of other countries proves."""
+    """services, screens: by id, of one country.  texts: language -> key -> text, of notices, statuses and refusals.  requirements: what evidence of other countries proves.
+
+    concepts: every name of a fact or an answer that registers and screens may use.
+    """
 
     profile: Profile
     services: Mapping[str, PublicService]
     screens: Mapping[str, Screen]
     texts: Mapping[str, Mapping[str, str]]
     requirements: tuple[RequirementEntry, ...] = ()
+    concepts: frozenset[str] = frozenset()
 
 
 def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
@@ -43,6 +47,7 @@ def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
     services: dict[str, PublicService] = {}
     screens: dict[str, Screen] = {}
     requirements: list[RequirementEntry] = []
+    concepts: set[str] = set()
     texts: dict[str, dict[str, str]] = {language: {} for language in profile.languages}
     for pack in sorted((root / "packs").iterdir(), key=lambda entry: entry.name):
         for file in _files(pack, ".yaml"):
@@ -54,6 +59,8 @@ def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
             screens[screen.id] = screen
         for file in _files(pack / "evidence", ".yaml"):
             requirements += parse_requirements(yaml.safe_load(file.read_text("utf-8")))
+        for file in _files(pack / "concepts", ".yaml"):
+            concepts.update(yaml.safe_load(file.read_text("utf-8")))
         for language, known in texts.items():
             for file in _files(pack / "texts", f"{language}.toml"):
                 known.update(_flat(tomllib.loads(file.read_text("utf-8"))))
@@ -62,7 +69,7 @@ def load_packs(country: str, *, root: Traversable | None = None) -> Packs:
         for need in service.needs:
             if need.requirement not in names:
                 raise CallerError(f"{service.id}: no requirement {need.requirement}", code="invalid_service")
-    return Packs(profile, services, screens, texts, tuple(requirements))
+    return Packs(profile, services, screens, texts, tuple(requirements), frozenset(concepts))
 
 
 def ensure_whole(processes: Mapping[str, Process], packs: Packs) -> None:

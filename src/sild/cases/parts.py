@@ -54,6 +54,7 @@ class Parts:
     signatures: Signatures
     services: Mapping[str, PublicService]
     screens: Mapping[str, Screen]
+    concepts: frozenset[str]
     processes: Mapping[str, Process]
     consulting: Consulting
     assigning: Assigning

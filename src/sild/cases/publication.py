@@ -13,7 +13,7 @@ from sild.cases.actor import AUTOMATIC
 from sild.cases.parts import Parts
 from sild.cases.store import add_row
 from sild.cases.tables import holdings, publications
-from sild.catalogue import PublicService, ensure_once_only
+from sild.catalogue import PublicService, ensure_concepts_known, ensure_once_only
 from sild.errors import CallerError, PeerError, PlatformError
 from sild.telemetry import get_logger
 
@@ -70,7 +70,10 @@ class Publication:
         self._parts.store.write(write)
 
     async def publish(self) -> None:
-        """Let people open what passes. Raises CallerError (`once_only_breach`, `concept_not_held`) for the first that does not."""
+        """Let people open what passes.
+
+        Raises CallerError (`once_only_breach`, `concept_not_held`, `unknown_concept`) for the first service, or register, that does not.
+        """
         parts = self._parts
         found = await self.holdings(tuple(parts.calls.registers))
         breach: CallerError | None = None
@@ -84,6 +87,12 @@ class Publication:
                 parts.store.write, _published(service.id, self._digest(service), parts.clock())
             )
             parts.published[service.id] = at
+        try:
+            for register in sorted({*found.values()}):
+                declared = (concept for concept, holder in found.items() if holder == register)
+                ensure_concepts_known(register, declared, parts.concepts)
+        except CallerError as error:
+            breach = breach or error
         if breach is not None:
             raise breach
 
@@ -92,7 +101,10 @@ class Publication:
             screen = self._parts.screens.get(screen_id)
             if screen is None:
                 raise CallerError(f"{service.id} has no screen {screen_id}", code="unknown_screen")
+            ensure_concepts_known(screen.id, screen.concepts(), self._parts.concepts)
             ensure_once_only(screen, holdings)
+        fetched = (one.concept for one in service.evidence)
+        ensure_concepts_known(service.id, fetched, self._parts.concepts)
         for evidence in service.evidence:
             if evidence.held_by is not None and holdings.get(evidence.concept) != evidence.held_by:
                 raise CallerError(

@@ -176,6 +176,7 @@ class CaseSystem:
             signatures=Signatures(store),
             services={name: packs.services[name] for name in by_service},
             screens=packs.screens,
+            concepts=packs.concepts,
             processes=by_service,
             consulting=consulting,
             assigning=assigning,

@@ -15,7 +15,7 @@ from __future__ import annotations
 from sild.catalogue.answers import Answers, Defect, read_answers
 from sild.catalogue.calendar import WorkingDays
 from sild.catalogue.clocks import Clock, ClockStop
-from sild.catalogue.once_only import ensure_once_only
+from sild.catalogue.once_only import ensure_concepts_known, ensure_once_only
 from sild.catalogue.profile import (
     Certificate,
     Competence,
@@ -62,6 +62,7 @@ __all__ = [
     "Screen",
     "Text",
     "WorkingDays",
+    "ensure_concepts_known",
     "ensure_once_only",
     "parse_profile",
     "parse_screen",

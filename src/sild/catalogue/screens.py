@@ -73,7 +73,8 @@ class Field(_Part):
     """A question. concept: what it asks for; a concept that some register holds may not be asked.
 
     options_from: a list the case system fills in (`addresses_of_parents`).  chosen_from: the concept a register holds from
-    which the options come: to choose among known things is no repetition.  suggested: which option stands there at first.
+    which the options come: to choose among known things is no repetition.  changes: a register may hold one, the screen shows it, and
+    what is answered takes its place.  suggested: which option stands there at first.
     """
 
     kind: Literal["text", "date", "choice", "choices", "yes_no", "account", "file", "confirm", "address"]
@@ -86,6 +87,7 @@ class Field(_Part):
     options: tuple[Option, ...] = ()
     options_from: Name | None = None
     chosen_from: ConceptName | None = None
+    changes: bool = False
     suggested: str | None = None
     only_if: Condition | None = None
 
@@ -153,6 +155,16 @@ class Screen(_Part):
         for component in self.components:
             if isinstance(component, Field):
                 yield component
+
+    def shown(self) -> frozenset[str]:
+        """Concepts of the facts it shows."""
+        facts = (one for one in self.components if isinstance(one, Facts))
+        return frozenset(concept for one in facts for concept in one.concepts)
+
+    def concepts(self) -> frozenset[str]:
+        """All it speaks of: shown, asked for, and chosen from."""
+        asked = {name for field in self.fields() for name in (field.concept, field.chosen_from) if name}
+        return self.shown() | asked
 
     def texts(self) -> Iterator[Text]:
         """Every text on it, so that none is missing in a language."""

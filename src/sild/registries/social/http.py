@@ -43,6 +43,7 @@ DESCRIPTION = SelfDescription(
         Concept("person.contributions", "Pay on which contributions were declared, by month"),
         Concept("person.benefits", "Benefits granted to a person, with their days"),
         Concept("child.benefit_offer", "The benefits offered for a child, and what was chosen"),
+        Concept("person.account", "The bank account a person gave for their own benefits"),
         Concept("person.payment_orders", "Payments of benefits, ordered"),
         Concept(HOME_CHANGE_KIND.concept, HOME_CHANGE_KIND.description),
     ),
