@@ -10,6 +10,7 @@ import resource
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,7 +59,7 @@ class Finding:
 def attempt(target: Target, data: bytes) -> Finding | None:
     """Read one input; None: as it should be."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.process_time()
+    start = time.thread_time()  # of this input's reader: a process of many tests has other threads
     try:
         target.read(data)
     except PlatformError:
@@ -69,13 +70,21 @@ def attempt(target: Target, data: bytes) -> Finding | None:
         if type(error).__name__ != "PanicException":  # a panic in Rust below us is no Exception
             raise
         return Finding(f"PanicException-{_where(error)}", "".join(traceback.format_exception(error)))
-    spent = time.process_time() - start
-    if spent > MAX_CPU_SECONDS:
+    spent = time.thread_time() - start
+    if spent > MAX_CPU_SECONDS and (spent := _again(target, data)) > MAX_CPU_SECONDS:
         return Finding("slow", f"{spent:.1f} s for {len(data)} bytes")
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     if grown > MAX_GROWTH_BYTES:
         return Finding("memory", f"{grown // 2**20} MB for {len(data)} bytes")
     return None
+
+
+def _again(target: Target, data: bytes) -> float:
+    """CPU seconds of a second reading: what was done for the first time, and garbage of others, is not in them."""
+    start = time.thread_time()
+    with suppress(PlatformError):
+        target.read(data)
+    return time.thread_time() - start
 
 
 def _where(error: BaseException) -> str:

@@ -62,6 +62,9 @@ def log_in(page: Page, world: PortalWorld, person: str) -> None:
     page.goto(world.url + "/login")
     page.locator("main form[action='/login'] button").first.click()
     page.locator(f"button[value='{person}']").click()
+    page.wait_for_url(
+        lambda url: "/representee" in url or url.startswith(world.url + "/")
+    )  # a click waits for no page
     if "/representee" in page.url:
         page.locator("form[action$='/representee'] button").first.click()
     page.wait_for_url(world.url + "/**")
