@@ -13,7 +13,7 @@ from support.documented import DocumentedRun
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # some forty programs one after another: 41 seconds of processor, of which others leave a third
+@pytest.mark.timeout(300)  # forty programs one after another: 41 s of processor
 @pytest.mark.skipif(not all(map(shutil.which, ("curl", "openssl"))), reason="needs curl and openssl")
 def test_the_page_makes_an_instance(tmp_path: Path) -> None:
     trust, central, registry, client, client_https, messages, ocsp = free_ports(7)
