@@ -60,7 +60,7 @@ const kept = (() => {
   };
   const since = (at) => {
     const days = Math.floor((Date.now() - at) / 86400000);
-    const ago = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-days, "day");
+    const ago = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-days, "day").toLocaleLowerCase(language);
     return `${new Date(at).toLocaleString(language, { dateStyle: "long", timeStyle: "short" })} (${ago})`;
   };
 
