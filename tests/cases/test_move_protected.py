@@ -235,6 +235,24 @@ async def test_an_owner_leases_out_and_who_rents_moves_in_unasked(village):
     assert not [words for _value, words in options if "2026/14" in words]
 
 
+async def test_who_owns_it_too_hears_of_a_lease_and_can_end_it(village):
+    person = village.single()
+    home, owners = await village.dwelling_of(2, but=[person.code])
+    mari, juhan, anne = citizen(person), *(citizen(owner) for owner in owners)
+    case = await village.cases.open_case("lease", juhan, key=village.key())
+    today = village.today().isoformat()
+    new = {"which": ["new"], "dwelling": [home], "number": ["2026/16"], "valid_from": [today]}
+    await village.act(case, "SAY", juhan, {**new, "person": [person.code]})
+    assert "co_owner_entered" in await village.told(anne) and "entered" in await village.told(mari)
+    seen = await village.cases.view(case, anne)
+    assert seen.results["number"] == "2026/16" and person.code not in str(seen)
+    own = await village.cases.open_case("lease", anne, key=village.key())
+    options = (await village.cases.fill(own, "lease.say", anne)).options["leases"]
+    (lease,) = [value for value, words in options if "2026/16" in words]
+    await village.act(own, "SAY", anne, {"which": [lease], "last_day": [today]})
+    assert "co_owner_ends" in await village.told(juhan) and "ends" in await village.told(mari)
+
+
 async def test_what_a_lease_lets_in_is_asked_of_the_register_again(village):
     """The notice was sent on a lease that is said to have ended before the office decided."""
     person = village.single()

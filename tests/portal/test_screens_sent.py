@@ -178,7 +178,9 @@ def test_who_looks_for_others_in_the_tracker_finds_them_at_once(world: PortalWor
 def test_why_becomes_a_case(world: PortalWorld) -> None:
     browser = world.browser()
     browser.log_in()
-    page = browser.submit(browser.open("/who-looked"), "/who-looked/why")
+    tracker = browser.open("/who-looked")
+    entry = re.findall(r'<button form="why" name="entry" value="([^"]+)"', tracker.text)[0]
+    page = browser.submit(tracker, "/who-looked/why", entry=entry)
     assert page.path.startswith("/cases/why-1")
 
 

@@ -150,7 +150,9 @@ class Lease(Process):
         held = answer.json
         told = {name: held.get(name) for name in ("number", "text", "valid_from", "valid_to")}
         lessee = ours(held["lessee"], work.profile)
-        await act(work, "recorded", "RECORD", {**told, "lessee": lessee, "is_new": is_new})
+        others = [ours(code, work.profile) for code in held["co_owners"]]
+        given = {**told, "lessee": lessee, "co_owners": others, "is_new": is_new}
+        await act(work, "recorded", "RECORD", given)
 
     # --- what is shown
 
@@ -195,7 +197,7 @@ class Lease(Process):
         return {"reason": taken.data["reason"]} if taken.name == "REFUSE" else {}
 
     def results(self, case: Case, role: str, reader: Reader) -> Mapping[str, Any]:
-        """The same for both: what the register holds now."""
+        """The same for all: what the register holds now."""
         held = case.given("RECORD")
         if not held:
             return {}
@@ -206,16 +208,20 @@ class Lease(Process):
 
 
 def _recorded(taken: Taken) -> Effects:
-    """Who rents joins the case, which they may look at, and hears of it."""
+    """Who rents and who owns the dwelling, too, join the case, which they may look at, and hear of it."""
     told, lessee = taken.data, taken.data["lessee"]
     values = {"dwelling": told["text"]}
     key = "entered" if told["is_new"] else "open_ended"
     if not told["is_new"] and told["valid_to"] is not None:
         key = "ends"
         values["last_day"] = (date.fromisoformat(told["valid_to"]) - DAY).isoformat()
+    others = told["co_owners"]
     return Effects(
-        parties=(Party("lessee", lessee),),
-        notices=(NewNotice(lessee, f"lease.notice.{key}", values),),
+        parties=(Party("lessee", lessee), *(Party("co_owner", one) for one in others)),
+        notices=(
+            NewNotice(lessee, f"lease.notice.{key}", values),
+            *(NewNotice(one, f"lease.notice.co_owner_{key}", values) for one in others),
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from sild.registries.kernel.asking import AtDesk, SaidByPerson
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.matters import ensure_official
 from sild.registries.residence.addresses import dwelling
-from sild.registries.residence.homes import is_sealed, require_person
+from sild.registries.residence.homes import is_sealed, owners_of, require_person
 from sild.registries.residence.leases import end_lease, enter_lease, leases_given, leases_of
 
 __all__ = ["LEASE_TITLES", "add_lease_paths"]
@@ -47,6 +47,12 @@ class Leases(Model):
 
 class GivenLease(Lease):
     lessee: str
+
+
+class LeaseSaid(GivenLease):
+    co_owners: list[str] = Field(
+        description="Who owns the dwelling besides whoever said it: they are to hear of it"
+    )
 
 
 class GivenLeases(Model):
@@ -135,7 +141,7 @@ def _add_said(app: FastAPI, kernel: Kernel) -> None:
     )
     def post_said(
         dwelling_id: Annotated[str, Path(max_length=20)], body: SaidLease, usage: SaidByPerson
-    ) -> GivenLease:
+    ) -> LeaseSaid:
         """By who owns the dwelling, for themselves or for the company they represent. Said again of the same lessee it is corrected."""
         with kernel.used("leaseOut", usage) as use:
             use.concerns(body.lessee)
@@ -144,22 +150,28 @@ def _add_said(app: FastAPI, kernel: Kernel) -> None:
                 fact = enter_lease(
                     use, lessor=usage.principal or "", dwelling_id=dwelling_id, **body.model_dump()
                 )
-                answer = use.answer(_given(use, fact).model_dump(mode="json"))
-            return GivenLease(**answer)
+                answer = use.answer(_said(use, fact).model_dump(mode="json"))
+            return LeaseSaid(**answer)
 
     @app.post("/leases/{fact}/end", operation_id="endLease", response_model_exclude_none=True)
-    def post_end(fact: int, body: End, usage: SaidByPerson) -> GivenLease:
+    def post_end(fact: int, body: End, usage: SaidByPerson) -> LeaseSaid:
         """By who owns the dwelling now: another end, or none; today at the earliest."""
         with kernel.used("endLease", usage) as use:
             answer = use.answered()
             if answer is None:
                 said = end_lease(use, fact, valid_to=body.valid_to)
-                answer = use.answer(_given(use, said).model_dump(mode="json"))
-            return GivenLease(**answer)
+                answer = use.answer(_said(use, said).model_dump(mode="json"))
+            return LeaseSaid(**answer)
 
 
 def _given(use: Use, fact: Fact) -> GivenLease:
     return GivenLease(**_lease(use, fact).model_dump(), lessee=fact.entity)
+
+
+def _said(use: Use, fact: Fact) -> LeaseSaid:
+    owners = [str(owner.key) for owner in owners_of(use, str(fact.key), on=use.today)]
+    others = [owner for owner in owners if owner != use.usage.principal]
+    return LeaseSaid(**_given(use, fact).model_dump(), co_owners=others)
 
 
 def _lease(use: Use, fact: Fact) -> Lease:
