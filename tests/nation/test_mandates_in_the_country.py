@@ -18,10 +18,10 @@ from sild.errors import Unavailable
 from sild.nation import COUNTRY, Nation
 from sild.nation.browser import Browser, Page
 from sild.nation.journeys import log_in, screen_sent, soon
+from sild.nation.ward_walk import Ward
 from sild.openid import Party
 from sild.registries import BusinessRegister, PopulationRegister, ResidenceRegister
 from sild.registries.kernel import Usage
-from sild.registries.population.life_events import record_death
 from sild.registries.residence.addresses import dwelling
 from sild.registries.residence.homes import owned_by, residents_of
 
@@ -506,8 +506,16 @@ async def test_a_power_of_attorney_ends_with_whoever_gave_it(country: Nation) ->
     population = country.systems.registers["population"].register
     assert isinstance(population, PopulationRegister)
     dead = two.giver["code"]
-    with population.kernel.used("test", Usage("SILD/GOV/70000005/hospital", str(uuid4()))) as use:
-        record_death(use, dead, use.today, None)
+    people = {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
+    ward = Ward(country.description["ward"]["address"], people["physician"])  # type: ignore[index]
+    today = population.kernel.today.isoformat()
+    await ward.give_notice_of_death({"person": dead, "full_name": two.giver["name"], "died": today})
+
+    async def recorded() -> bool | None:
+        with population.kernel.used("test", Usage("SILD/GOV/70000005/hospital", str(uuid4()))) as use:
+            return use.facts.value(dead, "died", on=use.today) is not None or None
+
+    assert await soon("the death is recorded", recorded)
     late = await page.submit(page.form("/screens/move.place"), PLACE)
     assert late.status == 401 and "You no longer act for this person" in late.text
     assert code(two.giver) not in await _chains(country, code(two.holder))

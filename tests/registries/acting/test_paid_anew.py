@@ -190,7 +190,7 @@ async def test_a_first_day_that_moves_leaves_one_grant_in_force(paying: Paying, 
 def test_orders_of_an_older_database_are_known_to_be_paid_once(tmp_path: Path) -> None:
     here = Path(str(files("sild.registries.social"))) / "migrations"
     older = tmp_path / "social" / "migrations"
-    shutil.copytree(here, older, ignore=shutil.ignore_patterns("r0005*", "r0006*", "__pycache__"))
+    shutil.copytree(here, older, ignore=shutil.ignore_patterns("r0005*", "r0006*", "r0007*", "__pycache__"))
     url = sqlite_url(tmp_path / "social.db")
     at = "2026-03-01 00:00:00"
     with open_database(url, older).begin() as connection:
