@@ -1,4 +1,4 @@
-"""A journey whose processes are killed, held against the same undisturbed. One boundary of every second step, each day of the others; all of them with `make crashes`."""
+"""A journey whose processes are killed, held against the same undisturbed. One boundary of every third step, each day of the others; all of them with `make crashes`."""
 
 from __future__ import annotations
 

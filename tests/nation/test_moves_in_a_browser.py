@@ -73,6 +73,8 @@ def somebody_moves(walks: Walks) -> None:
     official.open(f"/desk?office={official.office}", "desk")
     official.open(f"/desk/own-access?office={official.office}", "own-access")
     assert case in official.page.content()
+    uncounted = official.say("figures_own.failed", body="").rstrip(" .:")
+    assert uncounted not in official.page.content(), "registers that decide say what became of contests"
 
 
 @branch()

@@ -39,6 +39,8 @@ HEADER_NAMES = {
 """Field of `CallContext` -> header. The last is ours: PR-REST 4.3 leaves further names to those who agree on them."""
 
 MAX_VALUE_BYTES = 4096
+MAX_OTHER_BYTES = 32_768
+"""Of a header that client and service agree on: a proof of what many people said, as registers take it."""
 
 OWN_DATA = "own-data"
 """What a look is for, when people look at what is kept of them."""
@@ -98,12 +100,12 @@ def _party(party: RepresentedParty | None) -> str | None:
     return encode_segments(*parts)
 
 
-def header_value(field: str, text: str) -> bytes:
-    """UTF-8, as the message part is. Raises CallerError: empty, too long, blanks at the ends, control characters.
+def header_value(field: str, text: str, most: int = MAX_VALUE_BYTES) -> bytes:
+    """UTF-8, as the message part is, of `most` bytes. Raises CallerError: empty, too long, blanks at the ends, control characters.
 
     The error does not repeat the value: it may be a person's.
     """
     value = text.encode("utf-8", "surrogatepass")
-    if not value or len(value) > MAX_VALUE_BYTES or text != text.strip() or not text.isprintable():
+    if not value or len(value) > most or text != text.strip() or not text.isprintable():
         raise CallerError(f"this {field} cannot stand in a header", code="bad_request")
     return value

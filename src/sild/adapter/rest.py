@@ -15,7 +15,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote, urlencode
 
 from sild.adapter.answers import AnswerHead
-from sild.adapter.context import header_value
+from sild.adapter.context import MAX_OTHER_BYTES, header_value
 from sild.adapter.faults import XRoadFault, xroad_fault
 from sild.adapter.xml import parse_xml
 from sild.errors import CallerError, PeerError, PlatformError, Unavailable
@@ -124,7 +124,7 @@ def own_headers(headers: Iterable[tuple[str, str]] | Mapping[str, str]) -> list[
             raise CallerError(f"the header {name} does not pass through X-Road", code="bad_request")
         if raw.lower() in _OURS:
             raise CallerError(f"the header {name} is an argument of its own", code="bad_request")
-        found.append((checked_name(name), header_value(name, value)))
+        found.append((checked_name(name), header_value(name, value, MAX_OTHER_BYTES)))
     return found
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from sild.adapter import case_of_look
 from sild.cases.actor import Actor
 from sild.cases.parts import Parts
 from sild.cases.refusals import Refused
@@ -103,7 +104,8 @@ Counts = tuple[int, int] | None
 async def _contests(parts: Parts, actor: Actor, since: datetime) -> tuple[Counts, Counts, tuple[str, ...]]:
     """Answered and overturned, of the actor's decisions and of the others'; and who did not answer. Others: of registers that tell of them."""
     told = [await asyncio.to_thread(_kept_here, parts, actor, since)]
-    asking = parts.asking(None, actor, "official")
+    look = case_of_look("own-figures", actor.person, since.date().isoformat())
+    asking = parts.asking(look, actor, "official")
     path = f"/officials/contests?since={since.date().isoformat()}"
     for register in parts.profile.deciding:
         if register not in parts.calls.registers:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, date
 from decimal import Decimal
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -201,6 +203,21 @@ def test_a_transfer_that_is_nobodys(treasury: TreasuryRegister) -> None:
 )
 def test_what_is_no_report(spoilt: Callable[[bytes], bytes]) -> None:
     good = report("SILD-1", {"0" * 32: None})
-    assert read_report(good).transfers[0].status == "ACSC"
+    assert read_report(good, UTC).transfers[0].status == "ACSC"
     with pytest.raises(PeerError):
-        read_report(spoilt(good))
+        read_report(spoilt(good), UTC)
+
+
+@pytest.mark.parametrize(
+    ("at", "place", "day"),
+    [
+        ("2026-11-23T22:30:00Z", "Europe/Tallinn", date(2026, 11, 24)),
+        ("2026-11-23T18:00:00Z", "Asia/Ho_Chi_Minh", date(2026, 11, 24)),
+        ("2026-11-24T00:30:00+02:00", "Europe/Tallinn", date(2026, 11, 24)),
+        ("2026-11-23T23:30:00", "Europe/Tallinn", date(2026, 11, 23)),
+    ],
+)
+def test_money_is_paid_on_the_countrys_day(at: str, place: str, day: date) -> None:
+    settled = f"<TxSts>ACSC</TxSts><AccptncDtTm>{at}</AccptncDtTm>".encode()
+    said = report("SILD-1", {"0" * 32: None}).replace(b"<TxSts>ACSC</TxSts>", settled)
+    assert read_report(said, ZoneInfo(place)).transfers[0].on == day

@@ -73,6 +73,6 @@ def test_reports_of_a_bank(treasury: TreasuryRegister, version: str) -> None:
         report(file.id, {said: "AC04"}, group="PART"),
         report(file.id, {}, group="RJCT"),
     ):
-        assert read_report(xml).instruction == file.id
+        assert read_report(xml, UTC).instruction == file.id
         other = xml.replace(PAIN_002.encode(), PAIN_002[:-2].encode() + version.encode())
         schema(f"pain.002.001.{version}").assertValid(etree.fromstring(other))

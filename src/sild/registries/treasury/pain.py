@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 
 from lxml import etree
@@ -139,8 +139,8 @@ def _add(parent: _Element, name: str, text: str | None = None) -> _Element:
 # --- what the bank says
 
 
-def read_report(xml: bytes) -> StatusReport:
-    """Raises PeerError (`invalid_xml`, `invalid_report`): no pain.002.001.10, or one that does not say of what it speaks."""
+def read_report(xml: bytes, zone: tzinfo) -> StatusReport:
+    """zone: of the days on which it was paid. Raises PeerError (`invalid_xml`, `invalid_report`): no pain.002.001.10, or one that does not say of what it speaks."""
     root = _parsed(xml)
     report = root.find(f"{{{PAIN_002}}}CstmrPmtStsRpt")
     if root.tag != f"{{{PAIN_002}}}Document" or report is None:
@@ -153,7 +153,7 @@ def read_report(xml: bytes) -> StatusReport:
     for block in report.iterfind(f"{{{PAIN_002}}}OrgnlPmtInfAndSts"):
         if _text(block, "PmtInfSts") == "RJCT" and _text(block, "OrgnlPmtInfId") == instruction:
             status, reason = "RJCT", _reason(block) or reason
-    return StatusReport(instruction, status, reason, tuple(_transfers(report)))
+    return StatusReport(instruction, status, reason, tuple(_transfers(report, zone)))
 
 
 def _parsed(xml: bytes) -> _Element:
@@ -170,12 +170,14 @@ def _parsed(xml: bytes) -> _Element:
     return root
 
 
-def _transfers(report: _Element) -> Iterator[TransferStatus]:
+def _transfers(report: _Element, zone: tzinfo) -> Iterator[TransferStatus]:
     for transfer in report.iter(f"{{{PAIN_002}}}TxInfAndSts"):
         end_to_end, status = _text(transfer, "OrgnlEndToEndId"), _text(transfer, "TxSts")
         if end_to_end is None or status is None:
             raise PeerError("a transfer without its id or status", code="invalid_report")
-        yield TransferStatus(end_to_end, status, _reason(transfer), _day(_text(transfer, "AccptncDtTm")))
+        yield TransferStatus(
+            end_to_end, status, _reason(transfer), _day(_text(transfer, "AccptncDtTm"), zone)
+        )
 
 
 def _reason(parent: _Element) -> str | None:
@@ -187,10 +189,12 @@ def _text(parent: _Element, path: str) -> str | None:
     return None if found is None or not found.text else found.text.strip()[:35]
 
 
-def _day(text: str | None) -> date | None:
+def _day(text: str | None, zone: tzinfo) -> date | None:
+    """Of a time without a zone its own day."""
     if text is None:
         return None
     try:
-        return datetime.fromisoformat(text).date()
-    except ValueError:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo is None else at.astimezone(zone)).date()
+    except (ValueError, OverflowError):
         raise PeerError("not a time", code="invalid_report") from None

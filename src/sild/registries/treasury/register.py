@@ -261,7 +261,7 @@ class TreasuryRegister:
 
         Raises PeerError (`invalid_xml`, `invalid_report`), CallerError (`unknown_instruction`).
         """
-        report = read_report(xml)
+        report = read_report(xml, self.kernel.zone)
         with self.kernel.used("takeBankReport", self._own(str(uuid4()))) as use:
             use.alone("instruct")
             found = select(instructions).where(instructions.c.id == report.instruction)
