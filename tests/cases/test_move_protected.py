@@ -253,6 +253,26 @@ async def test_who_owns_it_too_hears_of_a_lease_and_can_end_it(village):
     assert "co_owner_ends" in await village.told(juhan) and "ends" in await village.told(mari)
 
 
+async def test_nobody_writes_by_a_lease_to_whom_an_order_keeps_from_them(village):
+    person = village.single()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code])
+    await protect(village, person.code, owner)
+    mari, juhan = citizen(person), citizen(owner)
+    case = await village.cases.open_case("lease", juhan, key=village.key())
+    new = {"which": ["new"], "dwelling": [home], "person": [person.code]}
+    new["valid_from"] = [village.today().isoformat()]
+    with pytest.raises(Refused) as refused:
+        await village.act(case, "SAY", juhan, {**new, "number": ["Come-back"]})
+    assert [one.reason for one in refused.value.defects] == ["not_a_number"]
+    await village.act(case, "SAY", juhan, {**new, "number": ["17"]})
+    view = await village.cases.view(case, juhan)
+    assert view.status == "CLOSED" and view.results["number"] == "17" and "kept" not in str(view)
+    assert "entered" not in await village.told(mari)
+    with pytest.raises(Refused) as refused:
+        await village.cases.view(case, mari)
+    assert refused.value.code == "not_yours"
+
+
 async def test_what_a_lease_lets_in_is_asked_of_the_register_again(village):
     """The notice was sent on a lease that is said to have ended before the office decided."""
     person = village.single()

@@ -150,8 +150,9 @@ class Lease(Process):
         held = answer.json
         told = {name: held.get(name) for name in ("number", "text", "valid_from", "valid_to")}
         lessee = ours(held["lessee"], work.profile)
-        others = [ours(code, work.profile) for code in held["co_owners"]]
+        others = [ours(code, work.profile) for code in held.get("co_owners", ())]
         given = {**told, "lessee": lessee, "co_owners": others, "is_new": is_new}
+        given["is_kept_apart"] = held.get("is_kept_apart", False)
         await act(work, "recorded", "RECORD", given)
 
     # --- what is shown
@@ -216,10 +217,13 @@ def _recorded(taken: Taken) -> Effects:
         key = "ends"
         values["last_day"] = (date.fromisoformat(told["valid_to"]) - DAY).isoformat()
     others = told["co_owners"]
+    hears = (
+        () if told.get("is_kept_apart") else (lessee,)
+    )  # nobody writes by a lease to whom an order keeps from them
     return Effects(
-        parties=(Party("lessee", lessee), *(Party("co_owner", one) for one in others)),
+        parties=(*(Party("lessee", one) for one in hears), *(Party("co_owner", one) for one in others)),
         notices=(
-            NewNotice(lessee, f"lease.notice.{key}", values),
+            *(NewNotice(one, f"lease.notice.{key}", values) for one in hears),
             *(NewNotice(one, f"lease.notice.co_owner_{key}", values) for one in others),
         ),
     )
@@ -235,4 +239,8 @@ def _worded(lease: Mapping[str, Any], say: Speaker, language: str) -> str:
 
 def _is_number(text: str) -> bool:
     """As the register takes it."""
-    return text.isascii() and all(sign.isalnum() or sign in "./_-" for sign in text)
+    return (
+        any(sign.isdigit() for sign in text)
+        and text.isascii()
+        and all(sign.isalnum() or sign in "./_-" for sign in text)
+    )

@@ -97,7 +97,10 @@ def test_an_owner_enters_a_lease_and_says_when_it_ends(
     first = leased(residence, dwelling, person, owner, valid_to="2027-01-01")
     assert first.status == 201, first.text
     (held,) = given(residence, owner, dwelling)
-    assert {**held, "co_owners": []} == first.json() and (held["lessee"], held["valid_to"]) == (
+    assert {**held, "co_owners": [], "is_kept_apart": False} == first.json() and (
+        held["lessee"],
+        held["valid_to"],
+    ) == (
         person,
         "2027-01-01",
     )

@@ -15,7 +15,7 @@ from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.matters import ensure_official
 from sild.registries.residence.addresses import dwelling
 from sild.registries.residence.homes import is_sealed, owners_of, require_person
-from sild.registries.residence.leases import end_lease, enter_lease, leases_given, leases_of
+from sild.registries.residence.leases import are_kept_apart, end_lease, enter_lease, leases_given, leases_of
 
 __all__ = ["LEASE_TITLES", "add_lease_paths"]
 
@@ -53,6 +53,10 @@ class LeaseSaid(GivenLease):
     co_owners: list[str] = Field(
         description="Who owns the dwelling besides whoever said it: they are to hear of it"
     )
+    is_kept_apart: bool = Field(
+        default=False,
+        description="For the case alone, never shown: an order keeps the two apart, and the lessee is not to be told",
+    )
 
 
 class GivenLeases(Model):
@@ -60,7 +64,7 @@ class GivenLeases(Model):
 
 
 class SaidLease(Model):
-    number: str = Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9./_-]+$")
+    number: str = Field(min_length=1, max_length=20, pattern=r"^[A-Za-z0-9./_-]*[0-9][A-Za-z0-9./_-]*$")
     lessee: SomeCode
     valid_from: date
     valid_to: date | None = Field(default=None, description="The first day on which it is over")
@@ -171,7 +175,8 @@ def _given(use: Use, fact: Fact) -> GivenLease:
 def _said(use: Use, fact: Fact) -> LeaseSaid:
     owners = [str(owner.key) for owner in owners_of(use, str(fact.key), on=use.today)]
     others = [owner for owner in owners if owner != use.usage.principal]
-    return LeaseSaid(**_given(use, fact).model_dump(), co_owners=others)
+    apart = are_kept_apart(use, fact.entity, *owners)
+    return LeaseSaid(**_given(use, fact).model_dump(), co_owners=others, is_kept_apart=apart)
 
 
 def _lease(use: Use, fact: Fact) -> Lease:

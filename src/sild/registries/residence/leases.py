@@ -21,6 +21,7 @@ from sild.registries.residence.homes import is_sealed, owned_by, owners_of, requ
 
 __all__ = [
     "LEASE",
+    "are_kept_apart",
     "end_lease",
     "enter_lease",
     "lease_number",
@@ -51,6 +52,13 @@ def lessees_of(use: Use, people: Sequence[str], dwelling_id: str, *, on: date) -
     return frozenset(
         person for person in people if use.facts.value(person, LEASE, key=dwelling_id, on=on) is not None
     )
+
+
+def are_kept_apart(use: Use, lessee: str, *others: str) -> bool:
+    """Whether an order in force protects the lessee from one of them or from whoever acts, or one of them from the lessee."""
+    near = {lessee: {*others, use.usage.actor, use.usage.principal}, **{one: {lessee} for one in others}}
+    orders = use.facts.current_of(list(near), ["protection"], on=use.today)
+    return any(not order.key or order.key in near[one] for one, found in orders.items() for order in found)
 
 
 def enter_lease(
