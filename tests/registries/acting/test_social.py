@@ -498,3 +498,37 @@ async def test_a_held_offer_says_why(register: SocialRegister, others: Others) -
     assert held.record.effect == "hold"
     assert held.record.remedy is not None
     assert [reason.code for reason in held.record.reasons if reason.code == "lives_abroad"]
+
+
+# --- money under an order
+
+
+@pytest.mark.parametrize(
+    ("subject", "days", "data", "expected"),
+    [
+        (CHILD, ("2026-03-01", "2026-03-08"), {"through": MOTHER, "against": "38001085718"}, 15),
+        (CHILD, ("2026-03-01", None), {"through": MOTHER, "against": "38001085718"}, 15),
+        (CHILD, ("2026-03-01", None), {"through": FATHER, "against": MOTHER}, 3),  # whose money it is
+        (CHILD, ("2026-03-01", "2026-03-08"), {"against": "38001085718"}, 15),  # held, and goes on
+        (MOTHER, ("2026-03-01", "2026-06-08"), {"against": "38001085718"}, 15),
+        (CHILD, ("2026-03-01", None), {"against": "38001085718"}, 3),
+    ],
+)
+async def test_an_order_stops_no_money_for_good(
+    register: SocialRegister,
+    others: Others,
+    clock: SetClock,
+    subject: str,
+    days: tuple[str, str | None],
+    data: dict[str, str],
+    expected: int,
+) -> None:
+    offer = await offered(register, others)
+    register.accept(offer.id, "mother", IBAN, by(MOTHER, "accept"))
+    await settle(register, others)
+    order = event("civil.protection.ordered", subject, valid_from=days[0], valid_to=days[1], **data)
+    register.apply_event(order, "m-order")
+    for _ in range(8):
+        clock.forward(days=25)
+        await settle(register, others)
+    assert len(register.payment_orders(USAGE, offer=offer.id)) == expected

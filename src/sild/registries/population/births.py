@@ -89,7 +89,7 @@ def record_child(use: Use, notice: BirthNotice) -> str:
     _say_parents(use, child, mother, notice.born)
     use.publish("civil.child.recorded", child, {"paper": notice.value} if notice.is_paper else None)
     for link in use.facts.current(child, ["parent"], on=use.today):
-        cover_child(use, child, link.key)
+        cover_child(use, child, link.key, until=grown_up(notice.born))
     return child
 
 

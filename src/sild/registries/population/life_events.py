@@ -98,11 +98,16 @@ def order_protection(
     for child in children:
         if read_person(use, child).mother != protected and read_person(use, child).father != protected:
             raise CallerError("a child of the protected person", code="not_a_child")
-    young = [one for one in _young(use, protected, valid_from) if one != against]
+    young = {one: of_age for one, of_age in _young(use, protected, valid_from).items() if one != against}
     covered = list(dict.fromkeys((protected, *children, *young)))
     for person in covered:
         about = {"order": order, "protected": protected}
-        protect(use, person, about, against=against, begins=valid_from, ends=valid_to)
+        if person in (protected, *children):
+            protect(use, person, about, against=against, begins=valid_from, ends=valid_to)
+        else:
+            of_age = young[person]
+            ends = min(valid_to or of_age, of_age)
+            protect(use, person, about, against=against, begins=valid_from, ends=ends, through=protected)
     return {
         "order": order,
         "protected": list(covered),
@@ -112,11 +117,11 @@ def order_protection(
     }
 
 
-def _young(use: Use, parent: str, on: date) -> list[str]:
-    """Their living children who are not of age on a day."""
+def _young(use: Use, parent: str, on: date) -> dict[str, date]:
+    """Their living children who are not of age on a day, and when they are."""
     links = use.facts.entities_with("parent", parent, on=use.today)
     children = read_persons(use, sorted({link.entity for link in links}))
-    return [child.code for child in children if child.died is None and grown_up(child.born) > on]
+    return {one.code: grown_up(one.born) for one in children if one.died is None and grown_up(one.born) > on}
 
 
 def record_guardian(

@@ -56,22 +56,41 @@ def _feared(use: Use, about: Collection[str]) -> dict[str, set[str]]:
 
 
 def protect(
-    use: Use, person: str, value: Mapping[str, Json], *, against: str, begins: date, ends: date | None
+    use: Use,
+    person: str,
+    value: Mapping[str, Json],
+    *,
+    against: str,
+    begins: date,
+    ends: date | None,
+    through: str | None = None,
 ) -> None:
-    """value: {order, protected}. Event: `civil.protection.ordered`."""
+    """value: {order, protected}.  through: the parent by whose order a child is covered that it does not name. Event:
+    `civil.protection.ordered`.
+    """
     use.facts.record(
         person, ORDER, dict(value), key=against, valid_from=begins, valid_to=ends, provenance=provenance(use)
     )
     data = {"against": against, "valid_from": begins.isoformat(), "valid_to": ends and ends.isoformat()}
-    use.publish("civil.protection.ordered", person, data)
+    use.publish("civil.protection.ordered", person, data | ({"through": through} if through else {}))
 
 
-def cover_child(use: Use, child: str, parent: str) -> None:
-    """Of a child that has a parent since now: by the orders that protect the parent, or will."""
+def cover_child(use: Use, child: str, parent: str, *, until: date) -> None:
+    """Of a child that has a parent since now: by the orders that protect the parent, or will. until: the child is of age."""
     for order in use.facts.history(parent, ORDER):
         lasts = order.valid_to is None or order.valid_to > use.today
         if order.known_to is None and lasts and order.key != child:
-            protect(use, child, order.value, against=order.key, begins=order.valid_from, ends=order.valid_to)
+            ends = min(order.valid_to or until, until)
+            if order.valid_from < ends:
+                protect(
+                    use,
+                    child,
+                    order.value,
+                    against=order.key,
+                    begins=order.valid_from,
+                    ends=ends,
+                    through=parent,
+                )
 
 
 def open_facts(use: Use, facts: Iterable[Fact]) -> list[Fact]:

@@ -164,7 +164,7 @@ def _become_father(use: Use, child: Person, father: str, paternity: Paternity) -
                 provenance=said,
             )
     use.publish("civil.paternity.acknowledged", child.code)
-    cover_child(use, child.code, father)
+    cover_child(use, child.code, father, until=grown_up(child.born))
 
 
 def _ensure_acting(use: Use, parent: str) -> None:

@@ -110,6 +110,8 @@ class Payments:
         about = task.about
         use.alone(f"offer/{task.subject}")
         silence = self._silence.reason(use, task.subject, about["person"])
+        if silence is None and self._silence.is_kept_away(use, about["person"], task.subject):
+            silence = "protection_order"
         if silence is not None:
             raise Held("the receiver's payments are for people to see to", code=silence)
         period = date.fromisoformat(about["period"])

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sild.registries.exchange import Because
@@ -155,6 +155,19 @@ class Tasks:
         )
         return ended.rowcount
 
+    def held_of(self, use: Use, kinds: Sequence[str], reason: str) -> list[str]:
+        """About whom tasks of these kinds are held for a reason."""
+        query = select(tasks.c.subject).distinct().where(*_held(kinds, reason)).order_by(tasks.c.subject)
+        return list(use.connection.scalars(query))
+
+    def resume(self, use: Use, subject: str, kinds: Sequence[str], reason: str) -> None:
+        """What of these kinds was held for a reason is due now."""
+        use.connection.execute(
+            update(tasks)
+            .where(tasks.c.subject == subject, *_held(kinds, reason))
+            .values(state=TaskState.WAITING.value, next_attempt_at=use.at, ended_at=None, reason=None)
+        )
+
     def about(self, subject: str) -> tuple[Task, ...]:
         """Every task about somebody, in the order they were added."""
         return self._find(select(tasks).where(tasks.c.subject == subject))
@@ -172,6 +185,10 @@ class Tasks:
         with self._engine.connect() as connection:
             rows: Sequence[Row[Any]] = connection.execute(query.order_by(tasks.c.id)).all()
         return tuple(_task(row) for row in rows)
+
+
+def _held(kinds: Sequence[str], reason: str) -> Sequence[ColumnElement[bool]]:
+    return (tasks.c.state == TaskState.HELD.value, tasks.c.kind.in_(kinds), tasks.c.reason == reason)
 
 
 def _task(row: Row[Any]) -> Task:

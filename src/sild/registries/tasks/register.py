@@ -10,7 +10,7 @@ from sild.events import Event
 from sild.registries.exchange import Ask
 from sild.registries.kernel import Kernel, Use
 from sild.registries.tasks.queue import Tasks
-from sild.registries.tasks.silence import SILENCING, Silence
+from sild.registries.tasks.silence import COVERED, RESUME, SILENCING, Silence
 from sild.registries.tasks.worker import Handler, Worker
 
 __all__ = ["ActingRegister", "Effect"]
@@ -44,7 +44,7 @@ class ActingRegister(ABC):
         """Kind of task -> what is done."""
 
     def worker(self, ask: Ask) -> Worker:
-        return Worker(self.kernel, self.tasks, self.handlers(ask))
+        return Worker(self.kernel, self.tasks, {**self.handlers(ask), RESUME: self.silence.resume})
 
     def apply_event(self, event: Event, message_id: str) -> None:
         """Once, whatever the order. Raises CallerError (`event_not_taken`) for a type nobody here subscribed to."""
@@ -55,6 +55,8 @@ class ActingRegister(ABC):
             if use is None:
                 return
             if event.type in SILENCING:
-                self.silenced(use, event, self.silence.fall(use, event))
+                reason = self.silence.fall(use, event)
+                if reason != COVERED:
+                    self.silenced(use, event, reason)
             elif effect is not None:
                 effect(use, event)

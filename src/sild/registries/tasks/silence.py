@@ -18,9 +18,9 @@ from sild.errors import PeerError
 from sild.events import Event, Outbox
 from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
 from sild.registries.kernel import Fact, Provenance, Use, is_kept_from
-from sild.registries.tasks.queue import Tasks
+from sild.registries.tasks.queue import Task, Tasks
 
-__all__ = ["SILENCING", "Silence", "silence_key"]
+__all__ = ["COVERED", "RESUME", "SILENCING", "Silence", "silence_key"]
 
 SILENCING = {
     "civil.death.registered": "death",
@@ -31,7 +31,10 @@ SILENCING = {
 
 FACT = "silence"
 ORDER = "protection_order"
-"""Of an order whose event names nobody it is against, the fact's key as well; of others there stands `/` and whom behind it."""
+COVERED = "covered"
+"""By the order of a parent, which does not name them (`through`): kept from readers, while what is done for them goes on."""
+RESUME = "resume"
+"""The task of the day after an order's last day: what was held goes on."""
 
 
 FamilyOf = Callable[[Use, str], Collection[str]]
@@ -52,8 +55,8 @@ class Silence:
     kinds: Sequence[str]
 
     def fall(self, use: Use, event: Event) -> str:
-        """Cancel what waits about the event's subject, now and later; the reason."""
-        reason = SILENCING[event.type]
+        """Cancel what waits about the event's subject, now and later; the reason. Of whom an order only covers, nothing is cancelled."""
+        reason = _reason(event)
         use.alone(silence_key(event.subject))
         begin, end = _days(event, use.today)
         if end is None or begin < end:
@@ -61,10 +64,29 @@ class Silence:
             use.facts.record(
                 event.subject, FACT, reason, valid_from=begin, valid_to=end, key=_key(event), provenance=said
             )
+        if reason == COVERED:
+            return reason
         hold = reason == ORDER
+        if hold and end is not None and end > use.today:
+            self.tasks.add(use, RESUME, event.subject, cause=event.id, at=use.morning_of(end))
         self.tasks.cancel(use.connection, event.subject, self.kinds, use.at, reason, hold=hold)
         self.outbox.cancel(use.connection, event.subject, self.types)
         return reason
+
+    async def resume(self, task: Task) -> Callable[[Use], None]:
+        """Handler of `RESUME`: what was held of an order goes on, of everybody about whom there is silence no longer."""
+
+        def change(use: Use) -> None:
+            if (
+                "of" not in task.about
+            ):  # money for a child is held for its receiver's sake, too: each under a lock of its own
+                for subject in self.tasks.held_of(use, self.kinds, ORDER):
+                    cause = f"{task.cause}/{task.id}"
+                    self.tasks.add(use, RESUME, subject, cause=cause, about={"of": task.subject})
+            elif self.known(use, task.subject) is None:
+                self.tasks.resume(use, task.subject, self.kinds, ORDER)
+
+        return change
 
     def reason(self, use: Use, child: str, *others: str) -> str | None:
         """Why nothing may be sent about the child, or to these others, if so. It stays true until the transaction ends.
@@ -78,9 +100,14 @@ class Silence:
         """As `reason`, but one may fall the next moment: for a refusal, or when `reason` has been asked about all of them."""
         for person in (child, *others):
             for fact in use.facts.current(person, [FACT], on=use.today):
-                if person == child or fact.value != "stillbirth":
+                if fact.value != COVERED and (person == child or fact.value != "stillbirth"):
                     return str(fact.value)
         return None
+
+    def is_kept_away(self, use: Use, person: str, child: str) -> bool:
+        """Whether an order keeps the person from the child today, whether it names the child or only covers it."""
+        found = use.facts.current(child, [FACT], on=use.today)
+        return any(fact.key in (_against(person), _against(person, COVERED)) for fact in found)
 
     def has_died(self, use: Use, person: str) -> bool:
         return any(fact.value == "death" for fact in use.facts.current(person, [FACT], on=use.today))
@@ -88,7 +115,7 @@ class Silence:
     def is_protected(self, use: Use, person: str) -> bool:
         """Whether an order protects them now, or they never lived: whatever else is true of them."""
         found = use.facts.current(person, [FACT], on=use.today)
-        return any(fact.value in (ORDER, "stillbirth") for fact in found)
+        return any(fact.value in (ORDER, COVERED, "stillbirth") for fact in found)
 
     def is_kept_from(self, use: Use, person: str, family: Collection[str] = ()) -> bool:
         """Whether this reader is not told through which doors a protected person goes. family: who may decide for them, as far as is known.
@@ -98,7 +125,7 @@ class Silence:
         found = use.facts.current(person, [FACT], on=use.today)
         if any(fact.value == "stillbirth" for fact in found):
             return True
-        orders = [fact.key.partition("/")[2] or None for fact in found if fact.value == ORDER]
+        orders = [fact.key.partition("/")[2] or None for fact in found if fact.value in (ORDER, COVERED)]
         return is_kept_from(use.usage, person, orders, family)
 
     def open_facts(
@@ -114,7 +141,7 @@ class Silence:
         whose = [code for code in dict.fromkeys((use.usage.actor, use.usage.principal)) if code is not None]
         named = [
             fact
-            for key in (ORDER, *map(_against, whose))
+            for key in (ORDER, COVERED, *(_against(one, of) for one in whose for of in (ORDER, COVERED)))
             for fact in use.facts.entities_with(FACT, key, on=use.today)
         ]
         return list(dict.fromkeys([*(fact.entity for fact in named), *whose]))
@@ -125,18 +152,23 @@ def silence_key(subject: str) -> str:
 
 
 def _key(event: Event) -> str:
-    """One silence of each reason; of orders, one for each whom they are against."""
-    reason, against = SILENCING[event.type], event.data.get("against")
-    if reason != ORDER or not isinstance(against, str):
+    """One silence of each reason; of orders, one for each whom they are against: behind a `/`, where the event names them."""
+    reason, against = _reason(event), event.data.get("against")
+    if reason not in (ORDER, COVERED) or not isinstance(against, str):
         return reason
     try:
-        return _against(parse_identity_code(against).text)
+        return _against(parse_identity_code(against).text, reason)
     except InvalidIdentityCode:  # kept from the more readers
         return reason
 
 
-def _against(person: str | None) -> str:
-    return f"{ORDER}/{person}"
+def _reason(event: Event) -> str:
+    reason = SILENCING[event.type]
+    return COVERED if reason == ORDER and event.data.get("through") else reason
+
+
+def _against(person: str | None, reason: str = ORDER) -> str:
+    return f"{reason}/{person}"
 
 
 def _days(event: Event, today: date) -> tuple[date, date | None]:
