@@ -106,7 +106,7 @@ async def test_stillbirth_twins_and_death(
     assert patient["deceasedBoolean"] is True and patient["multipleBirthInteger"] == 1
     assert others.sent[0][2]["entry"][1]["resource"]["identifier"][0]["system"] == "urn:sild:sid:VN:ni"
     _, path, bundle, because = others.sent[2]
-    told = parse_death_notice(json.dumps(bundle).encode())
+    told = parse_death_notice(json.dumps(bundle).encode(), register.kernel.zone)
     assert (path, because.user_id, because.basis) == ("deaths", f"EE{DOCTOR}", "PKTS § 28")
     assert (told.notice.person, told.notice.died, told.notice.place) == (
         MOTHER,

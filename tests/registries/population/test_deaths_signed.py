@@ -186,6 +186,80 @@ def test_what_is_no_notice_of_a_death(population: Asker) -> None:
     assert lives(population)
 
 
+NO_DAY = (
+    "2026",
+    "2026-02",
+    2026,
+    1772236800,
+    -5,
+    "-5",
+    "1772236800",
+    2026.5,
+    True,
+    None,
+    "2026-02-30",
+    "20260227",
+)
+NO_TIME = (
+    "2026-02-27T22:30",
+    "2026-02-27T22:30:00",
+    "2026-02-27 22:30:00Z",
+    "9999-12-31T23:59:59Z",
+    "2026-02-27T22Z",
+)
+
+
+@pytest.mark.parametrize("said", [*NO_DAY, *NO_TIME])
+def test_a_death_is_on_a_whole_day_or_at_a_time_with_its_zone(population: Asker, said: object) -> None:
+    """A year alone is legal FHIR, and seconds since 1970 to a library: nobody died on the day that makes."""
+    patient = ("entry", 0, "resource", "deceasedDateTime")
+    notice = signed(changed(death_bundle(PERSON.code, DAY), *patient, to=said))
+    refused(notify(population, notice, **DOCTORS), 400, "invalid_death_notice")
+    assert lives(population)
+
+
+@pytest.mark.parametrize("said", [2026, "2026", "-5"])
+def test_no_other_time_of_a_notice_is_a_number(population: Asker, said: object) -> None:
+    of_death = death_bundle(PERSON.code, DAY)
+    for path in (
+        ("timestamp",),
+        ("entry", 0, "resource", "birthDate"),
+        ("entry", 1, "resource", "period", "start"),
+        ("entry", 1, "resource", "period", "end"),
+    ):
+        notice = signed(changed(of_death, *path, to=said))
+        refused(notify(population, notice, **DOCTORS), 400, "invalid_death_notice")
+    refused(notify(population, changed(signed(), "signature", "when", to=said), **DOCTORS), 400, "invalid_death_notice")  # fmt: skip
+    of_birth = bundle(PERSON.code)
+    time = {"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": said}
+    for path, to in (
+        (("timestamp",), said),
+        (("entry", 0, "resource", "birthDate"), said),
+        (("entry", 0, "resource", "_birthDate"), {"extension": [time]}),
+    ):
+        refused(notify(population, changed(of_birth, *path, to=to)), 400, "invalid_birth_notice")
+    assert lives(population)
+
+
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [
+        ("2026-02-27T22:30:00Z", "2026-02-28"),
+        ("2026-02-27T21:59:59.999Z", "2026-02-27"),
+        ("2026-02-28T04:00:00+07:00", "2026-02-27"),
+    ],
+)
+def test_the_day_of_a_death_is_by_the_registers_clock(population: Asker, said: str, day: str) -> None:
+    died(population, PERSON.code, said)
+    assert population.value(f"/persons/{PERSON.code}")["died"] == day
+
+
+def test_nobody_dies_before_they_were_born(population: Asker) -> None:
+    for said in ((PERSON.born - timedelta(days=1)).isoformat(), "1900-01-01T00:00:00Z"):
+        refused(notify_death(population, PERSON.code, said), 400, "date_out_of_range")
+    assert lives(population)
+
+
 def test_a_living_child_is_not_made_a_stillborn_one_unsigned(population: Asker) -> None:
     mother, _ = couple()
     child = recorded(population, bundle(mother.code))

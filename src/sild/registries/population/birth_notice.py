@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from sild.errors import CallerError
 from sild.registries.fhir import canonical_bundle
@@ -21,8 +21,10 @@ from sild.registries.identity_codes import Sex
 from sild.registries.population.fhir_notice import (
     Bundle,
     Concept,
+    Day,
     Encounter,
     Identifier,
+    Instant,
     Name,
     NoticeSignature,
     Part,
@@ -160,7 +162,7 @@ _NOTICE = TypeAdapter(BirthNotice)
 
 class _BirthTime(Part):
     url: Literal["http://hl7.org/fhir/StructureDefinition/patient-birthTime"]
-    valueDateTime: AwareDatetime
+    valueDateTime: Instant
 
 
 class _BirthDate(Part):
@@ -172,7 +174,7 @@ class _Patient(Resource):
     identifier: list[Identifier] = Field(default=[], max_length=5)
     active: bool | None = None
     gender: Literal["female", "male"]
-    birthDate: date
+    birthDate: Day
     birth_time: _BirthDate | None = Field(default=None, alias="_birthDate")
     multipleBirthInteger: Annotated[int, Field(strict=True, ge=1, le=9)] | None = None
     multipleBirthBoolean: Annotated[bool, Field(strict=True)] | None = None

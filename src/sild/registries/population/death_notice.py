@@ -6,16 +6,19 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from sild.errors import CallerError
 from sild.registries.fhir import canonical_bundle
 from sild.registries.population.birth_notice import RelatedName
 from sild.registries.population.fhir_notice import (
     Bundle,
+    Day,
     Encounter,
     Identifier,
+    Instant,
     Name,
     NoticeSignature,
     Part,
@@ -57,10 +60,12 @@ class SignedDeath:
     signature: NoticeSignature | None
 
 
-def parse_death_notice(content: bytes) -> SignedDeath:
-    """content: `application/fhir+json`. Raises CallerError (`invalid_death_notice`), with every place that does not fit."""
+def parse_death_notice(content: bytes, zone: ZoneInfo) -> SignedDeath:
+    """content: `application/fhir+json`.  zone: of the register, by whose clock a time is on a day.
+
+    Raises CallerError (`invalid_death_notice`), with every place that does not fit."""
     said, bundle = read_bundle(content, _Bundle, REFUSED)
-    reading = _Reading(bundle)
+    reading = _Reading(bundle, zone)
     return SignedDeath(reading.notice(), canonical_bundle(said), reading.signature())
 
 
@@ -70,8 +75,8 @@ class _Patient(Resource):
     active: bool | None = None
     name: list[Name] = Field(default=[], max_length=3)
     gender: Literal["female", "male"] | None = None
-    birthDate: date | None = None
-    deceasedDateTime: AwareDatetime | date
+    birthDate: Day | None = None
+    deceasedDateTime: Instant | Day
 
 
 class _Entry(Part):
@@ -86,9 +91,10 @@ class _Bundle(Bundle):
 class _Reading(Reading):
     refused = REFUSED
 
-    def __init__(self, bundle: _Bundle) -> None:
+    def __init__(self, bundle: _Bundle, zone: ZoneInfo) -> None:
         super().__init__(bundle)
         self._bundle = bundle
+        self._zone = zone
 
     def notice(self) -> DeathNotice:
         """Raises Defects (`invalid_death_notice`)."""
@@ -106,16 +112,27 @@ class _Reading(Reading):
             self._wrong("identity_code", "a notice names who died by identity code", "/entry/patient")
         self._refuse()
         assert code is not None
-        died = patient.deceasedDateTime
+        died = self._day(patient.deceasedDateTime)
         return DeathNotice(
             system=self._bundle.identifier.system,
             value=self._bundle.identifier.value,
             person=code.text,
             named=_named(code.text, patient),
-            died=died.date() if isinstance(died, datetime) else died,
+            died=died,
             hospital=stay.serviceProvider.display if stay.serviceProvider else None,
             place=stay.location[0].location.display if stay.location else None,
         )
+
+    def _day(self, died: date) -> date:
+        """By the register's clock, whatever zone the sender wrote."""
+        if not isinstance(died, datetime):
+            return died
+        try:
+            return died.astimezone(self._zone).date()
+        except OverflowError:
+            self._wrong("date_out_of_range", "no calendar has this time", "/entry/patient/deceasedDateTime")
+            self._refuse()
+            raise
 
 
 def _named(code: str, patient: _Patient) -> RelatedName:

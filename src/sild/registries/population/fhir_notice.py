@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
@@ -30,8 +32,10 @@ __all__ = [
     "MAX_NOTICE_BYTES",
     "Bundle",
     "Concept",
+    "Day",
     "Encounter",
     "Identifier",
+    "Instant",
     "Name",
     "NoticeSignature",
     "Part",
@@ -52,6 +56,28 @@ class NoticeSignature:
 
     who: str
     data: bytes
+
+
+def _written(form: str, meant: str) -> Callable[[object], object]:
+    """Looks at the text before pydantic does, which would read a year or a number as seconds since 1970."""
+    pattern = re.compile(form)
+
+    def check(said: object) -> object:
+        if not isinstance(said, str) or pattern.fullmatch(said) is None:
+            raise ValueError(meant)
+        return said
+
+    return check
+
+
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+Day = Annotated[date, BeforeValidator(_written(_DAY, "a whole day, 2026-03-01"))]
+"""https://hl7.org/fhir/R4/datatypes.html#date; a year or a month alone is not taken."""
+Instant = Annotated[
+    AwareDatetime, BeforeValidator(_written(_DAY + _TIME, "a time with its zone, 2026-03-01T06:00:00+02:00"))
+]
+"""https://hl7.org/fhir/R4/datatypes.html#instant, or a dateTime that is as exact."""
 
 
 class Part(BaseModel):
@@ -100,8 +126,8 @@ class Resource(Part):
 
 
 class Period(Part):
-    start: AwareDatetime
-    end: AwareDatetime | None = None
+    start: Instant
+    end: Instant | None = None
 
 
 class Display(Part):
@@ -139,7 +165,7 @@ class Signature(Part):
     """https://hl7.org/fhir/R4/datatypes.html#Signature; of an XML signature over JSON, which is beside it."""
 
     type: list[Coding] = Field(min_length=1, max_length=5)
-    when: AwareDatetime
+    when: Instant
     who: Who
     onBehalfOf: Display | None = None
     targetFormat: Literal["application/fhir+json"]
@@ -155,7 +181,7 @@ class Bundle(Part):
     meta: Meta | None = None
     identifier: Identifier
     type: Literal["message", "collection"]
-    timestamp: AwareDatetime
+    timestamp: Instant
     signature: Signature | None = None
 
 

@@ -79,7 +79,9 @@ def add_notice_paths(app: FastAPI, register: PopulationRegister) -> None:
     )
     async def post_death(request: Request, response: Response, usage: PersonalUsage) -> RecordedDeath:
         """A hospital's notice: Bundle of Patient and Encounter, signed by who gives it. Relations end, waiting news about the person is held back. Event: civil.death.registered."""
-        signed = parse_death_notice(await read_notice_body(request, "invalid_death_notice"))
+        signed = parse_death_notice(
+            await read_notice_body(request, "invalid_death_notice"), register.kernel.zone
+        )
         recorded = await run_in_threadpool(_death, register, signed, usage)
         response.status_code = 201 if recorded.recorded else 200
         return recorded
