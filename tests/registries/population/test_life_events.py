@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from sild.registries import PopulationRegister
+from sild.registries.population.births import grown_up
 from sild.registries.synthetic import synthetic_people
 
 from ..asking import Asker, defects, refused
@@ -153,7 +154,9 @@ def test_a_child_born_under_an_order_is_covered_though_no_order_can_have_named_i
     assert waiting(child)["civil.protection.ordered"] == "pending"
     facts = population.value(f"/persons/{child}/facts?history=true")["items"]
     orders = {(one["key"], one["valid_from"], one.get("valid_to")) for one in facts if one["name"] == "protection"}  # fmt: skip
-    assert orders == {(against, "2026-03-01", "2026-04-01"), (over, "2026-05-01", None)}
+    born = date.fromisoformat(population.value(f"/persons/{child}")["born"])
+    of_age = grown_up(born).isoformat()
+    assert orders == {(against, "2026-03-01", "2026-04-01"), (over, "2026-05-01", of_age)}
 
 
 def test_a_grown_child_is_covered_only_if_it_is_named_and_nobody_from_themselves(population: Asker) -> None:

@@ -56,7 +56,8 @@ def lessees_of(use: Use, people: Sequence[str], dwelling_id: str, *, on: date) -
 
 def are_kept_apart(use: Use, lessee: str, *others: str) -> bool:
     """Whether an order in force protects the lessee from one of them or from whoever acts, or one of them from the lessee."""
-    near = {lessee: {*others, use.usage.actor, use.usage.principal}, **{one: {lessee} for one in others}}
+    near: dict[str, set[str | None]] = {one: {lessee} for one in others}
+    near[lessee] = {*others, use.usage.actor, use.usage.principal}
     orders = use.facts.current_of(list(near), ["protection"], on=use.today)
     return any(not order.key or order.key in near[one] for one, found in orders.items() for order in found)
 
