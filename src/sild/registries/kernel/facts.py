@@ -174,6 +174,18 @@ class Facts:
         query = select(facts).where(facts.c.name == name, facts.c.key == key)
         return self._read(query.order_by(facts.c.id))
 
+    def standing_with(self, names: Sequence[str], keys: Sequence[str], *, on: date) -> tuple[Fact, ...]:
+        """Facts of these names and keys, of whatever entity, that are true on a day or later, as we know it now, in the order they were said."""
+        found: list[Fact] = []
+        for start in range(0, len(keys), AT_ONCE):
+            query = self._known(None).where(
+                facts.c.name.in_(names),
+                facts.c.key.in_(keys[start : start + AT_ONCE]),
+                or_(facts.c.valid_to.is_(None), facts.c.valid_to > on),
+            )
+            found += self._read(query)
+        return tuple(sorted(found, key=lambda fact: fact.id))
+
     def saying(self, name: str, part: str, text: str) -> tuple[Fact, ...]:
         """Facts of this name whose value says `text` in `part`, of whatever entity and day, as we know it now. Reads all of the name."""
         says = facts.c.value[part].as_string() == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,11 +16,21 @@ from sild.registries.identity_codes import Country
 from sild.registries.kernel import Use
 from sild.registries.residence.tables import addresses, dwellings
 
-__all__ = ["Address", "Dwelling", "address", "dwelling", "dwellings_at", "find_addresses", "search_words"]
+__all__ = [
+    "Address",
+    "Dwelling",
+    "address",
+    "dwelling",
+    "dwelling_texts",
+    "dwellings_at",
+    "find_addresses",
+    "search_words",
+]
 
 WORD = re.compile(r"[\w/]+")
 APARTMENT = re.compile(r"(?<=\d|\w)-\s*\d+\b")
 MOST_WORDS = 8
+AT_ONCE = 500  # dwellings in one question to the database
 AREA_PER_PERSON = {"VN": 8}
 """m² that one person must have, where a law says so (Luật Cư trú 2020, Điều 20.3; provinces may ask for more)."""
 
@@ -128,6 +139,19 @@ def dwelling(use: Use, dwelling_id: str, *, on: date | None = None) -> Dwelling:
     per_person = AREA_PER_PERSON.get(row.country)
     capacity = int(area // per_person) if per_person is not None and area is not None else None
     return Dwelling(dwelling_id, _address(row), row.apartment, area, fact.id if fact else None, capacity)
+
+
+def dwelling_texts(use: Use, ids: Sequence[str]) -> dict[str, str]:
+    """The address of each, as the country writes it; of what is no dwelling, none."""
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        query = (
+            select(dwellings.c.id.label("dwelling"), dwellings.c.apartment, addresses)
+            .join_from(dwellings, addresses)
+            .where(dwellings.c.id.in_(ids[start : start + AT_ONCE]))
+        )
+        found |= {row.dwelling: _address(row).text(row.apartment) for row in use.connection.execute(query)}
+    return found
 
 
 def _address(row: Row[Any]) -> Address:

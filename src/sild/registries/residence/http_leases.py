@@ -13,7 +13,7 @@ from sild.registries.kernel import Fact, Kernel, Use
 from sild.registries.kernel.asking import AtDesk, SaidByPerson
 from sild.registries.kernel.http import Model, PersonalUsage
 from sild.registries.kernel.matters import ensure_official
-from sild.registries.residence.addresses import dwelling
+from sild.registries.residence.addresses import dwelling, dwelling_texts
 from sild.registries.residence.homes import is_sealed, owners_of, require_person
 from sild.registries.residence.leases import are_kept_apart, end_lease, enter_lease, leases_given, leases_of
 
@@ -22,10 +22,12 @@ __all__ = ["LEASE_TITLES", "add_lease_paths"]
 LEASE_TITLES: dict[str, tuple[int, str]] = {
     "unknown_lease": (404, "Unknown lease"),
     "ends_in_the_past": (409, "A lease ends today at the earliest"),
+    "date_out_of_range": (400, "A day is too far away"),
 }
 
 Code = Annotated[str, Path(max_length=20, description="Identity code")]
 CompanyCode = Annotated[str, Path(max_length=20, description="Registry code")]
+LeaseId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 SomeCode = Annotated[str, Field(max_length=20)]
 
 
@@ -45,11 +47,8 @@ class Leases(Model):
     items: list[Lease]
 
 
-class GivenLease(Lease):
+class LeaseSaid(Lease):
     lessee: str
-
-
-class LeaseSaid(GivenLease):
     co_owners: list[str] = Field(
         description="Who owns the dwelling besides whoever said it: they are to hear of it"
     )
@@ -57,10 +56,7 @@ class LeaseSaid(GivenLease):
         default=False,
         description="For the case alone, never shown: an order keeps the two apart, and the lessee is not to be told",
     )
-
-
-class GivenLeases(Model):
-    items: list[GivenLease]
+    is_withdrawn: bool = Field(default=False, description="Before it began: there is none")
 
 
 class SaidLease(Model):
@@ -92,7 +88,8 @@ def _add_rented(app: FastAPI, kernel: Kernel) -> None:
         with kernel.used("getLeases", usage) as use:
             require_person(use, code)
             found = () if is_sealed(use, code) else leases_of(use, code)
-            return Leases(items=[_lease(use, fact) for fact in found])
+            texts = dwelling_texts(use, [str(fact.key) for fact in found])
+            return Leases(items=[_lease(fact, texts[str(fact.key)]) for fact in found])
 
     @app.post("/leases", operation_id="enterLease", status_code=201, response_model_exclude_none=True)
     def post_lease(body: NewLease, usage: PersonalUsage, desk: AtDesk) -> Lease:
@@ -112,28 +109,28 @@ def _add_rented(app: FastAPI, kernel: Kernel) -> None:
                     valid_from=body.valid_from,
                     valid_to=body.valid_to,
                 )
-                answer = use.answer(_lease(use, fact).model_dump(mode="json"))
+                answer = use.answer(_lease(fact, dwelling(use, body.dwelling).text).model_dump(mode="json"))
             return Lease(**answer)
 
 
 def _add_given(app: FastAPI, kernel: Kernel) -> None:
     @app.get("/persons/{code}/leases-given", operation_id="getLeasesGiven", response_model_exclude_none=True)
-    def get_given(code: Code, usage: PersonalUsage) -> GivenLeases:
-        """What is leased of the dwellings the person owns, today or later; nothing of a lessee whose address is sealed."""
+    def get_given(code: Code, usage: PersonalUsage) -> Leases:
+        """What is leased of the dwellings the person owns, today or later: by its number, to whom nobody is told here."""
         with kernel.used("getLeasesGiven", usage) as use:
             require_person(use, code)
-            return GivenLeases(items=[_given(use, fact) for fact in leases_given(use, code)])
+            return _given(use, code)
 
     @app.get(
         "/companies/{code}/leases-given",
         operation_id="getCompanysLeasesGiven",
         response_model_exclude_none=True,
     )
-    def get_companys_given(code: CompanyCode, usage: PersonalUsage) -> GivenLeases:
+    def get_companys_given(code: CompanyCode, usage: PersonalUsage) -> Leases:
         """As `/persons/{code}/leases-given`."""
         with kernel.used("getCompanysLeasesGiven", usage) as use:
             use.concerns(parse_company_code(code).text)
-            return GivenLeases(items=[_given(use, fact) for fact in leases_given(use, code)])
+            return _given(use, code)
 
 
 def _add_said(app: FastAPI, kernel: Kernel) -> None:
@@ -158,32 +155,36 @@ def _add_said(app: FastAPI, kernel: Kernel) -> None:
             return LeaseSaid(**answer)
 
     @app.post("/leases/{fact}/end", operation_id="endLease", response_model_exclude_none=True)
-    def post_end(fact: int, body: End, usage: SaidByPerson) -> LeaseSaid:
-        """By who owns the dwelling now: another end, or none; today at the earliest."""
+    def post_end(fact: LeaseId, body: End, usage: SaidByPerson) -> LeaseSaid:
+        """By who owns the dwelling now: another end, or none; today at the earliest. One that has not begun is withdrawn by its first day."""
         with kernel.used("endLease", usage) as use:
             answer = use.answered()
             if answer is None:
-                said = end_lease(use, fact, valid_to=body.valid_to)
-                answer = use.answer(_said(use, said).model_dump(mode="json"))
+                said, holds = end_lease(use, fact, valid_to=body.valid_to)
+                told = _said(use, said).model_copy(update={"is_withdrawn": not holds})
+                answer = use.answer(told.model_dump(mode="json"))
             return LeaseSaid(**answer)
 
 
-def _given(use: Use, fact: Fact) -> GivenLease:
-    return GivenLease(**_lease(use, fact).model_dump(), lessee=fact.entity)
+def _given(use: Use, owner: str) -> Leases:
+    found = leases_given(use, owner)
+    texts = dwelling_texts(use, [str(fact.key) for fact in found])
+    return Leases(items=[_lease(fact, texts[str(fact.key)]) for fact in found])
 
 
 def _said(use: Use, fact: Fact) -> LeaseSaid:
     owners = [str(owner.key) for owner in owners_of(use, str(fact.key), on=use.today)]
     others = [owner for owner in owners if owner != use.usage.principal]
     apart = are_kept_apart(use, fact.entity, *owners)
-    return LeaseSaid(**_given(use, fact).model_dump(), co_owners=others, is_kept_apart=apart)
+    held = _lease(fact, dwelling(use, str(fact.key)).text)
+    return LeaseSaid(**held.model_dump(), lessee=fact.entity, co_owners=others, is_kept_apart=apart)
 
 
-def _lease(use: Use, fact: Fact) -> Lease:
+def _lease(fact: Fact, text: str) -> Lease:
     return Lease(
         number=fact.value["number"],
         dwelling=str(fact.key),
-        text=dwelling(use, str(fact.key)).text,
+        text=text,
         lessor=fact.value["lessor"],
         valid_from=fact.valid_from,
         valid_to=fact.valid_to,
