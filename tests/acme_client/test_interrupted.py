@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -81,14 +82,7 @@ async def test_interrupted(it: OrderingWorld, monkeypatch: pytest.MonkeyPatch, s
     await ordering.resume()  # too early: it might be another process's
     assert len(await ordering.pending()) == 1
     now = server._clock
-    ordering._wiring = type(ordering._wiring)(
-        **{
-            field: getattr(ordering._wiring, field)
-            for field in ordering._wiring.__dataclass_fields__
-            if field != "clock"
-        },
-        clock=lambda: now() + timedelta(seconds=60),
-    )
+    ordering = Ordering(replace(ordering._wiring, clock=lambda: now() + timedelta(seconds=60)))
     await ordering.resume()
     assert await ordering.pending() == ()
     assert len(server.token.public_keys) == keys + 1
