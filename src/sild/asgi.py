@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sild.errors import CallerError
 from sild.telemetry import get_logger
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
     from uvicorn._types import ASGIApplication
 
-__all__ = ["ApplicationServer", "serve_application"]
+__all__ = ["ApplicationServer", "serve_application", "with_client_certificates"]
 
 log = get_logger("asgi")
 
@@ -49,6 +50,16 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
+class _SaysCertificates(HttpToolsProtocol):
+    """Hands the certificate a client showed to the application: the ASGI TLS extension, which uvicorn has not."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        chain = [ssl.DER_cert_to_PEM_cert(shown)] if shown else []
+        self.app = cast("ASGIApplication", with_client_certificates(cast("ASGIApp", self.app), chain))
+
+
 class ApplicationServer:
     """One application at one address. `ended` completes when it has stopped, for whatever reason."""
 
@@ -68,6 +79,16 @@ class ApplicationServer:
             self._bound.close()
 
 
+def with_client_certificates(application: ASGIApp, chain: Sequence[str]) -> ASGIApp:
+    """`application` that finds in its scope who is at the other end of the connection. chain: PEM, leaf first."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        extensions = {**scope.get("extensions", {}), "tls": {"client_cert_chain": list(chain)}}
+        await application({**scope, "extensions": extensions}, receive, send)
+
+    return call
+
+
 async def serve_application(
     application: ASGIApp,
     host: str,
@@ -76,10 +97,13 @@ async def serve_application(
     certificate: Path | None = None,
     key: Path | None = None,
     client_certificates: Sequence[Path] = (),
+    welcome_certificates: Sequence[Path] = (),
 ) -> ApplicationServer:
     """Listen and serve; returns once requests are taken. `port` 0 takes a free one.
 
     certificate, key: PEM files; with them it speaks TLS. client_certificates: PEM files; only who shows one of these is heard.
+    welcome_certificates: PEM files; who shows one of these, or one that these issued, is named to the application in the ASGI TLS
+    extension (`client_cert_chain`), who shows none is heard as well, and any other ends the handshake.
     Raises CallerError when the address cannot be had or a file cannot be read.
     """
     config = uvicorn.Config(
@@ -93,11 +117,14 @@ async def serve_application(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        http=_SaysCertificates if welcome_certificates else "auto",
     )
     try:
         config.load()
         if client_certificates:
-            _ask_for_certificates(config.ssl, client_certificates)
+            _ask_for_certificates(config.ssl, client_certificates, ssl.CERT_REQUIRED)
+        elif welcome_certificates:
+            _ask_for_certificates(config.ssl, welcome_certificates, ssl.CERT_OPTIONAL)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         bound = socket.create_server((host, port), family=family)
     except OSError as error:
@@ -108,16 +135,20 @@ async def serve_application(
     return server
 
 
-def _ask_for_certificates(context: ssl.SSLContext | None, known: Sequence[Path]) -> None:
+def _ask_for_certificates(
+    context: ssl.SSLContext | None, known: Sequence[Path], mode: ssl.VerifyMode
+) -> None:
     """Raises CallerError, OSError."""
     if context is None:
-        raise CallerError("client_certificates go with a certificate and a key: without TLS nobody shows one")
+        raise CallerError(
+            "certificates of clients go with a certificate and a key: without TLS nobody shows one"
+        )
     for file in known:
         try:
             context.load_verify_locations(file)
         except ssl.SSLError as error:
             raise CallerError(f"{file} holds no certificate in PEM") from error
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = mode
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a known one needs nobody above it
 
 

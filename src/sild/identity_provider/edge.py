@@ -23,6 +23,7 @@ from sild.openid import OpenIDError
 from sild.pki import Certificate, read_certificate
 
 __all__ = [
+    "ASKED_LANGUAGE_COOKIE",
     "BROWSER_COOKIE",
     "LANGUAGE_COOKIE",
     "SESSION_COOKIE",
@@ -38,6 +39,8 @@ __all__ = [
 SESSION_COOKIE = "__Host-session"
 BROWSER_COOKIE = "__Host-browser"
 LANGUAGE_COOKIE = "__Host-language"
+ASKED_LANGUAGE_COOKIE = "__Host-asked-language"
+"""What the service of the last log-in asked for: pages that know of no log-in, refusals before all, speak it."""
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from sild.design import stylesheet
 from sild.i18n import format_moment, parse_accept_language, shipped_texts, whole_name
-from sild.identity_provider.edge import LANGUAGE_COOKIE, Call, set_cookie
+from sild.identity_provider.edge import ASKED_LANGUAGE_COOKIE, LANGUAGE_COOKIE, Call, set_cookie
 
 __all__ = ["STATIC", "Pages"]
 
@@ -41,11 +41,12 @@ class Pages:
         self._environment.globals["whole_name"] = whole_name
 
     def language(self, call: Call, wanted: Sequence[str] = ()) -> str:
-        """`?lang=`, then what the person chose before, what the service asked for (`ui_locales`), what the browser says."""
+        """`?lang=`, then what the person chose before, what the service asks for (`ui_locales`) or did before, what the browser says."""
         asked = [value for name, value in call.query if name == "lang"]
         chosen = [call.cookies[LANGUAGE_COOKIE]] if LANGUAGE_COOKIE in call.cookies else []
         spoken = parse_accept_language(call.headers.get("accept-language", ""))
-        return self._texts.choose([*asked, *chosen, *wanted, *spoken])
+        before = [call.cookies[ASKED_LANGUAGE_COOKIE]] if ASKED_LANGUAGE_COOKIE in call.cookies else []
+        return self._texts.choose([*asked, *chosen, *wanted, *before, *spoken])
 
     def render(
         self,
@@ -68,6 +69,8 @@ class Pages:
         response = HTMLResponse(html, status)
         if any(name == "lang" and value == language for name, value in call.query):
             set_cookie(response, LANGUAGE_COOKIE, language, seconds=LANGUAGE_SECONDS)
+        if wanted:
+            set_cookie(response, ASKED_LANGUAGE_COOKIE, language)
         return response
 
     def _moment(self, at: datetime, language: str) -> str:

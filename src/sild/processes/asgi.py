@@ -88,6 +88,7 @@ class Listener:
 
     application: ASGIApp
     listen: Listen
+    welcome_certificates: Sequence[Path] = ()  # see `serve_application`
 
 
 async def serve_asgi(
@@ -120,6 +121,7 @@ async def serve_asgi(
                 certificate=listen.certificate,
                 key=listen.key,
                 client_certificates=listen.client_certificates if isinstance(listen, ExchangeListen) else (),
+                welcome_certificates=listener.welcome_certificates,
             )
             server.ended.add_done_callback(lambda _task: stop.set())
             servers.append(server)

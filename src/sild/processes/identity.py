@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from sild.adapter import AsyncXRoadClient, ClientId
+from sild.asgi import with_client_certificates
 from sild.database import sqlite_url
+from sild.errors import CallerError
 from sild.identity_provider import (
     BoardRights,
     FamilyRelations,
@@ -22,7 +24,7 @@ from sild.identity_provider import (
     client_cert_header,
     mandates_door,
 )
-from sild.processes.asgi import ExchangeListen, Listen, Listener, serve_asgi
+from sild.processes.asgi import ExchangeListen, Listen, Listener, is_loopback, serve_asgi
 from sild.processes.officials import auditors, devices, officials
 from sild.processes.own_server import OwnServer, OwnServerTls, ServiceName, SystemName, service_named
 from sild.processes.sealing import SealSettings, certify_by
@@ -36,9 +38,31 @@ if TYPE_CHECKING:
 __all__ = ["IdentitySettings", "command"]
 
 
-class CertificateListen(Listen):
-    """The mutual TLS address behind a proxy that checks possession of the key and says the certificate in `Client-Cert`
-    (RFC 9440). Only the proxy may reach it: whoever can, can be anybody."""
+class CertificateListen(ExchangeListen):
+    """The mutual TLS address. With `certificate` and `key` it is asked for here: the handshake proves the key.
+
+    Otherwise a proxy asks, and says the certificate in `Client-Cert` (RFC 9440). Whoever reaches such an address can be anybody: so it
+    is loopback, or TLS on which the proxy shows one of `client_certificates`.
+    """
+
+    device_authorities: tuple[Path, ...] = ()  # PEM: of devices, beside `certificate_authorities`, of people
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        return self.certificate is None or bool(self.client_certificates)
+
+    @model_validator(mode="after")
+    def _for_it_alone(self) -> CertificateListen:
+        if self.client_certificates and self.certificate is None:
+            raise ValueError("client_certificates go with a certificate and a key, which make it https")
+        if self.certificate is None and not is_loopback(self.host):
+            raise ValueError(
+                f"{self.host} is not this machine's loopback: give certificate and key, by which people are asked for theirs here, "
+                "and a proxy on another machine client_certificates (its own), or listen on 127.0.0.1"
+            )
+        if self.is_behind_proxy and self.device_authorities:
+            raise ValueError("device_authorities: here the proxy asks for certificates")
+        return self
 
 
 class SigningSettings(SealSettings):
@@ -110,10 +134,9 @@ async def run(settings: IdentitySettings, *, base: Path) -> None:
         running.callback(provider.close)
         maintenance = asyncio.create_task(provider.run())
         try:
-            app = provider.app
-            behind_proxy, door = with_client_cert(app), mandates_door(provider)
+            app, door = provider.app, mandates_door(provider)
             listeners = [Listener(app, listen.at(base)) for listen in settings.listen]
-            listeners += [Listener(behind_proxy, listen.at(base)) for listen in settings.certificate_listen]
+            listeners += [certificate_listener(app, told, one, base) for one in settings.certificate_listen]
             listeners += [Listener(door, listen.at(base)) for listen in settings.exchange_listen]
             await serve_asgi(listeners, name="identity")
         finally:
@@ -153,15 +176,26 @@ def open_signing(settings: IdentitySettings, base: Path) -> RemoteSigning | None
     return RemoteSigning.open(url, key_password=password, certify=certify_by(told, base))
 
 
+def certificate_listener(
+    app: ASGIApp, settings: IdentitySettings, listen: CertificateListen, base: Path
+) -> Listener:
+    """settings: as `placed` has them.  base: of the address's own paths. Raises CallerError."""
+    if listen.is_behind_proxy:
+        return Listener(with_client_cert(app), listen.at(base))
+    devices = tuple(base / file for file in listen.device_authorities)
+    welcome = (*settings.certificate_authorities, *devices)
+    if not welcome:
+        raise CallerError("certificate_listen asks for certificates of nobody: say certificate_authorities")
+    return Listener(app, listen.at(base), welcome)
+
+
 def with_client_cert(app: ASGIApp) -> ASGIApp:
     """`app` with the certificate of a `Client-Cert` header handed in as a TLS server would."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            values = [value for name, value in scope["headers"] if name == b"client-cert"]
-            pem = client_cert_header(values[0].decode("latin-1")) if len(values) == 1 else None
-            extensions = {**scope.get("extensions", {}), "tls": {"client_cert_chain": [pem] if pem else []}}
-            scope = {**scope, "extensions": extensions}
-        await app(scope, receive, send)
+        headers = scope.get("headers", ())
+        values = [value for name, value in headers if name == b"client-cert"]
+        pem = client_cert_header(values[0].decode("latin-1")) if len(values) == 1 else None
+        await with_client_certificates(app, [pem] if pem else [])(scope, receive, send)
 
     return call
