@@ -34,6 +34,7 @@ class Call:
     represented: str | None = None
     proof: str | None = None
     applied: str | None = None
+    office: str | None = None
 
 
 @dataclass
@@ -69,6 +70,7 @@ class Registers:
         represented=None,
         proof=None,
         applied=None,
+        office=None,
     ):
         name = next((name for name, address in REGISTERS.items() if address == service), service)
         call = Call(
@@ -83,6 +85,7 @@ class Registers:
             represented,
             proof,
             applied,
+            office,
         )
         self.calls.append(call)
         trouble = self.trouble.get(name)

@@ -286,6 +286,21 @@ async def test_a_register_that_names_its_messages_is_joined_by_them(world):
     assert not others["automatic"].own, "another body that names our message has not become us"
 
 
+async def test_what_an_office_asks_is_said_and_shown_as_the_offices(world):
+    """People ask for themselves."""
+    await world.cases.fill(await world.open(), "permit.form", MARI)
+    await world.act(await world.sent(), "ACCEPT", OFFICIAL)
+    asked = [call for call in world.registers.calls if call.path.startswith("/persons/")]
+    assert {call.office for call in asked if call.acting.endswith(MARI.person.removeprefix("EE"))} == {None}
+    looked = [call for call in asked if call.acting.endswith(OFFICIAL.person.removeprefix("EE"))]
+    assert looked and {call.office for call in looked} == {OFFICIAL.authority}
+    extension = {"messageId": "m-2", "acting": "person", "office": "birth@0793"}
+    theirs = {**use(world.now, "70000005", "school"), "extension": extension}
+    world.registers.answers["population", "GET", "/findUsage"] = usages(theirs)
+    usage = await world.cases.usage(MARI)
+    assert [entry.office for body in usage.bodies for entry in body.entries] == ["birth@0793"], usage
+
+
 async def test_all_pages_are_read(world):
     at = world.now
     many = [

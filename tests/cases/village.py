@@ -175,6 +175,7 @@ class Wire:
         represented=None,
         proof=None,
         applied=None,
+        office=None,
     ):
         """`sild.cases.Exchange`."""
         name = next(name for name, address in REGISTERS.items() if address == service)
@@ -187,6 +188,7 @@ class Wire:
             "X-Road-Represented-Party": represented,
             "Sild-Acting": proof,
             "Sild-Applied": applied,
+            "Sild-Office": office,
         }
         headers = {name: value for name, value in headers.items() if value is not None}
         status, read = await self.send(

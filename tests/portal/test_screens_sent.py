@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sild.cases import Refused
 from sild.catalogue import Defect
+from sild.portal.ports import TrackerEntry, Usage
 from support.portal_world import JAAN, MARI, PEETER, PortalWorld
 
 SCREEN = "/cases/case-1/screens/birth.check_and_name"
@@ -173,6 +175,39 @@ def test_who_looks_for_others_in_the_tracker_finds_them_at_once(world: PortalWor
     assert "m-2" in page.text and "m-3" not in page.text and "Your own looks stand aside: 1" in page.text
     assert "m-2" in whole.text and "m-3" in whole.text and "stand aside" not in whole.text
     assert "m-3" in browser.open("/who-looked?case=case-1").text
+
+
+def test_looks_are_grouped_by_the_office_for_which_a_system_asked(world: PortalWorld) -> None:
+    """Counted whole, not by page; what another body's system says of an office stands under its own name."""
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def look(number: int, body: str, office: str | None) -> TrackerEntry:
+        return TrackerEntry(
+            str(number), at - timedelta(hours=number), body, "portal", "getFacts", None, None, "official",
+            "person.residence", f"m-{number}", "population", office=office,
+        )  # fmt: skip
+
+    entries = (
+        *(look(one, "GOV/70000001", "birth@0793") for one in range(20)),
+        look(20, "GOV/70000001", None),
+        look(21, "GOV/70000004", "birth@0793"),
+    )
+
+    async def usage(actor: object) -> Usage:
+        return Usage(entries, (), {"population": len(entries)}, {})
+
+    world.cases.usage = usage  # type: ignore[method-assign]
+    browser = world.browser()
+    browser.log_in()
+    first, second = (browser.open(f"/who-looked?from={begin}").text for begin in (0, 15))
+    assert first.count("Looks: 20") == 1 and "Through" in first
+    assert second.count("Looks: 20") == 1 and second.count("Looks: 1<") == 2
+    groups = re.findall(r'<section class="sheet"><h2>([^<]+)</h2><p class="small">Looks: ', second)
+    assert len(groups) == 3 and groups[0] == groups[2] != groups[1]
+    assert second.count("Through") == 2
+    statement = json.loads(browser.open("/who-looked/statement").text)
+    assert {one["office"] for one in statement["entries"]} == {"birth@0793", None}
+    assert statement["payload"]["registers"]["population"] == {"shown": 22, "withheld": 0, "total": 22}
 
 
 def test_why_becomes_a_case(world: PortalWorld) -> None:

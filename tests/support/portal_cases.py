@@ -183,6 +183,9 @@ class CasesDouble:
         screen = DECISION if actor.is_staff else EVERY_KIND
         return (Task(case, screen.id, screen.title, date(2026, 12, 22)),)
 
+    def place(self, code: str) -> str | None:
+        return {"0793": "Tartu linn"}.get(code)
+
     async def home(self, actor: Actor) -> Home:
         if self.down:
             raise Unavailable("the case system's database fails", code="database_error")
@@ -481,7 +484,7 @@ class ExchangeDouble:
         return f"SILD/{service}"
 
     async def call(
-        self, service: str, method: str, path: str, *, body: Any = None, case: str | None, basis: str, acting: str, represented: str | None = None, message_id: str | None = None, proof: str | None = None
+        self, service: str, method: str, path: str, *, body: Any = None, case: str | None, basis: str, acting: str, represented: str | None = None, message_id: str | None = None, proof: str | None = None, office: str | None = None
     ) -> ExchangeAnswer:  # fmt: skip
         self.proofs.append(proof)
         self.calls.append((service, method, path, body))

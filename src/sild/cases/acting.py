@@ -239,7 +239,7 @@ class Acting:
         self, case: Case, process: Process, rule: Rule, role: str, actor: Actor, given: Submitted
     ) -> Mapping[str, Any]:
         parts = self._parts
-        asking = parts.asking(case.id, actor, role)
+        asking = parts.asking(case.id, actor, role, office=parts.office(case, actor))
         values: Mapping[str, Any] = {}
         if rule.screen is not None:
             screen = parts.screen(rule.screen)
@@ -302,7 +302,7 @@ class Acting:
         is a party, and there is a business register); `holdings` (likewise; `not_checked`: there is no such register).
         """
         parts = self._parts
-        asking = parts.asking(case.id, actor, role)
+        asking = parts.asking(case.id, actor, role, office=parts.office(case, actor))
         answer = await asking.get(
             "population", f"/persons/{actor.person}/relations", basis=parts.profile.ground("conflict")
         )

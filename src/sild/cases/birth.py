@@ -445,6 +445,11 @@ class Birth(Process):
             return {}
         return {name: value for name, value in taken.data.items() if name in _ON_TIMELINE}
 
+    def names_office(self, case: Case) -> bool:
+        """Not where a parent is protected: the office is that of the mother's home."""
+        said = recorded(case)
+        return super().names_office(case) and not (said is not None and said.protected)
+
     def tells(self, case: Case, taken: Taken, reader: Reader) -> bool:
         """From whom somebody is protected, every step is kept that is about a door."""
         return taken.name in OPEN_ACTIONS or not is_kept(case, reader)

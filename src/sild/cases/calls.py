@@ -86,8 +86,9 @@ class Calls:
         patience: float = PATIENCE,
         proof: str | None = None,
         applied: str | None = None,
+        office: str | None = None,
     ) -> ExchangeAnswer:
-        """proof, applied: as `Exchange.call`.  acting_for: whose word it is, when somebody else says it.  cause: what makes the message's id; None: a look of its own. Raises as `Exchange.call`; Unavailable after `patience`."""
+        """proof, applied, office: as `Exchange.call`.  acting_for: whose word it is, when somebody else says it.  cause: what makes the message's id; None: a look of its own. Raises as `Exchange.call`; Unavailable after `patience`."""
         address = self.address(service)
         user = acting if acting == AUTOMATIC else with_country(acting, self.profile.country)
         whose = None
@@ -95,7 +96,19 @@ class Calls:
             whose = with_country(str(acting_for), self.profile.country)
         message_id = message_id_of(self._system, *cause) if cause else new_message_id(self._system)
         sent = SentMessage(
-            message_id, case, address, method, path, basis or "", user, role, self.clock(), None, None, whose
+            message_id,
+            case,
+            address,
+            method,
+            path,
+            basis or "",
+            user,
+            role,
+            self.clock(),
+            None,
+            None,
+            whose,
+            office,
         )
         position = await asyncio.to_thread(self._ledger.sent, sent)
         outcome = "failed"
@@ -114,6 +127,7 @@ class Calls:
                     represented=whose,
                     proof=proof,
                     applied=applied,
+                    office=office,
                 )
             outcome = "done"
             self._heard["/".join(address.split("/")[:2])] = self.clock()
@@ -148,6 +162,7 @@ class PeopleAsking:
         role: str,
         acting_for: str | None = None,
         vouch: Vouch | None = None,
+        office: str | None = None,
     ) -> None:
         self._calls = calls
         self._case = case
@@ -155,6 +170,7 @@ class PeopleAsking:
         self._role = role
         self._acting_for = acting_for
         self._vouch = vouch
+        self._office = office
         self._failed: dict[str, str] = {}
         self.profile = calls.profile
         self.now: datetime = calls.clock()
@@ -178,6 +194,7 @@ class PeopleAsking:
                 acting_for=self._acting_for,
                 patience=self.patience,
                 proof=proof,
+                office=self._office,
             )
         except CallerError as refusal:
             if refusal.detail.get("status") not in (404, 410):

@@ -23,6 +23,7 @@ from sild.errors import CallerError, Unavailable
 __all__ = ["BASIS_HEADER", "Exchange", "XRoadExchange", "message_id_of", "new_message_id"]
 
 BASIS_HEADER = "Sild-Legal-Basis"
+OFFICE_HEADER = "Sild-Office"
 ACTING_HEADER = "Sild-Acting"
 APPLIED_HEADER = "Sild-Applied"
 JSON = "application/json"
@@ -53,11 +54,12 @@ class Exchange(Protocol):
         represented: str | None = None,
         proof: str | None = None,
         applied: str | None = None,
+        office: str | None = None,
     ) -> ExchangeAnswer:
         """service: `GOV/70000002/population`; of another instance `/VN/GOV/70000002/population`.  path: with its query.  body: what json.dumps takes, bytes as they are, or None.  acting: with country.
         represented: whose word it is, with country, when the person acting says it for them (X-Road-Represented-Party).
         proof: the identity provider's word about who acts (Sild-Acting).  applied: the same of who applied for another, when somebody
-        else acts now (Sild-Applied).
+        else acts now (Sild-Applied).  office: for which the case system asks, `birth@0793` (Sild-Office).
 
         Raises CallerError with the code of the service's problem (detail `status`), PeerError, TrustError, Unavailable.
         """
@@ -85,6 +87,7 @@ class XRoadExchange:
         represented: str | None = None,
         proof: str | None = None,
         applied: str | None = None,
+        office: str | None = None,
     ) -> ExchangeAnswer:
         instance = self._client.client.instance_identifier
         if service.startswith("/"):
@@ -101,7 +104,12 @@ class XRoadExchange:
             ),
             "headers": {
                 name: value
-                for name, value in ((BASIS_HEADER, basis), (ACTING_HEADER, proof), (APPLIED_HEADER, applied))
+                for name, value in (
+                    (BASIS_HEADER, basis),
+                    (OFFICE_HEADER, office),
+                    (ACTING_HEADER, proof),
+                    (APPLIED_HEADER, applied),
+                )
                 if value is not None
             },
             "query_id": message_id,

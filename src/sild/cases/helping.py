@@ -78,7 +78,7 @@ class Helping:
         The look is the person's to see like any other. Raises Refused (`unknown_person`).
         """
         ground = self._parts.service(ASSISTED).ground_of(CONCEPT)
-        asking = self._parts.asking(mandate_id, clerk, "clerk")
+        asking = self._parts.asking(mandate_id, clerk, "clerk", office=clerk.authority)
         answer = await asking.get("population", f"/persons/{code}", basis=ground)
         if answer is None and not asking.failures:
             raise Refused("the register knows nobody with this code", code="unknown_person")

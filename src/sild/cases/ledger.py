@@ -20,7 +20,7 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """One call. acting: with the country, or `automatic`.  role: as what they acted.  outcome: None: no answer was heard.  acting_for: whose word it was, if not their own."""
+    """One call. acting: with the country, or `automatic`.  role: as what they acted.  outcome: None: no answer was heard.  acting_for: whose word it was, if not their own.  office: for which it was asked."""
 
     message_id: str
     case: str | None
@@ -34,6 +34,7 @@ class SentMessage:
     answered_at: datetime | None
     outcome: str | None
     acting_for: str | None = None
+    office: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from sild.cases.move_facts import (
     TO_SEND,
     Grounds,
     answers_of,
+    asked,
     desk_status,
     followed_lines,
     is_asked,
@@ -39,6 +40,7 @@ from sild.cases.move_facts import (
     left_out,
     level_of,
     movers_of,
+    sent,
     verdict,
 )
 from sild.cases.move_jobs import MoveJobs
@@ -236,6 +238,14 @@ class Move(Process):
         self, case: Case, of: str, concepts: Sequence[str], actor: Actor, asking: Asking
     ) -> Sequence[FactLine] | None:
         return await self._screens.facts(case, of, actor, asking)
+
+    def names_office(self, case: Case) -> bool:
+        """Not where the new place is kept from somebody in the case: a custodian who stays behind, whom a mover is protected from."""
+        questions, now = asked(case), sent(case)
+        if questions is None or now is None or not super().names_office(case):
+            return False
+        parents = {code for people in questions.custodians.values() for code in people}
+        return not questions.is_protected and parents <= {now.resident, *now.people}
 
     def shown(self, case: Case, taken: Taken, role: str, reader: Reader) -> Mapping[str, Any]:
         """The resident reads who knows; nobody but the office, what was found out about people."""

@@ -101,11 +101,20 @@ class Parts:
         seen = await asyncio.to_thread(self.seen.last, case.id, actor.acting_for)
         return self.consulting.choices(case, screen, actor, seen)
 
-    def asking(self, case_id: str | None, actor: Actor, role: str) -> PeopleAsking:
+    def office(self, case: Case, actor: Actor) -> str | None:
+        """For which an official looks in the case; people look for themselves."""
+        named = actor.is_staff and self.processes[case.service].names_office(case)
+        return actor.authority if named else None
+
+    def asking(
+        self, case_id: str | None, actor: Actor, role: str, *, office: str | None = None
+    ) -> PeopleAsking:
+        """office: for which it is asked."""
+
         async def vouch(address: str) -> str | None:
             return await self.vouched(actor, case_id, address, acts=False)
 
-        return PeopleAsking(self.calls, case_id, actor.person, role, actor.representee, vouch)
+        return PeopleAsking(self.calls, case_id, actor.person, role, actor.representee, vouch, office)
 
     async def vouched(self, actor: Actor, case_id: str | None, *services: str, acts: bool) -> str | None:
         """The identity provider's word that this official looks or acts in the case. services: that are to believe it; none: all known.

@@ -369,6 +369,10 @@ class Process(ABC):
         """Which of the profile's deadlines a clock of the case has. promised: as its service says. Pure."""
         return promised
 
+    def names_office(self, case: Case) -> bool:
+        """Whether its messages say for which office they are: not where its place would tell somebody where another hides. Pure."""
+        return all(taken.data.get("reason") != "protection_order" for taken in case.all("SILENCE"))
+
     def tells(self, case: Case, taken: Taken, reader: Reader) -> bool:
         """Whether an action of somebody else's stands in a party's timeline at all. Pure."""
         return True

@@ -265,7 +265,7 @@ class Showing:
         is_asking = process in parts.everywhere
         if role is None or not (is_asking or screen_id in parts.services[case.service].screens):
             raise Refused("this screen is not for you", code="not_yours")
-        asking = parts.asking(case.id, actor, role)
+        asking = parts.asking(case.id, actor, role, office=parts.office(case, actor))
         lines: list[FactLine] = []
         for component in screen.components:
             if isinstance(component, Facts):
@@ -521,7 +521,7 @@ class Showing:
         case = await asyncio.to_thread(self._cited, actor, person, cited)
         role, of = roles_in(case, actor)[0], case.roles_of(person)[0]
         allowed = self._looked_at(case.service)
-        asking = self._parts.asking(case.id, actor, role)
+        asking = self._parts.asking(case.id, actor, role, office=self._parts.office(case, actor))
         lines: list[FactLine] = []
         asked: set[str] = set()
         for evidence in self._parts.services[case.service].evidence:

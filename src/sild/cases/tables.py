@@ -241,6 +241,7 @@ messages = Table(
     Column("answered_at", UtcDateTime),
     Column("outcome", String(100)),  # `done`, or the code of the refusal; None while it is under way
     Column("acting_for", _PERSON),  # whose word it was, if not their own
+    Column("office", String(100)),  # for which it was asked
 )
 
 silences = Table(

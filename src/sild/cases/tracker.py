@@ -45,6 +45,7 @@ class TrackerEntry:
 
     case, basis, acting, message_id: as the register says, or of a message this system sent; else None.  acting: `automatic`,
     `you`, a role.  own: the message was this system's.  kind: concepts.  outcome: `done`, or the code of the refusal.
+    office: for which the system asked, `birth@0793`; None: it did not say, or whoever acts for the person is not told.
     """
 
     at: datetime
@@ -60,6 +61,7 @@ class TrackerEntry:
     kind: tuple[str, ...] = ()
     outcome: str | None = None
     own: bool = False
+    office: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,21 @@ class Tracker:
         message = by_id.get(use.message_id or "")
         if message is None or (use.body, use.system) != (self._member, self._subsystem):
             return replace(use, register=register, acting=ACTING.get(use.acting or ""))
-        return _of(use, register, message, self._acting(message, actor))
+        return self._of(use, register, message, actor)
+
+    def _of(self, use: TrackerEntry, register: str, message: SentMessage, actor: Actor) -> TrackerEntry:
+        """With what we know of it by our own message."""
+        whose = actor.acting_for
+        return replace(
+            use,
+            register=register,
+            case=message.case,
+            basis=message.basis,
+            acting=self._acting(message, actor),
+            message_id=message.message_id,
+            own=True,
+            office=message.office if whose == actor.person or is_company(whose) else None,
+        )
 
     def _acting(self, message: SentMessage, actor: Actor) -> str:
         whose = with_country(actor.acting_for, self._parts.profile.country)
@@ -258,13 +274,13 @@ class Tracker:
     ) -> TrackerEntry:
         """With our message that it was, if it was ours: the register names none, so time tells."""
         if (use.body, use.system) != (self._member, self._subsystem):
-            return _of(use, register)
+            return replace(use, register=register)
         near = [message for message in sent if _is_near(message, use.at)]
         if not near:
-            return _of(use, register)
+            return replace(use, register=register)
         message = min(near, key=lambda message: abs(message.sent_at - use.at))
         sent.remove(message)  # one message is one use
-        return _of(use, register, message, self._acting(message, actor))
+        return self._of(use, register, message, actor)
 
 
 def _is_near(message: SentMessage, at: datetime) -> bool:
@@ -287,21 +303,5 @@ def _use(item: Mapping[str, Any]) -> TrackerEntry:
         message_id=more.get("messageId"),
         kind=tuple(str(concept) for concept in more.get("kindOfData") or ()),
         outcome=more.get("outcome"),
-    )
-
-
-def _of(
-    use: TrackerEntry, register: str, message: SentMessage | None = None, acting: str | None = None
-) -> TrackerEntry:
-    """With what we know of it by our own message."""
-    if message is None:
-        return replace(use, register=register)
-    return replace(
-        use,
-        register=register,
-        case=message.case,
-        basis=message.basis,
-        acting=acting,
-        message_id=message.message_id,
-        own=True,
+        office=more.get("office"),
     )

@@ -263,6 +263,7 @@ class JobWork:
                 patience=JOB_PATIENCE,
                 proof=proof,
                 applied=applied,
+                office=await asyncio.to_thread(self._office, case_id),
             )
             said = answer.json if read is None else await read(answer)
             return {"status": answer.status, "json": said, "message_id": answer.message_id}
@@ -278,6 +279,15 @@ class JobWork:
 
         await self._run.step(f"{step}.resumed", resume)
         return ExchangeAnswer(said["status"], said["json"], said["message_id"])
+
+    def _office(self, case_id: str | None) -> str | None:
+        """Who deals with the case now."""
+        if case_id is None:
+            return None
+        with self._store.reading() as connection:
+            case = self._store.find(connection, case_id)
+        named = case is not None and self._store.process(case.service).names_office(case)
+        return case.office if case is not None and named else None
 
     def _applied(self, case_id: str) -> str | None:
         if self.case is not None and self.case.id == case_id:

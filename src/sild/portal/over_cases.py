@@ -50,6 +50,7 @@ class PortalCases:
     def __init__(self, cases: CaseSystem, packs: Packs) -> None:
         self._cases = cases
         self._texts = packs.texts
+        self._places = {one.code: one.name for one in packs.profile.divisions}
 
     def services(self) -> Sequence[PublicService]:
         return self._cases.services()
@@ -60,6 +61,9 @@ class PortalCases:
         if text is None:
             return None
         return text.format_map(_Known({name: _said(value, language) for name, value in values.items()}))
+
+    def place(self, code: str) -> str | None:
+        return self._places.get(code)
 
     async def home(self, actor: Actor) -> Home:
         return await self._cases.home(actor)
@@ -280,6 +284,7 @@ class PortalExchange:
         represented: str | None = None,
         message_id: str | None = None,
         proof: str | None = None,
+        office: str | None = None,
     ) -> ExchangeAnswer:
         return await self._exchange.call(
             service,
@@ -292,6 +297,7 @@ class PortalExchange:
             represented=represented,
             message_id=message_id or f"{self._instance}-{uuid4()}",
             proof=proof,
+            office=office,
         )
 
 
@@ -345,6 +351,7 @@ def _entry(one: CaseEntry) -> TrackerEntry:
         message_id=one.message_id or "",
         register=one.register,
         own=one.own,
+        office=one.office,
     )
 
 

@@ -159,6 +159,15 @@ class Pages:
                 return self.text(source.title, language)
         return code
 
+    def office_name(self, office: str, language: str) -> str:
+        """`birth@0793` in words: what its desk is called here, or the matter and the place or body."""
+        desk = next((one for one in self._settings.offices if one.authority == office), None)
+        if desk is not None:
+            return self.text(desk.title, language)
+        matter, _at, where = office.partition("@")
+        place = self._cases.place(where) or self.body_name(where, language)
+        return f"{self.spoken('office', matter, language)}, {place}"
+
     def concept(self, name: str, language: str) -> str:
         """A concept in words, ours or those of a service; one nobody has words for, by its own name."""
         found = self.spoken("concept", name, language)

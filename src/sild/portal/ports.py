@@ -53,7 +53,7 @@ Witness = LogWitness
 class TrackerEntry:
     """One use of a person's data. id: the same whenever it is asked for.  body: that asked.  acting: `automatic`, or the role of who looked.  register: that answered.
 
-    own: the message was this system's, so its evidence can be had here.
+    own: the message was this system's, so its evidence can be had here.  office: for which the system asked, `birth@0793`.
     """
 
     id: str
@@ -68,6 +68,7 @@ class TrackerEntry:
     message_id: str
     register: str
     own: bool = True
+    office: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,10 @@ class Cases(Protocol):
 
     def words(self, service: str, key: str, language: str, **values: object) -> str | None:
         """A text of the service's pack, `status.DECLARED`; None when it has none."""
+        ...
+
+    def place(self, code: str) -> str | None:
+        """Name of a division of the country, `0793`; None: there is none of that code."""
         ...
 
     async def home(self, actor: Actor) -> Home: ...
@@ -318,8 +323,9 @@ class Exchange(Protocol):
         represented: str | None = None,
         message_id: str | None = None,
         proof: str | None = None,
+        office: str | None = None,
     ) -> ExchangeAnswer:
-        """proof: the identity provider's word about who acts, where it is the person's own word to the register."""
+        """proof: the identity provider's word about who acts, where it is the person's own word to the register.  office: for which it is asked."""
         ...
 
 

@@ -104,6 +104,7 @@ def _entry(entry: TrackerEntry) -> dict[str, Any]:
         "at": entry.at.isoformat(),
         "body": entry.body,
         "system": entry.system,
+        "office": entry.office,
         "register": entry.register,
         "operation": entry.operation,
         "case": entry.case,

@@ -1,10 +1,12 @@
-"""Who looked at my data: every message about a person, by the body that asked; why, as a case; the proof that none is missing."""
+"""Who looked at my data: every message about a person, by the office or body that asked; why, as a case; the proof that none is missing."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
@@ -81,7 +83,9 @@ class Tracker:
         shown, withheld, total = (sum(one[name] for one in sums) for name in ("shown", "withheld", "total"))
         values = {
             "usage": usage,
-            "groups": by_body(entries[first : first + ON_A_PAGE]),
+            "groups": by_asker(entries, entries[first : first + ON_A_PAGE]),
+            "system_names": lambda group: self._system_names(group, visit.language),
+            "asker_name": lambda group: self._asker_name(group, visit.language),
             "case": case,
             "register": register,
             "aside": aside,
@@ -101,6 +105,21 @@ class Tracker:
             "kind_of": lambda entry: kind_of(self._pages, entry, visit.language),
         }
         return self._pages.page(visit, "tracker.html", values)
+
+    def _asker_name(self, group: Asker, language: str) -> str:
+        if group.office is None:
+            return self._pages.body_name(group.body, language)
+        return self._pages.office_name(group.office, language)
+
+    def _system_names(self, group: Asker, language: str) -> str:
+        """The body whose they are, and each system under its own name where there is one."""
+        body = self._pages.body_name(group.body, language)
+        names = [self._pages.body_name(f"{group.body}/{one}", language) for one in group.systems]
+        known = [
+            own if own != f"{group.body}/{one}" else one
+            for own, one in zip(names, group.systems, strict=True)
+        ]
+        return f"{body} ({', '.join(known)})"
 
     async def check(self, visit: Visit) -> Response:
         """What the registers list, held against the message logs: do they agree, who hides what, who could not be asked."""
@@ -202,12 +221,33 @@ class Tracker:
         return found
 
 
-def by_body(entries: Sequence[TrackerEntry]) -> list[tuple[str, list[TrackerEntry]]]:
-    """In groups by the body that asked, in the order of their first entries."""
-    groups: dict[str, list[TrackerEntry]] = {}
-    for entry in entries:
-        groups.setdefault(entry.body, []).append(entry)
-    return [*groups.items()]
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asked, as one group: an office of a body whose system others use, or the body itself. count: of all its looks, not of this page.
+
+    systems: through which it asked, of `entries`.
+    """
+
+    body: str
+    office: str | None
+    count: int
+    entries: tuple[TrackerEntry, ...]
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.system for one in self.entries))
+
+
+def by_asker(entries: Sequence[TrackerEntry], page: Sequence[TrackerEntry]) -> list[Asker]:
+    """Those of `page` in groups, in the order of their first entries. entries: all, which are counted.
+
+    By body and office together: what a system says of its offices stands for none of another body's.
+    """
+    counted = Counter((one.body, one.office) for one in entries)
+    groups: dict[tuple[str, str | None], list[TrackerEntry]] = {}
+    for entry in page:
+        groups.setdefault((entry.body, entry.office), []).append(entry)
+    return [Asker(*key, counted[key], tuple(some)) for key, some in groups.items()]
 
 
 def _names_nobody_else(visit: Visit, entry: TrackerEntry) -> bool:

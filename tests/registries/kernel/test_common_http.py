@@ -119,6 +119,23 @@ async def test_a_use_is_found_by_the_person(register: Register, clock: SetClock)
     assert json.loads(earlier.body)["totalUsages"] == 1
 
 
+async def test_for_which_office_a_system_asked_is_for_the_person_alone(register: Register) -> None:
+    """Its place may be where somebody lives: whoever acts for the person is not told it."""
+    assert (await register.ask(f"/things/{PERSON}", Sild_Office="birth@0793")).status == 200
+    said: dict[str, dict[str, str]] = {
+        "the person": {"X_Road_UserId": f"EE{PERSON}"},
+        "a parent": {"X_Road_Represented_Party": f"EE{PERSON}"},
+    }
+    told = {}
+    for who, headers in said.items():
+        found = json.loads((await register.ask(f"/findUsage?userCode=EE{PERSON}", **headers)).body)
+        told[who] = found["usages"][0]["extension"].get("office")
+    assert told == {"the person": "birth@0793", "a parent": None}
+    for wrong in ("birth", "@0793", "birth@", "Birth@0793", "birth@07 93", "b@" + "0" * 51):
+        answer = await register.ask(f"/things/{PERSON}", Sild_Office=wrong)
+        assert answer.status == 400 and problem(answer)["type"].endswith("bad_request"), wrong
+
+
 @pytest.mark.parametrize(
     ("without", "code"),
     [

@@ -265,6 +265,15 @@ def test_their_own_word_is_theirs(world: World) -> None:
     given(world.ask("response"))
 
 
+def test_the_office_in_a_head_is_for_the_person_alone(world: World) -> None:
+    office = (*AUTOMATIC, (b"Sild-Office", b"birth@0793"))
+    world.used(Sent(headers=office))
+    given(world.ask())
+    world.log.clear()
+    world.used(Sent(id="m-2", request_id="r-2", headers=office, path=f"/persons/{CHILD}"), CHILD)
+    refused(world.ask(whose=CHILD, message="m-2"), 403, "names_others")
+
+
 def test_a_digest_is_not_given_where_the_body_may_be_guessed(world: World) -> None:
     """Who knows all of an answer but another's address tries addresses until the digest fits."""
     world.used(Sent(), READER, OTHER)

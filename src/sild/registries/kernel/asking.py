@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -41,6 +42,9 @@ log = get_logger("register")
 
 LONGEST_TOKEN = 32_768
 """Signs of `Sild-Acting` and `Sild-Applied`."""
+OFFICE_HEADER = "Sild-Office"
+"""For which office the information system asks: the matter, and the division or the member code of the body, `birth@0793`."""
+OFFICE = re.compile(r"[a-z][a-z0-9_.-]{0,49}@[A-Za-z0-9.-]{1,50}")
 LIMITS = {
     "X-Road-Client": 1_100,
     "X-Road-Id": 255,
@@ -78,6 +82,7 @@ def _any_usage(request: Request, basis: BasisHeader = None) -> Usage:
         issue=said["X-Road-Issue"],
         basis=basis or ground,
         represented_party=said["X-Road-Represented-Party"],
+        office=_office(request),
     )
 
 
@@ -86,6 +91,13 @@ def _header(request: Request, name: str, limit: int) -> str | None:
     if text is not None and len(text) > limit:
         raise CallerError(f"{name} is longer than {limit} signs", code="bad_request")
     return _utf8(text)
+
+
+def _office(request: Request) -> str | None:
+    office = request.headers.get(OFFICE_HEADER)
+    if office and not OFFICE.fullmatch(office):
+        raise CallerError(f"{OFFICE_HEADER} is a matter and a place, `birth@0793`", code="bad_request")
+    return office or None
 
 
 def _utf8(text: str | None) -> str | None:

@@ -43,6 +43,8 @@ SHOWN = frozenset(name for name in HEADERS if name.startswith("x-road-")) - {
     "x-road-userid",
     "x-road-represented-party",
 }
+OFFICE = "sild-office"
+"""Its place may be where somebody lives: for the person themselves."""
 """Message, case, ground and bodies, which the tracker shows."""
 PLAIN = re.compile(r"true|false|[0-9]{1,7}|[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.+Z-]{1,40})?")
 """What may stand in a query: days, numbers, yes and no."""
@@ -175,6 +177,8 @@ def _headers_name_nobody_else(head: RestRequest | RestResponse, reader: Reader) 
     for raw_name, raw_value in head.headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace").strip()
         if name == ACTING_HEADER.lower() and _is_their_own_word(value, reader):
+            continue
+        if name == OFFICE and reader.themselves:
             continue
         if name not in HEADERS:
             return False

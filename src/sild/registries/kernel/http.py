@@ -24,6 +24,7 @@ from sild.registries.kernel.asking import AnyUsage, PersonalUsage, ensure_stays,
 from sild.registries.kernel.container_paths import ACTION as CONTAINER_ACTION
 from sild.registries.kernel.container_paths import OPERATION as CONTAINER
 from sild.registries.kernel.container_paths import add_containers
+from sild.registries.kernel.containers import Reader
 from sild.registries.kernel.description import Concept, SelfDescription, dcat
 from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.kernel import Kernel
@@ -56,6 +57,10 @@ class UsageExtension(BaseModel):
         description="`self`: the person whose data it is; of a company, whoever acts for it"
     )
     outcome: str = Field(description="`done`, or the code of the refusal")
+    office: str | None = Field(
+        default=None,
+        description="For which the system asked, `birth@0793`; told to the person alone, not to who acts for them",
+    )
 
 
 class FoundUsage(BaseModel):
@@ -202,7 +207,7 @@ def _add_usage(
     kinds: Mapping[str, Sequence[str]],
     member_name: Callable[[str], str | None],
 ) -> None:
-    def found(entry: UsageEntry, person: str) -> FoundUsage:
+    def found(entry: UsageEntry, person: str, reader: Reader) -> FoundUsage:
         _, _, code, system = (*entry.usage.client.split("/"), "")[:4]
         usage = entry.usage
         about = [*(EVERYTHING if entry.operation == "getFacts" else kinds.get(entry.operation, ()))]
@@ -217,6 +222,7 @@ def _add_usage(
                 caseId=usage.issue,
                 acting=acting,
                 outcome=entry.outcome,
+                office=usage.office if reader.themselves else None,  # its place may be somebody's home
             ),
             logtime=entry.at,
             action=said_of_telling(entry.operation) or actions.get(entry.operation, entry.operation),
@@ -241,7 +247,8 @@ def _add_usage(
         ensure_stays(kernel, FIND_USAGE, usage, person)
         begin, end = (kernel.aware(time) if time else None for time in (periodStart, periodEnd))
         page = kernel.usage_of(person, begin=begin, end=end, limit=limit, offset=offset)
-        listed = [found(entry, person) for entry in page.entries]
+        reader = Reader.of(person, usage)
+        listed = [found(entry, person, reader) for entry in page.entries]
         return FoundUsages(totalUsages=page.total, usages=listed, withheldUsages=page.withheld)
 
     @app.get("/usagePeriod", operation_id="usagePeriod", response_model_exclude_none=True)

@@ -64,6 +64,7 @@ usage_records = Table(
     Column("issue", String(255)),  # the case
     Column("basis", String(255)),  # legal ground of the use
     Column("represented_party", String(600)),
+    Column("office", String(100)),  # for which the client asked: `birth@0793`
     Index("usage_records_issue", "issue"),
 )
 

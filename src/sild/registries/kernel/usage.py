@@ -74,6 +74,7 @@ class Usage:
     `automatic`.  issue: the case.  basis: the one legal ground of this use.
     represented_party: of whom somebody acts for: `EE49001010005`, a company `EE10001012`, or with the class of X-Road
     before it, `PERSON/EE49001010005`.
+    office: for which of those that work in it the information system asks, `birth@0793`, by its own word; None: it does not say.
     spoken: for whom they say it, or who applied for whom in the case, where that is proved; it is kept with what is decided, not here.
     """
 
@@ -84,6 +85,7 @@ class Usage:
     issue: str | None = None
     basis: str | None = None
     represented_party: str | None = None
+    office: str | None = None
     spoken: Spoken | None = field(default=None, compare=False)
 
     @property
@@ -253,5 +255,6 @@ def _entry(row: Any) -> UsageEntry:  # a row of `usage_records`
         issue=row.issue,
         basis=row.basis,
         represented_party=row.represented_party,
+        office=row.office,
     )
     return UsageEntry(row.id, row.at, row.operation, row.outcome, usage)
