@@ -159,6 +159,8 @@ async def test_protection_masks_the_other_parents_address_everywhere(village):
     assert (await village.cases.view(case, MARI)).status == "AGREED"
     await village.act(case, "APPROVE", desk)
     assert (await village.cases.view(case, MARI)).results["given_names"] == "Linda"
+    said = {headers.get("Sild-Office") for _register, _method, _path, headers in village.wire.heard}
+    assert said == {None}, "the office is that of her home"
 
 
 async def test_an_order_from_before_the_birth_tells_the_other_parent_nothing(village):

@@ -67,8 +67,11 @@ async def test_one_signed_name_goes_to_the_office_and_everything_follows(village
     await over(village, 1)
     later = (await village.cases.view(case, MARI)).clocks
     assert [one.expected for one in later if one.expected] == expected, "no day slides"
+    village.wire.heard.clear()
     lines = {line.concept: line.value for line in (await village.cases.fill(case, "birth.desk", DESK)).facts}
     assert lines["check.parents_answered"] is False and lines["check.names_agree"] is True
+    said = {headers.get("Sild-Office") for _register, _method, _path, headers in village.wire.heard}
+    assert said == {DESK.authority}
     with pytest.raises(Refused) as refused:
         await village.cases.act(case, "APPROVE", DESK, {}, key="unheard")
     assert {(one.field, one.reason) for one in refused.value.defects} == {

@@ -98,6 +98,8 @@ def two_names_and_all_that_follows(walks: Walks) -> None:
         parent.open("/my-data", "my-data")
     mother.open("/who-looked", "who-looked")
     assert case in mother.page.content()
+    asked = mother.page.locator("section.sheet h2").all_inner_texts()
+    assert any(one.startswith(mother.say("office.birth")) for one in asked), asked
 
 
 def take_offer(parent: Walker, case: str) -> None:
