@@ -271,6 +271,95 @@ async def test_nobody_writes_by_a_lease_to_whom_an_order_keeps_from_them(village
     with pytest.raises(Refused) as refused:
         await village.cases.view(case, mari)
     assert refused.value.code == "not_yours"
+    facts = await village.ask("residence", "GET", f"/persons/{person.code}/facts", user=f"EE{person.code}")
+    assert home not in str(facts), "nothing of it stands in their data"
+    with pytest.raises(Refused) as refused:
+        await village.sent(mari, home, [person.code], basis="lease")
+    assert [one.reason for one in refused.value.defects] == ["lease_missing"]
+    end = await village.cases.open_case("lease", juhan, key=village.key())
+    options = (await village.cases.fill(end, "lease.say", juhan)).options["leases"]
+    (lease,) = [value for value, words in options if "lease 17" in words and home_text(words, view)]
+    await village.act(end, "SAY", juhan, {"which": [lease], "last_day": [village.today().isoformat()]})
+    ended = await village.cases.view(end, juhan)
+    assert ended.status == "CLOSED" and ended.results["last_day"] == village.today().isoformat()
+    assert "ends" not in await village.told(mari)
+
+
+def home_text(words, view):
+    """Whether an option is of the dwelling of that case."""
+    return view.results["dwelling"] in words
+
+
+async def test_a_lease_that_has_not_begun_is_withdrawn_and_days_are_near_enough(village):
+    person = village.single()
+    home, owners = await village.dwelling_of(2, but=[person.code])
+    mari, juhan, anne = citizen(person), *(citizen(owner) for owner in owners)
+    case = await village.cases.open_case("lease", juhan, key=village.key())
+    today = village.today()
+    new = {"which": ["new"], "dwelling": [home], "number": ["2026/18"], "person": [person.code]}
+    for days, where in (
+        ({"valid_from": ["9999-12-31"]}, "valid_from"),
+        ({"valid_from": ["1000-01-01"]}, "valid_from"),
+        ({"valid_from": [today.isoformat()], "last_day": ["9999-12-31"]}, "last_day"),
+        ({"valid_from": [today.isoformat()], "last_day": ["2127-01-01"]}, "last_day"),
+    ):
+        with pytest.raises(Refused) as refused:
+            await village.act(case, "SAY", juhan, {**new, **days})
+        assert [(one.field, one.reason) for one in refused.value.defects] == [(where, "date_out_of_range")]
+    begins = (today + timedelta(days=30)).isoformat()
+    await village.act(case, "SAY", juhan, {**new, "valid_from": [begins]})
+    undo = await village.cases.open_case("lease", juhan, key=village.key())
+    options = (await village.cases.fill(undo, "lease.say", juhan)).options["leases"]
+    (lease,) = [value for value, words in options if "2026/18, or withdraw it" in words]
+    with pytest.raises(Refused) as refused:
+        await village.act(undo, "SAY", juhan, {"which": [lease], "last_day": ["9999-12-31"]})
+    assert [one.reason for one in refused.value.defects] == ["date_out_of_range"]
+    await village.act(undo, "SAY", juhan, {"which": [lease], "last_day": [today.isoformat()]})
+    assert (await village.cases.view(undo, mari)).results["state"] == "withdrawn"
+    assert "withdrawn" in await village.told(mari) and "co_owner_withdrawn" in await village.told(anne)
+    again = await village.cases.open_case("lease", anne, key=village.key())
+    assert "2026/18" not in str((await village.cases.fill(again, "lease.say", anne)).options)
+
+
+async def test_whoever_owns_hears_of_a_home_on_a_registered_lease_and_is_asked_nothing(village):
+    person = village.single()
+    home, owners = await village.dwelling_of(2, but=[person.code])
+    mari, juhan, anne = citizen(person), *(citizen(owner) for owner in owners)
+    case = await village.cases.open_case("lease", juhan, key=village.key())
+    new = {"which": ["new"], "dwelling": [home], "number": ["2026/19"], "person": [person.code]}
+    await village.act(case, "SAY", juhan, {**new, "valid_from": [village.today().isoformat()]})
+    move = await village.sent(mari, home, [person.code], basis="lease")
+    for owner in (juhan, anne):
+        assert not {"lease_said", "lessor_told"} & set(await village.told(owner)), "nothing is entered yet"
+        with pytest.raises(Refused) as refused:
+            await village.act(move, "DENY_LEASE", owner)
+        assert refused.value.code == "not_yours"
+    await village.decided(move)
+    for owner in (juhan, anne):
+        assert (await village.told(owner)).count("lessor_told") == 1
+        view = await village.cases.view(move, owner)
+        assert view.tasks == () and view.may == () and person.code not in str(view)
+        for action in ("DENY_LEASE", "CONSENT"):
+            with pytest.raises(Refused) as refused:
+                await village.act(move, action, owner)
+            assert refused.value.code == "case_closed"
+
+
+async def test_a_feared_owner_does_not_hear_of_a_home_on_another_owners_lease(village):
+    person = village.single()
+    home, owners = await village.dwelling_of(2, but=[person.code])
+    mari, juhan, anne = citizen(person), *(citizen(owner) for owner in owners)
+    case = await village.cases.open_case("lease", juhan, key=village.key())
+    new = {"which": ["new"], "dwelling": [home], "number": ["2026/20"], "person": [person.code]}
+    await village.act(case, "SAY", juhan, {**new, "valid_from": [village.today().isoformat()]})
+    await protect(village, person.code, owners[1])
+    move = await village.sent(mari, home, [person.code], basis="lease")
+    await village.decided(move)
+    for owner in (juhan, anne):  # a case with an order says nothing by itself to anybody but who moves
+        assert "lessor_told" not in await village.told(owner)
+    with pytest.raises(Refused) as refused:
+        await village.cases.view(move, anne)
+    assert refused.value.code == "not_yours"
 
 
 async def test_what_a_lease_lets_in_is_asked_of_the_register_again(village):

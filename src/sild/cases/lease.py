@@ -4,8 +4,8 @@
        ▲             └──REFUSE──▶ OPENED
        └──WITHDRAW──▶ CLOSED
 
-The owner is a person, or a company by whoever represents it. What is leased is a fact of who rents: they see it in their data, and
-say there that it is wrong.
+The owner is a person, or a company by whoever represents it. A lease that has not begun is withdrawn by a last day before its first. What
+is leased is a fact of who rents: they see it in their data, and say there that it is wrong.
 """
 
 from __future__ import annotations
@@ -51,8 +51,12 @@ REASONS = (
     "person_is_dead",
     "unknown_lease",
     "ends_in_the_past",
+    "date_out_of_range",
 )
 DAY = timedelta(days=1)
+FARTHEST_BACK = LONGEST = 36_525 * DAY
+FARTHEST_AHEAD = 731 * DAY
+"""Of a first day, and of a lease: as the register takes them."""
 
 
 class Lease(Process):
@@ -82,6 +86,8 @@ class Lease(Process):
             return Given({})
         today = asking.profile.day(asking.now)
         last = date.fromisoformat(values["last_day"]) if values.get("last_day") else None
+        if last is not None and last > today + FARTHEST_AHEAD + LONGEST:
+            return Given({}, (Defect("last_day", "date_out_of_range"),))
         ends = None if last is None else (last + DAY).isoformat()
         if values["which"] != NEW:
             wrong = last is not None and last < today
@@ -92,6 +98,10 @@ class Lease(Process):
         defects = []
         if not (code.isascii() and code.isalnum()):
             defects.append(Defect("person", "not_a_code"))
+        if not today - FARTHEST_BACK <= begins <= today + FARTHEST_AHEAD:
+            defects.append(Defect("valid_from", "date_out_of_range"))
+        elif last is not None and last - begins >= LONGEST:
+            defects.append(Defect("last_day", "date_out_of_range"))
         if last is not None and last < begins:
             defects.append(Defect("last_day", "ends_before_it_begins"))
         if not _is_number(number):
@@ -152,7 +162,7 @@ class Lease(Process):
         lessee = ours(held["lessee"], work.profile)
         others = [ours(code, work.profile) for code in held.get("co_owners", ())]
         given = {**told, "lessee": lessee, "co_owners": others, "is_new": is_new}
-        given["is_kept_apart"] = held.get("is_kept_apart", False)
+        given |= {name: held.get(name, False) for name in ("is_kept_apart", "is_withdrawn")}
         await act(work, "recorded", "RECORD", given)
 
     # --- what is shown
@@ -165,7 +175,8 @@ class Lease(Process):
         given = await asking.get(RESIDENCE, f"{whose}/leases-given", basis=self._given)
         leases = given.json["items"] if given is not None else []
         say, language = self._say(actor), self._texts.choose([actor.language])
-        held = [(str(one["fact"]), _worded(one, say, language)) for one in leases]
+        today = asking.profile.day(asking.now)
+        held = [(str(one["fact"]), _worded(one, today, say, language)) for one in leases]
         return {
             "dwellings": [(home["dwelling"], home["text"]) for home in homes],
             "leases": [(NEW, say("option.new")), *held],
@@ -202,9 +213,11 @@ class Lease(Process):
         held = case.given("RECORD")
         if not held:
             return {}
+        shown = {"dwelling": held["text"], "number": held["number"], "valid_from": held["valid_from"]}
+        if held.get("is_withdrawn"):
+            return {**shown, "state": "withdrawn"}
         ends = held["valid_to"]
         last = None if ends is None else (date.fromisoformat(ends) - DAY).isoformat()
-        shown = {"dwelling": held["text"], "number": held["number"], "valid_from": held["valid_from"]}
         return {**shown, **({} if last is None else {"last_day": last})}
 
 
@@ -213,7 +226,9 @@ def _recorded(taken: Taken) -> Effects:
     told, lessee = taken.data, taken.data["lessee"]
     values = {"dwelling": told["text"]}
     key = "entered" if told["is_new"] else "open_ended"
-    if not told["is_new"] and told["valid_to"] is not None:
+    if told.get("is_withdrawn"):
+        key = "withdrawn"
+    elif not told["is_new"] and told["valid_to"] is not None:
         key = "ends"
         values["last_day"] = (date.fromisoformat(told["valid_to"]) - DAY).isoformat()
     others = told["co_owners"]
@@ -229,9 +244,11 @@ def _recorded(taken: Taken) -> Effects:
     )
 
 
-def _worded(lease: Mapping[str, Any], say: Speaker, language: str) -> str:
-    ends = lease.get("valid_to")
+def _worded(lease: Mapping[str, Any], today: date, say: Speaker, language: str) -> str:
+    begins, ends = date.fromisoformat(lease["valid_from"]), lease.get("valid_to")
     said = {"dwelling": lease["text"], "number": lease["number"]}
+    if begins > today:
+        return say("option.coming_lease", **said, first_day=format_day(begins, language))
     if ends is None:
         return say("option.open_lease", **said)
     return say("option.lease", **said, last_day=format_day(date.fromisoformat(ends) - DAY, language))

@@ -204,12 +204,19 @@ def _registered(case: Case, taken: Taken) -> Effects:
         NewNotice(person, text)
         for person in dict.fromkeys((*case.persons("resident"), *_adults(case, taken)))
     ]
+    lessors: tuple[str, ...] = ()
     if taken.data["level"] == "dwelling" and not taken.data["merged"]:
+        questions = asked(case)
+        lessors = () if questions is None else questions.lessors
         owners = [owner for owner in case.persons("owner") if is_asked(case, "owner", owner)]
         told += [NewNotice(owner, "move.notice.owner_told") for owner in owners]
         landlords = [owner for owner in case.persons("owner") if is_landlord(case, owner)]
         told += [NewNotice(owner, "move.notice.landlord_told") for owner in landlords]
-    return Effects(jobs=(Job("deliveries", key=str(taken.seq)),), notices=tuple(told))
+    return Effects(
+        parties=tuple(Party("owner", owner) for owner in lessors),
+        jobs=(Job("deliveries", key=str(taken.seq)),),
+        notices=(*told, *(NewNotice(owner, "move.notice.lessor_told") for owner in lessors)),
+    )
 
 
 def _adults(case: Case, taken: Taken) -> list[str]:

@@ -140,7 +140,8 @@ class Asked:
     """What registers said of the notice, and who was asked. Codes as cases write them.
 
     owners: asked for consent; none when a mover owns, or there is a lease.  own: owners who move, or have a lease made out.
-    landlords: owners with whom a lease is said to be, that no register has: told of it, and not waited for.
+    landlords: owners with whom a lease is said to be, that no register has: told of it, and not waited for.  lessors: owners, where the
+    register has the lease: they hear of the home that is entered.
     joining: adults of the household.  custodians: of each minor, all who have custody.  feared: from whom a mover is protected: asked
     nothing, told nothing.  until: last day for an answer.  capacity: how many the law lets live there.
     """
@@ -155,6 +156,7 @@ class Asked:
     capacity: int | None
     count: int
     landlords: tuple[str, ...] = ()
+    lessors: tuple[str, ...] = ()
 
     def all(self, resident: str) -> tuple[tuple[str, str], ...]:
         """(role, person) of everybody asked."""
@@ -209,6 +211,7 @@ def asked(case: Case) -> Asked | None:
         capacity=data["capacity"],
         count=data["count"],
         landlords=tuple(one for one in data.get("landlords", ()) if one not in data["feared"]),
+        lessors=tuple(one for one in data.get("lessors", ()) if one not in data["feared"]),
     )
 
 

@@ -67,7 +67,7 @@ class MoveJobs:
         minors = [code for code in now.people if is_minor(born[code], now.valid_from)]
         custodians = {child: await self._custodians(work, child) for child in minors}
         feared = await self._feared(work, now)
-        owners, own, landlords = await self._owners(work, now)
+        owners, own, landlords, lessors = await self._owners(work, now)
         count, capacity = await self._room(work, now)
         joining = [code for code in now.people if code not in minors and code != now.resident]
         division = now.place.division or before
@@ -75,6 +75,7 @@ class MoveJobs:
             "owners": owners,
             "own": own,
             "landlords": landlords,
+            "lessors": lessors,
             "joining": joining,
             "custodians": custodians,
             "feared": feared,
@@ -146,19 +147,22 @@ class MoveJobs:
             against += [ours(fact["key"], work.profile) for fact in orders]
         return list(dict.fromkeys(against))
 
-    async def _owners(self, work: Work, now: Sent) -> tuple[list[str], list[str], list[str]]:
-        """Whom to ask, and owners who move themselves: then nobody is asked. Nor for a lease; of one that no register has, its owners are told."""
+    async def _owners(self, work: Work, now: Sent) -> tuple[list[str], list[str], list[str], list[str]]:
+        """Whom to ask, and owners who move themselves: then nobody is asked. Nor for a lease: of one that no register has its owners
+
+        are told at once; of one that it has, when the home is entered.
+        """
         if now.place.kind != "dwelling":
-            return [], [], []
+            return [], [], [], []
         path = f"/dwellings/{now.place.id}/owners"
         answer = await work.call("owners", RESIDENCE, "GET", path, basis=self._grounds.owners)
         owners = [ours(one["code"], work.profile) for one in answer.json["items"]]
         own = [code for code in owners if code in (now.resident, *now.people)]
         if own:
-            return [], own, []
+            return [], own, [], []
         if now.basis == "lease":
-            return [], [], [] if now.is_registered else owners
-        return owners, [], []
+            return ([], [], [], owners) if now.is_registered else ([], [], owners, [])
+        return owners, [], [], []
 
     async def _room(self, work: Work, now: Sent) -> tuple[int, int | None]:
         """How many live there, and how many may."""
