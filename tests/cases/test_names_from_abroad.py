@@ -11,10 +11,7 @@ from sild.cases.abroad_names import is_same_name
     ("ours", "theirs"),
     [
         (("Tamm", "Mari"), ("TAMM", "mari")),
-        (("Nguyen", "Minh Anh"), ("Nguyễn", "Minh Ánh")),  # our register writes no accents at all
         (("Đỗ", "Thị Hoà"), ("Đỗ", "Thị Hòa")),  # the same tone, written in the older way
-        (("Do", "Thi Hoa"), ("Đỗ", "Thị Hòa")),
-        (("Õunapuu", "Jüri"), ("Ounapuu", "Juri")),
         (("Õunapuu", "Jüri"), ("O\u0303unapuu", "Ju\u0308ri")),  # not composed
         (("Maasikas", "Mari-Liis"), ("Maasikas", "Mari Liis")),
         (("Maasikas-Tamm", "Mari"), ("Maasikas\u2010Tamm", "Mari")),
@@ -34,6 +31,9 @@ def test_one_name_in_two_ways(ours: tuple[str, str], theirs: tuple[str, str]) ->
     [
         (("Tamm", "Mari"), ("Tamm", "Mati")),  # twins
         (("Nguyễn", "Minh Anh"), ("Nguyễn", "Minh Ánh")),
+        (("Nguyen", "Minh Anh"), ("Nguyễn", "Minh Ánh")),  # a register that writes no accents: or the twin
+        (("Mai", "Minh Anh"), ("Mai", "Minh Ánh")),
+        (("Õunapuu", "Jüri"), ("Ounapuu", "Juri")),
         (("Nguyễn", "Minh Anh"), ("Nguyễn", "Anh Minh")),
         (("Đinh", "Tú"), ("Dinh", "Tú")),  # of one who writes accents the d is another letter
         (("Tamm", "Mari Liis"), ("Tamm", "Mari")),

@@ -5,7 +5,7 @@ not: the person brings the paper, and an official looks at both.
 
     the same by machine                                 for people
     case; hyphens, apostrophes, spaces                  one given name of several, one more
-    accents, where one of the two writes none at all    other accents, where both write them (Minh Anh, Minh Ánh)
+                                                        other accents, or none (Minh Ánh, Minh Anh: who writes none drops a twin's, too)
     the tone of Hòa on another vowel: Hoà               other letters (Jüri, Jueri), another script
     the family name after the given names               words in any other order (Minh Anh, Anh Minh); a name that changed
 """
@@ -40,8 +40,7 @@ def _words(*names: str) -> list[str]:
 def _is_written_so(ours: list[str], theirs: list[str]) -> bool:
     if [folded(word) for word in ours] != [folded(word) for word in theirs]:
         return False
-    one, other = ([_marks(word) for word in words] for words in (ours, theirs))
-    return one == other or not any(one) or not any(other)
+    return [_marks(word) for word in ours] == [_marks(word) for word in theirs]
 
 
 def _marks(word: str) -> list[str]:
