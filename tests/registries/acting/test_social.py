@@ -510,6 +510,7 @@ async def test_a_held_offer_says_why(register: SocialRegister, others: Others) -
         (CHILD, ("2026-03-01", None), {"through": MOTHER, "against": "38001085718"}, 15),
         (CHILD, ("2026-03-01", None), {"through": FATHER, "against": MOTHER}, 3),  # whose money it is
         (CHILD, ("2026-03-01", "2026-03-08"), {"against": "38001085718"}, 15),  # held, and goes on
+        (CHILD, ("2025-01-01", "2025-02-01"), {"against": "38001085718"}, 15),  # over when it is heard
         (MOTHER, ("2026-03-01", "2026-06-08"), {"against": "38001085718"}, 15),
         (CHILD, ("2026-03-01", None), {"against": "38001085718"}, 3),
     ],

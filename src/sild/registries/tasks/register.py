@@ -10,7 +10,7 @@ from sild.events import Event
 from sild.registries.exchange import Ask
 from sild.registries.kernel import Kernel, Use
 from sild.registries.tasks.queue import Tasks
-from sild.registries.tasks.silence import COVERED, RESUME, SILENCING, Silence
+from sild.registries.tasks.silence import RESUME, SILENCING, Silence
 from sild.registries.tasks.worker import Handler, Worker
 
 __all__ = ["ActingRegister", "Effect"]
@@ -56,7 +56,7 @@ class ActingRegister(ABC):
                 return
             if event.type in SILENCING:
                 reason = self.silence.fall(use, event)
-                if reason != COVERED:
+                if reason is not None:
                     self.silenced(use, event, reason)
             elif effect is not None:
                 effect(use, event)

@@ -54,8 +54,11 @@ class Silence:
     types: Sequence[str]
     kinds: Sequence[str]
 
-    def fall(self, use: Use, event: Event) -> str:
-        """Cancel what waits about the event's subject, now and later; the reason. Of whom an order only covers, nothing is cancelled."""
+    def fall(self, use: Use, event: Event) -> str | None:
+        """Cancel what waits about the event's subject, now and later; the reason.
+
+        None: of whom an order only covers, or of an order that is over when it is heard, nothing is cancelled.
+        """
         reason = _reason(event)
         use.alone(silence_key(event.subject))
         begin, end = _days(event, use.today)
@@ -64,10 +67,10 @@ class Silence:
             use.facts.record(
                 event.subject, FACT, reason, valid_from=begin, valid_to=end, key=_key(event), provenance=said
             )
-        if reason == COVERED:
-            return reason
+        if reason == COVERED or (end is not None and end <= use.today):
+            return None
         hold = reason == ORDER
-        if hold and end is not None and end > use.today:
+        if hold and end is not None:
             self.tasks.add(use, RESUME, event.subject, cause=event.id, at=use.morning_of(end))
         self.tasks.cancel(use.connection, event.subject, self.kinds, use.at, reason, hold=hold)
         self.outbox.cancel(use.connection, event.subject, self.types)
