@@ -260,6 +260,7 @@ def test_written_offline_and_sent_when_the_person_is_back_and_confirms(
     page.get_by_label("Given names").fill("Ada")
     page.get_by_label("No", exact=True).check()
     page.get_by_label("I am sure of it").check()
+    page.get_by_text("Kept on this device, not sent. Files are not kept").wait_for()
     page.get_by_role("button", name="Sign and send").click()
     page.get_by_text("Kept on this device, not sent. Files are not kept").wait_for()
     page.goto(world.url + "/home")

@@ -92,6 +92,7 @@ if (form) {
   const said = document.getElementById("saved");
   let timer, waits = false;
   const save = async () => {
+    if (!navigator.onLine) return keepHere();
     const body = new URLSearchParams(answers(form));
     const headers = { "X-Form-Token": form.elements.form_token.value, "X-Requested-By": "portal" };
     try {
