@@ -184,3 +184,23 @@ async def test_a_death_before_the_news_of_the_birth(village, who):
     )
     assert (await view_of(village, case, lives)).status == "AGREED"
     assert (await desk_of(village, case))[1] == ("birth.desk",)
+
+
+async def test_a_parent_whose_death_was_none_acts_again(village):
+    """Beside the other; the office decides nothing for them that it has not decided yet."""
+    await village.born(MOTHER.code)
+    case = await village.case_of(JAAN)
+    await dies(village, MOTHER)
+    assert await screens(village, MARI) == []
+    village.later(days=1)
+    await village.lives(MOTHER.code, MOTHER.code)
+    await village.settle()
+    assert "revived" in await village.notices(MARI) and "revived" in await village.notices(JAAN)
+    assert await screens(village, MARI) == ["birth.check_and_name"] == await screens(village, JAAN)
+    await village.act(case, "DECLARE", MARI, FORM)
+    assert (await view_of(village, case, MARI)).status == "DECLARED", "he is waited for, as ever"
+    await village.act(case, "COSIGN", JAAN)
+    view = await view_of(village, case, MARI)
+    assert view.results["given_names"] == "Linda" and "offer_held" not in view.results
+    await dies(village, MOTHER)
+    assert await screens(village, MARI) == [], "who dies then is mourned"

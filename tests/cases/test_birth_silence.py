@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
@@ -384,3 +385,47 @@ async def test_who_was_left_out_from_the_beginning_comes_in_when_the_order_is_ov
     assert (await village.cases.view(case.id, MARI)).status == "DECLARED", "both choose the name"
     await village.act(case.id, "COSIGN", JAAN)
     assert (await village.cases.view(case.id, MARI)).results["given_names"] == "Linda", "and the rule decides"
+
+
+async def test_a_childs_death_that_was_none_gives_the_case_back_wherever_it_was(village):
+    """And a death told once more, late, or twice, changes nothing."""
+    families = iter(couples(len(STEPS)))
+    given_back = []
+    for upto in STEPS:
+        mother, father = next(families)
+        child = await _go(village, upto, mother, father)
+        if upto == "opened":
+            before = (
+                await village.cases.view(await village.case_of(citizen(mother)), citizen(mother))
+            ).status
+            assert before == "OPENED"
+        await village.dies(child, "2026-03-02")
+        await village.settle()
+        given_back.append((upto, child, citizen(mother), citizen(father), mother))
+    village.later(days=1)
+    for _, child, _, _, mother in given_back:
+        await village.lives(child, mother.code)
+    await village.settle()
+    outbox = village.registers["population"].kernel.outbox
+    for upto, child, mari, jaan, mother in given_back:
+        for event in [one.event for one in outbox.deliveries_about(child)]:
+            if event.type.startswith("civil.death."):
+                await village.cases.take_event(replace(event, id=f"{event.id}-again"), "m-again")
+        await village.settle()
+        assert "revived" in await village.notices(mari) or upto == "notified", upto
+        (case,) = (await village.cases.home(mari)).cases
+        assert not case.is_closed, upto
+        if upto in ("notified", "opened"):
+            form = {**FORM, "family_name": [mother.family_name]}
+            await village.act(case.id, "DECLARE", mari, form)
+        if upto in ("notified", "opened", "declared"):
+            await village.act(case.id, "COSIGN", jaan)
+        view = await village.cases.view(case.id, mari)
+        if view.status == "AGREED":
+            desk = official(await village.office(case.id))
+            await village.act(case.id, "APPROVE", desk)
+            view = await village.cases.view(case.id, mari)
+        assert "silence" not in view.results, upto
+        assert view.results["given_names"] == "Linda", (upto, view.status)
+        assert view.results["cover_from"], upto
+        assert "REVIVE" not in [entry.name for entry in view.timeline]

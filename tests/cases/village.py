@@ -69,7 +69,12 @@ KINDS = {
 OFFICIAL, OFFICIAL_VN = "36805280109", "001068000009"
 SUPERIOR = estonia.make(date(1970, 1, 1), "M", 1)
 """Whom the population register knows: of nobody else it can be said whose kin they are not."""
-SILENCING = ["civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered"]
+SILENCING = [
+    "civil.death.registered",
+    "civil.death.annulled",
+    "civil.stillbirth.recorded",
+    "civil.protection.ordered",
+]
 ACTING = ["civil.birth.registered", *SILENCING]
 TOLD = [*ACTING, "fact.corrected"]
 SUBSCRIPTIONS = {
@@ -466,6 +471,16 @@ class Village:
         """The hospital's notice, signed by its doctor."""
         notice = signed_death(death_bundle(person, died, **said), at=self.now)
         await self._noted("/deaths", notice)
+
+    async def lives(self, person, by):
+        """Who is recorded as dead says that they live, or a parent does; two officials annul the death."""
+        found = (await self.ask("population", "GET", f"/persons/{person}/facts"))["items"]
+        (wrong,) = [one["fact"] for one in found if one["name"] == "died"]
+        said = {"reason": "A mistake.", "proposed_value": None}
+        dispute = await self.ask("population", "POST", f"/facts/{wrong}/dispute", said, user=f"EE{by}")
+        for who in ("EE36805280109", "EE47005120238"):
+            path = f"/disputes/{dispute['id']}/annulment"
+            await self.ask("population", "POST", path, {"reason": "Seen alive."}, user=who)
 
     async def was_stillborn(self, mother, child, born="2026-03-01"):
         """The hospital's notice that a child recorded as living was not."""

@@ -27,6 +27,7 @@ birth_screens.py, birth_answers.py  what is shown, chosen from, and looked over
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from sild.cases.actor import Actor, Reader
@@ -87,7 +88,7 @@ from sild.cases.birth_silent import (
 from sild.cases.birth_wish import BirthWish, may_wish
 from sild.cases.case import Case, Taken
 from sild.cases.packs import Packs
-from sild.cases.process import Asking, Effects, Given, JobFunction, Process, Rule, Waiting
+from sild.cases.process import OPENED, Asking, Effects, Given, JobFunction, Process, Rule, Waiting
 from sild.cases.refusals import Refused
 from sild.cases.views import FactLine, Options
 from sild.catalogue import Screen
@@ -123,6 +124,7 @@ class Birth(Process):
         Rule("SILENCE", by=("state",)),
         Rule("LIFT", by=("state",)),
         Rule("BEREAVE", by=("state",)),
+        Rule("REVIVE", by=("state",), reopens=True),
         Rule("ENTRUST", by=("state",)),
         # the parents
         Rule("DECLARE", by=("parent",), when=TO_NAME, screen="birth.check_and_name", acr="substantial", says=("education/wishPlace", "care/choosePractice")),
@@ -248,6 +250,8 @@ class Birth(Process):
                 return "AGREED" if declared(before) is not None else "OPENED"
             case "SILENCE":
                 return status if taken.data["reason"] == "protection_order" else "SILENCED"
+            case "REVIVE" if status == "SILENCED":
+                return self._before_silence(before)
             case "REGISTER":
                 return _benefits(before, "REGISTERED")
             case "OFFER":
@@ -257,6 +261,15 @@ class Birth(Process):
             case "REOPEN" | "WISH" | "CHOOSE_DOCTOR" if status == "CLOSED":
                 return "GRANTED" if before.has("GRANT") else "REGISTERED"
         return super().status(status, taken, before)
+
+    def _before_silence(self, case: Case) -> str:
+        """Where it stood when it fell silent the last time."""
+        status, stood = OPENED, replace(case, actions=(), status=OPENED)
+        for taken in case.actions:
+            stood = stood.with_action(taken, self.status(stood.status, taken, stood))
+            if stood.status != "SILENCED":
+                status = stood.status
+        return status
 
     def _declared(self, status: str, taken: Taken, before: Case) -> str:
         """A declaration while another's waits is an answer to it. One that comes late the office has, with or without the other's word."""

@@ -73,6 +73,8 @@ def effects_of(case: Case, taken: Taken) -> Effects:
             return Effects(jobs=lapse_of(case, taken))
         case "BEREAVE":
             return _bereaved(case, taken)
+        case "REVIVE":
+            return _revived(case, taken)
         case "ENTRUST" if case.departed():
             return _entrusted(case, taken)
         case "APPROVE" | "ENTER_OFFLINE" | "NAME_FOR":
@@ -335,6 +337,21 @@ def _bereaved(case: Case, taken: Taken) -> Effects:
     if case.status in AT_THE_DESK or is_left_signed(case):
         jobs.append(Job("examine", key=str(taken.seq)))
     return Effects(jobs=tuple(jobs), notices=_to_parents(case, "birth.notice.bereaved"))
+
+
+def _revived(case: Case, taken: Taken) -> Effects:
+    """A death was none: the case goes on where it stood, asks again what it missed, and says so once."""
+    key = str(taken.seq)
+    jobs: list[Job] = [Job("entrust", key=key)] if case.departed() else []
+    if not case.has("RECORD"):
+        jobs.append(Job("revived", key=key))
+    elif case.status in AT_THE_DESK:
+        jobs.append(Job("examine", key=key))
+    elif case.status in BEFORE_NAME:
+        jobs += lapse_of(case, taken)
+    elif case.has("REGISTER"):
+        jobs += [Job("catch_up", key=key), *_closing(case)]
+    return Effects(jobs=tuple(jobs), notices=_to_parents(case, "birth.notice.revived"))
 
 
 def _entrusted(case: Case, taken: Taken) -> Effects:

@@ -48,6 +48,7 @@ class BirthJobs:
         return {
             "begin": self.begin,
             **self._on_paper.by_kind(),
+            "revived": self.revived,
             "examine": self.examine,
             "register": self.register,
             "send_back": self.send_back,
@@ -82,6 +83,13 @@ class BirthJobs:
             await act(work, "rest", "REST", {"reason": reason}, case)
             return
         await act(work, "record", "RECORD", await self.what_is_known(work, case, birth), case)
+
+    async def revived(self, work: Work) -> None:
+        """The child was said to be dead before the case knew anything else."""
+        assert work.case is not None
+        birth = await self.birth(work, child_in(work), work.case.id)
+        if birth["status"] not in ("DEAD", "STILLBORN"):
+            await act(work, "record", "RECORD", await self.what_is_known(work, work.case.id, birth))
 
     async def what_is_known(self, work: Work, case: str, birth: Mapping[str, Any]) -> dict[str, Any]:
         country = work.profile.country

@@ -26,7 +26,7 @@ ACTIONS = frozenset(
     ("RECORD", "DECLARE", "COSIGN", "PROPOSE", "ACKNOWLEDGE", "DENY", "TAKE_PATERNITY", "CONTEST_PATERNITY",
      "PATERNITY_CONTESTED", "PATERNITY", "REMIND", "LAPSE", "EXAMINE", "APPROVE", "RETURN",
      "ENTER_OFFLINE", "NAME_FOR", "HALT", "REGISTER", "COVER", "OFFER", "HOLD_OFFER", "ACCEPT", "AWAIT_WORD", "REFUSE_ACCEPTANCE",
-     "GRANT", "PAID", "PAYMENT_RETURNED", "GIVE_ACCOUNT", "TAKE_ACCOUNT", "REFUSE_ACCOUNT", "CLOSE", "REOPEN", "ENTRUST", "REST", "LIFT")
+     "GRANT", "PAID", "PAYMENT_RETURNED", "GIVE_ACCOUNT", "TAKE_ACCOUNT", "REFUSE_ACCOUNT", "CLOSE", "REOPEN", "ENTRUST", "REST", "LIFT", "REVIVE")
 )  # fmt: skip
 RESULTS = frozenset(
     ("given_names", "family_name", "registered_at", "cover_from", "offer_held", "offer_refused", "offer_named", "offer_waits",

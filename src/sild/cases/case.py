@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-__all__ = ["Case", "Party", "Taken"]
+__all__ = ["DEATH", "Case", "Party", "Taken"]
+
+DEATH = "death"
+"""Why a case is silent, or goes on without somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +86,36 @@ class Case:
 
     def departed(self) -> frozenset[str]:
         """Parties without whom the case lives on (`Process.mourned`)."""
-        return frozenset(taken.data["person"] for taken in self.all("BEREAVE"))
+        return frozenset(one.data["person"] for one in self.all("BEREAVE") if not self._was_none(one))
 
     def silences(self) -> tuple[Taken, ...]:
-        """What silences the case now: an order against somebody holds until it is lifted (`LIFT` {against}), everything else for good."""
+        """What silences the case now: an order against somebody holds until it is lifted (`LIFT` {against}), a death until it turns out
+        to have been none (`REVIVE` {person}), everything else for good."""
         lifted = {taken.data.get("against"): taken.seq for taken in self.all("LIFT")}
         return tuple(
             taken
             for taken in self.all("SILENCE")
-            if taken.data["reason"] != "protection_order"
-            or taken.seq > lifted.get(taken.data.get("against"), 0)
+            if (
+                taken.data["reason"] != "protection_order"
+                or taken.seq > lifted.get(taken.data.get("against"), 0)
+            )
+            and not self._was_none(taken)
         )
+
+    def is_silent(self) -> bool:
+        """Whether anything silenced it, but for deaths that were none."""
+        return any(not self._was_none(taken) for taken in self.all("SILENCE"))
+
+    def rests_on_death_of(self, person: str) -> bool:
+        """Whether the case ended, fell silent, or goes on without the person, because they died."""
+        fell = any((one.data["reason"], one.data["person"]) == (DEATH, person) for one in self.silences())
+        rests = self.given("REST").get("reason") == DEATH and person in self.persons("child")
+        return fell or person in self.departed() or (rests and not self.has("REVIVE"))
+
+    def _was_none(self, taken: Taken) -> bool:
+        """Of what followed a death: the person lives."""
+        lives = (one.seq for one in self.all("REVIVE") if one.data["person"] == taken.data.get("person"))
+        return taken.data.get("reason") == DEATH and taken.seq < max(lives, default=0)
 
     def given(self, name: str) -> Mapping[str, Any]:
         """The data of the newest action of that name; empty when there is none."""

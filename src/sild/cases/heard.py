@@ -23,6 +23,7 @@ SILENCING = {
     "civil.stillbirth.recorded": "stillbirth",
     "civil.protection.ordered": "protection_order",
 }
+ANNULLED = "civil.death.annulled"
 
 
 class Events:
@@ -34,7 +35,7 @@ class Events:
         """Raises CallerError (`event_not_taken`) for a type no process wants."""
         processes = (*self._parts.processes.values(), *self._parts.everywhere)
         takers = [process for process in processes if event.type in process.events]
-        if not takers and event.type not in SILENCING:
+        if not takers and event.type not in (*SILENCING, ANNULLED):
             raise CallerError("no process takes such events", code="event_not_taken")
         await asyncio.to_thread(self._apply, event, message_id, takers)
         self._parts.jobs.wake()
@@ -46,20 +47,30 @@ class Events:
         def write(connection: Connection) -> None:
             if not self._inbox.apply(connection, event):
                 return
+            cause = f"{event.source}|{event.id}"[:300]
+            person = plain(event.subject, self._parts.profile.country)
+            if event.type == ANNULLED:
+                store.death_annulled(connection, person, cause, event.time, at)
             if event.type in SILENCING:
                 begins, ends = _days(event, store.today(at))
-                cause = f"{event.source}|{event.id}"[:300]
-                person = plain(event.subject, self._parts.profile.country)
                 against = event.data.get("against")
                 feared = plain(against, self._parts.profile.country) if isinstance(against, str) else None
                 store.silence_falls(
-                    connection, person, SILENCING[event.type], begins, ends, cause, at, against=feared
+                    connection,
+                    person,
+                    SILENCING[event.type],
+                    begins,
+                    ends,
+                    cause,
+                    at,
+                    against=feared,
+                    told=event.time,
                 )
             told = {
                 "id": event.id,
                 "source": event.source,
                 "type": event.type,
-                "subject": plain(event.subject, self._parts.profile.country),
+                "subject": person,
                 "time": event.time.isoformat(),
                 "data": dict(event.data),
                 "case": event.extensions.get("caseid"),

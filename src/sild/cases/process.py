@@ -305,6 +305,7 @@ class Process(ABC):
     waiting job ends, the action `SILENCE` {reason, person} is taken (give it a rule for the state), and no notice is sent any more.
     mourned: role -> the same: what of such a party leaves the case alive without them: every notice in it that nobody has read
     ends, the action `BEREAVE` {reason, person} is taken (a rule for the state), and no notice is sent to them any more.
+    Of a death that was none both end where there is a rule for `REVIVE` {person} by the state.
     visible: role -> roles of other parties it may see.  closed: statuses in which nothing may be done any more.
     """
 
@@ -317,6 +318,10 @@ class Process(ABC):
     mourned: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     visible: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     closed: ClassVar[tuple[str, ...]] = ("CLOSED",)
+
+    def silenced_in(self, case: Case) -> Mapping[str, tuple[str, ...]]:
+        """`silenced`, of this case."""
+        return self.silenced
 
     def rule(self, name: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.name == name), None)

@@ -104,6 +104,10 @@ def _reason(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"reason": given["words"]}
 
 
+def _correction(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"text": given["value"], **_reason(given)}
+
+
 def _entered(given: Mapping[str, Any]) -> dict[str, str]:
     return {name: given[name] for name in (*NAMES, "words") if given.get(name)}
 
@@ -125,13 +129,11 @@ ACTS: Mapping[str, Act] = {
     "CANNOT_ANSWER": Act("consultation", "/consultations/{key}/answer", _reply("declined"), "declined"),
     "LET_GO": Act("held_offer", "/offers/{key}/release", _look, "let_go"),
     "TURN_DOWN": Act("held_offer", "/offers/{key}/refusal", _look, "turned_down"),
-    "CORRECT": Act(
-        "dispute",
-        "/disputes/{key}/correction",
-        lambda given: {"text": given["value"], **_reason(given)},
-        "corrected",
-    ),
+    "CORRECT": Act("dispute", "/disputes/{key}/correction", _correction, "corrected"),
     "KEEP": Act("dispute", "/disputes/{key}/refusal", _reason, "kept"),
+    "ANNUL": Act("disputed_death", "/disputes/{key}/annulment", _reason, "annulled"),
+    "CORRECT_DAY": Act("disputed_death", "/disputes/{key}/correction", _correction, "corrected"),
+    "DEATH_STANDS": Act("disputed_death", "/disputes/{key}/refusal", _reason, "kept"),
     "KNOWN": Act("missing_person", "/disputes/{key}/known", _entered, "known"),
     "NOT_OURS": Act("missing_person", "/disputes/{key}/refusal", _reason, "not_ours"),
     "ANOTHER_CHILD": Act("review", REVIEW, _review("DISTINCT"), "another_child"),
@@ -154,6 +156,7 @@ SCREENS: Mapping[str, str] = {
     "home": "register_matter.home",
     "held_offer": "register_matter.offer",
     "dispute": "register_matter.dispute",
+    "disputed_death": "register_matter.death",
     "missing_person": "register_matter.missing",
     "review": "register_matter.review",
     "ripple": "register_matter.ripple",
@@ -170,6 +173,7 @@ class RegisterMatter(AnsweredByADay):
         Rule("AWAIT", by=("state",), when=(OPENED,)),
         Rule("REMIND", by=("state",), once="case"),
         Rule("SILENCE", by=("state",)),
+        Rule("REVIVE", by=("state",), reopens=True),
         *(
             Rule(
                 name,
@@ -209,6 +213,10 @@ class RegisterMatter(AnsweredByADay):
         if taken.name in ("AWAIT", "RETURN"):
             return str(before.data["kind"]).upper()
         return super().status(status, taken, before)
+
+    def silenced_in(self, case: Case) -> Mapping[str, tuple[str, ...]]:
+        """Who says that they are not dead hears what comes of it."""
+        return {} if case.data["kind"] == "disputed_death" else self.silenced
 
     # --- the official
 
@@ -261,7 +269,7 @@ class RegisterMatter(AnsweredByADay):
             return Given({**values, "until": until.isoformat()})
         if rule.name not in ACTS:
             return Given(values)
-        needed = {"CORRECT": "value", "SAME_CHILD": "child"}.get(rule.name)
+        needed = {"CORRECT": "value", "CORRECT_DAY": "value", "SAME_CHILD": "child"}.get(rule.name)
         if needed is not None and not values.get(needed):
             return Given(values, (Defect(needed, "missing"),))
         if rule.name == "ENTER_HOME" and not (values.get("home") or values.get("division")):
@@ -342,7 +350,7 @@ class RegisterMatter(AnsweredByADay):
             return Effects(jobs=(Job("do", about, key=str(taken.seq)),))
         told = {"REMIND": "late", "OVERTAKE": "overtaken"}.get(taken.name)
         if taken.name == "SETTLE":
-            told = ACTS[taken.data["action"]].told
+            told = _outcome(taken)
         persons = case.persons("person") if told is not None else ()
         return Effects(notices=tuple(NewNotice(one, f"register_matter.told_{told}") for one in persons))
 
@@ -397,7 +405,10 @@ class RegisterMatter(AnsweredByADay):
             return
         said = answer.json if isinstance(answer.json, dict) else {}
         decision = said.get("newer" if name == "DECIDE_ANEW" else "decision")
-        await act(work, "settled", "SETTLE", {"action": name, "decision": decision})
+        settled = {"action": name, "decision": decision}
+        if name == "ANNUL" and said.get("state") == "OPEN":
+            settled["told"] = "annulment_waits"
+        await act(work, "settled", "SETTLE", settled)
         if name == "ENTER_HOME":
             await tell_the_birth(work, case, "entered")
 
@@ -419,13 +430,18 @@ class RegisterMatter(AnsweredByADay):
             name = settled.data["action"]
             found = {
                 "about": case.data["kind"],
-                "outcome": ACTS[name].told,
+                "outcome": _outcome(settled),
                 "reasons": case.given(name).get("words"),
             }
             if settled.data.get("decision") and role == "person":
                 register = case.data["register"].rpartition("/")[2]
                 found["decisions"] = [[register, settled.data["decision"], "register_matter"]]
         return found
+
+
+def _outcome(settled: Taken) -> str:
+    """The word of what came of it: as the act has it, or as the register answered."""
+    return str(settled.data.get("told") or ACTS[settled.data["action"]].told)
 
 
 def _told(event: Mapping[str, Any]) -> tuple[str, str, str, tuple[str, ...]]:

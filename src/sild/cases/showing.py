@@ -43,7 +43,7 @@ from sild.catalogue import Explanation, Facts, Screen
 
 __all__ = ["Showing"]
 
-HIDDEN = ("OPEN", "SILENCE", "LIFT", "BEREAVE")
+HIDDEN = ("OPEN", "SILENCE", "LIFT", "BEREAVE", "REVIVE")
 """Actions that stand in no party's timeline: what the case began with, and why it is silent."""
 
 

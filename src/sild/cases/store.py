@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, and_, func, insert, or_, select,
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sild.cases.actor import STATE, Actor
-from sild.cases.case import Case, Party, Taken
+from sild.cases.case import DEATH, Case, Party, Taken
 from sild.cases.delivery_plan import plan_deliveries
 from sild.cases.process import OPENED, Effects, Job, NewNotice, Opening, Part, Process
 from sild.cases.refusals import Refused
@@ -41,6 +41,8 @@ T = TypeVar("T")
 TRIES = 5
 MAX_SEQ = 1_000_000
 ORDER = "protection_order"
+ANNULLED = "annulled"
+"""Of a person whose death was none, in the place of why there is silence."""
 LATE = timedelta(days=14)
 """So long after its day a silence still falls by itself: the process may not have run."""
 LOOKED_BACK = timedelta(days=92)
@@ -350,7 +352,7 @@ class Store:
             self.cancel_notices(connection, case.id, taken.name.lower())
         if effects.decision is not None and self._decisions is not None:
             self._decisions.decide(connection, effects.decision(self._decisions))
-        silent = case.has("SILENCE")
+        silent = case.is_silent()
         asked = [job for one in self.everywhere for job in one.follow(case, taken, is_closed=closed).jobs]
         for job in (*effects.jobs, *asked):
             self.ask(connection, case, taken, job)
@@ -493,20 +495,50 @@ class Store:
         at: datetime,
         *,
         against: str | None = None,
+        told: datetime | None = None,
     ) -> list[str]:
         """Remember it, and end what waits in every live case it silences, or leaves without somebody; their ids.
+
+        told: when it was said; a death that was annulled since changes nothing.
 
         against: whom an order is against. Cases that have come to their end hear of an order, too: people look into them.
         What begins later falls on its day (`silences_begun`).
         """
         self.alone(connection, [f"person/{person}"])
         row = {"person": person, "event": event, "reason": reason, "begins": begins, "ends": ends}
-        row |= {"against": against}
+        row |= {"against": against, "told": told}
         add_row(connection, silences, row)
         today = self.today(at)
+        if reason == DEATH and self._was_none(connection, person, told):
+            return []
         if begins > today or (ends is not None and ends <= today):
             return []
         return self._fall(connection, person, reason, against, at)
+
+    def death_annulled(
+        self, connection: Connection, person: str, event: str, told: datetime, at: datetime
+    ) -> None:
+        """The person lives: each case that their death ended, silenced or left without them is told (`REVIVE` {person}), where its process
+        has a rule for it; in the others people begin anew.
+        """
+        self.alone(connection, [f"person/{person}"])
+        row = {"person": person, "event": event, "reason": ANNULLED, "begins": self.today(at), "told": told}
+        add_row(connection, silences, row)
+        mine = select(parties.c.case).where(parties.c.person == person)
+        of_person = select(cases.c.id).where(cases.c.id.in_(mine)).order_by(cases.c.id)
+        for case_id in connection.scalars(of_person).all():
+            connection.execute(select(cases.c.seq).where(cases.c.id == case_id).with_for_update())
+            case = self.find(connection, case_id)
+            if case is None or self._processes[case.service].rule("REVIVE") is None:
+                continue
+            if case.rests_on_death_of(person):
+                case = self.act(connection, case, "REVIVE", {"person": person}, STATE, "state", at)
+                self._silenced_already(connection, case, at)
+
+    def _was_none(self, connection: Connection, person: str, told: datetime | None) -> bool:
+        """Whether a death that was told then was annulled after."""
+        said = select(silences.c.told).where(silences.c.person == person, silences.c.reason == ANNULLED)
+        return any(told is None or told < one for one in connection.scalars(said))
 
     def silences_begun(self, connection: Connection, at: datetime) -> list[str]:
         """What was heard of before its day, and has begun in the last days: it falls now, if it has not; ids of the cases it changed."""
@@ -518,6 +550,8 @@ class Store:
             select(silences).where(*late, lasting).order_by(silences.c.person)
         ).all():
             self.alone(connection, [f"person/{row.person}"])
+            if row.reason == DEATH and self._was_none(connection, row.person, row.told):
+                continue
             silenced += self._fall(connection, row.person, row.reason, row.against, at)
         return silenced
 
@@ -591,7 +625,7 @@ class Store:
     ) -> Case:
         """The case after what befell one of its parties: silent, bereaved, or as it was."""
         process = self._processes[case.service]
-        if _is_about(process.silenced, case, person, reason):
+        if _is_about(process.silenced_in(case), case, person, reason):
             said = {"reason": reason, "person": person} | ({"against": against} if against else {})
             if not case.silences():
                 return self.silence(connection, case, said, at)
@@ -625,6 +659,8 @@ class Store:
             )
         )
         for row in rows.all():
+            if row.reason == DEATH and self._was_none(connection, row.person, row.told):
+                continue
             case = self._quietened(connection, case, row.reason, row.person, at, row.against)
         return case
 

@@ -253,6 +253,7 @@ silences = Table(
     Column("begins", Date, nullable=False),
     Column("ends", Date),
     Column("against", _PERSON),  # of a protection order; none: nobody said, or it was before we kept it
+    Column("told", UtcDateTime),  # when the register said it; none: before we kept it
 )
 
 oversight = Table(

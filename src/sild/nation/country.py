@@ -109,6 +109,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
         *DISPUTES,
         *RIPPLES,
         "POST /disputes/*/known",
+        "POST /disputes/*/annulment",
         "POST /reviews/*/decision",
         "GET /persons/*",
         "GET /persons/*/children",
@@ -259,7 +260,12 @@ EVIDENCE: dict[SystemKind, tuple[SystemKind, ...]] = {
 
 BIRTHS = ("civil.birth.registered",)
 WAITING = ("matter.opened", "matter.settled", "consultation.answered")
-SILENCING = ("civil.death.registered", "civil.stillbirth.recorded", "civil.protection.ordered")
+SILENCING = (
+    "civil.death.registered",
+    "civil.death.annulled",
+    "civil.stillbirth.recorded",
+    "civil.protection.ordered",
+)
 
 SUBSCRIPTIONS = (
     SubscriptionPlan("population", "residence", ("civil.*",)),

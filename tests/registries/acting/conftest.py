@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,11 @@ def event(kind: str, subject: str, *, source: str = POPULATION, number: str = ""
         data=data,
         extensions={"caseid": "case-7"},
     )
+
+
+def at(time: datetime, told: Event) -> Event:
+    """The event, of that moment."""
+    return replace(told, time=time)
 
 
 def day(text: str) -> date:

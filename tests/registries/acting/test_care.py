@@ -20,7 +20,7 @@ from sild.registries.kernel.usage import Spoken
 from support.acting import serving
 
 from ..asking import Asker
-from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, Others, SetClock, event
+from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, Others, SetClock, at, event
 from .test_home_changed import home, outcomes, settle
 
 TALLINN, TARTU = "0784", "0793"
@@ -238,6 +238,43 @@ async def test_who_dies_before_a_choice_holds_leaves_each_list_once(
     care.apply_event(event("civil.death.registered", MOTHER), "m-death")
     await settle(care, others)
     assert listed(care) == {ONE: 1, TWO: 0}
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_who_was_dead_by_mistake_is_in_their_list_again(
+    care: CareRegister, others: Others, clock: SetClock, ended: bool
+) -> None:
+    """Also when the list is full by now, and whether or not the register had come to end it."""
+    chosen(care, MOTHER, ONE)
+    chosen(care, MOTHER, TWO)
+    before = care.listing(MOTHER, by(MOTHER, "look"))
+    others.people[MOTHER]["died"] = care.kernel.today.isoformat()
+    care.apply_event(event("civil.death.registered", MOTHER), "m-death")
+    if ended:
+        await settle(care, others)
+        chosen(care, FATHER, TWO)
+    clock.forward(days=2)
+    del others.people[MOTHER]["died"]
+    care.apply_event(at(clock(), event("civil.death.annulled", MOTHER)), "m-lives")
+    await settle(care, others)
+    after = care.listing(MOTHER, by(MOTHER, "look-again"))
+    assert before.later is not None and after.later is not None
+    assert (practice_of(care, MOTHER), after.later.value) == (ONE, before.later.value)
+    assert listed(care) == {ONE: 0, TWO: 2 if ended else 1}
+    clock.forward(days=40)
+    assert practice_of(care, MOTHER) == TWO
+
+
+async def test_a_newborn_dead_by_mistake_joins_a_list_all_the_same(
+    care: CareRegister, others: Others, clock: SetClock
+) -> None:
+    chosen(care, MOTHER, ONE)
+    care.apply_event(event("civil.death.registered", CHILD), "m-death")
+    await born(care, others)
+    assert practice_of(care, CHILD) is None
+    care.apply_event(at(clock.forward(hours=1), event("civil.death.annulled", CHILD)), "m-lives")
+    await settle(care, others)
+    assert practice_of(care, CHILD) == ONE
 
 
 async def test_a_stillborn_child_is_in_no_list(care: CareRegister, others: Others) -> None:

@@ -27,7 +27,7 @@ from sild.registries.kernel.facts import Fact, Facts
 from sild.registries.tasks import TASK_MIGRATIONS, TaskState
 from sild.rules import RulePackage, parse_package, shipped_packages
 
-from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, Others, SetClock, event
+from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, Others, SetClock, at, event
 
 MESSAGES = count()
 
@@ -320,6 +320,50 @@ async def test_after_a_death_the_place_goes_to_the_next_in_silence(
         assert register.standing(other, USAGE).child.state == "offered"
     if when in ("after", "offered"):
         assert register.standing(CHILD, USAGE).child.state == "left"
+
+
+@pytest.mark.parametrize(
+    ("had", "is_gone"),
+    [
+        *((had, gone) for had in ("attending", "offered") for gone in (False, True)),
+        ("waiting", True),
+        ("nothing", False),
+    ],
+)
+async def test_a_child_dead_by_mistake_stands_where_it_stood(
+    register: EducationRegister, others: Others, clock: SetClock, had: str, is_gone: bool
+) -> None:
+    """At its place, if nobody has it since; else it waits for it from when it joined, and people see to the place that is gone."""
+    other = another(others, 1)
+    await joined(register, others, CHILD, other)
+    if had != "nothing":
+        wish(register, others, CHILD, 1)
+    if had == "waiting":
+        register.leave(CHILD, by(MOTHER))
+        wish(register, others, other, 1)
+        wish(register, others, CHILD, 1)
+    if had == "attending":
+        register.answer_offer(CHILD, True, by(MOTHER))
+    before = register.standing(CHILD, USAGE)
+    register.apply_event(event("civil.death.registered", CHILD), "d")
+    await settle(register, others)
+    assert register.standing(CHILD, USAGE).child.state == "left"
+    if is_gone and had != "waiting":
+        wish(register, others, other, 1)
+    clock.forward(days=2)
+    for _ in range(2):
+        register.apply_event(at(clock(), event("civil.death.annulled", CHILD, number="lives")), "m-lives")
+    await settle(register, others)
+    after = register.standing(CHILD, USAGE)
+    lost = is_gone and had in ("attending", "offered")
+    assert after.child.joined_at == before.child.joined_at
+    assert (after.child.state, after.child.wanted) == (
+        "waiting" if lost else before.child.state,
+        before.child.wanted,
+    )
+    held = [(one.kind, one.subject) for one in register.tasks.in_state(TaskState.HELD)]
+    assert held == ([("place_lost", CHILD)] if lost else [])
+    assert (after.child.review_on is not None) == (after.child.state == "waiting" and had != "nothing")
 
 
 async def test_a_protected_child_keeps_its_place_unannounced(

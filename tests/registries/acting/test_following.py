@@ -17,7 +17,7 @@ from sild.registries.kernel import Provenance
 from sild.registries.kernel.corrections import correct_disputed, dispute
 from sild.registries.tasks import TaskState
 
-from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, VN_MOTHER, Others, SetClock, event
+from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, VN_MOTHER, Others, SetClock, at, event
 from .test_home_changed import RESIDENCE, home, news, outcomes, records, settle
 
 TALLINN, TARTU = "0784", "0793"
@@ -160,6 +160,10 @@ async def test_the_dead_stand_in_it_until_their_day(opened: Opened, others: Othe
     await settle(register, others)
     assert held(register, MOTHER, died)["division"] == TARTU
     assert held(register, MOTHER, register.kernel.today) is None
+    del others.people[MOTHER]["died"]
+    register.apply_event(at(clock.forward(days=1), event("civil.death.annulled", MOTHER)), "m-lives")
+    await settle(register, others)
+    assert held(register, MOTHER, register.kernel.today)["division"] == TARTU, "the death was none"
 
 
 async def test_a_stillbirth_leaves_nothing(opened: Opened, others: Others) -> None:
@@ -354,7 +358,7 @@ async def test_a_plate_that_an_official_corrected_moves_with_its_holder(
     clock.forward(seconds=1)
     with register.kernel.used("disputeFact", USAGE) as use:
         (fact,) = use.facts.current(MOTHER, ["parking_permit"], on=use.today)
-        said = dispute(use, fact.id, "a digit is wrong", None)
+        said = dispute(use, fact.id, "a digit is wrong", None, kinds={})
         with pytest.raises(CallerError) as caught:
             correct_disputed(use, kinds, said.id, "123 <b>", "-")
         assert caught.value.code == "invalid_value"

@@ -34,7 +34,7 @@ from sild.registries.kernel.kernel import KERNEL_MIGRATIONS
 from sild.registries.tasks import TASK_MIGRATIONS, TaskState
 from support.wallet import Wallet, public
 
-from .conftest import CHILD, MOTHER, USAGE, VN_CHILD, VN_FATHER, VN_MOTHER, Others, SetClock, day, event
+from .conftest import CHILD, MOTHER, USAGE, VN_CHILD, VN_FATHER, VN_MOTHER, Others, SetClock, at, day, event
 
 FOR_CHILD = replace(USAGE, represented_party=f"EE{CHILD}")
 
@@ -183,6 +183,63 @@ async def test_death_ends_it_in_any_order(
     else:
         with pytest.raises(CallerError):
             register.card(CHILD, USAGE)
+
+
+@pytest.mark.parametrize("order", ["card, death, ended", "card, death", "death first"])
+async def test_who_was_dead_by_mistake_is_covered_and_has_the_card_again(
+    register: InsuranceRegister, others: Others, clock: SetClock, order: str
+) -> None:
+    """Whether or not the register had come to end the cover, and where there was no card yet."""
+    others.people[CHILD]["died"] = "2026-03-02"
+    birth, death = event("civil.birth.registered", CHILD), event("civil.death.registered", CHILD)
+    if order == "death first":
+        register.apply_event(death, "m-death")
+        register.apply_event(birth, "m-birth")
+        await settle(register, others, clock)
+    else:
+        register.apply_event(birth, "m-birth")
+        await settle(register, others, clock)
+        was = register.card(CHILD, USAGE)
+        register.apply_event(death, "m-death")
+        if order.endswith("ended"):
+            await settle(register, others, clock)
+            assert register.cover(CHILD, USAGE, on=day("2026-03-03")) is None
+        assert register.card(CHILD, USAGE).state == "revoked"
+    clock.forward(days=3)
+    del others.people[CHILD]["died"]
+    told = len(sent(register, CHILD))
+    for _ in range(2):
+        register.apply_event(at(clock(), event("civil.death.annulled", CHILD, number="lives")), "m-lives")
+    await settle(register, others, clock)
+    for on in ("2026-03-01", "2026-03-03", "2031-01-01"):
+        assert register.cover(CHILD, USAGE, on=day(on)) is not None, on
+    card = register.card(CHILD, USAGE)
+    assert card.state == "valid" and bit(register, card.status_index) == 0
+    assert card_facts(register)[-1].value["state"] == "valid"
+    assert [kind for kind, _ in sent(register, CHILD)[told:]] == ["insurance.card.issued"]
+    if order != "death first":
+        assert card.number == was.number
+        assert bit(register, was.status_index) == 1, "what was in wallets, or printed, is taken anew"
+    taken(register, clock, Wallet())
+
+
+async def test_a_death_that_comes_after_its_annulment_ends_nothing(
+    register: InsuranceRegister, others: Others, clock: SetClock
+) -> None:
+    """Told again by people who looked at a refused delivery, say; one that is newer does."""
+    register.apply_event(event("civil.birth.registered", CHILD), "m-birth")
+    await settle(register, others, clock)
+    late = event("civil.death.registered", CHILD)
+    register.apply_event(at(clock(), event("civil.death.annulled", CHILD)), "m-lives")
+    register.apply_event(late, "m-late")
+    assert register.card(CHILD, USAGE).state == "valid"
+    clock.forward(days=1)
+    register.apply_event(at(clock(), event("civil.death.registered", CHILD)), "m-true")
+    assert register.card(CHILD, USAGE).state == "revoked"
+    register.apply_event(event("civil.stillbirth.recorded", CHILD), "m-still")
+    register.apply_event(at(clock.forward(days=1), event("civil.death.annulled", CHILD)), "m-lives-2")
+    with pytest.raises(CallerError):
+        taken(register, clock, Wallet())
 
 
 @pytest.mark.parametrize("first", ["birth", "stillbirth"])

@@ -18,7 +18,7 @@ from sild.registries.tasks import TaskState
 from sild.registries.tasks.tables import tasks
 
 from ..treasury.bank import report
-from .conftest import CHILD, MOTHER, SISTER, USAGE, Others, SetClock, event
+from .conftest import CHILD, MOTHER, SISTER, USAGE, Others, SetClock, at, event
 from .paying import SOCIAL, Paying, answered, contest, news, opened_paying
 from .test_social import by
 
@@ -117,6 +117,40 @@ async def test_news_of_somebody_elses_order(paying: Paying) -> None:
     )
     paying.social.apply_event(other, "m-1")
     assert news(paying) == []
+
+
+@pytest.mark.parametrize("who", [CHILD, MOTHER])
+@pytest.mark.parametrize("is_paid", [False, True])
+async def test_money_that_a_mistaken_death_stopped_comes_with_what_was_missed(
+    paying: Paying, who: str, is_paid: bool
+) -> None:
+    """Each month once, whether the death was the child's or the receiver's, before the bank was told or after."""
+    await paying.granted()
+    if is_paid:
+        await paying.work()
+        assert paying.settle_with_bank() == 3
+    paying.others.people[who]["died"] = "2026-03-02"
+    paying.social.apply_event(event("civil.death.registered", who), "m-death")
+    for _ in range(3):
+        await paying.work()
+        paying.settle_with_bank()
+        paying.clock.forward(days=31)
+    assert sum(paying.bank.paid.values()) == (Decimal("2400.00") if is_paid else 0)
+    del paying.others.people[who]["died"]
+    for _ in range(2):
+        lives = at(paying.clock(), event("civil.death.annulled", who, number="lives"))
+        paying.social.apply_event(lives, "m-lives")
+    for _ in range(6):
+        await paying.work()
+        paying.settle_with_bank()
+    (now,) = paying.social.offers_of(CHILD, USAGE)
+    assert now.state == "accepted"
+    assert sum(paying.bank.paid.values()) == Decimal("2400.00") + 3 * Decimal("2080.00")
+    with paying.social.kernel.used("look", USAGE) as use:
+        assert {one.key for one in use.facts.current(MOTHER, ["benefit"], on=use.today)} == {
+            f"child_allowance/{CHILD}", f"parental_benefit/{CHILD}",
+        }  # fmt: skip
+    assert not paying.social.tasks.in_state(TaskState.HELD)
 
 
 # --- the money comes back

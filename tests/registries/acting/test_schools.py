@@ -16,7 +16,7 @@ from sild.registries.synthetic import AS_OF
 from sild.registries.synthetic.places import EE_PLACES, VN_PLACES
 from sild.registries.tasks import TaskState
 
-from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, Others, SetClock, event
+from .conftest import CHILD, FATHER, MOTHER, SISTER, USAGE, VN_CHILD, Others, SetClock, at, event
 from .test_home_changed import RESIDENCE, home, news, outcomes, records, settle
 
 TALLINN, TARTU = "0784", "0793"
@@ -152,6 +152,9 @@ async def test_the_dead_stand_in_it_until_their_day_and_the_stillborn_never(
     register.apply_event(event("civil.death.registered", SISTER), "m-death")
     await moved(register, others, SISTER, "late")
     assert school(register, SISTER, died) is not None and school(register, SISTER) is None
+    register.apply_event(at(clock(), event("civil.death.annulled", SISTER)), "m-lives")
+    await moved(register, others, SISTER, "later")
+    assert school(register, SISTER) == school(register, SISTER, died), "the death was none"
     lives(others, CHILD, TARTU, "Lai")
     await moved(register, others, CHILD)
     assert school(register, CHILD) is not None

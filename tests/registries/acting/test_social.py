@@ -32,6 +32,7 @@ from .conftest import (
     VN_MOTHER,
     Others,
     SetClock,
+    at,
     event,
 )
 
@@ -427,6 +428,49 @@ async def test_payments_to_a_dead_parent_are_held(
     await settle(register, others)
     assert len(register.payment_orders(USAGE, offer=offer.id)) == 3, "those of before"
     assert {(t.kind, t.reason) for t in register.tasks.in_state(TaskState.HELD)} == {("pay", "death")}
+
+
+@pytest.mark.parametrize("state", ["open", "held", "none"])
+async def test_what_was_offered_for_a_child_dead_by_mistake_is_for_an_official(
+    register: SocialRegister, others: Others, clock: SetClock, state: str
+) -> None:
+    """Who lets it go on; what was not offered yet is offered by itself."""
+    if state == "held":
+        others.abroad.add(FATHER)
+    if state == "none":
+        register.apply_event(event("civil.birth.registered", CHILD), "m-birth")
+    else:
+        assert (await offered(register, others)).state == state
+    register.apply_event(event("civil.death.registered", CHILD), "m1")
+    await settle(register, others)
+    register.apply_event(at(clock.forward(days=1), event("civil.death.annulled", CHILD)), "m2")
+    await settle(register, others)
+    (offer,) = register.offers_of(CHILD, USAGE)
+    if state == "none":
+        assert offer.state == "open"
+        return
+    assert (offer.state, offer.reason) == ("held", "death_annulled")
+    register.release(offer.id, OFFICIAL)
+    accepted = register.accept(offer.id, "mother", IBAN, by(MOTHER, "accept"))
+    assert accepted.state == "accepted"
+
+
+@pytest.mark.parametrize("protected", [False, True])
+async def test_what_was_held_for_a_parents_mistaken_death_is_open_again(
+    register: SocialRegister, others: Others, clock: SetClock, protected: bool
+) -> None:
+    offer = await offered(register, others)
+    register.apply_event(event("civil.death.registered", FATHER), "m1")
+    assert register.offer(offer.id, USAGE).reason == "parent_death"
+    if protected:
+        order = event("civil.protection.ordered", MOTHER, against=FATHER, valid_from="2026-03-01")
+        register.apply_event(order, "m2")
+    register.apply_event(at(clock.forward(days=1), event("civil.death.annulled", FATHER)), "m3")
+    after = register.offer(offer.id, USAGE)
+    assert (after.state, after.reason) == (
+        ("held", "parent_protection_order") if protected else ("open", None)
+    )
+    assert after.decision != offer.decision
 
 
 def test_synthetic_contributions(directory: Path, clock: SetClock) -> None:

@@ -110,6 +110,32 @@ def test_a_death_ends_a_residence_once(
     assert len([fact for fact in history if fact["name"] == "residence" and "known_to" not in fact]) >= 1
 
 
+def test_home_is_where_it_was_when_a_death_was_none(
+    residence: Asker, homes: ResidenceRegister, hand_clock: SetClock
+) -> None:
+    """From the day after; whoever follows homes hears of it. A death told late, of before, ends nothing."""
+    homes.kernel.outbox.subscribe("SILD/GOV/70000001/portal", "events", ["residence.changed"])
+    person = single().code
+    before = residence.value(f"/persons/{person}/residence")
+    living = residence.value(f"/dwellings/{before['dwelling']}/residents")["count"]
+    death = event("civil.death.registered", person, 1, died="2026-02-20")
+    homes.apply_event(death, "m1")
+    hand_clock.forward(days=5)
+    lives = replace(event("civil.death.annulled", person, 2, died="2026-02-20"), time=hand_clock())
+    for message in ("m2", "m3"):
+        homes.apply_event(lives, message)
+    homes.apply_event(replace(death, id="told-again"), "m4")
+    for day in ("2026-02-20", "2026-02-21", "2026-03-06"):
+        after = residence.value(f"/persons/{person}/residence?on={day}")
+        assert (after["level"], after["dwelling"]) == ("dwelling", before["dwelling"]), day
+    told = [one.event for one in homes.kernel.outbox.deliveries_about(person)]
+    assert [(one.type, dict(one.data)) for one in told] == [
+        ("residence.changed", {"valid_from": "2026-02-21"})
+    ]
+    there = residence.value(f"/dwellings/{before['dwelling']}/residents")
+    assert there["count"] == living
+
+
 def test_a_death_without_its_day_was_on_the_day_that_it_was_in_the_country(
     residence: Asker, homes: ResidenceRegister
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import select, update
 
@@ -23,6 +23,7 @@ __all__ = [
     "leave",
     "listed_in",
     "practices_in",
+    "take_up",
 ]
 
 PRACTICE = "practice"
@@ -80,6 +81,15 @@ def leave(use: Use, person: str, *, on: date) -> None:
             if held.valid_to is None:
                 _count(use, held.value["practice"], -1)
             use.facts.retract(person, PRACTICE, valid_from=max(held.valid_from, on), valid_to=held.valid_to)
+
+
+def take_up(use: Use, person: str, since: datetime) -> bool:
+    """In the list again that they left, or were to enter, since then; False: there was none."""
+    found = use.facts.take_up(person, PRACTICE, valid_from=date.min, since=since)
+    for held in found:
+        if held.valid_to is None:
+            _count(use, held.value["practice"], +1)
+    return bool(found)
 
 
 def _count(use: Use, number: str, step: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from sild.registries.care.practices import (
     leave,
     listed_in,
     practices_in,
+    take_up,
 )
 from sild.registries.care.synthetic import SOURCE, fill
 from sild.registries.exchange import Ask
@@ -107,6 +108,13 @@ class CareRegister(ActingRegister):
             leave(use, event.subject, on=date.min)
         elif reason == "death":
             self.tasks.add(use, "end", event.subject, cause=event.id)
+
+    def lives(self, use: Use, event: Event, since: datetime) -> None:
+        """In the list that they were in, also beyond its size. A newborn that had none yet joins one."""
+        person = event.subject
+        self.tasks.cancel(use.connection, person, ["end"], use.at, "annulled")
+        if not take_up(use, person, since) and not use.facts.history(person, PRACTICE):
+            self.tasks.add(use, "join", person, cause=event.id)
 
     def _born(self, use: Use, event: Event) -> None:
         if self.silence.reason(use, event.subject) in (None, "protection_order"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from sild.errors import CallerError
 from sild.registries.deciding import Deciding, Judged
@@ -37,6 +38,7 @@ from sild.registries.education.queue import (
     set_child,
     waiting_for_any,
 )
+from sild.registries.education.rules import QUEUE
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Use
 from sild.registries.profiles import profile
@@ -48,6 +50,7 @@ __all__ = ["Places", "Standing", "by_rule"]
 log = get_logger("register")
 
 REVIEW_AFTER = timedelta(days=90)
+HELD_A_PLACE = ("attending", "offered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,10 @@ class Places:
         async def allocate(task: Task) -> Callable[[Use], None]:
             return by_rule(lambda use: self.allocate(use, task.about["group"]))
 
-        return {"review": review, "move_up": move_up, "allocate": allocate}
+        async def place_lost(task: Task) -> Callable[[Use], None]:
+            raise Held("the place went to another after a death that was none", code="place_lost")
+
+        return {"review": review, "move_up": move_up, "allocate": allocate, "place_lost": place_lost}
 
     # --- who stands where
 
@@ -158,6 +164,36 @@ class Places:
         self._say(use, child.child)
         if child.wanted is not None:
             self.pass_on(use, child.wanted, child.child)
+
+    def return_to(self, use: Use, child: Child, cause: str, since: datetime) -> None:
+        """Its death was none: its place, if that is free still, or its wish, with the time at which it joined. A place that is gone is for people.
+
+        since: when the death was heard of.  cause: id of the event.
+        """
+        had = _before(use, child.child, since)
+        group = had.get("group")
+        begins = had.get("wanted_from")
+        values: dict[str, object] = {
+            "state": "waiting",
+            "reason": None,
+            "wanted": group,
+            "any_nearby": bool(had.get("any_nearby")),
+            "wanted_from": None if begins is None else date.fromisoformat(begins),
+        }
+        if group is not None:
+            use.alone(f"group/{group}")
+            if had["state"] in HELD_A_PLACE and group_of(use, group).free:
+                values |= {"state": had["state"], "decision": had.get("decision")}
+            else:  # looked at as a wait is whose day has come
+                values["review_on"] = use.today
+                self._tasks.add(use, "review", child.child, cause=cause)
+                if had["state"] in HELD_A_PLACE:
+                    self._tasks.add(use, "place_lost", child.child, cause=cause, about={"group": group})
+        set_child(use, child.child, **values)
+        self._say(use, child.child)
+        if group is not None and values["state"] == "offered":
+            data = {"kindergarten": group_of(use, group).kindergarten, "group": group, "decision": values["decision"]}  # fmt: skip
+            use.publish("education.place.offered", child.child, data)
 
     def _grant(self, use: Use, child: Child, group_id: int) -> None:
         """By the facts of the offer; of one that was made without a record, by the child's own."""
@@ -275,6 +311,13 @@ class Places:
         if child.state == "waiting":
             place = self.wait(use, child)
             use.publish("education.wait.reviewed", child.child, {"place": place})
+
+
+def _before(use: Use, child: str, since: datetime) -> Mapping[str, Any]:
+    """How it stood with a child before it left, since then."""
+    said = reversed(use.facts.history(child, QUEUE))
+    lost = (one for one in said if one.known_to is not None and one.known_to >= since)
+    return next((one.value for one in lost if one.value["state"] != "left"), {"state": "waiting"})
 
 
 def by_rule(change: Callable[[Use], None]) -> Callable[[Use], None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -99,6 +99,16 @@ class EducationRegister(ActingRegister):
         child = child_row(use, event.subject)
         if child is not None and child.state != "left":
             self._places.leave(use, child, reason)
+
+    def lives(self, use: Use, event: Event, since: datetime) -> None:
+        """A child is in the queue as it was, since it joined; its place may be another's by now, and is for people then."""
+        child = event.subject
+        self.silence.wait_again(use, child, ["queue"], since)
+        self._schooling.lives(use, child, since)
+        use.alone(f"child/{child}")
+        row = child_row(use, child)
+        if row is not None and (row.state, row.reason) == ("left", "death"):
+            self._places.return_to(use, row, event.id, since)
 
     # --- what people ask and say
 

@@ -5,7 +5,7 @@ child must attend. Nobody applies, and nobody is moved out of a school: the fact
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from sild.events import Event
 from sild.registries.education.queue import child_row
@@ -71,6 +71,11 @@ class Schooling:
             one.known_to is None for one in use.facts.history(event.subject, SCHOOL)
         ):
             self._tasks.add(use, "school_end", event.subject, cause=event.id)
+
+    def lives(self, use: Use, child: str, since: datetime) -> None:
+        """The death was none: the school that ended with it, since then, serves the child's home again."""
+        self._tasks.cancel(use.connection, child, ["school_end"], use.at, "annulled")
+        use.facts.take_up(child, SCHOOL, valid_from=date.min, since=since)
 
     def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
         """Without the school of a child under a protection order: it says in which streets the child lives, to the other parent, too.

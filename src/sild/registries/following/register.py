@@ -8,7 +8,7 @@ of holders changes what is held, within the days for which it is held, and asks 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -96,6 +96,11 @@ class FollowingRegister(ActingRegister):
             use.facts.retract(event.subject, self.duty.kind.name, valid_from=date.min)
         elif reason == "death" and (not self.duty.of_holders or self._held(use, event.subject, date.min)):
             self.tasks.add(use, "end", event.subject, cause=event.id)
+
+    def lives(self, use: Use, event: Event, since: datetime) -> None:
+        person = event.subject
+        self.tasks.cancel(use.connection, person, ["end"], use.at, "annulled")
+        use.facts.take_up(person, self.duty.kind.name, valid_from=date.min, since=since)
 
     def _home_changed(self, use: Use, event: Event) -> None:
         """Of who holds nothing that could follow, the home is not asked for."""

@@ -280,6 +280,21 @@ class Cards:
             self._revoke(use, card)
         self._say(use, person)
 
+    def take_up(self, use: Use, person: str, since: datetime) -> None:
+        """A card that was revoked since then, and is not over, holds again, under its number; what was in wallets does not, and is taken anew."""
+        oldest = use.at - timedelta(days=365 * CARD_YEARS)
+        revoked = (
+            cards.c.person == person,
+            cards.c.state == "revoked",
+            cards.c.revoked_at >= since,
+            cards.c.issued_at > oldest,
+        )
+        values = {"state": "valid", "revoked_at": None}
+        again = update(cards).where(*revoked).values(values).returning(cards)
+        card = use.connection.execute(again).one_or_none()
+        if card is not None:
+            self._anew(use, card, card.claims)
+
     def _say(self, use: Use, person: str) -> None:
         """From today on the card is as its row says; what it was stays known."""
         card = use.connection.execute(select(cards).where(cards.c.person == person)).one_or_none()

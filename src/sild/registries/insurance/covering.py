@@ -238,6 +238,15 @@ class Covering:
         else:
             self._tasks.add(use, "end_cover", event.subject, cause=event.id)
 
+    def lives(self, use: Use, event: Event, since: datetime) -> None:
+        """A death was none: the cover goes on; a child that was covered after it gets the card that it did not get."""
+        person = event.subject
+        self._tasks.cancel(use.connection, person, ["end_cover"], use.at, "annulled")
+        use.facts.take_up(person, COVER, valid_from=date.min, since=since)
+        held = use.facts.value(person, COVER, on=use.today)
+        if held is not None and held.get("decision"):
+            self._tasks.add(use, "card", person, cause=event.id)
+
     def _end(self, use: Use, person: str, died: date) -> None:
         """The cover holds on the day of death, and no longer."""
         held = use.facts.fact(person, COVER, on=died)

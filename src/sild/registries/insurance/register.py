@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -98,6 +98,10 @@ class InsuranceRegister(ActingRegister):
         if reason != "protection_order":
             self._cards.revoke(use, event.subject)
             self._covering.silenced(use, event, reason)
+
+    def lives(self, use: Use, event: Event, since: datetime) -> None:
+        self._covering.lives(use, event, since)
+        self._cards.take_up(use, event.subject, since)
 
     # --- questions
 

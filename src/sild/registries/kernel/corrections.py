@@ -21,6 +21,7 @@ __all__ = [
     "DISPUTE",
     "Dispute",
     "FactKind",
+    "close_corrected",
     "correct",
     "correct_disputed",
     "dispute",
@@ -44,6 +45,7 @@ class FactKind:
     ensure: raises CallerError (`invalid_value`) for a value that cannot be; without it the fact is corrected by no one's word
     alone (a parent, a home: there is a procedure of its own for that).
     read: what an official writes as a value, given the value of before; raises CallerError (`invalid_value`).
+    matter: what it is for officials when somebody disputes it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class FactKind:
     description: str
     ensure: Callable[[str, Json], None] | None = None  # of the entity and the value
     read: Callable[[str, Json], Json] = lambda text, _before: text
+    matter: MatterKind = "dispute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,12 @@ class Dispute:
     opened_at: str
     opened_by: str
     answer: str | None
+    matter: MatterKind = "dispute"
 
 
-def dispute(use: Use, fact_id: int, reason: str, proposed_value: Json) -> Dispute:
+def dispute(
+    use: Use, fact_id: int, reason: str, proposed_value: Json, *, kinds: Mapping[str, FactKind]
+) -> Dispute:
     """Open a case about a fact. Disputed twice, it is one case. Raises CallerError (`unknown_fact`, `superseded_fact`)."""
     fact = _standing(use, fact_id)
     use.alone(f"fact/{fact.origin}")
@@ -85,6 +91,7 @@ def dispute(use: Use, fact_id: int, reason: str, proposed_value: Json) -> Disput
         "opened_at": use.at.isoformat(),
         "opened_by": use.usage.user_id or "",
         "answer": None,
+        "matter": kinds[fact.name].matter if fact.name in kinds else "dispute",
     }
     return _open(use, fact.entity, opened)
 
@@ -124,7 +131,7 @@ def read_dispute(use: Use, dispute_id: str) -> Dispute:
 
 
 def kind_of_matter(one: Dispute) -> MatterKind:
-    return "dispute" if one.fact else "missing_person"
+    return one.matter if one.fact else "missing_person"
 
 
 def disputed_fact(use: Use, one: Dispute) -> Fact | None:
@@ -140,6 +147,11 @@ def disputed_fact(use: Use, one: Dispute) -> Fact | None:
 def refuse_dispute(use: Use, dispute_id: str, reason: str) -> Dispute:
     """The fact stands, and why. Raises CallerError (`unknown_dispute`, `dispute_is_closed`)."""
     return _close(use, dispute_id, "REFUSED", reason)
+
+
+def close_corrected(use: Use, dispute_id: str, reason: str) -> Dispute:
+    """The register knows better by now, by a procedure of its own. Raises as `refuse_dispute`."""
+    return _close(use, dispute_id, "CORRECTED", reason)
 
 
 def correct_disputed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -31,7 +31,16 @@ from sild.registries.kernel.kernel import Kernel, Use
 from sild.registries.kernel.matters import Matter, MatterFact, MatterSource, due_day, ensure_official
 from sild.registries.kernel.matters_told import MatterKind
 
-__all__ = ["DISPUTE_ACTIONS", "DISPUTE_TITLES", "NewPerson", "SpeakingFor", "add_dispute_paths"]
+__all__ = [
+    "DISPUTE_ACTIONS",
+    "DISPUTE_TITLES",
+    "Answering",
+    "DisputeId",
+    "NewPerson",
+    "SpeakingFor",
+    "add_dispute_paths",
+    "ensure_others",
+]
 
 DISPUTE_TITLES: dict[str, tuple[int, str]] = {
     "person_is_known": (409, "The person is in this register"),
@@ -71,6 +80,7 @@ class DisputeState(Model):
     opened_at: datetime
     opened_by: str
     answer: str | None = None
+    matter: MatterKind = Field(default="dispute", exclude=True)
 
 
 class Disputes(Model):
@@ -105,6 +115,10 @@ SpeakingFor = Callable[[Use, str], Collection[str]]
 """Who may speak of what the register knows of somebody, or of a thing, besides themselves: codes, by what this register knows."""
 
 
+Answering = Callable[[Use, Dispute], Iterable[MatterFact]]
+"""What officials have said of a dispute that waits, beside the fact and what the person says."""
+
+
 class Corrected(Model):
     """fact: id of the fact that says it better."""
 
@@ -123,17 +137,19 @@ def add_dispute_paths(
     corrected: Callable[[Use, Fact], None],
     worded: Callable[[Use, Fact], str | None],
     speaking_for: SpeakingFor,
+    answering: Answering,
     enter: Enter | None = None,
 ) -> tuple[MatterSource, ...]:
     """What of it waits for officials. The arguments: as `add_fact_paths`; ensure_shown: raises for a fact this reader may not see."""
-    _add_saying(app, kernel, ensure_person, ensure_shown, speaking_for)
+    _add_saying(app, kernel, kinds, ensure_person, ensure_shown, speaking_for)
     _add_answering(app, kernel, kinds, ensure_person, corrected, enter)
-    return _that_wait(kernel, kinds, ensure_shown, worded)
+    return _that_wait(kernel, kinds, ensure_shown, worded, answering)
 
 
 def _add_saying(
     app: FastAPI,
     kernel: Kernel,
+    kinds: Mapping[str, FactKind],
     ensure_person: Callable[[Use, str], None],
     ensure_shown: Callable[[Use, int], None],
     speaking_for: SpeakingFor,
@@ -148,7 +164,7 @@ def _add_saying(
             if answer is None:
                 ensure_shown(use, fact_id)
                 _ensure_own(use, fact_id, speaking_for)
-                opened = dispute(use, fact_id, body.reason, body.proposed_value)
+                opened = dispute(use, fact_id, body.reason, body.proposed_value, kinds=kinds)
                 answer = use.answer(asdict(opened))
             return DisputeState(**answer)
 
@@ -193,7 +209,7 @@ def _add_answering(
             desk.ensure()
             answer = use.answered()
             if answer is None:
-                _ensure_others(use, dispute_id)
+                ensure_others(use, dispute_id)
                 answer = use.answer(asdict(refuse_dispute(use, dispute_id, body.reason)))
             return DisputeState(**answer)
 
@@ -206,7 +222,7 @@ def _add_answering(
             desk.ensure()
             answer = use.answered()
             if answer is None:
-                _ensure_others(use, dispute_id)
+                ensure_others(use, dispute_id)
                 better = correct_disputed(use, kinds, dispute_id, body.text, body.reason)
                 corrected(use, better)
                 answer = use.answer({"id": dispute_id, "state": "CORRECTED", "fact": better.id})
@@ -221,7 +237,7 @@ def _add_answering(
             desk.ensure()
             answer = use.answered()
             if answer is None:
-                _ensure_others(use, dispute_id)
+                ensure_others(use, dispute_id)
                 person = read_dispute(use, dispute_id).person
                 if enter is not None and entered is not None and not _is_known(use, person, ensure_person):
                     enter(use, person, entered)
@@ -230,10 +246,11 @@ def _add_answering(
                 answer = use.answer(asdict(settle_missing(use, dispute_id, words=words)))
             return DisputeState(**answer)
 
-    def _ensure_others(use: Use, dispute_id: str) -> None:
-        """Answered by nobody whom it is about, nor who opened it for them."""
-        one = read_dispute(use, dispute_id)
-        ensure_official(use.usage, (one.person, one.opened_by.removeprefix("EE").removeprefix("VN")))
+
+def ensure_others(use: Use, dispute_id: str) -> None:
+    """Answered by nobody whom it is about, nor who opened it for them. Raises CallerError (`unknown_dispute`, `officials_only`)."""
+    one = read_dispute(use, dispute_id)
+    ensure_official(use.usage, (one.person, one.opened_by.removeprefix("EE").removeprefix("VN")))
 
 
 def _ensure_own(use: Use, fact_id: int, speaking_for: SpeakingFor) -> None:
@@ -263,6 +280,7 @@ def _that_wait(
     kinds: Mapping[str, FactKind],
     ensure_shown: Callable[[Use, int], None],
     worded: Callable[[Use, Fact], str | None],
+    answering: Answering,
 ) -> tuple[MatterSource, ...]:
     def matter(use: Use, one: Dispute) -> Matter:
         since = datetime.fromisoformat(one.opened_at)
@@ -294,6 +312,7 @@ def _that_wait(
             )
         if one.proposed_value is not None:
             yield MatterFact("proposed", _plain(one.proposed_value) if shown else None)
+        yield from answering(use, one)
 
     def is_shown(use: Use, fact: Fact) -> bool:
         """What is kept from this very official (an address under seal) is kept from them here, too."""
@@ -316,7 +335,8 @@ def _that_wait(
 
         return MatterSource(kind, waiting, find)
 
-    return source("dispute"), source("missing_person")
+    matters = dict.fromkeys(("dispute", *(kind.matter for kind in kinds.values()), "missing_person"))
+    return tuple(map(source, matters))
 
 
 def _plain(value: Json) -> str:

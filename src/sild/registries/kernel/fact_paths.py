@@ -20,6 +20,7 @@ from sild.registries.kernel.corrections import DISPUTE, FactKind, correct, dispu
 from sild.registries.kernel.dispute_paths import (
     DISPUTE_ACTIONS,
     DISPUTE_TITLES,
+    Answering,
     NewPerson,
     SpeakingFor,
     add_dispute_paths,
@@ -131,6 +132,7 @@ def add_fact_paths(
     follows: Callable[[Use, Fact], Mapping[str, Json] | None] = lambda _use, _fact: None,
     matters: Sequence[MatterSource] = (),
     speaking_for: SpeakingFor = lambda _use, _entity: (),
+    answering: Answering = lambda _use, _dispute: (),
     enter: Callable[[Use, str, NewPerson], None] | None = None,
 ) -> None:
     """ensure_person: raises what the register says of codes it does not know.  shown: leaves out what this reader may not see.
@@ -140,6 +142,8 @@ def add_fact_paths(
     also: whose facts else are shown with a person's, and which: names by entity.  follows: what is computed from one that holds now.
 
     speaking_for: who disputes facts of somebody, or of a thing, besides themselves.
+
+    answering: what officials have said of a dispute that waits.
 
     matters: what waits for people here besides disputes and the missing.  enter: how somebody missing is entered.
     """
@@ -211,6 +215,7 @@ def add_fact_paths(
         corrected=corrected,
         worded=worded,
         speaking_for=speaking_for,
+        answering=answering,
         enter=enter,
     )
     add_matter_paths(app, kernel, (*disputed, add_consultation_paths(app, kernel), *matters))

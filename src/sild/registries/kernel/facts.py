@@ -11,7 +11,7 @@ Days are dates of law; a moment of knowledge is a UTC time. `valid_to` is the fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -95,6 +95,23 @@ class Facts:
         """From now on we know nothing about those days; how many facts that ends. Raises CallerError (`empty_period`)."""
         _ensure_days(valid_from, valid_to)
         return len(self._close(entity, name, key, valid_from, valid_to))
+
+    def take_up(
+        self, entity: str, name: str, *, valid_from: date, since: datetime, key: str | None = None
+    ) -> tuple[Fact, ...]:
+        """What was known until `since`, or later, of `valid_from` and the days after it is known again, under its origin.
+
+        The newest of it first, and only of days about which nothing else is known now. key: None: of each.
+        """
+        said = self.history(entity, name, key=key)
+        known = [fact for fact in said if fact.known_to is None]
+        lost = [fact for fact in said if fact.known_to is not None and fact.known_to >= since]
+        found: list[Fact] = []
+        for fact in reversed(lost):
+            taken = [one for one in (*known, *found) if one.key == fact.key]
+            for begin, end in _left(max(fact.valid_from, valid_from), fact.valid_to, taken):
+                found.append(self._say_again(fact, begin, end))
+        return tuple(found)
 
     def record_many(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Fill an empty register: each row has `entity`, `name`, `value`, `valid_from`, `source`, `basis`, and may have
@@ -237,8 +254,8 @@ class Facts:
                 self._say_again(fact, valid_to, fact.valid_to)
         return closed
 
-    def _say_again(self, fact: Fact, valid_from: date, valid_to: date | None) -> None:
-        self._insert(
+    def _say_again(self, fact: Fact, valid_from: date, valid_to: date | None) -> Fact:
+        return self._insert(
             fact.entity,
             fact.name,
             fact.key,
@@ -283,6 +300,22 @@ class Facts:
 
 def _true_on(day: date) -> Any:  # SQLAlchemy's own type of a condition is not exported
     return and_(facts.c.valid_from <= day, or_(facts.c.valid_to.is_(None), facts.c.valid_to > day))
+
+
+def _left(begin: date, end: date | None, taken: Sequence[Fact]) -> Iterator[tuple[date, date | None]]:
+    """Of these days those that none of `taken` has, as periods. end: the first day after; None: there is none."""
+    for one in sorted(taken, key=lambda fact: fact.valid_from):
+        if (one.valid_to is not None and one.valid_to <= begin) or (
+            end is not None and one.valid_from >= end
+        ):
+            continue
+        if begin < one.valid_from:
+            yield begin, one.valid_from
+        if one.valid_to is None:
+            return
+        begin = one.valid_to
+    if end is None or begin < end:
+        yield begin, end
 
 
 def _ensure_days(valid_from: date, valid_to: date | None) -> None:

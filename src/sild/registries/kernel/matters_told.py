@@ -12,7 +12,9 @@ __all__ = ["MATTER_OPENED", "MATTER_SETTLED", "MatterKind", "matter_opened", "ma
 MATTER_OPENED = "matter.opened"
 MATTER_SETTLED = "matter.settled"
 
-MatterKind = Literal["held_offer", "dispute", "missing_person", "review", "ripple", "consultation"]
+MatterKind = Literal[
+    "held_offer", "dispute", "disputed_death", "missing_person", "review", "ripple", "consultation"
+]
 
 
 def matter_opened(use: Use, kind: MatterKind, key: str, persons: Sequence[str]) -> None:

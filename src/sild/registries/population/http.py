@@ -17,8 +17,14 @@ from sild.registries.kernel import Fact, Use
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.population import records
+from sild.registries.population.annulling import proposed_annulment
 from sild.registries.population.certificates import revoke_corrected
 from sild.registries.population.entering import enter_person
+from sild.registries.population.http_annulling import (
+    ANNULLING_ACTIONS,
+    ANNULLING_TITLES,
+    add_annulling_path,
+)
 from sild.registries.population.http_births import BIRTH_TITLES, add_birth_paths
 from sild.registries.population.http_certificates import (
     CERTIFICATE_ABOUT,
@@ -38,13 +44,13 @@ from sild.registries.population.life_events import order_protection, record_guar
 from sild.registries.population.matters import reviews_that_wait
 from sild.registries.population.persons import (
     children_of,
+    disputants_of,
     find_persons,
     guardians_of,
     index_name,
     parents_of,
     read_person,
     relations_of,
-    representatives_of,
     require_person,
 )
 from sild.registries.population.protection import kept_persons, open_facts
@@ -55,6 +61,7 @@ __all__ = ["make_app"]
 
 TITLES = {
     **FACT_TITLES,
+    **ANNULLING_TITLES,
     **BIRTH_TITLES,
     **CERTIFICATE_TITLES,
     **EVIDENCE_TITLES,
@@ -63,6 +70,7 @@ TITLES = {
     "end_out_of_range": (400, "The end is out of range"),
 }
 ACTIONS = {
+    **ANNULLING_ACTIONS,
     **CERTIFICATE_ACTIONS,
     **EVIDENCE_ACTIONS,
     "getPerson": "A person was looked up",
@@ -115,6 +123,7 @@ ABOUT = {
     "registerBirth": ("person.given_names", "person.family_name", "person.parents"),
     "returnBirth": ("person.given_names", "person.family_name"),
     "recordDeath": ("person.date_of_death", "person.death_notice"),
+    "annulDeath": ("person.date_of_death", "person.death_annulled"),
     "recordStillbirth": ("person.stillbirth",),
     "orderProtection": ("person.protection",),
     "recordGuardian": ("person.guardians",),
@@ -239,6 +248,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
     _add_relations(app, register)
     _add_life_events(app, register)
     add_notice_paths(app, register)
+    add_annulling_path(app, register, lambda use, fact: _corrected(register, use, fact))
     add_birth_paths(app, register)
     add_certificate_paths(app, register.certificates)
     add_evidence_paths(app, register.evidence)
@@ -251,7 +261,8 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         shown=open_facts,
         corrected=lambda use, fact: _corrected(register, use, fact),
         worded=_worded,
-        speaking_for=representatives_of,
+        speaking_for=disputants_of,
+        answering=proposed_annulment,
         matters=(reviews_that_wait(kernel), ripples_that_wait(register.deciding)),
         enter=enter_person,
     )

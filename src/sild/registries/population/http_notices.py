@@ -38,6 +38,7 @@ NOTICE_TITLES: dict[str, tuple[int, str]] = {
     "may_not_notify": (403, "Who signed may not give such a notice for this hospital"),
     "notice_too_old": (409, "The notice was signed too long ago"),
     "already_dead": (409, "Another day of death is recorded"),
+    "death_annulled": (409, "The death that the notice told of was annulled"),
     "name_differs": (409, "The code is of somebody with another name"),
 }
 

@@ -63,7 +63,12 @@ KINDS = (
     FactKind("sex", "person.sex", "Sex, F or M", _sex),
     FactKind("born", "person.date_of_birth", "Day of birth", _born),
     FactKind("birth_place", "person.place_of_birth", "Where the person was born", _text),
-    FactKind("died", "person.date_of_death", "Day of death", _died),
+    FactKind("died", "person.date_of_death", "Day of death", _died, matter="disputed_death"),
+    FactKind(
+        "death_annulled",
+        "person.death_annulled",
+        "A death that was recorded and was none; key: the fact's id",
+    ),
     FactKind("death_place", "person.place_of_death", "Where the person died", _text),
     FactKind("death_notice", "person.death_notice", "A hospital's notice of the death, and who signed it"),
     FactKind("citizenship", "person.citizenship", "Citizenship; key: the country"),

@@ -23,14 +23,16 @@ from sild.registries.population.persons import (
 )
 from sild.registries.population.protection import protect
 
-__all__ = ["order_protection", "record_death", "record_guardian", "record_stillbirth"]
+__all__ = ["RELATIONS", "order_protection", "record_death", "record_guardian", "record_stillbirth"]
 
+RELATIONS = ("spouse", "custody", "guardian")
+"""What ends with a death, for both sides."""
 SILENCED = ("civil.child.recorded", "civil.paternity.*")
 """Events that would only be followed by a message to the family; what waits of them is never sent."""
 
 
 def record_death(use: Use, notice: DeathNotice, notified: Notified) -> dict[str, Json]:
-    """Raises CallerError (`unknown_person`, `already_dead`, `date_out_of_range`, `name_differs`, `notice_too_old`)."""
+    """Raises CallerError (`unknown_person`, `already_dead`, `date_out_of_range`, `name_differs`, `notice_too_old`, `death_annulled`)."""
     person, died = notice.person, notice.died
     use.alone(f"person/{person}", f"birth/{person}")
     known = read_person(use, person)
@@ -40,6 +42,8 @@ def record_death(use: Use, notice: DeathNotice, notified: Notified) -> dict[str,
         if known.died == died:
             return {"person": person, "died": died.isoformat(), "recorded": False}
         raise CallerError("another day of death is recorded; correct it", code="already_dead")
+    if use.facts.history(person, "death_notice", key=notice.key):
+        raise CallerError("the death that this notice told of was annulled", code="death_annulled")
     if not known.born <= died <= use.today:
         raise CallerError("a death is after birth and not in the future", code="date_out_of_range")
     ensure_fresh(notified, use.at)
@@ -153,9 +157,9 @@ def record_guardian(
 def _end_relations(use: Use, person: str, died: date) -> None:
     """Marriage, custody and guardianship end with the day after the death, for both sides."""
     end = died + timedelta(days=1)
-    for fact in use.facts.current(person, ["spouse", "custody", "guardian"], on=died):
+    for fact in use.facts.current(person, RELATIONS, on=died):
         use.facts.retract(person, fact.name, key=fact.key, valid_from=end)
-    for name in ("spouse", "custody", "guardian"):
+    for name in RELATIONS:
         for fact in use.facts.entities_with(name, person, on=died):
             use.concerns(fact.entity)
             use.facts.retract(fact.entity, name, key=person, valid_from=end)

@@ -18,6 +18,7 @@ from sild.registries.population.tables import persons
 __all__ = [
     "add_person",
     "children_of",
+    "disputants_of",
     "find_persons",
     "guardians_of",
     "index_name",
@@ -98,6 +99,15 @@ def representatives_of(use: Use, code: str) -> frozenset[str]:
     """Who speaks for the person by law today: with custody, or as guardian; nobody whom an order keeps from them or from a parent of theirs."""
     holders = {fact.key for fact in use.facts.current(code, ["custody", "guardian"], on=use.today)}
     return frozenset(holders - feared_by_family(use, code))
+
+
+def disputants_of(use: Use, code: str) -> frozenset[str]:
+    """Who says for the person that a fact is wrong: who speaks for them; of the dead, too, who did on the last day."""
+    died = use.facts.value(code, "died", on=use.today)
+    if died is None:
+        return representatives_of(use, code)
+    last = use.facts.current(code, ["custody", "guardian"], on=date.fromisoformat(died))
+    return frozenset(fact.key for fact in last) - feared_by_family(use, code)
 
 
 def relations_of(use: Use, code: str) -> tuple[Related, ...]:

@@ -24,6 +24,7 @@ from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel, Use
 from sild.registries.kernel.tables import facts
 from sild.registries.population.anew import Anew
+from sild.registries.population.annulling import seen_to_by_people
 from sild.registries.population.archiving import Archiving
 from sild.registries.population.birth_notice import Notified
 from sild.registries.population.certificates import BirthCertificates
@@ -74,7 +75,7 @@ class PopulationRegister:
 
     def worker(self, ask: Ask) -> Worker:
         """What it does by itself: acts go to the archive."""
-        return Worker(self.kernel, self.tasks, self.archiving.handlers(ask))
+        return Worker(self.kernel, self.tasks, {**self.archiving.handlers(ask), **seen_to_by_people()})
 
     @classmethod
     def open(

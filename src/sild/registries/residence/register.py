@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from sild.registries.deciding import Certify, Deciding
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Facts, Kernel, Use, provenance
 from sild.registries.residence.anew import Anew
+from sild.registries.residence.entries import CHANGED
 from sild.registries.residence.filling import fill
 from sild.registries.residence.homes import RESIDENCE, is_sealed, know_person
 from sild.registries.residence.tables import dwellings, residents
@@ -25,6 +26,8 @@ from sild.rule_engine import RuleEngine
 
 __all__ = ["ResidenceRegister"]
 
+LIVES = "lives"
+"""Until when whatever was told of a person's death is wrong: it may come late."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -99,6 +102,7 @@ class ResidenceRegister:
             "civil.paternity.acknowledged": _known,
             "civil.stillbirth.recorded": _nothing,
             "civil.death.registered": _dead,
+            "civil.death.annulled": _lives,
             "civil.protection.ordered": _protected,
         }.get(event.type)
         if effect is None:
@@ -119,13 +123,32 @@ def _nothing(_use: Use, _event: Event) -> None:
 
 
 def _dead(use: Use, event: Event) -> None:
-    """The residence ends with the day of death."""
+    """The residence ends with the day of death. Of a death that was annulled since nothing does."""
     _known(use, event)
+    lives = use.facts.value(event.subject, LIVES, on=use.today)
+    if lives is not None and event.time < datetime.fromisoformat(lives):
+        return
     said = event.data.get("died")
     died = _day(said) if said is not None else use.day_of(event.time)
     end = died + timedelta(days=1)
     use.facts.retract(event.subject, RESIDENCE, valid_from=end)
     use.facts.record(event.subject, "died", died.isoformat(), valid_from=end, provenance=provenance(use))
+
+
+def _lives(use: Use, event: Event) -> None:
+    """The death was none: home is where it was, from the day after. Event: `residence.changed`."""
+    _known(use, event)
+    person = event.subject
+    dead = [one for one in use.facts.history(person, "died") if one.known_to is None]
+    use.facts.record(person, LIVES, event.time.isoformat(), valid_from=use.today, provenance=provenance(use))
+    if not dead:
+        return
+    since = min(one.known_from for one in dead)
+    for one in dead:
+        use.facts.retract(person, "died", valid_from=one.valid_from, valid_to=one.valid_to)
+    homes = use.facts.take_up(person, RESIDENCE, valid_from=date.min, since=since)
+    if homes:
+        use.publish(CHANGED, person, {"valid_from": min(one.valid_from for one in homes).isoformat()})
 
 
 def _protected(use: Use, event: Event) -> None:

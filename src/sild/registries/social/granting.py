@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -231,6 +231,15 @@ class Granting:
                 if fact.value["child"] == offer.child:
                     tomorrow = use.today + timedelta(days=1)
                     use.facts.retract(party, BENEFIT, key=fact.key, valid_from=tomorrow)
+
+    def go_on(self, use: Use, offer: Offer, since: datetime) -> None:
+        """What `stop` ended, since then, for a death that was none."""
+        for party in offer.parties:
+            keys = {fact.key for fact in use.facts.history(party, BENEFIT)}
+            for key in keys:
+                if key.endswith(f"/{offer.child}"):
+                    use.facts.take_up(party, BENEFIT, key=key, valid_from=date.min, since=since)
+        self._payments.send_again(use, offer, "death")
 
 
 def granted_by(use: Use, offer: Offer, decision: str | None = None) -> list[tuple[str, Fact]]:

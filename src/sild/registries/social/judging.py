@@ -51,6 +51,7 @@ HELD_BY: Mapping[str, str] = {
     "lives_abroad": "foreign",
     "foreign_income": "foreign",
     "parent_death": "death",
+    "death_annulled": "death_annulled",
 }
 """Reason of an offer that is held -> its words in the pack; all others are protection."""
 

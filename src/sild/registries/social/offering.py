@@ -7,7 +7,7 @@ another, the offer is held. Each of these leaves a record, which takes the place
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -164,6 +164,34 @@ class Offering:
             self._granting.stop(use, offer, reason)
             if offer.state == "held":
                 _no_longer_waits(use, offer)
+
+    def bring_back(self, use: Use, offer: Offer, since: datetime) -> None:
+        """The child's death, heard of since then, was none: an offer that was taken goes on with its payments, any other is for an official."""
+        if (offer.state, offer.reason) != ("withdrawn", "death"):
+            return
+        use.alone(f"offer/{offer.child}")
+        accepted = offer.acceptance is not None
+        set_offer(use, offer, state="accepted" if accepted else "open", reason=None)
+        offer = require_offer(use, offer.id)
+        if accepted:
+            self._granting.go_on(use, offer, since)
+        else:
+            self.hold(use, offer, "death_annulled")
+
+    def no_longer_bereaved(self, use: Use, offer: Offer) -> None:
+        """A parent's death was none: what was held for it alone is open again, unless another silence holds it."""
+        if (offer.state, offer.reason) != ("held", "parent_death"):
+            return
+        use.alone(f"offer/{offer.child}")
+        left = self._silence.reason(use, offer.child, *offer.parties)
+        set_offer(use, offer, state="open", reason=None)
+        offer = require_offer(use, offer.id)
+        if left is not None:
+            set_offer(use, offer, state="held", reason=f"parent_{left}")
+            return
+        self.decide(use, offer, judge_again(self._deciding, use, offer), None)
+        use.publish("social.offer.made", offer.child, {"offer": offer.id})
+        _no_longer_waits(use, offer)
 
     def refuse(self, use: Use, offer: Offer, look: Look) -> None:
         """An official turns down what was held, in words of their own; it ends, and can be contested.

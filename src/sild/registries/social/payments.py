@@ -229,6 +229,13 @@ class Payments:
         """What has not been paid is not paid; what was paid by right stays."""
         self._sending.cancel(use, which, child, reason)
 
+    def send_again(self, use: Use, offer: Offer, reason: str) -> None:
+        """What was cancelled for a reason that was none, unless its decision stands no more."""
+        mine = (payment_orders.c.offer == offer.id) & (payment_orders.c.state == "cancelled")
+        for order in orders_of(use, mine & (payment_orders.c.reason == reason)):
+            if self._standing(use, offer.id, order.decision) == "stands":
+                self._sending.attempt(use, order.id, offer.child)
+
     def _settle(self, use: Use, order: PaymentOrder) -> None:
         """An order is paid that was to be stopped, or came back and is not sent again: what is owed now, or was paid too much.
 

@@ -7,7 +7,7 @@ where it is due.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -137,6 +137,15 @@ class SocialRegister(ActingRegister):
         for offer in find_offers(use, of_party(person)):
             if reason != "stillbirth":
                 self._offering.hold(use, offer, f"parent_{reason}")
+
+    def lives(self, use: Use, event: Event, since: datetime) -> None:
+        """A child's benefits go on, with what was not paid meanwhile; what was offered for it, or to a parent, is let go on."""
+        person = event.subject
+        self.silence.wait_again(use, person, ["offer"], since)
+        for offer in find_offers(use, offers.c.child == person):
+            self._offering.bring_back(use, offer, since)
+        for offer in find_offers(use, of_party(person)):
+            self._offering.no_longer_bereaved(use, offer)
 
     def shown(self, use: Use, facts: Sequence[Fact]) -> Sequence[Fact]:
         """Of a protected person who is kept from this reader the money, and nothing that says where they are."""

@@ -168,6 +168,31 @@ class Tasks:
             .values(state=TaskState.WAITING.value, next_attempt_at=use.at, ended_at=None, reason=None)
         )
 
+    def revive(
+        self,
+        use: Use,
+        subject: str,
+        kinds: Sequence[str],
+        reason: str,
+        since: datetime,
+        *,
+        held_for: str | None = None,
+    ) -> None:
+        """What of these kinds was cancelled for a reason, `since` then, waits again, on its day; or is held for another reason."""
+        state = TaskState.WAITING if held_for is None else TaskState.HELD
+        ended = {"ended_at": None if held_for is None else use.at, "reason": held_for}
+        use.connection.execute(
+            update(tasks)
+            .where(
+                tasks.c.subject == subject,
+                tasks.c.kind.in_(kinds),
+                tasks.c.state == TaskState.CANCELLED.value,
+                tasks.c.reason == reason,
+                tasks.c.ended_at >= since,
+            )
+            .values(state=state.value, **ended)
+        )
+
     def about(self, subject: str) -> tuple[Task, ...]:
         """Every task about somebody, in the order they were added."""
         return self._find(select(tasks).where(tasks.c.subject == subject))

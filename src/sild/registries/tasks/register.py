@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.exchange import Ask
 from sild.registries.kernel import Kernel, Use
 from sild.registries.tasks.queue import Tasks
-from sild.registries.tasks.silence import RESUME, SILENCING, Silence
+from sild.registries.tasks.silence import ANNULLED, RESUME, SILENCING, Silence
 from sild.registries.tasks.worker import Handler, Worker
 
 __all__ = ["ActingRegister", "Effect"]
@@ -39,6 +40,9 @@ class ActingRegister(ABC):
     def silenced(self, use: Use, event: Event, reason: str) -> None:
         """What else ends with a silence. reason: `death`, `stillbirth`, `protection_order`."""
 
+    def lives(self, use: Use, event: Event, since: datetime) -> None:  # noqa: B027 - of most nothing else ended
+        """The subject's death was none: what else ended goes on. since: when it was heard of."""
+
     @abstractmethod
     def handlers(self, ask: Ask) -> Mapping[str, Handler]:
         """Kind of task -> what is done."""
@@ -49,7 +53,7 @@ class ActingRegister(ABC):
     def apply_event(self, event: Event, message_id: str) -> None:
         """Once, whatever the order. Raises CallerError (`event_not_taken`) for a type nobody here subscribed to."""
         effect = self.effects().get(event.type)
-        if effect is None and event.type not in SILENCING:
+        if effect is None and event.type not in (*SILENCING, ANNULLED):
             raise CallerError("this register takes no such events", code="event_not_taken")
         with self.kernel.applying(event, message_id) as use:
             if use is None:
@@ -58,5 +62,9 @@ class ActingRegister(ABC):
                 reason = self.silence.fall(use, event)
                 if reason is not None:
                     self.silenced(use, event, reason)
+            elif event.type == ANNULLED:
+                since = self.silence.lift(use, event)
+                if since is not None:
+                    self.lives(use, event, since)
             elif effect is not None:
                 effect(use, event)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sild.errors import PeerError
 from sild.events import Event, Outbox
@@ -20,7 +20,7 @@ from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_c
 from sild.registries.kernel import Fact, Provenance, Use, is_kept_from
 from sild.registries.tasks.queue import Task, Tasks
 
-__all__ = ["COVERED", "RESUME", "SILENCING", "Silence", "silence_key"]
+__all__ = ["ANNULLED", "COVERED", "RESUME", "SILENCING", "Silence", "silence_key"]
 
 SILENCING = {
     "civil.death.registered": "death",
@@ -29,12 +29,17 @@ SILENCING = {
 }
 """Event -> why there is silence. After a protection order people go on by hand; after the others nobody does."""
 
+ANNULLED = "civil.death.annulled"
+"""A death was none: its silence ends, and no other."""
 FACT = "silence"
+LIVES = "lives"
+"""Until when whatever was told of a death is wrong: it may come late."""
+DEATH = "death"
 ORDER = "protection_order"
 COVERED = "covered"
 """By the order of a parent, which does not name them (`through`): kept from readers, while what is done for them goes on."""
 RESUME = "resume"
-"""The task of the day after an order's last day: what was held goes on."""
+"""The task of the day after an order's last day, or of an annulled death: what was held goes on."""
 
 
 FamilyOf = Callable[[Use, str], Collection[str]]
@@ -57,10 +62,14 @@ class Silence:
     def fall(self, use: Use, event: Event) -> str | None:
         """Cancel what waits about the event's subject, now and later; the reason.
 
-        None: of whom an order only covers, or of an order that is over when it is heard, nothing is cancelled.
+        None: of whom an order only covers, of an order that is over when it is heard, or of a death that was annulled since, nothing is
+        cancelled.
         """
         reason = _reason(event)
         use.alone(silence_key(event.subject))
+        lives = use.facts.value(event.subject, LIVES, on=use.today)
+        if reason == DEATH and lives is not None and event.time < datetime.fromisoformat(lives):
+            return None
         begin, end = _days(event, use.today)
         if end is None or begin < end:
             said = Provenance(event.source, event.type, use.usage.message_id)
@@ -76,18 +85,45 @@ class Silence:
         self.outbox.cancel(use.connection, event.subject, self.types)
         return reason
 
+    def lift(self, use: Use, event: Event) -> datetime | None:
+        """The subject's death was none. What it cancelled waits again, or is held for an order; what was held elsewhere because of it goes on.
+
+        Since when there was silence; None: nobody here had heard of the death, it was over, or the child never lived.
+        """
+        person = event.subject
+        use.alone(silence_key(person))
+        said = Provenance(event.source, event.type, use.usage.message_id)
+        use.facts.record(person, LIVES, event.time.isoformat(), valid_from=use.today, provenance=said)
+        heard = [one for one in use.facts.history(person, FACT, key=DEATH) if one.known_to is None]
+        if not heard:
+            return None
+        use.facts.retract(person, FACT, key=DEATH, valid_from=heard[0].valid_from)
+        if any(one.value == "stillbirth" for one in use.facts.current(person, [FACT], on=use.today)):
+            return None
+        since = heard[0].known_from
+        self.wait_again(use, person, self.kinds, since)
+        self.tasks.add(use, RESUME, person, cause=event.id, about={"reason": DEATH})
+        return since
+
+    def wait_again(self, use: Use, person: str, kinds: Sequence[str], since: datetime) -> None:
+        """Tasks of these kinds that a death cancelled. since: when it was heard of."""
+        left = self.known(use, person)
+        self.tasks.revive(use, person, kinds, DEATH, since, held_for=left)
+
     async def resume(self, task: Task) -> Callable[[Use], None]:
-        """Handler of `RESUME`: what was held of an order goes on, of everybody about whom there is silence no longer."""
+        """Handler of `RESUME`: what was held of an order, or of a death, goes on, of everybody about whom there is silence no longer."""
+        reason = str(task.about.get("reason", ORDER))
 
         def change(use: Use) -> None:
             if (
                 "of" not in task.about
             ):  # money for a child is held for its receiver's sake, too: each under a lock of its own
-                for subject in self.tasks.held_of(use, self.kinds, ORDER):
+                for subject in self.tasks.held_of(use, self.kinds, reason):
                     cause = f"{task.cause}/{task.id}"
-                    self.tasks.add(use, RESUME, subject, cause=cause, about={"of": task.subject})
+                    about = {"of": task.subject, "reason": reason}
+                    self.tasks.add(use, RESUME, subject, cause=cause, about=about)
             elif self.known(use, task.subject) is None:
-                self.tasks.resume(use, task.subject, self.kinds, ORDER)
+                self.tasks.resume(use, task.subject, self.kinds, reason)
 
         return change
 
@@ -113,7 +149,7 @@ class Silence:
         return any(fact.key in (_against(person), _against(person, COVERED)) for fact in found)
 
     def has_died(self, use: Use, person: str) -> bool:
-        return any(fact.value == "death" for fact in use.facts.current(person, [FACT], on=use.today))
+        return any(fact.value == DEATH for fact in use.facts.current(person, [FACT], on=use.today))
 
     def is_protected(self, use: Use, person: str) -> bool:
         """Whether an order protects them now, or they never lived: whatever else is true of them."""
