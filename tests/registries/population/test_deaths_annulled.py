@@ -18,6 +18,7 @@ from ..families import couple, single, young_family
 from ..notices import bundle, death_bundle, died, notify, notify_stillborn, recorded
 
 FIRST, SECOND = "EE36805280109", "EE47005120238"
+THIRD = "EE37605030299"
 DAY = "2026-02-27"
 WORDS = {"reason": "The person was here, with their passport."}
 
@@ -45,9 +46,11 @@ def disputed(population: Asker, person: str, by: str | None = None) -> str:
     return str(population.done(f"/facts/{wrong['fact']}/dispute", said, user=by)["id"])
 
 
-def annul(population: Asker, person: str, by: str | None = None) -> str:
+def annul(
+    population: Asker, person: str, by: str | None = None, officials: tuple[str, str] = (FIRST, SECOND)
+) -> str:
     dispute = disputed(population, person, by)
-    for official, state in ((FIRST, "OPEN"), (SECOND, "CORRECTED")):
+    for official, state in zip(officials, ("OPEN", "CORRECTED"), strict=True):
         said = population.done(f"/disputes/{dispute}/annulment", WORDS, 200, user=official)
         assert said == {"id": dispute, "state": state}
     return dispute
@@ -130,6 +133,32 @@ def test_one_official_alone_makes_nobody_live(population: Asker, hand_clock: Set
     assert status(population, person) == "DEAD", "the first word was of another dispute"
 
 
+def test_who_said_that_somebody_died_does_not_say_that_they_live(
+    population: Asker, hand_clock: SetClock
+) -> None:
+    """Neither who signed the notice, whoever sent it, nor who corrected the day; of another death they do."""
+    person, doctor = single().code, f"EE{DOCTOR}"
+    notice = signed_death(death_bundle(person, DAY), at=NOW)
+    assert notify(population, notice, path="/deaths", user="automatic").status == 201
+    better = {"value": "2026-02-20", "reason": "A digit was wrong."}
+    population.done(f"/facts/{fact(population, person, 'died')['fact']}/correction", better, user=FIRST)
+    path = f"/disputes/{disputed(population, person)}/annulment"
+    for by in (doctor, FIRST):
+        refused(population.post(path, WORDS, user=by), 409, "said_it_yourself")
+    population.done(path, WORDS, 200, user=SECOND)
+    for by in (doctor, FIRST):
+        refused(population.post(path, WORDS, user=by), 409, "said_it_yourself")
+    assert status(population, person) == "DEAD"
+    assert DOCTOR not in str(population.value(f"/persons/{person}/facts", user=f"EE{person}"))
+    population.done(path, WORDS, 200, user=THIRD)
+    hand_clock.forward(days=1)
+    died(population, person, "2026-03-02")
+    path = f"/disputes/{disputed(population, person)}/annulment"
+    for by in (FIRST, THIRD):
+        population.done(path, WORDS, 200, user=by)
+    assert status(population, person) == "LIVING"
+
+
 def test_the_notice_that_was_wrong_ends_nothing_twice_and_a_real_death_does(
     population: Asker, hand_clock: SetClock
 ) -> None:
@@ -155,7 +184,7 @@ def test_a_corrected_day_is_annulled_as_the_notice_said_it(population: Asker) ->
     wrong = fact(population, wife.code, "died")["fact"]
     better = {"value": "2026-02-20", "reason": "A digit was wrong."}
     population.done(f"/facts/{wrong}/correction", better, user=FIRST)
-    annul(population, wife.code)
+    annul(population, wife.code, officials=(SECOND, THIRD))
     assert (status(population, wife.code), related(population, wife.code)) == ("LIVING", before)
 
 

@@ -25,7 +25,7 @@ from sild.registries.kernel.corrections import (
 from sild.registries.kernel.facts import Json
 from sild.registries.kernel.matters import MatterFact
 from sild.registries.population.births import REGISTRATION
-from sild.registries.population.life_events import RELATIONS
+from sild.registries.population.life_events import RELATIONS, authors_of_death, forget_authors
 from sild.registries.tasks import Handler, Held, Task, Tasks
 
 __all__ = ["ANNULLED", "annul_death", "proposed_annulment", "seen_to_by_people"]
@@ -42,7 +42,8 @@ Left = Literal["married_again", "guardian_since"]
 def annul_death(use: Use, tasks: Tasks, dispute_id: str, words: str) -> tuple[dict[str, Json], Fact | None]:
     """The word of one official; the second, of another, annuls the death. The fact that was annulled; None: it waits for the second.
 
-    Raises CallerError (`unknown_dispute`, `dispute_is_closed`, `superseded_fact`, `not_a_death`, `same_official`).
+    Raises CallerError (`unknown_dispute`, `dispute_is_closed`, `superseded_fact`, `not_a_death`, `said_it_yourself`,
+    `same_official`).
     """
     one = read_dispute(use, dispute_id)
     use.alone(f"person/{one.person}", f"birth/{one.person}", f"annulment/{one.id}")
@@ -57,6 +58,8 @@ def annul_death(use: Use, tasks: Tasks, dispute_id: str, words: str) -> tuple[di
     registration = use.facts.value(one.person, REGISTRATION, on=use.today)
     if registration is not None and registration["status"] == "STILLBORN":
         raise CallerError("a child born dead has not died", code="not_a_death")
+    if use.usage.actor in authors_of_death(use, one.person):
+        raise CallerError("who said that somebody died does not annul it", code="said_it_yourself")
     first = _proposal(use, one)
     if first is None:
         _propose(use, one, words)
@@ -106,6 +109,7 @@ def _annul(use: Use, tasks: Tasks, person: str, died: Fact, said: Mapping[str, J
                 use.facts.retract(
                     person, name, key=fact.key, valid_from=fact.valid_from, valid_to=fact.valid_to
                 )
+    forget_authors(use, person)
     use.facts.record(
         person,
         "death_annulled",

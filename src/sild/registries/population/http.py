@@ -40,7 +40,7 @@ from sild.registries.population.http_evidence import (
 )
 from sild.registries.population.http_notices import add_notice_paths
 from sild.registries.population.kinds import KINDS
-from sild.registries.population.life_events import order_protection, record_guardian
+from sild.registries.population.life_events import keep_author, order_protection, record_guardian
 from sild.registries.population.matters import reviews_that_wait
 from sild.registries.population.persons import (
     children_of,
@@ -282,6 +282,8 @@ def _worded(use: Use, fact: Fact) -> str | None:
 def _corrected(register: PopulationRegister, use: Use, fact: Fact) -> None:
     if fact.name in ("given_names", "family_name"):
         index_name(use, fact.entity)
+    if fact.name == "died" and use.usage.actor and use.facts.value(fact.entity, "died", on=use.today):
+        keep_author(use, fact.entity, use.usage.actor)
     revoke_corrected(use, fact)
     concept = next((kind.concept for kind in KINDS if kind.name == fact.name), "")
     corrected_under_births(register.deciding, use, fact, concept)

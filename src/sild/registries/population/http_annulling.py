@@ -21,6 +21,7 @@ __all__ = ["ANNULLING_ACTIONS", "ANNULLING_TITLES", "add_annulling_path"]
 
 ANNULLING_TITLES: dict[str, tuple[int, str]] = {
     "not_a_death": (409, "What is disputed is no death"),
+    "said_it_yourself": (409, "Who said that the person died does not annul it"),
     "same_official": (409, "Another official confirms it"),
 }
 ANNULLING_ACTIONS = {"annulDeath": "An official said that the recorded death was none"}

@@ -105,11 +105,13 @@ def _death(register: PopulationRegister, signed: SignedDeath, usage: Usage) -> R
     with register.kernel.used("recordDeath", usage) as use:
         use.concerns(notice.person)  # of a refusal, too
         notified = register.notified(use, signed, "death")
-        if signed.signature is not None and signed.signature.who == notice.person:
+        assert signed.signature is not None  # `notified` has verified it
+        signer = signed.signature.who
+        if signer == notice.person:
             raise CallerError("nobody gives notice of their own death", code="may_not_notify")
         answer = use.answered()
         if answer is None:
-            answer = use.answer(record_death(use, notice, notified))
+            answer = use.answer(record_death(use, notice, notified, signer))
         return RecordedDeath(**answer)
 
 

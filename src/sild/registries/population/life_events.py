@@ -23,16 +23,26 @@ from sild.registries.population.persons import (
 )
 from sild.registries.population.protection import protect
 
-__all__ = ["RELATIONS", "order_protection", "record_death", "record_guardian", "record_stillbirth"]
+__all__ = [
+    "RELATIONS",
+    "authors_of_death",
+    "forget_authors",
+    "keep_author",
+    "order_protection",
+    "record_death",
+    "record_guardian",
+    "record_stillbirth",
+]
 
 RELATIONS = ("spouse", "custody", "guardian")
 """What ends with a death, for both sides."""
+SAID_BY = "said_by"
 SILENCED = ("civil.child.recorded", "civil.paternity.*")
 """Events that would only be followed by a message to the family; what waits of them is never sent."""
 
 
-def record_death(use: Use, notice: DeathNotice, notified: Notified) -> dict[str, Json]:
-    """Raises CallerError (`unknown_person`, `already_dead`, `date_out_of_range`, `name_differs`, `notice_too_old`, `death_annulled`)."""
+def record_death(use: Use, notice: DeathNotice, notified: Notified, signer: str) -> dict[str, Json]:
+    """signer: identity code. Raises CallerError (`unknown_person`, `already_dead`, `date_out_of_range`, `name_differs`, `notice_too_old`, `death_annulled`)."""
     person, died = notice.person, notice.died
     use.alone(f"person/{person}", f"birth/{person}")
     known = read_person(use, person)
@@ -53,10 +63,28 @@ def record_death(use: Use, notice: DeathNotice, notified: Notified) -> dict[str,
     use.facts.record(person, "death_notice", told, key=notice.key, valid_from=died, provenance=said)
     if notice.place is not None:
         use.facts.record(person, "death_place", notice.place, valid_from=died, provenance=said)
+    keep_author(use, person, signer)
     _end_relations(use, person, died)
     _fall_silent(use, person)
     use.publish("civil.death.registered", person, {"died": died.isoformat()})
     return {"person": person, "died": died.isoformat(), "recorded": True}
+
+
+def keep_author(use: Use, person: str, author: str) -> None:
+    """Who said that they died, by notice or by correcting the day: not shown to people, whom a notice tells a name and a profession."""
+    told = provenance(use)
+    use.facts.record(_death(person), SAID_BY, True, key=author, valid_from=use.today, provenance=told)
+
+
+def authors_of_death(use: Use, person: str) -> frozenset[str]:
+    """Of the death that is recorded."""
+    return frozenset(one.key for one in use.facts.current(_death(person), [SAID_BY], on=use.today))
+
+
+def forget_authors(use: Use, person: str) -> None:
+    """The death is known no longer."""
+    for author in authors_of_death(use, person):
+        use.facts.retract(_death(person), SAID_BY, key=author, valid_from=date.min)
 
 
 def record_stillbirth(use: Use, notice: BirthNotice, child: str, notified: Notified) -> dict[str, Json]:
@@ -152,6 +180,10 @@ def record_guardian(
 
 
 # --- inside
+
+
+def _death(person: str) -> str:
+    return f"death:{person}"
 
 
 def _end_relations(use: Use, person: str, died: date) -> None:
