@@ -75,7 +75,7 @@ async def test_two_officials_one_after_the_other(desk):
     await desk.act(second, "ANNUL", FIRST, WORDS)
     assert await desk.waiting() == second, "who said so already is sent back"
     back = (await desk.cases.fill(second, SCREEN, FIRST)).facts[0]
-    assert back.value == "You said so already: another official confirms it."
+    assert back.value == "Whoever said so first does not confirm it: another official does."
     await desk.act(second, "ANNUL", SECOND, WORDS)
     view = await desk.cases.view(second, SECOND)
     assert (view.status, view.results["outcome"]) == ("CLOSED", "annulled")

@@ -41,7 +41,7 @@ branch = Branches()
 @pytest.fixture(scope="module")
 def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nation]:
     crowd = Crowd()
-    for number in range(12):
+    for number in range(13):
         crowd.couple(f"wife{number}", f"husband{number}")
     crowd.couple("poor_wife", "poor_husband", pay_known=False)
     for number in range(5):
@@ -495,6 +495,52 @@ def a_death_while_a_form_is_open(walks: Walks) -> None:
         parent.open("/home", "home")
         waits = parent.page.locator(f"main a[href*='/cases/{case}/screens/']").count()
         assert not waits, parent.page.locator("main").inner_text()
+
+
+@branch()
+def a_death_that_was_none(walks: Walks) -> None:
+    """(b) She is said to be dead, and says that she lives: two officials annul it, neither of them twice, and the case is hers again."""
+    walks.born("wife12")
+    mother, father = walks["wife12"], walks["husband12"]
+    mother.task("birth.check_and_name")
+    case, her = mother.case, walks.people["wife12"]
+    walks.died(her["code"], her["name"])
+    father.reads("/inbox", "birth.notice.bereaved", name="inbox")
+    mother.open("/home", "home")
+    assert not mother.page.locator(f"main a[href*='/cases/{case}/screens/']").count()
+    mother.open("/my-data?register=population", "my-data-population")
+    wrong = mother.page.locator("form[action='/my-data/wrong']").filter(
+        has=mother.page.locator("input[name='concept'][value='person.date_of_death']")
+    )
+    wrong.locator("xpath=ancestor::details").first.evaluate("(one) => one.open = true")
+    wrong.locator("[name='reason']").fill("Ma elan.")
+    wrong.locator("button").click()
+    mother.page.wait_for_url("**/receipts/*")
+    first, second = walks["population_register_official"], walks["second_population_register_official"]
+    said = {"words": "Ta oli siin, passiga."}
+    waits = "register_matter.status.DISPUTED_DEATH"
+    once = first.do("register_matter.death", "ANNUL", first.on_desk(waits), **said)
+    mother.reads("/inbox", "register_matter.told_annulment_waits", name="inbox")
+    again = second.on_desk(waits)
+    assert again != once
+    first.do("register_matter.death", "ANNUL", again, **said)
+    first.reads(
+        f"/desk/cases/{again}",
+        "register_matter.returned.same_official",
+        name="register_matter.death-returned",
+    )
+    second.do("register_matter.death", "ANNUL", again, **said)
+    second.reads(
+        f"/desk/cases/{again}",
+        "register_matter.result.outcome_is_annulled",
+        name="register_matter.death-done",
+    )
+    mother.reads("/inbox", "register_matter.told_annulled", "birth.notice.revived", name="inbox")
+    mother.open("/my-data?register=population", "my-data-population")
+    assert mother.say("concept.person.death_annulled") in mother.page.locator("main").inner_text()
+    assert walks.named("wife12") == case
+    father.do("birth.cosign", "COSIGN", case)
+    mother.reads(f"/cases/{case}", "birth.action.REGISTER", plain=("Mari",), name="birth-registered")
 
 
 @branch()

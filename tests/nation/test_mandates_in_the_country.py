@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 import pytest_asyncio
 
+from sild.adapter import CallContext
 from sild.cases import Actor, Refused
-from sild.errors import Unavailable
+from sild.errors import PeerError, Unavailable
 from sild.nation import COUNTRY, Nation
 from sild.nation.browser import Browser, Page
 from sild.nation.journeys import log_in, screen_sent, soon
@@ -22,10 +23,11 @@ from sild.nation.ward_walk import Ward
 from sild.openid import Party
 from sild.registries import BusinessRegister, PopulationRegister, ResidenceRegister
 from sild.registries.kernel import Usage
+from sild.registries.kernel.corrections import disputes
 from sild.registries.residence.addresses import dwelling
 from sild.registries.residence.homes import owned_by, residents_of
 
-from .test_held_offer import Desk
+from .test_held_offer import Desk as AnyDesk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Value = Any  # JSON
@@ -424,7 +426,7 @@ async def test_a_company_says_that_its_entry_is_wrong_and_the_registrar_corrects
         form for form in page.forms if "concept" in form.fields and form.fields["concept"].value == office
     )
     assert "/receipts/" in (await page.submit(wrong, {"reason": "We moved to Riia 12, Tartu."})).url
-    desk = Desk(country, "business_register_official")
+    desk = AnyDesk(country, "business_register_official")
     await desk.log_in()
     screen = await desk.waits("register_matter.dispute", "We moved to Riia 12, Tartu.")
     case = await desk.sends(
@@ -502,25 +504,130 @@ async def test_a_power_of_attorney_ends_with_whoever_gave_it(country: Nation) ->
     page = await two.act_for()
     page = await page.go("/services/move")
     page = await page.submit(page.form("/begin"))
-    assert country.systems is not None
-    population = country.systems.registers["population"].register
-    assert isinstance(population, PopulationRegister)
+    population = _population(country)
     dead = two.giver["code"]
-    people = {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
-    ward = Ward(country.description["ward"]["address"], people["physician"])  # type: ignore[index]
-    today = population.kernel.today.isoformat()
-    await ward.give_notice_of_death({"person": dead, "full_name": two.giver["name"], "died": today})
-
-    async def recorded() -> bool | None:
-        with population.kernel.used("test", Usage("SILD/GOV/70000005/hospital", str(uuid4()))) as use:
-            return use.facts.value(dead, "died", on=use.today) is not None or None
-
-    assert await soon("the death is recorded", recorded)
+    await dies(country, two.giver)
     late = await page.submit(page.form("/screens/move.place"), PLACE)
     assert late.status == 401 and "You no longer act for this person" in late.text
     assert code(two.giver) not in await _chains(country, code(two.holder))
     asked = next(one for one in population.kernel.usage_of(dead).entries if one.operation == "getStatus")
     assert asked.usage.user_id == code(two.holder)
+
+    await says_they_live(country, two.giving)
+    first, second = Desk(country, OFFICIALS[0]), Desk(country, OFFICIALS[1])
+    await first.log_in()
+    await second.log_in()
+    await first.annuls("They were here.")
+    assert _died(country, dead), "one official alone makes nobody live"
+    await second.waits("register_matter.death", "Another official says the person lives")
+    await first.annuls_in_vain("Whoever said so first does not confirm it: another official does.")
+    assert _died(country, dead)
+    await second.annuls("I have seen them, too.")
+    assert not _died(country, dead)
+    assert code(two.giver) in await _chains(country, code(two.holder)), "the power of attorney counts again"
+    inbox = (await two.giving.open(f"{country.portal_url}/inbox")).text
+    assert "Two officials have annulled the recorded death" in inbox
+    said = [one.usage for one in population.kernel.usage_of(dead).entries if one.operation == "annulDeath"]
+    acted = {one.user_id for one in said if one.user_id}
+    assert acted == {code(first.person), code(second.person)}, "they see by whom"
+
+
+async def test_nobody_annuls_their_own_death_nor_one_that_they_wrote(country: Nation) -> None:
+    """At the desk, and whoever gets past it."""
+    people = _people(country)
+    second = Desk(country, OFFICIALS[1])
+    await second.log_in()
+    wrong = Browser()
+    await log_in(wrong, country.portal_url, people["single_mother"])
+    await dies(country, people["single_mother"])
+    await says_they_live(country, wrong)
+    screen = await second.waits("register_matter.death")
+    await second.sends(screen, "CORRECT_DAY", value="2026-01-02", words="The certificate says so.")
+    await says_they_live(country, wrong)
+    await second.annuls_in_vain("Whoever said that the person died does not annul it: another official does.")
+    assert _died(country, people["single_mother"]["code"])
+
+    first = Desk(country, OFFICIALS[0])
+    await first.log_in()
+    themselves = people[OFFICIALS[0]]
+    citizen = Browser()
+    await log_in(citizen, country.portal_url, themselves)
+    await dies(country, themselves)
+    await says_they_live(country, citizen)
+    case = (await second.waits("register_matter.death", themselves["code"])).url
+    own = await first.browser.open(case)
+    with pytest.raises(PeerError, match="This was not done"):
+        await screen_sent(own, {"do": "ANNUL", "f.words": "I live."})
+    assert country.systems is not None
+    register, portal = country.systems.service_of("population"), country.systems.clients["portal"]
+    with _population(country).kernel.used("test", Usage("SILD/GOV/70000002/population", str(uuid4()))) as use:
+        dispute = next(one.id for one in disputes(use) if one.person == themselves["code"])
+    not_proven = "acting_not_proven"
+    for user, refusal in (
+        (code(themselves), not_proven),
+        (code(people[OFFICIALS[1]]), not_proven),
+        ("automatic", "officials_only"),
+    ):
+        forged = CallContext(user_id=user, legal_ground="HMS § 6", issue="forged")
+        for key in (dispute, "nobody-disputed-it"):
+            path = ["disputes", key, "annulment"]
+            answer = await portal.post(register, path, json={"reason": "He lives."}, context=forged)
+            why = str(answer.json()["type"]).rpartition(":")[2]
+            assert (answer.status, why) == (403, refusal), user
+    assert _died(country, themselves["code"])
+
+
+OFFICIALS = ("population_register_official", "second_population_register_official")
+
+
+class Desk(AnyDesk):
+    """Of the population register, where somebody says that they live."""
+
+    async def annuls(self, words: str) -> None:
+        await self.sends(await self.waits("register_matter.death"), "ANNUL", words=words)
+
+    async def annuls_in_vain(self, why: str) -> None:
+        await screen_sent(await self.waits("register_matter.death"), {"do": "ANNUL", "f.words": "I am sure."})
+        await self.waits("register_matter.death", why)
+
+
+def _people(country: Nation) -> dict[str, Value]:
+    return {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
+
+
+def _population(country: Nation) -> PopulationRegister:
+    assert country.systems is not None
+    register = country.systems.registers["population"].register
+    assert isinstance(register, PopulationRegister)
+    return register
+
+
+def _died(country: Nation, person: str) -> str | None:
+    with _population(country).kernel.used("test", Usage("SILD/GOV/70000005/hospital", str(uuid4()))) as use:
+        died: str | None = use.facts.value(person, "died", on=use.today)
+        return died
+
+
+async def dies(country: Nation, person: Value) -> None:
+    """By a doctor's notice of today, from the ward."""
+    ward = Ward(country.description["ward"]["address"], _people(country)["physician"])  # type: ignore[index]
+    today = _population(country).kernel.today.isoformat()
+    said = {"person": person["code"], "full_name": person["name"], "died": today}
+    await ward.give_notice_of_death(said)
+
+    async def recorded() -> str | None:
+        return _died(country, person["code"])
+
+    assert await soon("the death is recorded", recorded)
+
+
+async def says_they_live(country: Nation, browser: Browser) -> None:
+    page = await browser.open(f"{country.portal_url}/my-data?register=population")
+    of_death = "person.date_of_death"
+    wrong = next(
+        one for one in page.forms if "concept" in one.fields and one.fields["concept"].value == of_death
+    )
+    assert "/receipts/" in (await page.submit(wrong, {"reason": "I live."})).url
 
 
 async def _chains(country: Nation, person: str) -> list[str]:

@@ -178,6 +178,7 @@ GOOD_FOR: Mapping[str, Words] = {
     "tax_register_official": {"et": "vastab, kui keegi vaidlustab oma maksuresidentsuse", "vi": "trả lời khi có người khiếu nại nơi cư trú tính thuế của họ", "en": "answers when somebody disputes where they are resident for tax"},
     "electoral_register_official": {"et": "vastab, kui keegi vaidlustab oma kande valijate nimekirjas", "vi": "trả lời khi có người khiếu nại tên mình trong danh sách cử tri", "en": "answers when somebody disputes how they stand in the list of voters"},
     "social_register_official": {"et": "otsustab, mida hüvitiste register ei tohi: peatatud pakkumised, vaidlustatud andmed", "vi": "quyết định điều cơ sở dữ liệu trợ cấp không được quyết định: đề nghị tạm giữ, dữ liệu bị khiếu nại", "en": "decides what the register of benefits may not: held offers, disputed facts"},
+    "second_population_register_official": {"et": "teine samal töölaual: kinnitab, et surmakanne on ekslik", "vi": "người thứ hai cùng bàn làm việc: xác nhận việc khai tử đã ghi là nhầm", "en": "the second at that desk: confirms that a recorded death was none"},
     "second_social_register_official": {"et": "teine samal töölaual: vaatab üle, mille esimene ise otsustas", "vi": "người thứ hai cùng bàn làm việc: xem lại việc người thứ nhất đã tự quyết định", "en": "the second at that desk: sees to what the first decided themselves"},
     "counter_official": {"et": "aitab inimesi leti taga ja telefonis, mandaadi alusel", "vi": "giúp người dân tại quầy và qua điện thoại, theo ủy quyền được ghi lại", "en": "helps people at the counter of {town}, and on the phone: /desk/assist"},
     "auditor": {"et": "auditeerib otsuseid (J8): pärast sisselogimist avab /audit", "vi": "kiểm toán các quyết định (J8): mở /audit sau khi đăng nhập", "en": "audits decisions (J8): opens /audit after logging in"},
@@ -258,6 +259,7 @@ class _Search:
             ("board_member", self._board_member),
             ("business_register_official", self._servant),
             ("physician", self._servant),
+            ("second_population_register_official", self._servant),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:

@@ -124,6 +124,10 @@ def test_one_official_alone_makes_nobody_live(population: Asker, hand_clock: Set
     facts = {one["name"]: one["value"] for one in matter["facts"]}
     assert (matter["state"], matter["said"]) == ("waiting", "I live.")
     assert (facts["fact"], facts["annulment"]) == (DAY, WORDS["reason"])
+    known = population.value(f"/persons/{person}")
+    assert facts["person"] == person
+    assert facts["person_name"] == f"{known['given_names']} {known['family_name']}"
+    assert facts["death_notified_by"].endswith(", Tartu Ülikooli Kliinikum")
     population.done(f"/disputes/{dispute}/refusal", {"reason": "The body was seen."}, 200, user=SECOND)
     refused(population.post(path, WORDS, user=SECOND), 409, "dispute_is_closed")
     assert status(population, person) == "DEAD"

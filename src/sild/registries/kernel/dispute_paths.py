@@ -116,7 +116,7 @@ SpeakingFor = Callable[[Use, str], Collection[str]]
 
 
 Answering = Callable[[Use, Dispute], Iterable[MatterFact]]
-"""What officials have said of a dispute that waits, beside the fact and what the person says."""
+"""What officials need besides of a dispute that waits: beyond the fact and what the person says."""
 
 
 class Corrected(Model):

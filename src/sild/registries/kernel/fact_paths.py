@@ -143,7 +143,7 @@ def add_fact_paths(
 
     speaking_for: who disputes facts of somebody, or of a thing, besides themselves.
 
-    answering: what officials have said of a dispute that waits.
+    answering: what officials need besides of a dispute that waits.
 
     matters: what waits for people here besides disputes and the missing.  enter: how somebody missing is entered.
     """

@@ -26,6 +26,7 @@ TOLD = (
     ("civil.child.*", "The body was told of a birth"),
     ("civil.paternity.*", "The body was told who the father is"),
     ("civil.guardian.*", "The body was told of a guardian"),
+    ("civil.death.annulled", "The body was told that a recorded death was none"),
     ("civil.death.*", "The body was told of a death"),
     ("residence.*", "The body was told of a change of home"),
     ("*.home.followed", "The body was told of a change of home"),

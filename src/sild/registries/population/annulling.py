@@ -26,9 +26,10 @@ from sild.registries.kernel.facts import Json
 from sild.registries.kernel.matters import MatterFact
 from sild.registries.population.births import REGISTRATION
 from sild.registries.population.life_events import RELATIONS, authors_of_death, forget_authors
+from sild.registries.population.persons import read_person
 from sild.registries.tasks import Handler, Held, Task, Tasks
 
-__all__ = ["ANNULLED", "annul_death", "proposed_annulment", "seen_to_by_people"]
+__all__ = ["ANNULLED", "annul_death", "before_officials", "seen_to_by_people"]
 
 ANNULLED = "civil.death.annulled"
 DIED_CONCEPT = "person.date_of_death"
@@ -71,8 +72,15 @@ def annul_death(use: Use, tasks: Tasks, dispute_id: str, words: str) -> tuple[di
     return {"id": one.id, "state": "CORRECTED"}, died
 
 
-def proposed_annulment(use: Use, one: Dispute) -> Iterator[MatterFact]:
-    """What the second official has before them: that another says the person lives, and why."""
+def before_officials(use: Use, one: Dispute) -> Iterator[MatterFact]:
+    """Of a disputed death: who the person is, who gave notice, and to the second official that another says the person lives, and why."""
+    if kind_of_matter(one) != "disputed_death":
+        return
+    yield MatterFact("person", one.person)
+    yield MatterFact("person_name", read_person(use, one.person).full_name or None)
+    for fact in use.facts.current(one.person, ["death_notice"], on=use.today):
+        signed = (fact.value["notified"]["name"], fact.value["hospital"])
+        yield MatterFact("death_notified_by", ", ".join(filter(None, signed)), valid_from=fact.valid_from)
     first = _proposal(use, one)
     if first is not None:
         yield MatterFact("annulment", first.value["reason"], about=DIED_CONCEPT, valid_from=first.valid_from)

@@ -17,7 +17,7 @@ from sild.registries.kernel import Fact, Use
 from sild.registries.kernel.fact_paths import FACT_ACTIONS, FACT_TITLES, add_fact_paths
 from sild.registries.kernel.http import Concept, Model, PersonalUsage, SelfDescription, register_app
 from sild.registries.population import records
-from sild.registries.population.annulling import proposed_annulment
+from sild.registries.population.annulling import before_officials
 from sild.registries.population.certificates import revoke_corrected
 from sild.registries.population.entering import enter_person
 from sild.registries.population.http_annulling import (
@@ -262,7 +262,7 @@ def make_app(register: PopulationRegister, *, url: str | None = None) -> FastAPI
         corrected=lambda use, fact: _corrected(register, use, fact),
         worded=_worded,
         speaking_for=disputants_of,
-        answering=proposed_annulment,
+        answering=before_officials,
         matters=(reviews_that_wait(kernel), ripples_that_wait(register.deciding)),
         enter=enter_person,
     )
