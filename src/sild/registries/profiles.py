@@ -13,7 +13,7 @@ from sild.catalogue import NoticeKind, Profile, parse_profile
 from sild.errors import CallerError
 from sild.registries.identity_codes import Country
 
-__all__ = ["notice_grounds", "profile", "profile_named"]
+__all__ = ["notice_ground", "notice_grounds", "profile", "profile_named"]
 
 
 @cache
@@ -28,6 +28,14 @@ def profile_named(country: str) -> Profile:
     except FileNotFoundError as error:
         raise CallerError(f"no country {country} ships: it has no profile", code="unknown_country") from error
     return parse_profile(yaml.safe_load(text))
+
+
+def notice_ground(kind: NoticeKind, country: Country) -> str:
+    """Of a notice about somebody of that country. Raises CallerError (`may_not_notify`): its law lets nobody give one."""
+    law = profile(country).notices.get(kind)
+    if law is None:
+        raise CallerError(f"by the law of {country} nobody gives notice of a {kind}", code="may_not_notify")
+    return law.basis
 
 
 def notice_grounds(kind: NoticeKind) -> Mapping[Country, str]:

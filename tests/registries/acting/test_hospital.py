@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from sild.catalogue import Profile
 from sild.errors import CallerError
 from sild.registries.fhir import DEATH_NAME
 from sild.registries.hospital.register import HospitalRegister, NewBirth, Notice
+from sild.registries.identity_codes import Country
 from sild.registries.population.birth_notice import parse_birth_notice
 from sild.registries.population.death_notice import parse_death_notice
+from sild.registries.profiles import profile
 from support.notices import DOCTOR, STRANGER, container
 
 from .conftest import CHILD, FATHER, MOTHER, VN_MOTHER, Others, SetClock
@@ -173,6 +176,56 @@ async def test_nothing_goes_out_unsigned(register: HospitalRegister, others: Oth
     assert notice.state == "unsigned" and notice.is_to_be_signed
     await settle(register, others, clock)
     assert others.sent == []
+
+
+async def test_what_waits_for_somebodys_signature_is_found_however_much_others_write(
+    register: HospitalRegister, others: Others, clock: SetClock
+) -> None:
+    """Unsigned, or refused so that it is signed anew; of nobody else, and no longer when it is withdrawn."""
+    others.answers = [
+        CallerError("signed too long ago", code="notice_too_old"),
+        CallerError("Unknown person", code="unknown_person"),
+    ]
+    late, wrong = (write(register, clock, f"form-000{number}") for number in (1, 2))
+    mine = [register.note_birth(birth(), author=MIDWIFE, token=f"form-001{number}") for number in range(2)]
+    await settle(register, others, clock)
+    for number in range(25):
+        register.note_death(MOTHER, date(2026, 3, 2), author=DOCTOR, token=f"form-1{number:03d}")
+    assert not {one.author for one in register.notices()} & {MIDWIFE}
+    assert [one.id for one in register.to_be_signed_by(MIDWIFE)] == [late.id, *(one.id for one in mine)]
+    assert all(one.is_to_be_signed for one in register.to_be_signed_by(MIDWIFE))
+    assert len(register.to_be_signed_by(DOCTOR)) == 25 and register.to_be_signed_by(STRANGER) == []
+    register.withdraw(mine[0].id, MIDWIFE)
+    register.signed(late.id, MIDWIFE, container(late.content, at=clock()))
+    assert [one.id for one in register.to_be_signed_by(MIDWIFE)] == [mine[1].id]
+    assert register.notice(wrong.id).state == "refused"
+
+
+async def test_where_the_law_lets_nobody_give_notice(
+    register: HospitalRegister, others: Others, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused when it is written; what waits from before, when it would go out; the others go on."""
+    before = write(register, clock, "form-0001", mother=VN_MOTHER, father=None)
+    other = write(register, clock, "form-0002")
+
+    def law(country: Country) -> Profile:
+        known = profile(country)
+        return known if country == "EE" else known.model_copy(update={"notices": {}})
+
+    monkeypatch.setattr("sild.registries.profiles.profile", law)
+    for attempt in (
+        lambda: register.note_birth(birth(mother=VN_MOTHER), author=MIDWIFE, token="form-0003"),
+        lambda: register.note_death(VN_MOTHER, date(2026, 3, 2), author=DOCTOR, token="form-0004"),
+    ):
+        with pytest.raises(CallerError) as refused:
+            attempt()
+        assert refused.value.code == "may_not_notify"
+    others.answers = [{"outcome": "RECORDED", "child": CHILD}]
+    await settle(register, others, clock)
+    held = register.notice(before.id)
+    assert (held.state, held.answer["code"]) == ("refused", "may_not_notify")
+    assert register.notice(other.id).state == "arrived" and len(others.sent) == 1
+    assert len(register.notices()) == 2
 
 
 async def test_signed_twice_it_goes_out_once(

@@ -84,6 +84,9 @@ class WardPages:
             token=secrets.token_hex(16),
             now=self._register.kernel.local_now.strftime("%Y-%m-%dT%H:%M"),
             notices=self._register.notices() if role is not None else [],
+            mine=self._register.to_be_signed_by(midwife.code)
+            if midwife is not None and role is not None
+            else [],
             said=self._words(said, language),
             good=good,
             was_kept=kept is None and typed is not None,

@@ -14,8 +14,9 @@ from typing import Any, Self
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, insert, or_, select, update
 
+from sild.catalogue import NoticeKind
 from sild.clock import Clock, system_clock
 from sild.database import sqlite_url
 from sild.errors import CallerError
@@ -26,7 +27,7 @@ from sild.registries.hospital.bundle import Birth, Death, birth_bundle, bundle_s
 from sild.registries.hospital.tables import notices
 from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Kernel, Usage, Use
-from sild.registries.profiles import notice_grounds
+from sild.registries.profiles import notice_ground
 from sild.registries.tasks import TASK_MIGRATIONS, ActingRegister, Effect, Handler, Task
 from sild.signatures import read_signed_document
 
@@ -111,13 +112,13 @@ class HospitalRegister(ActingRegister):
     def note_birth(self, birth: NewBirth, *, author: str, token: str) -> Notice:
         """Nothing is sent before `signed`. author: code of who writes it, and signs.  token: of the form; the same again is the same notice.
 
-        Raises InvalidIdentityCode, CallerError (`date_out_of_range`, `bad_request`).
+        Raises InvalidIdentityCode, CallerError (`date_out_of_range`, `bad_request`, `may_not_notify`).
         """
         if birth.sex not in ("female", "male") or not (birth.multiple is None or 1 <= birth.multiple <= 9):
             raise CallerError("sex is female or male; of twins the first is 1", code="bad_request")
         if birth.child and not birth.stillborn:
             raise CallerError("a living child gets its code from the register", code="child_is_living")
-        kind = "stillbirth" if birth.stillborn else "birth"
+        kind: NoticeKind = "stillbirth" if birth.stillborn else "birth"
         for code in (birth.mother, birth.father, birth.child):
             if code:
                 parse_identity_code(code)
@@ -141,7 +142,7 @@ class HospitalRegister(ActingRegister):
     def note_death(
         self, person: str, died: date, *, author: str, token: str, full_name: str | None = None
     ) -> Notice:
-        """As `note_birth`, of whoever died. Raises InvalidIdentityCode, CallerError (`date_out_of_range`)."""
+        """As `note_birth`, of whoever died. Raises InvalidIdentityCode, CallerError (`date_out_of_range`, `may_not_notify`)."""
         parse_identity_code(person)
         if died > self.kernel.today:
             raise CallerError("a death is noted after it has happened", code="date_out_of_range")
@@ -152,6 +153,13 @@ class HospitalRegister(ActingRegister):
 
         return self._note("death", person, content, author=author, token=token)
 
+    def to_be_signed_by(self, author: str) -> list[Notice]:
+        """All of them, however many others wrote since; the oldest first."""
+        anew = and_(notices.c.state == "refused", notices.c.answer["code"].as_string().in_(SIGNED_ANEW))
+        query = select(notices).where(notices.c.author == author, or_(notices.c.state == "unsigned", anew))
+        with self.kernel.engine.connect() as connection:
+            return [_notice(row) for row in connection.execute(query.order_by(notices.c.id))]
+
     def notices(self, limit: int = 20) -> list[Notice]:
         """The newest first."""
         query = select(notices).order_by(notices.c.id.desc()).limit(limit)
@@ -160,7 +168,7 @@ class HospitalRegister(ActingRegister):
 
     def _note(
         self,
-        kind: str,
+        kind: NoticeKind,
         person: str,
         content: Callable[[str, datetime], dict[str, Any]],
         *,
@@ -168,6 +176,7 @@ class HospitalRegister(ActingRegister):
         token: str,
     ) -> Notice:
         parse_identity_code(author)
+        notice_ground(kind, parse_identity_code(person).country)
         if not 8 <= len(token) <= 100:
             raise CallerError("the form has no token", code="bad_request")
         with self.kernel.used("writeNotice", self._usage(f"ward-{token}", author)) as use:
@@ -267,10 +276,10 @@ class HospitalRegister(ActingRegister):
     def handlers(self, ask: Ask) -> Mapping[str, Handler]:
         async def notice(task: Task) -> Callable[[Use], None]:
             row = self._row(int(task.subject.partition("/")[0]))
-            basis = notice_grounds(row.kind)[parse_identity_code(row.person).country]
             country = parse_identity_code(row.author).country
-            because = Because(basis, key=task.cause, user_id=f"{country}{row.author}")
             try:
+                basis = notice_ground(row.kind, parse_identity_code(row.person).country)
+                because = Because(basis, key=task.cause, user_id=f"{country}{row.author}")
                 told = await ask.send(
                     "population", [_path(row)], row.content, because=because, content_type=FHIR_JSON
                 )

@@ -5,7 +5,7 @@ Cookies and one-use values stand here as SHA-256 alone; tokens and kept forms ar
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 from sild.database import UtcDateTime
 
@@ -29,6 +29,7 @@ notices = Table(
     Column("arrived_at", UtcDateTime),
     Column("signed_at", UtcDateTime),
     Column("signatures", Integer, nullable=False, default=0),  # how often it was signed
+    Index("hospital_notices_of_author", "author", "state"),
 )
 
 signings = Table(
