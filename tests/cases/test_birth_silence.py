@@ -61,6 +61,8 @@ async def test_nothing_is_said_after_wherever_the_case_is(village):
     families = iter(couples(len(STEPS) * len(HOW)))
     silent = []
     for upto, how in product(STEPS, HOW):
+        if (upto, how) == ("registered", "stillbirth"):
+            continue  # a child with a name was not born dead
         mother, father = next(families)
         child = await _go(village, upto, mother, father)
         await _ends(village, child, how, mother, father)

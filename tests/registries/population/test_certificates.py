@@ -139,13 +139,8 @@ def test_none_before_registration_and_none_of_a_stillborn_child(here: Asker) -> 
     mother, father = couple()
     child = recorded(here, bundle(mother.code, father.code))
     assert papers(here, mother.code) == []
-    here.done(f"/births/{child}/registration", named(mother))
-    entry = entry_of(here, child)
-    issued = ask(here, mother.code, entry).json()["presentation"]
     assert notify_stillborn(here, mother.code, child).status == 201
     assert papers(here, mother.code) == []
-    refused(ask(here, mother.code, entry), 404, "no_certificate")
-    assert checked(here, issued).status == "revoked"
 
 
 @pytest.mark.parametrize(("country", "can_be_had"), [("EE", True), ("VN", False)])

@@ -10,6 +10,7 @@ import pytest
 
 from sild.registries import PopulationRegister
 from sild.registries.population.notifying import Notifier, Notifying
+from sild.registries.profiles import profile
 from support.notices import (
     DOCTOR,
     HOSPITAL,
@@ -252,6 +253,45 @@ def test_no_other_time_of_a_notice_is_a_number(population: Asker, said: object) 
 def test_the_day_of_a_death_is_by_the_registers_clock(population: Asker, said: str, day: str) -> None:
     died(population, PERSON.code, said)
     assert population.value(f"/persons/{PERSON.code}")["died"] == day
+
+
+@pytest.mark.parametrize(
+    ("said", "is_taken"),
+    [
+        ("2026-03-01T14:00:00+02:00", True),
+        ("2026-03-01T12:06:00Z", False),
+        ("2026-03-01T23:59:00+02:00", False),
+    ],
+)
+def test_nobody_dies_later_today(population: Asker, said: str, is_taken: bool) -> None:
+    """By the clock, with some minutes for the hospital's."""
+    answer = notify_death(population, PERSON.code, said)
+    if is_taken:
+        assert answer.status == 201
+    else:
+        refused(answer, 400, "date_out_of_range")
+    assert lives(population) is not is_taken
+
+
+@pytest.mark.parametrize(("lets", "is_taken"), [("EE", False), ("VN", True)])
+def test_the_law_is_that_of_who_died_not_of_the_doctor(
+    population: Asker, monkeypatch: pytest.MonkeyPatch, lets: str, is_taken: bool
+) -> None:
+    """Whose country lets nobody give such a notice dies by nobody's, wherever the doctor is from; and a birth likewise."""
+
+    def law(country: Any) -> Any:
+        known = profile(country)
+        return known if country == lets else known.model_copy(update={"notices": {}})
+
+    monkeypatch.setattr("sild.registries.population.notifying.profile", law)
+    person, mother = single("VN").code, couple("VN")[0].code
+    answers = (notify_death(population, person, DAY), notify(population, bundle(mother)))
+    for answer in answers:
+        if is_taken:
+            assert answer.status == 201, answer.text
+        else:
+            refused(answer, 403, "may_not_notify")
+    assert lives(population, person) is not is_taken
 
 
 def test_nobody_dies_before_they_were_born(population: Asker) -> None:

@@ -10,10 +10,12 @@ import pytest
 from sild.registries import PopulationRegister
 from sild.registries.population.births import grown_up
 from sild.registries.synthetic import synthetic_people
+from support.notices import signed_bundle
 
 from ..asking import Asker, defects, refused
+from ..conftest import SetClock
 from ..families import couple, dead, man, single, young_family
-from ..notices import bundle, died, notify_death, notify_stillborn, recorded
+from ..notices import bundle, died, notify, notify_death, notify_stillborn, recorded
 
 
 @pytest.fixture
@@ -79,6 +81,32 @@ def test_a_child_recorded_as_living_that_was_not(population: Asker, waiting: Any
     assert waiting(child) == {"civil.child.recorded": "refused", "civil.stillbirth.recorded": "pending"}
     refused(notify_stillborn(population, single().code, child), 404, "unknown_birth")
     refused(notify_stillborn(population, mother.code, child, "2026-02-28"), 404, "unknown_birth")
+
+
+def test_only_a_newborn_without_a_name_was_born_dead(population: Asker, hand_clock: SetClock) -> None:
+    """Not a child with a name, nor one that is older than seven days, nor anybody grown up: their life ends by a notice of death."""
+    (mother, father), (other, _) = couple(), couple("VN")
+    named = recorded(population, bundle(mother.code, father.code))
+    late, newborn = recorded(population, bundle(other.code)), recorded(population, bundle(single().code))
+    said = {"given_names": "Mari", "family_name": mother.family_name}
+    population.done(f"/births/{named}/registration", said)
+    refused(notify_stillborn(population, mother.code, named), 409, "not_a_newborn")
+    grown, parent = young_family()[1], young_family()[0]
+    refused(
+        notify_stillborn(population, parent.code, grown.code, grown.born.isoformat()), 404, "unknown_birth"
+    )
+    hand_clock.forward(days=7)
+    assert notify_stillborn(population, single().code, newborn).status == 201
+    in_time = signed_bundle(bundle(other.code, stillborn=True, child=late), at=hand_clock())
+    hand_clock.forward(days=1)
+    refused(notify_stillborn(population, other.code, late), 409, "not_a_newborn")
+    for one in (late, named):
+        assert population.value(f"/persons/{one}")["code"] == one
+        assert "died" not in population.value(f"/persons/{one}")
+    for _ in range(2):
+        assert notify(population, in_time, "/stillbirths").status == 201, "signed in time, long on its way"
+    hand_clock.forward(days=60)
+    assert notify_stillborn(population, other.code, late).status == 201, "known already"
 
 
 def test_deaths_that_cannot_be(population: Asker) -> None:

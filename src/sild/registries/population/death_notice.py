@@ -35,13 +35,16 @@ REFUSED = CallerError("not a notice of death", code="invalid_death_notice")
 
 @dataclass(frozen=True, slots=True)
 class DeathNotice:
-    """system, value: the hospital's own number of the notice.  named: who died, as the hospital knows them.  place: where; None: not told."""
+    """system, value: the hospital's own number of the notice.  named: who died, as the hospital knows them.  died_at: None: the day alone
+    is told.  place: where; None: not told.
+    """
 
     system: str
     value: str
     person: str
     named: RelatedName
     died: date
+    died_at: datetime | None
     hospital: str | None
     place: str | None
 
@@ -112,13 +115,15 @@ class _Reading(Reading):
             self._wrong("identity_code", "a notice names who died by identity code", "/entry/patient")
         self._refuse()
         assert code is not None
-        died = self._day(patient.deceasedDateTime)
+        told = patient.deceasedDateTime
+        died = self._day(told)
         return DeathNotice(
             system=self._bundle.identifier.system,
             value=self._bundle.identifier.value,
             person=code.text,
             named=_named(code.text, patient),
             died=died,
+            died_at=told if isinstance(told, datetime) else None,
             hospital=stay.serviceProvider.display if stay.serviceProvider else None,
             place=stay.location[0].location.display if stay.location else None,
         )

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Path, Query, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from sild.catalogue import NoticeKind
 from sild.errors import CallerError
 from sild.registries.deciding import Deciding
 from sild.registries.deciding.http import OfficialLook
@@ -254,7 +255,8 @@ def _take(register: PopulationRegister, signed: SignedNotice, usage: Usage) -> N
     kernel = register.kernel
     with kernel.used("takeBirthNotice", usage) as use:
         use.concerns(*signed.notice.told_of)  # of a refusal, too
-        notified = register.notified(use, signed, "stillbirth" if signed.notice.stillborn else "birth")
+        kind: NoticeKind = "stillbirth" if signed.notice.stillborn else "birth"
+        notified = register.notified(use, signed, kind, about=next(iter(signed.notice.told_of), None))
         if signed.notice.stillborn and signed.child is not None:
             raise CallerError("of a child that was recorded as living: /stillbirths", code="another_notice")
         answer = use.answered()

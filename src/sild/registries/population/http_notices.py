@@ -39,6 +39,7 @@ NOTICE_TITLES: dict[str, tuple[int, str]] = {
     "notice_too_old": (409, "The notice was signed too long ago"),
     "already_dead": (409, "Another day of death is recorded"),
     "death_annulled": (409, "The death that the notice told of was annulled"),
+    "not_a_newborn": (409, "Only a newborn without a name was born dead"),
     "name_differs": (409, "The code is of somebody with another name"),
 }
 
@@ -104,7 +105,7 @@ def _death(register: PopulationRegister, signed: SignedDeath, usage: Usage) -> R
     notice = signed.notice
     with register.kernel.used("recordDeath", usage) as use:
         use.concerns(notice.person)  # of a refusal, too
-        notified = register.notified(use, signed, "death")
+        notified = register.notified(use, signed, "death", about=notice.person)
         assert signed.signature is not None  # `notified` has verified it
         signer = signed.signature.who
         if signer == notice.person:
@@ -119,7 +120,7 @@ def _stillbirth(register: PopulationRegister, signed: SignedNotice, usage: Usage
     notice, child = signed.notice, signed.child
     with register.kernel.used("recordStillbirth", usage) as use:
         use.concerns(*notice.told_of, *([child] if child else []))
-        notified = register.notified(use, signed, "stillbirth")
+        notified = register.notified(use, signed, "stillbirth", about=notice.mother.code or child)
         if not notice.stillborn or child is None:
             raise CallerError(
                 "a stillbirth, with the code of the child that was recorded as living; told first it is a notice of birth",

@@ -11,9 +11,8 @@ from sild.registries.kernel import Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.population.birth_notice import BirthNotice, Notified
 from sild.registries.population.births import REGISTRATION, grown_up
-from sild.registries.population.certificates import revoke_certificates
 from sild.registries.population.death_notice import DeathNotice
-from sild.registries.population.notifying import ensure_fresh
+from sild.registries.population.notifying import ensure_fresh, is_to_come
 from sild.registries.population.one_child import bears_name
 from sild.registries.population.persons import (
     read_person,
@@ -36,6 +35,8 @@ __all__ = [
 
 RELATIONS = ("spouse", "custody", "guardian")
 """What ends with a death, for both sides."""
+NEWBORN = timedelta(days=7)
+"""The perinatal period ends seven completed days after birth (WHO, ICD-10 volume 2, chapter 5)."""
 SAID_BY = "said_by"
 SILENCED = ("civil.child.recorded", "civil.paternity.*")
 """Events that would only be followed by a message to the family; what waits of them is never sent."""
@@ -54,7 +55,8 @@ def record_death(use: Use, notice: DeathNotice, notified: Notified, signer: str)
         raise CallerError("another day of death is recorded; correct it", code="already_dead")
     if use.facts.history(person, "death_notice", key=notice.key):
         raise CallerError("the death that this notice told of was annulled", code="death_annulled")
-    if not known.born <= died <= use.today:
+    is_future = notice.died_at is not None and is_to_come(notice.died_at, use.at)
+    if is_future or not known.born <= died <= use.today:
         raise CallerError("a death is after birth and not in the future", code="date_out_of_range")
     ensure_fresh(notified, use.at)
     said = provenance(use)
@@ -88,7 +90,10 @@ def forget_authors(use: Use, person: str) -> None:
 
 
 def record_stillbirth(use: Use, notice: BirthNotice, child: str, notified: Notified) -> dict[str, Json]:
-    """child: one that had been recorded as living, by mistake. Raises CallerError (`unknown_person`, `unknown_birth`, `notice_too_old`)."""
+    """child: one that had been recorded as living, by mistake, has no name yet, and is `NEWBORN` on the day of the signature.
+
+    Raises CallerError (`unknown_person`, `unknown_birth`, `notice_too_old`, `not_a_newborn`).
+    """
     mother = notice.mother.code
     use.alone(f"person/{child}", f"birth/{child}")
     known = read_person(use, child)
@@ -97,13 +102,17 @@ def record_stillbirth(use: Use, notice: BirthNotice, child: str, notified: Notif
         raise CallerError("no such birth of hers was notified", code="unknown_birth")
     if registration["status"] != "STILLBORN":
         ensure_fresh(notified, use.at)
+        if registration["status"] != "UNNAMED" or use.day_of(notified.signed_at) > known.born + NEWBORN:
+            raise CallerError(
+                f"a child with a name, or older than {NEWBORN.days} days, was not born dead: give notice of its death",
+                code="not_a_newborn",
+            )
         said, born = provenance(use), known.born
         kept = replace(notice, notified=notified).stillbirth()
         use.facts.record(child, REGISTRATION, {"status": "STILLBORN"}, valid_from=born, provenance=said)
         use.facts.record(child, "stillbirth", kept, key=notice.key, valid_from=born, provenance=said)
         if known.died is None:
             use.facts.record(child, "died", born.isoformat(), valid_from=born, provenance=said)
-        revoke_certificates(use, [child])
         _fall_silent(use, child)
         use.publish("civil.stillbirth.recorded", child)
     return {"mother": mother, "child": child}

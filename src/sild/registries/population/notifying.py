@@ -17,7 +17,7 @@ from sild.catalogue import NoticeKind
 from sild.errors import CallerError, PeerError, TrustError
 from sild.pki import Certificate
 from sild.registries.fhir import DEATH_NAME, FHIR_JSON, SIGNED_NAME
-from sild.registries.identity_codes import parse_identity_code
+from sild.registries.identity_codes import Country, parse_identity_code
 from sild.registries.kernel.usage import Usage, code_of
 from sild.registries.population.birth_notice import Notified
 from sild.registries.population.fhir_notice import NoticeSignature
@@ -25,7 +25,7 @@ from sild.registries.profiles import profile
 from sild.signatures import SignedDocument, VerifiedDocument, verify_beside
 from sild.telemetry import get_logger
 
-__all__ = ["Notifier", "Notifying", "Signed", "ensure_fresh"]
+__all__ = ["Notifier", "Notifying", "Signed", "ensure_fresh", "is_to_come"]
 
 log = get_logger("register")
 
@@ -56,8 +56,9 @@ class Notifier:
     since: date = date.min
     until: date | None = None
 
-    def may(self, kind: NoticeKind, hospital: str, on: date) -> bool:
-        law = profile(parse_identity_code(self.person).country).notices.get(kind)
+    def may(self, kind: NoticeKind, country: Country, hospital: str, on: date) -> bool:
+        """country: whose law it is, of whom the notice is about."""
+        law = profile(country).notices.get(kind)
         if law is None or self.profession not in law.professions:
             return False
         return self.hospital == hospital and self.since <= on and (self.until is None or on <= self.until)
@@ -78,13 +79,16 @@ class Notifying:
         kind: NoticeKind,
         usage: Usage,
         *,
+        about: str | None,
         at: datetime,
         day: Callable[[datetime], date],
     ) -> Notified:
-        """Who gave this notice. at: now.  day: by the country's clock.
+        """Who gave this notice. about: code of whom it is; None: nobody's is known, and the law of who signs counts.  at: now.
+        day: by the country's clock.
 
         (1) it is signed  (2) the signature holds, over all that is said  (3) by whoever it names, who is who sends it, or a machine is
-        (4) who may give such a notice, on the day of the signature, for the hospital whose seal the message has.
+        (4) who may give such a notice by the law of whom it is about, on the day of the signature, for the hospital whose seal the
+        message has.
         Raises CallerError (`signature_missing`, `invalid_signature`, `may_not_notify`).
         """
         if signed.signature is None:
@@ -97,11 +101,12 @@ class Notifying:
             raise _invalid("it is not of the person whom the Bundle names")
         if usage.actor is not None and usage.actor != person:
             raise _invalid("it is not of the person who sends it")  # (3)
-        if found.signed_at > at + CLOCKS_APART:
+        if is_to_come(found.signed_at, at):
             raise _invalid("it is of a time to come")
         hospital = usage.client.rpartition("/")[0]
         listed = self._listed.get(person, ())
-        one = next((one for one in listed if one.may(kind, hospital, day(found.signed_at))), None)  # (4)
+        country, on = parse_identity_code(about or person).country, day(found.signed_at)
+        one = next((one for one in listed if one.may(kind, country, hospital, on)), None)  # (4)
         if one is None:
             log.warning("register.may_not_notify", hospital=hospital, notice=kind)
             raise CallerError(
@@ -116,6 +121,11 @@ class Notifying:
             )
         except (PeerError, TrustError) as error:
             raise _invalid(error.message) from error
+
+
+def is_to_come(time: datetime, at: datetime) -> bool:
+    """By more than clocks are apart. at: now."""
+    return time > at + CLOCKS_APART
 
 
 def ensure_fresh(notified: Notified, at: datetime) -> None:

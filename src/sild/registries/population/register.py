@@ -66,11 +66,11 @@ class PopulationRegister:
         self.evidence = evidence
         Anew(deciding, self.archiving)
 
-    def notified(self, use: Use, signed: Signed, kind: NoticeKind) -> Notified:
-        """Who gave the notice, by the country's clock. Raises CallerError (see `Notifying.notified`)."""
+    def notified(self, use: Use, signed: Signed, kind: NoticeKind, *, about: str | None) -> Notified:
+        """Who gave the notice, by the country's clock. about: as `Notifying.notified`, and raises CallerError as that."""
         zone = self.kernel.zone
         return self.notifying.notified(
-            signed, kind, use.usage, at=use.at, day=lambda at: at.astimezone(zone).date()
+            signed, kind, use.usage, about=about, at=use.at, day=lambda at: at.astimezone(zone).date()
         )
 
     def worker(self, ask: Ask) -> Worker:
