@@ -62,6 +62,12 @@ async def test_two_officials_one_after_the_other(desk):
         await desk.act(case, "ANNUL", citizen(MOTHER), WORDS)
     with pytest.raises(Refused):
         await desk.act(case, "ANNUL", FIRST, {})
+    herself = official(OFFICE, MOTHER.code)
+    (line,) = (await desk.cases.fill(case, SCREEN, herself)).facts
+    assert line.unknown_reason == "your_own"
+    with pytest.raises(Refused) as refused:
+        await desk.act(case, "ANNUL", herself, WORDS)
+    assert refused.value.code == "conflict_of_interest"
     await desk.act(case, "ANNUL", FIRST, WORDS)
     view = await desk.cases.view(case, FIRST)
     assert (view.status, view.results["outcome"]) == ("CLOSED", "annulment_waits")

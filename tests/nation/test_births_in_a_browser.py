@@ -290,6 +290,7 @@ def the_ward(walks: Walks) -> None:
         page.locator("#mother").fill("123")
         page.locator("form[action*='/births'] button").click()
         page.locator(".note.bad").wait_for()
+        page.wait_for_load_state()
         assert page.locator("#mother").input_value() == "123", "what was written stays"
         check(page, f"walk-ward-refused-{language}")
     page.locator("#mother").fill(code)

@@ -556,6 +556,7 @@ async def test_nobody_annuls_their_own_death_nor_one_that_they_wrote(country: Na
     await says_they_live(country, citizen)
     case = (await second.waits("register_matter.death", themselves["code"])).url
     own = await first.browser.open(case)
+    assert "It is about you: somebody else decides." in own.text
     with pytest.raises(PeerError, match="This was not done"):
         await screen_sent(own, {"do": "ANNUL", "f.words": "I live."})
     assert country.systems is not None

@@ -236,6 +236,8 @@ class RegisterMatter(AnsweredByADay):
         if of != "matter":
             return ()
         register = case.data["register"]
+        if _is_own(case, actor):
+            return [FactLine("register_matter.line", of, None, "your_own", register=register)]
         matter = await self._matter(case, actor, asking)
         if matter is None:
             reason = "register_down" if asking.failed(register) else "not_held"
@@ -269,6 +271,8 @@ class RegisterMatter(AnsweredByADay):
             return Given({**values, "until": until.isoformat()})
         if rule.name not in ACTS:
             return Given(values)
+        if _is_own(case, actor):
+            raise Refused("it is about you: somebody else decides", code="conflict_of_interest")
         needed = {"CORRECT": "value", "CORRECT_DAY": "value", "SAME_CHILD": "child"}.get(rule.name)
         if needed is not None and not values.get(needed):
             return Given(values, (Defect(needed, "missing"),))
@@ -437,6 +441,11 @@ class RegisterMatter(AnsweredByADay):
                 register = case.data["register"].rpartition("/")[2]
                 found["decisions"] = [[register, settled.data["decision"], "register_matter"]]
         return found
+
+
+def _is_own(case: Case, actor: Actor) -> bool:
+    """Nobody sees to what is about themselves: their register shows them nothing of it at a desk."""
+    return actor.person in case.persons("person")
 
 
 def _outcome(settled: Taken) -> str:
