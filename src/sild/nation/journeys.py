@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sild.clock import xml_datetime
-from sild.errors import PeerError, PlatformError
+from sild.errors import PeerError, PlatformError, Unavailable
 from sild.nation.browser import Browser, Page
 from sild.nation.story import Step
 from sild.signatures import read_asice
@@ -39,8 +39,8 @@ __all__ = [
 T = TypeVar("T")
 CANNOT_TELL_ALL = 2
 """Of the verifier: nothing is broken, and something cannot be told without certificates from elsewhere."""
-PATIENCE = 30.0
-"""Seconds for what the registers do by themselves."""
+PATIENCE = 75.0
+"""Seconds for what the registers do by themselves: longer than six attempts at what had to wait (`sild.registries.tasks.worker`)."""
 
 Seen = tuple[str, dict[str, str]]
 """A title, and what was seen."""
@@ -85,15 +85,20 @@ async def screen_sent(page: Page, answers: Mapping[str, str]) -> Page:
 
 
 async def soon(what: str, ask: Callable[[], Awaitable[T | None]]) -> T:
-    """Until there is an answer. Pages are asked as a person would: again, and again."""
+    """Until there is an answer. Pages are asked as a person would: again, and again, also when one does not come."""
     end = time.monotonic() + PATIENCE
-    found = await ask()
-    while found is None:
+    while True:
+        try:
+            found = await ask()
+        except Unavailable as error:
+            found, why = None, error.message
+        else:
+            why = "nothing there"
+        if found is not None:
+            return found
         if time.monotonic() > end:
-            raise PeerError(f"{what}: not within {PATIENCE:g} s")
+            raise PeerError(f"{what}: not within {PATIENCE:g} s ({why})")
         await asyncio.sleep(0.2)
-        found = await ask()
-    return found
 
 
 async def verified_offline(page: Page, decision: str) -> tuple[str, int]:
