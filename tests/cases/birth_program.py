@@ -1,6 +1,6 @@
 """J1 told by processes that are killed (killing.py): a couple; parents who are not married; a birth entered on paper, and one
 nobody told of; one registered elsewhere; a day of birth that was wrong; benefits that were refused; a
-mother who died; a parent who said nothing."""
+mother who died; a child who had not; a parent who said nothing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,22 @@ from .world import SYSTEM
 
 class BirthProgram(Killed, Village):
     deaf = False  # whether the portal hears no event
+    mute = False  # whether no register answers it
+
+    def __init__(self, directory, which) -> None:
+        super().__init__(directory, which)
+        call = self.wire.call
+
+        async def called(*said, **more):
+            if self.mute:
+                raise Unavailable("no register answers", code="network_error")
+            return await call(*said, **more)
+
+        self.wire.call = called
+
+    def busy(self):
+        """Who is asked answers soon, even if they had too much to do just now."""
+        return super().busy() + (0 if self.mute else self.waiting())
 
     async def _deliver(self, subscription, event):
         if self.deaf and subscription.subscriber == SYSTEM:
@@ -219,6 +235,23 @@ async def bereaved(village: BirthProgram) -> dict:
     return await village.end(case, child, MARI, citizen(woman))
 
 
+async def mistaken(village: BirthProgram) -> dict:
+    """The child was said to be dead before the case knew anything else, and lives: two officials annul it, and all goes on."""
+    village.mute = not village.over("death")
+    child = await village.child(MOTHER)
+    await village.once("died", lambda: village.dies(child, "2026-03-02"))
+    await village.acted("death")
+    village.mute = False
+    await village.acted("answered")
+    await village.wait("seen", 1)
+    await village.once("annulled", lambda: village.lives(child, MOTHER.code))
+    await village.acted("lives")
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, FORM)
+    await village.act(case, "COSIGN", JAAN)
+    return await village.end(case, child, MARI, JAAN)
+
+
 async def silent(village: BirthProgram) -> dict:
     """One parent says nothing: reminded, told that the office takes it up; a return on the last day, silence again, and the office
     names the child."""
@@ -262,6 +295,7 @@ STORIES = {
     "corrected": (VietNam, corrected),
     "unpaid": (BirthProgram, unpaid),
     "bereaved": (BirthProgram, bereaved),
+    "mistaken": (BirthProgram, mistaken),
     "silent": (BirthProgram, silent),
 }
 

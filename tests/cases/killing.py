@@ -142,7 +142,7 @@ class Killed:
         await self.once(key, self.settle)
 
     async def settle(self, quiet=0.03):
-        """No register is ever down here, for which the usual waits longer."""
+        """No register is down here for long, for which the usual waits longer."""
         await super().settle(quiet)
 
     async def once(self, name: str, do: Callable[[], Awaitable[object]]) -> None:
@@ -152,6 +152,10 @@ class Killed:
             self._ended.add(name)
             with (self.directory / "ended").open("a") as file:
                 file.write(name + "\n")
+
+    def over(self, name: str) -> bool:
+        """Whether it came to its end in a process before."""
+        return name in self._ended
 
     async def wait(self, name: str, days: int) -> None:
         waited = self.directory / f"waited.{name}"

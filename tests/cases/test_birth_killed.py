@@ -13,6 +13,6 @@ from .journeys_killed import ensure_the_end_is_the_same, patient
 @pytest.mark.slow
 def test_killed_at_every_step(tmp_path):
     stories = [
-        "married", "unmarried", "paper", "unheard_of", "elsewhere", "corrected", "unpaid", "bereaved", "silent",
+        "married", "unmarried", "paper", "unheard_of", "elsewhere", "corrected", "unpaid", "bereaved", "mistaken", "silent",
     ]  # fmt: skip
     ensure_the_end_is_the_same(tmp_path, "birth_program", stories, [Birth])

@@ -335,6 +335,8 @@ async def test_whoever_owns_hears_of_a_home_on_a_registered_lease_and_is_asked_n
             await village.act(move, "DENY_LEASE", owner)
         assert refused.value.code == "not_yours"
     await village.decided(move)
+    village.later(minutes=1)  # whom the register has not told yet is asked about again
+    await village.settle()
     for owner in (juhan, anne):
         assert (await village.told(owner)).count("lessor_told") == 1
         view = await village.cases.view(move, owner)

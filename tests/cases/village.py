@@ -404,6 +404,16 @@ class Village:
         with self.cases._parts.store.reading() as connection:
             return connection.scalar(query.where(due)) + connection.scalar(telling)
 
+    def waiting(self):
+        """Jobs that wait for a register that did not answer."""
+        from sqlalchemy import func, select
+
+        from sild.cases.tables import jobs
+
+        query = select(func.count()).where(jobs.c.state == "running", jobs.c.body.is_not(None))
+        with self.cases._parts.store.reading() as connection:
+            return connection.scalar(query)
+
     def key(self):
         return f"key-{next(self.keys)}"
 

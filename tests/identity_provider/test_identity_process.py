@@ -87,7 +87,7 @@ def test_officials_and_devices_by_command(tmp_path: Path) -> None:
     def run(*words: str, status: int = 0) -> str:
         done = CliRunner().invoke(command, ["--config", str(config), *words])
         assert done.exit_code == status, (words, done.output, done.exception)
-        return done.output.strip()
+        return done.stdout.strip()
 
     role = run("officials", "add", "EE60001019906", "birth@0793", "70000005", "--until", "2030-12-31")
     (listed,) = run("officials", "list", "--json").splitlines()

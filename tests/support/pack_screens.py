@@ -85,6 +85,7 @@ OTHERWISE = (WORDS, _three("Muu", "Khác", "Another"))
 MATTERS: Mapping[str, Sequence[tuple[str, str, str | None]]] = {
     "consultation": [("asked_by", "vi", "Đăng ký khai sinh, Tartu linn"), ("asked_by", "et", "Sünni registreerimine, Tartu linn"), ("asked_by", "en", "Registration of a birth, Tartu linn"),
                      ("number", "", "S-2026-000123"), ("question", "", WORDS["et"]), ("disclosed", "Perekonnanimi", "Nguyễn-Kuusemäe"), ("answer_by", "", "2026-12-07")],
+    "death": [("person", "", "EE60001019906"), ("person_name", "", "Mari Mets"), ("death_notified_by", "", "Kadri Kask, Tartu Ülikooli Kliinikum"), ("annulment", "person.died", WORDS["et"])],
     "dispute": [("person", "", "EE60001019906"), ("fact", "person.contributions", "1900.00 EUR"), ("proposed", "", WORDS["et"])],
     "home": [("home_because", "", "sealed"), ("child", "", "EE62611200011"), ("home_mother", "", "sealed"), ("home_father", "", "Kastani 118b-42, 50410 Tartu linn")],
     "missing": [("person", "", "EE60001019906"), ("proposed", "", WORDS["et"])],
