@@ -100,6 +100,16 @@ def test_a_refusal_says_why_and_keeps_the_draft(world: PortalWorld, code: str) -
     assert next(iter(world.cases.drafts.values()))["given_names"] == ["Ada"]
 
 
+def test_a_refusal_we_have_no_words_for_is_told_without_its_code(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    form = browser.open(SCREEN)
+    world.cases.refusal = Refused("no", code="a_code_of_tomorrow")
+    page = browser.submit(form, SCREEN, **GOOD)
+    assert page.status_code == 422 and 'value="Ada"' in page.text
+    assert "This could not be done." in page.text and "a_code_of_tomorrow" not in page.text
+
+
 def test_defects_of_the_case_itself(world: PortalWorld) -> None:
     browser = world.browser()
     browser.log_in()
@@ -109,7 +119,8 @@ def test_defects_of_the_case_itself(world: PortalWorld) -> None:
     )
     page = browser.submit(form, SCREEN, **GOOD)
     assert (
-        "does not fit (name_refused)" in page.text
+        "does not fit" in page.text
+        and "name_refused" not in page.text
         and "2 to put right" in page.text
         and 'value="Ada"' in page.text
     )

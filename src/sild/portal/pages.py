@@ -110,6 +110,7 @@ class Pages:
             money=lambda value, currency: format_money(value, currency, language),
             words=lambda service, key, **more: self._cases.words(service, key, language, **more),
             spoken=lambda prefix, code: self.spoken(prefix, code, language),
+            coded_word=lambda prefix, code, otherwise: self.coded_word(prefix, code, otherwise, language),
             **values,
         )
         response = HTMLResponse(html, status)
@@ -214,6 +215,11 @@ class Pages:
             return say(f"{prefix}.{code}")
         except KeyError:
             return code
+
+    def coded_word(self, prefix: str, code: str, otherwise: str, language: str) -> str:
+        """A code of others, of which we know some, in words: `otherwise` of the same prefix for one we have none for. Never the code."""
+        words = self.spoken(prefix, code, language)
+        return words if words != code else self.texts.speaker(language)(f"{prefix}.{otherwise}")
 
     def static_url(self, name: str) -> str:
         digest = hashlib.sha256(self.static[name][0]).hexdigest()[:12]

@@ -393,7 +393,7 @@ class _Shown:
             try:
                 words = say(f"defect.{defect.reason}")
             except KeyError:
-                words = say("defect.other", reason=defect.reason)
+                words = say("defect.other")
         label = defect.field if field is None else self._text(field.label)
         return {"field": defect.field, "label": label, "words": words}
 
