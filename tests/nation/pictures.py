@@ -13,7 +13,7 @@ from sild.nation import Nation
 from support.chromium import chromium
 
 from .walker import DESK, PHONE, Walker
-from .walks import Crowd, Walks, inhabited
+from .walks import Crowd, Walks, inhabited, today
 
 DIRECTORY = Path(__file__).parents[2] / "docs" / "portal"
 HEIGHT = 900
@@ -27,6 +27,7 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nation]:
     crowd.couple("mother", "father")
     crowd.house("owner")
     crowd.single("mover")
+    crowd.single("alive")
     with inhabited(tmp_path_factory.mktemp("pictures") / "nation", crowd) as nation:
         yield nation
 
@@ -64,12 +65,14 @@ def test_pictures(country: Nation, browser: Browser) -> None:
     guest.goto(country.portal_url)
     take(guest, "front-phone-en")
     walks = Pictures(
-        country, browser, mother="en", father="vi", social_contest_official="en", residence_official="et", mover="et"
+        country, browser, mother="en", father="vi", social_contest_official="en", residence_official="et", mover="et",
+        alive="en", population_register_official="en", second_population_register_official="en",
     )  # fmt: skip
     case = name_the_child(walks)
     benefits(walks, case)
     contest(walks)
     move(walks)
+    lives(walks)
     registers_of_the_public(guest, country)
 
 
@@ -132,12 +135,50 @@ def contest(walks: Walks) -> None:
 
 
 def move(walks: Walks) -> None:
-    case = walks.sent("mover", "owner")
+    mover, page = walks["mover"], walks["mover"].page
+    case = walks.begun("mover")
+    mover.give(where="here", words=walks.people["owner"]["address"])
+    mover.send("move.place", "FIND")
+    mover.find(f"/cases/{case}", "/screens/move.notice")
+    mover.give(place="dwelling:", valid_from=today(), basis="consent")
+    take(page, "move-phone-et")
+    mover.send("move.notice", "SEND")
     walks["owner"].do("move.consent", "CONSENT", case)
     official = walks["residence_official"]
     official.find(f"/desk?office={official.office}", f"/desk/cases/{case}")
     official.reads(f"/desk/cases/{case}?office={official.office}", "move.status.RECEIVED", name="desk-case")
     take(official.page, "work-case-desk-et", DESK)
+
+
+def lives(walks: Walks) -> None:
+    """She is said to be dead; the second of two officials reads what the first one said."""
+    alive, her = walks["alive"], walks.people["alive"]
+    page = walks.at_ward("physician")
+    page.goto(f"{walks.ward}?lang=en")
+    page.locator("#person").fill(her["code"])
+    page.locator("#full_name").fill(her["name"])
+    take(page, "ward-phone-en")
+    page.close()
+    walks.died(her["code"], her["name"])
+    alive.open("/my-data?register=population", "my-data-population")
+    wrong = alive.page.locator("form[action='/my-data/wrong']").filter(
+        has=alive.page.locator("input[name='concept'][value='person.date_of_death']")
+    )
+    wrong.locator("xpath=ancestor::details").first.evaluate("(one) => one.open = true")
+    wrong.locator("[name='reason']").fill("I am alive.")
+    wrong.locator("button").click()
+    alive.page.wait_for_url("**/receipts/*")
+    first, second = walks["population_register_official"], walks["second_population_register_official"]
+    waits = "register_matter.status.DISPUTED_DEATH"
+    first.do(
+        "register_matter.death",
+        "ANNUL",
+        first.on_desk(waits),
+        words="She was at our counter, with her passport.",
+    )
+    alive.reads("/inbox", "register_matter.told_annulment_waits", name="inbox")
+    second.task("register_matter.death", second.on_desk(waits))
+    take(second.page, "death-desk-en", DESK)
 
 
 def registers_of_the_public(guest: Page, country: Nation) -> None:
