@@ -66,7 +66,7 @@ def refused() -> set[str]:
             ):
                 returned = [one.value for one in ast.walk(node) if isinstance(one, ast.Return) and one.value]
                 found |= {
-                    value.value for value in returned if isinstance(value, ast.Constant) and value.value
+                    code for one in returned if isinstance(one, ast.Constant) for code in constants(one)
                 }
     return found - NEVER_SHOWN
 

@@ -106,7 +106,7 @@ def test_a_refusal_we_have_no_words_for_is_told_without_its_code(world: PortalWo
     form = browser.open(SCREEN)
     world.cases.refusal = Refused("no", code="a_code_of_tomorrow")
     page = browser.submit(form, SCREEN, **GOOD)
-    assert page.status_code == 422 and 'value="Ada"' in page.text
+    assert page.status == 422 and 'value="Ada"' in page.text
     assert "This could not be done." in page.text and "a_code_of_tomorrow" not in page.text
 
 
