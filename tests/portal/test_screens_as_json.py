@@ -95,6 +95,21 @@ def test_a_form_of_nobodys_page_is_refused(world: PortalWorld, forged: dict[str,
     assert status in (400, 403) and set(refused) == {"error"} and world.cases.acts == []
 
 
+def test_what_is_sent_after_the_session_ended_waits_for_the_next_log_in(world: PortalWorld) -> None:
+    browser = world.browser()
+    browser.log_in()
+    seen = told(browser)
+    world.clock.forward(hours=9)
+    status, refused = sent(browser, seen, "DECLARE", GOOD)
+    assert (status, refused) == (401, {"error": "login_needed", "kept": True}) and world.cases.acts == []
+    browser.log_in()
+    again = told(browser)
+    assert again["values"]["given_names"] == ["Ada"]
+    assert sent(browser, again, "DECLARE", GOOD)[0] == 200 and len(world.cases.acts) == 1
+    status, refused = sent(world.browser(), seen, "DECLARE", GOOD)
+    assert (status, refused) == (403, {"error": "forged_form"}), "another browser keeps nothing"
+
+
 def test_other_sites_other_people_and_nobody(world: PortalWorld) -> None:
     """JSON opens no door that the page keeps shut."""
     browser, other, nobody = world.browser(), world.browser(), world.browser()

@@ -475,7 +475,9 @@ class Portal:
         """What was being sent is kept; the person logs in and goes on."""
         call = visit.call
         if call.is_script:
-            return JSONResponse({"error": "login_needed"}, 401)
+            late = call.wants_json and call.method == "POST"
+            told = {"kept": await self._kept.keep(visit)} if late else {}
+            return JSONResponse({"error": "login_needed", **told}, 401)
         if call.method == "GET":
             query = f"?{urlencode(call.query)}" if call.query else ""
             return to_login(reason, call.path + query)
