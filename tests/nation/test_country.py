@@ -300,6 +300,9 @@ async def test_a_childs_card_goes_into_a_wallet(country: Nation) -> None:
     people = {one["id"]: one for one in country.description["test_people"]}  # type: ignore[attr-defined]
     mother = Browser("en")
     await log_in(mother, portal, people["married_mother"])
+    looked = await mother.open(f"{portal}/who-looked?register=hospital")
+    for told in ("The ward wrote a notice of a birth", "Who wrote the notice signed it"):
+        assert told in looked.text
     hospital, child = country.systems.registers["hospital"].register, ""  # type: ignore[union-attr]
     assert isinstance(hospital, HospitalRegister)
     for notice in await asyncio.to_thread(hospital.notices):

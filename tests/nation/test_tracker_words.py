@@ -15,6 +15,7 @@ from sild.registries.kernel.telling import TOLD
 
 REGISTERS = (
     "population", "residence", "social", "education", "insurance", "treasury", "archive", "business", "care", "following",
+    "hospital",
 )  # fmt: skip
 
 

@@ -230,6 +230,7 @@ NEEDS: dict[tuple[SystemKind, SystemKind], tuple[str, ...]] = {
     ),
     ("portal", "cases"): (*COMMON, *DECISIONS),
     ("portal", "archive"): COMMON,
+    ("portal", "hospital"): COMMON,
     ("portal", "education"): (
         *COMMON,
         *OWN_DATA,
@@ -400,7 +401,7 @@ def country_plan(about: CountryDescription) -> NationPlan:
             SystemPlan("insurance", insurance, "insurance", insurance, ("insurance", "events")),
             SystemPlan("care", insurance, "care", insurance, ("care", "events")),
             SystemPlan("business", registrar, "business", population, ("business",)),
-            SystemPlan("hospital", hospital, "hospital", insurance),
+            SystemPlan("hospital", hospital, "hospital", insurance, ("hospital",)),
             SystemPlan("identity", authority, "identity", insurance, ("mandates",)),
             SystemPlan("portal", authority, "portal", insurance, ("events",)),
         ),

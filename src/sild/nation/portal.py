@@ -37,6 +37,7 @@ ASKED = (
     "parking",
     "care",
     "business",
+    "hospital",
     "cases",
 )
 KNOWING = (

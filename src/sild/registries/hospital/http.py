@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from sild.registries.hospital.register import HospitalRegister
 from sild.registries.kernel.http import Concept, SelfDescription, register_app
 
-__all__ = ["make_app"]
+__all__ = ["ACTIONS", "make_app"]
 
 DESCRIPTION = SelfDescription(
     "hospital",
@@ -17,12 +17,14 @@ DESCRIPTION = SelfDescription(
 )
 
 
+ACTIONS = {
+    "writeNotice": "The ward wrote a notice of a birth or a death",
+    "signNotice": "Who wrote the notice signed it",
+    "withdrawNotice": "A notice that was not signed was withdrawn",
+}
+
+
 def make_app(register: HospitalRegister, *, url: str | None = None) -> FastAPI:
-    actions = {
-        "writeNotice": "The ward wrote a notice of a birth or a death",
-        "signNotice": "Who wrote the notice signed it",
-        "withdrawNotice": "A notice that was not signed was withdrawn",
-    }
     return register_app(
-        register.kernel, DESCRIPTION, actions=actions, apply_event=register.apply_event, url=url
+        register.kernel, DESCRIPTION, actions=ACTIONS, apply_event=register.apply_event, url=url
     )

@@ -176,10 +176,10 @@ class HospitalRegister(ActingRegister):
         token: str,
     ) -> Notice:
         parse_identity_code(author)
-        notice_ground(kind, parse_identity_code(person).country)
+        basis = notice_ground(kind, parse_identity_code(person).country)
         if not 8 <= len(token) <= 100:
             raise CallerError("the form has no token", code="bad_request")
-        with self.kernel.used("writeNotice", self._usage(f"ward-{token}", author)) as use:
+        with self.kernel.used("writeNotice", self._usage(f"ward-{token}", author, basis)) as use:
             use.alone("notices")
             use.concerns(person)
             known = use.connection.execute(select(notices).where(notices.c.token == token)).one_or_none()
@@ -219,7 +219,7 @@ class HospitalRegister(ActingRegister):
         Raises CallerError (`not_to_be_signed`, `signature_refused`), PeerError.
         """
         signed = read_signed_document(container)
-        with self.kernel.used("signNotice", self._usage(f"sign-{uuid4()}", author)) as use:
+        with self.kernel.used("signNotice", self._usage(f"sign-{uuid4()}", author, self._basis(key))) as use:
             use.alone(f"notice/{key}")
             row = use.connection.execute(select(notices).where(notices.c.id == key)).one()
             use.concerns(row.person)
@@ -247,7 +247,9 @@ class HospitalRegister(ActingRegister):
 
     def withdraw(self, key: int, author: str) -> Notice:
         """What was not signed is not to be sent. Raises CallerError (`not_to_be_signed`)."""
-        with self.kernel.used("withdrawNotice", self._usage(f"withdraw-{uuid4()}", author)) as use:
+        with self.kernel.used(
+            "withdrawNotice", self._usage(f"withdraw-{uuid4()}", author, self._basis(key))
+        ) as use:
             use.alone(f"notice/{key}")
             row = use.connection.execute(select(notices).where(notices.c.id == key)).one_or_none()
             if row is None or row.author != author or row.state not in ("unsigned", "withdrawn"):
@@ -264,8 +266,19 @@ class HospitalRegister(ActingRegister):
             raise CallerError("no such notice", code="not_found")
         return _notice(row)
 
-    def _usage(self, message_id: str, author: str) -> Usage:
-        return Usage(self.kernel.system.removeprefix("/"), message_id, user_id=author, basis="ward")
+    def _usage(self, message_id: str, author: str, basis: str) -> Usage:
+        return Usage(self.kernel.system.removeprefix("/"), message_id, user_id=author, basis=basis)
+
+    def _basis(self, key: int) -> str:
+        """By which law a notice that was written is given; `ward` of one there is not, or that no law lets anybody give any more."""
+        with self.kernel.engine.connect() as connection:
+            row = connection.execute(select(notices).where(notices.c.id == key)).one_or_none()
+        if row is None:
+            return "ward"
+        try:
+            return notice_ground(row.kind, parse_identity_code(row.person).country)
+        except CallerError:
+            return "ward"
 
     @property
     def _member_code(self) -> str:
