@@ -51,6 +51,7 @@ REASONS = (
     "person_is_dead",
     "unknown_lease",
     "ends_in_the_past",
+    "another_lease_follows",
     "date_out_of_range",
 )
 DAY = timedelta(days=1)

@@ -222,6 +222,27 @@ def test_a_lease_said_again_with_an_end_keeps_no_tail_of_what_it_cuts(
     leased(residence, dwelling, person, owner, valid_from="2020-01-01", valid_to="2021-01-01", number="old")
 
 
+def test_a_lease_made_longer_takes_no_place_of_the_next_one(
+    residence: Asker, homes: ResidenceRegister
+) -> None:
+    person, other = single().code, man().code
+    dwelling, owner = empty(homes, residence)
+    first = leased(residence, dwelling, person, owner, valid_to="2026-06-01").json()
+    later = leased(residence, dwelling, person, owner, valid_from="2026-07-01", number="L-2").json()
+    leased(residence, dwelling, other, owner, number="L-3")
+    for end in ("2026-07-02", None):
+        refused(ended(residence, first["fact"], end, owner), 409, "another_lease_follows")
+    longer = ended(residence, first["fact"], "2026-07-01", owner).json()
+    held = {
+        one["number"]: (one["valid_from"], one.get("valid_to")) for one in rents(residence, person, dwelling)
+    }
+    assert held == {"L-1": ("2026-02-01", "2026-07-01"), "L-2": ("2026-07-01", None)}
+    ended(residence, later["fact"], "2026-07-01", owner)
+    assert "valid_to" not in ended(residence, longer["fact"], None, owner).json(), (
+        "the next one was withdrawn"
+    )
+
+
 def test_a_lease_that_has_not_begun_is_withdrawn(residence: Asker, homes: ResidenceRegister) -> None:
     person = single().code
     dwelling, owner = empty(homes, residence)

@@ -22,6 +22,7 @@ __all__ = ["LEASE_TITLES", "add_lease_paths"]
 LEASE_TITLES: dict[str, tuple[int, str]] = {
     "unknown_lease": (404, "Unknown lease"),
     "ends_in_the_past": (409, "A lease ends today at the earliest"),
+    "another_lease_follows": (409, "Another lease follows"),
     "date_out_of_range": (400, "A day is too far away"),
 }
 

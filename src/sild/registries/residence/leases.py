@@ -107,7 +107,7 @@ def end_lease(use: Use, fact_id: int, *, valid_to: date | None) -> tuple[Fact, b
     valid_to: the first day on which it is over; None: no end is agreed. One that has not begun is withdrawn by its first day, or one before.
 
     Raises CallerError (`unknown_lease`: there is none of a dwelling of theirs, or it was said anew since; `ends_in_the_past`,
-    `date_out_of_range`).
+    `date_out_of_range`, `another_lease_follows`: the lessee has one there for some of the days that it would be longer).
     """
     fact = use.facts.by_id(fact_id)
     if fact is None or fact.name not in (LEASE, UNTOLD):
@@ -123,6 +123,8 @@ def end_lease(use: Use, fact_id: int, *, valid_to: date | None) -> tuple[Fact, b
         raise CallerError("a lease ends today at the earliest", code="ends_in_the_past")
     _ensure_term(fact.valid_from, valid_to)
     home, begins = str(fact.key), fact.valid_from
+    if any(_follows(fact, one) and _overlaps(one, begins, valid_to) for one in _given(use, [home])):
+        raise CallerError("the lessee has another lease there after this one", code="another_lease_follows")
     if valid_to is not None and valid_to <= begins:
         use.facts.retract(fact.entity, fact.name, key=home, valid_from=begins, valid_to=fact.valid_to)
         return fact, False
@@ -175,6 +177,11 @@ def _takes_the_place(untold: Fact, lease: Fact) -> bool:
     """Whether its owner said the lease anew for what is left of it, while an order kept the two apart."""
     of_one = (untold.entity, untold.key) == (lease.entity, lease.key) and _lessor(untold) == _lessor(lease)
     return of_one and _overlaps(untold, lease.valid_from, lease.valid_to)
+
+
+def _follows(lease: Fact, other: Fact) -> bool:
+    """Of the same lessee, in the same dwelling."""
+    return other.entity == lease.entity and lease.valid_to is not None and other.valid_from >= lease.valid_to
 
 
 def _say(use: Use, name: str, lessee: str, home: str, value: Json, begins: date, ends: date | None) -> Fact:
