@@ -340,6 +340,18 @@ async def a_birth(country: Nation, hospital: HospitalRegister, mother: str) -> s
     return await soon(arrived)
 
 
+async def test_the_tenant_rents_where_they_do_not_live(country: Nation) -> None:
+    assert country.systems is not None
+    tenant, portal = country.people["tenant"], country.systems.clients["portal"]
+    residence = country.systems.service_of("residence")
+    about = CallContext(user_id=tenant.subject, legal_ground="RRS § 68", issue="case-1")
+    lives, rents = [
+        (await portal.get(residence, ["persons", tenant.code, what], context=about)).json()
+        for what in ("residence", "leases")
+    ]
+    assert [one["dwelling"] for one in rents["items"]] != [lives["dwelling"]] and rents["items"]
+
+
 async def test_whom_parents_act_for_is_asked_of_the_register(country: Nation) -> None:
     mother = country.people["married_mother"]
     chains = await asyncio.to_thread(country.identity.mandates.chains_of, mother.subject)

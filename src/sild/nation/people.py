@@ -5,7 +5,7 @@ Nobody here exists. Each is good for something in the journeys, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,6 +16,7 @@ from sild.registries.synthetic import (
     SyntheticPerson,
     synthetic_companies,
     synthetic_homes,
+    synthetic_leases,
     synthetic_people,
 )
 
@@ -149,6 +150,7 @@ GOOD_FOR: Mapping[str, Words] = {
     "unmarried_father": {"et": "võtab isaduse omaks või eitab", "vi": "nhận con, hoặc từ chối", "en": "acknowledges paternity, or denies it"},
     "single_mother": {"et": "sünnitab isa nimetamata", "vi": "sinh con, không nêu tên cha", "en": "gives birth without naming a father"},
     "owner": {"et": "omab eluruumi, kuhu keegi võib kolida (J2): nõustub, keeldub või ei vasta", "vi": "có nhà mà người khác có thể chuyển đến (J2): đồng ý, từ chối hoặc không trả lời", "en": "owns a dwelling somebody else may move to (J2): consents, refuses, or says nothing"},
+    "tenant": {"et": "on üürinud kodu, kus veel ei ela: kolib registreeritud lepingu alusel, omanikult ei küsita (J2)", "vi": "đã thuê một chỗ ở nhưng chưa chuyển đến: đăng ký cư trú theo hợp đồng đã đăng ký, không cần hỏi chủ nhà (J2)", "en": "rents a home they do not live in yet: moves there on the registered lease, and no owner is asked (J2)"},
     "check_mother": {"et": "enesekontrollist: tema laps sünnib, kui see esimest korda käib", "vi": "của phần tự kiểm tra: sinh con khi chạy lần đầu", "en": "of the self-check: her child is born whenever it runs first"},
     "check_father": {"et": "enesekontrollist: teine vanem", "vi": "của phần tự kiểm tra: người cha", "en": "of the self-check: the other parent"},
     "check_unmarried_mother": {"et": "enesekontrollist: võtab isaduse omaks allkirjaga", "vi": "của phần tự kiểm tra: ký xác nhận quan hệ cha con", "en": "of the self-check: acknowledges paternity with a signature"},
@@ -190,8 +192,9 @@ def find_test_people(count: int, about: CountryDescription | None = None) -> dic
     """By id. count: of the synthetic people; of few, some roles find nobody and are left out.  about: Estonia without more."""
     about = about or load_country("EE")
     people = synthetic_people(count)
-    synthetic_homes(people)  # says who owns what
-    found = dict(_Search(people, about).roles())
+    leases = synthetic_leases(people, synthetic_homes(people))
+    new = {one.lessee.code for one in leases if one.lessee.home is not one.home}
+    found = dict(_Search(people, about, new).roles())
     return {role: _shown(role, found[role], about) for role in GOOD_FOR if role in found}
 
 
@@ -208,7 +211,9 @@ def desk_title(official: OfficialRole, about: CountryDescription) -> dict[str, s
 
 
 class _Search:
-    def __init__(self, people: list[SyntheticPerson], about: CountryDescription) -> None:
+    def __init__(self, people: list[SyntheticPerson], about: CountryDescription, lessees: Set[str]) -> None:
+        """lessees: codes of those who rent where they do not live."""
+        self._lessees = lessees
         self._country, self._town = about.country, about.town.code
         self._people = [
             person
@@ -260,6 +265,8 @@ class _Search:
             ("business_register_official", self._servant),
             ("physician", self._servant),
             ("second_population_register_official", self._servant),
+            ("tenant", lambda person: self._rents(person) and self._alone(person)),
+            ("tenant", self._rents),
         )
 
     def _couple(self, who: str) -> Iterator[tuple[str, SyntheticPerson]]:
@@ -346,6 +353,10 @@ class _Search:
     def _alone(self, person: SyntheticPerson) -> bool:
         """Grown, with neither spouse nor children."""
         return person.spouse is None and not self._children.get(person) and self._grown(person, 25, 60)
+
+    def _rents(self, person: SyntheticPerson) -> bool:
+        """Where they do not live yet."""
+        return person.code in self._lessees and self._grown(person, 20, 70)
 
     def _owner(self, person: SyntheticPerson) -> bool:
         """The only owner of the house they live in, with room for a lodger."""
