@@ -30,6 +30,27 @@ async def protect(village, protected, against):
     await village.settle()
 
 
+def offices_named(village, case):
+    return {
+        headers.get("Sild-Office")
+        for *_, headers in village.wire.heard
+        if headers.get("X-Road-Issue") == case
+    }
+
+
+async def test_messages_name_the_office_but_where_its_place_would_tell_a_custodian(village):
+    person, (child, mother, father) = village.single(), village.family()
+    home, (owner,) = await village.dwelling_of(1, but=[person.code, mother.code, father.code])
+    for mover, people in ((person, [person.code]), (mother, [mother.code, child.code])):
+        case = await village.sent(citizen(mover), home, people)
+        await village.act(case, "CONSENT", citizen(owner))
+        if mover is mother:
+            await village.act(case, "ALLOW", citizen(father))
+        await village.decided(case)
+        office = (await village.office(case)).authority
+        assert (office in offices_named(village, case)) is (mover is person), mover.code
+
+
 async def test_a_protected_persons_address_is_sealed(village):
     """(d) Not even the father, who has custody, is told where to; people decide about the child."""
     child, mother, father = village.family()
@@ -48,6 +69,7 @@ async def test_a_protected_persons_address_is_sealed(village):
     assert (await village.cases.view(case, mari)).results["place"]
     seen = (await village.cases.view(case, official)).results
     assert seen["sealed"] is True and "place" not in seen
+    assert offices_named(village, case) == {None}, "where the office is tells where she lives"
 
     other, _owners = await village.dwelling_of(1, but=[mother.code, father.code])
     case = await village.sent(mari, other, [mother.code, child.code])
