@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
@@ -240,6 +240,50 @@ def test_a_household_hides_who_is_protected_from_the_reader(
     household = residence.value(f"/households/{husband.code}", user=f"EE{husband.code}")
     assert wife.code not in [member["code"] for member in household["members"]]
     assert household["sealed"]
+
+
+def test_where_a_child_lives_tells_nobody_where_the_parent_is_whom_an_order_keeps_from_them(
+    residence: Asker, homes: ResidenceRegister
+) -> None:
+    """Orders in both directions cover the child against neither parent: its home would be the other's."""
+    parent, child = young_family()
+    feared, told = man().code, event("civil.protection.ordered", parent.code, valid_from="2026-03-01")
+    homes.apply_event(replace(told, data={**told.data, "against": feared, "valid_to": "2026-03-03"}), "m1")
+    path = f"/persons/{child.code}/residence"
+    for user, more in (
+        (f"EE{feared}", {}),
+        (f"EE{feared}", {"X_Road_Represented_Party": f"EE{child.code}"}),
+        ("EE38001085718", {"X_Road_Represented_Party": f"EE{child.code}"}),
+        ("automatic", {}),
+    ):
+        assert residence.value(path, user=user, **more)["level"] == "sealed", user
+        facts = residence.value(f"/persons/{child.code}/facts?history=true", user=user, **more)["items"]
+        assert "residence" not in [one["name"] for one in facts], user
+    for user in (parent.code, child.code, "36805280109"):
+        assert residence.value(path, user=f"EE{user}")["level"] == "dwelling", user
+    ended = replace(told, id="e2", type="civil.protection.ended", time=told.time + timedelta(hours=1))
+    homes.apply_event(replace(ended, data={**told.data, "against": feared, "valid_to": "2026-03-03"}), "m2")
+    assert residence.value(path, user=f"EE{feared}")["level"] == "dwelling"
+
+
+def test_an_end_heard_before_its_order_holds_and_one_heard_late_lifts_nothing_newer(
+    residence: Asker, homes: ResidenceRegister
+) -> None:
+    wife, _ = couple()
+    feared = man().code
+    path = f"/persons/{wife.code}/residence"
+    first = event(
+        "civil.protection.ordered", wife.code, against=feared, valid_from="2026-03-01", valid_to=None
+    )
+    end = replace(first, id="e2", type="civil.protection.ended", time=first.time + timedelta(hours=1))
+    again = replace(first, id="e3", time=first.time + timedelta(hours=2))
+    homes.apply_event(end, "m2")
+    homes.apply_event(first, "m1")
+    assert residence.value(path, user=f"EE{feared}")["level"] == "dwelling"
+    homes.apply_event(again, "m3")
+    homes.apply_event(end, "m2")
+    homes.apply_event(replace(end, id="e4"), "m4")
+    assert residence.value(path, user=f"EE{feared}")["level"] == "sealed"
 
 
 def test_a_sealed_address_is_told_to_nobody_but_its_people(residence: Asker) -> None:

@@ -24,7 +24,7 @@ from sild.registries.kernel.facts import Fact, Facts, Provenance
 from sild.registries.kernel.grounds import Grounds
 from sild.registries.kernel.kernel import KERNEL_MIGRATIONS, Kernel, Use
 from sild.registries.kernel.matters_told import matter_opened, matter_settled
-from sild.registries.kernel.protecting import is_kept_from
+from sild.registries.kernel.protecting import days_said_last, is_kept_from
 from sild.registries.kernel.transfers import Transfer
 from sild.registries.kernel.usage import Usage, UsageEntry, UsagePage
 
@@ -43,6 +43,7 @@ __all__ = [
     "UsageEntry",
     "UsagePage",
     "Use",
+    "days_said_last",
     "is_kept_from",
     "matter_opened",
     "matter_settled",

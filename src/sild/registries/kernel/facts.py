@@ -22,7 +22,7 @@ from sild.errors import CallerError
 from sild.registries.kernel.bulk import write_many
 from sild.registries.kernel.tables import facts
 
-__all__ = ["Fact", "Facts", "Json", "Provenance"]
+__all__ = ["Fact", "Facts", "Json", "Provenance", "days_left"]
 
 AT_ONCE = 500  # entities in one question to the database
 
@@ -109,7 +109,7 @@ class Facts:
         found: list[Fact] = []
         for fact in reversed(lost):
             taken = [one for one in (*known, *found) if one.key == fact.key]
-            for begin, end in _left(max(fact.valid_from, valid_from), fact.valid_to, taken):
+            for begin, end in days_left(max(fact.valid_from, valid_from), fact.valid_to, taken):
                 found.append(self._say_again(fact, begin, end))
         return tuple(found)
 
@@ -302,7 +302,7 @@ def _true_on(day: date) -> Any:  # SQLAlchemy's own type of a condition is not e
     return and_(facts.c.valid_from <= day, or_(facts.c.valid_to.is_(None), facts.c.valid_to > day))
 
 
-def _left(begin: date, end: date | None, taken: Sequence[Fact]) -> Iterator[tuple[date, date | None]]:
+def days_left(begin: date, end: date | None, taken: Sequence[Fact]) -> Iterator[tuple[date, date | None]]:
     """Of these days those that none of `taken` has, as periods. end: the first day after; None: there is none."""
     for one in sorted(taken, key=lambda fact: fact.valid_from):
         if (one.valid_to is not None and one.valid_to <= begin) or (

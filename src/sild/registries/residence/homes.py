@@ -3,7 +3,8 @@
     a fact `residence`: {level, dwelling, division, household, country, address, move}
     level   dwelling: in a dwelling     commune: somewhere in a municipality or commune     abroad: in another country
 
-An address is told to nobody against whom an order protects the person, nor to a machine while there is one: what it decided
+An address is told to nobody against whom an order protects the person, or of a child anybody who lives with it (there the parent is,
+also where orders in both directions cover the child no longer), nor to a machine while there is one: what it decided
 could tell. A sealed address is told to nobody. Those it is about, and those who live with them, see it; under either, nobody else does
 who acts for another: whom the order is against may have sent them.
 """
@@ -18,13 +19,14 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sild.errors import CallerError
-from sild.registries.identity_codes import parse_identity_code
+from sild.registries.identity_codes import IdentityCode, parse_identity_code
 from sild.registries.kernel import Fact, Use, is_kept_from
 from sild.registries.kernel.facts import Json
 from sild.registries.residence.addresses import Address, dwelling
 from sild.registries.residence.tables import persons, residents
 
 __all__ = [
+    "PROTECTION",
     "RESIDENCE",
     "Home",
     "home_of",
@@ -32,6 +34,7 @@ __all__ = [
     "homes_of",
     "household_of",
     "is_known",
+    "is_minor",
     "is_sealed",
     "know_person",
     "owned_by",
@@ -41,7 +44,8 @@ __all__ = [
 ]
 
 RESIDENCE = "residence"
-SEALS = ("protection", "sealed")
+PROTECTION = "protection"
+SEALS = (PROTECTION, "sealed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +113,17 @@ def homes_of(use: Use, code: str) -> tuple[Home, ...]:
 def is_sealed(use: Use, code: str) -> bool:
     """Whether this reader is not told where the person lives."""
     seals = use.facts.current(code, SEALS, on=use.today)
-    if not seals:
+    beside = _kept_from_household(use, code)
+    if not seals and not beside:
         return False
     actor = use.usage.actor
     if actor is None:
         return True
     near = (actor,) if actor == code or _live_together(use, actor, code) else ()
-    orders = [seal.key for seal in seals if seal.name == "protection"]
-    return is_kept_from(use.usage, code, orders, near) or (not near and len(orders) < len(seals))
+    orders = [seal.key for seal in seals if seal.name == PROTECTION]
+    if is_kept_from(use.usage, code, orders, near) or (not near and len(orders) < len(seals)):
+        return True
+    return not near and is_kept_from(use.usage, code, beside)
 
 
 def household_of(use: Use, code: str) -> tuple[Home, tuple[Fact, ...], bool]:
@@ -168,6 +175,28 @@ def _live_together(use: Use, one: str, other: str) -> bool:
     places: Iterable[Json] = [values.get(RESIDENCE) or {} for values in found.values()]
     households = {place.get("household") for place in places}
     return len(households) == 1 and None not in households
+
+
+def is_minor(code: IdentityCode, on: date) -> bool:
+    """Under eighteen; where the code tells the year alone, until the year is over."""
+    if code.born is not None:
+        return (on.year - code.born.year, on.month, on.day) < (18, code.born.month, code.born.day)
+    return on.year - code.birth_year <= 18
+
+
+def _kept_from_household(use: Use, code: str) -> list[str]:
+    """Whom orders keep from those with whom a child under age lives."""
+    if not is_minor(parse_identity_code(code), use.today):
+        return []
+    place = use.facts.value(code, RESIDENCE, on=use.today)
+    if not place or place.get("dwelling") is None or place.get("household") is None:
+        return []
+    living = residents_of(use, place["dwelling"], on=use.today)
+    others = [
+        one.entity for one in living if one.value["household"] == place["household"] and one.entity != code
+    ]
+    found = use.facts.current_of(others, [PROTECTION], on=use.today)
+    return sorted({order.key for orders in found.values() for order in orders})
 
 
 def home_said(use: Use, fact: Fact) -> Home:

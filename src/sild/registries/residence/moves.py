@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from sild.errors import CallerError
 from sild.registries.deciding import Deciding, Look
-from sild.registries.identity_codes import IdentityCode, parse_identity_code
+from sild.registries.identity_codes import parse_identity_code
 from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
 from sild.registries.kernel.facts import Json
 from sild.registries.profiles import profile
@@ -21,7 +21,7 @@ from sild.registries.residence.addresses import Dwelling, dwelling
 from sild.registries.residence.disputes import settled_in
 from sild.registries.residence.divisions import division_on, is_home_tier, profile_of
 from sild.registries.residence.entries import consent_of, decided, enter_homes, is_at, subjects_of
-from sild.registries.residence.homes import RESIDENCE, is_known, residents_of
+from sild.registries.residence.homes import RESIDENCE, is_known, is_minor, residents_of
 from sild.registries.residence.judging import (
     Found,
     NewMove,
@@ -158,7 +158,7 @@ class _Moving:
 
     def _minors(self) -> list[str]:
         return [
-            one for one in self._asked.people if _is_minor(parse_identity_code(one), self._asked.valid_from)
+            one for one in self._asked.people if is_minor(parse_identity_code(one), self._asked.valid_from)
         ]
 
     def _is_first_home(self) -> bool:
@@ -237,7 +237,7 @@ class _Moving:
             self._told_by[person, "living"] = [] if died is None else [died]
             if not said["living"]:
                 self._wrong("person_is_dead", "the person is dead", place)
-            said["minor"] = _is_minor(parse_identity_code(person), self._asked.valid_from)
+            said["minor"] = is_minor(parse_identity_code(person), self._asked.valid_from)
             if not said["minor"]:
                 continue
             said["custodian_agrees"] = bool(self._asked.custodians.get(person))
@@ -433,10 +433,3 @@ def to_json(move: Move) -> dict[str, Json]:
 def _from_json(value: Mapping[str, Json]) -> Move:
     days = {name: date.fromisoformat(value[name]) for name in ("valid_from", "sent_on")}
     return Move(**{**value, **days, "people": tuple(value["people"])})
-
-
-def _is_minor(code: IdentityCode, on: date) -> bool:
-    """Under eighteen; where the code tells the year alone, until the year is over."""
-    if code.born is not None:
-        return (on.year - code.born.year, on.month, on.day) < (18, code.born.month, code.born.day)
-    return on.year - code.birth_year <= 18

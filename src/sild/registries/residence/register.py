@@ -15,11 +15,11 @@ from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.deciding import Certify, Deciding
 from sild.registries.identity_codes import parse_identity_code
-from sild.registries.kernel import Facts, Kernel, Use, provenance
+from sild.registries.kernel import Facts, Kernel, Use, days_said_last, provenance
 from sild.registries.residence.anew import Anew
 from sild.registries.residence.entries import CHANGED
 from sild.registries.residence.filling import fill
-from sild.registries.residence.homes import RESIDENCE, is_sealed, know_person
+from sild.registries.residence.homes import PROTECTION, RESIDENCE, is_sealed, know_person
 from sild.registries.residence.tables import dwellings, residents
 from sild.registries.synthetic import synthetic_homes, synthetic_people
 from sild.rule_engine import RuleEngine
@@ -104,6 +104,7 @@ class ResidenceRegister:
             "civil.death.registered": _dead,
             "civil.death.annulled": _lives,
             "civil.protection.ordered": _protected,
+            "civil.protection.ended": _protected,
         }.get(event.type)
         if effect is None:
             raise CallerError("this register takes no such events", code="event_not_taken")
@@ -152,19 +153,26 @@ def _lives(use: Use, event: Event) -> None:
 
 
 def _protected(use: Use, event: Event) -> None:
+    """An order keeps somebody from the person, or does so no longer."""
     _known(use, event)
-    against, ends = event.data.get("against"), event.data.get("valid_to")
-    if not isinstance(against, str):
+    said, last = event.data.get("against"), event.data.get("valid_to")
+    if not isinstance(said, str):
         raise CallerError("against whom is not said", code="invalid_event")
-    use.facts.record(
-        event.subject,
-        "protection",
-        True,
-        key=parse_identity_code(against).text,
-        valid_from=_day(event.data.get("valid_from")),
-        valid_to=_day(ends) if ends is not None else None,
-        provenance=provenance(use),
-    )
+    against = parse_identity_code(said).text
+    begins, ends = _day(event.data.get("valid_from")), _day(last) if last is not None else None
+    for begin, end in days_said_last(use, event, against, begins, ends):
+        if event.type == "civil.protection.ended":
+            use.facts.retract(event.subject, PROTECTION, key=against, valid_from=begin, valid_to=end)
+        else:
+            use.facts.record(
+                event.subject,
+                PROTECTION,
+                True,
+                key=against,
+                valid_from=begin,
+                valid_to=end,
+                provenance=provenance(use),
+            )
 
 
 def _day(value: object) -> date:

@@ -10,8 +10,8 @@ from sild.errors import CallerError
 from sild.events import Event
 from sild.registries.exchange import Ask
 from sild.registries.kernel import Kernel, Use
-from sild.registries.tasks.queue import Tasks
-from sild.registries.tasks.silence import ANNULLED, RESUME, SILENCING, Silence
+from sild.registries.tasks.queue import Task, Tasks
+from sild.registries.tasks.silence import ANNULLED, BEGIN, ENDED, ORDER, RESUME, SILENCING, Silence
 from sild.registries.tasks.worker import Handler, Worker
 
 __all__ = ["ActingRegister", "Effect"]
@@ -48,12 +48,22 @@ class ActingRegister(ABC):
         """Kind of task -> what is done."""
 
     def worker(self, ask: Ask) -> Worker:
-        return Worker(self.kernel, self.tasks, {**self.handlers(ask), RESUME: self.silence.resume})
+        own = {RESUME: self.silence.resume, BEGIN: self._order_begins}
+        return Worker(self.kernel, self.tasks, {**self.handlers(ask), **own})
+
+    async def _order_begins(self, task: Task) -> Callable[[Use], None]:
+        def change(use: Use) -> None:
+            if self.silence.begin(use, task.subject):
+                source = str(task.about["source"])
+                order = Event(task.cause, source, "civil.protection.ordered", task.subject, use.at)
+                self.silenced(use, order, ORDER)
+
+        return change
 
     def apply_event(self, event: Event, message_id: str) -> None:
         """Once, whatever the order. Raises CallerError (`event_not_taken`) for a type nobody here subscribed to."""
         effect = self.effects().get(event.type)
-        if effect is None and event.type not in (*SILENCING, ANNULLED):
+        if effect is None and event.type not in (*SILENCING, ANNULLED, ENDED):
             raise CallerError("this register takes no such events", code="event_not_taken")
         with self.kernel.applying(event, message_id) as use:
             if use is None:
@@ -66,5 +76,7 @@ class ActingRegister(ABC):
                 since = self.silence.lift(use, event)
                 if since is not None:
                     self.lives(use, event, since)
+            elif event.type == ENDED:
+                self.silence.end(use, event)
             elif effect is not None:
                 effect(use, event)

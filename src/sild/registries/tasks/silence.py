@@ -6,6 +6,9 @@ could be written beside the silence that does not see it.
 
 Whom an order protects is met by nobody whom it is against: what a register knows of doors they go through (a school, a kindergarten,
 a doctor) is kept from readers as `is_kept_from` says. There may be several silences at once, a death and an order: each counts.
+
+An order holds what waits from its first day on, and what it held goes on when nothing else keeps it: on the day after its last, or when
+it is over before, or only covers who it named. What an order has made people see to stays with them.
 """
 
 from __future__ import annotations
@@ -17,10 +20,10 @@ from datetime import date, datetime
 from sild.errors import PeerError
 from sild.events import Event, Outbox
 from sild.registries.identity_codes import InvalidIdentityCode, parse_identity_code
-from sild.registries.kernel import Fact, Provenance, Use, is_kept_from
+from sild.registries.kernel import Fact, Provenance, Use, days_said_last, is_kept_from
 from sild.registries.tasks.queue import Task, Tasks
 
-__all__ = ["ANNULLED", "COVERED", "RESUME", "SILENCING", "Silence", "silence_key"]
+__all__ = ["ANNULLED", "BEGIN", "COVERED", "ENDED", "ORDER", "RESUME", "SILENCING", "Silence", "silence_key"]
 
 SILENCING = {
     "civil.death.registered": "death",
@@ -31,6 +34,8 @@ SILENCING = {
 
 ANNULLED = "civil.death.annulled"
 """A death was none: its silence ends, and no other."""
+ENDED = "civil.protection.ended"
+"""No order keeps this one away on these days any longer."""
 FACT = "silence"
 LIVES = "lives"
 """Until when whatever was told of a death is wrong: it may come late."""
@@ -40,6 +45,8 @@ COVERED = "covered"
 """By the order of a parent, which does not name them (`through`): kept from readers, while what is done for them goes on."""
 RESUME = "resume"
 """The task of the day after an order's last day, or of an annulled death: what was held goes on."""
+BEGIN = "order_begins"
+"""The task of an order's first day: what waits is held."""
 
 
 FamilyOf = Callable[[Use, str], Collection[str]]
@@ -62,28 +69,81 @@ class Silence:
     def fall(self, use: Use, event: Event) -> str | None:
         """Cancel what waits about the event's subject, now and later; the reason.
 
-        None: of whom an order only covers, of an order that is over when it is heard, or of a death that was annulled since, nothing is
-        cancelled.
+        None: of whom an order only covers, of an order that has not begun or is over when it is heard, or of a death that was annulled since,
+        nothing is cancelled.
         """
-        reason = _reason(event)
         use.alone(silence_key(event.subject))
+        if SILENCING[event.type] == ORDER:
+            return self._order(use, event)
+        reason = SILENCING[event.type]
         lives = use.facts.value(event.subject, LIVES, on=use.today)
         if reason == DEATH and lives is not None and event.time < datetime.fromisoformat(lives):
             return None
-        begin, end = _days(event, use.today)
-        if end is None or begin < end:
-            said = Provenance(event.source, event.type, use.usage.message_id)
+        said = Provenance(event.source, event.type, use.usage.message_id)
+        use.facts.record(
+            event.subject, FACT, reason, valid_from=use.today, valid_to=None, key=reason, provenance=said
+        )
+        self.tasks.cancel(use.connection, event.subject, self.kinds, use.at, reason)
+        self.outbox.cancel(use.connection, event.subject, self.types)
+        return reason
+
+    def end(self, use: Use, event: Event) -> None:
+        """On the event's days no order keeps this one from the subject; what was held of it goes on from the first of them."""
+        use.alone(silence_key(event.subject))
+        begins, ends = _days(event, use.today)
+        for begin, end in days_said_last(use, event, _whom(event) or "", begins, ends):
+            self._free(use, event, begin, end)
+            self._on(use, RESUME, event, begin)
+            self._on(use, BEGIN, event, end)
+
+    def begin(self, use: Use, person: str) -> bool:
+        """An order's first day has come: what waits is held, unless the order is over before it began (False)."""
+        use.alone(silence_key(person))
+        in_force = any(one.value == ORDER for one in use.facts.current(person, [FACT], on=use.today))
+        if in_force:
+            self._hold(use, person)
+        return in_force
+
+    def _order(self, use: Use, event: Event) -> str | None:
+        """What it says of its days, in the place of what was heard before; `protection_order`, when it holds what waits from today on."""
+        reason, holds = _reason(event), False
+        said = Provenance(event.source, event.type, use.usage.message_id)
+        begins, ends = _days(event, use.today)
+        for begin, end in days_said_last(use, event, _whom(event) or "", begins, ends):
+            freed = self._free(use, event, begin, end)
             use.facts.record(
                 event.subject, FACT, reason, valid_from=begin, valid_to=end, key=_key(event), provenance=said
             )
-        if reason == COVERED or (end is not None and end <= use.today):
+            if reason == ORDER:
+                holds = holds or (begin <= use.today and (end is None or use.today < end))
+                self._on(use, BEGIN, event, begin if begin > use.today else None)
+                self._on(use, RESUME, event, end)
+            elif freed:
+                self._on(use, RESUME, event, begin)
+                self._on(use, BEGIN, event, end)
+        if not holds:
             return None
-        hold = reason == ORDER
-        if hold and end is not None:
-            self.tasks.add(use, RESUME, event.subject, cause=event.id, at=use.morning_of(end))
-        self.tasks.cancel(use.connection, event.subject, self.kinds, use.at, reason, hold=hold)
-        self.outbox.cancel(use.connection, event.subject, self.types)
-        return reason
+        self._hold(use, event.subject)
+        return ORDER
+
+    def _free(self, use: Use, event: Event, begin: date, end: date | None) -> int:
+        """Of these days nothing is known any more about the one whom the event names; of how many facts."""
+        against = _whom(event)
+        keys = [reason if against is None else _against(against, reason) for reason in (ORDER, COVERED)]
+        return sum(
+            use.facts.retract(event.subject, FACT, key=key, valid_from=begin, valid_to=end) for key in keys
+        )
+
+    def _on(self, use: Use, kind: str, event: Event, day: date | None) -> None:
+        """On that day what waits is held, or goes on, by what holds then."""
+        if day is not None:
+            about = {"source": event.source} if kind == BEGIN else None
+            at = max(use.at, use.morning_of(day))
+            self.tasks.add(use, kind, event.subject, cause=f"{event.id}/{day}"[:255], about=about, at=at)
+
+    def _hold(self, use: Use, person: str) -> None:
+        self.tasks.cancel(use.connection, person, self.kinds, use.at, ORDER, hold=True)
+        self.outbox.cancel(use.connection, person, self.types)
 
     def lift(self, use: Use, event: Event) -> datetime | None:
         """The subject's death was none. What it cancelled waits again, or is held for an order; what was held elsewhere because of it goes on.
@@ -192,13 +252,19 @@ def silence_key(subject: str) -> str:
 
 def _key(event: Event) -> str:
     """One silence of each reason; of orders, one for each whom they are against: behind a `/`, where the event names them."""
-    reason, against = _reason(event), event.data.get("against")
-    if reason not in (ORDER, COVERED) or not isinstance(against, str):
-        return reason
+    reason, against = _reason(event), _whom(event)
+    return reason if against is None else _against(against, reason)
+
+
+def _whom(event: Event) -> str | None:
+    """Whom an order is against; None: nobody said, or not so that it can be read: then it is kept from the more readers."""
+    against = event.data.get("against")
+    if not isinstance(against, str):
+        return None
     try:
-        return _against(parse_identity_code(against).text, reason)
-    except InvalidIdentityCode:  # kept from the more readers
-        return reason
+        return parse_identity_code(against).text
+    except InvalidIdentityCode:
+        return None
 
 
 def _reason(event: Event) -> str:
@@ -211,9 +277,7 @@ def _against(person: str | None, reason: str = ORDER) -> str:
 
 
 def _days(event: Event, today: date) -> tuple[date, date | None]:
-    """A protection order holds for its days; everything else from now on."""
-    if event.type != "civil.protection.ordered":
-        return today, None
+    """Of an order."""
     try:
         written = event.data.get("valid_from"), event.data.get("valid_to")
         begin, end = (date.fromisoformat(day) if day else None for day in written)
