@@ -69,11 +69,16 @@ READERS = ("mother", "child", "father", "third", "stranger")
 
 @dataclass(frozen=True)
 class Family:
-    """named: whether the order names the child.  feared: `father` or `third`.  over: whether its days were over when it was recorded."""
+    """named: whether the order names the child.  feared: `father` or `third`.  over: whether its days were over when it was recorded.
+
+    mutual: the father has one against the mother, too.  ended: by who gave it, before its first day.
+    """
 
     named: bool
     feared: str
     over: bool = False
+    mutual: bool = False
+    ended: bool = False
 
 
 FAMILIES = (
@@ -82,12 +87,14 @@ FAMILIES = (
     Family(True, "third"),
     Family(False, "third"),
     Family(False, "father", over=True),
+    Family(False, "father", mutual=True),
+    Family(True, "father", ended=True),
 )
 
 
 def is_told(family: Family, reader: str, day: str) -> bool:
     """The table. Whom an order in force is against is not told, whether it names the child or not; everybody else is, and on all other days."""
-    in_force = day in ("first day", "last day") and not family.over
+    in_force = day in ("first day", "last day") and not (family.over or family.mutual or family.ended)
     return not (in_force and reader == family.feared)
 
 
@@ -103,7 +110,7 @@ class Registers:
         for person in persons:
             for delivery in self.by_name["population"].kernel.outbox.deliveries_about(person):
                 event = delivery.event
-                if event.type == "civil.protection.ordered" and event.id not in self.told:
+                if event.type.startswith("civil.protection.") and event.id not in self.told:
                     self.told.add(event.id)
                     for name in OTHERS:
                         self.by_name[name].apply_event(event, f"m-{event.id}")
@@ -179,7 +186,14 @@ def test_every_register_tells_of_a_child_by_one_table(registers: Registers) -> N
             "valid_from": days[0].isoformat(), "valid_to": days[1].isoformat(),
         }  # fmt: skip
         population.done("/protection-orders", order)
-        registers.deliver([mother.code, child.code])
+        if family.mutual:
+            both = {"protected": father.code, "against": mother.code, "order": f"2-26-{number}b"}
+            assert child.code in population.done("/protection-orders", {**order, **both})["uncovered"]
+        registers.deliver([mother.code, child.code, father.code])
+        if family.ended:
+            end = {name: order[name] for name in ("protected", "against", "order")}
+            population.done("/protection-orders/end", end)
+            registers.deliver([mother.code, child.code])
         home = registers.askers["residence"].value(f"/persons/{child.code}/residence")["address"]["street"]
         place = population.value(f"/persons/{child.code}")["birth_place"]
         rows.append((family, people, reads(child.code, place, home)))

@@ -26,6 +26,7 @@ from sild.registries.kernel.facts import Json
 from sild.registries.kernel.matters import MatterFact
 from sild.registries.population.births import REGISTRATION
 from sild.registries.population.life_events import RELATIONS, authors_of_death, forget_authors
+from sild.registries.population.orders import SPEAKING, settle
 from sild.registries.population.persons import read_person
 from sild.registries.tasks import Handler, Held, Task, Tasks
 
@@ -129,11 +130,16 @@ def _annul(use: Use, tasks: Tasks, person: str, died: Fact, said: Mapping[str, J
     registration = use.facts.value(person, REGISTRATION, on=use.today)
     end = date.fromisoformat(first.value) + timedelta(days=1)
     left = [*_marriages(use, person, end, first.known_from), *_children(use, person, end, first.known_from)]
+    spoken_for = [
+        link.entity for name in SPEAKING for link in use.facts.entities_with(name, person, on=use.today)
+    ]
     told = {"fact": died.origin, "name": "died", "concept": DIED_CONCEPT}
     use.publish("fact.corrected", person, told)
     event = use.publish(ANNULLED, person, {"died": died.value})
     if registration is not None and registration["status"] == "UNNAMED":
         use.publish("civil.child.recorded", person)  # what the death kept back; who heard of it does nothing
+    for one in dict.fromkeys((person, *spoken_for)):
+        settle(use, one)
     for because, other in dict.fromkeys(left):
         tasks.add(
             use,

@@ -25,15 +25,15 @@ from sild.registries.kernel.facts import Json
 from sild.registries.population.birth_notice import BirthNotice
 from sild.registries.population.notifying import ensure_fresh
 from sild.registries.population.one_child import bears_name, by_names, same_child
+from sild.registries.population.orders import settle
 from sild.registries.population.persons import add_person
-from sild.registries.population.protection import cover_child
+from sild.registries.population.records import grown_up
 from sild.registries.population.reviews import open_review, review_of_notice
 from sild.registries.population.tables import persons
 
 __all__ = [
     "BIRTH_NOTICE",
     "REGISTRATION",
-    "grown_up",
     "husband_at_birth",
     "join_notice",
     "notice_outcome",
@@ -88,8 +88,7 @@ def record_child(use: Use, notice: BirthNotice) -> str:
     _say_born(use, child, notice)
     _say_parents(use, child, mother, notice.born)
     use.publish("civil.child.recorded", child, {"paper": notice.value} if notice.is_paper else None)
-    for link in use.facts.current(child, ["parent"], on=use.today):
-        cover_child(use, child, link.key, until=grown_up(notice.born))
+    settle(use, child)
     return child
 
 
@@ -232,13 +231,6 @@ def _say_parents(use: Use, child: str, mother: str, born: date) -> None:
         use.facts.record(
             child, "custody", value, key=custodian, valid_from=born, valid_to=grown, provenance=said
         )
-
-
-def grown_up(born: date) -> date:
-    """The day somebody is eighteen."""
-    return (
-        date(born.year + 18, 3, 1) if (born.month, born.day) == (2, 29) else born.replace(year=born.year + 18)
-    )
 
 
 def _stillborn(use: Use, notice: BirthNotice) -> dict[str, Json]:

@@ -40,7 +40,12 @@ from sild.registries.population.http_evidence import (
 )
 from sild.registries.population.http_notices import add_notice_paths
 from sild.registries.population.kinds import KINDS
-from sild.registries.population.life_events import keep_author, order_protection, record_guardian
+from sild.registries.population.life_events import (
+    end_protection,
+    keep_author,
+    order_protection,
+    record_guardian,
+)
 from sild.registries.population.matters import reviews_that_wait
 from sild.registries.population.persons import (
     children_of,
@@ -67,6 +72,8 @@ TITLES = {
     **EVIDENCE_TITLES,
     "too_broad": (400, "The search is too broad"),
     "not_a_child": (409, "Not a child of the protected person"),
+    "unknown_order": (404, "No such order"),
+    "not_your_order": (409, "The authority that gave an order ends it"),
     "end_out_of_range": (400, "The end is out of range"),
 }
 ACTIONS = {
@@ -94,6 +101,7 @@ ACTIONS = {
     "recordDeath": "A death was recorded",
     "recordStillbirth": "A stillbirth was recorded",
     "orderProtection": "A protection order was recorded",
+    "endProtection": "A protection order was ended",
     "recordGuardian": "A guardian was recorded",
     "getDeliveries": "Which bodies were told was looked up",
     "missPerson": "Somebody said that the person is missing here",
@@ -126,6 +134,7 @@ ABOUT = {
     "annulDeath": ("person.date_of_death", "person.death_annulled"),
     "recordStillbirth": ("person.stillbirth",),
     "orderProtection": ("person.protection",),
+    "endProtection": ("person.protection",),
     "recordGuardian": ("person.guardians",),
 }
 
@@ -199,12 +208,35 @@ class ProtectionOrder(Model):
     order: str = Field(min_length=1, max_length=100, description="The court's number")
 
 
+UNCOVERED = Field(
+    description="Children whom no order covers: of those who may speak for them nobody would be left. A court says whom they stay with, by an order that names them"
+)
+
+
 class RecordedProtection(Model):
     order: str
     protected: list[str]
     against: str
     valid_from: date
     valid_to: date | None = None
+    uncovered: list[str] = UNCOVERED
+
+
+class ProtectionEnd(Model):
+    protected: PersonCode
+    against: PersonCode
+    order: str = Field(min_length=1, max_length=100, description="The court's number")
+    valid_to: date | None = Field(
+        default=None, description="The first day on which it holds no longer; none: today"
+    )
+
+
+class EndedProtection(Model):
+    order: str
+    protected: list[str] = Field(description="Whom it concerned")
+    against: str
+    valid_to: date
+    uncovered: list[str] = UNCOVERED
 
 
 class Guardianship(Model):
@@ -379,6 +411,16 @@ def _add_life_events(app: FastAPI, register: PopulationRegister) -> None:
             if answer is None:
                 answer = use.answer(order_protection(use, **body.model_dump()))
             return RecordedProtection(**answer)
+
+    @app.post("/protection-orders/end", operation_id="endProtection", status_code=201)
+    def post_protection_end(body: ProtectionEnd, usage: PersonalUsage) -> EndedProtection:
+        """By the authority that gave it, before its last day. Event for each whom it kept: civil.protection.ended."""
+        with kernel.used("endProtection", usage) as use:
+            use.concerns(body.protected)
+            answer = use.answered()
+            if answer is None:
+                answer = use.answer(end_protection(use, **body.model_dump()))
+            return EndedProtection(**answer)
 
     @app.post("/withholdings", operation_id="withholdReads", status_code=201)
     def post_withholding(body: Withholding, usage: PersonalUsage) -> Withheld:

@@ -10,21 +10,21 @@ from sild.errors import CallerError
 from sild.registries.kernel import Use, provenance
 from sild.registries.kernel.facts import Json
 from sild.registries.population.birth_notice import BirthNotice, Notified
-from sild.registries.population.births import REGISTRATION, grown_up
+from sild.registries.population.births import REGISTRATION
 from sild.registries.population.death_notice import DeathNotice
 from sild.registries.population.notifying import ensure_fresh, is_to_come
 from sild.registries.population.one_child import bears_name
+from sild.registries.population.orders import PROTECTION, SPEAKING, end_order, give_order, settle
 from sild.registries.population.persons import (
     read_person,
-    read_persons,
     require_living,
     require_person,
 )
-from sild.registries.population.protection import protect
 
 __all__ = [
     "RELATIONS",
     "authors_of_death",
+    "end_protection",
     "forget_authors",
     "keep_author",
     "order_protection",
@@ -66,9 +66,12 @@ def record_death(use: Use, notice: DeathNotice, notified: Notified, signer: str)
     if notice.place is not None:
         use.facts.record(person, "death_place", notice.place, valid_from=died, provenance=said)
     keep_author(use, person, signer)
+    spoken_for = [link.entity for name in SPEAKING for link in use.facts.entities_with(name, person, on=died)]
     _end_relations(use, person, died)
     _fall_silent(use, person)
     use.publish("civil.death.registered", person, {"died": died.isoformat()})
+    for child in spoken_for:
+        settle(use, child)
     return {"person": person, "died": died.isoformat(), "recorded": True}
 
 
@@ -130,39 +133,69 @@ def order_protection(
 ) -> dict[str, Json]:
     """From now on nobody tells `against` where `protected` and their minor children are, `children` (of any age) among them.
 
+    uncovered: children whom the order does not name, and no order covers: of those who may speak for them nobody would be left.
+
     Raises CallerError (`unknown_person`, `not_a_child`).
     """
-    if protected == against:
+    if against in (protected, *children):
         raise CallerError("nobody is protected from themselves", code="bad_request")
     require_person(use, against)
     require_living(use, protected)
     for child in children:
         if read_person(use, child).mother != protected and read_person(use, child).father != protected:
             raise CallerError("a child of the protected person", code="not_a_child")
-    young = {one: of_age for one, of_age in _young(use, protected, valid_from).items() if one != against}
-    covered = list(dict.fromkeys((protected, *children, *young)))
-    for person in covered:
-        about = {"order": order, "protected": protected}
-        if person in (protected, *children):
-            protect(use, person, about, against=against, begins=valid_from, ends=valid_to)
-        else:
-            of_age = young[person]
-            ends = min(valid_to or of_age, of_age)
-            protect(use, person, about, against=against, begins=valid_from, ends=ends, through=protected)
+    concerned = give_order(
+        use,
+        order,
+        protected=protected,
+        against=against,
+        children=children,
+        begins=valid_from,
+        ends=valid_to,
+    )
+    uncovered = _settled(use, concerned, again=order, since=min(valid_from, use.today))
+    kept = [one for one in concerned if against in _kept_by(use, one, order)]
     return {
         "order": order,
-        "protected": list(covered),
+        "protected": kept,
         "against": against,
         "valid_from": valid_from.isoformat(),
         "valid_to": valid_to.isoformat() if valid_to else None,
+        "uncovered": uncovered,
     }
 
 
-def _young(use: Use, parent: str, on: date) -> dict[str, date]:
-    """Their living children who are not of age on a day, and when they are."""
-    links = use.facts.entities_with("parent", parent, on=use.today)
-    children = read_persons(use, sorted({link.entity for link in links}))
-    return {one.code: grown_up(one.born) for one in children if one.died is None and grown_up(one.born) > on}
+def end_protection(
+    use: Use, *, protected: str, against: str, order: str, valid_to: date | None
+) -> dict[str, Json]:
+    """The authority that gave an order says that it ends before its last day, or that it ends. valid_to: the first day on which it
+    holds no longer, today by default.
+
+    Raises CallerError (`unknown_order`, `not_your_order`, `end_out_of_range`).
+    """
+    ends = valid_to or use.today
+    concerned = end_order(use, order, protected=protected, against=against, ends=ends)
+    return {
+        "order": order,
+        "protected": concerned,
+        "against": against,
+        "valid_to": ends.isoformat(),
+        "uncovered": _settled(use, concerned),
+    }
+
+
+def _settled(
+    use: Use, persons: Sequence[str], *, again: str | None = None, since: date | None = None
+) -> list[str]:
+    """Tell what follows of orders; which of these persons no order covers, for nobody would speak for them."""
+    use.concerns(*persons)
+    use.alone(*(f"protection/{person}" for person in persons))
+    return [one for one in persons if settle(use, one, again=again, since=since)]
+
+
+def _kept_by(use: Use, person: str, order: str) -> set[str]:
+    found = use.facts.history(person, PROTECTION)
+    return {one.key for one in found if one.known_to is None and one.value["order"] == order}
 
 
 def record_guardian(
@@ -185,6 +218,7 @@ def record_guardian(
         provenance=provenance(use),
     )
     use.publish("civil.guardian.recorded", ward)
+    settle(use, ward)
     return {"ward": ward, "guardian": guardian, "kind": kind, "fact": fact.id}
 
 

@@ -96,7 +96,7 @@ def guardians_of(use: Use, code: str) -> tuple[Related, ...]:
 
 
 def representatives_of(use: Use, code: str) -> frozenset[str]:
-    """Who speaks for the person by law today: with custody, or as guardian; nobody whom an order keeps from them or from a parent of theirs."""
+    """Who speaks for the person by law today: with custody, or as guardian; nobody whom an order keeps from them (`feared_by_family`)."""
     holders = {fact.key for fact in use.facts.current(code, ["custody", "guardian"], on=use.today)}
     return frozenset(holders - feared_by_family(use, code))
 

@@ -9,7 +9,7 @@ from sild.registries.identity_codes import Country, Sex
 from sild.registries.kernel import Defect
 from sild.registries.kernel.facts import Json
 
-__all__ = ["Birth", "Page", "Paternity", "Person", "Presence", "Related"]
+__all__ = ["Birth", "Page", "Paternity", "Person", "Presence", "Related", "grown_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +95,10 @@ class Birth:
     notes: tuple[Defect, ...]
     registered_at: str | None
     decision: str | None
+
+
+def grown_up(born: date) -> date:
+    """The day somebody is eighteen."""
+    return (
+        date(born.year + 18, 3, 1) if (born.month, born.day) == (2, 29) else born.replace(year=born.year + 18)
+    )

@@ -15,7 +15,7 @@ from sild.registries.deciding import DECIDED_AGAIN, Deciding, Look
 from sild.registries.kernel import Defect, Fact, Use, provenance, refuse_defects
 from sild.registries.kernel.facts import Json
 from sild.registries.population.birth_notice import PAPER
-from sild.registries.population.births import BIRTH_NOTICE, REGISTRATION, grown_up
+from sild.registries.population.births import BIRTH_NOTICE, REGISTRATION
 from sild.registries.population.judging import (
     NewName,
     defects_of,
@@ -25,6 +25,7 @@ from sild.registries.population.judging import (
     returned_by,
     subjects_of,
 )
+from sild.registries.population.orders import settle
 from sild.registries.population.persons import (
     index_name,
     read_person,
@@ -32,8 +33,7 @@ from sild.registries.population.persons import (
     require_living,
     require_person,
 )
-from sild.registries.population.protection import cover_child
-from sild.registries.population.records import Birth, Paternity, Person, Presence
+from sild.registries.population.records import Birth, Paternity, Person, Presence, grown_up
 
 __all__ = [
     "acknowledge",
@@ -164,7 +164,7 @@ def _become_father(use: Use, child: Person, father: str, paternity: Paternity) -
                 provenance=said,
             )
     use.publish("civil.paternity.acknowledged", child.code)
-    cover_child(use, child.code, father, until=grown_up(child.born))
+    settle(use, child.code)
 
 
 def _ensure_acting(use: Use, parent: str) -> None:
