@@ -431,3 +431,25 @@ async def test_a_childs_death_that_was_none_gives_the_case_back_wherever_it_was(
         assert view.results["given_names"] == "Linda", (upto, view.status)
         assert view.results["cover_from"], upto
         assert "REVIVE" not in [entry.name for entry in view.timeline]
+
+
+async def test_an_order_that_ends_before_its_last_day_keeps_nobody_from_the_case(village):
+    await village.born(MOTHER.code)
+    case = await village.case_of(MARI)
+    await village.act(case, "DECLARE", MARI, {**FORM, "wants_place": ["yes"], "kindergarten": ["any"]})
+    await village.act(case, "COSIGN", JAAN)
+
+    async def kept():
+        return "kindergarten_state" not in (await village.cases.view(case, JAAN)).results
+
+    assert not await kept()
+    await _ordered(village, village.cases._parts.today())
+    assert await kept()
+    village.later(seconds=1)
+    end = {"protected": MOTHER.code, "against": FATHER.code, "order": "2-26-7"}
+    await village.ask("population", "POST", "/protection-orders/end", end)
+    await village.settle()
+    assert not await kept()
+    seq = village.cases._parts.read(case).seq
+    await _morning(village, 1)
+    assert not await kept() and village.cases._parts.read(case).seq == seq, "lifted once, and not kept again"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -91,6 +92,23 @@ async def test_an_order_that_was_over_before_it_was_looked_for_silences_nobody(w
     world.later(days=4)
     assert Calendar(world.cases._parts).fall_silent() == []
     assert (await world.cases.view(case, OFFICIAL)).status == "SENT"
+
+
+async def test_what_was_said_last_of_an_orders_days_counts_whichever_is_heard_first(any_world):
+    """An end of some of its days; then it holds again."""
+    world = any_world
+    case = await world.sent()
+    days = {"valid_from": "2026-03-01", "against": "39901012239"}
+    order = event("civil.protection.ordered", **days)
+    end = event("civil.protection.ended", **days, valid_to="2026-03-06")
+    await world.cases.take_event(replace(end, time=order.time + timedelta(seconds=1)), "m-2")
+    await world.cases.take_event(order, "m-1")
+    calendar = Calendar(world.cases._parts)
+    assert calendar.fall_silent() == []
+    assert (await world.cases.view(case, OFFICIAL)).status == "SENT"
+    world.later(days=4)
+    assert calendar.fall_silent() == [case] and calendar.fall_silent() == [], "the days after"
+    assert (await world.cases.view(case, OFFICIAL)).status == "SILENCED"
 
 
 async def test_a_protection_order_that_has_ended_silences_nobody(world):

@@ -74,6 +74,7 @@ SILENCING = [
     "civil.death.annulled",
     "civil.stillbirth.recorded",
     "civil.protection.ordered",
+    "civil.protection.ended",
 ]
 ACTING = ["civil.birth.registered", *SILENCING]
 TOLD = [*ACTING, "fact.corrected"]

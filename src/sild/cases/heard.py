@@ -24,6 +24,7 @@ SILENCING = {
     "civil.protection.ordered": "protection_order",
 }
 ANNULLED = "civil.death.annulled"
+ENDED = "civil.protection.ended"
 
 
 class Events:
@@ -35,7 +36,7 @@ class Events:
         """Raises CallerError (`event_not_taken`) for a type no process wants."""
         processes = (*self._parts.processes.values(), *self._parts.everywhere)
         takers = [process for process in processes if event.type in process.events]
-        if not takers and event.type not in (*SILENCING, ANNULLED):
+        if not takers and event.type not in (*SILENCING, ANNULLED, ENDED):
             raise CallerError("no process takes such events", code="event_not_taken")
         await asyncio.to_thread(self._apply, event, message_id, takers)
         self._parts.jobs.wake()
@@ -51,10 +52,12 @@ class Events:
             person = plain(event.subject, self._parts.profile.country)
             if event.type == ANNULLED:
                 store.death_annulled(connection, person, cause, event.time, at)
+            against = event.data.get("against")
+            feared = plain(against, self._parts.profile.country) if isinstance(against, str) else None
+            begins, ends = _days(event, store.today(at))
+            if event.type == ENDED:
+                store.order_ends(connection, person, feared, begins, ends, cause, event.time, at)
             if event.type in SILENCING:
-                begins, ends = _days(event, store.today(at))
-                against = event.data.get("against")
-                feared = plain(against, self._parts.profile.country) if isinstance(against, str) else None
                 store.silence_falls(
                     connection,
                     person,
@@ -96,8 +99,8 @@ class Events:
 
 
 def _days(event: Event, today: date) -> tuple[date, date | None]:
-    """A protection order holds for its days; everything else from now on."""
-    if event.type != "civil.protection.ordered":
+    """A protection order, or its end, holds for its days; everything else from now on."""
+    if event.type not in ("civil.protection.ordered", ENDED):
         return today, None
     try:
         begin, end = (event.data.get(name) for name in ("valid_from", "valid_to"))

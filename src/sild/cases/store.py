@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -42,10 +42,12 @@ TRIES = 5
 MAX_SEQ = 1_000_000
 ORDER = "protection_order"
 ANNULLED = "annulled"
+ORDER_ENDED = "order_ended"
 """Of a person whose death was none, in the place of why there is silence."""
 LATE = timedelta(days=14)
 """So long after its day a silence still falls by itself: the process may not have run."""
 LOOKED_BACK = timedelta(days=92)
+BEFORE = datetime.min.replace(tzinfo=UTC)
 """So long after its last day an order is still lifted by itself."""
 PREFIX = "S"
 """Of case numbers that this system gives: `S-2026-000017`."""
@@ -513,7 +515,31 @@ class Store:
             return []
         if begins > today or (ends is not None and ends <= today):
             return []
+        if reason == ORDER and not self._is_kept(connection, [person], against, today):
+            return []
         return self._fall(connection, person, reason, against, at)
+
+    def order_ends(
+        self,
+        connection: Connection,
+        person: str,
+        against: str | None,
+        begins: date,
+        ends: date | None,
+        event: str,
+        told: datetime,
+        at: datetime,
+    ) -> list[str]:
+        """On these days no order keeps the one from the person: cases of the person are lifted from the first of them; ids of those lifted now.
+
+        told: when it was said: what is said later of a day counts, whichever is heard first.
+        """
+        self.alone(connection, [f"person/{person}"])
+        row = {"person": person, "event": event, "reason": ORDER_ENDED, "begins": begins, "ends": ends}
+        add_row(connection, silences, row | {"against": against, "told": told})
+        if begins > self.today(at):
+            return []
+        return self._lift(connection, person, against, self._since(begins, told), at)
 
     def death_annulled(
         self, connection: Connection, person: str, event: str, told: datetime, at: datetime
@@ -545,52 +571,92 @@ class Store:
         today = self.today(at)
         late = (silences.c.begins > today - LATE, silences.c.begins <= today)
         lasting = or_(silences.c.ends.is_(None), silences.c.ends > today)
+        begun = and_(*late, lasting, silences.c.reason != ORDER_ENDED)
+        held_again = and_(
+            silences.c.reason == ORDER_ENDED, silences.c.ends > today - LATE, silences.c.ends <= today
+        )
         silenced = []
         for row in connection.execute(
-            select(silences).where(*late, lasting).order_by(silences.c.person)
+            select(silences).where(or_(begun, held_again)).order_by(silences.c.person)
         ).all():
             self.alone(connection, [f"person/{row.person}"])
-            if row.reason == DEATH and self._was_none(connection, row.person, row.told):
+            reason = ORDER if row.reason == ORDER_ENDED else row.reason
+            if reason == DEATH and self._was_none(connection, row.person, row.told):
                 continue
-            silenced += self._fall(connection, row.person, row.reason, row.against, at)
+            if reason == ORDER and not self._is_kept(connection, [row.person], row.against, today):
+                continue
+            silenced += self._fall(connection, row.person, reason, row.against, at)
         return silenced
 
     def silences_ended(self, connection: Connection, at: datetime) -> list[str]:
-        """Orders whose last day is over are lifted, where no other against the same person protects a party; ids of the cases it changed.
+        """Orders that are over, on their last day or before, are lifted, where no other against the same person protects a party; ids of
+        the cases it changed.
 
         Only of processes with a rule for `LIFT` {against}: in the others whoever an order was against stays away.
         """
         today, lifted = self.today(at), []
-        over = (silences.c.reason == ORDER, silences.c.ends > today - LOOKED_BACK, silences.c.ends <= today)
-        rows = select(silences.c.person, silences.c.against, silences.c.ends).where(*over)
-        for row in connection.execute(rows.order_by(silences.c.person, silences.c.ends)).all():
+        last = and_(
+            silences.c.reason == ORDER, silences.c.ends > today - LOOKED_BACK, silences.c.ends <= today
+        )
+        ended = and_(
+            silences.c.reason == ORDER_ENDED,
+            silences.c.begins > today - LOOKED_BACK,
+            silences.c.begins <= today,
+        )
+        rows = select(silences).where(or_(last, ended)).order_by(silences.c.person, silences.c.ends)
+        for row in connection.execute(rows).all():
             self.alone(connection, [f"person/{row.person}"])
-            mine = select(parties.c.case).where(parties.c.person == row.person)
-            of_person = select(cases.c.id).where(cases.c.id.in_(mine)).order_by(cases.c.id)
-            for case_id in connection.scalars(of_person).all():
-                connection.execute(select(cases.c.seq).where(cases.c.id == case_id).with_for_update())
-                case = self.find(connection, case_id)
-                if case is not None and self._is_to_lift(connection, case, row.against, row.ends, today):
-                    self.act(connection, case, "LIFT", {"against": row.against}, STATE, "state", at)
-                    lifted.append(case_id)
+            is_end = row.reason == ORDER_ENDED
+            since = self._since(row.begins, row.told) if is_end else self._since(row.ends, None)
+            lifted += self._lift(connection, row.person, row.against, since, at)
+        return lifted
+
+    def _since(self, day: date, told: datetime | None) -> datetime:
+        """From when an order is over: the morning of a day, or when that was said, if later."""
+        morning = datetime.combine(day, time(0), self._zone)
+        return morning if told is None else max(morning, told)
+
+    def _lift(
+        self, connection: Connection, person: str, against: str | None, since: datetime, at: datetime
+    ) -> list[str]:
+        """The person's cases of which it is heard only now that the one is kept from nobody in them; their ids."""
+        lifted = []
+        mine = select(parties.c.case).where(parties.c.person == person)
+        of_person = select(cases.c.id).where(cases.c.id.in_(mine)).order_by(cases.c.id)
+        for case_id in connection.scalars(of_person).all():
+            connection.execute(select(cases.c.seq).where(cases.c.id == case_id).with_for_update())
+            case = self.find(connection, case_id)
+            if case is not None and self._is_to_lift(connection, case, against, since, self.today(at)):
+                self.act(connection, case, "LIFT", {"against": against}, STATE, "state", at)
+                lifted.append(case_id)
         return lifted
 
     def _is_to_lift(
-        self, connection: Connection, case: Case, against: str | None, ends: date, today: date
+        self, connection: Connection, case: Case, against: str | None, since: datetime, today: date
     ) -> bool:
-        if self._processes[case.service].rule("LIFT") is None or self.today(case.opened_at) >= ends:
+        if self._processes[case.service].rule("LIFT") is None or case.opened_at >= since:
             return False
         before = [one for one in case.all("LIFT") if one.data.get("against") == against]
-        if before and self.today(before[-1].at) >= ends:
+        if before and before[-1].at >= since:
             return False
-        lasting = select(silences.c.person).where(
-            silences.c.person.in_([party.person for party in case.parties]),
-            silences.c.reason == ORDER,
+        return not self._is_kept(connection, [party.person for party in case.parties], against, today)
+
+    def _is_kept(
+        self, connection: Connection, persons: Sequence[str], against: str | None, today: date
+    ) -> bool:
+        """Whether an order keeps the one from any of these today, as it was said last: an order, or that none does."""
+        said = select(silences.c.person, silences.c.reason, silences.c.told).where(
+            silences.c.person.in_(persons),
+            silences.c.reason.in_((ORDER, ORDER_ENDED)),
             silences.c.against.is_not_distinct_from(against),
             silences.c.begins <= today,
             or_(silences.c.ends.is_(None), silences.c.ends > today),
         )
-        return connection.scalar(lasting.limit(1)) is None
+        newest: dict[str, tuple[datetime, bool]] = {}
+        for row in connection.execute(said).all():
+            word = (row.told or BEFORE, row.reason == ORDER)
+            newest[row.person] = max(newest.get(row.person, word), word)
+        return any(holds for _told, holds in newest.values())
 
     def until_tomorrow(self, at: datetime) -> timedelta:
         """How long it is still today in the country."""
@@ -660,6 +726,8 @@ class Store:
         )
         for row in rows.all():
             if row.reason == DEATH and self._was_none(connection, row.person, row.told):
+                continue
+            if row.reason == ORDER and not self._is_kept(connection, [row.person], row.against, today):
                 continue
             case = self._quietened(connection, case, row.reason, row.person, at, row.against)
         return case

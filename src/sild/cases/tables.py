@@ -252,7 +252,7 @@ silences = Table(
     Column("reason", String(50), nullable=False),
     Column("begins", Date, nullable=False),
     Column("ends", Date),
-    Column("against", _PERSON),  # of a protection order; none: nobody said, or it was before we kept it
+    Column("against", _PERSON),  # of an order, or its end; none: nobody said, or it was before we kept it
     Column("told", UtcDateTime),  # when the register said it; none: before we kept it
 )
 

@@ -266,6 +266,7 @@ SILENCING = (
     "civil.death.annulled",
     "civil.stillbirth.recorded",
     "civil.protection.ordered",
+    "civil.protection.ended",
 )
 
 SUBSCRIPTIONS = (

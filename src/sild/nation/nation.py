@@ -387,10 +387,11 @@ class Nation:
             return None
         population = self.plan.system_id("population")
         told = f"{population.member_class}/{population.member_code}/{population.subsystem_code}"
+        orders = f"{told}/{self.plan.system('population').services[0]}/protection-orders"
         return WitnessSettings(
             issuer=self.issuer,
             password=SecretStr(self._secrets.security_server),
-            untold=(f"{told}/{self.plan.system('population').services[0]}/protection-orders",),
+            untold=(orders, f"{orders}/end"),
         )
 
     async def _equip(self, register_url: str) -> None:
