@@ -42,13 +42,15 @@ TRIES = 5
 MAX_SEQ = 1_000_000
 ORDER = "protection_order"
 ANNULLED = "annulled"
-ORDER_ENDED = "order_ended"
 """Of a person whose death was none, in the place of why there is silence."""
+ORDER_ENDED = "order_ended"
+"""Likewise of days on which no order keeps the one from the person any more."""
 LATE = timedelta(days=14)
 """So long after its day a silence still falls by itself: the process may not have run."""
 LOOKED_BACK = timedelta(days=92)
-BEFORE = datetime.min.replace(tzinfo=UTC)
 """So long after its last day an order is still lifted by itself."""
+BEFORE = datetime.min.replace(tzinfo=UTC)
+"""When something was said of which nobody kept when."""
 PREFIX = "S"
 """Of case numbers that this system gives: `S-2026-000017`."""
 

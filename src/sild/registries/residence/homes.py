@@ -3,10 +3,11 @@
     a fact `residence`: {level, dwelling, division, household, country, address, move}
     level   dwelling: in a dwelling     commune: somewhere in a municipality or commune     abroad: in another country
 
-An address is told to nobody against whom an order protects the person, or of a child anybody who lives with it (there the parent is,
-also where orders in both directions cover the child no longer), nor to a machine while there is one: what it decided
-could tell. A sealed address is told to nobody. Those it is about, and those who live with them, see it; under either, nobody else does
-who acts for another: whom the order is against may have sent them.
+An address is told to nobody against whom an order protects the person. Of a child it is told to nobody against whom
+an order protects anybody it lives with: there they are found, also when orders in both directions no longer cover the
+child. While there is an order it is not told to a machine either: what it decided could tell. A sealed address is
+told to nobody. Those it is about, and those who live with them, see it; under either, nobody else does who acts for
+another: whom the order is against may have sent them.
 """
 
 from __future__ import annotations
@@ -186,10 +187,10 @@ def is_minor(code: IdentityCode, on: date) -> bool:
 
 def _kept_from_household(use: Use, code: str) -> list[str]:
     """Whom orders keep from those with whom a child under age lives."""
-    if not is_minor(parse_identity_code(code), use.today):
-        return []
     place = use.facts.value(code, RESIDENCE, on=use.today)
     if not place or place.get("dwelling") is None or place.get("household") is None:
+        return []
+    if not is_minor(parse_identity_code(code), use.today):
         return []
     living = residents_of(use, place["dwelling"], on=use.today)
     others = [
