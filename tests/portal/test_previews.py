@@ -29,7 +29,9 @@ from sild.oots import (
 )
 from sild.portal import PreviewOptions
 from sild.registries import EvidenceOffer, PopulationRegister, Transfer, population_app, published_keys
+from support.accessible import check
 from support.asgi import Site, serving
+from support.chromium import chromium
 from support.identity_world import NOW
 from support.portal_world import Page, PlainBrowser, PortalWorld
 
@@ -207,3 +209,38 @@ def test_no_previews_unless_the_settings_say_so(tmp_path: Path) -> None:
         browser = world.browser()
         browser.log_in()
         assert browser.request("GET", f"/preview/{'A' * 43}").status == 404
+
+
+@pytest.mark.slow
+def test_every_state_of_it_in_a_browser(provider: Provider) -> None:
+    """Judged by axe on a phone in each language: to be decided, decided, and somebody else's."""
+    url = provider.world.url.replace("http://", "https://")
+    with chromium() as chrome:
+        for language in ("et", "vi", "en"):
+            plain = browser_of(provider, language=language)
+            opened = chrome.new_context(
+                viewport={"width": 390, "height": 844}, locale=language, service_workers="block"
+            )
+            opened.add_cookies(
+                [
+                    {"name": name, "value": value, "url": url, "secure": True, "httpOnly": True, "sameSite": "Lax"}
+                    for name, value in plain.cookies.items()
+                    if name.startswith("__Host-portal")
+                ]
+            )  # fmt: skip
+            page = opened.new_page()
+            page.goto(provider.asked())
+            assert page.locator("html").get_attribute("lang") == language
+            assert page.locator("button[value='USE']").count() == 1
+            check(page, f"preview-{language}")
+            page.goto(f"{provider.world.url}/preview/{'A' * 43}")
+            check(page, f"preview-none-{language}")
+            page.goto(f"{provider.world.url}/logged-out")
+            check(page, f"logged-out-{language}")
+            link = provider.asked()
+            form = plain.open(link)
+            answer(plain, form, "DECLINE")
+            page.goto(link)
+            assert page.locator("button[value='USE']").count() == 0
+            check(page, f"preview-declined-{language}")
+            opened.close()
